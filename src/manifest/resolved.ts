@@ -1,0 +1,71 @@
+import type { StopSettings } from '../project/service-record.ts';
+
+/** One attempt of a readiness probe, by kind. */
+export type ProbeCheck =
+  | {
+      readonly kind: 'http';
+      readonly url: string;
+      /** Accepted status codes; empty means any from 200 to 399. */
+      readonly status: readonly number[];
+      /** Text that the body must contain, null for any. */
+      readonly body: string | null;
+    }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'log'; readonly pattern: string }
+  | { readonly kind: 'exec'; readonly command: string | readonly string[] }
+  | { readonly kind: 'delay'; readonly delayMs: number };
+
+export interface ReadinessProbe {
+  readonly check: ProbeCheck;
+  /** How long the service may take to become ready, from its spawn, in ms. */
+  readonly timeoutMs: number;
+  /** Pause between two attempts, in ms. */
+  readonly intervalMs: number;
+}
+
+export type DependencyCondition = 'started' | 'ready';
+
+/** A service as the manifest asks for it: every default filled in, every path absolute. */
+export interface ResolvedService {
+  readonly name: string;
+  /** A string goes through `/bin/sh -c`, a list is the argument vector itself. */
+  readonly command: string | readonly string[];
+  readonly cwd: string;
+  /** Variables on top of the caller's environment: project envFile, env, service envFile, env. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly ports: readonly number[];
+  readonly dependsOn: Readonly<Record<string, DependencyCondition>>;
+  /** Null: it is up as soon as it was spawned. */
+  readonly ready: ReadinessProbe | null;
+  readonly stop: StopSettings;
+  /** Does `start` without names start it? */
+  readonly autostart: boolean;
+  readonly stdin: 'fifo' | 'null';
+  /** Where the manifest defines it, for messages: `.devctl.json:12`. */
+  readonly definedAt: string;
+}
+
+export interface SweepSettings {
+  /** Regular expressions on the whole command line, added to the built-in patterns. */
+  readonly patterns: readonly string[];
+  /** 'project': only where the working directory is inside the project. 'off': no sweep in `stop`. */
+  readonly scope: 'project' | 'user' | 'off';
+  /** Regular expressions on the whole command line of what the sweep must never touch. */
+  readonly protect: readonly string[];
+}
+
+/** The manifest, validated, merged with `.devctl.local.json` and resolved. */
+export interface ResolvedManifest {
+  /** Absolute path of the manifest file. */
+  readonly file: string;
+  /** Real path of the folder of the manifest: the project's identity. */
+  readonly root: string;
+  readonly name: string;
+  readonly services: Readonly<Record<string, ResolvedService>>;
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+  readonly sweep: SweepSettings;
+  /** Absolute path of the records folder, `.pids` by default. */
+  readonly pidsDir: string;
+  /** Absolute path of the folder for log files. */
+  readonly logsDir: string;
+}

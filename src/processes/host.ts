@@ -1,0 +1,40 @@
+import type { Identity } from './identity.ts';
+import type { ProcessDetails, ProcessInfo, Snapshot } from './snapshot.ts';
+
+/**
+ * What became of one signal. ESRCH and EPERM are normal answers in process control, so they are
+ * values: 'gone' (no such process, or a zombie), 'denied' (alive, another user's), 'replaced' (the
+ * number belongs to another process now, nothing was sent).
+ */
+export type SignalOutcome = 'sent' | 'gone' | 'denied' | 'replaced';
+
+export type SignalName = NodeJS.Signals;
+
+/**
+ * One door to the machine: everything that the stop engine and the supervisor may ask of it. The
+ * real one is `openHost()`; the one for tests is `FakeMachine`.
+ */
+export interface Host {
+  snapshot(): Promise<Snapshot>;
+  /**
+   * Reads the table once, from the highest pid down, and calls `visit` for each process as soon as
+   * it was read, so that a decision can be carried out before the next one is read.
+   */
+  scanDescending(
+    visit: (process: ProcessInfo, details: ProcessDetails) => Promise<void> | void,
+  ): Promise<void>;
+  /** Signals exactly this process; its identity is read again immediately before. */
+  signal(target: Identity, signal: SignalName): Promise<SignalOutcome>;
+  /**
+   * Signals the process group `pgid`, and only while `member`, verified by its identity, is alive
+   * in it: a group number can be reused once the group is empty.
+   *
+   * @param pgid must be greater than 1
+   */
+  signalGroup(pgid: number, member: Identity, signal: SignalName): Promise<SignalOutcome>;
+  /** The process that asks. */
+  self(): Promise<Identity>;
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+  delay(ms: number): Promise<void>;
+}

@@ -1,0 +1,69 @@
+import type { Identity } from '../processes/identity.ts';
+
+/** The states of a service's life (`services/lifecycle.ts` has the table). */
+export type ServiceState =
+  | 'starting'
+  | 'running'
+  | 'ready'
+  | 'unhealthy'
+  | 'backoff'
+  | 'exited'
+  | 'failed'
+  | 'stopping';
+
+/** How a process ended, as waitpid(2) tells it; one of the two is null. Both null: not known. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** How a service wants to be stopped, kept in its record so that `stop` needs no manifest. */
+export interface StopSettings {
+  readonly signal: NodeJS.Signals;
+  /** How long the whole claimed set may take to end before SIGKILL, in ms. */
+  readonly graceMs: number;
+  /** Run before the first signal; a string goes through the shell. */
+  readonly command: string | readonly string[] | null;
+}
+
+/**
+ * `.pids/services/NAME.json`: all that later commands need to find, stop and describe one run.
+ *
+ * Written as an intent (leader null) before the spawn, and removed only after proof of death.
+ */
+export interface ServiceRecord {
+  readonly schema: 1;
+  readonly service: string;
+  /** Real path of the project folder. */
+  readonly project: string;
+  /** 128 random bits in hex: the value of DEVCTL_RUN in the environment of everything in this run. */
+  readonly runId: string;
+  readonly state: ServiceState;
+  /** Why it is in this state, for people; null when there is nothing to explain. */
+  readonly reason: string | null;
+  readonly bootId: string;
+  readonly pidNamespace: string;
+  /** The clock in `Identity.startTicks` units when the intent was written: nothing older is ours. */
+  readonly intentTicks: number;
+  /** The spawned process: session and group leader. Null between intent and spawn. */
+  readonly leader: Identity | null;
+  /** The supervisor that spawned it. */
+  readonly supervisor: Identity;
+  /** Was that supervisor a child subreaper, so that no descendant could leave its tree? */
+  readonly subreaper: boolean;
+  readonly command: string | readonly string[];
+  readonly cwd: string;
+  readonly ports: readonly number[];
+  readonly dependsOn: readonly string[];
+  readonly stop: StopSettings;
+  /** Absolute path of the log file. */
+  readonly log: string;
+  /** Absolute path of the stdin FIFO, null where stdin is /dev/null. */
+  readonly stdin: string | null;
+  /** Wall-clock times, ISO 8601 in UTC, for people only: no decision compares them. */
+  readonly startedAt: string;
+  readonly readyAt: string | null;
+  readonly exitedAt: string | null;
+  readonly exit: Exit | null;
+  readonly restarts: number;
+}
