@@ -1,5 +1,3 @@
-import type { StopSettings } from '../project/service-record.ts';
-
 /** One attempt of a readiness probe, by kind. */
 export type ProbeCheck =
   | {
@@ -24,6 +22,15 @@ export interface ReadinessProbe {
 }
 
 export type DependencyCondition = 'started' | 'ready';
+
+/** How a service wants to be stopped, kept in its record so that `stop` needs no manifest. */
+export interface StopSettings {
+  readonly signal: NodeJS.Signals;
+  /** How long the whole claimed set may take to end before SIGKILL, in ms. */
+  readonly graceMs: number;
+  /** Run before the first signal; a string goes through the shell. */
+  readonly command: string | readonly string[] | null;
+}
 
 /** A service as the manifest asks for it: every default filled in, every path absolute. */
 export interface ResolvedService {

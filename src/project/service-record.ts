@@ -1,3 +1,4 @@
+import type { StopSettings } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 
 /** The states of a service's life (`services/lifecycle.ts` has the table). */
@@ -15,15 +16,6 @@ export type ServiceState =
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
-}
-
-/** How a service wants to be stopped, kept in its record so that `stop` needs no manifest. */
-export interface StopSettings {
-  readonly signal: NodeJS.Signals;
-  /** How long the whole claimed set may take to end before SIGKILL, in ms. */
-  readonly graceMs: number;
-  /** Run before the first signal; a string goes through the shell. */
-  readonly command: string | readonly string[] | null;
 }
 
 /**
