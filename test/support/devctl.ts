@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { repositoryRoot } from './paths.ts';
+import type { TemporaryProject } from './temporary-project.ts';
+
+export interface DevctlResult {
+  /** As a shell tells it: 128 + n when signal n ended it. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface DevctlOptions {
+  /** Variables on top of the clean environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where to run it; the project's root if not given. */
+  readonly cwd?: string;
+}
+
+/** Longer than any command may take, in milliseconds. */
+const TIMEOUT_MS = 55_000;
+
+/** Runs `devctl …args` in the project's folder to its end, without a terminal and with stdin at its end. */
+export function devctl(
+  project: TemporaryProject,
+  ...args: readonly string[]
+): Promise<DevctlResult> {
+  return devctlWith(project, {}, ...args);
+}
+
+/** Like `devctl`, with another environment or working directory. */
+export async function devctlWith(
+  project: TemporaryProject,
+  options: DevctlOptions,
+  ...args: readonly string[]
+): Promise<DevctlResult> {
+  const result = await startDevctl(project, options, ...args);
+  if (result.timedOut) {
+    const ran = `devctl ${args.join(' ')}`;
+    throw new Error(`${ran} was still running after ${TIMEOUT_MS / 1000} s:\n${result.stderr}`);
+  }
+  return {
+    exitCode: result.exitCode ?? -1,
+    stdout: result.stdout,
+    stderr: result.stderr,
+  };
+}
+
+/** Like `devctlWith`, without waiting: execa's subprocess, to be signalled or watched. Does not reject. */
+export function startDevctl(
+  project: TemporaryProject,
+  options: DevctlOptions,
+  ...args: readonly string[]
+) {
+  return execa(process.execPath, [join(repositoryRoot, 'bin', 'devctl.js'), ...args], {
+    cwd: options.cwd ?? project.root,
+    env: { ...cleanEnvironment(), ...project.env, ...options.env },
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    timeout: TIMEOUT_MS,
+  });
+}
+
+/**
+ * The environment of a person at a plain shell: without what vitest, CI and colour settings add, and
+ * without marks of another devctl above us. What belongs to the test run stays.
+ */
+export function cleanEnvironment(): Record<string, string> {
+  const dropped =
+    /^(CI|NO_COLOR|FORCE_COLOR|NODE_ENV|TEST|DEV|PROD|MODE|SSR|BASE_URL|VITEST.*|npm_(lifecycle|package|command).*)$/;
+  const kept = /^DEVCTL_(TEST_|PROCESS_TABLE)/;
+  return Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => {
+      const [name, value] = entry;
+      if (value === undefined || dropped.test(name)) return false;
+      return !/^(TURBO_)?DEVCTL_/.test(name) || kept.test(name);
+    }),
+  );
+}

@@ -1,0 +1,59 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { endProcesses } from './end-processes.ts';
+import { type Oracle, openOracle } from './oracle.ts';
+import { currentRunFolder } from './run-folder.ts';
+
+export interface TemporaryProject extends AsyncDisposable {
+  /** Real path of the project folder. */
+  readonly root: string;
+  /** The file that fixture programs hold open while they live. */
+  readonly marker: string;
+  /** Environment variables that mark what is started for this project; turbo's strict mode passes them. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly oracle: Oracle;
+  /** Absolute path of a file of the project. */
+  file(name: string): string;
+  /** Writes a file of the project, with its folders, and returns its path. */
+  write(name: string, text: string): string;
+}
+
+/**
+ * Makes a fresh project folder. On disposal everything that has to do with it is ended (by identity,
+ * until nothing is found) and the folder is removed.
+ *
+ * @param manifest becomes `.devctl.json`; a string is written as it is; undefined: no manifest.
+ * @param files more files: path below the project folder → text.
+ */
+export async function temporaryProject(
+  manifest?: object | string,
+  files: Readonly<Record<string, string>> = {},
+): Promise<TemporaryProject> {
+  const root = mkdtempSync(join(currentRunFolder(), 'project-'));
+  const env = { TURBO_DEVCTL_ORACLE: root };
+  const oracle = openOracle({ folders: [root], environment: [`TURBO_DEVCTL_ORACLE=${root}`] });
+  const file = (name: string) => join(root, name);
+  const write = (name: string, text: string) => {
+    mkdirSync(dirname(file(name)), { recursive: true });
+    writeFileSync(file(name), text);
+    return file(name);
+  };
+
+  const marker = write('.marker', '');
+  if (typeof manifest === 'string') write('.devctl.json', manifest);
+  else if (manifest) write('.devctl.json', JSON.stringify(manifest, null, 2));
+  for (const [name, text] of Object.entries(files)) write(name, text);
+
+  return {
+    root,
+    marker,
+    env,
+    oracle,
+    file,
+    write,
+    async [Symbol.asyncDispose]() {
+      await endProcesses(oracle.everything);
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
