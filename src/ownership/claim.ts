@@ -1,0 +1,107 @@
+import type { Identity } from '../processes/identity.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
+
+/** Why a process is ours, strongest first. `docs/architecture.md` says what each can and cannot see. */
+export const EVIDENCE_KINDS = [
+  'leader',
+  'ledger',
+  'cookie',
+  'session',
+  'group',
+  'descendant',
+  'founding-file',
+  'pattern',
+] as const;
+
+export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
+
+export interface Evidence {
+  readonly kind: EvidenceKind;
+  /** For people: what exactly was seen ("child of 4711", "DEVCTL_RUN=ab12…"). */
+  readonly detail: string;
+}
+
+/** A process that is ours, the run that it belongs to, and every reason. */
+export interface Claim {
+  readonly process: ProcessInfo;
+  /** Null: it is below our supervisor, but nothing tells which service started it. */
+  readonly service: string | null;
+  readonly runId: string | null;
+  readonly evidence: readonly Evidence[];
+}
+
+export type VetoKind =
+  | 'self'
+  | 'ancestor'
+  | 'own-child'
+  | 'init'
+  | 'kernel-thread'
+  | 'other-project'
+  | 'older-than-run'
+  | 'protected'
+  | 'outside-project'
+  | 'invoking-tree';
+
+/** A process that some evidence pointed to, and why it is left alone all the same. */
+export interface Spared {
+  readonly process: ProcessInfo;
+  readonly evidence: readonly Evidence[];
+  readonly veto: { readonly kind: VetoKind; readonly detail: string };
+}
+
+/** One life of one service, as far as ownership needs it. A `ServiceRecord` is one. */
+export interface Run {
+  readonly service: string;
+  readonly runId: string;
+  readonly bootId: string;
+  readonly pidNamespace: string;
+  readonly intentTicks: number;
+  readonly leader: Identity | null;
+}
+
+/** An identity that was seen as ours at some time. */
+export interface Witnessed {
+  readonly service: string | null;
+  readonly runId: string | null;
+  readonly identity: Identity;
+  /** Was it seen alive within the last second or two, so that its number cannot be a stranger's yet? */
+  readonly fresh?: boolean;
+}
+
+/** A PID from the founding scripts' files. It carries no start time, so it needs support. */
+export interface FoundingPid {
+  readonly pid: number;
+  readonly service: string | null;
+  /** When the file was written, in `Identity.startTicks` units: whatever started later is a stranger. */
+  readonly writtenTicks: number;
+}
+
+/** All that is known about a project's processes, beside the process table itself. */
+export interface OwnershipFacts {
+  readonly projectId: string;
+  /** Real path of the project folder. */
+  readonly root: string;
+  /** The process that asks. */
+  readonly self: Identity;
+  /** From the supervisor's record; others are recognised by their cookie. */
+  readonly supervisor: Identity | null;
+  readonly runs: readonly Run[];
+  readonly witnessed: readonly Witnessed[];
+  readonly foundingPids: readonly FoundingPid[];
+}
+
+/** A record whose leader is not there, and why nothing is signalled because of it. */
+export interface StaleRun {
+  readonly run: Run;
+  readonly kind: 'before-boot' | 'other-namespace' | 'pid-reused';
+  readonly detail: string;
+}
+
+export interface Ownership {
+  /** By pid. Zombies are never claimed: they are dead already. */
+  readonly claims: ReadonlyMap<number, Claim>;
+  readonly spared: readonly Spared[];
+  readonly stale: readonly StaleRun[];
+  /** Living supervisors of this project; never claimed, ended last. */
+  readonly supervisors: readonly ProcessInfo[];
+}

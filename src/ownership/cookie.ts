@@ -1,0 +1,86 @@
+/**
+ * The mark in the environment. It survives double forks, new sessions and the death of every
+ * parent, and is inherited by everything that does not clear its environment.
+ *
+ * Each variable is set twice: turbo's strict mode deletes every variable that it does not know, but
+ * lets the prefix TURBO_ through (measured with turbo 2.11).
+ */
+const CARRIER = 'TURBO_';
+const PROJECT = 'DEVCTL_PROJECT';
+const SERVICE = 'DEVCTL_SERVICE';
+const RUN = 'DEVCTL_RUN';
+const ROLE = 'DEVCTL_ROLE';
+const SUPERVISOR = 'supervisor';
+
+/** What a process says about its origin. */
+export interface Cookie {
+  /** Every project it names. More than one: the two names disagree, so it is nobody's for certain. */
+  readonly projects: readonly string[];
+  readonly service: string | null;
+  readonly runId: string | null;
+  /** Is it the supervisor of its project? */
+  readonly supervisor: boolean;
+}
+
+/** The variables for everything in one run, to be laid over whatever the caller's environment holds. */
+export function serviceCookie(
+  projectId: string,
+  service: string,
+  runId: string,
+): Record<string, string> {
+  return twice({ [PROJECT]: projectId, [SERVICE]: service, [RUN]: runId });
+}
+
+/** The variables of a project's supervisor; replaces a cookie that the caller's terminal may carry. */
+export function supervisorCookie(projectId: string): Record<string, string> {
+  return { ...twice({ [PROJECT]: projectId }), [ROLE]: SUPERVISOR };
+}
+
+/** Every variable of a cookie, to be removed before another cookie is laid over an environment. */
+export const COOKIE_VARIABLES: readonly string[] = [
+  ...[PROJECT, SERVICE, RUN, ROLE].flatMap((name) => [name, CARRIER + name]),
+];
+
+function twice(variables: Readonly<Record<string, string>>): Record<string, string> {
+  const both: Record<string, string> = {};
+  for (const [name, value] of Object.entries(variables)) {
+    both[name] = value;
+    both[CARRIER + name] = value;
+  }
+  return both;
+}
+
+/**
+ * Reads the cookie in an environment block.
+ *
+ * @param environ entries `NAME=value`, each ended by NUL, as in /proc/PID/environ
+ * @returns null when there is none
+ */
+export function readCookie(environ: string): Cookie | null {
+  // One search settles the usual case: both names of the project contain this one.
+  if (!environ.includes(`${PROJECT}=`)) return null;
+  const own = readVariable(environ, PROJECT);
+  const carried = readVariable(environ, CARRIER + PROJECT);
+  const projects = [...new Set([own, carried].filter((value) => value !== null))];
+  if (projects.length === 0) return null;
+  return {
+    projects,
+    service: readVariable(environ, SERVICE) ?? readVariable(environ, CARRIER + SERVICE),
+    runId: readVariable(environ, RUN) ?? readVariable(environ, CARRIER + RUN),
+    supervisor: readVariable(environ, ROLE) === SUPERVISOR,
+  };
+}
+
+/**
+ * Finds one variable, matched whole: `DEVCTL_RUN=` is also the end of `TURBO_DEVCTL_RUN=`, and a
+ * value without its NUL may be cut short.
+ */
+function readVariable(environ: string, name: string): string | null {
+  const entry = `${name}=`;
+  for (let at = environ.indexOf(entry); at >= 0; at = environ.indexOf(entry, at + 1)) {
+    if (at > 0 && environ[at - 1] !== '\0') continue;
+    const end = environ.indexOf('\0', at);
+    return end < 0 ? null : environ.slice(at + entry.length, end);
+  }
+  return null;
+}

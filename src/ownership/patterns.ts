@@ -1,0 +1,110 @@
+/**
+ * Recognising programs by their command line: the weakest evidence, used only by the sweep, and only
+ * together with a working directory inside the project.
+ */
+
+/**
+ * The built-in patterns, matched against the simplified command line (see `simplify`), so that a
+ * path such as `/home/me/vite-app/…` or an argument such as `vite.config.ts` is no match.
+ *
+ * The list covers what the founding incident left behind: package scripts, watchers, test runners
+ * and their workers, bundlers.
+ */
+const PROGRAM =
+  '(tsx|vitest|vite|turbo|esbuild|nodemon|jest|webpack|rollup|next|next-server|nx|ts-node|concurrently|playwright)';
+const BUILT_IN: readonly RegExp[] = [
+  // npm writes "npm run dev" over its argv; pnpm, yarn and bun show the interpreter.
+  /^(node )?(npm|pnpm|yarn|bun)(\.c?js)?( run(-script)?)?( -\S+)* (dev|start|test|watch|serve|preview)\b/,
+  new RegExp(`^(node( -\\S+)* )?${PROGRAM}(\\.[cm]?js)?( |$)`),
+  // vitest's workers call themselves "node (vitest 3)".
+  /^node \(vitest/,
+  // What tsx starts is plain node with its loader.
+  /^node .*\b(preflight\.cjs|tsx-agent|run-agent)\b/,
+  /^node( \S+)* --watch\b/,
+];
+
+/**
+ * Programs that a person or a tool works in: never swept, whatever their arguments say. Shells are
+ * here because `sh -c "… vite …"` and the terminal itself carry any text; one that only waits for a
+ * swept child ends with it.
+ */
+const PROTECTED_PROGRAMS = new Set(
+  (
+    'vim nvim vi view gvim emacs emacsclient nano micro hx helix kak code code-server codium cursor ' +
+    'windsurf zed subl idea webstorm goland pycharm fleet claude codex aider gemini copilot opencode ' +
+    'sh bash zsh fish dash ash ksh tcsh csh nu xonsh pwsh login su sudo doas sshd ssh mosh-server ' +
+    'tmux screen zellij script less more tail head cat bat grep rg ag sed awk git tig lazygit gitui ' +
+    'gdb lldb strace ltrace perf man watch top htop btop docker podman kubectl systemd launchd devctl'
+  ).split(' '),
+);
+
+/** Editor and agent programs: what they start directly, with no shell between, is theirs. */
+const EDITORS_AND_AGENTS = new Set(
+  (
+    'vim nvim emacs hx helix kak code code-server codium cursor windsurf zed subl idea webstorm goland ' +
+    'pycharm fleet claude codex aider gemini copilot opencode'
+  ).split(' '),
+);
+
+const SHELLS = new Set('sh bash zsh fish dash ash ksh tcsh csh nu xonsh pwsh'.split(' '));
+
+/** Helpers that run under a plain `node`, known by the path of their script. */
+const PROTECTED_PATHS =
+  /\.vscode(-server|-insiders)?\/|\.cursor(-server)?\/|\/Visual Studio Code|\/extensionHost|tsserver\.js|typescript-language-server|language-server|eslint_d|copilot|claude-code|\/@anthropic-ai\/|\/@openai\/codex/;
+
+/** The words of a command line with their folders taken off: `node /x/.bin/vite --port 1` → `node vite --port 1`. */
+export function simplify(argv: readonly string[]): string {
+  const words = argv.length === 1 ? (argv[0] ?? '').split(' ') : argv;
+  return words
+    .map((word) => word.slice(word.lastIndexOf('/') + 1))
+    .join(' ')
+    .trim();
+}
+
+/** The program's own name: the last part of argv[0], without a login shell's dash. */
+export function programOf(argv: readonly string[]): string {
+  const first = (argv[0] ?? '').split(' ')[0] ?? '';
+  return first.slice(first.lastIndexOf('/') + 1).replace(/^-/, '');
+}
+
+/** @returns what matched, for people, or null */
+export function matchPattern(argv: readonly string[], custom: readonly RegExp[]): string | null {
+  const simplified = simplify(argv);
+  const builtIn = BUILT_IN.find((pattern) => pattern.test(simplified));
+  if (builtIn) return simplified.slice(0, 60);
+  const whole = argv.join(' ');
+  return custom.find((pattern) => pattern.test(whole))?.source ?? null;
+}
+
+/** @returns why the sweep must never touch it, or null */
+export function protection(argv: readonly string[], custom: readonly RegExp[]): string | null {
+  const program = programOf(argv);
+  if (PROTECTED_PROGRAMS.has(program)) return `${program} is on the protected list`;
+  return customProtection(argv, custom);
+}
+
+/** Protection that holds even for a wrapper shell below a swept process. */
+export function customProtection(
+  argv: readonly string[],
+  custom: readonly RegExp[],
+): string | null {
+  const whole = argv.join(' ');
+  if (PROTECTED_PATHS.test(whole)) return 'a helper of an editor or an agent';
+  const rule = custom.find((pattern) => pattern.test(whole));
+  return rule ? `matches sweep.protect ${rule.source}` : null;
+}
+
+/** A shell that was given its work as an argument (`sh -c "…"`, `bash run.sh`): nobody types into it. */
+export function isWrapperShell(argv: readonly string[]): boolean {
+  return (
+    isShell(argv) && argv.slice(1).some((word) => !word.startsWith('-') || /^-\w*c/.test(word))
+  );
+}
+
+export function isShell(argv: readonly string[]): boolean {
+  return SHELLS.has(programOf(argv));
+}
+
+export function isEditorOrAgent(argv: readonly string[]): boolean {
+  return EDITORS_AND_AGENTS.has(programOf(argv)) || PROTECTED_PATHS.test(argv.join(' '));
+}

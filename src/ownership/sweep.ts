@@ -1,0 +1,134 @@
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
+import { isInside } from './inside.ts';
+import {
+  customProtection,
+  isEditorOrAgent,
+  isShell,
+  isWrapperShell,
+  matchPattern,
+  protection,
+} from './patterns.ts';
+import { ancestry, findVetoes, type Veto } from './vetoes.ts';
+
+/** What the sweep may look for, from the manifest or the defaults. */
+export interface SweepRules {
+  /** On the whole command line, beside the built-in ones. */
+  readonly patterns: readonly RegExp[];
+  readonly protect: readonly RegExp[];
+  /** 'project': the working directory must be inside the project. 'user': anywhere. */
+  readonly scope: 'project' | 'user';
+}
+
+/** How a look-alike relates to us, decided once for each snapshot. */
+interface Judgement {
+  readonly facts: OwnershipFacts;
+  readonly snapshot: Snapshot;
+  readonly rules: SweepRules;
+  readonly vetoes: ReadonlyMap<number, Veto>;
+  readonly invokingTree: ReadonlySet<number>;
+}
+
+/**
+ * The last net: programs that look like ours and work inside the project, although nothing else
+ * proves it (the founding incident's `npm test`, started by hand beside the services).
+ *
+ * Their descendants come with them, but every single one must pass the same vetoes. What other
+ * evidence claims already is left out.
+ *
+ * @returns `spared` names every look-alike that was left alone, and why
+ */
+export function sweepClaims(
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+  rules: SweepRules,
+): Pick<Ownership, 'claims' | 'spared'> {
+  const { byPid, supervisors } = findVetoes(facts, snapshot);
+  const ours = new Set(supervisors.map(({ identity }) => identity.pid));
+  const invokingTree = findInvokingTree(facts, snapshot, rules);
+  const judgement: Judgement = { facts, snapshot, rules, vetoes: byPid, invokingTree };
+  const claims = new Map<number, Claim>();
+  const spared: Spared[] = [];
+
+  const consider = (process: ProcessInfo, evidence: Evidence): void => {
+    const { pid } = process.identity;
+    if (isGone(process) || ours.has(pid) || claims.has(pid)) return;
+    const veto = judge(judgement, process, evidence);
+    if (veto) spared.push({ process, evidence: [evidence], veto });
+    else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
+  };
+
+  for (const process of snapshot.byPid.values()) {
+    if (process.kernelThread || isGone(process)) continue;
+    const argv = snapshot.details.argv(process) ?? [];
+    const matched = matchPattern(argv, rules.patterns);
+    if (matched) consider(process, { kind: 'pattern', detail: matched });
+  }
+  for (const pid of claims.keys()) {
+    const parent = snapshot.byPid.get(pid);
+    for (const child of snapshot.byParent.get(pid) ?? []) {
+      if (parent && child.identity.startTicks < parent.identity.startTicks) continue;
+      consider(child, { kind: 'descendant', detail: `child of ${pid} (${parent?.name ?? ''})` });
+    }
+  }
+  return { claims, spared };
+}
+
+function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): Veto | null {
+  const { facts, snapshot, rules, vetoes, invokingTree } = judgement;
+  const { pid } = process.identity;
+  const argv = snapshot.details.argv(process) ?? [];
+  const veto = vetoes.get(pid);
+  if (veto) return veto;
+  if (invokingTree.has(pid)) {
+    return { kind: 'invoking-tree', detail: 'it belongs to what runs this devctl command' };
+  }
+  // The `sh -c` between npm and its script belongs to npm; a shell on its own belongs to a person.
+  const isWrapper = evidence.kind === 'descendant' && isWrapperShell(argv);
+  const reason =
+    (isWrapper ? customProtection : protection)(argv, rules.protect) ??
+    ownedByEditor(process, snapshot);
+  if (reason) return { kind: 'protected', detail: reason };
+  const cwd = snapshot.details.cwd(process);
+  if (rules.scope === 'project' && !isInside(facts.root, cwd)) {
+    return { kind: 'outside-project', detail: cwd ?? 'its working directory cannot be read' };
+  }
+  return null;
+}
+
+/** An editor's or agent's own helper: started by it with no shell between, where a person would be. */
+function ownedByEditor(process: ProcessInfo, snapshot: Snapshot): string | null {
+  for (const ancestor of ancestry(process.ppid, snapshot)) {
+    const argv = snapshot.details.argv(ancestor) ?? [];
+    if (isShell(argv)) return null;
+    if (isEditorOrAgent(argv)) return `started by ${ancestor.name} (pid ${ancestor.identity.pid})`;
+  }
+  return null;
+}
+
+/**
+ * The processes that run this very command: its process group, and everything below the topmost
+ * ancestor that itself looks like a test runner or package script. When vitest's teardown calls
+ * `devctl stop`, vitest's workers are siblings of devctl, not strangers to be swept.
+ */
+function findInvokingTree(
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+  rules: SweepRules,
+): ReadonlySet<number> {
+  const self = snapshot.byPid.get(facts.self.pid);
+  const tree = new Set<number>();
+  for (const { identity } of (self && snapshot.byGroup.get(self.pgid)) ?? [])
+    tree.add(identity.pid);
+  const runners = ancestry(facts.self.pid, snapshot)
+    .slice(1)
+    .filter((process) => matchPattern(snapshot.details.argv(process) ?? [], rules.patterns));
+  const top = runners.at(-1);
+  if (!top) return tree;
+  const queue = [top.identity.pid];
+  for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
+    tree.add(pid);
+    for (const { identity } of snapshot.byParent.get(pid) ?? []) queue.push(identity.pid);
+  }
+  return tree;
+}

@@ -1,0 +1,82 @@
+import { sameIdentity } from '../processes/identity.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import type { OwnershipFacts, VetoKind } from './claim.ts';
+import { type Cookie, readCookie } from './cookie.ts';
+
+export interface Veto {
+  readonly kind: VetoKind;
+  readonly detail: string;
+}
+
+/** What no evidence outweighs, found once for each snapshot. */
+export interface Vetoes {
+  readonly byPid: ReadonlyMap<number, Veto>;
+  readonly supervisors: readonly ProcessInfo[];
+  /** Cookies of this project, by pid. */
+  readonly cookies: ReadonlyMap<number, Cookie>;
+}
+
+/**
+ * Finds every process that must not be touched, and reads the cookies on the way: another
+ * project's cookie is a veto, and each environment is read only once.
+ */
+export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
+  const byPid = new Map<number, Veto>();
+  const cookies = new Map<number, Cookie>();
+  const supervisors: ProcessInfo[] = [];
+
+  for (const process of snapshot.byPid.values()) {
+    const { pid } = process.identity;
+    if (pid <= 1) byPid.set(pid, { kind: 'init', detail: 'process 1 adopts orphans' });
+    else if (process.kernelThread) byPid.set(pid, { kind: 'kernel-thread', detail: process.name });
+    else if (!isGone(process)) {
+      const cookie = readCookie(snapshot.details.environ(process) ?? '');
+      const recorded = facts.supervisor && sameIdentity(facts.supervisor, process.identity);
+      if (cookie?.projects.some((project) => project !== facts.projectId)) {
+        const other = cookie.projects.find((project) => project !== facts.projectId);
+        byPid.set(pid, { kind: 'other-project', detail: `DEVCTL_PROJECT=${other}` });
+      } else if (recorded || cookie?.supervisor) supervisors.push(process);
+      else if (cookie) cookies.set(pid, cookie);
+    }
+  }
+
+  for (const pid of descendantsOfSelf(facts, snapshot, supervisors)) {
+    byPid.set(pid, { kind: 'own-child', detail: 'started by this devctl command' });
+  }
+  for (const [index, process] of ancestry(facts.self.pid, snapshot).entries()) {
+    const detail = index === 0 ? 'this devctl command' : 'runs this devctl command';
+    byPid.set(process.identity.pid, { kind: index === 0 ? 'self' : 'ancestor', detail });
+  }
+  return { byPid, supervisors, cookies };
+}
+
+/** A process, its parent, and so on up to process 1 (which is left out). */
+export function ancestry(pid: number, snapshot: Snapshot): readonly ProcessInfo[] {
+  const chain: ProcessInfo[] = [];
+  let current = snapshot.byPid.get(pid);
+  while (current && current.identity.pid > 1 && !chain.includes(current)) {
+    chain.push(current);
+    current = snapshot.byPid.get(current.ppid);
+  }
+  return chain;
+}
+
+/** What the asking process spawned itself. A supervisor's children are its services, not its tools. */
+function descendantsOfSelf(
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+  supervisors: readonly ProcessInfo[],
+): readonly number[] {
+  const keep = new Set(supervisors.map(({ identity }) => identity.pid));
+  if (keep.has(facts.self.pid)) return [];
+  const found: number[] = [];
+  const queue = [facts.self.pid];
+  for (let parent = queue.pop(); parent !== undefined; parent = queue.pop()) {
+    for (const { identity } of snapshot.byParent.get(parent) ?? []) {
+      if (keep.has(identity.pid) || found.includes(identity.pid)) continue;
+      found.push(identity.pid);
+      queue.push(identity.pid);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,158 @@
+import type { Claim } from '../ownership/claim.ts';
+import { claimInScan } from '../ownership/newborn.ts';
+import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
+import { type Identity, identityKey } from '../processes/identity.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
+import type { History } from './history.ts';
+import {
+  beginStop,
+  isStopOver,
+  planStop,
+  type StopAction,
+  type StopPolicy,
+  type StopState,
+  type StopUnit,
+} from './plan.ts';
+
+/** What the engine needs to know about ownership, so that it has no judgement of its own. */
+export interface Quarry {
+  readonly projectId: string;
+  /** Everything owned in this snapshot; remembers what it saw for the next call. */
+  claim(snapshot: Snapshot): ReadonlyMap<number, Claim>;
+  /** The unit of a claim; a name that is no unit's leaves the claim alone. */
+  readonly unitOf: (claim: Claim) => string;
+  /** Called with each new claim before the first signal that could orphan it. */
+  remember(claims: readonly Claim[]): void;
+}
+
+export interface StopRun {
+  readonly host: Host;
+  readonly units: readonly StopUnit[];
+  readonly quarry: Quarry;
+  readonly policy: StopPolicy;
+  readonly history: History;
+  /** Runs a unit's stop command; resolves when it has ended, and never rejects. */
+  runCommand(unit: string): Promise<void>;
+  /** True from the moment on at which a second Ctrl-C, say, asked for force. */
+  forced(): boolean;
+}
+
+/** Pauses between two scans: short while much happens, longer when waiting for a slow shutdown. */
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 100;
+/** While killing there is nothing to wait for but the kernel. */
+const KILL_PAUSE_MS = 5;
+const FORCE_GRACE_MS = 500;
+
+/**
+ * Carries out one stop: scan, decide, act, wait, until every unit is proved gone or has survived
+ * everything. All decisions are `planStop`'s.
+ */
+export async function runStop(run: StopRun): Promise<StopState> {
+  const { host, quarry, history } = run;
+  const names = new Set(run.units.map(({ name }) => name));
+  let state = beginStop(run.units);
+  let pauseMs = FIRST_PAUSE_MS;
+  const commandsDone = new Set<string>();
+  const denied = new Set<string>();
+
+  for (;;) {
+    const snapshot = await host.snapshot();
+    const claims = quarry.claim(snapshot);
+    // Remember before signalling: once a parent dies, its children may carry no other mark.
+    const targeted = new Map([...claims].filter(([, claim]) => names.has(quarry.unitOf(claim))));
+    quarry.remember(history.see(targeted, host.nowMs()));
+    const policy = { force: run.policy.force || run.forced() };
+    const units = policy.force ? run.units.map(withForceGrace) : run.units;
+    const { unitOf } = quarry;
+    const nowMs = host.nowMs();
+    const observation = { nowMs, snapshot, claims, unitOf, commandsDone, denied };
+    const planned = planStop(state, units, observation, policy);
+    state = planned.state;
+    if (isStopOver(state)) return state;
+
+    for (const action of planned.actions) {
+      if (action.kind === 'run-command') {
+        void run.runCommand(action.unit).then(() => commandsDone.add(action.unit));
+      } else await act(run, action, snapshot, claims, denied);
+    }
+    const killing = planned.actions.some(({ kind }) => kind === 'kill' || kind === 'freeze');
+    const busy = planned.actions.length > 0;
+    await host.delay(killing ? KILL_PAUSE_MS : pauseMs);
+    pauseMs = busy ? FIRST_PAUSE_MS : Math.min(pauseMs * 1.25, LONGEST_PAUSE_MS);
+  }
+}
+
+function withForceGrace(unit: StopUnit): StopUnit {
+  return { ...unit, graceMs: Math.min(unit.graceMs, FORCE_GRACE_MS) };
+}
+
+type Signalling = Exclude<StopAction, { kind: 'run-command' }>;
+
+async function act(
+  run: StopRun,
+  action: Signalling,
+  snapshot: Snapshot,
+  claims: ReadonlyMap<number, Claim>,
+  denied: Set<string>,
+): Promise<void> {
+  const { host, history } = run;
+  const note = (target: Identity, signal: SignalName, outcome: SignalOutcome): void => {
+    if (outcome === 'sent') history.signalled(target, signal);
+    if (outcome === 'denied') denied.add(identityKey(target));
+  };
+  switch (action.kind) {
+    case 'signal':
+      note(action.target, action.signal, await host.signal(action.target, action.signal));
+      return;
+    case 'signal-group': {
+      const outcome = await signalGroup(host, action);
+      if (outcome === 'sent') {
+        for (const member of action.members) history.signalled(member, action.signal);
+        return;
+      }
+      // Not the whole group let itself be signalled (another user's member, a group that has just
+      // changed): each member on its own.
+      for (const member of action.members) {
+        note(member, action.signal, await host.signal(member, action.signal));
+      }
+      return;
+    }
+    case 'freeze':
+      for (const target of action.targets) {
+        note(target, 'SIGSTOP', await host.signal(target, 'SIGSTOP'));
+      }
+      return;
+    case 'kill':
+      await killInScan(run, action.unit, snapshot, claims, note);
+  }
+}
+
+async function signalGroup(
+  host: Host,
+  { pgid, members, signal }: Extract<StopAction, { kind: 'signal-group' }>,
+): Promise<SignalOutcome> {
+  for (const member of members) {
+    const outcome = await host.signalGroup(pgid, member, signal);
+    if (outcome === 'sent' || outcome === 'denied') return outcome;
+  }
+  return 'gone';
+}
+
+async function killInScan(
+  run: StopRun,
+  unit: string,
+  snapshot: Snapshot,
+  claims: ReadonlyMap<number, Claim>,
+  note: (target: Identity, signal: SignalName, outcome: SignalOutcome) => void,
+): Promise<void> {
+  const { host, quarry, history } = run;
+  const mine = new Map([...claims].filter(([, claim]) => quarry.unitOf(claim) === unit));
+  const recent = { projectId: quarry.projectId, snapshot, claims: mine };
+  await host.scanDescending(async (process, details) => {
+    const claim = claimInScan(recent, process, details);
+    if (!claim) return;
+    history.see(new Map([[process.identity.pid, claim]]), host.nowMs(), 'partial');
+    note(process.identity, 'SIGKILL', await host.signal(process.identity, 'SIGKILL'));
+  });
+}
