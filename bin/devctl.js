@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+// Plain JavaScript that is never compiled, so that it can still speak on a Node that is too old for
+// the bundle. CommonJS (see the package.json beside it), so that --version need not start Node's
+// ESM loader, which alone takes 5 ms.
+'use strict';
+
+const { existsSync, readFileSync } = require('node:fs');
+const path = require('node:path');
+const { pathToFileURL } = require('node:url');
+
+const OLDEST_NODE = [20, 12];
+const root = path.dirname(__dirname);
+const bundle = path.join(root, 'dist', 'cli.js');
+
+const args = process.argv.slice(2);
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+  fail(
+    `devctl needs Node ${OLDEST_NODE.join('.')} or newer, this is Node ${process.versions.node}`,
+    `switch with your version manager, e.g. nvm install ${OLDEST_NODE[0]}`,
+  );
+} else if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  process.stdout.write(`${manifest.version}\n`);
+} else {
+  import(pathToFileURL(bundle).href).then(({ main }) => main(args), explainMissingBundle);
+}
+
+/** A clone whose `npm install` has not run has no bundle; anything else is a fault of ours. */
+function explainMissingBundle(error) {
+  if (existsSync(bundle)) throw error;
+  fail('devctl is not built: dist/cli.js is missing', 'run npm install in the folder of devctl');
+}
+
+function fail(message, hint) {
+  process.stderr.write(`✗ ${message}\n  → ${hint}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,155 @@
+// Bundles src/ into dist/: one file a command, all packages inside, so that the published devctl
+// has no dependency tree to install (a cold `npx` takes 0.6 s instead of 2.8 s).
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { bundledPackages, licenceText } from './licences.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dist = path.join(root, 'dist');
+const ENTRIES = ['src/cli.ts', 'src/index.ts', 'src/supervisor/main.ts'];
+
+// Bundled CommonJS packages call require() for Node's own modules; ESM has none.
+const REQUIRE_BANNER =
+  "import{createRequire as devctlRequire}from'node:module';const require=devctlRequire(import.meta.url);";
+
+/**
+ * commander loads node:child_process for commands that are programs of their own. devctl has none,
+ * and loading it costs every command 2.5 ms.
+ */
+const commanderWithoutChildProcess = {
+  name: 'commander-without-child-process',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /node_modules\/commander\//.test(importer)
+        ? { path: importer, namespace: 'unused' }
+        : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {}' }));
+  },
+};
+
+/** Path relative to dist → content, and the metafile. */
+async function bundleScripts() {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: ENTRIES.filter((entry) => existsSync(path.join(root, entry))),
+    outbase: 'src',
+    outdir: 'dist',
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.12',
+    // Names are kept: a stack trace of a user is worth more than a few kilobytes.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'none',
+    // Native and optional: found at run time or not at all.
+    external: ['koffi'],
+    // jsonc-parser's `main` is UMD, which no bundler can follow; its `module` is the same as ESM.
+    mainFields: ['module', 'main'],
+    banner: { js: REQUIRE_BANNER },
+    plugins: [commanderWithoutChildProcess],
+    metafile: true,
+    write: false,
+    logLevel: 'error',
+  });
+  const bundled = result.outputFiles.map((file) => [path.relative(dist, file.path), file.contents]);
+  return { metafile: result.metafile, files: bundled };
+}
+
+/** ps-list looks for its two Windows programs in `vendor/` beside the file that its code is in. */
+async function besideBundle(metafile) {
+  const vendor = path.join(root, 'node_modules/ps-list/vendor');
+  const owners = Object.entries(metafile.outputs)
+    .filter(([, output]) => 'node_modules/ps-list/index.js' in output.inputs)
+    .map(([file]) => path.relative('dist', path.dirname(file)));
+  const copies = [];
+  for (const folder of new Set(owners)) {
+    for (const name of await readdir(vendor)) {
+      copies.push([path.join(folder, 'vendor', name), await readFile(path.join(vendor, name))]);
+    }
+  }
+  return copies;
+}
+
+/** Declarations of the library, as [path relative to dist, content]. */
+async function emitTypes() {
+  const folder = await mkdtemp(path.join(tmpdir(), 'devctl-types-'));
+  try {
+    await runTsc(['-p', 'tsconfig.types.json', '--outDir', folder]);
+    const names = await readdir(folder, { recursive: true });
+    const declarations = names.filter((name) => name.endsWith('.d.ts'));
+    return await Promise.all(
+      declarations.map(async (name) => [
+        path.join('types', name),
+        await readFile(path.join(folder, name)),
+      ]),
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function runTsc(args) {
+  const require = createRequire(import.meta.url);
+  const manifest = require.resolve('typescript/package.json');
+  const tsc = path.join(path.dirname(manifest), require(manifest).bin.tsc);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [tsc, ...args], { cwd: root, stdio: 'inherit' });
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`tsc exited ${code}`))));
+  });
+}
+
+/**
+ * Makes dist/ equal to `files` without ever being half of anything for a devctl that runs from it:
+ * a file that is right already is left alone, chunks (named by their content) come before the
+ * entries that import them, each by rename, and what no entry imports any more goes last.
+ */
+async function synchronise(files) {
+  const chunksFirst = [...files].sort(([a], [b]) => Number(isChunk(b)) - Number(isChunk(a)));
+  for (const [name, content] of chunksFirst) await replaceFile(path.join(dist, name), content);
+  const entries = await readdir(dist, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    const file = path.join(entry.parentPath ?? entry.path, entry.name);
+    if (entry.isFile() && !files.has(path.relative(dist, file))) await rm(file, { force: true });
+  }
+}
+
+function isChunk(name) {
+  return name.startsWith('chunks');
+}
+
+async function replaceFile(file, content) {
+  const current = await readFile(file).catch(() => null);
+  if (current && Buffer.compare(current, content) === 0) return;
+  await mkdir(path.dirname(file), { recursive: true });
+  const fresh = `${file}.${process.pid}.tmp`;
+  await writeFile(fresh, content);
+  await rename(fresh, file);
+}
+
+function report() {
+  const scripts = bundle.files.reduce((sum, [, content]) => sum + content.length, 0);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(
+    `dist: ${bundle.files.length} scripts, ${Math.round(scripts / 1000)} kB, ` +
+      `${packages.length} packages bundled, in ${seconds} s`,
+  );
+}
+
+const startedAt = performance.now();
+const [bundle, types] = await Promise.all([bundleScripts(), emitTypes()]);
+const packages = await bundledPackages(root, bundle.metafile);
+const files = new Map([...bundle.files, ...(await besideBundle(bundle.metafile)), ...types]);
+await synchronise(files);
+await replaceFile(path.join(root, 'THIRD_PARTY_LICENSES'), Buffer.from(licenceText(packages)));
+report();

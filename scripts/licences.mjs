@@ -1,0 +1,40 @@
+// The licence of every package whose code is in the bundle: most ask that their text goes along.
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/**
+ * @param root folder of the project
+ * @param metafile esbuild's, its paths relative to `root`
+ * @returns the bundled packages by name: { name, version, licence, text }
+ */
+export async function bundledPackages(root, metafile) {
+  const folders = new Set();
+  for (const output of Object.values(metafile.outputs)) {
+    for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {
+      const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+      if (folder && bytesInOutput > 0) folders.add(folder);
+    }
+  }
+  const packages = await Promise.all([...folders].map((folder) => readPackage(root, folder)));
+  return packages.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+async function readPackage(root, folder) {
+  const absolute = path.join(root, folder);
+  const manifest = JSON.parse(await readFile(path.join(absolute, 'package.json'), 'utf8'));
+  const file = (await readdir(absolute)).find((name) => /^licen[cs]e/i.test(name));
+  if (!file) throw new Error(`${manifest.name} is bundled but has no licence file`);
+  return {
+    name: manifest.name,
+    version: manifest.version,
+    licence: manifest.license,
+    text: (await readFile(path.join(absolute, file), 'utf8')).trim(),
+  };
+}
+
+export function licenceText(packages) {
+  const sections = packages.map(
+    ({ name, version, licence, text }) => `${name} ${version} (${licence})\n\n${text}\n`,
+  );
+  return ['devctl contains code of these packages.\n', ...sections].join(`\n${'-'.repeat(80)}\n\n`);
+}

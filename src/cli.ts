@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { DevctlError, ExitCode } from './errors.ts';
+
+/** Options of every command. */
+interface GlobalOptions {
+  readonly config?: string;
+  readonly color?: boolean;
+  readonly json?: boolean;
+}
+
+/** What a command's action resolves to: its exit code. */
+type Action = () => Promise<number>;
+
+/**
+ * Runs one devctl command and sets `process.exitCode`.
+ *
+ * Never process.exit: it would cut off what a slow pipe on stdout has not taken yet. The process
+ * ends when the command has closed all it opened.
+ *
+ * @param args without node and the script
+ */
+export async function main(args: readonly string[]): Promise<void> {
+  tolerateClosedPipes();
+  process.exitCode = await run(args);
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  let action: Action | undefined;
+  const program = buildProgram((chosen) => {
+    action = chosen;
+  });
+  try {
+    program.parse(args, { from: 'user' });
+    return action ? await action() : ExitCode.Ok;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.Ok;
+    // No command at all: commander has printed its help on stderr.
+    if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.Usage;
+    const { printFailure } = await import('./output/failure.ts');
+    return printFailure(error instanceof CommanderError ? usageError(error) : error, {
+      json: args.includes('--json'),
+      color: colorFlag(args),
+    });
+  }
+}
+
+/** Every command and option of devctl. A new command is one entry here and one file in commands/. */
+function buildProgram(choose: (action: Action) => void): Command {
+  const program = new Command('devctl')
+    .description('Starts, stops and watches the processes of a project. Leaves no orphans.')
+    .option('-c, --config <file>', 'manifest to use (default: .devctl.json here or above)')
+    .option('--color', 'colour even where the output is not a terminal')
+    .option('--no-color', 'no colour')
+    .option('-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+    .addHelpText('after', PROGRAM_EXAMPLES);
+
+  program.on('option:version', () => {
+    process.stdout.write(`${readVersion()}\n`);
+    throw new CommanderError(ExitCode.Ok, 'commander.version', 'printed');
+  });
+
+  program
+    .command('start')
+    .description('start services and wait until they are ready')
+    .argument('[names...]', 'services or groups, with what they depend on (default: all)')
+    .option('--abort-on-failure', 'when one fails, stop again what this start has started')
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', examples('start', 'start web', 'start backend --abort-on-failure'))
+    .action((names: string[], _: unknown, command: Command) =>
+      choose(async () => (await import('./commands/start.ts')).start(names, optionsOf(command))),
+    );
+
+  program
+    .command('stop')
+    .description('stop services, with every process they ever started, and prove it')
+    .argument('[names...]', 'services or groups, with what depends on them (default: all)')
+    .option('--force', 'short grace period, no stop commands, no waiting for other commands')
+    .option('--dry-run', 'show what would be signalled and why, signal nothing')
+    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', examples('stop', 'stop web', 'stop --dry-run', 'stop --force'))
+    .action((names: string[], _: unknown, command: Command) =>
+      choose(async () => (await import('./commands/stop.ts')).stop(names, optionsOf(command))),
+    );
+
+  program
+    .command('status')
+    .description('show services and their processes; exits 3 when not all are up')
+    .argument('[names...]', 'services or groups (default: all)')
+    .option('--json', 'print the table as JSON')
+    .addHelpText('after', examples('status', 'status --json'))
+    .action((names: string[], _: unknown, command: Command) =>
+      choose(async () => (await import('./commands/status.ts')).status(names, optionsOf(command))),
+    );
+
+  program
+    .command('check')
+    .description('validate the manifest, start nothing')
+    .option('--json', 'print the findings as JSON')
+    .addHelpText('after', examples('check', 'check --config other.json'))
+    .action((_: unknown, command: Command) =>
+      choose(async () => (await import('./commands/check.ts')).check(optionsOf(command))),
+    );
+
+  return program;
+}
+
+const PROGRAM_EXAMPLES = `
+Examples:
+  devctl start                 everything in .devctl.json, in order of dependence
+  devctl status
+  devctl stop                  returns when nothing is left
+  devctl stop --force          in an emergency: needs no manifest and no records
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or manifest, 3 not all up, 4 processes left,
+            5 port held by another program, 6 another devctl at work
+`;
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  devctl ${line}\n`).join('')}`;
+}
+
+function optionsOf<Options extends GlobalOptions>(command: Command): Options {
+  return command.optsWithGlobals<Options>();
+}
+
+/** From package.json, which is one folder up from src/ and from dist/ alike. */
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest instanceof Object && 'version' in manifest ? String(manifest.version) : 'unknown';
+}
+
+/** commander's `error: unknown option '--jsn'\n(Did you mean --json?)` as message and hint. */
+function usageError(error: CommanderError): DevctlError {
+  const [first = '', ...rest] = error.message.split('\n');
+  const suggestion = /^\((Did you mean .*)\)$/.exec(rest.join(' '))?.[1];
+  return new DevctlError('usage', first.replace(/^error: /, ''), {
+    hint: suggestion ?? 'devctl --help lists commands and options',
+  });
+}
+
+/** The flag before commander could tell: the arguments may be what is wrong. */
+function colorFlag(args: readonly string[]): boolean | undefined {
+  if (args.includes('--no-color')) return false;
+  return args.includes('--color') ? true : undefined;
+}
+
+/**
+ * `devctl status | head -1` closes our stdout early. That is no failure, and no reason to leave a
+ * stop half done: what is left to print is dropped, the work goes on.
+ */
+function tolerateClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}

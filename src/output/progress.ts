@@ -1,0 +1,62 @@
+import { formatDuration } from './durations.ts';
+import { createSpinnerProgress } from './spinner.ts';
+import { colorEnabled, type OutputStream } from './theme.ts';
+
+/** Where several services stand, told on stderr while it happens. */
+export interface Progress {
+  /** Work on a service has begun or goes on in another way: `starting`, `waiting for`, `stopping`. */
+  pending(service: string, doing: string): void;
+  /** A service is done: `ready in 1.2 s (pid 123)`, `stopped in 30 ms`. */
+  succeeded(service: string, outcome: string): void;
+  failed(service: string, outcome: string): void;
+  /** A line about none of them. */
+  note(text: string): void;
+  /** Always call it: a spinner left behind hides the cursor. */
+  close(): void;
+}
+
+export interface ProgressOptions {
+  /** --color or --no-color, undefined for neither. */
+  readonly color?: boolean | undefined;
+  readonly stream?: OutputStream;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Spinner on a real terminal, otherwise lines that a task runner or a log can rely on. */
+export function openProgress(options: ProgressOptions = {}): Progress {
+  const { stream = process.stderr, env = process.env } = options;
+  if (!canSpin(stream, env)) return createLineProgress(stream);
+  return createSpinnerProgress(stream, colorEnabled(stream, options.color, env));
+}
+
+/**
+ * A terminal of 0 columns (ssh, docker exec, expect, Kubernetes) must never get a spinner: ora
+ * divides by them and clears infinitely many lines.
+ */
+export function canSpin(stream: OutputStream, env: NodeJS.ProcessEnv): boolean {
+  const isTerminal = stream.isTTY === true && (stream.columns ?? 0) > 0;
+  return isTerminal && env.TERM !== 'dumb' && !isCi(env);
+}
+
+function isCi(env: NodeJS.ProcessEnv): boolean {
+  const ci = env.CI;
+  return ci !== undefined && ci !== '' && ci !== 'false' && ci !== '0';
+}
+
+/** VS Code's problem matchers and CI logs match these lines: they are part of the interface. */
+export function createLineProgress(stream: OutputStream): Progress {
+  const print = (line: string): void => void stream.write(`devctl: ${line}\n`);
+  return {
+    pending: (service, doing) => print(`${doing} ${service}`),
+    succeeded: (service, outcome) => print(`${service} ${outcome}`),
+    failed: (service, outcome) => print(`${service} ${outcome}`),
+    note: print,
+    close: () => {},
+  };
+}
+
+/** The outcome of a start: `ready in 1.2 s (pid 123)`. */
+export function readyOutcome(afterMs: number, pid: number | null): string {
+  const took = `ready in ${formatDuration(afterMs)}`;
+  return pid === null ? took : `${took} (pid ${pid})`;
+}

@@ -1,0 +1,79 @@
+import type { OutputStream, Paint } from './theme.ts';
+import { displayWidth, truncate } from './width.ts';
+
+export interface Column {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+  /** May this column be cut where the terminal is too narrow? Command lines yes, pids no. */
+  readonly shrink?: boolean;
+}
+
+/** A cell may hold colour codes; control characters of foreign text go through `printable` first. */
+export type Row = readonly string[];
+
+export interface TableLayout {
+  /** Columns of the terminal; undefined for a pipe or file, where nothing is ever cut. */
+  readonly width?: number | undefined;
+  readonly paintTitle?: Paint;
+}
+
+/** How wide a table on `stream` may be: never limited where no terminal says so, or says 0. */
+export function tableWidth(stream: Pick<OutputStream, 'isTTY' | 'columns'>): number | undefined {
+  return stream.isTTY && stream.columns ? stream.columns : undefined;
+}
+
+/**
+ * Columns two spaces apart, aligned by what is visible.
+ *
+ * @returns lines without a newline at the end of each, the titles first, no trailing spaces
+ */
+export function renderTable(
+  columns: readonly Column[],
+  rows: readonly Row[],
+  layout: TableLayout = {},
+): string[] {
+  const titles = columns.map(({ title }) => title);
+  const natural = columns.map((_, index) =>
+    [titles, ...rows].reduce((max, row) => Math.max(max, displayWidth(row[index] ?? '')), 0),
+  );
+  const widths = fitWidths(columns, natural, layout.width);
+  const line = (row: Row, paint: Paint = (text) => text): string =>
+    columns
+      .map((column, index) => alignCell(row[index] ?? '', widths[index] ?? 0, column, paint))
+      .join(GAP)
+      .trimEnd();
+  return [line(titles, layout.paintTitle), ...rows.map((row) => line(row))];
+}
+
+const GAP = '  ';
+/** Below this, a cut column says nothing: the line may then be longer than the terminal. */
+const NARROWEST = 8;
+
+/** Takes what is missing from the shrinkable columns, the widest first. */
+function fitWidths(
+  columns: readonly Column[],
+  natural: readonly number[],
+  available: number | undefined,
+): readonly number[] {
+  if (available === undefined) return natural;
+  const widths = [...natural];
+  let excess = widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1));
+  excess -= available;
+  const shrinkable = columns
+    .map((column, index) => ({ index, shrink: column.shrink === true }))
+    .filter(({ shrink }) => shrink)
+    .sort((a, b) => (natural[b.index] ?? 0) - (natural[a.index] ?? 0));
+  for (const { index } of shrinkable) {
+    const width = widths[index] ?? 0;
+    const cut = Math.max(0, Math.min(excess, width - NARROWEST));
+    widths[index] = width - cut;
+    excess -= cut;
+  }
+  return widths;
+}
+
+function alignCell(cell: string, width: number, column: Column, paint: Paint): string {
+  const text = truncate(cell, width);
+  const padding = ' '.repeat(Math.max(0, width - displayWidth(text)));
+  return column.align === 'right' ? padding + paint(text) : paint(text) + padding;
+}

@@ -1,0 +1,96 @@
+import { stripVTControlCharacters } from 'node:util';
+
+/**
+ * How many terminal columns a text takes: nothing for colour codes and combining marks, two for
+ * East Asian wide characters and emoji, one for anything else.
+ */
+export function displayWidth(text: string): number {
+  if (PLAIN_ASCII.test(text)) return text.length;
+  const visible = stripVTControlCharacters(text);
+  if (PLAIN_ASCII.test(visible)) return visible.length;
+  let width = 0;
+  for (const { segment } of GRAPHEMES.segment(visible)) width += graphemeWidth(segment);
+  return width;
+}
+
+/**
+ * Cuts `text` to `columns`, the last one an ellipsis. Colour codes are kept, those behind the cut
+ * too, so that no colour is left open.
+ *
+ * @returns `text` itself when it fits
+ */
+export function truncate(text: string, columns: number): string {
+  if (displayWidth(text) <= columns) return text;
+  if (columns <= 0) return '';
+  let left = columns - 1;
+  let isCut = false;
+  let result = '';
+  for (const part of text.split(COLOR_CODES)) {
+    if (part.startsWith('\u001B')) {
+      result += part;
+      continue;
+    }
+    for (const { segment } of isCut ? [] : GRAPHEMES.segment(part)) {
+      const width = graphemeWidth(segment);
+      if (width > left) {
+        result += '…';
+        isCut = true;
+        break;
+      }
+      left -= width;
+      result += segment;
+    }
+  }
+  return result;
+}
+
+/**
+ * A text from outside (a command line, a process name, a log line) on one line, with every control
+ * character visible: a process may call itself anything, escape sequences included.
+ */
+export function printable(text: string): string {
+  return text.replace(CONTROL, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    if (character === '\n') return '\\n';
+    if (character === '\t') return ' ';
+    return `\\x${code.toString(16).padStart(2, '0')}`;
+  });
+}
+
+function graphemeWidth(grapheme: string): number {
+  if (ZERO_WIDTH.test(grapheme)) return 0;
+  if (EMOJI.test(grapheme)) return 2;
+  return isWide(grapheme.codePointAt(0) ?? 0) ? 2 : 1;
+}
+
+/** The ranges of Unicode's EastAsianWidth.txt marked W or F, adjoining ones joined. */
+function isWide(codePoint: number): boolean {
+  return (
+    codePoint >= 0x1100 && WIDE.some(([first, last]) => codePoint >= first && codePoint <= last)
+  );
+}
+
+const WIDE: readonly (readonly [number, number])[] = [
+  [0x1100, 0x115f],
+  [0x2e80, 0x303e],
+  [0x3041, 0xa4cf],
+  [0xa960, 0xa97f],
+  [0xac00, 0xd7a3],
+  [0xf900, 0xfaff],
+  [0xfe10, 0xfe19],
+  [0xfe30, 0xfe6f],
+  [0xff01, 0xff60],
+  [0xffe0, 0xffe6],
+  [0x17000, 0x18cff],
+  [0x1aff0, 0x1b2ff],
+  [0x20000, 0x3fffd],
+];
+
+const GRAPHEMES = new Intl.Segmenter();
+const PLAIN_ASCII = /^[\x20-\x7E]*$/;
+const ZERO_WIDTH = /^[\p{M}\p{Cc}\p{Cf}]+$/u;
+const EMOJI = /\p{Emoji_Presentation}|\uFE0F/u;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes start with ESC
+const COLOR_CODES = /(\u001B\[[\d;]*m)/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+const CONTROL = /[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/g;
