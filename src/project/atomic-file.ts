@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  futimesSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { DevctlError, errnoOf } from '../errors.ts';
+
+/** The largest record that is read, in bytes. A larger one is not ours. */
+export const MAX_FILE_BYTES = 1024 * 1024;
+
+/** Windows has neither flag; there they are undefined and mean nothing. */
+const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
+const NO_BLOCK = constants.O_NONBLOCK ?? 0;
+
+export type FileRead =
+  | { readonly kind: 'content'; readonly bytes: Buffer; readonly mtimeMs: number }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/**
+ * Replaces a file so that every reader, and every reader after a crash, sees the old or the new
+ * content whole: temporary file in the same folder, fsync, rename(2). A symbolic link at `path` is
+ * replaced, not followed.
+ *
+ * @param mtimeMs modification time to give it, in ms since the epoch, instead of now
+ * @throws DevctlError 'records-unwritable'; nothing is left behind then
+ */
+export function writeFileAtomically(path: string, content: string, mtimeMs?: number): void {
+  const temporary = temporaryPath(path);
+  let fd: number | undefined;
+  try {
+    // 'wx' is O_EXCL, which does not follow a symbolic link either: open(2).
+    fd = openSync(temporary, 'wx', 0o600);
+    writeFileSync(fd, content);
+    if (mtimeMs !== undefined) futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
+    flush(fd);
+    closeSync(fd);
+    fd = undefined;
+    renameSync(temporary, path);
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    rmSync(temporary, { force: true });
+    throw unwritable(path, error);
+  }
+}
+
+/** Open flags for adding to a file, which is created when it is missing. */
+export const appendFlags =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | NO_FOLLOW | NO_BLOCK;
+
+/** A name in the same folder that no one else has. Readers skip it: it begins with a dot. */
+export function temporaryPath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+}
+
+/**
+ * Removes the temporary files of writers that were killed between open and rename. A minute is far
+ * longer than any write takes, so none is taken from a writer that is at work.
+ */
+export function removeLeftovers(directory: string): void {
+  const before = Date.now() - 60_000;
+  for (const name of readdirSync(directory)) {
+    if (!/^\..*\.[0-9a-f]{16}\.tmp$/.test(name)) continue;
+    const path = join(directory, name);
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isFile() && found.mtimeMs < before) removeIfThere(path);
+  }
+}
+
+/**
+ * Reads a file of ours: never through a symbolic link, never from a pipe or a device, never what
+ * another user could have written. Never throws.
+ *
+ * @param limit largest size in bytes
+ * @param part what to do beyond the limit: refuse the file, or read only its last `limit` bytes
+ */
+export function readOwnFile(
+  path: string,
+  limit = MAX_FILE_BYTES,
+  part: 'whole' | 'tail' = 'whole',
+): FileRead {
+  let fd: number | undefined;
+  try {
+    // Without O_NONBLOCK the open of a FIFO would wait for a writer, for ever.
+    fd = openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
+    const found = fstatSync(fd);
+    const { mtimeMs, size } = found;
+    const refused = found.isFile() ? otherOwner(found.uid) : 'not a regular file';
+    if (refused) return { kind: 'refused', reason: refused };
+    if (size > limit && part === 'whole') {
+      return { kind: 'refused', reason: `larger than ${limit} bytes` };
+    }
+    return { kind: 'content', bytes: readFrom(fd, Math.max(0, size - limit), limit), mtimeMs };
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'missing' };
+    if (errno === 'ELOOP') return { kind: 'refused', reason: 'a symbolic link' };
+    return { kind: 'refused', reason: `not readable: ${errno ?? String(error)}` };
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Why a file of this owner is not obeyed; null when it is the user who asks (or on Windows). */
+export function otherOwner(uid: number): string | null {
+  const self = process.geteuid?.() ?? uid;
+  return uid === self ? null : `owned by user ${uid}, devctl runs as user ${self}`;
+}
+
+/**
+ * @returns was there anything to remove?
+ * @throws DevctlError 'records-unwritable'
+ */
+export function removeIfThere(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
+    throw unwritable(path, error);
+  }
+}
+
+/** Says which path could not be written, why, and what helps. */
+export function unwritable(path: string, error: unknown): DevctlError {
+  if (error instanceof DevctlError) return error;
+  const errno = errnoOf(error) ?? String(error);
+  return new DevctlError('records-unwritable', `cannot write ${path}: ${errno}`, {
+    hint: HINTS[errno] ?? `check ${dirname(path)}, or choose another folder with "pidsDir"`,
+    cause: error,
+  });
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: 'make the folder writable for you (chmod u+rwx), or choose another with "pidsDir"',
+  EPERM: 'make the folder writable for you (chmod u+rwx), or choose another with "pidsDir"',
+  EROFS: 'the file system is mounted read-only: choose another folder with "pidsDir"',
+  ENOSPC: 'the disk is full: free some space and try again',
+  EDQUOT: 'your disk quota is used up: free some space and try again',
+  EISDIR: 'a folder is in the way: move it away and try again',
+  ENOTDIR: 'a file is where a folder should be: move it away and try again',
+};
+
+function readFrom(fd: number, start: number, limit: number): Buffer {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  // The size is a promise only of regular files on ordinary file systems, so read to the end.
+  while (total < limit) {
+    const chunk = Buffer.allocUnsafe(Math.min(64 * 1024, limit - total));
+    const count = readSync(fd, chunk, 0, chunk.length, start + total);
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    total += count;
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** Some network and FUSE file systems have no fsync; the rename is atomic for the living anyway. */
+function flush(fd: number): void {
+  try {
+    fsyncSync(fd);
+  } catch (error) {
+    if (!['EINVAL', 'ENOSYS', 'ENOTSUP'].includes(errnoOf(error) ?? '')) throw error;
+  }
+}

@@ -1,0 +1,128 @@
+import { hash } from 'node:crypto';
+import { accessSync, constants, realpathSync, writeFileSync } from 'node:fs';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { DevctlError, errnoOf } from '../errors.ts';
+import { removeLeftovers, unwritable } from './atomic-file.ts';
+import { ensureOwnFolder, inspectFolder } from './own-folder.ts';
+import type { RecordProblem } from './problem.ts';
+
+/** Where a project keeps what outlives a command. */
+export interface ProjectFolder {
+  /** Real path of the project folder. */
+  readonly root: string;
+  /** Absolute path of the records folder, `.pids` by default. */
+  readonly pidsDir: string;
+  /** The value of DEVCTL_PROJECT in the environment of everything that the project starts. */
+  readonly projectId: string;
+}
+
+/** The folders inside `.pids`. */
+export type FolderPart = 'services' | 'ledger' | 'logs';
+
+const PARTS: readonly FolderPart[] = ['services', 'ledger', 'logs'];
+
+/** @param pidsDir absolute, or relative to the root; nothing is created. */
+export function projectFolder(root: string, pidsDir = '.pids'): ProjectFolder {
+  const real = realPath(root);
+  return { root: real, pidsDir: resolve(real, pidsDir), projectId: projectId(real) };
+}
+
+/**
+ * `<name for people>-<16 hex digits of the SHA-256 of the real path>`: two checkouts with the same
+ * name are two projects, one checkout seen through a symbolic link is the same project.
+ */
+export function projectId(root: string): string {
+  const real = realPath(root);
+  const slug = basename(real)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 24)
+    .replaceAll(/^-+|-+$/g, '');
+  return `${slug || 'project'}-${projectHash(real)}`;
+}
+
+/** The part of the project id that tells it from every other: 16 hex digits. */
+export function projectHash(realRoot: string): string {
+  return hash('sha256', realRoot).slice(0, 16);
+}
+
+/**
+ * Makes the records folder ready to be written: `.pids` with services, ledger and logs, mode 0700,
+ * ignored by git. Idempotent. Temporary files of writers that were killed are removed.
+ *
+ * @throws DevctlError 'unsafe' when `.pids` or a folder in it is a symbolic link, another user's,
+ *   or holds the project itself; 'records-unwritable' when it cannot be written
+ */
+export function prepareFolder(folder: ProjectFolder): void {
+  for (const directory of [folder.pidsDir, ...PARTS.map((part) => writableFolder(folder, part))]) {
+    try {
+      // Nothing was written yet when all folders exist already: find out now, not at the spawn.
+      accessSync(directory, constants.W_OK | constants.X_OK);
+      removeLeftovers(directory);
+    } catch (error) {
+      throw unwritable(directory, error);
+    }
+  }
+}
+
+/**
+ * The folder to write into, made and checked. Every writer asks anew, because somebody may have
+ * removed `.pids` while the supervisor runs.
+ *
+ * @param part null for `.pids` itself
+ * @returns its absolute path
+ * @throws DevctlError as `prepareFolder`
+ */
+export function writableFolder(folder: ProjectFolder, part: FolderPart | null): string {
+  const { pidsDir, root } = folder;
+  if (isInside(root, pidsDir)) {
+    throw new DevctlError('unsafe', `${pidsDir} holds the project itself`, {
+      hint: 'give the records a folder of their own with "pidsDir", for example ".pids"',
+    });
+  }
+  const dedicated = basename(pidsDir) === '.pids';
+  if (ensureOwnFolder(pidsDir, dedicated) || dedicated) ignoreInGit(pidsDir);
+  if (part === null) return pidsDir;
+  const path = join(pidsDir, part);
+  ensureOwnFolder(path, true);
+  return path;
+}
+
+/** Why a reader must not look into this folder of the records; null when it may, or it is missing. */
+export function folderProblem(
+  folder: ProjectFolder,
+  part: FolderPart | null,
+): RecordProblem | null {
+  for (const path of part ? [folder.pidsDir, join(folder.pidsDir, part)] : [folder.pidsDir]) {
+    const seen = inspectFolder(path);
+    if (seen.kind === 'missing') return null;
+    if (seen.kind === 'refused') {
+      return { path, service: null, kind: 'refused', reason: seen.reason };
+    }
+  }
+  return null;
+}
+
+/** The folder takes itself out of git, so that no project has to be told to. */
+function ignoreInGit(pidsDir: string): void {
+  const path = join(pidsDir, '.gitignore');
+  try {
+    writeFileSync(path, '*\n', { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw unwritable(path, error);
+  }
+}
+
+function isInside(path: string, directory: string): boolean {
+  const way = relative(directory, path);
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+}
+
+/** A folder that is gone still needs a name: what was started from it may be running. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}

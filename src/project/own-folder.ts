@@ -1,0 +1,55 @@
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { DevctlError, errnoOf } from '../errors.ts';
+import { otherOwner, unwritable } from './atomic-file.ts';
+
+type FolderSeen =
+  | { readonly kind: 'own'; readonly mode: number }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Is it a real folder of ours? Never follows a symbolic link, never throws. */
+export function inspectFolder(path: string): FolderSeen {
+  try {
+    const found = lstatSync(path);
+    if (found.isSymbolicLink()) return { kind: 'refused', reason: 'a symbolic link' };
+    if (!found.isDirectory()) return { kind: 'refused', reason: 'not a folder' };
+    const owner = otherOwner(found.uid);
+    return owner ? { kind: 'refused', reason: owner } : { kind: 'own', mode: found.mode & 0o777 };
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'missing' };
+    return { kind: 'refused', reason: `not readable: ${errno ?? String(error)}` };
+  }
+}
+
+/**
+ * Makes sure that the folder is there, is ours, and lets no one else write.
+ *
+ * @param dedicated may its mode be set to 0700? A folder that was there before and that someone
+ *   named in the manifest can serve other purposes too (think of `"pidsDir": "/tmp"`).
+ * @returns was it created now?
+ * @throws DevctlError 'unsafe', 'records-unwritable'
+ */
+export function ensureOwnFolder(path: string, dedicated: boolean): boolean {
+  try {
+    // Undefined when another devctl made it at the same moment: then it is judged like any other.
+    const created =
+      inspectFolder(path).kind === 'missing' &&
+      mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+    const seen = inspectFolder(path);
+    if (seen.kind === 'refused') throw unsafe(path, seen.reason);
+    if (seen.kind === 'own' && (seen.mode & 0o077) !== 0) {
+      if (dedicated || created) chmodSync(path, 0o700);
+      else if ((seen.mode & 0o022) !== 0) throw unsafe(path, 'others may write to it');
+    }
+    return created;
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unsafe(path: string, reason: string): DevctlError {
+  return new DevctlError('unsafe', `${path} is not safe to use: ${reason}`, {
+    hint: 'look at what it is, move it away and try again; devctl makes a new one',
+  });
+}

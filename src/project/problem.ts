@@ -1,0 +1,74 @@
+import { lstatSync, renameSync } from 'node:fs';
+import { basename, dirname, relative } from 'node:path';
+import { errnoOf } from '../errors.ts';
+import { unwritable } from './atomic-file.ts';
+import type { ProjectFolder } from './folder.ts';
+
+/**
+ * Something in the records folder that was not obeyed. Readers return these instead of throwing:
+ * one bad file must not hide the services of the good ones.
+ */
+export interface RecordProblem {
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** The service that the file name speaks of, null where it names none. */
+  readonly service: string | null;
+  /**
+   * - corrupt: does not parse or says what cannot be; set it aside.
+   * - newer: written by a later devctl; leave it.
+   * - foreign: belongs to another project folder that still exists (a copied `.pids`).
+   * - refused: a symbolic link, not a file, another user's, too large, or not readable.
+   * - partial: some lines were ignored, all others were used.
+   */
+  readonly kind: 'corrupt' | 'newer' | 'foreign' | 'refused' | 'partial';
+  /** For people, without the path: `field "leader" is missing or malformed`. */
+  readonly reason: string;
+}
+
+/**
+ * Renames the bad file to `*.corrupt-TIME`, beside where it was. Nothing is ever deleted: it may be
+ * the only trace of something that still runs. Call it with the project lock held, so that no good
+ * file is written between the look and the rename.
+ *
+ * @returns where it is now; null when it is gone already
+ * @throws Error for a path that is not inside the records folder
+ * @throws DevctlError 'records-unwritable'
+ */
+export function setAside(
+  folder: ProjectFolder,
+  problem: Pick<RecordProblem, 'path'>,
+): string | null {
+  const inside = relative(folder.pidsDir, problem.path);
+  if (inside === '' || inside.startsWith('..') || LAYOUT.has(inside)) {
+    throw new Error(`not a file of the records: ${problem.path}`);
+  }
+  const target = freeName(`${problem.path}.corrupt-${fileTime()}`);
+  try {
+    renameSync(problem.path, target);
+    return target;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    throw unwritable(target, error);
+  }
+}
+
+/** Was this file set aside earlier? */
+export function isSetAside(path: string): boolean {
+  return /\.corrupt-\d{8}T\d{9}Z(-\d+)?$/.test(basename(path)) && dirname(path) !== path;
+}
+
+const LAYOUT = new Set(['services', 'ledger', 'logs']);
+
+/** ISO 8601 in its basic form, which holds no colon: macOS Finder and Windows forbid it in names. */
+function fileTime(): string {
+  return new Date().toISOString().replaceAll(/[-:.]/g, '');
+}
+
+function freeName(wanted: string): string {
+  let name = wanted;
+  // rename(2) replaces what is there, and two files can be set aside within one millisecond.
+  for (let count = 1; lstatSync(name, { throwIfNoEntry: false }); count += 1) {
+    name = `${wanted}-${count}`;
+  }
+  return name;
+}

@@ -1,0 +1,124 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf } from '../errors.ts';
+import { MAX_FILE_BYTES, readOwnFile, removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
+import type { RecordProblem } from './problem.ts';
+import { shapeOfRecord } from './record-shape.ts';
+import type { ServiceRecord } from './service-record.ts';
+import { isServiceName, parseJson } from './shape.ts';
+
+export interface RecordsRead {
+  /** Sorted by service. */
+  readonly records: readonly ServiceRecord[];
+  readonly problems: readonly RecordProblem[];
+}
+
+/**
+ * All service records of the project, and what in their folder is none. Changes nothing, so that it
+ * is safe without the lock; never throws for what it finds.
+ */
+export function readRecords(folder: ProjectFolder): RecordsRead {
+  const records: ServiceRecord[] = [];
+  const problems: RecordProblem[] = [];
+  const blocked = folderProblem(folder, 'services');
+  if (blocked) return { records, problems: [blocked] };
+
+  const directory = join(folder.pidsDir, 'services');
+  for (const name of namesIn(directory, problems)) {
+    if (!name.endsWith('.json') || name.startsWith('.')) continue;
+    const read = readRecord(folder, name.slice(0, -'.json'.length));
+    if (read.kind === 'record') records.push(read.record);
+    else if (read.kind === 'problem') problems.push(read.problem);
+  }
+  return { records, problems };
+}
+
+export type RecordRead =
+  | { readonly kind: 'record'; readonly record: ServiceRecord }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'problem'; readonly problem: RecordProblem };
+
+/** The record of one service. Never throws. */
+export function readRecord(folder: ProjectFolder, service: string): RecordRead {
+  const path = recordPath(folder, service);
+  const file = readOwnFile(path);
+  if (file.kind === 'missing') return file;
+  if (file.kind === 'refused') return problem(path, service, 'refused', file.reason);
+
+  const shape = shapeOfRecord(parseJson(file.bytes));
+  if (shape.kind !== 'record') return problem(path, service, shape.kind, shape.reason);
+  const { record } = shape;
+  if (record.service !== service) {
+    return problem(path, service, 'corrupt', `it speaks of another service, "${record.service}"`);
+  }
+  if (isOfAnotherProject(folder, record.project)) {
+    return problem(path, service, 'foreign', `it belongs to the project ${record.project}`);
+  }
+  return { kind: 'record', record };
+}
+
+/**
+ * Stores a record; readers see the one before or this one, whole.
+ *
+ * @throws DevctlError 'records-unwritable', 'unsafe'; Error for a record that no reader would take
+ */
+export function writeRecord(folder: ProjectFolder, record: ServiceRecord): void {
+  const shape = shapeOfRecord(record);
+  if (shape.kind !== 'record') throw new Error(`record of ${record.service}: ${shape.reason}`);
+  const content = `${JSON.stringify(record, null, 2)}\n`;
+  if (Buffer.byteLength(content) > MAX_FILE_BYTES) {
+    throw new Error(`record of ${record.service}: larger than ${MAX_FILE_BYTES} bytes`);
+  }
+  writableFolder(folder, 'services');
+  writeFileAtomically(recordPath(folder, record.service), content);
+}
+
+/**
+ * Removes the record of one run, after the proof that nothing of the run is alive. The record of a
+ * later run of the same service stays. Call it with the project lock held.
+ *
+ * @returns was it removed?
+ * @throws DevctlError 'records-unwritable'
+ */
+export function removeRecord(folder: ProjectFolder, service: string, runId: string): boolean {
+  if (folderProblem(folder, 'services')) return false;
+  const read = readRecord(folder, service);
+  if (read.kind !== 'record' || read.record.runId !== runId) return false;
+  return removeIfThere(recordPath(folder, service));
+}
+
+/**
+ * A `.pids` that was copied along with its project speaks of the processes of the original: to obey
+ * it would stop another project. Where the original is gone the project was moved, and it is ours.
+ */
+export function isOfAnotherProject(folder: ProjectFolder, project: string): boolean {
+  return project !== folder.root && existsSync(project);
+}
+
+function recordPath(folder: ProjectFolder, service: string): string {
+  if (!isServiceName(service)) throw new Error(`not a service name: ${JSON.stringify(service)}`);
+  return join(folder.pidsDir, 'services', `${service}.json`);
+}
+
+function namesIn(directory: string, problems: RecordProblem[]): readonly string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (error) {
+    const errno = errnoOf(error) ?? String(error);
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') {
+      const reason = `not readable: ${errno}`;
+      problems.push({ path: directory, service: null, kind: 'refused', reason });
+    }
+    return [];
+  }
+}
+
+function problem(
+  path: string,
+  service: string,
+  kind: RecordProblem['kind'],
+  reason: string,
+): RecordRead {
+  return { kind: 'problem', problem: { path, service, kind, reason } };
+}
