@@ -26,6 +26,7 @@ const EXIT_CODES = {
   'start-failed': ExitCode.Failed,
   'supervisor-failed': ExitCode.Failed,
   'records-unwritable': ExitCode.Failed,
+  'tool-missing': ExitCode.Failed,
   unsafe: ExitCode.Failed,
   'port-taken': ExitCode.Stranger,
   locked: ExitCode.Locked,

@@ -1,0 +1,48 @@
+/** A listening TCP socket, as /proc/net/tcp and tcp6 list it. */
+export interface SocketLine {
+  readonly port: number;
+  /** `127.0.0.1`, `0.0.0.0`, `::1`, … */
+  readonly address: string;
+  /** The user who created the socket; known even where the process is not. */
+  readonly uid: number;
+  readonly inode: number;
+}
+
+/** TCP_LISTEN of the kernel's include/net/tcp_states.h, in the hex of the `st` column. */
+const LISTEN = '0A';
+
+/**
+ * Parses /proc/net/tcp or /proc/net/tcp6 (proc_pid_net(5)): the header and sockets in other states
+ * are left out.
+ */
+export function parseListeningSockets(text: string): SocketLine[] {
+  return text.split('\n').flatMap((line) => {
+    const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
+    const [address, port] = local?.split(':') ?? [];
+    if (state !== LISTEN || !address || !port || !inode) return [];
+    return {
+      port: Number.parseInt(port, 16),
+      address: readAddress(address),
+      uid: Number(uid),
+      inode: Number(inode),
+    };
+  });
+}
+
+/** The kernel prints each 32-bit word of the address in the byte order of the machine: little-endian. */
+function readAddress(hex: string): string {
+  const bytes: number[] = [];
+  for (let word = 0; word < hex.length; word += 8) {
+    for (let byte = 6; byte >= 0; byte -= 2) {
+      bytes.push(Number.parseInt(hex.slice(word + byte, word + byte + 2), 16));
+    }
+  }
+  if (bytes.length === 4) return bytes.join('.');
+  const groups: string[] = [];
+  for (let index = 0; index < bytes.length; index += 2) {
+    groups.push((((bytes[index] ?? 0) << 8) | (bytes[index + 1] ?? 0)).toString(16));
+  }
+  if (groups.slice(0, 6).join(':') === '0:0:0:0:0:ffff') return bytes.slice(12).join('.');
+  // The URL parser writes an IPv6 address in its canonical short form (RFC 5952).
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}

@@ -1,0 +1,110 @@
+import { readBootId } from './boot-id.ts';
+import { createProcDetails, type EnvironMemo } from './linux-details.ts';
+import { parseStat } from './linux-stat.ts';
+import { listProcFolder, readProcFile, readProcLine, readProcLink } from './proc-file.ts';
+import { indexSnapshot, type ProcessInfo, type Snapshot } from './snapshot.ts';
+import type { ProcessTable, Visit } from './table.ts';
+
+/** The process table of Linux, read from /proc without spawning anything. */
+export function openProcTable(): ProcessTable {
+  const bootId = readBootId();
+  const pidNamespace = readProcLink('/proc/self/ns/pid') ?? 'unknown';
+  const pageBytes = readPageBytes();
+  const environs: EnvironMemo = new Map();
+  const ownStartTicks = parseStat(readProcLine('/proc/self/stat') ?? '')?.startTicks ?? 0;
+
+  function readProcess(pid: number | string): ProcessInfo | null {
+    const text = readProcLine(`/proc/${pid}/stat`);
+    const stat = text === null ? null : parseStat(text);
+    if (stat === null) return null;
+    return {
+      identity: { pid: stat.pid, startTicks: stat.startTicks, bootId, pidNamespace },
+      ppid: stat.ppid,
+      pgid: stat.pgid,
+      sid: stat.sid,
+      state: stat.state,
+      threads: stat.threads,
+      kernelThread: stat.kernelThread,
+      rssBytes: stat.rssPages * pageBytes,
+      cpuTicks: stat.cpuTicks,
+      name: stat.name,
+    };
+  }
+
+  function nowTicks(): number {
+    const ticks = parseUptime(readProcLine('/proc/uptime') ?? '');
+    // lxcfs shows the container's own uptime there, while field 22 of stat counts from the boot of
+    // the host: a clock that is behind our own start cannot be the right one.
+    if (ticks !== null && ticks >= ownStartTicks) return ticks;
+    return ownStartTicks + Math.floor(performance.now() / 10);
+  }
+
+  function snapshot(): Snapshot {
+    const takenAtMs = performance.now();
+    const moment = { takenAtMs, nowTicks: nowTicks(), bootId, pidNamespace };
+    const processes: ProcessInfo[] = [];
+    for (const pid of listPids()) {
+      const process = readProcess(pid);
+      if (process !== null) processes.push(process);
+    }
+    const details = createProcDetails(environs, moment);
+    const taken = indexSnapshot({ ...moment, details }, processes);
+    forgetTheDead(environs, taken);
+    return taken;
+  }
+
+  async function scanDescending(visit: Visit): Promise<void> {
+    const moment = { takenAtMs: performance.now(), nowTicks: nowTicks() };
+    const details = createProcDetails(environs, moment);
+    for (const pid of listPids()
+      .map(Number)
+      .sort((a, b) => b - a)) {
+      const process = readProcess(pid);
+      if (process !== null) await visit(process, details);
+    }
+  }
+
+  return {
+    kind: 'proc',
+    bootId,
+    pidNamespace,
+    snapshot: async () => snapshot(),
+    read: async (pid) => readProcess(pid),
+    scanDescending,
+    nowTicks,
+  };
+}
+
+function listPids(): string[] {
+  const names = listProcFolder('/proc') ?? [];
+  return names.filter((name) => name.charCodeAt(0) >= 0x31 && name.charCodeAt(0) <= 0x39);
+}
+
+function forgetTheDead(environs: EnvironMemo, snapshot: Snapshot): void {
+  for (const [pid, kept] of environs) {
+    if (snapshot.byPid.get(pid)?.identity.startTicks !== kept.startTicks) environs.delete(pid);
+  }
+}
+
+/**
+ * Seconds since boot with two decimals, as ticks. Cut as text, not multiplied: 4.35 × 100 is
+ * 434.99999999999994.
+ */
+function parseUptime(text: string): number | null {
+  const match = /^(\d+)\.(\d\d)/.exec(text);
+  return match ? Number(match[1]) * 100 + Number(match[2]) : null;
+}
+
+const AT_PAGESZ = 6;
+
+/** The unit of `rss` in stat, from the auxiliary vector (getauxval(3)): 4 KiB, on some ARM 16 or 64. */
+function readPageBytes(): number {
+  const vector = Buffer.from(readProcFile('/proc/self/auxv', 'latin1') ?? '', 'latin1');
+  const wordBytes = process.arch === 'arm' || process.arch === 'ia32' ? 4 : 8;
+  const word = (offset: number) =>
+    wordBytes === 8 ? Number(vector.readBigUInt64LE(offset)) : vector.readUInt32LE(offset);
+  for (let offset = 0; offset + 2 * wordBytes <= vector.length; offset += 2 * wordBytes) {
+    if (word(offset) === AT_PAGESZ) return word(offset + wordBytes);
+  }
+  return 4096;
+}

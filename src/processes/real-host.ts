@@ -1,0 +1,55 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Host, SignalName, SignalOutcome } from './host.ts';
+import type { Identity } from './identity.ts';
+import { loadNative, type Pidfd } from './native.ts';
+import { signalProcess, signalProcessGroup } from './signals.ts';
+import { openProcessTable, type ProcessTable } from './table.ts';
+
+/**
+ * The door to this machine.
+ *
+ * Signals go through pidfds where the native calls load; they are loaded with the first signal, so
+ * that looking alone never pays for them.
+ */
+export function openHost(table: ProcessTable = openProcessTable()): Host {
+  return {
+    snapshot: () => table.snapshot(),
+    scanDescending: (visit) => table.scanDescending(visit),
+    async signal(target, signal) {
+      const pidfd = table.kind === 'proc' ? await loadPidfd() : null;
+      return signalProcess(table, pidfd, target, signal);
+    },
+    signalGroup: (pgid, member, signal) =>
+      process.platform === 'win32'
+        ? signalWindowsTree(table, member, signal)
+        : signalProcessGroup(table, pgid, member, signal),
+    async self() {
+      const self = await table.read(process.pid);
+      if (self === null) throw new Error(`the process table does not list us (${process.pid})`);
+      return self.identity;
+    },
+    nowMs: () => performance.now(),
+    delay: (ms) => delay(ms),
+  };
+}
+
+async function loadPidfd(): Promise<Pidfd | null> {
+  const native = await loadNative();
+  return native.available ? native.pidfd : null;
+}
+
+/**
+ * Windows has no groups and no polite signal: `taskkill /T /F` ends what is below `member` at once,
+ * by parent numbers that may be stale. Best effort, and weaker than every promise we make elsewhere.
+ */
+async function signalWindowsTree(
+  table: ProcessTable,
+  member: Identity,
+  signal: SignalName,
+): Promise<SignalOutcome> {
+  if (member.pid <= 1 || (await table.read(member.pid)) === null) return 'gone';
+  const { default: treeKill } = await import('tree-kill');
+  return new Promise((resolve) => {
+    treeKill(member.pid, signal, (error) => resolve(error ? 'denied' : 'sent'));
+  });
+}

@@ -1,0 +1,54 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { errnoOf } from '../errors.ts';
+
+/** Output of every process of a large machine; Node's own limit of 1 MB is a dozen of them. */
+const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+
+/** What a system tool printed. Text is latin1: one character a byte, so nothing is lost or guessed. */
+export interface ToolOutput {
+  /** The tool's own pid: it sees itself when it lists processes. */
+  readonly pid: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs `ps`, `lsof` or `pwdx`. Exit codes say little there (1: "one of these is gone"), so the
+ * output is the answer.
+ *
+ * @returns null when the tool is not installed
+ */
+export function runTool(file: string, args: readonly string[]): Promise<ToolOutput | null> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(file, args, options(), (error, stdout, stderr) => {
+      if (errnoOf(error) === 'ENOENT') resolve(null);
+      else if (error && typeof error.code !== 'number') reject(error);
+      else resolve({ pid: child.pid, stdout, stderr });
+    });
+  });
+}
+
+/** The same, for the rare question that is only asked about a few processes after all. */
+export function runToolSync(file: string, args: readonly string[]): string | null {
+  try {
+    return execFileSync(file, args, { ...options(), stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch (error) {
+    if (error instanceof Error && 'stdout' in error && typeof error.stdout === 'string') {
+      return error.stdout;
+    }
+    return null;
+  }
+}
+
+function options() {
+  // C for dates and numbers, UTF-8 so that no byte of a path is printed as "?", UTC because a local
+  // hour happens twice in autumn.
+  const { LC_ALL: _, ...env } = process.env;
+  const LC_CTYPE = process.platform === 'darwin' ? 'UTF-8' : 'C.UTF-8';
+  return {
+    encoding: 'latin1' as const,
+    maxBuffer: MAX_OUTPUT_BYTES,
+    windowsHide: true,
+    env: { ...env, LANG: 'C', LC_TIME: 'C', LC_NUMERIC: 'C', LC_CTYPE, TZ: 'UTC0' },
+  };
+}
