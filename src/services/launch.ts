@@ -1,0 +1,118 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { DevctlError, errnoOf } from '../errors.ts';
+import type { ResolvedService } from '../manifest/resolved.ts';
+import type { Exit } from '../project/service-record.ts';
+import { toArgv } from './command-line.ts';
+import { closeInheritedFiles } from './inherited-files.ts';
+import { spawnFailure } from './spawn-failure.ts';
+import { type MakeFifo, openFifo } from './stdin-fifo.ts';
+
+export interface LaunchPlace {
+  /** The whole environment of the service, exactly: nothing of ours is added. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path; created with mode 0600, appended to when it is there. */
+  readonly logFile: string;
+  /** Absolute path of the stdin FIFO; null for /dev/null. */
+  readonly stdinPath: string | null;
+  /** How to make a FIFO; without it the command `mkfifo` is spawned. */
+  readonly makeFifo?: MakeFifo;
+}
+
+export type Launch =
+  | {
+      readonly kind: 'launched';
+      /** The leader: process, group and session have this number. */
+      readonly pid: number;
+      /** Size of the log in bytes before the service could write to it. */
+      readonly logOffset: number;
+      /** Resolves when the leader has ended, whatever it leaves behind. Never rejects. */
+      readonly exited: Promise<Exit>;
+    }
+  /** Nothing runs; `reason` is for the user. */
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/**
+ * Spawns a service as the leader of a session of its own, with nothing of ours but three files: its
+ * FIFO as stdin, its log as stdout and stderr. So it outlives us, and nobody waits for it by accident.
+ *
+ * Does not throw for what a user or the system can cause. Its caller has the intent on disk already.
+ */
+export async function launch(
+  service: Pick<ResolvedService, 'command' | 'cwd'>,
+  place: LaunchPlace,
+): Promise<Launch> {
+  const files: number[] = [];
+  try {
+    const log = openLog(place.logFile);
+    files.push(log.fd);
+    let stdin: number | 'ignore' = 'ignore';
+    if (place.stdinPath !== null) {
+      stdin = await openFifo(place.stdinPath, place.makeFifo);
+      files.push(stdin);
+    }
+    return await spawnLeader(service, place.env, stdin, log);
+  } catch (error) {
+    return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    for (const fd of files) closeSync(fd);
+  }
+}
+
+async function spawnLeader(
+  service: Pick<ResolvedService, 'command' | 'cwd'>,
+  env: LaunchPlace['env'],
+  stdin: number | 'ignore',
+  log: Log,
+): Promise<Launch> {
+  const { execa } = await import('execa');
+  const [file = '', ...args] = toArgv(service.command);
+  closeInheritedFiles();
+  const leader = execa(file, args, {
+    cwd: service.cwd,
+    env,
+    extendEnv: false,
+    detached: true,
+    stdin,
+    stdout: log.fd,
+    stderr: log.fd,
+    // execa's `cleanup` would end the service with us, its `buffer` would pipe the output through us.
+    cleanup: false,
+    buffer: false,
+    reject: false,
+    verbose: 'none',
+  });
+  const { pid } = leader;
+  if (pid === undefined) {
+    const { cause } = await leader;
+    return { kind: 'failed', reason: spawnFailure(cause, service.command, { ...service, env }) };
+  }
+  const exited = leader.then(({ exitCode, signal }) => ({
+    code: exitCode ?? null,
+    signal: signal ?? null,
+  }));
+  return { kind: 'launched', pid, logOffset: log.offset, exited };
+}
+
+interface Log {
+  readonly fd: number;
+  readonly offset: number;
+}
+
+/** @throws DevctlError 'start-failed' for a link, a folder, a FIFO: only a file can be a log */
+function openLog(path: string): Log {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  let fd: number;
+  try {
+    // O_NONBLOCK: a FIFO in its place must fail, not wait for a reader. Of a file it changes nothing.
+    fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  } catch (error) {
+    const link = errnoOf(error) === 'ELOOP' ? 'it is a symbolic link' : errnoOf(error);
+    throw new DevctlError('start-failed', `the log ${path} cannot be opened: ${link}`, {
+      cause: error,
+    });
+  }
+  const stat = fstatSync(fd);
+  if (stat.isFile()) return { fd, offset: stat.size };
+  closeSync(fd);
+  throw new DevctlError('start-failed', `the log ${path} is not a regular file`);
+}

@@ -1,0 +1,84 @@
+import type { ProbeCheck } from '../../manifest/resolved.ts';
+import { commandLine, toArgv } from '../command-line.ts';
+import { spawnFailure } from '../spawn-failure.ts';
+import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
+
+/** Enough for the last line of an error message. */
+const MAX_STDERR = 4 * 1024;
+
+/**
+ * Ready when a command ends with code 0.
+ *
+ * It runs in the folder and with the whole environment of the service, marks included, so that
+ * whatever it may leave behind is found as the service's. It leads a group of its own; when its time
+ * is up, all of that group is killed.
+ */
+export function execProbe(
+  check: Extract<ProbeCheck, { kind: 'exec' }>,
+  context: Pick<ProbeContext, 'cwd' | 'env'>,
+): Probe {
+  const [file = '', ...args] = toArgv(check.command);
+  const shown = `"${commandLine(check.command)}"`;
+  return {
+    // A check may be a whole program with its own start-up, so it gets longer than a connection.
+    attemptMs: 30_000,
+    attempt: async (signal) => {
+      const { execa } = await import('execa');
+      if (signal.aborted) return { kind: 'cut', reason: `${shown} was not run` };
+      const child = execa(file, args, {
+        cwd: context.cwd,
+        env: context.env,
+        extendEnv: false,
+        detached: true,
+        cleanup: false,
+        reject: false,
+        buffer: false,
+        verbose: 'none',
+        stdin: 'ignore',
+        stdout: 'ignore',
+        stderr: 'pipe',
+      });
+      const { pid } = child;
+      if (pid === undefined) {
+        const { cause } = await child;
+        return { kind: 'not-yet', reason: spawnFailure(cause, check.command, context) };
+      }
+      let stderr = '';
+      child.stderr.on('data', (chunk: Buffer) => {
+        stderr = (stderr + chunk.toString('utf8')).slice(-MAX_STDERR);
+      });
+      return new Promise<ProbeAnswer>((resolve) => {
+        const answer = (result: ProbeAnswer) => {
+          signal.removeEventListener('abort', cut);
+          child.stderr.destroy();
+          resolve(result);
+        };
+        const cut = () => {
+          // No end was reported yet, so the pid is still its own and names its group.
+          if (child.exitCode === null && child.signalCode === null) killGroup(pid);
+          answer({ kind: 'cut', reason: `${shown} has not ended` });
+        };
+        signal.addEventListener('abort', cut);
+        if (signal.aborted) cut();
+        // Not 'close': a child of it may hold stderr open for as long as it likes.
+        child.once('exit', (code, by) => {
+          if (code === 0) return answer({ kind: 'ok' });
+          // What it wrote before it ended may still be on its way through the pipe.
+          setImmediate(() => {
+            const ending = by === null ? `exited with code ${code}` : `was ended by ${by}`;
+            const last = stderr.trimEnd().split('\n').at(-1);
+            answer({ kind: 'not-yet', reason: `${shown} ${ending}${last ? `: ${last}` : ''}` });
+          });
+        });
+      });
+    },
+  };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Gone in this moment (ESRCH), or changed to another user (EPERM): nothing that we can end.
+  }
+}

@@ -1,0 +1,77 @@
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import type { ProbeCheck } from '../../manifest/resolved.ts';
+import { connectionFailure } from './connection.ts';
+import type { Probe, ProbeAnswer } from './probe.ts';
+
+/**
+ * Ready when a GET is answered with an accepted status and, if asked for, a body with a text in it.
+ *
+ * Redirects are not followed, so that they cannot lead to another service: a 3xx is an answer like any
+ * other. Certificates are not verified: on a developer's machine they are signed by nobody.
+ */
+export function httpProbe(check: Extract<ProbeCheck, { kind: 'http' }>): Probe {
+  return {
+    attemptMs: 5_000,
+    attempt: async (signal) => {
+      const { request } = check.url.startsWith('https:')
+        ? await import('node:https')
+        : await import('node:http');
+      return new Promise<ProbeAnswer>((resolve) => {
+        const options: RequestOptions & { rejectUnauthorized: boolean } = {
+          agent: false,
+          rejectUnauthorized: false,
+          headers: { accept: '*/*', connection: 'close', 'user-agent': 'devctl' },
+        };
+        const cut = () => answer({ kind: 'cut', reason: `${check.url} does not answer` });
+        const answer = (result: ProbeAnswer) => {
+          signal.removeEventListener('abort', cut);
+          sent?.destroy();
+          resolve(result);
+        };
+        const fail = (error: unknown) =>
+          answer({ kind: 'not-yet', reason: `${check.url}: ${connectionFailure(error)}` });
+        let sent: ReturnType<typeof request> | undefined;
+        try {
+          sent = request(check.url, options, (response) => judge(check, response, answer));
+        } catch (error) {
+          fail(error);
+          return;
+        }
+        // 'on': destroying the request makes it report a second error, which must not end the supervisor.
+        sent.on('error', fail);
+        if (signal.aborted) cut();
+        else signal.addEventListener('abort', cut);
+        sent.end();
+      });
+    },
+  };
+}
+
+function judge(
+  check: Extract<ProbeCheck, { kind: 'http' }>,
+  response: IncomingMessage,
+  answer: (result: ProbeAnswer) => void,
+): void {
+  response.on('error', () => {});
+  const status = response.statusCode ?? 0;
+  const accepted =
+    check.status.length === 0 ? status >= 200 && status < 400 : check.status.includes(status);
+  if (!accepted) {
+    answer({ kind: 'not-yet', reason: `${check.url} answered ${status}` });
+    return;
+  }
+  if (check.body === null || check.body === '') {
+    answer({ kind: 'ok' });
+    return;
+  }
+  const wanted = Buffer.from(check.body);
+  const missing = `${check.url} answered ${status}, but its body does not contain ${JSON.stringify(check.body)}`;
+  // Only as much is kept as a text across two chunks needs: a body may be endless.
+  let end: Buffer = Buffer.alloc(0);
+  response.on('data', (chunk: Buffer) => {
+    const text = Buffer.concat([end, chunk]);
+    if (text.includes(wanted)) answer({ kind: 'ok' });
+    end = text.subarray(Math.max(0, text.length - wanted.length + 1));
+  });
+  response.once('close', () => answer({ kind: 'not-yet', reason: missing }));
+}

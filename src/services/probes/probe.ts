@@ -1,0 +1,56 @@
+import type { ProbeCheck } from '../../manifest/resolved.ts';
+
+/**
+ * The answer of one attempt. `reason` is what a user needs to see what is missing:
+ * "http://127.0.0.1:3000/health answered 503".
+ */
+export type ProbeAnswer =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'not-yet'; readonly reason: string }
+  /** The attempt was ended from outside before the other side had said anything. */
+  | { readonly kind: 'cut'; readonly reason: string };
+
+/** A way to ask a service whether it is ready. Adding one: a file here, a line below, the schema. */
+export interface Probe {
+  /** How long one attempt may take, in ms. */
+  readonly attemptMs: number;
+  /**
+   * Asks once. Answers soon after `signal` is aborted, with nothing left behind.
+   *
+   * Does not throw: whatever goes wrong is a reason.
+   */
+  attempt(signal: AbortSignal): Promise<ProbeAnswer>;
+}
+
+/** What a probe may need to know of the run that it asks about. */
+export interface ProbeContext {
+  readonly cwd: string;
+  /** The whole environment of the service, marks of the run included. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path of the log file. */
+  readonly logFile: string;
+  /** Size of the log file when the run began, in bytes: what is before is of earlier runs. */
+  readonly logOffset: number;
+}
+
+const OPEN_PROBE: {
+  readonly [Kind in ProbeCheck['kind']]: (
+    check: Extract<ProbeCheck, { kind: Kind }>,
+    context: ProbeContext,
+  ) => Promise<Probe>;
+} = {
+  http: async (check) => (await import('./http.ts')).httpProbe(check),
+  tcp: async (check) => (await import('./tcp.ts')).tcpProbe(check),
+  log: async (check, context) => (await import('./log.ts')).logProbe(check, context),
+  exec: async (check, context) => (await import('./exec.ts')).execProbe(check, context),
+  delay: async (check) => (await import('./delay.ts')).delayProbe(check),
+};
+
+/** The probe for a check; its code is loaded now. */
+export function openProbe(check: ProbeCheck, context: ProbeContext): Promise<Probe> {
+  const open = OPEN_PROBE[check.kind] as (
+    check: ProbeCheck,
+    context: ProbeContext,
+  ) => Promise<Probe>;
+  return open(check, context);
+}
