@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cleanEnvironment } from './devctl.ts';
+import { cleanEnvironment } from './clean-environment.ts';
 import { signalExactly } from './end-processes.ts';
 import { BYSTANDER_MARK } from './oracle.ts';
 import { fixture } from './paths.ts';

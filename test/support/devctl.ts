@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { cleanEnvironment } from './clean-environment.ts';
 import { repositoryRoot } from './paths.ts';
 import type { TemporaryProject } from './temporary-project.ts';
 
@@ -60,21 +61,4 @@ export function startDevctl(
     stdin: 'ignore',
     timeout: TIMEOUT_MS,
   });
-}
-
-/**
- * The environment of a person at a plain shell: without what vitest, CI and colour settings add, and
- * without marks of another devctl above us. What belongs to the test run stays.
- */
-export function cleanEnvironment(): Record<string, string> {
-  const dropped =
-    /^(CI|NO_COLOR|FORCE_COLOR|NODE_ENV|TEST|DEV|PROD|MODE|SSR|BASE_URL|VITEST.*|npm_(lifecycle|package|command).*)$/;
-  const kept = /^DEVCTL_(TEST_|PROCESS_TABLE)/;
-  return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => {
-      const [name, value] = entry;
-      if (value === undefined || dropped.test(name)) return false;
-      return !/^(TURBO_)?DEVCTL_/.test(name) || kept.test(name);
-    }),
-  );
 }

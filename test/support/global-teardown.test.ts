@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { cleanEnvironment } from './devctl.ts';
+import { cleanEnvironment } from './clean-environment.ts';
 import { repositoryRoot } from './paths.ts';
 import { temporaryProject } from './temporary-project.ts';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { bystander } from './bystander.ts';
-import { cleanEnvironment } from './devctl.ts';
+import { cleanEnvironment } from './clean-environment.ts';
 import { endProcesses } from './end-processes.ts';
 import { fixture } from './paths.ts';
 import { readProcesses } from './read-processes.ts';
