@@ -1,0 +1,20 @@
+import type { OutputStream } from '../../src/output/theme.ts';
+
+export interface FakeStream extends OutputStream {
+  /** All that was written to it so far. */
+  text(): string;
+}
+
+/** A stream that remembers, as a pipe or, with `columns`, as a terminal. */
+export function fakeStream(terminal: { columns?: number } = {}): FakeStream {
+  const written: string[] = [];
+  return {
+    isTTY: terminal.columns !== undefined,
+    columns: terminal.columns,
+    write: (chunk: unknown) => {
+      written.push(String(chunk));
+      return true;
+    },
+    text: () => written.join(''),
+  };
+}
