@@ -91,26 +91,56 @@ export function readOwnFile(
   limit = MAX_FILE_BYTES,
   part: 'whole' | 'tail' = 'whole',
 ): FileRead {
+  const file = openOwnFile(path);
+  if (file.kind !== 'open') return file;
+  try {
+    const { fd, mtimeMs, size } = file;
+    if (size > limit && part === 'whole') {
+      return { kind: 'refused', reason: `larger than ${limit} bytes` };
+    }
+    const start = Math.max(0, size - limit);
+    return { kind: 'content', bytes: readPart(fd, start, start + limit), mtimeMs };
+  } catch (error) {
+    return unreadable(error);
+  } finally {
+    closeSync(file.fd);
+  }
+}
+
+export type FileOpened =
+  | { readonly kind: 'open'; readonly fd: number; readonly size: number; readonly mtimeMs: number }
+  | Exclude<FileRead, { kind: 'content' }>;
+
+/** Opens for reading what `readOwnFile` would read. The caller closes `fd`. Never throws. */
+export function openOwnFile(path: string): FileOpened {
   let fd: number | undefined;
   try {
     // Without O_NONBLOCK the open of a FIFO would wait for a writer, for ever.
     fd = openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
     const found = fstatSync(fd);
-    const { mtimeMs, size } = found;
-    const refused = found.isFile() ? otherOwner(found.uid) : 'not a regular file';
-    if (refused) return { kind: 'refused', reason: refused };
-    if (size > limit && part === 'whole') {
-      return { kind: 'refused', reason: `larger than ${limit} bytes` };
-    }
-    return { kind: 'content', bytes: readFrom(fd, Math.max(0, size - limit), limit), mtimeMs };
+    const reason = found.isFile() ? otherOwner(found.uid) : 'not a regular file';
+    if (reason === null) return { kind: 'open', fd, size: found.size, mtimeMs: found.mtimeMs };
+    closeSync(fd);
+    return { kind: 'refused', reason };
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'missing' };
-    if (errno === 'ELOOP') return { kind: 'refused', reason: 'a symbolic link' };
-    return { kind: 'refused', reason: `not readable: ${errno ?? String(error)}` };
-  } finally {
     if (fd !== undefined) closeSync(fd);
+    return unreadable(error);
   }
+}
+
+/** The bytes from `start` up to `end` or the end of the file. */
+export function readPart(fd: number, start: number, end: number): Buffer {
+  const chunks: Buffer[] = [];
+  let at = start;
+  // The size that fstat(2) told may be out of date by now, so read until there is no more.
+  while (at < end) {
+    const chunk = Buffer.allocUnsafe(Math.min(64 * 1024, end - at));
+    const count = readSync(fd, chunk, 0, chunk.length, at);
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    at += count;
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Why a file of this owner is not obeyed; null when it is the user who asks (or on Windows). */
@@ -149,22 +179,16 @@ const HINTS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is mounted read-only: choose another folder with "pidsDir"',
   ENOSPC: 'the disk is full: free some space and try again',
   EDQUOT: 'your disk quota is used up: free some space and try again',
+  ELOOP: 'a symbolic link is in the way: move it away and try again',
   EISDIR: 'a folder is in the way: move it away and try again',
   ENOTDIR: 'a file is where a folder should be: move it away and try again',
 };
 
-function readFrom(fd: number, start: number, limit: number): Buffer {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  // The size is a promise only of regular files on ordinary file systems, so read to the end.
-  while (total < limit) {
-    const chunk = Buffer.allocUnsafe(Math.min(64 * 1024, limit - total));
-    const count = readSync(fd, chunk, 0, chunk.length, start + total);
-    if (count === 0) break;
-    chunks.push(chunk.subarray(0, count));
-    total += count;
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+function unreadable(error: unknown): Exclude<FileRead, { kind: 'content' }> {
+  const errno = errnoOf(error);
+  if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'missing' };
+  if (errno === 'ELOOP') return { kind: 'refused', reason: 'a symbolic link' };
+  return { kind: 'refused', reason: `not readable: ${errno ?? String(error)}` };
 }
 
 /** Some network and FUSE file systems have no fsync; the rename is atomic for the living anyway. */

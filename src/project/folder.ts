@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { accessSync, constants, realpathSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
@@ -101,6 +101,20 @@ export function folderProblem(
     }
   }
   return null;
+}
+
+/** The file names in a folder, sorted; none where it is missing. What else is wrong is reported. */
+export function namesIn(directory: string, problems: RecordProblem[]): readonly string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (error) {
+    const errno = errnoOf(error) ?? String(error);
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') {
+      const reason = `not readable: ${errno}`;
+      problems.push({ path: directory, service: null, kind: 'refused', reason });
+    }
+    return [];
+  }
 }
 
 /** The folder takes itself out of git, so that no project has to be told to. */

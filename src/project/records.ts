@@ -1,8 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf } from '../errors.ts';
 import { MAX_FILE_BYTES, readOwnFile, removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
+import { folderProblem, namesIn, type ProjectFolder, writableFolder } from './folder.ts';
 import type { RecordProblem } from './problem.ts';
 import { shapeOfRecord } from './record-shape.ts';
 import type { ServiceRecord } from './service-record.ts';
@@ -27,7 +26,10 @@ export function readRecords(folder: ProjectFolder): RecordsRead {
   const directory = join(folder.pidsDir, 'services');
   for (const name of namesIn(directory, problems)) {
     if (!name.endsWith('.json') || name.startsWith('.')) continue;
-    const read = readRecord(folder, name.slice(0, -'.json'.length));
+    const service = name.slice(0, -'.json'.length);
+    const read = isServiceName(service)
+      ? readRecord(folder, service)
+      : problem(join(directory, name), null, 'corrupt', 'not the name of a service');
     if (read.kind === 'record') records.push(read.record);
     else if (read.kind === 'problem') problems.push(read.problem);
   }
@@ -39,7 +41,7 @@ export type RecordRead =
   | { readonly kind: 'missing' }
   | { readonly kind: 'problem'; readonly problem: RecordProblem };
 
-/** The record of one service. Never throws. */
+/** The record of one service. Never throws for what it finds. */
 export function readRecord(folder: ProjectFolder, service: string): RecordRead {
   const path = recordPath(folder, service);
   const file = readOwnFile(path);
@@ -101,22 +103,9 @@ function recordPath(folder: ProjectFolder, service: string): string {
   return join(folder.pidsDir, 'services', `${service}.json`);
 }
 
-function namesIn(directory: string, problems: RecordProblem[]): readonly string[] {
-  try {
-    return readdirSync(directory).sort();
-  } catch (error) {
-    const errno = errnoOf(error) ?? String(error);
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') {
-      const reason = `not readable: ${errno}`;
-      problems.push({ path: directory, service: null, kind: 'refused', reason });
-    }
-    return [];
-  }
-}
-
 function problem(
   path: string,
-  service: string,
+  service: string | null,
   kind: RecordProblem['kind'],
   reason: string,
 ): RecordRead {

@@ -39,10 +39,7 @@ export function isLabel(value: unknown): value is string {
 
 /** A service name as a file name: not hidden, no separator, no control character. */
 export function isServiceName(value: unknown): value is string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be in a name
-  return (
-    isText(value) && /^[^./\\\u0000-\u001f\u007f][^/\\\u0000-\u001f\u007f]{0,199}$/.test(value)
-  );
+  return isText(value) && /^[^./\\\p{Cc}][^/\\\p{Cc}]{0,199}$/u.test(value);
 }
 
 export function isListOf<Item>(

@@ -1,0 +1,104 @@
+import type { Identity } from '../processes/identity.ts';
+import { isCount, isGroup, isLabel, isPid, isRunId } from './shape.ts';
+
+/** Which boot and which PID namespace the pids of a ledger are names of. */
+export type Moment = Pick<Identity, 'bootId' | 'pidNamespace'>;
+
+/** One identity that was seen while it was known to be ours. */
+export interface LedgerEntry {
+  readonly service: string;
+  readonly runId: string;
+  readonly identity: Identity;
+  readonly ppid: number;
+  /** Process group when it was seen; 0 where the platform cannot tell. */
+  readonly pgid: number;
+  /** Session when it was seen; 0 where the platform cannot tell. */
+  readonly sid: number;
+}
+
+/** What the appender knows of one identity; `pid` and `startTicks` are of the batch's moment. */
+export type LedgerLine = Pick<LedgerEntry, 'runId' | 'ppid' | 'pgid' | 'sid'> & {
+  readonly identity: Pick<Identity, 'pid' | 'startTicks'>;
+};
+
+/**
+ * The text of one append. Each batch begins with its own header, so that ledgers survive reboots,
+ * lost beginnings and concatenation; and with a line end, so that a line which an earlier writer
+ * left unfinished cannot spoil it. A line is a JSON array: without its bracket it does not parse,
+ * so a torn one can never be read as another process.
+ */
+export function formatBatch(moment: Moment, lines: readonly LedgerLine[]): string {
+  const header = JSON.stringify(['devctl-ledger', 1, moment.bootId, moment.pidNamespace]);
+  const rows = lines.map(({ runId, identity, ppid, pgid, sid }) =>
+    JSON.stringify([runId, identity.pid, identity.startTicks, ppid, pgid, sid]),
+  );
+  return `\n${[header, ...rows].join('\n')}\n`;
+}
+
+export interface LedgerParsed {
+  readonly entries: readonly LedgerEntry[];
+  /** How many lines were neither a header nor an entry. */
+  readonly ignored: number;
+}
+
+/** Pure and total: reads what is whole, from any concatenation of batches, and counts the rest. */
+export function parseLedger(service: string, content: string): LedgerParsed {
+  const entries: LedgerEntry[] = [];
+  let ignored = 0;
+  let moment: Moment | null = null;
+  for (const line of content.split('\n')) {
+    if (line === '') continue;
+    const value = parseLine(line);
+    const header = toMoment(value);
+    const entry = moment && toEntry(service, moment, value);
+    if (header) moment = header;
+    else if (entry) entries.push(entry);
+    else {
+      ignored += 1;
+      // What follows a damaged header would be taken for processes of another boot.
+      if (line.includes('devctl')) moment = null;
+    }
+  }
+  return { entries, ignored };
+}
+
+/** The last word on each identity, in batches, as `appendLedger` would have written them. */
+export function formatLatest(entries: readonly LedgerEntry[]): string {
+  const latest = new Map(
+    entries.map((entry) => [JSON.stringify([entry.runId, entry.identity]), entry]),
+  );
+  const batches = new Map<string, LedgerEntry[]>();
+  for (const entry of latest.values()) {
+    const { bootId, pidNamespace } = entry.identity;
+    const key = JSON.stringify([bootId, pidNamespace]);
+    const batch = batches.get(key);
+    if (batch) batch.push(entry);
+    else batches.set(key, [entry]);
+  }
+  return [...batches.values()]
+    .map((batch) => (batch[0] ? formatBatch(batch[0].identity, batch) : ''))
+    .join('');
+}
+
+function toMoment(value: unknown): Moment | null {
+  if (!Array.isArray(value) || value.length !== 4) return null;
+  const [name, version, bootId, pidNamespace] = value as unknown[];
+  if (name !== 'devctl-ledger' || version !== 1) return null;
+  return isLabel(bootId) && isLabel(pidNamespace) ? { bootId, pidNamespace } : null;
+}
+
+function toEntry(service: string, moment: Moment, value: unknown): LedgerEntry | null {
+  if (!Array.isArray(value) || value.length !== 6) return null;
+  const [runId, pid, startTicks, ppid, pgid, sid] = value as unknown[];
+  if (!isRunId(runId) || !isPid(pid) || !isCount(startTicks)) return null;
+  if (!isCount(ppid) || !isGroup(pgid) || !isGroup(sid)) return null;
+  return { service, runId, identity: { pid, startTicks, ...moment }, ppid, pgid, sid };
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,151 @@
+import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { DevctlError } from '../errors.ts';
+import {
+  appendFlags,
+  openOwnFile,
+  otherOwner,
+  readOwnFile,
+  readPart,
+  removeIfThere,
+  unwritable,
+  writeFileAtomically,
+} from './atomic-file.ts';
+import { folderProblem, namesIn, type ProjectFolder, writableFolder } from './folder.ts';
+import {
+  formatBatch,
+  formatLatest,
+  type LedgerEntry,
+  type LedgerLine,
+  type Moment,
+  parseLedger,
+} from './ledger-lines.ts';
+import { isSetAside, type RecordProblem } from './problem.ts';
+import { isServiceName } from './shape.ts';
+
+/** From this size on, in bytes, the one who appends should compact: some 4,000 processes. */
+export const LEDGER_COMPACT_BYTES = 256 * 1024;
+
+/** Of a larger ledger only the end is read: the newest batches, each with its header. */
+const MAX_LEDGER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Adds witnessed identities to `ledger/NAME`, in one write, so that two appenders cannot mix their
+ * lines.
+ *
+ * @returns size of the ledger in bytes, to compare with LEDGER_COMPACT_BYTES
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
+export function appendLedger(
+  folder: ProjectFolder,
+  service: string,
+  moment: Moment,
+  lines: readonly LedgerLine[],
+): number {
+  const batch = Buffer.from(formatBatch(moment, lines));
+  const path = ledgerPath(folder, service);
+  try {
+    for (;;) {
+      writableFolder(folder, 'ledger');
+      const appended = appendWhole(path, batch);
+      // A compaction that ran meanwhile has put another file in the place of the one we wrote to.
+      if (statSync(path, { throwIfNoEntry: false })?.ino === appended.inode) return appended.size;
+    }
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+export interface LedgersRead {
+  readonly entries: readonly LedgerEntry[];
+  readonly problems: readonly RecordProblem[];
+}
+
+/**
+ * Every identity that was ever witnessed and not yet compacted away, oldest first for each service;
+ * an identity that was witnessed twice comes twice. Never throws for what it finds.
+ */
+export function readLedgers(folder: ProjectFolder): LedgersRead {
+  const entries: LedgerEntry[] = [];
+  const problems: RecordProblem[] = [];
+  const blocked = folderProblem(folder, 'ledger');
+  if (blocked) return { entries, problems: [blocked] };
+
+  const directory = join(folder.pidsDir, 'ledger');
+  for (const service of namesIn(directory, problems)) {
+    if (!isServiceName(service) || isSetAside(service)) continue;
+    const path = join(directory, service);
+    const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
+    if (file.kind === 'missing') continue;
+    if (file.kind === 'refused') {
+      problems.push({ path, service, kind: 'refused', reason: file.reason });
+      continue;
+    }
+    const parsed = parseLedger(service, file.bytes.toString());
+    for (const entry of parsed.entries) entries.push(entry);
+    if (parsed.ignored > 0) {
+      const reason = `lines ignored that are no entries: ${parsed.ignored}`;
+      problems.push({ path, service, kind: 'partial', reason });
+    }
+  }
+  return { entries, problems };
+}
+
+/**
+ * Rewrites a ledger with only the entries to keep, the last of each identity. What another process
+ * appends meanwhile is kept too.
+ *
+ * @returns size of the new ledger in bytes
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
+export function compactLedger(
+  folder: ProjectFolder,
+  service: string,
+  keep: (entry: LedgerEntry) => boolean,
+): number {
+  writableFolder(folder, 'ledger');
+  const path = ledgerPath(folder, service);
+  const old = openOwnFile(path);
+  if (old.kind !== 'open') return 0;
+  try {
+    const end = old.size;
+    const content = readPart(old.fd, Math.max(0, end - MAX_LEDGER_BYTES), end).toString();
+    const text = formatLatest(parseLedger(service, content).entries.filter(keep));
+    writeFileAtomically(path, text);
+    // An appender that wrote to the old file after our read sees the new one only if it looks after
+    // the rename, so what it wrote before is copied here. Twice is harmless, never would not be.
+    const late = readPart(old.fd, end, Number.POSITIVE_INFINITY);
+    return late.length > 0 ? appendWhole(path, late).size : Buffer.byteLength(text);
+  } finally {
+    closeSync(old.fd);
+  }
+}
+
+/** Removes a ledger, after the proof that nothing in it is alive. Missing is fine. */
+export function removeLedger(folder: ProjectFolder, service: string): void {
+  if (!folderProblem(folder, 'ledger')) removeIfThere(ledgerPath(folder, service));
+}
+
+function appendWhole(path: string, batch: Buffer): { inode: number; size: number } {
+  const fd = openSync(path, appendFlags, 0o600);
+  try {
+    const found = fstatSync(fd);
+    const refused = found.isFile() ? otherOwner(found.uid) : 'not a regular file';
+    if (refused) throw new DevctlError('unsafe', `${path} is not safe to use: ${refused}`);
+    const written = writeSync(fd, batch);
+    if (written < batch.length) {
+      // The reader ignores the torn line; to write the rest would not be one write any more.
+      throw new DevctlError('records-unwritable', `cannot write ${path}: the disk is full`, {
+        hint: 'free some space and try again',
+      });
+    }
+    return { inode: found.ino, size: fstatSync(fd).size };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function ledgerPath(folder: ProjectFolder, service: string): string {
+  if (!isServiceName(service)) throw new Error(`not a service name: ${JSON.stringify(service)}`);
+  return join(folder.pidsDir, 'ledger', service);
+}
