@@ -1,0 +1,179 @@
+import * as z from 'zod';
+import { show } from './problem.ts';
+import { DURATION, LONGEST_MS, parseDuration, parseSize, SIZE } from './units.ts';
+
+/** What zod tells a message function; `input` is the value as it stands in the manifest. */
+interface Wrong {
+  readonly input?: unknown;
+}
+
+const SERVICE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/;
+
+/** A service's name is part of file names, so it holds no slash. */
+export const serviceName = z.string().regex(SERVICE_NAME, { error: explainName });
+
+export function explainName({ input }: Wrong): string {
+  return `${show(input)} cannot be a name: use 1 to 63 letters, digits, ".", "_" or "-", the first a letter or digit`;
+}
+
+/** Text without NUL, which ends a string for the operating system. */
+const text = z.string().refine((value) => !value.includes('\0'), 'must not hold a NUL character');
+
+export const path = text.refine((value) => value !== '', 'must not be empty');
+
+export const duration = z
+  .union(
+    [
+      z.number({ error: explainDuration }).nonnegative({ error: explainDuration }),
+      z.string({ error: explainDuration }).regex(DURATION, { error: explainDuration }),
+    ],
+    { error: explainDuration },
+  )
+  .transform((value, context) => {
+    const ms = parseDuration(value);
+    if (ms !== null) return ms;
+    context.addIssue({ code: 'custom', message: explainDuration({ input: value }) });
+    return z.NEVER;
+  });
+
+function explainDuration({ input }: Wrong): string {
+  if ((typeof input === 'number' && input < 0) || (typeof input === 'string' && /^-\d/.test(input)))
+    return `must not be negative, got ${show(input)}`;
+  if (typeof input === 'number' || (typeof input === 'string' && DURATION.test(input)))
+    return `must be at most ${LONGEST_MS / 3_600_000}h, got ${show(input)}`;
+  return `expected a time such as "500ms", "3s", "2m" or "1h", or a number of milliseconds, got ${show(input)}`;
+}
+
+export const size = z
+  .union(
+    [
+      z.number({ error: explainSize }).nonnegative({ error: explainSize }),
+      z.string({ error: explainSize }).regex(SIZE, { error: explainSize }),
+    ],
+    { error: explainSize },
+  )
+  .transform((value, context) => {
+    const bytes = parseSize(value);
+    if (bytes !== null) return bytes;
+    context.addIssue({ code: 'custom', message: explainSize({ input: value }) });
+    return z.NEVER;
+  });
+
+function explainSize({ input }: Wrong): string {
+  return `expected a size such as "512MB" or "2GB", or a number of bytes, got ${show(input)}`;
+}
+
+const EMPTY_COMMAND = 'is empty: give a command such as "npm run dev" or ["node", "server.js"]';
+
+export const command = z.union(
+  [
+    text.regex(/\S/, EMPTY_COMMAND),
+    z
+      .array(text)
+      .min(1, EMPTY_COMMAND)
+      .refine((words) => words[0] === undefined || /\S/.test(words[0]), EMPTY_COMMAND),
+  ],
+  {
+    error: ({ input }) =>
+      input === undefined
+        ? 'is missing: give a command such as "npm run dev" or ["node", "server.js"]'
+        : `expected a command such as "npm run dev" or ["node", "server.js"], got ${show(input)}`,
+  },
+);
+
+/** Set by devctl for every service; they are how it recognises what it started. */
+const COOKIE_NAME = /^(TURBO_)?DEVCTL_(PROJECT|SERVICE|RUN)$/;
+
+const variableName = z
+  .string()
+  .regex(/^[^=\0]+$/, {
+    error: ({ input }) =>
+      `${show(input)} cannot be the name of a variable: it is empty or holds "="`,
+  })
+  .refine((name) => !COOKIE_NAME.test(name), 'is set by devctl itself, and cannot be set here');
+
+export const variableValue = z.union([text, z.number(), z.boolean()], {
+  error: ({ input }) => `expected text, a number, true or false, got ${show(input)}`,
+});
+
+export const environment = z.record(variableName, variableValue);
+
+export const envFile = z.union([path, z.array(path).min(1)], {
+  error: ({ input }) => `expected a file such as ".env", or a list of files, got ${show(input)}`,
+});
+
+export const port = z
+  .int({ error: explainPort })
+  .min(1, { error: explainPort })
+  .max(65_535, { error: explainPort });
+
+export function explainPort({ input }: Wrong): string {
+  return `expected a port from 1 to 65535, got ${show(input)}`;
+}
+
+/** Signals that every supported platform has, and that can end a process or be caught to do so. */
+export const signalName = z.enum([
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGKILL',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGABRT',
+  'SIGWINCH',
+]);
+
+/** A regular expression of JavaScript, without slashes and flags. */
+export const pattern = z
+  .string()
+  .min(1, 'must not be empty: it would match everything')
+  .superRefine((source, context) => {
+    const why = patternError(source);
+    if (why !== null) context.addIssue({ code: 'custom', message: why });
+  });
+
+export const sweepPattern = pattern.refine(
+  (source) => patternError(source) !== null || !new RegExp(source).test(''),
+  'matches every command line: name what to look for',
+);
+
+/** Why the text is not a regular expression; null when it is one. */
+function patternError(source: string): string | null {
+  try {
+    new RegExp(source);
+    return null;
+  } catch (error) {
+    const [, why = 'it cannot be read'] = /: ([^:]*)$/.exec(String(error)) ?? [];
+    return `${show(source)} is not a regular expression: ${why}`;
+  }
+}
+
+export const httpUrl = z
+  .string()
+  .refine((value) => /^https?:\/\/./i.test(value) && URL.canParse(value), {
+    error: ({ input }) =>
+      `expected a URL such as "http://localhost:3000/health", got ${show(input)}`,
+  });
+
+/** `3000`, `"localhost:3000"` or `"[::1]:3000"`. */
+export const tcpTarget = z.union(
+  [port, z.string().refine((value) => parseTcpTarget(value) !== null, { error: explainTcpTarget })],
+  { error: explainTcpTarget },
+);
+
+function explainTcpTarget({ input }: Wrong): string {
+  return `expected a port such as 3000, or "HOST:PORT", got ${show(input)}`;
+}
+
+/** A port alone is on this machine, whether the service listens on IPv4, IPv6 or both. */
+export function parseTcpTarget(
+  target: string | number,
+): { readonly host: string; readonly port: number } | null {
+  if (typeof target === 'number') return { host: 'localhost', port: target };
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(target);
+  const number = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  return host !== undefined && number >= 1 && number <= 65_535 ? { host, port: number } : null;
+}

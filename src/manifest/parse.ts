@@ -1,0 +1,158 @@
+// The bundle takes jsonc-parser's ESM build (esbuild: mainFields module before main); Node itself
+// takes the UMD one, whose names it can see too.
+import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
+import { readSource } from './source.ts';
+import type { Entry, Tree } from './tree.ts';
+
+/** What a file holds. A broken one still gives the part that could be read, `tree`, if any. */
+export interface Parsed {
+  readonly tree: Tree | null;
+  /** Empty when the file is well-formed JSON (with comments and trailing commas). */
+  readonly problems: readonly Problem[];
+}
+
+const DEEPEST = 50;
+const MOST_SYNTAX_PROBLEMS = 20;
+
+/** Reads and parses one file; whatever is wrong with it is in the answer, nothing is thrown. */
+export function parseFile(file: string): Parsed {
+  const source = readSource(file);
+  if (source.kind === 'text') return parseText(source.text, file);
+  const where = positions(source.before, file)(source.before.length);
+  return { tree: null, problems: [problem(where, [], source.why)] };
+}
+
+/** Parses JSON with comments and trailing commas. Every problem has its position. */
+export function parseText(text: string, file: string): Parsed {
+  const position = positions(text, file);
+  const fail = (offset: number, message: string): Parsed => ({
+    tree: null,
+    problems: [problem(position(offset), [], message)],
+  });
+  const errors: ParseError[] = [];
+  try {
+    const node = parseTree(text, errors, { allowTrailingComma: true });
+    if (node === undefined && /^(\s|\/\/.*|\/\*[\s\S]*?\*\/)*$/.test(text))
+      return fail(
+        0,
+        'is empty. The smallest manifest: {"services": {"web": {"command": "npm run dev"}}}',
+      );
+    const found = errors.length > 0 ? syntaxProblems(errors, text, position) : [];
+    const tree = node === undefined ? null : toTree(node, [], position, found);
+    return { tree, problems: found };
+  } catch (error) {
+    if (error instanceof TooDeep) return fail(error.offset, TOO_DEEP);
+    // jsonc-parser calls itself for each level; a bomb of brackets ends the stack before it ends.
+    if (error instanceof RangeError) return fail(0, TOO_DEEP);
+    throw error;
+  }
+}
+
+const TOO_DEEP = `is nested more than ${DEEPEST} levels deep`;
+
+class TooDeep extends Error {
+  readonly offset: number;
+  constructor(offset: number) {
+    super(TOO_DEEP);
+    this.offset = offset;
+  }
+}
+
+function toTree(
+  node: Node,
+  path: ValuePath,
+  position: (offset: number) => Position,
+  found: Problem[],
+): Tree {
+  if (path.length > DEEPEST) throw new TooDeep(node.offset);
+  const at = position(node.offset);
+  const children = node.children ?? [];
+  if (node.type === 'array') {
+    const items = children.map((item, index) => toTree(item, [...path, index], position, found));
+    return { kind: 'list', at, items };
+  }
+  if (node.type !== 'object') return { kind: 'scalar', at, value: node.value ?? null };
+  const entries = new Map<string, Entry>();
+  for (const { children: [keyNode, valueNode] = [] } of children) {
+    if (keyNode === undefined || valueNode === undefined) continue;
+    const key = String(keyNode.value);
+    const keyAt = position(keyNode.offset);
+    const first = entries.get(key);
+    if (first !== undefined)
+      found.push(problem(keyAt, [...path, key], `given twice, first in line ${first.keyAt.line}`));
+    entries.set(key, { keyAt, value: toTree(valueNode, [...path, key], position, found) });
+  }
+  return { kind: 'object', at, entries };
+}
+
+/** The parser goes on after an error, and what follows in the same line is mostly its echo. */
+function syntaxProblems(
+  errors: readonly ParseError[],
+  text: string,
+  position: (offset: number) => Position,
+): Problem[] {
+  const byLine = new Map<number, Problem>();
+  for (const { error, offset, length } of errors) {
+    const where = position(offset);
+    const seen = text.slice(offset, offset + length);
+    if (!byLine.has(where.line) && byLine.size < MOST_SYNTAX_PROBLEMS)
+      byLine.set(where.line, problem(where, [], explainSyntax(error, seen)));
+  }
+  return [...byLine.values()];
+}
+
+function explainSyntax(error: ParseError['error'], seen: string): string {
+  const before = seen.trim() === '' ? ' before the end of the file' : ` before ${show(seen)}`;
+  switch (printParseErrorCode(error)) {
+    case 'InvalidSymbol':
+      return seen.startsWith("'")
+        ? 'names and text are written in double quotes, not in single ones'
+        : `${show(seen)} is not JSON: names and text are written in double quotes`;
+    case 'PropertyNameExpected':
+      return `expected a key in double quotes${before}`;
+    case 'ValueExpected':
+      return `expected a value${before}`;
+    case 'ColonExpected':
+      return `expected ":" after the key${before}`;
+    case 'CommaExpected':
+      return `expected ","${before}`;
+    case 'CloseBraceExpected':
+      return `expected "}"${before}`;
+    case 'CloseBracketExpected':
+      return `expected "]"${before}`;
+    case 'EndOfFileExpected':
+      return `expected the end of the file${before}`;
+    case 'UnexpectedEndOfComment':
+      return 'this comment is never closed with */';
+    case 'UnexpectedEndOfString':
+      return 'this text is not closed with a double quote in its line';
+    case 'InvalidNumberFormat':
+    case 'UnexpectedEndOfNumber':
+      return `${show(seen)} is not a number in JSON`;
+    case 'InvalidUnicode':
+      return 'this text holds a \\u that is not followed by four hex digits';
+    case 'InvalidEscapeCharacter':
+      return 'this text holds an unknown escape: a backslash is written \\\\';
+    case 'InvalidCharacter':
+      return 'this text holds a control character: write it as an escape such as \\n or \\t';
+    default:
+      return 'is not JSON';
+  }
+}
+
+/** Answers line and column of an offset; lines end with \n, \r\n or \r. */
+function positions(text: string, file: string): (offset: number) => Position {
+  const starts = [0];
+  for (const end of text.matchAll(/\r\n|\n|\r/g)) starts.push(end.index + end[0].length);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { file, line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+  };
+}

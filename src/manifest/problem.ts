@@ -1,0 +1,73 @@
+import { relative } from 'node:path';
+
+/** A place in a file; both numbers start at 1, columns count UTF-16 units as editors do. */
+export interface Position {
+  /** Absolute path. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where a value is in the manifest: `['services', 'web', 'ports', 0]`. */
+export type ValuePath = readonly (string | number)[];
+
+/** One thing that is wrong with a manifest, with the place where it has to be changed. */
+export interface Problem {
+  readonly at: Position;
+  readonly path: ValuePath;
+  readonly message: string;
+  /** The word that was probably meant, null when nothing is near. */
+  readonly suggestion: string | null;
+  /** The manifest is right, but this version of devctl cannot do what it asks for. */
+  readonly unsupported: boolean;
+}
+
+export function problem(
+  at: Position,
+  path: ValuePath,
+  message: string,
+  suggestion: string | null = null,
+): Problem {
+  return { at, path, message, suggestion, unsupported: false };
+}
+
+/** `.devctl.json:14:7  services.web.retsart: unknown key. Did you mean "restart"?` */
+export function formatProblem(found: Problem, cwd: string): string {
+  const { at, path, message, suggestion } = found;
+  const where = `${relative(cwd, at.file) || at.file}:${at.line}:${at.column}`;
+  const what = path.length > 0 ? `${formatPath(path)}: ${message}` : message;
+  return suggestion === null
+    ? `${where}  ${what}`
+    : `${where}  ${what}. Did you mean "${suggestion}"?`;
+}
+
+/** `services.web.ports[0]`; keys that would be misread are quoted: `env["a b"]`. */
+export function formatPath(path: ValuePath): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (!/^[\w$-]{1,64}$/.test(step)) text += `[${show(step)}]`;
+    else text += text === '' ? step : `.${step}`;
+  }
+  return text;
+}
+
+/** The value as it can be put into a message: on one line, and short. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 50)}…${typeof value === 'string' ? '"' : ''}` : text;
+}
+
+/** In the order of the files, the manifest before what is merged over it. */
+export function sortProblems(problems: readonly Problem[]): readonly Problem[] {
+  const files = [...new Set(problems.map(({ at }) => at.file))].sort((a, b) => a.length - b.length);
+  return problems.toSorted(
+    (a, b) =>
+      files.indexOf(a.at.file) - files.indexOf(b.at.file) ||
+      a.at.line - b.at.line ||
+      a.at.column - b.at.column,
+  );
+}

@@ -1,0 +1,95 @@
+import type { Position, ValuePath } from './problem.ts';
+
+/**
+ * A JSON value that knows where each of its parts was written. Objects are maps, so that keys such
+ * as `__proto__` and `constructor` are keys like any other.
+ */
+export type Tree = ObjectTree | ListTree | ScalarTree;
+
+export interface ObjectTree {
+  readonly kind: 'object';
+  readonly at: Position;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+export interface ListTree {
+  readonly kind: 'list';
+  readonly at: Position;
+  readonly items: readonly Tree[];
+}
+
+export interface ScalarTree {
+  readonly kind: 'scalar';
+  readonly at: Position;
+  readonly value: string | number | boolean | null;
+}
+
+export interface Entry {
+  readonly keyAt: Position;
+  readonly value: Tree;
+}
+
+/** Objects are merged key by key, in depth; lists and scalars of `over` replace what was there. */
+export function mergeTrees(base: Tree, over: Tree): Tree {
+  if (base.kind !== 'object' || over.kind !== 'object') return over;
+  const entries = new Map(base.entries);
+  for (const [key, entry] of over.entries) {
+    const below = base.entries.get(key);
+    entries.set(
+      key,
+      below === undefined || below.value.kind !== 'object' || entry.value.kind !== 'object'
+        ? entry
+        : { keyAt: below.keyAt, value: mergeTrees(below.value, entry.value) },
+    );
+  }
+  return { kind: 'object', at: base.at, entries };
+}
+
+/** The plain value; its objects have no prototype, so that no key can reach one. */
+export function toValue(tree: Tree): unknown {
+  if (tree.kind === 'scalar') return tree.value;
+  if (tree.kind === 'list') return tree.items.map(toValue);
+  const value: Record<string, unknown> = Object.create(null);
+  for (const [key, entry] of tree.entries) value[key] = toValue(entry.value);
+  return value;
+}
+
+export function at(tree: Tree | undefined, ...path: ValuePath): Tree | undefined {
+  let current = tree;
+  for (const step of path) {
+    if (current?.kind === 'object') current = current.entries.get(String(step))?.value;
+    else if (current?.kind === 'list') current = current.items[Number(step)];
+    else return undefined;
+  }
+  return current;
+}
+
+/** The entries of an object; nothing for any other value, so that broken manifests can be read. */
+export function entriesOf(tree: Tree | undefined): ReadonlyMap<string, Entry> {
+  return tree?.kind === 'object' ? tree.entries : new Map();
+}
+
+/** The items of a list; nothing for any other value. */
+export function itemsOf(tree: Tree | undefined): readonly Tree[] {
+  return tree?.kind === 'list' ? tree.items : [];
+}
+
+/** What the scalar holds; undefined where there is none. */
+export function scalarOf(tree: Tree | undefined): string | number | boolean | null | undefined {
+  return tree?.kind === 'scalar' ? tree.value : undefined;
+}
+
+/** Where the value is; the key of what should hold it when it is missing. */
+export function positionOf(tree: Tree, path: ValuePath): Position {
+  const found = at(tree, ...path);
+  if (found !== undefined) return found.at;
+  return path.length === 0 ? tree.at : keyPositionOf(tree, path.slice(0, -1));
+}
+
+/** Where the key of the value is; the value itself where it has none (the root, a list's item). */
+export function keyPositionOf(tree: Tree, path: ValuePath): Position {
+  const key = path.at(-1);
+  const parent = at(tree, ...path.slice(0, -1));
+  const entry = parent?.kind === 'object' ? parent.entries.get(String(key)) : undefined;
+  return entry?.keyAt ?? positionOf(tree, path);
+}

@@ -1,0 +1,36 @@
+const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1024,
+  MB: 1024 ** 2,
+  GB: 1024 ** 3,
+  TB: 1024 ** 4,
+};
+
+export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
+export const SIZE = /^(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)$/;
+
+/** Timers of Node hold 31 bits: a longer one would fire at once. */
+export const LONGEST_MS = 24 * 24 * 3_600_000;
+
+/** "500ms", "3s", "2m", "1h" or a number of ms, as whole ms; null for anything else. */
+export function parseDuration(value: string | number): number | null {
+  const ms = typeof value === 'number' ? value : amount(DURATION.exec(value), MS_PER_UNIT);
+  return ms !== null && ms >= 0 && ms <= LONGEST_MS ? Math.round(ms) : null;
+}
+
+/** "512MB", "2GB" (units of 1024) or a number of bytes, as whole bytes; null for anything else. */
+export function parseSize(value: string | number): number | null {
+  const bytes = typeof value === 'number' ? value : amount(SIZE.exec(value), BYTES_PER_UNIT);
+  return bytes !== null && bytes >= 0 && bytes <= Number.MAX_SAFE_INTEGER
+    ? Math.round(bytes)
+    : null;
+}
+
+function amount(
+  match: RegExpExecArray | null,
+  units: Readonly<Record<string, number>>,
+): number | null {
+  const unit = units[match?.[2] ?? ''];
+  return match === null || unit === undefined ? null : Number(match[1]) * unit;
+}
