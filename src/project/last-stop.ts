@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { readOwnFile, writeFileAtomically } from './atomic-file.ts';
+import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
+import { asObject, isCount, parseJson } from './shape.ts';
+
+/** A report of thousands of processes with their evidence takes some MB. */
+const MAX_REPORT_BYTES = 64 * 1024 * 1024;
+
+/** `.pids/last-stop.json`: the report of the last stop, as its `--json` printed it. */
+export interface LastStop {
+  readonly version: number;
+  readonly [field: string]: unknown;
+}
+
+/** @throws DevctlError 'records-unwritable', 'unsafe' */
+export function writeLastStop(folder: ProjectFolder, report: { readonly version: number }): void {
+  writableFolder(folder, null);
+  writeFileAtomically(lastStopPath(folder), `${JSON.stringify(report)}\n`);
+}
+
+/** @returns null where there is none, or none that can be read; nothing depends on it */
+export function readLastStop(folder: ProjectFolder): LastStop | null {
+  if (folderProblem(folder, null)) return null;
+  const file = readOwnFile(lastStopPath(folder), MAX_REPORT_BYTES);
+  const report = file.kind === 'content' ? asObject(parseJson(file.bytes)) : null;
+  return report && isCount(report.version) ? { ...report, version: report.version } : null;
+}
+
+function lastStopPath(folder: ProjectFolder): string {
+  return join(folder.pidsDir, 'last-stop.json');
+}

@@ -1,0 +1,94 @@
+import { basename, isAbsolute, join } from 'node:path';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
+import { readOwnFile, removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { folderProblem, type ProjectFolder, projectHash, writableFolder } from './folder.ts';
+import type { RecordProblem } from './problem.ts';
+import { asObject, isCount, isIdentity, isText, parseJson } from './shape.ts';
+
+/** `.pids/supervisor.json`: who supervises this project, and where it listens. */
+export interface SupervisorRecord {
+  readonly schema: 1;
+  readonly identity: Identity;
+  /** Absolute path of the Unix socket of its API. */
+  readonly socket: string;
+  /** Is it a child subreaper, so that no descendant of its services can leave its tree? */
+  readonly subreaper: boolean;
+  /** Could the native part be loaded; if not, why. */
+  readonly native: { readonly available: boolean; readonly why: string | null };
+  /** Version of devctl. */
+  readonly version: string;
+  /** ISO 8601 in UTC, for people only. */
+  readonly startedAt: string;
+}
+
+export type SupervisorRead =
+  | { readonly kind: 'record'; readonly record: SupervisorRecord }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'problem'; readonly problem: RecordProblem };
+
+/** Never throws for what it finds. That it is recorded does not mean that it is alive. */
+export function readSupervisor(folder: ProjectFolder): SupervisorRead {
+  const blocked = folderProblem(folder, null);
+  if (blocked) return { kind: 'problem', problem: blocked };
+  const file = readOwnFile(supervisorPath(folder));
+  if (file.kind === 'missing') return file;
+  if (file.kind === 'refused') return problem(folder, 'refused', file.reason);
+
+  const fields = asObject(parseJson(file.bytes));
+  if (!fields) return problem(folder, 'corrupt', 'not a JSON object');
+  if (isCount(fields.schema) && fields.schema > 1) {
+    return problem(folder, 'newer', `schema ${fields.schema}: written by a later devctl`);
+  }
+  const record = toRecord(fields);
+  if (!record) return problem(folder, 'corrupt', 'a field is missing or malformed');
+  // A copied `.pids` names the socket of the original project, whose supervisor is not ours.
+  if (basename(record.socket) !== `${projectHash(folder.root)}.sock`) {
+    return problem(folder, 'foreign', 'it names the supervisor of another project folder');
+  }
+  return { kind: 'record', record };
+}
+
+/** @throws DevctlError 'records-unwritable', 'unsafe' */
+export function writeSupervisor(folder: ProjectFolder, record: SupervisorRecord): void {
+  writableFolder(folder, null);
+  writeFileAtomically(supervisorPath(folder), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/**
+ * Removes the record, if it is still the one of this supervisor.
+ *
+ * @returns was it removed?
+ * @throws DevctlError 'records-unwritable'
+ */
+export function removeSupervisor(folder: ProjectFolder, identity: Identity): boolean {
+  const read = readSupervisor(folder);
+  if (read.kind !== 'record' || !sameIdentity(read.record.identity, identity)) return false;
+  return removeIfThere(supervisorPath(folder));
+}
+
+function toRecord(fields: Readonly<Record<string, unknown>>): SupervisorRecord | null {
+  const { schema, identity, socket, subreaper, version, startedAt } = fields;
+  const native = asObject(fields.native);
+  const why = native?.why ?? null;
+  if (schema !== 1 || !isIdentity(identity)) return null;
+  if (!isText(socket) || !isAbsolute(socket)) return null;
+  if (typeof subreaper !== 'boolean' || !isText(version) || !isText(startedAt)) return null;
+  if (typeof native?.available !== 'boolean' || !(why === null || isText(why))) return null;
+  const { available } = native;
+  return { schema, identity, socket, subreaper, native: { available, why }, version, startedAt };
+}
+
+function supervisorPath(folder: ProjectFolder): string {
+  return join(folder.pidsDir, 'supervisor.json');
+}
+
+function problem(
+  folder: ProjectFolder,
+  kind: RecordProblem['kind'],
+  reason: string,
+): SupervisorRead {
+  return {
+    kind: 'problem',
+    problem: { path: supervisorPath(folder), service: null, kind, reason },
+  };
+}
