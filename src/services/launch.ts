@@ -72,9 +72,9 @@ async function spawnLeader(
     env,
     extendEnv: false,
     detached: true,
-    stdin,
-    stdout: log.fd,
-    stderr: log.fd,
+    stdin: stdin as Descriptor | 'ignore',
+    stdout: log.fd as Descriptor,
+    stderr: log.fd as Descriptor,
     // execa's `cleanup` would end the service with us, its `buffer` would pipe the output through us.
     cleanup: false,
     buffer: false,
@@ -92,6 +92,9 @@ async function spawnLeader(
   }));
   return { kind: 'launched', pid, logOffset: log.offset, exited };
 }
+
+/** execa passes on any descriptor, but its types know only those below 10. */
+type Descriptor = 3;
 
 interface Log {
   readonly fd: number;

@@ -90,7 +90,7 @@ export const failToStart: Move<In<'starting' | 'unhealthy'>, On<'exited'>> = (
 ) => {
   const reason = `${exitInWords(exit)} before it was ready`;
   const failed: Life = { kind: 'failed', run: life.run, sinceMs: nowMs, exit, reason };
-  return enter(life, failed, ...silenceProbe(life));
+  return enter(life, failed);
 };
 
 /** Nobody asked it to end. Only code 0 lets it pass for work that is done. */
@@ -104,7 +104,7 @@ export const stop: Move<In<'starting' | 'running' | 'ready' | 'unhealthy'>, On<'
   _event,
   nowMs,
 ) =>
-  enter(life, stopping(life, life.leader, nowMs), ...silenceProbe(life), {
+  enter(life, stopping(life, life.leader, nowMs), {
     kind: 'stopTree',
     run: life.run,
   });
@@ -113,7 +113,7 @@ export const letStop: Move<In<'starting' | 'running' | 'ready' | 'unhealthy'>, O
   life,
   _event,
   nowMs,
-) => enter(life, stopping(life, life.leader, nowMs), ...silenceProbe(life));
+) => enter(life, stopping(life, life.leader, nowMs));
 
 /** Its leader is dead, but what the leader left behind may live on. */
 export const stopLeftovers: Move<In<'exited' | 'failed' | 'stopping'>, On<'askedToStop'>> = (
@@ -169,28 +169,24 @@ export const endAsAsked: Move<In<'stopping'>, On<'exited'>> = (life, { exit }) =
 export const rest: Move<
   In<'starting' | 'running' | 'ready' | 'unhealthy' | 'stopping'>,
   On<'stopped'>
-> = (life, _event, nowMs) =>
-  enter(life, { kind: 'idle', run: life.run, sinceMs: nowMs }, ...silenceProbe(life));
+> = (life, _event, nowMs) => enter(life, { kind: 'idle', run: life.run, sinceMs: nowMs });
 
 function stopping(life: Life, leader: Identity | null, nowMs: number): Life {
   return { kind: 'stopping', run: life.run, sinceMs: nowMs, leader, exit: null };
 }
 
-function silenceProbe(life: Life): readonly LifeEffect[] {
-  return life.kind === 'starting' ? [{ kind: 'stopProbe', run: life.run }] : [];
-}
-
 /** Goes to the next state, with the record and the listeners in step, whatever else is to be done. */
 function enter(from: Life, to: Life, ...work: readonly LifeEffect[]): Step {
   const reason = reasonOf(to);
-  const effects: LifeEffect[] = work.filter((effect) => effect.kind === 'stopProbe');
+  const effects: LifeEffect[] = [];
+  // A probe belongs to one starting. Stopping one that has just answered does no harm.
+  if (from.kind === 'starting') effects.push({ kind: 'stopProbe', run: from.run });
   const state = recordedState(to.kind);
   const leader = leaderOf(to);
   if (state !== null && (state !== recordedState(from.kind) || leader !== leaderOf(from))) {
     effects.push({ kind: 'writeRecord', run: to.run, state, reason, leader, exit: exitOf(to) });
   }
-  effects.push(...work.filter((effect) => effect.kind !== 'stopProbe'));
-  effects.push({ kind: 'tell', from: from.kind, to: to.kind, reason });
+  effects.push(...work, { kind: 'tell', from: from.kind, to: to.kind, reason });
   return { state: to, effects, refusal: null };
 }
 
