@@ -1,0 +1,68 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { repositoryRoot } from './support/paths.ts';
+import { currentRunFolder } from './support/run-folder.ts';
+
+const launcher = join(repositoryRoot, 'bin', 'devctl.js');
+
+function run(...args: readonly string[]) {
+  return execa('node', [launcher, ...args], { reject: false, cwd: repositoryRoot });
+}
+
+describe('wrong usage: exit code 2, what is wrong, what to do, no stack', () => {
+  test.each([
+    ['a typo', ['statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
+    ['an unknown command', ['xyzzy'], "✗ unknown command 'xyzzy'\n  → devctl --help lists"],
+    ['an unknown option', ['stop', '--dry'], "✗ unknown option '--dry'\n"],
+    ['a typo in an option', ['stop', '--forec'], '→ Did you mean --force?'],
+    ['a missing value', ['stop', '--grace'], "✗ option '--grace <duration>' argument missing"],
+    ['too many arguments', ['check', 'web'], "✗ too many arguments for 'check'"],
+  ])('%s', async (_name, args, expected) => {
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect(stderr).toContain(expected);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  });
+
+  test('no command: the help, on stderr', async () => {
+    const { exitCode, stdout, stderr } = await run();
+    expect(stderr).toContain('Usage: devctl');
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  });
+
+  test('with --json the reason is on stdout too', async () => {
+    const { exitCode, stdout } = await run('status', '--json', '--bogus');
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ version: 1, error: { code: 'usage' } });
+  });
+});
+
+test.each([
+  ['--help', ['--help'], /^Usage: devctl [\s\S]*Examples:[\s\S]*Exit codes:/],
+  ['help of a command', ['stop', '--help'], /^Usage: devctl stop [\s\S]*Examples:/],
+  ['help as a command', ['help', 'start'], /^Usage: devctl start /],
+  ['--version', ['--version'], /^\d+\.\d+\.\d+$/],
+  ['-V', ['-V'], /^\d+\.\d+\.\d+$/],
+  ['--version behind other options', ['--no-color', '--version'], /^\d+\.\d+\.\d+$/],
+])('%s is printed on stdout, exit code 0', async (_name, args, expected) => {
+  const { exitCode, stdout, stderr } = await run(...args);
+  expect(stdout).toMatch(expected);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+});
+
+test('a reader that goes away is no failure', async () => {
+  const fifo = join(mkdtempSync(join(currentRunFolder(), 'cli-')), 'stdout');
+  // Opened for both first, so that opening for writing need not wait; then nobody reads.
+  const script = 'mkfifo "$1"; exec 3<>"$1" 4>"$1" 3>&-; exec node "$2" --help >&4';
+  const result = await execa('bash', ['-c', script, 'bash', fifo, launcher], { reject: false });
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+});
+
+test('errors are coloured only when asked', async () => {
+  const plain = await run('xyzzy');
+  const colored = await run('xyzzy', '--color');
+  expect(plain.stderr).not.toContain('\u001B');
+  expect(colored.stderr).toContain('\u001B[31m✗\u001B[39m');
+});

@@ -1,0 +1,91 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { repositoryRoot } from './support/paths.ts';
+import { currentRunFolder } from './support/run-folder.ts';
+
+/** What a user gets besides `dist/`. A new file here is a decision. */
+const BESIDE_DIST = [
+  '.devctl.example.json',
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'THIRD_PARTY_LICENSES',
+  'bin/devctl.js',
+  'bin/package.json',
+  'package.json',
+  'schema/devctl.schema.json',
+];
+
+const IN_DIST =
+  /^dist\/((cli|index|supervisor\/main)\.js|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|([\w-]+\/)?vendor\/[\w.-]+\.exe|types\/.+\.d\.ts)$/;
+
+const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
+
+const folder = mkdtempSync(join(currentRunFolder(), 'package-'));
+const project = join(folder, 'project');
+let tarball = '';
+
+beforeAll(async () => {
+  // `npm test` has just built; a second build here would race with tests that run from dist/.
+  const args = ['--ignore-scripts', '--json', '--pack-destination', folder];
+  const packed = await execa('npm', ['pack', ...args], { cwd: repositoryRoot });
+  tarball = join(folder, JSON.parse(packed.stdout)[0].filename);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('the tarball holds what a user needs and nothing else', async () => {
+  const { stdout } = await execa('tar', ['-tzf', tarball]);
+  const files = stdout.split('\n').map((name) => name.replace(/^package\//, ''));
+  expect(files.filter((name) => !name.startsWith('dist/')).sort()).toEqual(BESIDE_DIST);
+  expect(files.filter((name) => name.startsWith('dist/') && !IN_DIST.test(name))).toEqual([]);
+});
+
+test('publint finds nothing', async () => {
+  const content = readFileSync(tarball);
+  const { messages, pkg } = await publint({
+    pack: { tarball: new Uint8Array(content).buffer },
+    strict: true,
+  });
+  expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+});
+
+test('installed in a project, it runs and can be imported', async () => {
+  await execa('mkdir', [project]);
+  const inProject = { cwd: project, reject: false } as const;
+  writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }');
+  const flags = ['--omit=optional', '--prefer-offline', '--no-audit', '--no-fund'];
+  await execa('npm', ['install', tarball, ...flags], { cwd: project });
+
+  const printed = await execa('npx', ['devctl', '--version'], inProject);
+  expect(printed).toMatchObject({ stdout: version, exitCode: 0 });
+
+  const refused = await execa('npx', ['devctl', 'strat'], inProject);
+  expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(refused.stderr).toContain('Did you mean start?');
+
+  const script = "console.log(Object.keys(await import('devctl')).join())";
+  const imported = await execa('node', ['--input-type=module', '-e', script], inProject);
+  expect(imported.stdout).toContain('DevctlError');
+});
+
+test('its types are found and complete', async () => {
+  writeFileSync(
+    join(project, 'use.ts'),
+    "import { DevctlError, ExitCode } from 'devctl';\n" +
+      "export const code: number = new DevctlError('usage', 'x').exitCode + ExitCode.Ok;\n" +
+      '// @ts-expect-error no such code\n' +
+      "new DevctlError('nonsense', 'x');\n",
+  );
+  const tsc = join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc');
+  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--types', ''];
+  const { stdout, exitCode } = await execa('node', [tsc, ...flags, 'use.ts'], {
+    cwd: project,
+    reject: false,
+  });
+  expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 0 });
+});
