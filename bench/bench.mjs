@@ -1,0 +1,101 @@
+// npm run bench [-- ROUNDS]: how much devctl takes beyond Node's own start.
+//
+// Everything is measured in turn within each round, so that a machine that slows down slows all of
+// it down; the figures are medians. A ratio is over `node -e 0` in the same run.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadInternals } from './internals.mjs';
+import { manifest, PROCESSES, SERVICES, startCrowd } from './load.mjs';
+
+const ROUNDS = Number(process.argv[2] ?? 15);
+const CROWD = 1000;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const launcher = path.join(root, 'bin', 'devctl.js');
+const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'devctl-bench-')));
+const environment = { ...process.env, DEVCTL_BENCH: folder };
+const timings = new Map();
+
+const { openHost, openOracle, endProcesses } = await loadInternals(root);
+const oracle = openOracle({ folders: [folder], environment: [`DEVCTL_BENCH=${folder}`] });
+try {
+  writeFileSync(path.join(folder, '.devctl.json'), JSON.stringify(manifest()));
+  for (let round = 0; round < ROUNDS; round += 1) measureCommands();
+  await measureSnapshots();
+  report();
+} finally {
+  await endProcesses(oracle.everything);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function measureCommands() {
+  measure('node -e 0', ['-e', '0'], 0);
+  measure('devctl --version', [launcher, '--version'], 0);
+  measure('devctl status, nothing running', [launcher, 'status'], 3);
+  measure('devctl stop, nothing running', [launcher, 'stop'], 0);
+  measure(`devctl start, ${SERVICES} services, ${PROCESSES} processes`, [launcher, 'start'], 0);
+  if (oracle.processes().length < PROCESSES) throw new Error('start returned before all were up');
+  measure(`devctl status, ${PROCESSES} processes`, [launcher, 'status'], 0);
+  measure(`devctl stop, ${PROCESSES} processes`, [launcher, 'stop'], 0);
+  if (oracle.processes().length > 0) throw new Error('stop returned 0 and left processes');
+}
+
+/** @param expected exit code; another one would mean that something else was measured */
+function measure(name, args, expected) {
+  const startedAt = performance.now();
+  const result = spawnSync(process.execPath, args, {
+    cwd: folder,
+    env: environment,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  record(name, performance.now() - startedAt);
+  if (result.status !== expected) {
+    throw new Error(`${name}: exit code ${result.status}, not ${expected}\n${result.stderr}`);
+  }
+}
+
+async function measureSnapshots() {
+  await startCrowd(CROWD, { cwd: folder, env: environment }, () => oracle.processes().length);
+  const host = await openHost();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const startedAt = performance.now();
+    await host.snapshot();
+    record(`snapshot of ${CROWD} processes`, performance.now() - startedAt);
+  }
+}
+
+function record(name, ms) {
+  timings.set(name, [...(timings.get(name) ?? []), ms]);
+}
+
+function report() {
+  const bare = median('node -e 0');
+  const width = Math.max(...[...timings.keys()].map((name) => name.length));
+  const row = (...cells) => console.log(cells.join('  '));
+  row(
+    'median of'.padEnd(width - 4),
+    String(ROUNDS).padStart(4),
+    '     ms',
+    '  over bare',
+    '  ratio',
+  );
+  for (const name of timings.keys()) {
+    const ms = median(name);
+    // A snapshot is part of a command, not a program that starts Node.
+    const over = name.startsWith('snapshot') ? '' : `+${(ms - bare).toFixed(1)}`;
+    row(
+      name.padEnd(width),
+      ms.toFixed(1).padStart(9),
+      over.padStart(11),
+      (ms / bare).toFixed(2).padStart(7),
+    );
+  }
+}
+
+function median(name) {
+  const sorted = [...timings.get(name)].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
