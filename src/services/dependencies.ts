@@ -77,8 +77,7 @@ export function withDependencies(names: Iterable<string>, needs: Needs): Readonl
   );
 }
 
-/** Just the names of a graph with conditions. */
-export function namesOf(needs: Needs): DependencyGraph {
+function namesOf(needs: Needs): DependencyGraph {
   return new Map([...needs].map(([name, conditions]) => [name, Object.keys(conditions)]));
 }
 
