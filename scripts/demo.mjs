@@ -39,12 +39,16 @@ async function loadSupport() {
 const colour = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 const paint = (code) => (text) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
 const [bold, dim, red, green] = [paint(1), paint(2), paint(31), paint(32)];
+const interrupted = new AbortController();
+/** Lets time pass, and throws as soon as somebody interrupts the demo. */
+const pause = (ms) => setTimeout(ms, undefined, { signal: interrupted.signal });
 const say = (text = '') => console.log(text);
 const step = (text) => say(`\n${bold(text)}`);
 
 /** A copy of the incident on free ports, with an oracle of its own. */
 async function makeCopy(folder) {
   await support.copyIncident(folder);
+  await pause(0);
   const [orchestrator, web] = await support.freePorts(2);
   writeFileSync(join(folder, '.marker'), '');
   writeFileSync(join(folder, '.devctl.local.json'), support.incidentPorts(orchestrator, web));
@@ -106,7 +110,7 @@ async function settled(copy) {
   const end = performance.now() + 120_000;
   let seen = copy.oracle.processes();
   for (let calm = 0; calm < 8; ) {
-    await setTimeout(250);
+    await pause(250);
     const now = copy.oracle.processes();
     calm = now.length === seen.length && now.length >= ENOUGH ? calm + 1 : 0;
     seen = now;
@@ -131,7 +135,7 @@ async function theOldWay(copy) {
   const before = await startStorm(copy);
   const { ms } = run(copy, 'scripts/stop-dev.sh', 'bash', ['scripts/stop-dev.sh']);
   // Whoever is going to end after the signal gets the time for it.
-  await setTimeout(3000);
+  await pause(3000);
   const after = await lookAround(copy);
   say(`  ${red(`still running 3 s later: ${after.left.length} processes`)}`);
   await support.endProcesses(copy.oracle.everything);
@@ -195,11 +199,7 @@ for (const [signal, number] of [
   ['SIGTERM', 15],
   ['SIGHUP', 1],
 ]) {
-  process.once(signal, async () => {
-    say('\ncleaning up …');
-    await cleanUp();
-    process.exit(128 + number);
-  });
+  process.on(signal, () => interrupted.abort(number));
 }
 
 try {
@@ -209,8 +209,9 @@ try {
   const ours = await withDevctl(await makeCopy(join(folder, 'new')));
   process.exitCode = proof(old, ours);
 } catch (error) {
-  say(red(`\n✗ ${error.shortMessage ?? error.message}`));
-  process.exitCode = 1;
+  const { aborted, reason } = interrupted.signal;
+  say(red(`\n✗ ${aborted ? 'interrupted, cleaning up …' : (error.shortMessage ?? error.message)}`));
+  process.exitCode = aborted ? 128 + reason : 1;
 } finally {
   await cleanUp();
 }
