@@ -77,7 +77,8 @@ async function load(): Promise<Native | NativeUnavailable> {
   const why = whyNot();
   if (why !== null) return { available: false, why };
   try {
-    return bind(await import('koffi'));
+    const { default: koffi } = await import('koffi');
+    return bind(koffi);
   } catch (error) {
     // Not installed, no build for this C library, or a libc without one of the functions.
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
@@ -94,7 +95,7 @@ function whyNot(): string | null {
   return null;
 }
 
-function bind(koffi: typeof import('koffi')): Native {
+function bind(koffi: typeof import('koffi').default): Native {
   const libc = koffi.load(null);
   const prctl = libc.func(
     'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)',

@@ -43,7 +43,8 @@ export function openPortableTable(): ProcessTable {
     const takenAtMs = performance.now();
     const now = nowTicks();
     const rows = await readRows();
-    await prefetchDetails(memo, rows, now / 100, readCommandLines);
+    const programs = rows.filter((row) => !isKernelThread(row));
+    await prefetchDetails(memo, programs, now / 100, readCommandLines);
     const details = portableDetails(memo, rows);
     const moment = { takenAtMs, nowTicks: now, bootId: boot(), pidNamespace: PID_NAMESPACE };
     return indexSnapshot({ ...moment, details }, rows.map(toProcess));

@@ -122,6 +122,7 @@ export interface LsofFile {
   readonly name: string;
 }
 
+/** @param output  as latin1, so that each character is a byte */
 export function parseLsof(output: string): LsofFile[] {
   const files: LsofFile[] = [];
   let pid = 0;
@@ -143,9 +144,8 @@ export function parseLsof(output: string): LsofFile[] {
   return files;
 }
 
-/** lsof prints what its locale cannot as `\xe9`, and a backslash as `\\`; bytes are UTF-8 here. */
+/** lsof prints what its locale cannot as `\xe9`, and a backslash as `\\`; the bytes are UTF-8. */
 function unescapeLsof(name: string): string {
-  if (!name.includes('\\')) return name;
   const bytes = name.replace(/\\(?:x([0-9a-f]{2})|(\\))/g, (_, hex?: string) =>
     hex === undefined ? '\\' : String.fromCharCode(Number.parseInt(hex, 16)),
   );

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { runScript } from './support/script.ts';
+
+const linux = process.platform === 'linux';
+
+test.each([
+  ['DEVCTL_NATIVE=off', { DEVCTL_NATIVE: 'off' }],
+  ['DEVCTL_PROCESS_TABLE=portable', { DEVCTL_PROCESS_TABLE: 'portable' }],
+])('%s turns it off, and says so', async (setting, env) => {
+  const native = await runScript(
+    `import { loadNative } from './native.ts'; answer(await loadNative());`,
+    { env },
+  );
+  const why = linux ? `turned off by ${setting}` : expect.any(String);
+  expect(native).toEqual({ available: false, why });
+});
+
+describe.runIf(linux)('the native calls', () => {
+  test('adopt and reap a double-forked child, and leave the children of Node to Node', async () => {
+    const outcome = await runScript(`
+      import { spawn } from 'node:child_process';
+      import { once } from 'node:events';
+      import { loadNative } from './native.ts';
+      import { openProcTable } from './linux.ts';
+      const native = await loadNative();
+      if (!native.available) throw new Error(native.why);
+      const table = openProcTable();
+      const held = native.becomeSubreaper();
+      const own = spawn('sh', ['-c', 'read line; exit 42'], { stdio: ['pipe', 'ignore', 'ignore'] });
+      const exit = once(own, 'exit');
+      const stdio = ['ignore', 'pipe', 'ignore'];
+      const shell = spawn('sh', ['-c', 'setsid sleep 30 >&- & echo $!'], { stdio });
+      const [line] = await once(shell.stdout, 'data');
+      const orphan = Number(line);
+      await until(async () => (await table.read(orphan))?.ppid === process.pid);
+      const early = native.reap(orphan);
+      process.kill(orphan, 'SIGKILL');
+      await until(async () => (await table.read(orphan))?.state === 'Z');
+      const reaped = native.reap(orphan);
+      const left = await table.read(orphan);
+      const again = native.reap(orphan);
+      own.stdin.end('go');
+      const [code] = await exit;
+      answer({ held, early, reaped, left, again, code });
+    `);
+    expect(outcome).toEqual({
+      held: true,
+      early: false,
+      reaped: true,
+      left: null,
+      again: false,
+      code: 42,
+    });
+  });
+
+  test('refuse to reap "any child"', async () => {
+    const refused = await runScript(`
+      import { loadNative } from './native.ts';
+      const native = await loadNative();
+      if (!native.available) throw new Error(native.why);
+      answer([0, -1, 1, 1.5, NaN].map((pid) => {
+        try { return native.reap(pid); } catch (error) { return (error as Error).name; }
+      }));
+    `);
+    expect(refused).toEqual(Array(5).fill('RangeError'));
+  });
+
+  test('a pidfd never reaches the next owner of the number', async () => {
+    const outcome = await runScript(`
+      import { spawn } from 'node:child_process';
+      import { once } from 'node:events';
+      import { readdirSync } from 'node:fs';
+      import { loadNative } from './native.ts';
+      const native = await loadNative();
+      if (!native.available || !native.pidfd) throw new Error('no pidfd');
+      const { pidfd } = native;
+      const child = spawn('sleep', ['30'], { stdio: 'ignore' });
+      const exit = once(child, 'exit');
+      const fds = () => readdirSync('/proc/self/fd').length;
+      const before = fds();
+      const fd = pidfd.open(child.pid ?? 0);
+      const sent = pidfd.send(fd as number, 'SIGTERM');
+      const [, signal] = await exit;
+      const late = pidfd.send(fd as number, 'SIGTERM');
+      pidfd.close(fd as number);
+      answer({ sent, signal, late, gone: pidfd.open(child.pid ?? 0), closed: fds() <= before });
+    `);
+    expect(outcome).toEqual({
+      sent: null,
+      signal: 'SIGTERM',
+      late: 'ESRCH',
+      gone: 'ESRCH',
+      closed: true,
+    });
+  });
+
+  test('make a FIFO, or say why not', async () => {
+    const outcome = await runScript(`
+      import { statSync } from 'node:fs';
+      import { loadNative } from './native.ts';
+      const native = await loadNative();
+      if (!native.available) throw new Error(native.why);
+      native.mkfifo('stdin', 0o600);
+      const { mode } = statSync('stdin');
+      try { native.mkfifo('stdin', 0o600); } catch (error) { answer({ mode, code: error.code }); }
+    `);
+    expect(outcome).toEqual({ mode: 0o010600, code: 'EEXIST' });
+  });
+});

@@ -1,0 +1,212 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pidtree from 'pidtree';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openProcTable } from '../../src/processes/linux.ts';
+import { openPortableTable } from '../../src/processes/portable.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../../src/processes/snapshot.ts';
+import { openProcessTable } from '../../src/processes/table.ts';
+import { until } from '../support/until.ts';
+import { runScript } from './support/script.ts';
+import { endWithTest, start, startFixture } from './support/started.ts';
+
+const linux = process.platform === 'linux';
+
+const FAMILY = ['leader', 'plain', 'session', 'group', 'zombieParent', 'zombie', 'named'] as const;
+type Family = Record<(typeof FAMILY)[number], number>;
+
+async function startFamily(): Promise<{ readonly pids: Family; readonly folder: string }> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'devctl-tablé-')));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const env = { ...process.env, FAMILY_MARK: 'one two', OTHER: 'naïve' };
+  const { line } = await startFixture('family', { cwd: folder, env, detached: true });
+  const pids: Family = JSON.parse(line);
+  endWithTest(Object.values(pids));
+  return { pids, folder };
+}
+
+function descendants(snapshot: Snapshot, pid: number): number[] {
+  const children = snapshot.byParent.get(pid) ?? [];
+  return [pid, ...children.flatMap((child) => descendants(snapshot, child.identity.pid))];
+}
+
+function row(snapshot: Snapshot, pid: number): ProcessInfo {
+  const found = snapshot.byPid.get(pid);
+  if (!found) throw new Error(`the snapshot has no ${pid}`);
+  return found;
+}
+
+const adapters = [
+  ...(linux ? [{ kind: 'proc', open: openProcTable } as const] : []),
+  { kind: 'portable', open: openPortableTable } as const,
+];
+
+describe.each(adapters)('$kind', ({ kind, open }) => {
+  test('tells apart everybody in a family', async () => {
+    const { pids } = await startFamily();
+    const table = open();
+    const snapshot = await until(async () => {
+      const taken = await table.snapshot();
+      return taken.byPid.get(pids.zombie)?.state === 'Z' ? taken : null;
+    });
+    const leader = row(snapshot, pids.leader);
+    expect(leader).toMatchObject({ ppid: process.pid, pgid: pids.leader, kernelThread: false });
+    expect(leader.rssBytes).toBeGreaterThan(10_000_000);
+    expect(row(snapshot, pids.plain)).toMatchObject({ ppid: pids.leader, pgid: pids.leader });
+    expect(row(snapshot, pids.group)).toMatchObject({ ppid: pids.leader, pgid: pids.group });
+    expect(row(snapshot, pids.session)).toMatchObject({ ppid: pids.leader, pgid: pids.session });
+    expect(row(snapshot, pids.zombie)).toMatchObject({ ppid: pids.zombieParent, name: 'perl' });
+    expect(row(snapshot, pids.named)).toMatchObject({ ppid: pids.leader, name: 'a) R 1 1 1' });
+    const gone = FAMILY.filter((name) => isGone(row(snapshot, pids[name])));
+    expect(gone).toEqual(['zombie']);
+    if (linux) {
+      const inSession = (snapshot.bySession.get(pids.leader) ?? []).map(
+        ({ identity }) => identity.pid,
+      );
+      const expected = FAMILY.filter((name) => name !== 'session').map((name) => pids[name]);
+      expect(inSession.sort()).toEqual(expected.sort());
+      expect(leader.threads).toBeGreaterThan(1);
+    }
+  });
+
+  test('agrees with pidtree about who is below whom', async () => {
+    const { pids } = await startFamily();
+    const snapshot = await open().snapshot();
+    const tree = await pidtree(pids.leader, { root: true });
+    expect(descendants(snapshot, pids.leader).sort()).toEqual(tree.sort());
+    expect(tree.sort()).toEqual(Object.values(pids).sort());
+  });
+
+  test('details: arguments, folder, environment, user, files', async () => {
+    const { pids, folder } = await startFamily();
+    const snapshot = await open().snapshot();
+    const { details } = snapshot;
+    const plain = row(snapshot, pids.plain);
+    expect(details.argv(plain)).toEqual(['sleep', '60']);
+    expect(details.cwd(plain)).toBe(folder);
+    expect(details.uid(plain)).toBe(process.getuid?.());
+    const environ = details.environ(plain)?.split('\0') ?? [];
+    expect(environ).toContain('FAMILY_MARK=one two');
+    expect(environ).toContain(Buffer.from('OTHER=naïve').toString('latin1'));
+    expect(details.openFiles(plain)?.find(({ fd }) => fd === 0)?.target).toBe('/dev/null');
+    expect(details.argv(row(snapshot, pids.zombie))).toEqual([]);
+    expect(details.environ(row(snapshot, pids.zombie))).toBeNull();
+    expect(details.cwd(row(snapshot, pids.zombie))).toBeNull();
+  });
+
+  test('knows which files are open for writing', async () => {
+    const { pid } = await start('sh', ['-c', 'exec 7>>"$0" 8<"$0"; exec sleep 60', '/dev/null']);
+    const table = open();
+    const files = await until(async () => {
+      const snapshot = await table.snapshot();
+      const process = row(snapshot, pid);
+      return process.name === 'sleep' ? snapshot.details.openFiles(process) : null;
+    });
+    expect(files.find(({ fd }) => fd === 7)).toMatchObject({ target: '/dev/null', writable: true });
+    expect(files.find(({ fd }) => fd === 8)).toMatchObject({ writable: false });
+  });
+
+  test('nothing that starts later is older than the clock', async () => {
+    const table = open();
+    for (let round = 0; round < 5; round += 1) {
+      const before = table.nowTicks();
+      const { pid } = await start('sleep', ['60']);
+      const process = await table.read(pid);
+      expect(process?.identity.startTicks).toBeGreaterThanOrEqual(before);
+    }
+  });
+
+  test('reads one process, and none', async () => {
+    const table = open();
+    expect(await table.read(process.pid)).toMatchObject({
+      identity: { pid: process.pid, bootId: table.bootId, pidNamespace: table.pidNamespace },
+      ppid: process.ppid,
+    });
+    const child = spawn('true');
+    await once(child, 'exit');
+    expect(await table.read(child.pid ?? 0)).toBeNull();
+  });
+
+  test('scans from the highest pid down, one visit at a time', async () => {
+    const pids: number[] = [];
+    let visiting = 0;
+    await open().scanDescending(async ({ identity }) => {
+      visiting += 1;
+      await Promise.resolve();
+      expect(visiting).toBe(1);
+      pids.push(identity.pid);
+      visiting -= 1;
+    });
+    expect(pids).toEqual([...pids].sort((a, b) => b - a));
+    expect(pids).toContain(process.pid);
+  });
+
+  test('does not see the tools it looks with, even when it looks twice at once', async () => {
+    const table = open();
+    const taken = await Promise.all([table.snapshot(), table.snapshot(), open().snapshot()]);
+    const tools = taken.flatMap(({ byParent }) =>
+      (byParent.get(process.pid) ?? []).filter(({ name }) => /^(ps|lsof|pwdx)$/.test(name)),
+    );
+    expect(tools).toEqual([]);
+  });
+
+  test('says what it is', () => {
+    const table = open();
+    expect(table.kind).toBe(kind);
+    expect(table.bootId).not.toBe('');
+    expect(table.pidNamespace).not.toBe('');
+  });
+});
+
+describe.runIf(linux)('both adapters', () => {
+  test('see the same family', async () => {
+    const { pids } = await startFamily();
+    const [proc, portable] = [openProcTable(), openPortableTable()];
+    const read = async (table: typeof proc) => {
+      const snapshot = await table.snapshot();
+      return FAMILY.map((name) => {
+        const {
+          identity: _,
+          state,
+          rssBytes: __,
+          cpuTicks: ___,
+          ...kept
+        } = row(snapshot, pids[name]);
+        const process = row(snapshot, pids[name]);
+        return {
+          ...kept,
+          zombie: state === 'Z',
+          command: snapshot.details.argv(process)?.join(' '),
+          cwd: snapshot.details.cwd(process),
+          uid: snapshot.details.uid(process),
+        };
+      });
+    };
+    await until(async () => (await proc.read(pids.zombie))?.state === 'Z');
+    expect(await read(portable)).toEqual(await read(proc));
+  });
+
+  test('have the same boot, and identities that are never taken for one another', () => {
+    expect(openPortableTable().bootId).toBe(openProcTable().bootId);
+    expect(openPortableTable().pidNamespace).not.toBe(openProcTable().pidNamespace);
+  });
+});
+
+describe('openProcessTable', () => {
+  test.runIf(linux)('is /proc unless the environment says otherwise', () => {
+    expect(openProcessTable({}).kind).toBe('proc');
+    expect(openProcessTable({ DEVCTL_PROCESS_TABLE: 'portable' }).kind).toBe('portable');
+  });
+
+  test('says what to install where ps is missing', async () => {
+    const failure = await runScript(
+      `import { openPortableTable } from './portable.ts';
+       await openPortableTable().snapshot().catch(({ code, hint }) => answer({ code, hint }));`,
+      { env: { PATH: '/nowhere' } },
+    );
+    expect(failure).toEqual({ code: 'tool-missing', hint: expect.stringContaining('procps') });
+  });
+});
