@@ -1,5 +1,12 @@
 import { hash } from 'node:crypto';
-import { accessSync, constants, readdirSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
@@ -78,6 +85,11 @@ export function writableFolder(folder: ProjectFolder, part: FolderPart | null): 
   if (isInside(root, pidsDir)) {
     throw new DevctlError('unsafe', `${pidsDir} holds the project itself`, {
       hint: 'give the records a folder of their own with "pidsDir", for example ".pids"',
+    });
+  }
+  if (!existsSync(root)) {
+    throw new DevctlError('records-unwritable', `the project folder ${root} is gone`, {
+      hint: 'devctl does not make it again; go to where the project is now',
     });
   }
   const dedicated = basename(pidsDir) === '.pids';

@@ -47,7 +47,6 @@ export function removeMarks(folder: ProjectFolder): void {
 }
 
 function lengthOf(mark: string): number {
-
   return Math.max(Number.parseInt(mark, 10), 0);
 }
 

@@ -1,5 +1,5 @@
 import { lstatSync, renameSync } from 'node:fs';
-import { basename, dirname, relative } from 'node:path';
+import { relative } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { unwritable } from './atomic-file.ts';
 import type { ProjectFolder } from './folder.ts';
@@ -42,7 +42,7 @@ export function setAside(
   if (inside === '' || inside.startsWith('..') || LAYOUT.has(inside)) {
     throw new Error(`not a file of the records: ${problem.path}`);
   }
-  const target = freeName(`${problem.path}.corrupt-${fileTime()}`);
+  const target = asideName(problem.path);
   try {
     renameSync(problem.path, target);
     return target;
@@ -54,17 +54,13 @@ export function setAside(
 
 /** Was this file set aside earlier? */
 export function isSetAside(path: string): boolean {
-  return /\.corrupt-\d{8}T\d{9}Z(-\d+)?$/.test(basename(path)) && dirname(path) !== path;
+  return /\.corrupt-\d{8}T\d{9}Z(-\d+)?$/.test(path);
 }
 
-const LAYOUT = new Set(['services', 'ledger', 'logs']);
-
-/** ISO 8601 in its basic form, which holds no colon: macOS Finder and Windows forbid it in names. */
-function fileTime(): string {
-  return new Date().toISOString().replaceAll(/[-:.]/g, '');
-}
-
-function freeName(wanted: string): string {
+/** A free name beside `path` for what is not obeyed: `NAME.corrupt-TIME`. */
+export function asideName(path: string): string {
+  // ISO 8601 in its basic form, which holds no colon: Finder and Windows forbid it in names.
+  const wanted = `${path}.corrupt-${new Date().toISOString().replaceAll(/[-:.]/g, '')}`;
   let name = wanted;
   // rename(2) replaces what is there, and two files can be set aside within one millisecond.
   for (let count = 1; lstatSync(name, { throwIfNoEntry: false }); count += 1) {
@@ -72,3 +68,5 @@ function freeName(wanted: string): string {
   }
   return name;
 }
+
+const LAYOUT = new Set(['services', 'ledger', 'logs']);

@@ -4,6 +4,7 @@ import { MAX_FILE_BYTES, readOwnFile, removeIfThere, writeFileAtomically } from 
 import { folderProblem, namesIn, type ProjectFolder, writableFolder } from './folder.ts';
 import type { RecordProblem } from './problem.ts';
 import { shapeOfRecord } from './record-shape.ts';
+import { requireRecordable } from './recordable.ts';
 import type { ServiceRecord } from './service-record.ts';
 import { isServiceName, parseJson } from './shape.ts';
 
@@ -66,6 +67,7 @@ export function readRecord(folder: ProjectFolder, service: string): RecordRead {
  * @throws DevctlError 'records-unwritable', 'unsafe'; Error for a record that no reader would take
  */
 export function writeRecord(folder: ProjectFolder, record: ServiceRecord): void {
+  requireRecordable(record.supervisor);
   const shape = shapeOfRecord(record);
   if (shape.kind !== 'record') throw new Error(`record of ${record.service}: ${shape.reason}`);
   const content = `${JSON.stringify(record, null, 2)}\n`;

@@ -3,6 +3,7 @@ import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { readOwnFile, removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, projectHash, writableFolder } from './folder.ts';
 import type { RecordProblem } from './problem.ts';
+import { requireRecordable } from './recordable.ts';
 import { asObject, isCount, isIdentity, isText, parseJson } from './shape.ts';
 
 /** `.pids/supervisor.json`: who supervises this project, and where it listens. */
@@ -50,6 +51,7 @@ export function readSupervisor(folder: ProjectFolder): SupervisorRead {
 
 /** @throws DevctlError 'records-unwritable', 'unsafe' */
 export function writeSupervisor(folder: ProjectFolder, record: SupervisorRecord): void {
+  requireRecordable(record.identity);
   writableFolder(folder, null);
   writeFileAtomically(supervisorPath(folder), `${JSON.stringify(record, null, 2)}\n`);
 }
