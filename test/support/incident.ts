@@ -72,5 +72,8 @@ export function incidentPorts(orchestrator: number, web: number): string {
  * marker, also below turbo, whose strict mode lets NODE_OPTIONS through.
  */
 export function incidentEnvironment(): Record<string, string> {
-  return { NODE_OPTIONS: `--require=${JSON.stringify(markerPreload)}`, TURBO_TELEMETRY_DISABLED: '1' };
+  return {
+    NODE_OPTIONS: `--require=${JSON.stringify(markerPreload)}`,
+    TURBO_TELEMETRY_DISABLED: '1',
+  };
 }
