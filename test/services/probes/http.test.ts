@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { expect, test } from 'vitest';
+import { httpProbe } from '../../../src/services/probes/http.ts';
+import { freePort } from '../../support/free-ports.ts';
+
+interface Listening extends AsyncDisposable {
+  readonly url: string;
+}
+
+async function listen(server: Server, path = '/health'): Promise<Listening> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}${path}`,
+    async [Symbol.asyncDispose]() {
+      if ('closeAllConnections' in server) (server.closeAllConnections as () => void)();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+const serve = (answer: RequestListener) => listen(createServer(answer));
+const never = () => new AbortController().signal;
+const probe = (url: string, want: { status?: number[]; body?: string } = {}) =>
+  httpProbe({ kind: 'http', url, status: want.status ?? [], body: want.body ?? null });
+
+test.each([
+  [200, [], true],
+  [204, [], true],
+  [302, [], true],
+  [404, [], false],
+  [503, [], false],
+  [404, [404], true],
+  [200, [204], false],
+])('status %i where %j is accepted', async (status, accepted, ok) => {
+  await using server = await serve((_request, response) => {
+    // A redirect to nowhere: following it would fail.
+    response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end();
+  });
+  const answer = await probe(server.url, { status: accepted }).attempt(never());
+  expect(answer).toEqual(
+    ok ? { kind: 'ok' } : { kind: 'not-yet', reason: `${server.url} answered ${status}` },
+  );
+});
+
+test('the body must contain the text, across chunks too', async () => {
+  await using server = await serve((_request, response) => {
+    response.write('{"state":"hea');
+    setImmediate(() => response.end('lthy"}'));
+  });
+  expect(await probe(server.url, { body: 'healthy' }).attempt(never())).toEqual({ kind: 'ok' });
+  expect(await probe(server.url, { body: 'golden' }).attempt(never())).toEqual({
+    kind: 'not-yet',
+    reason: `${server.url} answered 200, but its body does not contain "golden"`,
+  });
+});
+
+test('an endless body is enough once the text has come', async () => {
+  await using server = await serve((_request, response) => {
+    response.write('data: healthy\n\n');
+  });
+  expect(await probe(server.url, { body: 'healthy' }).attempt(never())).toEqual({ kind: 'ok' });
+});
+
+test('nobody listens', async () => {
+  const url = `http://127.0.0.1:${await freePort()}/`;
+  expect(await probe(url).attempt(never())).toEqual({
+    kind: 'not-yet',
+    reason: `${url}: connection refused`,
+  });
+});
+
+test('a name with several addresses, and nobody listens', async () => {
+  const url = `http://localhost:${await freePort()}/`;
+  expect(await probe(url).attempt(never())).toEqual({
+    kind: 'not-yet',
+    reason: `${url}: connection refused`,
+  });
+});
+
+test('something else than HTTP answers', async () => {
+  await using server = await listen(
+    createTcpServer((socket) =>
+      socket
+        .on('error', () => {})
+        .resume()
+        .end('SSH-2.0-OpenSSH\r\n'),
+    ),
+  );
+  expect(await probe(server.url).attempt(never())).toEqual({
+    kind: 'not-yet',
+    reason: `${server.url}: it does not speak HTTP`,
+  });
+});
+
+test('the connection is closed without an answer', async () => {
+  await using server = await listen(
+    createTcpServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.destroy());
+    }),
+  );
+  expect(await probe(server.url).attempt(never())).toEqual({
+    kind: 'not-yet',
+    reason: `${server.url}: the connection was closed without an answer`,
+  });
+});
+
+test('an address that cannot be asked is a reason, not an exception', async () => {
+  const answer = await probe('http://127.0.0.1:99999/').attempt(never());
+  expect(answer).toMatchObject({ kind: 'not-yet' });
+});
+
+test('who does not answer is cut off', async () => {
+  const over = new AbortController();
+  await using server = await serve(() => over.abort());
+  expect(await probe(server.url).attempt(over.signal)).toEqual({
+    kind: 'cut',
+    reason: `${server.url} does not answer`,
+  });
+  expect(await probe(server.url).attempt(AbortSignal.abort())).toMatchObject({ kind: 'cut' });
+});
