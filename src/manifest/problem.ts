@@ -61,12 +61,15 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 50)}…${typeof value === 'string' ? '"' : ''}` : text;
 }
 
-/** In the order of the files, the manifest before what is merged over it. */
-export function sortProblems(problems: readonly Problem[]): readonly Problem[] {
-  const files = [...new Set(problems.map(({ at }) => at.file))].sort((a, b) => a.length - b.length);
+/**
+ * In the order of the files: the manifest, then what is merged over it.
+ *
+ * @param last the file whose problems come last
+ */
+export function sortProblems(problems: readonly Problem[], last: string | null): Problem[] {
   return problems.toSorted(
     (a, b) =>
-      files.indexOf(a.at.file) - files.indexOf(b.at.file) ||
+      Number(a.at.file === last) - Number(b.at.file === last) ||
       a.at.line - b.at.line ||
       a.at.column - b.at.column,
   );

@@ -1,0 +1,45 @@
+import { statSync } from 'node:fs';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { type Problem, problem, show } from './problem.ts';
+import { at, entriesOf, scalarOf, type Tree } from './tree.ts';
+
+/** Working folders that are not there, and a records folder that could not be devctl's own. */
+export function checkFolders(tree: Tree, root: string): Problem[] {
+  const answers = new Map<string, string | undefined>();
+  const missing = [...entriesOf(at(tree, 'services')).keys()].flatMap((service) => {
+    const path = ['services', service, 'cwd'];
+    const value = at(tree, ...path);
+    const cwd = scalarOf(value);
+    if (value === undefined || typeof cwd !== 'string' || cwd === '' || cwd.includes('\0'))
+      return [];
+    const folder = resolve(root, cwd);
+    const why = answers.has(folder) ? answers.get(folder) : whyNoFolder(folder);
+    answers.set(folder, why);
+    if (why === undefined) return [];
+    const tilde = cwd.startsWith('~') ? '; "~" is not replaced' : '';
+    const from = isAbsolute(cwd) ? '' : ` (relative to the manifest${tilde})`;
+    return [problem(value.at, path, `${show(cwd)} ${why}${from}`)];
+  });
+  return [...missing, ...checkPidsDir(tree, root)];
+}
+
+/** Records are written, locked and removed there: never in a folder with files of the project. */
+function checkPidsDir(tree: Tree, root: string): Problem[] {
+  const value = at(tree, 'pidsDir');
+  const dir = scalarOf(value);
+  if (value === undefined || typeof dir !== 'string' || dir === '' || dir.includes('\0')) return [];
+  const inside = relative(resolve(root, dir), root);
+  if (inside === '..' || inside.startsWith(`..${sep}`)) return [];
+  const message = `${show(dir)} holds the project itself: name a folder that is devctl's own`;
+  return [problem(value.at, ['pidsDir'], message)];
+}
+
+function whyNoFolder(path: string): string | undefined {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return 'does not exist';
+    return found.isDirectory() ? undefined : 'is a file, not a folder';
+  } catch {
+    return 'cannot be reached';
+  }
+}

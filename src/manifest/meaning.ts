@@ -1,0 +1,167 @@
+import { basename } from 'node:path';
+import { type DependencyGraph, knots } from './dependency-order.ts';
+import { checkFolders } from './folders.ts';
+import { nearest } from './nearest.ts';
+import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
+import { at, entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
+
+/**
+ * What the schema cannot see: names that nobody has, circles, ports given twice, folders that are
+ * not there. Works on a tree of any shape and passes over what the schema complains about, so that
+ * problems of both kinds are reported together.
+ *
+ * @param root the folder of the manifest, for paths
+ */
+export function checkMeaning(tree: Tree, root: string): Problem[] {
+  return [
+    ...checkDependencies(tree),
+    ...checkCircles(tree),
+    ...checkPorts(tree),
+    ...checkGroups(tree),
+    ...checkCase(tree),
+    ...checkFolders(tree, root),
+  ];
+}
+
+/** The names in a service's `dependsOn`, written as a list or as an object, with their places. */
+export function dependenciesOf(
+  tree: Tree,
+  service: string,
+): readonly { readonly name: string; readonly path: ValuePath }[] {
+  const path = ['services', service, 'dependsOn'];
+  const value = at(tree, ...path);
+  const names = [...entriesOf(value).keys()].map((name) => ({ name, path: [...path, name] }));
+  const listed = itemsOf(value).flatMap((item, index) => {
+    const name = scalarOf(item);
+    return typeof name === 'string' ? [{ name, path: [...path, index] }] : [];
+  });
+  return [...names, ...listed];
+}
+
+function serviceNames(tree: Tree): readonly string[] {
+  return [...entriesOf(at(tree, 'services')).keys()];
+}
+
+function checkDependencies(tree: Tree): Problem[] {
+  const names = serviceNames(tree);
+  const groups = entriesOf(at(tree, 'groups'));
+  const known = new Set(names);
+  return names.flatMap((service) => {
+    const seen = new Set<string>();
+    return dependenciesOf(tree, service).flatMap(({ name, path }) => {
+      const repeated = seen.has(name);
+      seen.add(name);
+      const where = keyPositionOf(tree, path);
+      if (repeated) return [problem(where, path, `${show(name)} is given twice`)];
+      return known.has(name) ? [] : [unknownService(where, path, name, names, groups.has(name))];
+    });
+  });
+}
+
+/** One problem for each knot, at the place that closes the circle. */
+function checkCircles(tree: Tree): Problem[] {
+  const names = serviceNames(tree);
+  const graph: DependencyGraph = new Map(
+    names.map((name) => [name, dependenciesOf(tree, name).map((need) => need.name)]),
+  );
+  return knots(names, graph).flatMap((knot) => {
+    const first = names.find((name) => knot.includes(name)) ?? '';
+    const circle = wayBack(first, new Set(knot), graph);
+    const last = circle.at(-2);
+    if (last === undefined) return [];
+    const closing = dependenciesOf(tree, last).find(({ name }) => name === first);
+    const path = closing?.path ?? ['services', last, 'dependsOn'];
+    return [problem(keyPositionOf(tree, path), path, `goes in a circle: ${shorten(circle)}`)];
+  });
+}
+
+/** The shortest way from a name over others of its knot back to it: `[a, b, a]`; empty if none. */
+function wayBack(start: string, knot: ReadonlySet<string>, graph: DependencyGraph): string[] {
+  const cameFrom = new Map<string, string>();
+  const queue = [start];
+  for (const name of queue) {
+    for (const need of graph.get(name) ?? []) {
+      if (need === start) {
+        const way = [start];
+        for (let step: string | undefined = name; step !== undefined; step = cameFrom.get(step))
+          way.unshift(step);
+        return way;
+      }
+      if (!knot.has(need) || cameFrom.has(need)) continue;
+      cameFrom.set(need, name);
+      queue.push(need);
+    }
+  }
+  return [];
+}
+
+function shorten(circle: readonly string[]): string {
+  const shown = circle.length > 20 ? [...circle.slice(0, 10), '…', ...circle.slice(-5)] : circle;
+  return shown.join(' → ');
+}
+
+function checkPorts(tree: Tree): Problem[] {
+  const owners = new Map<number, { readonly service: string; readonly at: Position }>();
+  return serviceNames(tree).flatMap((service) =>
+    itemsOf(at(tree, 'services', service, 'ports')).flatMap((item, index) => {
+      const port = scalarOf(item);
+      if (typeof port !== 'number') return [];
+      const owner = owners.get(port);
+      if (owner === undefined) {
+        owners.set(port, { service, at: item.at });
+        return [];
+      }
+      const message =
+        owner.service === service
+          ? `port ${port} is given twice`
+          : `port ${port} is also a port of ${show(owner.service)} (${basename(owner.at.file)}:${owner.at.line})`;
+      return [problem(item.at, ['services', service, 'ports', index], message)];
+    }),
+  );
+}
+
+function checkGroups(tree: Tree): Problem[] {
+  const names = serviceNames(tree);
+  const known = new Set(names);
+  const groups = entriesOf(at(tree, 'groups'));
+  return [...groups].flatMap(([group, { keyAt, value }]) => {
+    const clash = known.has(group)
+      ? [problem(keyAt, ['groups', group], `is also the name of a service: a name means one thing`)]
+      : [];
+    const seen = new Set<string>();
+    const members = itemsOf(value).flatMap((item, index) => {
+      const name = scalarOf(item);
+      const path = ['groups', group, index];
+      if (typeof name !== 'string') return [];
+      if (seen.has(name)) return [problem(item.at, path, `${show(name)} is given twice`)];
+      seen.add(name);
+      return known.has(name) ? [] : [unknownService(item.at, path, name, names, groups.has(name))];
+    });
+    return [...clash, ...members];
+  });
+}
+
+/** The records of `web` and `Web` would be one file where names ignore case, as on macOS. */
+function checkCase(tree: Tree): Problem[] {
+  const seen = new Map<string, string>();
+  return serviceNames(tree).flatMap((name) => {
+    const other = seen.get(name.toLowerCase());
+    seen.set(name.toLowerCase(), name);
+    const path = ['services', name];
+    return other === undefined
+      ? []
+      : [problem(keyPositionOf(tree, path), path, `differs from ${show(other)} in case only`)];
+  });
+}
+
+function unknownService(
+  where: Problem['at'],
+  path: ValuePath,
+  name: string,
+  names: readonly string[],
+  isGroup: boolean,
+): Problem {
+  return isGroup
+    ? problem(where, path, `${show(name)} is a group: name services`)
+    : problem(where, path, `no service is called ${show(name)}`, nearest(name, names));
+}

@@ -1,0 +1,167 @@
+import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { findManifest, type ManifestPlace, type ManifestQuery } from './locate.ts';
+import { formatProblem } from './problem.ts';
+import { readTree } from './read.ts';
+import type { SweepSettings } from './resolved.ts';
+import { at, entriesOf, itemsOf, scalarOf, type Tree } from './tree.ts';
+
+/** What `stop` and `status` want to know of a service that has no record. */
+export interface OutlinedService {
+  readonly name: string;
+  readonly autostart: boolean;
+  readonly ports: readonly number[];
+  readonly dependsOn: readonly string[];
+}
+
+/** The little of a manifest that `stop` and `status` need; absolute paths. */
+export interface ManifestContents extends ManifestPlace {
+  readonly name: string;
+  readonly pidsDir: string;
+  readonly logsDir: string;
+  readonly services: readonly OutlinedService[];
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+  readonly sweep: SweepSettings;
+}
+
+export type ManifestOutline =
+  | ({ readonly kind: 'found' } & ManifestContents)
+  /**
+   * Something in it could not be read: `why` is the first such thing, and the rest is what could
+   * be. `sweep` never reaches further than the project then, and is off when a part of its `protect`
+   * cannot be read.
+   */
+  | ({ readonly kind: 'broken'; readonly why: string } & ManifestContents)
+  /** `root`: the real path of the folder that `--config` names, null where there is none. */
+  | { readonly kind: 'absent'; readonly looked: string; readonly root: string | null };
+
+/**
+ * Reads the manifest without validating it, for commands that must work whatever is in it. It knows
+ * neither zod nor env files, and takes about a millisecond.
+ *
+ * Never throws. 'found' does not mean valid: `loadManifest` tells that.
+ */
+export function readManifestOutline(query: ManifestQuery): ManifestOutline {
+  const place = findManifest(query);
+  if (place.kind === 'absent') return place;
+  const { tree, problems } = readTree(place);
+  const complaints = problems.map((found) => formatProblem(found, place.root));
+  const contents = outline(place, tree ?? undefined, complaints);
+  const [why] = complaints;
+  return why === undefined ? { kind: 'found', ...contents } : { kind: 'broken', why, ...contents };
+}
+
+/** Takes what has the right type; of the rest, adds to `complaints`. */
+function outline(
+  { file, root, local }: ManifestPlace,
+  tree: Tree | undefined,
+  complaints: string[],
+): ManifestContents {
+  const strings = (...path: string[]) => listOf(tree, path, isText, 'text', complaints);
+  const pidsDir = resolve(root, ownFolder(root, textOf(tree, ['pidsDir'], complaints)));
+  const services = [...objectOf(tree, ['services'], complaints)].map((name) => ({
+    name,
+    autostart: scalarOf(at(tree, 'services', name, 'autostart')) !== false,
+    ports: listOf(tree, ['services', name, 'ports'], isPort, 'ports', complaints),
+    dependsOn: dependsOn(tree, name),
+  }));
+  const groups: Record<string, readonly string[]> = Object.create(null);
+  for (const name of objectOf(tree, ['groups'], complaints)) groups[name] = strings('groups', name);
+  return {
+    file,
+    root,
+    local,
+    name: textOf(tree, ['name'], complaints) ?? (basename(root) || root),
+    pidsDir,
+    logsDir: resolve(root, textOf(tree, ['logs', 'dir'], complaints) ?? join(pidsDir, 'logs')),
+    services: services.filter(({ name }) => /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/.test(name)),
+    groups,
+    sweep: outlineSweep(tree, complaints),
+  };
+}
+
+function outlineSweep(tree: Tree | undefined, complaints: string[]): SweepSettings {
+  const patterns = listOf(tree, ['sweep', 'patterns'], isSweepPattern, 'patterns', complaints);
+  const before = complaints.length;
+  const protect = listOf(tree, ['sweep', 'protect'], isPattern, 'patterns', complaints);
+  const protectsAll = complaints.length === before;
+  const scope = scalarOf(at(tree, 'sweep', 'scope')) ?? 'project';
+  if (scope !== 'project' && scope !== 'user' && scope !== 'off')
+    complaints.push('sweep.scope: expected "project", "user" or "off"');
+  if (scope === 'off' || !protectsAll) return { patterns, scope: 'off', protect };
+  return {
+    patterns,
+    scope: scope === 'user' && complaints.length === 0 ? 'user' : 'project',
+    protect,
+  };
+}
+
+function dependsOn(tree: Tree | undefined, service: string): readonly string[] {
+  const value = at(tree, 'services', service, 'dependsOn');
+  return [...itemsOf(value).map(scalarOf).filter(isText), ...entriesOf(value).keys()];
+}
+
+function textOf(
+  tree: Tree | undefined,
+  path: readonly string[],
+  complaints: string[],
+): string | undefined {
+  const found = at(tree, ...path);
+  const text = scalarOf(found);
+  if (isText(text)) return text;
+  if (found !== undefined) complaints.push(`${path.join('.')}: expected text`);
+  return undefined;
+}
+
+function objectOf(
+  tree: Tree | undefined,
+  path: readonly string[],
+  complaints: string[],
+): Iterable<string> {
+  const found = at(tree, ...path);
+  if (found !== undefined && found.kind !== 'object')
+    complaints.push(`${path.join('.')}: expected an object`);
+  return entriesOf(found).keys();
+}
+
+function listOf<Item>(
+  tree: Tree | undefined,
+  path: readonly string[],
+  isItem: (value: unknown) => value is Item,
+  items: string,
+  complaints: string[],
+): readonly Item[] {
+  const found = at(tree, ...path);
+  const values: readonly unknown[] = itemsOf(found).map(scalarOf);
+  if (found !== undefined && (found.kind !== 'list' || !values.every(isItem)))
+    complaints.push(`${path.join('.')}: expected a list of ${items}`);
+  return values.filter(isItem);
+}
+
+/** As the validation has it: not the project's folder, nor one above it. */
+function ownFolder(root: string, dir: string | undefined): string {
+  const inside = dir === undefined ? '' : relative(resolve(root, dir), root);
+  return dir !== undefined && (inside.startsWith('..') || isAbsolute(inside)) ? dir : '.pids';
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
+}
+
+function isPort(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
+}
+
+function isPattern(value: unknown): value is string {
+  if (!isText(value)) return false;
+  try {
+    new RegExp(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A pattern that fits an empty line fits every process. */
+function isSweepPattern(value: unknown): value is string {
+  return isPattern(value) && !new RegExp(value).test('');
+}

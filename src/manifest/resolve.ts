@@ -1,0 +1,140 @@
+import { basename, join, relative, resolve } from 'node:path';
+import { expandEnvFile, type Variables } from './env-file.ts';
+import { parseTcpTarget } from './fields.ts';
+import type { ManifestPlace } from './locate.ts';
+import type {
+  DependencyCondition,
+  ReadinessProbe,
+  ResolvedManifest,
+  ResolvedService,
+} from './resolved.ts';
+import type { Manifest, ManifestService } from './schema.ts';
+import { at, entriesOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
+
+const DEFAULT_GRACE_MS = 3_000;
+const DEFAULT_READY_TIMEOUT_MS = 30_000;
+const DEFAULT_READY_INTERVAL_MS = 250;
+
+/** All that a resolved manifest is made of. */
+export interface Ingredients {
+  readonly place: ManifestPlace;
+  /** By the schema, with nothing in it that is not supported. */
+  readonly manifest: Manifest;
+  /** What `manifest` was made of. */
+  readonly tree: Tree;
+  /** The text of every env file, by absolute path. */
+  readonly envFiles: ReadonlyMap<string, string>;
+  /** The caller's environment, for `$NAME` in env files. */
+  readonly callerEnv: Variables;
+}
+
+/** Fills in every default and makes every path absolute. Its objects have no prototype. */
+export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
+  const { place, manifest } = ingredients;
+  const { root, file } = place;
+  const pidsDir = resolve(root, manifest.pidsDir ?? '.pids');
+  const projectEnv = environmentOf(ingredients, manifest.envFile, ['env'], {});
+  const services = mapValues(manifest.services, (service, name) =>
+    resolveService(ingredients, name, service, projectEnv),
+  );
+  const { patterns = [], scope = 'project', protect = [] } = manifest.sweep ?? {};
+  return deepFreeze({
+    file,
+    root,
+    name: manifest.name ?? (basename(root) || root),
+    services,
+    groups: mapValues(manifest.groups ?? {}, (members) => [...members]),
+    sweep: { patterns, scope, protect },
+    pidsDir,
+    logsDir:
+      manifest.logs?.dir === undefined ? join(pidsDir, 'logs') : resolve(root, manifest.logs.dir),
+  });
+}
+
+function resolveService(
+  ingredients: Ingredients,
+  name: string,
+  service: ManifestService,
+  projectEnv: Readonly<Record<string, string>>,
+): ResolvedService {
+  const { place, manifest, tree } = ingredients;
+  const defined = keyPositionOf(tree, ['services', name]);
+  return {
+    name,
+    command: service.command,
+    cwd: resolve(place.root, service.cwd ?? '.'),
+    env: environmentOf(ingredients, service.envFile, ['services', name, 'env'], projectEnv),
+    ports: service.ports ?? [],
+    dependsOn: resolveDependencies(service.dependsOn ?? []),
+    ready: service.ready === undefined ? null : resolveProbe(service.ready),
+    stop: {
+      signal: service.stop?.signal ?? 'SIGTERM',
+      graceMs: service.stop?.grace ?? manifest.stopGrace ?? DEFAULT_GRACE_MS,
+      command: service.stop?.command ?? null,
+    },
+    autostart: service.autostart ?? true,
+    stdin: service.stdin ?? 'fifo',
+    definedAt: `${relative(place.root, defined.file)}:${defined.line}`,
+  };
+}
+
+function resolveDependencies(
+  dependsOn: NonNullable<ManifestService['dependsOn']>,
+): Readonly<Record<string, DependencyCondition>> {
+  if (!Array.isArray(dependsOn))
+    return mapValues(dependsOn, (condition) => {
+      if (condition === 'started' || condition === 'ready') return condition;
+      throw new Error(`condition ${condition} has passed the check for what is not supported`);
+    });
+  return mapValues(Object.fromEntries(dependsOn.map((name) => [name, true])), () => 'ready');
+}
+
+function resolveProbe(probe: NonNullable<ManifestService['ready']>): ReadinessProbe {
+  const { http, tcp, log, exec, delay } = probe;
+  const timeoutMs =
+    probe.timeout ?? Math.max(DEFAULT_READY_TIMEOUT_MS, (delay ?? 0) + DEFAULT_READY_INTERVAL_MS);
+  const timing = { timeoutMs, intervalMs: probe.interval ?? DEFAULT_READY_INTERVAL_MS };
+  const target = tcp === undefined ? null : parseTcpTarget(tcp);
+  if (http !== undefined) {
+    const status = typeof probe.status === 'number' ? [probe.status] : (probe.status ?? []);
+    return { check: { kind: 'http', url: http, status, body: probe.body ?? null }, ...timing };
+  }
+  if (target !== null) return { check: { kind: 'tcp', ...target }, ...timing };
+  if (log !== undefined) return { check: { kind: 'log', pattern: log }, ...timing };
+  if (exec !== undefined) return { check: { kind: 'exec', command: exec }, ...timing };
+  if (delay !== undefined) return { check: { kind: 'delay', delayMs: delay }, ...timing };
+  throw new Error('a probe without a kind has passed the schema');
+}
+
+/** What came before, then the env files in their order, then `env`; the later wins. */
+function environmentOf(
+  { place, tree, envFiles, callerEnv }: Ingredients,
+  files: string | readonly string[] | undefined,
+  envPath: readonly string[],
+  before: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const env: Record<string, string> = Object.assign(Object.create(null), before);
+  for (const file of typeof files === 'string' ? [files] : (files ?? [])) {
+    const text = envFiles.get(resolve(place.root, file)) ?? '';
+    Object.assign(env, expandEnvFile(text, [env, callerEnv]));
+  }
+  // Read from the tree, not from what zod made of it: zod drops a variable called __proto__.
+  for (const [name, { value }] of entriesOf(at(tree, ...envPath)))
+    env[name] = String(scalarOf(value));
+  return env;
+}
+
+function mapValues<In, Out>(
+  record: Readonly<Record<string, In>>,
+  change: (value: In, key: string) => Out,
+): Readonly<Record<string, Out>> {
+  const changed: Record<string, Out> = Object.create(null);
+  for (const [key, value] of Object.entries(record)) changed[key] = change(value, key);
+  return changed;
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}

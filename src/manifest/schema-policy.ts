@@ -1,0 +1,56 @@
+import * as z from 'zod';
+import * as field from './fields.ts';
+import { show } from './problem.ts';
+
+const restartPolicy = z.enum(['no', 'on-failure', 'always']);
+
+/** `restart`: whether a service that ended is started again. */
+export const restart = z.union(
+  [
+    restartPolicy,
+    z.strictObject({
+      policy: restartPolicy.describe('When to start the service again after it has ended.'),
+      maxRestarts: z
+        .int()
+        .min(0)
+        .optional()
+        .describe('Give up after so many restarts in `window`.'),
+      window: field.duration.optional().describe('The time that maxRestarts counts in: "10m".'),
+      backoff: field.duration.optional().describe('Pause before the first restart: "500ms".'),
+      maxBackoff: field.duration
+        .optional()
+        .describe('The pause doubles each time up to this: "30s".'),
+      resetAfter: field.duration
+        .optional()
+        .describe('A service that ran so long starts again with the first pause: "1m".'),
+      successExitCodes: z
+        .array(z.int().min(0).max(255))
+        .optional()
+        .describe('Exit codes that are no failure. Default: [0].'),
+    }),
+  ],
+  {
+    error: ({ input }) =>
+      `expected "no", "on-failure", "always" or an object with a policy, got ${show(input)}`,
+  },
+);
+
+/** `limits`: what one service may use. */
+export const limits = z.strictObject({
+  processes: z.int().min(1).optional().describe('Most processes that may be alive at once.'),
+  memory: field.size
+    .optional()
+    .describe('Most memory of all its processes: "512MB", "2GB", or bytes.'),
+  cpu: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Most processor time, in cores: 1.5 is one and a half.'),
+  openFiles: z.int().min(1).optional().describe('Most open files of one process.'),
+  runtime: field.duration.optional().describe('Longest life of one run: "30m", "2h".'),
+  idle: field.duration.optional().describe('Longest time without output: "10m".'),
+  action: z
+    .enum(['warn', 'stop', 'restart'])
+    .optional()
+    .describe('What happens when a limit is passed.'),
+});

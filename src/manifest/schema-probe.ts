@@ -1,0 +1,86 @@
+import * as z from 'zod';
+import * as field from './fields.ts';
+import { show } from './problem.ts';
+
+const probeFields = {
+  http: field.httpUrl
+    .optional()
+    .describe(
+      'Ready when a GET of this http:// or https:// URL is answered as `status` and `body` ask for.',
+    ),
+  tcp: field.tcpTarget
+    .optional()
+    .describe('Ready when a connection is accepted: a port on this machine, or "HOST:PORT".'),
+  log: field.pattern
+    .optional()
+    .describe(
+      'Ready when a line of the output matches this regular expression (JavaScript, no slashes).',
+    ),
+  exec: field.command.optional().describe('Ready when this command ends with exit code 0.'),
+  delay: field.duration
+    .optional()
+    .describe('Ready when this time has passed: "500ms", "3s", or a number of milliseconds.'),
+  timeout: field.duration
+    .optional()
+    .describe(
+      'How long the service may take to become ready, from its start: "30s" (default), "2m".',
+    ),
+  interval: field.duration
+    .refine((ms) => ms >= 10, 'must be at least 10ms')
+    .optional()
+    .describe('Pause between two attempts: "250ms" (default), "1s".'),
+  status: z
+    .union([statusCode(), z.array(statusCode()).min(1)], {
+      error: ({ input }) => `expected a status such as 200, or a list of them, got ${show(input)}`,
+    })
+    .optional()
+    .describe('For http: the accepted status, or a list of them. Default: any from 200 to 399.'),
+  body: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('For http: text that the body must contain. Default: any body.'),
+};
+
+const KINDS = ['http', 'tcp', 'log', 'exec', 'delay'] as const;
+
+/** Rules that need more than one field of a probe. */
+function checkProbe(
+  probe: { readonly [Key in keyof typeof probeFields]?: unknown },
+  context: z.core.$RefinementCtx,
+): void {
+  const kinds = KINDS.filter((kind) => probe[kind] !== undefined);
+  const fail = (message: string, path: string[] = []) =>
+    context.addIssue({ code: 'custom', message, path });
+  if (kinds.length === 0) fail('says not how to find out: give one of http, tcp, log, exec, delay');
+  if (kinds.length > 1) fail(`asks for ${kinds.join(' and ')}: give only one of them`);
+  for (const key of ['status', 'body'])
+    if (probe[key as 'status' | 'body'] !== undefined && kinds[0] !== 'http')
+      fail('goes with http only', [key]);
+  const { delay, timeout } = probe;
+  if (typeof delay === 'number' && typeof timeout === 'number' && delay >= timeout)
+    fail('is not shorter than timeout: the service could never become ready', ['delay']);
+}
+
+/** What the checks above say, for editors. */
+const probeMeta = { oneOf: KINDS.map((kind) => ({ required: [kind] })) };
+
+/** `ready`: how to find out that a service is up. */
+export const ready = z.strictObject(probeFields).superRefine(checkProbe).meta(probeMeta);
+
+/** `live`: how to find out, later, that it is still well. */
+export const live = z
+  .strictObject({
+    ...probeFields,
+    failures: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('How many attempts must fail in a row before the service counts as unhealthy.'),
+  })
+  .superRefine(checkProbe)
+  .meta(probeMeta);
+
+function statusCode() {
+  return z.int().min(100).max(599);
+}

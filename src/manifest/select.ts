@@ -1,0 +1,84 @@
+import { DevctlError } from '../errors.ts';
+import { knots } from './dependency-order.ts';
+import { nearest } from './nearest.ts';
+import type { ResolvedManifest } from './resolved.ts';
+
+/** What can be named on the command line. A ManifestOutline that was found, or broken, is one. */
+export interface Choices {
+  readonly services: readonly {
+    readonly name: string;
+    readonly autostart: boolean;
+    readonly dependsOn: readonly string[];
+  }[];
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The same of a validated manifest. */
+export function choicesOf({ services, groups }: ResolvedManifest): Choices {
+  const list = Object.values(services).map(({ name, autostart, dependsOn }) => ({
+    name,
+    autostart,
+    dependsOn: Object.keys(dependsOn),
+  }));
+  return { services: list, groups };
+}
+
+/**
+ * The services that are meant by names of services and groups, each once, in the manifest's order;
+ * all of them when no name is given.
+ *
+ * @throws DevctlError `service-unknown`
+ */
+export function selectServices(choices: Choices, names: readonly string[]): readonly string[] {
+  const known = choices.services.map(({ name }) => name);
+  if (names.length === 0) return known;
+  const services = new Set(known);
+  const selected = new Set(
+    names.flatMap((name) => {
+      if (services.has(name)) return [name];
+      const members = Object.hasOwn(choices.groups, name) ? choices.groups[name] : undefined;
+      if (members === undefined) throw unknownName(name, choices);
+      return members;
+    }),
+  );
+  return known.filter((name) => selected.has(name));
+}
+
+/**
+ * What to start: the services that are meant, and all that they depend on, in the manifest's order.
+ * Without names it is those with `autostart`.
+ *
+ * @throws DevctlError `service-unknown`
+ */
+export function selectForStart(choices: Choices, names: readonly string[]): readonly string[] {
+  const wanted =
+    names.length > 0
+      ? selectServices(choices, names)
+      : choices.services.flatMap(({ name, autostart }) => (autostart ? [name] : []));
+  const graph = new Map(choices.services.map(({ name, dependsOn }) => [name, dependsOn]));
+  const needed = new Set(knots(wanted, graph).flat());
+  return choices.services.flatMap(({ name }) => (needed.has(name) ? [name] : []));
+}
+
+function unknownName(name: string, { services, groups }: Choices): DevctlError {
+  const serviceNames = services.map((service) => service.name);
+  const groupNames = Object.keys(groups);
+  const near = nearest(name, [...serviceNames, ...groupNames]);
+  const meant = near === null ? '' : ` Did you mean "${near}"?`;
+  const lists = [
+    serviceNames.length > 0
+      ? `services: ${enumerate(serviceNames)}`
+      : 'the manifest names no services',
+    ...(groupNames.length > 0 ? [`groups: ${enumerate(groupNames)}`] : []),
+  ];
+  return new DevctlError(
+    'service-unknown',
+    `no service or group is called ${JSON.stringify(name)}.${meant}`,
+    { hint: lists.join('; ') },
+  );
+}
+
+function enumerate(names: readonly string[]): string {
+  const shown = names.slice(0, 20).join(', ');
+  return names.length > 20 ? `${shown} and ${names.length - 20} more` : shown;
+}

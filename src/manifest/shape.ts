@@ -1,0 +1,161 @@
+import type * as z from 'zod';
+import { explainName, variableValue } from './fields.ts';
+import { nearest } from './nearest.ts';
+import { type Problem, problem, show, type ValuePath } from './problem.ts';
+import { type Manifest, manifestSchema } from './schema.ts';
+import { at, entriesOf, keyPositionOf, positionOf, type Tree, toValue } from './tree.ts';
+
+/** The manifest by the schema, or everything that is wrong with its shape. */
+export interface Shape {
+  /** Null when there are problems. */
+  readonly manifest: Manifest | null;
+  readonly problems: readonly Problem[];
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Holds the tree against the schema; every problem gets the place of the value it is about. */
+export function checkShape(tree: Tree): Shape {
+  const result = manifestSchema.safeParse(toValue(tree), { error: explain, reportInput: true });
+  const issues = result.error?.issues.flatMap((issue) => flatten(issue, [])) ?? [];
+  const problems = [
+    ...issues.filter((issue) => !isEcho(issue, issues)).flatMap((issue) => toProblems(issue, tree)),
+    ...checkPrototypeKeys(tree),
+  ];
+  return problems.length === 0 && result.success
+    ? { manifest: result.data, problems: [] }
+    : { manifest: null, problems };
+}
+
+/** Of a union, only what is wrong with the member that was meant: the one whose type fits. */
+function flatten(issue: Issue, prefix: ValuePath): Issue[] {
+  const path = [...prefix, ...pathOf(issue)];
+  if (issue.code !== 'invalid_union') return [{ ...issue, path: [...path] }];
+  const meant = issue.errors.find(
+    (member) =>
+      member.length > 0 &&
+      !member.some(
+        ({ code, path: inside }) =>
+          inside.length === 0 && (code === 'invalid_type' || code === 'invalid_value'),
+      ),
+  );
+  return meant?.flatMap((inner) => flatten(inner, path)) ?? [{ ...issue, path: [...path] }];
+}
+
+/** A rule about a whole object says little when one of its keys is mistyped. */
+function isEcho(issue: Issue, issues: readonly Issue[]): boolean {
+  return (
+    issue.code === 'custom' &&
+    issues.some(
+      ({ code, path }) => code === 'unrecognized_keys' && path.join('\0') === issue.path.join('\0'),
+    )
+  );
+}
+
+function toProblems(issue: Issue, tree: Tree): Problem[] {
+  const path = pathOf(issue);
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(manifestSchema, path);
+    return issue.keys.map((key) => unknownKey(tree, [...path, key], known));
+  }
+  if (issue.code === 'invalid_key') {
+    const message = issue.issues[0]?.message ?? issue.message;
+    return [problem(keyPositionOf(tree, path), path, message)];
+  }
+  const typed = issue.code === 'invalid_value' ? issue.input : undefined;
+  const options = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+  const suggestion = typeof typed === 'string' ? nearest(typed, options) : null;
+  return [problem(positionOf(tree, path), path, issue.message, suggestion)];
+}
+
+function unknownKey(tree: Tree, path: ValuePath, known: readonly string[]): Problem {
+  const suggestion = nearest(String(path.at(-1)), known);
+  const message =
+    suggestion === null ? `unknown key; known are ${known.join(', ')}` : 'unknown key';
+  return problem(keyPositionOf(tree, path), path, message, suggestion);
+}
+
+/** The keys that an object at this place of the manifest may have. */
+function keysAt(schema: z.core.$ZodType, path: ValuePath): string[] {
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  const [step, ...rest] = path;
+  switch (def.type) {
+    case 'optional':
+      return keysAt(def.innerType, path);
+    case 'union':
+      return def.options.flatMap((option) => keysAt(option, path));
+    case 'array':
+      return step === undefined ? [] : keysAt(def.element, rest);
+    case 'record':
+      return step === undefined ? [] : keysAt(def.valueType, rest);
+    case 'object': {
+      if (step === undefined) return Object.keys(def.shape);
+      const inner = def.shape[step];
+      return inner === undefined ? [] : keysAt(inner, rest);
+    }
+    default:
+      return [];
+  }
+}
+
+/**
+ * zod steps over a key `__proto__` in records without a word. It is no name, but it can be the name
+ * of a variable.
+ */
+function checkPrototypeKeys(tree: Tree): Problem[] {
+  const names: ValuePath[] = [['services'], ['groups']];
+  const services = [...entriesOf(at(tree, 'services')).keys()];
+  const environments = [['env'], ...services.map((name) => ['services', name, 'env'])];
+  const has = (path: ValuePath) => entriesOf(at(tree, ...path)).has('__proto__');
+  return [
+    ...names.filter(has).map((path) => {
+      const full = [...path, '__proto__'];
+      return problem(keyPositionOf(tree, full), full, explainName({ input: '__proto__' }));
+    }),
+    ...environments.filter(has).flatMap((path) => {
+      const full = [...path, '__proto__'];
+      const value = at(tree, ...full);
+      const result = variableValue.safeParse(value && toValue(value));
+      return (result.error?.issues ?? []).map(({ message }) =>
+        problem(positionOf(tree, full), full, message),
+      );
+    }),
+  ];
+}
+
+/** The words for what the schema has none of its own for. */
+function explain(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type': {
+      const expected = TYPE_NAMES[issue.expected] ?? issue.expected;
+      return issue.input === undefined
+        ? `is missing: give ${expected}`
+        : `expected ${expected}, got ${show(issue.input)}`;
+    }
+    case 'invalid_value':
+      return `expected ${issue.values?.map(show).join(' or ')}, got ${show(issue.input)}`;
+    case 'too_small':
+      if (issue.origin === 'string' || issue.origin === 'array') return 'must not be empty';
+      return `must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}, got ${show(issue.input)}`;
+    case 'too_big':
+      return issue.origin === 'string'
+        ? `is longer than ${issue.maximum} characters`
+        : `must be at most ${issue.maximum}, got ${show(issue.input)}`;
+    default:
+      return undefined;
+  }
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: 'text',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+};
+
+function pathOf({ path }: Issue): ValuePath {
+  return path.map((step) => (typeof step === 'number' ? step : String(step)));
+}

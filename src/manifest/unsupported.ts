@@ -1,0 +1,50 @@
+import type { Problem, ValuePath } from './problem.ts';
+import { entriesOf, keyPositionOf, scalarOf, type Tree, at as valueAt } from './tree.ts';
+
+/**
+ * What the manifest asks for and this version cannot do. It is refused: a limit or a restart policy
+ * that is silently ignored is worse than none.
+ */
+export function checkSupported(tree: Tree): Problem[] {
+  const services = [...entriesOf(valueAt(tree, 'services')).keys()];
+  const refusals: Refusal[] = [...ofProject(tree)];
+  for (const name of services) refusals.push(...ofService(tree, ['services', name]));
+  return refusals.map(([path, what]) => ({
+    at: keyPositionOf(tree, path),
+    path,
+    message: `not supported yet: ${what}`,
+    suggestion: null,
+    unsupported: true,
+  }));
+}
+
+type Refusal = readonly [path: ValuePath, what: string];
+
+function* ofProject(tree: Tree): Generator<Refusal> {
+  const has = (...path: string[]) => valueAt(tree, ...path) !== undefined;
+  if (has('limits')) yield [['limits'], 'limits on what services may use'];
+  if (has('containers')) yield [['containers'], 'containers'];
+  if (has('logs', 'maxSize')) yield [['logs', 'maxSize'], 'the rotation of logs'];
+  if (has('logs', 'keep')) yield [['logs', 'keep'], 'the rotation of logs'];
+  if (scalarOf(valueAt(tree, 'containment')) === 'cgroup')
+    yield [['containment'], 'containment in cgroups; "auto" and "none" are'];
+}
+
+function* ofService(tree: Tree, path: ValuePath): Generator<Refusal> {
+  const find = (...inside: ValuePath) => valueAt(tree, ...path, ...inside);
+  if (find('live') !== undefined) yield [[...path, 'live'], 'liveness probes'];
+  if (find('limits') !== undefined) yield [[...path, 'limits'], 'limits on what a service may use'];
+  if (scalarOf(find('oneShot')) === true)
+    yield [[...path, 'oneShot'], 'tasks that end by themselves'];
+  const restart = scalarOf(find('restart')) ?? scalarOf(find('restart', 'policy'));
+  if (restart === 'on-failure' || restart === 'always')
+    yield [[...path, 'restart'], `restarts (${JSON.stringify(restart)}); only "no" is`];
+  for (const [name, { value }] of entriesOf(find('dependsOn'))) {
+    const condition = scalarOf(value);
+    if (condition === 'completed' || condition === 'exited')
+      yield [
+        [...path, 'dependsOn', name],
+        `waiting until a service has ended (${JSON.stringify(condition)}); "started" and "ready" are`,
+      ];
+  }
+}
