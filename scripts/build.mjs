@@ -27,7 +27,7 @@ const commanderWithoutChildProcess = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
       /node_modules\/commander\//.test(importer)
-        ? { path: importer, namespace: 'unused' }
+        ? { path: 'child_process', namespace: 'unused' }
         : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {}' }));

@@ -26,7 +26,10 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
   let spinner: Ora | undefined;
 
   const refresh = (): void => {
-    if (spinner) spinner.text = describePending(pending, finished, stream.columns ?? 0);
+    if (!spinner) return;
+    spinner.text = describePending(pending, finished, stream.columns ?? 0);
+    if (pending.size === 0) spinner.stop();
+    else if (!spinner.isSpinning) spinner.start();
   };
   const settle = (service: string, line: string): void => {
     pending.delete(service);
@@ -42,7 +45,6 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
       looks = opened.looks;
       spinner = opened.spinner;
       refresh();
-      spinner.start();
     },
     () => {
       // A spinner that cannot be loaded is no reason to stop a start: the lines still come.
