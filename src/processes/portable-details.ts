@@ -90,7 +90,7 @@ function isRemembered(memo: DetailMemo, row: PsRow | undefined): boolean {
 /** Arguments and environment in one line each: `-E` on macOS, the older `e` of BSD elsewhere. */
 async function readEnvironments(pids: string): Promise<Map<number, string>> {
   const form = process.platform === 'darwin' ? ['-E', '-ww'] : ['eww'];
-  const answer = await runTool('ps', [...form, '-o', 'pid=,args=', '-p', pids]);
+  const answer = await runTool('ps', [...form, '-o', 'pid=', '-o', 'args=', '-p', pids]);
   return parsePidLines(answer?.stdout ?? '');
 }
 

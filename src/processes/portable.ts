@@ -91,8 +91,9 @@ function oneAtATime<Answer>(look: () => Promise<Answer>): Promise<Answer> {
 async function readRows(pid?: number): Promise<PsRow[]> {
   if (process.platform === 'win32') return readBareRows(pid);
   const selection = pid === undefined ? ['-A'] : ['-p', String(pid)];
-  const columns = COLUMNS.map((column) => `${column}=`).join(',');
-  const answer = await runTool('ps', [...selection, '-ww', '-o', columns]);
+  // One -o for each: POSIX lets a `ps` take all that follows the first "=" for its heading.
+  const columns = COLUMNS.flatMap((column) => ['-o', `${column}=`]);
+  const answer = await runTool('ps', [...selection, '-ww', ...columns]);
   if (answer === null) {
     throw new DevctlError('tool-missing', 'ps is not installed, and devctl cannot see processes', {
       hint: 'install it: the package is called procps (Debian, Alpine), procps-ng (Fedora, Arch)',

@@ -1,5 +1,13 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { errnoOf } from '../errors.ts';
+
+/**
+ * Loaded with the first tool: `stop` and `status` on Linux spawn nothing, and should not pay the 3 ms.
+ * `import()` cannot be used, because one of our questions must be answered at once.
+ */
+function childProcess(): typeof import('node:child_process') {
+  return createRequire(import.meta.url)('node:child_process');
+}
 
 /** Output of every process of a large machine; Node's own limit of 1 MB is a dozen of them. */
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
@@ -20,7 +28,7 @@ export interface ToolOutput {
  */
 export function runTool(file: string, args: readonly string[]): Promise<ToolOutput | null> {
   return new Promise((resolve, reject) => {
-    const child = execFile(file, args, options(), (error, stdout, stderr) => {
+    const child = childProcess().execFile(file, args, options(), (error, stdout, stderr) => {
       if (errnoOf(error) === 'ENOENT') resolve(null);
       else if (error && typeof error.code !== 'number') reject(error);
       else resolve({ pid: child.pid, stdout, stderr });
@@ -31,7 +39,10 @@ export function runTool(file: string, args: readonly string[]): Promise<ToolOutp
 /** The same, for the rare question that is only asked about a few processes after all. */
 export function runToolSync(file: string, args: readonly string[]): string | null {
   try {
-    return execFileSync(file, args, { ...options(), stdio: ['ignore', 'pipe', 'ignore'] });
+    return childProcess().execFileSync(file, args, {
+      ...options(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
   } catch (error) {
     if (error instanceof Error && 'stdout' in error && typeof error.stdout === 'string') {
       return error.stdout;

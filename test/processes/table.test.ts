@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pidtree from 'pidtree';
@@ -199,6 +199,37 @@ describe('openProcessTable', () => {
   test.runIf(linux)('is /proc unless the environment says otherwise', () => {
     expect(openProcessTable({}).kind).toBe('proc');
     expect(openProcessTable({ DEVCTL_PROCESS_TABLE: 'portable' }).kind).toBe('portable');
+  });
+
+  test.runIf(linux)('refuses a /proc that names other processes than ours', async ({ skip }) => {
+    const under = ['unshare', '--pid', '--fork', '--kill-child'];
+    const [unshare = '', ...flags] = under;
+    const allowed = spawnSync(unshare, [...flags, 'true']).status === 0;
+    skip(!allowed, 'needs the right to make a PID namespace');
+    const failure = await runScript(
+      `import { openProcessTable } from './table.ts';
+       try { openProcessTable(); } catch ({ code, message }) { answer({ code, message }); }`,
+      { under },
+    );
+    expect(failure).toEqual({ code: 'unsafe', message: expect.stringContaining('PID namespace') });
+  });
+
+  test('makes do with a ps that does not know all columns', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'devctl-ps-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const refuse = 'case "$*" in *pgid=*) echo "ps: pgid: keyword not found" >&2; exit 1;; esac';
+    const script = `#!/bin/sh\n${refuse}\nPATH="$REAL_PATH" exec ps "$@"\n`;
+    await writeFile(join(folder, 'ps'), script, { mode: 0o755 });
+    const seen = await runScript(
+      `import { openPortableTable } from './portable.ts';
+       const { byPid, details, nowTicks } = await openPortableTable().snapshot();
+       const self = byPid.get(process.pid);
+       const { pgid, ppid, identity } = self;
+       const young = nowTicks - identity.startTicks < 1_000;
+       answer({ pgid, parent: ppid === process.ppid, young, uid: details.uid(self) });`,
+      { env: { PATH: `${folder}:${process.env.PATH}`, REAL_PATH: process.env.PATH } },
+    );
+    expect(seen).toEqual({ pgid: 0, parent: true, young: true, uid: process.getuid?.() });
   });
 
   test('says what to install where ps is missing', async () => {

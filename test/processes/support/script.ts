@@ -15,6 +15,8 @@ export interface ScriptOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Run it as the user nobody; needs root. */
   readonly asNobody?: boolean;
+  /** A command that runs it, such as unshare(1). */
+  readonly under?: readonly string[];
 }
 
 /**
@@ -37,7 +39,7 @@ export async function runScript(source: string, options: ScriptOptions = {}): Pr
     logLevel: 'silent',
   });
   await writeFile(program, outputFiles[0]?.contents ?? '');
-  const command = [process.execPath, program];
+  const command = [...(options.under ?? []), process.execPath, program];
   if (options.asNobody) {
     command.unshift('setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups');
   }
