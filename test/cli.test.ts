@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
@@ -65,4 +65,26 @@ test('errors are coloured only when asked', async () => {
   const colored = await run('xyzzy', '--color');
   expect(plain.stderr).not.toContain('\u001B');
   expect(colored.stderr).toContain('\u001B[31m✗\u001B[39m');
+});
+
+describe('the launcher', () => {
+  test('says which Node it needs', async () => {
+    const folder = mkdtempSync(join(currentRunFolder(), 'cli-'));
+    const preload = join(folder, 'old.cjs');
+    const versions = "{ value: { ...process.versions, node: '18.20.4' } }";
+    writeFileSync(preload, `Object.defineProperty(process, 'versions', ${versions});`);
+    const result = await execa('node', ['-r', preload, launcher, 'status'], { reject: false });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(
+      /^✗ devctl needs Node 20\.12 or newer, this is Node 18\.20\.4\n {2}→ /,
+    );
+  });
+
+  test('says what to do in a clone that was never built', async () => {
+    const clone = mkdtempSync(join(currentRunFolder(), 'cli-'));
+    cpSync(join(repositoryRoot, 'bin'), join(clone, 'bin'), { recursive: true });
+    const result = await execa('node', [join(clone, 'bin', 'devctl.js')], { reject: false });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('→ run npm install');
+  });
 });
