@@ -73,7 +73,7 @@ describe('the launcher', () => {
     const preload = join(folder, 'old.cjs');
     const versions = "{ value: { ...process.versions, node: '18.20.4' } }";
     writeFileSync(preload, `Object.defineProperty(process, 'versions', ${versions});`);
-    const result = await execa('node', ['-r', preload, launcher, 'status'], { reject: false });
+    const result = await execa('node', ['-r', preload, launcher], { reject: false });
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toMatch(
       /^✗ devctl needs Node 20\.12 or newer, this is Node 18\.20\.4\n {2}→ /,

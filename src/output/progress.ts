@@ -44,7 +44,7 @@ function isCi(env: NodeJS.ProcessEnv): boolean {
 }
 
 /** VS Code's problem matchers and CI logs match these lines: they are part of the interface. */
-export function createLineProgress(stream: OutputStream): Progress {
+function createLineProgress(stream: OutputStream): Progress {
   const print = (line: string): void => void stream.write(`devctl: ${line}\n`);
   return {
     pending: (service, doing) => print(`${doing} ${service}`),
