@@ -50,7 +50,7 @@ export function endWithTest(pids: Iterable<number>): void {
 }
 
 /** Field 22 of stat, read without any code of ours. Null when there is no such process. */
-export function startTime(pid: number): string | null {
+function startTime(pid: number): string | null {
   try {
     return (
       readFileSync(`/proc/${pid}/stat`, 'latin1')
