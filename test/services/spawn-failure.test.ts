@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { commandLine, toArgv } from '../../src/services/command-line.ts';
+import { spawnFailure } from '../../src/services/spawn-failure.ts';
+
+// What a test cannot bring about on any machine: the words for it.
+test.each([
+  ['EAGAIN', 'process limit reached: end other processes, or raise the limit (ulimit -u)'],
+  ['EMFILE', 'devctl has too many open files (ulimit -n)'],
+  ['ETXTBSY', 'the program file is being written at this moment'],
+  ['EIO', '"node server.js" cannot be started: spawn EIO'],
+])('%s', (code, words) => {
+  const error = Object.assign(new Error(`spawn ${code}`), { code });
+  expect(spawnFailure(error, ['node', 'server.js'], { cwd: '/', env: {} })).toBe(words);
+});
+
+test.each<[string | readonly string[], readonly string[], string]>([
+  ['a && b', ['/bin/sh', '-c', 'a && b'], 'a && b'],
+  [['npm', 'run', 'dev'], ['npm', 'run', 'dev'], 'npm run dev'],
+  [['echo', "it's", '', 'a b'], ['echo', "it's", '', 'a b'], `echo 'it'\\''s' '' 'a b'`],
+])('%j', (command, argv, shown) => {
+  expect(toArgv(command)).toEqual(argv);
+  expect(commandLine(command)).toBe(shown);
+});
