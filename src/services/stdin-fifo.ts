@@ -28,8 +28,7 @@ export async function openFifo(path: string, makeFifo: MakeFifo = spawnMkfifo): 
   if (before && !usable) unlinkSync(path);
   if (!usable) await makeFifo(path);
 
-  // A FIFO that is opened for both does not block; O_NONBLOCK would reach the service through the
-  // shared description and make its reads fail with EAGAIN.
+  // Opened for both, a FIFO does not wait for somebody at the other end (fifo(7)).
   const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
   const opened = fstatSync(fd);
   if (opened.isFIFO() && opened.uid === user) return fd;

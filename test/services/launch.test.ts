@@ -59,7 +59,7 @@ describe.runIf(process.platform === 'linux')('what the service has of us', () =>
     ]);
     const flags = /flags:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/fdinfo/0`, 'utf8'))?.[1] ?? '';
     const { O_RDWR, O_NONBLOCK } = constants;
-    // With O_NONBLOCK the service's reads would fail.
+    // With O_NONBLOCK the service's reads would fail (libuv takes it off, should we ever set it).
     expect(Number.parseInt(flags, 8) & (O_RDWR | O_NONBLOCK)).toBe(O_RDWR);
   });
 

@@ -78,6 +78,8 @@ test('10,000 lives of any shape keep the rules', () => {
       live(events, (before, event, { state, effects, refusal }) => {
         const order = effects.map(({ kind }) => kind);
         const does = (kind: LifeEffect['kind']) => order.includes(kind);
+        const stale = 'run' in event && event.run !== before.run;
+        rule(!stale || refusal !== null, 'news of an earlier run counted');
         if (refusal) {
           rule(state === before && order.length === 0, 'a refused event changed something');
           return;
