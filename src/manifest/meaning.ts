@@ -46,6 +46,7 @@ function checkDependencies(tree: Tree): Problem[] {
   const names = serviceNames(tree);
   const groups = entriesOf(at(tree, 'groups'));
   const known = new Set(names);
+  const suggest = sparingly(names);
   return names.flatMap((service) => {
     const seen = new Set<string>();
     return dependenciesOf(tree, service).flatMap(({ name, path }) => {
@@ -53,7 +54,7 @@ function checkDependencies(tree: Tree): Problem[] {
       seen.add(name);
       const where = keyPositionOf(tree, path);
       if (repeated) return [problem(where, path, `${show(name)} is given twice`)];
-      return known.has(name) ? [] : [unknownService(where, path, name, names, groups.has(name))];
+      return known.has(name) ? [] : [unknownService(where, path, name, suggest, groups.has(name))];
     });
   });
 }
@@ -123,6 +124,7 @@ function checkPorts(tree: Tree): Problem[] {
 function checkGroups(tree: Tree): Problem[] {
   const names = serviceNames(tree);
   const known = new Set(names);
+  const suggest = sparingly(names);
   const groups = entriesOf(at(tree, 'groups'));
   return [...groups].flatMap(([group, { keyAt, value }]) => {
     const clash = known.has(group)
@@ -135,7 +137,9 @@ function checkGroups(tree: Tree): Problem[] {
       if (typeof name !== 'string') return [];
       if (seen.has(name)) return [problem(item.at, path, `${show(name)} is given twice`)];
       seen.add(name);
-      return known.has(name) ? [] : [unknownService(item.at, path, name, names, groups.has(name))];
+      return known.has(name)
+        ? []
+        : [unknownService(item.at, path, name, suggest, groups.has(name))];
     });
     return [...clash, ...members];
   });
@@ -158,10 +162,16 @@ function unknownService(
   where: Problem['at'],
   path: ValuePath,
   name: string,
-  names: readonly string[],
+  suggest: (name: string) => string | null,
   isGroup: boolean,
 ): Problem {
   return isGroup
     ? problem(where, path, `${show(name)} is a group: name services`)
-    : problem(where, path, `no service is called ${show(name)}`, nearest(name, names));
+    : problem(where, path, `no service is called ${show(name)}`, suggest(name));
+}
+
+/** A thousand wrong names against a thousand right ones would take seconds: only the first get help. */
+function sparingly(names: readonly string[]): (name: string) => string | null {
+  let left = 20;
+  return (name) => (left-- > 0 ? nearest(name, names) : null);
 }

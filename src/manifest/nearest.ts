@@ -1,19 +1,25 @@
 /**
  * The candidate that was probably meant by a mistyped word, null when none is near enough.
- * Upper and lower case count as equal, and so does a part of the whole ("TERM", "SIGTERM").
+ * Upper and lower case count as equal, and a part of the whole ("TERM", "SIGTERM") as near.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   const typed = word.slice(0, 100).toLowerCase();
-  let best: { readonly candidate: string; readonly distance: number } | null = null;
+  let best: string | null = null;
+  let bestDistance = 1 + Math.max(1, Math.floor(typed.length / 3));
   for (const candidate of candidates) {
-    const known = candidate.toLowerCase();
-    const part = typed.length >= 3 && (known.includes(typed) || typed.includes(known));
-    const distance =
-      part && known.length >= 3 ? Number(known !== typed) : editDistance(typed, known);
-    if (distance < (best?.distance ?? 1 + Math.max(1, Math.floor(typed.length / 3))))
-      best = { candidate, distance };
+    const distance = distanceBelow(typed, candidate.toLowerCase(), bestDistance);
+    if (distance >= bestDistance) continue;
+    best = candidate;
+    bestDistance = distance;
   }
-  return best === null ? null : best.candidate;
+  return best;
+}
+
+function distanceBelow(typed: string, known: string, limit: number): number {
+  const shorter = Math.min(typed.length, known.length);
+  if (shorter >= 3 && (known.includes(typed) || typed.includes(known)))
+    return typed === known ? 0 : 1;
+  return Math.abs(typed.length - known.length) < limit ? editDistance(typed, known) : limit;
 }
 
 /**
@@ -26,16 +32,12 @@ export function editDistance(a: string, b: string): number {
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
     for (let column = 1; column <= b.length; column++) {
-      const at = (line: readonly number[], index: number) =>
-        line[index] ?? Number.POSITIVE_INFINITY;
-      const replaced = at(previous, column - 1) + Number(a[row - 1] !== b[column - 1]);
-      const swapped =
-        row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
-          ? at(beforePrevious, column - 2) + 1
-          : Number.POSITIVE_INFINITY;
-      const removed = at(previous, column) + 1;
-      const inserted = at(current, column - 1) + 1;
-      current.push(Math.min(replaced, swapped, removed, inserted));
+      const replaced = (previous[column - 1] ?? 0) + Number(a[row - 1] !== b[column - 1]);
+      const removed = (previous[column] ?? 0) + 1;
+      const inserted = (current[column - 1] ?? 0) + 1;
+      const swap = row > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const swapped = swap ? (beforePrevious[column - 2] ?? 0) + 1 : replaced;
+      current.push(Math.min(replaced, removed, inserted, swapped));
     }
     beforePrevious = previous;
     previous = current;

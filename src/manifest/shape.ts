@@ -133,7 +133,7 @@ function explain(issue: z.core.$ZodRawIssue): string | undefined {
         : `expected ${expected}, got ${show(issue.input)}`;
     }
     case 'invalid_value':
-      return `expected ${issue.values?.map(show).join(' or ')}, got ${show(issue.input)}`;
+      return `expected ${oneOf(issue.values?.map(show) ?? [])}, got ${show(issue.input)}`;
     case 'too_small':
       if (issue.origin === 'string' || issue.origin === 'array') return 'must not be empty';
       return `must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}, got ${show(issue.input)}`;
@@ -144,6 +144,11 @@ function explain(issue: z.core.$ZodRawIssue): string | undefined {
     default:
       return undefined;
   }
+}
+
+function oneOf(options: readonly string[]): string {
+  const [last = '', ...others] = options.toReversed();
+  return others.length > 0 ? `${others.toReversed().join(', ')} or ${last}` : last;
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

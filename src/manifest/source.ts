@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 
 /** A file's text, or why there is none, to be read after the file's name: "is a folder". */
@@ -21,6 +21,8 @@ export function readSource(file: string): SourceText {
     if (stat.size > MAX_BYTES) return unreadable(`is larger than ${MAX_BYTES / 1024 ** 2} MB`);
     return decode(readFileSync(fd));
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink())
+      return unreadable('is a symbolic link to a file that does not exist');
     return unreadable(READ_FAILURES[errnoOf(error) ?? ''] ?? `cannot be read: ${String(error)}`);
   } finally {
     if (fd !== undefined) closeSync(fd);
