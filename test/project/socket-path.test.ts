@@ -1,0 +1,59 @@
+import { chmodSync, lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { projectFolder, projectHash } from '../../src/project/folder.ts';
+import { prepareSocketPath, socketPaths } from '../../src/project/socket-path.ts';
+import { temporaryFolder } from './records-folder.ts';
+
+test('the path is short, private, and the same without records', async () => {
+  const runtime = temporaryFolder();
+  const root = join(temporaryFolder(), 'deep/'.repeat(40));
+  mkdirSync(root, { recursive: true });
+  const folder = projectFolder(root);
+  const path = prepareSocketPath(folder, { XDG_RUNTIME_DIR: runtime });
+  expect(path).toBe(join(runtime, 'devctl', `${projectHash(folder.root)}.sock`));
+  expect(lstatSync(dirname(path)).mode & 0o777).toBe(0o700);
+
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  rmSync(folder.pidsDir, { recursive: true, force: true });
+  expect(socketPaths(projectFolder(root), { XDG_RUNTIME_DIR: runtime })[0]).toBe(path);
+  await new Promise((resolve) => server.close(resolve));
+});
+
+test.each([
+  ['not set', () => undefined],
+  ['not there', () => '/nonexistent/runtime'],
+  ['a relative path', () => 'run'],
+  ['too long', () => join(temporaryFolder(), 'x'.repeat(90))],
+])('XDG_RUNTIME_DIR %s: another folder is taken', (_name, runtime) => {
+  const folder = projectFolder(temporaryFolder());
+  const XDG_RUNTIME_DIR = runtime();
+  if (XDG_RUNTIME_DIR?.includes('xxx')) mkdirSync(XDG_RUNTIME_DIR);
+  const path = prepareSocketPath(folder, { XDG_RUNTIME_DIR });
+  expect(Buffer.byteLength(path)).toBeLessThan(100);
+  expect(path.startsWith(tmpdir()) || path.startsWith('/run/user/')).toBe(true);
+  expect(socketPaths(folder, {})).toContain(path);
+});
+
+test('a folder that others may enter is closed', () => {
+  const runtime = temporaryFolder();
+  mkdirSync(join(runtime, 'devctl'));
+  chmodSync(join(runtime, 'devctl'), 0o777);
+  const path = prepareSocketPath(projectFolder(temporaryFolder()), { XDG_RUNTIME_DIR: runtime });
+  expect(lstatSync(dirname(path)).mode & 0o777).toBe(0o700);
+});
+
+test.each<[string, (path: string) => void]>([
+  ['a symbolic link', (path) => symlinkSync(tmpdir(), path)],
+  ['a file', (path) => writeFileSync(path, '')],
+])('%s in its place is refused, and nobody connects through it', (_name, make) => {
+  const XDG_RUNTIME_DIR = temporaryFolder();
+  make(join(XDG_RUNTIME_DIR, 'devctl'));
+  const folder = projectFolder(temporaryFolder());
+  expect(() => prepareSocketPath(folder, { XDG_RUNTIME_DIR })).toThrow(/is not safe to use/);
+  const reachable = socketPaths(folder, { XDG_RUNTIME_DIR });
+  expect(reachable.filter((path) => path.startsWith(XDG_RUNTIME_DIR))).toEqual([]);
+});
