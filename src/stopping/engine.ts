@@ -2,7 +2,7 @@ import type { Claim } from '../ownership/claim.ts';
 import { claimInScan } from '../ownership/newborn.ts';
 import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
-import type { Snapshot } from '../processes/snapshot.ts';
+import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import type { History } from './history.ts';
 import {
   beginStop,
@@ -21,8 +21,14 @@ export interface Quarry {
   claim(snapshot: Snapshot): ReadonlyMap<number, Claim>;
   /** The unit of a claim; a name that is no unit's leaves the claim alone. */
   readonly unitOf: (claim: Claim) => string;
-  /** Called with each new claim before the first signal that could orphan it. */
+  /**
+   * Called with each new claim before the first signal that could orphan it, except for what is born
+   * and killed within one scan: that is told right after. Later calls of `claim` know it, whatever
+   * evidence it has lost meanwhile.
+   */
   remember(claims: readonly Claim[]): void;
+  /** Our living supervisors in the last snapshot: whatever they adopt is ours. */
+  readonly supervisors?: () => readonly ProcessInfo[];
 }
 
 export interface StopRun {
@@ -33,6 +39,8 @@ export interface StopRun {
   readonly history: History;
   /** Runs a unit's stop command; resolves when it has ended, and never rejects. */
   runCommand(unit: string): Promise<void>;
+  /** Hears what is still alive after each scan. */
+  watch(living: readonly Claim[]): void;
   /** True from the moment on at which a second Ctrl-C, say, asked for force. */
   forced(): boolean;
 }
@@ -62,6 +70,7 @@ export async function runStop(run: StopRun): Promise<StopState> {
     // Remember before signalling: once a parent dies, its children may carry no other mark.
     const targeted = new Map([...claims].filter(([, claim]) => names.has(quarry.unitOf(claim))));
     quarry.remember(history.see(targeted, host.nowMs()));
+    run.watch([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
     const units = policy.force ? run.units.map(withForceGrace) : run.units;
     const { unitOf } = quarry;
@@ -147,12 +156,21 @@ async function killInScan(
   note: (target: Identity, signal: SignalName, outcome: SignalOutcome) => void,
 ): Promise<void> {
   const { host, quarry, history } = run;
-  const mine = new Map([...claims].filter(([, claim]) => quarry.unitOf(claim) === unit));
-  const recent = { projectId: quarry.projectId, snapshot, claims: mine };
+  const recent = {
+    projectId: quarry.projectId,
+    self: await host.self(),
+    snapshot,
+    claims: new Map(claims),
+    supervisors: quarry.supervisors?.() ?? [],
+  };
+  const newborns: Claim[] = [];
   await host.scanDescending(async (process, details) => {
     const claim = claimInScan(recent, process, details);
-    if (!claim) return;
-    history.see(new Map([[process.identity.pid, claim]]), host.nowMs(), 'partial');
+    if (!claim || quarry.unitOf(claim) !== unit) return;
+    newborns.push(
+      ...history.see(new Map([[process.identity.pid, claim]]), host.nowMs(), 'partial'),
+    );
     note(process.identity, 'SIGKILL', await host.signal(process.identity, 'SIGKILL'));
   });
+  if (newborns.length > 0) quarry.remember(newborns);
 }

@@ -1,5 +1,5 @@
 import type { Claim } from '../ownership/claim.ts';
-import { type Identity, identityKey } from '../processes/identity.ts';
+import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 
 /** One thing to stop: a service's run, the orphans nobody can name, or what the sweep found. */
@@ -28,8 +28,15 @@ type Phase =
       readonly frozen: ReadonlySet<string>;
       readonly freezeRounds: number;
     }
-  | { readonly kind: 'ended'; readonly atMs: number }
+  | {
+      readonly kind: 'ended';
+      readonly atMs: number;
+      /** Did its grace period run out, so that it took SIGKILL? */
+      readonly killed: boolean;
+    }
   | { readonly kind: 'survived'; readonly atMs: number };
+
+type Killing = Extract<Phase, { kind: 'killing' }>;
 
 export interface UnitState {
   readonly phase: Phase;
@@ -37,6 +44,8 @@ export interface UnitState {
   readonly asked: ReadonlySet<string>;
   /** When the first of an unbroken row of empty scans was made; null when the last one was not. */
   readonly emptySinceMs: number | null;
+  /** How often something of it was found alive after it had been proved gone. */
+  readonly revivals: number;
 }
 
 export interface StopState {
@@ -98,11 +107,18 @@ export const KILL_LIMIT_MS = 4_000;
 export const DEFAULT_GRACE_MS = 3_000;
 /** How long all waves but the last may hold up the last one, when no longer grace was asked for. */
 const WAVES_BUDGET_MS = 4_500;
+/** A unit that something outside of it starts again and again is given up after so many revivals. */
+const MAX_REVIVALS = 20;
 /** What SIGKILL usually needs after the grace period. */
 const KILL_TIME_MS = 500;
 
 export function beginStop(units: readonly StopUnit[]): StopState {
-  const state: UnitState = { phase: { kind: 'waiting' }, asked: new Set(), emptySinceMs: null };
+  const state: UnitState = {
+    phase: { kind: 'waiting' },
+    asked: new Set(),
+    emptySinceMs: null,
+    revivals: 0,
+  };
   return { units: new Map(units.map(({ name }) => [name, state])), waveBeganMs: [] };
 }
 
@@ -161,9 +177,10 @@ function planUnit(
   const stay = { state, actions: [] };
 
   switch (phase.kind) {
-    case 'ended':
     case 'survived':
       return stay;
+    case 'ended':
+      return living.length === 0 ? stay : revive(unit, state, living, observation, policy);
     case 'waiting':
       if (!unit.hasCommand || policy.force) {
         const asking: UnitState = { ...state, phase: { kind: 'asking', sinceMs: nowMs } };
@@ -190,21 +207,42 @@ function planUnit(
   if (nowMs - phase.sinceMs < unit.graceMs) {
     return planAsk(unit, seen, phase.sinceMs, living, observation);
   }
-  const killing = {
-    kind: 'killing' as const,
-    sinceMs: nowMs,
-    fewest: living.length,
-    stuckScans: 0,
-    frozen: new Set<string>(),
-    freezeRounds: 0,
-  };
-  return planKill(unit, seen, killing, living, observation, policy);
+  return planKill(unit, seen, beginKill(nowMs, living), living, observation, policy);
+}
+
+function beginKill(nowMs: number, living: readonly ProcessInfo[]): Killing {
+  const fewest = living.length;
+  const frozen = new Set<string>();
+  return { kind: 'killing', sinceMs: nowMs, fewest, stuckScans: 0, frozen, freezeRounds: 0 };
+}
+
+/**
+ * Something of it is there again although it was proved gone: a shutting-down service of another
+ * unit left it behind, or a supervisor that did not stand down started it.
+ */
+function revive(
+  unit: StopUnit,
+  state: UnitState,
+  living: readonly ProcessInfo[],
+  observation: StopObservation,
+  policy: StopPolicy,
+): UnitStep {
+  const { nowMs } = observation;
+  const revivals = state.revivals + 1;
+  if (revivals > MAX_REVIVALS) {
+    return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
+  }
+  const killed = state.phase.kind === 'ended' && state.phase.killed;
+  // What was killed once had its grace: a storm that hides from two scans gets no other.
+  const phase = killed ? beginKill(nowMs, living) : ({ kind: 'asking', sinceMs: nowMs } as const);
+  return planUnit(unit, { ...state, phase, revivals }, living, observation, policy);
 }
 
 function seeEmpty(state: UnitState, nowMs: number): UnitStep {
   const emptySinceMs = state.emptySinceMs ?? nowMs;
   const proved = nowMs - emptySinceMs >= PROOF_GAP_MS;
-  const phase: Phase = proved ? { kind: 'ended', atMs: nowMs } : state.phase;
+  const killed = state.phase.kind === 'killing';
+  const phase: Phase = proved ? { kind: 'ended', atMs: nowMs, killed } : state.phase;
   return { state: { ...state, phase, emptySinceMs }, actions: [] };
 }
 
@@ -218,10 +256,11 @@ function planAsk(
 ): UnitStep {
   const { leader } = unit;
   const heads = new Set(living.map(({ identity }) => identity.pid));
+  const leads = leader !== null && living.some(({ identity }) => sameIdentity(identity, leader));
   // Without a leader the heads of the trees stand in for it: those whose parent is not in the unit.
   const isFirst = (process: ProcessInfo): boolean =>
-    leader && heads.has(leader.pid) ? process.pgid === leader.pid : !heads.has(process.ppid);
-  const leaderGone = leader !== null && !heads.has(leader.pid);
+    leads ? process.pgid === leader.pid : !heads.has(process.ppid);
+  const leaderGone = leader !== null && !leads;
   const restIsDue = observation.nowMs - sinceMs >= unit.graceMs / 4 || leaderGone;
   const due = living.filter(
     (process) => !state.asked.has(identityKey(process.identity)) && (restIsDue || isFirst(process)),
@@ -269,7 +308,7 @@ function aim(
 function planKill(
   unit: StopUnit,
   state: UnitState,
-  phase: Extract<Phase, { kind: 'killing' }>,
+  phase: Killing,
   living: readonly ProcessInfo[],
   { nowMs, denied }: StopObservation,
   policy: StopPolicy,

@@ -1,0 +1,381 @@
+import type { Host, SignalName, SignalOutcome } from '../../src/processes/host.ts';
+import { type Identity, sameIdentity } from '../../src/processes/identity.ts';
+import {
+  indexSnapshot,
+  isGone,
+  type ProcessDetails,
+  type ProcessInfo,
+} from '../../src/processes/snapshot.ts';
+import { BOOT, NAMESPACE } from './process-table.ts';
+
+/** What a process does of its own accord. Acts may do anything that a system call could. */
+export interface Temper {
+  /** On the stop signal (TERM, INT, HUP, QUIT). Default: it exits. */
+  readonly onTerm?: (machine: FakeMachine, pid: number) => void;
+  /** When one of its own children has ended. */
+  readonly onChildExit?: (machine: FakeMachine, pid: number, child: FakeProcess) => void;
+  /** Once, at its birth. */
+  readonly onBirth?: (machine: FakeMachine, pid: number) => void;
+  /** Uninterruptible sleep: SIGKILL stays pending for ever. */
+  readonly stuck?: boolean;
+  /** Another user's: every signal is answered with EPERM. */
+  readonly denied?: boolean;
+  /** It never waits for its children: they stay zombies until it ends itself. */
+  readonly reapsNot?: boolean;
+}
+
+export interface FakeProcess {
+  readonly pid: number;
+  ppid: number;
+  pgid: number;
+  sid: number;
+  readonly startTicks: number;
+  state: string;
+  threads: number;
+  name: string;
+  argv: readonly string[];
+  cwd: string;
+  /** The raw block of /proc/PID/environ. */
+  environ: string;
+  uid: number;
+  kernelThread: boolean;
+  subreaper: boolean;
+  temper: Temper;
+  /** The truth that devctl has to find out: children inherit it. */
+  ours: boolean;
+  termPending: boolean;
+}
+
+export type Birth = Partial<Omit<FakeProcess, 'startTicks' | 'termPending'>>;
+
+export interface SignalSent {
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly ours: boolean;
+  readonly signal: SignalName;
+  readonly atMs: number;
+  /** Was it the first signal of its kind that devctl aimed at it, or at a whole group? */
+  readonly through: 'pid' | 'group';
+}
+
+export interface FakeMachine extends Host {
+  readonly processes: ReadonlyMap<number, FakeProcess>;
+  /** Every signal that reached a process, in order. */
+  readonly signals: readonly SignalSent[];
+  /** Reads of the table so far, whole or process by process. */
+  readonly scans: () => number;
+  /** Does nothing where the parent is gone; returns the child's pid, 0 then. */
+  fork(parent: number, birth?: Birth): number;
+  exit(pid: number): void;
+  setsid(pid: number): void;
+  setpgid(pid: number, pgid: number): void;
+  exec(pid: number, image: Pick<Birth, 'environ' | 'argv' | 'name' | 'temper'>): void;
+  /** Calls `act` when so much time has passed, if the process is still the same one then. */
+  after(ms: number, pid: number, act: (machine: FakeMachine, pid: number) => void): void;
+  identity(pid: number): Identity;
+  /** Living processes of ours, by pid. */
+  oursAlive(): readonly number[];
+  /** Who was not ours and is gone although nobody ended it but devctl. */
+  readonly strangersSignalled: () => readonly SignalSent[];
+}
+
+export interface MachineOptions {
+  /** Highest pid; small ones make numbers come round again soon, as pid_max does. */
+  readonly pidMax?: number;
+  /** Time that reading one process, or sending one signal, takes. */
+  readonly readMs?: number;
+}
+
+/** The process that plays devctl, its terminal's shell, and the first pid that is handed out. */
+export const SHELL = 20;
+export const DEVCTL = 21;
+const FIRST_PID = 100;
+const TICKS_AT_BOOT = 1_000;
+const POLITE = new Set<SignalName>(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']);
+
+/**
+ * A machine in memory with the kernel's rules that matter here. Orphans go to the nearest subreaper
+ * above them or to process 1; groups and sessions outlive their leaders; a number is handed out
+ * again only when no process has it as pid, group or session, and in turn; SIGKILL always works,
+ * except on what is stuck or another user's; what is stopped acts on SIGTERM only after SIGCONT.
+ *
+ * Time moves only in `delay()` and, a little, with each process that is read or signalled, and while
+ * it moves the processes live: so they fork between two visits of a scan as real ones do.
+ */
+export function createFakeMachine({
+  pidMax = 4_000_000,
+  readMs = 0.01,
+}: MachineOptions = {}): FakeMachine {
+  const processes = new Map<number, FakeProcess>();
+  const signals: SignalSent[] = [];
+  const agenda: { readonly atMs: number; readonly order: number; readonly act: () => void }[] = [];
+  let nowMs = 0;
+  let order = 0;
+  let lastPid = FIRST_PID - 1;
+  let scans = 0;
+  const lastUse = new Map<number, number>();
+
+  const ticksNow = (): number => TICKS_AT_BOOT + Math.floor(nowMs / 10);
+
+  /** Lets time pass, and everything happen that is due in it. */
+  function advance(ms: number): void {
+    const until = nowMs + ms;
+    for (;;) {
+      let next = -1;
+      for (const [index, item] of agenda.entries()) {
+        const best = agenda[next];
+        if (item.atMs > until) continue;
+        if (!best || item.atMs < best.atMs || (item.atMs === best.atMs && item.order < best.order))
+          next = index;
+      }
+      const [due] = next < 0 ? [] : agenda.splice(next, 1);
+      if (!due) break;
+      nowMs = Math.max(nowMs, due.atMs);
+      due.act();
+    }
+    nowMs = until;
+  }
+
+  function nextPid(): number {
+    const taken = new Set<number>();
+    for (const { pid, pgid, sid } of processes.values()) taken.add(pid).add(pgid).add(sid);
+    for (let tries = 0; tries <= pidMax; tries += 1) {
+      lastPid = lastPid >= pidMax ? FIRST_PID : lastPid + 1;
+      // Twice within one tick would need tens of thousands of forks in 10 ms.
+      if (!taken.has(lastPid) && lastUse.get(lastPid) !== ticksNow()) return lastPid;
+    }
+    return 0;
+  }
+
+  function birth(fields: Birth & { readonly pid: number }, startTicks: number): FakeProcess {
+    const { pid } = fields;
+    const process: FakeProcess = {
+      ppid: 1,
+      pgid: pid,
+      sid: fields.pgid ?? pid,
+      state: 'S',
+      threads: 1,
+      name: 'node',
+      argv: ['node'],
+      cwd: '/',
+      environ: '',
+      uid: 1000,
+      kernelThread: false,
+      subreaper: false,
+      temper: {},
+      ours: false,
+      ...fields,
+      startTicks,
+      termPending: false,
+    };
+    processes.set(pid, process);
+    return process;
+  }
+
+  const machine: FakeMachine = {
+    processes,
+    signals,
+    scans: () => scans,
+    fork(parent, fields = {}) {
+      const above = processes.get(parent);
+      const pid = fields.pid ?? nextPid();
+      if (!above || isDead(above) || pid === 0 || processes.has(pid)) return 0;
+      const { temper: _, subreaper: __, state: ___, threads: ____, ...inherited } = above;
+      birth({ ...inherited, ppid: parent, state: 'S', ...fields, pid }, ticksNow());
+      fields.temper?.onBirth?.(machine, pid);
+      return pid;
+    },
+    exit(pid) {
+      const process = processes.get(pid);
+      if (!process || isDead(process)) return;
+      process.state = 'Z';
+      process.threads = 1;
+      for (const child of [...processes.values()].filter(({ ppid }) => ppid === pid)) {
+        child.ppid = reaperOf(process);
+        if (isDead(child)) settle(child);
+      }
+      settle(process);
+    },
+    setsid(pid) {
+      const process = processes.get(pid);
+      if (!process || process.pgid === pid) return;
+      process.sid = pid;
+      process.pgid = pid;
+    },
+    setpgid(pid, pgid) {
+      const process = processes.get(pid);
+      if (!process || process.sid === pid) return;
+      const exists = [...processes.values()].some(
+        (one) => one.pgid === pgid && one.sid === process.sid,
+      );
+      if (pgid === pid || exists) process.pgid = pgid;
+    },
+    exec(pid, image) {
+      const process = processes.get(pid);
+      if (process) Object.assign(process, image);
+    },
+    after(ms, pid, act) {
+      const born = processes.get(pid);
+      const call = (): void => {
+        const process = processes.get(pid);
+        if (!process || process !== born || isDead(process)) return;
+        // What is stopped does nothing; it catches up when it runs again.
+        if (process.state === 'T') machine.after(1, pid, act);
+        else act(machine, pid);
+      };
+      order += 1;
+      agenda.push({ atMs: nowMs + ms, order, act: call });
+    },
+    identity(pid) {
+      const process = processes.get(pid);
+      if (!process) throw new Error(`the fake machine has no process ${pid}`);
+      return identityOf(process);
+    },
+    oursAlive: () =>
+      [...processes.values()].filter((one) => one.ours && !isDead(one)).map(({ pid }) => pid),
+    strangersSignalled: () => signals.filter(({ ours }) => !ours),
+
+    async snapshot() {
+      scans += 1;
+      const moment = {
+        takenAtMs: nowMs,
+        nowTicks: ticksNow(),
+        bootId: BOOT,
+        pidNamespace: NAMESPACE,
+      };
+      const rows: ProcessInfo[] = [];
+      for (const pid of [...processes.keys()].sort((a, b) => a - b)) {
+        advance(readMs);
+        const process = processes.get(pid);
+        if (process) rows.push(rowOf(process));
+      }
+      return indexSnapshot({ ...moment, details: detailsOf(processes) }, rows);
+    },
+    async scanDescending(visit) {
+      scans += 1;
+      let above = Number.POSITIVE_INFINITY;
+      for (;;) {
+        advance(readMs);
+        const pid = Math.max(...[...processes.keys()].filter((one) => one < above));
+        const process = processes.get(pid);
+        if (!process) return;
+        above = pid;
+        await visit(rowOf(process), detailsOf(processes));
+      }
+    },
+    async signal(target, signal) {
+      advance(readMs);
+      if (target.pid <= 1) return 'replaced';
+      const process = processes.get(target.pid);
+      if (!process) return 'gone';
+      if (!sameIdentity(identityOf(process), target)) return 'replaced';
+      return deliver(process, signal, 'pid');
+    },
+    async signalGroup(pgid, member, signal) {
+      advance(readMs);
+      const vouching = processes.get(member.pid);
+      if (pgid <= 1 || processes.get(DEVCTL)?.pgid === pgid) return 'replaced';
+      if (!vouching) return 'gone';
+      if (!sameIdentity(identityOf(vouching), member)) return 'replaced';
+      if (isDead(vouching)) return 'gone';
+      if (vouching.pgid !== pgid) return 'replaced';
+      const members = [...processes.values()].filter((one) => one.pgid === pgid && !isDead(one));
+      const outcomes = members.map((one) => deliver(one, signal, 'group'));
+      return outcomes.includes('sent') ? 'sent' : 'denied';
+    },
+    async self() {
+      return machine.identity(DEVCTL);
+    },
+    nowMs: () => nowMs,
+    async delay(ms) {
+      advance(ms);
+    },
+  };
+
+  function deliver(
+    process: FakeProcess,
+    signal: SignalName,
+    through: SignalSent['through'],
+  ): SignalOutcome {
+    if (isDead(process)) return 'gone';
+    if (process.temper.denied) return 'denied';
+    const { pid, startTicks, ours } = process;
+    signals.push({ pid, startTicks, ours, signal, atMs: nowMs, through });
+    if (signal === 'SIGKILL') {
+      if (!process.temper.stuck) machine.exit(pid);
+    } else if (signal === 'SIGSTOP') {
+      process.state = 'T';
+    } else if (signal === 'SIGCONT') {
+      process.state = 'S';
+      if (process.termPending) takeTerm(process);
+    } else if (POLITE.has(signal)) {
+      if (process.state === 'T') process.termPending = true;
+      else takeTerm(process);
+    }
+    return 'sent';
+  }
+
+  function takeTerm(process: FakeProcess): void {
+    process.termPending = false;
+    const { onTerm = (world: FakeMachine, pid: number) => world.exit(pid) } = process.temper;
+    onTerm(machine, process.pid);
+  }
+
+  /** The dead are taken off the table by their parent, or wait for it as zombies. */
+  function settle(dead: FakeProcess): void {
+    const parent = processes.get(dead.ppid);
+    if (parent?.temper.reapsNot) return;
+    processes.delete(dead.pid);
+    lastUse.set(dead.pid, ticksNow());
+    // Told a moment later, as SIGCHLD is: the parent may be about to die as well.
+    const notice = parent?.temper.onChildExit;
+    if (parent && notice) machine.after(0.5, parent.pid, (world, pid) => notice(world, pid, dead));
+  }
+
+  function reaperOf(process: FakeProcess): number {
+    let above = processes.get(process.ppid);
+    while (above && above.pid > 1 && (!above.subreaper || isDead(above))) {
+      above = processes.get(above.ppid);
+    }
+    return above?.pid ?? 1;
+  }
+
+  birth({ pid: 1, ppid: 0, name: 'init', argv: ['init'], uid: 0 }, 0);
+  birth({ pid: 2, ppid: 0, pgid: 0, sid: 0, name: 'kthreadd', kernelThread: true, uid: 0 }, 0);
+  birth({ pid: SHELL, name: 'bash', argv: ['-bash'], cwd: '/home/me/app' }, 500);
+  const devctl = { name: 'node', argv: ['node', 'devctl', 'stop'], cwd: '/home/me/app' };
+  birth({ pid: DEVCTL, ppid: SHELL, pgid: DEVCTL, sid: SHELL, ...devctl }, ticksNow());
+  return machine;
+}
+
+function isDead({ state, threads }: FakeProcess): boolean {
+  return (state === 'Z' && threads <= 1) || state === 'X';
+}
+
+function identityOf({ pid, startTicks }: FakeProcess): Identity {
+  return { pid, startTicks, bootId: BOOT, pidNamespace: NAMESPACE };
+}
+
+function rowOf(process: FakeProcess): ProcessInfo {
+  const { ppid, pgid, sid, state, threads, kernelThread, name } = process;
+  const rest = { state, threads, kernelThread, name, rssBytes: 0, cpuTicks: 0 };
+  return { identity: identityOf(process), ppid, pgid, sid, ...rest };
+}
+
+/** Read when asked for, so that what has died meanwhile, or runs something else, shows it. */
+function detailsOf(processes: ReadonlyMap<number, FakeProcess>): ProcessDetails {
+  const read = <Field extends 'uid' | 'argv' | 'cwd' | 'environ'>(field: Field) => {
+    return (process: ProcessInfo): FakeProcess[Field] | null => {
+      const found = processes.get(process.identity.pid);
+      if (!found || found.startTicks !== process.identity.startTicks) return null;
+      return isGone(process) || found.state === 'Z' ? null : found[field];
+    };
+  };
+  return {
+    uid: read('uid'),
+    argv: read('argv'),
+    cwd: read('cwd'),
+    environ: read('environ'),
+    openFiles: () => [],
+  };
+}

@@ -1,0 +1,184 @@
+import type { Claim } from '../../src/ownership/claim.ts';
+import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
+import type { Identity } from '../../src/processes/identity.ts';
+import type { ServiceRecord } from '../../src/project/service-record.ts';
+import { runStop } from '../../src/stopping/engine.ts';
+import { createHistory, type History } from '../../src/stopping/history.ts';
+import type { StopState, StopUnit } from '../../src/stopping/plan.ts';
+import { type TrackedQuarry, trackOwned, UNATTRIBUTED } from '../../src/supervisor/quarry.ts';
+import type { Birth, FakeMachine } from './fake-machine.ts';
+import { BOOT, environBlock, NAMESPACE } from './process-table.ts';
+
+export const ROOT = '/home/me/app';
+export const PROJECT = 'app-0123456789abcdef';
+
+/** The environment block of everything in a run. */
+export function cookieOf(service: string, project = PROJECT): string {
+  const block = environBlock({
+    PATH: '/bin',
+    ...serviceCookie(project, service, `run-${service}`),
+  });
+  return block ?? '';
+}
+
+export function supervisorEnviron(project = PROJECT): string {
+  return environBlock({ PATH: '/bin', ...supervisorCookie(project) }) ?? '';
+}
+
+/** Starts the supervisor of a project, a subreaper unless told otherwise. */
+export function startSupervisor(machine: FakeMachine, birth: Birth = {}): number {
+  const pid = machine.fork(1, {
+    subreaper: true,
+    environ: supervisorEnviron(),
+    argv: ['node', 'devctl', 'supervise'],
+    cwd: ROOT,
+    ...birth,
+  });
+  machine.setsid(pid);
+  return pid;
+}
+
+/** Starts the leader of a service as the supervisor does, and writes its record. */
+export function startService(
+  machine: FakeMachine,
+  supervisor: number,
+  name: string,
+  birth: Birth = {},
+  stop: Partial<ServiceRecord['stop']> = {},
+): ServiceRecord {
+  const { nowTicks } = ticksOf(machine);
+  const environ = cookieOf(name);
+  const pid = machine.fork(supervisor, { environ, cwd: ROOT, name, ours: true, ...birth });
+  machine.setsid(pid);
+  return recordOf(name, machine.identity(pid), machine.identity(supervisor), nowTicks, stop);
+}
+
+function ticksOf(machine: FakeMachine): { nowTicks: number } {
+  return { nowTicks: 1_000 + Math.floor(machine.nowMs() / 10) };
+}
+
+export function recordOf(
+  service: string,
+  leader: Identity | null,
+  supervisor: Identity,
+  intentTicks: number,
+  stop: Partial<ServiceRecord['stop']> = {},
+): ServiceRecord {
+  return {
+    schema: 1,
+    service,
+    project: ROOT,
+    runId: `run-${service}`,
+    state: 'ready',
+    reason: null,
+    bootId: BOOT,
+    pidNamespace: NAMESPACE,
+    intentTicks,
+    leader,
+    supervisor,
+    subreaper: true,
+    command: ['node', `${service}.js`],
+    cwd: ROOT,
+    ports: [],
+    dependsOn: [],
+    stop: { signal: 'SIGTERM', graceMs: 3_000, command: null, ...stop },
+    log: `${ROOT}/.pids/logs/${service}.log`,
+    stdin: null,
+    startedAt: '2026-01-01T00:00:00.000Z',
+    readyAt: null,
+    exitedAt: null,
+    exit: null,
+    restarts: 0,
+  };
+}
+
+export interface StopStory {
+  readonly records: readonly ServiceRecord[];
+  /** From the supervisor's record; null: the record is gone. */
+  readonly supervisor?: Identity | null;
+  readonly force?: boolean;
+  /** Wave by service name; 0 where missing. */
+  readonly waves?: Readonly<Record<string, number>>;
+  /** Names of the units; default: those of the records. */
+  readonly names?: readonly string[];
+  readonly runCommand?: (unit: string) => Promise<void>;
+  readonly forced?: () => boolean;
+  /** Sees the claims of every scan, before anything is signalled because of them. */
+  readonly onClaims?: (claims: ReadonlyMap<number, Claim>) => void;
+}
+
+export interface StopEnd {
+  readonly state: StopState;
+  readonly history: History;
+  readonly quarry: TrackedQuarry;
+  readonly tookMs: number;
+}
+
+/** Stops everything of the project with the real engine, the real quarry, and a machine in memory. */
+export async function stopOn(machine: FakeMachine, story: StopStory): Promise<StopEnd> {
+  const beganAtMs = machine.nowMs();
+  const self = await machine.self();
+  const names = story.names ?? story.records.map(({ service }) => service);
+  const state = {
+    folder: { root: ROOT, pidsDir: `${ROOT}/.pids`, projectId: PROJECT },
+    records: story.records,
+    ledger: [],
+    supervisor: story.supervisor
+      ? {
+          schema: 1 as const,
+          identity: story.supervisor,
+          socket: '/run/devctl.sock',
+          subreaper: true,
+          native: { available: true, why: null },
+          version: '0.0.0',
+          startedAt: '2026-01-01T00:00:00.000Z',
+        }
+      : null,
+    founding: [],
+    problems: [],
+  };
+  const history = createHistory();
+  const owned = trackOwned({ state, self, names: new Set(names), remember: () => {} });
+  const quarry: TrackedQuarry = {
+    ...owned,
+    supervisors: () => owned.latest().supervisors,
+    claim(snapshot) {
+      const claims = owned.claim(snapshot);
+      story.onClaims?.(claims);
+      return claims;
+    },
+  };
+  const end = await runStop({
+    host: machine,
+    units: unitsOf(story, names),
+    quarry,
+    history,
+    policy: { force: story.force ?? false },
+    runCommand: story.runCommand ?? (async () => {}),
+    watch: () => {},
+    forced: story.forced ?? (() => false),
+  });
+  return { state: end, history, quarry, tookMs: machine.nowMs() - beganAtMs };
+}
+
+function unitsOf({ records, waves = {} }: StopStory, names: readonly string[]): StopUnit[] {
+  const units = names.map((name): StopUnit => {
+    const record = records.find(({ service }) => service === name);
+    return {
+      name,
+      wave: waves[name] ?? 0,
+      leader: record?.leader ?? null,
+      signal: record?.stop.signal ?? 'SIGTERM',
+      graceMs: record?.stop.graceMs ?? 3_000,
+      hasCommand: (record?.stop.command ?? null) !== null,
+    };
+  });
+  const last = Math.max(0, ...Object.values(waves));
+  const rest = { leader: null, signal: 'SIGTERM' as const, graceMs: 3_000, hasCommand: false };
+  return [...units, { name: UNATTRIBUTED, wave: last, ...rest }];
+}
+
+/** How each unit ended, by name. */
+export function endings(state: StopState): Record<string, string> {
+  return Object.fromEntries([...state.units].map(([name, { phase }]) => [name, phase.kind]));
+}
