@@ -1,3 +1,4 @@
+import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
 import { isInside } from './inside.ts';
@@ -36,12 +37,14 @@ interface Judgement {
  * Their descendants come with them, but every single one must pass the same vetoes. What other
  * evidence claims already is left out.
  *
+ * @param remembered what earlier scans of the same sweep claimed, by identity key: judged already
  * @returns `spared` names every look-alike that was left alone, and why
  */
 export function sweepClaims(
   facts: OwnershipFacts,
   snapshot: Snapshot,
   rules: SweepRules,
+  remembered: ReadonlyMap<string, Claim> = new Map(),
 ): Pick<Ownership, 'claims' | 'spared'> {
   const { byPid, supervisors } = findVetoes(facts, snapshot);
   const ours = new Set(supervisors.map(({ identity }) => identity.pid));
@@ -60,6 +63,11 @@ export function sweepClaims(
 
   for (const process of snapshot.byPid.values()) {
     if (process.kernelThread || isGone(process)) continue;
+    const known = remembered.get(identityKey(process.identity));
+    if (known) {
+      claims.set(process.identity.pid, { ...known, process });
+      continue;
+    }
     const argv = snapshot.details.argv(process) ?? [];
     const matched = matchPattern(argv, rules.patterns);
     if (matched) consider(process, { kind: 'pattern', detail: matched });

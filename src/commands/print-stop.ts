@@ -1,0 +1,106 @@
+import { formatDuration } from '../output/durations.ts';
+import { renderTable, tableWidth } from '../output/table.ts';
+import { type Theme, themeFor } from '../output/theme.ts';
+import type { ReportedProcess, StopReport } from '../stopping/report.ts';
+
+/** A stop for people: what was stopped, what was found on the way, and the proof. */
+export function printStopReport(report: StopReport, color: boolean | undefined): void {
+  const out = themeFor(process.stdout, color);
+  const write = (line: string): void => {
+    process.stdout.write(`${line}\n`);
+  };
+  if (report.kind === 'dry-run') {
+    printDryRun(report, out);
+    return;
+  }
+
+  for (const { name, outcome, processes, tookMs } of report.services) {
+    if (outcome === 'was-not-running') continue;
+    const good = outcome === 'stopped';
+    const count = `${processes} process${processes === 1 ? '' : 'es'}`;
+    const what = good ? `stopped in ${formatDuration(tookMs)} (${count})` : 'SURVIVED, see below';
+    write(`${good ? out.green('✓') : out.red('✗')} ${name}: ${what}`);
+  }
+  const others = report.processes.filter(({ service }) => service === null);
+  if (others.length > 0) {
+    write(`${out.green('✓')} ended ${others.length} more that no service record names:`);
+    for (const line of processTable(others.slice(0, 10))) write(`  ${line}`);
+    if (others.length > 10) write(`  … and ${others.length - 10} more (--json has them all)`);
+  }
+  if (report.survivors.length > 0) {
+    write(out.red(`${report.survivors.length} still alive:`));
+    for (const { pid, command, why } of report.survivors) write(`  pid ${pid}: ${command}: ${why}`);
+  }
+  printNotes(report, color);
+  write(verdict(report, out));
+}
+
+function verdict(report: StopReport, out: Theme): string {
+  if (report.survivors.length > 0) {
+    return `${out.red('✗')} not everything could be ended; the records are kept`;
+  }
+  if (report.processes.length === 0 && report.services.length === 0) {
+    return 'nothing was running';
+  }
+  const { scans, strength, why } = report.proof;
+  const ended = `${report.processes.length} ended in ${formatDuration(report.tookMs)}`;
+  const held = report.ports.filter(({ free }) => !free);
+  const ports = report.ports.map(({ port }) => port).join(', ');
+  const free = ports && held.length === 0 ? `, ports ${ports} free` : '';
+  const proof =
+    strength === 'complete' ? `proof complete, ${scans} scans` : `proof best effort: ${why}`;
+  return `${out.green('✓')} nothing is left: ${ended}${free} (${proof})`;
+}
+
+function printNotes(report: StopReport, color: boolean | undefined): void {
+  const notes = themeFor(process.stderr, color);
+  const note = (line: string): void => {
+    process.stderr.write(`${notes.yellow('!')} ${line}\n`);
+  };
+  for (const { service, detail } of report.stale)
+    note(`the record of ${service} is stale: ${detail}`);
+  for (const { port, service, free, holder } of report.ports) {
+    if (!free) note(`${service}: port ${port} is held by a process that is not ours: ${holder}`);
+  }
+  for (const problem of report.problems) note(problem);
+}
+
+function printDryRun(report: StopReport, out: Theme): void {
+  const { processes, supervisor, spared } = report;
+  const lines =
+    processes.length === 0 ? ['nothing would be signalled'] : processTable(processes, out);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  if (supervisor) process.stdout.write(`then the supervisor (pid ${supervisor.pid})\n`);
+  if (spared.length > 0) {
+    process.stdout.write('\nspared:\n');
+    const rows = spared.map(({ pid, command, why }) => [String(pid), why, command]);
+    const columns = [
+      { title: 'PID', align: 'right' as const },
+      { title: 'BECAUSE' },
+      { title: 'COMMAND', shrink: true },
+    ];
+    const table = renderTable(columns, rows, { width: tableWidth(process.stdout) });
+    process.stdout.write(`${table.join('\n')}\n`);
+  }
+}
+
+function processTable(processes: readonly ReportedProcess[], out?: Theme): readonly string[] {
+  const rows = processes.map(({ pid, service, evidence, signals, command }) => [
+    String(pid),
+    service ?? '-',
+    evidence.map(({ kind }) => kind).join('+'),
+    signals.filter((signal) => signal !== 'SIGCONT').join(' ') || '-',
+    command,
+  ]);
+  return renderTable(
+    [
+      { title: 'PID', align: 'right' },
+      { title: 'OF' },
+      { title: 'BECAUSE' },
+      { title: 'SIGNAL' },
+      { title: 'COMMAND', shrink: true },
+    ],
+    rows,
+    { width: tableWidth(process.stdout), ...(out ? { paintTitle: out.dim } : {}) },
+  );
+}

@@ -1,0 +1,115 @@
+import { ExitCode } from '../errors.ts';
+import { loadManifest } from '../manifest/load.ts';
+import { choicesOf, selectForStart } from '../manifest/select.ts';
+import { formatDuration } from '../output/durations.ts';
+import { printJson } from '../output/json.ts';
+import { openProgress, type Progress, readyOutcome } from '../output/progress.ts';
+import { openHost } from '../processes/real-host.ts';
+import { projectFolder } from '../project/folder.ts';
+import { isUp, type ServiceChange, type StartedService } from '../supervisor/protocol.ts';
+import { type StartResult, startProject } from '../supervisor/start.ts';
+
+export interface StartCommandOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly abortOnFailure?: boolean;
+}
+
+/** `devctl start`: returns when everything asked for is up, or 1 when something is not. */
+export async function start(
+  names: readonly string[],
+  options: StartCommandOptions,
+): Promise<number> {
+  const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
+  const selected = selectForStart(choicesOf(manifest), names);
+  const progress = openProgress({ color: options.color });
+  const onInterrupt = (): void => {
+    progress.close();
+    process.stderr.write('\ninterrupted: what was started goes on running; devctl stop ends it\n');
+    process.exit(130);
+  };
+  process.once('SIGINT', onInterrupt);
+  try {
+    const env = Object.fromEntries(
+      Object.entries(process.env).flatMap(([key, value]) =>
+        value === undefined ? [] : [[key, value]],
+      ),
+    );
+    const result = await startProject(
+      openHost(),
+      projectFolder(manifest.root, manifest.pidsDir),
+      manifest,
+      {
+        names: selected,
+        abortOnFailure: options.abortOnFailure ?? false,
+        env,
+        listen: (change) => tell(progress, change),
+        warn: (line) => progress.note(`! ${line}`),
+      },
+    );
+    progress.close();
+    if (options.json) printJson({ ok: allUp(result), ...result });
+    else summarise(result);
+    return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
+  } finally {
+    progress.close();
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+function tell(progress: Progress, { service, to, reason, pid, afterMs }: ServiceChange): void {
+  switch (to) {
+    case 'waiting':
+      progress.pending(service, 'waiting');
+      return;
+    case 'spawning':
+      progress.pending(service, 'starting');
+      return;
+    case 'starting':
+      progress.pending(service, `waiting until ready (pid ${pid})`);
+      return;
+    case 'running':
+      progress.succeeded(service, `running after ${formatDuration(afterMs)} (pid ${pid})`);
+      return;
+    case 'ready':
+      progress.succeeded(service, readyOutcome(afterMs, pid));
+      return;
+    case 'failed':
+    case 'exited':
+    case 'unhealthy':
+      progress.failed(service, `${to}: ${reason}`);
+      return;
+    default:
+      return;
+  }
+}
+
+function allUp({ services }: StartResult): boolean {
+  return services.every(({ state }) => isUp(state));
+}
+
+/** What progress did not say already: what ran before, why something failed, what to do next. */
+function summarise({ services, aborted }: StartResult): void {
+  const { stderr, stdout } = process;
+  const before = services.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
+  if (before.length > 0) stderr.write(`already running: ${before.join(', ')}\n`);
+  const failed = services.filter(({ state }) => !isUp(state));
+  for (const service of failed) explain(service);
+  const up = services.length - failed.length;
+  if (failed.length === 0) {
+    stdout.write(`${up} of ${services.length} services are up. Stop them with: devctl stop\n`);
+    return;
+  }
+  stdout.write(`${up} of ${services.length} services are up\n`);
+  if (aborted.length > 0) stderr.write(`stopped again: ${aborted.join(', ')}\n`);
+  else if (up > 0) stderr.write('  → what is up goes on running; devctl stop ends it\n');
+}
+
+function explain({ name, state, reason, lastLines, log }: StartedService): void {
+  const { stderr } = process;
+  stderr.write(`✗ ${name}: ${reason ?? state}\n`);
+  if (lastLines.length === 0) return;
+  stderr.write(`  the last lines of ${log}:\n`);
+  for (const line of lastLines) stderr.write(`  | ${line}\n`);
+}

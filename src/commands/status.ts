@@ -1,0 +1,105 @@
+import { ExitCode } from '../errors.ts';
+import { formatDuration } from '../output/durations.ts';
+import { printJson } from '../output/json.ts';
+import { formatSize } from '../output/sizes.ts';
+import { renderTable, tableWidth } from '../output/table.ts';
+import { type Theme, themeFor } from '../output/theme.ts';
+import { openHost } from '../processes/real-host.ts';
+import { selectNames } from '../supervisor/names.ts';
+import { openProject } from '../supervisor/open-project.ts';
+import { requireProject } from '../supervisor/require-project.ts';
+import { readStatus, type ServiceStatus, type StatusReport } from '../supervisor/status.ts';
+
+export interface StatusOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+}
+
+/** `devctl status`: 0 when everything that should run is up, 3 when not. */
+export async function status(names: readonly string[], options: StatusOptions): Promise<number> {
+  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const report = await readStatus(openHost(), project, selectNames(project, names));
+  requireProject(project, report.services.length + report.orphans.length > 0);
+  if (options.json) printJson(report);
+  else print(report, options.color);
+  return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
+}
+
+function print(report: StatusReport, color: boolean | undefined): void {
+  const theme = themeFor(process.stdout, color);
+  const lines = renderTable(
+    [
+      { title: 'SERVICE' },
+      { title: 'STATE' },
+      { title: 'PID', align: 'right' },
+      { title: 'UPTIME', align: 'right' },
+      { title: 'PROCS', align: 'right' },
+      { title: 'MEMORY', align: 'right' },
+      { title: 'CPU', align: 'right' },
+      { title: 'PORTS' },
+      { title: 'RESTARTS', align: 'right' },
+      { title: '', shrink: true },
+    ],
+    report.services.map((service) => toRow(service, theme)),
+    { width: tableWidth(process.stdout), paintTitle: theme.dim },
+  );
+  process.stdout.write(`${lines.join('\n')}\n`);
+
+  if (report.orphans.length > 0) {
+    const count = `${report.orphans.length} orphan${report.orphans.length === 1 ? '' : 's'}`;
+    process.stdout.write(`\n${theme.red(count)} of runs that have ended:\n`);
+    const rows = report.orphans.map(({ pid, service, command, evidence }) => [
+      String(pid),
+      service ?? '-',
+      evidence.map(({ kind }) => kind).join('+'),
+      command,
+    ]);
+    const columns = [
+      { title: 'PID', align: 'right' as const },
+      { title: 'OF' },
+      { title: 'BECAUSE' },
+      { title: 'COMMAND', shrink: true },
+    ];
+    const table = renderTable(columns, rows, {
+      width: tableWidth(process.stdout),
+      paintTitle: theme.dim,
+    });
+    process.stdout.write(`${table.join('\n')}\n`);
+  }
+  const notes = themeFor(process.stderr, color);
+  for (const { service, detail } of report.stale) {
+    process.stderr.write(`${notes.yellow('!')} the record of ${service} is stale: ${detail}\n`);
+  }
+  for (const problem of report.problems) {
+    process.stderr.write(`${notes.yellow('!')} ${problem}\n`);
+  }
+  if (report.orphans.length > 0) process.stderr.write('  → devctl stop ends them\n');
+  if (!report.supervisor && report.services.some(({ pid }) => pid !== null)) {
+    const text = 'no supervisor is running; the next devctl start takes over what runs';
+    process.stderr.write(`${notes.yellow('!')} ${text}\n`);
+  }
+}
+
+function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
+  const { name, pid, uptimeMs, processes, orphans, rssBytes, cpuPercent, ports } = service;
+  const some = processes > 0;
+  return [
+    theme.bold(name),
+    paintState(service, theme),
+    pid === null ? '-' : String(pid),
+    uptimeMs === null ? '-' : formatDuration(uptimeMs),
+    orphans > 0 ? theme.red(String(processes)) : String(processes),
+    some ? formatSize(rssBytes) : '-',
+    some ? `${cpuPercent.toFixed(1)}%` : '-',
+    ports.length > 0 ? ports.join(' ') : '-',
+    String(service.restarts),
+    theme.dim(service.reason ?? ''),
+  ];
+}
+
+function paintState({ state, wanted }: ServiceStatus, theme: Theme): string {
+  if (state === 'ready' || state === 'running') return theme.green(state);
+  if (state === 'failed' || state === 'unhealthy') return theme.red(state);
+  return wanted && state !== 'stopped' ? theme.yellow(state) : state;
+}

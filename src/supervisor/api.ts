@@ -1,0 +1,77 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
+/** One route: gets the parsed body, answers by returning JSON or by streaming. */
+export type Route = (body: unknown, stream: Stream) => Promise<unknown> | unknown;
+
+/** The answer as a stream of NDJSON, for routes that take their time. */
+export interface Stream {
+  write(event: unknown): void;
+  /** Resolves when the caller has hung up, or the answer is complete. */
+  readonly closed: Promise<void>;
+}
+
+/** What a route returns when it has streamed its answer. */
+export const STREAMED = Symbol('streamed');
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The supervisor's HTTP server. Nothing but the socket's folder (mode 0700) guards it: whoever may
+ * connect is the user himself.
+ *
+ * @param routes keyed by `METHOD /path`
+ */
+export function createApi(
+  routes: Readonly<Record<string, Route>>,
+  log: (line: string) => void,
+): Server {
+  return createServer((request, response) => {
+    void answer(routes, request, response).catch((error: unknown) => {
+      log(`${request.method} ${request.url}: ${error instanceof Error ? error.stack : error}`);
+      if (!response.headersSent) response.writeHead(500);
+      response.end(error instanceof Error ? error.message : String(error));
+    });
+  });
+}
+
+async function answer(
+  routes: Readonly<Record<string, Route>>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const route = routes[`${request.method} ${request.url}`];
+  if (!route) {
+    response.writeHead(404);
+    response.end(`no such route; there are: ${Object.keys(routes).join(', ')}\n`);
+    return;
+  }
+  const body = await readBody(request);
+  const closed = new Promise<void>((resolve) => response.once('close', resolve));
+  const stream: Stream = {
+    write(event) {
+      if (!response.headersSent) {
+        response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      }
+      if (!response.destroyed) response.write(`${JSON.stringify(event)}\n`);
+    },
+    closed,
+  };
+  const result = await route(body, stream);
+  if (result === STREAMED) {
+    response.end();
+    return;
+  }
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(result)}\n`);
+}
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new Error('the request is too large');
+    chunks.push(chunk);
+  }
+  return size === 0 ? null : JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}

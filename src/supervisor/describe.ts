@@ -1,0 +1,20 @@
+import type { PortHolder } from '../processes/ports.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+
+/** One command line for people, cut to a length that fits a report. */
+export function describeCommand(snapshot: Snapshot | null, process: ProcessInfo): string {
+  const argv = snapshot?.details.argv(process) ?? [];
+  const line = argv.join(' ').trim() || `[${process.name}]`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a command line may hold any byte, and must not reach a terminal as it is.
+  return line.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, 200);
+}
+
+/** "node server.js (pid 4711)", "a process of user 0", null for nobody. */
+export function describeHolder(holder: PortHolder | undefined, snapshot: Snapshot): string | null {
+  if (!holder) return null;
+  const { process, uid } = holder;
+  if (process && !isGone(process)) {
+    return `${describeCommand(snapshot, process)} (pid ${process.identity.pid})`;
+  }
+  return uid === null ? 'a process that cannot be seen' : `a process of user ${uid}`;
+}

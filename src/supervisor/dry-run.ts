@@ -1,0 +1,54 @@
+import type { Claim } from '../ownership/claim.ts';
+import type { StopReport } from '../stopping/report.ts';
+import { describeCommand } from './describe.ts';
+import type { StopHeader } from './finish-stop.ts';
+import type { ProjectState } from './project-state.ts';
+import type { FirstLook } from './stop.ts';
+
+/** What a stop would do, told by its first look: every claim, its evidence and its first signal. */
+export function planDryRun(
+  { folder, options, startedAt }: StopHeader,
+  state: ProjectState,
+  first: FirstLook,
+): StopReport {
+  const records = new Map(state.records.map((record) => [record.service, record]));
+  const planned = [...first.claims, ...first.swept].map((claim: Claim) => ({
+    pid: claim.process.identity.pid,
+    command: describeCommand(first.snapshot, claim.process),
+    service: claim.service,
+    evidence: claim.evidence,
+    signals: [records.get(claim.service ?? '')?.stop.signal ?? 'SIGTERM'],
+    endedBy: null,
+    endedAfterMs: null,
+  }));
+  const supervisor = options.names === null ? first.supervisors[0] : undefined;
+  return {
+    version: 1,
+    kind: 'dry-run',
+    project: folder.root,
+    at: startedAt.toISOString(),
+    tookMs: 0,
+    forced: options.force,
+    services: [...new Set(first.claims.flatMap(({ service }) => service ?? []))].map((name) => ({
+      name,
+      outcome: 'stopped',
+      leaderPid: records.get(name)?.leader?.pid ?? null,
+      processes: first.claims.filter(({ service }) => service === name).length,
+      tookMs: 0,
+    })),
+    processes: planned,
+    survivors: [],
+    spared: first.spared.map(({ process, evidence, veto }) => ({
+      pid: process.identity.pid,
+      command: describeCommand(first.snapshot, process),
+      evidence,
+      veto: veto.kind,
+      why: veto.detail,
+    })),
+    stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    ports: [],
+    problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
+    supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,
+    proof: { strength: 'best-effort', why: 'a dry run proves nothing', scans: 1 },
+  };
+}

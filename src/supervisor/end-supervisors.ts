@@ -1,0 +1,43 @@
+import type { Host } from '../processes/host.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
+import { isGone, type ProcessInfo } from '../processes/snapshot.ts';
+
+const TERM_MS = 1_000;
+const KILL_MS = 1_000;
+const POLL_MS = 10;
+
+/**
+ * Ends the supervisors of a project, after everything below them is gone: a subreaper that dies first
+ * would hand its orphans on to process 1.
+ *
+ * @param self  a supervisor that carries out the stop itself is left alone
+ */
+export async function endSupervisors(
+  host: Host,
+  supervisors: readonly ProcessInfo[],
+  self: Identity,
+): Promise<void> {
+  const targets = supervisors
+    .map(({ identity }) => identity)
+    .filter((identity) => !sameIdentity(identity, self));
+  for (const [signal, waitMs] of [
+    ['SIGTERM', TERM_MS],
+    ['SIGKILL', KILL_MS],
+  ] as const) {
+    for (const target of targets) {
+      await host.signal(target, signal);
+      // One that was frozen because it did not answer has the signal pending until it runs again.
+      await host.signal(target, 'SIGCONT');
+    }
+    const deadline = host.nowMs() + waitMs;
+    while (host.nowMs() < deadline) {
+      const { byPid } = await host.snapshot();
+      const living = targets.filter((target) => {
+        const found = byPid.get(target.pid);
+        return found && sameIdentity(found.identity, target) && !isGone(found);
+      });
+      if (living.length === 0) return;
+      await host.delay(POLL_MS);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { DevctlError } from '../errors.ts';
+import { COOKIE_VARIABLES, supervisorCookie } from '../ownership/cookie.ts';
+import type { Host } from '../processes/host.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { prepareSocketPath, socketPaths } from '../project/socket-path.ts';
+import { tailLog } from '../services/log-tail.ts';
+import { connectTo, type SupervisorClient } from './client.ts';
+import { endSupervisors } from './end-supervisors.ts';
+import { ownVersion, packageRoot } from './package-root.ts';
+import type { Hello } from './protocol.ts';
+
+const HELLO_MS = 1_000;
+/** A machine on its knees may take long to start a Node process. */
+const START_MS = 30_000;
+
+/**
+ * The supervisor of this project that answers, is of our own version, and would be found again.
+ * Whichever fails, it is ended (services outlive it) and a new one takes over what runs.
+ *
+ * To be called with the project lock held.
+ *
+ * @param running  the living supervisors of this project
+ * @throws DevctlError 'supervisor-failed' with the last lines of its log
+ */
+export async function ensureSupervisor(
+  host: Host,
+  folder: ProjectFolder,
+  running: readonly ProcessInfo[],
+  recordedSocket: string | null,
+): Promise<SupervisorClient> {
+  if (running.length > 0) {
+    const found = await findSupervisor(folder, recordedSocket);
+    const fits = found && found.hello.version === ownVersion() && running.length === 1;
+    if (fits && recordedSocket === found.client.socket) return found.client;
+    await endSupervisors(host, running, await host.self());
+  }
+  await spawnSupervisor(folder);
+  return connectTo(prepareSocketPath(folder));
+}
+
+/** The first supervisor of this project that answers on one of the sockets it may have. */
+export async function findSupervisor(
+  folder: ProjectFolder,
+  recordedSocket: string | null,
+): Promise<{ readonly client: SupervisorClient; readonly hello: Hello } | null> {
+  const paths = new Set([...(recordedSocket ? [recordedSocket] : []), ...socketPaths(folder)]);
+  for (const path of paths) {
+    const client = connectTo(path);
+    const hello = await client.hello(HELLO_MS);
+    if (hello?.projectId === folder.projectId) return { client, hello };
+  }
+  return null;
+}
+
+async function spawnSupervisor(folder: ProjectFolder): Promise<void> {
+  const logPath = join(folder.pidsDir, 'supervisor.log');
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
+  const log = openSync(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  for (const name of COOKIE_VARIABLES) delete env[name];
+  const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
+  const child = spawn(process.execPath, [script, folder.root, folder.pidsDir], {
+    cwd: folder.root,
+    env: { ...env, ...supervisorCookie(folder.projectId) },
+    // A session of its own: neither Ctrl-C nor a closing terminal reaches it. Nothing of ours is
+    // inherited but its log and, until it has said "ready", one pipe.
+    detached: true,
+    stdio: ['ignore', log, log, 'pipe'],
+  });
+  closeSync(log);
+  const ready = child.stdio[3];
+  const outcome = await new Promise<'ready' | 'ended' | 'timeout'>((resolve) => {
+    const timer = setTimeout(() => resolve('timeout'), START_MS);
+    const settle = (answer: 'ready' | 'ended'): void => {
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    ready?.once('data', () => settle('ready'));
+    child.once('exit', () => settle('ended'));
+    child.once('error', () => settle('ended'));
+  });
+  child.unref();
+  ready?.destroy();
+  if (outcome === 'ready') return;
+  const lines = await tailLog(logPath, 5);
+  const what = outcome === 'ended' ? 'ended at once' : `did not answer within ${START_MS} ms`;
+  throw new DevctlError('supervisor-failed', [`the supervisor ${what}:`, ...lines].join('\n'), {
+    hint: `its whole log is ${logPath}`,
+  });
+}

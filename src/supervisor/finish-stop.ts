@@ -1,0 +1,134 @@
+import type { Host } from '../processes/host.ts';
+import { type Identity, sameIdentity, sameMachine } from '../processes/identity.ts';
+import { findPortHolders } from '../processes/ports.ts';
+import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { removeFoundingFiles, writeFoundingFiles } from '../project/founding-files.ts';
+import { writeLastStop } from '../project/last-stop.ts';
+import { removeLedger } from '../project/ledger.ts';
+import { setAside } from '../project/problem.ts';
+import { readRecords, removeRecord } from '../project/records.ts';
+import { removeSupervisor } from '../project/supervisor-record.ts';
+import type { StopReport } from '../stopping/report.ts';
+import type { ProjectState } from './project-state.ts';
+import type { FirstLook, StopOptions } from './stop.ts';
+import {
+  proofOf,
+  reportPorts,
+  reportProcesses,
+  reportServices,
+  reportSpared,
+  reportSurvivors,
+} from './stop-report.ts';
+import type { StopOutcome } from './stop-runs.ts';
+
+export interface StopHeader {
+  readonly folder: ProjectFolder;
+  readonly options: StopOptions;
+  readonly startedAt: Date;
+  readonly beganAtMs: number;
+  readonly self: Identity;
+}
+
+/**
+ * The last part of a stop: look once more with everything, check the ports, write the report, and
+ * only then remove the records of what is proved dead.
+ *
+ * @param outcome null when there was nothing to stop
+ */
+export async function finishStop(
+  host: Host,
+  header: StopHeader,
+  state: ProjectState,
+  outcome: StopOutcome | null,
+  first: FirstLook,
+): Promise<StopReport> {
+  const { folder, options } = header;
+  const snapshot = outcome ? await host.snapshot() : first.snapshot;
+  const problems = [...(outcome?.problems ?? [])];
+  const attempt = (what: string, effect: () => unknown): void => {
+    try {
+      effect();
+    } catch (error) {
+      problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+
+  const processes = outcome ? reportProcesses(outcome) : [];
+  const survivors = outcome ? reportSurvivors(outcome, processes) : [];
+  const records = targetedRecords(state, options);
+  const ports = new Map(
+    records.flatMap(({ ports: list, service }) => list.map((port) => [port, service])),
+  );
+  const holders = outcome ? await findPortHolders([...ports.keys()], snapshot) : [];
+  const supervisor = first.supervisors[0]?.identity ?? null;
+  const supervisorEnded = supervisor !== null && !lives(snapshot, supervisor);
+
+  if (outcome) {
+    const lost = new Set(survivors.map(({ service }) => service));
+    for (const problem of state.problems) {
+      problems.push(`${problem.path}: ${problem.reason}`);
+      if (problem.kind === 'corrupt') attempt('setting it aside', () => setAside(folder, problem));
+    }
+    for (const { service, runId } of records.filter((record) => sameNamespace(record, snapshot))) {
+      if (lost.has(service)) continue;
+      attempt(`the record of ${service}`, () => removeRecord(folder, service, runId));
+    }
+    const names = options.names ?? state.ledger.map(({ service }) => service);
+    for (const service of new Set(names)) {
+      if (!lost.has(service))
+        attempt(`the ledger of ${service}`, () => removeLedger(folder, service));
+    }
+    attempt('the founding files', () => {
+      const left = readRecords(folder).records;
+      if (left.length > 0 || survivors.length > 0) writeFoundingFiles(folder, left);
+      else if (options.names === null) removeFoundingFiles(folder);
+      else writeFoundingFiles(folder, left);
+    });
+    const gone = state.supervisor?.identity;
+    if (gone && !lives(snapshot, gone)) {
+      attempt("the supervisor's record", () => removeSupervisor(folder, gone));
+    }
+  }
+
+  const report: StopReport = {
+    version: 1,
+    kind: 'stop',
+    project: folder.root,
+    at: header.startedAt.toISOString(),
+    tookMs: Math.round(host.nowMs() - header.beganAtMs),
+    forced: options.force || options.forced(),
+    services: outcome ? reportServices(outcome, records) : [],
+    processes,
+    survivors,
+    spared: outcome ? reportSpared(outcome, snapshot) : [],
+    stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    ports: outcome ? reportPorts(ports, holders, snapshot) : [],
+    problems,
+    supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
+    proof: outcome
+      ? proofOf(records, first.supervisors, outcome)
+      : { strength: 'complete', why: null, scans: 1 },
+  };
+  if (outcome) attempt('the report', () => writeLastStop(folder, report));
+  return report;
+}
+
+function targetedRecords(state: ProjectState, { names }: StopOptions): ProjectState['records'] {
+  return names === null
+    ? state.records
+    : state.records.filter(({ service }) => names.includes(service));
+}
+
+/** A record from another container speaks of numbers that cannot be judged from here: it stays. */
+function sameNamespace(
+  record: { readonly bootId: string; readonly pidNamespace: string },
+  snapshot: Snapshot,
+): boolean {
+  return record.bootId !== snapshot.bootId || sameMachine(record, snapshot);
+}
+
+function lives(snapshot: Snapshot, identity: Identity): boolean {
+  const found = snapshot.byPid.get(identity.pid);
+  return found !== undefined && sameIdentity(found.identity, identity) && !isGone(found);
+}

@@ -1,0 +1,124 @@
+import { closeSync, unlinkSync, writeSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { errnoOf } from '../errors.ts';
+import { loadNative } from '../processes/native.ts';
+import { openHost } from '../processes/real-host.ts';
+import { openProcessTable } from '../processes/table.ts';
+import { prepareFolder, projectFolder } from '../project/folder.ts';
+import { prepareSocketPath } from '../project/socket-path.ts';
+import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
+import { closeInheritedFiles } from '../services/inherited-files.ts';
+import { createApi } from './api.ts';
+import { ownVersion } from './package-root.ts';
+import { readProjectState } from './project-state.ts';
+import { createSupervision } from './supervision.ts';
+
+/** The file descriptor on which the starter waits for a line: our address, or nothing. */
+export const READY_FD = 3;
+
+/**
+ * The resident process of a project. Its arguments: the project folder and the records folder.
+ *
+ * It may die at any moment: services outlive it, and every command works without it.
+ */
+async function main(root: string, pidsDir: string): Promise<void> {
+  const folder = projectFolder(root, pidsDir);
+  prepareFolder(folder);
+  const loaded = await loadNative();
+  const native = loaded.available ? loaded : null;
+  // Before the first spawn: only what is spawned afterwards is certain to stay below us.
+  const subreaper = native?.becomeSubreaper() ?? false;
+  const table = openProcessTable();
+  const host = openHost(table);
+  const self = await host.self();
+  const socket = prepareSocketPath(folder);
+  const version = ownVersion();
+
+  const supervision = await createSupervision({
+    folder,
+    host,
+    table,
+    self,
+    native: subreaper ? native : null,
+    version,
+    log,
+    inherited: readProjectState(folder),
+    end: () => end(0),
+  });
+  const server = createApi(supervision.routes, log);
+  await listen(server, socket);
+  writeSupervisor(folder, {
+    schema: 1,
+    identity: self,
+    socket,
+    subreaper,
+    native: { available: loaded.available, why: loaded.available ? null : loaded.why },
+    version,
+    startedAt: new Date().toISOString(),
+  });
+  announce();
+  // A caller's pipe that slipped through would keep `devctl start | cat` from ending.
+  closeInheritedFiles();
+
+  const end = (code: number): void => {
+    supervision.close();
+    server.close();
+    server.closeAllConnections();
+    try {
+      unlinkSync(socket);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') log(`removing the socket: ${error}`);
+    }
+    try {
+      removeSupervisor(folder, self);
+    } catch (error) {
+      // A read-only or full disk: the record is recognised as stale by its identity.
+      log(`removing the record: ${error}`);
+    }
+    process.exit(code);
+  };
+  process.on('SIGTERM', () => end(0));
+  process.on('SIGINT', () => end(0));
+  // A terminal that closes is no reason to leave the services unwatched.
+  process.on('SIGHUP', () => {});
+}
+
+function listen(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // Its starter holds the project lock and found nobody listening, so what is there is a left-over.
+    try {
+      unlinkSync(socket);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+    const mask = process.umask(0o177);
+    server.listen(socket, () => resolve());
+    process.umask(mask);
+  });
+}
+
+/** Tells the starter that we listen. Where nobody waits (started by hand), there is no such file. */
+function announce(): void {
+  try {
+    writeSync(READY_FD, 'ready\n');
+    closeSync(READY_FD);
+  } catch (error) {
+    if (errnoOf(error) !== 'EBADF' && errnoOf(error) !== 'EPIPE') throw error;
+  }
+}
+
+function log(line: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+}
+
+const [root, pidsDir] = process.argv.slice(2);
+if (root === undefined || pidsDir === undefined) {
+  process.stderr.write('this is the resident part of devctl: run devctl start\n');
+  process.exitCode = 2;
+} else {
+  main(root, pidsDir).catch((error: unknown) => {
+    log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    process.exit(1);
+  });
+}

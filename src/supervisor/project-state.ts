@@ -1,0 +1,79 @@
+import type { FoundingPid, OwnershipFacts } from '../ownership/claim.ts';
+import type { Identity } from '../processes/identity.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { type FoundingEntry, readFoundingFiles } from '../project/founding-files.ts';
+import { readLedgers } from '../project/ledger.ts';
+import type { LedgerEntry } from '../project/ledger-lines.ts';
+import type { RecordProblem } from '../project/problem.ts';
+import { readRecords } from '../project/records.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
+import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
+
+/** All that the records folder says, read at one moment. */
+export interface ProjectState {
+  readonly folder: ProjectFolder;
+  readonly records: readonly ServiceRecord[];
+  readonly ledger: readonly LedgerEntry[];
+  readonly supervisor: SupervisorRecord | null;
+  readonly founding: readonly FoundingEntry[];
+  /** What could not be read or believed; its processes are found by other evidence. */
+  readonly problems: readonly RecordProblem[];
+}
+
+export function readProjectState(folder: ProjectFolder): ProjectState {
+  const records = readRecords(folder);
+  const ledgers = readLedgers(folder);
+  const supervisor = readSupervisor(folder);
+  const founding = readFoundingFiles(folder);
+  return {
+    folder,
+    records: records.records,
+    ledger: ledgers.entries,
+    supervisor: supervisor.kind === 'record' ? supervisor.record : null,
+    founding: founding.entries,
+    problems: [
+      ...[records, ledgers, founding].flatMap(({ problems }) => problems),
+      ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
+    ],
+  };
+}
+
+/** Is there anything on disk that speaks of processes? */
+export function isBlank(state: ProjectState): boolean {
+  const { records, ledger, supervisor, founding, problems } = state;
+  return [records, ledger, founding, problems].every((list) => list.length === 0) && !supervisor;
+}
+
+/**
+ * The facts for `claimProcesses`.
+ *
+ * @param wallMs Date.now() at the time of the snapshot, to place the founding files' mtime on its clock
+ */
+export function factsOf(
+  state: ProjectState,
+  self: Identity,
+  snapshot: Pick<Snapshot, 'nowTicks'>,
+  wallMs: number,
+): OwnershipFacts {
+  const { folder, records, ledger, supervisor, founding } = state;
+  return {
+    projectId: folder.projectId,
+    root: folder.root,
+    self,
+    supervisor: supervisor?.identity ?? null,
+    runs: records,
+    witnessed: ledger,
+    foundingPids: founding.map((entry) => toFoundingPid(entry, snapshot.nowTicks, wallMs)),
+  };
+}
+
+/** A second of tolerance: file systems and the portable process table have coarse clocks. */
+const CLOCK_TOLERANCE_TICKS = 100;
+const MS_PER_TICK = 10;
+
+function toFoundingPid(entry: FoundingEntry, nowTicks: number, wallMs: number): FoundingPid {
+  const ageTicks = (wallMs - entry.writtenAtMs) / MS_PER_TICK;
+  const { pid, service } = entry;
+  return { pid, service, writtenTicks: nowTicks - ageTicks + CLOCK_TOLERANCE_TICKS };
+}

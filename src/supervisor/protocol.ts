@@ -1,0 +1,75 @@
+import type { ResolvedService, SweepSettings } from '../manifest/resolved.ts';
+import type { LifeKind } from '../services/life.ts';
+import type { StopReport } from '../stopping/report.ts';
+
+/**
+ * The supervisor's API: HTTP and JSON over a Unix socket, streams as NDJSON. By hand:
+ * `curl --unix-socket PATH http://devctl/hello` (the path is in `.pids/supervisor.json`).
+ */
+export interface Hello {
+  readonly version: string;
+  readonly pid: number;
+  readonly projectId: string;
+  readonly subreaper: boolean;
+}
+
+/** `POST /start`. Answered by a stream of `StartEvent`; closing it drops what has not been spawned. */
+export interface StartRequest {
+  /** In no particular order; what they depend on is among them. */
+  readonly services: readonly ResolvedService[];
+  /** The caller's environment, so that services see the terminal that started them. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly logsDir: string;
+}
+
+export interface ServiceChange {
+  readonly type: 'change';
+  readonly service: string;
+  readonly from: LifeKind;
+  readonly to: LifeKind;
+  readonly reason: string | null;
+  readonly pid: number | null;
+  /** Since this start was asked for, in ms. */
+  readonly afterMs: number;
+}
+
+/** What became of one service of a start. */
+export interface StartedService {
+  readonly name: string;
+  readonly state: LifeKind;
+  readonly pid: number | null;
+  readonly reason: string | null;
+  /** From the request until it was up (or had failed), in ms. */
+  readonly tookMs: number;
+  readonly alreadyRunning: boolean;
+  /** The last lines of its log, where it failed. */
+  readonly lastLines: readonly string[];
+  readonly log: string;
+}
+
+export type StartEvent =
+  | ServiceChange
+  | { readonly type: 'result'; readonly services: readonly StartedService[] };
+
+/** `POST /stand-down`. Lasts as long as the caller keeps the connection open. */
+export interface StandDownRequest {
+  /** Null: all. */
+  readonly names: readonly string[] | null;
+}
+
+/** `POST /stop`: the supervisor stops everything itself, for a caller that is inside a service. */
+export interface SupervisedStopRequest {
+  readonly sweep: SweepSettings;
+  readonly force: boolean;
+  readonly graceMs: number | null;
+}
+
+export type SupervisedStopEvent = { readonly type: 'report'; readonly report: StopReport };
+
+/** What everyone who keeps `GET /events` open is told. */
+export type SupervisorEvent = ServiceChange;
+
+/** The states in which a service counts as up. */
+export function isUp(state: LifeKind): boolean {
+  return state === 'running' || state === 'ready';
+}

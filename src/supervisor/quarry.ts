@@ -1,0 +1,98 @@
+import type { Claim, Ownership, OwnershipFacts, Witnessed } from '../ownership/claim.ts';
+import { claimProcesses } from '../ownership/claims.ts';
+import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
+import { type Identity, identityKey } from '../processes/identity.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
+import type { Quarry } from '../stopping/engine.ts';
+import { describeCommand } from './describe.ts';
+import { factsOf, type ProjectState } from './project-state.ts';
+
+/** The unit of what is below our supervisor although nothing tells which service started it. */
+export const UNATTRIBUTED = '(no service)';
+/** The unit of what only a pattern points to. */
+export const SWEPT = '(sweep)';
+
+/** After so long unseen, a leaderless group must prove itself again: its number may be reused. */
+const FRESH_MS = 2_000;
+
+/** A quarry that keeps what the latest scan found, for the report. */
+export interface TrackedQuarry extends Quarry {
+  /** Command lines by pid, read when first seen: afterwards it may be too late. */
+  readonly commands: ReadonlyMap<number, string>;
+  latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors'>;
+}
+
+interface Tracking {
+  readonly state: ProjectState;
+  readonly self: Identity;
+  /** Service names that are units of this stop. */
+  readonly names: ReadonlySet<string>;
+  remember(claims: readonly Claim[]): void;
+}
+
+const NOTHING = { claims: new Map(), spared: [], stale: [], supervisors: [] };
+
+/** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
+export function trackOwned(tracking: Tracking): TrackedQuarry {
+  const seen = new Map<string, { witnessed: Witnessed; atMs: number }>();
+  const commands = new Map<number, string>();
+  let latest: Ownership = NOTHING;
+  return {
+    commands,
+    projectId: tracking.state.folder.projectId,
+    unitOf: ({ service }) => (service && tracking.names.has(service) ? service : UNATTRIBUTED),
+    remember: tracking.remember,
+    latest: () => latest,
+    claim(snapshot) {
+      latest = claimProcesses(factsWith(tracking, snapshot, [...seen.values()]), snapshot);
+      for (const { process, service, runId } of latest.claims.values()) {
+        const { identity } = process;
+        if (!commands.has(identity.pid)) {
+          commands.set(identity.pid, describeCommand(snapshot, process));
+        }
+        const witnessed = { service, runId, identity };
+        seen.set(identityKey(identity), { witnessed, atMs: snapshot.takenAtMs });
+      }
+      return latest.claims;
+    },
+  };
+}
+
+/** What the sweep finds, scan after scan. */
+export function trackSwept(tracking: Tracking, rules: SweepRules): TrackedQuarry {
+  const remembered = new Map<string, Claim>();
+  const commands = new Map<number, string>();
+  let latest: ReturnType<TrackedQuarry['latest']> = NOTHING;
+  return {
+    commands,
+    projectId: tracking.state.folder.projectId,
+    unitOf: () => SWEPT,
+    remember: tracking.remember,
+    latest: () => latest,
+    claim(snapshot) {
+      const facts = factsWith(tracking, snapshot, []);
+      latest = { ...NOTHING, ...sweepClaims(facts, snapshot, rules, remembered) };
+      for (const claim of latest.claims.values()) {
+        const { identity } = claim.process;
+        if (!commands.has(identity.pid)) {
+          commands.set(identity.pid, describeCommand(snapshot, claim.process));
+        }
+        remembered.set(identityKey(identity), claim);
+      }
+      return latest.claims;
+    },
+  };
+}
+
+function factsWith(
+  { state, self }: Tracking,
+  snapshot: Snapshot,
+  seen: readonly { readonly witnessed: Witnessed; readonly atMs: number }[],
+): OwnershipFacts {
+  const facts = factsOf(state, self, snapshot, Date.now());
+  const recent = seen.map(({ witnessed, atMs }) => ({
+    ...witnessed,
+    fresh: snapshot.takenAtMs - atMs <= FRESH_MS,
+  }));
+  return { ...facts, witnessed: [...facts.witnessed, ...recent] };
+}

@@ -1,0 +1,201 @@
+import { DevctlError } from '../errors.ts';
+import type { ResolvedManifest, ResolvedService } from '../manifest/resolved.ts';
+import type { Host } from '../processes/host.ts';
+import { sameIdentity } from '../processes/identity.ts';
+import { findPortHolders } from '../processes/ports.ts';
+import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
+import { acquireLock } from '../project/lock.ts';
+import { setAside } from '../project/problem.ts';
+import { describeHolder } from './describe.ts';
+import { ensureSupervisor } from './ensure.ts';
+import { makeLogsFolder } from './logs-folder.ts';
+import { type ProjectState, readProjectState } from './project-state.ts';
+import type { ServiceChange, StartedService } from './protocol.ts';
+import { trackOwned } from './quarry.ts';
+import { isAlive, lockedBy } from './stop.ts';
+import { type StopContext, stopRuns } from './stop-runs.ts';
+
+export interface StartOptions {
+  /** Services to start, with everything they depend on among them. */
+  readonly names: readonly string[];
+  /** When one of them fails, stop again what this start has started. */
+  readonly abortOnFailure: boolean;
+  readonly env: Readonly<Record<string, string>>;
+  readonly listen: (event: ServiceChange) => void;
+  /** For what the person should know and the result does not say. */
+  readonly warn: (line: string) => void;
+}
+
+export interface StartResult {
+  readonly services: readonly StartedService[];
+  /** Services that were taken down again because another one failed. */
+  readonly aborted: readonly string[];
+}
+
+/** How long a start waits for another devctl command to be done. */
+const LOCK_WAIT_MS = 5_000;
+
+/**
+ * Starts services and returns when each is up or has failed. Starting what runs is success.
+ *
+ * @throws DevctlError 'locked', 'port-taken', 'supervisor-failed', 'records-unwritable', 'unsafe'
+ */
+export async function startProject(
+  host: Host,
+  folder: ProjectFolder,
+  manifest: ResolvedManifest,
+  options: StartOptions,
+): Promise<StartResult> {
+  const self = await host.self();
+  prepareFolder(folder);
+  makeLogsFolder(folder, manifest.logsDir);
+  const lock = await acquireLock(folder, {
+    identity: self,
+    command: 'start',
+    isAlive: (holder) => isAlive(host, holder),
+    waitMs: LOCK_WAIT_MS,
+  });
+  if (lock.kind === 'busy') throw lockedBy(lock.holder);
+  try {
+    const services = options.names.flatMap((name) => manifest.services[name] ?? []);
+    const state = readProjectState(folder);
+    for (const problem of state.problems) {
+      options.warn(`${problem.path}: ${problem.reason}`);
+      if (problem.kind === 'corrupt') setAside(folder, problem);
+    }
+    const context = { host, self, state, forced: () => false, watch: () => {} };
+    const { supervisors, idle } = await recover(context, services, options.warn);
+    await requireFreePorts(host, context, idle, options.warn);
+
+    const socket = state.supervisor?.socket ?? null;
+    const client = await ensureSupervisor(host, folder, supervisors, socket);
+    const { env, listen } = options;
+    const request = { services, env, logsDir: manifest.logsDir };
+    const result = await client.start(request, (event) => {
+      if (event.type === 'change') listen(event);
+    });
+    if (result.type !== 'result') throw new Error('a start ends with its result');
+
+    const failed = result.services.some(({ state: now }) => now !== 'running' && now !== 'ready');
+    if (!failed || !options.abortOnFailure) return { services: result.services, aborted: [] };
+    const aborted = result.services
+      .filter(({ alreadyRunning }) => !alreadyRunning)
+      .map(({ name }) => name);
+    await takeDown(context, client, aborted);
+    return { services: result.services, aborted };
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Ends what earlier runs of these services left behind, and tells what has to be started: what still
+ * has its leader goes on running and is adopted.
+ */
+async function recover(
+  context: StopContext,
+  services: readonly ResolvedService[],
+  warn: StartOptions['warn'],
+): Promise<{
+  readonly supervisors: ReturnType<ReturnType<typeof trackOwned>['latest']>['supervisors'];
+  readonly idle: readonly ResolvedService[];
+}> {
+  const { host, self, state } = context;
+  const names = new Set(services.map(({ name }) => name));
+  const quarry = trackOwned({ state, self, names, remember: () => {} });
+  const snapshot = await host.snapshot();
+  const claims = [...quarry.claim(snapshot).values()];
+  const { supervisors, stale } = quarry.latest();
+  for (const { run, detail } of stale) warn(`the record of ${run.service} is stale: ${detail}`);
+
+  const running = new Set(
+    state.records.filter((one) => leads(snapshot, one)).map((r) => r.service),
+  );
+  const idle = services.filter(({ name }) => !running.has(name));
+  const leftover = idle
+    .map(({ name }) => name)
+    .filter((name) => claims.some(({ service }) => service === name));
+  if (leftover.length > 0) {
+    const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
+    warn(`ending ${count} left over of earlier runs of ${leftover.join(', ')}`);
+    await stopRuns(context, { names: leftover, force: false, graceMs: null, sweep: null });
+  }
+  return { supervisors, idle };
+}
+
+function leads(snapshot: Snapshot, { leader }: ProjectState['records'][number]): boolean {
+  const found = leader && snapshot.byPid.get(leader.pid);
+  return Boolean(found && leader && sameIdentity(found.identity, leader) && !isGone(found));
+}
+
+/** @throws DevctlError 'port-taken' naming each holder */
+async function requireFreePorts(
+  host: Host,
+  { state, self }: StopContext,
+  services: readonly ResolvedService[],
+  warn: StartOptions['warn'],
+): Promise<void> {
+  const wanted = new Map(services.flatMap((one) => one.ports.map((port) => [port, one] as const)));
+  if (wanted.size === 0) return;
+  const snapshot = await host.snapshot();
+  const holders = await findPortHolders([...wanted.keys()], snapshot);
+  if (holders.length === 0) return;
+
+  // Ours under another name (a service that was renamed, an orphan nobody can name): end it.
+  const quarry = trackOwned({ state, self, names: new Set(), remember: () => {} });
+  const claims = quarry.claim(snapshot);
+  const running = new Set(
+    state.records.filter((one) => leads(snapshot, one)).map((r) => r.service),
+  );
+  const strangers: string[] = [];
+  for (const holder of holders) {
+    const service = wanted.get(holder.port);
+    const claim = holder.process && claims.get(holder.process.identity.pid);
+    const whose = claim?.service ?? null;
+    if (claim && !(whose && running.has(whose))) {
+      warn(
+        `port ${holder.port} is held by a left-over of ours (pid ${claim.process.identity.pid})`,
+      );
+      await endLeftover(host, claim.process.identity);
+      continue;
+    }
+    const where = holder.process && snapshot.details.cwd(holder.process);
+    const who = describeHolder(holder, snapshot) ?? 'a process that cannot be seen';
+    const place = where ? ` in ${where}` : '';
+    const user = holder.uid === null ? '' : `, user ${holder.uid}`;
+    const ours = whose ? `our own service ${whose}: ` : '';
+    strangers.push(`${service?.name}: port ${holder.port} is held by ${ours}${who}${place}${user}`);
+  }
+  if (strangers.length === 0) return;
+  const [first] = wanted.values();
+  throw new DevctlError('port-taken', [...new Set(strangers)].join('\n'), {
+    hint: `stop that process, or choose another port (${first?.definedAt}); nothing was started`,
+  });
+}
+
+const LEFTOVER_MS = 3_000;
+
+async function endLeftover(host: Host, identity: Parameters<Host['signal']>[0]): Promise<void> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    await host.signal(identity, signal);
+    const deadline = host.nowMs() + LEFTOVER_MS;
+    while (host.nowMs() < deadline) {
+      if (!(await isAlive(host, identity))) return;
+      await host.delay(20);
+    }
+  }
+}
+
+async function takeDown(
+  context: StopContext,
+  client: {
+    standDown: (body: { names: readonly string[] }, ms: number) => Promise<(() => void) | null>;
+  },
+  names: readonly string[],
+): Promise<void> {
+  const resume = await client.standDown({ names }, 500);
+  const state = readProjectState(context.state.folder);
+  await stopRuns({ ...context, state }, { names, force: false, graceMs: null, sweep: null });
+  resume?.();
+}

@@ -1,0 +1,122 @@
+import { type Needs, nextToStart } from '../services/dependencies.ts';
+import type { LifeKind } from '../services/life.ts';
+import { tailLog } from '../services/log-tail.ts';
+import type { Entry, Lives } from './lives.ts';
+import { isUp, type ServiceChange, type StartedService, type StartRequest } from './protocol.ts';
+
+/** One `start` that is being carried out. */
+export interface Starting {
+  /** Resolves when every service of it is up, has failed, or was dropped. */
+  readonly done: Promise<readonly StartedService[]>;
+  /** Drops what has not been spawned yet; what runs goes on running. */
+  abandon(): void;
+  /** To be called with every change of every service. */
+  hear(change: Omit<ServiceChange, 'afterMs'>): void;
+}
+
+const LAST_LINES = 20;
+
+/**
+ * Starts services in order of dependence, as parallel as the graph allows. Carries out what
+ * `nextToStart` decides after each change, until nothing of this start is on its way any more.
+ */
+export function beginStarting(
+  lives: Lives,
+  request: StartRequest,
+  listen: (change: ServiceChange) => void,
+): Starting {
+  const beganAtMs = performance.now();
+  const names = new Set(request.services.map(({ name }) => name));
+  const needs: Needs = new Map(request.services.map(({ name, dependsOn }) => [name, dependsOn]));
+  const settledAtMs = new Map<string, number>();
+  const upBefore = new Set([...names].filter((name) => isUp(lives.entry(name).life.kind)));
+  let settle = (): void => {};
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+
+  const states = (): ReadonlyMap<string, LifeKind> =>
+    new Map([...lives.entries.values()].map(({ name, life }) => [name, life.kind]));
+
+  const advance = (): void => {
+    const { startable, blocked } = nextToStart(states(), needs);
+    for (const name of startable) {
+      if (names.has(name)) void lives.dispatch(name, { kind: 'dependenciesMet' });
+    }
+    for (const { name, chain, why } of blocked) {
+      if (names.has(name)) void lives.dispatch(name, { kind: 'dependencyFailed', chain, why });
+    }
+    for (const name of names) {
+      if (isOnItsWay(lives.entry(name).life.kind)) settledAtMs.delete(name);
+      else if (!settledAtMs.has(name)) settledAtMs.set(name, performance.now());
+    }
+    if (settledAtMs.size === names.size) settle();
+  };
+
+  const ask = async (): Promise<void> => {
+    for (const service of request.services) {
+      const entry = lives.entry(service.name);
+      // What runs keeps the definition that it was started with.
+      if (isUp(entry.life.kind)) continue;
+      entry.service = service;
+      entry.request = request;
+    }
+    // Everything is asked for before anything is judged, or it would count as lost to the rest.
+    await Promise.all([...names].map((name) => lives.dispatch(name, { kind: 'askedToStart' })));
+    advance();
+  };
+
+  const report = async (): Promise<readonly StartedService[]> => {
+    await ask();
+    await settled;
+    return Promise.all(
+      request.services.map(({ name }) =>
+        describe(lives.entry(name), {
+          tookMs: Math.round((settledAtMs.get(name) ?? beganAtMs) - beganAtMs),
+          alreadyRunning: upBefore.has(name),
+        }),
+      ),
+    );
+  };
+
+  return {
+    done: report(),
+    abandon() {
+      for (const name of names) {
+        const { life } = lives.entry(name);
+        if (life.kind === 'waiting') void lives.dispatch(name, { kind: 'askedToStop' });
+      }
+    },
+    hear(change) {
+      if (names.has(change.service)) {
+        listen({ ...change, afterMs: Math.round(performance.now() - beganAtMs) });
+      }
+      advance();
+    },
+  };
+}
+
+function isOnItsWay(kind: LifeKind): boolean {
+  return kind === 'waiting' || kind === 'spawning' || kind === 'starting' || kind === 'cancelling';
+}
+
+async function describe(
+  { name, life, record, logOffset }: Entry,
+  timing: Pick<StartedService, 'tookMs' | 'alreadyRunning'>,
+): Promise<StartedService> {
+  const spawned = 'leader' in life ? life.leader : null;
+  const reason = 'reason' in life ? life.reason : null;
+  const log = record?.log ?? '';
+  const failed = life.kind === 'failed' || life.kind === 'exited' || life.kind === 'unhealthy';
+  // One that was never spawned in this start has nothing in the log that explains it.
+  const explains = failed && record !== null && !(life.kind === 'failed' && life.exit === null);
+  return {
+    name,
+    state: life.kind,
+    pid: spawned?.pid ?? null,
+    reason,
+    ...timing,
+    lastLines: explains ? await tailLog(log, LAST_LINES, logOffset) : [],
+    log,
+  };
+}

@@ -1,0 +1,180 @@
+import type { Claim } from '../ownership/claim.ts';
+import type { Host } from '../processes/host.ts';
+import { sameIdentity, sameMachine } from '../processes/identity.ts';
+import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
+import { describeCommand } from './describe.ts';
+import type { OpenProject } from './open-project.ts';
+import { type ProjectState, readProjectState } from './project-state.ts';
+import { trackOwned } from './quarry.ts';
+
+/** One line of `devctl status`. */
+export interface ServiceStatus {
+  readonly name: string;
+  /** 'stopped': no record, or nothing came of it. */
+  readonly state: ServiceState | 'stopped';
+  readonly reason: string | null;
+  /** Of the leader, while it lives. */
+  readonly pid: number | null;
+  readonly uptimeMs: number | null;
+  /** How many living processes belong to it. */
+  readonly processes: number;
+  /** How many of these outlived the run that started them. */
+  readonly orphans: number;
+  readonly rssBytes: number;
+  /** Share of one core over the lives of its processes, in percent. */
+  readonly cpuPercent: number;
+  readonly ports: readonly number[];
+  readonly restarts: number;
+  /** Should it be up? What the manifest starts by default, and what was started. */
+  readonly wanted: boolean;
+}
+
+export interface StatusReport {
+  readonly project: string;
+  readonly services: readonly ServiceStatus[];
+  /** Living processes of ended runs, and those that no service is known for. */
+  readonly orphans: readonly {
+    readonly pid: number;
+    readonly command: string;
+    readonly service: string | null;
+    readonly evidence: Claim['evidence'];
+  }[];
+  readonly supervisor: { readonly pid: number; readonly subreaper: boolean } | null;
+  readonly stale: readonly { readonly service: string; readonly detail: string }[];
+  /** Records that could not be read, and a manifest that cannot. */
+  readonly problems: readonly string[];
+  /** Is everything that should run running and ready, with nothing left over? */
+  readonly healthy: boolean;
+}
+
+/**
+ * Describes the project from its records and one look at the process table. Needs no supervisor, no
+ * valid manifest and no lock, and changes nothing.
+ *
+ * @param names null: all services
+ */
+export async function readStatus(
+  host: Host,
+  { folder, outline }: OpenProject,
+  names: readonly string[] | null,
+): Promise<StatusReport> {
+  const state = readProjectState(folder);
+  const snapshot = await host.snapshot();
+  const self = await host.self();
+  const known = new Set(state.records.map(({ service }) => service));
+  const quarry = trackOwned({ state, self, names: known, remember: () => {} });
+  const claims = [...quarry.claim(snapshot).values()];
+  const { supervisors, stale } = quarry.latest();
+
+  const manifest = outline.kind === 'absent' ? [] : outline.services;
+  const all = [...new Set([...manifest.map(({ name }) => name), ...known])];
+  const services = all
+    .filter((name) => names === null || names.includes(name))
+    .map((name) => {
+      const record = state.records.find(({ service }) => service === name) ?? null;
+      const planned = manifest.find((service) => service.name === name);
+      const autostart = planned?.autostart ?? false;
+      const ports = record?.ports ?? planned?.ports ?? [];
+      const own = claims.filter(({ service }) => service === name);
+      return describe(name, { record, own, snapshot, ports, wanted: autostart || record !== null });
+    });
+
+  const orphans = claims
+    .filter((claim) => names === null || names.includes(claim.service ?? ''))
+    .filter((claim) => isOrphan(claim, state, snapshot))
+    .map((claim) => ({
+      pid: claim.process.identity.pid,
+      command: describeCommand(snapshot, claim.process),
+      service: claim.service,
+      evidence: claim.evidence,
+    }));
+  const up = services.every(
+    ({ wanted, state: now }) => !wanted || now === 'ready' || now === 'running',
+  );
+  const supervisor = supervisors[0]?.identity;
+  const recorded = state.supervisor;
+  return {
+    project: folder.root,
+    services,
+    orphans,
+    supervisor: supervisor
+      ? {
+          pid: supervisor.pid,
+          subreaper: Boolean(recorded?.subreaper && sameIdentity(recorded.identity, supervisor)),
+        }
+      : null,
+    stale: stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    problems: [
+      ...(outline.kind === 'broken' ? [outline.why] : []),
+      ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),
+    ],
+    healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
+  };
+}
+
+interface Facts {
+  readonly record: ServiceRecord | null;
+  readonly own: readonly Claim[];
+  readonly snapshot: Snapshot;
+  readonly ports: readonly number[];
+  readonly wanted: boolean;
+}
+
+const MS_PER_TICK = 10;
+
+function describe(name: string, { record, own, snapshot, ports, wanted }: Facts): ServiceStatus {
+  const leader = record && livingLeader(record, snapshot);
+  const { nowTicks } = snapshot;
+  const lifeTicks = Math.max(
+    1,
+    ...own.map(({ process }) => nowTicks - process.identity.startTicks),
+  );
+  const cpuTicks = own.reduce((sum, { process }) => sum + process.cpuTicks, 0);
+  const orphans = own.filter(({ runId }) => !leader || (runId !== null && runId !== record?.runId));
+  return {
+    name,
+    ...stateOf(record, leader !== null, own.length),
+    pid: leader?.pid ?? null,
+    uptimeMs: leader ? Math.max(0, nowTicks - leader.startTicks) * MS_PER_TICK : null,
+    processes: own.length,
+    orphans: orphans.length,
+    rssBytes: own.reduce((sum, { process }) => sum + process.rssBytes, 0),
+    cpuPercent: Math.round((1000 * cpuTicks) / lifeTicks) / 10,
+    ports,
+    restarts: record?.restarts ?? 0,
+    wanted,
+  };
+}
+
+/** The record says what was last known; the process table says whether it can still be true. */
+function stateOf(
+  record: ServiceRecord | null,
+  alive: boolean,
+  processes: number,
+): Pick<ServiceStatus, 'state' | 'reason'> {
+  if (!record) {
+    const reason = processes > 0 ? 'processes of an earlier run are left' : null;
+    return { state: 'stopped', reason };
+  }
+  const { state, reason } = record;
+  if (alive || state === 'exited' || state === 'failed') return { state, reason };
+  if (record.leader === null) {
+    return { state: 'failed', reason: 'its start was interrupted' };
+  }
+  return { state: 'exited', reason: 'its leader has ended, how is not known' };
+}
+
+function livingLeader(record: ServiceRecord, snapshot: Snapshot): ServiceRecord['leader'] {
+  const { leader } = record;
+  const found = leader && sameMachine(leader, snapshot) && snapshot.byPid.get(leader.pid);
+  if (!leader || !found || isGone(found)) return null;
+  return sameIdentity(found.identity, leader) ? leader : null;
+}
+
+function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot): boolean {
+  const record = state.records.find(({ service }) => service === claim.service);
+  if (!record) return true;
+  if (claim.runId !== null && claim.runId !== record.runId) return true;
+  return livingLeader(record, snapshot) === null;
+}

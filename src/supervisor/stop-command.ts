@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
+
+/**
+ * Runs the stop command of a service, with its output in the service's log, for at most the grace
+ * period; then its whole group is killed.
+ *
+ * It carries the service's cookie: should we die meanwhile, the next stop still finds it.
+ *
+ * @returns what went wrong, for the report; null when it ended with code 0
+ */
+export function runStopCommand(
+  folder: ProjectFolder,
+  record: ServiceRecord,
+): Promise<string | null> {
+  const { command, graceMs } = record.stop;
+  if (command === null) return Promise.resolve(null);
+  const [file = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  for (const name of COOKIE_VARIABLES) delete env[name];
+  Object.assign(env, serviceCookie(folder.projectId, record.service, record.runId));
+  const log = openLog(record.log);
+  const child = spawn(file, args, {
+    cwd: record.cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  if (log !== 'ignore') closeSync(log);
+
+  return new Promise((resolve) => {
+    let expired = false;
+    const timer = setTimeout(() => {
+      expired = true;
+      // A child of ours that has not been reaped cannot have lost its number to anybody.
+      if (child.pid !== undefined && child.exitCode === null) killGroup(child.pid);
+    }, graceMs);
+    const settle = (problem: string | null): void => {
+      clearTimeout(timer);
+      resolve(problem && `${record.service}: its stop command ${problem}`);
+    };
+    child.once('error', (error) => settle(`could not be run: ${error.message}`));
+    child.once('exit', (code, signal) => {
+      if (expired) settle(`was killed, it took longer than ${graceMs} ms`);
+      else if (signal) settle(`was ended by ${signal}`);
+      else settle(code === 0 ? null : `exited with code ${code}`);
+    });
+  });
+}
+
+function openLog(path: string): number | 'ignore' {
+  try {
+    return openSync(path, 'a');
+  } catch {
+    // A deleted folder or a full disk costs its output, not the command.
+    return 'ignore';
+  }
+}
+
+function killGroup(pgid: number): void {
+  try {
+    process.kill(-pgid, 'SIGKILL');
+  } catch {
+    // ESRCH: it has just ended by itself.
+  }
+}

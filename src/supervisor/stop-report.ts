@@ -1,0 +1,134 @@
+import type { Claim } from '../ownership/claim.ts';
+import type { PortHolder } from '../processes/ports.ts';
+import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
+import type { Seen } from '../stopping/history.ts';
+import type {
+  Proof,
+  ReportedPort,
+  ReportedProcess,
+  ReportedService,
+  StopReport,
+} from '../stopping/report.ts';
+import { describeCommand, describeHolder } from './describe.ts';
+import { SWEPT, UNATTRIBUTED } from './quarry.ts';
+import type { StopOutcome } from './stop-runs.ts';
+
+export function reportProcesses(outcome: StopOutcome): readonly ReportedProcess[] {
+  const commands = new Map([...(outcome.swept?.commands ?? []), ...outcome.owned.commands]);
+  return outcome.history.entries().map((seen) => toReported(seen, outcome.beganAtMs, commands));
+}
+
+function toReported(
+  { claim, signals, goneAtMs }: Seen,
+  beganAtMs: number,
+  commands: ReadonlyMap<number, string>,
+): ReportedProcess {
+  const { pid } = claim.process.identity;
+  const ending = signals.filter((signal) => signal !== 'SIGCONT' && signal !== 'SIGSTOP');
+  return {
+    pid,
+    command: commands.get(pid) ?? `[${claim.process.name}]`,
+    service: claim.service,
+    evidence: claim.evidence,
+    signals,
+    endedBy: goneAtMs === null ? null : (ending.at(-1) ?? null),
+    endedAfterMs: goneAtMs === null ? null : Math.round(goneAtMs - beganAtMs),
+  };
+}
+
+export function reportSurvivors(
+  outcome: StopOutcome,
+  processes: readonly ReportedProcess[],
+): StopReport['survivors'] {
+  const entries = new Map(
+    outcome.history.entries().map((seen) => [seen.claim.process.identity.pid, seen]),
+  );
+  return processes
+    .filter(({ endedAfterMs }) => endedAfterMs === null)
+    .map((process) => ({ ...process, why: whyAlive(entries.get(process.pid)?.claim, process) }));
+}
+
+function whyAlive(claim: Claim | undefined, { signals, pid }: ReportedProcess): string {
+  if (signals.length === 0) return `it may not be signalled by this user; needs: sudo kill ${pid}`;
+  if (claim?.process.state === 'D') return 'stuck in the kernel (state D), the signal is pending';
+  return 'it outlived SIGKILL';
+}
+
+export function reportServices(
+  outcome: StopOutcome,
+  records: readonly ServiceRecord[],
+): readonly ReportedService[] {
+  const counts = new Map<string, number>();
+  for (const { claim } of outcome.history.entries()) {
+    const service = claim.service ?? '';
+    counts.set(service, (counts.get(service) ?? 0) + 1);
+  }
+  return outcome.units
+    .filter(({ name }) => name !== UNATTRIBUTED && name !== SWEPT)
+    .map(({ name, leader }): ReportedService => {
+      const phase = outcome.state.units.get(name)?.phase;
+      const ran = counts.has(name) || records.some(({ service }) => service === name);
+      const atMs = phase && 'atMs' in phase ? phase.atMs : outcome.beganAtMs;
+      return {
+        name,
+        outcome: phase?.kind === 'survived' ? 'survived' : ran ? 'stopped' : 'was-not-running',
+        leaderPid: leader?.pid ?? null,
+        processes: counts.get(name) ?? 0,
+        tookMs: Math.round(atMs - outcome.beganAtMs),
+      };
+    });
+}
+
+export function reportSpared(outcome: StopOutcome, snapshot: Snapshot): StopReport['spared'] {
+  const spared = [...outcome.owned.latest().spared, ...(outcome.swept?.latest().spared ?? [])];
+  return spared.map(({ process, evidence, veto }) => ({
+    pid: process.identity.pid,
+    command: describeCommand(snapshot, process),
+    evidence,
+    veto: veto.kind,
+    why: veto.detail,
+  }));
+}
+
+/**
+ * How sure is "nothing is left"?
+ *
+ * Only a subreaper that was there from the first spawn to the last scan makes it complete: without
+ * one, a daemon that cleared its environment and left its session before it was first seen has no
+ * mark left.
+ */
+export function proofOf(
+  records: readonly ServiceRecord[],
+  supervisorsBefore: readonly ProcessInfo[],
+  outcome: StopOutcome,
+): Proof {
+  const scans = outcome.history.scans();
+  const weak = (why: string): Proof => ({ strength: 'best-effort', why, scans });
+  const cannotExclude =
+    'a daemon that cleared its environment before it was first seen cannot be excluded';
+  const unrecorded = outcome.history
+    .entries()
+    .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
+  if (unrecorded) return weak(`there are no records of some runs: ${cannotExclude}`);
+  for (const { service, subreaper, supervisor } of records) {
+    if (!subreaper) return weak(`${service} ran under no subreaper: ${cannotExclude}`);
+    const held = supervisorsBefore.some(
+      ({ identity }) =>
+        identity.pid === supervisor.pid && identity.startTicks === supervisor.startTicks,
+    );
+    if (!held) return weak(`the supervisor that started ${service} had died: ${cannotExclude}`);
+  }
+  return { strength: 'complete', why: null, scans };
+}
+
+export function reportPorts(
+  ports: ReadonlyMap<number, string>,
+  holders: readonly PortHolder[],
+  snapshot: Snapshot,
+): readonly ReportedPort[] {
+  return [...ports].map(([port, service]) => {
+    const held = holders.filter((holder) => holder.port === port);
+    return { port, service, free: held.length === 0, holder: describeHolder(held[0], snapshot) };
+  });
+}

@@ -1,0 +1,182 @@
+import { stopWaves } from '../manifest/dependency-order.ts';
+import type { Claim } from '../ownership/claim.ts';
+import type { SweepRules } from '../ownership/sweep.ts';
+import type { Host } from '../processes/host.ts';
+import type { Identity } from '../processes/identity.ts';
+import { appendLedger } from '../project/ledger.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
+import { runStop } from '../stopping/engine.ts';
+import { createHistory, type History } from '../stopping/history.ts';
+import { DEFAULT_GRACE_MS, type StopState, type StopUnit } from '../stopping/plan.ts';
+import type { ProjectState } from './project-state.ts';
+import { SWEPT, type TrackedQuarry, trackOwned, trackSwept, UNATTRIBUTED } from './quarry.ts';
+import { runStopCommand } from './stop-command.ts';
+
+export interface StopRunsRequest {
+  /** Null: everything of the project. */
+  readonly names: readonly string[] | null;
+  readonly force: boolean;
+  /** Overrides every service's own grace period, in ms. */
+  readonly graceMs: number | null;
+  /** Null: no sweep. */
+  readonly sweep: SweepRules | null;
+}
+
+/** What a stop needs of the world around it. */
+export interface StopContext {
+  readonly host: Host;
+  readonly self: Identity;
+  readonly state: ProjectState;
+  /** Becomes true when the person asked a second time. */
+  forced(): boolean;
+  /** Hears what is still alive after each scan. */
+  watch(living: readonly Claim[]): void;
+}
+
+/** The raw outcome, from which `stop-report.ts` makes the report. */
+export interface StopOutcome {
+  readonly units: readonly StopUnit[];
+  readonly state: StopState;
+  readonly history: History;
+  readonly owned: TrackedQuarry;
+  readonly swept: TrackedQuarry | null;
+  readonly problems: readonly string[];
+  readonly beganAtMs: number;
+}
+
+/** A stop that found something alive again after the proof starts over, this often at most. */
+const MAX_PASSES = 3;
+
+/**
+ * Ends the runs of the named services, or everything, and returns when two scans in a row found
+ * nothing of it, or when what is left has outlived SIGKILL. Takes no lock and removes no record.
+ */
+export async function stopRuns(
+  context: StopContext,
+  request: StopRunsRequest,
+): Promise<StopOutcome> {
+  const { host, state } = context;
+  const beganAtMs = host.nowMs();
+  const history = createHistory();
+  const problems = new Set<string>();
+  const names = request.names ?? knownNames(state);
+  const units = unitsOf(state, names, request);
+  const moment = await host.self();
+  const remember = (claims: readonly Claim[]): void => {
+    const problem = writeLedger(state, moment, claims);
+    if (problem) problems.add(problem);
+  };
+  const tracking = { state, self: context.self, names: new Set(names), remember };
+  const owned = trackOwned(tracking);
+  const common = {
+    host,
+    history,
+    policy: { force: request.force },
+    forced: context.forced,
+    watch: context.watch,
+    runCommand: async (name: string) => {
+      const record = state.records.find(({ service }) => service === name);
+      const problem = record && (await runStopCommand(state.folder, record));
+      if (problem) problems.add(problem);
+    },
+  };
+
+  let result = await runStop({ ...common, units, quarry: owned });
+  for (let pass = 1; pass < MAX_PASSES && (await foundAgain(host, owned, units)); pass += 1) {
+    const again = units.map((unit) => ({ ...unit, hasCommand: false }));
+    result = await runStop({ ...common, units: again, quarry: owned });
+  }
+
+  const swept = request.sweep ? trackSwept(tracking, request.sweep) : null;
+  if (swept) {
+    const sweepUnit = unit(SWEPT, 0, null, request);
+    const snapshot = await host.snapshot();
+    if (swept.claim(snapshot).size > 0) {
+      const end = await runStop({ ...common, units: [sweepUnit], quarry: swept });
+      result = { ...result, units: new Map([...result.units, ...end.units]) };
+    }
+    units.push(sweepUnit);
+  }
+  return { units, state: result, history, owned, swept, problems: [...problems], beganAtMs };
+}
+
+/** Every name that a record or a witnessed process speaks of. */
+export function knownNames(state: ProjectState): readonly string[] {
+  const witnessed = state.ledger.map(({ service }) => service);
+  return [...new Set([...state.records.map(({ service }) => service), ...witnessed])];
+}
+
+function unitsOf(
+  state: ProjectState,
+  names: readonly string[],
+  request: StopRunsRequest,
+): StopUnit[] {
+  const records = new Map(state.records.map((record) => [record.service, record]));
+  const graph = new Map([...records].map(([name, { dependsOn }]) => [name, dependsOn]));
+  const waves = stopWaves(names, graph);
+  const units = waves.flatMap((wave, index) =>
+    wave.map((name) => unit(name, index, records.get(name) ?? null, request)),
+  );
+  // Orphans that no service is known for: last, because services may still be using them.
+  const last = Math.max(0, waves.length - 1);
+  return request.names === null ? [...units, unit(UNATTRIBUTED, last, null, request)] : units;
+}
+
+function unit(
+  name: string,
+  wave: number,
+  record: ServiceRecord | null,
+  request: StopRunsRequest,
+): StopUnit {
+  return {
+    name,
+    wave,
+    leader: record?.leader ?? null,
+    signal: record?.stop.signal ?? 'SIGTERM',
+    graceMs: request.graceMs ?? record?.stop.graceMs ?? DEFAULT_GRACE_MS,
+    hasCommand: record?.stop.command !== null && record?.stop.command !== undefined,
+  };
+}
+
+async function foundAgain(
+  host: Host,
+  quarry: TrackedQuarry,
+  units: readonly StopUnit[],
+): Promise<boolean> {
+  const names = new Set(units.map(({ name }) => name));
+  const claims = quarry.claim(await host.snapshot());
+  return [...claims.values()].some((claim) => names.has(quarry.unitOf(claim)));
+}
+
+/** @returns what went wrong: a full disk must not keep a stop from stopping */
+function writeLedger(
+  state: ProjectState,
+  moment: Pick<Identity, 'bootId' | 'pidNamespace'>,
+  claims: readonly Claim[],
+): string | null {
+  const byService = new Map<string, Claim[]>();
+  for (const claim of claims) {
+    if (claim.service === null || claim.runId === null) continue;
+    byService.set(claim.service, [...(byService.get(claim.service) ?? []), claim]);
+  }
+  try {
+    for (const [service, members] of byService) {
+      appendLedger(
+        state.folder,
+        service,
+        moment,
+        members.map(({ process, runId }) => ({
+          runId: runId ?? '',
+          identity: process.identity,
+          ppid: process.ppid,
+          pgid: process.pgid,
+          sid: process.sid,
+        })),
+      );
+    }
+    return null;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return `the ledger could not be written (${why}): what was seen is kept in memory only`;
+  }
+}

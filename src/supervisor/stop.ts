@@ -1,0 +1,238 @@
+import { DevctlError } from '../errors.ts';
+import type { Claim } from '../ownership/claim.ts';
+import type { SweepRules } from '../ownership/sweep.ts';
+import { ancestry } from '../ownership/vetoes.ts';
+import type { Host } from '../processes/host.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
+import { acquireLock, type LockOutcome } from '../project/lock.ts';
+import type { StopReport } from '../stopping/report.ts';
+import type { SupervisorClient } from './client.ts';
+import { planDryRun } from './dry-run.ts';
+import { endSupervisors } from './end-supervisors.ts';
+import { findSupervisor } from './ensure.ts';
+import { finishStop } from './finish-stop.ts';
+import { isBlank, type ProjectState, readProjectState } from './project-state.ts';
+import { trackOwned, trackSwept } from './quarry.ts';
+import { stopRuns } from './stop-runs.ts';
+
+export interface StopOptions {
+  /** Service names; null: the whole project, its supervisor, and the sweep. */
+  readonly names: readonly string[] | null;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  /** Overrides every service's own grace period, in ms. */
+  readonly graceMs: number | null;
+  /** Null: no sweep. */
+  readonly sweep: SweepRules | null;
+  readonly forced: () => boolean;
+  readonly watch: (living: readonly Claim[]) => void;
+}
+
+/** How long a supervisor may take to stand down before the stop goes on without it. */
+const STAND_DOWN_MS = 500;
+/** How long a stop waits for another devctl command to let go. */
+const LOCK_WAIT_MS = 2_000;
+const FORCE_GRACE_MS = 500;
+
+/**
+ * Stops services, or the whole project, and proves that nothing of them is left.
+ *
+ * @throws DevctlError 'locked' when another command is at work and this one may not break in
+ */
+export async function stopProject(
+  host: Host,
+  folder: ProjectFolder,
+  options: StopOptions,
+): Promise<StopReport> {
+  const self = await host.self();
+  const startedAt = new Date();
+  const beganAtMs = host.nowMs();
+  const before = readProjectState(folder);
+  const first = await look(host, before, self, options);
+  const header = { folder, options, startedAt, beganAtMs, self };
+  if (options.dryRun) return planDryRun(header, before, first);
+  if (isBlank(before) && first.found === 0) return finishStop(host, header, before, null, first);
+
+  const others = first.supervisors.filter(({ identity }) => identity.pid !== self.pid);
+  const client =
+    others.length > 0
+      ? ((await findSupervisor(folder, before.supervisor?.socket ?? null))?.client ?? null)
+      : null;
+  const problems: string[] = [];
+  const lock = await takeLock(host, folder, self, options, client, first.snapshot, problems);
+  try {
+    // Only now: what the holder of the lock wrote meanwhile counts too.
+    const state = readProjectState(folder);
+    const supervision = await standDown(host, client, options, others);
+    try {
+      const outcome = await stopRuns(
+        {
+          host,
+          self,
+          state: readProjectState(folder),
+          forced: options.forced,
+          watch: options.watch,
+        },
+        {
+          names: options.names,
+          force: options.force,
+          graceMs: options.graceMs ?? (options.force ? FORCE_GRACE_MS : null),
+          sweep: options.names === null ? options.sweep : null,
+        },
+      );
+      if (options.names === null) await endSupervisors(host, first.supervisors, self);
+      return await finishStop(
+        host,
+        header,
+        state,
+        { ...outcome, problems: [...problems, ...outcome.problems] },
+        first,
+      );
+    } finally {
+      supervision?.();
+    }
+  } finally {
+    lock?.release();
+  }
+}
+
+/** What the first look at the machine saw. */
+export interface FirstLook {
+  readonly snapshot: Snapshot;
+  readonly claims: readonly Claim[];
+  readonly swept: readonly Claim[];
+  readonly supervisors: ReturnType<ReturnType<typeof trackOwned>['latest']>['supervisors'];
+  readonly spared: ReturnType<ReturnType<typeof trackOwned>['latest']>['spared'];
+  readonly stale: ReturnType<ReturnType<typeof trackOwned>['latest']>['stale'];
+  readonly commands: ReadonlyMap<number, string>;
+  /** How many processes there are to be stopped, supervisors included. */
+  readonly found: number;
+}
+
+async function look(
+  host: Host,
+  state: ProjectState,
+  self: Identity,
+  options: StopOptions,
+): Promise<FirstLook> {
+  const snapshot = await host.snapshot();
+  const names = new Set(options.names ?? state.records.map(({ service }) => service));
+  const tracking = { state, self, names, remember: () => {} };
+  const owned = trackOwned(tracking);
+  const all = [...owned.claim(snapshot).values()];
+  const claims =
+    options.names === null ? all : all.filter((claim) => names.has(claim.service ?? ''));
+  const swept =
+    options.names === null && options.sweep ? trackSwept(tracking, options.sweep) : null;
+  const sweepClaims = [...(swept?.claim(snapshot).values() ?? [])].filter(
+    ({ process }) => !all.some((claim) => claim.process === process),
+  );
+  const { supervisors, spared, stale } = owned.latest();
+  return {
+    snapshot,
+    claims,
+    swept: sweepClaims,
+    supervisors,
+    stale,
+    spared: [...spared, ...(swept?.latest().spared ?? [])],
+    commands: new Map([...(swept?.commands ?? []), ...owned.commands]),
+    found: claims.length + sweepClaims.length + supervisors.length,
+  };
+}
+
+async function takeLock(
+  host: Host,
+  folder: ProjectFolder,
+  self: Identity,
+  options: StopOptions,
+  client: SupervisorClient | null,
+  snapshot: Snapshot,
+  problems: string[],
+): Promise<{ release(): void } | null> {
+  const attempt = async (waitMs: number): Promise<LockOutcome> => {
+    prepareFolder(folder);
+    return acquireLock(folder, {
+      identity: self,
+      command: options.force ? 'stop --force' : 'stop',
+      isAlive: (holder) => isAlive(host, holder),
+      waitMs,
+    });
+  };
+  try {
+    let lock = await attempt(0);
+    if (lock.kind === 'held') return lock;
+    // A start that is under way gives way to a stop: its supervisor drops what is not spawned yet.
+    await client?.abortStarts(STAND_DOWN_MS);
+    lock = await attempt(options.force ? 0 : LOCK_WAIT_MS);
+    if (lock.kind === 'held') return lock;
+    if (!options.force) throw lockedBy(lock.holder);
+    const { holder } = lock;
+    if (!holder) {
+      problems.push('the lock was ignored: it cannot be read');
+      return null;
+    }
+    if (
+      ancestry(self.pid, snapshot).some(({ identity }) => sameIdentity(identity, holder.identity))
+    ) {
+      problems.push(
+        `the lock was ignored: its holder (pid ${holder.identity.pid}) runs this command`,
+      );
+      return null;
+    }
+    await endHolder(host, holder.identity);
+    lock = await attempt(0);
+    if (lock.kind === 'held') return lock;
+    problems.push(`the lock could not be taken from pid ${holder.identity.pid}: ignored`);
+    return null;
+  } catch (error) {
+    if (!options.force || (error instanceof DevctlError && error.code === 'locked')) throw error;
+    // An emergency needs no lock and no disk.
+    problems.push(`without the lock: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
+}
+
+/** Who is at work, and what to do. */
+export function lockedBy(
+  holder: { readonly identity: Identity; readonly command: string } | null,
+): DevctlError {
+  const who = holder ? `devctl ${holder.command} (pid ${holder.identity.pid})` : 'another devctl';
+  return new DevctlError('locked', `${who} is at work in this project`, {
+    hint: 'wait for it, or end it and everything else with: devctl stop --force',
+  });
+}
+
+export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
+  const found = (await host.snapshot()).byPid.get(identity.pid);
+  return found !== undefined && sameIdentity(found.identity, identity) && !isGone(found);
+}
+
+async function endHolder(host: Host, holder: Identity): Promise<void> {
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    await host.signal(holder, signal);
+    const deadline = host.nowMs() + 300;
+    while (host.nowMs() < deadline) {
+      if (!(await isAlive(host, holder))) return;
+      await host.delay(10);
+    }
+  }
+}
+
+/**
+ * Keeps the supervisor from interfering. One that does not answer is frozen when everything is to be
+ * stopped: as a subreaper it still holds every orphan below it, and it is ended last.
+ */
+async function standDown(
+  host: Host,
+  client: SupervisorClient | null,
+  { names }: StopOptions,
+  others: readonly ProcessInfo[],
+): Promise<(() => void) | null> {
+  const stoodDown = (await client?.standDown({ names }, STAND_DOWN_MS)) ?? null;
+  if (!stoodDown && names === null) {
+    for (const { identity } of others) await host.signal(identity, 'SIGSTOP');
+  }
+  return stoodDown;
+}
