@@ -1,0 +1,41 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { onTestFinished } from 'vitest';
+import { temporaryFolder } from './records-folder.ts';
+
+/** Bundles one of `programs/` to a file that a bare node can run, also as another user. */
+export function bundle(program: string): string {
+  const directory = temporaryFolder();
+  chmodSync(directory, 0o755);
+  const outfile = join(directory, `${program}.mjs`);
+  const entry = fileURLToPath(new URL(`./programs/${program}.ts`, import.meta.url));
+  const format = 'esm';
+  buildSync({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format });
+  return outfile;
+}
+
+export interface Program {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{
+    readonly code: number | null;
+    readonly signal: NodeJS.Signals | null;
+    readonly stdout: string;
+    readonly stderr: string;
+  }>;
+}
+
+/** Runs a command that does not outlive the test. */
+export function run(command: string, argv: readonly string[]): Program {
+  const child = spawn(command, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Our own child and not reaped yet: nobody else can have its pid.
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, ...output }));
+  return { child, ended };
+}
