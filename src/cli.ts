@@ -78,7 +78,7 @@ function buildProgram(choose: (action: Action) => void): Command {
   program
     .command('stop')
     .description('stop services, with every process they ever started, and prove it')
-    .argument('[names...]', 'services or groups, with what depends on them (default: all)')
+    .argument('[names...]', 'services or groups (default: everything, with the sweep)')
     .option('--force', 'short grace period, no stop commands, no waiting for other commands')
     .option('--dry-run', 'show what would be signalled and why, signal nothing')
     .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')

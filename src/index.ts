@@ -1,2 +1,87 @@
-/** The library: what test runners and scripts may import from 'devctl'. */
+import { loadManifest } from './manifest/load.ts';
+import { choicesOf, selectForStart } from './manifest/select.ts';
+import { definedOnly } from './manifest/variables.ts';
+import { openHost } from './processes/real-host.ts';
+import { projectFolder } from './project/folder.ts';
+import type { StopReport } from './stopping/report.ts';
+import { selectNames } from './supervisor/names.ts';
+import { openProject, sweepRulesOf } from './supervisor/open-project.ts';
+import { type StartResult, startProject } from './supervisor/start.ts';
+import { readStatus, type StatusReport } from './supervisor/status.ts';
+import { stopProject } from './supervisor/stop.ts';
+
 export { DevctlError, type ErrorCode, ExitCode } from './errors.ts';
+export type {
+  Proof,
+  ReportedPort,
+  ReportedProcess,
+  ReportedService,
+  StopReport,
+} from './stopping/report.ts';
+export type { StartedService } from './supervisor/protocol.ts';
+export type { StartResult } from './supervisor/start.ts';
+export type { ServiceStatus, StatusReport } from './supervisor/status.ts';
+
+export interface ProjectOptions {
+  /** Where to look for the manifest, upwards; the current folder by default. */
+  readonly cwd?: string;
+  /** The manifest itself. */
+  readonly config?: string;
+  /** Services or groups; all by default. */
+  readonly names?: readonly string[];
+}
+
+/**
+ * Starts services and resolves when each is up or has failed: look at `services[].state`.
+ *
+ * @throws DevctlError for a bad manifest, a port held by a stranger, another devctl at work
+ */
+export async function start(
+  options: ProjectOptions & {
+    readonly abortOnFailure?: boolean;
+    /** The services' environment; `process.env` by default. */
+    readonly env?: Readonly<Record<string, string | undefined>>;
+  } = {},
+): Promise<StartResult> {
+  const { cwd = process.cwd(), config, names = [], env = process.env } = options;
+  const manifest = loadManifest({ cwd, config });
+  const folder = projectFolder(manifest.root, manifest.pidsDir);
+  return startProject(openHost(), folder, manifest, {
+    names: selectForStart(choicesOf(manifest), names),
+    abortOnFailure: options.abortOnFailure ?? false,
+    env: definedOnly(env),
+    listen: () => {},
+    warn: () => {},
+  });
+}
+
+/**
+ * Stops services and proves that nothing of them is left: `survivors` is empty then.
+ *
+ * @throws DevctlError 'locked' when another devctl is at work, 'service-unknown'
+ */
+export async function stop(
+  options: ProjectOptions & {
+    readonly force?: boolean;
+    readonly dryRun?: boolean;
+    /** Overrides each service's own grace period, in ms. */
+    readonly graceMs?: number;
+  } = {},
+): Promise<StopReport> {
+  const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
+  return stopProject(openHost(), project.folder, {
+    names: selectNames(project, options.names ?? []),
+    force: options.force ?? false,
+    dryRun: options.dryRun ?? false,
+    graceMs: options.graceMs ?? null,
+    sweep: sweepRulesOf(project.outline),
+    forced: () => false,
+    watch: () => {},
+  });
+}
+
+/** Describes the services and whatever is left of earlier ones; changes nothing. */
+export async function status(options: ProjectOptions = {}): Promise<StatusReport> {
+  const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
+  return readStatus(openHost(), project, selectNames(project, options.names ?? []));
+}

@@ -1,6 +1,7 @@
 import { ExitCode } from '../errors.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
+import { definedOnly } from '../manifest/variables.ts';
 import { formatDuration } from '../output/durations.ts';
 import { printJson } from '../output/json.ts';
 import { openProgress, type Progress, readyOutcome } from '../output/progress.ts';
@@ -31,11 +32,6 @@ export async function start(
   };
   process.once('SIGINT', onInterrupt);
   try {
-    const env = Object.fromEntries(
-      Object.entries(process.env).flatMap(([key, value]) =>
-        value === undefined ? [] : [[key, value]],
-      ),
-    );
     const result = await startProject(
       openHost(),
       projectFolder(manifest.root, manifest.pidsDir),
@@ -43,7 +39,7 @@ export async function start(
       {
         names: selected,
         abortOnFailure: options.abortOnFailure ?? false,
-        env,
+        env: definedOnly(process.env),
         listen: (change) => tell(progress, change),
         warn: (line) => progress.note(`! ${line}`),
       },
@@ -60,14 +56,11 @@ export async function start(
 
 function tell(progress: Progress, { service, to, reason, pid, afterMs }: ServiceChange): void {
   switch (to) {
-    case 'waiting':
-      progress.pending(service, 'waiting');
-      return;
     case 'spawning':
       progress.pending(service, 'starting');
       return;
     case 'starting':
-      progress.pending(service, `waiting until ready (pid ${pid})`);
+      progress.pending(service, 'waiting for');
       return;
     case 'running':
       progress.succeeded(service, `running after ${formatDuration(afterMs)} (pid ${pid})`);

@@ -62,18 +62,21 @@ function namesAt(
  * @param outer looked up in turn after what came before in the file
  */
 export function expandEnvFile(text: string, outer: readonly Variables[]): Variables {
-  const literal = new Set<string>();
-  for (const [, name = '', quote] of text.matchAll(
-    /^[ \t]*(?:export[ \t]+)?([^\s=#]+)[ \t]*=[ \t]*('?)/gm,
-  ))
-    if (quote === "'") literal.add(name);
-    else literal.delete(name);
+  const parsed = parseEnv(text);
+  // parseEnv forgets the order of the lines (Node 20 sorts the names) and the quotes.
+  const literal = new Map<string, boolean>();
+  for (const [, name = '', quote] of text.matchAll(ASSIGNMENT)) literal.set(name, quote === "'");
+  const names = new Set([...literal.keys(), ...Object.keys(parsed)]);
   const variables: Record<string, string> = Object.create(null);
-  for (const [name, value = ''] of Object.entries(parseEnv(text)))
-    variables[name] = literal.has(name) ? value : expand(value, [variables, ...outer]);
+  for (const name of names) {
+    const value = Object.hasOwn(parsed, name) ? parsed[name] : undefined;
+    if (value === undefined) continue;
+    variables[name] = literal.get(name) ? value : expand(value, [variables, ...outer]);
+  }
   return variables;
 }
 
+const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^\s=#]+)[ \t]*=[ \t]*('?)/gm;
 const REFERENCE = /\\\$|\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::-([^}]*))?\})/g;
 
 function expand(value: string, scopes: readonly Variables[]): string {

@@ -135,7 +135,7 @@ export const pattern = z
   });
 
 export const sweepPattern = pattern.refine(
-  (source) => patternError(source) !== null || !new RegExp(source).test(''),
+  (source) => source === '' || patternError(source) !== null || !new RegExp(source).test(''),
   'matches every command line: name what to look for',
 );
 

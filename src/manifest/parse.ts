@@ -12,6 +12,7 @@ export interface Parsed {
   readonly problems: readonly Problem[];
 }
 
+const SMALLEST = '{"services": {"web": {"command": "npm run dev"}}}';
 const DEEPEST = 50;
 const MOST_SYNTAX_PROBLEMS = 20;
 
@@ -33,11 +34,9 @@ export function parseText(text: string, file: string): Parsed {
   const errors: ParseError[] = [];
   try {
     const node = parseTree(text, errors, { allowTrailingComma: true });
-    if (node === undefined && /^(\s|\/\/.*|\/\*[\s\S]*?\*\/)*$/.test(text))
-      return fail(
-        0,
-        'is empty. The smallest manifest: {"services": {"web": {"command": "npm run dev"}}}',
-      );
+    // Nothing but the end of the file where a value was expected: blank, or only comments.
+    if (node === undefined && errors.length === 1 && errors[0]?.length === 0)
+      return fail(0, `is empty. The smallest manifest: ${SMALLEST}`);
     const found = errors.length > 0 ? syntaxProblems(errors, text, position) : [];
     const tree = node === undefined ? null : toTree(node, [], position, found);
     return { tree, problems: found };

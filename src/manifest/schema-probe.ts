@@ -63,7 +63,9 @@ function checkProbe(
 }
 
 /** What the checks above say, for editors. */
-const probeMeta = { oneOf: KINDS.map((kind) => ({ required: [kind] })) };
+const probeMeta = {
+  oneOf: KINDS.map((kind) => ({ type: 'object', properties: { [kind]: {} }, required: [kind] })),
+};
 
 /** `ready`: how to find out that a service is up. */
 export const ready = z.strictObject(probeFields).superRefine(checkProbe).meta(probeMeta);

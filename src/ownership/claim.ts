@@ -64,7 +64,17 @@ export interface Witnessed {
   readonly service: string | null;
   readonly runId: string | null;
   readonly identity: Identity;
-  /** Was it seen alive within the last second or two, so that its number cannot be a stranger's yet? */
+  /**
+   * Its process group and session when last seen; missing or 0 where not known. Only what led a group
+   * or session may be the reason to claim one: any other number that it had may be a stranger's group
+   * tomorrow.
+   */
+  readonly pgid?: number;
+  readonly sid?: number;
+  /**
+   * Did the scan before this one see it alive, so that its number can hardly be a stranger's yet?
+   * Numbers are handed out in turn, so one freed a second ago may be the next in turn.
+   */
   readonly fresh?: boolean;
 }
 

@@ -22,18 +22,22 @@ interface Origin {
 
 interface Finding extends Evidence, Origin {}
 
+/** Something once known to be ours that may have led a session or a group. */
+interface Leader {
+  readonly identity: Identity;
+  readonly origin: Origin;
+  readonly fresh: boolean;
+  readonly ledSession: boolean;
+  readonly ledGroup: boolean;
+}
+
 /** One pass over the process table: what was found, and why. */
 interface Search {
   readonly facts: OwnershipFacts;
   readonly snapshot: Snapshot;
   readonly vetoes: Vetoes;
   readonly intentTicks: ReadonlyMap<string, number>;
-  /** Everything once known to be ours that may have led a session or a group. */
-  readonly leaders: readonly {
-    readonly identity: Identity;
-    readonly origin: Origin;
-    readonly fresh: boolean;
-  }[];
+  readonly leaders: readonly Leader[];
   readonly witnessed: ReadonlyMap<number, readonly Witnessed[]>;
   readonly found: Map<number, Finding[]>;
   readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
@@ -98,22 +102,30 @@ function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readon
 }
 
 function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): Search['leaders'] {
-  const leaders = new Map<string, Search['leaders'][number]>();
-  for (const { leader, service, runId } of facts.runs) {
-    if (leader === null || !sameMachine(leader, snapshot)) continue;
-    leaders.set(identityKey(leader), {
-      identity: leader,
-      origin: { service, runId },
-      fresh: false,
+  const leaders = new Map<string, Leader>();
+  const keep = (leader: Leader): void => {
+    const key = identityKey(leader.identity);
+    const known = leaders.get(key);
+    leaders.set(key, {
+      ...(known ?? leader),
+      fresh: leader.fresh || (known?.fresh ?? false),
+      ledSession: leader.ledSession || (known?.ledSession ?? false),
+      ledGroup: leader.ledGroup || (known?.ledGroup ?? false),
     });
+  };
+  for (const { leader: identity, service, runId } of facts.runs) {
+    if (identity === null) continue;
+    const origin = { service, runId };
+    keep({ identity, origin, fresh: false, ledSession: true, ledGroup: true });
   }
-  for (const { identity, service, runId, fresh = false } of facts.witnessed) {
-    if (!sameMachine(identity, snapshot)) continue;
-    const known = leaders.get(identityKey(identity));
-    if (known && (known.fresh || !fresh)) continue;
-    leaders.set(identityKey(identity), { identity, origin: { service, runId }, fresh });
+  for (const { identity, service, runId, fresh = false, pgid = 0, sid = 0 } of facts.witnessed) {
+    const ledSession = sid === 0 || sid === identity.pid;
+    const ledGroup = pgid === 0 || pgid === identity.pid;
+    keep({ identity, origin: { service, runId }, fresh, ledSession, ledGroup });
   }
-  return [...leaders.values()].filter(({ identity }) => identity.pid > 1);
+  return [...leaders.values()].filter(
+    ({ identity }) => identity.pid > 1 && sameMachine(identity, snapshot),
+  );
 }
 
 /** Evidence that a process carries itself, without looking at its relatives. */
@@ -201,13 +213,13 @@ function closeOverFamilies(search: Search): void {
 /** Sessions and groups whose leader, known to be ours, has died. */
 function claimLeaderless(search: Search): void {
   const { facts, snapshot, found } = search;
-  for (const { identity, origin, fresh } of search.leaders) {
+  for (const { identity, origin, fresh, ledSession, ledGroup } of search.leaders) {
     if (found.has(identity.pid)) continue;
-    for (const [kind, index] of [
-      ['session', snapshot.bySession],
-      ['group', snapshot.byGroup],
+    for (const [kind, led, index] of [
+      ['session', ledSession, snapshot.bySession],
+      ['group', ledGroup, snapshot.byGroup],
     ] as const) {
-      const all = index.get(identity.pid);
+      const all = led ? index.get(identity.pid) : undefined;
       if (!all || !isSameNumber(identity, snapshot.byPid.get(identity.pid), all)) continue;
       const members = all.filter((member) => !isGone(member));
       // One member known by other evidence proves that the number was never free.

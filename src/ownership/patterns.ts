@@ -18,10 +18,15 @@ const BUILT_IN: readonly RegExp[] = [
   new RegExp(`^(node( -\\S+)* )?${PROGRAM}(\\.[cm]?js)?( |$)`),
   // vitest's workers call themselves "node (vitest 3)".
   /^node \(vitest/,
-  // What tsx starts is plain node with its loader.
-  /^node .*\b(preflight\.cjs|tsx-agent|run-agent)\b/,
   /^node( \S+)* --watch\b/,
 ];
+
+/**
+ * The same tools by the folder that they were installed in, on the whole command line: what tsx starts
+ * is plain node with tsx's loader, and vitest's forks are plain node with a worker script.
+ */
+const INSTALLED =
+  /\/node_modules\/(tsx|vitest|vite|turbo|@turbo\/[\w-]+|esbuild|@esbuild\/[\w-]+|nodemon|jest|jest-worker|webpack|rollup|next|nx|ts-node|concurrently)\//;
 
 /**
  * Programs that a person or a tool works in: never swept, whatever their arguments say. Shells are
@@ -73,6 +78,8 @@ export function matchPattern(argv: readonly string[], custom: readonly RegExp[])
   const builtIn = BUILT_IN.find((pattern) => pattern.test(simplified));
   if (builtIn) return simplified.slice(0, 60);
   const whole = argv.join(' ');
+  const installed = INSTALLED.exec(whole);
+  if (installed) return `${simplified.slice(0, 40)} (${installed[1]})`;
   return custom.find((pattern) => pattern.test(whole))?.source ?? null;
 }
 

@@ -46,11 +46,12 @@ export async function ensureSupervisor(
 export async function findSupervisor(
   folder: ProjectFolder,
   recordedSocket: string | null,
+  timeoutMs = HELLO_MS,
 ): Promise<{ readonly client: SupervisorClient; readonly hello: Hello } | null> {
   const paths = new Set([...(recordedSocket ? [recordedSocket] : []), ...socketPaths(folder)]);
   for (const path of paths) {
     const client = connectTo(path);
-    const hello = await client.hello(HELLO_MS);
+    const hello = await client.hello(timeoutMs);
     if (hello?.projectId === folder.projectId) return { client, hello };
   }
   return null;

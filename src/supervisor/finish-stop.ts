@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity, sameMachine } from '../processes/identity.ts';
 import { findPortHolders } from '../processes/ports.ts';
@@ -73,6 +75,7 @@ export async function finishStop(
     for (const { service, runId } of records.filter((record) => sameNamespace(record, snapshot))) {
       if (lost.has(service)) continue;
       attempt(`the record of ${service}`, () => removeRecord(folder, service, runId));
+      attempt(`the stdin of ${service}`, () => removeFifo(folder, service));
     }
     const names = options.names ?? state.ledger.map(({ service }) => service);
     for (const service of new Set(names)) {
@@ -112,6 +115,11 @@ export async function finishStop(
   };
   if (outcome) attempt('the report', () => writeLastStop(folder, report));
   return report;
+}
+
+/** Its own folder, and a name that was checked with the record: nothing else can be removed here. */
+function removeFifo(folder: ProjectFolder, service: string): void {
+  rmSync(join(folder.pidsDir, 'stdin', service), { force: true });
 }
 
 function targetedRecords(state: ProjectState, { names }: StopOptions): ProjectState['records'] {

@@ -31,6 +31,8 @@ export interface StopContext {
   forced(): boolean;
   /** Hears what is still alive after each scan. */
   watch(living: readonly Claim[]): void;
+  /** Of an earlier part of the same stop, to be continued. */
+  readonly history?: History;
 }
 
 /** The raw outcome, from which `stop-report.ts` makes the report. */
@@ -57,7 +59,7 @@ export async function stopRuns(
 ): Promise<StopOutcome> {
   const { host, state } = context;
   const beganAtMs = host.nowMs();
-  const history = createHistory();
+  const history = context.history ?? createHistory();
   const problems = new Set<string>();
   const names = request.names ?? knownNames(state);
   const units = unitsOf(state, names, request);

@@ -8,14 +8,13 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock, type LockOutcome } from '../project/lock.ts';
 import type { StopReport } from '../stopping/report.ts';
-import type { SupervisorClient } from './client.ts';
 import { planDryRun } from './dry-run.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { findSupervisor } from './ensure.ts';
 import { finishStop } from './finish-stop.ts';
 import { isBlank, type ProjectState, readProjectState } from './project-state.ts';
 import { trackOwned, trackSwept } from './quarry.ts';
-import { stopRuns } from './stop-runs.ts';
+import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
 
 export interface StopOptions {
   /** Service names; null: the whole project, its supervisor, and the sweep. */
@@ -55,47 +54,41 @@ export async function stopProject(
   if (options.dryRun) return planDryRun(header, before, first);
   if (isBlank(before) && first.found === 0) return finishStop(host, header, before, null, first);
 
-  const others = first.supervisors.filter(({ identity }) => identity.pid !== self.pid);
-  const client =
-    others.length > 0
-      ? ((await findSupervisor(folder, before.supervisor?.socket ?? null))?.client ?? null)
-      : null;
   const problems: string[] = [];
-  const lock = await takeLock(host, folder, self, options, client, first.snapshot, problems);
+  const lock = await takeLock(host, folder, self, options, first, problems);
   try {
-    // Only now: what the holder of the lock wrote meanwhile counts too.
-    const state = readProjectState(folder);
-    const supervision = await standDown(host, client, options, others);
+    // Only now: the holder of the lock may have started something, a supervisor even.
+    const second = await look(host, readProjectState(folder), self, options);
+    const resume = await standDown(host, folder, options, self, second.supervisors);
     try {
-      const outcome = await stopRuns(
-        {
-          host,
-          self,
-          state: readProjectState(folder),
-          forced: options.forced,
-          watch: options.watch,
-        },
-        {
-          names: options.names,
-          force: options.force,
-          graceMs: options.graceMs ?? (options.force ? FORCE_GRACE_MS : null),
-          sweep: options.names === null ? options.sweep : null,
-        },
-      );
-      if (options.names === null) await endSupervisors(host, first.supervisors, self);
-      return await finishStop(
-        host,
-        header,
-        state,
-        { ...outcome, problems: [...problems, ...outcome.problems] },
-        first,
-      );
+      const state = readProjectState(folder);
+      const outcome = await stopAndVerify({ host, self, state, ...options }, options);
+      const told = { ...outcome, problems: [...problems, ...outcome.problems] };
+      return await finishStop(host, header, state, told, second);
     } finally {
-      supervision?.();
+      resume?.();
     }
   } finally {
     lock?.release();
   }
+}
+
+/**
+ * Stops, ends the supervisor where everything is to be stopped, and looks again: what a supervisor
+ * held could not hide while it lived, but it may have been spawning something when it was found.
+ */
+async function stopAndVerify(context: StopContext, options: StopOptions): Promise<StopOutcome> {
+  const { names, force } = options;
+  const graceMs = options.graceMs ?? (force ? FORCE_GRACE_MS : null);
+  const sweep = names === null ? options.sweep : null;
+  const outcome = await stopRuns(context, { names, force, graceMs, sweep });
+  if (names !== null) return outcome;
+  const { host, self } = context;
+  await endSupervisors(host, outcome.owned.latest().supervisors, self);
+  if (outcome.owned.claim(await host.snapshot()).size === 0) return outcome;
+  const state = readProjectState(context.state.folder);
+  const again = { ...context, state, history: outcome.history };
+  return stopRuns(again, { names, force, graceMs, sweep: null });
 }
 
 /** What the first look at the machine saw. */
@@ -147,8 +140,7 @@ async function takeLock(
   folder: ProjectFolder,
   self: Identity,
   options: StopOptions,
-  client: SupervisorClient | null,
-  snapshot: Snapshot,
+  { snapshot, supervisors }: FirstLook,
   problems: string[],
 ): Promise<{ release(): void } | null> {
   const attempt = async (waitMs: number): Promise<LockOutcome> => {
@@ -164,7 +156,10 @@ async function takeLock(
     let lock = await attempt(0);
     if (lock.kind === 'held') return lock;
     // A start that is under way gives way to a stop: its supervisor drops what is not spawned yet.
-    await client?.abortStarts(STAND_DOWN_MS);
+    if (supervisors.length > 0) {
+      const found = await findSupervisor(folder, null, STAND_DOWN_MS);
+      await found?.client.abortStarts(STAND_DOWN_MS);
+    }
     lock = await attempt(options.force ? 0 : LOCK_WAIT_MS);
     if (lock.kind === 'held') return lock;
     if (!options.force) throw lockedBy(lock.holder);
@@ -226,13 +221,18 @@ async function endHolder(host: Host, holder: Identity): Promise<void> {
  */
 async function standDown(
   host: Host,
-  client: SupervisorClient | null,
+  folder: ProjectFolder,
   { names }: StopOptions,
-  others: readonly ProcessInfo[],
+  self: Identity,
+  supervisors: readonly ProcessInfo[],
 ): Promise<(() => void) | null> {
-  const stoodDown = (await client?.standDown({ names }, STAND_DOWN_MS)) ?? null;
-  if (!stoodDown && names === null) {
+  const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
+  if (others.length === 0) return null;
+  const recorded = readProjectState(folder).supervisor?.socket ?? null;
+  const found = await findSupervisor(folder, recorded, STAND_DOWN_MS);
+  const resume = (await found?.client.standDown({ names }, STAND_DOWN_MS)) ?? null;
+  if (!resume && names === null) {
     for (const { identity } of others) await host.signal(identity, 'SIGSTOP');
   }
-  return stoodDown;
+  return resume;
 }
