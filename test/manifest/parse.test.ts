@@ -18,6 +18,11 @@ test.each<[name: string, text: string, lines: string[]]>([
     '// soon\n/* more */\n',
     ['1:1  is empty. The smallest manifest: {"services": {"web": {"command": "npm run dev"}}}'],
   ],
+  [
+    'a long comment, and no value after it',
+    `${'// '.repeat(1_000)}\n}`,
+    ['2:1  expected a value before "}"'],
+  ],
   ['an open brace', '{', ['1:2  expected "}" before the end of the file']],
   ['a closing brace', '}', ['1:1  expected a value before "}"']],
   ['an open list', '{"a": [1', ['1:9  expected "]" before the end of the file']],

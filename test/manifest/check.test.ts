@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { check } from '../../src/commands/check.ts';
+import { folderWith } from './folder.ts';
+
+async function run(options: { config: string; json?: boolean }) {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    const exitCode = await check(options);
+    return { exitCode, stdout: write.mock.calls.map(([chunk]) => String(chunk)).join('') };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+const services = { a: { command: 'x' }, b: { command: 'x' }, c: { command: 'x' } };
+
+test.each<[manifest: object, line: string]>([
+  [{ services, groups: { g: ['a'] } }, '✓ .devctl.json: 3 services, 1 group: no problems\n'],
+  [{ services: { a: services.a } }, '✓ .devctl.json: 1 service: no problems\n'],
+])('%j', async (manifest, line) => {
+  const config = join(folderWith({ '.devctl.json': manifest }), '.devctl.json');
+  expect(await run({ config })).toEqual({ exitCode: 0, stdout: line });
+});
+
+test('problems are thrown for people', async () => {
+  const config = join(folderWith({ '.devctl.json': '{}' }), '.devctl.json');
+  await expect(check({ config })).rejects.toMatchObject({ code: 'manifest-invalid', exitCode: 2 });
+});
+
+test('and printed for programs', async () => {
+  const root = folderWith({
+    '.devctl.json': '{"services": {\n  "web": {"command": "x", "prts": [], "oneShot": true}}}',
+  });
+  const file = join(root, '.devctl.json');
+  const { exitCode, stdout } = await run({ config: file, json: true });
+  expect(exitCode).toBe(2);
+  expect(JSON.parse(stdout)).toEqual({
+    version: 1,
+    ok: false,
+    file,
+    problems: [
+      {
+        file,
+        line: 2,
+        column: 27,
+        path: 'services.web.prts',
+        message: 'unknown key',
+        suggestion: 'ports',
+        unsupported: false,
+      },
+      {
+        file,
+        line: 2,
+        column: 39,
+        path: 'services.web.oneShot',
+        message: 'not supported yet: tasks that end by themselves',
+        suggestion: null,
+        unsupported: true,
+      },
+    ],
+  });
+});
+
+test('--json has an answer for a good manifest, and for none', async () => {
+  const root = folderWith({ '.devctl.json': { services } });
+  const file = join(root, '.devctl.json');
+  const good = await run({ config: file, json: true });
+  expect(good.exitCode).toBe(0);
+  expect(JSON.parse(good.stdout)).toEqual({ version: 1, ok: true, file, problems: [] });
+  const none = await run({ config: join(root, 'x.json'), json: true });
+  expect(none.exitCode).toBe(2);
+  expect(JSON.parse(none.stdout)).toMatchObject({
+    ok: false,
+    file: null,
+    problems: [{ line: null }],
+  });
+});

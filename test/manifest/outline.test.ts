@@ -1,0 +1,179 @@
+import { mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { readManifestOutline } from '../../src/manifest/outline.ts';
+import { readSources } from '../support/imports.ts';
+import { folderWith, write } from './folder.ts';
+
+const NOTHING = {
+  local: null,
+  services: [],
+  groups: {},
+  sweep: { patterns: [], scope: 'project', protect: [] },
+};
+
+function outlineOf(manifest: unknown, files: Readonly<Record<string, unknown>> = {}) {
+  const cwd = folderWith({ '.devctl.json': manifest, ...files });
+  const outline = readManifestOutline({ cwd });
+  return outline.kind === 'absent' ? expect.fail('not found') : outline;
+}
+
+test('what stop and status need, with the local file merged over it', () => {
+  const outline = outlineOf(
+    {
+      name: 'shop',
+      pidsDir: 'run',
+      services: {
+        db: { command: 'x', autostart: false, ports: [5432] },
+        web: { command: 'x', dependsOn: { db: 'ready' }, unknown: 1 },
+        api: { dependsOn: ['db', 'web'] },
+      },
+      groups: { all: ['db', 'web'] },
+      sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },
+    },
+    { '.devctl.local.json': { services: { web: { ports: [1] } }, logs: { dir: 'logs' } } },
+  );
+  expect(outline).toEqual({
+    kind: 'found',
+    file: join(outline.root, '.devctl.json'),
+    root: outline.root,
+    local: join(outline.root, '.devctl.local.json'),
+    name: 'shop',
+    pidsDir: join(outline.root, 'run'),
+    logsDir: join(outline.root, 'logs'),
+    services: [
+      { name: 'db', autostart: false, ports: [5432], dependsOn: [] },
+      { name: 'web', autostart: true, ports: [1], dependsOn: ['db'] },
+      { name: 'api', autostart: true, ports: [], dependsOn: ['db', 'web'] },
+    ],
+    groups: { all: ['db', 'web'] },
+    sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },
+  });
+});
+
+test.each<[manifest: string, why: string]>([
+  ['', '.devctl.json:1:1  is empty.'],
+  ['{', '.devctl.json:1:2  expected "}" before the end of the file'],
+  ['[]', '.devctl.json:1:1  expected an object'],
+  ['\0', '.devctl.json:1:1  '],
+])('a manifest of %j is broken, and the project is still known', (manifest, why) => {
+  const outline = outlineOf(manifest);
+  expect(outline).toMatchObject({
+    kind: 'broken',
+    why: expect.stringContaining(why),
+    name: basename(outline.root),
+    pidsDir: join(outline.root, '.pids'),
+    ...NOTHING,
+  });
+});
+
+test('of a manifest that breaks off, what comes before is read', () => {
+  expect(outlineOf('{"services": {"web": {"ports": [80], "command": "x"}, "api": {')).toMatchObject(
+    {
+      kind: 'broken',
+      services: [
+        { name: 'web', ports: [80] },
+        { name: 'api', ports: [] },
+      ],
+    },
+  );
+});
+
+test('of a broken local file, the manifest is still read', () => {
+  expect(outlineOf({ services: { web: {} } }, { '.devctl.local.json': '}' })).toMatchObject({
+    kind: 'broken',
+    why: '.devctl.local.json:1:1  expected a value before "}"',
+    services: [{ name: 'web' }],
+  });
+});
+
+test('a folder in the place of the manifest is broken', () => {
+  const cwd = folderWith({});
+  mkdirSync(join(cwd, '.devctl.json'));
+  expect(readManifestOutline({ cwd })).toMatchObject({
+    kind: 'broken',
+    why: '.devctl.json:1:1  is a folder, not a file',
+    root: cwd,
+  });
+});
+
+test.each<[sweep: unknown, why: string, expected: object]>([
+  [{ scope: 'usr' }, 'sweep.scope: expected', { scope: 'project' }],
+  [
+    { scope: 'user', patterns: ['('] },
+    'sweep.patterns: expected',
+    { scope: 'project', patterns: [] },
+  ],
+  [{ patterns: ['.*', 'ok'] }, 'sweep.patterns: expected', { patterns: ['ok'] }],
+  // Who knows what the pattern would have protected.
+  [{ protect: ['(', 'vim'] }, 'sweep.protect: expected', { scope: 'off', protect: ['vim'] }],
+  [{ scope: 'off', protect: 5 }, 'sweep.protect: expected', { scope: 'off' }],
+])('a broken sweep never sweeps more: %j', (sweep, why, expected) => {
+  expect(outlineOf({ sweep })).toMatchObject({
+    kind: 'broken',
+    why: expect.stringContaining(why),
+    sweep: expected,
+  });
+});
+
+test('records are never looked for in the folder of the project itself', () => {
+  for (const pidsDir of ['.', '..', '/', 'a/..', '']) {
+    const outline = outlineOf({ pidsDir });
+    expect(outline.pidsDir).toBe(join(outline.root, '.pids'));
+  }
+});
+
+test('without a manifest it is absent', () => {
+  const cwd = folderWith({});
+  expect(readManifestOutline({ cwd })).toEqual({ kind: 'absent', looked: cwd, root: null });
+});
+
+test('whatever is in the files, it does not throw, and it knows the project', () => {
+  const cwd = folderWith({});
+  const key = fc.constantFrom(
+    'services',
+    'web',
+    'ports',
+    'dependsOn',
+    'groups',
+    'sweep',
+    'patterns',
+  );
+  const { json } = fc.letrec<{ json: unknown }>((tie) => ({
+    json: fc.oneof(
+      { maxDepth: 4 },
+      fc.jsonValue({ maxDepth: 0 }),
+      fc.dictionary(key, tie('json'), { noNullPrototype: false }),
+      fc.array(tie('json')),
+    ),
+  }));
+  const content = fc.oneof(
+    json.map((value) => JSON.stringify(value)),
+    fc.tuple(json, fc.nat()).map(([value, end]) => {
+      const text = JSON.stringify(value);
+      return text.slice(0, end % (text.length + 1));
+    }),
+    fc.uint8Array(),
+  );
+  fc.assert(
+    fc.property(content, content, (manifest, local) => {
+      write(join(cwd, '.devctl.json'), manifest);
+      write(join(cwd, '.devctl.local.json'), local);
+      expect(readManifestOutline({ cwd })).toMatchObject({ root: cwd });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('it does without zod, which costs more than all of it', () => {
+  const sources = readSources(fileURLToPath(new URL('../../src', import.meta.url)));
+  const loaded = new Set(['manifest/outline.ts']);
+  for (const file of loaded)
+    for (const { target, typeOnly } of sources.find((source) => source.file === file)?.imports ??
+      [])
+      if (!typeOnly) loaded.add(target);
+  expect(loaded).toContain('jsonc-parser');
+  expect(loaded).not.toContain('zod');
+});
