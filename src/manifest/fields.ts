@@ -107,7 +107,7 @@ export const port = z
   .min(1, { error: explainPort })
   .max(65_535, { error: explainPort });
 
-export function explainPort({ input }: Wrong): string {
+function explainPort({ input }: Wrong): string {
   return `expected a port from 1 to 65535, got ${show(input)}`;
 }
 

@@ -2,8 +2,8 @@ import { lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DevctlError } from '../errors.ts';
 
-export const MANIFEST_NAME = '.devctl.json';
-export const LOCAL_MANIFEST_NAME = '.devctl.local.json';
+const MANIFEST_NAME = '.devctl.json';
+const LOCAL_MANIFEST_NAME = '.devctl.local.json';
 
 /** Which manifest is meant. */
 export interface ManifestQuery {

@@ -24,7 +24,7 @@ export function checkMeaning(tree: Tree, root: string): Problem[] {
 }
 
 /** The names in a service's `dependsOn`, written as a list or as an object, with their places. */
-export function dependenciesOf(
+function dependenciesOf(
   tree: Tree,
   service: string,
 ): readonly { readonly name: string; readonly path: ValuePath }[] {
