@@ -28,23 +28,26 @@ test('20 processes: never two at a time, everyone gets its turns, nothing is lef
   expect(lockFiles(folder)).toEqual([]);
 });
 
-test('20 processes, of which most die by SIGKILL while they hold the lock', async () => {
-  const folder = temporaryRecords();
-  const program = bundle('contend');
-  const all = Array.from({ length: PROCESSES }, (_, index) =>
-    run(process.execPath, [program, folder.root, '15', index < 4 ? '0' : '20']),
-  );
-  const ends = await Promise.all(all.map(({ ended }) => ended));
-  for (const { code, signal, stderr } of ends) {
-    expect({ ok: code === 0 || signal === 'SIGKILL', stderr }).toEqual({ ok: true, stderr: '' });
-  }
-  expect(ends.filter(({ signal }) => signal === 'SIGKILL').length).toBeGreaterThan(5);
-  expect(breaches(folder)).toEqual([]);
-});
+test.each(['full', 'slow'] as const)(
+  '20 processes, of which most die by SIGKILL while they hold the lock, at %s pace',
+  async (pace) => {
+    const folder = temporaryRecords();
+    const program = bundle('contend', pace);
+    const all = Array.from({ length: PROCESSES }, (_, index) =>
+      run(process.execPath, [program, folder.root, '15', index < 4 ? '0' : '20']),
+    );
+    const ends = await Promise.all(all.map(({ ended }) => ended));
+    for (const { code, signal, stderr } of ends) {
+      expect({ ok: code === 0 || signal === 'SIGKILL', stderr }).toEqual({ ok: true, stderr: '' });
+    }
+    expect(ends.filter(({ signal }) => signal === 'SIGKILL').length).toBeGreaterThan(5);
+    expect(breaches(folder)).toEqual([]);
+  },
+);
 
 test('20 processes that are killed at any moment, waiting, breaking or holding', async () => {
   const folder = temporaryRecords();
-  const program = bundle('contend');
+  const program = bundle('contend', 'slow');
   for (let round = 0; round < 3; round += 1) {
     const doomed = Array.from({ length: PROCESSES - 2 }, () =>
       run(process.execPath, [program, folder.root, '100000', '0']),

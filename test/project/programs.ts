@@ -7,15 +7,28 @@ import { buildSync } from 'esbuild';
 import { onTestFinished } from 'vitest';
 import { temporaryFolder } from './records-folder.ts';
 
-/** Bundles one of `programs/` to a file that a bare node can run, also as another user. */
-export function bundle(program: string): string {
+/**
+ * Bundles one of `programs/` to a file that a bare node can run, also as another user.
+ *
+ * @param pace 'slow' to widen the gaps between its looks at the file system and its deeds
+ */
+export function bundle(program: string, pace: 'full' | 'slow' = 'full'): string {
   const directory = temporaryFolder();
   chmodSync(directory, 0o755);
   const outfile = join(directory, `${program}.mjs`);
-  const entry = fileURLToPath(new URL(`./programs/${program}.ts`, import.meta.url));
-  const format = 'esm';
-  buildSync({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format });
+  buildSync({
+    entryPoints: [pathOf(program)],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    alias: pace === 'slow' ? { 'node:fs': pathOf('slow-fs') } : {},
+  });
   return outfile;
+}
+
+function pathOf(program: string): string {
+  return fileURLToPath(new URL(`./programs/${program}.ts`, import.meta.url));
 }
 
 export interface Program {
