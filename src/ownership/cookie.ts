@@ -11,6 +11,7 @@ const SERVICE = 'DEVCTL_SERVICE';
 const RUN = 'DEVCTL_RUN';
 const ROLE = 'DEVCTL_ROLE';
 const SUPERVISOR = 'supervisor';
+const TOOL = 'tool';
 
 /** What a process says about its origin. */
 export interface Cookie {
@@ -18,8 +19,8 @@ export interface Cookie {
   readonly projects: readonly string[];
   readonly service: string | null;
   readonly runId: string | null;
-  /** Is it the supervisor of its project? */
-  readonly supervisor: boolean;
+  /** 'supervisor' of its project; 'tool': something that a supervisor runs for itself (`ps`). */
+  readonly role: 'supervisor' | 'tool' | null;
 }
 
 /** The variables for everything in one run, to be laid over whatever the caller's environment holds. */
@@ -35,6 +36,12 @@ export function serviceCookie(
 export function supervisorCookie(projectId: string): Record<string, string> {
   return { ...twice({ [PROJECT]: projectId }), [ROLE]: SUPERVISOR };
 }
+
+/**
+ * What a supervisor puts into its own environment once it runs, for whatever it spawns without saying
+ * more. Its own block, as others read it, is the one that it was started with.
+ */
+export const TOOL_COOKIE: Readonly<Record<string, string>> = { [ROLE]: TOOL };
 
 /** Every variable of a cookie, to be removed before another cookie is laid over an environment. */
 export const COOKIE_VARIABLES: readonly string[] = [
@@ -63,11 +70,12 @@ export function readCookie(environ: string): Cookie | null {
   const carried = readVariable(environ, CARRIER + PROJECT);
   const projects = [...new Set([own, carried].filter((value) => value !== null))];
   if (projects.length === 0) return null;
+  const role = readVariable(environ, ROLE);
   return {
     projects,
     service: readVariable(environ, SERVICE) ?? readVariable(environ, CARRIER + SERVICE),
     runId: readVariable(environ, RUN) ?? readVariable(environ, CARRIER + RUN),
-    supervisor: readVariable(environ, ROLE) === SUPERVISOR,
+    role: role === SUPERVISOR || role === TOOL ? role : null,
   };
 }
 

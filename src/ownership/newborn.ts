@@ -59,7 +59,7 @@ function originOf(
   if (isOurTool(recent, process)) return null;
   const cookie = readCookie(details.environ(process) ?? '');
   // Between fork and exec, what a supervisor spawns still shows the supervisor's environment.
-  if (cookie?.supervisor) return null;
+  if (cookie?.role) return null;
   if (cookie?.projects.some((project) => project !== recent.projectId)) return null;
   if (cookie) {
     const { service, runId } = cookie;

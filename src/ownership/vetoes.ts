@@ -23,7 +23,7 @@ export interface Vetoes {
 export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   const byPid = new Map<number, Veto>();
   const cookies = new Map<number, Cookie>();
-  const supervisors: ProcessInfo[] = [];
+  const candidates: ProcessInfo[] = [];
 
   for (const process of snapshot.byPid.values()) {
     const { pid } = process.identity;
@@ -35,11 +35,17 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
       if (cookie?.projects.some((project) => project !== facts.projectId)) {
         const other = cookie.projects.find((project) => project !== facts.projectId);
         byPid.set(pid, { kind: 'other-project', detail: `DEVCTL_PROJECT=${other}` });
-      } else if (recorded || cookie?.supervisor) supervisors.push(process);
-      else if (cookie) cookies.set(pid, cookie);
+      } else if (recorded || cookie?.role === 'supervisor') candidates.push(process);
+      else if (cookie?.role === 'tool') {
+        byPid.set(pid, { kind: 'own-child', detail: 'a tool of the supervisor' });
+      } else if (cookie) cookies.set(pid, cookie);
     }
   }
 
+  // Between fork and exec, what a supervisor spawns still shows the supervisor's environment.
+  const supervisors = candidates.filter(
+    ({ ppid }) => !candidates.some(({ identity }) => identity.pid === ppid),
+  );
   for (const pid of descendantsOfSelf(facts, snapshot, supervisors)) {
     byPid.set(pid, { kind: 'own-child', detail: 'started by this devctl command' });
   }

@@ -115,7 +115,7 @@ export function createLives(context: LivesContext): Lives {
         await spawn(context, target, effect.run, dispatch);
         return;
       case 'startProbe':
-        void probe(target, effect.run, dispatch);
+        void probe(context, target, effect.run, dispatch);
         return;
       case 'stopProbe':
         target.probe?.abort();
@@ -188,18 +188,24 @@ function environmentOf(
   return { ...env, ...serviceCookie(folder.projectId, name, runId) };
 }
 
-async function probe(target: Entry, run: number, dispatch: Dispatch): Promise<void> {
-  const { service, record, request } = target;
+async function probe(
+  context: LivesContext,
+  target: Entry,
+  run: number,
+  dispatch: Dispatch,
+): Promise<void> {
+  const { service, record } = target;
   if (!service?.ready || !record) return;
   const over = new AbortController();
   target.probe = over;
-  const env = { ...request?.env, ...service.env };
-  const context = { cwd: service.cwd, env, logFile: record.log, logOffset: target.logOffset };
-  const opened = await openProbe(service.ready.check, context);
-  const answer = await waitUntilReady(opened, service.ready, over.signal);
+  const env = environmentOf(context, target, record.runId);
+  const { cwd, ready } = service;
+  const { logOffset } = target;
+  const opened = await openProbe(ready.check, { cwd, env, logFile: record.log, logOffset });
+  const answer = await waitUntilReady(opened, ready, over.signal);
   if (answer.kind === 'ready') void dispatch(target.name, { kind: 'probeSucceeded', run });
   if (answer.kind === 'timed-out') {
-    const reason = `not ready after ${service.ready.timeoutMs} ms: ${answer.lastReason}`;
+    const reason = `not ready after ${ready.timeoutMs} ms: ${answer.lastReason}`;
     void dispatch(target.name, { kind: 'probeTimedOut', run, reason });
   }
 }

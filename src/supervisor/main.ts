@@ -1,6 +1,7 @@
 import { closeSync, unlinkSync, writeSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { errnoOf } from '../errors.ts';
+import { TOOL_COOKIE } from '../ownership/cookie.ts';
 import { loadNative } from '../processes/native.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProcessTable } from '../processes/table.ts';
@@ -22,6 +23,7 @@ export const READY_FD = 3;
  * It may die at any moment: services outlive it, and every command works without it.
  */
 async function main(root: string, pidsDir: string): Promise<void> {
+  Object.assign(process.env, TOOL_COOKIE);
   const folder = projectFolder(root, pidsDir);
   prepareFolder(folder);
   const loaded = await loadNative();

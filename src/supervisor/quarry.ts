@@ -15,6 +15,9 @@ export const SWEPT = '(sweep)';
 /** After so long unseen, a leaderless group must prove itself again: its number may be reused. */
 const FRESH_MS = 2_000;
 
+/** A fork storm shows a new process with every look; those seen last are remembered. */
+const MAX_REMEMBERED = 5_000;
+
 /** A quarry that keeps what the latest scan found, for the report. */
 export interface TrackedQuarry extends Quarry {
   /** Command lines by pid, read when first seen: afterwards it may be too late. */
@@ -51,7 +54,14 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
           commands.set(identity.pid, describeCommand(snapshot, process));
         }
         const witnessed = { service, runId, identity };
-        seen.set(identityKey(identity), { witnessed, atMs: snapshot.takenAtMs });
+        const key = identityKey(identity);
+        // Set anew, so that the map stays in the order in which they were last seen.
+        seen.delete(key);
+        seen.set(key, { witnessed, atMs: snapshot.takenAtMs });
+      }
+      for (const key of seen.keys()) {
+        if (seen.size <= MAX_REMEMBERED) break;
+        seen.delete(key);
       }
       return latest.claims;
     },

@@ -135,11 +135,11 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         const { names } = body as StandDownRequest;
         for (const starting of starts) starting.abandon();
         await standDown(lives, names);
-        witness.setStoodDown(true);
+        await witness.setStoodDown(true);
         stream.write({ type: 'stood-down' });
         await stream.closed;
         await resume(host, lives, folder);
-        witness.setStoodDown(false);
+        await witness.setStoodDown(false);
         return STREAMED;
       }),
 
@@ -148,7 +148,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         const { force, graceMs, sweep } = body as SupervisedStopRequest;
         for (const starting of starts) starting.abandon();
         await standDown(lives, null);
-        witness.setStoodDown(true);
+        await witness.setStoodDown(true);
         const report = await stopProject(host, folder, {
           names: null,
           force,
@@ -160,7 +160,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         });
         stream.write({ type: 'report', report });
         await resume(host, lives, folder);
-        witness.setStoodDown(false);
+        await witness.setStoodDown(false);
         if (report.survivors.length === 0) setImmediate(context.end);
         return STREAMED;
       }),

@@ -23,7 +23,7 @@ export interface Witness {
   /** Looks soon: something has just changed. */
   wake(): void;
   /** While somebody else stops services: only reaps, writes nothing. */
-  setStoodDown(stoodDown: boolean): void;
+  setStoodDown(stoodDown: boolean): Promise<void>;
   /** How many processes of ours the last look saw. */
   owned(): number;
   stop(): void;
@@ -64,6 +64,8 @@ export function startWitness(context: WitnessContext): Witness {
 
   const look = async (): Promise<void> => {
     timer = null;
+    // Without zombies to reap there is nothing to look for while somebody else is stopping services.
+    if (stoodDown && !native) return;
     try {
       const snapshot = await table.snapshot();
       if (native) zombies = reapAdopted(snapshot, self, native, zombies);
@@ -76,7 +78,12 @@ export function startWitness(context: WitnessContext): Witness {
       context.log(`looking at the process table: ${error instanceof Error ? error.stack : error}`);
       pauseMs = LONGEST_MS;
     }
-    if (!stopped) timer = setTimeout(look, pauseMs);
+    if (!stopped) timer = setTimeout(begin, pauseMs);
+  };
+
+  let looking: Promise<void> = Promise.resolve();
+  const begin = (): void => {
+    looking = look();
   };
 
   const witness = (snapshot: Snapshot): boolean => {
@@ -129,16 +136,18 @@ export function startWitness(context: WitnessContext): Witness {
     return native && !watchesOthers ? LONGEST_HELD_MS : LONGEST_MS;
   };
 
-  timer = setTimeout(look, 0);
+  timer = setTimeout(begin, 0);
   return {
     wake() {
       pauseMs = SHORTEST_MS;
       if (!timer || stopped) return;
       clearTimeout(timer);
-      timer = setTimeout(look, pauseMs);
+      timer = setTimeout(begin, pauseMs);
     },
-    setStoodDown(value) {
+    async setStoodDown(value) {
       stoodDown = value;
+      await looking;
+      if (!timer && !stopped) timer = setTimeout(begin, 0);
       this.wake();
     },
     owned: () => count,
