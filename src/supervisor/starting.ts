@@ -30,6 +30,7 @@ export function beginStarting(
   const needs: Needs = new Map(request.services.map(({ name, dependsOn }) => [name, dependsOn]));
   const settledAtMs = new Map<string, number>();
   const upBefore = new Set([...names].filter((name) => isUp(lives.entry(name).life.kind)));
+  let asked = false;
   let settle = (): void => {};
   const settled = new Promise<void>((resolve) => {
     settle = resolve;
@@ -39,6 +40,9 @@ export function beginStarting(
     new Map([...lives.entries.values()].map(({ name, life }) => [name, life.kind]));
 
   const advance = (): void => {
+    // Everything is asked for before anything is judged, or the rest would count as not wanted. The
+    // asking itself is a change that we hear of.
+    if (!asked) return;
     const { startable, blocked } = nextToStart(states(), needs);
     for (const name of startable) {
       if (names.has(name)) void lives.dispatch(name, { kind: 'dependenciesMet' });
@@ -61,8 +65,8 @@ export function beginStarting(
       entry.service = service;
       entry.request = request;
     }
-    // Everything is asked for before anything is judged, or it would count as lost to the rest.
     await Promise.all([...names].map((name) => lives.dispatch(name, { kind: 'askedToStart' })));
+    asked = true;
     advance();
   };
 
