@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import { devctl } from '../support/devctl.ts';
+import { fixture } from '../support/paths.ts';
+import { startReport } from '../support/reports.ts';
+import { service } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+
+test('a service that dies before it is ready fails at once, with its code and last lines', async () => {
+  await using project = await temporaryProject({
+    services: {
+      web: {
+        command: fixture('crash', '100', '7', 'fatal: no database'),
+        // Longer than this test may take: only its death can end the wait.
+        ready: { log: '^ready$', timeout: '10m' },
+      },
+    },
+  });
+  const { exitCode, stderr } = await devctl(project, 'start');
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/web.*code 7/);
+  expect(stderr).toContain('| starting\n  | fatal: no database');
+  expect(stderr).not.toMatch(/\n\s+at /);
+  expect(project.oracle.processes()).toEqual([]);
+});
+
+test.each([
+  ['as a list', ['no-such-program-here', '--x']],
+  ['through the shell', 'no-such-program-here --x'],
+])('a command that does not exist, %s', async (_how, command) => {
+  await using project = await temporaryProject({
+    services: { web: { command, ready: { delay: '10s' } } },
+  });
+  const { exitCode, stderr } = await devctl(project, 'start');
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('web');
+  expect(stderr).toContain('no-such-program-here');
+  expect(stderr).toMatch(/not found|ENOENT|does not exist/);
+  expect(stderr).not.toMatch(/\n\s+at /);
+});
+
+test('what is up stays up, what depends on the failed one is not started', async () => {
+  await using project = await temporaryProject({
+    services: {
+      other: service('sleeper'),
+      db: service('crash'),
+      api: service('sleeper', [], { dependsOn: ['db'] }),
+      web: service('sleeper', [], { dependsOn: ['api'] }),
+    },
+  });
+  const { exitCode, report } = await startReport(project);
+  expect(exitCode).toBe(1);
+  const states = Object.fromEntries(report.services.map(({ name, state }) => [name, state]));
+  expect(states).toEqual({ other: 'ready', db: 'failed', api: 'failed', web: 'failed' });
+  const reasonOf = (wanted: string) => report.services.find(({ name }) => name === wanted)?.reason;
+  expect(reasonOf('api')).toContain('db');
+  expect(reasonOf('web')).toContain('db');
+  expect(project.oracle.processes().length).toBe(1);
+});
+
+test('--abort-on-failure takes everything down again that this start started', async () => {
+  await using project = await temporaryProject({
+    services: {
+      before: service('sleeper', [], { autostart: false }),
+      good: service('fan', ['3']),
+      bad: service('crash', [], { dependsOn: ['good'] }),
+    },
+  });
+  expect(await devctl(project, 'start', 'before')).toMatchObject({ exitCode: 0 });
+  const [before] = project.oracle.processes();
+  const { exitCode, report } = await startReport(project, '--abort-on-failure');
+  expect(exitCode).toBe(1);
+  expect(report.aborted).toContain('good');
+  expect(project.oracle.processes().map(({ pid }) => pid)).toEqual([before?.pid]);
+});
+
+test('after a failure the next start begins where it failed', async () => {
+  await using project = await temporaryProject({
+    services: {
+      a: service('sleeper'),
+      b: { command: 'cat wanted && exec sleep 100', ready: { log: 'up' } },
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('wanted'),
+  });
+  project.write('wanted', 'up\n');
+  const { exitCode, report } = await startReport(project);
+  expect(exitCode).toBe(0);
+  expect(report.services.find(({ name }) => name === 'a')?.alreadyRunning).toBe(true);
+});

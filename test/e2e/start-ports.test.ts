@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { devctl } from '../support/devctl.ts';
+import { canBind, freePort } from '../support/free-ports.ts';
+import { fixture } from '../support/paths.ts';
+import { startReport, statusReport } from '../support/reports.ts';
+import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+
+test('a port held by a stranger: who, and nothing is started', async () => {
+  const port = await freePort();
+  await using project = await temporaryProject({
+    services: {
+      a: service('sleeper'),
+      web: { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } },
+    },
+  });
+  // The stranger is this test.
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const { exitCode, stderr } = await devctl(project, 'start');
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain(`web: port ${port} is held by`);
+    expect(stderr).toContain(`pid ${process.pid}`);
+    expect(stderr).toContain('vitest');
+    expect(stderr).toContain(` in ${process.cwd()}`);
+    expect(stderr).toContain(`user ${process.getuid?.()}`);
+    expect(project.oracle.everything()).toEqual([]);
+  } finally {
+    server.close();
+    await once(server, 'close');
+  }
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+});
+
+test('a port held by what an earlier run left behind is taken back', async () => {
+  const port = await freePort();
+  const server = fixture('tcp-server', String(port)).join(' ');
+  await using project = await temporaryProject({
+    // The shell stays above its server, so that it can die alone.
+    services: { web: { command: `${server}; true`, ports: [port], ready: { tcp: port } } },
+  });
+  const first = await startReport(project);
+  expect(first.exitCode).toBe(0);
+  const leader = project.oracle
+    .processes()
+    .find(({ pid }) => pid === first.report.services[0]?.pid);
+  if (!leader) throw new Error('no leader');
+  await killAtOnce(leader);
+  expect(await canBind(port)).toBe(false);
+
+  const second = await startReport(project);
+  expect(second).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('left over') });
+  expect(project.oracle.processes().length).toBe(2);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(await canBind(port)).toBe(true);
+});
+
+test('a service renamed in the manifest does not lose its port to its former self', async () => {
+  const port = await freePort();
+  const web = { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } };
+  await using project = await temporaryProject({ services: { web } });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  project.write('.devctl.json', JSON.stringify({ services: { site: web } }));
+  // It still runs under its old name: that is said, rather than ended behind the user's back.
+  const { exitCode, stderr } = await devctl(project, 'start');
+  expect(exitCode).toBe(5);
+  expect(stderr).toContain('our own service web');
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.processes()).toEqual([]);
+});
+
+test('what runs after its supervisor was killed is adopted, not started again', async () => {
+  const port = await freePort();
+  await using project = await temporaryProject({
+    services: {
+      web: { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } },
+      fan: service('fan', ['3']),
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const before = project.oracle.processes().map(({ pid }) => pid);
+  const killed = await signalSupervisor(project, 'SIGKILL');
+
+  const { exitCode, report } = await startReport(project);
+  expect(exitCode).toBe(0);
+  expect(report.services.map(({ alreadyRunning }) => alreadyRunning)).toEqual([true, true]);
+  expect(project.oracle.processes().map(({ pid }) => pid)).toEqual(before);
+  const [supervisor] = supervisorsOf(project);
+  expect(supervisor?.pid).not.toBe(killed.pid);
+  expect(await statusReport(project)).toMatchObject({
+    exitCode: 0,
+    report: { supervisor: { pid: supervisor?.pid }, orphans: [] },
+  });
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.everything()).toEqual([]);
+});

@@ -1,0 +1,51 @@
+import { signalExactly } from './end-processes.ts';
+import { fixture } from './paths.ts';
+import { readProcesses, startOf } from './read-processes.ts';
+import type { Sighting } from './sighting.ts';
+import type { TemporaryProject } from './temporary-project.ts';
+import { until } from './until.ts';
+
+/** A manifest's service that is a program of `fixtures/`, ready when it says so. */
+export function service(name: string, args: readonly string[] = [], more: object = {}): object {
+  return { command: fixture(name, ...args), ready: { log: '^ready$' }, ...more };
+}
+
+/**
+ * Is every descendant certain to stay below the supervisor? Else what clears its environment and leaves
+ * its session between two looks cannot be found by anybody: such tests need this.
+ */
+export const hasSubreaper =
+  process.platform === 'linux' &&
+  process.env.DEVCTL_NATIVE !== 'off' &&
+  process.env.DEVCTL_PROCESS_TABLE !== 'portable';
+
+/** The supervisors of this project that are alive, as the oracle sees them. */
+export function supervisorsOf(project: TemporaryProject): Sighting[] {
+  return project.oracle
+    .everything()
+    .filter(({ argv }) => argv[1]?.endsWith('/dist/supervisor/main.js'));
+}
+
+/** Sends the supervisor of a project a signal. */
+export async function signalSupervisor(
+  project: TemporaryProject,
+  signal: NodeJS.Signals,
+): Promise<Sighting> {
+  const [supervisor] = supervisorsOf(project);
+  if (!supervisor) throw new Error('There is no supervisor');
+  signalExactly(supervisor, signal);
+  if (signal === 'SIGKILL') await until(() => !isRunning(supervisor));
+  return supervisor;
+}
+
+/** Ends a process of a project at once and waits until it is gone. */
+export async function killAtOnce(target: Sighting): Promise<void> {
+  signalExactly(target, 'SIGKILL');
+  await until(() => !isRunning(target));
+}
+
+/** Is this very process alive, and more than a zombie? */
+export function isRunning({ pid, started }: Sighting): boolean {
+  if (startOf(pid) !== started) return false;
+  return readProcesses().some((one) => one.pid === pid && !one.zombie);
+}
