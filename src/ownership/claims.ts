@@ -40,6 +40,8 @@ interface Search {
   readonly leaders: readonly Leader[];
   readonly witnessed: ReadonlyMap<number, readonly Witnessed[]>;
   readonly found: Map<number, Finding[]>;
+  /** Of ours, but they run this very command: spared, while what else is below them is not. */
+  readonly passed: Map<number, Finding[]>;
   readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
 }
 
@@ -60,10 +62,16 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     facts,
     snapshot,
     vetoes,
-    intentTicks: new Map(facts.runs.map(({ runId, intentTicks }) => [runId, intentTicks])),
+    intentTicks: new Map(
+      // Ticks of another boot, or of the other kind of process table, cannot be compared.
+      facts.runs
+        .filter((run) => sameMachine(run, snapshot))
+        .map(({ runId, intentTicks }) => [runId, intentTicks]),
+    ),
     leaders: findLeaders(facts, snapshot),
     witnessed: indexByPid(facts.witnessed),
     found: new Map(),
+    passed: new Map(),
     spared: new Map(),
   };
 
@@ -74,9 +82,10 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
   for (const supervisor of vetoes.supervisors) claimChildrenOfSupervisor(search, supervisor);
 
   let before = -1;
-  while (before !== search.found.size) {
-    before = search.found.size;
-    closeOverFamilies(search);
+  while (before !== search.found.size + search.passed.size) {
+    before = search.found.size + search.passed.size;
+    closeOverFamilies(search, search.passed);
+    closeOverFamilies(search, search.found);
     claimLeaderless(search);
   }
 
@@ -84,7 +93,9 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     claims: new Map([...search.found].flatMap(([pid]) => toClaim(search, pid))),
     spared: [...search.spared].flatMap(([pid, { findings, veto }]) => {
       const process = snapshot.byPid.get(pid);
-      return process ? [{ process, evidence: findings.map(toEvidence), veto }] : [];
+      return process && !search.found.has(pid)
+        ? [{ process, evidence: findings.map(toEvidence), veto }]
+        : [];
     }),
     stale: findStaleRuns(facts.runs, snapshot),
     supervisors: vetoes.supervisors,
@@ -187,10 +198,10 @@ function claimChildrenOfSupervisor(search: Search, { identity: { pid } }: Proces
 }
 
 /** Children of what is ours, and the sessions and groups that living processes of ours lead. */
-function closeOverFamilies(search: Search): void {
-  const { snapshot, found } = search;
+function closeOverFamilies(search: Search, heads: ReadonlyMap<number, Finding[]>): void {
+  const { snapshot } = search;
   // A map's iterator also visits what is added during the walk: this is the whole closure.
-  for (const pid of found.keys()) {
+  for (const pid of heads.keys()) {
     const head = snapshot.byPid.get(pid);
     if (!head) continue;
     const origin = originOf(search, pid);
@@ -214,13 +225,15 @@ function closeOverFamilies(search: Search): void {
 function claimLeaderless(search: Search): void {
   const { facts, snapshot, found } = search;
   for (const { identity, origin, fresh, ledSession, ledGroup } of search.leaders) {
-    if (found.has(identity.pid)) continue;
+    const current = snapshot.byPid.get(identity.pid);
+    // Alive and claimed: settled. Alive and not: a stranger, or vetoed, and so is what it leads.
+    if (current && !isGone(current)) continue;
     for (const [kind, led, index] of [
       ['session', ledSession, snapshot.bySession],
       ['group', ledGroup, snapshot.byGroup],
     ] as const) {
       const all = led ? index.get(identity.pid) : undefined;
-      if (!all || !isSameNumber(identity, snapshot.byPid.get(identity.pid), all)) continue;
+      if (!all || !isSameNumber(identity, current, all)) continue;
       const members = all.filter((member) => !isGone(member));
       // One member known by other evidence proves that the number was never free.
       const anchored = fresh || members.some(({ identity: { pid } }) => found.has(pid));
@@ -247,6 +260,7 @@ function add(search: Search, process: ProcessInfo, finding: Finding): void {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
     search.spared.set(pid, spared);
+    if (veto.kind === 'ancestor') search.passed.set(pid, spared.findings);
     return;
   }
   // The supervisor is ended last, by its own rule; it is nobody's claim.
@@ -262,7 +276,7 @@ function add(search: Search, process: ProcessInfo, finding: Finding): void {
 
 /** The origin according to the strongest evidence that names one. */
 function originOf(search: Search, pid: number): Origin {
-  const findings = [...(search.found.get(pid) ?? [])].sort(byStrength);
+  const findings = [...(search.found.get(pid) ?? search.passed.get(pid) ?? [])].sort(byStrength);
   const best = findings.find(({ service }) => service !== null);
   return best ? { service: best.service, runId: best.runId } : { service: null, runId: null };
 }

@@ -68,7 +68,8 @@ export function readCookie(environ: string): Cookie | null {
   if (!environ.includes(`${PROJECT}=`)) return null;
   const own = readVariable(environ, PROJECT);
   const carried = readVariable(environ, CARRIER + PROJECT);
-  const projects = [...new Set([own, carried].filter((value) => value !== null))];
+  // Set to nothing, as scripts do to get rid of a variable, it names no project at all.
+  const projects = [...new Set([own, carried].flatMap((value) => value || []))];
   if (projects.length === 0) return null;
   const role = readVariable(environ, ROLE);
   return {

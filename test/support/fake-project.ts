@@ -1,12 +1,13 @@
 import type { Claim } from '../../src/ownership/claim.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import type { Identity } from '../../src/processes/identity.ts';
+import type { Snapshot } from '../../src/processes/snapshot.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
 import { runStop } from '../../src/stopping/engine.ts';
 import { createHistory, type History } from '../../src/stopping/history.ts';
 import type { StopState, StopUnit } from '../../src/stopping/plan.ts';
-import { type TrackedQuarry, trackOwned, UNATTRIBUTED } from '../../src/supervisor/quarry.ts';
 import type { Birth, FakeMachine } from './fake-machine.ts';
+import { rememberingQuarry, UNATTRIBUTED } from './fake-quarry.ts';
 import { BOOT, environBlock, NAMESPACE } from './process-table.ts';
 
 export const ROOT = '/home/me/app';
@@ -110,39 +111,28 @@ export interface StopStory {
 export interface StopEnd {
   readonly state: StopState;
   readonly history: History;
-  readonly quarry: TrackedQuarry;
   readonly tookMs: number;
 }
 
-/** Stops everything of the project with the real engine, the real quarry, and a machine in memory. */
+/** Stops everything of the project with the real engine and the real ownership, on a machine in memory. */
 export async function stopOn(machine: FakeMachine, story: StopStory): Promise<StopEnd> {
   const beganAtMs = machine.nowMs();
   const self = await machine.self();
   const names = story.names ?? story.records.map(({ service }) => service);
-  const state = {
-    folder: { root: ROOT, pidsDir: `${ROOT}/.pids`, projectId: PROJECT },
-    records: story.records,
-    ledger: [],
-    supervisor: story.supervisor
-      ? {
-          schema: 1 as const,
-          identity: story.supervisor,
-          socket: '/run/devctl.sock',
-          subreaper: true,
-          native: { available: true, why: null },
-          version: '0.0.0',
-          startedAt: '2026-01-01T00:00:00.000Z',
-        }
-      : null,
-    founding: [],
-    problems: [],
+  const facts = {
+    projectId: PROJECT,
+    root: ROOT,
+    self,
+    supervisor: story.supervisor ?? null,
+    runs: story.records,
+    witnessed: [],
+    foundingPids: [],
   };
   const history = createHistory();
-  const owned = trackOwned({ state, self, names: new Set(names), remember: () => {} });
-  const quarry: TrackedQuarry = {
+  const owned = rememberingQuarry(facts, new Set(names));
+  const quarry = {
     ...owned,
-    supervisors: () => owned.latest().supervisors,
-    claim(snapshot) {
+    claim(snapshot: Snapshot) {
       const claims = owned.claim(snapshot);
       story.onClaims?.(claims);
       return claims;
@@ -158,7 +148,7 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
     watch: () => {},
     forced: story.forced ?? (() => false),
   });
-  return { state: end, history, quarry, tookMs: machine.nowMs() - beganAtMs };
+  return { state: end, history, tookMs: machine.nowMs() - beganAtMs };
 }
 
 function unitsOf({ records, waves = {} }: StopStory, names: readonly string[]): StopUnit[] {

@@ -1,0 +1,421 @@
+import { describe, expect, test } from 'vitest';
+import type { OwnershipFacts } from '../../src/ownership/claim.ts';
+import { claimProcesses } from '../../src/ownership/claims.ts';
+import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
+import { identity, type Row, snapshotOf } from '../support/process-table.ts';
+
+const ROOT = '/home/me/app';
+const RUN = { service: 'web', runId: 'aa11', intentTicks: 90, pidNamespace: 'pid:[1]' };
+const run = { ...RUN, bootId: 'boot-1', leader: identity(100) };
+const OURS = serviceCookie('app', 'web', 'aa11');
+const THEIRS = serviceCookie('other', 'web', 'bb22');
+
+function facts(over: Partial<OwnershipFacts> = {}): OwnershipFacts {
+  return {
+    projectId: 'app',
+    root: ROOT,
+    self: identity(21),
+    supervisor: null,
+    runs: [run],
+    witnessed: [],
+    foundingPids: [],
+    ...over,
+  };
+}
+
+const SHELL: Row = { pid: 20, name: 'bash', cwd: ROOT };
+const SELF: Row = { pid: 21, ppid: 20, pgid: 21, sid: 20, ticks: 900_000, cwd: ROOT };
+const LEADER: Row = { pid: 100, environ: OURS };
+
+function claimed(rows: readonly Row[], over: Partial<OwnershipFacts> = {}): readonly number[] {
+  return [...claimProcesses(facts(over), snapshotOf([SHELL, SELF, ...rows])).claims.keys()].sort(
+    (a, b) => a - b,
+  );
+}
+
+type Story = readonly [
+  name: string,
+  rows: readonly Row[],
+  expected: readonly number[],
+  over?: Partial<OwnershipFacts>,
+];
+
+function tell(stories: readonly Story[]): void {
+  for (const [name, rows, expected, over] of stories) {
+    test(name, () => expect(claimed(rows, over)).toEqual(expected));
+  }
+}
+
+describe('leader', () => {
+  tell([
+    ['the recorded process', [{ pid: 100 }], [100]],
+    ['its number given to another (E25)', [{ pid: 100, ticks: 500 }], []],
+    [
+      'of another boot',
+      [{ pid: 100 }],
+      [],
+      { runs: [{ ...run, leader: identity(100, 100, 'b0') }] },
+    ],
+    [
+      'of another PID namespace',
+      [{ pid: 100 }],
+      [],
+      { runs: [{ ...run, leader: { ...identity(100), pidNamespace: 'pid:[9]' } }] },
+    ],
+    ['a record that names what leads no session', [{ pid: 100, pgid: 20, sid: 20 }], []],
+    [
+      'a record that names what began before the run',
+      [{ pid: 50 }],
+      [],
+      {
+        runs: [{ ...run, leader: identity(50) }],
+      },
+    ],
+    ['a zombie', [{ pid: 100, state: 'Z' }], []],
+    ['a zombie with living threads (E22)', [{ pid: 100, state: 'Z', threads: 3 }], [100]],
+    ['the session is not known (macOS)', [{ pid: 100, sid: 0 }], [100]],
+    ['a record with pid 1 (E27)', [], [], { runs: [{ ...run, leader: identity(1, 0) }] }],
+    [
+      'a record with pid 0 (E27)',
+      [{ pid: 30, pgid: 0, sid: 0 }],
+      [],
+      {
+        runs: [{ ...run, leader: identity(0, 0) }],
+      },
+    ],
+    [
+      'an intent without a spawn, found by its cookie (E34)',
+      [{ ...LEADER, pid: 150 }],
+      [150],
+      {
+        runs: [{ ...run, leader: null }],
+      },
+    ],
+  ]);
+});
+
+describe('descendant', () => {
+  tell([
+    ['any generation', [LEADER, { pid: 101, ppid: 100 }, { pid: 102, ppid: 101 }], [100, 101, 102]],
+    ["a child older than its parent is another process's", [LEADER, { pid: 99, ppid: 100 }], [100]],
+    [
+      'of a zombie leader with threads',
+      [
+        { pid: 100, state: 'Z', threads: 2 },
+        { pid: 101, ppid: 100 },
+      ],
+      [100, 101],
+    ],
+    ['a zombie child is gone', [LEADER, { pid: 101, ppid: 100, state: 'Z' }], [100]],
+    ["of process 1: nobody's", [LEADER, { pid: 101, ppid: 1 }], [100]],
+    [
+      'an orphan below the supervisor, whatever it cleared',
+      [{ pid: 95 }, { pid: 140, ppid: 95, environ: '' }],
+      [140],
+      { supervisor: identity(95) },
+    ],
+    [
+      'the supervisor is known by its cookie alone',
+      [
+        { pid: 95, environ: supervisorCookie('app') },
+        { pid: 140, ppid: 95 },
+      ],
+      [140],
+      { runs: [] },
+    ],
+    [
+      'a recycled supervisor number',
+      [
+        { pid: 95, ticks: 500 },
+        { pid: 540, ppid: 95 },
+      ],
+      [],
+      {
+        supervisor: identity(95),
+      },
+    ],
+  ]);
+});
+
+describe('session and group', () => {
+  const member: Row = { pid: 140, pgid: 140, sid: 100, cwd: ROOT };
+  const elsewhere: Row = { ...member, cwd: '/tmp' };
+  const grouped: Row = { pid: 140, pgid: 100, sid: 7, cwd: ROOT };
+  tell([
+    ['in the session of a living leader', [LEADER, elsewhere], [100, 140]],
+    ['in the group of a living leader', [LEADER, { ...grouped, cwd: '/tmp' }], [100, 140]],
+    ['leaderless session, working in the project', [member], [140]],
+    ['leaderless group, working in the project', [grouped], [140]],
+    ['leaderless session, working elsewhere', [elsewhere], []],
+    [
+      'leaderless session, in a folder whose name begins like ours',
+      [{ ...member, cwd: '/home/me/app-2' }],
+      [],
+    ],
+    ['leaderless session, cwd unreadable', [{ ...member, cwd: null }], []],
+    [
+      'leaderless session with one known by its cookie',
+      [elsewhere, { pid: 141, sid: 100, cwd: '/tmp', environ: OURS }],
+      [140, 141],
+    ],
+    [
+      'leaderless session whose leader was seen a moment ago',
+      [elsewhere],
+      [140],
+      {
+        witnessed: [{ service: 'web', runId: 'aa11', identity: identity(100), fresh: true }],
+      },
+    ],
+    ['recycled: the new leader is another process', [{ pid: 100, ticks: 500 }, member], []],
+    ['recycled: a member is older than our leader', [member, { pid: 80, sid: 100 }], []],
+    ['an unreaped zombie leader', [{ pid: 100, state: 'Z' }, member], [140]],
+    [
+      'of another boot',
+      [member],
+      [],
+      {
+        runs: [{ ...run, bootId: 'b0', leader: identity(100, 100, 'b0') }],
+      },
+    ],
+    [
+      'of a witnessed process that led a session',
+      [{ pid: 150, sid: 120, cwd: ROOT }],
+      [150],
+      {
+        witnessed: [
+          { service: 'web', runId: 'aa11', identity: identity(120), pgid: 120, sid: 120 },
+        ],
+      },
+    ],
+    [
+      'of a witnessed process that led neither',
+      [{ pid: 150, pgid: 120, cwd: ROOT }],
+      [],
+      {
+        witnessed: [
+          { service: 'web', runId: 'aa11', identity: identity(120), pgid: 100, sid: 100 },
+        ],
+      },
+    ],
+    [
+      'groups and sessions 0 and 1 (E27)',
+      [{ pid: 150, pgid: 1, sid: 1, cwd: ROOT }],
+      [],
+      {
+        runs: [
+          { ...run, leader: identity(1, 0) },
+          { ...run, leader: identity(0, 0) },
+        ],
+      },
+    ],
+    [
+      'the session of a vetoed leader that lives',
+      [
+        { pid: 100, environ: supervisorCookie('other') },
+        { ...member, environ: '' },
+      ],
+      [],
+      { witnessed: [{ service: 'web', runId: 'aa11', identity: identity(100), fresh: true }] },
+    ],
+  ]);
+});
+
+describe('ledger', () => {
+  const seen = { service: 'web', runId: 'aa11', identity: identity(130) };
+  tell([
+    ['witnessed', [{ pid: 130 }], [130], { witnessed: [seen] }],
+    ['its number given to another', [{ pid: 130, ticks: 500 }], [], { witnessed: [seen] }],
+    [
+      'on another boot',
+      [{ pid: 130 }],
+      [],
+      {
+        witnessed: [{ ...seen, identity: identity(130, 130, 'b0') }],
+      },
+    ],
+    [
+      'its children too',
+      [{ pid: 130 }, { pid: 131, ppid: 130 }],
+      [130, 131],
+      { witnessed: [seen] },
+    ],
+  ]);
+});
+
+describe('cookie', () => {
+  const carried = Object.fromEntries(
+    Object.entries(OURS).filter(([name]) => name.startsWith('TURBO_')),
+  );
+  tell([
+    ['on its own, with no record at all', [{ pid: 150, environ: OURS }], [150], { runs: [] }],
+    ['only what turbo lets through', [{ pid: 150, environ: carried }], [150], { runs: [] }],
+    [
+      "our project as the beginning of another's",
+      [{ pid: 150, environ: { DEVCTL_PROJECT: 'app-2' } }],
+      [],
+    ],
+    ["another's as the beginning of ours", [{ pid: 150, environ: { DEVCTL_PROJECT: 'ap' } }], []],
+    ['as the end of another name (E26)', [{ pid: 150, environ: { MY_DEVCTL_PROJECT: 'app' } }], []],
+    ['inside another value', [{ pid: 150, environ: { ARGS: 'x DEVCTL_PROJECT=app' } }], []],
+    ['cut short, without its NUL', [{ pid: 150, environ: 'A=1\0DEVCTL_PROJECT=app' }], []],
+    [
+      'two names that disagree',
+      [{ pid: 150, environ: { ...OURS, TURBO_DEVCTL_PROJECT: 'other' } }],
+      [],
+    ],
+    ['older than the run that it names', [{ pid: 80, environ: OURS }], []],
+    [
+      'older than a run of another boot with that name',
+      [{ pid: 80, environ: OURS }],
+      [80],
+      {
+        runs: [{ ...run, bootId: 'b0', intentTicks: 50_000, leader: null }],
+      },
+    ],
+    [
+      'a value set to nothing names no project',
+      [LEADER, { pid: 150, ppid: 100, environ: { DEVCTL_PROJECT: '' } }],
+      [100, 150],
+    ],
+  ]);
+});
+
+describe('vetoes', () => {
+  const below = (row: Row): Row => ({ ppid: 100, pgid: 100, sid: 100, ...row });
+  tell([
+    [
+      "another project's cookie, below our service",
+      [LEADER, below({ pid: 101, environ: THEIRS })],
+      [100],
+    ],
+    [
+      "another project's supervisor below our service, and its children without a cookie (E35)",
+      [
+        LEADER,
+        below({ pid: 101, pgid: 101, sid: 101, environ: supervisorCookie('other') }),
+        { pid: 102, ppid: 101, environ: '' },
+        { pid: 103, ppid: 102, pgid: 102, sid: 102 },
+      ],
+      [100],
+    ],
+    [
+      'devctl itself and its ancestors, inside our own service (E33)',
+      [
+        LEADER,
+        below({ pid: 110 }),
+        { pid: 120, ppid: 110, pgid: 100, sid: 100, environ: OURS },
+        below({ pid: 130 }),
+      ],
+      [130],
+      { self: identity(120) },
+    ],
+    [
+      'what devctl has started',
+      [
+        LEADER,
+        { pid: 120, ppid: 1, sid: 100, environ: OURS },
+        { pid: 121, ppid: 120, sid: 100, environ: OURS },
+      ],
+      [100],
+      { self: identity(120) },
+    ],
+    [
+      'but not the supervisor that it has started, nor what is below that',
+      [
+        { pid: 120, ppid: 20 },
+        { pid: 121, ppid: 120, environ: supervisorCookie('app') },
+        { pid: 122, ppid: 121 },
+      ],
+      [122],
+      { self: identity(120), runs: [] },
+    ],
+    [
+      'a supervisor that stops its own services',
+      [
+        { pid: 95, environ: supervisorCookie('app') },
+        { pid: 100, ppid: 95 },
+      ],
+      [100],
+      { self: identity(95), supervisor: identity(95) },
+    ],
+    [
+      'kernel threads and process 1',
+      [
+        { pid: 1, ppid: 0, ticks: 0, environ: OURS },
+        { pid: 2, ppid: 0, pgid: 0, sid: 0, kernelThread: true, environ: OURS },
+      ],
+      [],
+    ],
+    [
+      'what began before the run, though it is in its session',
+      [
+        { pid: 100, environ: OURS },
+        { pid: 80, ticks: 80, sid: 100 },
+      ],
+      [100],
+    ],
+  ]);
+
+  test('the reason is told, and nothing is both claimed and spared', () => {
+    const { claims, spared } = claimProcesses(
+      facts(),
+      snapshotOf([SHELL, SELF, LEADER, below({ pid: 101, environ: THEIRS })]),
+    );
+    expect(spared.map(({ process, veto }) => [process.identity.pid, veto.kind])).toEqual([
+      [101, 'other-project'],
+    ]);
+    expect([...claims.keys()]).toEqual([100]);
+  });
+});
+
+describe('founding files', () => {
+  const listed = { pid: 70, service: 'web', writtenTicks: 75 };
+  tell([
+    [
+      'a PID from them, working in the project',
+      [{ pid: 70, cwd: ROOT }],
+      [70],
+      {
+        foundingPids: [listed],
+      },
+    ],
+    ['working elsewhere', [{ pid: 70, cwd: '/home/me' }], [], { foundingPids: [listed] }],
+    [
+      'started after they were written',
+      [{ pid: 70, ticks: 80, cwd: ROOT }],
+      [],
+      {
+        foundingPids: [listed],
+      },
+    ],
+    ['the shell that runs devctl', [], [], { foundingPids: [{ ...listed, pid: 20 }] }],
+  ]);
+});
+
+describe('stale records', () => {
+  test.each([
+    ["the number is a stranger's", [{ pid: 100, ticks: 500 }], run, 'pid-reused'],
+    ['another boot', [], { ...run, bootId: 'b0' }, 'before-boot'],
+    ['another namespace', [], { ...run, pidNamespace: 'pid:[9]' }, 'other-namespace'],
+    ['a leader that has ended is no stale record', [], run, undefined],
+  ])('%s', (_name, rows, record, kind) => {
+    const { stale } = claimProcesses(facts({ runs: [record] }), snapshotOf([...rows]));
+    expect(stale[0]?.kind).toBe(kind);
+  });
+});
+
+test('each claim names its service and all its evidence, strongest first', () => {
+  const { claims } = claimProcesses(
+    facts({ witnessed: [{ service: 'web', runId: 'aa11', identity: identity(101) }] }),
+    snapshotOf([SHELL, SELF, LEADER, { pid: 101, ppid: 100, pgid: 100, sid: 100, environ: OURS }]),
+  );
+  const claim = claims.get(101);
+  expect(claim?.service).toBe('web');
+  expect(claim?.evidence.map(({ kind }) => kind)).toEqual([
+    'ledger',
+    'cookie',
+    'session',
+    'group',
+    'descendant',
+  ]);
+});

@@ -1,0 +1,48 @@
+import type { Ownership, OwnershipFacts, Witnessed } from '../../src/ownership/claim.ts';
+import { claimProcesses } from '../../src/ownership/claims.ts';
+import { identityKey } from '../../src/processes/identity.ts';
+import type { Quarry } from '../../src/stopping/engine.ts';
+
+export const UNATTRIBUTED = '(no service)';
+
+/**
+ * What is owned by evidence, scan after scan: the same memory as a real stop has, without the files.
+ *
+ * Fresh is what the scan before this one saw alive, and no older: a number that was freed any longer
+ * ago may already be a stranger's.
+ */
+export function rememberingQuarry(
+  facts: OwnershipFacts,
+  names: ReadonlySet<string>,
+): Quarry & { latest(): Ownership } {
+  const seen = new Map<string, { readonly witnessed: Witnessed; readonly scan: number }>();
+  let latest: Ownership = { claims: new Map(), spared: [], stale: [], supervisors: [] };
+  let scan = 0;
+  const remember: Quarry['remember'] = (claims) => {
+    for (const { process, service, runId } of claims) {
+      const { identity, pgid, sid } = process;
+      const witnessed = { service, runId, identity, pgid, sid };
+      seen.set(identityKey(identity), { witnessed, scan });
+    }
+  };
+  return {
+    projectId: facts.projectId,
+    unitOf: ({ service }) => (service && names.has(service) ? service : UNATTRIBUTED),
+    remember,
+    supervisors: () => latest.supervisors,
+    latest: () => latest,
+    claim(snapshot) {
+      const witnessed = [...seen.values()].map((one) => ({
+        ...one.witnessed,
+        fresh: one.scan === scan,
+      }));
+      latest = claimProcesses(
+        { ...facts, witnessed: [...facts.witnessed, ...witnessed] },
+        snapshot,
+      );
+      scan += 1;
+      remember([...latest.claims.values()]);
+      return latest.claims;
+    },
+  };
+}
