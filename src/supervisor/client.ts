@@ -1,5 +1,4 @@
-import { type IncomingMessage, request } from 'node:http';
-import { createInterface } from 'node:readline';
+import type { IncomingMessage } from 'node:http';
 import { DevctlError } from '../errors.ts';
 import type { Hello, StandDownRequest, StartEvent, StartRequest } from './protocol.ts';
 
@@ -59,13 +58,15 @@ export function connectTo(socket: string): SupervisorClient {
 }
 
 /** One request; null when nobody listens or no answer begins within `timeoutMs`. */
-function send(
+async function send(
   socketPath: string,
   method: string,
   path: string,
   body: unknown,
   timeoutMs: number | null,
 ): Promise<IncomingMessage | null> {
+  // Loaded when there is a supervisor to talk to: a stop with nothing to stop never pays for it.
+  const { request } = await import('node:http');
   return new Promise((resolve) => {
     const outgoing = request({ socketPath, method, path, agent: false });
     const timer =
@@ -100,6 +101,7 @@ async function stream(
   if (answer.statusCode !== 200) {
     throw new DevctlError('supervisor-failed', `the supervisor refused: ${await readAll(answer)}`);
   }
+  const { createInterface } = await import('node:readline');
   const lines = createInterface({ input: answer });
   // Its death closes the stream; what is missing then shows in the result.
   answer.on('error', () => lines.close());

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
@@ -7,7 +6,6 @@ import type { Host } from '../processes/host.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { prepareSocketPath, socketPaths } from '../project/socket-path.ts';
-import { tailLog } from '../services/log-tail.ts';
 import { connectTo, type SupervisorClient } from './client.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { ownVersion, packageRoot } from './package-root.ts';
@@ -63,6 +61,7 @@ async function spawnSupervisor(folder: ProjectFolder): Promise<void> {
   const log = openSync(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
   const env: NodeJS.ProcessEnv = { ...process.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
+  const { spawn } = await import('node:child_process');
   const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
   const child = spawn(process.execPath, [script, folder.root, folder.pidsDir], {
     cwd: folder.root,
@@ -87,6 +86,7 @@ async function spawnSupervisor(folder: ProjectFolder): Promise<void> {
   child.unref();
   ready?.destroy();
   if (outcome === 'ready') return;
+  const { tailLog } = await import('../services/log-tail.ts');
   const lines = await tailLog(logPath, 5);
   const what = outcome === 'ended' ? 'ended at once' : `did not answer within ${START_MS} ms`;
   throw new DevctlError('supervisor-failed', [`the supervisor ${what}:`, ...lines].join('\n'), {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
 import type { ProjectFolder } from '../project/folder.ts';
@@ -12,12 +11,13 @@ import type { ServiceRecord } from '../project/service-record.ts';
  *
  * @returns what went wrong, for the report; null when it ended with code 0
  */
-export function runStopCommand(
+export async function runStopCommand(
   folder: ProjectFolder,
   record: ServiceRecord,
 ): Promise<string | null> {
   const { command, graceMs } = record.stop;
-  if (command === null) return Promise.resolve(null);
+  if (command === null) return null;
+  const { spawn } = await import('node:child_process');
   const [file = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
   const env: NodeJS.ProcessEnv = { ...process.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
