@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readOwnFile, removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
 import {
   FOUNDING_FILES,
@@ -9,6 +9,7 @@ import {
   parseFoundingLine,
 } from './founding-lines.ts';
 import { markOf, readMarks, removeMarks, withoutMarked, writeMarks } from './founding-marks.ts';
+import { readOwnFile } from './own-file.ts';
 import type { RecordProblem } from './problem.ts';
 import type { ServiceRecord } from './service-record.ts';
 

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
-import { readOwnFile, removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import type { ProjectFolder } from './folder.ts';
 import type { FoundingFile } from './founding-lines.ts';
+import { readOwnFile } from './own-file.ts';
 import { asObject, isListOf, isText, parseJson } from './shape.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { readOwnFile, writeFileAtomically } from './atomic-file.ts';
+import { writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
+import { readOwnFile } from './own-file.ts';
 import { asObject, isCount, parseJson } from './shape.ts';
 
 /** A report of thousands of processes with their evidence takes some MB. */

@@ -1,16 +1,7 @@
 import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
-import {
-  appendFlags,
-  openOwnFile,
-  otherOwner,
-  readOwnFile,
-  readPart,
-  removeIfThere,
-  unwritable,
-  writeFileAtomically,
-} from './atomic-file.ts';
+import { appendFlags, removeIfThere, unwritable, writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, namesIn, type ProjectFolder, writableFolder } from './folder.ts';
 import {
   formatBatch,
@@ -20,6 +11,7 @@ import {
   type Moment,
   parseLedger,
 } from './ledger-lines.ts';
+import { openOwnFile, otherOwner, readOwnFile, readPart } from './own-file.ts';
 import { isSetAside, type RecordProblem } from './problem.ts';
 import { isServiceName } from './shape.ts';
 

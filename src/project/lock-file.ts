@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import type { Identity } from '../processes/identity.ts';
-import { readOwnFile, temporaryPath } from './atomic-file.ts';
+import { temporaryPath } from './atomic-file.ts';
+import { readOwnFile } from './own-file.ts';
 import { asObject, isIdentity, isText, parseJson } from './shape.ts';
 
 /** Who holds the lock of a project. */

@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { DevctlError, errnoOf } from '../errors.ts';
-import { otherOwner, unwritable } from './atomic-file.ts';
+import { unwritable } from './atomic-file.ts';
+import { otherOwner } from './own-file.ts';
 
 type FolderSeen =
   | { readonly kind: 'own'; readonly mode: number }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { MAX_FILE_BYTES, readOwnFile, removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, namesIn, type ProjectFolder, writableFolder } from './folder.ts';
+import { MAX_FILE_BYTES, readOwnFile } from './own-file.ts';
 import type { RecordProblem } from './problem.ts';
 import { shapeOfRecord } from './record-shape.ts';
 import { requireRecordable } from './recordable.ts';
@@ -96,7 +97,7 @@ export function removeRecord(folder: ProjectFolder, service: string, runId: stri
  * A `.pids` that was copied along with its project speaks of the processes of the original: to obey
  * it would stop another project. Where the original is gone the project was moved, and it is ours.
  */
-export function isOfAnotherProject(folder: ProjectFolder, project: string): boolean {
+function isOfAnotherProject(folder: ProjectFolder, project: string): boolean {
   return project !== folder.root && existsSync(project);
 }
 

@@ -1,7 +1,8 @@
 import { basename, isAbsolute, join } from 'node:path';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
-import { readOwnFile, removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, projectHash, writableFolder } from './folder.ts';
+import { readOwnFile } from './own-file.ts';
 import type { RecordProblem } from './problem.ts';
 import { requireRecordable } from './recordable.ts';
 import { asObject, isCount, isIdentity, isText, parseJson } from './shape.ts';

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type ProjectFolder, prepareFolder } from '../../src/project/folder.ts';
@@ -151,14 +151,6 @@ test.runIf(canMount)('a read-only disk is named', async () => {
   expect(outcome).toMatchObject(
     all(/^records-unwritable \| .*: EROFS \| the file system is mounted read-only: choose/),
   );
-});
-
-test('what failed to be written leaves no temporary file', () => {
-  const folder = temporaryRecords();
-  mkdirSync(join(folder.pidsDir, 'services', 'web.json'));
-  writeFileSync(join(folder.pidsDir, 'services', 'web.json', 'x'), '');
-  expect(() => writeRecord(folder, recordOf(folder, 'web'))).toThrow(/cannot write/);
-  expect(readdirSync(join(folder.pidsDir, 'services'))).toEqual(['web.json']);
 });
 
 function mayMount(): boolean {

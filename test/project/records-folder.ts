@@ -65,11 +65,11 @@ const label = fc.string({ minLength: 1, maxLength: 40 });
 const command = fc.oneof(fc.string(), fc.array(fc.string(), { maxLength: 4 }));
 export const anyPid = fc.integer({ min: 2, max: 4_194_304 });
 export const anyRunId = fc.stringMatching(/^[0-9a-f]{32}$/);
-export const anyServiceName = fc
+const anyServiceName = fc
   .stringMatching(/^[a-zA-Z0-9_@][\w.:@+ -]{0,30}$/)
   .filter((name) => name.trim() === name);
 
-export const anyIdentity: fc.Arbitrary<Identity> = fc.record({
+const anyIdentity: fc.Arbitrary<Identity> = fc.record({
   pid: anyPid,
   startTicks: count,
   bootId: label,

@@ -1,0 +1,91 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { errnoOf } from '../errors.ts';
+
+/** The largest record that is read, in bytes. A larger one is not ours. */
+export const MAX_FILE_BYTES = 1024 * 1024;
+
+/** Windows has neither flag; there they are undefined and mean nothing. */
+export const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
+export const NO_BLOCK = constants.O_NONBLOCK ?? 0;
+
+export type FileRead =
+  | { readonly kind: 'content'; readonly bytes: Buffer; readonly mtimeMs: number }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/**
+ * Reads a file of ours: never through a symbolic link, never from a pipe or a device, never what
+ * another user could have written. Never throws.
+ *
+ * @param limit largest size in bytes
+ * @param part what to do beyond the limit: refuse the file, or read only its last `limit` bytes
+ */
+export function readOwnFile(
+  path: string,
+  limit = MAX_FILE_BYTES,
+  part: 'whole' | 'tail' = 'whole',
+): FileRead {
+  const file = openOwnFile(path);
+  if (file.kind !== 'open') return file;
+  try {
+    const { fd, mtimeMs, size } = file;
+    if (size > limit && part === 'whole') {
+      return { kind: 'refused', reason: `larger than ${limit} bytes` };
+    }
+    const start = Math.max(0, size - limit);
+    return { kind: 'content', bytes: readPart(fd, start, start + limit), mtimeMs };
+  } catch (error) {
+    return unreadable(error);
+  } finally {
+    closeSync(file.fd);
+  }
+}
+
+export type FileOpened =
+  | { readonly kind: 'open'; readonly fd: number; readonly size: number; readonly mtimeMs: number }
+  | Exclude<FileRead, { kind: 'content' }>;
+
+/** Opens for reading what `readOwnFile` would read. The caller closes `fd`. Never throws. */
+export function openOwnFile(path: string): FileOpened {
+  let fd: number | undefined;
+  try {
+    // Without O_NONBLOCK the open of a FIFO would wait for a writer, for ever.
+    fd = openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
+    const found = fstatSync(fd);
+    const reason = found.isFile() ? otherOwner(found.uid) : 'not a regular file';
+    if (reason === null) return { kind: 'open', fd, size: found.size, mtimeMs: found.mtimeMs };
+    closeSync(fd);
+    return { kind: 'refused', reason };
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    return unreadable(error);
+  }
+}
+
+/** The bytes from `start` up to `end` or the end of the file. */
+export function readPart(fd: number, start: number, end: number): Buffer {
+  const chunks: Buffer[] = [];
+  let at = start;
+  // The size that fstat(2) told may be out of date by now, so read until there is no more.
+  while (at < end) {
+    const chunk = Buffer.allocUnsafe(Math.min(64 * 1024, end - at));
+    const count = readSync(fd, chunk, 0, chunk.length, at);
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    at += count;
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Why a file of this owner is not obeyed; null when it is the user who asks (or on Windows). */
+export function otherOwner(uid: number): string | null {
+  const self = process.geteuid?.() ?? uid;
+  return uid === self ? null : `owned by user ${uid}, devctl runs as user ${self}`;
+}
+
+function unreadable(error: unknown): Exclude<FileRead, { kind: 'content' }> {
+  const errno = errnoOf(error);
+  if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'missing' };
+  if (errno === 'ELOOP') return { kind: 'refused', reason: 'a symbolic link' };
+  return { kind: 'refused', reason: `not readable: ${errno ?? String(error)}` };
+}
