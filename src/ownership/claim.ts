@@ -40,6 +40,7 @@ export type VetoKind =
   | 'older-than-run'
   | 'protected'
   | 'outside-project'
+  | 'other-user'
   | 'invoking-tree';
 
 /** A process that some evidence pointed to, and why it is left alone all the same. */

@@ -72,6 +72,19 @@ export function programOf(argv: readonly string[]): string {
   return first.slice(first.lastIndexOf('/') + 1).replace(/^-/, '');
 }
 
+/**
+ * The names that a program goes by: its own, in small letters (`Cursor` on macOS is `cursor` on Linux),
+ * and that of its script where it is an interpreter (`node /usr/local/bin/codex`).
+ */
+function namesOf(argv: readonly string[]): readonly string[] {
+  const program = programOf(argv);
+  const script = /^(node|bun|deno|python[\d.]*)$/.test(program)
+    ? argv.slice(1).find((word) => !word.startsWith('-'))
+    : undefined;
+  const names = [program, ...(script ? [script.slice(script.lastIndexOf('/') + 1)] : [])];
+  return names.map((name) => name.toLowerCase().replace(/\.(exe|[cm]?js|py)$/, ''));
+}
+
 /** @returns what matched, for people, or null */
 export function matchPattern(argv: readonly string[], custom: readonly RegExp[]): string | null {
   const simplified = simplify(argv);
@@ -85,8 +98,8 @@ export function matchPattern(argv: readonly string[], custom: readonly RegExp[])
 
 /** @returns why the sweep must never touch it, or null */
 export function protection(argv: readonly string[], custom: readonly RegExp[]): string | null {
-  const program = programOf(argv);
-  if (PROTECTED_PROGRAMS.has(program)) return `${program} is on the protected list`;
+  const program = namesOf(argv).find((name) => PROTECTED_PROGRAMS.has(name));
+  if (program) return `${program} is on the protected list`;
   return customProtection(argv, custom);
 }
 
@@ -113,5 +126,8 @@ export function isShell(argv: readonly string[]): boolean {
 }
 
 export function isEditorOrAgent(argv: readonly string[]): boolean {
-  return EDITORS_AND_AGENTS.has(programOf(argv)) || PROTECTED_PATHS.test(argv.join(' '));
+  return (
+    namesOf(argv).some((name) => EDITORS_AND_AGENTS.has(name)) ||
+    PROTECTED_PATHS.test(argv.join(' '))
+  );
 }

@@ -51,13 +51,13 @@ export function sweepClaims(
   const invokingTree = findInvokingTree(facts, snapshot, rules);
   const judgement: Judgement = { facts, snapshot, rules, vetoes: byPid, invokingTree };
   const claims = new Map<number, Claim>();
-  const spared: Spared[] = [];
+  const spared = new Map<number, Spared>();
 
   const consider = (process: ProcessInfo, evidence: Evidence): void => {
     const { pid } = process.identity;
     if (isGone(process) || ours.has(pid) || claims.has(pid)) return;
     const veto = judge(judgement, process, evidence);
-    if (veto) spared.push({ process, evidence: [evidence], veto });
+    if (veto) spared.set(pid, spared.get(pid) ?? { process, evidence: [evidence], veto });
     else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
   };
 
@@ -79,7 +79,10 @@ export function sweepClaims(
       consider(child, { kind: 'descendant', detail: `child of ${pid} (${parent?.name ?? ''})` });
     }
   }
-  return { claims, spared };
+  return {
+    claims,
+    spared: [...spared.values()].filter(({ process }) => !claims.has(process.identity.pid)),
+  };
 }
 
 function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): Veto | null {
@@ -98,10 +101,14 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
     ownedByEditor(process, snapshot);
   if (reason) return { kind: 'protected', detail: reason };
   const cwd = snapshot.details.cwd(process);
-  if (rules.scope === 'project' && !isInside(facts.root, cwd)) {
+  if (rules.scope === 'project') {
+    if (isInside(facts.root, cwd)) return null;
     return { kind: 'outside-project', detail: cwd ?? 'its working directory cannot be read' };
   }
-  return null;
+  // Scope "user" is this user: root could signal everybody's.
+  const self = snapshot.byPid.get(facts.self.pid);
+  const [own, other] = [self && snapshot.details.uid(self), snapshot.details.uid(process)];
+  return own === other ? null : { kind: 'other-user', detail: `it runs as uid ${other}` };
 }
 
 /** An editor's or agent's own helper: started by it with no shell between, where a person would be. */

@@ -1,0 +1,231 @@
+import { describe, expect, test } from 'vitest';
+import type { OwnershipFacts } from '../../src/ownership/claim.ts';
+import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
+import { type SweepRules, sweepClaims } from '../../src/ownership/sweep.ts';
+import { identity, type Row, snapshotOf } from '../support/process-table.ts';
+
+const ROOT = '/home/me/app';
+const BIN = `${ROOT}/node_modules/.bin`;
+const RULES: SweepRules = { patterns: [], protect: [], scope: 'project' };
+const FACTS: OwnershipFacts = {
+  projectId: 'app',
+  root: ROOT,
+  self: identity(21),
+  supervisor: null,
+  runs: [],
+  witnessed: [],
+  foundingPids: [],
+};
+/** devctl in a person's terminal. */
+const TERMINAL: readonly Row[] = [
+  { pid: 20, name: 'bash', argv: '-bash', cwd: ROOT },
+  { pid: 21, ppid: 20, sid: 20, name: 'node', argv: 'node devctl stop', cwd: ROOT },
+];
+
+function sweep(rows: readonly Row[], rules: Partial<SweepRules> = {}, self: Row | null = null) {
+  const table = self ? rows : [...TERMINAL, ...rows];
+  const facts = { ...FACTS, self: identity(self?.pid ?? 21) };
+  return sweepClaims(facts, snapshotOf(table), { ...RULES, ...rules });
+}
+
+function swept(...args: Parameters<typeof sweep>): readonly number[] {
+  return [...sweep(...args).claims.keys()].sort((a, b) => a - b);
+}
+
+describe('what looks like ours, inside the project, is swept', () => {
+  test.each([
+    'npm run dev',
+    'npm test',
+    'npm start',
+    'npm run test:unit',
+    'npm run-script dev',
+    'pnpm dev',
+    'node /usr/lib/node_modules/npm/bin/npm run dev',
+    `node ${BIN}/vite --port 5173`,
+    `node ${BIN}/vitest --run`,
+    `node ${BIN}/turbo run test`,
+    `${ROOT}/node_modules/@esbuild/linux-x64/bin/esbuild --service=0.25 --ping`,
+    `node --enable-source-maps ${BIN}/tsx watch src/server.ts`,
+    'node (vitest 3)',
+    'node --watch server.js',
+    'next-server (v15)',
+  ])('%s', (argv) => {
+    expect(swept([{ pid: 200, argv, cwd: ROOT }])).toEqual([200]);
+    expect(swept([{ pid: 200, argv, cwd: `${ROOT}/packages/web` }])).toEqual([200]);
+    expect(swept([{ pid: 200, argv, cwd: '/home/me/other' }])).toEqual([]);
+    expect(swept([{ pid: 200, argv, cwd: '/home/me/app-2' }])).toEqual([]);
+    expect(swept([{ pid: 200, argv, cwd: null }])).toEqual([]);
+  });
+
+  test('process titles with spaces in one argument', () => {
+    expect(swept([{ pid: 200, argv: ['npm run dev'], cwd: ROOT }])).toEqual([200]);
+  });
+});
+
+describe('what only looks like it is not', () => {
+  test.each([
+    ['an editor on a config', 'vim vite.config.ts'],
+    ['a pager on a log', 'tail -f vite.log'],
+    ['a path that holds a name', 'node /home/me/vite-app/x.js'],
+    ['a shell that mentions it', 'bash -c vite'],
+    ['an interactive shell', 'zsh'],
+    ['an argument', 'node server.js --with vite'],
+    ['a similar name', 'node vitepress-clone.js'],
+    ['npm doing something else', 'npm install vite'],
+    ['git', 'git commit -m vitest'],
+    ['a debugger', 'gdb --args node vite'],
+    ['a language server', 'node /x/typescript/lib/tsserver.js --watch'],
+    ['an agent under node', 'node /usr/local/bin/codex --watch'],
+    ['an editor with a capital letter', '/Applications/Cursor.app/Contents/MacOS/Cursor vite'],
+    ['a VS Code extension', 'node /home/me/.vscode/extensions/vitest.explorer/worker.js vitest'],
+  ])('%s: %s', (_name, argv) => {
+    expect(swept([{ pid: 200, argv, cwd: ROOT }])).toEqual([]);
+  });
+
+  test('own patterns see the whole command line, and protection wins', () => {
+    const rows = [{ pid: 200, argv: 'python3 worker.py', cwd: ROOT }];
+    expect(swept(rows)).toEqual([]);
+    expect(swept(rows, { patterns: [/worker\.py/] })).toEqual([200]);
+    const both = { patterns: [/worker\.py/], protect: [/python3/] };
+    expect(sweep(rows, both).spared[0]?.veto.kind).toBe('protected');
+    const editor = [{ pid: 200, argv: 'vim worker.py', cwd: ROOT }];
+    expect(swept(editor, { patterns: [/worker\.py/] })).toEqual([]);
+  });
+});
+
+describe('who started it', () => {
+  const code: Row = {
+    pid: 150,
+    name: 'code',
+    argv: '/usr/share/code/code --type=utility',
+    cwd: ROOT,
+  };
+  const vitest = { argv: `node ${BIN}/vitest`, cwd: ROOT };
+  test.each([
+    ["an editor's helper", [code, { pid: 200, ppid: 150, ...vitest }], []],
+    [
+      "an editor's helper's helper",
+      [
+        code,
+        { pid: 160, ppid: 150, argv: 'node server.js', cwd: ROOT },
+        { pid: 200, ppid: 160, ...vitest },
+      ],
+      [],
+    ],
+    [
+      "a person's terminal inside the editor",
+      [code, { pid: 160, ppid: 150, argv: 'bash', cwd: ROOT }, { pid: 200, ppid: 160, ...vitest }],
+      [200],
+    ],
+    [
+      'an agent under node',
+      [
+        { pid: 150, argv: 'node /usr/local/bin/gemini', cwd: ROOT },
+        { pid: 200, ppid: 150, ...vitest },
+      ],
+      [],
+    ],
+  ] as [string, Row[], number[]][])('%s', (_name, rows, expected) => {
+    expect(swept(rows)).toEqual(expected);
+  });
+});
+
+describe('what is below it', () => {
+  const npm: Row = { pid: 200, argv: 'npm run dev', cwd: ROOT };
+  test('wrapper shells and whatever they run come along', () => {
+    expect(
+      swept([
+        npm,
+        { pid: 201, ppid: 200, argv: ['sh', '-c', 'node server.js'], cwd: ROOT },
+        { pid: 202, ppid: 201, argv: 'node server.js', cwd: ROOT },
+      ]),
+    ).toEqual([200, 201, 202]);
+  });
+
+  test("but a person's shell, an editor, and what works elsewhere do not", () => {
+    const { claims, spared } = sweep([
+      npm,
+      { pid: 201, ppid: 200, argv: 'bash', cwd: ROOT },
+      { pid: 202, ppid: 200, argv: 'vim x.ts', cwd: ROOT },
+      { pid: 203, ppid: 200, argv: 'node x.js', cwd: '/tmp' },
+    ]);
+    expect([...claims.keys()]).toEqual([200]);
+    expect(spared.map(({ process, veto }) => [process.identity.pid, veto.kind])).toEqual([
+      [201, 'protected'],
+      [202, 'protected'],
+      [203, 'outside-project'],
+    ]);
+  });
+
+  test('a child older than its parent is not its child', () => {
+    expect(swept([npm, { pid: 190, ppid: 200, argv: 'node x.js', cwd: ROOT }])).toEqual([200]);
+  });
+
+  test('what was swept in an earlier scan stays so when its parent has died', () => {
+    const child: Row = { pid: 201, ppid: 200, argv: 'node server.js', cwd: ROOT };
+    const first = sweep([npm, child]).claims;
+    const remembered = new Map(
+      [...first.values()].map((claim) => [
+        `${claim.process.identity.pid}:${claim.process.identity.startTicks}`,
+        claim,
+      ]),
+    );
+    const orphaned = snapshotOf([...TERMINAL, { ...child, ppid: 1 }]);
+    expect([...sweepClaims(FACTS, orphaned, RULES, remembered).claims.keys()]).toEqual([201]);
+    const reused = snapshotOf([...TERMINAL, { ...child, ppid: 1, ticks: 999 }]);
+    expect([...sweepClaims(FACTS, reused, RULES, remembered).claims.keys()]).toEqual([]);
+  });
+
+  test('no process is both swept and spared', () => {
+    const shell: Row = { pid: 201, ppid: 200, argv: ['sh', '-c', 'tool x'], cwd: ROOT };
+    const { claims, spared } = sweep([npm, shell], { patterns: [/tool/] });
+    expect([...claims.keys()]).toEqual([200, 201]);
+    expect(spared).toEqual([]);
+  });
+});
+
+describe('the tree that runs devctl', () => {
+  const vitest: Row = { pid: 100, argv: `node ${BIN}/vitest --run`, cwd: ROOT };
+  test('a teardown that calls devctl stop spares its own test runner, workers too', () => {
+    const self: Row = { pid: 110, ppid: 101, argv: 'node devctl stop', cwd: ROOT };
+    const rows = [
+      { pid: 50, argv: 'npm test', cwd: ROOT },
+      { ...vitest, ppid: 50 },
+      { pid: 101, ppid: 100, argv: 'node (vitest 1)', cwd: ROOT },
+      { pid: 102, ppid: 100, argv: 'node (vitest 2)', cwd: ROOT },
+      self,
+      { pid: 300, argv: `node ${BIN}/vite`, cwd: ROOT },
+    ];
+    expect(swept(rows, {}, self)).toEqual([300]);
+  });
+
+  test('so does a script in whose own process group both run', () => {
+    const self: Row = { pid: 110, ppid: 90, pgid: 90, argv: 'node devctl stop', cwd: ROOT };
+    const rows = [
+      { pid: 90, argv: 'bash ci.sh', cwd: ROOT },
+      { ...vitest, ppid: 90, pgid: 90 },
+      self,
+    ];
+    expect(swept(rows, {}, self)).toEqual([]);
+  });
+});
+
+describe('vetoes', () => {
+  const vite: Row = { pid: 200, argv: `node ${BIN}/vite`, cwd: ROOT };
+  test.each([
+    ["another project's cookie", { ...vite, environ: serviceCookie('other', 'web', 'r') }],
+    ['our own supervisor', { ...vite, environ: supervisorCookie('app') }],
+    ['a zombie', { ...vite, state: 'Z' }],
+    ['what devctl itself has started', { ...vite, ppid: 21 }],
+  ] as [string, Row][])('%s', (_name, row) => {
+    expect(swept([row])).toEqual([]);
+  });
+
+  test('scope "user" is everywhere, but this user\'s only', () => {
+    const scope = 'user' as const;
+    expect(swept([{ ...vite, cwd: '/srv' }], { scope })).toEqual([200]);
+    const { claims, spared } = sweep([{ ...vite, cwd: '/srv', uid: 7 }], { scope });
+    expect(claims.size).toBe(0);
+    expect(spared[0]?.veto.kind).toBe('other-user');
+  });
+});
