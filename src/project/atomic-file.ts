@@ -16,15 +16,25 @@ import { basename, dirname, join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { NO_BLOCK, NO_FOLLOW } from './own-file.ts';
 
+export interface WriteOptions {
+  /** Modification time to give it, in ms since the epoch, instead of now. */
+  readonly mtimeMs?: number | undefined;
+  /** False for what is worth nothing after a power failure: fsync(2) takes milliseconds. */
+  readonly flushed?: boolean;
+}
+
 /**
  * Replaces a file so that every reader, and every reader after a crash, sees the old or the new
  * content whole: temporary file in the same folder, fsync, rename(2). A symbolic link at `path` is
  * replaced, not followed.
  *
- * @param mtimeMs modification time to give it, in ms since the epoch, instead of now
  * @throws DevctlError 'records-unwritable'; nothing is left behind then
  */
-export function writeFileAtomically(path: string, content: string, mtimeMs?: number): void {
+export function writeFileAtomically(
+  path: string,
+  content: string,
+  { mtimeMs, flushed = true }: WriteOptions = {},
+): void {
   const temporary = temporaryPath(path);
   let fd: number | undefined;
   try {
@@ -32,7 +42,7 @@ export function writeFileAtomically(path: string, content: string, mtimeMs?: num
     fd = openSync(temporary, 'wx', 0o600);
     writeFileSync(fd, content);
     if (mtimeMs !== undefined) futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
-    flush(fd);
+    if (flushed) flush(fd);
     closeSync(fd);
     fd = undefined;
     renameSync(temporary, path);
@@ -80,10 +90,15 @@ export function removeIfThere(path: string): boolean {
   }
 }
 
-/** Says which path could not be written, why, and what helps. */
+/**
+ * Says which path could not be written, why, and what helps.
+ *
+ * @throws the error itself when it is no answer of the system: that is a mistake of ours
+ */
 export function unwritable(path: string, error: unknown): DevctlError {
   if (error instanceof DevctlError) return error;
-  const errno = errnoOf(error) ?? String(error);
+  const errno = errnoOf(error);
+  if (errno === undefined) throw error;
   return new DevctlError('records-unwritable', `cannot write ${path}: ${errno}`, {
     hint: HINTS[errno] ?? `check ${dirname(path)}, or choose another folder with "pidsDir"`,
     cause: error,

@@ -120,7 +120,8 @@ export function namesIn(directory: string, problems: RecordProblem[]): readonly 
   try {
     return readdirSync(directory).sort();
   } catch (error) {
-    const errno = errnoOf(error) ?? String(error);
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
     if (errno !== 'ENOENT' && errno !== 'ENOTDIR') {
       const reason = `not readable: ${errno}`;
       problems.push({ path: directory, service: null, kind: 'refused', reason });

@@ -86,7 +86,8 @@ export function writeFoundingFiles(
     marks[kind] = [markOf(ours), ...marks[kind].slice(0, 1)];
     if (content === '') writes.push(() => removeIfThere(path));
     else if (content !== old.toString()) {
-      writes.push(() => writeFileAtomically(path, content, mtimeMs));
+      // Not flushed: after a power failure there is no process left to find.
+      writes.push(() => writeFileAtomically(path, content, { mtimeMs, flushed: false }));
     }
   }
 

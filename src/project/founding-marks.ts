@@ -39,7 +39,7 @@ export function readMarks(folder: ProjectFolder): FoundingMarks {
 
 /** @throws DevctlError 'records-unwritable' */
 export function writeMarks(folder: ProjectFolder, marks: FoundingMarks): void {
-  writeFileAtomically(marksPath(folder), `${JSON.stringify(marks)}\n`);
+  writeFileAtomically(marksPath(folder), `${JSON.stringify(marks)}\n`, { flushed: false });
 }
 
 /** @throws DevctlError 'records-unwritable' */

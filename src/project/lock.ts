@@ -117,7 +117,7 @@ async function tryOnce(
   } catch (error) {
     // `.pids` was removed between two of our steps.
     if (errnoOf(error) === 'ENOENT') return { kind: 'again' };
-    throw errnoOf(error) === undefined ? error : unwritable(path, error);
+    throw unwritable(path, error);
   }
 }
 

@@ -68,14 +68,16 @@ export function readPart(fd: number, start: number, end: number): Buffer {
   let at = start;
   // The size that fstat(2) told may be out of date by now, so read until there is no more.
   while (at < end) {
-    const chunk = Buffer.allocUnsafe(Math.min(64 * 1024, end - at));
-    const count = readSync(fd, chunk, 0, chunk.length, at);
+    const count = readSync(fd, scratch, 0, Math.min(scratch.length, end - at), at);
     if (count === 0) break;
-    chunks.push(chunk.subarray(0, count));
+    chunks.push(Buffer.from(scratch.subarray(0, count)));
     at += count;
   }
   return Buffer.concat(chunks);
 }
+
+/** One for all reads, which are synchronous: fresh memory for each small file costs page faults. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Why a file of this owner is not obeyed; null when it is the user who asks (or on Windows). */
 export function otherOwner(uid: number): string | null {
@@ -85,7 +87,8 @@ export function otherOwner(uid: number): string | null {
 
 function unreadable(error: unknown): Exclude<FileRead, { kind: 'content' }> {
   const errno = errnoOf(error);
+  if (errno === undefined) throw error;
   if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'missing' };
   if (errno === 'ELOOP') return { kind: 'refused', reason: 'a symbolic link' };
-  return { kind: 'refused', reason: `not readable: ${errno ?? String(error)}` };
+  return { kind: 'refused', reason: `not readable: ${errno}` };
 }

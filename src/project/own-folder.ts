@@ -18,8 +18,9 @@ export function inspectFolder(path: string): FolderSeen {
     return owner ? { kind: 'refused', reason: owner } : { kind: 'own', mode: found.mode & 0o777 };
   } catch (error) {
     const errno = errnoOf(error);
+    if (errno === undefined) throw error;
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'missing' };
-    return { kind: 'refused', reason: `not readable: ${errno ?? String(error)}` };
+    return { kind: 'refused', reason: `not readable: ${errno}` };
   }
 }
 
