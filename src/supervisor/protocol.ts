@@ -49,7 +49,12 @@ export interface StartedService {
 
 export type StartEvent =
   | ServiceChange
-  | { readonly type: 'result'; readonly services: readonly StartedService[] };
+  | {
+      readonly type: 'result';
+      readonly services: readonly StartedService[];
+      /** Did a stop come in between, which is waiting for this start to let go of the lock? */
+      readonly abandoned: boolean;
+    };
 
 /** `POST /stand-down`. Lasts as long as the caller keeps the connection open. */
 export interface StandDownRequest {

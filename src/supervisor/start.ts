@@ -78,7 +78,9 @@ export async function startProject(
     if (result.type !== 'result') throw new Error('a start ends with its result');
 
     const failed = result.services.some(({ state: now }) => now !== 'running' && now !== 'ready');
-    if (!failed || !options.abortOnFailure) return { services: result.services, aborted: [] };
+    // What an abandoned start has started is taken down by the stop that waits for our lock.
+    const takesDown = failed && options.abortOnFailure && !result.abandoned;
+    if (!takesDown) return { services: result.services, aborted: [] };
     const aborted = result.services
       .filter(({ alreadyRunning }) => !alreadyRunning)
       .map(({ name }) => name);

@@ -6,12 +6,20 @@ import { isUp, type ServiceChange, type StartedService, type StartRequest } from
 
 /** One `start` that is being carried out. */
 export interface Starting {
-  /** Resolves when every service of it is up, has failed, or was dropped. */
-  readonly done: Promise<readonly StartedService[]>;
-  /** Drops what has not been spawned yet; what runs goes on running. */
+  /** Resolves when every service of it is up or has failed, or when it was abandoned. */
+  readonly done: Promise<StartOutcome>;
+  /**
+   * Drops what has not been spawned yet and waits for nothing any more, so that the caller lets go of
+   * the lock; what runs goes on running.
+   */
   abandon(): void;
   /** To be called with every change of every service. */
   hear(change: Omit<ServiceChange, 'afterMs'>): void;
+}
+
+export interface StartOutcome {
+  readonly services: readonly StartedService[];
+  readonly abandoned: boolean;
 }
 
 const LAST_LINES = 20;
@@ -31,6 +39,7 @@ export function beginStarting(
   const settledAtMs = new Map<string, number>();
   const upBefore = new Set([...names].filter((name) => isUp(lives.entry(name).life.kind)));
   let asked = false;
+  let abandoned = false;
   let settle = (): void => {};
   const settled = new Promise<void>((resolve) => {
     settle = resolve;
@@ -70,17 +79,18 @@ export function beginStarting(
     advance();
   };
 
-  const report = async (): Promise<readonly StartedService[]> => {
+  const report = async (): Promise<StartOutcome> => {
     await ask();
     await settled;
-    return Promise.all(
+    const services = await Promise.all(
       request.services.map(({ name }) =>
-        describe(lives.entry(name), {
+        describe(lives.entry(name), abandoned, {
           tookMs: Math.round((settledAtMs.get(name) ?? beganAtMs) - beganAtMs),
           alreadyRunning: upBefore.has(name),
         }),
       ),
     );
+    return { services, abandoned };
   };
 
   return {
@@ -90,6 +100,8 @@ export function beginStarting(
         const { life } = lives.entry(name);
         if (life.kind === 'waiting') void lives.dispatch(name, { kind: 'askedToStop' });
       }
+      abandoned = true;
+      settle();
     },
     hear(change) {
       if (names.has(change.service)) {
@@ -106,10 +118,12 @@ function isOnItsWay(kind: LifeKind): boolean {
 
 async function describe(
   { name, life, record, logOffset }: Entry,
+  abandoned: boolean,
   timing: Pick<StartedService, 'tookMs' | 'alreadyRunning'>,
 ): Promise<StartedService> {
   const spawned = 'leader' in life ? life.leader : null;
-  const reason = 'reason' in life ? life.reason : null;
+  const dropped = abandoned && !isUp(life.kind) ? 'given up: a stop came first' : null;
+  const reason = ('reason' in life ? life.reason : null) ?? dropped;
   const log = record?.log ?? '';
   const failed = life.kind === 'failed' || life.kind === 'exited' || life.kind === 'unhealthy';
   // One that was never spawned in this start has nothing in the log that explains it.

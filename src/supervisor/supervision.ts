@@ -119,9 +119,9 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         );
         starts.add(starting);
         void stream.closed.then(() => starting.abandon());
-        const services = await starting.done;
+        const outcome = await starting.done;
         starts.delete(starting);
-        stream.write({ type: 'result', services });
+        stream.write({ type: 'result', ...outcome });
         return STREAMED;
       }),
 
