@@ -1,52 +1,15 @@
 import type { Host, SignalName, SignalOutcome } from '../../src/processes/host.ts';
 import { type Identity, sameIdentity } from '../../src/processes/identity.ts';
+import { indexSnapshot, type ProcessInfo } from '../../src/processes/snapshot.ts';
 import {
-  indexSnapshot,
-  isGone,
-  type ProcessDetails,
-  type ProcessInfo,
-} from '../../src/processes/snapshot.ts';
+  type Birth,
+  detailsOf,
+  type FakeProcess,
+  identityOf,
+  isDead,
+  rowOf,
+} from './fake-process.ts';
 import { BOOT, NAMESPACE } from './process-table.ts';
-
-/** What a process does of its own accord. Acts may do anything that a system call could. */
-export interface Temper {
-  /** On the stop signal (TERM, INT, HUP, QUIT). Default: it exits. */
-  readonly onTerm?: (machine: FakeMachine, pid: number) => void;
-  /** When one of its own children has ended. */
-  readonly onChildExit?: (machine: FakeMachine, pid: number, child: FakeProcess) => void;
-  /** Once, at its birth. */
-  readonly onBirth?: (machine: FakeMachine, pid: number) => void;
-  /** Uninterruptible sleep: SIGKILL stays pending for ever. */
-  readonly stuck?: boolean;
-  /** Another user's: every signal is answered with EPERM. */
-  readonly denied?: boolean;
-  /** It never waits for its children: they stay zombies until it ends itself. */
-  readonly reapsNot?: boolean;
-}
-
-export interface FakeProcess {
-  readonly pid: number;
-  ppid: number;
-  pgid: number;
-  sid: number;
-  readonly startTicks: number;
-  state: string;
-  threads: number;
-  name: string;
-  argv: readonly string[];
-  cwd: string;
-  /** The raw block of /proc/PID/environ. */
-  environ: string;
-  uid: number;
-  kernelThread: boolean;
-  subreaper: boolean;
-  temper: Temper;
-  /** The truth that devctl has to find out: children inherit it. */
-  ours: boolean;
-  termPending: boolean;
-}
-
-export type Birth = Partial<Omit<FakeProcess, 'startTicks' | 'termPending'>>;
 
 export interface SignalSent {
   readonly pid: number;
@@ -54,7 +17,7 @@ export interface SignalSent {
   readonly ours: boolean;
   readonly signal: SignalName;
   readonly atMs: number;
-  /** Was it the first signal of its kind that devctl aimed at it, or at a whole group? */
+  /** Was it aimed at this process, or at its whole group? */
   readonly through: 'pid' | 'group';
 }
 
@@ -75,7 +38,7 @@ export interface FakeMachine extends Host {
   identity(pid: number): Identity;
   /** Living processes of ours, by pid. */
   oursAlive(): readonly number[];
-  /** Who was not ours and is gone although nobody ended it but devctl. */
+  /** Every signal that reached what is not ours. */
   readonly strangersSignalled: () => readonly SignalSent[];
 }
 
@@ -108,9 +71,8 @@ export function createFakeMachine({
 }: MachineOptions = {}): FakeMachine {
   const processes = new Map<number, FakeProcess>();
   const signals: SignalSent[] = [];
-  const agenda: { readonly atMs: number; readonly order: number; readonly act: () => void }[] = [];
+  const agenda: { readonly atMs: number; readonly act: () => void }[] = [];
   let nowMs = 0;
-  let order = 0;
   let lastPid = FIRST_PID - 1;
   let scans = 0;
   const lastUse = new Map<number, number>();
@@ -120,29 +82,32 @@ export function createFakeMachine({
   /** Lets time pass, and everything happen that is due in it. */
   function advance(ms: number): void {
     const until = nowMs + ms;
-    for (;;) {
-      let next = -1;
-      for (const [index, item] of agenda.entries()) {
-        const best = agenda[next];
-        if (item.atMs > until) continue;
-        if (!best || item.atMs < best.atMs || (item.atMs === best.atMs && item.order < best.order))
-          next = index;
-      }
-      const [due] = next < 0 ? [] : agenda.splice(next, 1);
-      if (!due) break;
+    for (let due = agenda[0]; due && due.atMs <= until; due = agenda[0]) {
+      agenda.shift();
       nowMs = Math.max(nowMs, due.atMs);
       due.act();
     }
     nowMs = until;
   }
 
+  /** In order of time, and of asking where the time is the same. */
+  function schedule(atMs: number, act: () => void): void {
+    let index = agenda.length;
+    while (index > 0 && (agenda[index - 1]?.atMs ?? 0) > atMs) index -= 1;
+    agenda.splice(index, 0, { atMs, act });
+  }
+
   function nextPid(): number {
-    const taken = new Set<number>();
-    for (const { pid, pgid, sid } of processes.values()) taken.add(pid).add(pgid).add(sid);
+    const isTaken = (number: number): boolean => {
+      if (processes.has(number)) return true;
+      for (const { pgid, sid } of processes.values())
+        if (pgid === number || sid === number) return true;
+      return false;
+    };
     for (let tries = 0; tries <= pidMax; tries += 1) {
       lastPid = lastPid >= pidMax ? FIRST_PID : lastPid + 1;
       // Twice within one tick would need tens of thousands of forks in 10 ms.
-      if (!taken.has(lastPid) && lastUse.get(lastPid) !== ticksNow()) return lastPid;
+      if (lastUse.get(lastPid) !== ticksNow() && !isTaken(lastPid)) return lastPid;
     }
     return 0;
   }
@@ -223,8 +188,7 @@ export function createFakeMachine({
         if (process.state === 'T') machine.after(1, pid, act);
         else act(machine, pid);
       };
-      order += 1;
-      agenda.push({ atMs: nowMs + ms, order, act: call });
+      schedule(nowMs + ms, call);
     },
     identity(pid) {
       const process = processes.get(pid);
@@ -346,36 +310,4 @@ export function createFakeMachine({
   const devctl = { name: 'node', argv: ['node', 'devctl', 'stop'], cwd: '/home/me/app' };
   birth({ pid: DEVCTL, ppid: SHELL, pgid: DEVCTL, sid: SHELL, ...devctl }, ticksNow());
   return machine;
-}
-
-function isDead({ state, threads }: FakeProcess): boolean {
-  return (state === 'Z' && threads <= 1) || state === 'X';
-}
-
-function identityOf({ pid, startTicks }: FakeProcess): Identity {
-  return { pid, startTicks, bootId: BOOT, pidNamespace: NAMESPACE };
-}
-
-function rowOf(process: FakeProcess): ProcessInfo {
-  const { ppid, pgid, sid, state, threads, kernelThread, name } = process;
-  const rest = { state, threads, kernelThread, name, rssBytes: 0, cpuTicks: 0 };
-  return { identity: identityOf(process), ppid, pgid, sid, ...rest };
-}
-
-/** Read when asked for, so that what has died meanwhile, or runs something else, shows it. */
-function detailsOf(processes: ReadonlyMap<number, FakeProcess>): ProcessDetails {
-  const read = <Field extends 'uid' | 'argv' | 'cwd' | 'environ'>(field: Field) => {
-    return (process: ProcessInfo): FakeProcess[Field] | null => {
-      const found = processes.get(process.identity.pid);
-      if (!found || found.startTicks !== process.identity.startTicks) return null;
-      return isGone(process) || found.state === 'Z' ? null : found[field];
-    };
-  };
-  return {
-    uid: read('uid'),
-    argv: read('argv'),
-    cwd: read('cwd'),
-    environ: read('environ'),
-    openFiles: () => [],
-  };
 }

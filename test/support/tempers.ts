@@ -1,4 +1,5 @@
-import type { FakeMachine, Temper } from './fake-machine.ts';
+import type { FakeMachine } from './fake-machine.ts';
+import type { Temper } from './fake-process.ts';
 
 /** It acts on no signal that can be refused. */
 export const ignoresTerm: Temper = { onTerm: () => {} };

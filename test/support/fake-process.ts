@@ -1,0 +1,78 @@
+import type { Identity } from '../../src/processes/identity.ts';
+import { isGone, type ProcessDetails, type ProcessInfo } from '../../src/processes/snapshot.ts';
+import type { FakeMachine } from './fake-machine.ts';
+import { BOOT, NAMESPACE } from './process-table.ts';
+
+/** What a process does of its own accord. Acts may do anything that a system call could. */
+export interface Temper {
+  /** On the stop signal (TERM, INT, HUP, QUIT). Default: it exits. */
+  readonly onTerm?: (machine: FakeMachine, pid: number) => void;
+  /** When one of its own children has ended. */
+  readonly onChildExit?: (machine: FakeMachine, pid: number, child: FakeProcess) => void;
+  /** Once, at its birth. */
+  readonly onBirth?: (machine: FakeMachine, pid: number) => void;
+  /** Uninterruptible sleep: SIGKILL stays pending for ever. */
+  readonly stuck?: boolean;
+  /** Another user's: every signal is answered with EPERM. */
+  readonly denied?: boolean;
+  /** It never waits for its children: they stay zombies until it ends itself. */
+  readonly reapsNot?: boolean;
+}
+
+export interface FakeProcess {
+  readonly pid: number;
+  ppid: number;
+  pgid: number;
+  sid: number;
+  readonly startTicks: number;
+  state: string;
+  threads: number;
+  name: string;
+  argv: readonly string[];
+  cwd: string;
+  /** The raw block of /proc/PID/environ. */
+  environ: string;
+  uid: number;
+  kernelThread: boolean;
+  subreaper: boolean;
+  temper: Temper;
+  /** The truth that devctl has to find out: children inherit it. */
+  ours: boolean;
+  termPending: boolean;
+}
+
+export type Birth = Partial<Omit<FakeProcess, 'startTicks' | 'termPending'>>;
+
+/** Nothing left but an entry that waits to be reaped; `isGone` says so to devctl. */
+export function isDead({ state, threads }: FakeProcess): boolean {
+  return (state === 'Z' && threads <= 1) || state === 'X';
+}
+
+export function identityOf({ pid, startTicks }: FakeProcess): Identity {
+  return { pid, startTicks, bootId: BOOT, pidNamespace: NAMESPACE };
+}
+
+/** As devctl sees it. */
+export function rowOf(process: FakeProcess): ProcessInfo {
+  const { ppid, pgid, sid, state, threads, kernelThread, name } = process;
+  const rest = { state, threads, kernelThread, name, rssBytes: 0, cpuTicks: 0 };
+  return { identity: identityOf(process), ppid, pgid, sid, ...rest };
+}
+
+/** Read when asked for, so that what has died meanwhile, or runs something else, shows it. */
+export function detailsOf(processes: ReadonlyMap<number, FakeProcess>): ProcessDetails {
+  const read = <Field extends 'uid' | 'argv' | 'cwd' | 'environ'>(field: Field) => {
+    return (process: ProcessInfo): FakeProcess[Field] | null => {
+      const found = processes.get(process.identity.pid);
+      if (!found || found.startTicks !== process.identity.startTicks) return null;
+      return isGone(process) || found.state === 'Z' ? null : found[field];
+    };
+  };
+  return {
+    uid: read('uid'),
+    argv: read('argv'),
+    cwd: read('cwd'),
+    environ: read('environ'),
+    openFiles: () => [],
+  };
+}
