@@ -1,0 +1,112 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { StopReport } from '../../src/stopping/report.ts';
+import { devctl, startDevctl } from '../support/devctl.ts';
+import { fixture, repositoryRoot } from '../support/paths.ts';
+import { parseReport, stopReport } from '../support/reports.ts';
+import { service } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+test('stop wins over a start that is under way', async () => {
+  await using project = await temporaryProject({
+    services: {
+      db: service('fan', ['3']),
+      // Never ready, and ready to wait for it much longer than a test may take.
+      web: {
+        command: fixture('fan', '3'),
+        dependsOn: ['db'],
+        ready: { log: '^never$', timeout: '10m' },
+      },
+      last: service('sleeper', [], { dependsOn: ['web'] }),
+    },
+  });
+  const starting = startDevctl(project, {}, 'start');
+  await until(() => project.oracle.processes().length === 8);
+  const stopped = await stopReport(project);
+  expect(stopped.exitCode, stopped.stderr).toBe(0);
+  expect(project.oracle.processes()).toEqual([]);
+  const { exitCode, stderr } = await starting;
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).not.toMatch(/\n\s+at /);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('two stops at once: one does it, the other one agrees or stands back', async () => {
+  await using project = await temporaryProject({
+    services: { a: service('fan', ['3']), b: service('needs-grace', ['cleaned', '500']) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const codes = (await Promise.all([devctl(project, 'stop'), devctl(project, 'stop')])).map(
+    ({ exitCode }) => exitCode,
+  );
+  expect(codes).toContain(0);
+  for (const code of codes) expect([0, 6]).toContain(code);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('a forced stop breaks in on a slow one', async () => {
+  await using project = await temporaryProject({
+    services: { a: service('stubborn', ['1'], { stop: { grace: '10m' } }) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const slow = startDevctl(project, {}, 'stop');
+  await until(() => existsSync(project.file('.pids/lock')));
+  const { exitCode, stderr } = await devctl(project, 'stop', '--force');
+  expect(exitCode, stderr).toBe(0);
+  await slow;
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('two starts at once: one after the other, nothing twice', async () => {
+  await using project = await temporaryProject({ services: { a: service('fan', ['2']) } });
+  const results = await Promise.all([devctl(project, 'start'), devctl(project, 'start')]);
+  expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  expect(project.oracle.processes().length).toBe(3);
+});
+
+test('Ctrl-C turns a running stop into a forced one, which still proves itself', async () => {
+  await using project = await temporaryProject({
+    services: { web: service('stubborn', ['2'], { stop: { grace: '10m' } }) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const stopping = startDevctl(project, {}, 'stop', '--json');
+  let told = '';
+  stopping.stderr.on('data', (data) => {
+    told += data;
+  });
+  // It says every second whom it waits for.
+  await until(
+    () => told.includes('waiting for'),
+    () => told,
+  );
+  stopping.kill('SIGINT');
+  const { exitCode, stdout, stderr } = await stopping;
+  const { report } = parseReport<StopReport>({ exitCode: exitCode ?? -1, stdout, stderr });
+  expect(exitCode).toBe(0);
+  expect(report.forced).toBe(true);
+  expect(report.survivors).toEqual([]);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('devctl stop inside a service: the supervisor performs it', async () => {
+  const program = join(repositoryRoot, 'bin', 'devctl.js');
+  const stop = `'${process.execPath}' '${program}' stop > stop.out 2>&1`;
+  await using project = await temporaryProject({
+    services: {
+      inner: { command: `echo ready; read line; ${stop}`, ready: { log: '^ready$' } },
+      other: service('fan', ['3']),
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  project.write('.pids/stdin/inner', 'go\n');
+  await until(
+    () => project.oracle.everything().length === 0,
+    () => JSON.stringify(project.oracle.everything().map(({ argv }) => argv)),
+  );
+  const said = readFileSync(project.file('stop.out'), 'utf8');
+  expect(said).toContain('devctl runs inside the service inner');
+  const report = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
+  expect(report).toMatchObject({ survivors: [], project: project.root });
+});

@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { devctl } from '../support/devctl.ts';
+import { stopReport } from '../support/reports.ts';
+import { service } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+
+test('the whole set has the grace period, not just the leader', async () => {
+  await using project = await temporaryProject({
+    stopGrace: '10s',
+    services: { web: service('needs-grace', ['cleaned', '1500']) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const { exitCode, report } = await stopReport(project);
+  expect(exitCode).toBe(0);
+  expect(readFileSync(project.file('cleaned'), 'utf8')).toBe('cleaned');
+  expect(report.processes.map(({ endedBy }) => endedBy)).toEqual(['SIGTERM', 'SIGTERM']);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('--grace cuts it short', async () => {
+  await using project = await temporaryProject({
+    stopGrace: '10m',
+    services: {
+      web: service('stubborn', ['2']),
+      late: service('needs-grace', ['cleaned', '60000']),
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const { exitCode, report } = await stopReport(project, '--grace', '300ms');
+  expect(exitCode).toBe(0);
+  expect(report.forced).toBe(false);
+  expect(existsSync(project.file('cleaned'))).toBe(false);
+  expect(report.processes.some(({ endedBy }) => endedBy === 'SIGKILL')).toBe(true);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test("a stubborn tree is killed after its own grace, in less than the issue's ten seconds", async () => {
+  await using project = await temporaryProject({
+    services: { web: service('stubborn', ['3']), db: service('stubborn', ['1']) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const { exitCode, report } = await stopReport(project);
+  expect(exitCode).toBe(0);
+  expect(report.processes.length).toBe(6);
+  for (const { signals, endedBy } of report.processes) {
+    expect(signals[0]).toBe('SIGTERM');
+    expect(endedBy).toBe('SIGKILL');
+  }
+  expect(report.tookMs).toBeLessThan(10_000);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('--force waits for nobody and runs no stop command', async () => {
+  await using project = await temporaryProject({
+    services: {
+      web: service('stubborn', ['2'], { stop: { grace: '10m', command: 'touch commanded' } }),
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const { exitCode, report } = await stopReport(project, '--force');
+  expect(exitCode).toBe(0);
+  expect(report.forced).toBe(true);
+  expect(existsSync(project.file('commanded'))).toBe(false);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('the stop command runs first, in the folder of the service', async () => {
+  await using project = await temporaryProject(
+    {
+      services: {
+        web: {
+          command: `trap 'echo signal >> ../order; exit' TERM; echo ready; while :; do sleep 0.05; done`,
+          cwd: 'sub',
+          ready: { log: '^ready$' },
+          stop: { command: 'echo command >> ../order' },
+        },
+      },
+    },
+    { 'sub/.keep': '' },
+  );
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(readFileSync(project.file('order'), 'utf8')).toBe('command\nsignal\n');
+});
+
+test('a stop command that fails or hangs is reported and holds nothing up', async () => {
+  await using project = await temporaryProject({
+    services: {
+      fails: service('sleeper', [], { stop: { command: 'exit 3' } }),
+      hangs: service('sleeper', [], { stop: { command: 'exec sleep 100', grace: '300ms' } }),
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const { exitCode, report } = await stopReport(project);
+  expect(exitCode).toBe(0);
+  const problems = report.problems.join('\n');
+  expect(problems).toMatch(/fails: its stop command exited with code 3/);
+  expect(problems).toMatch(/hangs: its stop command was killed/);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('the stop signal of the service', async () => {
+  const command = `trap 'echo int > got; exit' INT; trap 'echo term > got; exit' TERM;
+    echo ready; while :; do sleep 0.05; done`;
+  await using project = await temporaryProject({
+    services: { web: { command, ready: { log: '^ready$' }, stop: { signal: 'SIGINT' } } },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const { report } = await stopReport(project);
+  expect(readFileSync(project.file('got'), 'utf8')).toBe('int\n');
+  expect(report.processes[0]?.signals[0]).toBe('SIGINT');
+});
