@@ -115,6 +115,7 @@ function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readon
 function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): Search['leaders'] {
   const leaders = new Map<string, Leader>();
   const keep = (leader: Leader): void => {
+    if (leader.identity.pid <= 1 || !sameMachine(leader.identity, snapshot)) return;
     const key = identityKey(leader.identity);
     const known = leaders.get(key);
     leaders.set(key, {
@@ -134,9 +135,7 @@ function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): Search['leaders
     const ledGroup = pgid === 0 || pgid === identity.pid;
     keep({ identity, origin: { service, runId }, fresh, ledSession, ledGroup });
   }
-  return [...leaders.values()].filter(
-    ({ identity }) => identity.pid > 1 && sameMachine(identity, snapshot),
-  );
+  return [...leaders.values()];
 }
 
 /** Evidence that a process carries itself, without looking at its relatives. */

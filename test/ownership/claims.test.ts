@@ -140,6 +140,7 @@ describe('descendant', () => {
 describe('session and group', () => {
   const member: Row = { pid: 140, pgid: 140, sid: 100, cwd: ROOT };
   const elsewhere: Row = { ...member, cwd: '/tmp' };
+  const old = { ...run, bootId: 'b0', leader: identity(100, 100, 'b0') };
   const grouped: Row = { pid: 140, pgid: 100, sid: 7, cwd: ROOT };
   tell([
     ['in the session of a living leader', [LEADER, elsewhere], [100, 140]],
@@ -176,6 +177,12 @@ describe('session and group', () => {
       {
         runs: [{ ...run, bootId: 'b0', leader: identity(100, 100, 'b0') }],
       },
+    ],
+    [
+      'of another boot and of this one, with the same numbers',
+      [member],
+      [140],
+      { runs: [old, run] },
     ],
     [
       'of a witnessed process that led a session',

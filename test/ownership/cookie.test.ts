@@ -1,0 +1,62 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  COOKIE_VARIABLES,
+  readCookie,
+  serviceCookie,
+  supervisorCookie,
+} from '../../src/ownership/cookie.ts';
+import { environBlock } from '../support/process-table.ts';
+
+const block = (environ: Readonly<Record<string, string>>) => environBlock(environ) ?? '';
+
+test('what is written is read', () => {
+  expect(readCookie(block(serviceCookie('app', 'web', 'aa11')))).toEqual({
+    projects: ['app'],
+    service: 'web',
+    runId: 'aa11',
+    role: null,
+  });
+  expect(readCookie(block(supervisorCookie('app')))?.role).toBe('supervisor');
+});
+
+test('every variable of both cookies is among those to be removed first', () => {
+  const written = { ...serviceCookie('app', 'web', 'aa11'), ...supervisorCookie('app') };
+  expect(COOKIE_VARIABLES).toEqual(expect.arrayContaining(Object.keys(written)));
+});
+
+test.each([
+  ['nothing', ''],
+  ['the end of another name', 'MY_DEVCTL_PROJECT=app\0'],
+  ['inside a value', 'A=DEVCTL_PROJECT=app\0'],
+  ['without its NUL', 'DEVCTL_PROJECT=app'],
+  ['empty', 'DEVCTL_PROJECT=\0TURBO_DEVCTL_PROJECT=\0'],
+  ['a run alone', 'DEVCTL_RUN=aa11\0'],
+])('no cookie: %s', (_name, environ) => {
+  expect(readCookie(environ)).toBe(null);
+});
+
+test.each([
+  ['the carrier alone', 'TURBO_DEVCTL_PROJECT=app\0TURBO_DEVCTL_RUN=r\0', ['app'], 'r'],
+  ['the carrier first', 'TURBO_DEVCTL_PROJECT=app\0DEVCTL_PROJECT=app\0', ['app'], null],
+  ['the two disagree', 'TURBO_DEVCTL_PROJECT=b\0DEVCTL_PROJECT=a\0', ['a', 'b'], null],
+  ['after a look-alike', 'X_DEVCTL_PROJECT=b\0DEVCTL_PROJECT=a\0', ['a'], null],
+])('%s', (_name, environ, projects, runId) => {
+  expect(readCookie(environ)).toMatchObject({ projects, runId });
+});
+
+test('no other variable can change what is read', () => {
+  const name = fc.string({ minLength: 1 }).filter((text) => !/[=\0]|^(TURBO_)?DEVCTL_/.test(text));
+  const value = fc.oneof(
+    fc.string(),
+    fc.constantFrom('DEVCTL_PROJECT=x', 'TURBO_DEVCTL_PROJECT=x'),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, value)), fc.nat(), (others, at) => {
+      const entries = others.map(([key, text]) => `${key}=${text.replaceAll('\0', '')}\0`);
+      const ours = block(serviceCookie('app', 'web', 'aa11'));
+      entries.splice(at % (entries.length + 1), 0, ours);
+      expect(readCookie(entries.join(''))?.projects).toEqual(['app']);
+    }),
+  );
+});
