@@ -41,7 +41,7 @@ export function appendLedger(
       writableFolder(folder, 'ledger');
       const appended = appendWhole(path, batch);
       // A compaction that ran meanwhile has put another file in the place of the one we wrote to.
-      if (statSync(path, { throwIfNoEntry: false })?.ino === appended.inode) return appended.size;
+      if (appended.inPlace) return appended.size;
     }
   } catch (error) {
     throw unwritable(path, error);
@@ -118,7 +118,7 @@ export function removeLedger(folder: ProjectFolder, service: string): void {
   if (!folderProblem(folder, 'ledger')) removeIfThere(ledgerPath(folder, service));
 }
 
-function appendWhole(path: string, batch: Buffer): { inode: number; size: number } {
+function appendWhole(path: string, batch: Buffer): { size: number; inPlace: boolean } {
   const fd = openSync(path, appendFlags, 0o600);
   try {
     const found = fstatSync(fd);
@@ -131,7 +131,9 @@ function appendWhole(path: string, batch: Buffer): { inode: number; size: number
         hint: 'free some space and try again',
       });
     }
-    return { inode: found.ino, size: fstatSync(fd).size };
+    // While the file is open its inode number cannot be given to another.
+    const inPlace = statSync(path, { throwIfNoEntry: false })?.ino === found.ino;
+    return { size: fstatSync(fd).size, inPlace };
   } finally {
     closeSync(fd);
   }

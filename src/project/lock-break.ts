@@ -51,13 +51,17 @@ export async function breakLock(
   const right = await takeRight(lock, token, self, isAlive);
   if (right.kind !== 'ours') return right;
 
-  const seen = lookAtTicket(lock);
-  const outcome =
-    seen.kind === 'changed' ? seen : isToken(seen, token) ? remove(lock, token, moveTo) : GONE;
   // While the lock is there the chain must stay whole behind us: then only our end of it goes.
-  const gone = outcome.kind !== 'changed' || !isToken(lookAtTicket(lock), token);
-  for (const path of gone ? right.chain : right.chain.slice(-1)) rmSync(path, { force: true });
-  return outcome;
+  let done: readonly string[] = right.chain.slice(-1);
+  try {
+    const seen = lookAtTicket(lock);
+    if (seen.kind === 'changed') return seen;
+    const outcome = isToken(seen, token) ? remove(lock, token, moveTo) : GONE;
+    if (outcome.kind !== 'changed') done = right.chain;
+    return outcome;
+  } finally {
+    for (const path of done) rmSync(path, { force: true });
+  }
 }
 
 /**

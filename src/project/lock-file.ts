@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
+import { type BigIntStats, linkSync, lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import type { Identity } from '../processes/identity.ts';
 import { temporaryPath } from './atomic-file.ts';
-import { readOwnFile } from './own-file.ts';
+import { otherOwner, readOwnFile } from './own-file.ts';
 import { asObject, isIdentity, isText, parseJson } from './shape.ts';
 
 /** Who holds the lock of a project. */
@@ -63,18 +63,29 @@ export function placeTicket(path: string, ticket: LockTicket): boolean {
   }
 }
 
-/** What lies at `path`? Changes nothing, never throws for what it finds. */
+/**
+ * What lies at `path`? Changes nothing.
+ *
+ * @throws Error when the system will not say (EMFILE, EIO): then nobody may call it bad
+ */
 export function lookAtTicket(path: string): LockSeen {
   const before = nodeAt(path);
+  if (!before) return { kind: 'free' };
+  const { token, found } = before;
+  const refused = reasonToRefuse(found);
+  if (refused) return { kind: 'bad', token, reason: refused, mtimeMs: null };
+
   const file = readOwnFile(path);
   const ticket = file.kind === 'content' ? toTicket(parseJson(file.bytes)) : null;
   if (ticket) return { kind: 'held', token: ticket.token, holder: ticket };
-  const after = nodeAt(path);
-  if (before?.token !== after?.token) return { kind: 'changed' };
-  if (!after) return { kind: 'free' };
+  // Released while we looked. The number of its inode may be in use again already, by another lock,
+  // so that to look once more at the node would prove nothing.
+  if (file.kind === 'missing' || nodeAt(path)?.token !== token) return { kind: 'changed' };
+  if (file.kind === 'refused' && file.errno && file.errno !== 'EACCES') {
+    throw Object.assign(new Error(`${path}: ${file.reason}`), { code: file.errno });
+  }
   const reason = file.kind === 'refused' ? file.reason : 'not a lock of devctl';
-  const mtimeMs = file.kind === 'content' ? file.mtimeMs : null;
-  return { kind: 'bad', token: after.token, reason, mtimeMs };
+  return { kind: 'bad', token, reason, mtimeMs: Number(found.mtimeMs) };
 }
 
 /** Longer than any writer takes; a file that is no lock after this time will not become one. */
@@ -107,12 +118,17 @@ function hasToken(path: string, token: string): boolean {
 }
 
 /**
- * A name for what has no token of its own. It is unique, because what is set aside keeps its inode
- * and the number cannot be given out again.
+ * A name for what has no token of its own. It is unique for what is bad, because that is only ever
+ * moved: it keeps its inode, and the number cannot be given out again.
  */
-function nodeAt(path: string): { readonly token: string } | null {
+function nodeAt(path: string): { readonly token: string; readonly found: BigIntStats } | null {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return found ? { token: `node-${found.dev}-${found.ino}` } : null;
+  return found ? { token: `node-${found.dev}-${found.ino}`, found } : null;
+}
+
+function reasonToRefuse(found: BigIntStats): string | null {
+  if (found.isSymbolicLink()) return 'a symbolic link';
+  return found.isFile() ? otherOwner(Number(found.uid)) : 'not a regular file';
 }
 
 function toTicket(value: unknown): LockTicket | null {

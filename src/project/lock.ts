@@ -123,10 +123,9 @@ async function tryOnce(
 
 /** Nobody but us may remove our lock while we live, so nothing happens between look and removal. */
 function release(path: string, ticket: LockTicket): void {
-  const seen = lookAtTicket(path);
-  if (seen.kind !== 'held' || seen.token !== ticket.token) return;
   try {
-    rmSync(path, { force: true });
+    const seen = lookAtTicket(path);
+    if (seen.kind === 'held' && seen.token === ticket.token) rmSync(path, { force: true });
   } catch {
     // It stays, and is stale as soon as we end.
   }

@@ -11,7 +11,12 @@ export const NO_BLOCK = constants.O_NONBLOCK ?? 0;
 export type FileRead =
   | { readonly kind: 'content'; readonly bytes: Buffer; readonly mtimeMs: number }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'refused'; readonly reason: string };
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      /** The answer of the system, where it would not let us read: EACCES, EMFILE … */
+      readonly errno?: string;
+    };
 
 /**
  * Reads a file of ours: never through a symbolic link, never from a pipe or a device, never what
@@ -90,5 +95,5 @@ function unreadable(error: unknown): Exclude<FileRead, { kind: 'content' }> {
   if (errno === undefined) throw error;
   if (errno === 'ENOENT' || errno === 'ENOTDIR') return { kind: 'missing' };
   if (errno === 'ELOOP') return { kind: 'refused', reason: 'a symbolic link' };
-  return { kind: 'refused', reason: `not readable: ${errno}` };
+  return { kind: 'refused', reason: `not readable: ${errno}`, errno };
 }

@@ -84,7 +84,7 @@ test('20 processes, a dead lock, and a chain of breakers that died at it', async
 
 test('20 processes and garbage in the place of the lock: it is moved once', async () => {
   const folder = temporaryRecords();
-  const program = bundle('contend');
+  const program = bundle('contend', 'slow');
   const lock = join(folder.pidsDir, 'lock');
   mkdirSync(join(lock, 'with', 'content'), { recursive: true });
   const all = Array.from({ length: PROCESSES }, () =>
@@ -93,4 +93,16 @@ test('20 processes and garbage in the place of the lock: it is moved once', asyn
   for (const { ended } of all) expect(await ended).toMatchObject({ code: 0, stderr: '' });
   expect(breaches(folder)).toEqual([]);
   expect(lockFiles(folder)).toEqual([expect.stringMatching(/^lock\.corrupt-/)]);
+});
+
+test('a lock that is taken and given back all the time is never taken for garbage', async () => {
+  const lock = join(temporaryRecords().pidsDir, 'lock');
+  const [place, look] = [bundle('place'), bundle('look')];
+  for (let count = 0; count < 3; count += 1) run(process.execPath, [place, lock]);
+  await until(() => existsSync(lock));
+  const { stdout, stderr } = await run(process.execPath, [look, lock, '100000']).ended;
+  expect(stderr).toBe('');
+  const seen = JSON.parse(stdout);
+  expect(seen.bad).toBe(0);
+  for (const kind of ['free', 'held', 'changed']) expect(seen[kind]).toBeGreaterThan(0);
 });
