@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createFakeMachine, type FakeMachine } from '../support/fake-machine.ts';
-import type { Temper } from '../support/fake-process.ts';
+import { createFakeMachine } from '../support/fake-machine.ts';
+import type { FakeMachine, Temper } from '../support/fake-process.ts';
 import { endings, startService, startSupervisor, stopOn } from '../support/fake-project.ts';
 import {
   exitsAfter,

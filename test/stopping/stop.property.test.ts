@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../src/ownership/claim.ts';
 import type { Identity } from '../../src/processes/identity.ts';
-import { createFakeMachine, DEVCTL, type FakeMachine, SHELL } from '../support/fake-machine.ts';
-import type { Temper } from '../support/fake-process.ts';
+import { createFakeMachine, DEVCTL, SHELL } from '../support/fake-machine.ts';
+import type { FakeMachine, Temper } from '../support/fake-process.ts';
 import { cookieOf, startService, startSupervisor, stopOn } from '../support/fake-project.ts';
 import {
   exitsAfter,

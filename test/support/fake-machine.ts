@@ -1,46 +1,18 @@
-import type { Host, SignalName, SignalOutcome } from '../../src/processes/host.ts';
-import { type Identity, sameIdentity } from '../../src/processes/identity.ts';
+import type { SignalName, SignalOutcome } from '../../src/processes/host.ts';
+import { sameIdentity } from '../../src/processes/identity.ts';
 import { indexSnapshot, type ProcessInfo } from '../../src/processes/snapshot.ts';
+import { createFakeClock } from './fake-clock.ts';
 import {
   type Birth,
   detailsOf,
+  type FakeMachine,
   type FakeProcess,
   identityOf,
   isDead,
   rowOf,
+  type SignalSent,
 } from './fake-process.ts';
 import { BOOT, NAMESPACE } from './process-table.ts';
-
-export interface SignalSent {
-  readonly pid: number;
-  readonly startTicks: number;
-  readonly ours: boolean;
-  readonly signal: SignalName;
-  readonly atMs: number;
-  /** Was it aimed at this process, or at its whole group? */
-  readonly through: 'pid' | 'group';
-}
-
-export interface FakeMachine extends Host {
-  readonly processes: ReadonlyMap<number, FakeProcess>;
-  /** Every signal that reached a process, in order. */
-  readonly signals: readonly SignalSent[];
-  /** Reads of the table so far, whole or process by process. */
-  readonly scans: () => number;
-  /** Does nothing where the parent is gone; returns the child's pid, 0 then. */
-  fork(parent: number, birth?: Birth): number;
-  exit(pid: number): void;
-  setsid(pid: number): void;
-  setpgid(pid: number, pgid: number): void;
-  exec(pid: number, image: Pick<Birth, 'environ' | 'argv' | 'name' | 'temper'>): void;
-  /** Calls `act` when so much time has passed, if the process is still the same one then. */
-  after(ms: number, pid: number, act: (machine: FakeMachine, pid: number) => void): void;
-  identity(pid: number): Identity;
-  /** Living processes of ours, by pid. */
-  oursAlive(): readonly number[];
-  /** Every signal that reached what is not ours. */
-  readonly strangersSignalled: () => readonly SignalSent[];
-}
 
 export interface MachineOptions {
   /** Highest pid; small ones make numbers come round again soon, as pid_max does. */
@@ -71,31 +43,13 @@ export function createFakeMachine({
 }: MachineOptions = {}): FakeMachine {
   const processes = new Map<number, FakeProcess>();
   const signals: SignalSent[] = [];
-  const agenda: { readonly atMs: number; readonly act: () => void }[] = [];
-  let nowMs = 0;
+  const clock = createFakeClock();
+  const { advance } = clock;
   let lastPid = FIRST_PID - 1;
   let scans = 0;
   const lastUse = new Map<number, number>();
 
-  const ticksNow = (): number => TICKS_AT_BOOT + Math.floor(nowMs / 10);
-
-  /** Lets time pass, and everything happen that is due in it. */
-  function advance(ms: number): void {
-    const until = nowMs + ms;
-    for (let due = agenda[0]; due && due.atMs <= until; due = agenda[0]) {
-      agenda.shift();
-      nowMs = Math.max(nowMs, due.atMs);
-      due.act();
-    }
-    nowMs = until;
-  }
-
-  /** In order of time, and of asking where the time is the same. */
-  function schedule(atMs: number, act: () => void): void {
-    let index = agenda.length;
-    while (index > 0 && (agenda[index - 1]?.atMs ?? 0) > atMs) index -= 1;
-    agenda.splice(index, 0, { atMs, act });
-  }
+  const ticksNow = (): number => TICKS_AT_BOOT + Math.floor(clock.nowMs() / 10);
 
   function nextPid(): number {
     const isTaken = (number: number): boolean => {
@@ -188,7 +142,7 @@ export function createFakeMachine({
         if (process.state === 'T') machine.after(1, pid, act);
         else act(machine, pid);
       };
-      schedule(nowMs + ms, call);
+      clock.at(clock.nowMs() + ms, call);
     },
     identity(pid) {
       const process = processes.get(pid);
@@ -202,7 +156,8 @@ export function createFakeMachine({
     async snapshot() {
       scans += 1;
       const moment = {
-        takenAtMs: nowMs,
+        takenAtMs: clock.nowMs(),
+
         nowTicks: ticksNow(),
         bootId: BOOT,
         pidNamespace: NAMESPACE,
@@ -250,7 +205,7 @@ export function createFakeMachine({
     async self() {
       return machine.identity(DEVCTL);
     },
-    nowMs: () => nowMs,
+    nowMs: clock.nowMs,
     async delay(ms) {
       advance(ms);
     },
@@ -264,7 +219,7 @@ export function createFakeMachine({
     if (isDead(process)) return 'gone';
     if (process.temper.denied) return 'denied';
     const { pid, startTicks, ours } = process;
-    signals.push({ pid, startTicks, ours, signal, atMs: nowMs, through });
+    signals.push({ pid, startTicks, ours, signal, atMs: clock.nowMs(), through });
     if (signal === 'SIGKILL') {
       if (!process.temper.stuck) machine.exit(pid);
     } else if (signal === 'SIGSTOP') {

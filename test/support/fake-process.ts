@@ -1,6 +1,6 @@
+import type { Host, SignalName } from '../../src/processes/host.ts';
 import type { Identity } from '../../src/processes/identity.ts';
 import { isGone, type ProcessDetails, type ProcessInfo } from '../../src/processes/snapshot.ts';
-import type { FakeMachine } from './fake-machine.ts';
 import { BOOT, NAMESPACE } from './process-table.ts';
 
 /** What a process does of its own accord. Acts may do anything that a system call could. */
@@ -42,6 +42,37 @@ export interface FakeProcess {
 }
 
 export type Birth = Partial<Omit<FakeProcess, 'startTicks' | 'termPending'>>;
+
+export interface SignalSent {
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly ours: boolean;
+  readonly signal: SignalName;
+  readonly atMs: number;
+  /** Was it aimed at this process, or at its whole group? */
+  readonly through: 'pid' | 'group';
+}
+
+export interface FakeMachine extends Host {
+  readonly processes: ReadonlyMap<number, FakeProcess>;
+  /** Every signal that reached a process, in order. */
+  readonly signals: readonly SignalSent[];
+  /** Reads of the table so far, whole or process by process. */
+  readonly scans: () => number;
+  /** Does nothing where the parent is gone; returns the child's pid, 0 then. */
+  fork(parent: number, birth?: Birth): number;
+  exit(pid: number): void;
+  setsid(pid: number): void;
+  setpgid(pid: number, pgid: number): void;
+  exec(pid: number, image: Pick<Birth, 'environ' | 'argv' | 'name' | 'temper'>): void;
+  /** Calls `act` when so much time has passed, if the process is still the same one then. */
+  after(ms: number, pid: number, act: (machine: FakeMachine, pid: number) => void): void;
+  identity(pid: number): Identity;
+  /** Living processes of ours, by pid. */
+  oursAlive(): readonly number[];
+  /** Every signal that reached what is not ours. */
+  readonly strangersSignalled: () => readonly SignalSent[];
+}
 
 /** Nothing left but an entry that waits to be reaped; `isGone` says so to devctl. */
 export function isDead({ state, threads }: FakeProcess): boolean {

@@ -1,5 +1,4 @@
-import type { FakeMachine } from './fake-machine.ts';
-import type { Temper } from './fake-process.ts';
+import type { FakeMachine, Temper } from './fake-process.ts';
 
 /** It acts on no signal that can be refused. */
 export const ignoresTerm: Temper = { onTerm: () => {} };
