@@ -13,8 +13,8 @@ import { makeLogsFolder } from './logs-folder.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
 import type { ServiceChange, StartedService } from './protocol.ts';
 import { trackOwned } from './quarry.ts';
-import { isAlive, lockedBy } from './stop.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
+import { isAlive, lockedBy } from './take-lock.ts';
 
 export interface StartOptions {
   /** Services to start, with everything they depend on among them. */

@@ -1,12 +1,9 @@
-import { DevctlError } from '../errors.ts';
 import type { Claim } from '../ownership/claim.ts';
 import type { SweepRules } from '../ownership/sweep.ts';
-import { ancestry } from '../ownership/vetoes.ts';
 import type { Host } from '../processes/host.ts';
-import { type Identity, sameIdentity } from '../processes/identity.ts';
-import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
-import { acquireLock, type LockOutcome } from '../project/lock.ts';
+import type { Identity } from '../processes/identity.ts';
+import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { planDryRun } from './dry-run.ts';
 import { endSupervisors } from './end-supervisors.ts';
@@ -15,6 +12,7 @@ import { finishStop } from './finish-stop.ts';
 import { isBlank, type ProjectState, readProjectState } from './project-state.ts';
 import { trackOwned, trackSwept } from './quarry.ts';
 import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
+import { takeLockToStop } from './take-lock.ts';
 
 export interface StopOptions {
   /** Service names; null: the whole project, its supervisor, and the sweep. */
@@ -31,8 +29,6 @@ export interface StopOptions {
 
 /** How long a supervisor may take to stand down before the stop goes on without it. */
 const STAND_DOWN_MS = 500;
-/** How long a stop waits for another devctl command to let go. */
-const LOCK_WAIT_MS = 2_000;
 const FORCE_GRACE_MS = 500;
 
 /**
@@ -55,7 +51,15 @@ export async function stopProject(
   if (isBlank(before) && first.found === 0) return finishStop(host, header, before, null, first);
 
   const problems: string[] = [];
-  const lock = await takeLock(host, folder, self, options, first, problems);
+  const lock = await takeLockToStop({
+    host,
+    folder,
+    self,
+    force: options.force,
+    snapshot: first.snapshot,
+    supervisors: first.supervisors,
+    warn: (problem) => problems.push(problem),
+  });
   try {
     // Only now: the holder of the lock may have started something, a supervisor even.
     const second = await look(host, readProjectState(folder), self, options);
@@ -133,86 +137,6 @@ async function look(
     commands: new Map([...(swept?.commands ?? []), ...owned.commands]),
     found: claims.length + sweepClaims.length + supervisors.length,
   };
-}
-
-async function takeLock(
-  host: Host,
-  folder: ProjectFolder,
-  self: Identity,
-  options: StopOptions,
-  { snapshot, supervisors }: FirstLook,
-  problems: string[],
-): Promise<{ release(): void } | null> {
-  const attempt = async (waitMs: number): Promise<LockOutcome> => {
-    prepareFolder(folder);
-    return acquireLock(folder, {
-      identity: self,
-      command: options.force ? 'stop --force' : 'stop',
-      isAlive: (holder) => isAlive(host, holder),
-      waitMs,
-    });
-  };
-  try {
-    let lock = await attempt(0);
-    if (lock.kind === 'held') return lock;
-    // A start that is under way gives way to a stop: its supervisor drops what is not spawned yet.
-    if (supervisors.length > 0) {
-      const found = await findSupervisor(folder, null, STAND_DOWN_MS);
-      await found?.client.abortStarts(STAND_DOWN_MS);
-    }
-    lock = await attempt(options.force ? 0 : LOCK_WAIT_MS);
-    if (lock.kind === 'held') return lock;
-    if (!options.force) throw lockedBy(lock.holder);
-    const { holder } = lock;
-    if (!holder) {
-      problems.push('the lock was ignored: it cannot be read');
-      return null;
-    }
-    if (
-      ancestry(self.pid, snapshot).some(({ identity }) => sameIdentity(identity, holder.identity))
-    ) {
-      problems.push(
-        `the lock was ignored: its holder (pid ${holder.identity.pid}) runs this command`,
-      );
-      return null;
-    }
-    await endHolder(host, holder.identity);
-    lock = await attempt(0);
-    if (lock.kind === 'held') return lock;
-    problems.push(`the lock could not be taken from pid ${holder.identity.pid}: ignored`);
-    return null;
-  } catch (error) {
-    if (!options.force || (error instanceof DevctlError && error.code === 'locked')) throw error;
-    // An emergency needs no lock and no disk.
-    problems.push(`without the lock: ${error instanceof Error ? error.message : String(error)}`);
-    return null;
-  }
-}
-
-/** Who is at work, and what to do. */
-export function lockedBy(
-  holder: { readonly identity: Identity; readonly command: string } | null,
-): DevctlError {
-  const who = holder ? `devctl ${holder.command} (pid ${holder.identity.pid})` : 'another devctl';
-  return new DevctlError('locked', `${who} is at work in this project`, {
-    hint: 'wait for it, or end it and everything else with: devctl stop --force',
-  });
-}
-
-export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
-  const found = (await host.snapshot()).byPid.get(identity.pid);
-  return found !== undefined && sameIdentity(found.identity, identity) && !isGone(found);
-}
-
-async function endHolder(host: Host, holder: Identity): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    await host.signal(holder, signal);
-    const deadline = host.nowMs() + 300;
-    while (host.nowMs() < deadline) {
-      if (!(await isAlive(host, holder))) return;
-      await host.delay(10);
-    }
-  }
 }
 
 /**
