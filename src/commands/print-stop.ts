@@ -43,13 +43,15 @@ function verdict(report: StopReport, out: Theme): string {
     return 'nothing was running';
   }
   const { scans, strength, why } = report.proof;
+  const complete = strength === 'complete';
   const ended = `${report.processes.length} ended in ${formatDuration(report.tookMs)}`;
   const held = report.ports.filter(({ free }) => !free);
   const ports = report.ports.map(({ port }) => port).join(', ');
-  const free = ports && held.length === 0 ? `, ports ${ports} free` : '';
-  const proof =
-    strength === 'complete' ? `proof complete, ${scans} scans` : `proof best effort: ${why}`;
-  return `${out.green('✓')} nothing is left: ${ended}${free} (${proof})`;
+  const noun = report.ports.length === 1 ? 'port' : 'ports';
+  const free = ports && held.length === 0 ? `, ${noun} ${ports} free` : '';
+  const proof = complete ? `proof complete, ${scans} scans` : `proof best effort: ${why}`;
+  const result = complete ? 'nothing is left' : 'nothing more can be found';
+  return `${out.green('✓')} ${result}: ${ended}${free} (${proof})`;
 }
 
 function printNotes(report: StopReport, color: boolean | undefined): void {
