@@ -12,7 +12,7 @@ import { setAside } from '../project/problem.ts';
 import { readRecords, removeRecord } from '../project/records.ts';
 import { removeSupervisor } from '../project/supervisor-record.ts';
 import type { StopReport } from '../stopping/report.ts';
-import type { ProjectState } from './project-state.ts';
+import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import type { FirstLook, StopOptions } from './stop.ts';
 import {
   proofOf,
@@ -22,7 +22,7 @@ import {
   reportSpared,
   reportSurvivors,
 } from './stop-report.ts';
-import type { StopOutcome } from './stop-runs.ts';
+import { knownNames, type StopOutcome } from './stop-runs.ts';
 
 export interface StopHeader {
   readonly folder: ProjectFolder;
@@ -77,9 +77,10 @@ export async function finishStop(
       attempt(`the record of ${service}`, () => removeRecord(folder, service, runId));
       attempt(`the stdin of ${service}`, () => removeFifo(folder, service));
     }
-    const names = options.names ?? state.ledger.map(({ service }) => service);
+    // Also those that this very stop began.
+    const names = options.names ?? [...knownNames(state), UNATTRIBUTED];
     for (const service of new Set(names)) {
-      if (!lost.has(service))
+      if (!lost.has(service === UNATTRIBUTED ? null : service))
         attempt(`the ledger of ${service}`, () => removeLedger(folder, service));
     }
     attempt('the founding files', () => {

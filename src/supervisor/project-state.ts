@@ -10,6 +10,14 @@ import { readRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
 
+/**
+ * What is below our supervisor although nothing tells which service started it: the name of its unit
+ * in a stop and of its ledger. No service can have it.
+ */
+export const UNATTRIBUTED = '(no service)';
+/** Stands for the run id in that ledger. */
+export const NO_RUN = 'none';
+
 /** All that the records folder says, read at one moment. */
 export interface ProjectState {
   readonly folder: ProjectFolder;
@@ -63,7 +71,9 @@ export function factsOf(
     self,
     supervisor: supervisor?.identity ?? null,
     runs: records,
-    witnessed: ledger,
+    witnessed: ledger.map((entry) =>
+      entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
+    ),
     foundingPids: founding.map((entry) => toFoundingPid(entry, snapshot.nowTicks, wallMs)),
   };
 }

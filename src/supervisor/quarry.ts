@@ -5,10 +5,8 @@ import { type Identity, identityKey } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { Quarry } from '../stopping/engine.ts';
 import { describeCommand } from './describe.ts';
-import { factsOf, type ProjectState } from './project-state.ts';
+import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
 
-/** The unit of what is below our supervisor although nothing tells which service started it. */
-export const UNATTRIBUTED = '(no service)';
 /** The unit of what only a pattern points to. */
 export const SWEPT = '(sweep)';
 

@@ -11,7 +11,8 @@ import type {
   StopReport,
 } from '../stopping/report.ts';
 import { describeCommand, describeHolder } from './describe.ts';
-import { SWEPT, UNATTRIBUTED } from './quarry.ts';
+import { UNATTRIBUTED } from './project-state.ts';
+import { SWEPT } from './quarry.ts';
 import type { StopOutcome } from './stop-runs.ts';
 
 export function reportProcesses(outcome: StopOutcome): readonly ReportedProcess[] {

@@ -8,8 +8,8 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import { runStop } from '../stopping/engine.ts';
 import { createHistory, type History } from '../stopping/history.ts';
 import { DEFAULT_GRACE_MS, type StopState, type StopUnit } from '../stopping/plan.ts';
-import type { ProjectState } from './project-state.ts';
-import { SWEPT, type TrackedQuarry, trackOwned, trackSwept, UNATTRIBUTED } from './quarry.ts';
+import { NO_RUN, type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { SWEPT, type TrackedQuarry, trackOwned, trackSwept } from './quarry.ts';
 import { runStopCommand } from './stop-command.ts';
 
 export interface StopRunsRequest {
@@ -89,7 +89,9 @@ export async function stopRuns(
     result = await runStop({ ...common, units: again, quarry: owned });
   }
 
-  const swept = request.sweep ? trackSwept(tracking, request.sweep) : null;
+  const swept = request.sweep
+    ? trackSwept({ ...tracking, remember: () => {} }, request.sweep)
+    : null;
   if (swept) {
     const sweepUnit = unit(SWEPT, 0, null, request);
     const snapshot = await host.snapshot();
@@ -105,7 +107,9 @@ export async function stopRuns(
 /** Every name that a record or a witnessed process speaks of. */
 export function knownNames(state: ProjectState): readonly string[] {
   const witnessed = state.ledger.map(({ service }) => service);
-  return [...new Set([...state.records.map(({ service }) => service), ...witnessed])];
+  const names = new Set([...state.records.map(({ service }) => service), ...witnessed]);
+  names.delete(UNATTRIBUTED);
+  return [...names];
 }
 
 function unitsOf(
@@ -158,8 +162,8 @@ function writeLedger(
 ): string | null {
   const byService = new Map<string, Claim[]>();
   for (const claim of claims) {
-    if (claim.service === null || claim.runId === null) continue;
-    byService.set(claim.service, [...(byService.get(claim.service) ?? []), claim]);
+    const service = (claim.runId !== null && claim.service) || UNATTRIBUTED;
+    byService.set(service, [...(byService.get(service) ?? []), claim]);
   }
   try {
     for (const [service, members] of byService) {
@@ -168,7 +172,7 @@ function writeLedger(
         service,
         moment,
         members.map(({ process, runId }) => ({
-          runId: runId ?? '',
+          runId: runId ?? NO_RUN,
           identity: process.identity,
           ppid: process.ppid,
           pgid: process.pgid,

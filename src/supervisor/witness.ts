@@ -4,7 +4,7 @@ import { isGone, type Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { appendLedger, compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import type { Lives } from './lives.ts';
-import type { ProjectState } from './project-state.ts';
+import { NO_RUN, type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
 
 export interface WitnessContext {
@@ -96,12 +96,13 @@ export function startWitness(context: WitnessContext): Witness {
     for (const { process } of fresh) known.add(identityKey(process.identity));
     const byService = new Map<string, typeof fresh>();
     for (const claim of fresh) {
-      const { service, runId } = claim;
-      if (service && runId) byService.set(service, [...(byService.get(service) ?? []), claim]);
+      // Below a subreaper that dies, what cleared its environment has no other mark than this entry.
+      const service = (claim.runId !== null && claim.service) || UNATTRIBUTED;
+      byService.set(service, [...(byService.get(service) ?? []), claim]);
     }
     for (const [service, members] of byService) {
       const lines = members.map(({ process, runId }) => ({
-        runId: runId ?? '',
+        runId: runId ?? NO_RUN,
         identity: process.identity,
         ppid: process.ppid,
         pgid: process.pgid,
