@@ -348,8 +348,8 @@ describe('vetoes', () => {
     [
       'kernel threads and process 1',
       [
-        { pid: 1, ppid: 0, ticks: 0, environ: OURS },
-        { pid: 2, ppid: 0, pgid: 0, sid: 0, kernelThread: true, environ: OURS },
+        { pid: 1, ppid: 0, ticks: 200, environ: OURS },
+        { pid: 2, ppid: 0, pgid: 0, sid: 0, ticks: 200, kernelThread: true, environ: OURS },
       ],
       [],
     ],
