@@ -35,7 +35,10 @@ test.each([
   'out=$(devctl start 2>&1); echo "$out"',
 ])('%s returns when the services are ready', async (line) => {
   await using project = await temporaryProject({
-    services: { web: service('fan', ['2']), cat: { command: 'exec cat', ready: { delay: '50ms' } } },
+    services: {
+      web: service('fan', ['2']),
+      cat: { command: 'exec cat', ready: { delay: '50ms' } },
+    },
   });
   const { timedOut, all } = await shell(project, line);
   expect(timedOut, all).toBe(false);

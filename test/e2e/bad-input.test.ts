@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { devctl } from '../support/devctl.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+
+const web = (more: object) =>
+  JSON.stringify({ services: { web: { command: 'sleep 9', ...more } } });
+
+const cases: readonly (readonly [what: string, manifest: string, ...says: string[]])[] = [
+  ['an empty file', '', 'empty'],
+  ['only blanks', ' \n\n ', 'empty'],
+  ['a list', '[]', 'got a list'],
+  ['nothing to close it', '{', '.devctl.json:1:'],
+  ['a service without command', '{"services": {"web": {}}}', 'services.web', 'command'],
+  ['an empty command', web({ command: [] }), 'services.web.command'],
+  [
+    'a cycle',
+    JSON.stringify({
+      services: {
+        a: { command: 'x', dependsOn: ['b'] },
+        b: { command: 'x', dependsOn: ['c'] },
+        c: { command: 'x', dependsOn: ['a'] },
+      },
+    }),
+    'a → b → c → a',
+  ],
+  ['a service that needs itself', web({ dependsOn: ['web'] }), 'web'],
+  ['an unknown key', web({ retsart: 'no' }), 'services.web.retsart', 'Did you mean "restart"?'],
+  ['a negative grace', web({ stop: { grace: -1 } }), 'services.web.stop.grace'],
+  ['a negative grace as text', web({ stop: { grace: '-3s' } }), 'services.web.stop.grace'],
+  ['a bad duration', '{"stopGrace": "3 parsecs", "services": {}}', 'stopGrace', '3s'],
+  ['a cwd that is a file', web({ cwd: 'file.txt' }), 'services.web.cwd', 'file.txt'],
+  ['a cwd that is missing', web({ cwd: 'nowhere' }), 'services.web.cwd', 'nowhere'],
+  ['a name with a slash', '{"services": {"a/b": {"command": "x"}}}', 'a/b'],
+  ['a name that leaves the folder', '{"services": {"..": {"command": "x"}}}', '..'],
+  [
+    'a port twice',
+    JSON.stringify({
+      services: { a: { command: 'x', ports: [4000] }, b: { command: 'x', ports: [4000] } },
+    }),
+    '4000',
+    'a',
+    'b',
+  ],
+  ['a port out of range', web({ ports: [70000] }), 'services.web.ports'],
+  ['an unknown dependency', web({ dependsOn: ['wbe'] }), 'services.web.dependsOn', 'wbe'],
+  ['what is not supported yet', web({ restart: 'always' }), 'not supported yet'],
+];
+
+test.each(cases)('%s', async (_what, manifest, ...says) => {
+  await using project = await temporaryProject(manifest, { 'file.txt': '' });
+  for (const command of ['check', 'start']) {
+    const { exitCode, stdout, stderr } = await devctl(project, command);
+    expect(exitCode, stderr).toBe(2);
+    expect(stdout).toBe('');
+    for (const words of says) expect(stderr).toContain(words);
+    expect(stderr).toContain('.devctl.json');
+    expect(stderr).not.toMatch(/\n\s+at |mistake/);
+  }
+  expect(existsSync(project.file('.pids'))).toBe(false);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('every mistake at once, each with its place', async () => {
+  await using project = await temporaryProject(`{
+  "servces": {},
+  "stopGrace": -5,
+  "services": {
+    "web": { "command": 7 },
+  },
+}`);
+  const { exitCode, stderr } = await devctl(project, 'check');
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('.devctl.json:2:3');
+  expect(stderr).toContain('.devctl.json:3:16');
+  expect(stderr).toContain('.devctl.json:5:25');
+});
+
+test('10,000 services are a mistake, said in a few lines', async () => {
+  const services = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, index) => [`service-${index}`, { command: 'sleep 9' }]),
+  );
+  await using project = await temporaryProject({ services });
+  const { exitCode, stderr } = await devctl(project, 'start');
+  expect(exitCode, stderr.slice(0, 500)).toBe(2);
+  expect(stderr).toMatch(/10,?000/);
+  expect(stderr.split('\n').length).toBeLessThan(10);
+  expect(stderr).not.toMatch(/\n\s+at /);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('10,000 broken services are not 10,000 lines', async () => {
+  const services = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, index) => [`service-${index}`, { comand: 'sleep 9' }]),
+  );
+  await using project = await temporaryProject({ services });
+  const { exitCode, stderr } = await devctl(project, 'check');
+  expect(exitCode).toBe(2);
+  expect(stderr.split('\n').length).toBeLessThan(60);
+});
+
+test.each([
+  [['stop', '--grace', '-1s'], '--grace'],
+  [['stop', '--grace', 'soon'], 'soon'],
+  [['stop', '--frce'], '--force'],
+  [['strat'], 'start'],
+  [['start', 'wbe'], 'web'],
+  [['stop', 'wbe'], 'web'],
+  [['status', 'wbe'], 'web'],
+  [['start', '--config', 'none.json'], 'none.json'],
+])('devctl %j', async (args, says) => {
+  await using project = await temporaryProject(web({}));
+  const { exitCode, stderr } = await devctl(project, ...args);
+  expect(exitCode, stderr).toBe(2);
+  expect(stderr).toContain(says);
+  expect(stderr).not.toMatch(/\n\s+at /);
+});
+
+test.each(['start', 'check', 'status', 'stop'])('no manifest at all: %s', async (command) => {
+  await using project = await temporaryProject();
+  const { exitCode, stderr } = await devctl(project, command);
+  expect(exitCode, stderr).toBe(2);
+  expect(stderr).toMatch(/no (manifest|\.devctl\.json)/);
+});

@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync } from 'node:fs';
+import { beforeAll, expect, test } from 'vitest';
+import { cleanEnvironment } from '../support/clean-environment.ts';
+import { devctlWith } from '../support/devctl.ts';
+import { canBind, freePorts } from '../support/free-ports.ts';
+import {
+  copyIncident,
+  incidentEnvironment,
+  incidentPorts,
+  installIncident,
+} from '../support/incident.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+// The first time it takes an `npm ci`.
+beforeAll(installIncident, 180_000);
+
+async function incident() {
+  const project = await temporaryProject();
+  await copyIncident(project.root);
+  const ports = await freePorts(2);
+  const [orchestrator = 0, web = 0] = ports;
+  project.write('.devctl.local.json', incidentPorts(orchestrator, web));
+  return { project, ports };
+}
+
+function run(project: TemporaryProject, ...args: readonly string[]) {
+  return devctlWith(project, { env: incidentEnvironment() }, ...args);
+}
+
+/** `npm test` in another terminal: devctl did not start it, and no record knows it. */
+function startStorm(project: TemporaryProject): void {
+  mkdirSync(project.file('.logs'), { recursive: true });
+  const log = openSync(project.file('.logs/npm-test.log'), 'w');
+  // Through a shell that is gone at once, or it would be part of what runs devctl: this test.
+  spawn('/bin/sh', ['-c', 'npm test &'], {
+    cwd: project.root,
+    env: { ...cleanEnvironment(), ...incidentEnvironment(), ...project.env },
+    stdio: ['ignore', log, log],
+    detached: true,
+  });
+}
+
+/** Until there are so many processes; the storm lasts longer than this may take. */
+async function waitForProcesses(project: TemporaryProject, count: number): Promise<void> {
+  const seen = () => project.oracle.processes().length;
+  // Two cores need long for a hundred Node processes: as often as the deadline of `until` as it takes.
+  for (let before = 0; seen() > before && seen() < count; ) {
+    before = seen();
+    await until(() => seen() >= count).catch(() => {});
+  }
+  expect(seen()).toBeGreaterThanOrEqual(count);
+}
+
+test('80 processes and more, a storm that nobody started through devctl, and zero left', async () => {
+  const { project, ports } = await incident();
+  await using _project = project;
+  const started = await run(project, 'start');
+  expect(started.exitCode, started.stderr).toBe(0);
+  startStorm(project);
+  await waitForProcesses(project, 80);
+
+  const { exitCode, stdout, stderr } = await run(project, 'stop', '--json');
+  const left = project.oracle.processes().map(({ pid, argv }) => `${pid} ${argv.join(' ')}`);
+  expect(left).toEqual([]);
+  expect(exitCode, stderr).toBe(0);
+  const report = JSON.parse(stdout);
+  expect(report.survivors).toEqual([]);
+  expect(report.processes.length).toBeGreaterThanOrEqual(80);
+  for (const port of ports) expect(await canBind(port)).toBe(true);
+}, 180_000);
+
+test('again and again: no survivor, no "address already in use"', async () => {
+  const { project, ports } = await incident();
+  await using _project = project;
+  for (let round = 1; round <= 3; round += 1) {
+    const started = await run(project, 'start');
+    expect(started.exitCode, `round ${round}: ${started.stderr}`).toBe(0);
+    expect(started.stderr).not.toContain('EADDRINUSE');
+    expect(await run(project, 'status')).toMatchObject({ exitCode: 0 });
+    const stopped = await run(project, 'stop');
+    expect(stopped.exitCode, `round ${round}: ${stopped.stderr}`).toBe(0);
+    expect(project.oracle.everything()).toEqual([]);
+    for (const port of ports) expect(await canBind(port)).toBe(true);
+  }
+}, 180_000);

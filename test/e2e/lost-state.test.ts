@@ -1,0 +1,126 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { devctl } from '../support/devctl.ts';
+import { statusReport, stopReport } from '../support/reports.ts';
+import { hasSubreaper, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** Every way out that leaves some trace: a cookie, a session, a folder. */
+const escapes = {
+  fan: service('fan', ['3']),
+  session: service('own-session'),
+  group: service('own-group'),
+  daemon: service('double-fork'),
+  stubborn: service('stubborn', ['1'], { stop: { grace: '300ms' } }),
+};
+const ESCAPED = 12;
+
+async function escaped(more: object = {}): Promise<TemporaryProject> {
+  const project = await temporaryProject({ services: { ...escapes, ...more } });
+  const { exitCode, stderr } = await devctl(project, 'start');
+  expect(exitCode, stderr).toBe(0);
+  expect(project.oracle.processes().length).toBeGreaterThanOrEqual(ESCAPED);
+  return project;
+}
+
+async function expectStopToEndAll(project: TemporaryProject, ...args: readonly string[]) {
+  const { exitCode, report, stderr } = await stopReport(project, ...args);
+  expect(project.oracle.everything().map(({ argv }) => argv.join(' '))).toEqual([]);
+  expect(exitCode, stderr).toBe(0);
+  expect(report.survivors).toEqual([]);
+  return report;
+}
+
+function deleteRecords(project: TemporaryProject): void {
+  rmSync(project.file('.pids'), { recursive: true });
+}
+
+test('the supervisor was killed', async () => {
+  await using project = await escaped();
+  await signalSupervisor(project, 'SIGKILL');
+  expect(project.oracle.processes().length).toBe(ESCAPED);
+  const { proof } = await expectStopToEndAll(project);
+  expect(proof.strength).toBe('best-effort');
+  expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
+});
+
+test.runIf(hasSubreaper)(
+  'the supervisor was killed after it had seen a daemon without environment',
+  async () => {
+    await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
+    const [daemon] = project.oracle
+      .processes()
+      .filter(({ environment }) => environment.length === 0);
+    await until(() =>
+      readFileSync(project.file('.pids/ledger/bare'), 'utf8').includes(String(daemon?.pid)),
+    );
+    await signalSupervisor(project, 'SIGKILL');
+    await expectStopToEndAll(project);
+  },
+);
+
+test('the records were deleted', async () => {
+  await using project = await escaped();
+  deleteRecords(project);
+  await expectStopToEndAll(project);
+});
+
+test.runIf(hasSubreaper)(
+  'the records were deleted, and below the supervisor runs a daemon without environment',
+  async () => {
+    await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
+    deleteRecords(project);
+    await expectStopToEndAll(project);
+  },
+);
+
+test('the records were deleted and the supervisor was killed', async () => {
+  await using project = await escaped();
+  await signalSupervisor(project, 'SIGKILL');
+  deleteRecords(project);
+  await expectStopToEndAll(project);
+});
+
+test('records and manifest were deleted and the supervisor was killed', async () => {
+  await using project = await escaped();
+  await signalSupervisor(project, 'SIGKILL');
+  deleteRecords(project);
+  rmSync(project.file('.devctl.json'));
+  await expectStopToEndAll(project, '--force');
+});
+
+test.each([[['stop']], [['stop', '--force']]])('the manifest is broken: %j', async (args) => {
+  await using project = await escaped();
+  project.write('.devctl.json', '{');
+  const { exitCode, stderr } = await devctl(project, ...args);
+  expect(exitCode, stderr).toBe(0);
+  expect(stderr).toContain('.devctl.json');
+  expect(stderr).not.toMatch(/\n\s+at /);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('the manifest was deleted', async () => {
+  await using project = await escaped();
+  rmSync(project.file('.devctl.json'));
+  expect(await statusReport(project)).toMatchObject({ exitCode: 0 });
+  await expectStopToEndAll(project);
+});
+
+test('the supervisor is stopped by a debugger', async () => {
+  await using project = await escaped();
+  await signalSupervisor(project, 'SIGSTOP');
+  const { supervisor } = await expectStopToEndAll(project);
+  expect(supervisor).toMatchObject({ ended: true });
+});
+
+test('the supervisor is stopped, its records are gone, and a start comes along', async () => {
+  await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await signalSupervisor(project, 'SIGSTOP');
+  deleteRecords(project);
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  expect(supervisorsOf(project).length).toBe(1);
+  expect(project.oracle.processes().length).toBe(4);
+  await expectStopToEndAll(project);
+});

@@ -1,0 +1,138 @@
+import { rmSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { devctl } from '../support/devctl.ts';
+import { freePort } from '../support/free-ports.ts';
+import { fixture } from '../support/paths.ts';
+import { startReport, statusReport } from '../support/reports.ts';
+import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+test('the table: what should run, what runs, and what it takes', async () => {
+  const port = await freePort();
+  const web = { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } };
+  await using project = await temporaryProject({
+    services: {
+      web,
+      fan: service('fan', ['3']),
+      seed: service('sleeper', [], { autostart: false }),
+    },
+  });
+  const before = await devctl(project, 'status');
+  expect(before.exitCode).toBe(3);
+  expect(before.stdout).toMatch(/^web +stopped +-/m);
+
+  const { report: started } = await startReport(project);
+  const { exitCode, stdout, stderr } = await devctl(project, 'status');
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  const [title = '', ...rows] = stdout.trimEnd().split('\n');
+  const columns = 'SERVICE STATE PID UPTIME PROCS MEMORY CPU PORTS RESTARTS';
+  expect(title.trim().split(/ +/)).toEqual(columns.split(' '));
+  expect(rows.length).toBe(3);
+  const pid = started.services.find(({ name }) => name === 'web')?.pid;
+  const row = new RegExp(`^web +ready +${pid} +\\d.*s +1 +\\d.*MB +\\d.*% +${port} +0`);
+  expect(rows[0]).toMatch(row);
+  expect(rows[1]).toMatch(/^fan +ready +\d+ +\d.*s +4 /);
+  expect(rows[2]).toMatch(/^seed +stopped /);
+  for (const line of [title, ...rows]) expect(line).not.toContain('\x1b');
+  expect((await devctl(project, 'status', 'web')).stdout).not.toContain('fan');
+});
+
+test('--json has the same, for programs', async () => {
+  await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
+  const { report: started } = await startReport(project);
+  const { exitCode, report } = await statusReport(project);
+  expect(exitCode).toBe(0);
+  expect(report).toEqual({
+    version: 1,
+    project: project.root,
+    healthy: true,
+    services: [
+      {
+        name: 'web',
+        state: 'ready',
+        reason: null,
+        pid: started.services[0]?.pid,
+        uptimeMs: expect.any(Number),
+        processes: 3,
+        orphans: 0,
+        rssBytes: expect.any(Number),
+        cpuPercent: expect.any(Number),
+        ports: [],
+        restarts: 0,
+        wanted: true,
+      },
+    ],
+    orphans: [],
+    supervisor: { pid: supervisorsOf(project)[0]?.pid, subreaper: expect.any(Boolean) },
+    stale: [],
+    problems: [],
+  });
+});
+
+test('how a service ended that was up, and what it left behind', async () => {
+  await using project = await temporaryProject({
+    services: { web: service('own-session'), db: service('sleeper') },
+  });
+  const { report: started } = await startReport(project);
+  const pid = started.services.find(({ name }) => name === 'web')?.pid;
+  const leader = project.oracle.processes().find((one) => one.pid === pid);
+  if (!leader) throw new Error('no leader');
+  await killAtOnce(leader);
+  const ended = await until(async () => {
+    const { exitCode, report } = await statusReport(project);
+    const web = report.services.find(({ name }) => name === 'web');
+    return exitCode === 3 && web?.state !== 'ready' ? { report, web } : null;
+  });
+  expect(ended.web).toMatchObject({ pid: null, orphans: 1, processes: 1 });
+  expect(ended.web?.reason).toContain('SIGKILL');
+  const [orphan] = ended.report.orphans;
+  expect(orphan).toMatchObject({ service: 'web' });
+  expect(orphan?.evidence).not.toEqual([]);
+  const { stdout, stderr } = await devctl(project, 'status');
+  expect(stdout).toContain('1 orphan of runs that have ended');
+  expect(stdout).toContain(String(orphan?.pid));
+  expect(stderr).toContain('devctl stop ends them');
+});
+
+test('without a supervisor', async () => {
+  await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await signalSupervisor(project, 'SIGKILL');
+  const { exitCode, stdout, stderr } = await devctl(project, 'status');
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^web +ready +\d+ .* 3 /m);
+  expect(stderr).toContain('no supervisor is running');
+  expect(supervisorsOf(project)).toEqual([]);
+});
+
+test.each([
+  ['broken', '{', '.devctl.json'],
+  ['of a wrong shape', '{"services": 7}', 'services'],
+])('with a manifest that is %s', async (_how, text, named) => {
+  await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  project.write('.devctl.json', text);
+  const { stdout, stderr } = await devctl(project, 'status');
+  expect(stdout).toMatch(/^web +ready +\d+ .* 3 /m);
+  expect(stderr).toContain(named);
+  expect(stderr).not.toMatch(/\n\s+at /);
+});
+
+test('after the records were deleted it still sees the processes', async () => {
+  await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  rmSync(project.file('.pids'), { recursive: true });
+  const { exitCode, report } = await statusReport(project);
+  expect(exitCode).toBe(3);
+  expect(report.orphans.length).toBe(3);
+  const pids = project.oracle.processes().map(({ pid }) => pid);
+  expect(report.orphans.map(({ pid }) => pid).sort()).toEqual(pids.sort());
+});
+
+test('changes nothing: no folder, no file, no process', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
+  expect(() => rmSync(project.file('.pids'), { recursive: true })).toThrow('ENOENT');
+  expect(project.oracle.everything()).toEqual([]);
+});
