@@ -4,15 +4,8 @@ import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import type { History } from './history.ts';
-import {
-  beginStop,
-  isStopOver,
-  planStop,
-  type StopAction,
-  type StopPolicy,
-  type StopState,
-  type StopUnit,
-} from './plan.ts';
+import { beginStop, isStopOver, planStop } from './plan.ts';
+import type { StopAction, StopPolicy, StopState, StopUnit } from './state.ts';
 
 /** What the engine needs to know about ownership, so that it has no judgement of its own. */
 export interface Quarry {

@@ -1,17 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../src/ownership/claim.ts';
 import { type Identity, identityKey } from '../../src/processes/identity.ts';
-import {
-  beginStop,
-  isStopOver,
-  KILL_LIMIT_MS,
-  PROOF_GAP_MS,
-  planStop,
-  type StopAction,
-  type StopPolicy,
-  type StopState,
-  type StopUnit,
-} from '../../src/stopping/plan.ts';
+import { KILL_LIMIT_MS } from '../../src/stopping/killing.ts';
+import { beginStop, isStopOver, PROOF_GAP_MS, planStop } from '../../src/stopping/plan.ts';
+import type { StopAction, StopPolicy, StopState, StopUnit } from '../../src/stopping/state.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const GRACE = 1_000;

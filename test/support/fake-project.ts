@@ -5,7 +5,7 @@ import type { Snapshot } from '../../src/processes/snapshot.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
 import { runStop } from '../../src/stopping/engine.ts';
 import { createHistory, type History } from '../../src/stopping/history.ts';
-import type { StopState, StopUnit } from '../../src/stopping/plan.ts';
+import type { StopState, StopUnit } from '../../src/stopping/state.ts';
 import type { Birth, FakeMachine } from './fake-process.ts';
 import { rememberingQuarry, UNATTRIBUTED } from './fake-quarry.ts';
 import { BOOT, environBlock, NAMESPACE } from './process-table.ts';

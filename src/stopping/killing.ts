@@ -1,0 +1,57 @@
+import { identityKey } from '../processes/identity.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
+import type {
+  Killing,
+  Phase,
+  StopAction,
+  StopObservation,
+  StopPolicy,
+  StopUnit,
+  UnitState,
+  UnitStep,
+} from './state.ts';
+
+/** After so many scans without a new low, freeze before killing: the tree forks faster than we kill. */
+const STUCK_SCANS = 5;
+/** Freezing gives up reaching a fixpoint after so many rounds and kills what it has. */
+const MAX_FREEZE_ROUNDS = 20;
+/** SIGKILL cannot be refused: what is left after this long is stuck in the kernel or not ours to signal. */
+export const KILL_LIMIT_MS = 4_000;
+
+/** What is left when the grace period is over is killed from now on. */
+export function beginKill(nowMs: number, living: readonly ProcessInfo[]): Killing {
+  const fewest = living.length;
+  const frozen = new Set<string>();
+  return { kind: 'killing', sinceMs: nowMs, fewest, stuckScans: 0, frozen, freezeRounds: 0 };
+}
+
+/** SIGKILL in every scan; frozen first where force wants it, or where it forks faster than it dies. */
+export function planKill(
+  unit: StopUnit,
+  state: UnitState,
+  phase: Killing,
+  living: readonly ProcessInfo[],
+  { nowMs, denied }: StopObservation,
+  policy: StopPolicy,
+): UnitStep {
+  const keys = living.map(({ identity }) => identityKey(identity));
+  if (nowMs - phase.sinceMs >= KILL_LIMIT_MS || keys.every((key) => denied.has(key))) {
+    return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
+  }
+  const lower = living.length < phase.fewest;
+  const stuckScans = lower ? 0 : phase.stuckScans + 1;
+  const unfrozen = living.filter(({ identity }) => !phase.frozen.has(identityKey(identity)));
+  const wantsFreeze = policy.force || stuckScans > STUCK_SCANS;
+  const freeze = wantsFreeze && unfrozen.length > 0 && phase.freezeRounds < MAX_FREEZE_ROUNDS;
+  const next: Phase = {
+    ...phase,
+    fewest: Math.min(phase.fewest, living.length),
+    stuckScans,
+    frozen: freeze ? new Set([...phase.frozen, ...keys]) : phase.frozen,
+    freezeRounds: phase.freezeRounds + (freeze ? 1 : 0),
+  };
+  const action: StopAction = freeze
+    ? { kind: 'freeze', unit: unit.name, targets: unfrozen.map(({ identity }) => identity) }
+    : { kind: 'kill', unit: unit.name };
+  return { state: { ...state, phase: next }, actions: [action] };
+}
