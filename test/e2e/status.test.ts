@@ -122,7 +122,7 @@ test.each([
 test('after the records were deleted it still sees the processes', async () => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  rmSync(project.file('.pids'), { recursive: true });
+  rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
   const { exitCode, report } = await statusReport(project);
   expect(exitCode).toBe(3);
   expect(report.orphans.length).toBe(3);
