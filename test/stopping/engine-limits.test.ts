@@ -43,6 +43,18 @@ describe('in time', () => {
     expect(end.tookMs).toBeLessThan(2_000);
   });
 
+  test('the end of one grace is not the end of another', async () => {
+    const machine = createFakeMachine();
+    const supervisor = startSupervisor(machine);
+    const records = [200, 2_000].map((graceMs) =>
+      startService(machine, supervisor, `s${graceMs}`, { temper: ignoresTerm }, { graceMs }),
+    );
+    await stopOn(machine, { records, supervisor: machine.identity(supervisor) });
+    const killed = machine.signals.filter(({ signal }) => signal === 'SIGKILL');
+    expect(killed.map(({ name }) => name)).toEqual(['s200', 's2000']);
+    expect(killed[1]?.atMs).toBeGreaterThanOrEqual(2_000);
+  });
+
   test('a second Ctrl-C cuts the grace short, and nothing is killed before it is frozen', async () => {
     const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;

@@ -218,8 +218,8 @@ export function createFakeMachine({
   ): SignalOutcome {
     if (isDead(process)) return 'gone';
     if (process.temper.denied) return 'denied';
-    const { pid, startTicks, ours } = process;
-    signals.push({ pid, startTicks, ours, signal, atMs: clock.nowMs(), through });
+    const { pid, startTicks, name, ours } = process;
+    signals.push({ pid, startTicks, name, ours, signal, atMs: clock.nowMs(), through });
     if (signal === 'SIGKILL') {
       if (!process.temper.stuck) machine.exit(pid);
     } else if (signal === 'SIGSTOP') {

@@ -46,6 +46,8 @@ export type Birth = Partial<Omit<FakeProcess, 'startTicks' | 'termPending'>>;
 export interface SignalSent {
   readonly pid: number;
   readonly startTicks: number;
+  /** Its name at the time: of the service that it descends from, unless it changed it. */
+  readonly name: string;
   readonly ours: boolean;
   readonly signal: SignalName;
   readonly atMs: number;
