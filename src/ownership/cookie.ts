@@ -72,11 +72,13 @@ export function readCookie(environ: string): Cookie | null {
   const projects = [...new Set([own, carried].flatMap((value) => value || []))];
   if (projects.length === 0) return null;
   const role = readVariable(environ, ROLE);
+  const service = readVariable(environ, SERVICE) ?? readVariable(environ, CARRIER + SERVICE);
   return {
     projects,
-    service: readVariable(environ, SERVICE) ?? readVariable(environ, CARRIER + SERVICE),
+    service,
     runId: readVariable(environ, RUN) ?? readVariable(environ, CARRIER + RUN),
-    role: role === SUPERVISOR || role === TOOL ? role : null,
+    // What a service sets itself gives it no role: it would be spared, or taken for the supervisor.
+    role: service === null && (role === SUPERVISOR || role === TOOL) ? role : null,
   };
 }
 
