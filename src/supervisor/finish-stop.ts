@@ -10,6 +10,7 @@ import { writeLastStop } from '../project/last-stop.ts';
 import { removeLedger } from '../project/ledger.ts';
 import { setAside } from '../project/problem.ts';
 import { readRecords, removeRecord } from '../project/records.ts';
+import { socketPaths } from '../project/socket-path.ts';
 import { removeSupervisor } from '../project/supervisor-record.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
@@ -62,6 +63,7 @@ export async function finishStop(
   const ports = new Map(
     records.flatMap(({ ports: list, service }) => list.map((port) => [port, service])),
   );
+  const spared = outcome ? reportSpared(outcome, first.spared, snapshot) : [];
   const holders = outcome ? await findPortHolders([...ports.keys()], snapshot) : [];
   const supervisor = first.supervisors[0]?.identity ?? null;
   const supervisorEnded = supervisor !== null && !lives(snapshot, supervisor);
@@ -93,6 +95,12 @@ export async function finishStop(
     if (gone && !lives(snapshot, gone)) {
       attempt("the supervisor's record", () => removeSupervisor(folder, gone));
     }
+    // One that was killed could not remove its socket.
+    if (options.names === null && (supervisor === null || supervisorEnded)) {
+      for (const path of socketPaths(folder)) {
+        attempt("the supervisor's socket", () => rmSync(path, { force: true }));
+      }
+    }
   }
 
   const report: StopReport = {
@@ -105,14 +113,18 @@ export async function finishStop(
     services: outcome ? reportServices(outcome, records) : [],
     processes,
     survivors,
-    spared: outcome ? reportSpared(outcome, snapshot) : [],
+    spared,
     stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
     ports: outcome ? reportPorts(ports, holders, snapshot) : [],
     problems,
     supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
     proof: outcome
-      ? proofOf(records, first.supervisors, outcome)
-      : { strength: 'complete', why: null, scans: 1 },
+      ? proofOf(records, first.supervisors, outcome, spared)
+      : {
+          strength: 'best-effort',
+          why: 'there are no records: only what carries our mark or works in the project can be found',
+          scans: 1,
+        },
   };
   if (outcome) attempt('the report', () => writeLastStop(folder, report));
   return report;

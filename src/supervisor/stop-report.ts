@@ -1,6 +1,7 @@
-import type { Claim } from '../ownership/claim.ts';
+import type { Claim, Spared } from '../ownership/claim.ts';
+import { identityKey, sameIdentity } from '../processes/identity.ts';
 import type { PortHolder } from '../processes/ports.ts';
-import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { Seen } from '../stopping/history.ts';
 import type {
@@ -81,9 +82,23 @@ export function reportServices(
     });
 }
 
-export function reportSpared(outcome: StopOutcome, snapshot: Snapshot): StopReport['spared'] {
-  const spared = [...outcome.owned.latest().spared, ...(outcome.swept?.latest().spared ?? [])];
-  return spared.map(({ process, evidence, veto }) => ({
+/**
+ * @param first what the first scan spared: as the tree dies, what points to another project's process
+ *   within it is lost
+ */
+export function reportSpared(
+  outcome: StopOutcome,
+  first: readonly Spared[],
+  snapshot: Snapshot,
+): StopReport['spared'] {
+  const latest = [...outcome.owned.latest().spared, ...(outcome.swept?.latest().spared ?? [])];
+  const known = new Set(latest.map(({ process }) => identityKey(process.identity)));
+  const nested = first.filter(({ process, veto }) => {
+    if (veto.kind !== 'other-project' || known.has(identityKey(process.identity))) return false;
+    const found = snapshot.byPid.get(process.identity.pid);
+    return found && sameIdentity(found.identity, process.identity) && !isGone(found);
+  });
+  return [...latest, ...nested].map(({ process, evidence, veto }) => ({
     pid: process.identity.pid,
     command: describeCommand(snapshot, process),
     evidence,
@@ -103,11 +118,33 @@ export function proofOf(
   records: readonly ServiceRecord[],
   supervisorsBefore: readonly ProcessInfo[],
   outcome: StopOutcome,
+  spared: StopReport['spared'],
 ): Proof {
   const scans = outcome.history.scans();
   const weak = (why: string): Proof => ({ strength: 'best-effort', why, scans });
   const cannotExclude =
     'a daemon that cleared its environment before it was first seen cannot be excluded';
+  const nested = spared.find(
+    ({ veto, evidence }) =>
+      veto === 'other-project' && evidence.some(({ kind }) => kind !== 'pattern'),
+  );
+  if (nested) {
+    return weak(
+      `pid ${nested.pid} was started from here, but carries the mark of another project and was left alone`,
+    );
+  }
+  const nobodys = [...outcome.owned.latest().claims.values()].find(
+    ({ service }) => service === null,
+  );
+  if (nobodys) {
+    const { pid } = nobodys.process.identity;
+    return weak(
+      `which service started pid ${pid} is not known, so it was left alone: devctl stop without names ends it`,
+    );
+  }
+  if (records.length === 0 && supervisorsBefore.length === 0) {
+    return weak(`there are no records of what ran here: ${cannotExclude}`);
+  }
   const unrecorded = outcome.history
     .entries()
     .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));

@@ -1,4 +1,5 @@
-import { existsSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
@@ -49,8 +50,13 @@ test.runIf(hasSubreaper)(
   'the supervisor was killed that held a daemon without environment',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
-    // Nothing tells which service it came from, but it was witnessed.
-    await until(() => existsSync(project.file('.pids/ledger/(no service)')));
+    // Witnessed, be it as its service's or, where nothing told which that is, as nobody's.
+    const folder = project.file('.pids/ledger');
+    const isWitnessed = (pid: number): boolean =>
+      readdirSync(folder).some((name) =>
+        readFileSync(join(folder, name), 'utf8').includes(`,${pid},`),
+      );
+    await until(() => project.oracle.processes().every(({ pid }) => isWitnessed(pid)));
     await signalSupervisor(project, 'SIGKILL');
     await expectStopToEndAll(project);
   },
