@@ -49,7 +49,13 @@ export type LifeEvent =
       /** Does it have a readiness probe? */
       readonly probed: boolean;
     }
-  | { readonly kind: 'spawnFailed'; readonly run: number; readonly reason: string }
+  /** `exit`: it came to life, but was gone before anything could be read about it. */
+  | {
+      readonly kind: 'spawnFailed';
+      readonly run: number;
+      readonly reason: string;
+      readonly exit?: Exit;
+    }
   /** A living run of another supervisor was found in the records. */
   | {
       readonly kind: 'adopted';

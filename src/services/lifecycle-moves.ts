@@ -54,8 +54,11 @@ export const comeUp: Move<In<'spawning'>, On<'spawned'>> = (life, event, nowMs) 
     : enter(life, { kind: 'running', ...alive });
 };
 
-export const notSpawned: Move<In<'spawning'>, On<'spawnFailed'>> = (life, { reason }, nowMs) =>
-  enter(life, { kind: 'failed', run: life.run, sinceMs: nowMs, exit: null, reason });
+export const notSpawned: Move<In<'spawning'>, On<'spawnFailed'>> = (
+  life,
+  { reason, exit = null },
+  nowMs,
+) => enter(life, { kind: 'failed', run: life.run, sinceMs: nowMs, exit, reason });
 
 export const adopt: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (life, event, nowMs) => {
   const run = life.run + 1;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { ResolvedService } from '../manifest/resolved.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
 import type { Identity } from '../processes/identity.ts';
@@ -9,7 +10,7 @@ import { writeFoundingFiles } from '../project/founding-files.ts';
 import { writeRecord } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { launch } from '../services/launch.ts';
-import { idle, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
+import { exitInWords, idle, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
 import { openProbe } from '../services/probes/probe.ts';
 import { waitUntilReady } from '../services/readiness.ts';
@@ -143,6 +144,9 @@ export function createLives(context: LivesContext): Lives {
 
 type Dispatch = Lives['dispatch'];
 
+/** How long the news of an exit may take that has happened already. */
+const EXIT_MS = 1_000;
+
 async function spawn(
   context: LivesContext,
   target: Entry,
@@ -171,8 +175,10 @@ async function spawn(
     const probed = service.ready !== null;
     void dispatch(target.name, { kind: 'spawned', run, identity: leader.identity, probed });
   } else {
-    const reason = 'it was gone before its start time could be read';
-    void dispatch(target.name, { kind: 'spawnFailed', run, reason });
+    // Where another program (ps) has to look, Node has reaped what ended at once before it could.
+    const exit = await Promise.race([launched.exited, setTimeout(EXIT_MS, null, { ref: false })]);
+    const reason = `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`;
+    void dispatch(target.name, { kind: 'spawnFailed', run, reason, ...(exit ? { exit } : {}) });
   }
   void launched.exited.then((exit) => dispatch(target.name, { kind: 'exited', run, exit }));
 }
