@@ -46,26 +46,15 @@ function print(report: StatusReport, color: boolean | undefined): void {
   );
   process.stdout.write(`${lines.join('\n')}\n`);
 
-  if (report.orphans.length > 0) {
-    const count = `${report.orphans.length} orphan${report.orphans.length === 1 ? '' : 's'}`;
+  const { orphans, unattributed } = report;
+  if (orphans.length > 0) {
+    const count = `${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`;
     process.stdout.write(`\n${theme.red(count)} of runs that have ended:\n`);
-    const rows = report.orphans.map(({ pid, service, command, evidence }) => [
-      String(pid),
-      service ?? '-',
-      evidence.map(({ kind }) => kind).join('+'),
-      command,
-    ]);
-    const columns = [
-      { title: 'PID', align: 'right' as const },
-      { title: 'OF' },
-      { title: 'BECAUSE' },
-      { title: 'COMMAND', shrink: true },
-    ];
-    const table = renderTable(columns, rows, {
-      width: tableWidth(process.stdout),
-      paintTitle: theme.dim,
-    });
-    process.stdout.write(`${table.join('\n')}\n`);
+    printProcesses(orphans, theme);
+  }
+  if (unattributed.length > 0) {
+    process.stdout.write(`\n${unattributed.length} below the supervisor, of no known service:\n`);
+    printProcesses(unattributed, theme);
   }
   const notes = themeFor(process.stderr, color);
   for (const { service, detail } of report.stale) {
@@ -79,6 +68,23 @@ function print(report: StatusReport, color: boolean | undefined): void {
     const text = 'no supervisor is running; the next devctl start takes over what runs';
     process.stderr.write(`${notes.yellow('!')} ${text}\n`);
   }
+}
+
+function printProcesses(processes: StatusReport['orphans'], theme: Theme): void {
+  const rows = processes.map(({ pid, service, command, evidence }) => [
+    String(pid),
+    service ?? '-',
+    evidence.map(({ kind }) => kind).join('+'),
+    command,
+  ]);
+  const columns = [
+    { title: 'PID', align: 'right' as const },
+    { title: 'OF' },
+    { title: 'BECAUSE' },
+    { title: 'COMMAND', shrink: true },
+  ];
+  const layout = { width: tableWidth(process.stdout), paintTitle: theme.dim };
+  process.stdout.write(`${renderTable(columns, rows, layout).join('\n')}\n`);
 }
 
 function toRow(service: ServiceStatus, theme: Theme): readonly string[] {

@@ -19,6 +19,11 @@ export interface Native {
    * @throws RangeError for a pid that waitpid would take for "any child"
    */
   reap(pid: number): boolean;
+  /**
+   * Has this process any child at all, living or zombie? The kernel's own answer (ECHILD from waitid(2)
+   * with WNOWAIT, which reaps nothing), so unlike a scan it cannot miss one that is just being born.
+   */
+  hasChildren(): boolean;
   /** Null where the kernel (before 5.3) or a seccomp filter refuses pidfds. */
   readonly pidfd: Pidfd | null;
   /**
@@ -47,6 +52,11 @@ export interface NativeUnavailable {
 const PR_SET_CHILD_SUBREAPER = 36;
 const PR_GET_CHILD_SUBREAPER = 37;
 const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x0100_0000;
+const P_ALL = 0;
+/** More than any platform's siginfo_t. */
+const SIGINFO_BYTES = 256;
 /** The same numbers on every architecture since 5.1, but for alpha and mips, which Node has not. */
 const SYS_PIDFD_SEND_SIGNAL = 424;
 const SYS_PIDFD_OPEN = 434;
@@ -104,6 +114,7 @@ function bind(koffi: typeof import('koffi').default): Native {
     'int prctl(int, _Out_ int *, unsigned long, unsigned long, unsigned long)',
   );
   const waitpid = libc.func('int waitpid(int, _Out_ int *, int)');
+  const waitid = libc.func('int waitid(int, unsigned int, void *, int)');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
   return {
@@ -117,6 +128,12 @@ function bind(koffi: typeof import('koffi').default): Native {
       // 0 and negative numbers mean "any child" to waitpid, and steal the children of libuv.
       if (!Number.isInteger(pid) || pid <= 1) throw new RangeError(`cannot reap pid ${pid}`);
       return waitpid(pid, [0], WNOHANG) === pid;
+    },
+    hasChildren() {
+      const info = Buffer.alloc(SIGINFO_BYTES);
+      if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0) return true;
+      // libuv has no name for this one, so getSystemErrorName has none either.
+      return koffi.errno() !== constants.errno.ECHILD;
     },
     pidfd: bindPidfd(libc, errnoName),
     mkfifo(path, mode) {

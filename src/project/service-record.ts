@@ -41,7 +41,10 @@ export interface ServiceRecord {
   readonly leader: Identity | null;
   /** The supervisor that spawned it. */
   readonly supervisor: Identity;
-  /** Was that supervisor a child subreaper, so that no descendant could leave its tree? */
+  /**
+   * Was that supervisor a child subreaper, and the first one since the last full stop, so that no
+   * descendant could leave its tree?
+   */
   readonly subreaper: boolean;
   readonly command: string | readonly string[];
   readonly cwd: string;

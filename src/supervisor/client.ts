@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { DevctlError } from '../errors.ts';
-import type { Hello, StandDownRequest, StartEvent, StartRequest } from './protocol.ts';
+import type {
+  ChildrenAnswer,
+  Hello,
+  StandDownRequest,
+  StartEvent,
+  StartRequest,
+} from './protocol.ts';
 
 /** A supervisor that answers. Every call is one connection. */
 export interface SupervisorClient {
@@ -16,6 +22,12 @@ export interface SupervisorClient {
    * @returns how to end that, or null when it did not answer in time
    */
   standDown(body: StandDownRequest, timeoutMs: number): Promise<(() => void) | null>;
+  /**
+   * Does it still have a child, living or dead? Only a subreaper's answer counts.
+   *
+   * @returns null when it is none, or did not answer in time
+   */
+  hasChildren(timeoutMs: number): Promise<boolean | null>;
   /** Streams any request's NDJSON answer, for callers inside a service. */
   stream(path: string, body: unknown, listen: (event: unknown) => void): Promise<void>;
 }
@@ -52,6 +64,11 @@ export function connectTo(socket: string): SupervisorClient {
       answer.on('error', () => {});
       answer.resume();
       return () => answer.destroy();
+    },
+    async hasChildren(timeoutMs) {
+      const answer = await send(socket, 'GET', '/children', undefined, timeoutMs);
+      if (answer?.statusCode !== 200) return null;
+      return (JSON.parse(await readAll(answer)) as ChildrenAnswer).children;
     },
     stream: (path, body, listen) => stream(socket, path, body, listen),
   };

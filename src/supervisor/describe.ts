@@ -6,7 +6,7 @@ export function describeCommand(snapshot: Snapshot | null, process: ProcessInfo)
   const argv = snapshot?.details.argv(process) ?? [];
   const line = argv.join(' ').trim() || `[${process.name}]`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a command line may hold any byte, and must not reach a terminal as it is.
-  return line.replaceAll(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, 200);
+  return line.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 200);
 }
 
 /** "node server.js (pid 4711)", "a process of user 0", null for nobody. */

@@ -14,7 +14,7 @@ import { socketPaths } from '../project/socket-path.ts';
 import { removeSupervisor } from '../project/supervisor-record.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
-import type { FirstLook, StopOptions } from './stop.ts';
+import type { FirstLook, StopOptions, VerifiedOutcome } from './stop.ts';
 import {
   proofOf,
   reportPorts,
@@ -23,7 +23,7 @@ import {
   reportSpared,
   reportSurvivors,
 } from './stop-report.ts';
-import { knownNames, type StopOutcome } from './stop-runs.ts';
+import { knownNames } from './stop-runs.ts';
 
 export interface StopHeader {
   readonly folder: ProjectFolder;
@@ -43,7 +43,7 @@ export async function finishStop(
   host: Host,
   header: StopHeader,
   state: ProjectState,
-  outcome: StopOutcome | null,
+  outcome: VerifiedOutcome | null,
   first: FirstLook,
 ): Promise<StopReport> {
   const { folder, options } = header;
@@ -119,7 +119,7 @@ export async function finishStop(
     problems,
     supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
     proof: outcome
-      ? proofOf(records, first.supervisors, outcome, spared)
+      ? proofOf(records, first.supervisors, outcome, spared, options.names === null)
       : {
           strength: 'best-effort',
           why: 'there are no records: only what carries our mark or works in the project can be found',

@@ -22,6 +22,11 @@ export interface StartRequest {
   readonly logsDir: string;
 }
 
+/** `GET /children`. Null: it is no subreaper, so the answer would prove nothing. */
+export interface ChildrenAnswer {
+  readonly children: boolean | null;
+}
+
 export interface ServiceChange {
   readonly type: 'change';
   readonly service: string;

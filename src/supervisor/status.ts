@@ -40,6 +40,8 @@ export interface StatusReport {
     readonly service: string | null;
     readonly evidence: Claim['evidence'];
   }[];
+  /** Below the supervisor, while services run; which of them started it, nothing tells. */
+  readonly unattributed: StatusReport['orphans'];
   readonly supervisor: { readonly pid: number; readonly subreaper: boolean } | null;
   readonly stale: readonly { readonly service: string; readonly detail: string }[];
   /** Records that could not be read, and a manifest that cannot. */
@@ -80,15 +82,17 @@ export async function readStatus(
       return describe(name, { record, own, snapshot, ports, wanted: autostart || record !== null });
     });
 
-  const orphans = claims
-    .filter((claim) => names === null || names.includes(claim.service ?? ''))
-    .filter((claim) => isOrphan(claim, state, snapshot))
-    .map((claim) => ({
-      pid: claim.process.identity.pid,
-      command: describeCommand(snapshot, claim.process),
-      service: claim.service,
-      evidence: claim.evidence,
+  const list = (members: readonly Claim[]): StatusReport['orphans'] =>
+    members.map(({ process, service, evidence }) => ({
+      pid: process.identity.pid,
+      command: describeCommand(snapshot, process),
+      service,
+      evidence,
     }));
+  const asked = claims.filter(({ service }) => names === null || names.includes(service ?? ''));
+  const orphans = list(asked.filter((claim) => isOrphan(claim, state, snapshot)));
+  const nobodys = asked.filter(({ service }) => service === null);
+  const unattributed = list(nobodys.filter((claim) => !isOrphan(claim, state, snapshot)));
   const up = services.every(
     ({ wanted, state: now }) => !wanted || now === 'ready' || now === 'running',
   );
@@ -98,6 +102,7 @@ export async function readStatus(
     project: folder.root,
     services,
     orphans,
+    unattributed,
     supervisor: supervisor
       ? {
           pid: supervisor.pid,
@@ -173,6 +178,10 @@ function livingLeader(record: ServiceRecord, snapshot: Snapshot): ServiceRecord[
 }
 
 function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot): boolean {
+  // Below the supervisor, of no known service: as long as a service runs it may well be part of it.
+  if (claim.service === null) {
+    return !state.records.some((record) => livingLeader(record, snapshot) !== null);
+  }
   const record = state.records.find(({ service }) => service === claim.service);
   if (!record) return true;
   if (claim.runId !== null && claim.runId !== record.runId) return true;

@@ -14,6 +14,7 @@ import type {
 import { describeCommand, describeHolder } from './describe.ts';
 import { UNATTRIBUTED } from './project-state.ts';
 import { SWEPT } from './quarry.ts';
+import type { VerifiedOutcome } from './stop.ts';
 import type { StopOutcome } from './stop-runs.ts';
 
 export function reportProcesses(outcome: StopOutcome): readonly ReportedProcess[] {
@@ -117,8 +118,9 @@ export function reportSpared(
 export function proofOf(
   records: readonly ServiceRecord[],
   supervisorsBefore: readonly ProcessInfo[],
-  outcome: StopOutcome,
+  outcome: VerifiedOutcome,
   spared: StopReport['spared'],
+  wholeProject: boolean,
 ): Proof {
   const scans = outcome.history.scans();
   const weak = (why: string): Proof => ({ strength: 'best-effort', why, scans });
@@ -150,12 +152,16 @@ export function proofOf(
     .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
   if (unrecorded) return weak(`there are no records of some runs: ${cannotExclude}`);
   for (const { service, subreaper, supervisor } of records) {
-    if (!subreaper) return weak(`${service} ran under no subreaper: ${cannotExclude}`);
-    const held = supervisorsBefore.some(
+    if (!subreaper) return weak(`no subreaper held ${service} all the time: ${cannotExclude}`);
+    const held = outcome.supervisors.some(
       ({ identity }) =>
         identity.pid === supervisor.pid && identity.startTicks === supervisor.startTicks,
     );
     if (!held) return weak(`the supervisor that started ${service} had died: ${cannotExclude}`);
+  }
+  if (wholeProject && supervisorsBefore.length > 0) {
+    if (outcome.childless === null) return weak('the supervisor could not be asked for children');
+    if (!outcome.childless) return weak('the supervisor has a child that is nobody’s');
   }
   return { strength: 'complete', why: null, scans };
 }

@@ -25,6 +25,8 @@ export interface StopOptions {
   readonly sweep: SweepRules | null;
   readonly forced: () => boolean;
   readonly watch: (living: readonly Claim[]) => void;
+  /** For a supervisor that carries out the stop itself; others ask theirs. */
+  readonly hasChildren?: () => Promise<boolean | null>;
 }
 
 /** How long a supervisor may take to stand down before the stop goes on without it. */
@@ -63,36 +65,68 @@ export async function stopProject(
   try {
     // Only now: the holder of the lock may have started something, a supervisor even.
     const second = await look(host, readProjectState(folder), self, options);
-    const resume = await standDown(host, folder, options, self, second.supervisors);
+    const { resume, hasChildren } = await standDown(
+      host,
+      folder,
+      options,
+      self,
+      second.supervisors,
+    );
     try {
       const state = readProjectState(folder);
-      const outcome = await stopAndVerify({ host, self, state, ...options }, options);
+      const context = { host, self, state, ...options };
+      const outcome = await stopAndVerify(context, options, hasChildren);
       const told = { ...outcome, problems: [...problems, ...outcome.problems] };
       return await finishStop(host, header, state, told, second);
     } finally {
-      resume?.();
+      resume();
     }
   } finally {
     lock?.release();
   }
 }
 
+/** A full stop begins again when its supervisor still has children, this often at most. */
+const MAX_PASSES = 3;
+
 /**
- * Stops, ends the supervisor where everything is to be stopped, and looks again: what a supervisor
- * held could not hide while it lived, but it may have been spawning something when it was found.
+ * Stops; where everything is to be stopped, asks the kernel through the supervisor whether anything
+ * below it is left, ends the supervisor, and looks once more.
  */
-async function stopAndVerify(context: StopContext, options: StopOptions): Promise<StopOutcome> {
+async function stopAndVerify(
+  context: StopContext,
+  options: StopOptions,
+  hasChildren: () => Promise<boolean | null>,
+): Promise<VerifiedOutcome> {
   const { names, force } = options;
+  const { host, self } = context;
   const graceMs = options.graceMs ?? (force ? FORCE_GRACE_MS : null);
   const sweep = names === null ? options.sweep : null;
-  const outcome = await stopRuns(context, { names, force, graceMs, sweep });
-  if (names !== null) return outcome;
-  const { host, self } = context;
+  const stopAgain = ({ history }: StopOutcome): Promise<StopOutcome> => {
+    const state = readProjectState(context.state.folder);
+    return stopRuns({ ...context, state, history }, { names, force, graceMs, sweep: null });
+  };
+
+  let outcome = await stopRuns(context, { names, force, graceMs, sweep });
+  const supervisors = outcome.owned.latest().supervisors;
+  if (names !== null) return { ...outcome, supervisors, childless: null };
+  let children = await hasChildren();
+  // A scan can miss what is being born while it reads; the kernel's list of children cannot.
+  for (let pass = 1; children && pass < MAX_PASSES; pass += 1) {
+    outcome = await stopAgain(outcome);
+    children = await hasChildren();
+  }
   await endSupervisors(host, outcome.owned.latest().supervisors, self);
-  if (outcome.owned.claim(await host.snapshot()).size === 0) return outcome;
-  const state = readProjectState(context.state.folder);
-  const again = { ...context, state, history: outcome.history };
-  return stopRuns(again, { names, force, graceMs, sweep: null });
+  if (outcome.owned.claim(await host.snapshot()).size > 0) outcome = await stopAgain(outcome);
+  return { ...outcome, supervisors, childless: children === null ? null : !children };
+}
+
+/** A stop with what its supervisors could add to the proof. */
+export interface VerifiedOutcome extends StopOutcome {
+  /** Those that still lived when everything else had ended. */
+  readonly supervisors: readonly ProcessInfo[];
+  /** What the kernel said of the supervisor's children; null where nobody could be asked. */
+  readonly childless: boolean | null;
 }
 
 /** What the first look at the machine saw. */
@@ -146,17 +180,21 @@ async function look(
 async function standDown(
   host: Host,
   folder: ProjectFolder,
-  { names }: StopOptions,
+  { names, hasChildren: own }: StopOptions,
   self: Identity,
   supervisors: readonly ProcessInfo[],
-): Promise<(() => void) | null> {
+): Promise<{ resume(): void; hasChildren(): Promise<boolean | null> }> {
   const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
-  if (others.length === 0) return null;
+  const unknown = async (): Promise<null> => null;
+  if (others.length === 0) return { resume: () => {}, hasChildren: own ?? unknown };
   const recorded = readProjectState(folder).supervisor?.socket ?? null;
   const found = await findSupervisor(folder, recorded, STAND_DOWN_MS);
   const resume = (await found?.client.standDown({ names }, STAND_DOWN_MS)) ?? null;
   if (!resume && names === null) {
     for (const { identity } of others) await host.signal(identity, 'SIGSTOP');
   }
-  return resume;
+  return {
+    resume: () => resume?.(),
+    hasChildren: async () => (await found?.client.hasChildren(STAND_DOWN_MS)) ?? null,
+  };
 }

@@ -11,6 +11,7 @@ import { createLives, type Lives } from './lives.ts';
 import { toSweepRules } from './open-project.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
 import type {
+  ChildrenAnswer,
   Hello,
   StandDownRequest,
   StartRequest,
@@ -54,7 +55,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     folder,
     table,
     self,
-    subreaper: native !== null,
+    // What an earlier supervisor left may have escaped when that one died.
+    subreaper: native !== null && isUntouched(context.inherited),
     mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
     log: context.log,
     tell(change) {
@@ -79,6 +81,12 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   });
   await adopt(host, lives, context.inherited.records);
 
+  const hasChildren = async (): Promise<boolean | null> => {
+    if (!native) return null;
+    await witness.reap();
+    return native.hasChildren();
+  };
+
   const whileConnected = async (work: () => Promise<unknown>): Promise<unknown> => {
     connections += 1;
     try {
@@ -102,6 +110,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       projectId: folder.projectId,
       subreaper: native !== null,
     }),
+
+    'GET /children': async (): Promise<ChildrenAnswer> => ({ children: await hasChildren() }),
 
     'GET /events': (_body, stream) =>
       whileConnected(async () => {
@@ -157,6 +167,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
           sweep: toSweepRules(sweep),
           forced: () => false,
           watch: () => {},
+          hasChildren,
         });
         stream.write({ type: 'report', report });
         await resume(host, lives, folder);
@@ -172,6 +183,10 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       witness.stop();
     },
   };
+}
+
+function isUntouched({ records, ledger }: ProjectState): boolean {
+  return records.length === 0 && ledger.length === 0;
 }
 
 function hasLeader(lives: Lives): boolean {

@@ -1,6 +1,7 @@
+import { setTimeout as passTurn } from 'node:timers/promises';
 import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
-import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { appendLedger, compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import type { Lives } from './lives.ts';
@@ -24,6 +25,8 @@ export interface Witness {
   wake(): void;
   /** While somebody else stops services: only reaps, writes nothing. */
   setStoodDown(stoodDown: boolean): Promise<void>;
+  /** Reaps every zombie that was adopted, now. */
+  reap(): Promise<void>;
   /** How many processes of ours the last look saw. */
   owned(): number;
   stop(): void;
@@ -151,12 +154,28 @@ export function startWitness(context: WitnessContext): Witness {
       if (!timer && !stopped) timer = setTimeout(begin, 0);
       this.wake();
     },
+    async reap() {
+      if (!native) return;
+      const before = adoptedZombies(await table.snapshot(), self);
+      // A turn of the event loop, with its poll phase: Node has reaped its own by then.
+      await passTurn(1);
+      await passTurn(1);
+      reapAdopted(await table.snapshot(), self, native, new Set(before.map(keyOf)));
+    },
     owned: () => count,
     stop() {
       stopped = true;
       if (timer) clearTimeout(timer);
     },
   };
+}
+
+function adoptedZombies(snapshot: Snapshot, self: Identity): readonly ProcessInfo[] {
+  return (snapshot.byParent.get(self.pid) ?? []).filter(isGone);
+}
+
+function keyOf({ identity }: ProcessInfo): string {
+  return identityKey(identity);
 }
 
 /**
@@ -171,7 +190,7 @@ function reapAdopted(
   native: Native,
   before: ReadonlySet<string>,
 ): ReadonlySet<string> {
-  const zombies = (snapshot.byParent.get(self.pid) ?? []).filter(isGone);
+  const zombies = adoptedZombies(snapshot, self);
   const left = new Set<string>();
   for (const { identity } of zombies) {
     const key = identityKey(identity);

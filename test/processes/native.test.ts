@@ -53,6 +53,34 @@ describe.runIf(linux)('the native calls', () => {
     });
   });
 
+  test('tell whether there is any child left, a zombie of another included, and reap none', async () => {
+    const outcome = await runScript(`
+      import { spawn } from 'node:child_process';
+      import { once } from 'node:events';
+      import { loadNative } from './native.ts';
+      import { openProcTable } from './linux.ts';
+      const native = await loadNative();
+      if (!native.available) throw new Error(native.why);
+      const table = openProcTable();
+      native.becomeSubreaper();
+      const none = native.hasChildren();
+      const stdio = ['ignore', 'pipe', 'ignore'];
+      const shell = spawn('sh', ['-c', 'setsid sleep 30 >&- & echo $!; exit 7'], { stdio });
+      const exit = once(shell, 'exit');
+      const [line] = await once(shell.stdout, 'data');
+      const orphan = Number(line);
+      const [code] = await exit;
+      await until(async () => (await table.read(orphan))?.ppid === process.pid);
+      const adopted = native.hasChildren();
+      process.kill(orphan, 'SIGKILL');
+      await until(async () => (await table.read(orphan))?.state === 'Z');
+      const zombie = native.hasChildren();
+      native.reap(orphan);
+      answer({ none, code, adopted, zombie, after: native.hasChildren() });
+    `);
+    expect(outcome).toEqual({ none: false, code: 7, adopted: true, zombie: true, after: false });
+  });
+
   test('refuse to reap "any child"', async () => {
     const refused = await runScript(`
       import { loadNative } from './native.ts';
