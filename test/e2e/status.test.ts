@@ -65,6 +65,7 @@ test('--json has the same, for programs', async () => {
     ],
     orphans: [],
     supervisor: { pid: supervisorsOf(project)[0]?.pid, subreaper: expect.any(Boolean) },
+    unattributed: [],
     stale: [],
     problems: [],
   });
