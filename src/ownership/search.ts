@@ -1,0 +1,85 @@
+import type { Identity } from '../processes/identity.ts';
+import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import {
+  EVIDENCE_KINDS,
+  type Evidence,
+  type OwnershipFacts,
+  type Spared,
+  type Witnessed,
+} from './claim.ts';
+import type { Vetoes } from './vetoes.ts';
+
+/** The run that something belongs to, as far as it is known. */
+export interface Origin {
+  readonly service: string | null;
+  readonly runId: string | null;
+}
+
+/** A piece of evidence, with the run that it speaks of. */
+export interface Finding extends Evidence, Origin {}
+
+/** Something once known to be ours that may have led a session or a group. */
+export interface Leader {
+  readonly identity: Identity;
+  readonly origin: Origin;
+  readonly fresh: boolean;
+  readonly ledSession: boolean;
+  readonly ledGroup: boolean;
+}
+
+/** One pass over the process table: what was found, and why. */
+export interface Search {
+  readonly facts: OwnershipFacts;
+  readonly snapshot: Snapshot;
+  readonly vetoes: Vetoes;
+  readonly intentTicks: ReadonlyMap<string, number>;
+  readonly leaders: readonly Leader[];
+  readonly witnessed: ReadonlyMap<number, readonly Witnessed[]>;
+  readonly found: Map<number, Finding[]>;
+  /** Of ours, but they run this very command: spared, while what else is below them is not. */
+  readonly passed: Map<number, Finding[]>;
+  readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
+}
+
+/** The one gate to a claim: vetoes first, then each evidence once. */
+export function add(search: Search, process: ProcessInfo, finding: Finding): void {
+  const { pid, startTicks } = process.identity;
+  const intent = finding.runId === null ? undefined : search.intentTicks.get(finding.runId);
+  const veto =
+    search.vetoes.byPid.get(pid) ??
+    (intent !== undefined && startTicks < intent
+      ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
+      : undefined);
+  if (veto) {
+    const spared = search.spared.get(pid) ?? { findings: [], veto };
+    if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
+    search.spared.set(pid, spared);
+    if (veto.kind === 'ancestor') search.passed.set(pid, spared.findings);
+    return;
+  }
+  // The supervisor is ended last, by its own rule; it is nobody's claim.
+  if (search.vetoes.supervisors.some((supervisor) => supervisor.identity.pid === pid)) return;
+  const findings = search.found.get(pid);
+  if (!findings) search.found.set(pid, [finding]);
+  else if (
+    !findings.some(({ kind, detail }) => kind === finding.kind && detail === finding.detail)
+  ) {
+    findings.push(finding);
+  }
+}
+
+/** The origin according to the strongest evidence that names one. */
+export function originOf(search: Search, pid: number): Origin {
+  const findings = [...(search.found.get(pid) ?? search.passed.get(pid) ?? [])].sort(byStrength);
+  const best = findings.find(({ service }) => service !== null);
+  return best ? { service: best.service, runId: best.runId } : { service: null, runId: null };
+}
+
+/** Strongest first. */
+export function byStrength(a: Evidence, b: Evidence): number {
+  return EVIDENCE_KINDS.indexOf(a.kind) - EVIDENCE_KINDS.indexOf(b.kind);
+}
+
+export function toEvidence({ kind, detail }: Finding): Evidence {
+  return { kind, detail };
+}
