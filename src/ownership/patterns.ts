@@ -58,7 +58,7 @@ const PROTECTED_PATHS =
   /\.vscode(-server|-insiders)?\/|\.cursor(-server)?\/|\/Visual Studio Code|\/extensionHost|tsserver\.js|typescript-language-server|language-server|eslint_d|copilot|claude-code|\/@anthropic-ai\/|\/@openai\/codex/;
 
 /** The words of a command line with their folders taken off: `node /x/.bin/vite --port 1` → `node vite --port 1`. */
-export function simplify(argv: readonly string[]): string {
+function simplify(argv: readonly string[]): string {
   const words = argv.length === 1 ? (argv[0] ?? '').split(' ') : argv;
   return words
     .map((word) => word.slice(word.lastIndexOf('/') + 1))
@@ -67,7 +67,7 @@ export function simplify(argv: readonly string[]): string {
 }
 
 /** The program's own name: the last part of argv[0], without a login shell's dash. */
-export function programOf(argv: readonly string[]): string {
+function programOf(argv: readonly string[]): string {
   const first = (argv[0] ?? '').split(' ')[0] ?? '';
   return first.slice(first.lastIndexOf('/') + 1).replace(/^-/, '');
 }

@@ -10,8 +10,8 @@ import type { Birth, FakeMachine } from './fake-process.ts';
 import { rememberingQuarry, UNATTRIBUTED } from './fake-quarry.ts';
 import { BOOT, environBlock, NAMESPACE } from './process-table.ts';
 
-export const ROOT = '/home/me/app';
-export const PROJECT = 'app-0123456789abcdef';
+const ROOT = '/home/me/app';
+const PROJECT = 'app-0123456789abcdef';
 
 /** The environment block of everything in a run. */
 export function cookieOf(service: string, project = PROJECT): string {
@@ -58,7 +58,7 @@ function ticksOf(machine: FakeMachine): { nowTicks: number } {
   return { nowTicks: 1_000 + Math.floor(machine.nowMs() / 10) };
 }
 
-export function recordOf(
+function recordOf(
   service: string,
   leader: Identity | null,
   supervisor: Identity,

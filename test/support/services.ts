@@ -45,7 +45,7 @@ export async function killAtOnce(target: Sighting): Promise<void> {
 }
 
 /** Is this very process alive, and more than a zombie? */
-export function isRunning({ pid, started }: Sighting): boolean {
+function isRunning({ pid, started }: Sighting): boolean {
   if (startOf(pid) !== started) return false;
   return readProcesses().some((one) => one.pid === pid && !one.zombie);
 }
