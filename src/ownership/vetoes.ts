@@ -46,6 +46,14 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   const supervisors = candidates.filter(
     ({ ppid }) => !candidates.some(({ identity }) => identity.pid === ppid),
   );
+  // A tool that ended before its environment could be read. The group tells: leaders begin with setsid,
+  // and nobody can join a group of another session.
+  for (const { identity, pgid } of supervisors) {
+    for (const child of snapshot.byParent.get(identity.pid) ?? []) {
+      if (child.pgid !== pgid || pgid <= 1 || cookies.has(child.identity.pid)) continue;
+      byPid.set(child.identity.pid, { kind: 'own-child', detail: 'a tool of the supervisor' });
+    }
+  }
   for (const pid of descendantsOfSelf(facts, snapshot, supervisors)) {
     byPid.set(pid, { kind: 'own-child', detail: 'started by this devctl command' });
   }
