@@ -40,7 +40,11 @@ export function openOracle(scope: OracleScope): Oracle {
   };
   return {
     everything,
-    processes: () => everything().filter((one) => !isDevctl(one) && !isBystander(one)),
+    processes: () => {
+      const all = everything();
+      const devctl = new Set(all.filter(isDevctl).map(({ pid }) => pid));
+      return all.filter((one) => !isDevctl(one) && !isBystander(one) && !isTool(one, devctl));
+    },
   };
 }
 
@@ -65,6 +69,11 @@ function isDevctl(sighting: Sighting): boolean {
         /\/node_modules\/(devctl\/(bin|dist)\/|\.bin\/devctl$)/.test(argument) ||
         ['bin/', 'dist/'].some((folder) => argument.startsWith(join(repositoryRoot, folder))),
     );
+}
+
+/** `ps` and `lsof`, run by devctl itself where there is no /proc, or while it plays that there is none. */
+function isTool({ argv, ppid }: Sighting, devctl: ReadonlySet<number>): boolean {
+  return devctl.has(ppid) && /^(ps|lsof)$/.test(argv[0] ?? '');
 }
 
 function isBystander(sighting: Sighting): boolean {
