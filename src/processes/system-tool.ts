@@ -20,16 +20,25 @@ export interface ToolOutput {
   readonly stderr: string;
 }
 
+/** Ctrl-C reaches the whole foreground group of a terminal: devctl, which goes on, and its `ps`. */
+const TRIES = 3;
+
 /**
  * Runs `ps`, `lsof` or `pwdx`. Exit codes say little there (1: "one of these is gone"), so the
  * output is the answer.
  *
  * @returns null when the tool is not installed
  */
-export function runTool(file: string, args: readonly string[]): Promise<ToolOutput | null> {
+export function runTool(
+  file: string,
+  args: readonly string[],
+  tries = TRIES,
+): Promise<ToolOutput | null> {
   return new Promise((resolve, reject) => {
     const child = childProcess().execFile(file, args, options(), (error, stdout, stderr) => {
       if (errnoOf(error) === 'ENOENT') resolve(null);
+      else if (error?.signal && !errnoOf(error) && tries > 1)
+        resolve(runTool(file, args, tries - 1));
       else if (error && typeof error.code !== 'number') reject(error);
       else resolve({ pid: child.pid, stdout, stderr });
     });
