@@ -42,7 +42,7 @@ export function openOracle(scope: OracleScope): Oracle {
     everything,
     processes: () => {
       const all = everything();
-      const devctl = new Set(all.filter(isDevctl).map(({ pid }) => pid));
+      const devctl = new Map(all.filter(isDevctl).map(({ pid, pgid }) => [pid, pgid]));
       return all.filter((one) => !isDevctl(one) && !isBystander(one) && !isTool(one, devctl));
     },
   };
@@ -71,9 +71,9 @@ function isDevctl(sighting: Sighting): boolean {
     );
 }
 
-/** `ps` and `lsof`, run by devctl itself where there is no /proc, or while it plays that there is none. */
-function isTool({ argv, ppid }: Sighting, devctl: ReadonlySet<number>): boolean {
-  return devctl.has(ppid) && /^(ps|lsof)$/.test(argv[0] ?? '');
+/** `ps` and its like, run by devctl for itself: in its own group, which no service ever is. */
+function isTool({ ppid, pgid }: Sighting, devctl: ReadonlyMap<number, number>): boolean {
+  return devctl.get(ppid) === pgid;
 }
 
 function isBystander(sighting: Sighting): boolean {
