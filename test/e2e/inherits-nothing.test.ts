@@ -43,7 +43,7 @@ test.each([
   const { timedOut, all } = await shell(project, line);
   expect(timedOut, all).toBe(false);
   expect(all).toContain('2 of 2 services are up');
-  expect(project.oracle.processes().length).toBe(4);
+  await until(() => project.oracle.processes().length === 4);
 });
 
 test('no file descriptor of the caller reaches a service or the supervisor', async () => {
