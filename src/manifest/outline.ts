@@ -44,9 +44,12 @@ export function readManifestOutline(query: ManifestQuery): ManifestOutline {
   const place = findManifest(query);
   if (place.kind === 'absent') return place;
   const { tree, problems } = readTree(place);
-  const complaints = problems.map((found) => formatProblem(found, place.root));
-  const contents = outline(place, tree ?? undefined, complaints);
-  const [why] = complaints;
+  const misshapen: string[] = [];
+  const contents = outline(place, tree ?? undefined, misshapen);
+  const [why] = [
+    ...problems.map((found) => formatProblem(found, place.root)),
+    ...misshapen.map((complaint) => `${basename(place.file)}  ${complaint}`),
+  ];
   return why === undefined ? { kind: 'found', ...contents } : { kind: 'broken', why, ...contents };
 }
 

@@ -1,5 +1,6 @@
 import type { PortHolder } from '../processes/ports.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { userName } from '../processes/users.ts';
 
 /** One command line for people, cut to a length that fits a report. */
 export function describeCommand(snapshot: Snapshot | null, process: ProcessInfo): string {
@@ -16,5 +17,5 @@ export function describeHolder(holder: PortHolder | undefined, snapshot: Snapsho
   if (process && !isGone(process)) {
     return `${describeCommand(snapshot, process)} (pid ${process.identity.pid})`;
   }
-  return uid === null ? 'a process that cannot be seen' : `a process of user ${uid}`;
+  return uid === null ? 'a process that cannot be seen' : `a process of ${userName(uid)}`;
 }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { ResolvedService } from '../manifest/resolved.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
@@ -14,6 +12,7 @@ import { exitInWords, idle, type Life, type LifeEffect, type LifeEvent } from '.
 import { lifecycle } from '../services/lifecycle.ts';
 import { openProbe } from '../services/probes/probe.ts';
 import { waitUntilReady } from '../services/readiness.ts';
+import { nextRecord } from './next-record.ts';
 import type { ServiceChange, StartRequest } from './protocol.ts';
 
 /** A service as the supervisor knows it. */
@@ -214,55 +213,4 @@ async function probe(
     const reason = `not ready after ${ready.timeoutMs} ms: ${answer.lastReason}`;
     void dispatch(target.name, { kind: 'probeTimedOut', run, reason });
   }
-}
-
-type WriteRecord = Extract<LifeEffect, { kind: 'writeRecord' }>;
-
-function nextRecord(context: LivesContext, target: Entry, effect: WriteRecord): ServiceRecord {
-  const { state, reason, leader, exit } = effect;
-  const now = new Date().toISOString();
-  const isNewRun = effect.run !== target.run || !target.record;
-  const base = isNewRun ? intent(context, target, now) : target.record;
-  if (!base) throw new Error(`${target.name} has no record`);
-  return {
-    ...base,
-    state,
-    reason,
-    leader: leader ?? base.leader,
-    exit: exit ?? base.exit,
-    readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
-    exitedAt: state === 'exited' || state === 'failed' ? now : base.exitedAt,
-  };
-}
-
-function intent(context: LivesContext, target: Entry, now: string): ServiceRecord {
-  const { service, request, name } = target;
-  if (!service || !request) throw new Error(`${name} was never asked for`);
-  const { folder, table, self, subreaper } = context;
-  return {
-    schema: 1,
-    service: name,
-    project: folder.root,
-    runId: randomBytes(16).toString('hex'),
-    state: 'starting',
-    reason: null,
-    bootId: table.bootId,
-    pidNamespace: table.pidNamespace,
-    intentTicks: table.nowTicks(),
-    leader: null,
-    supervisor: self,
-    subreaper,
-    command: service.command,
-    cwd: service.cwd,
-    ports: service.ports,
-    dependsOn: Object.keys(service.dependsOn),
-    stop: service.stop,
-    log: join(request.logsDir, `${name}.log`),
-    stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,
-    startedAt: now,
-    readyAt: null,
-    exitedAt: null,
-    exit: null,
-    restarts: 0,
-  };
 }

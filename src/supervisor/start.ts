@@ -4,6 +4,7 @@ import type { Host } from '../processes/host.ts';
 import { sameIdentity } from '../processes/identity.ts';
 import { findPortHolders } from '../processes/ports.ts';
 import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import { userName } from '../processes/users.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock } from '../project/lock.ts';
 import { setAside } from '../project/problem.ts';
@@ -165,7 +166,7 @@ async function requireFreePorts(
     const where = holder.process && snapshot.details.cwd(holder.process);
     const who = describeHolder(holder, snapshot) ?? 'a process that cannot be seen';
     const place = where ? ` in ${where}` : '';
-    const user = holder.uid === null ? '' : `, user ${holder.uid}`;
+    const user = holder.uid === null ? '' : `, of ${userName(holder.uid)}`;
     const ours = whose ? `our own service ${whose}: ` : '';
     strangers.push(`${service?.name}: port ${holder.port} is held by ${ours}${who}${place}${user}`);
   }

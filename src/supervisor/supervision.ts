@@ -131,6 +131,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         void stream.closed.then(() => starting.abandon());
         const outcome = await starting.done;
         starts.delete(starting);
+        // What has escaped so far is on disk before anybody is told that the services are up.
+        await witness.look();
         stream.write({ type: 'result', ...outcome });
         return STREAMED;
       }),

@@ -25,6 +25,8 @@ export interface Witness {
   wake(): void;
   /** While somebody else stops services: only reaps, writes nothing. */
   setStoodDown(stoodDown: boolean): Promise<void>;
+  /** Looks at once, and resolves when everything seen is in the ledger. */
+  look(): Promise<void>;
   /** Reaps every zombie that was adopted, now. */
   reap(): Promise<void>;
   /** How many processes of ours the last look saw. */
@@ -153,6 +155,14 @@ export function startWitness(context: WitnessContext): Witness {
       await looking;
       if (!timer && !stopped) timer = setTimeout(begin, 0);
       this.wake();
+    },
+    async look() {
+      if (timer) clearTimeout(timer);
+      // One that is under way began before now, so what it did not see must be looked for again.
+      await looking;
+      if (timer) clearTimeout(timer);
+      begin();
+      await looking;
     },
     async reap() {
       if (!native) return;

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { userInfo } from 'node:os';
 import { expect, test } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { canBind, freePort } from '../support/free-ports.ts';
@@ -26,7 +27,7 @@ test('a port held by a stranger: who, and nothing is started', async () => {
     expect(stderr).toContain(`pid ${process.pid}`);
     expect(stderr).toContain('vitest');
     expect(stderr).toContain(` in ${process.cwd()}`);
-    expect(stderr).toContain(`user ${process.getuid?.()}`);
+    expect(stderr).toContain(`, of ${userInfo().username}`);
     expect(project.oracle.everything()).toEqual([]);
   } finally {
     server.close();

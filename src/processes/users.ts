@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * The name of a user, for people: from /etc/passwd, passwd(5).
+ *
+ * @returns `user 1000` where the file has no such entry (LDAP, a container) or cannot be read
+ */
+export function userName(uid: number): string {
+  try {
+    for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
+      const [name, , id] = line.split(':');
+      if (name && id === String(uid)) return name;
+    }
+  } catch {
+    // No such file: the number has to do.
+  }
+  return `user ${uid}`;
+}

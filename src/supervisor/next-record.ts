@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { ServiceRecord } from '../project/service-record.ts';
+import type { LifeEffect } from '../services/life.ts';
+import type { Entry, LivesContext } from './lives.ts';
+
+type WriteRecord = Extract<LifeEffect, { kind: 'writeRecord' }>;
+
+/** What is to be recorded of a service in its new state; of a new run, its intent. */
+export function nextRecord(
+  context: LivesContext,
+  target: Entry,
+  effect: WriteRecord,
+): ServiceRecord {
+  const { state, reason, leader, exit } = effect;
+  const now = new Date().toISOString();
+  const isNewRun = effect.run !== target.run || !target.record;
+  const base = isNewRun ? intent(context, target, now) : target.record;
+  if (!base) throw new Error(`${target.name} has no record`);
+  return {
+    ...base,
+    state,
+    reason,
+    leader: leader ?? base.leader,
+    exit: exit ?? base.exit,
+    readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
+    exitedAt: state === 'exited' || state === 'failed' ? now : base.exitedAt,
+  };
+}
+
+function intent(context: LivesContext, target: Entry, now: string): ServiceRecord {
+  const { service, request, name } = target;
+  if (!service || !request) throw new Error(`${name} was never asked for`);
+  const { folder, table, self, subreaper } = context;
+  return {
+    schema: 1,
+    service: name,
+    project: folder.root,
+    runId: randomBytes(16).toString('hex'),
+    state: 'starting',
+    reason: null,
+    bootId: table.bootId,
+    pidNamespace: table.pidNamespace,
+    intentTicks: table.nowTicks(),
+    leader: null,
+    supervisor: self,
+    subreaper,
+    command: service.command,
+    cwd: service.cwd,
+    ports: service.ports,
+    dependsOn: Object.keys(service.dependsOn),
+    stop: service.stop,
+    log: join(request.logsDir, `${name}.log`),
+    stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,
+    startedAt: now,
+    readyAt: null,
+    exitedAt: null,
+    exit: null,
+    restarts: 0,
+  };
+}
