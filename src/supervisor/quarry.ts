@@ -10,11 +10,20 @@ import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
 /** The unit of what only a pattern points to. */
 export const SWEPT = '(sweep)';
 
-/** After so long unseen, a leaderless group must prove itself again: its number may be reused. */
+/**
+ * Fresh is what the scan before this one saw, if that was no longer ago: a number that has been free
+ * for longer may be a stranger's by now, and its leaderless group must prove itself again.
+ */
 const FRESH_MS = 2_000;
 
 /** A fork storm shows a new process with every look; those seen last are remembered. */
 const MAX_REMEMBERED = 5_000;
+
+interface Seen {
+  readonly witnessed: Witnessed;
+  /** The number of the scan that saw it last. */
+  readonly scan: number;
+}
 
 /** A quarry that keeps what the latest scan found, for the report. */
 export interface TrackedQuarry extends Quarry {
@@ -35,32 +44,47 @@ const NOTHING = { claims: new Map(), spared: [], stale: [], supervisors: [] };
 
 /** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
 export function trackOwned(tracking: Tracking): TrackedQuarry {
-  const seen = new Map<string, { witnessed: Witnessed; atMs: number }>();
+  const seen = new Map<string, Seen>();
   const commands = new Map<number, string>();
   let latest: Ownership = NOTHING;
+  let scan = { number: 0, atMs: 0 };
+  const note = (claims: Iterable<Claim>): void => {
+    for (const { process, service, runId } of claims) {
+      const { identity, pgid, sid } = process;
+      const key = identityKey(identity);
+      // Set anew, so that the map stays in the order in which they were last seen.
+      seen.delete(key);
+      seen.set(key, { witnessed: { service, runId, identity, pgid, sid }, scan: scan.number });
+    }
+    for (const key of seen.keys()) {
+      if (seen.size <= MAX_REMEMBERED) break;
+      seen.delete(key);
+    }
+  };
   return {
     commands,
     projectId: tracking.state.folder.projectId,
     unitOf: ({ service }) => (service && tracking.names.has(service) ? service : UNATTRIBUTED),
-    remember: tracking.remember,
+    // What was born and killed within one scan is seen by no other: it is remembered all the same.
+    remember(claims) {
+      note(claims);
+      tracking.remember(claims);
+    },
+    supervisors: () => latest.supervisors,
     latest: () => latest,
     claim(snapshot) {
-      latest = claimProcesses(factsWith(tracking, snapshot, [...seen.values()]), snapshot);
-      for (const { process, service, runId } of latest.claims.values()) {
-        const { identity } = process;
-        if (!commands.has(identity.pid)) {
-          commands.set(identity.pid, describeCommand(snapshot, process));
-        }
-        const witnessed = { service, runId, identity };
-        const key = identityKey(identity);
-        // Set anew, so that the map stays in the order in which they were last seen.
-        seen.delete(key);
-        seen.set(key, { witnessed, atMs: snapshot.takenAtMs });
+      const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
+      const witnessed = [...seen.values()].map((one) => ({
+        ...one.witnessed,
+        fresh: recent && one.scan === scan.number,
+      }));
+      latest = claimProcesses(factsWith(tracking, snapshot, witnessed), snapshot);
+      scan = { number: scan.number + 1, atMs: snapshot.takenAtMs };
+      for (const { process } of latest.claims.values()) {
+        const { pid } = process.identity;
+        if (!commands.has(pid)) commands.set(pid, describeCommand(snapshot, process));
       }
-      for (const key of seen.keys()) {
-        if (seen.size <= MAX_REMEMBERED) break;
-        seen.delete(key);
-      }
+      note(latest.claims.values());
       return latest.claims;
     },
   };
@@ -95,12 +119,8 @@ export function trackSwept(tracking: Tracking, rules: SweepRules): TrackedQuarry
 function factsWith(
   { state, self }: Tracking,
   snapshot: Snapshot,
-  seen: readonly { readonly witnessed: Witnessed; readonly atMs: number }[],
+  seen: readonly Witnessed[],
 ): OwnershipFacts {
   const facts = factsOf(state, self, snapshot, Date.now());
-  const recent = seen.map(({ witnessed, atMs }) => ({
-    ...witnessed,
-    fresh: snapshot.takenAtMs - atMs <= FRESH_MS,
-  }));
-  return { ...facts, witnessed: [...facts.witnessed, ...recent] };
+  return { ...facts, witnessed: [...facts.witnessed, ...seen] };
 }

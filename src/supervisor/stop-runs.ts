@@ -3,14 +3,14 @@ import type { Claim } from '../ownership/claim.ts';
 import type { SweepRules } from '../ownership/sweep.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
-import { appendLedger } from '../project/ledger.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { runStop } from '../stopping/engine.ts';
 import { createHistory, type History } from '../stopping/history.ts';
 import type { StopState, StopUnit } from '../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../stopping/waves.ts';
-import { NO_RUN, type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { SWEPT, type TrackedQuarry, trackOwned, trackSwept } from './quarry.ts';
+import { recordClaims } from './record-claims.ts';
 import { runStopCommand } from './stop-command.ts';
 
 export interface StopRunsRequest {
@@ -161,26 +161,8 @@ function writeLedger(
   moment: Pick<Identity, 'bootId' | 'pidNamespace'>,
   claims: readonly Claim[],
 ): string | null {
-  const byService = new Map<string, Claim[]>();
-  for (const claim of claims) {
-    const service = (claim.runId !== null && claim.service) || UNATTRIBUTED;
-    byService.set(service, [...(byService.get(service) ?? []), claim]);
-  }
   try {
-    for (const [service, members] of byService) {
-      appendLedger(
-        state.folder,
-        service,
-        moment,
-        members.map(({ process, runId }) => ({
-          runId: runId ?? NO_RUN,
-          identity: process.identity,
-          ppid: process.ppid,
-          pgid: process.pgid,
-          sid: process.sid,
-        })),
-      );
-    }
+    recordClaims(state.folder, moment, claims);
     return null;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

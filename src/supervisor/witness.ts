@@ -3,10 +3,11 @@ import { type Identity, identityKey, sameIdentity } from '../processes/identity.
 import type { Native } from '../processes/native.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
-import { appendLedger, compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
+import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import type { Lives } from './lives.ts';
-import { NO_RUN, type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
+import { recordClaims } from './record-claims.ts';
 
 export interface WitnessContext {
   readonly table: ProcessTable;
@@ -94,31 +95,14 @@ export function startWitness(context: WitnessContext): Witness {
   const witness = (snapshot: Snapshot): boolean => {
     const claims = [...quarry.claim(snapshot).values()];
     count = claims.length;
-    const fresh = claims.filter(({ process }) => !known.has(identityKey(process.identity)));
-    const present = new Set(claims.map(({ process }) => identityKey(process.identity)));
+    const fresh = claims.filter(({ process }) => !known.has(placeOf(process)));
+    const present = new Set(claims.map(({ process }) => placeOf(process)));
     const lost = [...known].filter((key) => !present.has(key));
     for (const key of lost) known.delete(key);
-    for (const { process } of fresh) known.add(identityKey(process.identity));
-    const byService = new Map<string, typeof fresh>();
-    for (const claim of fresh) {
-      // Below a subreaper that dies, what cleared its environment has no other mark than this entry.
-      const service = (claim.runId !== null && claim.service) || UNATTRIBUTED;
-      byService.set(service, [...(byService.get(service) ?? []), claim]);
-    }
-    for (const [service, members] of byService) {
-      const lines = members.map(({ process, runId }) => ({
-        runId: runId ?? NO_RUN,
-        identity: process.identity,
-        ppid: process.ppid,
-        pgid: process.pgid,
-        sid: process.sid,
-      }));
-      const bytes = appendLedger(inherited.folder, service, snapshot, lines);
+    for (const { process } of fresh) known.add(placeOf(process));
+    for (const [service, bytes] of recordClaims(inherited.folder, snapshot, fresh)) {
       if (bytes < LEDGER_COMPACT_BYTES) continue;
-      compactLedger(inherited.folder, service, ({ identity }) => {
-        const found = snapshot.byPid.get(identity.pid);
-        return found !== undefined && sameIdentity(found.identity, identity);
-      });
+      compactLedger(inherited.folder, service, ({ identity }) => isOfUse(identity, snapshot));
     }
     return fresh.length > 0 || lost.length > 0;
   };
@@ -178,6 +162,18 @@ export function startWitness(context: WitnessContext): Witness {
       if (timer) clearTimeout(timer);
     },
   };
+}
+
+/** One that has moved to another group or session is witnessed again: it may come to lead it. */
+function placeOf({ identity, pgid, sid }: ProcessInfo): string {
+  return `${identityKey(identity)} ${pgid} ${sid}`;
+}
+
+/** Is it alive, or does a session or group that it led live on? */
+function isOfUse(identity: Identity, snapshot: Snapshot): boolean {
+  const found = snapshot.byPid.get(identity.pid);
+  if (found) return sameIdentity(found.identity, identity);
+  return snapshot.bySession.has(identity.pid) || snapshot.byGroup.has(identity.pid);
 }
 
 function adoptedZombies(snapshot: Snapshot, self: Identity): readonly ProcessInfo[] {

@@ -1,0 +1,38 @@
+import type { Claim } from '../ownership/claim.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { appendLedger } from '../project/ledger.ts';
+import type { Moment } from '../project/ledger-lines.ts';
+import { NO_RUN, UNATTRIBUTED } from './project-state.ts';
+
+/**
+ * Writes claimed processes to the ledgers of their services; what no service is known for goes to a
+ * ledger of its own, because below a subreaper that dies it has no other mark left.
+ *
+ * @returns size of each ledger that was written, in bytes
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
+export function recordClaims(
+  folder: ProjectFolder,
+  moment: Moment,
+  claims: readonly Claim[],
+): ReadonlyMap<string, number> {
+  const byService = new Map<string, Claim[]>();
+  for (const claim of claims) {
+    const service = (claim.runId !== null && claim.service) || UNATTRIBUTED;
+    const list = byService.get(service);
+    if (list) list.push(claim);
+    else byService.set(service, [claim]);
+  }
+  const sizes = new Map<string, number>();
+  for (const [service, members] of byService) {
+    const lines = members.map(({ process: { identity, ppid, pgid, sid }, runId }) => ({
+      runId: runId ?? NO_RUN,
+      identity,
+      ppid,
+      pgid,
+      sid,
+    }));
+    sizes.set(service, appendLedger(folder, service, moment, lines));
+  }
+  return sizes;
+}
