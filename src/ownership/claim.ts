@@ -94,7 +94,7 @@ export interface OwnershipFacts {
   readonly root: string;
   /** The process that asks. */
   readonly self: Identity;
-  /** From the supervisor's record; others are recognised by their cookie. */
+  /** From its record, which alone proves nothing: the cookie or the command line must agree. */
   readonly supervisor: Identity | null;
   readonly runs: readonly Run[];
   readonly witnessed: readonly Witnessed[];

@@ -31,11 +31,11 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     else if (process.kernelThread) byPid.set(pid, { kind: 'kernel-thread', detail: process.name });
     else if (!isGone(process)) {
       const cookie = readCookie(snapshot.details.environ(process) ?? '');
-      const recorded = facts.supervisor && sameIdentity(facts.supervisor, process.identity);
       if (cookie?.projects.some((project) => project !== facts.projectId)) {
         const other = cookie.projects.find((project) => project !== facts.projectId);
         byPid.set(pid, { kind: 'other-project', detail: `DEVCTL_PROJECT=${other}` });
-      } else if (recorded || cookie?.role === 'supervisor') candidates.push(process);
+      } else if (cookie?.role === 'supervisor' || isRecordedSupervisor(facts, snapshot, process))
+        candidates.push(process);
       else if (cookie?.role === 'tool') {
         byPid.set(pid, { kind: 'own-child', detail: 'a tool of the supervisor' });
       } else if (cookie) cookies.set(pid, cookie);
@@ -62,6 +62,24 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     byPid.set(process.identity.pid, { kind: index === 0 ? 'self' : 'ancestor', detail });
   }
   return { byPid, supervisors, cookies };
+}
+
+/**
+ * Is it the supervisor of the record? The record is a file that anyone may edit, and what it names is
+ * killed: alone it proves nothing, and where the environment can be read, the cookie decides.
+ */
+function isRecordedSupervisor(
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+  process: ProcessInfo,
+): boolean {
+  if (!facts.supervisor || !sameIdentity(facts.supervisor, process.identity)) return false;
+  if (sameIdentity(facts.self, process.identity)) return true;
+  if (snapshot.details.environ(process) !== null) return false;
+  if (ancestry(facts.self.pid, snapshot).includes(process)) return false;
+  // Joined: `ps` takes a folder with a space in its name for two words.
+  const line = (snapshot.details.argv(process) ?? []).join(' ');
+  return `${line} `.includes(`/supervisor/main.js ${facts.root} `);
 }
 
 /** A process, its parent, and so on up to process 1 (which is left out). */

@@ -1,4 +1,4 @@
-import type { Identity } from './identity.ts';
+import { type Identity, sameIdentity } from './identity.ts';
 
 /** One row of the process table. Plain data: safe to store, to compare and to generate in tests. */
 export interface ProcessInfo {
@@ -92,4 +92,10 @@ function push<Key>(index: Map<Key, ProcessInfo[]>, key: Key, process: ProcessInf
  */
 export function isGone(process: ProcessInfo): boolean {
   return (process.state === 'Z' && process.threads <= 1) || process.state === 'X';
+}
+
+/** Does the process that an identity names still live, rather than a stranger with its number? */
+export function livesIn(snapshot: Pick<Snapshot, 'byPid'>, identity: Identity): boolean {
+  const found = snapshot.byPid.get(identity.pid);
+  return found !== undefined && sameIdentity(found.identity, identity) && !isGone(found);
 }

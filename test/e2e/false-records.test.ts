@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { openHost } from '../../src/processes/real-host.ts';
+import { openProcessTable } from '../../src/processes/table.ts';
 import { bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
@@ -11,6 +13,12 @@ import { type TemporaryProject, temporaryProject } from '../support/temporary-pr
 import { until } from '../support/until.ts';
 
 const RECORD = '.pids/services/web.json';
+
+/** As devctl sees it, so that nothing but the record is false. */
+async function startTicksOf(pid: number): Promise<number> {
+  const snapshot = await openHost(openProcessTable()).snapshot();
+  return snapshot.byPid.get(pid)?.identity.startTicks ?? expect.fail(`no process ${pid}`);
+}
 
 function readRecord(project: TemporaryProject) {
   return JSON.parse(readFileSync(project.file(RECORD), 'utf8'));
@@ -41,6 +49,27 @@ test('a pid that belongs to a live stranger: it is not signalled, the record is 
   expect(project.oracle.processes()).toEqual([]);
   expect([stranger.alive(), neighbour.alive()]).toEqual([true, true]);
 });
+
+test.each(['stop', 'start'])(
+  'a supervisor.json that names a live stranger, met by %s',
+  async (command) => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    await using stranger = await bystander('node server.js', project.root);
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const path = '.pids/supervisor.json';
+    const record = JSON.parse(readFileSync(project.file(path), 'utf8'));
+    await signalSupervisor(project, 'SIGKILL');
+    const { pid } = stranger;
+    const startTicks = await startTicksOf(pid);
+    const identity = { ...record.identity, pid, startTicks };
+    project.write(path, JSON.stringify({ ...record, identity }));
+
+    expect(await devctl(project, command)).toMatchObject({ exitCode: 0 });
+    expect(await devctl(project, 'stop', '--force')).toMatchObject({ exitCode: 0 });
+    expect(stranger.alive()).toBe(true);
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 test.each(['stop', 'start'])(
   'a record of an earlier boot whose pid is a stranger now, met by %s',

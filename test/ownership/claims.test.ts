@@ -110,7 +110,10 @@ describe('descendant', () => {
     ["of process 1: nobody's", [LEADER, { pid: 101, ppid: 1 }], [100]],
     [
       'an orphan below the supervisor, whatever it cleared',
-      [{ pid: 95 }, { pid: 140, ppid: 95, environ: '' }],
+      [
+        { pid: 95, environ: supervisorCookie('app') },
+        { pid: 140, ppid: 95, environ: '' },
+      ],
       [140],
       { supervisor: identity(95) },
     ],
@@ -372,6 +375,39 @@ describe('vetoes', () => {
       [101, 'other-project'],
     ]);
     expect([...claims.keys()]).toEqual([100]);
+  });
+});
+
+describe('the recorded supervisor (a file that anyone may edit)', () => {
+  const argv = `node /x/dist/supervisor/main.js ${ROOT} ${ROOT}/.pids`;
+  test.each<[name: string, row: Row, expected: readonly number[]]>([
+    ['with our cookie', { pid: 95, environ: supervisorCookie('app') }, [95]],
+    ['a stranger', { pid: 95, environ: { HOME: '/' } }, []],
+    ['a stranger in the project', { pid: 95, environ: {}, argv: 'node server.js', cwd: ROOT }, []],
+    ['a service of ours', { pid: 95, environ: OURS }, []],
+    ["another project's supervisor", { pid: 95, environ: supervisorCookie('other') }, []],
+    ['its command line, but an environment that says nothing', { pid: 95, argv }, []],
+    ['environment unreadable, our command line', { pid: 95, environ: null, argv }, [95]],
+    ['environment unreadable, another command line', { pid: 95, environ: null }, []],
+    [
+      'environment unreadable, the command line of another project',
+      { pid: 95, environ: null, argv: `node /x/dist/supervisor/main.js ${ROOT}-2 /p` },
+      [],
+    ],
+    ["a person's shell above devctl", { pid: 20, name: 'bash', environ: null, argv }, []],
+    ['devctl itself, which is the supervisor', { pid: 21, ppid: 20, environ: null }, [21]],
+  ])('%s', (_name, row, expected) => {
+    const rows = [SHELL, SELF].filter(({ pid }) => pid !== row.pid);
+    const supervisor = identity(row.pid, row.ticks);
+    const child: Row = { pid: 950_000, ppid: row.pid, environ: null };
+    const { claims, supervisors } = claimProcesses(
+      facts({ supervisor, runs: [] }),
+      snapshotOf([...rows, row, ...(row.pid === 95 ? [child] : [])]),
+    );
+    expect(supervisors.map(({ identity: { pid } }) => pid)).toEqual(expected);
+    if (row.pid === 95) expect([...claims.keys()].includes(95)).toBe(row.environ === OURS);
+    if (row.pid === 95)
+      expect(claims.has(950_000)).toBe(expected.length > 0 || row.environ === OURS);
   });
 });
 
