@@ -5,7 +5,7 @@ import { openHost } from './processes/real-host.ts';
 import { projectFolder } from './project/folder.ts';
 import type { StopReport } from './stopping/report.ts';
 import { selectNames } from './supervisor/names.ts';
-import { openProject, sweepRulesOf } from './supervisor/open-project.ts';
+import { openProject, sweepSettingsOf, toSweepRules } from './supervisor/open-project.ts';
 import { type StartResult, startProject } from './supervisor/start.ts';
 import { readStatus, type StatusReport } from './supervisor/status.ts';
 import { stopProject } from './supervisor/stop.ts';
@@ -74,7 +74,7 @@ export async function stop(
     force: options.force ?? false,
     dryRun: options.dryRun ?? false,
     graceMs: options.graceMs ?? null,
-    sweep: sweepRulesOf(project.outline),
+    sweep: toSweepRules(sweepSettingsOf(project, options.force ?? false)),
     forced: () => false,
     watch: () => {},
   });

@@ -3,10 +3,11 @@ import { parseDuration } from '../manifest/units.ts';
 import { formatDuration } from '../output/durations.ts';
 import { printJson } from '../output/json.ts';
 import { themeFor } from '../output/theme.ts';
+import { printable } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { selectNames } from '../supervisor/names.ts';
-import { openProject, sweepRulesOf, sweepSettingsOf } from '../supervisor/open-project.ts';
+import { openProject, sweepSettingsOf, toSweepRules } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
 import { stopProject } from '../supervisor/stop.ts';
 import { stopThroughSupervisor, surroundingService } from '../supervisor/stop-inside.ts';
@@ -29,18 +30,26 @@ export async function stop(names: readonly string[], options: StopCommandOptions
   const graceMs = options.grace === undefined ? null : graceOf(options.grace);
   const force = options.force ?? false;
   const host = openHost();
+  const sweep = sweepSettingsOf(project, force);
   if (outline.kind === 'broken') warn(`${outline.why}: stopping from the records`, options.color);
 
   const inside = options.dryRun ? null : await surroundingService(host, folder, process.env);
   let report: StopReport | null;
-  if (inside !== null && selected === null) {
+  if (inside !== null && (selected === null || selected.includes(inside))) {
     warn(
       `devctl runs inside the service ${inside}: the supervisor performs the stop`,
       options.color,
     );
-    const sweep = sweepSettingsOf(outline);
-    report = await stopThroughSupervisor(host, folder, { force, graceMs, sweep });
-    if (!report) return ExitCode.Ok;
+    report = await stopThroughSupervisor(host, folder, { names: selected, force, graceMs, sweep });
+    if (!report) {
+      throw new DevctlError(
+        'supervisor-failed',
+        'the supervisor ended before it told the outcome',
+        {
+          hint: 'devctl status, from a terminal outside of the services, shows what is left',
+        },
+      );
+    }
   } else {
     const interrupted = listenForInterrupts();
     const watch = createWatch();
@@ -49,7 +58,7 @@ export async function stop(names: readonly string[], options: StopCommandOptions
       force,
       dryRun: options.dryRun ?? false,
       graceMs,
-      sweep: sweepRulesOf(outline),
+      sweep: toSweepRules(sweep),
       forced: interrupted,
       watch,
     });
@@ -96,7 +105,7 @@ function createWatch(): (
     nextMs = afterMs + 1_000;
     const names = living.slice(0, 3).map(({ process: { name, identity }, service }) => {
       const of = service === null ? '' : `${service}: `;
-      return `${of}${name} (pid ${identity.pid})`;
+      return `${of}${printable(name)} (pid ${identity.pid})`;
     });
     const more = living.length > 3 ? ` and ${living.length - 3} more` : '';
     const waited = formatDuration(afterMs);

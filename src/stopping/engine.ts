@@ -62,7 +62,8 @@ export async function runStop(run: StopRun): Promise<StopState> {
     const claims = quarry.claim(snapshot);
     // Remember before signalling: once a parent dies, its children may carry no other mark.
     const targeted = new Map([...claims].filter(([, claim]) => names.has(quarry.unitOf(claim))));
-    quarry.remember(history.see(targeted, host.nowMs()));
+    quarry.remember(history.see(targeted));
+    history.settle(snapshot, host.nowMs());
     run.watch([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
     const units = policy.force ? run.units.map(withForceGrace) : run.units;
@@ -160,9 +161,7 @@ async function killInScan(
   await host.scanDescending(async (process, details) => {
     const claim = claimInScan(recent, process, details);
     if (!claim || quarry.unitOf(claim) !== unit) return;
-    newborns.push(
-      ...history.see(new Map([[process.identity.pid, claim]]), host.nowMs(), 'partial'),
-    );
+    newborns.push(...history.see(new Map([[process.identity.pid, claim]])));
     note(process.identity, 'SIGKILL', await host.signal(process.identity, 'SIGKILL'));
   });
   if (newborns.length > 0) quarry.remember(newborns);

@@ -1,6 +1,7 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { SignalName } from '../processes/host.ts';
-import { type Identity, identityKey } from '../processes/identity.ts';
+import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
+import { isGone, type Snapshot } from '../processes/snapshot.ts';
 
 /** What one stop has seen of one process. */
 export interface Seen {
@@ -14,16 +15,17 @@ export interface Seen {
 /** The memory of one stop: every process that was ours, its signals, and when it was gone. */
 export interface History {
   /**
-   * Takes in the claims of a scan. What is missing from a whole scan is gone; a partial one says
-   * nothing about what it does not hold.
+   * Takes in claims that are alive.
    *
-   * @returns the claims that were not known before
+   * @returns those that were not known before
    */
-  see(
-    claims: ReadonlyMap<number, Claim>,
-    nowMs: number,
-    extent?: 'whole' | 'partial',
-  ): readonly Claim[];
+  see(claims: ReadonlyMap<number, Claim>): readonly Claim[];
+  /**
+   * Notes the end of everything that this scan of the whole table shows no more. What lives on but is
+   * claimed no longer (a sweep's catch in a later pass, one that took another project's mark) has not
+   * ended.
+   */
+  settle(snapshot: Snapshot, nowMs: number): void;
   signalled(target: Identity, signal: SignalName): void;
   entries(): readonly Seen[];
   readonly scans: () => number;
@@ -33,12 +35,10 @@ export function createHistory(): History {
   const seen = new Map<string, Seen>();
   let scans = 0;
   return {
-    see(claims, nowMs, extent = 'whole') {
+    see(claims) {
       const fresh: Claim[] = [];
-      const present = new Set<string>();
       for (const claim of claims.values()) {
         const key = identityKey(claim.process.identity);
-        present.add(key);
         const before = seen.get(key);
         if (!before) fresh.push(claim);
         // The first evidence is the fullest: links to parents are lost as the tree dies.
@@ -48,14 +48,17 @@ export function createHistory(): History {
           goneAtMs: null,
         });
       }
-      if (extent === 'whole') {
-        scans += 1;
-        for (const [key, entry] of seen) {
-          if (!present.has(key) && entry.goneAtMs === null)
-            seen.set(key, { ...entry, goneAtMs: nowMs });
-        }
-      }
       return fresh;
+    },
+    settle(snapshot, nowMs) {
+      scans += 1;
+      for (const [key, entry] of seen) {
+        if (entry.goneAtMs !== null) continue;
+        const { identity } = entry.claim.process;
+        const found = snapshot.byPid.get(identity.pid);
+        const lives = found && sameIdentity(found.identity, identity) && !isGone(found);
+        if (!lives) seen.set(key, { ...entry, goneAtMs: nowMs });
+      }
     },
     signalled(target, signal) {
       const key = identityKey(target);

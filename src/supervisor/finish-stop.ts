@@ -24,6 +24,7 @@ import {
   reportSurvivors,
 } from './stop-report.ts';
 import { knownNames } from './stop-runs.ts';
+import { describeUnproved, findUnproved } from './unproved.ts';
 
 export interface StopHeader {
   readonly folder: ProjectFolder;
@@ -57,9 +58,16 @@ export async function finishStop(
     }
   };
 
+  outcome?.history.settle(snapshot, host.nowMs());
   const processes = outcome ? reportProcesses(outcome) : [];
-  const survivors = outcome ? reportSurvivors(outcome, processes) : [];
   const records = targetedRecords(state, options);
+  const unproved = outcome ? findUnproved(outcome, state, options) : [];
+  const survivors = outcome
+    ? [
+        ...reportSurvivors(outcome, processes),
+        ...unproved.map((one) => describeUnproved(one, snapshot)),
+      ]
+    : [];
   const ports = new Map(
     records.flatMap(({ ports: list, service }) => list.map((port) => [port, service])),
   );
@@ -81,8 +89,13 @@ export async function finishStop(
     }
     // Also those that this very stop began.
     const names = options.names ?? [...knownNames(state), UNATTRIBUTED];
+    const elsewhere = new Set(
+      state.ledger
+        .filter(({ identity }) => !sameNamespace(identity, snapshot))
+        .map(({ service }) => service),
+    );
     for (const service of new Set(names)) {
-      if (!lost.has(service === UNATTRIBUTED ? null : service))
+      if (!lost.has(service === UNATTRIBUTED ? null : service) && !elsewhere.has(service))
         attempt(`the ledger of ${service}`, () => removeLedger(folder, service));
     }
     attempt('the founding files', () => {
@@ -92,11 +105,12 @@ export async function finishStop(
       else writeFoundingFiles(folder, left);
     });
     const gone = state.supervisor?.identity;
-    if (gone && !lives(snapshot, gone)) {
+    if (gone && sameNamespace(gone, snapshot) && !lives(snapshot, gone)) {
       attempt("the supervisor's record", () => removeSupervisor(folder, gone));
     }
     // One that was killed could not remove its socket.
-    if (options.names === null && (supervisor === null || supervisorEnded)) {
+    const isElsewhere = gone !== undefined && !sameNamespace(gone, snapshot);
+    if (options.names === null && !isElsewhere && (supervisor === null || supervisorEnded)) {
       for (const path of socketPaths(folder)) {
         attempt("the supervisor's socket", () => rmSync(path, { force: true }));
       }
@@ -119,7 +133,13 @@ export async function finishStop(
     problems,
     supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
     proof: outcome
-      ? proofOf(records, first.supervisors, outcome, spared, options.names === null)
+      ? survivors.length > 0
+        ? {
+            strength: 'best-effort',
+            why: 'not everything could be ended',
+            scans: outcome.history.scans(),
+          }
+        : proofOf(records, first.supervisors, outcome, spared, options.names === null)
       : {
           strength: 'best-effort',
           why: 'there are no records: only what carries our mark or works in the project can be found',

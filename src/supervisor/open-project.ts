@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ManifestQuery } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
@@ -25,22 +26,28 @@ export function openProject(query: ManifestQuery): OpenProject {
   return { folder: projectFolder(root), outline };
 }
 
+/** The files of which at least one is in every records folder, old or new. */
+const RECORD_FILES = ['services', 'supervisor.json', 'services.pids'];
+
 function nearestRecords(cwd: string): string | null {
   for (let folder = cwd; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, '.pids'))) return folder;
+    if (RECORD_FILES.some((name) => existsSync(join(folder, '.pids', name)))) return folder;
     if (folder === dirname(folder)) return null;
   }
 }
 
 const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
 
-export function sweepSettingsOf(outline: ManifestOutline): SweepSettings {
-  return outline.kind === 'absent' ? DEFAULT_SWEEP : outline.sweep;
-}
-
-/** What the sweep of a full stop may do in this project; null when the manifest turns it off. */
-export function sweepRulesOf(outline: ManifestOutline): SweepRules | null {
-  return toSweepRules(sweepSettingsOf(outline));
+/**
+ * What the sweep of a full stop may do here. Without a manifest nobody has said that this folder is a
+ * project: then it takes --force, and a folder that holds more than one project by its nature is
+ * never swept.
+ */
+export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean): SweepSettings {
+  if (outline.kind !== 'absent') return outline.sweep;
+  const home = homedir();
+  const holdsHome = home === folder.root || home.startsWith(`${folder.root.replace(/\/$/, '')}/`);
+  return { ...DEFAULT_SWEEP, scope: force && !holdsHome ? 'project' : 'off' };
 }
 
 export function toSweepRules({ patterns, protect, scope }: SweepSettings): SweepRules | null {

@@ -67,8 +67,10 @@ export interface StandDownRequest {
   readonly names: readonly string[] | null;
 }
 
-/** `POST /stop`: the supervisor stops everything itself, for a caller that is inside a service. */
+/** `POST /stop`: the supervisor itself stops services, for a caller that is inside one of them. */
 export interface SupervisedStopRequest {
+  /** Null: everything, itself included. */
+  readonly names: readonly string[] | null;
   readonly sweep: SweepSettings;
   readonly force: boolean;
   readonly graceMs: number | null;

@@ -4,8 +4,8 @@ import type { ProjectFolder } from '../project/folder.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 
 /**
- * Runs the stop command of a service, with its output in the service's log, for at most the grace
- * period; then its whole group is killed.
+ * Runs the stop command of a service, with its output in the service's log, until it ends or `over`
+ * is aborted; then its whole group is killed.
  *
  * It carries the service's cookie: should we die meanwhile, the next stop still finds it.
  *
@@ -14,8 +14,9 @@ import type { ServiceRecord } from '../project/service-record.ts';
 export async function runStopCommand(
   folder: ProjectFolder,
   record: ServiceRecord,
+  over: AbortSignal,
 ): Promise<string | null> {
-  const { command, graceMs } = record.stop;
+  const { command } = record.stop;
   if (command === null) return null;
   const { spawn } = await import('node:child_process');
   const [file = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
@@ -33,18 +34,19 @@ export async function runStopCommand(
 
   return new Promise((resolve) => {
     let expired = false;
-    const timer = setTimeout(() => {
+    const expire = (): void => {
       expired = true;
       // A child of ours that has not been reaped cannot have lost its number to anybody.
       if (child.pid !== undefined && child.exitCode === null) killGroup(child.pid);
-    }, graceMs);
+    };
+    over.addEventListener('abort', expire);
     const settle = (problem: string | null): void => {
-      clearTimeout(timer);
+      over.removeEventListener('abort', expire);
       resolve(problem && `${record.service}: its stop command ${problem}`);
     };
     child.once('error', (error) => settle(`could not be run: ${error.message}`));
     child.once('exit', (code, signal) => {
-      if (expired) settle(`was killed, it took longer than ${graceMs} ms`);
+      if (expired) settle('was killed, it took longer than the grace period');
       else if (signal) settle(`was ended by ${signal}`);
       else settle(code === 0 ? null : `exited with code ${code}`);
     });

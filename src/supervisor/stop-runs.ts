@@ -21,6 +21,8 @@ export interface StopRunsRequest {
   readonly graceMs: number | null;
   /** Null: no sweep. */
   readonly sweep: SweepRules | null;
+  /** False: run no stop commands, for example because they have been run already. */
+  readonly commands?: boolean;
 }
 
 /** What a stop needs of the world around it. */
@@ -69,6 +71,8 @@ export async function stopRuns(
     const problem = writeLedger(state, moment, claims);
     if (problem) problems.add(problem);
   };
+  const over = new AbortController();
+  const commands: Promise<void>[] = [];
   const tracking = { state, self: context.self, names: new Set(names), remember };
   const owned = trackOwned(tracking);
   const common = {
@@ -77,14 +81,21 @@ export async function stopRuns(
     policy: { force: request.force },
     forced: context.forced,
     watch: context.watch,
-    runCommand: async (name: string) => {
+    runCommand: (name: string) => {
       const record = state.records.find(({ service }) => service === name);
-      const problem = record && (await runStopCommand(state.folder, record));
-      if (problem) problems.add(problem);
+      const running = (async () => {
+        const problem = record && (await runStopCommand(state.folder, record, over.signal));
+        if (problem) problems.add(problem);
+      })();
+      commands.push(running);
+      return running;
     },
   };
 
   let result = await runStop({ ...common, units, quarry: owned });
+  // A command that outlasted its unit's grace must not outlast the proof.
+  over.abort();
+  await Promise.all(commands);
   for (let pass = 1; pass < MAX_PASSES && (await foundAgain(host, owned, units)); pass += 1) {
     const again = units.map((unit) => ({ ...unit, hasCommand: false }));
     result = await runStop({ ...common, units: again, quarry: owned });
@@ -141,7 +152,7 @@ function unit(
     leader: record?.leader ?? null,
     signal: record?.stop.signal ?? 'SIGTERM',
     graceMs: request.graceMs ?? record?.stop.graceMs ?? DEFAULT_GRACE_MS,
-    hasCommand: record?.stop.command !== null && record?.stop.command !== undefined,
+    hasCommand: request.commands !== false && (record?.stop.command ?? null) !== null,
   };
 }
 

@@ -79,7 +79,7 @@ export async function stopProject(
       const told = { ...outcome, problems: [...problems, ...outcome.problems] };
       return await finishStop(host, header, state, told, second);
     } finally {
-      resume();
+      await resume();
     }
   } finally {
     lock?.release();
@@ -104,10 +104,13 @@ async function stopAndVerify(
   const sweep = names === null ? options.sweep : null;
   const stopAgain = ({ history }: StopOutcome): Promise<StopOutcome> => {
     const state = readProjectState(context.state.folder);
-    return stopRuns({ ...context, state, history }, { names, force, graceMs, sweep: null });
+    return stopRuns(
+      { ...context, state, history },
+      { names, force, graceMs, sweep: null, commands: false },
+    );
   };
 
-  let outcome = await stopRuns(context, { names, force, graceMs, sweep });
+  let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true });
   const supervisors = outcome.owned.latest().supervisors;
   if (names !== null) return { ...outcome, supervisors, childless: null };
   let children = await hasChildren();
@@ -115,6 +118,10 @@ async function stopAndVerify(
   for (let pass = 1; children && pass < MAX_PASSES; pass += 1) {
     outcome = await stopAgain(outcome);
     children = await hasChildren();
+  }
+  // A subreaper that ended now would hand what has survived on to process 1, out of everybody's sight.
+  if ([...outcome.state.units.values()].some(({ phase }) => phase.kind === 'survived')) {
+    return { ...outcome, supervisors, childless: false };
   }
   await endSupervisors(host, outcome.owned.latest().supervisors, self);
   if (outcome.owned.claim(await host.snapshot()).size > 0) outcome = await stopAgain(outcome);
@@ -183,18 +190,20 @@ async function standDown(
   { names, hasChildren: own }: StopOptions,
   self: Identity,
   supervisors: readonly ProcessInfo[],
-): Promise<{ resume(): void; hasChildren(): Promise<boolean | null> }> {
+): Promise<{ resume(): Promise<void>; hasChildren(): Promise<boolean | null> }> {
   const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
   const unknown = async (): Promise<null> => null;
-  if (others.length === 0) return { resume: () => {}, hasChildren: own ?? unknown };
+  if (others.length === 0) return { resume: async () => {}, hasChildren: own ?? unknown };
   const recorded = readProjectState(folder).supervisor?.socket ?? null;
   const found = await findSupervisor(folder, recorded, STAND_DOWN_MS);
   const resume = (await found?.client.standDown({ names }, STAND_DOWN_MS)) ?? null;
-  if (!resume && names === null) {
-    for (const { identity } of others) await host.signal(identity, 'SIGSTOP');
-  }
+  const frozen = !resume && names === null ? others : [];
+  for (const { identity } of frozen) await host.signal(identity, 'SIGSTOP');
   return {
-    resume: () => resume?.(),
+    async resume() {
+      resume?.();
+      for (const { identity } of frozen) await host.signal(identity, 'SIGCONT');
+    },
     hasChildren: async () => (await found?.client.hasChildren(STAND_DOWN_MS)) ?? null,
   };
 }

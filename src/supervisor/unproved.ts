@@ -1,0 +1,62 @@
+import type { EvidenceKind, Spared, VetoKind } from '../ownership/claim.ts';
+import { sameIdentity } from '../processes/identity.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
+import type { StopReport } from '../stopping/report.ts';
+import { describeCommand } from './describe.ts';
+import type { ProjectState } from './project-state.ts';
+import type { StopOptions, VerifiedOutcome } from './stop.ts';
+
+/** Vetoes that keep devctl from ending what is ours. */
+const OURS_ALL_THE_SAME: readonly VetoKind[] = ['self', 'ancestor', 'older-than-run'];
+const STRONG: readonly EvidenceKind[] = ['leader', 'ledger', 'cookie'];
+
+interface Unproved {
+  readonly spared: Spared;
+  readonly service: string | null;
+}
+
+/** What was to be stopped and was left alone, because it runs this command or its record is wrong. */
+export function findUnproved(
+  { owned }: VerifiedOutcome,
+  state: ProjectState,
+  { names }: StopOptions,
+): readonly Unproved[] {
+  return owned
+    .latest()
+    .spared.filter(({ veto, evidence }) => {
+      return (
+        OURS_ALL_THE_SAME.includes(veto.kind) && evidence.some(({ kind }) => STRONG.includes(kind))
+      );
+    })
+    .map((spared) => ({ spared, service: serviceOf(spared, state) }))
+    .filter(({ service }) => names === null || (service !== null && names.includes(service)));
+}
+
+function serviceOf(
+  { process, evidence }: Spared,
+  { records, ledger }: ProjectState,
+): string | null {
+  const record = records.find(
+    ({ leader, runId }) =>
+      (leader && sameIdentity(leader, process.identity)) ||
+      evidence.some(({ kind, detail }) => kind === 'cookie' && detail.endsWith(runId)),
+  );
+  const entry = ledger.find(({ identity }) => sameIdentity(identity, process.identity));
+  return record?.service ?? entry?.service ?? null;
+}
+
+export function describeUnproved(
+  { spared: { process, evidence, veto }, service }: Unproved,
+  snapshot: Snapshot,
+): StopReport['survivors'][number] {
+  return {
+    pid: process.identity.pid,
+    command: describeCommand(snapshot, process),
+    service,
+    evidence,
+    signals: [],
+    endedBy: null,
+    endedAfterMs: null,
+    why: `it was left alone: ${veto.detail}`,
+  };
+}
