@@ -27,8 +27,8 @@ export type ManifestOutline =
   | ({ readonly kind: 'found' } & ManifestContents)
   /**
    * Something in it could not be read: `why` is the first such thing, and the rest is what could
-   * be. `sweep` never reaches further than the project then, and is off when a part of its `protect`
-   * cannot be read.
+   * be. `sweep` never reaches further than the project then, and is off when its `protect` or the
+   * syntax of any file is broken: what the user spared may stand in the part that was not understood.
    */
   | ({ readonly kind: 'broken'; readonly why: string } & ManifestContents)
   /** `root`: the real path of the folder that `--config` names, null where there is none. */
@@ -45,7 +45,7 @@ export function readManifestOutline(query: ManifestQuery): ManifestOutline {
   if (place.kind === 'absent') return place;
   const { tree, problems } = readTree(place);
   const misshapen: string[] = [];
-  const contents = outline(place, tree ?? undefined, misshapen);
+  const contents = outline(place, tree ?? undefined, misshapen, problems.length === 0);
   const [why] = [
     ...problems.map((found) => formatProblem(found, place.root)),
     ...misshapen.map((complaint) => `${basename(place.file)}  ${complaint}`),
@@ -53,11 +53,16 @@ export function readManifestOutline(query: ManifestQuery): ManifestOutline {
   return why === undefined ? { kind: 'found', ...contents } : { kind: 'broken', why, ...contents };
 }
 
-/** Takes what has the right type; of the rest, adds to `complaints`. */
+/**
+ * Takes what has the right type; of the rest, adds to `complaints`.
+ *
+ * @param readable  was every file well-formed, so that nothing of it is missing from the tree?
+ */
 function outline(
   { file, root, local }: ManifestPlace,
   tree: Tree | undefined,
   complaints: string[],
+  readable: boolean,
 ): ManifestContents {
   const strings = (...path: string[]) => listOf(tree, path, isText, 'text', complaints);
   const pidsDir = resolve(root, ownFolder(root, textOf(tree, ['pidsDir'], complaints)));
@@ -78,11 +83,15 @@ function outline(
     logsDir: resolve(root, textOf(tree, ['logs', 'dir'], complaints) ?? join(pidsDir, 'logs')),
     services: services.filter(({ name }) => /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/.test(name)),
     groups,
-    sweep: outlineSweep(tree, complaints),
+    sweep: outlineSweep(tree, complaints, readable),
   };
 }
 
-function outlineSweep(tree: Tree | undefined, complaints: string[]): SweepSettings {
+function outlineSweep(
+  tree: Tree | undefined,
+  complaints: string[],
+  readable: boolean,
+): SweepSettings {
   const patterns = listOf(tree, ['sweep', 'patterns'], isSweepPattern, 'patterns', complaints);
   const before = complaints.length;
   const protect = listOf(tree, ['sweep', 'protect'], isPattern, 'patterns', complaints);
@@ -90,7 +99,7 @@ function outlineSweep(tree: Tree | undefined, complaints: string[]): SweepSettin
   const scope = scalarOf(at(tree, 'sweep', 'scope')) ?? 'project';
   if (scope !== 'project' && scope !== 'user' && scope !== 'off')
     complaints.push('sweep.scope: expected "project", "user" or "off"');
-  if (scope === 'off' || !protectsAll) return { patterns, scope: 'off', protect };
+  if (scope === 'off' || !protectsAll || !readable) return { patterns, scope: 'off', protect };
   return {
     patterns,
     scope: scope === 'user' && complaints.length === 0 ? 'user' : 'project',

@@ -11,7 +11,8 @@ const NOTHING = {
   local: null,
   services: [],
   groups: {},
-  sweep: { patterns: [], scope: 'project', protect: [] },
+  // The part that cannot be read may hold an `off` or a `protect`.
+  sweep: { patterns: [], scope: 'off', protect: [] },
 };
 
 function outlineOf(manifest: unknown, files: Readonly<Record<string, unknown>> = {}) {
@@ -116,6 +117,19 @@ test.each<[sweep: unknown, why: string, expected: object]>([
     why: expect.stringContaining(why),
     sweep: expected,
   });
+});
+
+test.each([
+  ['the last } is missing', '{"services": {}, "sweep": {"scope": "user", "patterns": ["x"]}'],
+  ['a comma is missing', '{"services": {} "sweep": {"scope": "user"}}'],
+  ['a comma is missing before protect', '{"sweep": {"patterns": ["x"] "protect": ["vim"]}}'],
+  ['a string is not closed', '{"name": "shop, "sweep": {"scope": "off"}}'],
+  ['a } too many', '{"services": {}}, "sweep": {"scope": "off"}}'],
+  ['a key is given twice', '{"sweep": {"scope": "off"}, "sweep": {"scope": "user"}}'],
+])('where %s, nothing is swept', (_name, manifest) => {
+  const off = { kind: 'broken', sweep: { scope: 'off' } };
+  expect(outlineOf(manifest)).toMatchObject(off);
+  expect(outlineOf({ services: {} }, { '.devctl.local.json': manifest })).toMatchObject(off);
 });
 
 test('records are never looked for in the folder of the project itself', () => {
