@@ -61,10 +61,10 @@ test('installed in a project, it runs and can be imported', async () => {
   const flags = ['--omit=optional', '--prefer-offline', '--no-audit', '--no-fund'];
   await execa('npm', ['install', tarball, ...flags], { cwd: project });
 
-  const printed = await execa('npx', ['--no', 'devctl', '--version'], inProject);
+  const printed = await execa('npx', ['--no', '--', 'devctl', '--version'], inProject);
   expect(printed).toMatchObject({ stdout: version, exitCode: 0 });
 
-  const refused = await execa('npx', ['--no', 'devctl', 'strat'], inProject);
+  const refused = await execa('npx', ['--no', '--', 'devctl', 'strat'], inProject);
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
   expect(refused.stderr).toContain('Did you mean start?');
 

@@ -1,3 +1,5 @@
+import type { SignalName } from '../processes/host.ts';
+
 /** One attempt of a readiness probe, by kind. */
 export type ProbeCheck =
   | {
@@ -25,7 +27,7 @@ export type DependencyCondition = 'started' | 'ready';
 
 /** How a service wants to be stopped, kept in its record so that `stop` needs no manifest. */
 export interface StopSettings {
-  readonly signal: NodeJS.Signals;
+  readonly signal: SignalName;
   /** How long the whole claimed set may take to end before SIGKILL, in ms. */
   readonly graceMs: number;
   /** Run before the first signal; a string goes through the shell. */

@@ -8,7 +8,23 @@ import type { ProcessDetails, ProcessInfo, Snapshot } from './snapshot.ts';
  */
 export type SignalOutcome = 'sent' | 'gone' | 'denied' | 'replaced';
 
-export type SignalName = NodeJS.Signals;
+/**
+ * The signals that devctl sends: those a manifest may choose, and those of its own. Spelled out, so
+ * that the published types need none of Node's.
+ */
+export type SignalName =
+  | 'SIGTERM'
+  | 'SIGINT'
+  | 'SIGHUP'
+  | 'SIGQUIT'
+  | 'SIGKILL'
+  | 'SIGUSR1'
+  | 'SIGUSR2'
+  | 'SIGALRM'
+  | 'SIGABRT'
+  | 'SIGWINCH'
+  | 'SIGSTOP'
+  | 'SIGCONT';
 
 /**
  * One door to the machine: everything that the stop engine and the supervisor may ask of it. The

@@ -1,4 +1,5 @@
 import type { Claim } from '../ownership/claim.ts';
+import type { SignalName } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 
@@ -8,7 +9,7 @@ export interface StopUnit {
   /** Units of a wave are stopped side by side; a wave waits for the one before it. */
   readonly wave: number;
   readonly leader: Identity | null;
-  readonly signal: NodeJS.Signals;
+  readonly signal: SignalName;
   /** How long everything in the unit has to end before SIGKILL, in ms. */
   readonly graceMs: number;
   /** Is there a stop command to run before the first signal? */
@@ -79,13 +80,13 @@ export type StopAction =
       readonly pgid: number;
       /** All of them owned; any one of them, verified, vouches for the group. */
       readonly members: readonly Identity[];
-      readonly signal: NodeJS.Signals;
+      readonly signal: SignalName;
     }
   | {
       readonly kind: 'signal';
       readonly unit: string;
       readonly target: Identity;
-      readonly signal: NodeJS.Signals;
+      readonly signal: SignalName;
     }
   /** SIGSTOP, so that nothing in the tree forks or notices a death while the rest is killed. */
   | { readonly kind: 'freeze'; readonly unit: string; readonly targets: readonly Identity[] }
