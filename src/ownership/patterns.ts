@@ -22,11 +22,13 @@ const BUILT_IN: readonly RegExp[] = [
 ];
 
 /**
- * The same tools by the folder that they were installed in, on the whole command line: what tsx starts
- * is plain node with tsx's loader, and vitest's forks are plain node with a worker script.
+ * The same tools by the folder that they were installed in, for a program, its script and what is
+ * loaded before it: what tsx starts is plain node with tsx's loader, and vitest's forks are plain node
+ * with a worker script. Any other argument is a matter of somebody else's (`rm -rf …/next/`), and so
+ * is an installer.
  */
 const INSTALLED =
-  /\/node_modules\/(tsx|vitest|vite|turbo|@turbo\/[\w-]+|esbuild|@esbuild\/[\w-]+|nodemon|jest|jest-worker|webpack|rollup|next|nx|ts-node|concurrently)\//;
+  /\/node_modules\/(tsx|vitest|vite|turbo|@turbo\/[\w-]+|esbuild|@esbuild\/[\w-]+|nodemon|jest|jest-worker|webpack|rollup|next|nx|ts-node|concurrently)\/(?!((bin|lib|scripts)\/)?(pre|post)?install\.[cm]?js$)/;
 
 /**
  * Programs that a person or a tool works in: never swept, whatever their arguments say. Shells are
@@ -72,16 +74,46 @@ function programOf(argv: readonly string[]): string {
   return first.slice(first.lastIndexOf('/') + 1).replace(/^-/, '');
 }
 
+const INTERPRETER = /^(node|bun|deno|python[\d.]*)$/;
+
+/** Options that load a module before the script; the next word is the module. */
+const LOADS = /^(-r|--require|--import|--loader|--experimental-loader|--preload)$/;
+/** Other options of Node whose value is a word of its own. */
+const TAKES_VALUE = /^(-C|--conditions|--env-file|--title|--stack-trace-limit|--watch-path)$/;
+/** With these, the work is in the command line itself: the rest are its arguments. */
+const HAS_NO_SCRIPT = /^(-e|--eval|-p|--print|-pe|-c|-m)$/;
+
+/** What an interpreter was told to run: its script, and the modules that are loaded before it. */
+function scriptsOf(argv: readonly string[]): {
+  readonly script: string | null;
+  readonly loaded: readonly string[];
+} {
+  const loaded: string[] = [];
+  if (!INTERPRETER.test(programOf(argv))) return { script: null, loaded };
+  for (let index = 1; index < argv.length; index += 1) {
+    const word = argv[index] ?? '';
+    const [option = '', value] = word.split(/=(.*)/s, 2);
+    if (!word.startsWith('-')) {
+      // `deno run x.ts`, `bun run x.ts`: what follows is the script.
+      if (word === 'run' && programOf(argv) !== 'node') continue;
+      return { script: word, loaded };
+    }
+    if (HAS_NO_SCRIPT.test(option)) return { script: null, loaded };
+    if (LOADS.test(option)) {
+      if (value === undefined) index += 1;
+      loaded.push(value ?? argv[index] ?? '');
+    } else if (TAKES_VALUE.test(word)) index += 1;
+  }
+  return { script: null, loaded };
+}
+
 /**
  * The names that a program goes by: its own, in small letters (`Cursor` on macOS is `cursor` on Linux),
  * and that of its script where it is an interpreter (`node /usr/local/bin/codex`).
  */
 function namesOf(argv: readonly string[]): readonly string[] {
-  const program = programOf(argv);
-  const script = /^(node|bun|deno|python[\d.]*)$/.test(program)
-    ? argv.slice(1).find((word) => !word.startsWith('-'))
-    : undefined;
-  const names = [program, ...(script ? [script.slice(script.lastIndexOf('/') + 1)] : [])];
+  const { script } = scriptsOf(argv);
+  const names = [programOf(argv), ...(script ? [script.slice(script.lastIndexOf('/') + 1)] : [])];
   return names.map((name) => name.toLowerCase().replace(/\.(exe|[cm]?js|py)$/, ''));
 }
 
@@ -90,9 +122,12 @@ export function matchPattern(argv: readonly string[], custom: readonly RegExp[])
   const simplified = simplify(argv);
   const builtIn = BUILT_IN.find((pattern) => pattern.test(simplified));
   if (builtIn) return simplified.slice(0, 60);
+  const { script, loaded } = scriptsOf(argv);
+  for (const path of [argv[0], script, ...loaded]) {
+    const installed = INSTALLED.exec(path ?? '');
+    if (installed) return `${simplified.slice(0, 40)} (${installed[1]})`;
+  }
   const whole = argv.join(' ');
-  const installed = INSTALLED.exec(whole);
-  if (installed) return `${simplified.slice(0, 40)} (${installed[1]})`;
   return custom.find((pattern) => pattern.test(whole))?.source ?? null;
 }
 

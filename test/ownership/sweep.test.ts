@@ -49,6 +49,12 @@ describe('what looks like ours, inside the project, is swept', () => {
     'node (vitest 3)',
     'node --watch server.js',
     'next-server (v15)',
+    `node --experimental-import-meta-resolve --require ${ROOT}/node_modules/vitest/suppress-warnings.cjs --conditions node ${ROOT}/node_modules/vitest/dist/workers/forks.js`,
+    `node --conditions node ${ROOT}/node_modules/vitest/dist/workers/forks.js`,
+    `node --require ${ROOT}/node_modules/tsx/dist/preflight.cjs --import file://${ROOT}/node_modules/tsx/dist/loader.mjs src/server.ts`,
+    `node --import=file://${ROOT}/node_modules/tsx/dist/loader.mjs src/server.ts`,
+    `node ${ROOT}/node_modules/jest-worker/build/workers/processChild.js`,
+    `${ROOT}/node_modules/turbo-linux-64/bin/turbo run dev`,
   ])('%s', (argv) => {
     expect(swept([{ pid: 200, argv, cwd: ROOT }])).toEqual([200]);
     expect(swept([{ pid: 200, argv, cwd: `${ROOT}/packages/web` }])).toEqual([200]);
@@ -73,6 +79,11 @@ describe('what only looks like it is not', () => {
     ['a similar name', 'node vitepress-clone.js'],
     ['npm doing something else', 'npm install vite'],
     ['git', 'git commit -m vitest'],
+    ['a copy of a tool', `rsync -a ${ROOT}/node_modules/vite/ /backup`],
+    ['a tool being removed', `rm -rf ${ROOT}/node_modules/next/`],
+    ['a tool being installed', `node ${ROOT}/node_modules/esbuild/install.js`],
+    ['a tool as an argument', `node build.js ${ROOT}/node_modules/vite/dist/index.js`],
+    ['a tool as an argument of code', `node -e 1 ${ROOT}/node_modules/vite/dist/index.js`],
     ['a debugger', 'gdb --args node vite'],
     ['a language server', 'node /x/typescript/lib/tsserver.js --watch'],
     ['an agent under node', 'node /usr/local/bin/codex --watch'],
