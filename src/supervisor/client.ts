@@ -36,9 +36,7 @@ export function connectTo(socket: string): SupervisorClient {
   return {
     socket,
     async hello(timeoutMs) {
-      const answer = await send(socket, 'GET', '/hello', undefined, timeoutMs);
-      if (!answer) return null;
-      const hello: unknown = JSON.parse(await readAll(answer));
+      const hello = await ask(socket, 'GET', '/hello', undefined, timeoutMs);
       return isHello(hello) ? hello : null;
     },
     async start(body, listen) {
@@ -53,52 +51,72 @@ export function connectTo(socket: string): SupervisorClient {
       });
     },
     async abortStarts(timeoutMs) {
-      const answer = await send(socket, 'POST', '/abort-starts', {}, timeoutMs);
-      answer?.resume();
-      return answer?.statusCode === 200;
+      return (await ask(socket, 'POST', '/abort-starts', {}, timeoutMs)) !== null;
     },
     async standDown(body, timeoutMs) {
-      const answer = await send(socket, 'POST', '/stand-down', body, timeoutMs);
-      if (answer?.statusCode !== 200) return null;
-      // A supervisor that dies meanwhile needs no reply from us.
-      answer.on('error', () => {});
+      const over = new AbortController();
+      const timer = setTimeout(() => over.abort(), timeoutMs);
+      const answer = await send(socket, 'POST', '/stand-down', body, over.signal);
+      clearTimeout(timer);
+      if (answer?.statusCode !== 200) {
+        over.abort();
+        return null;
+      }
       answer.resume();
-      return () => answer.destroy();
+      return () => over.abort();
     },
     async hasChildren(timeoutMs) {
-      const answer = await send(socket, 'GET', '/children', undefined, timeoutMs);
-      if (answer?.statusCode !== 200) return null;
-      return (JSON.parse(await readAll(answer)) as ChildrenAnswer).children;
+      const answer = await ask(socket, 'GET', '/children', undefined, timeoutMs);
+      return isChildrenAnswer(answer) ? answer.children : null;
     },
     stream: (path, body, listen) => stream(socket, path, body, listen),
   };
 }
 
-/** One request; null when nobody listens or no answer begins within `timeoutMs`. */
+/**
+ * One short question.
+ *
+ * @returns the JSON of the answer; null when it was refused, not whole within `timeoutMs`, or no JSON
+ */
+async function ask(
+  socket: string,
+  method: string,
+  path: string,
+  body: unknown,
+  timeoutMs: number,
+): Promise<unknown> {
+  const over = new AbortController();
+  // Runs until the last byte: a supervisor may stop, or die, with half of its answer sent.
+  const timer = setTimeout(() => over.abort(), timeoutMs);
+  try {
+    const answer = await send(socket, method, path, body, over.signal);
+    return answer?.statusCode === 200 ? JSON.parse(await readAll(answer)) : null;
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
+}
+
+/** One request; null when nobody listens, or `over` is aborted before an answer begins. */
 async function send(
   socketPath: string,
   method: string,
   path: string,
   body: unknown,
-  timeoutMs: number | null,
+  over: AbortSignal,
 ): Promise<IncomingMessage | null> {
   // Loaded when there is a supervisor to talk to: a stop with nothing to stop never pays for it.
   const { request } = await import('node:http');
   return new Promise((resolve) => {
-    const outgoing = request({ socketPath, method, path, agent: false });
-    const timer =
-      timeoutMs === null
-        ? null
-        : setTimeout(() => {
-            outgoing.destroy();
-            resolve(null);
-          }, timeoutMs);
-    const settle = (answer: IncomingMessage | null): void => {
-      if (timer) clearTimeout(timer);
+    const outgoing = request({ socketPath, method, path, agent: false, signal: over });
+    outgoing.once('response', (answer) => {
+      // Whoever reads it learns of an early end all the same; nobody must die of it.
+      answer.on('error', () => {});
       resolve(answer);
-    };
-    outgoing.once('response', settle);
-    outgoing.on('error', () => settle(null));
+    });
+    outgoing.on('error', () => resolve(null));
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
@@ -109,21 +127,56 @@ async function stream(
   body: unknown,
   listen: (event: unknown) => void,
 ): Promise<void> {
-  const answer = await send(socket, 'POST', path, body, null);
+  const over = new AbortController();
+  const answer = await send(socket, 'POST', path, body, over.signal);
   if (!answer) {
     throw new DevctlError('supervisor-failed', 'the supervisor does not answer', {
       hint: 'its log is .pids/supervisor.log; devctl stop works without it',
     });
   }
-  if (answer.statusCode !== 200) {
-    throw new DevctlError('supervisor-failed', `the supervisor refused: ${await readAll(answer)}`);
+  try {
+    if (answer.statusCode !== 200) {
+      const why = await readAll(answer).catch(() => 'it said no more');
+      throw new DevctlError('supervisor-failed', `the supervisor refused: ${why}`);
+    }
+    for await (const line of linesOf(answer)) if (line.length > 0) listen(parseEvent(line));
+  } finally {
+    over.abort();
   }
-  const { createInterface } = await import('node:readline');
-  const lines = createInterface({ input: answer });
-  // Its death closes the stream; what is missing then shows in the result.
-  answer.on('error', () => lines.close());
-  for await (const line of lines) if (line.length > 0) listen(JSON.parse(line));
 }
+
+/** Its death ends the lines; what is missing then shows in the result. */
+async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
+  let rest = '';
+  answer.setEncoding('utf8');
+  try {
+    for await (const chunk of answer as AsyncIterable<string>) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch {
+    return;
+  }
+  yield rest;
+}
+
+/** @throws DevctlError 'supervisor-failed' for what is no JSON object */
+function parseEvent(line: string): object {
+  let event: unknown;
+  try {
+    event = JSON.parse(line);
+  } catch {
+    // Said below.
+  }
+  if (event instanceof Object) return event;
+  const shown = line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}…` : line;
+  throw new DevctlError('supervisor-failed', `the supervisor broke off or failed: ${shown}`, {
+    hint: 'devctl status shows what runs; its log is .pids/supervisor.log',
+  });
+}
+
+const SHOWN_CHARACTERS = 200;
 
 async function readAll(answer: IncomingMessage): Promise<string> {
   let text = '';
@@ -134,4 +187,9 @@ async function readAll(answer: IncomingMessage): Promise<string> {
 
 function isHello(value: unknown): value is Hello {
   return value instanceof Object && 'pid' in value && 'subreaper' in value && 'version' in value;
+}
+
+function isChildrenAnswer(value: unknown): value is ChildrenAnswer {
+  if (!(value instanceof Object && 'children' in value)) return false;
+  return value.children === null || typeof value.children === 'boolean';
 }
