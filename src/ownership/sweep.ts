@@ -34,10 +34,10 @@ interface Judgement {
  * The last net: programs that look like ours and work inside the project, although nothing else
  * proves it (the founding incident's `npm test`, started by hand beside the services).
  *
- * Their descendants come with them, but every single one must pass the same vetoes. What other
- * evidence claims already is left out.
+ * Their descendants come with them, but every single one must pass the same vetoes.
  *
  * @param remembered what earlier scans of the same sweep claimed, by identity key: judged already
+ * @param claimed what other evidence claims already, by pid: left out
  * @returns `spared` names every look-alike that was left alone, and why
  */
 export function sweepClaims(
@@ -45,6 +45,7 @@ export function sweepClaims(
   snapshot: Snapshot,
   rules: SweepRules,
   remembered: ReadonlyMap<string, Claim> = new Map(),
+  claimed: ReadonlySet<number> = new Set(),
 ): Pick<Ownership, 'claims' | 'spared'> {
   const { byPid, supervisors } = findVetoes(facts, snapshot);
   const ours = new Set(supervisors.map(({ identity }) => identity.pid));
@@ -55,7 +56,7 @@ export function sweepClaims(
 
   const consider = (process: ProcessInfo, evidence: Evidence): void => {
     const { pid } = process.identity;
-    if (isGone(process) || ours.has(pid) || claims.has(pid)) return;
+    if (isGone(process) || ours.has(pid) || claimed.has(pid) || claims.has(pid)) return;
     const veto = judge(judgement, process, evidence);
     if (veto) spared.set(pid, spared.get(pid) ?? { process, evidence: [evidence], veto });
     else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
@@ -64,7 +65,7 @@ export function sweepClaims(
   for (const process of snapshot.byPid.values()) {
     if (process.kernelThread || isGone(process)) continue;
     const known = remembered.get(identityKey(process.identity));
-    if (known) {
+    if (known && !claimed.has(process.identity.pid)) {
       claims.set(process.identity.pid, { ...known, process });
       continue;
     }
@@ -89,7 +90,11 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
   const { facts, snapshot, rules, vetoes, invokingTree } = judgement;
   const { pid } = process.identity;
   const argv = snapshot.details.argv(process) ?? [];
-  const veto = vetoes.get(pid);
+  // What a nested project's service starts is that project's, even where it has cleared its cookie.
+  const nested = ancestry(pid, snapshot).find(
+    ({ identity }) => vetoes.get(identity.pid)?.kind === 'other-project',
+  );
+  const veto = vetoes.get(pid) ?? (nested && vetoes.get(nested.identity.pid));
   if (veto) return veto;
   if (invokingTree.has(pid)) {
     return { kind: 'invoking-tree', detail: 'it belongs to what runs this devctl command' };

@@ -232,6 +232,33 @@ describe('vetoes', () => {
     expect(swept([row])).toEqual([]);
   });
 
+  test.each<[name: string, rows: readonly Row[], expected: readonly number[]]>([
+    ["a nested project's service, which cleared its cookie", [{ ...vite, ppid: 151 }], []],
+    ['and what is below that', [{ ...vite, ppid: 152 }], []],
+    ['but not what runs beside it', [vite], [200]],
+  ])('%s', (_name, rows, expected) => {
+    const environ = serviceCookie('other', 'web', 'r');
+    const nested: readonly Row[] = [
+      { pid: 151, argv: 'node server.js', cwd: `${ROOT}/nested`, environ },
+      { pid: 152, ppid: 151, argv: 'sh run.sh', cwd: `${ROOT}/nested` },
+    ];
+    const { claims, spared } = sweep([...nested, ...rows]);
+    expect([...claims.keys()]).toEqual(expected);
+    if (expected.length === 0) expect(spared[0]?.veto.kind).toBe('other-project');
+  });
+
+  test('what other evidence claims is left out', () => {
+    const child: Row = { pid: 201, ppid: 200, argv: `node ${BIN}/vite build`, cwd: ROOT };
+    const snapshot = snapshotOf([...TERMINAL, vite, child]);
+    const remembered = sweepClaims(FACTS, snapshot, RULES).claims.get(200);
+    expect(remembered).toBeDefined();
+    const known = new Map(remembered ? [['200:200', remembered]] : []);
+    for (const earlier of [new Map(), known]) {
+      const { claims } = sweepClaims(FACTS, snapshot, RULES, earlier, new Set([200]));
+      expect([...claims.keys()]).toEqual([201]);
+    }
+  });
+
   test('scope "user" is everywhere, but this user\'s only', () => {
     const scope = 'user' as const;
     expect(swept([{ ...vite, cwd: '/srv' }], { scope })).toEqual([200]);
