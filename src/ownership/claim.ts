@@ -83,6 +83,8 @@ export interface Witnessed {
 export interface FoundingPid {
   readonly pid: number;
   readonly service: string | null;
+  /** 'group': it names a process group too, whose members may outlive its leader. Default: 'pid'. */
+  readonly kind?: 'pid' | 'group';
   /** When the file was written, in `Identity.startTicks` units: whatever started later is a stranger. */
   readonly writtenTicks: number;
 }

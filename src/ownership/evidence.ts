@@ -1,5 +1,6 @@
 import { sameIdentity } from '../processes/identity.ts';
-import type { ProcessInfo } from '../processes/snapshot.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import type { FoundingPid } from './claim.ts';
 import { isInside } from './inside.ts';
 import type { Finding, Search } from './search.ts';
 
@@ -28,17 +29,26 @@ export function directEvidence(search: Search, process: ProcessInfo): Finding[] 
     const { service, runId } = cookie;
     findings.push({ kind: 'cookie', detail: `DEVCTL_RUN=${runId ?? ''}`, service, runId });
   }
-  for (const { pid, service, writtenTicks } of facts.foundingPids) {
-    if (pid !== identity.pid || identity.startTicks > writtenTicks) continue;
+  for (const listed of facts.foundingPids) {
+    if (identity.startTicks > listed.writtenTicks || !isListed(snapshot, listed, process)) continue;
     if (!isInside(facts.root, snapshot.details.cwd(process))) continue;
-    findings.push({
-      kind: 'founding-file',
-      detail: 'listed in services.pids',
-      service,
-      runId: null,
-    });
+    const { pid, service } = listed;
+    const detail =
+      pid === identity.pid
+        ? 'listed in services.pids'
+        : `in process group ${pid}, listed in services.pids.groups`;
+    findings.push({ kind: 'founding-file', detail, service, runId: null });
   }
   return findings;
+}
+
+/** Is it the listed process, or in the listed group of a leader that has died? */
+function isListed(snapshot: Snapshot, listed: FoundingPid, process: ProcessInfo): boolean {
+  if (listed.pid === process.identity.pid) return true;
+  if (listed.kind !== 'group' || listed.pid <= 1 || listed.pid !== process.pgid) return false;
+  // A living leader is judged itself, and what is in its group follows from that.
+  const leader = snapshot.byPid.get(listed.pid);
+  return !leader || isGone(leader);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type Spared,
   type Witnessed,
 } from './claim.ts';
+import { isWrapperShell, protection } from './patterns.ts';
 import type { Vetoes } from './vetoes.ts';
 
 /** The run that something belongs to, as far as it is known. */
@@ -49,7 +50,8 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
     search.vetoes.byPid.get(pid) ??
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
-      : undefined);
+      : undefined) ??
+    protectedFrom(search, process, finding);
   if (veto) {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
@@ -66,6 +68,21 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
   ) {
     findings.push(finding);
   }
+}
+
+/**
+ * A number without a start time may be an editor's or a terminal's by now, in the same folder. Only
+ * for such a number: a shell or an editor that other evidence proves to be ours is ours.
+ */
+function protectedFrom(
+  { snapshot }: Search,
+  process: ProcessInfo,
+  { kind }: Finding,
+): Spared['veto'] | undefined {
+  if (kind !== 'founding-file') return undefined;
+  const argv = snapshot.details.argv(process) ?? [];
+  const detail = isWrapperShell(argv) ? null : protection(argv, []);
+  return detail === null ? undefined : { kind: 'protected', detail };
 }
 
 /** The origin according to the strongest evidence that names one. */

@@ -84,6 +84,6 @@ const MS_PER_TICK = 10;
 
 function toFoundingPid(entry: FoundingEntry, nowTicks: number, wallMs: number): FoundingPid {
   const ageTicks = (wallMs - entry.writtenAtMs) / MS_PER_TICK;
-  const { pid, service } = entry;
-  return { pid, service, writtenTicks: nowTicks - ageTicks + CLOCK_TOLERANCE_TICKS };
+  const { pid, service, kind } = entry;
+  return { pid, service, kind, writtenTicks: nowTicks - ageTicks + CLOCK_TOLERANCE_TICKS };
 }

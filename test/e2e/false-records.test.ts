@@ -8,7 +8,7 @@ import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
-import { service, signalSupervisor } from '../support/services.ts';
+import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -67,7 +67,7 @@ test.each(['stop', 'start'])(
     expect(await devctl(project, command)).toMatchObject({ exitCode: 0 });
     expect(await devctl(project, 'stop', '--force')).toMatchObject({ exitCode: 0 });
     expect(stranger.alive()).toBe(true);
-    expect(project.oracle.everything()).toEqual([]);
+    expect([...project.oracle.processes(), ...supervisorsOf(project)]).toEqual([]);
   },
 );
 

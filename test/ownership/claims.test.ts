@@ -413,6 +413,8 @@ describe('the recorded supervisor (a file that anyone may edit)', () => {
 
 describe('founding files', () => {
   const listed = { pid: 70, service: 'web', writtenTicks: 75 };
+  const of = (kind: 'pid' | 'group') => ({ foundingPids: [{ ...listed, kind }] });
+  const inGroup: Row = { pid: 72, pgid: 70, sid: 7, cwd: ROOT };
   tell([
     [
       'a PID from them, working in the project',
@@ -432,6 +434,31 @@ describe('founding files', () => {
       },
     ],
     ['the shell that runs devctl', [], [], { foundingPids: [{ ...listed, pid: 20 }] }],
+    ['the script of a service', [{ pid: 70, argv: 'sh run.sh', cwd: ROOT }], [70], of('pid')],
+    ["a person's shell", [{ pid: 70, argv: '-bash', cwd: ROOT }], [], of('pid')],
+    ['an editor', [{ pid: 70, argv: 'vim x.ts', cwd: ROOT }], [], of('pid')],
+    [
+      'an editor that was seen to be ours',
+      [{ pid: 70, argv: 'vim x.ts', cwd: ROOT }],
+      [70],
+      { ...of('pid'), witnessed: [{ service: 'web', runId: null, identity: identity(70) }] },
+    ],
+    ['a group whose leader has died', [inGroup], [72], of('group')],
+    ['with its leader not yet reaped', [{ pid: 70, state: 'Z' }, inGroup], [72], of('group')],
+    ['its leader and its members', [{ pid: 70, cwd: ROOT }, inGroup], [70, 72], of('group')],
+    ['a group working elsewhere', [{ ...inGroup, cwd: '/home/me' }], [], of('group')],
+    ['a group that began later', [{ ...inGroup, ticks: 80 }], [], of('group')],
+    ['an editor in a group', [{ ...inGroup, argv: 'vim x.ts' }], [], of('group')],
+    [
+      'a group with a new leader',
+      [
+        { pid: 70, ticks: 80, cwd: ROOT },
+        { ...inGroup, ticks: 81 },
+      ],
+      [],
+      of('group'),
+    ],
+    ['a number that names no group', [inGroup], [], of('pid')],
   ]);
 });
 
