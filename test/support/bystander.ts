@@ -5,6 +5,7 @@ import { signalExactly } from './end-processes.ts';
 import { BYSTANDER_MARK } from './oracle.ts';
 import { fixture } from './paths.ts';
 import { readProcesses } from './read-processes.ts';
+import { until } from './until.ts';
 
 export interface Bystander extends AsyncDisposable {
   readonly pid: number;
@@ -16,28 +17,38 @@ export interface Bystander extends AsyncDisposable {
  * Starts an innocent program whose command line reads as you like, in a folder of your choice:
  * `bystander('vim vite.config.ts', project.root)`. Ended on disposal.
  *
- * It starts in a session of its own, as from another terminal, and with no mark but the test run's.
+ * It starts as from another terminal: a session of its own, no mark but the test run's, and nothing
+ * above it that is above devctl too, for what runs devctl is spared by a rule of its own.
  */
 export async function bystander(commandLine: string, cwd: string): Promise<Bystander> {
-  const [command = process.execPath, ...args] = fixture('bystander', ...commandLine.split(' '));
   const [mark = '', value = ''] = BYSTANDER_MARK.split('=');
-  const child = spawn(command, args, {
-    cwd,
-    env: { ...cleanEnvironment(), [mark]: value },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  await once(child.stdout, 'data');
-  const itself = readProcesses().find((sighting) => sighting.pid === child.pid);
+  const shell = spawn(
+    '/bin/sh',
+    ['-c', '"$0" "$@" &', ...fixture('bystander', ...commandLine.split(' '))],
+    {
+      cwd,
+      env: { ...cleanEnvironment(), [mark]: value },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  );
+  const [line] = await once(shell.stdout, 'data');
+  const find = () => readProcesses().find(({ pid }) => pid === Number(line));
+  const itself = find();
   if (!itself) throw new Error(`The bystander "${commandLine}" did not start`);
-  const exited = once(child, 'exit');
+  // A zombie is dead: process 1 may take seconds to reap it.
+  const alive = () => {
+    const found = find();
+    return found?.started === itself.started && !found.zombie;
+  };
+  await until(() => (find()?.ppid ?? shell.pid) !== shell.pid);
 
   return {
     pid: itself.pid,
-    alive: () => child.exitCode === null && child.signalCode === null,
+    alive,
     async [Symbol.asyncDispose]() {
       signalExactly(itself, 'SIGKILL');
-      await exited;
+      await until(() => !alive());
     },
   };
 }
