@@ -1,6 +1,6 @@
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
-import { isGone, type ProcessInfo } from '../processes/snapshot.ts';
+import { livesIn, type ProcessInfo } from '../processes/snapshot.ts';
 
 const TERM_MS = 1_000;
 const KILL_MS = 1_000;
@@ -31,12 +31,8 @@ export async function endSupervisors(
     }
     const deadline = host.nowMs() + waitMs;
     while (host.nowMs() < deadline) {
-      const { byPid } = await host.snapshot();
-      const living = targets.filter((target) => {
-        const found = byPid.get(target.pid);
-        return found && sameIdentity(found.identity, target) && !isGone(found);
-      });
-      if (living.length === 0) return;
+      const snapshot = await host.snapshot();
+      if (!targets.some((target) => livesIn(snapshot, target))) return;
       await host.delay(POLL_MS);
     }
   }

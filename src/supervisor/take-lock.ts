@@ -1,11 +1,13 @@
+import { basename } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { ancestry } from '../ownership/vetoes.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
-import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock, type LockOutcome } from '../project/lock.ts';
 import { findSupervisor } from './ensure.ts';
+import { readProjectState } from './project-state.ts';
 
 /** How long a supervisor may take to drop the starts that hold the lock. */
 const ABORT_MS = 500;
@@ -38,13 +40,17 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
     if (lock.kind === 'held') return lock;
     // A start that is under way gives way to a stop: its supervisor drops what is not spawned yet.
     if (supervisors.length > 0) {
-      const found = await findSupervisor(folder, null, ABORT_MS);
+      const socket = readProjectState(folder).supervisor?.socket ?? null;
+      const found = await findSupervisor(folder, socket, ABORT_MS);
       await found?.client.abortStarts(ABORT_MS);
     }
     lock = await attempt(quest, force ? 0 : LOCK_WAIT_MS);
     if (lock.kind === 'held') return lock;
     if (!force) throw lockedBy(lock.holder);
-    const obstacle = lock.holder ? whyNotEnd(quest, lock.holder.identity) : 'it cannot be read';
+    // As it is now: the waiting has taken seconds.
+    const obstacle = lock.holder
+      ? whyNotEnd(await host.snapshot(), self, lock.holder.identity)
+      : 'it cannot be read';
     if (obstacle === null && lock.holder) {
       await endHolder(host, lock.holder.identity);
       lock = await attempt(quest, 0);
@@ -71,17 +77,21 @@ function attempt({ host, folder, self, force }: LockQuest, waitMs: number): Prom
   });
 }
 
-/** A lock file can be edited: only what calls itself devctl, and does not run us, is ended for it. */
-function whyNotEnd({ snapshot, self }: LockQuest, holder: Identity): string | null {
+/** A lock file can be edited: only what runs devctl, and does not run us, is ended for it. */
+function whyNotEnd(snapshot: Snapshot, self: Identity, holder: Identity): string | null {
   if (ancestry(self.pid, snapshot).some(({ identity }) => sameIdentity(identity, holder))) {
     return `its holder (pid ${holder.pid}) runs this command`;
   }
   const found = snapshot.byPid.get(holder.pid);
-  if (!found || !sameIdentity(found.identity, holder)) return null;
+  if (!found || !livesIn(snapshot, holder)) return null;
   const argv = snapshot.details.argv(found) ?? [];
-  return argv.slice(0, 2).some((word) => /devctl(\.[cm]?js)?$/.test(word))
-    ? null
-    : `its holder (pid ${holder.pid}) is not devctl`;
+  return isDevctl(argv) ? null : `its holder (pid ${holder.pid}) is not devctl`;
+}
+
+/** Is it a devctl command, rather than something that only mentions one (`vim bin/devctl.js`)? */
+export function isDevctl(argv: readonly string[]): boolean {
+  const [program = '', script = ''] = argv;
+  return /^(node|devctl)$/.test(basename(program)) && /\/devctl(\.js)?$/.test(script);
 }
 
 /** Who is at work, and what to do. */
@@ -95,8 +105,7 @@ export function lockedBy(
 }
 
 export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
-  const found = (await host.snapshot()).byPid.get(identity.pid);
-  return found !== undefined && sameIdentity(found.identity, identity) && !isGone(found);
+  return livesIn(await host.snapshot(), identity);
 }
 
 async function endHolder(host: Host, holder: Identity): Promise<void> {
