@@ -1,13 +1,15 @@
 import { setTimeout } from 'node:timers/promises';
+import { errnoOf } from '../errors.ts';
 import type { ResolvedService } from '../manifest/resolved.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
-import type { Identity } from '../processes/identity.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { writeFoundingFiles } from '../project/founding-files.ts';
 import { writeRecord } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
-import { launch } from '../services/launch.ts';
+import { type Launch, launch } from '../services/launch.ts';
 import { exitInWords, idle, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
 import { openProbe } from '../services/probes/probe.ts';
@@ -28,6 +30,8 @@ export interface Entry {
   logOffset: number;
   /** Did this supervisor spawn its leader, so that Node reports the exit? */
   spawnedHere: boolean;
+  /** Has this run a readiness probe, as far as is known? */
+  probed: boolean;
   probe: AbortController | null;
   /** Events of one service are carried out one after the other, each with all its effects. */
   queue: Promise<void>;
@@ -69,6 +73,7 @@ export function createLives(context: LivesContext): Lives {
       record: null,
       logOffset: 0,
       spawnedHere: false,
+      probed: false,
       probe: null,
       queue: Promise.resolve(),
     };
@@ -92,11 +97,12 @@ export function createLives(context: LivesContext): Lives {
       try {
         await carryOut(target, effect);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = inWords(error);
         context.log(`${target.name}: ${effect.kind}: ${why}`);
-        // Without its intent on disk nothing may be spawned.
-        const { run } = target.life;
-        if (effect.kind !== 'writeRecord' || step.state.kind !== 'spawning') continue;
+        // Without its intent on disk nothing may be spawned; and each spawn must be answered.
+        const endsSpawn = effect.kind === 'spawn' || effect.kind === 'writeRecord';
+        if (!endsSpawn || step.state.kind !== 'spawning') continue;
+        const { run } = effect;
         void dispatch(target.name, { kind: 'spawnFailed', run, reason: why });
         return;
       }
@@ -115,7 +121,10 @@ export function createLives(context: LivesContext): Lives {
         await spawn(context, target, effect.run, dispatch);
         return;
       case 'startProbe':
-        void probe(context, target, effect.run, dispatch);
+        void probe(context, target, effect.run, dispatch).catch((error: unknown) => {
+          const reason = `its probe cannot be carried out: ${inWords(error)}`;
+          void dispatch(target.name, { kind: 'probeTimedOut', run: effect.run, reason });
+        });
         return;
       case 'stopProbe':
         target.probe?.abort();
@@ -167,19 +176,56 @@ async function spawn(
   }
   target.logOffset = launched.logOffset;
   target.spawnedHere = true;
-  // Not a turn of the event loop has passed since the spawn, so even one that ended at once is still
-  // there as a zombie.
-  const leader = await context.table.read(launched.pid);
-  if (leader) {
-    const probed = service.ready !== null;
-    void dispatch(target.name, { kind: 'spawned', run, identity: leader.identity, probed });
-  } else {
+  target.probed = service.ready !== null;
+  let leader: ProcessInfo | null = null;
+  try {
+    // Not a turn of the event loop has passed since the spawn, so even one that ended at once is still
+    // there as a zombie.
+    leader = await context.table.read(launched.pid);
+  } catch (error) {
+    const ended = await endUnread(launched);
+    const reason = `it started, but could not be looked at (${inWords(error)}), ${ended}`;
+    void dispatch(target.name, { kind: 'spawnFailed', run, reason });
+    return;
+  }
+  if (!leader) {
     // Where another program (ps) has to look, Node has reaped what ended at once before it could.
     const exit = await Promise.race([launched.exited, setTimeout(EXIT_MS, null, { ref: false })]);
     const reason = `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`;
     void dispatch(target.name, { kind: 'spawnFailed', run, reason, ...(exit ? { exit } : {}) });
+    return;
   }
-  void launched.exited.then((exit) => dispatch(target.name, { kind: 'exited', run, exit }));
+  const { identity } = leader;
+  void dispatch(target.name, { kind: 'spawned', run, identity, probed: target.probed });
+  void launched.exited.then((exit) => {
+    const { life } = target;
+    // After a stop that left it alone it was adopted as a run of its own.
+    const isSame = 'leader' in life && life.leader && sameIdentity(life.leader, identity);
+    void dispatch(target.name, { kind: 'exited', run: isSame ? life.run : run, exit });
+  });
+}
+
+/**
+ * Ends the session of a process whose identity nobody knows, so that no other way could end it safely.
+ * Until Node has told its exit, it is our own unreaped child and its number nobody else's.
+ *
+ * @returns what came of it, for the reason
+ */
+async function endUnread({ pid, exited }: Extract<Launch, { kind: 'launched' }>): Promise<string> {
+  try {
+    // Refused when Node has reaped it already: then its group may be anybody's.
+    process.kill(pid, 0);
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') return `and could not be ended (${inWords(error)})`;
+    return `and ${exitInWords(await exited)}`;
+  }
+  const exit = await Promise.race([exited, setTimeout(EXIT_MS, null, { ref: false })]);
+  return exit ? 'so it was ended' : `so it was sent SIGKILL, and has not ended yet (pid ${pid})`;
+}
+
+function inWords(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The caller's variables, the manifest's on top, and our cookie over whatever cookie was there. */
@@ -200,7 +246,12 @@ async function probe(
   dispatch: Dispatch,
 ): Promise<void> {
   const { service, record } = target;
-  if (!service?.ready || !record) return;
+  if (!record) return;
+  if (!service?.ready) {
+    // Its manifest had a probe when it was started, and has none now: it counts as one without.
+    void dispatch(target.name, { kind: 'probeSucceeded', run });
+    return;
+  }
   const over = new AbortController();
   target.probe = over;
   const env = environmentOf(context, target, record.runId);

@@ -134,7 +134,8 @@ async function describe(
     pid: spawned?.pid ?? null,
     reason,
     ...timing,
-    lastLines: explains ? await tailLog(log, LAST_LINES, logOffset) : [],
+    // A log that cannot be read must not cost the answer.
+    lastLines: explains ? await tailLog(log, LAST_LINES, logOffset).catch(() => []) : [],
     log,
   };
 }

@@ -1,0 +1,114 @@
+import { mkdirSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import type { ResolvedService } from '../../src/manifest/resolved.ts';
+import { openProcessTable, type ProcessTable } from '../../src/processes/table.ts';
+import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { createLives, type Lives } from '../../src/supervisor/lives.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** The lives of one service, started in a supervisor that is this very process. */
+async function start(
+  project: TemporaryProject,
+  service: Partial<ResolvedService>,
+  table: Partial<ProcessTable> = {},
+): Promise<Lives> {
+  const folder = projectFolder(project.root, project.file('.pids'));
+  prepareFolder(folder);
+  mkdirSync(project.file('logs'));
+  const real = openProcessTable();
+  const self = (await real.read(process.pid))?.identity;
+  if (!self) throw new Error('There is no process of our own');
+  const lives = createLives({
+    folder,
+    table: { ...real, ...table },
+    self,
+    subreaper: false,
+    mkfifo: null,
+    log: () => {},
+    tell: () => {},
+    stopTree: async () => {},
+  });
+  const entry = lives.entry('web');
+  entry.service = {
+    name: 'web',
+    command: ['sleep', '100'],
+    cwd: project.root,
+    env: {},
+    ports: [],
+    dependsOn: {},
+    stop: { signal: 'SIGTERM', graceMs: 1_000, command: null, script: null },
+    stdin: 'null',
+    ready: null,
+    ...service,
+  } as ResolvedService;
+  const env = { PATH: process.env.PATH ?? '', ...project.env };
+  entry.request = { env, logsDir: project.file('logs') };
+  await lives.dispatch('web', { kind: 'askedToStart' });
+  await lives.dispatch('web', { kind: 'dependenciesMet' });
+  return lives;
+}
+
+/** Why it is in this state, once it is. */
+function reasonOf({ entries }: Lives, kind: 'failed' | 'unhealthy'): Promise<string> {
+  return until(() => {
+    const life = entries.get('web')?.life;
+    return life?.kind === kind && 'reason' in life ? life.reason : null;
+  });
+}
+
+function isReaped(pid: number): boolean {
+  try {
+    return !process.kill(pid, 0);
+  } catch {
+    return true;
+  }
+}
+
+test('what cannot be looked at after its spawn is ended, and its start fails', async () => {
+  await using project = await temporaryProject();
+  const read = async () => {
+    throw new Error('EMFILE: too many open files');
+  };
+  const lives = await start(project, {}, { read });
+  expect(await reasonOf(lives, 'failed')).toMatch(
+    /could not be looked at \(EMFILE.*so it was ended/,
+  );
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('one that ended before the look failed is not signalled any more', async () => {
+  await using project = await temporaryProject();
+  const read = async (pid: number) => {
+    await until(() => isReaped(pid));
+    throw new Error('EMFILE: too many open files');
+  };
+  const lives = await start(project, { command: ['sh', '-c', 'exit 3'] }, { read });
+  expect(await reasonOf(lives, 'failed')).toMatch(/and exited with code 3$/);
+});
+
+test('a spawn that throws is a spawn that failed', async () => {
+  await using project = await temporaryProject();
+  // Nothing that `launch` foresees: the environment cannot be put together.
+  const env = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw new Error('no luck');
+      },
+    },
+  );
+  const lives = await start(project, { env });
+  expect(await reasonOf(lives, 'failed')).toBe('no luck');
+});
+
+test('a probe that cannot be opened is one that never succeeds', async () => {
+  await using project = await temporaryProject();
+  const check = { kind: 'log', pattern: '(' } as const;
+  const ready = { check, timeoutMs: 60_000, intervalMs: 100 };
+  const lives = await start(project, { ready });
+  expect(await reasonOf(lives, 'unhealthy')).toMatch(
+    /its probe cannot be carried out: .*regular expression/i,
+  );
+  expect(project.oracle.everything().length).toBe(1);
+});
