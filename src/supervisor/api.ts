@@ -5,6 +5,8 @@ export type Route = (body: unknown, stream: Stream) => Promise<unknown> | unknow
 
 /** The answer as a stream of NDJSON, for routes that take their time. */
 export interface Stream {
+  /** Sends the headers, so that the caller knows that he is heard before there is anything to tell. */
+  begin(): void;
   write(event: unknown): void;
   /** Resolves when the caller has hung up, or the answer is complete. */
   readonly closed: Promise<void>;
@@ -45,13 +47,18 @@ async function answer(
     response.end(`no such route; there are: ${Object.keys(routes).join(', ')}\n`);
     return;
   }
-  const body = await readBody(request);
+  // Before anything is awaited: a caller may hang up at any time.
   const closed = new Promise<void>((resolve) => response.once('close', resolve));
+  const body = await readBody(request);
+  const begin = (): void => {
+    if (response.headersSent) return;
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.flushHeaders();
+  };
   const stream: Stream = {
+    begin,
     write(event) {
-      if (!response.headersSent) {
-        response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-      }
+      begin();
       if (!response.destroyed) response.write(`${JSON.stringify(event)}\n`);
     },
     closed,

@@ -1,12 +1,10 @@
 import type { Host } from '../processes/host.ts';
-import { type Identity, sameIdentity } from '../processes/identity.ts';
+import type { Identity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
-import { isGone } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { readRecords } from '../project/records.ts';
-import type { ServiceRecord } from '../project/service-record.ts';
-import { type Route, STREAMED } from './api.ts';
+import { adopt, resume, standDown } from './adoption.ts';
+import { type Route, STREAMED, type Stream } from './api.ts';
 import { createLives, type Lives } from './lives.ts';
 import { toSweepRules } from './open-project.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
@@ -87,13 +85,42 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     return native.hasChildren();
   };
 
-  const whileConnected = async (work: () => Promise<unknown>): Promise<unknown> => {
+  /** A caller is connected until he has got all of the answer, which may be after the work. */
+  const whileConnected = (stream: Stream, work: () => Promise<unknown>): Promise<unknown> => {
     connections += 1;
-    try {
-      return await work();
-    } finally {
+    void stream.closed.then(() => {
       connections -= 1;
       idleSinceMs = performance.now();
+    });
+    return work();
+  };
+
+  let standingDown = 0;
+  let resuming: Promise<unknown> = Promise.resolve();
+  /** Whatever becomes of the work: afterwards what runs is watched again. */
+  const whileStoodDown = async <T>(
+    names: readonly string[] | null,
+    work: () => Promise<T>,
+  ): Promise<T> => {
+    standingDown += 1;
+    try {
+      await resuming;
+      for (const starting of starts) starting.abandon();
+      await standDown(lives, names);
+      await witness.setStoodDown(true);
+      return await work();
+    } finally {
+      standingDown -= 1;
+      // A forced stop may have broken in on another one, which is not done yet.
+      if (standingDown === 0) {
+        resuming = resume(host, lives, folder).catch((error: unknown) => {
+          context.log(
+            `taking over again what runs: ${error instanceof Error ? error.stack : error}`,
+          );
+        });
+        await resuming;
+        await witness.setStoodDown(standingDown > 0);
+      }
     }
   };
 
@@ -114,26 +141,30 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     'GET /children': async (): Promise<ChildrenAnswer> => ({ children: await hasChildren() }),
 
     'GET /events': (_body, stream) =>
-      whileConnected(async () => {
+      whileConnected(stream, async () => {
         const listen = (event: SupervisorEvent): void => stream.write(event);
         listeners.add(listen);
+        stream.begin();
         await stream.closed;
         listeners.delete(listen);
         return STREAMED;
       }),
 
     'POST /start': (body, stream) =>
-      whileConnected(async () => {
+      whileConnected(stream, async () => {
         const starting = beginStarting(lives, body as StartRequest, (change) =>
           stream.write(change),
         );
         starts.add(starting);
         void stream.closed.then(() => starting.abandon());
-        const outcome = await starting.done;
-        starts.delete(starting);
-        // What has escaped so far is on disk before anybody is told that the services are up.
-        await witness.look();
-        stream.write({ type: 'result', ...outcome });
+        try {
+          const outcome = await starting.done;
+          // What has escaped so far is on disk before anybody is told that the services are up.
+          await witness.look();
+          stream.write({ type: 'result', ...outcome });
+        } finally {
+          starts.delete(starting);
+        }
         return STREAMED;
       }),
 
@@ -143,38 +174,35 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     },
 
     'POST /stand-down': (body, stream) =>
-      whileConnected(async () => {
-        const { names } = body as StandDownRequest;
-        for (const starting of starts) starting.abandon();
-        await standDown(lives, names);
-        await witness.setStoodDown(true);
-        stream.write({ type: 'stood-down' });
-        await stream.closed;
-        await resume(host, lives, folder);
-        await witness.setStoodDown(false);
+      whileConnected(stream, async () => {
+        await whileStoodDown((body as StandDownRequest).names, async () => {
+          stream.write({ type: 'stood-down' });
+          await stream.closed;
+        });
         return STREAMED;
       }),
 
     'POST /stop': (body, stream) =>
-      whileConnected(async () => {
+      whileConnected(stream, async () => {
         const { force, graceMs, sweep } = body as SupervisedStopRequest;
-        for (const starting of starts) starting.abandon();
-        await standDown(lives, null);
-        await witness.setStoodDown(true);
-        const report = await stopProject(host, folder, {
-          names: null,
-          force,
-          graceMs,
-          dryRun: false,
-          sweep: toSweepRules(sweep),
-          forced: () => false,
-          watch: () => {},
-          hasChildren,
-        });
+        const report = await whileStoodDown(null, () =>
+          stopProject(host, folder, {
+            names: null,
+            force,
+            graceMs,
+            dryRun: false,
+            sweep: toSweepRules(sweep),
+            forced: () => false,
+            watch: () => {},
+            hasChildren,
+          }),
+        );
         stream.write({ type: 'report', report });
-        await resume(host, lives, folder);
-        await witness.setStoodDown(false);
-        if (report.survivors.length === 0) setImmediate(context.end);
+        // A long report leaves in pieces: the end of this process must not cut it.
+        void stream.closed.then(() => {
+          const isDone = report.survivors.length === 0 && starts.size === 0 && !hasLeader(lives);
+          if (isDone) context.end();
+        });
         return STREAMED;
       }),
   };
@@ -187,52 +215,13 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   };
 }
 
-function isUntouched({ records, ledger }: ProjectState): boolean {
-  return records.length === 0 && ledger.length === 0;
+/** Has no earlier supervisor left anything, not even something that cannot be read? */
+function isUntouched({ records, ledger, founding, problems }: ProjectState): boolean {
+  return [records, ledger, founding, problems].every((list) => list.length === 0);
 }
 
 function hasLeader(lives: Lives): boolean {
   return [...lives.entries.values()].some(
     ({ life }) => ('leader' in life && life.leader !== null) || life.kind === 'spawning',
   );
-}
-
-/** Takes over every recorded run whose leader lives, without touching it. */
-async function adopt(host: Host, lives: Lives, records: readonly ServiceRecord[]): Promise<void> {
-  const snapshot = await host.snapshot();
-  for (const record of records) {
-    const { leader, service, state, ready } = { ready: record.readyAt !== null, ...record };
-    const found = leader && snapshot.byPid.get(leader.pid);
-    if (!leader || !found || !sameIdentity(found.identity, leader) || isGone(found)) continue;
-    const entry = lives.entry(service);
-    entry.record = record;
-    entry.run = entry.life.run + 1;
-    entry.spawnedHere = false;
-    // Its probe is in the manifest, which comes with the next start; until then the record counts.
-    const probed = state === 'ready';
-    await lives.dispatch(service, { kind: 'adopted', identity: leader, wasReady: ready, probed });
-  }
-}
-
-async function standDown(lives: Lives, names: readonly string[] | null): Promise<void> {
-  const targets = [...lives.entries.values()].filter(
-    ({ name }) => names === null || names.includes(name),
-  );
-  await Promise.all(targets.map(({ name }) => lives.dispatch(name, { kind: 'standDown' })));
-  // A spawn that was on its way has been answered by the time its queue is empty again.
-  while (targets.some(({ life }) => life.kind === 'cancelling')) {
-    await Promise.all(targets.map(({ queue }) => queue));
-  }
-}
-
-/** After a stop by somebody else: what is proved gone is idle, what still runs is adopted again. */
-async function resume(host: Host, lives: Lives, folder: ProjectFolder): Promise<void> {
-  const { records } = readRecords(folder);
-  for (const { name, life } of lives.entries.values()) {
-    if (life.kind !== 'stopping') continue;
-    await lives.dispatch(name, { kind: 'stopped', run: life.run });
-    lives.entry(name).record = null;
-  }
-  const idle = records.filter(({ service }) => lives.entry(service).life.kind === 'idle');
-  await adopt(host, lives, idle);
 }

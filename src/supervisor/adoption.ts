@@ -1,0 +1,74 @@
+import { setTimeout as pass } from 'node:timers/promises';
+import type { Host } from '../processes/host.ts';
+import { sameIdentity } from '../processes/identity.ts';
+import { isGone } from '../processes/snapshot.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { readRecords } from '../project/records.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
+import type { Lives } from './lives.ts';
+
+/** Takes over every recorded run whose leader lives, without touching it. */
+export async function adopt(
+  host: Host,
+  lives: Lives,
+  records: readonly ServiceRecord[],
+): Promise<void> {
+  const snapshot = await host.snapshot();
+  for (const record of records) {
+    const { leader, service, state, readyAt } = record;
+    const found = leader && snapshot.byPid.get(leader.pid);
+    if (!leader || !found || !sameIdentity(found.identity, leader) || isGone(found)) continue;
+    const entry = lives.entry(service);
+    entry.record = record;
+    entry.run = entry.life.run + 1;
+    entry.spawnedHere = false;
+    // The probe of what an earlier supervisor started is in the manifest, which comes with the next
+    // start; until then its record counts.
+    entry.probed ||= state === 'ready';
+    const { probed } = entry;
+    const wasReady = readyAt !== null;
+    await lives.dispatch(service, { kind: 'adopted', identity: leader, wasReady, probed });
+  }
+}
+
+/** How long a spawn that is on its way may take to be answered. */
+const CANCEL_MS = 2_000;
+const LOOK_MS = 5;
+
+/** Leaves services to somebody else, who is going to end them. Null: all. */
+export async function standDown(lives: Lives, names: readonly string[] | null): Promise<void> {
+  const targets = [...lives.entries.values()].filter(
+    ({ name }) => names === null || names.includes(name),
+  );
+  await Promise.all(targets.map(({ name }) => lives.dispatch(name, { kind: 'standDown' })));
+  // Whoever stops them should see what a spawn that was on its way has brought; but he looks for
+  // himself, so an answer that never comes must not keep him waiting.
+  const deadline = performance.now() + CANCEL_MS;
+  while (targets.some(({ life }) => life.kind === 'cancelling') && performance.now() < deadline) {
+    await pass(LOOK_MS);
+  }
+}
+
+/** After a stop by somebody else: what is proved gone is idle, what still runs is adopted again. */
+export async function resume(host: Host, lives: Lives, folder: ProjectFolder): Promise<void> {
+  const { records } = readRecords(folder);
+  const recorded = new Set(records.map(({ service }) => service));
+  for (const { name, life } of [...lives.entries.values()]) {
+    if (life.kind === 'stopping') {
+      await lives.dispatch(name, { kind: 'stopped', run: life.run });
+      lives.entry(name).record = null;
+    } else if (hasEnded(life.kind) && !recorded.has(name)) {
+      // Its record is not to come back with the next one that is written.
+      lives.entry(name).record = null;
+    }
+  }
+  await adopt(
+    host,
+    lives,
+    records.filter(({ service }) => lives.entry(service).life.kind === 'idle'),
+  );
+}
+
+function hasEnded(kind: string): boolean {
+  return kind === 'exited' || kind === 'failed';
+}
