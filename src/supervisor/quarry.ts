@@ -38,6 +38,8 @@ interface Tracking {
   /** Service names that are units of this stop. */
   readonly names: ReadonlySet<string>;
   remember(claims: readonly Claim[]): void;
+  /** Default: true. False for who reports nothing: each command line is a read of its own. */
+  readonly keepsCommands?: boolean;
 }
 
 const NOTHING = { claims: new Map(), spared: [], stale: [], supervisors: [] };
@@ -45,7 +47,8 @@ const NOTHING = { claims: new Map(), spared: [], stale: [], supervisors: [] };
 /** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
 export function trackOwned(tracking: Tracking): TrackedQuarry {
   const seen = new Map<string, Seen>();
-  const commands = new Map<number, string>();
+  // By identity: a number that is given out again belongs to another command.
+  const commands = new Map<string, readonly [pid: number, command: string]>();
   let latest: Ownership = NOTHING;
   let scan = { number: 0, atMs: 0 };
   const note = (claims: Iterable<Claim>): void => {
@@ -59,10 +62,13 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
     for (const key of seen.keys()) {
       if (seen.size <= MAX_REMEMBERED) break;
       seen.delete(key);
+      commands.delete(key);
     }
   };
   return {
-    commands,
+    get commands() {
+      return new Map(commands.values());
+    },
     projectId: tracking.state.folder.projectId,
     unitOf: ({ service }) => (service && tracking.names.has(service) ? service : UNATTRIBUTED),
     // What was born and killed within one scan is seen by no other: it is remembered all the same.
@@ -80,9 +86,10 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
       }));
       latest = claimProcesses(factsWith(tracking, snapshot, witnessed), snapshot);
       scan = { number: scan.number + 1, atMs: snapshot.takenAtMs };
-      for (const { process } of latest.claims.values()) {
-        const { pid } = process.identity;
-        if (!commands.has(pid)) commands.set(pid, describeCommand(snapshot, process));
+      for (const { process } of tracking.keepsCommands === false ? [] : latest.claims.values()) {
+        const key = identityKey(process.identity);
+        if (commands.has(key)) continue;
+        commands.set(key, [process.identity.pid, describeCommand(snapshot, process)]);
       }
       note(latest.claims.values());
       return latest.claims;

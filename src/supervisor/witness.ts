@@ -66,9 +66,17 @@ export function startWitness(context: WitnessContext): Witness {
     self,
     names,
     remember: () => {},
+    // For months, in a project that restarts often, they would pile up; only a stop reports them.
+    keepsCommands: false,
   });
 
+  const schedule = (ms: number): void => {
+    if (timer) clearTimeout(timer);
+    timer = stopped ? null : setTimeout(begin, ms);
+  };
+
   const look = async (): Promise<void> => {
+    if (timer) clearTimeout(timer);
     timer = null;
     // Without zombies to reap there is nothing to look for while somebody else is stopping services.
     if (stoodDown && !native) return;
@@ -84,12 +92,16 @@ export function startWitness(context: WitnessContext): Witness {
       context.log(`looking at the process table: ${error instanceof Error ? error.stack : error}`);
       pauseMs = LONGEST_MS;
     }
-    if (!stopped) timer = setTimeout(begin, pauseMs);
+    schedule(pauseMs);
   };
 
-  let looking: Promise<void> = Promise.resolve();
-  const begin = (): void => {
-    looking = look();
+  let looking: Promise<void> | null = null;
+  /** Never two at a time: whoever asks for another one joins it. */
+  const begin = (): Promise<void> => {
+    looking ??= look().finally(() => {
+      looking = null;
+    });
+    return looking;
   };
 
   const witness = (snapshot: Snapshot): boolean => {
@@ -126,27 +138,22 @@ export function startWitness(context: WitnessContext): Witness {
     return native && !watchesOthers ? LONGEST_HELD_MS : LONGEST_MS;
   };
 
-  timer = setTimeout(begin, 0);
+  schedule(0);
   return {
     wake() {
       pauseMs = SHORTEST_MS;
-      if (!timer || stopped) return;
-      clearTimeout(timer);
-      timer = setTimeout(begin, pauseMs);
+      // Without a timer one is under way, or somebody else stops services.
+      if (timer) schedule(pauseMs);
     },
     async setStoodDown(value) {
       stoodDown = value;
       await looking;
-      if (!timer && !stopped) timer = setTimeout(begin, 0);
-      this.wake();
+      schedule(0);
     },
     async look() {
-      if (timer) clearTimeout(timer);
       // One that is under way began before now, so what it did not see must be looked for again.
       await looking;
-      if (timer) clearTimeout(timer);
-      begin();
-      await looking;
+      await begin();
     },
     async reap() {
       if (!native) return;
