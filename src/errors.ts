@@ -28,6 +28,7 @@ const EXIT_CODES = {
   'records-unwritable': ExitCode.Failed,
   'tool-missing': ExitCode.Failed,
   unsafe: ExitCode.Failed,
+  survivors: ExitCode.Survivors,
   'port-taken': ExitCode.Stranger,
   locked: ExitCode.Locked,
 } as const;

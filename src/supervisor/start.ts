@@ -1,17 +1,14 @@
-import { DevctlError } from '../errors.ts';
 import type { ResolvedManifest, ResolvedService } from '../manifest/resolved.ts';
 import type { Host } from '../processes/host.ts';
-import { sameIdentity } from '../processes/identity.ts';
-import { findPortHolders } from '../processes/ports.ts';
-import { isGone, type Snapshot } from '../processes/snapshot.ts';
-import { userName } from '../processes/users.ts';
+import { livesIn } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock } from '../project/lock.ts';
 import { setAside } from '../project/problem.ts';
-import { describeHolder } from './describe.ts';
 import { ensureSupervisor } from './ensure.ts';
+import { requireFreePorts } from './free-ports.ts';
+import { endLeftovers } from './leftovers.ts';
 import { makeLogsFolder } from './logs-folder.ts';
-import { type ProjectState, readProjectState } from './project-state.ts';
+import { readProjectState } from './project-state.ts';
 import type { ServiceChange, StartedService } from './protocol.ts';
 import { trackOwned } from './quarry.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
@@ -40,7 +37,8 @@ const LOCK_WAIT_MS = 5_000;
 /**
  * Starts services and returns when each is up or has failed. Starting what runs is success.
  *
- * @throws DevctlError 'locked', 'port-taken', 'supervisor-failed', 'records-unwritable', 'unsafe'
+ * @throws DevctlError 'locked', 'port-taken', 'survivors', 'supervisor-failed',
+ *   'records-unwritable', 'unsafe'
  */
 export async function startProject(
   host: Host,
@@ -67,7 +65,7 @@ export async function startProject(
     }
     const context = { host, self, state, forced: () => false, watch: () => {} };
     const { supervisors, idle } = await recover(context, services, options.warn);
-    await requireFreePorts(host, context, idle, options.warn);
+    await requireFreePorts(context, idle, options.warn);
 
     const socket = state.supervisor?.socket ?? null;
     const client = await ensureSupervisor(host, folder, supervisors, socket);
@@ -113,7 +111,9 @@ async function recover(
   for (const { run, detail } of stale) warn(`the record of ${run.service} is stale: ${detail}`);
 
   const running = new Set(
-    state.records.filter((one) => leads(snapshot, one)).map((r) => r.service),
+    state.records
+      .filter(({ leader }) => leader && livesIn(snapshot, leader))
+      .map(({ service }) => service),
   );
   const idle = services.filter(({ name }) => !running.has(name));
   const leftover = idle
@@ -122,72 +122,9 @@ async function recover(
   if (leftover.length > 0) {
     const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
     warn(`ending ${count} left over of earlier runs of ${leftover.join(', ')}`);
-    await stopRuns(context, { names: leftover, force: false, graceMs: null, sweep: null });
+    await endLeftovers(context, leftover, warn);
   }
   return { supervisors, idle };
-}
-
-function leads(snapshot: Snapshot, { leader }: ProjectState['records'][number]): boolean {
-  const found = leader && snapshot.byPid.get(leader.pid);
-  return Boolean(found && leader && sameIdentity(found.identity, leader) && !isGone(found));
-}
-
-/** @throws DevctlError 'port-taken' naming each holder */
-async function requireFreePorts(
-  host: Host,
-  { state, self }: StopContext,
-  services: readonly ResolvedService[],
-  warn: StartOptions['warn'],
-): Promise<void> {
-  const wanted = new Map(services.flatMap((one) => one.ports.map((port) => [port, one] as const)));
-  if (wanted.size === 0) return;
-  const snapshot = await host.snapshot();
-  const holders = await findPortHolders([...wanted.keys()], snapshot);
-  if (holders.length === 0) return;
-
-  // Ours under another name (a service that was renamed, an orphan nobody can name): end it.
-  const quarry = trackOwned({ state, self, names: new Set(), remember: () => {} });
-  const claims = quarry.claim(snapshot);
-  const running = new Set(
-    state.records.filter((one) => leads(snapshot, one)).map((r) => r.service),
-  );
-  const strangers: string[] = [];
-  for (const holder of holders) {
-    const service = wanted.get(holder.port);
-    const claim = holder.process && claims.get(holder.process.identity.pid);
-    const whose = claim?.service ?? null;
-    if (claim && !(whose && running.has(whose))) {
-      warn(
-        `port ${holder.port} is held by a left-over of ours (pid ${claim.process.identity.pid})`,
-      );
-      await endLeftover(host, claim.process.identity);
-      continue;
-    }
-    const where = holder.process && snapshot.details.cwd(holder.process);
-    const who = describeHolder(holder, snapshot) ?? 'a process that cannot be seen';
-    const place = where ? ` in ${where}` : '';
-    const user = holder.uid === null ? '' : `, of ${userName(holder.uid)}`;
-    const ours = whose ? `our own service ${whose}: ` : '';
-    strangers.push(`${service?.name}: port ${holder.port} is held by ${ours}${who}${place}${user}`);
-  }
-  if (strangers.length === 0) return;
-  const [first] = wanted.values();
-  throw new DevctlError('port-taken', [...new Set(strangers)].join('\n'), {
-    hint: `stop that process, or choose another port (${first?.definedAt}); nothing was started`,
-  });
-}
-
-const LEFTOVER_MS = 3_000;
-
-async function endLeftover(host: Host, identity: Parameters<Host['signal']>[0]): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    await host.signal(identity, signal);
-    const deadline = host.nowMs() + LEFTOVER_MS;
-    while (host.nowMs() < deadline) {
-      if (!(await isAlive(host, identity))) return;
-      await host.delay(20);
-    }
-  }
 }
 
 async function takeDown(

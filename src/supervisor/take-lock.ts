@@ -34,7 +34,7 @@ export interface LockQuest {
  * @throws DevctlError 'locked' when another command holds on to it, 'unsafe'
  */
 export async function takeLockToStop(quest: LockQuest): Promise<{ release(): void } | null> {
-  const { host, folder, force, supervisors, warn } = quest;
+  const { host, folder, self, force, supervisors, warn } = quest;
   try {
     let lock = await attempt(quest, 0);
     if (lock.kind === 'held') return lock;
