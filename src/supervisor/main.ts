@@ -13,6 +13,7 @@ import { createApi } from './api.ts';
 import { ownVersion } from './package-root.ts';
 import { readProjectState } from './project-state.ts';
 import { createSupervision } from './supervision.ts';
+import { openSupervisorLog } from './supervisor-log.ts';
 
 /** The file descriptor on which the starter waits for a line: our address, or nothing. */
 export const READY_FD = 3;
@@ -110,8 +111,24 @@ function announce(): void {
   }
 }
 
-function log(line: string): void {
-  process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+const STDERR_FD = 2;
+const log = openSupervisorLog(STDERR_FD);
+
+/** Its end would leave the services without their subreaper: not every fault is worth that. */
+function outliveFaults(): void {
+  // What Node itself writes (warnings) may meet a full disk or a pipe without a reader too.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  // One probe or one answer that nobody waited for has failed; the rest of us is whole.
+  process.on('unhandledRejection', (error) => log(`unhandled: ${inDetail(error)}`));
+  // Here a state may be half changed. Services outlive us, and the next command starts another one.
+  process.on('uncaughtException', (error) => {
+    log(`uncaught: ${inDetail(error)}`);
+    process.exit(1);
+  });
+}
+
+function inDetail(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 const [root, pidsDir] = process.argv.slice(2);
@@ -119,8 +136,9 @@ if (root === undefined || pidsDir === undefined) {
   process.stderr.write('this is the resident part of devctl: run devctl start\n');
   process.exitCode = 2;
 } else {
+  outliveFaults();
   main(root, pidsDir).catch((error: unknown) => {
-    log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    log(inDetail(error));
     process.exit(1);
   });
 }

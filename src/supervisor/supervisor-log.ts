@@ -1,0 +1,60 @@
+import { fstatSync, ftruncateSync, writeSync } from 'node:fs';
+
+/** What was said long ago is not worth more room than this. */
+const MAX_BYTES = 1024 * 1024;
+/** How long the same words are not said again. */
+const REPEAT_MS = 10_000;
+const MAX_REMEMBERED = 100;
+
+interface Said {
+  readonly atMs: number;
+  repeated: number;
+}
+
+/**
+ * The supervisor's log: lines with their time, in a file that stays small. Nothing that goes wrong here
+ * (a full disk, a pipe that nobody reads) reaches the caller: services must not lose their supervisor
+ * for want of a log.
+ *
+ * @param fd    opened for appending
+ * @param nowMs monotonic
+ */
+export function openSupervisorLog(
+  fd: number,
+  nowMs: () => number = () => performance.now(),
+): (line: string) => void {
+  const said = new Map<string, Said>();
+  keepSmall(fd);
+  return (line) => {
+    const now = nowMs();
+    const before = said.get(line);
+    if (before && now - before.atMs < REPEAT_MS) {
+      before.repeated += 1;
+      return;
+    }
+    // Set anew, so that the oldest are the first to be forgotten.
+    said.delete(line);
+    said.set(line, { atMs: now, repeated: 0 });
+    for (const old of said.keys()) {
+      if (said.size <= MAX_REMEMBERED) break;
+      said.delete(old);
+    }
+    const again = before?.repeated ? ` (and ${before.repeated} times before)` : '';
+    try {
+      writeSync(fd, `${new Date().toISOString()} ${line}${again}\n`);
+    } catch {
+      return;
+    }
+    keepSmall(fd);
+  };
+}
+
+/** Written by appending, so after the cut the next line is the first one. */
+function keepSmall(fd: number): void {
+  try {
+    const stat = fstatSync(fd);
+    if (stat.isFile() && stat.size > MAX_BYTES) ftruncateSync(fd, 0);
+  } catch {
+    // As with a line that cannot be written.
+  }
+}
