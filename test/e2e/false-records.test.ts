@@ -8,7 +8,7 @@ import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
-import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -143,6 +143,24 @@ test('founding files of an old start-dev.sh are all there is', async () => {
   expect(report.processes.map(({ pid }) => pid)).toContain(old.pid);
   expect(project.oracle.processes()).toEqual([]);
   expect(stranger.alive()).toBe(true);
+});
+
+test('a listed group is ended although its leader has died', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const [command = '', ...args] = fixture('fan', '3');
+  const env = { ...cleanEnvironment(), ...project.env };
+  const old = spawn(command, args, { cwd: project.root, env, stdio: 'ignore', detached: true });
+  await until(() => project.oracle.processes().length === 4);
+  project.write('.pids/services.pids.groups', `PGID:web:${old.pid}\n`);
+  const leader = project.oracle.processes().find(({ pid }) => pid === old.pid);
+  if (!leader) throw new Error('no leader');
+  await killAtOnce(leader);
+  expect(project.oracle.processes().length).toBe(3);
+
+  const { exitCode, report } = await stopReport(project);
+  expect(exitCode).toBe(0);
+  expect(report.processes.map(({ service: name }) => name)).toEqual(['web', 'web', 'web']);
+  expect(project.oracle.processes()).toEqual([]);
 });
 
 test('our founding files name what runs', async () => {
