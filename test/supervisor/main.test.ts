@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { connectTo } from '../../src/supervisor/client.ts';
+import { cleanEnvironment } from '../support/clean-environment.ts';
+import { repositoryRoot } from '../support/paths.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** Starts a supervisor by hand, with a log of our choice and faults to be called by signals. */
+async function supervisorWith(project: TemporaryProject, log: string): Promise<ChildProcess> {
+  mkdirSync(project.file('.pids'), { mode: 0o700 });
+  const file = openSync(log, 'a');
+  const faults = `
+    process.on('SIGUSR2', () => void Promise.reject(new Error('forgotten')));
+    process.on('SIGWINCH', () => { throw new Error('broken'); });`;
+  const script = join(repositoryRoot, 'dist', 'supervisor', 'main.js');
+  const parameters = [script, project.root, project.file('.pids')];
+  const child = spawn(
+    process.execPath,
+    ['--import', `data:text/javascript,${encodeURIComponent(faults)}`, ...parameters],
+    {
+      cwd: project.root,
+      env: { ...cleanEnvironment(), ...project.env },
+      stdio: ['ignore', file, file, 'pipe'],
+    },
+  );
+  closeSync(file);
+  const [ready] = child.stdio.slice(3);
+  if (!ready) throw new Error('It has no pipe to say that it is ready');
+  await once(ready, 'data');
+  return child;
+}
+
+function clientOf(project: TemporaryProject) {
+  const record = readFileSync(project.file('.pids/supervisor.json'), 'utf8');
+  return connectTo(JSON.parse(record).socket);
+}
+
+test.runIf(process.platform === 'linux')('a log on a full disk does not end it', async () => {
+  await using project = await temporaryProject({ services: {} });
+  const { pid } = await supervisorWith(project, '/dev/full');
+  const client = clientOf(project);
+  for (const body of ['no start', 'no start either']) {
+    await expect(client.stream('/start', body, () => {})).rejects.toThrow(/refused/);
+  }
+  expect(await client.hello(5_000)).toMatchObject({ pid });
+});
+
+test('a promise that nobody waited for does not end it, an exception does', async () => {
+  await using project = await temporaryProject({ services: {} });
+  const log = project.file('test.log');
+  const child = await supervisorWith(project, log);
+  const exited = once(child, 'exit');
+  child.kill('SIGUSR2');
+  await until(() => readFileSync(log, 'utf8').includes('unhandled: Error: forgotten'));
+  expect(await clientOf(project).hello(5_000)).toMatchObject({ pid: child.pid });
+  child.kill('SIGWINCH');
+  expect(await exited).toEqual([1, null]);
+  expect(readFileSync(log, 'utf8')).toContain('uncaught: Error: broken');
+});
