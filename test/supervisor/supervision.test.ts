@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { openProcessTable } from '../../src/processes/table.ts';
@@ -11,11 +9,10 @@ import { acquireLock } from '../../src/project/lock.ts';
 import { readRecords } from '../../src/project/records.ts';
 import { connectTo } from '../../src/supervisor/client.ts';
 import type { SupervisorEvent } from '../../src/supervisor/protocol.ts';
-import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
-import { fixture, repositoryRoot } from '../support/paths.ts';
+import { fixture } from '../support/paths.ts';
 import { statusReport } from '../support/reports.ts';
-import { killAtOnce, service } from '../support/services.ts';
+import { hasSubreaper, killAtOnce, service } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -111,25 +108,18 @@ test('GET /events tells every change, from the first moment on', async () => {
   events.destroy();
 });
 
-test.runIf(process.platform === 'linux')('a log on a full disk does not end it', async () => {
-  await using project = await temporaryProject({ services: {} });
-  mkdirSync(project.file('.pids'), { mode: 0o700 });
-  const full = openSync('/dev/full', 'a');
-  const script = join(repositoryRoot, 'dist', 'supervisor', 'main.js');
-  const child = spawn(process.execPath, [script, project.root, project.file('.pids')], {
-    cwd: project.root,
-    env: { ...cleanEnvironment(), ...project.env },
-    stdio: ['ignore', full, full, 'pipe'],
-  });
-  closeSync(full);
-  const [ready] = child.stdio.slice(3);
-  if (!ready) throw new Error('It has no pipe to say that it is ready');
-  await once(ready, 'data');
-  const socket = socketOf(project);
-  for (const body of ['{', 'no JSON']) {
-    const answer = await call(socket, 'POST', '/start', body);
-    expect(answer.statusCode).toBe(500);
-    answer.resume();
-  }
-  expect(await connectTo(socket).hello(5_000)).toMatchObject({ pid: child.pid });
+test.runIf(hasSubreaper)('what an earlier supervisor left makes its proof worth less', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const folder = projectFolder(project.root, project.file('.pids'));
+  const isProof = async () => {
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const { records } = readRecords(folder);
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    return records.map(({ subreaper }) => subreaper);
+  };
+  expect(await isProof()).toEqual([true]);
+  // A stop leaves nothing behind that would count.
+  expect(await isProof()).toEqual([true]);
+  project.write('.pids/services.pids', '999999\n');
+  expect(await isProof()).toEqual([false]);
 });
