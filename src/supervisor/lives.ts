@@ -1,19 +1,13 @@
-import { setTimeout } from 'node:timers/promises';
-import { errnoOf } from '../errors.ts';
 import type { ResolvedService } from '../manifest/resolved.ts';
-import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
-import { type Identity, sameIdentity } from '../processes/identity.ts';
-import type { ProcessInfo } from '../processes/snapshot.ts';
+import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { writeFoundingFiles } from '../project/founding-files.ts';
 import { writeRecord } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
-import { type Launch, launch } from '../services/launch.ts';
-import { exitInWords, idle, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
+import { idle, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
-import { openProbe } from '../services/probes/probe.ts';
-import { waitUntilReady } from '../services/readiness.ts';
+import { inWords, probe, spawn } from './effects.ts';
 import { nextRecord } from './next-record.ts';
 import type { ServiceChange, StartRequest } from './protocol.ts';
 
@@ -148,120 +142,4 @@ export function createLives(context: LivesContext): Lives {
     );
 
   return { entries, entry, dispatch, records };
-}
-
-type Dispatch = Lives['dispatch'];
-
-/** How long the news of an exit may take that has happened already. */
-const EXIT_MS = 1_000;
-
-async function spawn(
-  context: LivesContext,
-  target: Entry,
-  run: number,
-  dispatch: Dispatch,
-): Promise<void> {
-  const { service, record } = target;
-  if (!service || !record) throw new Error(`${target.name} has nothing to spawn`);
-  const { mkfifo } = context;
-  const launched = await launch(service, {
-    env: environmentOf(context, target, record.runId),
-    logFile: record.log,
-    stdinPath: record.stdin,
-    ...(mkfifo ? { makeFifo: mkfifo } : {}),
-  });
-  if (launched.kind === 'failed') {
-    void dispatch(target.name, { kind: 'spawnFailed', run, reason: launched.reason });
-    return;
-  }
-  target.logOffset = launched.logOffset;
-  target.spawnedHere = true;
-  target.probed = service.ready !== null;
-  let leader: ProcessInfo | null = null;
-  try {
-    // Not a turn of the event loop has passed since the spawn, so even one that ended at once is still
-    // there as a zombie.
-    leader = await context.table.read(launched.pid);
-  } catch (error) {
-    const ended = await endUnread(launched);
-    const reason = `it started, but could not be looked at (${inWords(error)}), ${ended}`;
-    void dispatch(target.name, { kind: 'spawnFailed', run, reason });
-    return;
-  }
-  if (!leader) {
-    // Where another program (ps) has to look, Node has reaped what ended at once before it could.
-    const exit = await Promise.race([launched.exited, setTimeout(EXIT_MS, null, { ref: false })]);
-    const reason = `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`;
-    void dispatch(target.name, { kind: 'spawnFailed', run, reason, ...(exit ? { exit } : {}) });
-    return;
-  }
-  const { identity } = leader;
-  void dispatch(target.name, { kind: 'spawned', run, identity, probed: target.probed });
-  void launched.exited.then((exit) => {
-    const { life } = target;
-    // After a stop that left it alone it was adopted as a run of its own.
-    const isSame = 'leader' in life && life.leader && sameIdentity(life.leader, identity);
-    void dispatch(target.name, { kind: 'exited', run: isSame ? life.run : run, exit });
-  });
-}
-
-/**
- * Ends the session of a process whose identity nobody knows, so that no other way could end it safely.
- * Until Node has told its exit, it is our own unreaped child and its number nobody else's.
- *
- * @returns what came of it, for the reason
- */
-async function endUnread({ pid, exited }: Extract<Launch, { kind: 'launched' }>): Promise<string> {
-  try {
-    // Refused when Node has reaped it already: then its group may be anybody's.
-    process.kill(pid, 0);
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') return `and could not be ended (${inWords(error)})`;
-    return `and ${exitInWords(await exited)}`;
-  }
-  const exit = await Promise.race([exited, setTimeout(EXIT_MS, null, { ref: false })]);
-  return exit ? 'so it was ended' : `so it was sent SIGKILL, and has not ended yet (pid ${pid})`;
-}
-
-function inWords(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** The caller's variables, the manifest's on top, and our cookie over whatever cookie was there. */
-function environmentOf(
-  { folder }: LivesContext,
-  { name, service, request }: Entry,
-  runId: string,
-): Record<string, string> {
-  const env: Record<string, string> = { ...request?.env, ...service?.env };
-  for (const variable of COOKIE_VARIABLES) delete env[variable];
-  return { ...env, ...serviceCookie(folder.projectId, name, runId) };
-}
-
-async function probe(
-  context: LivesContext,
-  target: Entry,
-  run: number,
-  dispatch: Dispatch,
-): Promise<void> {
-  const { service, record } = target;
-  if (!record) return;
-  if (!service?.ready) {
-    // Its manifest had a probe when it was started, and has none now: it counts as one without.
-    void dispatch(target.name, { kind: 'probeSucceeded', run });
-    return;
-  }
-  const over = new AbortController();
-  target.probe = over;
-  const env = environmentOf(context, target, record.runId);
-  const { cwd, ready } = service;
-  const { logOffset } = target;
-  const opened = await openProbe(ready.check, { cwd, env, logFile: record.log, logOffset });
-  const answer = await waitUntilReady(opened, ready, over.signal);
-  if (answer.kind === 'ready') void dispatch(target.name, { kind: 'probeSucceeded', run });
-  if (answer.kind === 'timed-out') {
-    const reason = `not ready after ${ready.timeoutMs} ms: ${answer.lastReason}`;
-    void dispatch(target.name, { kind: 'probeTimedOut', run, reason });
-  }
 }
