@@ -1,7 +1,7 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { SignalName } from '../processes/host.ts';
-import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
-import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import { type Identity, identityKey } from '../processes/identity.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 
 /** What one stop has seen of one process. */
 export interface Seen {
@@ -54,9 +54,7 @@ export function createHistory(): History {
       scans += 1;
       for (const [key, entry] of seen) {
         if (entry.goneAtMs !== null) continue;
-        const { identity } = entry.claim.process;
-        const found = snapshot.byPid.get(identity.pid);
-        const lives = found && sameIdentity(found.identity, identity) && !isGone(found);
+        const lives = livesIn(snapshot, entry.claim.process.identity);
         if (!lives) seen.set(key, { ...entry, goneAtMs: nowMs });
       }
     },

@@ -1,7 +1,6 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import type { Host } from '../processes/host.ts';
-import { sameIdentity } from '../processes/identity.ts';
-import { isGone } from '../processes/snapshot.ts';
+import { livesIn } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { readRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
@@ -16,8 +15,7 @@ export async function adopt(
   const snapshot = await host.snapshot();
   for (const record of records) {
     const { leader, service, state, readyAt } = record;
-    const found = leader && snapshot.byPid.get(leader.pid);
-    if (!leader || !found || !sameIdentity(found.identity, leader) || isGone(found)) continue;
+    if (!leader || !livesIn(snapshot, leader)) continue;
     const entry = lives.entry(service);
     entry.record = record;
     entry.run = entry.life.run + 1;

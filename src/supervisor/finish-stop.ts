@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../processes/host.ts';
-import { type Identity, sameIdentity, sameMachine } from '../processes/identity.ts';
+import { type Identity, sameMachine } from '../processes/identity.ts';
 import { findPortHolders } from '../processes/ports.ts';
-import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { removeFoundingFiles, writeFoundingFiles } from '../project/founding-files.ts';
 import { writeLastStop } from '../project/last-stop.ts';
@@ -74,7 +74,7 @@ export async function finishStop(
   const spared = outcome ? reportSpared(outcome, first.spared, snapshot) : [];
   const holders = outcome ? await findPortHolders([...ports.keys()], snapshot) : [];
   const supervisor = first.supervisors[0]?.identity ?? null;
-  const supervisorEnded = supervisor !== null && !lives(snapshot, supervisor);
+  const supervisorEnded = supervisor !== null && !livesIn(snapshot, supervisor);
 
   if (outcome) {
     const lost = new Set(survivors.map(({ service }) => service));
@@ -105,7 +105,7 @@ export async function finishStop(
       else writeFoundingFiles(folder, left);
     });
     const gone = state.supervisor?.identity;
-    if (gone && sameNamespace(gone, snapshot) && !lives(snapshot, gone)) {
+    if (gone && sameNamespace(gone, snapshot) && !livesIn(snapshot, gone)) {
       attempt("the supervisor's record", () => removeSupervisor(folder, gone));
     }
     // One that was killed could not remove its socket.
@@ -167,9 +167,4 @@ function sameNamespace(
   snapshot: Snapshot,
 ): boolean {
   return record.bootId !== snapshot.bootId || sameMachine(record, snapshot);
-}
-
-function lives(snapshot: Snapshot, identity: Identity): boolean {
-  const found = snapshot.byPid.get(identity.pid);
-  return found !== undefined && sameIdentity(found.identity, identity) && !isGone(found);
 }

@@ -50,6 +50,7 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
   // By identity: a number that is given out again belongs to another command.
   const commands = new Map<string, readonly [pid: number, command: string]>();
   let latest: Ownership = NOTHING;
+  let lookedAt: Snapshot | null = null;
   let scan = { number: 0, atMs: 0 };
   const note = (claims: Iterable<Claim>): void => {
     for (const { process, service, runId } of claims) {
@@ -79,6 +80,8 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
     supervisors: () => latest.supervisors,
     latest: () => latest,
     claim(snapshot) {
+      if (snapshot === lookedAt) return latest.claims;
+      lookedAt = snapshot;
       const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
       const witnessed = [...seen.values()].map((one) => ({
         ...one.witnessed,
@@ -97,8 +100,12 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
   };
 }
 
-/** What the sweep finds, scan after scan. */
-export function trackSwept(tracking: Tracking, rules: SweepRules): TrackedQuarry {
+/** What the sweep finds, scan after scan, beside what is owned by evidence. */
+export function trackSwept(
+  tracking: Tracking,
+  rules: SweepRules,
+  owned: TrackedQuarry,
+): TrackedQuarry {
   const remembered = new Map<string, Claim>();
   const commands = new Map<number, string>();
   let latest: ReturnType<TrackedQuarry['latest']> = NOTHING;
@@ -110,7 +117,8 @@ export function trackSwept(tracking: Tracking, rules: SweepRules): TrackedQuarry
     latest: () => latest,
     claim(snapshot) {
       const facts = factsWith(tracking, snapshot, []);
-      latest = { ...NOTHING, ...sweepClaims(facts, snapshot, rules, remembered) };
+      const claimed = new Set(owned.claim(snapshot).keys());
+      latest = { ...NOTHING, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
       for (const claim of latest.claims.values()) {
         const { identity } = claim.process;
         if (!commands.has(identity.pid)) {

@@ -83,7 +83,7 @@ export async function startProject(
     const aborted = result.services
       .filter(({ alreadyRunning }) => !alreadyRunning)
       .map(({ name }) => name);
-    await takeDown(context, client, aborted);
+    await takeDown(context, client, aborted, options.warn);
     return { services: result.services, aborted };
   } finally {
     lock.release();
@@ -133,9 +133,14 @@ async function takeDown(
     standDown: (body: { names: readonly string[] }, ms: number) => Promise<(() => void) | null>;
   },
   names: readonly string[],
+  warn: StartOptions['warn'],
 ): Promise<void> {
   const resume = await client.standDown({ names }, 500);
   const state = readProjectState(context.state.folder);
-  await stopRuns({ ...context, state }, { names, force: false, graceMs: null, sweep: null });
+  const request = { names, force: false, graceMs: null, sweep: null };
+  const { state: ending } = await stopRuns({ ...context, state }, request);
   resume?.();
+  for (const [name, { phase }] of ending.units) {
+    if (phase.kind === 'survived') warn(`${name} could not be ended again; see: devctl status`);
+  }
 }

@@ -1,7 +1,7 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { Host } from '../processes/host.ts';
-import { sameIdentity, sameMachine } from '../processes/identity.ts';
-import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import { sameIdentity } from '../processes/identity.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
 import { describeCommand } from './describe.ts';
 import type { OpenProject } from './open-project.ts';
@@ -172,9 +172,7 @@ function stateOf(
 
 function livingLeader(record: ServiceRecord, snapshot: Snapshot): ServiceRecord['leader'] {
   const { leader } = record;
-  const found = leader && sameMachine(leader, snapshot) && snapshot.byPid.get(leader.pid);
-  if (!leader || !found || isGone(found)) return null;
-  return sameIdentity(found.identity, leader) ? leader : null;
+  return leader && livesIn(snapshot, leader) ? leader : null;
 }
 
 function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot): boolean {

@@ -1,7 +1,7 @@
 import type { Claim, Spared } from '../ownership/claim.ts';
-import { identityKey, sameIdentity } from '../processes/identity.ts';
+import { identityKey } from '../processes/identity.ts';
 import type { PortHolder } from '../processes/ports.ts';
-import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { Seen } from '../stopping/history.ts';
 import type {
@@ -96,8 +96,7 @@ export function reportSpared(
   const known = new Set(latest.map(({ process }) => identityKey(process.identity)));
   const nested = first.filter(({ process, veto }) => {
     if (veto.kind !== 'other-project' || known.has(identityKey(process.identity))) return false;
-    const found = snapshot.byPid.get(process.identity.pid);
-    return found && sameIdentity(found.identity, process.identity) && !isGone(found);
+    return livesIn(snapshot, process.identity);
   });
   return [...latest, ...nested].map(({ process, evidence, veto }) => ({
     pid: process.identity.pid,

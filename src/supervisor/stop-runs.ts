@@ -102,7 +102,7 @@ export async function stopRuns(
   }
 
   const swept = request.sweep
-    ? trackSwept({ ...tracking, remember: () => {} }, request.sweep)
+    ? trackSwept({ ...tracking, remember: () => {} }, request.sweep, owned)
     : null;
   if (swept) {
     const sweepUnit = unit(SWEPT, 0, null, request);

@@ -58,7 +58,6 @@ export async function stopProject(
     folder,
     self,
     force: options.force,
-    snapshot: first.snapshot,
     supervisors: first.supervisors,
     warn: (problem) => problems.push(problem),
   });
@@ -163,7 +162,7 @@ async function look(
   const claims =
     options.names === null ? all : all.filter((claim) => names.has(claim.service ?? ''));
   const swept =
-    options.names === null && options.sweep ? trackSwept(tracking, options.sweep) : null;
+    options.names === null && options.sweep ? trackSwept(tracking, options.sweep, owned) : null;
   const sweepClaims = [...(swept?.claim(snapshot).values() ?? [])].filter(
     ({ process }) => !all.some((claim) => claim.process === process),
   );

@@ -184,10 +184,10 @@ export async function createSupervision(context: SupervisionContext): Promise<{
 
     'POST /stop': (body, stream) =>
       whileConnected(stream, async () => {
-        const { force, graceMs, sweep } = body as SupervisedStopRequest;
-        const report = await whileStoodDown(null, () =>
+        const { names, force, graceMs, sweep } = body as SupervisedStopRequest;
+        const report = await whileStoodDown(names, () =>
           stopProject(host, folder, {
-            names: null,
+            names,
             force,
             graceMs,
             dryRun: false,
@@ -200,7 +200,11 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         stream.write({ type: 'report', report });
         // A long report leaves in pieces: the end of this process must not cut it.
         void stream.closed.then(() => {
-          const isDone = report.survivors.length === 0 && starts.size === 0 && !hasLeader(lives);
+          const isDone =
+            names === null &&
+            report.survivors.length === 0 &&
+            starts.size === 0 &&
+            !hasLeader(lives);
           if (isDone) context.end();
         });
         return STREAMED;

@@ -20,7 +20,6 @@ export interface LockQuest {
   readonly folder: ProjectFolder;
   readonly self: Identity;
   readonly force: boolean;
-  readonly snapshot: Snapshot;
   readonly supervisors: readonly ProcessInfo[];
   /** Told when the stop goes on without the lock, and why. */
   readonly warn: (problem: string) => void;

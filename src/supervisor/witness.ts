@@ -1,7 +1,7 @@
 import { setTimeout as passTurn } from 'node:timers/promises';
 import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
-import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import type { Lives } from './lives.ts';
@@ -124,8 +124,7 @@ export function startWitness(context: WitnessContext): Witness {
     for (const { name, life, spawnedHere } of lives.entries.values()) {
       if (spawnedHere || !('leader' in life) || life.leader === null) continue;
       if (life.kind === 'stopping') continue;
-      const found = snapshot.byPid.get(life.leader.pid);
-      if (found && sameIdentity(found.identity, life.leader) && !isGone(found)) continue;
+      if (livesIn(snapshot, life.leader)) continue;
       const exit = { code: null, signal: null };
       void lives.dispatch(name, { kind: 'exited', run: life.run, exit });
     }
