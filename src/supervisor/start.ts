@@ -59,16 +59,17 @@ export async function startProject(
   try {
     const services = options.names.flatMap((name) => manifest.services[name] ?? []);
     const state = readProjectState(folder);
-    for (const problem of state.problems) {
-      options.warn(`${problem.path}: ${problem.reason}`);
-      if (problem.kind === 'corrupt') setAside(folder, problem);
-    }
+    for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
     const context = { host, self, state, forced: () => false, watch: () => {} };
     const { supervisors, idle } = await recover(context, services, options.warn);
     await requireFreePorts(context, idle, options.warn);
 
     const socket = state.supervisor?.socket ?? null;
     const client = await ensureSupervisor(host, folder, supervisors, socket);
+    // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
+    for (const problem of state.problems) {
+      if (problem.kind === 'corrupt') setAside(folder, problem);
+    }
     const { env, listen } = options;
     const request = { services, env, logsDir: manifest.logsDir };
     const result = await client.start(request, (event) => {
