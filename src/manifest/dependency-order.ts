@@ -70,17 +70,6 @@ export function stopWaves(names: Iterable<string>, graph: DependencyGraph): Wave
   return inWaves(wanted, depth);
 }
 
-/** In which order `names` and all they depend on could start, if each wave waited for the last. */
-export function startWaves(names: Iterable<string>, graph: DependencyGraph): Waves {
-  const depth = new Map<string, number>();
-  for (const knot of knots(names, graph)) {
-    let own = 0;
-    for (const need of outside(knot, graph)) own = Math.max(own, (depth.get(need) ?? 0) + 1);
-    for (const name of knot) depth.set(name, own);
-  }
-  return inWaves(depth.keys(), depth);
-}
-
 function untie(
   root: string,
   open: string[],

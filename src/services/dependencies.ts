@@ -68,15 +68,6 @@ export function nextToStart(states: ReadonlyMap<string, LifeKind>, needs: Needs)
   return { startable, blocked: [...blocked.values()] };
 }
 
-/** `names` and everything that they need, directly or not; what is no key of `needs` is left out. */
-export function withDependencies(names: Iterable<string>, needs: Needs): ReadonlySet<string> {
-  return new Set(
-    knots(names, namesOf(needs))
-      .flat()
-      .filter((name) => needs.has(name)),
-  );
-}
-
 function namesOf(needs: Needs): DependencyGraph {
   return new Map([...needs].map(([name, conditions]) => [name, Object.keys(conditions)]));
 }

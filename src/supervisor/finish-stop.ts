@@ -13,8 +13,9 @@ import { readRecords, removeRecord } from '../project/records.ts';
 import { socketPaths } from '../project/socket-path.ts';
 import { removeSupervisor } from '../project/supervisor-record.ts';
 import type { StopReport } from '../stopping/report.ts';
+import type { FirstLook } from './first-look.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
-import type { FirstLook, StopOptions, VerifiedOutcome } from './stop.ts';
+import type { StopOptions, VerifiedOutcome } from './stop.ts';
 import {
   proofOf,
   reportPorts,

@@ -9,8 +9,8 @@ import { planDryRun } from './dry-run.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { findSupervisor } from './ensure.ts';
 import { finishStop } from './finish-stop.ts';
+import { look } from './first-look.ts';
 import { isBlank, type ProjectState, readProjectState } from './project-state.ts';
-import { trackOwned, trackSwept } from './quarry.ts';
 import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
 import { takeLockToStop } from './take-lock.ts';
 
@@ -133,50 +133,6 @@ export interface VerifiedOutcome extends StopOutcome {
   readonly supervisors: readonly ProcessInfo[];
   /** What the kernel said of the supervisor's children; null where nobody could be asked. */
   readonly childless: boolean | null;
-}
-
-/** What the first look at the machine saw. */
-export interface FirstLook {
-  readonly snapshot: Snapshot;
-  readonly claims: readonly Claim[];
-  readonly swept: readonly Claim[];
-  readonly supervisors: ReturnType<ReturnType<typeof trackOwned>['latest']>['supervisors'];
-  readonly spared: ReturnType<ReturnType<typeof trackOwned>['latest']>['spared'];
-  readonly stale: ReturnType<ReturnType<typeof trackOwned>['latest']>['stale'];
-  readonly commands: ReadonlyMap<number, string>;
-  /** How many processes there are to be stopped, supervisors included. */
-  readonly found: number;
-}
-
-async function look(
-  host: Host,
-  state: ProjectState,
-  self: Identity,
-  options: StopOptions,
-): Promise<FirstLook> {
-  const snapshot = await host.snapshot();
-  const names = new Set(options.names ?? state.records.map(({ service }) => service));
-  const tracking = { state, self, names, remember: () => {} };
-  const owned = trackOwned(tracking);
-  const all = [...owned.claim(snapshot).values()];
-  const claims =
-    options.names === null ? all : all.filter((claim) => names.has(claim.service ?? ''));
-  const swept =
-    options.names === null && options.sweep ? trackSwept(tracking, options.sweep, owned) : null;
-  const sweepClaims = [...(swept?.claim(snapshot).values() ?? [])].filter(
-    ({ process }) => !all.some((claim) => claim.process === process),
-  );
-  const { supervisors, spared, stale } = owned.latest();
-  return {
-    snapshot,
-    claims,
-    swept: sweepClaims,
-    supervisors,
-    stale,
-    spared: [...spared, ...(swept?.latest().spared ?? [])],
-    commands: new Map([...(swept?.commands ?? []), ...owned.commands]),
-    found: claims.length + sweepClaims.length + supervisors.length,
-  };
 }
 
 /**

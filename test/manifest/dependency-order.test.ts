@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { knots, startWaves, stopWaves } from '../../src/manifest/dependency-order.ts';
+import { knots, stopWaves } from '../../src/manifest/dependency-order.ts';
 
 const graph = (needs: Record<string, readonly string[]>) => new Map(Object.entries(needs));
 
@@ -29,14 +29,6 @@ test.each([
   ['itself', ['a'], graph({ a: ['a'] }), 'a'],
 ])('stop waves: %s', (_name, names, needs, expected) => {
   const shown = stopWaves(names, needs).map((wave) => wave.join(' '));
-  expect(shown.join(' | ')).toBe(expected);
-});
-
-test.each([
-  ['all below', ['web'], 'cache db | api | web'],
-  ['several', ['worker', 'web'], 'cache db | api worker | web'],
-])('start waves: %s', (_name, names, expected) => {
-  const shown = startWaves(names, shop).map((wave) => wave.join(' '));
   expect(shown.join(' | ')).toBe(expected);
 });
 
@@ -93,7 +85,6 @@ test('the cost grows with the graph, not with its square, and a deep chain does 
     };
     for (let i = 0; i < size; i += 1) chain.set(`s${i}`, i > 0 ? [`s${i - 1}`] : []);
     expect(stopWaves(chain.keys(), chain)).toHaveLength(size);
-    expect(startWaves([`s${size - 1}`], chain)).toHaveLength(size);
     return count;
   };
   expect(looks(10_000)).toBeLessThanOrEqual(10 * looks(1_000));

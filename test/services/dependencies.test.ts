@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DependencyCondition } from '../../src/manifest/resolved.ts';
-import { nextToStart, withDependencies } from '../../src/services/dependencies.ts';
+import { nextToStart } from '../../src/services/dependencies.ts';
 import type { LifeKind } from '../../src/services/life.ts';
 
 const graph = (needs: Record<string, Record<string, DependencyCondition>>) =>
@@ -85,11 +85,6 @@ test('a long chain is named by both ends', () => {
   const { blocked } = nextToStart(now, needs);
   expect(blocked).toHaveLength(size - 1);
   expect(blocked.at(-1)?.chain).toEqual(['s9998', 's9997', 's9996', 's9995', '…', 's0']);
-});
-
-test('a name brings what it needs, and nothing that the project does not have', () => {
-  const needs = graph({ web: { api: 'ready' }, api: { gone: 'started' }, docs: {} });
-  expect(withDependencies(['web', 'nobody'], needs)).toEqual(new Set(['api', 'web']));
 });
 
 test('whichever services fail, every start comes to an end', () => {

@@ -1,0 +1,50 @@
+import type { Claim, Ownership } from '../ownership/claim.ts';
+import type { Host } from '../processes/host.ts';
+import type { Identity } from '../processes/identity.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
+import type { ProjectState } from './project-state.ts';
+import { trackOwned, trackSwept } from './quarry.ts';
+import type { StopOptions } from './stop.ts';
+
+/** What the first look at the machine saw. */
+export interface FirstLook {
+  readonly snapshot: Snapshot;
+  readonly claims: readonly Claim[];
+  readonly swept: readonly Claim[];
+  readonly supervisors: Ownership['supervisors'];
+  readonly spared: Ownership['spared'];
+  readonly stale: Ownership['stale'];
+  /** How many processes there are to be stopped, supervisors included. */
+  readonly found: number;
+}
+
+/** Looks once at everything that a stop with these options would end. */
+export async function look(
+  host: Host,
+  state: ProjectState,
+  self: Identity,
+  options: StopOptions,
+): Promise<FirstLook> {
+  const snapshot = await host.snapshot();
+  const names = new Set(options.names ?? state.records.map(({ service }) => service));
+  const tracking = { state, self, names, remember: () => {} };
+  const owned = trackOwned(tracking);
+  const all = [...owned.claim(snapshot).values()];
+  const claims =
+    options.names === null ? all : all.filter((claim) => names.has(claim.service ?? ''));
+  const swept =
+    options.names === null && options.sweep ? trackSwept(tracking, options.sweep, owned) : null;
+  const sweepClaims = [...(swept?.claim(snapshot).values() ?? [])].filter(
+    ({ process }) => !all.some((claim) => claim.process === process),
+  );
+  const { supervisors, spared, stale } = owned.latest();
+  return {
+    snapshot,
+    claims,
+    swept: sweepClaims,
+    supervisors,
+    stale,
+    spared: [...spared, ...(swept?.latest().spared ?? [])],
+    found: claims.length + sweepClaims.length + supervisors.length,
+  };
+}
