@@ -17,8 +17,13 @@ export function printStopReport(report: StopReport, color: boolean | undefined):
   for (const { name, outcome, processes, tookMs } of report.services) {
     if (outcome === 'was-not-running') continue;
     const good = outcome === 'stopped';
-    const count = `${processes} process${processes === 1 ? '' : 'es'}`;
-    const what = good ? `stopped in ${formatDuration(tookMs)} (${count})` : 'SURVIVED, see below';
+    const killed = report.processes.filter(
+      ({ service, endedBy }) => service === name && endedBy === 'SIGKILL',
+    ).length;
+    const count = `${processes} process${processes === 1 ? '' : 'es'}${killed > 0 ? `, ${killed} killed after the grace period` : ''}`;
+    const ended =
+      processes === 0 ? 'had ended already' : `stopped in ${formatDuration(tookMs)} (${count})`;
+    const what = good ? ended : 'SURVIVED, see below';
     write(`${good ? out.green('✓') : out.red('✗')} ${name}: ${what}`);
   }
   const others = report.processes.filter(({ service }) => service === null);
@@ -50,7 +55,8 @@ function verdict(report: StopReport, out: Theme): string {
   const noun = report.ports.length === 1 ? 'port' : 'ports';
   const free = ports && held.length === 0 ? `, ${noun} ${ports} free` : '';
   const proof = complete ? `proof complete, ${scans} scans` : `proof best effort: ${why}`;
-  const result = complete ? 'nothing is left' : 'nothing more can be found';
+  const of = report.scope === null ? '' : ` of ${report.scope.join(', ')}`;
+  const result = complete ? `nothing${of} is left` : `nothing more${of} can be found`;
   return `${out.green('✓')} ${result}: ${ended}${free} (${proof})`;
 }
 

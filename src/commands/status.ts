@@ -4,6 +4,7 @@ import { printJson } from '../output/json.ts';
 import { formatSize } from '../output/sizes.ts';
 import { renderTable, tableWidth } from '../output/table.ts';
 import { type Theme, themeFor } from '../output/theme.ts';
+import { printable } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { selectNames } from '../supervisor/names.ts';
 import { openProject } from '../supervisor/open-project.ts';
@@ -39,17 +40,22 @@ function print(report: StatusReport, color: boolean | undefined): void {
       { title: 'CPU', align: 'right' },
       { title: 'PORTS' },
       { title: 'RESTARTS', align: 'right' },
-      { title: '', shrink: true },
     ],
     report.services.map((service) => toRow(service, theme)),
     { width: tableWidth(process.stdout), paintTitle: theme.dim },
   );
   process.stdout.write(`${lines.join('\n')}\n`);
 
+  const explained = report.services.filter(({ reason }) => reason !== null);
+  for (const { name, reason } of explained)
+    process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
+
   const { orphans, unattributed } = report;
   if (orphans.length > 0) {
     const count = `${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`;
-    process.stdout.write(`\n${theme.red(count)} of runs that have ended:\n`);
+    process.stdout.write(
+      `\n${theme.red(count)} of runs that have ended, or whose records are gone:\n`,
+    );
     printProcesses(orphans, theme);
   }
   if (unattributed.length > 0) {
@@ -100,7 +106,6 @@ function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
     some ? `${cpuPercent.toFixed(1)}%` : '-',
     ports.length > 0 ? ports.join(' ') : '-',
     String(service.restarts),
-    theme.dim(service.reason ?? ''),
   ];
 }
 

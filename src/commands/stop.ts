@@ -75,7 +75,7 @@ function exitCodeOf(report: StopReport): number {
 }
 
 function graceOf(text: string): number {
-  const ms = parseDuration(text);
+  const ms = parseDuration(/^\d+$/.test(text) ? Number(text) : text);
   if (ms !== null) return ms;
   throw new DevctlError('usage', `--grace ${text}: not a duration`, {
     hint: 'write 500ms, 3s or 2m, or a number of milliseconds',

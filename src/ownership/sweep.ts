@@ -108,7 +108,10 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
   const cwd = snapshot.details.cwd(process);
   if (rules.scope === 'project') {
     if (isInside(facts.root, cwd)) return null;
-    return { kind: 'outside-project', detail: cwd ?? 'its working directory cannot be read' };
+    return {
+      kind: 'outside-project',
+      detail: cwd ? `works in ${cwd}, outside the project` : 'its working directory cannot be read',
+    };
   }
   // Scope "user" is this user: root could signal everybody's.
   const self = snapshot.byPid.get(facts.self.pid);

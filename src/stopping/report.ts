@@ -48,6 +48,8 @@ export interface StopReport {
   readonly at: string;
   readonly tookMs: number;
   readonly forced: boolean;
+  /** The services that were to be stopped, null for the whole project. */
+  readonly scope: readonly string[] | null;
   readonly services: readonly ReportedService[];
   /** Everything that was ours, in order of pid. */
   readonly processes: readonly ReportedProcess[];

@@ -29,6 +29,7 @@ export function planDryRun(
     at: startedAt.toISOString(),
     tookMs: 0,
     forced: options.force,
+    scope: options.names,
     services: [...new Set(first.claims.flatMap(({ service }) => service ?? []))].map((name) => ({
       name,
       outcome: 'stopped',

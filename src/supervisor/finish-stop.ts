@@ -125,6 +125,7 @@ export async function finishStop(
     at: header.startedAt.toISOString(),
     tookMs: Math.round(host.nowMs() - header.beganAtMs),
     forced: options.force || options.forced(),
+    scope: options.names,
     services: outcome ? reportServices(outcome, records) : [],
     processes,
     survivors,

@@ -11,6 +11,6 @@ import type { OpenProject } from './open-project.ts';
 export function requireProject({ folder, outline }: OpenProject, foundSomething: boolean): void {
   if (outline.kind !== 'absent' || foundSomething || existsSync(folder.pidsDir)) return;
   throw new DevctlError('manifest-not-found', `no manifest found: ${outline.looked}`, {
-    hint: 'go to the folder of your project, or name its manifest with --config FILE',
+    hint: 'go to the folder of your project, or name its manifest with --config FILE; if the manifest is lost: devctl stop --force',
   });
 }

@@ -1,5 +1,6 @@
 import type { ResolvedManifest, ResolvedService } from '../manifest/resolved.ts';
 import type { Host } from '../processes/host.ts';
+import type { Identity } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock } from '../project/lock.ts';
@@ -49,12 +50,19 @@ export async function startProject(
   const self = await host.self();
   prepareFolder(folder);
   makeLogsFolder(folder, manifest.logsDir);
-  const lock = await acquireLock(folder, {
+  const request = {
     identity: self,
     command: 'start',
-    isAlive: (holder) => isAlive(host, holder),
-    waitMs: LOCK_WAIT_MS,
-  });
+    isAlive: (holder: Identity) => isAlive(host, holder),
+  };
+  let lock = await acquireLock(folder, { ...request, waitMs: 0 });
+  if (lock.kind === 'busy') {
+    const { holder } = lock;
+    options.warn(
+      `waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`,
+    );
+    lock = await acquireLock(folder, { ...request, waitMs: LOCK_WAIT_MS });
+  }
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
   try {
     const services = options.names.flatMap((name) => manifest.services[name] ?? []);
@@ -71,8 +79,8 @@ export async function startProject(
       if (problem.kind === 'corrupt') setAside(folder, problem);
     }
     const { env, listen } = options;
-    const request = { services, env, logsDir: manifest.logsDir };
-    const result = await client.start(request, (event) => {
+    const wanted = { services, env, logsDir: manifest.logsDir };
+    const result = await client.start(wanted, (event) => {
       if (event.type === 'change') listen(event);
     });
     if (result.type !== 'result') throw new Error('a start ends with its result');

@@ -159,7 +159,7 @@ function stateOf(
   processes: number,
 ): Pick<ServiceStatus, 'state' | 'reason'> {
   if (!record) {
-    const reason = processes > 0 ? 'processes of an earlier run are left' : null;
+    const reason = processes > 0 ? 'there is no record of it, but processes of it run' : null;
     return { state: 'stopped', reason };
   }
   const { state, reason } = record;

@@ -151,7 +151,8 @@ export function proofOf(
     .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
   if (unrecorded) return weak(`there are no records of some runs: ${cannotExclude}`);
   for (const { service, subreaper, supervisor } of records) {
-    if (!subreaper) return weak(`no subreaper held ${service} all the time: ${cannotExclude}`);
+    if (!subreaper)
+      return weak(`no subreaper held this project from its first start on: ${cannotExclude}`);
     const held = outcome.supervisors.some(
       ({ identity }) =>
         identity.pid === supervisor.pid && identity.startTicks === supervisor.startTicks,

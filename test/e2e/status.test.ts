@@ -91,7 +91,7 @@ test('how a service ended that was up, and what it left behind', async () => {
   expect(orphan).toMatchObject({ service: 'web' });
   expect(orphan?.evidence).not.toEqual([]);
   const { stdout, stderr } = await devctl(project, 'status');
-  expect(stdout).toContain('1 orphan of runs that have ended');
+  expect(stdout).toContain('1 orphan of runs that have ended, or whose records are gone');
   expect(stdout).toContain(String(orphan?.pid));
   expect(stderr).toContain('devctl stop ends them');
 });
