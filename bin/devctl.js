@@ -10,7 +10,7 @@ const { pathToFileURL } = require('node:url');
 
 const OLDEST_NODE = [20, 12];
 const root = path.dirname(__dirname);
-const bundle = path.join(root, 'dist', 'cli.js');
+const bundle = path.join(root, 'dist', 'main.js');
 
 const args = process.argv.slice(2);
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -30,7 +30,7 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
 /** A clone whose `npm install` has not run has no bundle; anything else is a fault of ours. */
 function explainMissingBundle(error) {
   if (existsSync(bundle)) throw error;
-  fail('devctl is not built: dist/cli.js is missing', 'run npm install in the folder of devctl');
+  fail('devctl is not built: dist/main.js is missing', 'run npm install in the folder of devctl');
 }
 
 function fail(message, hint) {

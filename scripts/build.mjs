@@ -12,7 +12,7 @@ import { bundledPackages, licenceText } from './licences.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
-const ENTRIES = ['src/cli.ts', 'src/index.ts', 'src/supervisor/main.ts'];
+const ENTRIES = ['src/main.ts', 'src/cli.ts', 'src/index.ts', 'src/supervisor/main.ts'];
 
 // Bundled CommonJS packages call require() for Node's own modules; ESM has none.
 const REQUIRE_BANNER =

@@ -13,19 +13,11 @@ interface GlobalOptions {
 type Action = () => Promise<number>;
 
 /**
- * Runs one devctl command and sets `process.exitCode`.
+ * Parses one command line and carries it out.
  *
- * Never process.exit: it would cut off what a slow pipe on stdout has not taken yet. The process
- * ends when the command has closed all it opened.
- *
- * @param args without node and the script
+ * @returns the exit code
  */
-export async function main(args: readonly string[]): Promise<void> {
-  tolerateClosedPipes();
-  process.exitCode = await run(args);
-}
-
-async function run(args: readonly string[]): Promise<number> {
+export async function runProgram(args: readonly string[]): Promise<number> {
   let action: Action | undefined;
   const program = buildProgram((chosen) => {
     action = chosen;
@@ -46,7 +38,7 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 /** Every command and option of devctl. A new command is one entry here and one file in commands/. */
-function buildProgram(choose: (action: Action) => void): Command {
+export function buildProgram(choose: (action: Action) => void): Command {
   const program = new Command('devctl')
     .description('Starts, stops and watches the processes of a project. Leaves no orphans.')
     .option('-c, --config <file>', 'manifest to use (default: .devctl.json here or above)')
@@ -150,16 +142,4 @@ function usageError(error: CommanderError): DevctlError {
 function colorFlag(args: readonly string[]): boolean | undefined {
   if (args.includes('--no-color')) return false;
   return args.includes('--color') ? true : undefined;
-}
-
-/**
- * `devctl status | head -1` closes our stdout early. That is no failure, and no reason to leave a
- * stop half done: what is left to print is dropped, the work goes on.
- */
-function tolerateClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
 }

@@ -9,7 +9,7 @@ export function displayWidth(text: string): number {
   const visible = stripVTControlCharacters(text);
   if (PLAIN_ASCII.test(visible)) return visible.length;
   let width = 0;
-  for (const { segment } of GRAPHEMES.segment(visible)) width += graphemeWidth(segment);
+  for (const { segment } of graphemesOf(visible)) width += graphemeWidth(segment);
   return width;
 }
 
@@ -30,7 +30,7 @@ export function truncate(text: string, columns: number): string {
       result += part;
       continue;
     }
-    for (const { segment } of isCut ? [] : GRAPHEMES.segment(part)) {
+    for (const { segment } of isCut ? [] : graphemesOf(part)) {
       const width = graphemeWidth(segment);
       if (width > left) {
         result += '…';
@@ -86,7 +86,14 @@ const WIDE: readonly (readonly [number, number])[] = [
   [0x20000, 0x3fffd],
 ];
 
-const GRAPHEMES = new Intl.Segmenter();
+let segmenter: Intl.Segmenter | undefined;
+
+/** The first one loads tables of Unicode, which takes 7 ms: plain ASCII never asks for it. */
+function graphemesOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter();
+  return segmenter.segment(text);
+}
+
 const PLAIN_ASCII = /^[\x20-\x7E]*$/;
 const ZERO_WIDTH = /^[\p{M}\p{Cc}\p{Cf}]+$/u;
 const EMOJI = /\p{Emoji_Presentation}|\uFE0F/u;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Identity } from '../processes/identity.ts';
 
 /**
@@ -69,10 +70,9 @@ export function asObject(value: unknown): Readonly<Record<string, unknown>> | nu
 /** The value, or undefined (which JSON cannot say) for bytes that are not JSON in UTF-8. */
 export function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes));
+    // Not a TextDecoder that is fatal: making one takes longer than reading all records.
+    return isUtf8(bytes) ? JSON.parse(bytes.toString('utf8').replace(/^\uFEFF/, '')) : undefined;
   } catch {
     return undefined;
   }
 }
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });

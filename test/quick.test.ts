@@ -1,0 +1,54 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { buildProgram } from '../src/cli.ts';
+import { parseQuickly } from '../src/quick.ts';
+
+test.each([
+  [['status'], { command: 'status', names: [], options: {} }],
+  [['stop', 'web', '--json'], { command: 'stop', names: ['web'], options: { json: true } }],
+  [['stop', '--force', '--no-color'], expect.objectContaining({ command: 'stop' })],
+  [['stop', '--grace', '3s'], null],
+  [['stop', '--forse'], null],
+  [['status', '--force'], null],
+  [['stop', '--', '-x'], null],
+  [['--json', 'stop'], null],
+  [['start'], null],
+  [[], null],
+])('%j', (args, expected) => {
+  expect(parseQuickly(args)).toEqual(expected);
+});
+
+test('what it takes, commander takes in the same way', () => {
+  const word = fc.constantFrom(
+    'web',
+    'api',
+    '--json',
+    '--force',
+    '--dry-run',
+    '--color',
+    '--no-color',
+    '--grace',
+    '-h',
+    '--config=x',
+  );
+  const line = fc.tuple(fc.constantFrom('status', 'stop'), fc.array(word, { maxLength: 5 }));
+  fc.assert(
+    fc.property(line, ([command, rest]) => {
+      const quick = parseQuickly([command, ...rest]);
+      if (quick === null) return;
+      expect(parsedByCommander([command, ...rest])).toEqual(quick);
+    }),
+  );
+});
+
+function parsedByCommander(args: readonly string[]): unknown {
+  const program = buildProgram(() => {});
+  let parsed: unknown;
+  for (const command of program.commands) {
+    command.action((names: string[], _options: unknown) => {
+      parsed = { command: command.name(), names, options: command.optsWithGlobals() };
+    });
+  }
+  program.parse([...args], { from: 'user' });
+  return parsed;
+}
