@@ -10,7 +10,7 @@ import { selectNames } from '../supervisor/names.ts';
 import { openProject, sweepSettingsOf, toSweepRules } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
 import { stopProject } from '../supervisor/stop.ts';
-import { stopThroughSupervisor, surroundingService } from '../supervisor/stop-inside.ts';
+import { surroundingService } from '../supervisor/surroundings.ts';
 import { printStopReport } from './print-stop.ts';
 
 export interface StopCommandOptions {
@@ -40,6 +40,7 @@ export async function stop(names: readonly string[], options: StopCommandOptions
       `devctl runs inside the service ${inside}: the supervisor performs the stop`,
       options.color,
     );
+    const { stopThroughSupervisor } = await import('../supervisor/stop-inside.ts');
     report = await stopThroughSupervisor(host, folder, { names: selected, force, graceMs, sweep });
     if (!report) {
       throw new DevctlError(

@@ -1,9 +1,9 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { describeCommand } from './describe.ts';
-import type { StopHeader } from './finish-stop.ts';
 import type { FirstLook } from './first-look.ts';
 import type { ProjectState } from './project-state.ts';
+import type { StopHeader } from './stop.ts';
 
 /** What a stop would do, told by its first look: every claim, its evidence and its first signal. */
 export function planDryRun(

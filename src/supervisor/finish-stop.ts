@@ -13,9 +13,10 @@ import { readRecords, removeRecord } from '../project/records.ts';
 import { socketPaths } from '../project/socket-path.ts';
 import { removeSupervisor } from '../project/supervisor-record.ts';
 import type { StopReport } from '../stopping/report.ts';
+import type { VerifiedOutcome } from './carry-out.ts';
 import type { FirstLook } from './first-look.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
-import type { StopOptions, VerifiedOutcome } from './stop.ts';
+import type { StopHeader, StopOptions } from './stop.ts';
 import {
   proofOf,
   reportPorts,
@@ -27,31 +28,21 @@ import {
 import { knownNames } from './stop-runs.ts';
 import { describeUnproved, findUnproved } from './unproved.ts';
 
-export interface StopHeader {
-  readonly folder: ProjectFolder;
-  readonly options: StopOptions;
-  readonly startedAt: Date;
-  readonly beganAtMs: number;
-  readonly self: Identity;
-}
-
 /**
  * The last part of a stop: look once more with everything, check the ports, write the report, and
  * only then remove the records of what is proved dead.
- *
- * @param outcome null when there was nothing to stop
  */
 export async function finishStop(
   host: Host,
   header: StopHeader,
   state: ProjectState,
-  outcome: VerifiedOutcome | null,
+  outcome: VerifiedOutcome,
   first: FirstLook,
 ): Promise<StopReport> {
   const { folder, options } = header;
-  const snapshot = outcome ? await host.snapshot() : first.snapshot;
-  const problems = [...(outcome?.problems ?? [])];
-  const attempt = (what: string, effect: () => unknown): void => {
+  const snapshot = await host.snapshot();
+  const problems = [...outcome.problems];
+  const attempt: Attempt = (what, effect) => {
     try {
       effect();
     } catch (error) {
@@ -59,65 +50,33 @@ export async function finishStop(
     }
   };
 
-  outcome?.history.settle(snapshot, host.nowMs());
-  const processes = outcome ? reportProcesses(outcome) : [];
+  outcome.history.settle(snapshot, host.nowMs());
+  const processes = reportProcesses(outcome);
   const records = targetedRecords(state, options);
-  const unproved = outcome ? findUnproved(outcome, state, options) : [];
-  const survivors = outcome
-    ? [
-        ...reportSurvivors(outcome, processes),
-        ...unproved.map((one) => describeUnproved(one, snapshot)),
-      ]
-    : [];
+  const unproved = findUnproved(outcome, state, options);
+  const survivors = [
+    ...reportSurvivors(outcome, processes),
+    ...unproved.map((one) => describeUnproved(one, snapshot)),
+  ];
   const ports = new Map(
     records.flatMap(({ ports: list, service }) => list.map((port) => [port, service])),
   );
-  const spared = outcome ? reportSpared(outcome, first.spared, snapshot) : [];
-  const holders = outcome ? await findPortHolders([...ports.keys()], snapshot) : [];
+  const spared = reportSpared(outcome, first.spared, snapshot);
+  const holders = await findPortHolders([...ports.keys()], snapshot);
   const supervisor = first.supervisors[0]?.identity ?? null;
   const supervisorEnded = supervisor !== null && !livesIn(snapshot, supervisor);
 
-  if (outcome) {
-    const lost = new Set(survivors.map(({ service }) => service));
-    for (const problem of state.problems) {
-      problems.push(`${problem.path}: ${problem.reason}`);
-      if (problem.kind === 'corrupt') attempt('setting it aside', () => setAside(folder, problem));
-    }
-    for (const { service, runId } of records.filter((record) => sameNamespace(record, snapshot))) {
-      if (lost.has(service)) continue;
-      attempt(`the record of ${service}`, () => removeRecord(folder, service, runId));
-      attempt(`the stdin of ${service}`, () => removeFifo(folder, service));
-    }
-    // Also those that this very stop began.
-    const names = options.names ?? [...knownNames(state), UNATTRIBUTED];
-    const elsewhere = new Set(
-      state.ledger
-        .filter(({ identity }) => !sameNamespace(identity, snapshot))
-        .map(({ service }) => service),
-    );
-    for (const service of new Set(names)) {
-      if (!lost.has(service === UNATTRIBUTED ? null : service) && !elsewhere.has(service))
-        attempt(`the ledger of ${service}`, () => removeLedger(folder, service));
-    }
-    attempt('the founding files', () => {
-      const left = readRecords(folder).records;
-      if (left.length > 0 || survivors.length > 0) writeFoundingFiles(folder, left);
-      else if (options.names === null) removeFoundingFiles(folder);
-      else writeFoundingFiles(folder, left);
-    });
-    const gone = state.supervisor?.identity;
-    if (gone && sameNamespace(gone, snapshot) && !livesIn(snapshot, gone)) {
-      attempt("the supervisor's record", () => removeSupervisor(folder, gone));
-    }
-    // One that was killed could not remove its socket.
-    const isElsewhere = gone !== undefined && !sameNamespace(gone, snapshot);
-    if (options.names === null && !isElsewhere && (supervisor === null || supervisorEnded)) {
-      for (const path of socketPaths(folder)) {
-        attempt("the supervisor's socket", () => rmSync(path, { force: true }));
-      }
-    }
+  for (const problem of state.problems) {
+    problems.push(`${problem.path}: ${problem.reason}`);
+    if (problem.kind === 'corrupt') attempt('setting it aside', () => setAside(folder, problem));
+  }
+  const lost = new Set(survivors.map(({ service }) => service));
+  removeRecords(state, options, snapshot, lost, attempt);
+  if (supervisor === null || supervisorEnded) {
+    removeSupervisorTraces(state, options, snapshot, attempt);
   }
 
+  const wholeProject = options.names === null;
   const report: StopReport = {
     version: 1,
     kind: 'stop',
@@ -126,30 +85,79 @@ export async function finishStop(
     tookMs: Math.round(host.nowMs() - header.beganAtMs),
     forced: options.force || options.forced(),
     scope: options.names,
-    services: outcome ? reportServices(outcome, records) : [],
+    services: reportServices(outcome, records),
     processes,
     survivors,
     spared,
     stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
-    ports: outcome ? reportPorts(ports, holders, snapshot) : [],
+    ports: reportPorts(ports, holders, snapshot),
     problems,
     supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
-    proof: outcome
-      ? survivors.length > 0
+    proof:
+      survivors.length > 0
         ? {
             strength: 'best-effort',
             why: 'not everything could be ended',
             scans: outcome.history.scans(),
           }
-        : proofOf(records, first.supervisors, outcome, spared, options.names === null)
-      : {
-          strength: 'best-effort',
-          why: 'there are no records: only what carries our mark or works in the project can be found',
-          scans: 1,
-        },
+        : proofOf(records, first.supervisors, outcome, spared, wholeProject),
   };
-  if (outcome) attempt('the report', () => writeLastStop(folder, report));
+  attempt('the report', () => writeLastStop(folder, report));
   return report;
+}
+
+/** Carries out one removal; what goes wrong becomes a problem of the report. */
+type Attempt = (what: string, effect: () => unknown) => void;
+
+/** @param lost services of which something is left; null stands for what has no service */
+function removeRecords(
+  state: ProjectState,
+  options: StopOptions,
+  snapshot: Snapshot,
+  lost: ReadonlySet<string | null>,
+  attempt: Attempt,
+): void {
+  const { folder } = state;
+  for (const record of targetedRecords(state, options)) {
+    const { service, runId } = record;
+    if (lost.has(service) || !sameNamespace(record, snapshot)) continue;
+    attempt(`the record of ${service}`, () => removeRecord(folder, service, runId));
+    attempt(`the stdin of ${service}`, () => removeFifo(folder, service));
+  }
+  const elsewhere = new Set(
+    state.ledger
+      .filter(({ identity }) => !sameNamespace(identity, snapshot))
+      .map(({ service }) => service),
+  );
+  // Also those that this very stop began.
+  for (const service of new Set(options.names ?? [...knownNames(state), UNATTRIBUTED])) {
+    if (lost.has(service === UNATTRIBUTED ? null : service) || elsewhere.has(service)) continue;
+    attempt(`the ledger of ${service}`, () => removeLedger(folder, service));
+  }
+  attempt('the founding files', () => {
+    const left = readRecords(folder).records;
+    const isProved = options.names === null && left.length === 0 && lost.size === 0;
+    if (isProved) removeFoundingFiles(folder);
+    else writeFoundingFiles(folder, left);
+  });
+}
+
+/** Of supervisors that have ended; one of another container may be alive there. */
+function removeSupervisorTraces(
+  { folder, supervisor }: ProjectState,
+  { names }: StopOptions,
+  snapshot: Snapshot,
+  attempt: Attempt,
+): void {
+  const gone = supervisor?.identity;
+  if (gone && !sameNamespace(gone, snapshot)) return;
+  if (gone && !livesIn(snapshot, gone)) {
+    attempt("the supervisor's record", () => removeSupervisor(folder, gone));
+  }
+  // One that was killed could not remove its socket.
+  for (const path of names === null ? socketPaths(folder) : []) {
+    attempt("the supervisor's socket", () => rmSync(path, { force: true }));
+  }
 }
 
 /** Its own folder, and a name that was checked with the record: nothing else can be removed here. */

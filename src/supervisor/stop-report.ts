@@ -11,10 +11,10 @@ import type {
   ReportedService,
   StopReport,
 } from '../stopping/report.ts';
+import type { VerifiedOutcome } from './carry-out.ts';
 import { describeCommand, describeHolder } from './describe.ts';
 import { UNATTRIBUTED } from './project-state.ts';
 import { SWEPT } from './quarry.ts';
-import type { VerifiedOutcome } from './stop.ts';
 import type { StopOutcome } from './stop-runs.ts';
 
 export function reportProcesses(outcome: StopOutcome): readonly ReportedProcess[] {

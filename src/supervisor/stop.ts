@@ -2,17 +2,10 @@ import type { Claim } from '../ownership/claim.ts';
 import type { SweepRules } from '../ownership/sweep.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
-import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { planDryRun } from './dry-run.ts';
-import { endSupervisors } from './end-supervisors.ts';
-import { findSupervisor } from './ensure.ts';
-import { finishStop } from './finish-stop.ts';
-import { look } from './first-look.ts';
-import { isBlank, type ProjectState, readProjectState } from './project-state.ts';
-import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
-import { takeLockToStop } from './take-lock.ts';
+import { type FirstLook, look } from './first-look.ts';
+import { isBlank, readProjectState } from './project-state.ts';
 
 export interface StopOptions {
   /** Service names; null: the whole project, its supervisor, and the sweep. */
@@ -29,12 +22,20 @@ export interface StopOptions {
   readonly hasChildren?: () => Promise<boolean | null>;
 }
 
-/** How long a supervisor may take to stand down before the stop goes on without it. */
-const STAND_DOWN_MS = 500;
-const FORCE_GRACE_MS = 500;
+/** What is the same for every part of one stop. */
+export interface StopHeader {
+  readonly folder: ProjectFolder;
+  readonly options: StopOptions;
+  readonly startedAt: Date;
+  readonly beganAtMs: number;
+  readonly self: Identity;
+}
 
 /**
  * Stops services, or the whole project, and proves that nothing of them is left.
+ *
+ * With nothing to stop it returns after one look. What carries out a stop is loaded only when there is
+ * one, so that a stop costs next to nothing on an idle machine.
  *
  * @throws DevctlError 'locked' when another command is at work and this one may not break in
  */
@@ -44,121 +45,36 @@ export async function stopProject(
   options: StopOptions,
 ): Promise<StopReport> {
   const self = await host.self();
-  const startedAt = new Date();
-  const beganAtMs = host.nowMs();
+  const header = { folder, options, startedAt: new Date(), beganAtMs: host.nowMs(), self };
   const before = readProjectState(folder);
   const first = await look(host, before, self, options);
-  const header = { folder, options, startedAt, beganAtMs, self };
-  if (options.dryRun) return planDryRun(header, before, first);
-  if (isBlank(before) && first.found === 0) return finishStop(host, header, before, null, first);
-
-  const problems: string[] = [];
-  const lock = await takeLockToStop({
-    host,
-    folder,
-    self,
-    force: options.force,
-    supervisors: first.supervisors,
-    warn: (problem) => problems.push(problem),
-  });
-  try {
-    // Only now: the holder of the lock may have started something, a supervisor even.
-    const second = await look(host, readProjectState(folder), self, options);
-    const { resume, hasChildren } = await standDown(
-      host,
-      folder,
-      options,
-      self,
-      second.supervisors,
-    );
-    try {
-      const state = readProjectState(folder);
-      const context = { host, self, state, ...options };
-      const outcome = await stopAndVerify(context, options, hasChildren);
-      const told = { ...outcome, problems: [...problems, ...outcome.problems] };
-      return await finishStop(host, header, state, told, second);
-    } finally {
-      await resume();
-    }
-  } finally {
-    lock?.release();
-  }
+  if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, before, first);
+  if (isBlank(before) && first.found === 0) return idleReport(header, first, host.nowMs());
+  return (await import('./carry-out.ts')).carryOutStop(host, header, first);
 }
 
-/** A full stop begins again when its supervisor still has children, this often at most. */
-const MAX_PASSES = 3;
-
-/**
- * Stops; where everything is to be stopped, asks the kernel through the supervisor whether anything
- * below it is left, ends the supervisor, and looks once more.
- */
-async function stopAndVerify(
-  context: StopContext,
-  options: StopOptions,
-  hasChildren: () => Promise<boolean | null>,
-): Promise<VerifiedOutcome> {
-  const { names, force } = options;
-  const { host, self } = context;
-  const graceMs = options.graceMs ?? (force ? FORCE_GRACE_MS : null);
-  const sweep = names === null ? options.sweep : null;
-  const stopAgain = ({ history }: StopOutcome): Promise<StopOutcome> => {
-    const state = readProjectState(context.state.folder);
-    return stopRuns(
-      { ...context, state, history },
-      { names, force, graceMs, sweep: null, commands: false },
-    );
-  };
-
-  let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true });
-  const supervisors = outcome.owned.latest().supervisors;
-  if (names !== null) return { ...outcome, supervisors, childless: null };
-  let children = await hasChildren();
-  // A scan can miss what is being born while it reads; the kernel's list of children cannot.
-  for (let pass = 1; children && pass < MAX_PASSES; pass += 1) {
-    outcome = await stopAgain(outcome);
-    children = await hasChildren();
-  }
-  // A subreaper that ended now would hand what has survived on to process 1, out of everybody's sight.
-  if ([...outcome.state.units.values()].some(({ phase }) => phase.kind === 'survived')) {
-    return { ...outcome, supervisors, childless: false };
-  }
-  await endSupervisors(host, outcome.owned.latest().supervisors, self);
-  if (outcome.owned.claim(await host.snapshot()).size > 0) outcome = await stopAgain(outcome);
-  return { ...outcome, supervisors, childless: children === null ? null : !children };
-}
-
-/** A stop with what its supervisors could add to the proof. */
-export interface VerifiedOutcome extends StopOutcome {
-  /** Those that still lived when everything else had ended. */
-  readonly supervisors: readonly ProcessInfo[];
-  /** What the kernel said of the supervisor's children; null where nobody could be asked. */
-  readonly childless: boolean | null;
-}
-
-/**
- * Keeps the supervisor from interfering. One that does not answer is frozen when everything is to be
- * stopped: as a subreaper it still holds every orphan below it, and it is ended last.
- */
-async function standDown(
-  host: Host,
-  folder: ProjectFolder,
-  { names, hasChildren: own }: StopOptions,
-  self: Identity,
-  supervisors: readonly ProcessInfo[],
-): Promise<{ resume(): Promise<void>; hasChildren(): Promise<boolean | null> }> {
-  const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
-  const unknown = async (): Promise<null> => null;
-  if (others.length === 0) return { resume: async () => {}, hasChildren: own ?? unknown };
-  const recorded = readProjectState(folder).supervisor?.socket ?? null;
-  const found = await findSupervisor(folder, recorded, STAND_DOWN_MS);
-  const resume = (await found?.client.standDown({ names }, STAND_DOWN_MS)) ?? null;
-  const frozen = !resume && names === null ? others : [];
-  for (const { identity } of frozen) await host.signal(identity, 'SIGSTOP');
+function idleReport(header: StopHeader, first: FirstLook, nowMs: number): StopReport {
+  const { folder, options, startedAt, beganAtMs } = header;
   return {
-    async resume() {
-      resume?.();
-      for (const { identity } of frozen) await host.signal(identity, 'SIGCONT');
+    version: 1,
+    kind: 'stop',
+    project: folder.root,
+    at: startedAt.toISOString(),
+    tookMs: Math.round(nowMs - beganAtMs),
+    forced: options.force,
+    scope: options.names,
+    services: [],
+    processes: [],
+    survivors: [],
+    spared: [],
+    stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    ports: [],
+    problems: [],
+    supervisor: null,
+    proof: {
+      strength: 'best-effort',
+      why: 'there are no records: only what carries our mark or works in the project can be found',
+      scans: 1,
     },
-    hasChildren: async () => (await found?.client.hasChildren(STAND_DOWN_MS)) ?? null,
   };
 }

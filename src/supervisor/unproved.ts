@@ -2,9 +2,10 @@ import type { EvidenceKind, Spared, VetoKind } from '../ownership/claim.ts';
 import { sameIdentity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { StopReport } from '../stopping/report.ts';
+import type { VerifiedOutcome } from './carry-out.ts';
 import { describeCommand } from './describe.ts';
 import type { ProjectState } from './project-state.ts';
-import type { StopOptions, VerifiedOutcome } from './stop.ts';
+import type { StopOptions } from './stop.ts';
 
 /** Vetoes that keep devctl from ending what is ours. */
 const OURS_ALL_THE_SAME: readonly VetoKind[] = ['self', 'ancestor', 'older-than-run'];

@@ -1,0 +1,139 @@
+import type { Host } from '../processes/host.ts';
+import type { Identity } from '../processes/identity.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import type { StopReport } from '../stopping/report.ts';
+import { endSupervisors } from './end-supervisors.ts';
+import { findSupervisor } from './ensure.ts';
+import { finishStop } from './finish-stop.ts';
+import { type FirstLook, look } from './first-look.ts';
+import { readProjectState } from './project-state.ts';
+import type { StopHeader, StopOptions } from './stop.ts';
+import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
+import { takeLockToStop } from './take-lock.ts';
+
+/** How long a supervisor may take to stand down before the stop goes on without it. */
+const STAND_DOWN_MS = 500;
+const FORCE_GRACE_MS = 500;
+
+/**
+ * Carries out a stop: takes the lock, has the supervisor stand down, stops, verifies, reports.
+ *
+ * @throws DevctlError 'locked' when another command is at work and this one may not break in
+ */
+export async function carryOutStop(
+  host: Host,
+  header: StopHeader,
+  first: FirstLook,
+): Promise<StopReport> {
+  const { folder, options, self } = header;
+  const problems: string[] = [];
+  const lock = await takeLockToStop({
+    host,
+    folder,
+    self,
+    force: options.force,
+    supervisors: first.supervisors,
+    warn: (problem) => problems.push(problem),
+  });
+  try {
+    // Only now: the holder of the lock may have started something, a supervisor even.
+    const second = await look(host, readProjectState(folder), self, options);
+    const { resume, hasChildren } = await standDown(
+      host,
+      folder,
+      options,
+      self,
+      second.supervisors,
+    );
+    try {
+      const state = readProjectState(folder);
+      const context = { host, self, state, ...options };
+      const outcome = await stopAndVerify(context, options, hasChildren);
+      const told = { ...outcome, problems: [...problems, ...outcome.problems] };
+      return await finishStop(host, header, state, told, second);
+    } finally {
+      await resume();
+    }
+  } finally {
+    lock?.release();
+  }
+}
+
+/** A full stop begins again when its supervisor still has children, this often at most. */
+const MAX_PASSES = 3;
+
+/**
+ * Stops; where everything is to be stopped, asks the kernel through the supervisor whether anything
+ * below it is left, ends the supervisor, and looks once more.
+ */
+async function stopAndVerify(
+  context: StopContext,
+  options: StopOptions,
+  hasChildren: () => Promise<boolean | null>,
+): Promise<VerifiedOutcome> {
+  const { names, force } = options;
+  const { host, self } = context;
+  const graceMs = options.graceMs ?? (force ? FORCE_GRACE_MS : null);
+  const sweep = names === null ? options.sweep : null;
+  const stopAgain = ({ history }: StopOutcome): Promise<StopOutcome> => {
+    const state = readProjectState(context.state.folder);
+    return stopRuns(
+      { ...context, state, history },
+      { names, force, graceMs, sweep: null, commands: false },
+    );
+  };
+
+  let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true });
+  const supervisors = outcome.owned.latest().supervisors;
+  if (names !== null) return { ...outcome, supervisors, childless: null };
+  let children = await hasChildren();
+  // A scan can miss what is being born while it reads; the kernel's list of children cannot.
+  for (let pass = 1; children && pass < MAX_PASSES; pass += 1) {
+    outcome = await stopAgain(outcome);
+    children = await hasChildren();
+  }
+  // A subreaper that ended now would hand what has survived on to process 1, out of everybody's sight.
+  if ([...outcome.state.units.values()].some(({ phase }) => phase.kind === 'survived')) {
+    return { ...outcome, supervisors, childless: false };
+  }
+  await endSupervisors(host, outcome.owned.latest().supervisors, self);
+  if (outcome.owned.claim(await host.snapshot()).size > 0) outcome = await stopAgain(outcome);
+  return { ...outcome, supervisors, childless: children === null ? null : !children };
+}
+
+/** A stop with what its supervisors could add to the proof. */
+export interface VerifiedOutcome extends StopOutcome {
+  /** Those that still lived when everything else had ended. */
+  readonly supervisors: readonly ProcessInfo[];
+  /** What the kernel said of the supervisor's children; null where nobody could be asked. */
+  readonly childless: boolean | null;
+}
+
+/**
+ * Keeps the supervisor from interfering. One that does not answer is frozen when everything is to be
+ * stopped: as a subreaper it still holds every orphan below it, and it is ended last.
+ */
+async function standDown(
+  host: Host,
+  folder: ProjectFolder,
+  { names, hasChildren: own }: StopOptions,
+  self: Identity,
+  supervisors: readonly ProcessInfo[],
+): Promise<{ resume(): Promise<void>; hasChildren(): Promise<boolean | null> }> {
+  const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
+  const unknown = async (): Promise<null> => null;
+  if (others.length === 0) return { resume: async () => {}, hasChildren: own ?? unknown };
+  const recorded = readProjectState(folder).supervisor?.socket ?? null;
+  const found = await findSupervisor(folder, recorded, STAND_DOWN_MS);
+  const resume = (await found?.client.standDown({ names }, STAND_DOWN_MS)) ?? null;
+  const frozen = !resume && names === null ? others : [];
+  for (const { identity } of frozen) await host.signal(identity, 'SIGSTOP');
+  return {
+    async resume() {
+      resume?.();
+      for (const { identity } of frozen) await host.signal(identity, 'SIGCONT');
+    },
+    hasChildren: async () => (await found?.client.hasChildren(STAND_DOWN_MS)) ?? null,
+  };
+}
