@@ -61,8 +61,17 @@ async function bundleScripts() {
     write: false,
     logLevel: 'error',
   });
-  const bundled = result.outputFiles.map((file) => [path.relative(dist, file.path), file.contents]);
+  const bundled = result.outputFiles.map(({ path: file, text }) => [
+    path.relative(dist, file),
+    Buffer.from(withoutIdleBanner(text)),
+  ]);
   return { metafile: result.metafile, files: bundled };
+}
+
+/** Few files need it, and making a `require` in each of the rest takes a command 2 ms. */
+function withoutIdleBanner(text) {
+  const rest = text.replace(`${REQUIRE_BANNER}\n`, '');
+  return /\brequire\b/.test(rest) ? text : rest;
 }
 
 /** ps-list looks for its two Windows programs in `vendor/` beside the file that its code is in. */
