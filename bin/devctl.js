@@ -11,6 +11,7 @@ const { pathToFileURL } = require('node:url');
 const OLDEST_NODE = [20, 12];
 const root = path.dirname(__dirname);
 const bundle = path.join(root, 'dist', 'main.js');
+const quickBundle = path.join(root, 'dist', 'quick-main.cjs');
 
 const args = process.argv.slice(2);
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -23,8 +24,14 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
 } else if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   process.stdout.write(`${manifest.version}\n`);
-} else {
+} else if (!runQuickly()) {
   import(pathToFileURL(bundle).href).then(({ main }) => main(args), explainMissingBundle);
+}
+
+/** `status` and `stop`, where nothing but they themselves need be parsed: without the ESM loader. */
+function runQuickly() {
+  if ((args[0] !== 'status' && args[0] !== 'stop') || !existsSync(quickBundle)) return false;
+  return require(quickBundle).quickMain(args) !== null;
 }
 
 /** A clone whose `npm install` has not run has no bundle; anything else is a fault of ours. */

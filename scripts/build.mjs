@@ -34,37 +34,60 @@ const commanderWithoutChildProcess = {
   },
 };
 
+const COMMON = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20.12',
+  // Names are kept: a stack trace of a user is worth more than a few kilobytes.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  // Native and optional: found at run time or not at all.
+  external: ['koffi'],
+  // jsonc-parser's `main` is UMD, which no bundler can follow; its `module` is the same as ESM.
+  mainFields: ['module', 'main'],
+  plugins: [commanderWithoutChildProcess],
+  metafile: true,
+  write: false,
+  logLevel: 'error',
+};
+
 /** Path relative to dist → content, and the metafile. */
 async function bundleScripts() {
   const result = await build({
-    absWorkingDir: root,
+    ...COMMON,
     entryPoints: ENTRIES.filter((entry) => existsSync(path.join(root, entry))),
     outbase: 'src',
     outdir: 'dist',
     chunkNames: 'chunks/[name]-[hash]',
-    bundle: true,
     splitting: true,
     format: 'esm',
-    platform: 'node',
-    target: 'node20.12',
-    // Names are kept: a stack trace of a user is worth more than a few kilobytes.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    legalComments: 'none',
-    // Native and optional: found at run time or not at all.
-    external: ['koffi'],
-    // jsonc-parser's `main` is UMD, which no bundler can follow; its `module` is the same as ESM.
-    mainFields: ['module', 'main'],
     banner: { js: REQUIRE_BANNER },
-    plugins: [commanderWithoutChildProcess],
-    metafile: true,
-    write: false,
-    logLevel: 'error',
   });
   const bundled = result.outputFiles.map(({ path: file, text }) => [
     path.relative(dist, file),
     Buffer.from(withoutIdleBanner(text)),
   ]);
+  return { metafile: result.metafile, files: bundled };
+}
+
+/**
+ * `status` and `stop` once more, as one CommonJS file: it is loaded without Node's ESM loader, which
+ * takes 15 ms more and, when processes and threads have run out, cannot work at all.
+ */
+async function bundleQuickly() {
+  const result = await build({
+    ...COMMON,
+    entryPoints: ['src/quick-main.ts'],
+    outfile: 'dist/quick-main.cjs',
+    format: 'cjs',
+    // A lazy import becomes a function in the same file.
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': 'devctlUrl' },
+    banner: { js: "const devctlUrl=require('node:url').pathToFileURL(__filename).href;" },
+  });
+  const bundled = result.outputFiles.map(({ text }) => ['quick-main.cjs', Buffer.from(text)]);
   return { metafile: result.metafile, files: bundled };
 }
 
@@ -156,7 +179,9 @@ function report() {
 }
 
 const startedAt = performance.now();
-const [bundle, types] = await Promise.all([bundleScripts(), emitTypes()]);
+const [modules, quick, types] = await Promise.all([bundleScripts(), bundleQuickly(), emitTypes()]);
+const outputs = { ...modules.metafile.outputs, ...quick.metafile.outputs };
+const bundle = { metafile: { outputs }, files: [...modules.files, ...quick.files] };
 const packages = await bundledPackages(root, bundle.metafile);
 const files = new Map([...bundle.files, ...(await besideBundle(bundle.metafile)), ...types]);
 await synchronise(files);

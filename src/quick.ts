@@ -3,9 +3,11 @@ export interface QuickCommand {
   readonly command: 'status' | 'stop';
   readonly names: readonly string[];
   readonly options: {
+    readonly config?: string;
     readonly json?: boolean;
     readonly force?: boolean;
     readonly dryRun?: boolean;
+    readonly grace?: string;
     readonly color?: boolean;
   };
 }
@@ -22,6 +24,12 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
   },
 };
 
+/** Those whose value is the next word. */
+const VALUES: Readonly<Record<QuickCommand['command'], Readonly<Record<string, string>>>> = {
+  status: { '--config': 'config', '-c': 'config' },
+  stop: { '--config': 'config', '-c': 'config', '--grace': 'grace' },
+};
+
 /**
  * Reads the usual forms of `status` and `stop`: the command first, then whole words and whole flags.
  *
@@ -31,12 +39,26 @@ export function parseQuickly(args: readonly string[]): QuickCommand | null {
   const [command, ...rest] = args;
   if (command !== 'status' && command !== 'stop') return null;
   const names: string[] = [];
-  const options: Record<string, boolean> = {};
-  for (const word of rest) {
-    const flag = Object.hasOwn(FLAGS[command], word) ? FLAGS[command][word] : undefined;
+  const options: Record<string, boolean | string> = {};
+  const words = rest.values();
+  for (const word of words) {
+    const flag = own(FLAGS[command], word);
+    const valued = own(VALUES[command], word);
     if (flag) Object.assign(options, flag);
-    else if (word === '' || word.startsWith('-')) return null;
-    else names.push(word);
+    else if (valued) {
+      const value = words.next().value;
+      if (value === undefined || !isWord(value)) return null;
+      options[valued] = value;
+    } else if (isWord(word)) names.push(word);
+    else return null;
   }
   return { command, names, options };
+}
+
+function own<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+function isWord(text: string): boolean {
+  return text !== '' && !text.startsWith('-');
 }
