@@ -1,5 +1,7 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import type { Capability } from './capabilities.ts';
+import { bindPidfd, type Pidfd } from './pidfd.ts';
 
 /** The system calls that Node has no function for, reached through koffi (an optional dependency). */
 export interface Native {
@@ -8,9 +10,9 @@ export interface Native {
    * Makes this process the parent of every orphan below it (PR_SET_CHILD_SUBREAPER, prctl(2)) and
    * reads the bit back.
    *
-   * @returns whether the kernel confirms it
+   * @returns held when the kernel confirms it; a seccomp filter may refuse either call
    */
-  becomeSubreaper(): boolean;
+  becomeSubreaper(): Capability;
   /**
    * Reaps this one child if it is dead: waitpid(2) with WNOHANG. Only for adopted children: one
    * that Node spawned is Node's to reap, and its 'exit' event would never come.
@@ -22,25 +24,20 @@ export interface Native {
   /**
    * Has this process any child at all, living or zombie? The kernel's own answer (ECHILD from waitid(2)
    * with WNOWAIT, which reaps nothing), so unlike a scan it cannot miss one that is just being born.
+   *
+   * @returns null where the kernel did not answer: a seccomp filter refuses waitid
    */
-  hasChildren(): boolean;
+  hasChildren(): boolean | null;
   /** Null where the kernel (before 5.3) or a seccomp filter refuses pidfds. */
   readonly pidfd: Pidfd | null;
+  /** Why `pidfd` is null; null when it is not. */
+  readonly whyNoPidfd: string | null;
   /**
    * Creates a FIFO, mkfifo(3).
    *
    * @throws Error with the errno name as `code`
    */
   mkfifo(path: string, mode: number): void;
-}
-
-/** Signals that reach one process and never the next owner of its number: pidfd_open(2). */
-export interface Pidfd {
-  /** A descriptor to be closed, or the errno name of the refusal. */
-  open(pid: number): number | string;
-  /** Null when the signal was sent, else the errno name. */
-  send(fd: number, signal: NodeJS.Signals): string | null;
-  close(fd: number): void;
 }
 
 export interface NativeUnavailable {
@@ -57,19 +54,10 @@ const WNOWAIT = 0x0100_0000;
 const P_ALL = 0;
 /** More than any platform's siginfo_t. */
 const SIGINFO_BYTES = 256;
-/** The same numbers on every architecture since 5.1, but for alpha and mips, which Node has not. */
-const SYS_PIDFD_SEND_SIGNAL = 424;
-const SYS_PIDFD_OPEN = 434;
-const PIDFD_ARCHITECTURES = new Set([
-  'x64',
-  'arm64',
-  'arm',
-  'ia32',
-  'riscv64',
-  'ppc64',
-  's390x',
-  'loong64',
-]);
+/** The koffi whose functions are called here: another one may mean something else by the same names. */
+const KOFFI_MAJOR = '3';
+/** Long enough for a cold disk; a module that never settles must not end devctl without a word. */
+const LOAD_MS = 5_000;
 
 let loaded: Promise<Native | NativeUnavailable> | undefined;
 
@@ -87,13 +75,25 @@ async function load(): Promise<Native | NativeUnavailable> {
   const why = whyNot();
   if (why !== null) return { available: false, why };
   try {
-    const { default: koffi } = await import('koffi');
+    const { default: koffi } = await withinTime(import('koffi'));
+    const version = String(koffi.version);
+    if (version.split('.')[0] !== KOFFI_MAJOR) {
+      return { available: false, why: `koffi ${version} is not supported, only ${KOFFI_MAJOR}.x` };
+    }
     return bind(koffi);
   } catch (error) {
     // Not installed, no build for this C library, or a libc without one of the functions.
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     return { available: false, why: `koffi does not load: ${reason}` };
   }
+}
+
+function withinTime<Module>(loading: Promise<Module>): Promise<Module> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`it has not answered within ${LOAD_MS} ms`));
+    const timer = setTimeout(late, LOAD_MS);
+    loading.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function whyNot(): string | null {
@@ -117,12 +117,16 @@ function bind(koffi: typeof import('koffi').default): Native {
   const waitid = libc.func('int waitid(int, unsigned int, void *, int)');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
+  const refused = (call: string): Capability => ({ held: false, why: `${call}: ${errnoName()}` });
   return {
     available: true,
     becomeSubreaper() {
-      prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+      if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) return refused('prctl');
       const answer = [0];
-      return prctlGet(PR_GET_CHILD_SUBREAPER, answer, 0, 0, 0) === 0 && answer[0] === 1;
+      if (prctlGet(PR_GET_CHILD_SUBREAPER, answer, 0, 0, 0) !== 0) return refused('prctl');
+      // gVisor and some emulators accept what they do not do.
+      const why = answer[0] === 1 ? null : 'prctl: the kernel did not keep PR_SET_CHILD_SUBREAPER';
+      return { held: why === null, why };
     },
     reap(pid) {
       // 0 and negative numbers mean "any child" to waitpid, and steal the children of libuv.
@@ -132,39 +136,15 @@ function bind(koffi: typeof import('koffi').default): Native {
     hasChildren() {
       const info = Buffer.alloc(SIGINFO_BYTES);
       if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0) return true;
-      // libuv has no name for this one, so getSystemErrorName has none either.
-      return koffi.errno() !== constants.errno.ECHILD;
+      // Anything else (EPERM and ENOSYS of a seccomp filter) says nothing of children. libuv has no
+      // name for this one, so getSystemErrorName has none either.
+      return koffi.errno() === constants.errno.ECHILD ? false : null;
     },
-    pidfd: bindPidfd(libc, errnoName),
+    ...bindPidfd(libc, errnoName),
     mkfifo(path, mode) {
       if (makeFifo(path, mode) === 0) return;
       const code = errnoName();
       throw Object.assign(new Error(`${code}: mkfifo ${path}`), { code });
     },
-  };
-}
-
-function bindPidfd(libc: import('koffi').LibraryHandle, errnoName: () => string): Pidfd | null {
-  if (!PIDFD_ARCHITECTURES.has(process.arch)) return null;
-  const open = libc.func('long syscall(long, int, unsigned int)');
-  const send = libc.func('long syscall(long, int, int, void *, unsigned int)');
-  const close = libc.func('int close(int)');
-  // A seccomp filter may refuse either call with EPERM, which must not be taken for "another
-  // user's process": signal 0 to ourselves tells.
-  const fd: number = open(SYS_PIDFD_OPEN, process.pid, 0);
-  if (fd < 0) return null;
-  const works = send(SYS_PIDFD_SEND_SIGNAL, fd, 0, null, 0) === 0;
-  close(fd);
-  if (!works) return null;
-  return {
-    open(pid) {
-      const opened: number = open(SYS_PIDFD_OPEN, pid, 0);
-      return opened >= 0 ? opened : errnoName();
-    },
-    send: (target, signal) =>
-      send(SYS_PIDFD_SEND_SIGNAL, target, constants.signals[signal], null, 0) === 0
-        ? null
-        : errnoName(),
-    close: (target) => void close(target),
   };
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Host, SignalName, SignalOutcome } from './host.ts';
 import type { Identity } from './identity.ts';
-import { loadNative, type Pidfd } from './native.ts';
+import { loadNative } from './native.ts';
+import type { Pidfd } from './pidfd.ts';
 import { signalProcess, signalProcessGroup } from './signals.ts';
 import { openProcessTable, type ProcessTable } from './table.ts';
 

@@ -26,7 +26,7 @@ export async function openFifo(path: string, makeFifo: MakeFifo = spawnMkfifo): 
   const usable = before?.isFIFO() && (before.mode & 0o077) === 0;
   // Removing a symbolic link removes the link: what it points to stays.
   if (before && !usable) unlinkSync(path);
-  if (!usable) await makeFifo(path);
+  if (!usable) await make(path, makeFifo);
 
   // Opened for both, a FIFO does not wait for somebody at the other end (fifo(7)).
   const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
@@ -34,6 +34,23 @@ export async function openFifo(path: string, makeFifo: MakeFifo = spawnMkfifo): 
   if (opened.isFIFO() && opened.uid === user) return fd;
   closeSync(fd);
   throw refused(path, 'it was replaced while it was being opened');
+}
+
+/** A seccomp filter may refuse it (EPERM, ENOSYS), and not every file system has FIFOs (EPERM, ENOTSUP). */
+async function make(path: string, makeFifo: MakeFifo): Promise<void> {
+  try {
+    await makeFifo(path);
+  } catch (cause) {
+    const why = errnoOf(cause) ?? (cause instanceof Error ? cause.message : String(cause));
+    const wayOut = 'set "stdin": "null" for the service, if it can do without';
+    throw new DevctlError(
+      'start-failed',
+      `no stdin FIFO can be made at ${path}: ${why}; ${wayOut}`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 async function spawnMkfifo(path: string): Promise<void> {
@@ -45,11 +62,7 @@ async function spawnMkfifo(path: string): Promise<void> {
     verbose: 'none',
   });
   if (!made.failed) return;
-  const why = errnoOf(made.cause) === 'ENOENT' ? 'there is no command "mkfifo"' : made.stderr;
-  throw new DevctlError('start-failed', `no stdin FIFO can be made at ${path}: ${why}`, {
-    hint: 'set "stdin": "null" for the service, if it can do without',
-    cause: made.cause,
-  });
+  throw new Error(errnoOf(made.cause) === 'ENOENT' ? 'there is no command "mkfifo"' : made.stderr);
 }
 
 function refused(path: string, why: string): DevctlError {

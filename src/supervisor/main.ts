@@ -30,7 +30,7 @@ async function main(root: string, pidsDir: string): Promise<void> {
   const loaded = await loadNative();
   const native = loaded.available ? loaded : null;
   // Before the first spawn: only what is spawned afterwards is certain to stay below us.
-  const subreaper = native?.becomeSubreaper() ?? false;
+  const subreaper = native?.becomeSubreaper().held ?? false;
   const table = openProcessTable();
   const host = openHost(table);
   const self = await host.self();

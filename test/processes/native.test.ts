@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { fixture } from '../support/paths.ts';
 import { runScript } from './support/script.ts';
 
 const linux = process.platform === 'linux';
@@ -44,7 +45,7 @@ describe.runIf(linux)('the native calls', () => {
       answer({ held, early, reaped, left, again, code });
     `);
     expect(outcome).toEqual({
-      held: true,
+      held: { held: true, why: null },
       early: false,
       reaped: true,
       left: null,
@@ -133,5 +134,36 @@ describe.runIf(linux)('the native calls', () => {
       try { native.mkfifo('stdin', 0o600); } catch (error) { answer({ mode, code: error.code }); }
     `);
     expect(outcome).toEqual({ mode: 0o010600, code: 'EEXIST' });
+  });
+
+  const filterable = process.arch === 'x64' || process.arch === 'arm64';
+  const probe = `
+    import { spawn } from 'node:child_process';
+    import { once } from 'node:events';
+    import { loadNative } from './native.ts';
+    const native = await loadNative();
+    if (!native.available) throw new Error(native.why);
+    const subreaper = native.becomeSubreaper();
+    const none = native.hasChildren();
+    const child = spawn('sleep', ['30'], { stdio: 'ignore' });
+    const some = native.hasChildren();
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+    answer({ subreaper, children: [none, some], noPidfd: native.whyNoPidfd });`;
+  const held = { held: true, why: null };
+
+  test.runIf(filterable).each([
+    ['prctl', { subreaper: { held: false, why: 'prctl: ERRNO' } }],
+    ['waitid', { children: [null, null] }],
+    ['pidfd_open', { noPidfd: 'pidfd_open: ERRNO' }],
+    ['pidfd_send_signal', { noPidfd: 'pidfd_send_signal: ERRNO' }],
+  ])('say what a seccomp filter refuses: %s', async (call, expected) => {
+    for (const errno of ['EPERM', 'ENOSYS']) {
+      const under = fixture('seccomp', errno, call);
+      const unfiltered = { subreaper: held, children: [false, true], noPidfd: null };
+      const refused = JSON.parse(JSON.stringify(expected).replaceAll('ERRNO', errno));
+      expect(await runScript(probe, { under })).toEqual({ ...unfiltered, ...refused });
+    }
   });
 });
