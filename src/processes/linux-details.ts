@@ -76,9 +76,17 @@ function readArgv(process: ProcessInfo): readonly string[] | null {
   return words === '' ? [] : words.split('\0');
 }
 
+/** What the kernel puts behind the path of a folder that has been removed (proc_pid_cwd(5)). */
+const DELETED = ' (deleted)';
+
 function readCwd(process: ProcessInfo): string | null {
-  const link = firstAnswer(process, (folder) => readProcLink(`${folder}/cwd`));
-  return link?.replace(/ \(deleted\)$/, '') ?? null;
+  return firstAnswer(process, (folder) => {
+    const link = readProcLink(`${folder}/cwd`);
+    if (!link?.endsWith(DELETED)) return link;
+    // A folder may have such a name of its own, and is somewhere else than the one without it.
+    const isNamedSo = quietly(() => statSync(`${folder}/cwd`).nlink) !== 0;
+    return isNamedSo ? link : link.slice(0, -DELETED.length);
+  });
 }
 
 function readEnviron(process: ProcessInfo): string | null {

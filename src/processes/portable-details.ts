@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type PsRow, parseLsof, parsePidLines, parsePwdx, splitEnvironment } from './ps-output.ts';
 import type { OpenFile, ProcessDetails, ProcessInfo } from './snapshot.ts';
 import { runTool, runToolSync } from './system-tool.ts';
@@ -108,7 +109,8 @@ async function readFolders(pids: string): Promise<Map<number, string>> {
 /** lsof puts its reason where the path should be: `/proc/1/cwd (readlink: Permission denied)`. */
 function cleanFolder(pid: number, path: string): [number, string][] {
   if (!path.startsWith('/') || / \((readlink|stat): [^)]*\)$/.test(path)) return [];
-  return [[pid, path.replace(/ \(deleted\)$/, '')]];
+  // Linux puts it behind the path of a folder that has been removed; one may also be called so.
+  return [[pid, existsSync(path) ? path : path.replace(/ \(deleted\)$/, '')]];
 }
 
 function readOpenFiles(): Map<number, OpenFile[]> | null {

@@ -48,8 +48,17 @@ export function writeFileAtomically(
     renameSync(temporary, path);
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw unwritable(path, error);
+  }
+}
+
+/** Clears up after a failure, whose reason must not be hidden by a second one. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A path that is too long, a disk that has gone: there is nothing to clear up then.
   }
 }
 

@@ -58,9 +58,10 @@ export function projectHash(realRoot: string): string {
  * ignored by git. Idempotent. Temporary files of writers that were killed are removed.
  *
  * @throws DevctlError 'unsafe' when `.pids` or a folder in it is a symbolic link, another user's,
- *   or holds the project itself; 'records-unwritable' when it cannot be written
+ *   or holds the project itself; 'records-unwritable' when it cannot be written, or is too deep
  */
 export function prepareFolder(folder: ProjectFolder): void {
+  requireRoom(folder);
   for (const directory of [folder.pidsDir, ...PARTS.map((part) => writableFolder(folder, part))]) {
     try {
       // Nothing was written yet when all folders exist already: find out now, not at the spawn.
@@ -70,6 +71,23 @@ export function prepareFolder(folder: ProjectFolder): void {
       throw unwritable(directory, error);
     }
   }
+}
+
+/** PATH_MAX with its NUL: limits.h(0p). */
+const MAX_PATH_BYTES = process.platform === 'darwin' ? 1024 : 4096;
+/** The longest that we put behind the folder: `/services/.NAME.json.corrupt-TIME.HEX.tmp`. */
+const ROOM_BYTES = 140;
+
+/** Said now and in words, instead of by the first record that cannot be written. */
+function requireRoom({ pidsDir }: ProjectFolder): void {
+  const bytes = Buffer.byteLength(pidsDir);
+  if (bytes + ROOM_BYTES <= MAX_PATH_BYTES) return;
+  const most = MAX_PATH_BYTES - ROOM_BYTES;
+  throw new DevctlError(
+    'records-unwritable',
+    `the path of the records folder is too long: ${bytes} bytes, at most ${most} leave room for records`,
+    { hint: 'give them a folder with a shorter path with "pidsDir", or move the project' },
+  );
 }
 
 /**

@@ -24,14 +24,18 @@ export interface TemporaryProject extends AsyncDisposable {
  *
  * @param manifest becomes `.devctl.json`; a string is written as it is; undefined: no manifest.
  * @param files more files: path below the project folder → text.
+ * @param place path of the project folder below its fresh one, for names that are out of the ordinary.
  */
 export async function temporaryProject(
   manifest?: object | string,
   files: Readonly<Record<string, string>> = {},
+  place = '.',
 ): Promise<TemporaryProject> {
-  const root = mkdtempSync(join(currentRunFolder(), 'project-'));
-  const env = { TURBO_DEVCTL_ORACLE: root };
-  const oracle = openOracle({ folders: [root], environment: [`TURBO_DEVCTL_ORACLE=${root}`] });
+  const fresh = mkdtempSync(join(currentRunFolder(), 'project-'));
+  const root = join(fresh, place);
+  mkdirSync(root, { recursive: true });
+  const env = { TURBO_DEVCTL_ORACLE: fresh };
+  const oracle = openOracle({ folders: [fresh], environment: [`TURBO_DEVCTL_ORACLE=${fresh}`] });
   const file = (name: string) => join(root, name);
   const write = (name: string, text: string) => {
     mkdirSync(dirname(file(name)), { recursive: true });
@@ -53,7 +57,7 @@ export async function temporaryProject(
     write,
     async [Symbol.asyncDispose]() {
       await endProcesses(oracle.everything);
-      rmSync(root, { recursive: true, force: true });
+      rmSync(fresh, { recursive: true, force: true });
     },
   };
 }
