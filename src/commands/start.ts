@@ -1,4 +1,4 @@
-import { ExitCode } from '../errors.ts';
+import { DevctlError, ExitCode } from '../errors.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
@@ -22,6 +22,7 @@ export async function start(
   names: readonly string[],
   options: StartCommandOptions,
 ): Promise<number> {
+  refuseAsInit();
   const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
   const selected = selectForStart(choicesOf(manifest), names);
   const progress = openProgress({ color: options.color });
@@ -52,6 +53,16 @@ export async function start(
     progress.close();
     process.off('SIGINT', onInterrupt);
   }
+}
+
+/** As `docker run IMAGE devctl start`: to say "2 services are up" and take them along would be a lie. */
+function refuseAsInit(): void {
+  if (process.pid !== 1) return;
+  const what =
+    'devctl start is process 1 here: with its end the kernel ends all that it has started';
+  throw new DevctlError('start-failed', what, {
+    hint: 'let an init or a shell that stays be process 1, for example with "docker run --init"',
+  });
 }
 
 function tell(progress: Progress, { service, to, reason, pid, afterMs }: ServiceChange): void {

@@ -1,4 +1,4 @@
-import { sameIdentity } from '../processes/identity.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { OwnershipFacts, VetoKind } from './claim.ts';
 import { type Cookie, readCookie } from './cookie.ts';
@@ -93,14 +93,23 @@ export function ancestry(pid: number, snapshot: Snapshot): readonly ProcessInfo[
   return chain;
 }
 
-/** What the asking process spawned itself. A supervisor's children are its services, not its tools. */
+/**
+ * What the asking process spawned itself. A supervisor's children are its services, not its tools; and
+ * where the asking process is process 1, the orphans of a supervisor that has died are its children.
+ */
 function descendantsOfSelf(
   facts: OwnershipFacts,
   snapshot: Snapshot,
   supervisors: readonly ProcessInfo[],
 ): readonly number[] {
   const keep = new Set(supervisors.map(({ identity }) => identity.pid));
+  const keepIfAlive = (identity: Identity): void => {
+    const found = snapshot.byPid.get(identity.pid);
+    if (found && sameIdentity(found.identity, identity)) keep.add(identity.pid);
+  };
   if (keep.has(facts.self.pid)) return [];
+  for (const { leader } of facts.runs) if (leader) keepIfAlive(leader);
+  for (const { identity } of facts.witnessed) keepIfAlive(identity);
   const found: number[] = [];
   const queue = [facts.self.pid];
   for (let parent = queue.pop(); parent !== undefined; parent = queue.pop()) {

@@ -4,7 +4,7 @@ import { errnoOf } from '../errors.ts';
 import type { Identity } from '../processes/identity.ts';
 import { temporaryPath } from './atomic-file.ts';
 import { otherOwner, readOwnFile } from './own-file.ts';
-import { asObject, isIdentity, isText, parseJson } from './shape.ts';
+import { asObject, isOwnIdentity, isText, parseJson } from './shape.ts';
 
 /** Who holds the lock of a project. */
 export interface LockHolder {
@@ -135,6 +135,6 @@ function toTicket(value: unknown): LockTicket | null {
   const fields = asObject(value);
   if (!fields) return null;
   const { schema, identity, command, at, token } = fields;
-  if (schema !== 1 || !isIdentity(identity) || !isText(command) || !isText(at)) return null;
+  if (schema !== 1 || !isOwnIdentity(identity) || !isText(command) || !isText(at)) return null;
   return isText(token) && /^[0-9a-f]{32}$/.test(token) ? { identity, command, at, token } : null;
 }

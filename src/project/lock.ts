@@ -14,7 +14,7 @@ import {
   placeTicket,
 } from './lock-file.ts';
 import { asideName, type RecordProblem } from './problem.ts';
-import { requireRecordable } from './recordable.ts';
+import { requireHolder } from './recordable.ts';
 
 export interface LockRequest {
   /** The process that wants the lock: when it is dead, the lock is stale. */
@@ -56,7 +56,7 @@ export async function acquireLock(
   folder: ProjectFolder,
   request: LockRequest,
 ): Promise<LockOutcome> {
-  requireRecordable(request.identity);
+  requireHolder(request.identity);
   const { nowMs = () => performance.now(), delay = sleep } = request;
   const path = join(folder.pidsDir, 'lock');
   const ticket = newTicket({ ...request, at: new Date().toISOString() });

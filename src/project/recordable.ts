@@ -1,18 +1,17 @@
-import { DevctlError } from '../errors.ts';
 import type { Identity } from '../processes/identity.ts';
-import { isIdentity } from './shape.ts';
+import { isIdentity, isOwnIdentity } from './shape.ts';
 
 /**
- * No reader obeys a file that names PID 1, so writing one would make a record that is lost at once.
- * Only in a container without an init can devctl itself be PID 1, where it would also have to reap.
+ * What no reader would take must not be written: it would be lost at once. No reader takes process 1
+ * for a supervisor; as process 1 of a container one runs a second one (`supervisor/init.ts`).
  *
- * @throws DevctlError 'unsafe' for PID 1; Error for what is no identity at all
+ * @throws Error for what is no identity that may be signalled
  */
 export function requireRecordable(identity: Identity): void {
-  if (identity.pid === 1) {
-    throw new DevctlError('unsafe', 'devctl runs as PID 1, which no record may name', {
-      hint: 'start it under an init, for example with "docker run --init"',
-    });
-  }
   if (!isIdentity(identity)) throw new Error(`not an identity: ${JSON.stringify(identity)}`);
+}
+
+/** As `requireRecordable`, for who holds a lock: a program in a container can be process 1. */
+export function requireHolder(identity: Identity): void {
+  if (!isOwnIdentity(identity)) throw new Error(`not an identity: ${JSON.stringify(identity)}`);
 }

@@ -50,11 +50,17 @@ export function isListOf<Item>(
   return Array.isArray(value) && value.every(isItem);
 }
 
+/** Of a process that may be signalled for it: never process 1. */
 export function isIdentity(value: unknown): value is Identity {
+  return isOwnIdentity(value) && value.pid > 1;
+}
+
+/** Of devctl itself, which may be process 1 of a container. Nothing is ever signalled through it. */
+export function isOwnIdentity(value: unknown): value is Identity {
   const fields = asObject(value);
   return (
     fields !== null &&
-    isPid(fields.pid) &&
+    (isPid(fields.pid) || fields.pid === 1) &&
     isCount(fields.startTicks) &&
     isLabel(fields.bootId) &&
     isLabel(fields.pidNamespace)

@@ -1,4 +1,4 @@
-import { closeSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, unlinkSync, writeSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
@@ -10,6 +10,7 @@ import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
 import { closeInheritedFiles } from '../services/inherited-files.ts';
 import { createApi } from './api.ts';
+import { runAsInit } from './init.ts';
 import { ownVersion } from './package-root.ts';
 import { readProjectState } from './project-state.ts';
 import { createSupervision } from './supervision.ts';
@@ -101,9 +102,11 @@ function listen(server: Server, socket: string): Promise<void> {
   });
 }
 
-/** Tells the starter that we listen. Where nobody waits (started by hand), there is no such file. */
+/** Tells the starter that we listen. Started by hand, the descriptor is missing, or one of Node's own. */
 function announce(): void {
   try {
+    // A 'pipe' of Node's is a pair of sockets; of its own files, those with low numbers are none.
+    if (!fstatSync(READY_FD).isSocket()) return;
     writeSync(READY_FD, 'ready\n');
     closeSync(READY_FD);
   } catch (error) {
@@ -135,6 +138,8 @@ const [root, pidsDir] = process.argv.slice(2);
 if (root === undefined || pidsDir === undefined) {
   process.stderr.write('this is the resident part of devctl: run devctl start\n');
   process.exitCode = 2;
+} else if (process.pid === 1) {
+  process.exitCode = await runAsInit();
 } else {
   outliveFaults();
   main(root, pidsDir).catch((error: unknown) => {

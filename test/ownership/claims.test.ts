@@ -411,6 +411,19 @@ describe('the recorded supervisor (a file that anyone may edit)', () => {
   });
 });
 
+test('where devctl is process 1, what its dead supervisor started is not its own tool', () => {
+  const rows: Row[] = [
+    { pid: 1, ppid: 0 },
+    { pid: 100, ppid: 1 },
+    { pid: 101, ppid: 100 },
+    { pid: 102, ppid: 1, environ: OURS },
+  ];
+  const { claims, spared } = claimProcesses(facts({ self: identity(1) }), snapshotOf(rows));
+  expect([...claims.keys()]).toEqual([100, 101]);
+  const own = { process: { identity: { pid: 102 } }, veto: { kind: 'own-child' } };
+  expect(spared).toMatchObject([own]);
+});
+
 describe('founding files', () => {
   const listed = { pid: 70, service: 'web', writtenTicks: 75 };
   const of = (kind: 'pid' | 'group') => ({ foundingPids: [{ ...listed, kind }] });

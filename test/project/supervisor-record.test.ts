@@ -50,10 +50,10 @@ test.each<[string, (record: SupervisorRecord) => unknown, string]>([
   expect(readSupervisor(folder)).toMatchObject({ kind: 'problem', problem: { kind } });
 });
 
-test('devctl as PID 1 cannot be recorded and is told what to do', () => {
+test('no supervisor is recorded as process 1', () => {
   const folder = temporaryRecords();
   const record = { ...supervisorOf(folder), identity: identity(1) };
-  expect(() => writeSupervisor(folder, record)).toThrow(/runs as PID 1/);
+  expect(() => writeSupervisor(folder, record)).toThrow(/not an identity/);
 });
 
 test('property: no content throws or yields a pid of 1 or less', () => {
