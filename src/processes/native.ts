@@ -57,7 +57,7 @@ const SIGINFO_BYTES = 256;
 /** The koffi whose functions are called here: another one may mean something else by the same names. */
 const KOFFI_MAJOR = '3';
 /** Long enough for a cold disk; a module that never settles must not end devctl without a word. */
-const LOAD_MS = 5_000;
+const LOAD_MS = 3_000;
 
 let loaded: Promise<Native | NativeUnavailable> | undefined;
 

@@ -21,7 +21,7 @@ function contain(project: TemporaryProject, ...command: readonly string[]) {
   const [file, ...args] = CONTAINER;
   return execa(file, [...args, ...command], {
     cwd: project.root,
-    env: { ...cleanEnvironment(), ...project.env },
+    env: { ...cleanEnvironment(), ...project.env, DEVCTL_CGROUP: 'off' },
     extendEnv: false,
     reject: false,
     stdin: 'ignore',
@@ -93,7 +93,7 @@ test.runIf(hasContainers)('the supervisor is process 1', async () => {
     'kill -0 $(cat stray.pid) || exit 11',
   ];
   const inside = await execa(file, [...args, lines.join('\n')], {
-    env: { ...cleanEnvironment(), ...project.env },
+    env: { ...cleanEnvironment(), ...project.env, DEVCTL_CGROUP: 'off' },
     extendEnv: false,
     reject: false,
     stdin: 'ignore',
