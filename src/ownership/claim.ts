@@ -94,6 +94,8 @@ export interface OwnershipFacts {
   readonly projectId: string;
   /** Real path of the project folder. */
   readonly root: string;
+  /** The user whom the project folder belongs to; null or missing where that cannot be told. */
+  readonly ownerUid?: number | null;
   /** The process that asks. */
   readonly self: Identity;
   /** From its record, which alone proves nothing: the cookie or the command line must agree. */

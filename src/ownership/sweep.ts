@@ -106,17 +106,24 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
     ownedByEditor(process, snapshot);
   if (reason) return { kind: 'protected', detail: reason };
   const cwd = snapshot.details.cwd(process);
-  if (rules.scope === 'project') {
-    if (isInside(facts.root, cwd)) return null;
+  if (rules.scope === 'project' && !isInside(facts.root, cwd)) {
     return {
       kind: 'outside-project',
       detail: cwd ? `works in ${cwd}, outside the project` : 'its working directory cannot be read',
     };
   }
-  // Scope "user" is this user: root could signal everybody's.
+  return otherUser(judgement, process);
+}
+
+/**
+ * Root could signal everybody's. In a project also what its owner runs is swept: whoever needs
+ * `sudo devctl stop` wants that gone too.
+ */
+function otherUser({ facts, snapshot, rules }: Judgement, process: ProcessInfo): Veto | null {
   const self = snapshot.byPid.get(facts.self.pid);
   const [own, other] = [self && snapshot.details.uid(self), snapshot.details.uid(process)];
-  return own === other ? null : { kind: 'other-user', detail: `it runs as uid ${other}` };
+  if (own === other || (rules.scope === 'project' && other === facts.ownerUid)) return null;
+  return { kind: 'other-user', detail: `it runs as uid ${other}` };
 }
 
 /** An editor's or agent's own helper: started by it with no shell between, where a person would be. */

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { FoundingPid, OwnershipFacts } from '../ownership/claim.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
@@ -21,6 +22,8 @@ export const NO_RUN = 'none';
 /** All that the records folder says, read at one moment. */
 export interface ProjectState {
   readonly folder: ProjectFolder;
+  /** The user whom the project folder belongs to; null when it is gone. */
+  readonly ownerUid: number | null;
   readonly records: readonly ServiceRecord[];
   readonly ledger: readonly LedgerEntry[];
   readonly supervisor: SupervisorRecord | null;
@@ -36,6 +39,7 @@ export function readProjectState(folder: ProjectFolder): ProjectState {
   const founding = readFoundingFiles(folder);
   return {
     folder,
+    ownerUid: ownerOf(folder.root),
     records: records.records,
     ledger: ledgers.entries,
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
@@ -45,6 +49,14 @@ export function readProjectState(folder: ProjectFolder): ProjectState {
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
     ],
   };
+}
+
+function ownerOf(path: string): number | null {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return null;
+  }
 }
 
 /** Is there anything on disk that speaks of processes? */
@@ -68,6 +80,7 @@ export function factsOf(
   return {
     projectId: folder.projectId,
     root: folder.root,
+    ownerUid: state.ownerUid,
     self,
     supervisor: supervisor?.identity ?? null,
     runs: records,

@@ -266,4 +266,12 @@ describe('vetoes', () => {
     expect(claims.size).toBe(0);
     expect(spared[0]?.veto.kind).toBe('other-user');
   });
+
+  test("in the project it is this user's and the owner's", () => {
+    const theirs = { ...vite, uid: 7 };
+    const { claims, spared } = sweep([theirs]);
+    expect([claims.size, spared[0]?.veto.kind]).toEqual([0, 'other-user']);
+    const owned = sweepClaims({ ...FACTS, ownerUid: 7 }, snapshotOf([...TERMINAL, theirs]), RULES);
+    expect([...owned.claims.keys()]).toEqual([200]);
+  });
 });

@@ -16,6 +16,8 @@ export interface DevctlOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Where to run it; the project's root if not given. */
   readonly cwd?: string;
+  /** Who runs it, where that is somebody else; takes root. */
+  readonly uid?: number;
 }
 
 /** Longer than any command may take, in milliseconds. */
@@ -60,5 +62,6 @@ export function startDevctl(
     reject: false,
     stdin: 'ignore',
     timeout: TIMEOUT_MS,
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
 }

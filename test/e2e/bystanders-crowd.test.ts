@@ -1,0 +1,125 @@
+import { chownSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { expect, test } from 'vitest';
+import { NOBODY } from '../processes/support/nobody.ts';
+import { type CrowdPlace, gatherCrowd } from '../support/crowd.ts';
+import { devctlWith } from '../support/devctl.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { service, signalSupervisor } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+
+interface Mode {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly uid?: number;
+  /** What happens between start and stop. */
+  readonly disturb?: (project: TemporaryProject) => unknown;
+  readonly stops: readonly (readonly string[])[];
+}
+
+const NAMES = ['web', 'api', 'traced', 'log'];
+const killSupervisor = (project: TemporaryProject) => signalSupervisor(project, 'SIGKILL');
+const removeRecords = (project: TemporaryProject) =>
+  rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
+
+const isRoot = process.getuid?.() === 0;
+const MODES: [string, Mode][] = [
+  ['stop', { stops: [['stop', '--dry-run'], ['stop']] }],
+  ['stop NAME', { stops: NAMES.map((name) => ['stop', name]) }],
+  ['stop --force', { stops: [['stop', '--force']] }],
+  ['stop after the supervisor was killed', { disturb: killSupervisor, stops: [['stop']] }],
+  ['stop after rm -rf .pids', { disturb: removeRecords, stops: [['stop']] }],
+  [
+    'stop --force after both',
+    {
+      disturb: async (project) => {
+        await killSupervisor(project);
+        removeRecords(project);
+      },
+      stops: [['stop', '--force']],
+    },
+  ],
+  ['stop without native calls', { env: { DEVCTL_NATIVE: 'off' }, stops: [['stop']] }],
+  ['stop without cgroups', { env: { DEVCTL_CGROUP: 'off' }, stops: [['stop', '--force']] }],
+  ['stop on the portable table', { env: { DEVCTL_PROCESS_TABLE: 'portable' }, stops: [['stop']] }],
+  [
+    'stop --force on the portable table after the supervisor was killed',
+    {
+      env: { DEVCTL_PROCESS_TABLE: 'portable' },
+      disturb: killSupervisor,
+      stops: [['stop', '--force']],
+    },
+  ],
+  ...(isRoot
+    ? ([
+        ['stop as an unprivileged user', { uid: NOBODY, stops: [['stop']] }],
+        [
+          'stop --force as an unprivileged user after the supervisor was killed',
+          { uid: NOBODY, disturb: killSupervisor, stops: [['stop', '--force']] },
+        ],
+      ] satisfies [string, Mode][])
+    : []),
+];
+
+test.each(MODES)('nobody of the crowd is touched: %s', async (_name, mode) => {
+  const [port = 0] = await freePorts(1);
+  await using outside = await temporaryProject();
+  await using project = await temporaryProject(
+    {
+      stopGrace: '1s',
+      services: {
+        web: service('own-session'),
+        api: service('tcp-server', [String(port)], { ports: [port] }),
+        // Held by a debugger, it never gets its signal.
+        traced: service('sleeper', [], { stop: { grace: '300ms' } }),
+        log: service('logger', ['hello']),
+      },
+    },
+    {},
+    'app',
+  );
+  const { uid } = mode;
+  if (uid !== undefined) giveTo(uid, project, outside);
+  const run = (...args: readonly string[]) =>
+    devctlWith(
+      project,
+      { env: { HOME: outside.root, ...mode.env }, ...(uid === undefined ? {} : { uid }) },
+      ...args,
+    );
+
+  const started = await run('start');
+  expect(started.exitCode, started.stderr).toBe(0);
+  await using crowd = await gatherCrowd(placeOf(project, outside, port), uid);
+  expect(crowd.kinds.length).toBeGreaterThan(10);
+  await mode.disturb?.(project);
+  for (const args of mode.stops) {
+    const { exitCode, stderr, stdout } = await run(...args);
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(crowd.missing()).toEqual([]);
+  }
+  expect(project.oracle.processes()).toEqual([]);
+});
+
+function placeOf(project: TemporaryProject, outside: TemporaryProject, port: number): CrowdPlace {
+  const record = (name: string) =>
+    JSON.parse(readFileSync(project.file(`.pids/services/${name}.json`), 'utf8'));
+  const [web, log, traced] = [record('web'), record('log'), record('traced')];
+  const cookie = project.oracle
+    .processes()
+    .flatMap(({ environment }) => environment)
+    .find((entry) => entry.startsWith('DEVCTL_PROJECT='));
+  return {
+    ROOT: project.root,
+    OUTSIDE: outside.root,
+    ID: cookie?.split('=')[1] ?? expect.fail('no cookie'),
+    RUN: web.runId,
+    LOG: log.log,
+    FIFO: log.stdin,
+    PORT: String(port),
+    TARGET: String(traced.leader.pid),
+  };
+}
+
+/** The project's folder and the one that holds it, for a worktree beside it. */
+function giveTo(uid: number, project: TemporaryProject, outside: TemporaryProject): void {
+  for (const path of [project.root, dirname(project.root), outside.root]) chownSync(path, uid, uid);
+}
