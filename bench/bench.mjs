@@ -3,12 +3,12 @@
 // Everything is measured in turn within each round, so that a machine that slows down slows all of
 // it down; the figures are medians. A ratio is over `node -e 0` in the same run.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadInternals } from './internals.mjs';
-import { manifest, PROCESSES, SERVICES, startCrowd } from './load.mjs';
+import { EMERGENCY_PROCESSES, manifest, PROCESSES, SERVICES, startCrowd } from './load.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
 const CROWD = 1000;
@@ -22,8 +22,10 @@ const timings = new Map();
 const { openHost, openOracle, endProcesses } = await loadInternals(root);
 const oracle = openOracle({ folders: [folder], environment: [`DEVCTL_BENCH=${folder}`] });
 try {
-  writeFileSync(path.join(folder, '.devctl.json'), JSON.stringify(manifest()));
+  useManifest(PROCESSES);
   for (let round = 0; round < ROUNDS; round += 1) measureCommands();
+  useManifest(EMERGENCY_PROCESSES);
+  for (let round = 0; round < ROUNDS; round += 1) measureEmergency();
   await measureSnapshots();
   report();
 } finally {
@@ -43,17 +45,39 @@ function measureCommands() {
   if (oracle.processes().length > 0) throw new Error('stop returned 0 and left processes');
 }
 
+/** From cold: nothing is left to go by but what runs. */
+function measureEmergency() {
+  runQuietly([launcher, 'start'], 0);
+  const running = oracle.processes().length;
+  if (running < EMERGENCY_PROCESSES) throw new Error(`start returned when ${running} were up`);
+  const record = readFileSync(path.join(folder, '.pids', 'supervisor.json'), 'utf8');
+  process.kill(JSON.parse(record).identity.pid, 'SIGKILL');
+  rmSync(path.join(folder, '.pids'), { recursive: true, maxRetries: 5 });
+  const name = `devctl stop --force, ${EMERGENCY_PROCESSES} processes, no records, no supervisor`;
+  measure(name, [launcher, 'stop', '--force'], 0);
+  if (oracle.processes().length > 0) throw new Error('stop --force returned 0 and left processes');
+}
+
+function useManifest(processes) {
+  writeFileSync(path.join(folder, '.devctl.json'), JSON.stringify(manifest(processes)));
+}
+
 /** @param expected exit code; another one would mean that something else was measured */
 function measure(name, args, expected) {
   const startedAt = performance.now();
+  runQuietly(args, expected, () => record(name, performance.now() - startedAt));
+}
+
+function runQuietly(args, expected, done = () => {}) {
   const result = spawnSync(process.execPath, args, {
     cwd: folder,
     env: environment,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  record(name, performance.now() - startedAt);
+  done();
   if (result.status !== expected) {
-    throw new Error(`${name}: exit code ${result.status}, not ${expected}\n${result.stderr}`);
+    const ran = args.slice(1).join(' ');
+    throw new Error(`${ran}: exit code ${result.status}, not ${expected}\n${result.stderr}`);
   }
 }
 

@@ -4,13 +4,14 @@ import { setTimeout } from 'node:timers/promises';
 
 export const SERVICES = 6;
 export const PROCESSES = 80;
+export const EMERGENCY_PROCESSES = 300;
 
-/** Six services, each a shell with its children; one more process in some, so that the sum is 80. */
-export function manifest() {
+/** Six services, each a shell with its children; one more process in some, so that the sum is right. */
+export function manifest(processes) {
   const services = {};
   for (let index = 0; index < SERVICES; index += 1) {
-    const extra = index < PROCESSES % SERVICES ? 1 : 0;
-    const children = Math.floor(PROCESSES / SERVICES) + extra - 1;
+    const extra = index < processes % SERVICES ? 1 : 0;
+    const children = Math.floor(processes / SERVICES) + extra - 1;
     services[`service-${index}`] = {
       command: ['sh', '-c', `${sleeps(children)} echo up; wait`],
       ready: { log: 'up', interval: 10 },

@@ -26,6 +26,7 @@ export function printStopReport(report: StopReport, color: boolean | undefined):
     const what = good ? ended : 'SURVIVED, see below';
     write(`${good ? out.green('✓') : out.red('✗')} ${name}: ${what}`);
   }
+  for (const line of unrecorded(report)) write(`${out.green('✓')} ${line}`);
   const others = report.processes.filter(({ service }) => service === null);
   if (others.length > 0) {
     write(`${out.green('✓')} ended ${others.length} more that no service record names:`);
@@ -37,7 +38,40 @@ export function printStopReport(report: StopReport, color: boolean | undefined):
     for (const { pid, command, why } of report.survivors) write(`  pid ${pid}: ${command}: ${why}`);
   }
   printNotes(report, color);
+  if (report.forced && report.processes.length > 0) write(means(report.processes));
   write(verdict(report, out));
+}
+
+/** Services that no record names: their processes said themselves whose they are. */
+function unrecorded({ services, processes, survivors }: StopReport): readonly string[] {
+  const known = new Set(services.map(({ name }) => name));
+  const alive = new Set(survivors.map(({ pid }) => pid));
+  const found = new Map<string, number>();
+  for (const { service, pid } of processes) {
+    if (service === null || known.has(service) || alive.has(pid)) continue;
+    found.set(service, (found.get(service) ?? 0) + 1);
+  }
+  return [...found].sort().map(([name, count]) => {
+    const noun = count === 1 ? 'process' : 'processes';
+    return `${name}: ended ${count} ${noun}, without a record`;
+  });
+}
+
+/** How what was found was found, and what it took to end it: in an emergency that is the question. */
+function means(processes: readonly ReportedProcess[]): string {
+  const found = tally(processes.flatMap(({ evidence }) => evidence.map(({ kind }) => kind)));
+  const ended = tally(processes.map(({ endedBy }) => endedBy ?? 'no signal'));
+  return `  found by ${found}; ended by ${ended}`;
+}
+
+/** `cookie (12), session (3)`, the most frequent first. */
+function tally(words: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([word, count]) => `${word} (${count})`)
+    .join(', ');
 }
 
 function verdict(report: StopReport, out: Theme): string {
