@@ -29,20 +29,21 @@ export function inspectFolder(path: string): FolderSeen {
  *
  * @param dedicated may its mode be set to 0700? A folder that was there before and that someone
  *   named in the manifest can serve other purposes too (think of `"pidsDir": "/tmp"`).
+ * @param hint what to do when it is not ours
  * @returns was it created now?
  * @throws DevctlError 'unsafe', 'records-unwritable'
  */
-export function ensureOwnFolder(path: string, dedicated: boolean): boolean {
+export function ensureOwnFolder(path: string, dedicated: boolean, hint = MOVE_AWAY): boolean {
   try {
     // Undefined when another devctl made it at the same moment: then it is judged like any other.
     const created =
       inspectFolder(path).kind === 'missing' &&
       mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
     const seen = inspectFolder(path);
-    if (seen.kind === 'refused') throw unsafe(path, seen.reason);
+    if (seen.kind === 'refused') throw unsafe(path, seen.reason, hint);
     if (seen.kind === 'own' && (seen.mode & 0o077) !== 0) {
       if (dedicated || created) chmodSync(path, 0o700);
-      else if ((seen.mode & 0o022) !== 0) throw unsafe(path, 'others may write to it');
+      else if ((seen.mode & 0o022) !== 0) throw unsafe(path, 'others may write to it', hint);
     }
     return created;
   } catch (error) {
@@ -50,8 +51,8 @@ export function ensureOwnFolder(path: string, dedicated: boolean): boolean {
   }
 }
 
-function unsafe(path: string, reason: string): DevctlError {
-  return new DevctlError('unsafe', `${path} is not safe to use: ${reason}`, {
-    hint: 'look at what it is, move it away and try again; devctl makes a new one',
-  });
+const MOVE_AWAY = 'look at what it is, move it away and try again; devctl makes a new one';
+
+function unsafe(path: string, reason: string, hint: string): DevctlError {
+  return new DevctlError('unsafe', `${path} is not safe to use: ${reason}`, { hint });
 }

@@ -71,7 +71,8 @@ export function shapeOfRecord(value: unknown): RecordShape {
   return { kind: 'record', record: Object.fromEntries(known) as ServiceRecord };
 }
 
-function isStopSettings(value: unknown): value is StopSettings {
+/** How a service wants to be stopped. */
+export function isStopSettings(value: unknown): value is StopSettings {
   const fields = asObject(value);
   return (
     fields !== null &&

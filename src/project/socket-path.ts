@@ -1,15 +1,20 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { type ProjectFolder, projectHash } from './folder.ts';
+import { otherOwner } from './own-file.ts';
 import { ensureOwnFolder, inspectFolder } from './own-folder.ts';
+import { whyUnsafePlace } from './safe-place.ts';
 
 /**
  * The longest path in bytes. sun_path holds 108 on Linux (unix(7)) and 104 on macOS, with the NUL;
  * a longer one is cut off silently by some and refused by others.
  */
 const MAX_SOCKET_BYTES = 100;
+
+/** In /tmp nobody can remove what another user has put there to be in the way. */
+const OF_YOUR_OWN = 'set XDG_RUNTIME_DIR to a folder of your own, with mode 0700';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,15 +32,22 @@ export function prepareSocketPath(
   environment: Environment = process.env,
 ): string {
   const paths = possiblePaths(folder, environment);
-  const path = paths.find((candidate) => isUsable(dirname(dirname(candidate))));
-  if (path === undefined) {
-    const places = paths.map((candidate) => dirname(dirname(candidate))).join(', ');
-    throw new DevctlError('records-unwritable', `no folder for the socket: tried ${places}`, {
-      hint: 'set XDG_RUNTIME_DIR or TMPDIR to a short, writable folder',
-    });
+  const tried: string[] = [];
+  for (const path of paths) {
+    const place = dirname(dirname(path));
+    const why = isUsable(place) ? whyUnsafePlace(place) : null;
+    tried.push(why === null ? place : `${place} (${why})`);
+    if (why !== null || !isUsable(place)) continue;
+    ensureOwnFolder(dirname(path), true, OF_YOUR_OWN);
+    return path;
   }
-  ensureOwnFolder(dirname(path), true);
-  return path;
+  throw new DevctlError(
+    'records-unwritable',
+    `no folder for the socket: tried ${tried.join(', ')}`,
+    {
+      hint: 'set XDG_RUNTIME_DIR or TMPDIR to a short, writable folder',
+    },
+  );
 }
 
 /**
@@ -47,9 +59,24 @@ export function socketPaths(
   folder: ProjectFolder,
   environment: Environment = process.env,
 ): readonly string[] {
-  return possiblePaths(folder, environment).filter(
-    (path) => inspectFolder(dirname(path)).kind === 'own',
-  );
+  return possiblePaths(folder, environment).filter((path) => whyNotOurs(path) === null);
+}
+
+/**
+ * Why nobody must connect to what is at this path; null when only the user himself can have put it there,
+ * or nothing is there.
+ */
+export function whyNotOurs(path: string): string | null {
+  const place = dirname(path);
+  const seen = inspectFolder(place);
+  // A folder that is missing now may be another user's in a moment.
+  if (seen.kind !== 'own') return `${place}: ${seen.kind === 'refused' ? seen.reason : seen.kind}`;
+  if ((seen.mode & 0o022) !== 0) return `others may write to ${place}`;
+  const unsafe = whyUnsafePlace(dirname(place));
+  if (unsafe !== null) return unsafe;
+  const socket = lstatSync(path, { throwIfNoEntry: false });
+  if (!socket) return null;
+  return socket.isSocket() ? otherOwner(socket.uid) : 'not a socket';
 }
 
 function possiblePaths(folder: ProjectFolder, environment: Environment): readonly string[] {

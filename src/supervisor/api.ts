@@ -16,6 +16,19 @@ export interface Stream {
 export const STREAMED = Symbol('streamed');
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** A caller that has not read this much is not listening: what he is told must not fill the memory. */
+const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
+
+/** A request that cannot be meant. Its message must not quote it: a body holds environments. */
+export class BadRequest extends Error {
+  override readonly name = 'BadRequest';
+  readonly status: number;
+
+  constructor(message: string, status = 400) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /**
  * The supervisor's HTTP server. Nothing but the socket's folder (mode 0700) guards it: whoever may
@@ -28,9 +41,16 @@ export function createApi(
   log: (line: string) => void,
 ): Server {
   return createServer((request, response) => {
+    // Whoever hangs up at the wrong moment must not take the supervisor with him.
+    for (const stream of [request, response]) stream.on('error', () => {});
     void answer(routes, request, response).catch((error: unknown) => {
-      log(`${request.method} ${request.url}: ${error instanceof Error ? error.stack : error}`);
-      if (!response.headersSent) response.writeHead(500);
+      const isBad = error instanceof BadRequest;
+      const detail = error instanceof Error && !isBad ? error.stack : error;
+      log(`${request.method} ${request.url}: ${detail}`);
+      if (!response.headersSent) {
+        // What is left of a body that was not wanted is not waited for.
+        response.writeHead(isBad ? error.status : 500, { connection: 'close' });
+      }
       response.end(error instanceof Error ? error.message : String(error));
     });
   });
@@ -59,6 +79,7 @@ async function answer(
     begin,
     write(event) {
       begin();
+      if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
       if (!response.destroyed) response.write(`${JSON.stringify(event)}\n`);
     },
     closed,
@@ -77,8 +98,13 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new Error('the request is too large');
+    if (size > MAX_BODY_BYTES) throw new BadRequest('the request is too large', 413);
     chunks.push(chunk);
   }
-  return size === 0 ? null : JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  if (size === 0) return null;
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new BadRequest('the request is no JSON');
+  }
 }

@@ -125,7 +125,7 @@ async function standDown(
   const unknown = async (): Promise<null> => null;
   if (others.length === 0) return { resume: async () => {}, hasChildren: own ?? unknown };
   const recorded = readProjectState(folder).supervisor?.socket ?? null;
-  const found = await findSupervisor(folder, recorded, STAND_DOWN_MS);
+  const found = await findSupervisor(folder, others, recorded, STAND_DOWN_MS);
   const resume = (await found?.client.standDown({ names }, STAND_DOWN_MS)) ?? null;
   const frozen = !resume && names === null ? others : [];
   for (const { identity } of frozen) await host.signal(identity, 'SIGSTOP');

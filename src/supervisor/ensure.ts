@@ -5,7 +5,7 @@ import { COOKIE_VARIABLES, supervisorCookie } from '../ownership/cookie.ts';
 import type { Host } from '../processes/host.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { prepareSocketPath, socketPaths } from '../project/socket-path.ts';
+import { prepareSocketPath, socketPaths, whyNotOurs } from '../project/socket-path.ts';
 import { connectTo, type SupervisorClient } from './client.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { ownVersion, packageRoot } from './package-root.ts';
@@ -31,7 +31,7 @@ export async function ensureSupervisor(
   recordedSocket: string | null,
 ): Promise<SupervisorClient> {
   if (running.length > 0) {
-    const found = await findSupervisor(folder, recordedSocket);
+    const found = await findSupervisor(folder, running, recordedSocket);
     const fits = found && found.hello.version === ownVersion() && running.length === 1;
     if (fits && recordedSocket === found.client.socket) return found.client;
     await endSupervisors(host, running, await host.self());
@@ -40,17 +40,24 @@ export async function ensureSupervisor(
   return connectTo(prepareSocketPath(folder));
 }
 
-/** The first supervisor of this project that answers on one of the sockets it may have. */
+/**
+ * The first supervisor of this project that answers on one of the sockets it may have, and is one of
+ * those that run. What else answers there is not spoken to: it would be told the environment of services,
+ * and be believed when it says that nothing is left.
+ */
 export async function findSupervisor(
   folder: ProjectFolder,
+  running: readonly ProcessInfo[],
   recordedSocket: string | null,
   timeoutMs = HELLO_MS,
 ): Promise<{ readonly client: SupervisorClient; readonly hello: Hello } | null> {
-  const paths = new Set([...(recordedSocket ? [recordedSocket] : []), ...socketPaths(folder)]);
+  const recorded = recordedSocket !== null && whyNotOurs(recordedSocket) === null;
+  const paths = new Set([...(recorded ? [recordedSocket] : []), ...socketPaths(folder)]);
   for (const path of paths) {
     const client = connectTo(path);
     const hello = await client.hello(timeoutMs);
-    if (hello?.projectId === folder.projectId) return { client, hello };
+    const isOne = running.some(({ identity }) => identity.pid === hello?.pid);
+    if (hello?.projectId === folder.projectId && isOne) return { client, hello };
   }
   return null;
 }

@@ -97,7 +97,11 @@ function listen(server: Server, socket: string): Promise<void> {
       if (errnoOf(error) !== 'ENOENT') throw error;
     }
     const mask = process.umask(0o177);
-    server.listen(socket, () => resolve());
+    server.listen(socket, () => {
+      // Later ones, such as too many open files, concern one caller.
+      server.off('error', reject).on('error', (error) => log(`listening: ${error}`));
+      resolve();
+    });
     process.umask(mask);
   });
 }

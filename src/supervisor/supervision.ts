@@ -8,14 +8,8 @@ import { type Route, STREAMED, type Stream } from './api.ts';
 import { createLives, type Lives } from './lives.ts';
 import { toSweepRules } from './open-project.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
-import type {
-  ChildrenAnswer,
-  Hello,
-  StandDownRequest,
-  StartRequest,
-  SupervisedStopRequest,
-  SupervisorEvent,
-} from './protocol.ts';
+import type { ChildrenAnswer, Hello, SupervisorEvent } from './protocol.ts';
+import { toStandDownRequest, toStartRequest, toStopRequest } from './requests.ts';
 import { beginStarting, type Starting } from './starting.ts';
 import { stopProject } from './stop.ts';
 import { stopRuns } from './stop-runs.ts';
@@ -152,9 +146,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
 
     'POST /start': (body, stream) =>
       whileConnected(stream, async () => {
-        const starting = beginStarting(lives, body as StartRequest, (change) =>
-          stream.write(change),
-        );
+        const request = toStartRequest(body);
+        const starting = beginStarting(lives, request, (change) => stream.write(change));
         starts.add(starting);
         void stream.closed.then(() => starting.abandon());
         try {
@@ -175,7 +168,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
 
     'POST /stand-down': (body, stream) =>
       whileConnected(stream, async () => {
-        await whileStoodDown((body as StandDownRequest).names, async () => {
+        await whileStoodDown(toStandDownRequest(body).names, async () => {
           stream.write({ type: 'stood-down' });
           await stream.closed;
         });
@@ -184,7 +177,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
 
     'POST /stop': (body, stream) =>
       whileConnected(stream, async () => {
-        const { names, force, graceMs, sweep } = body as SupervisedStopRequest;
+        const { names, force, graceMs, sweep } = toStopRequest(body);
         const report = await whileStoodDown(names, () =>
           stopProject(host, folder, {
             names,

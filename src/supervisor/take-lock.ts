@@ -40,7 +40,7 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
     // A start that is under way gives way to a stop: its supervisor drops what is not spawned yet.
     if (supervisors.length > 0) {
       const socket = readProjectState(folder).supervisor?.socket ?? null;
-      const found = await findSupervisor(folder, socket, ABORT_MS);
+      const found = await findSupervisor(folder, supervisors, socket, ABORT_MS);
       await found?.client.abortStarts(ABORT_MS);
     }
     lock = await attempt(quest, force ? 0 : LOCK_WAIT_MS);

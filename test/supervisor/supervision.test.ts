@@ -33,8 +33,6 @@ async function stateOf(project: TemporaryProject, name: string): Promise<string 
   return report.services.find((one) => one.name === name)?.state;
 }
 
-const everything = JSON.stringify({ force: false, graceMs: null, sweep: null });
-
 test('a stop that fails leaves the supervisor on watch', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
@@ -50,9 +48,9 @@ test('a stop that fails leaves the supervisor on watch', async () => {
   });
   if (lock.kind === 'busy') throw new Error('The lock is not free');
   try {
-    const sweep = { patterns: [], ports: [] };
-    const request = JSON.stringify({ ...JSON.parse(everything), sweep });
-    const answer = await call(socket, 'POST', '/stop', request);
+    const sweep = { patterns: [], protect: [], scope: 'off' };
+    const everything = { names: null, force: false, graceMs: null, sweep };
+    const answer = await call(socket, 'POST', '/stop', JSON.stringify(everything));
     expect({ status: answer.statusCode, said: await text(answer) }).toMatchObject({ status: 500 });
   } finally {
     lock.release();

@@ -1,0 +1,84 @@
+import { isAbsolute } from 'node:path';
+import { isStopSettings } from '../project/record-shape.ts';
+import { asObject, isCount, isListOf, isServiceName, isText } from '../project/shape.ts';
+import { BadRequest } from './api.ts';
+import type { StandDownRequest, StartRequest, SupervisedStopRequest } from './protocol.ts';
+
+/**
+ * What callers of the API must send, checked before anything is done: a request that is half right must
+ * not leave services half changed. Only our own user can call, so this is against mistakes, not attacks.
+ */
+
+/** @throws BadRequest */
+export function toStartRequest(body: unknown): StartRequest {
+  const fields = asObject(body);
+  const { services, env, logsDir } = fields ?? {};
+  const isWhole = isListOf(services, isService) && isEnvironment(env) && isAbsolutePath(logsDir);
+  if (!isWhole) throw new BadRequest('not a request to start services');
+  return { ...fields, services, env, logsDir };
+}
+
+/** @throws BadRequest */
+export function toStandDownRequest(body: unknown): StandDownRequest {
+  const names = asObject(body)?.names;
+  if (!isNames(names)) throw new BadRequest('not a request to stand down');
+  return { names };
+}
+
+/** @throws BadRequest */
+export function toStopRequest(body: unknown): SupervisedStopRequest {
+  const { names, sweep, force, graceMs } = asObject(body) ?? {};
+  const isWhole =
+    isNames(names) &&
+    isSweep(sweep) &&
+    typeof force === 'boolean' &&
+    (graceMs === null || (typeof graceMs === 'number' && graceMs >= 0));
+  if (!isWhole) throw new BadRequest('not a request to stop services');
+  return { names, sweep, force, graceMs };
+}
+
+function isService(value: unknown): value is StartRequest['services'][number] {
+  const fields = asObject(value);
+  if (!fields) return false;
+  const { name, command, cwd, env, ports, dependsOn, ready, stop, autostart, stdin } = fields;
+  return (
+    isServiceName(name) &&
+    (isText(command) || (isListOf(command, isText) && command.length > 0)) &&
+    isAbsolutePath(cwd) &&
+    isEnvironment(env) &&
+    isListOf(ports, isCount) &&
+    isEnvironment(dependsOn) &&
+    (ready === null || asObject(asObject(ready)?.check) !== null) &&
+    isStopSettings(stop) &&
+    typeof autostart === 'boolean' &&
+    (stdin === 'fifo' || stdin === 'null') &&
+    isText(fields.definedAt)
+  );
+}
+
+function isSweep(value: unknown): value is SupervisedStopRequest['sweep'] {
+  const { patterns, scope, protect } = asObject(value) ?? {};
+  const isScope = scope === 'project' || scope === 'user' || scope === 'off';
+  return isScope && isListOf(patterns, isPattern) && isListOf(protect, isPattern);
+}
+
+function isPattern(value: unknown): value is string {
+  try {
+    return isText(value) && new RegExp(value) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
+function isNames(value: unknown): value is readonly string[] | null {
+  return value === null || isListOf(value, isText);
+}
+
+function isEnvironment(value: unknown): value is Readonly<Record<string, string>> {
+  const fields = asObject(value);
+  return fields !== null && Object.values(fields).every(isText);
+}
+
+function isAbsolutePath(value: unknown): value is string {
+  return isText(value) && isAbsolute(value);
+}
