@@ -15,13 +15,16 @@ export function startOf(pid: number): string {
   return process.platform === 'linux' ? (readProcess(pid)?.started ?? '') : startOfPortably(pid);
 }
 
-function readProcess(pid: number): Sighting | null {
-  const folder = `/proc/${pid}`;
-  const stat = readText(`${folder}/stat`);
+/** One process, in as few reads as possible; null when there is none. Linux only. */
+export function readProcess(pid: number): Sighting | null {
+  const stat = readText(`/proc/${pid}/stat`);
   if (!stat) return null;
   // comm may hold spaces and parentheses: everything after the last one is numbers (proc_pid_stat(5)).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const field = (number: number) => fields[number - 3] ?? '';
+  const zombie = field(3) === 'X' || (field(3) === 'Z' && Number(field(20)) <= 1);
+  // The first thread is gone, and with it all that /proc/PID shows: another thread still shows it.
+  const folder = field(3) === 'Z' && !zombie ? livingThread(pid) : `/proc/${pid}`;
   const cwd = readLink(`${folder}/cwd`);
   return {
     pid,
@@ -29,13 +32,22 @@ function readProcess(pid: number): Sighting | null {
     ppid: Number(field(4)),
     pgid: Number(field(5)),
     sid: Number(field(6)),
-    zombie: field(3) === 'X' || (field(3) === 'Z' && Number(field(20)) <= 1),
+    zombie,
     rssBytes: Number(field(24)) * 4096,
     argv: readList(`${folder}/cmdline`),
     cwd,
     files: [cwd, readLink(`${folder}/exe`), ...openFiles(folder)].filter((file) => file !== null),
     environment: readList(`${folder}/environ`),
   };
+}
+
+function livingThread(pid: number): string {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`).filter((thread) => thread !== String(pid));
+    return `/proc/${pid}/task/${threads[0] ?? pid}`;
+  } catch {
+    return `/proc/${pid}`;
+  }
 }
 
 function openFiles(folder: string): (string | null)[] {

@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { behaviours } from '../support/zoo/behaviours.ts';
+import { anyCombination, nested } from '../support/zoo/combinations.ts';
+import { lookHere, runnable } from '../support/zoo/here.ts';
+import { isHeld, type Mode, nameOf } from '../support/zoo/modes.ts';
+import { alone } from '../support/zoo/service.ts';
+import { faultsOf, visit } from '../support/zoo/visit.ts';
+
+// The smaller set of `npm run zoo`: each mode takes one start and one stop of the whole zoo.
+const here = await lookHere();
+const all = behaviours();
+const best: Mode = {
+  user: here.root ? 'root' : 'ordinary',
+  native: here.native,
+  cgroup: here.cgroup,
+  portable: false,
+  supervisor: 'alive',
+  force: false,
+};
+const modes: readonly Mode[] = [
+  best,
+  { ...best, cgroup: false, supervisor: 'killed', force: true },
+  { ...best, native: false, cgroup: false },
+  // Root cannot show what an ordinary user may.
+  ...(here.root && here.ordinary ? [{ ...best, user: 'ordinary', cgroup: false } as const] : []),
+];
+const TIMEOUT_MS = 120_000;
+
+test('every program says in two lines how it escapes and what catches it', () => {
+  expect(all.length).toBeGreaterThan(50);
+  for (const { how, caughtBy } of all) {
+    expect(how).toMatch(/\.$/);
+    expect(caughtBy).toMatch(/\.$/);
+  }
+});
+
+describe.runIf(here.any)('the zoo', () => {
+  test.each(modes.map((mode) => [nameOf(mode), mode] as const))(
+    '%s',
+    async (_, mode) => {
+      const calm = runnable(all, mode, here).filter(({ storm }) => !storm);
+      // Its five seconds are waited for once.
+      const shown = mode === best ? calm : calm.filter(({ name }) => name !== 'late-escape');
+      const seen = await visit(mode, alone(shown));
+      expect(faultsOf(seen)).toEqual([]);
+      expect(seen.before).toBeGreaterThan(shown.length);
+      if (isHeld(mode)) return;
+      // What may get away says so itself, and so does the README.
+      const words = new Map(all.map(({ name, caughtBy }) => [name, caughtBy]));
+      for (const name of seen.left.keys()) expect(words.get(name), name).toMatch(/cgroup/);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.runIf(here.native || here.cgroup)(
+    'storms of forks, and whatever starts itself again',
+    async () => {
+      const storms = runnable(all, best, here).filter(({ storm }) => storm);
+      expect(faultsOf(await visit(best, alone(storms)))).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.runIf(here.native || here.cgroup)(
+    'one to four behaviours nested',
+    async () => {
+      const combination = anyCombination(runnable(all, best, here));
+      const combinations = fc.array(combination, { minLength: 10, maxLength: 10 });
+      await fc.assert(
+        fc.asyncProperty(combinations, async (list) => {
+          const seen = await visit({ ...best, force: true }, nested(list, all));
+          expect(faultsOf(seen)).toEqual([]);
+        }),
+        // One start and one stop for all ten; the seed is printed on failure.
+        { numRuns: 1, endOnFailure: true },
+      );
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,112 @@
+import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot } from '../paths.ts';
+
+/** Where the programs of the zoo are. */
+export const zooFolder = join(repositoryRoot, 'fixtures', 'zoo');
+
+/** What a behaviour needs to be run: its mark, a free port, and the folder of the programs. */
+export interface Place {
+  /** Absolute path of the file that its processes hold open. */
+  readonly mark: string;
+  readonly port: number;
+  readonly folder: string;
+}
+
+/** One way of getting away. */
+export interface Behaviour {
+  readonly name: string;
+  /** How it escapes, and what catches it: the two lines on top of its program. */
+  readonly how: string;
+  readonly caughtBy: string;
+  /** Arguments before those of the next program. */
+  readonly args: (place: Place) => readonly string[];
+  /** It stands when its mark has so many lines. */
+  readonly lines: number;
+  /** Forks without end: run apart, so that it does not starve the others. */
+  readonly storm: boolean;
+  /** It has to do with another user or the root of the cgroups. */
+  readonly needsRoot: boolean;
+  /** It is asked whether it had its grace period: the line "cleaned" in its mark. */
+  readonly grace: boolean;
+  /** It can become another program at its deepest point. */
+  readonly nests: boolean;
+  /** What it becomes then, it becomes when it is asked to end. */
+  readonly waits: boolean;
+  /** Needs Perl with threads, which perl-base has not. */
+  readonly needsThreads: boolean;
+}
+
+const STORMS = ['fork-storm', 'fork-storm-empty-env', 'hop-bomb', 'hop-bomb-empty-env'];
+const RESPAWNERS = ['respawning-pair', 'respawner-daemon'];
+const LINES = new Map([
+  ['forty-children', 40],
+  ['odd-names', 2],
+  ['main-crashed', 3],
+  ['turbo-like', 3],
+  ['hop-bomb', 5],
+  ['hop-bomb-empty-env', 5],
+  ['fork-storm', 120],
+  ['fork-storm-empty-env', 120],
+]);
+/** What goes on to the next program where there is one. */
+const GOES_ON = /\bonward\(\)|"\$@"|\.\.\.next|@ARGV \?/;
+
+/** Every behaviour there is a program for, in order of name. */
+export function behaviours(folder: string = zooFolder): Behaviour[] {
+  return readdirSync(folder)
+    .filter((file) => /\.(pl|sh|mjs)$/.test(file))
+    .sort()
+    .map((file) => describe(file, readFileSync(join(folder, file), 'utf8')));
+}
+
+/** @throws Error where a program does not begin with its two lines */
+function describe(file: string, text: string): Behaviour {
+  const name = file.replace(/\.\w+$/, '');
+  const head = /^(?:#|\/\/) ([\w-]+): (.+)\n(?:#|\/\/) Caught by: (.+)\n/.exec(text);
+  const [, ownName, how, caughtBy] = head ?? [];
+  if (ownName !== name || !how || !caughtBy) {
+    throw new Error(`${file} does not begin with "${name}: how" and "Caught by: evidence"`);
+  }
+  return {
+    name,
+    how,
+    caughtBy,
+    args: (place) => [...program(file, place), ...parameters(name, place)],
+    lines: LINES.get(name) ?? 1,
+    storm: STORMS.includes(name) || RESPAWNERS.includes(name),
+    needsRoot: /needs root/.test(how),
+    grace: name.startsWith('needs-grace'),
+    nests: GOES_ON.test(text) && !STORMS.includes(name),
+    waits: /\$SIG\{(TERM|CONT)\} = .*onward/.test(text),
+    needsThreads: /^use threads/m.test(text),
+  };
+}
+
+function program(file: string, { mark, folder }: Place): readonly string[] {
+  const path = join(folder, file);
+  if (file.endsWith('.sh')) return ['/bin/sh', path, mark];
+  if (file.endsWith('.mjs')) return [process.execPath, path, mark];
+  return [perl() ?? 'perl', '-I', folder, `-MZoo=${mark}`, path];
+}
+
+function parameters(name: string, { port }: Place): readonly string[] {
+  if (name === 'shell-chain') return ['2'];
+  if (name === 'late-escape') return ['5'];
+  return name.startsWith('port-') ? [String(port)] : [];
+}
+
+/** Where Perl is; the programs of the zoo are written in it because every Debian has it. */
+export function perl(): string | null {
+  const folders = (process.env.PATH ?? '').split(':');
+  return folders.map((folder) => join(folder, 'perl')).find(isExecutable) ?? null;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

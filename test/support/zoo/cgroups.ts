@@ -1,0 +1,47 @@
+import { chownSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A cgroup that belongs to another user, as systemd's user manager delegates them. */
+export interface DelegatedGroup extends Disposable {
+  /** Who writes its pid here is in it. */
+  readonly procs: string;
+}
+
+/** Where this process may make cgroups (v2); null where it may not. */
+export function cgroupBase(): string | null {
+  try {
+    // proc_pid_mountinfo(5): the mount point is the fifth field, the type the first after the dash.
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    const mount = mounts.find((line) => line.includes(' - cgroup2 '))?.split(' ')[4];
+    const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
+    if (!mount || own === undefined) return null;
+    const base = join(mount, own);
+    const probe = join(base, `zoo-probe-${process.pid}`);
+    mkdirSync(probe);
+    rmdirSync(probe);
+    return base;
+  } catch {
+    return null;
+  }
+}
+
+let made = 0;
+
+/**
+ * Makes a cgroup and gives it to a user. Removed on disposal.
+ *
+ * @throws on disposal where a group was left below it
+ */
+export function delegateGroup(base: string, uid: number): DelegatedGroup {
+  made += 1;
+  const folder = join(base, `zoo-${process.pid}-${made}`);
+  mkdirSync(folder);
+  const files = ['', 'cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads'];
+  for (const file of files) chownSync(join(folder, file), uid, uid);
+  return {
+    procs: join(folder, 'cgroup.procs'),
+    [Symbol.dispose]() {
+      rmdirSync(folder);
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { currentRunFolder } from '../run-folder.ts';
+import { type Behaviour, behaviours } from './behaviours.ts';
+import { nested, someCombinations } from './combinations.ts';
+import { describeVisit, figures, markdown } from './figures.ts';
+import { type Here, lookHere, runnable } from './here.ts';
+import { allModes, type Mode, nameOf } from './modes.ts';
+import { alone, type Exhibit } from './service.ts';
+import { faultsOf, type Visit, visit } from './visit.ts';
+
+/** What `npm run zoo` was asked for. */
+export interface MatrixOptions {
+  /** Only modes whose names have all these words. */
+  readonly mode: readonly string[];
+  /** Only these behaviours; empty: all. */
+  readonly only: readonly string[];
+  /** So many nested ones in each mode, chosen by `seed`. */
+  readonly combinations: number;
+  readonly seed: number;
+  /** Where to write the whole table. */
+  readonly markdown: string | null;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Runs the zoo in every mode that can be run here, and prints what came of it.
+ *
+ * @returns all that went wrong; empty when nothing did
+ * @throws Error where there is no Linux or no Perl
+ */
+export async function runMatrix(options: MatrixOptions): Promise<string[]> {
+  const { say, only } = options;
+  const here = await lookHere();
+  if (!here.any) throw new Error('the zoo needs Linux and Perl');
+  const modes = allModes(here).filter((mode) => {
+    const words = nameOf(mode).split(' ');
+    return options.mode.every((word) => words.includes(word));
+  });
+  const all = behaviours().filter(({ name }) => only.length === 0 || only.includes(name));
+  say(`${all.length} behaviours, ${modes.length} modes, Node ${process.versions.node}`);
+  for (const missing of missingHere(here)) say(missing);
+  if (options.combinations > 0) say(`seed of the combinations: ${options.seed}`);
+
+  const visits: Visit[] = [];
+  try {
+    for (const mode of modes) {
+      const shown = runnable(all, mode, here);
+      for (const storm of [false, true]) {
+        // Storms apart, so that they do not starve the others.
+        const part = alone(shown.filter((one) => one.storm === storm));
+        visits.push(...(await visitAndTell(mode, part, say)));
+      }
+      const combinations = someCombinations(shown, options.combinations, options.seed);
+      for (const [index, names] of combinations.entries()) {
+        say(`  nested-${index + 1}: ${names.join(' > ')}`);
+      }
+      visits.push(...(await visitAndTell(mode, nested(combinations, all), say)));
+    }
+  } finally {
+    rmSync(currentRunFolder(), { recursive: true, force: true });
+  }
+  say(`\n${figures(visits)}`);
+  if (options.markdown) writeFileSync(options.markdown, markdown(all, visits));
+  return visits.flatMap(faultsOf);
+}
+
+/** The behaviours, for `--list`. */
+export function listBehaviours(): readonly Behaviour[] {
+  return behaviours();
+}
+
+async function visitAndTell(
+  mode: Mode,
+  exhibits: readonly Exhibit[],
+  say: (line: string) => void,
+): Promise<Visit[]> {
+  if (exhibits.length === 0) return [];
+  const began = performance.now();
+  const seen = await visit(mode, exhibits);
+  say(describeVisit(seen, Math.round(performance.now() - began)));
+  for (const fault of faultsOf(seen)) say(`    ✗ ${fault}`);
+  return [seen];
+}
+
+function missingHere({ root, ordinary, native, cgroup, threads }: Here): string[] {
+  const lines: readonly (readonly [boolean, string])[] = [
+    [root, 'not root: without the modes of root'],
+    [ordinary, 'nobody cannot run Node here: without the modes of an ordinary user'],
+    [native, 'no koffi: without the native modes'],
+    [cgroup, 'no writable cgroup (v2): without the modes that use one'],
+    [threads, 'Perl has no threads: without the zombie leaders'],
+  ];
+  return lines.flatMap(([has, line]) => (has ? [] : [line]));
+}

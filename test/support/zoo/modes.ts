@@ -1,0 +1,50 @@
+/** One way to run the zoo: who, with what devctl may use, what becomes of the supervisor, how it stops. */
+export interface Mode {
+  readonly user: 'root' | 'ordinary';
+  /** The native calls: child subreaper, pidfd, waitid. */
+  readonly native: boolean;
+  readonly cgroup: boolean;
+  /** `ps` instead of /proc, as on macOS; it turns the native calls and cgroups off. */
+  readonly portable: boolean;
+  /** Alive; ended by SIGKILL before the stop; or ended and replaced by one that adopted what runs. */
+  readonly supervisor: 'alive' | 'killed' | 'adopted';
+  readonly force: boolean;
+}
+
+/** Was everything held for the whole life of the runs, so that nothing may get away? */
+export function isHeld({ native, cgroup, portable, supervisor }: Mode): boolean {
+  return !portable && (cgroup || (native && supervisor === 'alive'));
+}
+
+/** `root native+cgroup alive stop` */
+export function nameOf(mode: Mode): string {
+  return [mode.user, meansOf(mode), mode.supervisor, mode.force ? 'force' : 'stop'].join(' ');
+}
+
+/** What devctl may use, in a word. */
+export function meansOf({ native, cgroup, portable }: Mode): string {
+  if (portable) return 'portable';
+  if (native) return cgroup ? 'native+cgroup' : 'native';
+  return cgroup ? 'cgroup' : 'neither';
+}
+
+/** Every mode that can be run here. */
+export function allModes(
+  here: Readonly<Record<'root' | 'ordinary' | 'cgroup' | 'native', boolean>>,
+): Mode[] {
+  const users = (['root', 'ordinary'] as const).filter((user) => here[user]);
+  const means = [
+    { native: true, cgroup: true, portable: false },
+    { native: true, cgroup: false, portable: false },
+    { native: false, cgroup: true, portable: false },
+    { native: false, cgroup: false, portable: false },
+    { native: false, cgroup: false, portable: true },
+  ].filter(({ cgroup, native }) => (here.cgroup || !cgroup) && (here.native || !native));
+  return users.flatMap((user) =>
+    means.flatMap((mean) =>
+      (['alive', 'killed', 'adopted'] as const).flatMap((supervisor) =>
+        [false, true].map((force) => ({ user, ...mean, supervisor, force })),
+      ),
+    ),
+  );
+}

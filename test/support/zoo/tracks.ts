@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { readProcess } from '../read-processes.ts';
+import type { Sighting } from '../sighting.ts';
+
+/** What is alive of each behaviour, told by its mark alone, without anything that devctl knows. */
+export interface Tracks {
+  /** Absolute path of the mark of a service. */
+  mark(name: string): string;
+  /** Living processes, by the name of the service that they came from. */
+  living(): ReadonlyMap<string, readonly Sighting[]>;
+  /** All of them. */
+  all(): Sighting[];
+  /** How much the processes of a service have written: it grows while a storm goes on, too fast to be seen. */
+  size(name: string): number;
+  /** The lines that the processes of a service have left. */
+  lines(name: string): readonly string[];
+}
+
+/**
+ * Finds the processes of the zoo: those that hold a mark of this folder open, run a program of it, work in it,
+ * or have the path of a mark among their arguments. Whoever gets rid of one of these keeps another.
+ */
+export function openTracks(folder: string): Tracks {
+  const prefix = `${folder}/`;
+  const nameIn = (text: string): string | null => {
+    const at = text.indexOf(prefix);
+    return at < 0 ? null : (/^[\w-]+/.exec(text.slice(at + prefix.length))?.[0] ?? null);
+  };
+  const nameOf = ({ files, argv }: Sighting): string | null => {
+    for (const text of [...files, ...argv]) {
+      const name = nameIn(text);
+      if (name !== null) return name;
+    }
+    return null;
+  };
+  const all = () =>
+    readdirSync('/proc')
+      .filter((pid) => /^\d+$/.test(pid) && mayBeOf(prefix, pid))
+      .flatMap((pid) => readProcess(Number(pid)) ?? [])
+      .filter((one) => !one.zombie && nameOf(one) !== null);
+  return {
+    mark: (name) => join(folder, name),
+    all,
+    living() {
+      const found = new Map<string, Sighting[]>();
+      for (const one of all()) {
+        const name = nameOf(one) ?? basename(folder);
+        found.set(name, [...(found.get(name) ?? []), one]);
+      }
+      return found;
+    },
+    size: (name) => statSync(join(folder, name)).size,
+    lines(name) {
+      try {
+        return readFileSync(join(folder, name), 'utf8').split('\n').filter(Boolean);
+      } catch {
+        return [];
+      }
+    },
+  };
+}
+
+/** The quick look: who hops every 30 ms is gone before all of the machine has been read in full. */
+function mayBeOf(prefix: string, pid: string): boolean {
+  const about = (read: () => string): boolean => {
+    try {
+      return read().includes(prefix);
+    } catch {
+      return false;
+    }
+  };
+  return (
+    about(() => readlinkSync(`/proc/${pid}/fd/9`)) ||
+    about(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1')) ||
+    about(() => readlinkSync(`/proc/${pid}/exe`)) ||
+    hasLostItsFirstThread(pid)
+  );
+}
+
+function hasLostItsFirstThread(pid: string): boolean {
+  try {
+    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}

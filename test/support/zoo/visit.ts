@@ -1,0 +1,222 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { StopReport } from '../../../src/stopping/report.ts';
+import { endProcesses, signalExactly } from '../end-processes.ts';
+import { canBind, freePorts } from '../free-ports.ts';
+import { readProcesses } from '../read-processes.ts';
+import { currentRunFolder } from '../run-folder.ts';
+import type { Sighting } from '../sighting.ts';
+import { until } from '../until.ts';
+import { cgroupBase, delegateGroup } from './cgroups.ts';
+import { isHeld, type Mode } from './modes.ts';
+import { commandOf, type Exhibit, linesOf } from './service.ts';
+import { meetStrangers } from './strangers.ts';
+import { openTracks, type Tracks } from './tracks.ts';
+import { asUser, environmentOf, installFor, uidOf } from './user.ts';
+
+/** What one start and one stop of the zoo in one mode came to. */
+export interface Visit {
+  readonly mode: Mode;
+  readonly services: readonly string[];
+  /** Processes alive just before the stop. */
+  readonly before: number;
+  readonly exitCode: number;
+  readonly report: StopReport | null;
+  readonly stderr: string;
+  /** What was alive when the stop had ended, or came afterwards, by service. */
+  readonly left: ReadonlyMap<string, readonly Sighting[]>;
+  readonly strangers: number;
+  readonly deadStrangers: readonly string[];
+  /** Services that did not get their grace period, where the stop was to give it. */
+  readonly cutShort: readonly string[];
+  /** Declared ports that cannot be bound. */
+  readonly portsTaken: readonly number[];
+  /** Supervisors and cgroups that are still there. */
+  readonly litter: readonly string[];
+  /** Services that did not come to stand in time. */
+  readonly notReady: readonly string[];
+}
+
+/** Grace that a child needs 1.5 s of: enough on a machine that is busy with the rest of the zoo. */
+const STOP_GRACE = '4s';
+const TIMEOUT_MS = 90_000;
+
+/**
+ * Starts these services in a project of their own, does to the supervisor what the mode says, stops, and looks
+ * who is left. Whoever is, is ended.
+ */
+export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<Visit> {
+  const uid = uidOf(mode);
+  if (uid !== null) chmodSync(currentRunFolder(), 0o755);
+  const root = mkdtempSync(join(currentRunFolder(), 'zoo-'));
+  const marks = join(root, 'marks');
+  const home = join(root, 'home');
+  const tracks = openTracks(marks);
+  const installation = installFor(uid, currentRunFolder());
+  const base = mode.cgroup && uid !== null ? cgroupBase() : null;
+  const group = base !== null && uid !== null ? delegateGroup(base, uid) : null;
+  const ports = await freePorts(exhibits.length);
+  const declared = ports.filter((_, index) => usesPort(exhibits[index]));
+  for (const folder of [marks, home]) mkdirSync(folder, { mode: 0o777 });
+  const services = Object.fromEntries(
+    exhibits.map((exhibit, index) => {
+      const mark = tracks.mark(exhibit.name);
+      const port = ports[index] ?? 0;
+      writeFileSync(mark, '');
+      if (uid !== null) chownSync(mark, uid, uid);
+      const command = commandOf(exhibit, { mark, port, folder: installation.zoo });
+      return [exhibit.name, { command, ...(usesPort(exhibit) ? { ports: [port] } : {}) }];
+    }),
+  );
+  writeFileSync(join(root, '.devctl.json'), JSON.stringify({ stopGrace: STOP_GRACE, services }));
+  chmodSync(marks, 0o777);
+  if (uid !== null) for (const path of [root, marks, home]) chownSync(path, uid, uid);
+
+  const devctl = async (...args: readonly string[]) => {
+    const command = [process.execPath, installation.program, ...args];
+    const [file, ...rest] = asUser(uid, group?.procs ?? null, command);
+    const env = environmentOf(mode, home);
+    const options = { cwd: root, env, extendEnv: false, reject: false } as const;
+    return execa(file, rest, { ...options, stdin: 'ignore', timeout: TIMEOUT_MS });
+  };
+  const litter: string[] = [];
+  try {
+    const started = await devctl('start');
+    if (started.exitCode !== 0) throw new Error(`start failed: ${started.stderr}`);
+    const notReady = await settle(tracks, exhibits);
+    const service = exhibits[0]?.name ?? '';
+    const elsewhere = join(root, '..', `${root.split('/').at(-1)}-elsewhere`);
+    await using strangers = await meetStrangers({
+      uid,
+      root,
+      elsewhere,
+      zoo: installation.zoo,
+      service,
+    });
+    if (mode.supervisor !== 'alive') await killSupervisor(root);
+    if (mode.supervisor === 'adopted') {
+      const again = await devctl('start');
+      if (again.exitCode !== 0) throw new Error(`the second start failed: ${again.stderr}`);
+      await settle(tracks, exhibits);
+    }
+    const before = tracks.all().length;
+    const stop = await devctl('stop', '--json', ...(mode.force ? ['--force'] : []));
+    const left = await lookTwice(tracks, exhibits);
+    for (const { pid } of supervisorsIn(root)) litter.push(`supervisor ${pid}`);
+    const taken = await Promise.all(
+      declared.map(async (port) => ((await canBind(port)) ? [] : port)),
+    );
+    return {
+      mode,
+      services: exhibits.map(({ name }) => name),
+      before,
+      exitCode: stop.exitCode ?? -1,
+      report: parse(stop.stdout),
+      stderr: stop.stderr,
+      left,
+      strangers: strangers.count,
+      deadStrangers: strangers.dead(),
+      cutShort: cutShort(mode, exhibits, tracks, left),
+      portsTaken: taken.flat(),
+      litter,
+      notReady,
+    };
+  } finally {
+    // A storm ends by itself when its mark is gone; it can be too fast for whoever ends the rest.
+    rmSync(marks, { recursive: true, force: true });
+    await endProcesses(() => [...tracks.all(), ...supervisorsIn(root)]);
+    rmSync(root, { recursive: true, force: true });
+    rmSync(`${root}-elsewhere`, { recursive: true, force: true });
+    try {
+      group?.[Symbol.dispose]();
+    } catch (error) {
+      litter.push(String(error));
+    }
+  }
+}
+
+/** A name for the list of what is wrong, where something is. Empty for a good visit. */
+export function faultsOf(seen: Visit): string[] {
+  const { mode, report, left, litter } = seen;
+  const faults: string[] = [];
+  const gone = [...left].map(([name, list]) => `${name} (${list.length || 'writes'})`).join(', ');
+  if (isHeld(mode) && gone) faults.push(`got away although all was held: ${gone}`);
+  if (!report) faults.push(`no report: ${seen.stderr}`);
+  if (report?.proof.strength === 'complete' && gone) faults.push(`"complete", but left: ${gone}`);
+  if (report?.proof.strength === 'complete' && !isHeld(mode)) {
+    faults.push('"complete", but nothing held for the whole run');
+  }
+  if (isHeld(mode) && seen.exitCode !== 0)
+    faults.push(`exit code ${seen.exitCode}: ${seen.stderr}`);
+  for (const what of seen.deadStrangers) faults.push(`a stranger died: ${what}`);
+  for (const name of seen.cutShort) faults.push(`${name} did not get its grace period`);
+  for (const what of litter) faults.push(`left behind: ${what}`);
+  for (const name of seen.notReady) faults.push(`${name} never came to stand`);
+  if (isHeld(mode)) for (const port of seen.portsTaken) faults.push(`port ${port} is taken`);
+  return faults;
+}
+
+function usesPort(exhibit: Exhibit | undefined): boolean {
+  return exhibit?.behaviours.some(({ name }) => name.startsWith('port-')) ?? false;
+}
+
+/** Waits until every service stands; who does not within 30 s is returned. */
+async function settle(tracks: Tracks, exhibits: readonly Exhibit[]): Promise<string[]> {
+  const missing = () =>
+    exhibits.filter((one) => tracks.lines(one.name).length < linesOf(one)).map(({ name }) => name);
+  try {
+    await until(() => missing().length === 0);
+  } catch {
+    await until(() => missing().length === 0).catch(() => null);
+  }
+  return missing();
+}
+
+function supervisorsIn(root: string): Sighting[] {
+  return readProcesses().filter(
+    ({ argv, zombie }) =>
+      !zombie && argv[1]?.endsWith('/dist/supervisor/main.js') && argv[2] === root,
+  );
+}
+
+async function killSupervisor(root: string): Promise<void> {
+  const [supervisor] = supervisorsIn(root);
+  if (!supervisor) throw new Error('there is no supervisor');
+  signalExactly(supervisor, 'SIGKILL');
+  await until(() => supervisorsIn(root).length === 0);
+}
+
+/** Now, and once more a little later: what is born late counts as well, and whatever still writes. */
+async function lookTwice(
+  tracks: Tracks,
+  exhibits: readonly Exhibit[],
+): Promise<ReadonlyMap<string, readonly Sighting[]>> {
+  const now = tracks.living();
+  const sizes = exhibits.map(({ name }) => [name, tracks.size(name)] as const);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const writing = sizes.filter(([name, size]) => tracks.size(name) > size);
+  return new Map([...writing.map(([name]) => [name, []] as const), ...now, ...tracks.living()]);
+}
+
+/** What got away was never asked, so it had no grace period to be cut. */
+function cutShort(
+  mode: Mode,
+  exhibits: readonly Exhibit[],
+  tracks: Tracks,
+  left: ReadonlyMap<string, unknown>,
+): string[] {
+  if (mode.force) return [];
+  return exhibits
+    .filter(({ name, behaviours }) => behaviours.every(({ grace }) => grace) && !left.has(name))
+    .map(({ name }) => name)
+    .filter((name) => !tracks.lines(name).includes('cleaned'));
+}
+
+function parse(text: string): StopReport | null {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
