@@ -31,6 +31,7 @@ export function directEvidence(search: Search, process: ProcessInfo): Finding[] 
   }
   for (const listed of facts.foundingPids) {
     if (identity.startTicks > listed.writtenTicks || !isListed(snapshot, listed, process)) continue;
+    if (isKnownOtherwise(search, listed, process)) continue;
     if (!isInside(facts.root, snapshot.details.cwd(process))) continue;
     const { pid, service } = listed;
     const detail =
@@ -49,6 +50,19 @@ function isListed(snapshot: Snapshot, listed: FoundingPid, process: ProcessInfo)
   // A living leader is judged itself, and what is in its group follows from that.
   const leader = snapshot.byPid.get(listed.pid);
   return !leader || isGone(leader);
+}
+
+/**
+ * Do the records or the ledger know this number, as another process's? They tell its start time, the
+ * list does not: then it has been given away since, however young the list looks.
+ */
+function isKnownOtherwise(
+  { leaders }: Search,
+  { pid }: FoundingPid,
+  { identity }: ProcessInfo,
+): boolean {
+  const known = leaders.filter((leader) => leader.identity.pid === pid);
+  return known.length > 0 && !known.some((leader) => sameIdentity(leader.identity, identity));
 }
 
 /**

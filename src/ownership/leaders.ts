@@ -1,5 +1,5 @@
 import { identityKey, sameMachine } from '../processes/identity.ts';
-import { isGone, type Snapshot } from '../processes/snapshot.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { OwnershipFacts } from './claim.ts';
 import { isInside } from './inside.ts';
 import { isSameNumber } from './numbers.ts';
@@ -17,25 +17,36 @@ export function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): Search['
       fresh: leader.fresh || (known?.fresh ?? false),
       ledSession: leader.ledSession || (known?.ledSession ?? false),
       ledGroup: leader.ledGroup || (known?.ledGroup ?? false),
+      sid: (leader.ledGroup && leader.sid) || (known?.sid ?? 0),
     });
   };
   for (const { leader: identity, service, runId } of facts.runs) {
     if (identity === null) continue;
     const origin = { service, runId };
-    keep({ identity, origin, fresh: false, ledSession: true, ledGroup: true });
+    const sid = identity.pid;
+    keep({ identity, origin, fresh: false, ledSession: true, ledGroup: true, sid });
   }
   for (const { identity, service, runId, fresh = false, pgid = 0, sid = 0 } of facts.witnessed) {
     const ledSession = sid === 0 || sid === identity.pid;
     const ledGroup = pgid === 0 || pgid === identity.pid;
-    keep({ identity, origin: { service, runId }, fresh, ledSession, ledGroup });
+    keep({ identity, origin: { service, runId }, fresh, ledSession, ledGroup, sid });
   }
   return [...leaders.values()];
 }
 
+/**
+ * A number that may have been free in between: its members must work in the project, and may not show an
+ * environment without our mark, which all that we start hands on, unless it is cleared altogether.
+ */
+function mayBeOurs({ facts, snapshot, vetoes }: Search, member: ProcessInfo): boolean {
+  if (!isInside(facts.root, snapshot.details.cwd(member))) return false;
+  return vetoes.cookies.has(member.identity.pid) || !snapshot.details.environ(member);
+}
+
 /** Sessions and groups whose leader, known to be ours, has died. */
 export function claimLeaderless(search: Search): void {
-  const { facts, snapshot, found } = search;
-  for (const { identity, origin, fresh, ledSession, ledGroup } of search.leaders) {
+  const { snapshot, found } = search;
+  for (const { identity, origin, fresh, ledSession, ledGroup, sid } of search.leaders) {
     const current = snapshot.byPid.get(identity.pid);
     // Alive and claimed: settled. Alive and not: a stranger, or vetoed, and so is what it leads.
     if (current && !isGone(current)) continue;
@@ -45,11 +56,14 @@ export function claimLeaderless(search: Search): void {
     ] as const) {
       const all = led ? index.get(identity.pid) : undefined;
       if (!all || !isSameNumber(identity, current, all)) continue;
+      // A group never leaves its session (setpgid(2)): in another one the number is another group's.
+      if (kind === 'group' && sid > 0 && all.some((one) => one.sid > 0 && one.sid !== sid))
+        continue;
       const members = all.filter((member) => !isGone(member));
       // One member known by other evidence proves that the number was never free.
       const anchored = fresh || members.some(({ identity: { pid } }) => found.has(pid));
       for (const member of members) {
-        if (!anchored && !isInside(facts.root, snapshot.details.cwd(member))) continue;
+        if (!anchored && !mayBeOurs(search, member)) continue;
         const what = kind === 'session' ? 'session' : 'process group';
         const detail = `in ${what} ${identity.pid}, whose leader has died`;
         add(search, member, { kind, detail, ...origin });

@@ -26,6 +26,8 @@ export interface Leader {
   readonly fresh: boolean;
   readonly ledSession: boolean;
   readonly ledGroup: boolean;
+  /** The session that its group was in; 0 where not known. */
+  readonly sid: number;
 }
 
 /** One pass over the process table: what was found, and why. */

@@ -144,13 +144,19 @@ describe('session and group', () => {
   const member: Row = { pid: 140, pgid: 140, sid: 100, cwd: ROOT };
   const elsewhere: Row = { ...member, cwd: '/tmp' };
   const old = { ...run, bootId: 'b0', leader: identity(100, 100, 'b0') };
-  const grouped: Row = { pid: 140, pgid: 100, sid: 7, cwd: ROOT };
+  const grouped: Row = { pid: 140, pgid: 100, sid: 100, cwd: ROOT };
   tell([
     ['in the session of a living leader', [LEADER, elsewhere], [100, 140]],
     ['in the group of a living leader', [LEADER, { ...grouped, cwd: '/tmp' }], [100, 140]],
     ['leaderless session, working in the project', [member], [140]],
     ['leaderless group, working in the project', [grouped], [140]],
     ['leaderless session, working elsewhere', [elsewhere], []],
+    ['leaderless group of another session: recycled', [{ ...grouped, sid: 7 }], []],
+    [
+      'leaderless session, working in the project, with an environment that is not ours',
+      [{ ...member, environ: { PATH: '/bin' } }],
+      [],
+    ],
     [
       'leaderless session, in a folder whose name begins like ours',
       [{ ...member, cwd: '/home/me/app-2' }],
@@ -448,6 +454,12 @@ describe('founding files', () => {
     ],
     ['the shell that runs devctl', [], [], { foundingPids: [{ ...listed, pid: 20 }] }],
     ['the script of a service', [{ pid: 70, argv: 'sh run.sh', cwd: ROOT }], [70], of('pid')],
+    [
+      'a number that the records know as another process',
+      [{ pid: 100, ticks: 120, cwd: ROOT }],
+      [],
+      { foundingPids: [{ ...listed, pid: 100, writtenTicks: 900 }] },
+    ],
     ["a person's shell", [{ pid: 70, argv: '-bash', cwd: ROOT }], [], of('pid')],
     ['an editor', [{ pid: 70, argv: 'vim x.ts', cwd: ROOT }], [], of('pid')],
     [

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { devctl, devctlWith } from '../support/devctl.ts';
+import { readProcesses } from '../support/read-processes.ts';
+import { canRecycle, type Recycled, recycle } from '../support/recycled.ts';
+import { killAtOnce, service, signalSupervisor } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const MODES: [string, string[], Record<string, string>][] = [
+  ['stop', ['stop'], {}],
+  ['stop --force on the portable table', ['stop', '--force'], { DEVCTL_PROCESS_TABLE: 'portable' }],
+];
+
+/** Ends the leader of a service, or another process of it, and waits until its number is free. */
+async function free(project: TemporaryProject, pid: number): Promise<number> {
+  const target = project.oracle.everything().find((one) => one.pid === pid);
+  await killAtOnce(target ?? expect.fail(`no process ${pid}`));
+  const holds = (one: { pid: number; pgid: number; sid: number }) =>
+    [one.pid, one.pgid, one.sid].includes(pid);
+  await until(() => !readProcesses().some(holds));
+  return pid;
+}
+
+function leaderOf(project: TemporaryProject, name: string): number {
+  return JSON.parse(readFileSync(project.file(`.pids/services/${name}.json`), 'utf8')).leader.pid;
+}
+
+// Again with other numbers, should somebody else on this machine have been given one of them.
+test.runIf(canRecycle).each(MODES)(
+  'numbers that the records know belong to strangers: %s',
+  { retry: 2 },
+  async (_name, args, env) => {
+    await using outside = await temporaryProject();
+    await using project = await temporaryProject({
+      services: {
+        leader: service('sleeper'),
+        session: service('sleeper'),
+        orphans: service('sleeper'),
+        family: service('fan', ['2']),
+      },
+    });
+    const run = (...words: readonly string[]) => devctlWith(project, { env }, ...words);
+    expect(await run('start')).toMatchObject({ exitCode: 0 });
+    const family = leaderOf(project, 'family');
+    const child = project.oracle.processes().find(({ ppid }) => ppid === family)?.pid ?? 0;
+    const ledger = readdirSync(project.file('.pids/ledger'))
+      .map((name) => readFileSync(project.file(`.pids/ledger/${name}`), 'utf8'))
+      .join('');
+    expect(ledger).toContain(`,${child},`);
+
+    const here = project.root;
+    const words = ['node', 'server.js'];
+    const strangers: Recycled[] = [
+      { number: await free(project, leaderOf(project, 'leader')), role: 'alone', words },
+      {
+        number: await free(project, leaderOf(project, 'session')),
+        role: 'leads',
+        words,
+      },
+      { number: await free(project, leaderOf(project, 'orphans')), role: 'left', words },
+      { number: await free(project, child), role: 'alone', words },
+    ];
+    // The founding files are as old as the latest of these processes; a clock that was set back since
+    // then has them lie in the future, so that no process seems to be younger.
+    const tomorrow = Date.now() / 1000 + 86_400;
+    for (const name of ['services.pids', 'services.pids.groups', 'services.pids.services']) {
+      utimesSync(project.file(`.pids/${name}`), tomorrow, tomorrow);
+    }
+    await using first = await recycle(strangers, here, outside.root);
+    const supervisor = await signalSupervisor(project, 'SIGKILL');
+    const twin = supervisor.argv;
+    // The lock of a command that was killed.
+    const dead = spawn('sleep', ['120'], { stdio: 'ignore' });
+    const { started, pid = 0 } = readProcesses().find((one) => one.pid === dead.pid) ?? {};
+    dead.kill('SIGKILL');
+    await once(dead, 'exit');
+    const { bootId, pidNamespace } = JSON.parse(
+      readFileSync(project.file('.pids/supervisor.json'), 'utf8'),
+    ).identity;
+    const identity = { pid, startTicks: Number(started), bootId, pidNamespace };
+    const lock = { schema: 1, identity, command: 'stop', at: '', token: 'a'.repeat(32) };
+    project.write('.pids/lock', JSON.stringify(lock));
+    await using place = await temporaryProject();
+    await using second = await recycle(
+      [
+        { number: supervisor.pid, role: 'leads', words: twin },
+        { number: pid, role: 'alone', words: ['node', '/x/bin/devctl.js', 'stop'] },
+      ],
+      here,
+      place.root,
+    );
+
+    expect((await run('status')).stderr).not.toMatch(/\n\s+at /);
+    const { exitCode, stdout, stderr } = await run(...args);
+    expect([...first.missing(), ...second.missing()]).toEqual([]);
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(project.oracle.processes()).toEqual([]);
+    expect(await devctl(project, 'start', 'leader')).toMatchObject({ exitCode: 0 });
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect([...first.missing(), ...second.missing()]).toEqual([]);
+  },
+);

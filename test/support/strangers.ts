@@ -1,0 +1,120 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { cleanEnvironment } from './clean-environment.ts';
+import { endProcesses } from './end-processes.ts';
+import { BYSTANDER_MARK } from './oracle.ts';
+import { repositoryRoot } from './paths.ts';
+import { readProcesses } from './read-processes.ts';
+import { describeSighting, type Sighting } from './sighting.ts';
+import { until } from './until.ts';
+
+/** Processes whom a stop has no business with. */
+export interface Strangers extends AsyncDisposable {
+  readonly kinds: readonly string[];
+  /** Who is not alive any more, or not the very process that it was. */
+  missing(): readonly string[];
+}
+
+export interface StrangerRecipe {
+  /** Names it among the others. */
+  readonly kind: string;
+  readonly command: readonly [string, ...string[]];
+  readonly cwd?: string;
+}
+
+/** Where the recipes of strangers lie. */
+export const BYSTANDERS = join(repositoryRoot, 'fixtures', 'bystanders');
+const KIND = 'DEVCTL_TEST_KIND';
+
+/**
+ * Carries out each recipe as from another terminal (nothing above it is above devctl), and waits until
+ * all have become what they are to be.
+ *
+ * @param outside an empty folder of their own
+ * @param env what the recipes are told; FULL and AS, which `as.pl` needs, are added
+ * @param uid the user who runs them, if not our own
+ */
+export async function gatherStrangers(
+  recipes: readonly StrangerRecipe[],
+  outside: string,
+  env: Readonly<Record<string, string>>,
+  uid?: number,
+): Promise<Strangers> {
+  const full = fillFifo(join(outside, 'full'));
+  const group = `${KIND}_OF=${outside}`;
+  const [mark = '', value = ''] = BYSTANDER_MARK.split('=');
+  for (const { kind, command, cwd = '/' } of recipes) {
+    spawn('/bin/sh', ['-c', '"$0" "$@" &', ...command], {
+      cwd,
+      env: {
+        ...cleanEnvironment(),
+        HOME: outside,
+        AS: join(BYSTANDERS, 'as.pl'),
+        FULL: full.path,
+        ...env,
+        [mark]: value,
+        [KIND]: kind,
+        [`${KIND}_OF`]: outside,
+      },
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
+  }
+
+  const kinds = recipes.map(({ kind }) => kind);
+  const find = () => readProcesses().filter((one) => isOf(one, group) && !one.zombie);
+  const close = async (): Promise<void> => {
+    await endProcesses(find);
+    closeSync(full.fd);
+  };
+  let before = '';
+  try {
+    const all = await until(
+      () => {
+        const found = find();
+        const missing = kinds.filter((kind) => !found.some((one) => isOf(one, `${KIND}=${kind}`)));
+        // Still a recipe that is being carried out?
+        const busy = found.filter(({ argv }) => argv.some((word) => word.startsWith(BYSTANDERS)));
+        const now = [...missing, ...busy.map(describeSighting), found.length].join('\n');
+        const settled = missing.length + busy.length === 0 && now === before;
+        before = now;
+        return settled ? found : null;
+      },
+      () => before,
+    );
+    return {
+      kinds,
+      missing() {
+        const now = new Set(find().map(identityOf));
+        return all.filter((one) => !now.has(identityOf(one))).map(describeSighting);
+      },
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A FIFO that has no room left: whoever writes into it waits. */
+function fillFifo(path: string): { readonly path: string; readonly fd: number } {
+  spawnSync('mkfifo', ['-m', '666', path]);
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const page = Buffer.alloc(4096);
+  try {
+    while (writeSync(fd, page) > 0);
+  } catch {
+    // EAGAIN: that was the last free page.
+  }
+  return { path, fd };
+}
+
+function isOf({ environment }: Sighting, entry: string): boolean {
+  return environment.includes(entry);
+}
+
+function identityOf({ pid, started }: Sighting): string {
+  return `${pid}:${started}`;
+}
