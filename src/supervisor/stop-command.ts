@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
 import type { ProjectFolder } from '../project/folder.ts';
@@ -24,13 +25,20 @@ export async function runStopCommand(
   for (const name of COOKIE_VARIABLES) delete env[name];
   Object.assign(env, serviceCookie(folder.projectId, record.service, record.runId));
   const log = openLog(record.log);
-  const child = spawn(file, args, {
-    cwd: record.cwd,
-    env,
-    detached: true,
-    stdio: ['ignore', log, log],
-  });
-  if (log !== 'ignore') closeSync(log);
+  let child: ChildProcess;
+  try {
+    child = spawn(file, args, {
+      cwd: record.cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
+  } catch (error) {
+    // Some refusals it throws (E2BIG, ENOMEM), others (EAGAIN, ENOENT) it tells as an event.
+    return cannotRun(record, error);
+  } finally {
+    if (log !== 'ignore') closeSync(log);
+  }
 
   return new Promise((resolve) => {
     let expired = false;
@@ -44,13 +52,21 @@ export async function runStopCommand(
       over.removeEventListener('abort', expire);
       resolve(problem && `${record.service}: its stop command ${problem}`);
     };
-    child.once('error', (error) => settle(`could not be run: ${error.message}`));
+    child.once('error', (error) => {
+      over.removeEventListener('abort', expire);
+      resolve(cannotRun(record, error));
+    });
     child.once('exit', (code, signal) => {
       if (expired) settle('was killed, it took longer than the grace period');
       else if (signal) settle(`was ended by ${signal}`);
       else settle(code === 0 ? null : `exited with code ${code}`);
     });
   });
+}
+
+function cannotRun({ service }: ServiceRecord, error: unknown): string {
+  const why = error instanceof Error ? error.message : String(error);
+  return `${service}: its stop command could not be run: ${why}`;
 }
 
 function openLog(path: string): number | 'ignore' {

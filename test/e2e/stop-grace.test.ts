@@ -84,11 +84,13 @@ test('the stop command runs first, in the folder of the service', async () => {
   expect(readFileSync(project.file('order'), 'utf8')).toBe('command\nsignal\n');
 });
 
-test('a stop command that fails or hangs is reported and holds nothing up', async () => {
+test('a stop command that fails, hangs or cannot be run is reported and holds nothing up', async () => {
   await using project = await temporaryProject({
     services: {
       fails: service('sleeper', [], { stop: { command: 'exit 3' } }),
       hangs: service('sleeper', [], { stop: { command: 'exec sleep 100', grace: '300ms' } }),
+      // Longer than one argument may be: execve(2).
+      huge: service('sleeper', [], { stop: { command: `true ${'x'.repeat(200_000)}` } }),
     },
   });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
@@ -97,6 +99,7 @@ test('a stop command that fails or hangs is reported and holds nothing up', asyn
   const problems = report.problems.join('\n');
   expect(problems).toMatch(/fails: its stop command exited with code 3/);
   expect(problems).toMatch(/hangs: its stop command was killed/);
+  expect(problems).toMatch(/huge: its stop command could not be run: .*E2BIG/);
   expect(project.oracle.everything()).toEqual([]);
 });
 
