@@ -27,19 +27,32 @@ export interface FoundingRead {
   readonly problems: readonly RecordProblem[];
 }
 
-/** Reads what an old start-dev.sh, or we, left behind. Never throws for what it finds. */
+/**
+ * Reads what an old start-dev.sh, or we, left behind. Never throws for what it finds.
+ *
+ * A file that lies in the future (a clock was set back since, or is another machine's) tells nothing of
+ * how old its processes are, and so names nobody. Of our own lines the records know more anyway.
+ */
 export function readFoundingFiles(folder: ProjectFolder): FoundingRead {
   const entries = new Map<string, FoundingEntry>();
   const problems: RecordProblem[] = [];
   const blocked = folderProblem(folder, null);
   if (blocked) return { entries: [], problems: [blocked] };
 
-  for (const path of KINDS.map((kind) => foundingPath(folder, kind))) {
+  for (const kind of KINDS) {
+    const path = foundingPath(folder, kind);
     const file = readOwnFile(path);
     if (file.kind === 'refused') {
       problems.push({ path, service: null, kind: 'refused', reason: file.reason });
     }
     if (file.kind !== 'content') continue;
+    if (file.mtimeMs > Date.now() + COARSE_MS) {
+      const others = withoutMarked(file.bytes, readMarks(folder)[kind]);
+      if (numbersOfOthers(others, new Set()) !== '') {
+        problems.push({ path, service: null, kind: 'future', reason: IN_THE_FUTURE });
+      }
+      continue;
+    }
     let ignored = 0;
     for (const line of file.bytes.toString().split('\n')) {
       const parsed = parseFoundingLine(line);
@@ -111,6 +124,11 @@ export function removeFoundingFiles(folder: ProjectFolder): void {
   for (const kind of KINDS) removeIfThere(foundingPath(folder, kind));
   removeMarks(folder);
 }
+
+/** Times on FAT are whole even seconds, those on a network another machine's. */
+const COARSE_MS = 2_500;
+const IN_THE_FUTURE =
+  "written in the future, as the clock says: its numbers may be strangers' now, so nothing is ended because of them; if they are not, touch the file";
 
 const KINDS = Object.keys(FOUNDING_FILES) as readonly FoundingFile[];
 

@@ -18,9 +18,10 @@ export interface RecordProblem {
    * - newer: written by a later devctl; leave it.
    * - foreign: belongs to another project folder that still exists (a copied `.pids`).
    * - refused: a symbolic link, not a file, another user's, too large, or not readable.
+   * - future: its time lies ahead, so that nothing can be told from its age.
    * - partial: some lines were ignored, all others were used.
    */
-  readonly kind: 'corrupt' | 'newer' | 'foreign' | 'refused' | 'partial';
+  readonly kind: 'corrupt' | 'newer' | 'foreign' | 'refused' | 'future' | 'partial';
   /** For people, without the path: `field "leader" is missing or malformed`. */
   readonly reason: string;
 }

@@ -136,7 +136,12 @@ function removeRecords(
   }
   attempt('the founding files', () => {
     const left = readRecords(folder).records;
-    const isProved = options.names === null && left.length === 0 && lost.size === 0;
+    const isProved =
+      options.names === null &&
+      left.length === 0 &&
+      lost.size === 0 &&
+      // What could not be judged may be all that is known of a process.
+      !state.problems.some(({ kind }) => kind === 'future');
     if (isProved) removeFoundingFiles(folder);
     else writeFoundingFiles(folder, left);
   });

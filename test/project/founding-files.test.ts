@@ -150,6 +150,25 @@ test('a number in two files has the name of one and the earlier time', () => {
   ]);
 });
 
+test('a file that lies in the future names nobody, and is a problem only if others wrote to it', () => {
+  const folder = temporaryRecords();
+  const tomorrow = Date.now() / 1000 + 86_400;
+  const setClockBack = () => {
+    for (const name of NAMES) utimesSync(pathOf(folder, name), tomorrow, tomorrow);
+  };
+  writeFoundingFiles(folder, [agent(folder)]);
+  expect(readFoundingFiles(folder).entries.length).toBe(2);
+  setClockBack();
+  expect(readFoundingFiles(folder)).toEqual({ entries: [], problems: [] });
+  writeFileSync(pathOf(folder, 'services.pids'), '77\n', { flag: 'a' });
+  setClockBack();
+  expect(readFoundingFiles(folder).problems).toMatchObject([{ kind: 'future' }]);
+  expect(numbers(folder)).toEqual([]);
+  // It stays as it is, with our lines beside it.
+  writeFoundingFiles(folder, []);
+  expect(contents(folder)).toEqual(['77\n', null, null]);
+});
+
 test('files that are links or folders are reported and left alone', () => {
   const folder = temporaryRecords();
   writeFileSync(join(folder.root, 'victim'), '1234\n');
