@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { DevctlError, ExitCode } from './errors.ts';
+import { ownVersion } from './supervisor/package-root.ts';
 
 /** Options of every command. */
 interface GlobalOptions {
@@ -52,7 +52,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .addHelpText('after', PROGRAM_EXAMPLES);
 
   program.on('option:version', () => {
-    process.stdout.write(`${readVersion()}\n`);
+    process.stdout.write(`${ownVersion()}\n`);
     throw new CommanderError(ExitCode.Ok, 'commander.version', 'printed');
   });
 
@@ -122,13 +122,6 @@ function optionsOf<Options extends GlobalOptions>(command: Command): Options {
 }
 
 /** From package.json, which is one folder up from src/ and from dist/ alike. */
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-  );
-  return manifest instanceof Object && 'version' in manifest ? String(manifest.version) : 'unknown';
-}
-
 /** commander's `error: unknown option '--jsn'\n(Did you mean --json?)` as message and hint. */
 function usageError(error: CommanderError): DevctlError {
   const [first = '', ...rest] = error.message.split('\n');

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { DevctlError, ExitCode } from '../errors.ts';
 import { type Examination, examineManifest, loadManifest } from '../manifest/load.ts';
 import { formatPath, type Problem } from '../manifest/problem.ts';
+import { printJson } from '../output/json.ts';
 
 /**
  * `devctl check`: validates the manifest and starts nothing.
@@ -11,7 +12,7 @@ import { formatPath, type Problem } from '../manifest/problem.ts';
  */
 export async function check(options: { config?: string; json?: boolean }): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
-  if (options.json === true) return printJson(query);
+  if (options.json === true) return tellJson(query);
   const { file, services, groups } = loadManifest(query);
   const counted = [
     count(Object.keys(services).length, 'service'),
@@ -21,10 +22,10 @@ export async function check(options: { config?: string; json?: boolean }): Promi
   return ExitCode.Ok;
 }
 
-function printJson(query: { cwd: string; config: string | undefined }): number {
+function tellJson(query: { cwd: string; config: string | undefined }): number {
   const answer = examine(query);
-  const report = { version: 1, ok: answer.problems.length === 0, ...answer };
-  process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  const report = { ok: answer.problems.length === 0, ...answer };
+  printJson(report);
   return report.ok ? ExitCode.Ok : ExitCode.Usage;
 }
 

@@ -1,6 +1,7 @@
 import { formatDuration } from '../output/durations.ts';
 import { renderTable, tableWidth } from '../output/table.ts';
 import { type Theme, themeFor } from '../output/theme.ts';
+import { printable } from '../output/width.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
 
 /** A stop for people: what was stopped, what was found on the way, and the proof. */
@@ -35,7 +36,8 @@ export function printStopReport(report: StopReport, color: boolean | undefined):
   }
   if (report.survivors.length > 0) {
     write(out.red(`${report.survivors.length} still alive:`));
-    for (const { pid, command, why } of report.survivors) write(`  pid ${pid}: ${command}: ${why}`);
+    for (const { pid, command, why } of report.survivors)
+      write(`  pid ${pid}: ${command}: ${printable(why)}`);
   }
   printNotes(report, color);
   if (report.forced && report.processes.length > 0) write(means(report.processes));
@@ -88,7 +90,9 @@ function verdict(report: StopReport, out: Theme): string {
   const ports = report.ports.map(({ port }) => port).join(', ');
   const noun = report.ports.length === 1 ? 'port' : 'ports';
   const free = ports && held.length === 0 ? `, ${noun} ${ports} free` : '';
-  const proof = complete ? `proof complete, ${scans} scans` : `proof best effort: ${why}`;
+  const proof = complete
+    ? `proof complete, ${scans} scans`
+    : `proof best effort: ${printable(why ?? '')}`;
   const of = report.scope === null ? '' : ` of ${report.scope.join(', ')}`;
   const result = complete ? `nothing${of} is left` : `nothing more${of} can be found`;
   return `${out.green('✓')} ${result}: ${ended}${free} (${proof})`;
@@ -97,7 +101,7 @@ function verdict(report: StopReport, out: Theme): string {
 function printNotes(report: StopReport, color: boolean | undefined): void {
   const notes = themeFor(process.stderr, color);
   const note = (line: string): void => {
-    process.stderr.write(`${notes.yellow('!')} ${line}\n`);
+    process.stderr.write(`${notes.yellow('!')} ${printable(line)}\n`);
   };
   for (const { service, detail } of report.stale)
     note(`the record of ${service} is stale: ${detail}`);
@@ -115,7 +119,7 @@ function printDryRun(report: StopReport, out: Theme): void {
   if (supervisor) process.stdout.write(`then the supervisor (pid ${supervisor.pid})\n`);
   if (spared.length > 0) {
     process.stdout.write('\nspared:\n');
-    const rows = spared.map(({ pid, command, why }) => [String(pid), why, command]);
+    const rows = spared.map(({ pid, command, why }) => [String(pid), printable(why), command]);
     const columns = [
       { title: 'PID', align: 'right' as const },
       { title: 'BECAUSE' },

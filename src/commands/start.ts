@@ -5,6 +5,7 @@ import { definedOnly } from '../manifest/variables.ts';
 import { formatDuration } from '../output/durations.ts';
 import { printJson } from '../output/json.ts';
 import { openProgress, type Progress, readyOutcome } from '../output/progress.ts';
+import { printable, printableLines, printableLog } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
 import { isUp, type ServiceChange, type StartedService } from '../supervisor/protocol.ts';
@@ -112,8 +113,8 @@ function summarise({ services, aborted }: StartResult): void {
 
 function explain({ name, state, reason, lastLines, log }: StartedService): void {
   const { stderr } = process;
-  stderr.write(`✗ ${name}: ${reason ?? state}\n`);
+  stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
   if (lastLines.length === 0) return;
-  stderr.write(`  the last lines of ${log}:\n`);
-  for (const line of lastLines) stderr.write(`  | ${line}\n`);
+  stderr.write(`  the last lines of ${printable(log)}:\n`);
+  for (const line of lastLines) stderr.write(`  | ${printableLog(line)}\n`);
 }

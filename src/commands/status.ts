@@ -64,10 +64,12 @@ function print(report: StatusReport, color: boolean | undefined): void {
   }
   const notes = themeFor(process.stderr, color);
   for (const { service, detail } of report.stale) {
-    process.stderr.write(`${notes.yellow('!')} the record of ${service} is stale: ${detail}\n`);
+    process.stderr.write(
+      `${notes.yellow('!')} the record of ${service} is stale: ${printable(detail)}\n`,
+    );
   }
   for (const problem of report.problems) {
-    process.stderr.write(`${notes.yellow('!')} ${problem}\n`);
+    process.stderr.write(`${notes.yellow('!')} ${printable(problem)}\n`);
   }
   if (report.orphans.length > 0) process.stderr.write('  → devctl stop ends them\n');
   if (!report.supervisor && report.services.some(({ pid }) => pid !== null)) {

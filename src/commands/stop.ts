@@ -115,5 +115,5 @@ function createWatch(): (
 }
 
 function warn(line: string, color: boolean | undefined): void {
-  process.stderr.write(`${themeFor(process.stderr, color).yellow('!')} ${line}\n`);
+  process.stderr.write(`${themeFor(process.stderr, color).yellow('!')} ${printable(line)}\n`);
 }

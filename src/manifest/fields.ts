@@ -88,7 +88,7 @@ const variableName = z
   .string()
   .regex(/^[^=\0]+$/, {
     error: ({ input }) =>
-      `${show(input)} cannot be the name of a variable: it is empty or holds "="`,
+      `${show(withoutValue(String(input)))} cannot be the name of a variable: it is empty or holds "="`,
   })
   .refine((name) => !COOKIE_NAME.test(name), 'is set by devctl itself, and cannot be set here');
 
@@ -96,7 +96,16 @@ export const variableValue = z.union([text, z.number(), z.boolean()], {
   error: ({ input }) => `expected text, a number, true or false, got ${show(input)}`,
 });
 
-export const environment = z.record(variableName, variableValue);
+// What was written in its place is not shown: it may be "TOKEN=…".
+export const environment = z.record(variableName, variableValue, {
+  error: ({ code }) =>
+    code === 'invalid_type' ? 'expected an object of variables: {"PORT": "3000"}' : undefined,
+});
+
+/** `TOKEN=secret` as a message may show it. */
+export function withoutValue(assignment: string): string {
+  return assignment.replace(/=.+/s, '=…');
+}
 
 export const envFile = z.union([path, z.array(path).min(1)], {
   error: ({ input }) => `expected a file such as ".env", or a list of files, got ${show(input)}`,

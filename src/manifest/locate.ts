@@ -1,6 +1,7 @@
-import { lstatSync, realpathSync } from 'node:fs';
+import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DevctlError } from '../errors.ts';
+import { isTrustedUser } from '../processes/trusted-user.ts';
 
 const MANIFEST_NAME = '.devctl.json';
 const LOCAL_MANIFEST_NAME = '.devctl.local.json';
@@ -20,26 +21,49 @@ export interface ManifestPlace {
   readonly root: string;
   /** Absolute path of `.devctl.local.json` beside it, null when there is none. */
   readonly local: string | null;
+  /** Does it belong to this user or to root, so that what it says is his own wish? */
+  readonly trusted: boolean;
 }
 
 export type Located =
   | ({ readonly kind: 'found' } & ManifestPlace)
   /** `root`: the real path of the folder that `--config` names, null where there is none. */
-  | { readonly kind: 'absent'; readonly looked: string; readonly root: string | null };
+  | {
+      readonly kind: 'absent';
+      readonly looked: string;
+      readonly root: string | null;
+      /** Manifests of other users that the search has left alone. */
+      readonly passedOver: readonly string[];
+    };
 
-/** Finds the manifest. A broken link or an unreadable file counts as found: reading it says why. */
+/**
+ * Finds the manifest. A broken link or an unreadable file counts as found: reading it says why.
+ *
+ * A manifest runs commands. In a folder that others may write to, such as /tmp, anybody could leave one
+ * for whoever works below; so the search takes none of another user, unless the search began in a folder
+ * of that user.
+ */
 export function findManifest({ cwd, config }: ManifestQuery): Located {
   const start = realPath(cwd) ?? resolve(cwd);
   if (config !== undefined) {
     const named = resolve(start, config);
     const root = realPath(dirname(named));
-    return root !== null && isThere(named)
-      ? found(root, basename(named))
-      : { kind: 'absent', looked: named, root };
+    const owner = ownerOf(named);
+    return root !== null && owner !== null
+      ? found(root, basename(named), owner)
+      : { kind: 'absent', looked: named, root, passedOver: [] };
   }
+  const host = statSync(start, { throwIfNoEntry: false })?.uid;
+  const passedOver: string[] = [];
   for (let folder = start; ; folder = dirname(folder)) {
-    if (isThere(join(folder, MANIFEST_NAME))) return found(folder, MANIFEST_NAME);
-    if (folder === dirname(folder)) return { kind: 'absent', looked: start, root: null };
+    const file = join(folder, MANIFEST_NAME);
+    const owner = ownerOf(file);
+    if (owner !== null) {
+      if (isTrustedUser(owner) || owner === host) return found(folder, MANIFEST_NAME, owner);
+      passedOver.push(`${file} belongs to user ${owner}`);
+    }
+    if (folder === dirname(folder))
+      return { kind: 'absent', looked: start, root: null, passedOver };
   }
 }
 
@@ -51,24 +75,38 @@ export function locateManifest(query: ManifestQuery): ManifestPlace {
     throw new DevctlError('manifest-not-found', `${query.config}: no such file (${place.looked})`, {
       hint: 'check the path given with --config; it is relative to the current folder',
     });
+  const others =
+    place.passedOver.length > 0 ? ` (passed over: ${place.passedOver.join(', ')})` : '';
   throw new DevctlError(
     'manifest-not-found',
-    `no ${MANIFEST_NAME} in ${place.looked} or in any folder above it`,
+    `no ${MANIFEST_NAME} in ${place.looked} or in any folder above it${others}`,
     { hint: `go to a folder of the project, name a manifest with --config FILE, or write one` },
   );
 }
 
-function found(root: string, name: string): Located {
+function found(root: string, name: string, owner: number): Located {
   const local = join(root, LOCAL_MANIFEST_NAME);
-  const merged = name !== LOCAL_MANIFEST_NAME && isThere(local);
-  return { kind: 'found', file: join(root, name), root, local: merged ? local : null };
+  const besides = name === LOCAL_MANIFEST_NAME ? null : ownerOf(local);
+  const merged = besides !== null && (isTrustedUser(besides) || besides === owner);
+  const trusted = isTrustedUser(owner) && (!merged || isTrustedUser(besides));
+  return { kind: 'found', file: join(root, name), root, local: merged ? local : null, trusted };
 }
 
-function isThere(path: string): boolean {
+/** The user whose word it is: of a link, the one who made the link, unless its target is another's. */
+function ownerOf(path: string): number | null {
+  const link = look(() => lstatSync(path, { throwIfNoEntry: false }));
+  if (!link) return null;
+  const target = link.isSymbolicLink()
+    ? look(() => statSync(path, { throwIfNoEntry: false }))
+    : link;
+  return target && !isTrustedUser(target.uid) ? target.uid : link.uid;
+}
+
+function look(stat: () => Stats | undefined): Stats | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    return stat();
   } catch {
-    return false; // A folder that may not be searched, or a file on the way.
+    return undefined; // A folder that may not be searched, or a file on the way.
   }
 }
 

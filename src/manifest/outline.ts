@@ -59,7 +59,7 @@ export function readManifestOutline(query: ManifestQuery): ManifestOutline {
  * @param readable  was every file well-formed, so that nothing of it is missing from the tree?
  */
 function outline(
-  { file, root, local }: ManifestPlace,
+  { file, root, local, trusted }: ManifestPlace,
   tree: Tree | undefined,
   complaints: string[],
   readable: boolean,
@@ -78,6 +78,7 @@ function outline(
     file,
     root,
     local,
+    trusted,
     name: textOf(tree, ['name'], complaints) ?? (basename(root) || root),
     pidsDir,
     logsDir: resolve(root, textOf(tree, ['logs', 'dir'], complaints) ?? join(pidsDir, 'logs')),

@@ -94,20 +94,31 @@ function syntaxProblems(
   const byLine = new Map<number, Problem>();
   for (const { error, offset, length } of errors) {
     const where = position(offset);
-    const seen = text.slice(offset, offset + length);
+    const seen = nameIt(text.slice(offset, offset + length), text.slice(offset + length));
     if (!byLine.has(where.line) && byLine.size < MOST_SYNTAX_PROBLEMS)
       byLine.set(where.line, problem(where, [], explainSyntax(error, seen)));
   }
   return [...byLine.values()];
 }
 
+/** What was met, in words. A value is not shown, because it may be a secret that lacks its quotes. */
+function nameIt(seen: string, after: string): string {
+  const isName = /^\s*:/.test(after);
+  if (seen.trim() === '') return 'the end of the file';
+  if (seen.startsWith("'")) return SINGLE_QUOTED;
+  if (isName || !/[\w"\u0080-\uffff]/.test(seen)) return show(seen);
+  return seen.startsWith('"') ? 'a text' : 'a word or number';
+}
+
+const SINGLE_QUOTED = 'a text in single quotes';
+
 function explainSyntax(error: ParseError['error'], seen: string): string {
-  const before = seen.trim() === '' ? ' before the end of the file' : ` before ${show(seen)}`;
+  const before = ` before ${seen}`;
   switch (printParseErrorCode(error)) {
     case 'InvalidSymbol':
-      return seen.startsWith("'")
+      return seen === SINGLE_QUOTED
         ? 'names and text are written in double quotes, not in single ones'
-        : `${show(seen)} is not JSON: names and text are written in double quotes`;
+        : `${seen} is not JSON: names and text are written in double quotes`;
     case 'PropertyNameExpected':
       return `expected a key in double quotes${before}`;
     case 'ValueExpected':
@@ -128,7 +139,7 @@ function explainSyntax(error: ParseError['error'], seen: string): string {
       return 'this text is not closed with a double quote in its line';
     case 'InvalidNumberFormat':
     case 'UnexpectedEndOfNumber':
-      return `${show(seen)} is not a number in JSON`;
+      return 'this is not a number in JSON';
     case 'InvalidUnicode':
       return 'this text holds a \\u that is not followed by four hex digits';
     case 'InvalidEscapeCharacter':

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { explainName, variableValue } from './fields.ts';
+import { explainName, variableValue, withoutValue } from './fields.ts';
 import { nearest } from './nearest.ts';
 import { type Problem, problem, show, type ValuePath } from './problem.ts';
 import { type Manifest, manifestSchema } from './schema.ts';
@@ -60,7 +60,8 @@ function toProblems(issue: Issue, tree: Tree): Problem[] {
   }
   if (issue.code === 'invalid_key') {
     const message = issue.issues[0]?.message ?? issue.message;
-    return [problem(keyPositionOf(tree, path), path, message)];
+    const shown = path.map((step) => (typeof step === 'string' ? withoutValue(step) : step));
+    return [problem(keyPositionOf(tree, path), shown, message)];
   }
   const typed = issue.code === 'invalid_value' ? issue.input : undefined;
   const options = issue.code === 'invalid_value' ? issue.values.map(String) : [];

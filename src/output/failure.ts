@@ -1,6 +1,7 @@
 import { DevctlError, ExitCode } from '../errors.ts';
 import { printJson } from './json.ts';
 import { type OutputStream, themeFor } from './theme.ts';
+import { printableLines } from './width.ts';
 
 export interface FailureOutput {
   readonly json: boolean;
@@ -23,12 +24,14 @@ export function printFailure(error: unknown, output: FailureOutput): number {
   const known = error instanceof DevctlError ? error : undefined;
   const message = error instanceof Error ? error.message : String(error);
   if (known) {
-    stderr.write(`${theme.red('✗')} ${message}\n`);
-    if (known.hint) stderr.write(`  ${theme.dim('→')} ${known.hint}\n`);
+    stderr.write(`${theme.red('✗')} ${printableLines(message)}\n`);
+    if (known.hint) stderr.write(`  ${theme.dim('→')} ${printableLines(known.hint)}\n`);
   } else {
     const stack = error instanceof Error ? (error.stack ?? message) : message;
     stderr.write(`${theme.red('✗')} devctl made a mistake, sorry: this is a bug, not your fault\n`);
-    stderr.write(`  ${theme.dim('→')} please report it with these lines\n\n${stack}\n`);
+    stderr.write(
+      `  ${theme.dim('→')} please report it with these lines\n\n${printableLines(stack)}\n`,
+    );
   }
   if (output.json) {
     const hint = known?.hint ?? null;

@@ -1,6 +1,7 @@
 import { formatDuration } from './durations.ts';
 import { createSpinnerProgress } from './spinner.ts';
 import { colorEnabled, type OutputStream } from './theme.ts';
+import { printableLines } from './width.ts';
 
 /** Where several services stand, told on stderr while it happens. */
 export interface Progress {
@@ -45,7 +46,7 @@ function isCi(env: NodeJS.ProcessEnv): boolean {
 
 /** VS Code's problem matchers and CI logs match these lines: they are part of the interface. */
 function createLineProgress(stream: OutputStream): Progress {
-  const print = (line: string): void => void stream.write(`devctl: ${line}\n`);
+  const print = (line: string): void => void stream.write(`devctl: ${printableLines(line)}\n`);
   return {
     pending: (service, doing) => print(`${doing} ${service}`),
     succeeded: (service, outcome) => print(`${service} ${outcome}`),

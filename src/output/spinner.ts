@@ -1,7 +1,7 @@
 import type { Ora } from 'ora';
 import type { Progress } from './progress.ts';
 import type { OutputStream } from './theme.ts';
-import { truncate } from './width.ts';
+import { printableLines, truncate } from './width.ts';
 
 interface Looks {
   readonly ok: string;
@@ -57,9 +57,10 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
       refresh();
     },
     succeeded: (service, outcome) =>
-      settle(service, `${looks.ok} ${looks.name(service)} ${looks.aside(outcome)}`),
-    failed: (service, outcome) => settle(service, `${looks.bad} ${looks.name(service)} ${outcome}`),
-    note: (text) => void stream.write(`${text}\n`),
+      settle(service, `${looks.ok} ${looks.name(service)} ${looks.aside(printableLines(outcome))}`),
+    failed: (service, outcome) =>
+      settle(service, `${looks.bad} ${looks.name(service)} ${printableLines(outcome)}`),
+    note: (text) => void stream.write(`${printableLines(text)}\n`),
     close: () => {
       isOpen = false;
       spinner?.stop();

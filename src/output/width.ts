@@ -57,6 +57,20 @@ export function printable(text: string): string {
   });
 }
 
+/** As `printable`, for a text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+/** As `printable`, for a line of a service's log: its colours are kept, and end with the line. */
+export function printableLog(line: string): string {
+  const parts = line.split(COLOR_CODES);
+  const shown = parts.map((part) =>
+    part.startsWith('\u001B[') && part.endsWith('m') ? part : printable(part),
+  );
+  return parts.length > 1 ? `${shown.join('')}\u001B[0m` : shown.join('');
+}
+
 function graphemeWidth(grapheme: string): number {
   if (ZERO_WIDTH.test(grapheme)) return 0;
   if (EMOJI.test(grapheme)) return 2;

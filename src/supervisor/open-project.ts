@@ -6,6 +6,7 @@ import { type ManifestOutline, readManifestOutline } from '../manifest/outline.t
 import type { SweepSettings } from '../manifest/resolved.ts';
 import type { SweepRules } from '../ownership/sweep.ts';
 import { type ProjectFolder, projectFolder } from '../project/folder.ts';
+import { inspectFolder } from '../project/own-folder.ts';
 
 /** A project as far as it can be known without a valid manifest. */
 export interface OpenProject {
@@ -31,7 +32,10 @@ const RECORD_FILES = ['services', 'supervisor.json', 'services.pids'];
 
 function nearestRecords(cwd: string): string | null {
   for (let folder = cwd; ; folder = dirname(folder)) {
-    if (RECORD_FILES.some((name) => existsSync(join(folder, '.pids', name)))) return folder;
+    const records = join(folder, '.pids');
+    // Another user's would make his folder, and all that works in it, our project.
+    const isOurs = inspectFolder(records).kind === 'own';
+    if (isOurs && RECORD_FILES.some((name) => existsSync(join(records, name)))) return folder;
     if (folder === dirname(folder)) return null;
   }
 }
@@ -44,7 +48,11 @@ const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: 
  * never swept.
  */
 export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean): SweepSettings {
-  if (outline.kind !== 'absent') return outline.sweep;
+  if (outline.kind !== 'absent') {
+    const { sweep, trusted } = outline;
+    // "user" is this user: another one's manifest may say what is swept in his folder, not everywhere.
+    return !trusted && sweep.scope === 'user' ? { ...sweep, scope: 'project' } : sweep;
+  }
   const home = homedir();
   const holdsHome = home === folder.root || home.startsWith(`${folder.root.replace(/\/$/, '')}/`);
   return { ...DEFAULT_SWEEP, scope: force && !holdsHome ? 'project' : 'off' };

@@ -41,13 +41,17 @@ export function openSupervisorLog(
     }
     const again = before?.repeated ? ` (and ${before.repeated} times before)` : '';
     try {
-      writeSync(fd, `${new Date().toISOString()} ${line}${again}\n`);
+      writeSync(fd, `${new Date().toISOString()} ${line.replace(CONTROL, '?')}${again}\n`);
     } catch {
       return;
     }
     keepSmall(fd);
   };
 }
+
+/** Whoever reads it does so in a terminal, and what it quotes may come from anywhere. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
 
 /** Written by appending, so after the cut the next line is the first one. */
 function keepSmall(fd: number): void {

@@ -127,7 +127,7 @@ describe('the shape of a manifest', () => {
     [
       'env name',
       { env: { 'A=B': 'x' } },
-      ['env["A=B"]: "A=B" cannot be the name of a variable: it is empty or holds "="'],
+      ['env["A=…"]: "A=…" cannot be the name of a variable: it is empty or holds "="'],
     ],
     [
       'env value',

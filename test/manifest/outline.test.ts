@@ -41,6 +41,7 @@ test('what stop and status need, with the local file merged over it', () => {
     file: join(outline.root, '.devctl.json'),
     root: outline.root,
     local: join(outline.root, '.devctl.local.json'),
+    trusted: true,
     name: 'shop',
     pidsDir: join(outline.root, 'run'),
     logsDir: join(outline.root, 'logs'),
@@ -141,7 +142,7 @@ test('records are never looked for in the folder of the project itself', () => {
 
 test('without a manifest it is absent', () => {
   const cwd = folderWith({});
-  expect(readManifestOutline({ cwd })).toEqual({ kind: 'absent', looked: cwd, root: null });
+  expect(readManifestOutline({ cwd })).toMatchObject({ kind: 'absent', looked: cwd, root: null });
 });
 
 test('whatever is in the files, it does not throw, and it knows the project', () => {

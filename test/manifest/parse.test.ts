@@ -28,7 +28,7 @@ test.each<[name: string, text: string, lines: string[]]>([
   ['an open list', '{"a": [1', ['1:9  expected "]" before the end of the file']],
   ['no comma', '{\n  "a": 1\n  "b": 2\n}', ['3:3  expected "," before "\\"b\\""']],
   ['two commas', '{"a": 1,,}', ['1:9  expected a key in double quotes before ","']],
-  ['no colon', '{"a" 1}', ['1:6  expected ":" after the key before "1"']],
+  ['no colon', '{"a" 1}', ['1:6  expected ":" after the key before a word or number']],
   ['no value', '{"a":}', ['1:6  expected a value before "}"']],
   ['a bare key', '{a: 1}', ['1:2  "a" is not JSON: names and text are written in double quotes']],
   [
