@@ -1,0 +1,333 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import type { StopReport } from '../../src/stopping/report.ts';
+import type { StatusReport } from '../../src/supervisor/status.ts';
+import { type Bystander, bystander } from '../support/bystander.ts';
+import { type DevctlResult, devctl, devctlWith } from '../support/devctl.ts';
+import {
+  describePoint,
+  type Effect,
+  type FaultPoint,
+  type Faults,
+  faultPoints,
+  openFaults,
+} from '../support/fault-points.ts';
+import { freePort } from '../support/free-ports.ts';
+import { fixture } from '../support/paths.ts';
+import { parseReport } from '../support/reports.ts';
+import { hasSubreaper, supervisorsOf } from '../support/services.ts';
+import { describeSighting } from '../support/sighting.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/**
+ * `all`: every effect of every command, not only every place of the code. Anything else: of the usual
+ * points only those whose description has it, to look at a few again.
+ */
+const WHICH = process.env.DEVCTL_TEST_FAULTS ?? '';
+const ALL = WHICH === 'all';
+/** A stop waits more than it works. */
+const LANES = 3;
+/** A bystander ends by itself after two minutes, which must not be taken for a wrong kill. */
+const STRANGER_MS = 30_000;
+/** How `devctl()` tells that a command was killed. */
+const ENDED_BY_SIGNAL = -1;
+
+interface Scene {
+  readonly project: TemporaryProject;
+  readonly faults: Faults;
+  stranger: Bystander;
+}
+
+/**
+ * A server on a declared port, and a service with a stop command that leaves a daemon: forked twice, in
+ * a session of its own, its folder /, and, where the file `.bare` is, without any environment.
+ */
+async function openScene(): Promise<Scene> {
+  const port = await freePort();
+  const daemon = (how: string) => `setsid sh -c 'cd /; ${how} sleep 100 >/dev/null 2>&1 &'`;
+  const daemonise = `if [ -e .bare ]; then ${daemon('env -i')}; else ${daemon('')}; fi`;
+  const services = {
+    db: { command: fixture('tcp-server', String(port)), ports: [port], ready: { log: '^ready$' } },
+    web: {
+      command: `exec 9<.marker; ${daemonise}; echo ready; exec sleep 100`,
+      dependsOn: ['db'],
+      ready: { log: '^ready$' },
+      stop: { command: 'echo asked >> asked.txt' },
+    },
+  };
+  const project = await temporaryProject({ services });
+  return {
+    project,
+    faults: openFaults(project),
+    stranger: await newStranger(project),
+  };
+}
+
+function newStranger(project: TemporaryProject): Promise<Bystander> {
+  return bystander('node tcp-server.mjs', project.root);
+}
+
+/**
+ * Can a daemon without any mark be known after this kill? Not when its supervisor dies before it has
+ * looked: that is the limit which the README states, and the reason of the proof names.
+ */
+function canHoldBare({ phase, role }: FaultPoint): boolean {
+  return hasSubreaper && (phase !== 'start' || role === 'cli');
+}
+
+type Phase = 'start' | 'stop' | 'force' | 'inside';
+
+/** Runs the command of a phase, within reach of the fault points. */
+async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResult> {
+  if (phase === 'start') return devctlWith(project, { env: faults.env }, 'start');
+  if (phase === 'stop') return devctlWith(project, { env: faults.env }, 'stop');
+  if (phase === 'force') return devctlWith(project, { env: faults.env }, 'stop', '--force');
+  // In a service's environment, as if it ran there: the supervisor has to carry it out.
+  const { runId } = JSON.parse(readFileSync(project.file('.pids/services/web.json'), 'utf8'));
+  const leader = project.oracle
+    .processes()
+    .find(({ environment }) => environment.includes(`DEVCTL_RUN=${runId}`));
+  const cookie = leader?.environment.filter((entry) => /^(TURBO_)?DEVCTL_/.test(entry)) ?? [];
+  const env = Object.fromEntries(cookie.map((entry) => entry.split(/=(.*)/s).slice(0, 2)));
+  return devctlWith(project, { env: { ...env, ...faults.env } }, 'stop');
+}
+
+const PHASES: readonly Phase[] = ['start', 'stop', 'start', 'force', 'start', 'inside'];
+
+/** All effects of each phase, from runs in which nothing goes wrong. */
+async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
+  for (const [index, phase] of PHASES.entries()) {
+    // The first start meets an empty folder: that is the one which does everything.
+    if (index === 0 || phase !== 'start') scene.faults.record(phase);
+    const { exitCode, stderr } = await run(scene, phase);
+    if (phase !== 'inside') expect(exitCode, stderr).toBe(0);
+    if (phase !== 'start') await until(() => ownProcesses(scene).length === 0);
+    scene.faults.disarm();
+    const leaked = scene.project.oracle
+      .processes()
+      .filter(({ environment }) =>
+        environment.some((entry) => /fault-points|^FAULT_POINTS/.test(entry)),
+      );
+    expect(leaked.map(describeSighting)).toEqual([]);
+  }
+  return scene.faults.effects();
+}
+
+/** Everything that devctl has started, devctl itself included. */
+function ownProcesses({ project, stranger }: Scene) {
+  return project.oracle.everything().filter(({ pid }) => pid !== stranger.pid);
+}
+
+/** What a fault must not have led to, in words; nothing where all is well. */
+type Complaints = string[];
+
+const STACK = /\n\s+at |internal error|mistake of/;
+
+/** `status` says that runs what runs, and nothing else. */
+async function expectTruth({ project }: Scene, complaints: Complaints): Promise<void> {
+  const services = () => project.oracle.processes();
+  const identities = () =>
+    services()
+      .map(({ pid, started, argv }) => `${pid}:${started}:${argv[0]}`)
+      .sort()
+      .join(' ');
+  // What a killed command has left may still be on its way: two looks must agree about one between.
+  const result = await until(async () => {
+    const before = identities();
+    const status = await devctl(project, 'status', '--json');
+    return before === identities() ? { ...status, seen: services() } : null;
+  });
+  if (result.exitCode !== 0 && result.exitCode !== 3) {
+    complaints.push(`status exits ${result.exitCode}: ${result.stderr}`);
+    return;
+  }
+  if (STACK.test(result.stderr)) complaints.push(`status says ${result.stderr}`);
+  const { report } = parseReport<StatusReport>(result);
+  if (report.healthy !== (result.exitCode === 0)) complaints.push('status contradicts itself');
+  const living = new Set(result.seen.map(({ pid }) => pid));
+  const named = [
+    ...report.services.flatMap(({ pid }) => pid ?? []),
+    ...[...report.orphans, ...report.unattributed].map(({ pid }) => pid),
+  ];
+  for (const pid of named) {
+    if (!living.has(pid)) complaints.push(`status says that ${pid} runs, which does not`);
+  }
+  for (const { name, state, processes } of report.services) {
+    // Its record is written before anything runs, and goes when nothing does any more.
+    if (state === 'stopped' && processes > 0) complaints.push(`there is no record of ${name}`);
+  }
+  const nobodys = [...report.orphans, ...report.unattributed].filter(
+    ({ service }) => service === null,
+  );
+  const count = report.services.reduce((sum, { processes }) => sum + processes, nobodys.length);
+  if (count !== living.size) {
+    const seen = result.seen.map(describeSighting).join('\n    ');
+    complaints.push(
+      `status counts ${count} processes, there are ${living.size}:\n    ${seen}\n    ${result.stdout}`,
+    );
+  }
+}
+
+/** One plain stop leaves nothing, and hurts nobody. */
+async function expectOneStopToDo(
+  scene: Scene,
+  point: FaultPoint,
+  complaints: Complaints,
+): Promise<void> {
+  const { project, stranger } = scene;
+  const result = await devctl(project, 'stop', '--json');
+  if (result.exitCode !== 0) {
+    complaints.push(`stop exits ${result.exitCode}: ${result.stdout}${result.stderr}`);
+  }
+  if (STACK.test(result.stderr)) complaints.push(`stop says ${result.stderr}`);
+  const left = ownProcesses(scene);
+  if (left.length > 0) complaints.push(`left: ${left.map(describeSighting).join('\n    ')}`);
+  if (!stranger.alive()) complaints.push('the bystander is dead');
+  if (result.exitCode !== 0) return;
+  const { report } = parseReport<StopReport>(result);
+  // A ledger that a dying writer left half a line in is read, and what was ignored is said.
+  const isTorn = point.edge === 'torn';
+  if (report.problems.length > 0 && !isTorn)
+    complaints.push(`problems: ${report.problems.join('; ')}`);
+  const held = point.role === 'cli' && point.phase === 'start' && hasSubreaper;
+  const { strength, why } = report.proof;
+  if (strength === 'complete' && !held && point.phase === 'start') {
+    complaints.push('a proof without its subreaper counts as complete');
+  }
+  if (strength !== 'complete' && !why) complaints.push('a proof is best effort, nobody knows why');
+}
+
+/** The command of the point's phase is killed there; then `status`, `stop`, and see. */
+async function suffer(scene: Scene, point: FaultPoint): Promise<Complaints | null> {
+  const complaints: Complaints = [];
+  scene.faults.arm(point);
+  const result = await run(scene, point.phase as Phase);
+  if (point.role === 'supervisor' && point.phase !== 'start') {
+    // It may have some last effects when the command has ended.
+    await until(() => scene.faults.hasStruck() || supervisorsOf(scene.project).length === 0);
+  }
+  scene.faults.disarm();
+  if (!scene.faults.hasStruck()) {
+    // Timing decides how often a signal is sent or the ledger written: this time, less often.
+    await devctl(scene.project, 'stop');
+    return null;
+  }
+  if (point.role === 'cli') {
+    if (result.exitCode !== ENDED_BY_SIGNAL) complaints.push(`it exits ${result.exitCode}`);
+  } else if (STACK.test(result.stderr)) {
+    complaints.push(`without its supervisor, devctl says ${result.stderr}`);
+  }
+  await expectTruth(scene, complaints);
+  await expectOneStopToDo(scene, point, complaints);
+  return complaints;
+}
+
+interface Outcome {
+  readonly failures: string[];
+  readonly missed: FaultPoint[];
+  killed: number;
+}
+
+/** Takes points off both lists until they are empty: one start and one stop that are killed, each time. */
+async function runLane(
+  scene: Scene,
+  starts: FaultPoint[],
+  stops: FaultPoint[],
+  outcome: Outcome,
+): Promise<void> {
+  const kill = async (point: FaultPoint): Promise<void> => {
+    let complaints: Complaints | null = null;
+    for (let attempt = 0; attempt < 3 && complaints === null; attempt += 1) {
+      if (canHoldBare(point)) scene.project.write('.bare', '');
+      else rmSync(scene.project.file('.bare'), { force: true });
+      if (point.phase === 'start') {
+        // Where the folders are there already, they are not made.
+        if (/mkdir|gitignore/.test(point.key)) {
+          rmSync(scene.project.file('.pids'), { recursive: true, force: true });
+        }
+      } else {
+        // What follows on the kill before this one works, all of it.
+        const { exitCode, stderr } = await devctlWith(
+          scene.project,
+          { env: scene.faults.env },
+          'start',
+        );
+        if (exitCode !== 0)
+          outcome.failures.push(`the start after it exits ${exitCode}: ${stderr}`);
+      }
+      complaints = await suffer(scene, point).catch((error: unknown) => [String(error)]);
+    }
+    if (complaints === null) outcome.missed.push(point);
+    else outcome.killed += 1;
+    if (complaints !== null && complaints.length > 0) {
+      outcome.failures.push(`${describePoint(point)}\n  ${complaints.join('\n  ')}`);
+    }
+  };
+  let since = performance.now();
+  while (starts.length > 0 || stops.length > 0) {
+    for (const list of [starts, stops]) {
+      const point = list.shift();
+      if (point) await kill(point);
+    }
+    if (performance.now() - since < STRANGER_MS) continue;
+    since = performance.now();
+    await scene.stranger[Symbol.asyncDispose]();
+    scene.stranger = await newStranger(scene.project);
+  }
+}
+
+async function closeScene({ stranger, project }: Scene): Promise<void> {
+  await stranger[Symbol.asyncDispose]();
+  await project[Symbol.asyncDispose]();
+}
+
+/** Without this, a recording that saw nothing would be a test that nothing fails. */
+function expectPlausible(effects: readonly Effect[], points: readonly FaultPoint[]): void {
+  const count = (phase: Phase, role: Effect['role'], kind: string) =>
+    effects.filter((one) => one.phase === phase && one.role === role && one.kind === kind).length;
+  const least: readonly [Phase, Effect['role'], Readonly<Record<string, number>>][] = [
+    ['start', 'cli', { mkdir: 5, open: 3, write: 2, link: 1, rm: 2, spawn: 1, connect: 1 }],
+    ['start', 'supervisor', { listen: 1, open: 20, write: 15, fsync: 6, rename: 14, spawn: 2 }],
+    ['stop', 'cli', { link: 1, write: 3, spawn: 1, signal: 3, unlink: 6, rename: 1, rm: 2 }],
+    ['stop', 'supervisor', { rename: 2, unlink: 1 }],
+    ['force', 'cli', { link: 1, write: 3, signal: 3, unlink: 6, rename: 1 }],
+    ['inside', 'supervisor', { link: 1, write: 3, signal: 3, unlink: 6, rename: 1 }],
+  ];
+  for (const [phase, role, kinds] of least) {
+    for (const [kind, expected] of Object.entries(kinds)) {
+      const seen = count(phase, role, kind);
+      expect(seen, `${kind} by the ${role} during ${phase}`).toBeGreaterThanOrEqual(expected);
+    }
+  }
+  if (hasSubreaper) expect(count('start', 'supervisor', 'mkfifo')).toBe(2);
+  expect(points.length).toBeGreaterThan(120);
+}
+
+const canRun = process.platform === 'linux' && existsSync('/usr/bin/setsid');
+
+test.runIf(canRun)(
+  'devctl is killed at every step: status tells the truth, and one stop leaves nothing',
+  { timeout: ALL ? 3_600_000 : 600_000 },
+  async () => {
+    const scenes = await Promise.all(Array.from({ length: LANES }, openScene));
+    try {
+      const [first] = scenes;
+      if (!first) return;
+      const effects = await recordEffects(first);
+      const known = faultPoints(effects, { all: ALL, variations: ['force', 'inside'] });
+      expectPlausible(effects, known);
+      const points = known.filter((point) => ALL || describePoint(point).includes(WHICH));
+      const starts = points.filter(({ phase }) => phase === 'start');
+      const stops = points.filter(({ phase }) => phase !== 'start');
+      const outcome: Outcome = { failures: [], missed: [], killed: 0 };
+      await Promise.all(scenes.map((scene) => runLane(scene, starts, stops, outcome)));
+      expect(outcome.failures.join('\n\n')).toBe('');
+      // How often a signal is repeated depends on timing, so some moments come to only a few runs.
+      const missed = outcome.missed.map(describePoint);
+      expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(Math.ceil(points.length / 20));
+    } finally {
+      await Promise.all(scenes.map(closeScene));
+    }
+  },
+);
