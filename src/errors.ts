@@ -63,3 +63,8 @@ export function errnoOf(error: unknown): string | undefined {
     ? error.code
     : undefined;
 }
+
+/** What went wrong, in one sentence, for a report or a log. */
+export function inWords(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -2,6 +2,7 @@ import { formatDuration } from '../output/durations.ts';
 import { renderTable, tableWidth } from '../output/table.ts';
 import { type Theme, themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
+import type { Capabilities } from '../processes/capabilities.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
 
 /** A stop for people: what was stopped, what was found on the way, and the proof. */
@@ -41,6 +42,7 @@ export function printStopReport(report: StopReport, color: boolean | undefined):
   }
   printNotes(report, color);
   if (report.forced && report.processes.length > 0) write(means(report.processes));
+  if (report.services.length > 0) write(out.dim(`held by: ${inWords(report.capabilities)}`));
   write(verdict(report, out));
 }
 
@@ -73,6 +75,14 @@ function tally(words: readonly string[]): string {
   return [...counts]
     .sort(([, a], [, b]) => b - a)
     .map(([word, count]) => `${word} (${count})`)
+    .join(', ');
+}
+
+/** "subreaper yes, pidfd yes, cgroup no (no cgroup v2 is mounted)" */
+function inWords(capabilities: Capabilities): string {
+  const { subreaper, pidfd, cgroup } = capabilities;
+  return Object.entries({ subreaper, pidfd, cgroup })
+    .map(([name, { held, why }]) => `${name} ${held ? 'yes' : `no (${why})`}`)
     .join(', ');
 }
 

@@ -48,6 +48,7 @@ export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
     pidsDir,
     logsDir:
       manifest.logs?.dir === undefined ? join(pidsDir, 'logs') : resolve(root, manifest.logs.dir),
+    containment: manifest.containment ?? 'auto',
   });
 }
 

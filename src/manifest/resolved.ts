@@ -63,6 +63,12 @@ export interface SweepSettings {
   readonly protect: readonly string[];
 }
 
+/**
+ * Whether services get control groups (cgroup v2): 'auto', where it can be done; 'cgroup', or else
+ * nothing is started; 'none', never.
+ */
+export type Containment = 'auto' | 'cgroup' | 'none';
+
 /** The manifest, validated, merged with `.devctl.local.json` and resolved. */
 export interface ResolvedManifest {
   /** Absolute path of the manifest file. */
@@ -77,4 +83,5 @@ export interface ResolvedManifest {
   readonly pidsDir: string;
   /** Absolute path of the folder for log files. */
   readonly logsDir: string;
+  readonly containment: Containment;
 }

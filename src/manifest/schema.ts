@@ -152,7 +152,9 @@ export const manifestSchema = z.strictObject({
   containment: z
     .enum(['auto', 'cgroup', 'none'])
     .optional()
-    .describe('How services are held together. "cgroup" is not supported yet. Default: "auto".'),
+    .describe(
+      'Control groups (cgroup v2) for services: where they can be made ("auto", the default), always, or else nothing is started ("cgroup"), or never ("none").',
+    ),
 });
 
 /** A manifest of the right shape: durations in ms, sizes in bytes, defaults not filled in. */

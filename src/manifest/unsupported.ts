@@ -26,8 +26,6 @@ function* ofProject(tree: Tree): Generator<Refusal> {
   if (has('containers')) yield [['containers'], 'containers'];
   if (has('logs', 'maxSize')) yield [['logs', 'maxSize'], 'the rotation of logs'];
   if (has('logs', 'keep')) yield [['logs', 'keep'], 'the rotation of logs'];
-  if (scalarOf(valueAt(tree, 'containment')) === 'cgroup')
-    yield [['containment'], 'containment in cgroups; "auto" and "none" are'];
 }
 
 function* ofService(tree: Tree, path: ValuePath): Generator<Refusal> {

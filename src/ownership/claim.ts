@@ -4,6 +4,7 @@ import type { ProcessInfo } from '../processes/snapshot.ts';
 /** Why a process is ours, strongest first. `docs/architecture.md` says what each can and cannot see. */
 export const EVIDENCE_KINDS = [
   'leader',
+  'cgroup',
   'ledger',
   'cookie',
   'session',
@@ -89,6 +90,18 @@ export interface FoundingPid {
   readonly writtenTicks: number;
 }
 
+/** The control group of one run (cgroups(7)), and who was in it a moment ago. */
+export interface RunGroup {
+  /** Absolute path in the file system. */
+  readonly folder: string;
+  /** What /proc/PID/cgroup says of the processes in it. */
+  readonly path: string;
+  readonly runId: string;
+  readonly service: string | null;
+  /** Only a hint: numbers change hands. What each process itself says decides. */
+  readonly pids: ReadonlySet<number>;
+}
+
 /** All that is known about a project's processes, beside the process table itself. */
 export interface OwnershipFacts {
   readonly projectId: string;
@@ -103,6 +116,8 @@ export interface OwnershipFacts {
   readonly runs: readonly Run[];
   readonly witnessed: readonly Witnessed[];
   readonly foundingPids: readonly FoundingPid[];
+  /** None where there are no control groups. */
+  readonly groups?: readonly RunGroup[];
 }
 
 /** A record whose leader is not there, and why nothing is signalled because of it. */

@@ -1,8 +1,9 @@
 import { sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { FoundingPid } from './claim.ts';
+import type { FoundingPid, RunGroup } from './claim.ts';
 import { isInside } from './inside.ts';
 import type { Finding, Search } from './search.ts';
+import { ancestry } from './vetoes.ts';
 
 /** Evidence that a process carries itself, without looking at its relatives. */
 export function directEvidence(search: Search, process: ProcessInfo): Finding[] {
@@ -19,6 +20,18 @@ export function directEvidence(search: Search, process: ProcessInfo): Finding[] 
         runId,
       });
     }
+  }
+  for (const group of facts.groups ?? []) {
+    if (!group.pids.has(identity.pid)) continue;
+    if (!isInGroup(group.path, snapshot.details.controlGroup(process))) continue;
+    if (isBelowNested(search, group, process)) continue;
+    const { service, runId } = group;
+    findings.push({
+      kind: 'cgroup',
+      detail: `in the control group of run ${runId}`,
+      service,
+      runId,
+    });
   }
   for (const { identity: seen, service, runId } of search.witnessed.get(identity.pid) ?? []) {
     if (!sameIdentity(seen, identity)) continue;
@@ -71,4 +84,26 @@ function isKnownOtherwise(
  */
 function leadsItsSession({ identity, sid, pgid }: ProcessInfo): boolean {
   return pgid === identity.pid && (sid === identity.pid || sid === 0);
+}
+
+/** What a nested project holds in groups of its own, below ours, is not ours. */
+const NESTED_PROJECT = /\/devctl-[^/]*\//;
+
+function isInGroup(group: string, path: string | null): boolean {
+  if (path === null) return false;
+  return (
+    path === group ||
+    (path.startsWith(`${group}/`) && !NESTED_PROJECT.test(`${path.slice(group.length)}/`))
+  );
+}
+
+/** The same where the nested project has no groups of its own: its supervisor stands in ours. */
+function isBelowNested(
+  { snapshot, vetoes }: Search,
+  { pids }: RunGroup,
+  process: ProcessInfo,
+): boolean {
+  return ancestry(process.ppid, snapshot).some(
+    ({ identity: { pid } }) => pids.has(pid) && vetoes.byPid.get(pid)?.kind === 'other-project',
+  );
 }

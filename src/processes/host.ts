@@ -48,6 +48,17 @@ export interface Host {
    * @param pgid must be greater than 1
    */
   signalGroup(pgid: number, member: Identity, signal: SignalName): Promise<SignalOutcome>;
+  /**
+   * Ends everything in a control group and below it at once, once it is frozen and `approve` agrees.
+   *
+   * @param group absolute path of its folder
+   * @param approve gets the pids in it; 0 for one of another PID namespace
+   * @returns 'refused' by `approve`; 'failed' where it cannot be done
+   */
+  killGroup(
+    group: string,
+    approve: (pids: readonly number[]) => Promise<boolean>,
+  ): Promise<'killed' | 'refused' | 'failed'>;
   /** The process that asks. */
   self(): Promise<Identity>;
   /** Monotonic milliseconds. */

@@ -1,4 +1,5 @@
 import { lstatSync, statSync } from 'node:fs';
+import { parseGroupPath } from './group-mounts.ts';
 import { listProcFolder, quietly, readProcFile, readProcLink } from './proc-file.ts';
 import type { OpenFile, ProcessDetails, ProcessInfo, Snapshot } from './snapshot.ts';
 
@@ -33,6 +34,7 @@ export function createProcDetails(
     argv: oncePerProcess(readArgv),
     cwd: oncePerProcess(readCwd),
     openFiles: oncePerProcess(readOpenFiles),
+    controlGroup: oncePerProcess(readControlGroup),
     environ: oncePerProcess((process) => {
       const { pid, startTicks } = process.identity;
       const kept = environs.get(pid);
@@ -91,6 +93,10 @@ function readCwd(process: ProcessInfo): string | null {
 
 function readEnviron(process: ProcessInfo): string | null {
   return firstAnswer(process, (folder) => readProcFile(`${folder}/environ`, 'latin1'));
+}
+
+function readControlGroup({ identity }: ProcessInfo): string | null {
+  return parseGroupPath(readProcFile(`/proc/${identity.pid}/cgroup`) ?? '');
 }
 
 function readOpenFiles(process: ProcessInfo): readonly OpenFile[] | null {

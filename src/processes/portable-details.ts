@@ -76,6 +76,8 @@ export function portableDetails(memo: DetailMemo, rows: readonly PsRow[]): Proce
     },
     cwd: (process) => of(process)?.cwd ?? null,
     environ: (process) => of(process)?.environ ?? null,
+    // There are no control groups elsewhere, and on Linux this adapter plays such a system.
+    controlGroup: () => null,
     openFiles(process) {
       files ??= readOpenFiles();
       return files?.get(process.identity.pid) ?? null;

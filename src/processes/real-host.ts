@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { killGroup } from './control-groups.ts';
 import type { Host, SignalName, SignalOutcome } from './host.ts';
 import type { Identity } from './identity.ts';
 import { loadNative } from './native.ts';
@@ -24,6 +25,7 @@ export function openHost(table: ProcessTable = openProcessTable()): Host {
       process.platform === 'win32'
         ? signalWindowsTree(table, member, signal)
         : signalProcessGroup(table, pgid, member, signal),
+    killGroup,
     async self() {
       const self = await table.read(process.pid);
       if (self === null) throw new Error(`the process table does not list us (${process.pid})`);

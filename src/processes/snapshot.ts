@@ -43,6 +43,8 @@ export interface ProcessDetails {
    */
   environ(process: ProcessInfo): string | null;
   openFiles(process: ProcessInfo): readonly OpenFile[] | null;
+  /** Path of its control group in the cgroup v2 hierarchy, as /proc/PID/cgroup has it (cgroups(7)). */
+  controlGroup(process: ProcessInfo): string | null;
 }
 
 /** The process table at one moment. */

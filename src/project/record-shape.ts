@@ -29,6 +29,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   leader: orNull(isIdentity),
   supervisor: isIdentity,
   subreaper: isBoolean,
+  cgroup: orNull(isRecordedGroup),
   command: isCommand,
   cwd: isText,
   ports: (value) => isListOf(value, isPort),
@@ -91,6 +92,11 @@ function isExit(value: unknown): value is Exit {
     (fields.code === null || Number.isSafeInteger(fields.code)) &&
     (fields.signal === null || isText(fields.signal))
   );
+}
+
+function isRecordedGroup(value: unknown): boolean {
+  const fields = asObject(value);
+  return fields !== null && isAbsolutePath(fields.path) && isBoolean(fields.held);
 }
 
 function isCommand(value: unknown): boolean {

@@ -18,6 +18,14 @@ export interface Exit {
   readonly signal: string | null;
 }
 
+/** The control group of a run (cgroup v2). */
+export interface RecordedGroup {
+  /** Absolute path in the file system. */
+  readonly path: string;
+  /** Was the leader born in it, so that nothing of the run can be outside? False in an intent. */
+  readonly held: boolean;
+}
+
 /**
  * `.pids/services/NAME.json`: all that later commands need to find, stop and describe one run.
  *
@@ -46,6 +54,8 @@ export interface ServiceRecord {
    * descendant could leave its tree?
    */
   readonly subreaper: boolean;
+  /** Its control group; null where there is none for it. */
+  readonly cgroup: RecordedGroup | null;
   readonly command: string | readonly string[];
   readonly cwd: string;
   readonly ports: readonly number[];

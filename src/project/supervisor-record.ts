@@ -1,4 +1,5 @@
 import { basename, isAbsolute, join } from 'node:path';
+import type { Capabilities } from '../processes/capabilities.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, projectHash, writableFolder } from './folder.ts';
@@ -13,10 +14,10 @@ export interface SupervisorRecord {
   readonly identity: Identity;
   /** Absolute path of the Unix socket of its API. */
   readonly socket: string;
-  /** Is it a child subreaper, so that no descendant of its services can leave its tree? */
-  readonly subreaper: boolean;
-  /** Could the native part be loaded; if not, why. */
-  readonly native: { readonly available: boolean; readonly why: string | null };
+  /** What it holds its services with, and why not. */
+  readonly capabilities: Capabilities;
+  /** Absolute path of the control group that holds those of the runs; null without any. */
+  readonly groups: string | null;
   /** Version of devctl. */
   readonly version: string;
   /** ISO 8601 in UTC, for people only. */
@@ -70,15 +71,22 @@ export function removeSupervisor(folder: ProjectFolder, identity: Identity): boo
 }
 
 function toRecord(fields: Readonly<Record<string, unknown>>): SupervisorRecord | null {
-  const { schema, identity, socket, subreaper, version, startedAt } = fields;
-  const native = asObject(fields.native);
-  const why = native?.why ?? null;
+  const { schema, identity, socket, version, startedAt } = fields;
+  const groups = fields.groups ?? null;
+  const capabilities = toCapabilities(asObject(fields.capabilities));
   if (schema !== 1 || !isIdentity(identity)) return null;
   if (!isText(socket) || !isAbsolute(socket)) return null;
-  if (typeof subreaper !== 'boolean' || !isText(version) || !isText(startedAt)) return null;
-  if (typeof native?.available !== 'boolean' || !(why === null || isText(why))) return null;
-  const { available } = native;
-  return { schema, identity, socket, subreaper, native: { available, why }, version, startedAt };
+  if (!isText(version) || !isText(startedAt) || capabilities === null) return null;
+  if (groups !== null && !(isText(groups) && isAbsolute(groups))) return null;
+  return { schema, identity, socket, capabilities, groups, version, startedAt };
+}
+
+function toCapabilities(fields: ReturnType<typeof asObject>): Capabilities | null {
+  const [subreaper, pidfd, cgroup] = ['subreaper', 'pidfd', 'cgroup'].map((name) => {
+    const { held, why } = asObject(fields?.[name]) ?? {};
+    return typeof held === 'boolean' && (why === null || isText(why)) ? { held, why } : null;
+  });
+  return subreaper && pidfd && cgroup ? { subreaper, pidfd, cgroup } : null;
 }
 
 function supervisorPath(folder: ProjectFolder): string {

@@ -16,7 +16,18 @@ export interface LaunchPlace {
   readonly stdinPath: string | null;
   /** How to make a FIFO; without it the command `mkfifo` is spawned. */
   readonly makeFifo?: MakeFifo;
+  /**
+   * Calls `spawn` where what it spawns is contained from its birth on, or tells `why` it is not.
+   *
+   * @throws DevctlError where nothing may be spawned without
+   */
+  readonly contain?: Contain;
 }
+
+export type Contain = <Child>(spawn: () => Child) => {
+  readonly child: Child;
+  readonly why: string | null;
+};
 
 export type Launch =
   | {
@@ -25,6 +36,8 @@ export type Launch =
       readonly pid: number;
       /** Size of the log in bytes before the service could write to it. */
       readonly logOffset: number;
+      /** Why it is not contained as `contain` was to do it; null when it is, or was not to be. */
+      readonly uncontained: string | null;
       /** Resolves when the leader has ended, whatever it leaves behind. Never rejects. */
       readonly exited: Promise<Exit>;
     }
@@ -50,7 +63,7 @@ export async function launch(
       stdin = await openFifo(place.stdinPath, place.makeFifo);
       files.push(stdin);
     }
-    return await spawnLeader(service, place.env, stdin, log);
+    return await spawnLeader(service, place, stdin, log);
   } catch (error) {
     return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
   } finally {
@@ -60,27 +73,29 @@ export async function launch(
 
 async function spawnLeader(
   service: Pick<ResolvedService, 'command' | 'cwd'>,
-  env: LaunchPlace['env'],
+  { env, contain }: LaunchPlace,
   stdin: number | 'ignore',
   log: Log,
 ): Promise<Launch> {
   const { execa } = await import('execa');
   const [file = '', ...args] = toArgv(service.command);
   closeInheritedFiles();
-  const leader = execa(file, args, {
-    cwd: service.cwd,
-    env,
-    extendEnv: false,
-    detached: true,
-    stdin: stdin as Descriptor | 'ignore',
-    stdout: log.fd as Descriptor,
-    stderr: log.fd as Descriptor,
-    // execa's `cleanup` would end the service with us, its `buffer` would pipe the output through us.
-    cleanup: false,
-    buffer: false,
-    reject: false,
-    verbose: 'none',
-  });
+  const spawn = () =>
+    execa(file, args, {
+      cwd: service.cwd,
+      env,
+      extendEnv: false,
+      detached: true,
+      stdin: stdin as Descriptor | 'ignore',
+      stdout: log.fd as Descriptor,
+      stderr: log.fd as Descriptor,
+      // execa's `cleanup` would end the service with us, its `buffer` would pipe the output through us.
+      cleanup: false,
+      buffer: false,
+      reject: false,
+      verbose: 'none',
+    });
+  const { child: leader, why: uncontained } = contain?.(spawn) ?? { child: spawn(), why: null };
   const { pid } = leader;
   if (pid === undefined) {
     const { cause } = await leader;
@@ -90,7 +105,7 @@ async function spawnLeader(
     code: exitCode ?? null,
     signal: signal ?? null,
   }));
-  return { kind: 'launched', pid, logOffset: log.offset, exited };
+  return { kind: 'launched', pid, logOffset: log.offset, uncontained, exited };
 }
 
 /** execa passes on any descriptor, but its types know only those below 10. */

@@ -2,7 +2,7 @@ import type { Claim } from '../ownership/claim.ts';
 import { claimInScan } from '../ownership/newborn.ts';
 import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
-import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { History } from './history.ts';
 import { beginStop, isStopOver, planStop } from './plan.ts';
 import type { StopAction, StopPolicy, StopState, StopUnit } from './state.ts';
@@ -20,6 +20,8 @@ export interface Quarry {
    * evidence it has lost meanwhile.
    */
   remember(claims: readonly Claim[]): void;
+  /** Control groups with something of this unit in them; none where there are no control groups. */
+  readonly groupsOf?: (unit: string) => readonly string[];
   /** Our living supervisors in the last snapshot: whatever they adopt is ours. */
   readonly supervisors?: () => readonly ProcessInfo[];
 }
@@ -67,9 +69,9 @@ export async function runStop(run: StopRun): Promise<StopState> {
     run.watch([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
     const units = policy.force ? run.units.map(withForceGrace) : run.units;
-    const { unitOf } = quarry;
+    const { unitOf, groupsOf = () => [] } = quarry;
     const nowMs = host.nowMs();
-    const observation = { nowMs, snapshot, claims, unitOf, commandsDone, denied };
+    const observation = { nowMs, snapshot, claims, unitOf, groupsOf, commandsDone, denied };
     const planned = planStop(state, units, observation, policy);
     state = planned.state;
     if (isStopOver(state)) return state;
@@ -79,7 +81,7 @@ export async function runStop(run: StopRun): Promise<StopState> {
         void run.runCommand(action.unit).then(() => commandsDone.add(action.unit));
       } else await act(run, action, snapshot, claims, denied);
     }
-    const killing = planned.actions.some(({ kind }) => kind === 'kill' || kind === 'freeze');
+    const killing = planned.actions.some(({ kind }) => KILLING.has(kind));
     const busy = planned.actions.length > 0;
     await host.delay(killing ? KILL_PAUSE_MS : pauseMs);
     pauseMs = busy ? FIRST_PAUSE_MS : Math.min(pauseMs * 1.25, LONGEST_PAUSE_MS);
@@ -89,6 +91,8 @@ export async function runStop(run: StopRun): Promise<StopState> {
 function withForceGrace(unit: StopUnit): StopUnit {
   return { ...unit, graceMs: Math.min(unit.graceMs, FORCE_GRACE_MS) };
 }
+
+const KILLING: ReadonlySet<StopAction['kind']> = new Set(['kill', 'kill-group', 'freeze']);
 
 type Signalling = Exclude<StopAction, { kind: 'run-command' }>;
 
@@ -126,6 +130,9 @@ async function act(
         note(target, 'SIGSTOP', await host.signal(target, 'SIGSTOP'));
       }
       return;
+    case 'kill-group':
+      await killGroup(run, action);
+      return;
     case 'kill':
       await killInScan(run, action.unit, snapshot, claims, note);
   }
@@ -140,6 +147,32 @@ async function signalGroup(
     if (outcome === 'sent' || outcome === 'denied') return outcome;
   }
   return 'gone';
+}
+
+async function killGroup(
+  { host, quarry, history }: StopRun,
+  { unit, group }: Extract<StopAction, { kind: 'kill-group' }>,
+): Promise<void> {
+  let members: readonly Claim[] = [];
+  const outcome = await host.killGroup(group, async (pids) => {
+    // In another PID namespace than ours, so nothing is known of it.
+    if (pids.includes(0)) return false;
+    const snapshot = await host.snapshot();
+    const claims = quarry.claim(snapshot);
+    const living = pids.filter((pid) => {
+      const process = snapshot.byPid.get(pid);
+      return process !== undefined && !isGone(process);
+    });
+    members = living.flatMap((pid) => claims.get(pid) ?? []);
+    if (members.length < living.length) return false;
+    if (members.some((claim) => quarry.unitOf(claim) !== unit)) return false;
+    quarry.remember(
+      history.see(new Map(members.map((claim) => [claim.process.identity.pid, claim]))),
+    );
+    return true;
+  });
+  if (outcome !== 'killed') return;
+  for (const { process } of members) history.signalled(process.identity, 'SIGKILL');
 }
 
 async function killInScan(

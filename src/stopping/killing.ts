@@ -22,18 +22,36 @@ export const KILL_LIMIT_MS = 4_000;
 export function beginKill(nowMs: number, living: readonly ProcessInfo[]): Killing {
   const fewest = living.length;
   const frozen = new Set<string>();
-  return { kind: 'killing', sinceMs: nowMs, fewest, stuckScans: 0, frozen, freezeRounds: 0 };
+  const groups = new Set<string>();
+  return {
+    kind: 'killing',
+    sinceMs: nowMs,
+    fewest,
+    stuckScans: 0,
+    frozen,
+    freezeRounds: 0,
+    groups,
+  };
 }
 
-/** SIGKILL in every scan; frozen first where force wants it, or where it forks faster than it dies. */
+/** Control groups at once; then SIGKILL in every scan; frozen first where force wants it, or where it forks faster than it dies. */
 export function planKill(
   unit: StopUnit,
   state: UnitState,
   phase: Killing,
   living: readonly ProcessInfo[],
-  { nowMs, denied }: StopObservation,
+  { nowMs, denied, groupsOf }: StopObservation,
   policy: StopPolicy,
 ): UnitStep {
+  // First, because no fork outruns it, and because it reaches what may not be signalled (sudo).
+  const groups = groupsOf(unit.name).filter((group) => !phase.groups.has(group));
+  if (groups.length > 0) {
+    const next = { ...phase, groups: new Set([...phase.groups, ...groups]) };
+    const actions = groups.map(
+      (group) => ({ kind: 'kill-group', unit: unit.name, group }) as const,
+    );
+    return { state: { ...state, phase: next }, actions };
+  }
   const keys = living.map(({ identity }) => identityKey(identity));
   if (nowMs - phase.sinceMs >= KILL_LIMIT_MS || keys.every((key) => denied.has(key))) {
     return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };

@@ -1,4 +1,5 @@
 import type { Evidence, VetoKind } from '../ownership/claim.ts';
+import type { Capabilities } from '../processes/capabilities.ts';
 
 /** One process that was ours, and what became of it. */
 export interface ReportedProcess {
@@ -24,7 +25,7 @@ export interface ReportedService {
 
 /** How sure it is that nothing is left. */
 export interface Proof {
-  /** 'complete': a subreaper held every descendant for the whole life of every run. */
+  /** 'complete': a subreaper or a control group held everything for the whole life of every run. */
   readonly strength: 'complete' | 'best-effort';
   /** What could not be excluded, null where the proof is complete. */
   readonly why: string | null;
@@ -68,5 +69,7 @@ export interface StopReport {
   /** What went wrong on the way without stopping the stop, for people. */
   readonly problems: readonly string[];
   readonly supervisor: { readonly pid: number; readonly ended: boolean } | null;
+  /** What there was to hold processes with, and why not. */
+  readonly capabilities: Capabilities;
   readonly proof: Proof;
 }

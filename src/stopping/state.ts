@@ -28,6 +28,8 @@ export type Phase =
       readonly stuckScans: number;
       readonly frozen: ReadonlySet<string>;
       readonly freezeRounds: number;
+      /** Control groups that were ended at once, or could not be. */
+      readonly groups: ReadonlySet<string>;
     }
   | {
       readonly kind: 'ended';
@@ -61,6 +63,8 @@ export interface StopObservation {
   /** Everything owned, whichever unit it belongs to: decides whether a whole group is ours. */
   readonly claims: ReadonlyMap<number, Claim>;
   readonly unitOf: (claim: Claim) => string;
+  /** Control groups with something of this unit in them. */
+  readonly groupsOf: (unit: string) => readonly string[];
   /** Units whose stop command has ended. */
   readonly commandsDone: ReadonlySet<string>;
   /** Identity keys that we may not signal (EPERM). */
@@ -90,6 +94,8 @@ export type StopAction =
     }
   /** SIGSTOP, so that nothing in the tree forks or notices a death while the rest is killed. */
   | { readonly kind: 'freeze'; readonly unit: string; readonly targets: readonly Identity[] }
+  /** Everything in a control group at once, if all of it turns out to be the unit's: cgroup.kill. */
+  | { readonly kind: 'kill-group'; readonly unit: string; readonly group: string }
   /** SIGKILL inside a scan, pids descending: wins against fork storms that outrun a snapshot. */
   | { readonly kind: 'kill'; readonly unit: string };
 

@@ -186,7 +186,7 @@ async function readAll(answer: IncomingMessage): Promise<string> {
 }
 
 function isHello(value: unknown): value is Hello {
-  return value instanceof Object && 'pid' in value && 'subreaper' in value && 'version' in value;
+  return value instanceof Object && 'pid' in value && 'capabilities' in value && 'version' in value;
 }
 
 function isChildrenAnswer(value: unknown): value is ChildrenAnswer {

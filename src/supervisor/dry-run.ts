@@ -1,5 +1,6 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { StopReport } from '../stopping/report.ts';
+import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
 import type { FirstLook } from './first-look.ts';
 import type { ProjectState } from './project-state.ts';
@@ -50,6 +51,11 @@ export function planDryRun(
     ports: [],
     problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
     supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,
+    capabilities: supervisorCapabilities(
+      state,
+      first.supervisors[0]?.identity ?? null,
+      'no supervisor is running',
+    ),
     proof: { strength: 'best-effort', why: 'a dry run proves nothing', scans: 1 },
   };
 }

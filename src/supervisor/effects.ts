@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import { errnoOf } from '../errors.ts';
+import { errnoOf, inWords } from '../errors.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
 import { sameIdentity } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
-import { type Launch, launch } from '../services/launch.ts';
+import { type Contain, type Launch, launch } from '../services/launch.ts';
 import { exitInWords } from '../services/life.ts';
 import { openProbe } from '../services/probes/probe.ts';
 import { waitUntilReady } from '../services/readiness.ts';
@@ -24,15 +24,22 @@ export async function spawn(
   const { service, record } = target;
   if (!service || !record) throw new Error(`${target.name} has nothing to spawn`);
   const { mkfifo } = context;
+  const contain = containment(context, target, record.runId);
   const launched = await launch(service, {
     env: environmentOf(context, target, record.runId),
     logFile: record.log,
     stdinPath: record.stdin,
     ...(mkfifo ? { makeFifo: mkfifo } : {}),
+    ...(contain ? { contain } : {}),
   });
   if (launched.kind === 'failed') {
     void dispatch(target.name, { kind: 'spawnFailed', run, reason: launched.reason });
     return;
+  }
+  if (record.cgroup) {
+    if (launched.uncontained)
+      context.log(`${target.name}: no control group: ${launched.uncontained}`);
+    target.record = { ...record, cgroup: { ...record.cgroup, held: !launched.uncontained } };
   }
   target.logOffset = launched.logOffset;
   target.spawnedHere = true;
@@ -84,9 +91,20 @@ async function endUnread({ pid, exited }: Extract<Launch, { kind: 'launched' }>)
   return exit ? 'so it was ended' : `so it was sent SIGKILL, and has not ended yet (pid ${pid})`;
 }
 
-/** What went wrong, for a reason or a log. */
-export function inWords(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/**
+ * How a run gets into its control group; null where it shall have none.
+ *
+ * @throws Error where it must have one, and there are none
+ */
+function containment(
+  { groups, groupless }: LivesContext,
+  { request }: Entry,
+  runId: string,
+): Contain | null {
+  const required = request?.containment === 'cgroup';
+  if (required && !groups) throw new Error(`it cannot have a control group: ${groupless}`);
+  if (!groups || request?.containment === 'none') return null;
+  return (spawn) => groups.spawnInside(runId, required, spawn);
 }
 
 /** The caller's variables, the manifest's on top, and our cookie over whatever cookie was there. */
@@ -119,7 +137,14 @@ export async function probe(
   const env = environmentOf(context, target, record.runId);
   const { cwd, ready } = service;
   const { logOffset } = target;
-  const opened = await openProbe(ready.check, { cwd, env, logFile: record.log, logOffset });
+  const contain = record.cgroup?.held ? containment(context, target, record.runId) : null;
+  const opened = await openProbe(ready.check, {
+    cwd,
+    env,
+    logFile: record.log,
+    logOffset,
+    ...(contain ? { contain } : {}),
+  });
   const answer = await waitUntilReady(opened, ready, over.signal);
   if (answer.kind === 'ready') void dispatch(target.name, { kind: 'probeSucceeded', run });
   if (answer.kind === 'timed-out') {

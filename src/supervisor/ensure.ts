@@ -29,15 +29,26 @@ export async function ensureSupervisor(
   folder: ProjectFolder,
   running: readonly ProcessInfo[],
   recordedSocket: string | null,
-): Promise<SupervisorClient> {
+): Promise<Reached> {
   if (running.length > 0) {
     const found = await findSupervisor(folder, running, recordedSocket);
     const fits = found && found.hello.version === ownVersion() && running.length === 1;
-    if (fits && recordedSocket === found.client.socket) return found.client;
+    if (fits && recordedSocket === found.client.socket) return found;
     await endSupervisors(host, running, await host.self());
   }
   await spawnSupervisor(folder);
-  return connectTo(prepareSocketPath(folder));
+  const client = connectTo(prepareSocketPath(folder));
+  const hello = await client.hello(START_MS);
+  if (hello) return { client, hello };
+  throw new DevctlError('supervisor-failed', 'the supervisor has begun, but does not answer', {
+    hint: `its log is ${join(folder.pidsDir, 'supervisor.log')}`,
+  });
+}
+
+/** A supervisor that answers, and what it said of itself. */
+export interface Reached {
+  readonly client: SupervisorClient;
+  readonly hello: Hello;
 }
 
 /**
@@ -50,7 +61,7 @@ export async function findSupervisor(
   running: readonly ProcessInfo[],
   recordedSocket: string | null,
   timeoutMs = HELLO_MS,
-): Promise<{ readonly client: SupervisorClient; readonly hello: Hello } | null> {
+): Promise<Reached | null> {
   const recorded = recordedSocket !== null && whyNotOurs(recordedSocket) === null;
   const paths = new Set([...(recorded ? [recordedSocket] : []), ...socketPaths(folder)]);
   for (const path of paths) {

@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host } from '../processes/host.ts';
-import { type Identity, sameMachine } from '../processes/identity.ts';
+import { sameMachine } from '../processes/identity.ts';
+import { loadNative } from '../processes/native.ts';
 import { findPortHolders } from '../processes/ports.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
@@ -13,9 +14,11 @@ import { readRecords, removeRecord } from '../project/records.ts';
 import { socketPaths } from '../project/socket-path.ts';
 import { removeSupervisor } from '../project/supervisor-record.ts';
 import type { StopReport } from '../stopping/report.ts';
+import { stopCapabilities } from './capabilities.ts';
 import type { VerifiedOutcome } from './carry-out.ts';
 import type { FirstLook } from './first-look.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { removeRunGroups } from './run-groups.ts';
 import type { StopHeader, StopOptions } from './stop.ts';
 import {
   proofOf,
@@ -76,6 +79,7 @@ export async function finishStop(
     removeSupervisorTraces(state, options, snapshot, attempt);
   }
 
+  attempt('the control groups', () => removeRunGroups(state));
   const wholeProject = options.names === null;
   const report: StopReport = {
     version: 1,
@@ -92,6 +96,7 @@ export async function finishStop(
     stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
     ports: reportPorts(ports, holders, snapshot),
     problems,
+    capabilities: stopCapabilities(state, supervisor, records, await loadNative()),
     supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
     proof:
       survivors.length > 0

@@ -1,3 +1,4 @@
+import { inWords } from '../errors.ts';
 import type { ResolvedService } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
@@ -7,9 +8,10 @@ import { writeRecord } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { idle, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
-import { inWords, probe, spawn } from './effects.ts';
+import { probe, spawn } from './effects.ts';
 import { nextRecord } from './next-record.ts';
 import type { ServiceChange, StartRequest } from './protocol.ts';
+import type { RunGroups } from './run-groups.ts';
 
 /** A service as the supervisor knows it. */
 export interface Entry {
@@ -17,7 +19,7 @@ export interface Entry {
   life: Life;
   /** What the latest start wants it to be; null for one that was adopted and not asked for since. */
   service: ResolvedService | null;
-  request: Pick<StartRequest, 'env' | 'logsDir'> | null;
+  request: Pick<StartRequest, 'env' | 'logsDir' | 'containment'> | null;
   /** The run that `record` speaks of. */
   run: number;
   record: ServiceRecord | null;
@@ -36,6 +38,10 @@ export interface LivesContext {
   readonly table: ProcessTable;
   readonly self: Identity;
   readonly subreaper: boolean;
+  /** Null where no control groups can be made. */
+  readonly groups: RunGroups | null;
+  /** Why they cannot; null where they can. */
+  readonly groupless: string | null;
   readonly mkfifo: ((path: string) => void) | null;
   /** Hears every change of state. */
   tell(change: Omit<ServiceChange, 'afterMs'>): void;

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, unlinkSync, writeSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
+import type { Capabilities } from '../processes/capabilities.ts';
 import { loadNative } from '../processes/native.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProcessTable } from '../processes/table.ts';
@@ -10,9 +11,11 @@ import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
 import { closeInheritedFiles } from '../services/inherited-files.ts';
 import { createApi } from './api.ts';
+import { pidfdCapability } from './capabilities.ts';
 import { runAsInit } from './init.ts';
 import { ownVersion } from './package-root.ts';
 import { readProjectState } from './project-state.ts';
+import { openRunGroups } from './run-groups.ts';
 import { createSupervision } from './supervision.ts';
 import { openSupervisorLog } from './supervisor-log.ts';
 
@@ -29,21 +32,28 @@ async function main(root: string, pidsDir: string): Promise<void> {
   const folder = projectFolder(root, pidsDir);
   prepareFolder(folder);
   const loaded = await loadNative();
-  const native = loaded.available ? loaded : null;
   // Before the first spawn: only what is spawned afterwards is certain to stay below us.
-  const subreaper = native?.becomeSubreaper().held ?? false;
+  const subreaper = loaded.available ? loaded.becomeSubreaper() : { held: false, why: loaded.why };
   const table = openProcessTable();
   const host = openHost(table);
   const self = await host.self();
   const socket = prepareSocketPath(folder);
   const version = ownVersion();
 
+  const groups = openRunGroups(folder, log);
+  const capabilities: Capabilities = {
+    subreaper,
+    pidfd: pidfdCapability(loaded),
+    cgroup: 'why' in groups ? { held: false, why: groups.why } : { held: true, why: null },
+  };
   const supervision = await createSupervision({
     folder,
     host,
     table,
     self,
-    native: subreaper ? native : null,
+    native: loaded.available && subreaper.held ? loaded : null,
+    capabilities,
+    groups: 'why' in groups ? null : groups,
     version,
     log,
     inherited: readProjectState(folder),
@@ -55,8 +65,8 @@ async function main(root: string, pidsDir: string): Promise<void> {
     schema: 1,
     identity: self,
     socket,
-    subreaper,
-    native: { available: loaded.available, why: loaded.available ? null : loaded.why },
+    capabilities,
+    groups: 'why' in groups ? null : groups.folder,
     version,
     startedAt: new Date().toISOString(),
   });

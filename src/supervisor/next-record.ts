@@ -31,12 +31,13 @@ export function nextRecord(
 function intent(context: LivesContext, target: Entry, now: string): ServiceRecord {
   const { service, request, name } = target;
   if (!service || !request) throw new Error(`${name} was never asked for`);
-  const { folder, table, self, subreaper } = context;
+  const { folder, table, self, subreaper, groups } = context;
+  const runId = randomBytes(16).toString('hex');
   return {
     schema: 1,
     service: name,
     project: folder.root,
-    runId: randomBytes(16).toString('hex'),
+    runId,
     state: 'starting',
     reason: null,
     bootId: table.bootId,
@@ -45,6 +46,10 @@ function intent(context: LivesContext, target: Entry, now: string): ServiceRecor
     leader: null,
     supervisor: self,
     subreaper,
+    cgroup:
+      groups && request.containment !== 'none'
+        ? { path: groups.groupOf(runId), held: false }
+        : null,
     command: service.command,
     cwd: service.cwd,
     ports: service.ports,

@@ -1,4 +1,5 @@
-import type { ResolvedService, SweepSettings } from '../manifest/resolved.ts';
+import type { Containment, ResolvedService, SweepSettings } from '../manifest/resolved.ts';
+import type { Capabilities } from '../processes/capabilities.ts';
 import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
 
@@ -10,7 +11,8 @@ export interface Hello {
   readonly version: string;
   readonly pid: number;
   readonly projectId: string;
-  readonly subreaper: boolean;
+  /** What it can hold its services with. */
+  readonly capabilities: Capabilities;
 }
 
 /** `POST /start`. Answered by a stream of `StartEvent`; closing it drops what has not been spawned. */
@@ -20,6 +22,7 @@ export interface StartRequest {
   /** The caller's environment, so that services see the terminal that started them. */
   readonly env: Readonly<Record<string, string>>;
   readonly logsDir: string;
+  readonly containment: Containment;
 }
 
 /** `GET /children`. Null: it is no subreaper, so the answer would prove nothing. */

@@ -1,4 +1,4 @@
-import type { Claim, Ownership, OwnershipFacts, Witnessed } from '../ownership/claim.ts';
+import type { Claim, Ownership, OwnershipFacts, RunGroup, Witnessed } from '../ownership/claim.ts';
 import { claimProcesses } from '../ownership/claims.ts';
 import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
@@ -6,6 +6,7 @@ import type { Snapshot } from '../processes/snapshot.ts';
 import type { Quarry } from '../stopping/engine.ts';
 import { describeCommand } from './describe.ts';
 import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { readRunGroups } from './run-groups.ts';
 
 /** The unit of what only a pattern points to. */
 export const SWEPT = '(sweep)';
@@ -29,6 +30,11 @@ interface Seen {
 export interface TrackedQuarry extends Quarry {
   /** Command lines by pid, read when first seen: afterwards it may be too late. */
   readonly commands: ReadonlyMap<number, string>;
+  /**
+   * Runs of which something was seen outside the control group that they have: it has moved itself, so
+   * that an empty group proves nothing of them.
+   */
+  readonly outside: ReadonlySet<string>;
   latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors'>;
 }
 
@@ -50,6 +56,8 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
   // By identity: a number that is given out again belongs to another command.
   const commands = new Map<string, readonly [pid: number, command: string]>();
   let latest: Ownership = NOTHING;
+  let groups: readonly RunGroup[] = [];
+  const outside = new Set<string>();
   let lookedAt: Snapshot | null = null;
   let scan = { number: 0, atMs: 0 };
   const note = (claims: Iterable<Claim>): void => {
@@ -66,18 +74,30 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
       commands.delete(key);
     }
   };
+  const unitOf = ({ service }: Claim): string =>
+    service && tracking.names.has(service) ? service : UNATTRIBUTED;
   return {
     get commands() {
       return new Map(commands.values());
     },
     projectId: tracking.state.folder.projectId,
-    unitOf: ({ service }) => (service && tracking.names.has(service) ? service : UNATTRIBUTED),
+    unitOf,
     // What was born and killed within one scan is seen by no other: it is remembered all the same.
     remember(claims) {
       note(claims);
       tracking.remember(claims);
     },
+    outside,
     supervisors: () => latest.supervisors,
+    groupsOf: (unit) =>
+      groups
+        .filter(({ pids }) => {
+          return [...pids].some((pid) => {
+            const claim = latest.claims.get(pid);
+            return claim !== undefined && unitOf(claim) === unit;
+          });
+        })
+        .map(({ folder }) => folder),
     latest: () => latest,
     claim(snapshot) {
       if (snapshot === lookedAt) return latest.claims;
@@ -87,7 +107,12 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
         ...one.witnessed,
         fresh: recent && one.scan === scan.number,
       }));
-      latest = claimProcesses(factsWith(tracking, snapshot, witnessed), snapshot);
+      const facts = factsWith(tracking, snapshot, witnessed);
+      groups = facts.groups ?? [];
+      latest = claimProcesses(facts, snapshot);
+      for (const claim of latest.claims.values()) {
+        if (claim.runId !== null && isOutside(claim, snapshot)) outside.add(claim.runId);
+      }
       scan = { number: scan.number + 1, atMs: snapshot.takenAtMs };
       for (const { process } of tracking.keepsCommands === false ? [] : latest.claims.values()) {
         const key = identityKey(process.identity);
@@ -98,6 +123,14 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
       return latest.claims;
     },
   };
+}
+
+/** Known by other evidence than its control group, although the system has them, and alive. */
+function isOutside({ process, runId, evidence }: Claim, { details }: Snapshot): boolean {
+  if (evidence.some(({ kind }) => kind === 'cgroup')) return false;
+  // Between the two looks it may just have ended; and in its group it would be a child's, say.
+  const path = details.controlGroup(process);
+  return path !== null && !`${path}/`.includes(`/${runId}/`);
 }
 
 /** What the sweep finds, scan after scan, beside what is owned by evidence. */
@@ -111,6 +144,7 @@ export function trackSwept(
   let latest: ReturnType<TrackedQuarry['latest']> = NOTHING;
   return {
     commands,
+    outside: new Set(),
     projectId: tracking.state.folder.projectId,
     unitOf: () => SWEPT,
     remember: tracking.remember,
@@ -137,5 +171,7 @@ function factsWith(
   seen: readonly Witnessed[],
 ): OwnershipFacts {
   const facts = factsOf(state, self, snapshot, Date.now());
-  return { ...facts, witnessed: [...facts.witnessed, ...seen] };
+  // After the snapshot: whoever is in a group now and was not alive then is found by the next scan.
+  const groups = readRunGroups(state);
+  return { ...facts, groups, witnessed: [...facts.witnessed, ...seen] };
 }

@@ -12,10 +12,14 @@ import type { StandDownRequest, StartRequest, SupervisedStopRequest } from './pr
 /** @throws BadRequest */
 export function toStartRequest(body: unknown): StartRequest {
   const fields = asObject(body);
-  const { services, env, logsDir } = fields ?? {};
-  const isWhole = isListOf(services, isService) && isEnvironment(env) && isAbsolutePath(logsDir);
+  const { services, env, logsDir, containment } = fields ?? {};
+  const isWhole =
+    isListOf(services, isService) &&
+    isEnvironment(env) &&
+    isAbsolutePath(logsDir) &&
+    (containment === 'auto' || containment === 'cgroup' || containment === 'none');
   if (!isWhole) throw new BadRequest('not a request to start services');
-  return { ...fields, services, env, logsDir };
+  return { ...fields, services, env, logsDir, containment };
 }
 
 /** @throws BadRequest */

@@ -1,3 +1,4 @@
+import { DevctlError } from '../errors.ts';
 import type { ResolvedManifest, ResolvedService } from '../manifest/resolved.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
@@ -10,7 +11,7 @@ import { requireFreePorts } from './free-ports.ts';
 import { endLeftovers } from './leftovers.ts';
 import { makeLogsFolder } from './logs-folder.ts';
 import { readProjectState } from './project-state.ts';
-import type { ServiceChange, StartedService } from './protocol.ts';
+import type { Hello, ServiceChange, StartedService } from './protocol.ts';
 import { trackOwned } from './quarry.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
 import { isAlive, lockedBy } from './take-lock.ts';
@@ -73,13 +74,15 @@ export async function startProject(
     await requireFreePorts(context, idle, options.warn);
 
     const socket = state.supervisor?.socket ?? null;
-    const client = await ensureSupervisor(host, folder, supervisors, socket);
+    const { client, hello } = await ensureSupervisor(host, folder, supervisors, socket);
+    if (manifest.containment === 'cgroup') requireGroups(hello);
     // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
     for (const problem of state.problems) {
       if (problem.kind === 'corrupt') setAside(folder, problem);
     }
     const { env, listen } = options;
-    const wanted = { services, env, logsDir: manifest.logsDir };
+    const { logsDir, containment } = manifest;
+    const wanted = { services, env, logsDir, containment };
     const result = await client.start(wanted, (event) => {
       if (event.type === 'change') listen(event);
     });
@@ -97,6 +100,14 @@ export async function startProject(
   } finally {
     lock.release();
   }
+}
+
+function requireGroups({ capabilities }: Hello): void {
+  const { held, why } = capabilities.cgroup;
+  if (held) return;
+  throw new DevctlError('start-failed', `"containment" is "cgroup", but there is none: ${why}`, {
+    hint: 'nothing was started; with "auto" (the default) services are started without control groups',
+  });
 }
 
 /**

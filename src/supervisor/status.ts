@@ -1,8 +1,9 @@
 import type { Claim } from '../ownership/claim.ts';
+import type { Capabilities } from '../processes/capabilities.ts';
 import type { Host } from '../processes/host.ts';
-import { sameIdentity } from '../processes/identity.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
+import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
 import type { OpenProject } from './open-project.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
@@ -42,7 +43,9 @@ export interface StatusReport {
   }[];
   /** Below the supervisor, while services run; which of them started it, nothing tells. */
   readonly unattributed: StatusReport['orphans'];
-  readonly supervisor: { readonly pid: number; readonly subreaper: boolean } | null;
+  readonly supervisor: { readonly pid: number } | null;
+  /** What the supervisor holds the services with. */
+  readonly capabilities: Capabilities;
   readonly stale: readonly { readonly service: string; readonly detail: string }[];
   /** Records that could not be read, and a manifest that cannot. */
   readonly problems: readonly string[];
@@ -97,18 +100,13 @@ export async function readStatus(
     ({ wanted, state: now }) => !wanted || now === 'ready' || now === 'running',
   );
   const supervisor = supervisors[0]?.identity;
-  const recorded = state.supervisor;
   return {
     project: folder.root,
     services,
     orphans,
     unattributed,
-    supervisor: supervisor
-      ? {
-          pid: supervisor.pid,
-          subreaper: Boolean(recorded?.subreaper && sameIdentity(recorded.identity, supervisor)),
-        }
-      : null,
+    supervisor: supervisor ? { pid: supervisor.pid } : null,
+    capabilities: supervisorCapabilities(state, supervisor ?? null, 'no supervisor is running'),
     stale: stale.map(({ run, detail }) => ({ service: run.service, detail })),
     problems: [
       ...(outline.kind === 'broken' ? [outline.why] : []),

@@ -23,7 +23,7 @@ export async function stopThroughSupervisor(
   quarry.claim(await host.snapshot());
   const { supervisors } = quarry.latest();
   const socket = state.supervisor?.socket ?? null;
-  const client = await ensureSupervisor(host, folder, supervisors, socket);
+  const { client } = await ensureSupervisor(host, folder, supervisors, socket);
   let report: StopReport | null = null;
   await client.stream('/stop', request, (event) => {
     const { type, report: told } = event as SupervisedStopEvent;

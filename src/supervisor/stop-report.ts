@@ -15,6 +15,7 @@ import type { VerifiedOutcome } from './carry-out.ts';
 import { describeCommand, describeHolder } from './describe.ts';
 import { UNATTRIBUTED } from './project-state.ts';
 import { SWEPT } from './quarry.ts';
+import { isProvedByGroup } from './run-groups.ts';
 import type { StopOutcome } from './stop-runs.ts';
 
 export function reportProcesses(outcome: StopOutcome): readonly ReportedProcess[] {
@@ -110,9 +111,9 @@ export function reportSpared(
 /**
  * How sure is "nothing is left"?
  *
- * Only a subreaper that was there from the first spawn to the last scan makes it complete: without
- * one, a daemon that cleared its environment and left its session before it was first seen has no
- * mark left.
+ * Only a control group that each run was born in, or a subreaper that was there from the first spawn
+ * to the last scan, makes it complete: without, a daemon that cleared its environment and left its
+ * session before it was first seen has no mark left.
  */
 export function proofOf(
   records: readonly ServiceRecord[],
@@ -150,16 +151,22 @@ export function proofOf(
     .entries()
     .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
   if (unrecorded) return weak(`there are no records of some runs: ${cannotExclude}`);
-  for (const { service, subreaper, supervisor } of records) {
+  // Empty control groups prove it by themselves, whatever has become of the supervisor.
+  const others = records.filter(
+    (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
+  );
+  for (const { service, subreaper, supervisor } of others) {
     if (!subreaper)
-      return weak(`no subreaper held this project from its first start on: ${cannotExclude}`);
+      return weak(
+        `neither a subreaper nor a control group held ${service} from its start on: ${cannotExclude}`,
+      );
     const held = outcome.supervisors.some(
       ({ identity }) =>
         identity.pid === supervisor.pid && identity.startTicks === supervisor.startTicks,
     );
     if (!held) return weak(`the supervisor that started ${service} had died: ${cannotExclude}`);
   }
-  if (wholeProject && supervisorsBefore.length > 0) {
+  if (wholeProject && supervisorsBefore.length > 0 && others.length > 0) {
     if (outcome.childless === null) return weak('the supervisor could not be asked for children');
     if (!outcome.childless) return weak('the supervisor has a child that is nobody’s');
   }

@@ -11,6 +11,7 @@ import { DEFAULT_GRACE_MS } from '../stopping/waves.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { SWEPT, type TrackedQuarry, trackOwned, trackSwept } from './quarry.ts';
 import { recordClaims } from './record-claims.ts';
+import { thawRunGroups } from './run-groups.ts';
 import { runStopCommand } from './stop-command.ts';
 
 export interface StopRunsRequest {
@@ -73,6 +74,7 @@ export async function stopRuns(
   };
   const over = new AbortController();
   const commands: Promise<void>[] = [];
+  thawRunGroups(state);
   const tracking = { state, self: context.self, names: new Set(names), remember };
   const owned = trackOwned(tracking);
   const common = {

@@ -53,6 +53,8 @@ export async function stopProject(
   return (await import('./carry-out.ts')).carryOutStop(host, header, first);
 }
 
+const NOT_LOOKED = { held: false, why: 'nothing was running' };
+
 function idleReport(header: StopHeader, first: FirstLook, nowMs: number): StopReport {
   const { folder, options, startedAt, beganAtMs } = header;
   return {
@@ -71,6 +73,7 @@ function idleReport(header: StopHeader, first: FirstLook, nowMs: number): StopRe
     ports: [],
     problems: [],
     supervisor: null,
+    capabilities: { subreaper: NOT_LOOKED, pidfd: NOT_LOOKED, cgroup: NOT_LOOKED },
     proof: {
       strength: 'best-effort',
       why: 'there are no records: only what carries our mark or works in the project can be found',

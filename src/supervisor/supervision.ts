@@ -1,3 +1,5 @@
+import type { Capabilities } from '../processes/capabilities.ts';
+import { removeGroup } from '../processes/control-groups.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
@@ -10,6 +12,7 @@ import { toSweepRules } from './open-project.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
 import type { ChildrenAnswer, Hello, SupervisorEvent } from './protocol.ts';
 import { toStandDownRequest, toStartRequest, toStopRequest } from './requests.ts';
+import type { RunGroups } from './run-groups.ts';
 import { beginStarting, type Starting } from './starting.ts';
 import { stopProject } from './stop.ts';
 import { stopRuns } from './stop-runs.ts';
@@ -22,6 +25,9 @@ export interface SupervisionContext {
   readonly self: Identity;
   /** The native calls, where they made this process a subreaper. */
   readonly native: Native | null;
+  readonly capabilities: Capabilities;
+  /** Null where no control groups can be made; `capabilities` says why. */
+  readonly groups: RunGroups | null;
   readonly version: string;
   readonly log: (line: string) => void;
   /** What earlier supervisors left. */
@@ -49,6 +55,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     self,
     // What an earlier supervisor left may have escaped when that one died.
     subreaper: native !== null && isUntouched(context.inherited),
+    groups: context.groups,
+    groupless: context.capabilities.cgroup.why,
     mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
     log: context.log,
     tell(change) {
@@ -69,6 +77,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     inherited: context.inherited,
     lives,
     native,
+    groups: context.groups,
     log: context.log,
   });
   await adopt(host, lives, context.inherited.records);
@@ -129,7 +138,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       version: context.version,
       pid: self.pid,
       projectId: folder.projectId,
-      subreaper: native !== null,
+      capabilities: context.capabilities,
     }),
 
     'GET /children': async (): Promise<ChildrenAnswer> => ({ children: await hasChildren() }),
@@ -208,6 +217,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     close() {
       clearInterval(idleTimer);
       witness.stop();
+      if (context.groups) removeGroup(context.groups.folder);
     },
   };
 }

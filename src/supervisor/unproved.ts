@@ -9,7 +9,7 @@ import type { StopOptions } from './stop.ts';
 
 /** Vetoes that keep devctl from ending what is ours. */
 const OURS_ALL_THE_SAME: readonly VetoKind[] = ['self', 'ancestor', 'older-than-run'];
-const STRONG: readonly EvidenceKind[] = ['leader', 'ledger', 'cookie'];
+const STRONG: readonly EvidenceKind[] = ['leader', 'cgroup', 'ledger', 'cookie'];
 
 interface Unproved {
   readonly spared: Spared;

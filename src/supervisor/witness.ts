@@ -1,4 +1,5 @@
 import { setTimeout as passTurn } from 'node:timers/promises';
+import { removeGroup } from '../processes/control-groups.ts';
 import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
@@ -8,6 +9,7 @@ import type { Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
 import { recordClaims } from './record-claims.ts';
+import type { RunGroups } from './run-groups.ts';
 
 export interface WitnessContext {
   readonly table: ProcessTable;
@@ -17,6 +19,8 @@ export interface WitnessContext {
   readonly lives: Lives;
   /** Null: nothing is adopted, so nothing is to be reaped. */
   readonly native: Native | null;
+  /** Null: there are no control groups. */
+  readonly groups: RunGroups | null;
   readonly log: (line: string) => void;
 }
 
@@ -84,6 +88,8 @@ export function startWitness(context: WitnessContext): Witness {
       const snapshot = await table.snapshot();
       if (native) zombies = reapAdopted(snapshot, self, native, zombies);
       if (!stoodDown) {
+        // Of runs that have ended: the kernel keeps those with a process in them.
+        if (context.groups) removeGroup(context.groups.folder);
         const changed = witness(snapshot);
         noticeEnds(snapshot);
         pauseMs = changed ? SHORTEST_MS : Math.min(pauseMs * SLOWDOWN, longestPause());

@@ -1,10 +1,17 @@
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl } from '../support/devctl.ts';
 import { freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
-import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import {
+  hasSubreaper,
+  killAtOnce,
+  service,
+  signalSupervisor,
+  supervisorsOf,
+} from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -64,7 +71,12 @@ test('--json has the same, for programs', async () => {
       },
     ],
     orphans: [],
-    supervisor: { pid: supervisorsOf(project)[0]?.pid, subreaper: expect.any(Boolean) },
+    supervisor: { pid: supervisorsOf(project)[0]?.pid },
+    capabilities: {
+      subreaper: { held: hasSubreaper, why: hasSubreaper ? null : expect.any(String) },
+      pidfd: { held: expect.any(Boolean), why: hasSubreaper ? null : expect.any(String) },
+      cgroup: { held: hasControlGroups, why: hasControlGroups ? null : expect.any(String) },
+    },
     unattributed: [],
     stale: [],
     problems: [],

@@ -373,11 +373,6 @@ describe('what is not supported yet is refused', () => {
     ],
     [{}, { containers: { file: 'compose.yaml' } }, 'containers: not supported yet: containers'],
     [{}, { logs: { keep: 3 } }, 'logs.keep: not supported yet: the rotation of logs'],
-    [
-      {},
-      { containment: 'cgroup' },
-      'containment: not supported yet: containment in cgroups; "auto" and "none" are',
-    ],
   ])('%j %j', (service, more, line) => {
     const error = refused(service, more);
     expect(error).toMatchObject({ code: 'manifest-unsupported', exitCode: 2 });

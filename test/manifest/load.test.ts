@@ -24,6 +24,7 @@ test('the smallest manifest has every default', () => {
     sweep: { patterns: [], scope: 'project', protect: [] },
     pidsDir: join(root, '.pids'),
     logsDir: join(root, '.pids', 'logs'),
+    containment: 'auto',
   });
   expect(web).toEqual({
     name: 'web',

@@ -44,6 +44,7 @@ export function recordOf(
     leader: identity(4711),
     supervisor: identity(4700),
     subreaper: true,
+    cgroup: null,
     command: 'npm run dev',
     cwd: folder.root,
     ports: [3000],
@@ -91,6 +92,9 @@ export function anyRecord(folder: ProjectFolder): fc.Arbitrary<ServiceRecord> {
     leader: fc.option(anyIdentity),
     supervisor: anyIdentity,
     subreaper: fc.boolean(),
+    cgroup: fc.option(
+      fc.record({ path: fc.string().map((name) => `/${name}`), held: fc.boolean() }),
+    ),
     command,
     cwd: fc.string(),
     ports: fc.array(fc.integer({ min: 1, max: 65_535 })),

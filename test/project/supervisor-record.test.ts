@@ -19,8 +19,12 @@ function supervisorOf(folder: ProjectFolder): SupervisorRecord {
     schema: 1,
     identity: identity(4700),
     socket: `/tmp/devctl-0/${projectHash(folder.root)}.sock`,
-    subreaper: false,
-    native: { available: false, why: 'koffi is not installed' },
+    capabilities: {
+      subreaper: { held: false, why: 'koffi is not installed' },
+      pidfd: { held: false, why: 'koffi is not installed' },
+      cgroup: { held: true, why: null },
+    },
+    groups: '/sys/fs/cgroup/devctl-0123456789abcdef',
     version: '0.1.0',
     startedAt: '2026-01-02T03:04:05.678Z',
   };

@@ -30,6 +30,8 @@ interface Look {
   readonly rows: readonly Row[];
   readonly done?: readonly string[];
   readonly denied?: readonly Identity[];
+  /** Control groups of the unit. */
+  readonly groups?: readonly string[];
   readonly service?: (pid: number) => string;
 }
 
@@ -38,7 +40,14 @@ function play(units: readonly StopUnit[], policy: StopPolicy = { force: false })
   let state: StopState = beginStop(units);
   return {
     state: () => state,
-    look({ atMs, rows, done = [], denied = [], service = () => 'web' }: Look): string[] {
+    look({
+      atMs,
+      rows,
+      done = [],
+      denied = [],
+      groups = [],
+      service = () => 'web',
+    }: Look): string[] {
       const snapshot = snapshotOf(rows);
       const claims = new Map<number, Claim>();
       for (const [pid, process] of snapshot.byPid) {
@@ -50,6 +59,7 @@ function play(units: readonly StopUnit[], policy: StopPolicy = { force: false })
         snapshot,
         claims,
         unitOf: (claim: Claim) => claim.service ?? '',
+        groupsOf: () => groups,
         commandsDone: new Set(done),
         denied: new Set(denied.map(identityKey)),
       };

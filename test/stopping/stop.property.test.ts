@@ -6,6 +6,7 @@ import { createFakeMachine, DEVCTL, SHELL } from '../support/fake-machine.ts';
 import type { FakeMachine, Temper } from '../support/fake-process.ts';
 import {
   cookieOf,
+  groupFor,
   startService,
   startSupervisor,
   stopOn,
@@ -79,6 +80,8 @@ const story = fc.record({
   force: fc.boolean(),
   /** Does devctl run inside the first service? */
   within: fc.boolean(),
+  /** Is each run born in a control group? */
+  groups: fc.boolean(),
   /** Small: numbers come round again after a fraction of a second, faster than in the worst storm. */
   pidMax: fc.constantFrom(200, 4_000_000),
   /** How long it runs before the stop: long enough for the dead's numbers to be strangers'. */
@@ -104,7 +107,8 @@ function stage(told: Story): Stage {
     waves[name] = service.wave;
     // What devctl runs in is spared: it must not bring back for ever what devctl ends below it.
     const hosts = told.within && index === 0;
-    const birth = { temper: hosts ? ignoresTerm : (TEMPERS[service.temper] ?? {}) };
+    const group = told.groups ? groupFor(name) : null;
+    const birth = { group, temper: hosts ? ignoresTerm : (TEMPERS[service.temper] ?? {}) };
     const record = startService(machine, supervisor, name, birth, { graceMs: service.graceMs });
     populate(machine, record.leader?.pid ?? 0, service.offspring);
     return record;

@@ -24,7 +24,7 @@ async function withSupervisor(answer: Answer, ask: (client: SupervisorClient) =>
   }
 }
 
-const whole = '{"pid":1,"subreaper":true,"version":"1","children":false}';
+const whole = '{"pid":1,"capabilities":{},"version":"1","children":false}';
 
 const broken: readonly (readonly [string, Answer])[] = [
   ['no JSON', (response) => response.end('<html>')],
@@ -50,7 +50,7 @@ test.each(broken)('a question that is answered with %s has no answer', async (_n
 test('a whole answer is one', async () => {
   const answer: Answer = (response) => response.end(whole);
   await withSupervisor(answer, async (client) => {
-    expect(await client.hello(5_000)).toMatchObject({ pid: 1, subreaper: true });
+    expect(await client.hello(5_000)).toMatchObject({ pid: 1 });
     expect(await client.hasChildren(5_000)).toBe(false);
     expect(await client.abortStarts(5_000)).toBe(true);
   });
@@ -67,7 +67,7 @@ test.each<readonly [string, Answer, RegExp]>([
 ])('a start that is answered with %s fails in words', async (_name, answer, words) => {
   await withSupervisor(answer, async (client) => {
     const heard: unknown[] = [];
-    const request = { services: [], env: {}, logsDir: '/' };
+    const request = { services: [], env: {}, logsDir: '/', containment: 'auto' as const };
     const failure = await client.start(request, (event) => heard.push(event)).catch((e) => e);
     expect(failure).toBeInstanceOf(DevctlError);
     expect(failure).toMatchObject({ code: 'supervisor-failed' });

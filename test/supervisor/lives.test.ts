@@ -24,6 +24,8 @@ async function start(
     table: { ...real, ...table },
     self,
     subreaper: false,
+    groups: null,
+    groupless: 'a test has none',
     mkfifo: null,
     log: () => {},
     tell: () => {},
@@ -43,7 +45,7 @@ async function start(
     ...service,
   } as ResolvedService;
   const env = { PATH: process.env.PATH ?? '', ...project.env };
-  entry.request = { env, logsDir: project.file('logs') };
+  entry.request = { env, logsDir: project.file('logs'), containment: 'auto' };
   await lives.dispatch('web', { kind: 'askedToStart' });
   await lives.dispatch('web', { kind: 'dependenciesMet' });
   return lives;

@@ -39,6 +39,7 @@ test('there is never more than one look at a time, nor none for ever', async () 
       records: () => [],
     },
     native: null,
+    groups: null,
     log: (line) => {
       throw new Error(line);
     },

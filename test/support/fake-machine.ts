@@ -81,6 +81,8 @@ export function createFakeMachine({
       uid: 1000,
       kernelThread: false,
       subreaper: false,
+      group: null,
+      frozen: false,
       temper: {},
       ours: false,
       ...fields,
@@ -139,7 +141,7 @@ export function createFakeMachine({
         const process = processes.get(pid);
         if (!process || process !== born || isDead(process)) return;
         // What is stopped does nothing; it catches up when it runs again.
-        if (process.state === 'T') machine.after(1, pid, act);
+        if (process.state === 'T' || process.frozen) machine.after(1, pid, act);
         else act(machine, pid);
       };
       clock.at(clock.nowMs() + ms, call);
@@ -202,6 +204,15 @@ export function createFakeMachine({
       const outcomes = members.map((one) => deliver(one, signal, 'group'));
       return outcomes.includes('sent') ? 'sent' : 'denied';
     },
+    async killGroup(group, approve) {
+      const members = [...processes.values()].filter((one) => one.group === group && !isDead(one));
+      for (const member of members) member.frozen = true;
+      const approved = await approve(members.map(({ pid }) => pid));
+      for (const member of members) member.frozen = false;
+      if (!approved) return 'refused';
+      for (const member of members) kill(member, 'group');
+      return 'killed';
+    },
     async self() {
       return machine.identity(DEVCTL);
     },
@@ -218,11 +229,12 @@ export function createFakeMachine({
   ): SignalOutcome {
     if (isDead(process)) return 'gone';
     if (process.temper.denied) return 'denied';
-    const { pid, startTicks, name, ours } = process;
-    signals.push({ pid, startTicks, name, ours, signal, atMs: clock.nowMs(), through });
     if (signal === 'SIGKILL') {
-      if (!process.temper.stuck) machine.exit(pid);
-    } else if (signal === 'SIGSTOP') {
+      kill(process, through);
+      return 'sent';
+    }
+    tell(process, signal, through);
+    if (signal === 'SIGSTOP') {
       process.state = 'T';
     } else if (signal === 'SIGCONT') {
       process.state = 'S';
@@ -232,6 +244,16 @@ export function createFakeMachine({
       else takeTerm(process);
     }
     return 'sent';
+  }
+
+  function tell(process: FakeProcess, signal: SignalName, through: SignalSent['through']): void {
+    const { pid, startTicks, name, ours } = process;
+    signals.push({ pid, startTicks, name, ours, signal, atMs: clock.nowMs(), through });
+  }
+
+  function kill(process: FakeProcess, through: SignalSent['through']): void {
+    tell(process, 'SIGKILL', through);
+    if (!process.temper.stuck) machine.exit(process.pid);
   }
 
   function takeTerm(process: FakeProcess): void {

@@ -35,13 +35,17 @@ export interface FakeProcess {
   uid: number;
   kernelThread: boolean;
   subreaper: boolean;
+  /** Its control group, as path and as folder; null: that of everybody. */
+  group: string | null;
+  /** By its control group: it does nothing, but dies of SIGKILL. */
+  frozen: boolean;
   temper: Temper;
   /** The truth that devctl has to find out: children inherit it. */
   ours: boolean;
   termPending: boolean;
 }
 
-export type Birth = Partial<Omit<FakeProcess, 'startTicks' | 'termPending'>>;
+export type Birth = Partial<Omit<FakeProcess, 'startTicks' | 'termPending' | 'frozen'>>;
 
 export interface SignalSent {
   readonly pid: number;
@@ -107,5 +111,9 @@ export function detailsOf(processes: ReadonlyMap<number, FakeProcess>): ProcessD
     cwd: read('cwd'),
     environ: read('environ'),
     openFiles: () => [],
+    controlGroup: ({ identity }) => {
+      const found = processes.get(identity.pid);
+      return found?.startTicks === identity.startTicks ? found.group : null;
+    },
   };
 }

@@ -1,4 +1,4 @@
-import type { Claim } from '../../src/ownership/claim.ts';
+import type { Claim, RunGroup } from '../../src/ownership/claim.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import type { Identity } from '../../src/processes/identity.ts';
 import type { Snapshot } from '../../src/processes/snapshot.ts';
@@ -78,6 +78,7 @@ function recordOf(
     leader,
     supervisor,
     subreaper: true,
+    cgroup: null,
     command: ['node', `${service}.js`],
     cwd: ROOT,
     ports: [],
@@ -114,6 +115,22 @@ export interface StopEnd {
   readonly tookMs: number;
 }
 
+/** What every service's processes are born in, where the machine has control groups. */
+export function groupFor(service: string): string {
+  return `/devctl-0123456789abcdef/run-${service}`;
+}
+
+function groupsOn(machine: FakeMachine): readonly RunGroup[] {
+  const groups = new Map<string, Set<number>>();
+  for (const { group, pid } of machine.processes.values()) {
+    if (group !== null) groups.set(group, (groups.get(group) ?? new Set()).add(pid));
+  }
+  return [...groups].map(([folder, pids]) => {
+    const runId = folder.slice(folder.lastIndexOf('/') + 1);
+    return { folder, path: folder, runId, service: runId.slice('run-'.length), pids };
+  });
+}
+
 /** Stops everything of the project with the real engine and the real ownership, on a machine in memory. */
 export async function stopOn(machine: FakeMachine, story: StopStory): Promise<StopEnd> {
   const beganAtMs = machine.nowMs();
@@ -129,7 +146,7 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
     foundingPids: [],
   };
   const history = createHistory();
-  const owned = rememberingQuarry(facts, new Set(names));
+  const owned = rememberingQuarry(facts, new Set(names), () => groupsOn(machine));
   const quarry = {
     ...owned,
     claim(snapshot: Snapshot) {

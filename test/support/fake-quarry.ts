@@ -1,4 +1,4 @@
-import type { Ownership, OwnershipFacts, Witnessed } from '../../src/ownership/claim.ts';
+import type { Ownership, OwnershipFacts, RunGroup, Witnessed } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { identityKey } from '../../src/processes/identity.ts';
 import type { Quarry } from '../../src/stopping/engine.ts';
@@ -14,6 +14,7 @@ export const UNATTRIBUTED = '(no service)';
 export function rememberingQuarry(
   facts: OwnershipFacts,
   names: ReadonlySet<string>,
+  readGroups: () => readonly RunGroup[] = () => [],
 ): Quarry & { latest(): Ownership } {
   const seen = new Map<string, { readonly witnessed: Witnessed; readonly scan: number }>();
   let latest: Ownership = { claims: new Map(), spared: [], stale: [], supervisors: [] };
@@ -25,9 +26,21 @@ export function rememberingQuarry(
       seen.set(identityKey(identity), { witnessed, scan });
     }
   };
+  let groups: readonly RunGroup[] = [];
+  const unitOf: Quarry['unitOf'] = ({ service }) =>
+    service && names.has(service) ? service : UNATTRIBUTED;
   return {
     projectId: facts.projectId,
-    unitOf: ({ service }) => (service && names.has(service) ? service : UNATTRIBUTED),
+    unitOf,
+    groupsOf: (unit) =>
+      groups
+        .filter(({ pids }) =>
+          [...pids].some((pid) => {
+            const claim = latest.claims.get(pid);
+            return claim !== undefined && unitOf(claim) === unit;
+          }),
+        )
+        .map(({ folder }) => folder),
     remember,
     supervisors: () => latest.supervisors,
     latest: () => latest,
@@ -36,8 +49,9 @@ export function rememberingQuarry(
         ...one.witnessed,
         fresh: one.scan === scan,
       }));
+      groups = readGroups();
       latest = claimProcesses(
-        { ...facts, witnessed: [...facts.witnessed, ...witnessed] },
+        { ...facts, groups, witnessed: [...facts.witnessed, ...witnessed] },
         snapshot,
       );
       scan += 1;

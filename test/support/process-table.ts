@@ -31,6 +31,7 @@ export interface Row {
   /** Entries `NAME=value`, or the raw block. */
   readonly environ?: Readonly<Record<string, string>> | string | null;
   readonly files?: readonly OpenFile[];
+  readonly controlGroup?: string;
 }
 
 export function identity(pid: number, ticks: number = pid, bootId = BOOT): Identity {
@@ -75,6 +76,7 @@ export function snapshotOf(rows: readonly Row[], nowTicks = 1_000_000): Snapshot
     cwd: (process) => rowOf(process)?.cwd ?? null,
     environ: (process) => environBlock(rowOf(process)?.environ),
     openFiles: (process) => rowOf(process)?.files ?? [],
+    controlGroup: (process) => rowOf(process)?.controlGroup ?? null,
   };
   const moment = { takenAtMs: nowTicks * 10, nowTicks, bootId: BOOT, pidNamespace: NAMESPACE };
   return indexSnapshot({ ...moment, details }, all.map(processOf));

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { removeControlGroups } from './control-groups.ts';
 import { endProcesses } from './end-processes.ts';
 import { type Oracle, openOracle } from './oracle.ts';
 import { currentRunFolder } from './run-folder.ts';
@@ -57,6 +58,7 @@ export async function temporaryProject(
     write,
     async [Symbol.asyncDispose]() {
       await endProcesses(oracle.everything);
+      removeControlGroups(root);
       rmSync(fresh, { recursive: true, force: true });
     },
   };

@@ -15,7 +15,7 @@ const MAX_STDERR = 4 * 1024;
  */
 export function execProbe(
   check: Extract<ProbeCheck, { kind: 'exec' }>,
-  context: Pick<ProbeContext, 'cwd' | 'env'>,
+  context: Pick<ProbeContext, 'cwd' | 'env' | 'contain'>,
 ): Probe {
   const [file = '', ...args] = toArgv(check.command);
   const shown = `"${commandLine(check.command)}"`;
@@ -25,19 +25,21 @@ export function execProbe(
     attempt: async (signal) => {
       const { execa } = await import('execa');
       if (signal.aborted) return { kind: 'cut', reason: `${shown} was not run` };
-      const child = execa(file, args, {
-        cwd: context.cwd,
-        env: context.env,
-        extendEnv: false,
-        detached: true,
-        cleanup: false,
-        reject: false,
-        buffer: false,
-        verbose: 'none',
-        stdin: 'ignore',
-        stdout: 'ignore',
-        stderr: 'pipe',
-      });
+      const spawn = () =>
+        execa(file, args, {
+          cwd: context.cwd,
+          env: context.env,
+          extendEnv: false,
+          detached: true,
+          cleanup: false,
+          reject: false,
+          buffer: false,
+          verbose: 'none',
+          stdin: 'ignore',
+          stdout: 'ignore',
+          stderr: 'pipe',
+        });
+      const { child } = context.contain?.(spawn) ?? { child: spawn() };
       const { pid } = child;
       if (pid === undefined) {
         const { cause } = await child;

@@ -1,4 +1,5 @@
 import type { ProbeCheck } from '../../manifest/resolved.ts';
+import type { Contain } from '../launch.ts';
 
 /**
  * The answer of one attempt. `reason` is what a user needs to see what is missing:
@@ -31,6 +32,8 @@ export interface ProbeContext {
   readonly logFile: string;
   /** Size of the log file when the run began, in bytes: what is before is of earlier runs. */
   readonly logOffset: number;
+  /** Where a probe that runs a program spawns it, so that nothing which that leaves is lost. */
+  readonly contain?: Contain;
 }
 
 const OPEN_PROBE: {

@@ -1,0 +1,149 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { projectFolder } from '../../src/project/folder.ts';
+import { readRecords } from '../../src/project/records.ts';
+import { controlGroupOf, hasControlGroups } from '../support/control-groups.ts';
+import { devctl, devctlWith } from '../support/devctl.ts';
+import { fixture } from '../support/paths.ts';
+import { statusReport, stopReport } from '../support/reports.ts';
+import { service, signalSupervisor } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const NO_NATIVE = { env: { DEVCTL_NATIVE: 'off' } };
+
+function recordsOf(project: TemporaryProject) {
+  return readRecords(projectFolder(project.root, project.file('.pids'))).records;
+}
+
+/** A daemon without environment, session or parent; and a child that does not heed SIGTERM. */
+const escaping = () => ({
+  services: {
+    bare: service('double-fork', ['--empty-env']),
+    stubborn: service('stubborn', [], { stop: { grace: '200ms' } }),
+  },
+});
+
+test.runIf(hasControlGroups)(
+  'without native calls, and after the supervisor was killed, nothing leaves its group',
+  async () => {
+    await using project = await temporaryProject(escaping());
+    expect(await devctlWith(project, NO_NATIVE, 'start')).toMatchObject({ exitCode: 0 });
+    const group = controlGroupOf(project.root) ?? '';
+    expect(readdirSync(group).filter((name) => /^[0-9a-f]{32}$/.test(name)).length).toBe(2);
+    await signalSupervisor(project, 'SIGKILL');
+    // Nothing but the group knows the daemon now: not even the ledger.
+    rmSync(project.file('.pids/ledger'), { recursive: true });
+    const { exitCode, report } = await stopReport(project);
+    expect(exitCode).toBe(0);
+    expect(project.oracle.everything()).toEqual([]);
+    expect(report.proof).toMatchObject({ strength: 'complete', why: null });
+    expect(report.capabilities.cgroup).toEqual({ held: true, why: null });
+    const bare = report.processes.filter(({ service: of }) => of === 'bare');
+    expect(bare.every(({ evidence }) => evidence.some(({ kind }) => kind === 'cgroup'))).toBe(true);
+    expect(existsSync(group)).toBe(false);
+  },
+);
+
+test.runIf(hasControlGroups)('groups are found without records', async () => {
+  await using project = await temporaryProject(escaping());
+  expect(await devctlWith(project, NO_NATIVE, 'start')).toMatchObject({ exitCode: 0 });
+  await signalSupervisor(project, 'SIGKILL');
+  rmSync(project.file('.pids'), { recursive: true });
+  expect(await devctl(project, 'stop', '--force')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.everything()).toEqual([]);
+  expect(existsSync(controlGroupOf(project.root) ?? '')).toBe(false);
+});
+
+test.runIf(hasControlGroups)('what a killed devctl has left frozen gets its grace', async () => {
+  const file = 'cleaned';
+  await using project = await temporaryProject({
+    services: { web: service('needs-grace', [file, '10']) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const [record] = recordsOf(project);
+  writeFileSync(join(record?.cgroup?.path ?? '', 'cgroup.freeze'), '1');
+  const { exitCode, report } = await stopReport(project);
+  expect(exitCode).toBe(0);
+  expect(readFileSync(project.file(file), 'utf8')).toBe('cleaned');
+  expect(report.processes.every(({ endedBy }) => endedBy !== 'SIGKILL')).toBe(true);
+});
+
+test.runIf(hasControlGroups)('a service that ended by itself leaves no group', async () => {
+  await using project = await temporaryProject({
+    services: { web: service('sleeper'), task: { command: ['true'] } },
+  });
+  await devctl(project, 'start');
+  await until(() =>
+    recordsOf(project).some(({ state }) => state === 'exited' || state === 'failed'),
+  );
+  const group = controlGroupOf(project.root) ?? '';
+  const runs = () => readdirSync(group).filter((name) => /^[0-9a-f]{32}$/.test(name));
+  await until(() => runs().length === 1);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
+
+test.runIf(hasControlGroups)('what has moved itself out of its group makes no proof', async () => {
+  const group = 'echo $$ > "$OUT/cgroup.procs"; echo ready; exec sleep 100';
+  await using project = await temporaryProject({
+    services: { web: { command: group, ready: { log: '^ready$' } } },
+  });
+  const own = controlGroupOf(project.root) ?? '';
+  const elsewhere = own.replace(/devctl-/, 'devctl-test-');
+  mkdirSync(elsewhere);
+  try {
+    const env = { ...NO_NATIVE.env, OUT: elsewhere };
+    expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+    const { exitCode, report } = await stopReport(project);
+    expect(exitCode).toBe(0);
+    expect(report.proof.strength).toBe('best-effort');
+    expect(project.oracle.everything()).toEqual([]);
+  } finally {
+    await until(() => {
+      try {
+        rmdirSync(elsewhere);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  }
+});
+
+test.runIf(hasControlGroups)('"containment": "none" makes no groups', async () => {
+  await using project = await temporaryProject({
+    containment: 'none',
+    services: { web: service('sleeper') },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  expect(recordsOf(project)[0]?.cgroup).toBeNull();
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
+
+test('"containment": "cgroup" starts nothing where there are none, and says why', async () => {
+  await using project = await temporaryProject({
+    containment: 'cgroup',
+    services: { web: { command: fixture('sleeper') } },
+  });
+  const { exitCode, stderr } = await devctlWith(
+    project,
+    { env: { DEVCTL_CGROUP: 'off' } },
+    'start',
+  );
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('"containment" is "cgroup"');
+  expect(stderr).toContain('DEVCTL_CGROUP=off');
+  const { report } = await statusReport(project);
+  expect(report.capabilities.cgroup).toMatchObject({ held: false });
+  expect(project.oracle.processes()).toEqual([]);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
