@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../paths.ts';
 
@@ -33,12 +33,25 @@ export interface Behaviour {
   readonly nests: boolean;
   /** What it becomes then, it becomes when it is asked to end. */
   readonly waits: boolean;
+  /** It listens on the port of its place. */
+  readonly port: boolean;
   /** Needs Perl with threads, which perl-base has not. */
   readonly needsThreads: boolean;
+  /** The program that has to be installed for it, where it is no fixture. */
+  readonly needs: string | null;
 }
 
 const STORMS = ['fork-storm', 'fork-storm-empty-env', 'hop-bomb', 'hop-bomb-empty-env'];
 const RESPAWNERS = ['respawning-pair', 'respawner-daemon'];
+/** Programs that are no fixtures. */
+const NEEDS = new Map([
+  ['npm-wrapper', 'npm'],
+  ['postgres-server', 'postgres'],
+  ['nginx-daemon', 'nginx'],
+  ['nginx-master-killed', 'nginx'],
+  ['tmux-server', 'tmux'],
+]);
+const LISTENS = /^(port-|postgres-|nginx-)/;
 const LINES = new Map([
   ['forty-children', 40],
   ['odd-names', 2],
@@ -79,6 +92,8 @@ function describe(file: string, text: string): Behaviour {
     grace: name.startsWith('needs-grace'),
     nests: GOES_ON.test(text) && !STORMS.includes(name),
     waits: /\$SIG\{(TERM|CONT)\} = .*onward/.test(text),
+    port: LISTENS.test(name),
+    needs: NEEDS.get(name) ?? null,
     needsThreads: /^use threads/m.test(text),
   };
 }
@@ -93,13 +108,24 @@ function program(file: string, { mark, folder }: Place): readonly string[] {
 function parameters(name: string, { port }: Place): readonly string[] {
   if (name === 'shell-chain') return ['2'];
   if (name === 'late-escape') return ['5'];
-  return name.startsWith('port-') ? [String(port)] : [];
+  return LISTENS.test(name) ? [String(port)] : [];
 }
 
 /** Where Perl is; the programs of the zoo are written in it because every Debian has it. */
 export function perl(): string | null {
-  const folders = (process.env.PATH ?? '').split(':');
-  return folders.map((folder) => join(folder, 'perl')).find(isExecutable) ?? null;
+  return findProgram('perl');
+}
+
+/** A program of the search path, or where Debian puts servers. */
+export function findProgram(name: string): string | null {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', ...postgresFolders()];
+  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
+}
+
+function postgresFolders(): string[] {
+  const parent = '/usr/lib/postgresql';
+  if (!existsSync(parent)) return [];
+  return readdirSync(parent).map((version) => join(parent, version, 'bin'));
 }
 
 function isExecutable(file: string): boolean {

@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { currentRunFolder } from '../run-folder.ts';
-import { type Behaviour, behaviours } from './behaviours.ts';
+import { type Behaviour, behaviours, findProgram } from './behaviours.ts';
 import { nested, someCombinations } from './combinations.ts';
 import { describeVisit, figures, markdown } from './figures.ts';
 import { type Here, lookHere, runnable } from './here.ts';
@@ -39,6 +39,9 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
   const all = behaviours().filter(({ name }) => only.length === 0 || only.includes(name));
   say(`${all.length} behaviours, ${modes.length} modes, Node ${process.versions.node}`);
   for (const missing of missingHere(here)) say(missing);
+  for (const { name, needs } of all) {
+    if (needs !== null && !findProgram(needs)) say(`${needs} is not installed: without ${name}`);
+  }
   if (options.combinations > 0) say(`seed of the combinations: ${options.seed}`);
 
   const visits: Visit[] = [];

@@ -73,6 +73,7 @@ function mayBeOf(prefix: string, pid: string): boolean {
   return (
     about(() => readlinkSync(`/proc/${pid}/fd/9`)) ||
     about(() => readFileSync(`/proc/${pid}/cmdline`, 'latin1')) ||
+    about(() => `${readlinkSync(`/proc/${pid}/cwd`)}/`) ||
     about(() => readlinkSync(`/proc/${pid}/exe`)) ||
     hasLostItsFirstThread(pid)
   );

@@ -70,6 +70,8 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
     }),
   );
   writeFileSync(join(root, '.devctl.json'), JSON.stringify({ stopGrace: STOP_GRACE, services }));
+  // Some of them become another user.
+  chmodSync(root, 0o755);
   chmodSync(marks, 0o777);
   if (uid !== null) for (const path of [root, marks, home]) chownSync(path, uid, uid);
 
@@ -158,7 +160,7 @@ export function faultsOf(seen: Visit): string[] {
 }
 
 function usesPort(exhibit: Exhibit | undefined): boolean {
-  return exhibit?.behaviours.some(({ name }) => name.startsWith('port-')) ?? false;
+  return exhibit?.behaviours.some(({ port }) => port) ?? false;
 }
 
 /** Waits until every service stands; who does not within 30 s is returned. */
