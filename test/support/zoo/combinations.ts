@@ -27,6 +27,7 @@ export function someCombinations(
   count: number,
   seed: number,
 ): Combination[] {
+  if (count === 0) return [];
   return fc.sample(anyCombination(all), { numRuns: count, seed });
 }
 

@@ -47,7 +47,7 @@ export async function meetStrangers(place: Place): Promise<Strangers> {
     NOTE: `DEVCTL_RUN=${root}`,
   };
   for (const [what, command, cwd, env] of [
-    ['the same program elsewhere', same, elsewhere, {}],
+    ['the same program elsewhere', same, elsewhere, { FIXTURE_LIFETIME: '600' }],
     ['a shell in the project', sleep, root, {}],
     ['tail -f on a log', ['tail', '-f', log], elsewhere, {}],
     ["another project's cookie", sleep, elsewhere, cookies],

@@ -196,7 +196,7 @@ async function lookTwice(
 ): Promise<ReadonlyMap<string, readonly Sighting[]>> {
   const now = tracks.living();
   const sizes = exhibits.map(({ name }) => [name, tracks.size(name)] as const);
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
   const writing = sizes.filter(([name, size]) => tracks.size(name) > size);
   return new Map([...writing.map(([name]) => [name, []] as const), ...now, ...tracks.living()]);
 }
