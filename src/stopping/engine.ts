@@ -4,6 +4,7 @@ import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { History } from './history.ts';
+import { observedClock } from './observed-clock.ts';
 import { beginStop, isStopOver, planStop } from './plan.ts';
 import type { StopAction, StopPolicy, StopState, StopUnit } from './state.ts';
 
@@ -56,6 +57,7 @@ export async function runStop(run: StopRun): Promise<StopState> {
   const names = new Set(run.units.map(({ name }) => name));
   let state = beginStop(run.units);
   let pauseMs = FIRST_PAUSE_MS;
+  const observedMs = observedClock(() => host.nowMs());
   const commandsDone = new Set<string>();
   const denied = new Set<string>();
 
@@ -69,9 +71,15 @@ export async function runStop(run: StopRun): Promise<StopState> {
     run.watch([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
     const units = policy.force ? run.units.map(withForceGrace) : run.units;
+<<<<<<< Updated upstream
     const { unitOf, groupsOf = () => [] } = quarry;
     const nowMs = host.nowMs();
     const observation = { nowMs, snapshot, claims, unitOf, groupsOf, commandsDone, denied };
+=======
+    const { unitOf } = quarry;
+    const nowMs = observedMs();
+    const observation = { nowMs, snapshot, claims, unitOf, commandsDone, denied };
+>>>>>>> Stashed changes
     const planned = planStop(state, units, observation, policy);
     state = planned.state;
     if (isStopOver(state)) return state;

@@ -26,8 +26,9 @@ export interface LockQuest {
 }
 
 /**
- * Takes the project lock for a stop. A start that holds it gives way; with force the holder is ended,
- * and a folder that cannot be written is no obstacle.
+ * Takes the project lock for a stop. A start that holds it gives way, and one that cannot (it is
+ * suspended, or its supervisor does not answer) is ended; with force any holder is, and a folder that
+ * cannot be written is no obstacle.
  *
  * @returns null: go on without it
  * @throws DevctlError 'locked' when another command holds on to it, 'unsafe'
@@ -38,14 +39,17 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
     let lock = await attempt(quest, 0);
     if (lock.kind === 'held') return lock;
     // A start that is under way gives way to a stop: its supervisor drops what is not spawned yet.
+    let mayEnd = true;
     if (supervisors.length > 0) {
       const socket = readProjectState(folder).supervisor?.socket ?? null;
       const found = await findSupervisor(folder, supervisors, socket, ABORT_MS);
-      await found?.client.abortStarts(ABORT_MS);
+      mayEnd = (await found?.client.abortStarts(ABORT_MS)) ?? false;
     }
-    lock = await attempt(quest, force ? 0 : LOCK_WAIT_MS);
+    const suspended = isSuspended(await host.snapshot(), lock.holder?.identity);
+    lock = await attempt(quest, force || suspended ? 0 : LOCK_WAIT_MS);
     if (lock.kind === 'held') return lock;
-    if (!force) throw lockedBy(lock.holder);
+    const isStuck = lock.holder?.command === 'start' && (suspended || !mayEnd);
+    if (!force && !isStuck) throw lockedBy(lock.holder, suspended);
     // As it is now: the waiting has taken seconds.
     const obstacle = lock.holder
       ? whyNotEnd(await host.snapshot(), self, lock.holder.identity)
@@ -55,6 +59,7 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
       lock = await attempt(quest, 0);
       if (lock.kind === 'held') return lock;
     }
+    if (!force) throw lockedBy(lock.holder, suspended);
     warn(`the lock was ignored: ${obstacle ?? 'it was taken again at once'}`);
     return null;
   } catch (error) {
@@ -96,11 +101,20 @@ export function isDevctl(argv: readonly string[]): boolean {
 /** Who is at work, and what to do. */
 export function lockedBy(
   holder: { readonly identity: Identity; readonly command: string } | null,
+  suspended = false,
 ): DevctlError {
   const who = holder ? `devctl ${holder.command} (pid ${holder.identity.pid})` : 'another devctl';
-  return new DevctlError('locked', `${who} is at work in this project`, {
-    hint: 'wait for it, or end it and everything else with: devctl stop --force',
+  const what = suspended ? 'was suspended while at work' : 'is at work';
+  const wait = suspended ? `let it go on (kill -CONT ${holder?.identity.pid})` : 'wait for it';
+  return new DevctlError('locked', `${who} ${what} in this project`, {
+    hint: `${wait}, or end it and everything else with: devctl stop --force`,
   });
+}
+
+/** Ctrl-Z, SIGSTOP, a debugger: it holds what it has until somebody lets it go on. */
+function isSuspended(snapshot: Snapshot, holder: Identity | undefined): boolean {
+  if (!holder || !livesIn(snapshot, holder)) return false;
+  return /^[Tt]$/.test(snapshot.byPid.get(holder.pid)?.state ?? '');
 }
 
 export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
@@ -110,6 +124,8 @@ export async function isAlive(host: Host, identity: Identity): Promise<boolean> 
 async function endHolder(host: Host, holder: Identity): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await host.signal(holder, signal);
+    // One that is suspended has the signal pending until it runs again.
+    await host.signal(holder, 'SIGCONT');
     const deadline = host.nowMs() + END_HOLDER_MS;
     while (host.nowMs() < deadline) {
       if (!(await isAlive(host, holder))) return;
