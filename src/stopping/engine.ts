@@ -71,15 +71,9 @@ export async function runStop(run: StopRun): Promise<StopState> {
     run.watch([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
     const units = policy.force ? run.units.map(withForceGrace) : run.units;
-<<<<<<< Updated upstream
     const { unitOf, groupsOf = () => [] } = quarry;
-    const nowMs = host.nowMs();
-    const observation = { nowMs, snapshot, claims, unitOf, groupsOf, commandsDone, denied };
-=======
-    const { unitOf } = quarry;
     const nowMs = observedMs();
-    const observation = { nowMs, snapshot, claims, unitOf, commandsDone, denied };
->>>>>>> Stashed changes
+    const observation = { nowMs, snapshot, claims, unitOf, groupsOf, commandsDone, denied };
     const planned = planStop(state, units, observation, policy);
     state = planned.state;
     if (isStopOver(state)) return state;
