@@ -13,6 +13,7 @@ const BESIDE_DIST = [
   'CHANGELOG.md',
   'LICENSE',
   'README.md',
+  'SECURITY.md',
   'THIRD_PARTY_LICENSES',
   'bin/devctl.js',
   'bin/package.json',

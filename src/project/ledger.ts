@@ -11,7 +11,7 @@ import {
   type Moment,
   parseLedger,
 } from './ledger-lines.ts';
-import { openOwnFile, otherOwner, readOwnFile, readPart } from './own-file.ts';
+import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './own-file.ts';
 import { isSetAside, type RecordProblem } from './problem.ts';
 import { isServiceName } from './shape.ts';
 
@@ -122,7 +122,7 @@ function appendWhole(path: string, batch: Buffer): { size: number; inPlace: bool
   const fd = openSync(path, appendFlags, 0o600);
   try {
     const found = fstatSync(fd);
-    const refused = found.isFile() ? otherOwner(found.uid) : 'not a regular file';
+    const refused = whyNotAppend(found);
     if (refused) throw new DevctlError('unsafe', `${path} is not safe to use: ${refused}`);
     const written = writeSync(fd, batch);
     if (written < batch.length) {

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 
 /** The largest record that is read, in bytes. A larger one is not ours. */
@@ -88,6 +88,15 @@ const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 export function otherOwner(uid: number): string | null {
   const self = process.geteuid?.() ?? uid;
   return uid === self ? null : `owned by user ${uid}, devctl runs as user ${self}`;
+}
+
+/**
+ * Why nothing must be added to this open file; null when it is ours alone. A second name (a hard link,
+ * which in a folder that others may write to anybody can make) would have us write to another file.
+ */
+export function whyNotAppend(stat: Pick<Stats, 'isFile' | 'uid' | 'nlink'>): string | null {
+  if (!stat.isFile()) return 'not a regular file';
+  return otherOwner(stat.uid) ?? (stat.nlink > 1 ? 'it has a second name (a hard link)' : null);
 }
 
 function unreadable(error: unknown): Exclude<FileRead, { kind: 'content' }> {

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { DevctlError, errnoOf } from '../errors.ts';
 import type { ResolvedService } from '../manifest/resolved.ts';
+import { whyNotAppend } from '../project/own-file.ts';
 import type { Exit } from '../project/service-record.ts';
 import { toArgv } from './command-line.ts';
 import { closeInheritedFiles } from './inherited-files.ts';
@@ -130,7 +131,8 @@ function openLog(path: string): Log {
     });
   }
   const stat = fstatSync(fd);
-  if (stat.isFile()) return { fd, offset: stat.size };
+  const why = whyNotAppend(stat);
+  if (why === null) return { fd, offset: stat.size };
   closeSync(fd);
-  throw new DevctlError('start-failed', `the log ${path} is not a regular file`);
+  throw new DevctlError('start-failed', `the log ${path} cannot be used: ${why}`);
 }

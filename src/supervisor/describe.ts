@@ -6,9 +6,13 @@ import { userName } from '../processes/users.ts';
 export function describeCommand(snapshot: Snapshot | null, process: ProcessInfo): string {
   const argv = snapshot?.details.argv(process) ?? [];
   const line = argv.join(' ').trim() || `[${process.name}]`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a command line may hold any byte, and must not reach a terminal as it is.
-  return line.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 200);
+  return line.replaceAll(UNPRINTABLE, ' ').slice(0, 200);
 }
+
+/** A command line may hold any character, and must not reach a terminal as it is. */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+  /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g;
 
 /** "node server.js (pid 4711)", "a process of user 0", null for nobody. */
 export function describeHolder(holder: PortHolder | undefined, snapshot: Snapshot): string | null {

@@ -36,8 +36,10 @@ export async function ensureSupervisor(
     if (fits && recordedSocket === found.client.socket) return found;
     await endSupervisors(host, running, await host.self());
   }
+  // Before it tries for itself: here what is wrong reaches the person, with what to do.
+  const socket = prepareSocketPath(folder);
   await spawnSupervisor(folder);
-  const client = connectTo(prepareSocketPath(folder));
+  const client = connectTo(socket);
   const hello = await client.hello(START_MS);
   if (hello) return { client, hello };
   throw new DevctlError('supervisor-failed', 'the supervisor has begun, but does not answer', {

@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
+import { appendFlags } from '../project/atomic-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
+import { whyNotAppend } from '../project/own-file.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 
 /**
@@ -71,7 +73,10 @@ function cannotRun({ service }: ServiceRecord, error: unknown): string {
 
 function openLog(path: string): number | 'ignore' {
   try {
-    return openSync(path, 'a');
+    const fd = openSync(path, appendFlags, 0o600);
+    if (whyNotAppend(fstatSync(fd)) === null) return fd;
+    closeSync(fd);
+    return 'ignore';
   } catch {
     // A deleted folder or a full disk costs its output, not the command.
     return 'ignore';

@@ -2,6 +2,7 @@ import {
   appendFileSync,
   closeSync,
   constants,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -171,7 +172,10 @@ test('a ledger that is a link or a folder is reported and not written to', () =>
   mkdirSync(fileOf(folder, 'db'));
   expect(() => appendLedger(folder, 'web', boot1, [entry(10)])).toThrow(/ELOOP/);
   expect(() => appendLedger(folder, 'db', boot1, [entry(10)])).toThrow(/EISDIR/);
+  linkSync(victim, fileOf(folder, 'api'));
+  expect(() => appendLedger(folder, 'api', boot1, [entry(10)])).toThrow(/second name/);
   expect(readFileSync(victim, 'utf8')).toBe('precious');
+  rmSync(fileOf(folder, 'api'));
   expect(readLedgers(folder)).toMatchObject({
     entries: [],
     problems: [{ kind: 'refused' }, { kind: 'refused' }],

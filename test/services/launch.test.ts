@@ -2,6 +2,7 @@ import {
   appendFileSync,
   chmodSync,
   constants,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -185,12 +186,25 @@ describe('a log that is none', () => {
     expect(readFileSync(project.marker, 'utf8')).toBe('');
   });
 
+  test('a second name of another file: that one is not written to', async () => {
+    await using project = await temporaryProject(undefined, { 'other.txt': '' });
+    const path = project.file('web.log');
+    linkSync(project.file('other.txt'), path);
+    const result = await start(project, ['echo', 'text'], { logFile: path });
+    const reason = `the log ${path} cannot be used: it has a second name (a hard link)`;
+    expect(result).toEqual({ kind: 'failed', reason });
+    expect(readFileSync(project.file('other.txt'), 'utf8')).toBe('');
+  });
+
   test('a FIFO: it does not wait for a reader, and is not written to', async () => {
     await using project = await temporaryProject();
     const fifo = project.file('web.stdin');
     const cat = await started(project, ['cat'], { stdinPath: fifo });
     const result = await start(project, ['true'], { logFile: fifo });
-    expect(result).toEqual({ kind: 'failed', reason: `the log ${fifo} is not a regular file` });
+    expect(result).toEqual({
+      kind: 'failed',
+      reason: `the log ${fifo} cannot be used: not a regular file`,
+    });
     process.kill(cat.pid, 'SIGTERM');
     await cat.exited;
     expect(await start(project, ['true'], { logFile: fifo })).toMatchObject({ kind: 'failed' });

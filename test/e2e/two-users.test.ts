@@ -1,0 +1,227 @@
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bystander } from '../support/bystander.ts';
+import { cleanEnvironment } from '../support/clean-environment.ts';
+import { fixture, repositoryRoot } from '../support/paths.ts';
+import { supervisorsOf } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** To be two users, only root can. */
+const canBeTwo = process.geteuid?.() === 0 && process.platform === 'linux';
+const OWNER = 65_534;
+const EVE = 65_533;
+
+/** devctl and its programs, where every user can read them. */
+let installed: TemporaryProject;
+beforeAll(async () => {
+  installed = await temporaryProject();
+  chmodSync(installed.root, 0o755);
+  for (const part of ['bin', 'dist', 'package.json', 'fixtures']) {
+    const filter = (path: string) => !path.includes('fixtures/incident');
+    cpSync(join(repositoryRoot, part), installed.file(part), { recursive: true, filter });
+  }
+});
+afterAll(() => installed[Symbol.asyncDispose]());
+
+const program = (name: string, ...args: string[]) =>
+  fixture(name, ...args).map((word) => word.replace(repositoryRoot, `${installed.root}/`));
+
+/** A project that belongs to OWNER, with a service that has two processes. */
+async function projectOf(more: object = {}): Promise<TemporaryProject> {
+  const web = { command: program('own-session'), stop: { command: 'touch stop-command-ran' } };
+  const project = await temporaryProject({ services: { web }, stopGrace: 500, ...more });
+  chmodSync(project.root, 0o755);
+  mkdirSync(project.file('run'), { mode: 0o700 });
+  execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, project.root]);
+  return project;
+}
+
+const asUser = (uid: number) =>
+  uid === 0 ? ['env'] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+
+async function devctlAs(uid: number, project: TemporaryProject, ...args: readonly string[]) {
+  const [file = '', ...before] = asUser(uid);
+  const command = [...before, process.execPath, installed.file('bin/devctl.js'), ...args];
+  const runtime = { XDG_RUNTIME_DIR: project.file('run') };
+  return execa(file, command, {
+    cwd: project.root,
+    env: { ...cleanEnvironment(), ...project.env, ...runtime },
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+  });
+}
+
+async function started(more: object = {}): Promise<TemporaryProject> {
+  const project = await projectOf(more);
+  const start = await devctlAs(OWNER, project, 'start');
+  expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+  await until(() => servicesOf(project).length === 2);
+  return project;
+}
+
+/** The oracle does not know this copy of devctl for one. */
+const servicesOf = (project: TemporaryProject) =>
+  project.oracle.processes().filter(({ argv }) => !argv[1]?.startsWith(installed.file('dist')));
+
+const give = (uid: number, path: string) => execFileSync('chown', ['-R', `${uid}:${uid}`, path]);
+
+test.runIf(canBeTwo).each(['000', '022', '077'])(
+  'under umask %s nothing of ours is open to others',
+  async (mask) => {
+    await using project = await projectOf();
+    const command = `umask ${mask}; exec "$@"`;
+    const script = [process.execPath, installed.file('bin/devctl.js'), 'start'];
+    const [file = '', ...before] = asUser(OWNER);
+    await execa(file, [...before, 'sh', '-c', command, 'sh', ...script], {
+      cwd: project.root,
+      env: { ...cleanEnvironment(), ...project.env, XDG_RUNTIME_DIR: project.file('run') },
+      extendEnv: false,
+      stdin: 'ignore',
+    });
+    const socket: string = JSON.parse(
+      readFileSync(project.file('.pids/supervisor.json'), 'utf8'),
+    ).socket;
+    expect(socket.startsWith(project.file('run/devctl/'))).toBe(true);
+    const inside = readdirSync(project.file('.pids'), { recursive: true, encoding: 'utf8' });
+    const paths = [
+      project.file('.pids'),
+      dirname(socket),
+      socket,
+      ...inside.map((name) => project.file(`.pids/${name}`)),
+    ];
+    const open = paths.filter((path) => {
+      const { mode } = lstatSync(path);
+      return (mode & 0o777) !== (lstatSync(path).isDirectory() ? 0o700 : 0o600);
+    });
+    expect(open).toEqual([]);
+    expect(inside).toEqual(
+      expect.arrayContaining(['logs/web.log', 'stdin/web', 'services/web.json', 'ledger/web']),
+    );
+    expect(await devctlAs(OWNER, project, 'stop')).toMatchObject({ exitCode: 0 });
+  },
+);
+
+test.runIf(canBeTwo)(
+  'a records folder of another user is refused; --force ends what is ours',
+  async () => {
+    await using project = await started();
+    renameSync(project.file('.pids'), project.file('.was'));
+    cpSync(project.file('.was/services'), project.file('.pids/services'), { recursive: true });
+    give(EVE, project.file('.pids'));
+    chmodSync(project.file('.pids'), 0o777);
+    for (const command of ['start', 'stop']) {
+      const refused = await devctlAs(OWNER, project, command);
+      expect(refused).toMatchObject({ exitCode: 1 });
+      expect(refused.stderr).toMatch(/\.pids is not safe to use: owned by user 65533/);
+    }
+    expect(servicesOf(project).length).toBe(2);
+    expect(await devctlAs(OWNER, project, 'stop', '--force')).toMatchObject({ exitCode: 0 });
+    expect([...project.oracle.processes(), ...supervisorsOf(project)]).toEqual([]);
+  },
+);
+
+test.runIf(canBeTwo)('what another user has planted among the records is not obeyed', async () => {
+  await using project = await started();
+  await using victim = await bystander('node server.js', project.root);
+  const record = JSON.parse(readFileSync(project.file('.pids/services/web.json'), 'utf8'));
+  const stat = readFileSync(`/proc/${victim.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  const identity = { ...record.leader, pid: victim.pid, startTicks: Number(stat[19]) };
+  const { bootId, pidNamespace, startTicks } = identity;
+  const header = ['devctl-ledger', 1, bootId, pidNamespace];
+  const line = [record.runId, victim.pid, startTicks, 1, victim.pid, victim.pid];
+  const holder = { identity, command: 'start', at: '', token: 'a'.repeat(32), schema: 1 };
+  const planted = {
+    'services/evil.json': JSON.stringify({ ...record, service: 'evil', leader: identity }),
+    'ledger/evil': `\n${JSON.stringify(header)}\n${JSON.stringify(line)}\n`,
+    'services.pids': `${victim.pid}\n`,
+    lock: JSON.stringify(holder),
+  };
+  for (const [name, text] of Object.entries(planted))
+    give(EVE, project.write(`.pids/${name}`, text));
+  const stop = await devctlAs(OWNER, project, 'stop', '--json');
+  expect(stop, stop.stderr).toMatchObject({ exitCode: 0 });
+  const report = JSON.parse(stop.stdout);
+  const told: string = report.problems.join('\n');
+  for (const name of ['evil.json', 'ledger/evil', 'services.pids']) expect(told).toContain(name);
+  expect(told).toContain('owned by user 65533');
+  expect(victim.alive()).toBe(true);
+  expect(project.oracle.processes()).toEqual([]);
+});
+
+test.runIf(canBeTwo)(
+  'whoever plays the supervisor hears nothing, and is not believed',
+  async () => {
+    await using project = await started();
+    const record = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
+    const { socket } = record;
+    const place = dirname(socket);
+    // As if the folder had been removed, and eve had been quicker.
+    renameSync(place, `${place}-was`);
+    mkdirSync(place, { mode: 0o777 });
+    chmodSync(project.file('run'), 0o755);
+    chownSync(place, EVE, EVE);
+    const hello = {
+      version: record.version,
+      pid: record.identity.pid,
+      subreaper: true,
+      children: false,
+    };
+    const code = `require('node:http').createServer((request, response) => {
+    require('node:fs').appendFileSync(${JSON.stringify(join(place, 'heard'))}, request.url);
+    response.end(${JSON.stringify(JSON.stringify(hello))});
+  }).listen(${JSON.stringify(socket)}, () => require('node:fs').chmodSync(${JSON.stringify(socket)}, 0o777))`;
+    const [file = '', ...before] = asUser(EVE);
+    const eve = spawn(file, [...before, process.execPath, '-e', code], { stdio: 'ignore' });
+    try {
+      await until(() => existsSync(socket));
+      const start = await devctlAs(OWNER, project, 'start');
+      expect(start).toMatchObject({ exitCode: 1 });
+      const stop = await devctlAs(OWNER, project, 'stop', '--json');
+      expect(stop, stop.stderr).toMatchObject({ exitCode: 0 });
+      expect(JSON.parse(stop.stdout).proof).toMatchObject({ strength: 'best-effort' });
+      expect(existsSync(join(place, 'heard'))).toBe(false);
+      expect(project.oracle.processes()).toEqual([]);
+      const refused = await devctlAs(OWNER, project, 'start');
+      expect(refused.stderr).toMatch(/run\/devctl is not safe to use: owned by user 65533/);
+      expect(refused.stderr).toContain('set XDG_RUNTIME_DIR to a folder of your own');
+    } finally {
+      eve.kill('SIGKILL');
+    }
+  },
+);
+
+test.runIf(canBeTwo)(
+  "root in another user's project believes neither his records nor his sweep",
+  async () => {
+    await using project = await started({ sweep: { scope: 'user', patterns: ['node server'] } });
+    await using elsewhere = await temporaryProject();
+    await using victim = await bystander('node server.js', elsewhere.root);
+    const status = await devctlAs(0, project, 'status');
+    expect(status.stderr).toContain('owned by user 65534');
+    const stop = await devctlAs(0, project, 'stop');
+    expect(stop).toMatchObject({ exitCode: 1 });
+    expect(stop.stderr).toMatch(/\.pids is not safe to use: owned by user 65534/);
+    expect(servicesOf(project).length).toBe(2);
+
+    const forced = await devctlAs(0, project, 'stop', '--force');
+    expect(forced, forced.stderr).toMatchObject({ exitCode: 0 });
+    expect(victim.alive()).toBe(true);
+    expect(existsSync(project.file('stop-command-ran'))).toBe(false);
+    expect(project.oracle.processes()).toEqual([]);
+  },
+);
