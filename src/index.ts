@@ -5,10 +5,10 @@ import { openHost } from './processes/real-host.ts';
 import { projectFolder } from './project/folder.ts';
 import type { StopReport } from './stopping/report.ts';
 import { selectNames } from './supervisor/names.ts';
-import { openProject, sweepSettingsOf, toSweepRules } from './supervisor/open-project.ts';
+import { openProject, sweepSettingsOf } from './supervisor/open-project.ts';
 import { type StartResult, startProject } from './supervisor/start.ts';
 import { readStatus, type StatusReport } from './supervisor/status.ts';
-import { stopProject } from './supervisor/stop.ts';
+import { stopFromHere } from './supervisor/stop-from-here.ts';
 
 export { DevctlError, type ErrorCode, ExitCode } from './errors.ts';
 export type {
@@ -56,9 +56,10 @@ export async function start(
 }
 
 /**
- * Stops services and proves that nothing of them is left: `survivors` is empty then.
+ * Stops services and proves that nothing of them is left: `survivors` is empty then. Inside one of
+ * them, the supervisor carries out the stop, which ends the calling process too.
  *
- * @throws DevctlError 'locked' when another devctl is at work, 'service-unknown'
+ * @throws DevctlError 'locked' when another devctl is at work, 'service-unknown', 'supervisor-failed'
  */
 export async function stop(
   options: ProjectOptions & {
@@ -69,14 +70,15 @@ export async function stop(
   } = {},
 ): Promise<StopReport> {
   const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
-  return stopProject(openHost(), project.folder, {
+  return stopFromHere(openHost(), project.folder, {
     names: selectNames(project, options.names ?? []),
     force: options.force ?? false,
     dryRun: options.dryRun ?? false,
     graceMs: options.graceMs ?? null,
-    sweep: toSweepRules(sweepSettingsOf(project, options.force ?? false)),
+    sweep: sweepSettingsOf(project, options.force ?? false),
     forced: () => false,
     watch: () => {},
+    handedOver: () => {},
   });
 }
 

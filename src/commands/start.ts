@@ -10,6 +10,7 @@ import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
 import { isUp, type ServiceChange, type StartedService } from '../supervisor/protocol.ts';
 import { type StartResult, startProject } from '../supervisor/start.ts';
+import { giveWay } from './give-way.ts';
 
 export interface StartCommandOptions {
   readonly config?: string;
@@ -33,6 +34,7 @@ export async function start(
     process.exit(130);
   };
   process.once('SIGINT', onInterrupt);
+  const over = giveWay(options);
   try {
     const result = await startProject(
       openHost(),
@@ -53,6 +55,7 @@ export async function start(
   } finally {
     progress.close();
     process.off('SIGINT', onInterrupt);
+    over();
   }
 }
 

@@ -7,10 +7,11 @@ import { printable } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { selectNames } from '../supervisor/names.ts';
-import { openProject, sweepSettingsOf, toSweepRules } from '../supervisor/open-project.ts';
+import { openProject, sweepSettingsOf } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
-import { stopProject } from '../supervisor/stop.ts';
-import { surroundingService } from '../supervisor/surroundings.ts';
+import type { StopOptions } from '../supervisor/stop.ts';
+import { stopFromHere } from '../supervisor/stop-from-here.ts';
+import { giveWay } from './give-way.ts';
 import { printStopReport } from './print-stop.ts';
 
 export interface StopCommandOptions {
@@ -33,37 +34,20 @@ export async function stop(names: readonly string[], options: StopCommandOptions
   const sweep = sweepSettingsOf(project, force);
   if (outline.kind === 'broken') warn(`${outline.why}: stopping from the records`, options.color);
 
-  const inside = options.dryRun ? null : await surroundingService(host, folder, process.env);
-  let report: StopReport | null;
-  if (inside !== null && (selected === null || selected.includes(inside))) {
-    warn(
-      `devctl runs inside the service ${inside}: the supervisor performs the stop`,
-      options.color,
-    );
-    const { stopThroughSupervisor } = await import('../supervisor/stop-inside.ts');
-    report = await stopThroughSupervisor(host, folder, { names: selected, force, graceMs, sweep });
-    if (!report) {
-      throw new DevctlError(
-        'supervisor-failed',
-        'the supervisor ended before it told the outcome',
-        {
-          hint: 'devctl status, from a terminal outside of the services, shows what is left',
-        },
-      );
-    }
-  } else {
-    const interrupted = listenForInterrupts();
-    const watch = createWatch();
-    report = await stopProject(host, folder, {
-      names: selected,
-      force,
-      dryRun: options.dryRun ?? false,
-      graceMs,
-      sweep: toSweepRules(sweep),
-      forced: interrupted,
-      watch,
-    });
-  }
+  const over = giveWay(options);
+  const report = await stopFromHere(host, folder, {
+    names: selected,
+    force,
+    dryRun: options.dryRun ?? false,
+    graceMs,
+    sweep,
+    forced: listenForInterrupts(),
+    watch: createWatch(),
+    handedOver(service) {
+      const line = `devctl runs inside the service ${service}: the supervisor performs the stop`;
+      warn(line, options.color);
+    },
+  }).finally(over);
   requireProject(project, force || report.processes.length > 0);
   if (options.json) printJson(report);
   else printStopReport(report, options.color);
@@ -95,9 +79,7 @@ function listenForInterrupts(): () => boolean {
 }
 
 /** Says every second what holds the stop up, so that nobody has to guess. */
-function createWatch(): (
-  living: Parameters<Parameters<typeof stopProject>[2]['watch']>[0],
-) => void {
+function createWatch(): StopOptions['watch'] {
   const beganMs = performance.now();
   let nextMs = 1_000;
   return (living) => {

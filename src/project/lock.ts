@@ -25,6 +25,8 @@ export interface LockRequest {
   readonly isAlive: (identity: Identity) => Promise<boolean>;
   /** How long to wait for a living holder, in ms; 0 tries once. */
   readonly waitMs: number;
+  /** Between two tries, in ms; 100 by default. */
+  readonly longestPauseMs?: number;
   /** Monotonic milliseconds. */
   readonly nowMs?: () => number;
   readonly delay?: (ms: number) => Promise<void>;
@@ -57,7 +59,7 @@ export async function acquireLock(
   request: LockRequest,
 ): Promise<LockOutcome> {
   requireHolder(request.identity);
-  const { nowMs = () => performance.now(), delay = sleep } = request;
+  const { nowMs = () => performance.now(), delay = sleep, longestPauseMs = 100 } = request;
   const path = join(folder.pidsDir, 'lock');
   const ticket = newTicket({ ...request, at: new Date().toISOString() });
   const problems: RecordProblem[] = [];
@@ -75,7 +77,7 @@ export async function acquireLock(
     }
     // Uneven pauses, so that those who wait do not all come back at the same moment.
     await delay(Math.min(leftMs, pauseMs * (0.5 + Math.random())));
-    pauseMs = Math.min(100, pauseMs * 2);
+    pauseMs = Math.min(longestPauseMs, pauseMs * 2);
   }
 }
 

@@ -6,7 +6,7 @@ import type { StopReport } from '../stopping/report.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { findSupervisor } from './ensure.ts';
 import { finishStop } from './finish-stop.ts';
-import { type FirstLook, look } from './first-look.ts';
+import { look } from './first-look.ts';
 import { readProjectState } from './project-state.ts';
 import type { StopHeader, StopOptions } from './stop.ts';
 import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
@@ -21,11 +21,7 @@ const FORCE_GRACE_MS = 500;
  *
  * @throws DevctlError 'locked' when another command is at work and this one may not break in
  */
-export async function carryOutStop(
-  host: Host,
-  header: StopHeader,
-  first: FirstLook,
-): Promise<StopReport> {
+export async function carryOutStop(host: Host, header: StopHeader): Promise<StopReport> {
   const { folder, options, self } = header;
   const problems: string[] = [];
   const lock = await takeLockToStop({
@@ -33,7 +29,6 @@ export async function carryOutStop(
     folder,
     self,
     force: options.force,
-    supervisors: first.supervisors,
     warn: (problem) => problems.push(problem),
   });
   try {

@@ -15,6 +15,7 @@ import type { Hello, ServiceChange, StartedService } from './protocol.ts';
 import { trackOwned } from './quarry.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
 import { isAlive, lockedBy } from './take-lock.ts';
+import { START_COMMAND } from './take-over.ts';
 
 export interface StartOptions {
   /** Services to start, with everything they depend on among them. */
@@ -53,7 +54,7 @@ export async function startProject(
   makeLogsFolder(folder, manifest.logsDir);
   const request = {
     identity: self,
-    command: 'start',
+    command: START_COMMAND,
     isAlive: (holder: Identity) => isAlive(host, holder),
   };
   let lock = await acquireLock(folder, { ...request, waitMs: 0 });

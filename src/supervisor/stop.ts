@@ -50,7 +50,7 @@ export async function stopProject(
   const first = await look(host, before, self, options);
   if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, before, first);
   if (isBlank(before) && first.found === 0) return idleReport(header, first, host.nowMs());
-  return (await import('./carry-out.ts')).carryOutStop(host, header, first);
+  return (await import('./carry-out.ts')).carryOutStop(host, header);
 }
 
 const NOT_LOOKED = { held: false, why: 'nothing was running' };

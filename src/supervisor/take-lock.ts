@@ -3,16 +3,22 @@ import { DevctlError } from '../errors.ts';
 import { ancestry } from '../ownership/vetoes.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
-import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock, type LockOutcome } from '../project/lock.ts';
+import type { LockHolder } from '../project/lock-file.ts';
 import { findSupervisor } from './ensure.ts';
 import { readProjectState } from './project-state.ts';
+import { trackOwned } from './quarry.ts';
+import { START_COMMAND, TAKE_OVER_SIGNAL } from './take-over.ts';
 
 /** How long a supervisor may take to drop the starts that hold the lock. */
 const ABORT_MS = 500;
 /** How long a stop waits for another devctl command to let go. */
 const LOCK_WAIT_MS = 2_000;
+const ABORT_EVERY_MS = 100;
+/** After that long a start that does not give way is ended: a stop is to win within LOCK_WAIT_MS. */
+const START_PATIENCE_MS = 1_000;
 const END_HOLDER_MS = 300;
 
 export interface LockQuest {
@@ -20,7 +26,6 @@ export interface LockQuest {
   readonly folder: ProjectFolder;
   readonly self: Identity;
   readonly force: boolean;
-  readonly supervisors: readonly ProcessInfo[];
   /** Told when the stop goes on without the lock, and why. */
   readonly warn: (problem: string) => void;
 }
@@ -34,32 +39,32 @@ export interface LockQuest {
  * @throws DevctlError 'locked' when another command holds on to it, 'unsafe'
  */
 export async function takeLockToStop(quest: LockQuest): Promise<{ release(): void } | null> {
-  const { host, folder, self, force, supervisors, warn } = quest;
+  const { host, force, warn } = quest;
   try {
+    const deadline = host.nowMs() + LOCK_WAIT_MS;
+    const patience = host.nowMs() + START_PATIENCE_MS;
     let lock = await attempt(quest, 0);
-    if (lock.kind === 'held') return lock;
-    // A start that is under way gives way to a stop: its supervisor drops what is not spawned yet.
-    let mayEnd = true;
-    if (supervisors.length > 0) {
-      const socket = readProjectState(folder).supervisor?.socket ?? null;
-      const found = await findSupervisor(folder, supervisors, socket, ABORT_MS);
-      mayEnd = (await found?.client.abortStarts(ABORT_MS)) ?? false;
+    // Again and again: the holder may not have asked its supervisor yet, or not have one yet, and when
+    // it lets go, the next start may be quicker than we are.
+    while (lock.kind === 'busy' && !force && host.nowMs() < deadline) {
+      const suspended = isSuspended(await host.snapshot(), lock.holder?.identity);
+      if (!suspended) await abortStarts(quest);
+      lock = await attempt(quest, suspended ? 0 : ABORT_EVERY_MS);
+      if (lock.kind === 'held') break;
+      const isStart = lock.holder?.command === START_COMMAND;
+      if (suspended && !isStart) throw lockedBy(lock.holder, suspended);
+      if (isStart && (suspended || host.nowMs() >= patience)) {
+        await takeOver(quest, lock.holder);
+        lock = await attempt(quest, 0);
+      }
     }
-    const suspended = isSuspended(await host.snapshot(), lock.holder?.identity);
-    lock = await attempt(quest, force || suspended ? 0 : LOCK_WAIT_MS);
     if (lock.kind === 'held') return lock;
-    const isStuck = lock.holder?.command === 'start' && (suspended || !mayEnd);
-    if (!force && !isStuck) throw lockedBy(lock.holder, suspended);
-    // As it is now: the waiting has taken seconds.
-    const obstacle = lock.holder
-      ? whyNotEnd(await host.snapshot(), self, lock.holder.identity)
-      : 'it cannot be read';
-    if (obstacle === null && lock.holder) {
-      await endHolder(host, lock.holder.identity);
+    if (!force) throw lockedBy(lock.holder);
+    const obstacle = await takeOver(quest, lock.holder);
+    if (obstacle === null) {
       lock = await attempt(quest, 0);
       if (lock.kind === 'held') return lock;
     }
-    if (!force) throw lockedBy(lock.holder, suspended);
     warn(`the lock was ignored: ${obstacle ?? 'it was taken again at once'}`);
     return null;
   } catch (error) {
@@ -71,6 +76,30 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
   }
 }
 
+/** A start that is under way gives way to a stop: its supervisor drops what is not spawned yet. */
+async function abortStarts({ host, folder, self }: LockQuest): Promise<void> {
+  const state = readProjectState(folder);
+  const quarry = trackOwned({ state, self, names: new Set(), remember: () => {} });
+  quarry.claim(await host.snapshot());
+  const { supervisors } = quarry.latest();
+  if (supervisors.length === 0) return;
+  const socket = state.supervisor?.socket ?? null;
+  const found = await findSupervisor(folder, supervisors, socket, ABORT_MS);
+  await found?.client.abortStarts(ABORT_MS);
+}
+
+/** @returns why the holder of the lock was left alone; null when it was ended, or had ended */
+async function takeOver(
+  { host, self }: LockQuest,
+  holder: LockHolder | null,
+): Promise<string | null> {
+  if (holder === null) return 'it cannot be read';
+  // As it is now: the waiting has taken time.
+  const obstacle = whyNotEnd(await host.snapshot(), self, holder.identity);
+  if (obstacle === null) await endHolder(host, holder.identity);
+  return obstacle;
+}
+
 function attempt({ host, folder, self, force }: LockQuest, waitMs: number): Promise<LockOutcome> {
   prepareFolder(folder);
   return acquireLock(folder, {
@@ -78,6 +107,8 @@ function attempt({ host, folder, self, force }: LockQuest, waitMs: number): Prom
     command: force ? 'stop --force' : 'stop',
     isAlive: (holder) => isAlive(host, holder),
     waitMs,
+    // A start that waits for the same lock has longer pauses.
+    longestPauseMs: 10,
   });
 }
 
@@ -122,7 +153,7 @@ export async function isAlive(host: Host, identity: Identity): Promise<boolean> 
 }
 
 async function endHolder(host: Host, holder: Identity): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  for (const signal of [TAKE_OVER_SIGNAL, 'SIGKILL'] as const) {
     await host.signal(holder, signal);
     // One that is suspended has the signal pending until it runs again.
     await host.signal(holder, 'SIGCONT');

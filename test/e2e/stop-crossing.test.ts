@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
@@ -55,7 +56,9 @@ test('a forced stop breaks in on a slow one', async () => {
   await until(() => existsSync(project.file('.pids/lock')));
   const { exitCode, stderr } = await devctl(project, 'stop', '--force');
   expect(exitCode, stderr).toBe(0);
-  await slow;
+  const overtaken = await slow;
+  expect(overtaken.exitCode).toBe(6);
+  expect(overtaken.stderr).toContain('a devctl stop has taken over from this command');
   expect(project.oracle.everything()).toEqual([]);
 });
 
@@ -90,12 +93,21 @@ test('Ctrl-C turns a running stop into a forced one, which still proves itself',
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('devctl stop inside a service: the supervisor performs it', async () => {
-  const program = join(repositoryRoot, 'bin', 'devctl.js');
-  const stop = `'${process.execPath}' '${program}' stop > stop.out 2>&1`;
+const program = join(repositoryRoot, 'bin', 'devctl.js');
+const library = pathToFileURL(join(repositoryRoot, 'dist', 'index.js')).href;
+
+test.each([
+  ['devctl stop', [program, 'stop']],
+  ['devctl stop --force', [program, 'stop', '--force']],
+  ['stop() of the library', ['-e', `import('${library}').then(({ stop }) => stop())`]],
+])('%s inside a service: the supervisor performs it', async (_name, args) => {
+  const stop = [process.execPath, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   await using project = await temporaryProject({
     services: {
-      inner: { command: `echo ready; read line; ${stop}`, ready: { log: '^ready$' } },
+      inner: {
+        command: `echo ready; read line; ${stop.join(' ')} > stop.out 2>&1`,
+        ready: { log: '^ready$' },
+      },
       other: service('fan', ['3']),
     },
   });
@@ -106,7 +118,7 @@ test('devctl stop inside a service: the supervisor performs it', async () => {
     () => JSON.stringify(project.oracle.everything().map(({ argv }) => argv)),
   );
   const said = readFileSync(project.file('stop.out'), 'utf8');
-  expect(said).toContain('devctl runs inside the service inner');
+  if (args[0] === program) expect(said).toContain('devctl runs inside the service inner');
   const report = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
   expect(report).toMatchObject({ survivors: [], project: project.root });
 });

@@ -1,0 +1,20 @@
+import { DevctlError } from '../errors.ts';
+import { printFailure } from '../output/failure.ts';
+import { TAKE_OVER_SIGNAL } from '../supervisor/take-over.ts';
+
+/**
+ * From now on a `devctl stop` that needs the lock of this command ends it with a reason and with exit
+ * code 6, instead of silently.
+ *
+ * @returns how to end that
+ */
+export function giveWay(output: { readonly json?: boolean; readonly color?: boolean }): () => void {
+  const onTakeOver = (): void => {
+    const reason = new DevctlError('locked', 'a devctl stop has taken over from this command', {
+      hint: 'it goes on from what is there; devctl status shows what is left',
+    });
+    process.exit(printFailure(reason, { json: output.json ?? false, color: output.color }));
+  };
+  process.once(TAKE_OVER_SIGNAL, onTakeOver);
+  return () => void process.off(TAKE_OVER_SIGNAL, onTakeOver);
+}

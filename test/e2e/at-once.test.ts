@@ -1,0 +1,146 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type DevctlResult, devctl, devctlWith, startDevctl } from '../support/devctl.ts';
+import { fixture } from '../support/paths.ts';
+import { statusReport, stopReport } from '../support/reports.ts';
+import { service, supervisorsOf } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const COMMANDS = 20;
+
+const manifest = {
+  services: {
+    db: service('fan', ['2']),
+    web: service('own-session', [], { dependsOn: ['db'] }),
+    job: service('sleeper'),
+  },
+};
+/** Processes of one instance of each service. */
+const SIZES = { db: 3, web: 2, job: 1 };
+const ALL = 6;
+
+type Command = readonly string[];
+
+/** All at the same time, half of them from another folder, where the manifest is named. */
+function runAll(project: TemporaryProject, commands: readonly Command[]) {
+  mkdirSync(project.file('elsewhere'), { recursive: true });
+  const config = ['--config', project.file('.devctl.json')];
+  return Promise.all(
+    commands.map(async (command, index): Promise<DevctlResult & { command: Command }> => {
+      const result =
+        index % 2 === 0
+          ? await devctl(project, ...command)
+          : await devctlWith(project, { cwd: project.file('elsewhere') }, ...command, ...config);
+      return { ...result, command };
+    }),
+  );
+}
+
+/** What each may answer. A start that lost against a stop says so and is 1, or 6 if it was replaced. */
+const ANSWERS: Readonly<Record<string, readonly number[]>> = {
+  start: [0, 1, 6],
+  stop: [0, 6],
+  status: [0, 3],
+};
+
+function expectSensible({
+  command,
+  exitCode,
+  stdout,
+  stderr,
+}: DevctlResult & { command: Command }) {
+  const what = `${command.join(' ')}: ${exitCode}\n${stdout}\n${stderr}`;
+  expect(ANSWERS[command[0] ?? ''], what).toContain(exitCode);
+  // Neither a stack nor silence.
+  expect(stderr, what).not.toMatch(/\n\s+at |this is a bug/);
+  expect(stdout + stderr, what).not.toBe('');
+}
+
+/** At most one instance of each service; what status tells is what there is. */
+async function expectTruth(project: TemporaryProject): Promise<void> {
+  const { report } = await statusReport(project);
+  const running = report.services.filter(({ pid }) => pid !== null);
+  const expected = running.map(({ name }) => SIZES[name as keyof typeof SIZES]);
+  expect(report.orphans).toEqual([]);
+  expect(project.oracle.processes().length).toBe(expected.reduce((sum, size) => sum + size, 0));
+  expect(supervisorsOf(project).length).toBeLessThanOrEqual(1);
+}
+
+async function expectOneStopEndsAll(project: TemporaryProject): Promise<void> {
+  const { exitCode, stderr, report } = await stopReport(project);
+  expect(exitCode, stderr).toBe(0);
+  expect(report.survivors).toEqual([]);
+  expect(project.oracle.everything().map(({ argv }) => argv.join(' '))).toEqual([]);
+  expect(readdirSync(project.file('.pids/services'))).toEqual([]);
+}
+
+test('20 starts at once, then 20 stops', async () => {
+  await using project = await temporaryProject(manifest);
+  const starts = await runAll(project, Array(COMMANDS).fill(['start']));
+  for (const one of starts) {
+    expectSensible(one);
+    expect(one.exitCode, one.stderr).not.toBe(1);
+  }
+  expect(starts.filter(({ exitCode }) => exitCode === 0).length).toBeGreaterThan(0);
+  expect(project.oracle.processes().length).toBe(ALL);
+  expect(await devctl(project, 'status')).toMatchObject({ exitCode: 0 });
+  await expectTruth(project);
+
+  const stops = await runAll(project, Array(COMMANDS).fill(['stop']));
+  for (const one of stops) expectSensible(one);
+  expect(stops.filter(({ exitCode }) => exitCode === 0).length).toBeGreaterThan(0);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('mixtures of commands at once', { timeout: 120_000 }, async () => {
+  const command = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.constantFrom<Command>(['start'], ['start', 'web'], ['start', 'job']),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom<Command>(['stop'], ['stop', 'web'], ['stop', 'db', 'job']),
+    },
+    { weight: 2, arbitrary: fc.constant<Command>(['stop', '--force']) },
+    { weight: 1, arbitrary: fc.constant<Command>(['status']) },
+  );
+  const mixture = fc.array(command, { minLength: COMMANDS, maxLength: COMMANDS });
+  await fc.assert(
+    fc.asyncProperty(mixture, async (commands) => {
+      await using project = await temporaryProject(manifest);
+      for (const one of await runAll(project, commands)) expectSensible(one);
+      await expectTruth(project);
+      await expectOneStopEndsAll(project);
+    }),
+    // Each run is 20 Node processes at once; a failure is not made smaller, it would be another one.
+    { numRuns: 3, seed: 20, endOnFailure: true },
+  );
+});
+
+test.each([
+  ['it has just taken the lock', '.pids/lock'],
+  ['its supervisor is about to listen', '.pids/supervisor.log'],
+  ['it is about to spawn', '.pids/services/db.json'],
+])('a stop wins over a start of which %s, and over those behind it', async (_when, file) => {
+  await using project = await temporaryProject({
+    services: {
+      db: { command: fixture('fan', '2'), ready: { log: '^never$', timeout: '10m' } },
+      web: service('sleeper', [], { dependsOn: ['db'] }),
+    },
+  });
+  const starts = [startDevctl(project, {}, 'start')];
+  await until(() => existsSync(project.file(file)));
+  for (let count = 0; count < 3; count += 1) starts.push(startDevctl(project, {}, 'start', 'web'));
+  // 6 would say that one of them was still at work after the two seconds that a stop waits.
+  const stopped = await stopReport(project);
+  expect(stopped.exitCode, stopped.stderr).toBe(0);
+  for (const start of starts) start.kill('SIGINT');
+  for (const { exitCode, stderr } of await Promise.all(starts)) {
+    expect([1, 6, 130], stderr).toContain(exitCode);
+    expect(stderr).not.toMatch(/\n\s+at |this is a bug/);
+  }
+  await expectOneStopEndsAll(project);
+});
