@@ -5,7 +5,7 @@ import { directEvidence } from './evidence.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { add, byStrength, type Finding, originOf, type Search, toEvidence } from './search.ts';
 import { findStaleRuns } from './stale.ts';
-import { findVetoes } from './vetoes.ts';
+import { ancestry, findVetoes, type Veto } from './vetoes.ts';
 
 /**
  * Finds every living process that is ours.
@@ -79,11 +79,32 @@ function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readon
  * is a subreaper every orphan becomes its child, however it escaped.
  */
 function claimChildrenOfSupervisor(search: Search, { identity: { pid } }: ProcessInfo): void {
+  const nested = findNestedProject(search, pid);
   for (const child of search.snapshot.byParent.get(pid) ?? []) {
     if (isGone(child)) continue;
     const detail = `child of the supervisor (pid ${pid})`;
-    add(search, child, { kind: 'descendant', detail, service: null, runId: null });
+    const finding = { kind: 'descendant', detail, service: null, runId: null } as const;
+    const isKnown = [search.found, search.vetoes.cookies].some((map) =>
+      map.has(child.identity.pid),
+    );
+    if (nested && !isKnown) {
+      search.spared.set(child.identity.pid, { findings: [finding], veto: nested });
+    } else add(search, child, finding);
   }
+}
+
+/**
+ * Another project that was started inside one of our services, and so lives below our supervisor. Once its
+ * own supervisor is dead, its orphans come to ours, and those that have cleared their environment cannot
+ * be told from ours: then only what is known as ours counts.
+ */
+function findNestedProject({ snapshot, vetoes }: Search, supervisorPid: number): Veto | null {
+  for (const [pid, veto] of vetoes.byPid) {
+    if (veto.kind !== 'other-project') continue;
+    if (!ancestry(pid, snapshot).some(({ identity }) => identity.pid === supervisorPid)) continue;
+    return { kind: 'other-project', detail: `may be of a project below us: ${veto.detail}` };
+  }
+  return null;
 }
 
 /** Children of what is ours, and the sessions and groups that living processes of ours lead. */

@@ -118,6 +118,22 @@ describe('descendant', () => {
       { supervisor: identity(95) },
     ],
     [
+      'an orphan below the supervisor, where another project lives below it too',
+      [
+        { pid: 95, environ: supervisorCookie('app') },
+        { pid: 120, ppid: 95, environ: serviceCookie('theirs', 'web', 'cc33') },
+        { pid: 140, ppid: 95, environ: '' },
+        { pid: 141, ppid: 140, environ: '' },
+        { pid: 150, ppid: 95, environ: OURS },
+        { pid: 160, ppid: 95, environ: '' },
+      ],
+      [150, 160],
+      {
+        supervisor: identity(95),
+        witnessed: [{ service: 'web', runId: 'aa11', identity: identity(160) }],
+      },
+    ],
+    [
       'the supervisor is known by its cookie alone',
       [
         { pid: 95, environ: supervisorCookie('app') },
