@@ -57,10 +57,6 @@ function rowsOf(visits: readonly Visit[]): { columns: Column[]; names: string[] 
 export function figures(visits: readonly Visit[]): string {
   const { columns, names } = rowsOf(visits);
   const escaped = names.filter((name) => visits.some(({ left }) => left.has(name)));
-  const held = visits.filter(({ mode }) => isHeld(mode));
-  const alive = held.flatMap(({ left }) => [...left.values()]).flat().length;
-  const dead = visits.flatMap(({ deadStrangers }) => deadStrangers).length;
-  const beside = visits.reduce((sum, { strangers }) => sum + strangers, 0);
   const width = Math.max(10, ...escaped.map((name) => name.length));
   return [
     ...(escaped.length > 0
@@ -72,24 +68,63 @@ export function figures(visits: readonly Visit[]): string {
         `${name.padEnd(width)}  ${columns.map((one) => cell(name, one).padEnd(3)).join('')}`,
     ),
     '',
-    `${names.length} services in ${visits.length} visits; where all was held, ${alive} survivors in ${held.length} visits; ` +
-      `${dead} of ${beside} strangers dead`,
+    summary(visits),
   ].join('\n');
 }
 
-/** The whole table, for docs/zoo.md. */
-export function markdown(all: readonly Behaviour[], visits: readonly Visit[]): string {
-  const { columns } = rowsOf(visits);
-  const ran = all.filter(({ name }) => visits.some(({ services }) => services.includes(name)));
+/** docs/zoo.md: who is in the zoo, and who got away where not all was held. */
+export function markdown(
+  all: readonly Behaviour[],
+  visits: readonly Visit[],
+  machine: string,
+): string {
+  const { columns, names } = rowsOf(visits.filter(({ mode }) => !isHeld(mode)));
+  const escaped = names.filter((name) => visits.some(({ left }) => left.has(name)));
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [
-    line(['behaviour', 'caught by', ...columns.map(({ title }) => title)]),
-    line(['---', '---', ...columns.map(() => '--:')]),
-    ...ran.map(({ name, how, caughtBy }) =>
-      line([how.replace(name, `**${name}**`), caughtBy, ...columns.map((one) => cell(name, one))]),
-    ),
-    '',
-  ]
-    .flat()
-    .join('\n');
+  const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+    [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  const ran = all.filter(({ name }) => visits.some(({ services }) => services.includes(name)));
+  return `# The zoo
+
+Written by \`npm run zoo -- --markdown docs/zoo.md\` on ${machine}. Each behaviour is a small program in
+\`fixtures/zoo/\`, and ran as a service in every mode: as root and as an ordinary user; with and without the native
+calls; with and without cgroups; on the portable process table; with the supervisor alive, killed before the stop, or
+killed and replaced by one that adopted what ran; \`stop\` and \`stop --force\`. Five look-alikes stood beside each time.
+
+${summary(visits)}
+
+## Who got away where not all was held
+
+In so many visits of so many. *native*: the subreaper was there until its supervisor was killed; *neither*: no native calls
+and no cgroup; *portable*: \`ps\` instead of /proc as well. Every one of these reports said *best effort*. Whoever is not in
+this table never got away.
+
+${table(
+  ['', ...columns.map(({ title }) => title)],
+  escaped.map((name) => [name, ...columns.map((one) => cell(name, one))]),
+)}
+
+## Who is in it
+
+${table(
+  ['behaviour', 'caught by'],
+  ran.map(({ name, how, caughtBy }) => [`**${name}**: ${how}`, caughtBy]),
+)}
+`;
+}
+
+/** Where all was held, and beside it: the figures that count. */
+function summary(visits: readonly Visit[]): string {
+  const held = visits.filter(({ mode }) => isHeld(mode));
+  const survivors = held.filter(({ left }) => left.size > 0).length;
+  const dead = visits.flatMap(({ deadStrangers }) => deadStrangers).length;
+  const beside = visits.reduce((sum, { strangers }) => sum + strangers, 0);
+  const cut = visits.flatMap(({ cutShort }) => cutShort).length;
+  const modes = new Set(visits.map(({ mode }) => nameOf(mode)));
+  const heldModes = new Set(held.map(({ mode }) => nameOf(mode)));
+  return (
+    `${modes.size} modes. In the ${heldModes.size} where a subreaper or a cgroup held everything, survivors in ` +
+    `${survivors} of ${held.length} visits. In all of them ${dead} of ${beside} look-alikes were harmed, ` +
+    `and ${cut} grace periods were cut short.`
+  );
 }

@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, release } from 'node:os';
 import { currentRunFolder } from '../run-folder.ts';
 import { type Behaviour, behaviours, findProgram } from './behaviours.ts';
 import { nested, someCombinations } from './combinations.ts';
@@ -45,31 +46,46 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
   if (options.combinations > 0) say(`seed of the combinations: ${options.seed}`);
 
   const visits: Visit[] = [];
+  const errors: string[] = [];
+  const show = async (mode: Mode, exhibits: readonly Exhibit[]): Promise<void> => {
+    try {
+      visits.push(...(await visitAndTell(mode, exhibits, say)));
+    } catch (error) {
+      errors.push(`${nameOf(mode)}: ${error}`);
+      say(`✗ ${errors.at(-1)}`);
+    }
+  };
   try {
     for (const mode of modes) {
       const shown = runnable(all, mode, here);
       for (const storm of [false, true]) {
         // Storms apart, so that they do not starve the others.
         const part = alone(shown.filter((one) => one.storm === storm));
-        visits.push(...(await visitAndTell(mode, part, say)));
+        await show(mode, part);
       }
       const combinations = someCombinations(shown, options.combinations, options.seed);
       for (const [index, names] of combinations.entries()) {
         say(`  nested-${index + 1}: ${names.join(' > ')}`);
       }
-      visits.push(...(await visitAndTell(mode, nested(combinations, all), say)));
+      await show(mode, nested(combinations, all));
     }
   } finally {
     rmSync(currentRunFolder(), { recursive: true, force: true });
   }
   say(`\n${figures(visits)}`);
-  if (options.markdown) writeFileSync(options.markdown, markdown(all, visits));
-  return visits.flatMap(faultsOf);
+  if (options.markdown) writeFileSync(options.markdown, markdown(all, visits, describeMachine()));
+  return [...errors, ...visits.flatMap(faultsOf)];
 }
 
 /** The behaviours, for `--list`. */
 export function listBehaviours(): readonly Behaviour[] {
   return behaviours();
+}
+
+function describeMachine(): string {
+  const [major, minor] = release().split('.');
+  const node = process.versions.node.split('.')[0];
+  return `Linux ${major}.${minor}, ${availableParallelism()} cores, Node ${node}`;
 }
 
 async function visitAndTell(

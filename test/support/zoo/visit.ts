@@ -85,7 +85,10 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   const litter: string[] = [];
   try {
     const started = await devctl('start');
-    if (started.exitCode !== 0) throw new Error(`start failed: ${started.stderr}`);
+    // 1: a service whose main process ended at once, as some do here.
+    if (![0, 1].includes(started.exitCode ?? -1)) {
+      throw new Error(`start failed: ${started.stderr}`);
+    }
     const notReady = await settle(tracks, exhibits);
     const service = exhibits[0]?.name ?? '';
     const elsewhere = join(root, '..', `${root.split('/').at(-1)}-elsewhere`);
@@ -99,7 +102,9 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
     if (mode.supervisor !== 'alive') await killSupervisor(root);
     if (mode.supervisor === 'adopted') {
       const again = await devctl('start');
-      if (again.exitCode !== 0) throw new Error(`the second start failed: ${again.stderr}`);
+      if (![0, 1].includes(again.exitCode ?? -1)) {
+        throw new Error(`the second start failed: ${again.stderr}`);
+      }
       await settle(tracks, exhibits);
     }
     const before = tracks.all().length;
