@@ -58,7 +58,10 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
     search.spared.set(pid, spared);
-    if (veto.kind === 'ancestor') search.passed.set(pid, spared.findings);
+    // But a number without a start time, which is a shell's above us, is most likely another's by now:
+    // what else that shell or CI agent has started is nobody's business.
+    const passes = spared.findings.filter(({ kind }) => kind !== 'founding-file');
+    if (veto.kind === 'ancestor' && passes.length > 0) search.passed.set(pid, passes);
     return;
   }
   // The supervisor is ended last, by its own rule; it is nobody's claim.

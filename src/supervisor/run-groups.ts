@@ -148,7 +148,9 @@ export function removeRunGroups(state: ProjectState): void {
  *
  * @returns false also where the group cannot be seen from here
  */
-export function isProvedByGroup({ cgroup }: ServiceRecord): boolean {
+export function isProvedByGroup({ cgroup, runId, project }: ServiceRecord): boolean {
   if (!cgroup?.held || groupPath(cgroup.path) === null) return false;
-  return removeGroup(cgroup.path);
+  // A record is a file that can be edited: an empty group of somebody else's proves nothing, and stays.
+  const name = join(`devctl-${projectHash(project)}`, runId);
+  return cgroup.path.endsWith(`/${name}`) && removeGroup(cgroup.path);
 }

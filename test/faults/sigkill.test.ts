@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import type { StatusReport } from '../../src/supervisor/status.ts';
 import { type Bystander, bystander } from '../support/bystander.ts';
+import { hasControlGroups } from '../support/control-groups.ts';
 import { type DevctlResult, devctl, devctlWith } from '../support/devctl.ts';
 import {
   describePoint,
@@ -69,11 +70,11 @@ function newStranger(project: TemporaryProject): Promise<Bystander> {
 }
 
 /**
- * Can a daemon without any mark be known after this kill? Not when its supervisor dies before it has
- * looked: that is the limit which the README states, and the reason of the proof names.
+ * Can a daemon without any mark be known after this kill? Without control groups not when its supervisor
+ * dies before it has looked: that is the limit which the README states, and the proof's reason names.
  */
 function canHoldBare({ phase, role }: FaultPoint): boolean {
-  return hasSubreaper && (phase !== 'start' || role === 'cli');
+  return hasControlGroups || (hasSubreaper && (phase !== 'start' || role === 'cli'));
 }
 
 type Phase = 'start' | 'stop' | 'force' | 'inside';
@@ -190,7 +191,7 @@ async function expectOneStopToDo(
   const isTorn = point.edge === 'torn';
   if (report.problems.length > 0 && !isTorn)
     complaints.push(`problems: ${report.problems.join('; ')}`);
-  const held = point.role === 'cli' && point.phase === 'start' && hasSubreaper;
+  const held = hasControlGroups || (point.role === 'cli' && hasSubreaper);
   const { strength, why } = report.proof;
   if (strength === 'complete' && !held && point.phase === 'start') {
     complaints.push('a proof without its subreaper counts as complete');

@@ -469,6 +469,16 @@ describe('founding files', () => {
       },
     ],
     ['the shell that runs devctl', [], [], { foundingPids: [{ ...listed, pid: 20 }] }],
+    [
+      'what else was started from the shell that runs devctl, in whatever form',
+      [
+        { pid: 30, ppid: 20, sid: 20, cwd: ROOT },
+        { pid: 31, ppid: 20, cwd: ROOT },
+        { pid: 32, ppid: 1, pgid: 20, cwd: ROOT },
+      ],
+      [],
+      { foundingPids: [{ ...listed, pid: 20, writtenTicks: 950 }] },
+    ],
     ['the script of a service', [{ pid: 70, argv: 'sh run.sh', cwd: ROOT }], [70], of('pid')],
     [
       'a number that the records know as another process',
