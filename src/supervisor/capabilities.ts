@@ -36,7 +36,10 @@ export function stopCapabilities(
       ? { held: true, why: null }
       : {
           held: false,
-          why: recorded.cgroup.why ?? `${without?.service ?? 'nothing'} was started without one`,
+          // Also of one that has died: that there were none is still true.
+          why:
+            state.supervisor?.capabilities.cgroup.why ??
+            `${without?.service ?? 'nothing'} was started without one`,
         };
   return { subreaper: recorded.subreaper, pidfd: pidfdCapability(native), cgroup };
 }
