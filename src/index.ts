@@ -5,7 +5,7 @@ import { openHost } from './processes/real-host.ts';
 import { projectFolder } from './project/folder.ts';
 import type { StopReport } from './stopping/report.ts';
 import { selectNames } from './supervisor/names.ts';
-import { openProject, sweepSettingsOf } from './supervisor/open-project.ts';
+import { declaredServices, openProject, sweepSettingsOf } from './supervisor/open-project.ts';
 import { type StartResult, startProject } from './supervisor/start.ts';
 import { readStatus, type StatusReport } from './supervisor/status.ts';
 import { stopFromHere } from './supervisor/stop-from-here.ts';
@@ -76,6 +76,7 @@ export async function stop(
     dryRun: options.dryRun ?? false,
     graceMs: options.graceMs ?? null,
     sweep: sweepSettingsOf(project, options.force ?? false),
+    declared: declaredServices(project),
     forced: () => false,
     watch: () => {},
     handedOver: () => {},

@@ -118,6 +118,13 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
   for (const { port, service, free, holder } of report.ports) {
     if (!free) note(`${service}: port ${port} is held by a process that is not ours: ${holder}`);
   }
+  for (const { pid, service, evidence, command } of report.processes) {
+    // What nothing else pointed to: whoever wonders why it was ended finds the reason here.
+    const [only, ...more] = new Set(evidence.map(({ kind }) => kind));
+    if (more.length > 0 || (only !== 'output' && only !== 'port')) continue;
+    const why = evidence.map(({ detail }) => detail).join(', ');
+    note(`${service ?? 'no service'}: pid ${pid} was found only because it ${why}: ${command}`);
+  }
   for (const problem of report.problems) note(problem);
 }
 

@@ -7,7 +7,7 @@ import { printable } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { selectNames } from '../supervisor/names.ts';
-import { openProject, sweepSettingsOf } from '../supervisor/open-project.ts';
+import { declaredServices, openProject, sweepSettingsOf } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
 import type { StopOptions } from '../supervisor/stop.ts';
 import { stopFromHere } from '../supervisor/stop-from-here.ts';
@@ -32,6 +32,7 @@ export async function stop(names: readonly string[], options: StopCommandOptions
   const force = options.force ?? false;
   const host = openHost();
   const sweep = sweepSettingsOf(project, force);
+  const declared = declaredServices(project);
   if (outline.kind === 'broken') warn(`${outline.why}: stopping from the records`, options.color);
 
   const over = giveWay(options);
@@ -41,6 +42,7 @@ export async function stop(names: readonly string[], options: StopCommandOptions
     dryRun: options.dryRun ?? false,
     graceMs,
     sweep,
+    declared,
     forced: listenForInterrupts(),
     watch: createWatch(),
     handedOver(service) {

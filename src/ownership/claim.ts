@@ -11,6 +11,8 @@ export const EVIDENCE_KINDS = [
   'group',
   'descendant',
   'founding-file',
+  'output',
+  'port',
   'pattern',
 ] as const;
 
@@ -102,6 +104,27 @@ export interface RunGroup {
   readonly pids: ReadonlySet<number>;
 }
 
+/**
+ * What a process cannot clear as it can its environment: the files that it writes to, the ports that
+ * it listens on. Looking costs several reads for each process, so it is done only at the end of a stop,
+ * and with --force.
+ */
+export interface Traces {
+  /** Services by the paths of their log files, as the kernel spells them. */
+  readonly logs: ReadonlyMap<string, string>;
+  /** Where nothing but logs and FIFOs of services is: there the name of the file tells the service. */
+  readonly logsFolder: string;
+  readonly stdinFolder: string;
+  /** Who listens on a declared port, unless it works in a project inside this one. */
+  readonly listening: readonly {
+    readonly pid: number;
+    readonly port: number;
+    readonly service: string;
+  }[];
+  /** What started earlier is not looked at; null: everything is. */
+  readonly notBeforeTicks: number | null;
+}
+
 /** All that is known about a project's processes, beside the process table itself. */
 export interface OwnershipFacts {
   readonly projectId: string;
@@ -118,6 +141,8 @@ export interface OwnershipFacts {
   readonly foundingPids: readonly FoundingPid[];
   /** None where there are no control groups. */
   readonly groups?: readonly RunGroup[];
+  /** Missing in a usual look. */
+  readonly traces?: Traces;
 }
 
 /** A record whose leader is not there, and why nothing is signalled because of it. */

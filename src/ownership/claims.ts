@@ -5,6 +5,7 @@ import { directEvidence } from './evidence.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { add, byStrength, type Finding, originOf, type Search, toEvidence } from './search.ts';
 import { findStaleRuns } from './stale.ts';
+import { traceEvidence } from './traces.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';
 
 /**
@@ -40,6 +41,7 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
   for (const process of snapshot.byPid.values()) {
     if (isGone(process)) continue;
     for (const finding of directEvidence(search, process)) add(search, process, finding);
+    for (const finding of traceEvidence(search, process)) add(search, process, finding);
   }
   for (const supervisor of vetoes.supervisors) claimChildrenOfSupervisor(search, supervisor);
 

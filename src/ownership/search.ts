@@ -7,7 +7,7 @@ import {
   type Spared,
   type Witnessed,
 } from './claim.ts';
-import { isWrapperShell, protection } from './patterns.ts';
+import { isWeak, protectedFrom } from './protection.ts';
 import type { Vetoes } from './vetoes.ts';
 
 /** The run that something belongs to, as far as it is known. */
@@ -53,14 +53,14 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
       : undefined) ??
-    protectedFrom(search, process, finding);
+    protectedFrom(search.snapshot, search.vetoes.byPid, process, finding.kind);
   if (veto) {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
     search.spared.set(pid, spared);
-    // But a number without a start time, which is a shell's above us, is most likely another's by now:
-    // what else that shell or CI agent has started is nobody's business.
-    const passes = spared.findings.filter(({ kind }) => kind !== 'founding-file');
+    // But a number without a start time may be another's by now, and a shell may have the log of a service
+    // open: what else that shell or CI agent has started is nobody's business.
+    const passes = spared.findings.filter(({ kind }) => !isWeak(kind));
     if (veto.kind === 'ancestor' && passes.length > 0) search.passed.set(pid, passes);
     return;
   }
@@ -73,21 +73,6 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
   ) {
     findings.push(finding);
   }
-}
-
-/**
- * A number without a start time may be an editor's or a terminal's by now, in the same folder. Only
- * for such a number: a shell or an editor that other evidence proves to be ours is ours.
- */
-function protectedFrom(
-  { snapshot }: Search,
-  process: ProcessInfo,
-  { kind }: Finding,
-): Spared['veto'] | undefined {
-  if (kind !== 'founding-file') return undefined;
-  const argv = snapshot.details.argv(process) ?? [];
-  const detail = isWrapperShell(argv) ? null : protection(argv, []);
-  return detail === null ? undefined : { kind: 'protected', detail };
 }
 
 /** The origin according to the strongest evidence that names one. */

@@ -2,14 +2,8 @@ import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
 import { isInside } from './inside.ts';
-import {
-  customProtection,
-  isEditorOrAgent,
-  isShell,
-  isWrapperShell,
-  matchPattern,
-  protection,
-} from './patterns.ts';
+import { customProtection, isWrapperShell, matchPattern, protection } from './patterns.ts';
+import { nestedProject, startedByEditor } from './protection.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';
 
 /** What the sweep may look for, from the manifest or the defaults. */
@@ -90,11 +84,7 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
   const { facts, snapshot, rules, vetoes, invokingTree } = judgement;
   const { pid } = process.identity;
   const argv = snapshot.details.argv(process) ?? [];
-  // What a nested project's service starts is that project's, even where it has cleared its cookie.
-  const nested = ancestry(pid, snapshot).find(
-    ({ identity }) => vetoes.get(identity.pid)?.kind === 'other-project',
-  );
-  const veto = vetoes.get(pid) ?? (nested && vetoes.get(nested.identity.pid));
+  const veto = vetoes.get(pid) ?? nestedProject(snapshot, vetoes, process);
   if (veto) return veto;
   if (invokingTree.has(pid)) {
     return { kind: 'invoking-tree', detail: 'it belongs to what runs this devctl command' };
@@ -103,7 +93,7 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
   const isWrapper = evidence.kind === 'descendant' && isWrapperShell(argv);
   const reason =
     (isWrapper ? customProtection : protection)(argv, rules.protect) ??
-    ownedByEditor(process, snapshot);
+    startedByEditor(process, snapshot);
   if (reason) return { kind: 'protected', detail: reason };
   const cwd = snapshot.details.cwd(process);
   if (rules.scope === 'project' && !isInside(facts.root, cwd)) {
@@ -124,16 +114,6 @@ function otherUser({ facts, snapshot, rules }: Judgement, process: ProcessInfo):
   const [own, other] = [self && snapshot.details.uid(self), snapshot.details.uid(process)];
   if (own === other || (rules.scope === 'project' && other === facts.ownerUid)) return null;
   return { kind: 'other-user', detail: `it runs as uid ${other}` };
-}
-
-/** An editor's or agent's own helper: started by it with no shell between, where a person would be. */
-function ownedByEditor(process: ProcessInfo, snapshot: Snapshot): string | null {
-  for (const ancestor of ancestry(process.ppid, snapshot)) {
-    const argv = snapshot.details.argv(ancestor) ?? [];
-    if (isShell(argv)) return null;
-    if (isEditorOrAgent(argv)) return `started by ${ancestor.name} (pid ${ancestor.identity.pid})`;
-  }
-  return null;
 }
 
 /**

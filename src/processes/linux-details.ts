@@ -1,4 +1,4 @@
-import { lstatSync, statSync } from 'node:fs';
+import { constants, lstatSync, statSync } from 'node:fs';
 import { parseGroupPath } from './group-mounts.ts';
 import { listProcFolder, quietly, readProcFile, readProcLink } from './proc-file.ts';
 import type { OpenFile, ProcessDetails, ProcessInfo, Snapshot } from './snapshot.ts';
@@ -103,16 +103,26 @@ function readOpenFiles(process: ProcessInfo): readonly OpenFile[] | null {
   return firstAnswer(process, (folder) => {
     const names = listProcFolder(`${folder}/fd`);
     if (names === null) return null;
-    return names.flatMap((name) => readOpenFile(`${folder}/fd/${name}`, Number(name)) ?? []);
+    return names.flatMap((name) => readOpenFile(folder, Number(name)) ?? []);
   });
 }
 
-function readOpenFile(path: string, fd: number): OpenFile | null {
-  const target = readProcLink(path);
+function readOpenFile(folder: string, fd: number): OpenFile | null {
+  const target = readProcLink(`${folder}/fd/${fd}`);
+  if (target === null) return null;
+  if (!target.startsWith('/')) return { fd, target, readable: true, writable: true, appends: null };
   // The permissions of the link are those with which the descriptor was opened (proc_pid_fd(5)).
-  const mode = quietly(() => lstatSync(path).mode);
-  if (target === null || mode === null) return null;
-  return { fd, target, writable: (mode & 0o200) !== 0 };
+  const mode = quietly(() => lstatSync(`${folder}/fd/${fd}`).mode);
+  if (mode === null) return null;
+  const writable = (mode & 0o200) !== 0;
+  const appends = writable ? readAppends(`${folder}/fdinfo/${fd}`) : false;
+  return { fd, target, readable: (mode & 0o400) !== 0, writable, appends };
+}
+
+/** From the flags of open(2), in octal (proc_pid_fdinfo(5)). */
+function readAppends(path: string): boolean | null {
+  const flags = /^flags:\s*([0-7]+)/m.exec(readProcFile(path) ?? '')?.[1];
+  return flags === undefined ? null : (Number.parseInt(flags, 8) & constants.O_APPEND) !== 0;
 }
 
 /**

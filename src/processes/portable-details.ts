@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { type PsRow, parseLsof, parsePidLines, parsePwdx, splitEnvironment } from './ps-output.ts';
 import type { OpenFile, ProcessDetails, ProcessInfo } from './snapshot.ts';
 import { runTool, runToolSync } from './system-tool.ts';
@@ -116,14 +116,19 @@ function cleanFolder(pid: number, path: string): [number, string][] {
 }
 
 function readOpenFiles(): Map<number, OpenFile[]> | null {
-  const output = runToolSync('lsof', ['-w', '-nP', '-F', 'pfan']);
+  // Where its flags cannot be had lsof refuses the option, and prints nothing.
+  const withFlags = runToolSync('lsof', ['-w', '-nP', '+fg', '-F', 'pfaGn']);
+  const output = withFlags || runToolSync('lsof', ['-w', '-nP', '-F', 'pfan']);
   if (output === null) return null;
   const files = new Map<number, OpenFile[]>();
-  for (const { pid, fd, access, name } of parseLsof(output)) {
+  for (const { pid, fd, access, flags, name } of parseLsof(output)) {
     const list = files.get(pid) ?? [];
     files.set(pid, list);
     if (!/^\d+$/.test(fd)) continue;
-    list.push({ fd: Number(fd), target: name, writable: access === 'w' || access === 'u' });
+    const readable = access === 'r' || access === 'u';
+    const writable = access === 'w' || access === 'u';
+    const appends = flags === null ? null : writable && (flags & constants.O_APPEND) !== 0;
+    list.push({ fd: Number(fd), target: name, readable, writable, appends });
   }
   return files;
 }

@@ -18,6 +18,12 @@ export interface Listener {
   readonly pid: number | null;
 }
 
+/** One of the processes that hold a listening socket: a server, or a fork that shares it. */
+export interface SocketOwner {
+  readonly port: number;
+  readonly process: ProcessInfo;
+}
+
 /** Who holds a port. `process` is null where it is another user's and may not be looked at. */
 export interface PortHolder {
   readonly port: number;
@@ -55,6 +61,38 @@ export async function findPortHolders(
     const owner = pid === null ? owners.get(inode ?? 0) : snapshot.byPid.get(pid);
     return { port, process: owner ?? null, uid };
   });
+}
+
+/**
+ * Finds everybody who has one of these ports' sockets open, as far as may be seen.
+ *
+ * @returns nothing where it cannot be told (no lsof off Linux)
+ */
+export async function findSocketOwners(
+  ports: readonly number[],
+  snapshot: Snapshot,
+): Promise<readonly SocketOwner[]> {
+  if (ports.length === 0) return [];
+  const found = await listeners(ports).catch((error: unknown) => {
+    if (error instanceof DevctlError) return [];
+    throw error;
+  });
+  const byInode = new Map<string, number>(
+    found.flatMap(({ inode, port }) =>
+      inode === null ? [] : [[`socket:[${inode}]`, port] as const],
+    ),
+  );
+  const named = found.flatMap(({ pid, port }) => {
+    const process = pid === null ? undefined : snapshot.byPid.get(pid);
+    return process ? [{ port, process }] : [];
+  });
+  if (byInode.size === 0) return named;
+  const searched = [...snapshot.byPid.values()].flatMap((process) => {
+    const files = process.kernelThread ? [] : (snapshot.details.openFiles(process) ?? []);
+    const held = new Set(files.flatMap(({ target }) => byInode.get(target) ?? []));
+    return [...held].map((port) => ({ port, process }));
+  });
+  return [...named, ...searched];
 }
 
 function findOwners(

@@ -119,6 +119,8 @@ export interface LsofFile {
   readonly fd: string;
   /** `r`, `w`, `u` (both) or empty. */
   readonly access: string;
+  /** Those of open(2), as a number; null where lsof was not asked or cannot tell. */
+  readonly flags: number | null;
   readonly name: string;
 }
 
@@ -129,6 +131,7 @@ export function parseLsof(output: string): LsofFile[] {
   let uid: number | null = null;
   let fd = '';
   let access = '';
+  let flags: number | null = null;
   for (const line of output.split('\n')) {
     const value = line.slice(1);
     if (line[0] === 'p') {
@@ -138,8 +141,12 @@ export function parseLsof(output: string): LsofFile[] {
     else if (line[0] === 'f') {
       fd = value;
       access = '';
+      flags = null;
     } else if (line[0] === 'a') access = value.trim();
-    else if (line[0] === 'n') files.push({ pid, uid, fd, access, name: unescapeLsof(value) });
+    // The flags of the open file, and after a semicolon those of the descriptor.
+    else if (line[0] === 'G') flags = Number.parseInt(value, 16);
+    else if (line[0] === 'n')
+      files.push({ pid, uid, fd, access, flags, name: unescapeLsof(value) });
   }
   return files;
 }

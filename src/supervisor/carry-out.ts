@@ -71,15 +71,16 @@ async function stopAndVerify(
   const { host, self } = context;
   const graceMs = options.graceMs ?? (force ? FORCE_GRACE_MS : null);
   const sweep = names === null ? options.sweep : null;
+  const closer = { declared: options.declared, atOnce: force };
   const stopAgain = ({ history }: StopOutcome): Promise<StopOutcome> => {
     const state = readProjectState(context.state.folder);
     return stopRuns(
       { ...context, state, history },
-      { names, force, graceMs, sweep: null, commands: false },
+      { names, force, graceMs, sweep: null, commands: false, closer },
     );
   };
 
-  let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true });
+  let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true, closer });
   const supervisors = outcome.owned.latest().supervisors;
   if (names !== null) return { ...outcome, supervisors, childless: null };
   let children = await hasChildren();

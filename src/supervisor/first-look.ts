@@ -27,9 +27,19 @@ export async function look(
 ): Promise<FirstLook> {
   const snapshot = await host.snapshot();
   const names = new Set(options.names ?? state.records.map(({ service }) => service));
-  const tracking = { state, self, names, remember: () => {} };
+  const readTraces = options.force
+    ? (await import('./traces.ts')).tracesReader(state, options.declared, true)
+    : null;
+  const tracking = {
+    state,
+    self,
+    names,
+    remember: () => {},
+    ...(readTraces ? { readTraces } : {}),
+  };
   const owned = trackOwned(tracking);
-  const all = [...owned.claim(snapshot).values()];
+  const claimed = readTraces ? await owned.lookCloser(snapshot) : owned.claim(snapshot);
+  const all = [...claimed.values()];
   const claims =
     options.names === null ? all : all.filter((claim) => names.has(claim.service ?? ''));
   const swept =

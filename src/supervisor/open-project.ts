@@ -40,6 +40,20 @@ function nearestRecords(cwd: string): string | null {
   }
 }
 
+/** What the manifest says of a service, whether there is a record of it or not. */
+export interface DeclaredService {
+  readonly name: string;
+  readonly ports: readonly number[];
+  /** Absolute path. */
+  readonly log: string;
+}
+
+export function declaredServices({ outline }: OpenProject): readonly DeclaredService[] {
+  if (outline.kind === 'absent') return [];
+  const { services, logsDir } = outline;
+  return services.map(({ name, ports }) => ({ name, ports, log: join(logsDir, `${name}.log`) }));
+}
+
 const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
 
 /**

@@ -2,6 +2,7 @@ import type { Containment, ResolvedService, SweepSettings } from '../manifest/re
 import type { Capabilities } from '../processes/capabilities.ts';
 import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
+import type { DeclaredService } from './open-project.ts';
 
 /**
  * The supervisor's API: HTTP and JSON over a Unix socket, streams as NDJSON. By hand:
@@ -75,6 +76,7 @@ export interface SupervisedStopRequest {
   /** Null: everything, itself included. */
   readonly names: readonly string[] | null;
   readonly sweep: SweepSettings;
+  readonly declared: readonly DeclaredService[];
   readonly force: boolean;
   readonly graceMs: number | null;
 }

@@ -1,8 +1,15 @@
-import type { Claim, Ownership, OwnershipFacts, RunGroup, Witnessed } from '../ownership/claim.ts';
+import type {
+  Claim,
+  Ownership,
+  OwnershipFacts,
+  RunGroup,
+  Traces,
+  Witnessed,
+} from '../ownership/claim.ts';
 import { claimProcesses } from '../ownership/claims.ts';
 import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
-import type { Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { Quarry } from '../stopping/engine.ts';
 import { describeCommand } from './describe.ts';
 import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
@@ -38,6 +45,12 @@ export interface TrackedQuarry extends Quarry {
   latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors'>;
 }
 
+/** A quarry that can be asked for more than the usual evidence shows. */
+export interface OwnedQuarry extends TrackedQuarry {
+  /** Claims by open files and ports too. Later claims know what it found, and do without. */
+  lookCloser(snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>>;
+}
+
 interface Tracking {
   readonly state: ProjectState;
   readonly self: Identity;
@@ -46,18 +59,22 @@ interface Tracking {
   remember(claims: readonly Claim[]): void;
   /** Default: true. False for who reports nothing: each command line is a read of its own. */
   readonly keepsCommands?: boolean;
+  /** Missing: there is no closer look. */
+  readonly readTraces?: (snapshot: Snapshot) => Promise<Traces>;
 }
 
 const NOTHING = { claims: new Map(), spared: [], stale: [], supervisors: [] };
 
 /** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
-export function trackOwned(tracking: Tracking): TrackedQuarry {
+export function trackOwned(tracking: Tracking): OwnedQuarry {
   const seen = new Map<string, Seen>();
   // By identity: a number that is given out again belongs to another command.
   const commands = new Map<string, readonly [pid: number, command: string]>();
   let latest: Ownership = NOTHING;
   let groups: readonly RunGroup[] = [];
   const outside = new Set<string>();
+  /** What only the closer look points to is not pointed to by the next. */
+  let sparedCloser: Ownership['spared'] = [];
   let lookedAt: Snapshot | null = null;
   let scan = { number: 0, atMs: 0 };
   const note = (claims: Iterable<Claim>): void => {
@@ -76,6 +93,29 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
   };
   const unitOf = ({ service }: Claim): string =>
     service && tracking.names.has(service) ? service : UNATTRIBUTED;
+  const look = (snapshot: Snapshot, traces?: Traces): void => {
+    lookedAt = snapshot;
+    const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
+    const witnessed = [...seen.values()].map((one) => ({
+      ...one.witnessed,
+      fresh: recent && one.scan === scan.number,
+    }));
+    const facts = factsWith(tracking, snapshot, witnessed);
+    groups = facts.groups ?? [];
+    const found = claimProcesses(traces ? { ...facts, traces } : facts, snapshot);
+    const spared = [...found.spared, ...stillSpared(sparedCloser, found, snapshot)];
+    latest = { ...found, spared };
+    for (const claim of latest.claims.values()) {
+      if (claim.runId !== null && isOutside(claim, snapshot)) outside.add(claim.runId);
+    }
+    scan = { number: scan.number + 1, atMs: snapshot.takenAtMs };
+    for (const { process } of tracking.keepsCommands === false ? [] : latest.claims.values()) {
+      const key = identityKey(process.identity);
+      if (commands.has(key)) continue;
+      commands.set(key, [process.identity.pid, describeCommand(snapshot, process)]);
+    }
+    note(latest.claims.values());
+  };
   return {
     get commands() {
       return new Map(commands.values());
@@ -100,26 +140,13 @@ export function trackOwned(tracking: Tracking): TrackedQuarry {
         .map(({ folder }) => folder),
     latest: () => latest,
     claim(snapshot) {
-      if (snapshot === lookedAt) return latest.claims;
-      lookedAt = snapshot;
-      const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
-      const witnessed = [...seen.values()].map((one) => ({
-        ...one.witnessed,
-        fresh: recent && one.scan === scan.number,
-      }));
-      const facts = factsWith(tracking, snapshot, witnessed);
-      groups = facts.groups ?? [];
-      latest = claimProcesses(facts, snapshot);
-      for (const claim of latest.claims.values()) {
-        if (claim.runId !== null && isOutside(claim, snapshot)) outside.add(claim.runId);
-      }
-      scan = { number: scan.number + 1, atMs: snapshot.takenAtMs };
-      for (const { process } of tracking.keepsCommands === false ? [] : latest.claims.values()) {
-        const key = identityKey(process.identity);
-        if (commands.has(key)) continue;
-        commands.set(key, [process.identity.pid, describeCommand(snapshot, process)]);
-      }
-      note(latest.claims.values());
+      if (snapshot !== lookedAt) look(snapshot);
+      return latest.claims;
+    },
+    async lookCloser(snapshot) {
+      const traces = await tracking.readTraces?.(snapshot);
+      look(snapshot, traces);
+      sparedCloser = latest.spared;
       return latest.claims;
     },
   };
@@ -163,6 +190,18 @@ export function trackSwept(
       return latest.claims;
     },
   };
+}
+
+/** What a closer look spared, and this one does not see at all, lives on all the same. */
+function stillSpared(
+  before: Ownership['spared'],
+  { claims, spared }: Ownership,
+  snapshot: Snapshot,
+): Ownership['spared'] {
+  const known = new Set([...claims.keys(), ...spared.map(({ process }) => process.identity.pid)]);
+  return before.filter(
+    ({ process: { identity } }) => !known.has(identity.pid) && livesIn(snapshot, identity),
+  );
 }
 
 function factsWith(

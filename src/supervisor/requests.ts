@@ -31,14 +31,15 @@ export function toStandDownRequest(body: unknown): StandDownRequest {
 
 /** @throws BadRequest */
 export function toStopRequest(body: unknown): SupervisedStopRequest {
-  const { names, sweep, force, graceMs } = asObject(body) ?? {};
+  const { names, sweep, declared, force, graceMs } = asObject(body) ?? {};
   const isWhole =
     isNames(names) &&
     isSweep(sweep) &&
+    isListOf(declared, isDeclared) &&
     typeof force === 'boolean' &&
     (graceMs === null || (typeof graceMs === 'number' && graceMs >= 0));
   if (!isWhole) throw new BadRequest('not a request to stop services');
-  return { names, sweep, force, graceMs };
+  return { names, sweep, declared, force, graceMs };
 }
 
 function isService(value: unknown): value is StartRequest['services'][number] {
@@ -64,6 +65,11 @@ function isSweep(value: unknown): value is SupervisedStopRequest['sweep'] {
   const { patterns, scope, protect } = asObject(value) ?? {};
   const isScope = scope === 'project' || scope === 'user' || scope === 'off';
   return isScope && isListOf(patterns, isPattern) && isListOf(protect, isPattern);
+}
+
+function isDeclared(value: unknown): value is SupervisedStopRequest['declared'][number] {
+  const { name, ports, log } = asObject(value) ?? {};
+  return isServiceName(name) && isListOf(ports, isCount) && isAbsolutePath(log);
 }
 
 function isPattern(value: unknown): value is string {

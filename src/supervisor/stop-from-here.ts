@@ -26,14 +26,15 @@ export async function stopFromHere(
   folder: ProjectFolder,
   options: StopFromHereOptions,
 ): Promise<StopReport> {
-  const { names, dryRun, force, graceMs, sweep } = options;
+  const { names, dryRun, force, graceMs, sweep, declared } = options;
   const inside = dryRun ? null : await surroundingService(host, folder, process.env);
   if (inside === null || (names !== null && !names.includes(inside))) {
     return stopProject(host, folder, { ...options, sweep: toSweepRules(sweep) });
   }
   options.handedOver(inside);
   const { stopThroughSupervisor } = await import('./stop-inside.ts');
-  const report = await stopThroughSupervisor(host, folder, { names, force, graceMs, sweep });
+  const request = { names, force, graceMs, sweep, declared };
+  const report = await stopThroughSupervisor(host, folder, request);
   if (report) return report;
   throw new DevctlError('supervisor-failed', 'the supervisor ended before it told the outcome', {
     hint: 'devctl status, from a terminal outside of the services, shows what is left',

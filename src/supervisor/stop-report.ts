@@ -48,9 +48,16 @@ export function reportSurvivors(
   const entries = new Map(
     outcome.history.entries().map((seen) => [seen.claim.process.identity.pid, seen]),
   );
-  return processes
-    .filter(({ endedAfterMs }) => endedAfterMs === null)
-    .map((process) => ({ ...process, why: whyAlive(entries.get(process.pid)?.claim, process) }));
+  const alive = processes.filter(({ endedAfterMs }) => endedAfterMs === null);
+  const restless = outcome.unended.flatMap(({ process: { identity } }) => {
+    if (alive.some(({ pid }) => pid === identity.pid)) return [];
+    return processes.find(({ pid }) => pid === identity.pid) ?? [];
+  });
+  const why = 'it ends and leaves another in its place, faster than that can be ended';
+  return [
+    ...alive.map((one) => ({ ...one, why: whyAlive(entries.get(one.pid)?.claim, one) })),
+    ...restless.map((one) => ({ ...one, why })),
+  ];
 }
 
 function whyAlive(claim: Claim | undefined, { signals, pid }: ReportedProcess): string {

@@ -6,13 +6,16 @@ import type { Identity } from '../processes/identity.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { runStop } from '../stopping/engine.ts';
 import { createHistory, type History } from '../stopping/history.ts';
+import { lookAgain, stopWhatIsFound } from '../stopping/passes.ts';
 import type { StopState, StopUnit } from '../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../stopping/waves.ts';
+import type { DeclaredService } from './open-project.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
-import { SWEPT, type TrackedQuarry, trackOwned, trackSwept } from './quarry.ts';
+import { type OwnedQuarry, SWEPT, type TrackedQuarry, trackOwned, trackSwept } from './quarry.ts';
 import { recordClaims } from './record-claims.ts';
 import { thawRunGroups } from './run-groups.ts';
 import { runStopCommand } from './stop-command.ts';
+import { tracesReader } from './traces.ts';
 
 export interface StopRunsRequest {
   /** Null: everything of the project. */
@@ -22,6 +25,12 @@ export interface StopRunsRequest {
   readonly graceMs: number | null;
   /** Null: no sweep. */
   readonly sweep: SweepRules | null;
+  /** Missing: open files and ports are no evidence here. */
+  readonly closer?: {
+    readonly declared: readonly DeclaredService[];
+    /** True: from the first scan on. False: when all else has been proved gone. */
+    readonly atOnce: boolean;
+  };
   /** False: run no stop commands, for example because they have been run already. */
   readonly commands?: boolean;
 }
@@ -44,14 +53,13 @@ export interface StopOutcome {
   readonly units: readonly StopUnit[];
   readonly state: StopState;
   readonly history: History;
-  readonly owned: TrackedQuarry;
+  readonly owned: OwnedQuarry;
   readonly swept: TrackedQuarry | null;
   readonly problems: readonly string[];
   readonly beganAtMs: number;
+  /** What the last look of many still found: it comes back faster than it can be ended. */
+  readonly unended: readonly Claim[];
 }
-
-/** A stop that found something alive again after the proof starts over, this often at most. */
-const MAX_PASSES = 3;
 
 /**
  * Ends the runs of the named services, or everything, and returns when two scans in a row found
@@ -75,7 +83,14 @@ export async function stopRuns(
   const over = new AbortController();
   const commands: Promise<void>[] = [];
   thawRunGroups(state);
-  const tracking = { state, self: context.self, names: new Set(names), remember };
+  const { closer } = request;
+  const tracking = {
+    state,
+    self: context.self,
+    names: new Set(names),
+    remember,
+    ...(closer ? { readTraces: tracesReader(state, closer.declared, closer.atOnce) } : {}),
+  };
   const owned = trackOwned(tracking);
   const common = {
     host,
@@ -94,14 +109,15 @@ export async function stopRuns(
     },
   };
 
-  let result = await runStop({ ...common, units, quarry: owned });
+  const run = { ...common, units, quarry: owned };
+  const look = closer ? owned.lookCloser : null;
+  if (closer?.atOnce) await lookAgain(run, look);
+  let result = await runStop(run);
   // A command that outlasted its unit's grace must not outlast the proof.
   over.abort();
   await Promise.all(commands);
-  for (let pass = 1; pass < MAX_PASSES && (await foundAgain(host, owned, units)); pass += 1) {
-    const again = units.map((unit) => ({ ...unit, hasCommand: false }));
-    result = await runStop({ ...common, units: again, quarry: owned });
-  }
+  const end = await stopWhatIsFound(run, result, look);
+  result = end.state;
 
   const swept = request.sweep
     ? trackSwept({ ...tracking, remember: () => {} }, request.sweep, owned)
@@ -110,12 +126,22 @@ export async function stopRuns(
     const sweepUnit = unit(SWEPT, 0, null, request);
     const snapshot = await host.snapshot();
     if (swept.claim(snapshot).size > 0) {
-      const end = await runStop({ ...common, units: [sweepUnit], quarry: swept });
-      result = { ...result, units: new Map([...result.units, ...end.units]) };
+      const sweeping = await runStop({ ...common, units: [sweepUnit], quarry: swept });
+      result = { ...result, units: new Map([...result.units, ...sweeping.units]) };
     }
     units.push(sweepUnit);
   }
-  return { units, state: result, history, owned, swept, problems: [...problems], beganAtMs };
+  const { unended } = end;
+  return {
+    units,
+    state: result,
+    history,
+    owned,
+    swept,
+    problems: [...problems],
+    beganAtMs,
+    unended,
+  };
 }
 
 /** Every name that a record or a witnessed process speaks of. */
@@ -156,16 +182,6 @@ function unit(
     graceMs: request.graceMs ?? record?.stop.graceMs ?? DEFAULT_GRACE_MS,
     hasCommand: request.commands !== false && (record?.stop.command ?? null) !== null,
   };
-}
-
-async function foundAgain(
-  host: Host,
-  quarry: TrackedQuarry,
-  units: readonly StopUnit[],
-): Promise<boolean> {
-  const names = new Set(units.map(({ name }) => name));
-  const claims = quarry.claim(await host.snapshot());
-  return [...claims.values()].some((claim) => names.has(quarry.unitOf(claim)));
 }
 
 /** @returns what went wrong: a full disk must not keep a stop from stopping */

@@ -5,6 +5,7 @@ import type { Identity } from '../processes/identity.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { type FirstLook, look } from './first-look.ts';
+import type { DeclaredService } from './open-project.ts';
 import { isBlank, readProjectState } from './project-state.ts';
 
 export interface StopOptions {
@@ -16,6 +17,8 @@ export interface StopOptions {
   readonly graceMs: number | null;
   /** Null: no sweep. */
   readonly sweep: SweepRules | null;
+  /** What the manifest says of services that have no record. */
+  readonly declared: readonly DeclaredService[];
   readonly forced: () => boolean;
   readonly watch: (living: readonly Claim[]) => void;
   /** For a supervisor that carries out the stop itself; others ask theirs. */

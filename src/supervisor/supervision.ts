@@ -186,7 +186,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
 
     'POST /stop': (body, stream) =>
       whileConnected(stream, async () => {
-        const { names, force, graceMs, sweep } = toStopRequest(body);
+        const { names, force, graceMs, sweep, declared } = toStopRequest(body);
         const report = await whileStoodDown(names, () =>
           stopProject(host, folder, {
             names,
@@ -194,6 +194,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
             graceMs,
             dryRun: false,
             sweep: toSweepRules(sweep),
+            declared,
             forced: () => false,
             watch: () => {},
             hasChildren,

@@ -101,11 +101,12 @@ describe('splitEnvironment', () => {
 
 describe('parseLsof', () => {
   test('fields belong to the process and file above them', () => {
-    const output = 'p12\nu1000\nfcwd\nn/srv/web\nf1\naw\nn/srv/web/log\np13\nf3\nau\nn*:3000\n';
+    const output =
+      'p12\nu1000\nfcwd\nn/srv/web\nf1\naw\nG0x8401;0x0\nn/srv/web/log\np13\nf3\nau\nn*:3000\n';
     expect(parseLsof(output)).toEqual([
-      { pid: 12, uid: 1000, fd: 'cwd', access: '', name: '/srv/web' },
-      { pid: 12, uid: 1000, fd: '1', access: 'w', name: '/srv/web/log' },
-      { pid: 13, uid: null, fd: '3', access: 'u', name: '*:3000' },
+      { pid: 12, uid: 1000, fd: 'cwd', access: '', flags: null, name: '/srv/web' },
+      { pid: 12, uid: 1000, fd: '1', access: 'w', flags: 0x8401, name: '/srv/web/log' },
+      { pid: 13, uid: null, fd: '3', access: 'u', flags: null, name: '*:3000' },
     ]);
   });
 

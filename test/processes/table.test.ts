@@ -97,16 +97,25 @@ describe.each(adapters)('$kind', ({ kind, open }) => {
     expect(details.cwd(row(snapshot, pids.zombie))).toBeNull();
   });
 
-  test('knows which files are open for writing', async () => {
-    const { pid } = await start('sh', ['-c', 'exec 7>>"$0" 8<"$0"; exec sleep 60', '/dev/null']);
+  test('knows how files were opened', async () => {
+    const { pid } = await start('sh', [
+      '-c',
+      'exec 7>>"$0" 8<"$0" 6<>"$0" 5>"$0"; exec sleep 60',
+      '/dev/null',
+    ]);
     const table = open();
     const files = await until(async () => {
       const snapshot = await table.snapshot();
       const process = row(snapshot, pid);
       return process.name === 'sleep' ? snapshot.details.openFiles(process) : null;
     });
-    expect(files.find(({ fd }) => fd === 7)).toMatchObject({ target: '/dev/null', writable: true });
-    expect(files.find(({ fd }) => fd === 8)).toMatchObject({ writable: false });
+    const opened = (number: number) => files.find(({ fd }) => fd === number);
+    const target = '/dev/null';
+    const appends = false;
+    expect(opened(7)).toEqual({ fd: 7, target, readable: false, writable: true, appends: true });
+    expect(opened(8)).toEqual({ fd: 8, target, readable: true, writable: false, appends });
+    expect(opened(6)).toEqual({ fd: 6, target, readable: true, writable: true, appends });
+    expect(opened(5)).toEqual({ fd: 5, target, readable: false, writable: true, appends });
   });
 
   test('nothing that starts later is older than the clock', async () => {

@@ -49,7 +49,7 @@ test('a stop that fails leaves the supervisor on watch', async () => {
   if (lock.kind === 'busy') throw new Error('The lock is not free');
   try {
     const sweep = { patterns: [], protect: [], scope: 'off' };
-    const everything = { names: null, force: false, graceMs: null, sweep };
+    const everything = { names: null, declared: [], force: false, graceMs: null, sweep };
     const answer = await call(socket, 'POST', '/stop', JSON.stringify(everything));
     expect({ status: answer.statusCode, said: await text(answer) }).toMatchObject({ status: 500 });
   } finally {

@@ -1,0 +1,306 @@
+import { describe, expect, test } from 'vitest';
+import type { OwnershipFacts, Traces } from '../../src/ownership/claim.ts';
+import { claimProcesses } from '../../src/ownership/claims.ts';
+import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
+import type { OpenFile } from '../../src/processes/snapshot.ts';
+import { identity, type Row, snapshotOf } from '../support/process-table.ts';
+
+const ROOT = '/home/me/app';
+const LOG = `${ROOT}/.pids/logs/web.log`;
+const FIFO = `${ROOT}/.pids/stdin/web`;
+const ELSEWHERE = '/var/log/app/api.log';
+
+const TRACES: Traces = {
+  logs: new Map([
+    [LOG, 'web'],
+    [ELSEWHERE, 'api'],
+  ]),
+  logsFolder: `${ROOT}/.pids/logs`,
+  stdinFolder: `${ROOT}/.pids/stdin`,
+  listening: [],
+  notBeforeTicks: null,
+};
+const BLANK: Traces = { ...TRACES, logs: new Map() };
+const RUN = {
+  service: 'web',
+  runId: 'aa11',
+  bootId: 'boot-1',
+  pidNamespace: 'pid:[1]',
+  intentTicks: 90,
+  leader: null,
+};
+
+const WRITES = { readable: false, writable: true };
+/** How the launcher opens them. */
+const log = (target = LOG): OpenFile => ({ fd: 1, target, ...WRITES, appends: true });
+const fifo = (target = FIFO): OpenFile => {
+  return { fd: 0, target, readable: true, writable: true, appends: false };
+};
+/** `>/dev/stdout` */
+const reopened: OpenFile = { fd: 5, target: LOG, ...WRITES, appends: false };
+
+const SHELL: Row = { pid: 20, name: 'bash', argv: '-bash', cwd: ROOT };
+const SELF: Row = { pid: 21, ppid: 20, pgid: 21, sid: 20, ticks: 900_000, cwd: ROOT };
+
+function claims(rows: readonly Row[], over: Partial<OwnershipFacts> = {}) {
+  const facts: OwnershipFacts = {
+    projectId: 'app',
+    root: ROOT,
+    self: identity(21, 900_000),
+    supervisor: null,
+    runs: [],
+    witnessed: [],
+    foundingPids: [],
+    traces: TRACES,
+    ...over,
+  };
+  return claimProcesses(facts, snapshotOf([SHELL, SELF, ...rows]));
+}
+
+function claimed(rows: readonly Row[], over?: Partial<OwnershipFacts>): readonly number[] {
+  return [...claims(rows, over).claims.keys()].sort((a, b) => a - b);
+}
+
+/** A daemon that has nothing left of ours but a descriptor. */
+const daemon = (files: readonly OpenFile[], more: Partial<Row> = {}): Row => {
+  return { pid: 100, cwd: '/', files, ...more };
+};
+
+type Story = readonly [
+  name: string,
+  rows: readonly Row[],
+  expected: readonly number[],
+  over?: Partial<OwnershipFacts>,
+];
+
+function tell(stories: readonly Story[]): void {
+  for (const [name, rows, expected, over] of stories) {
+    test(name, () => expect(claimed(rows, over)).toEqual(expected));
+  }
+}
+
+describe('output', () => {
+  tell([
+    ['the log, opened for appending', [daemon([log()])], [100]],
+    ['the FIFO, opened for both', [daemon([fifo()])], [100]],
+    ['the log of a service in another folder', [daemon([log(ELSEWHERE)])], [100]],
+    ['a log that was removed', [daemon([log(`${LOG} (deleted)`)])], [100]],
+    ['a FIFO that was removed', [daemon([fifo(`${FIFO} (deleted)`)])], [100]],
+    ['without records: the folder tells', [daemon([log()])], [100], { traces: BLANK }],
+    ['without records: of the FIFO too', [daemon([fifo()])], [100], { traces: BLANK }],
+    ['and of what was removed', [daemon([log(`${LOG} (deleted)`)])], [100], { traces: BLANK }],
+    ['without records, a folder of others', [daemon([log(ELSEWHERE)])], [], { traces: BLANK }],
+    ['a log that was rotated by renaming', [daemon([log(`${LOG}.1`)])], [100]],
+    ['a folder below the logs', [daemon([log(`${ROOT}/.pids/logs/x/web.log`)])], []],
+    ["the supervisor's own log", [daemon([log(`${ROOT}/.pids/supervisor.log`)])], []],
+    ['another file of the project', [daemon([log(`${ROOT}/web.log`)])], []],
+    ['a log of the same name elsewhere', [daemon([log('/home/me/b/.pids/logs/web.log')])], []],
+    ['not a file', [daemon([log('socket:[77]'), log('pipe:[78]'), log('/dev/null')])], []],
+    ['a kernel thread', [daemon([log()], { kernelThread: true })], []],
+    ['a zombie', [daemon([log()], { state: 'Z' })], []],
+    ['process 1', [{ pid: 1, ppid: 0, ticks: 0, files: [log()] }], []],
+    [
+      'its children and its group come along',
+      [
+        daemon([log()]),
+        { pid: 101, ppid: 100, pgid: 100, sid: 100 },
+        { pid: 102, ppid: 1, pgid: 100, sid: 100 },
+      ],
+      [100, 101, 102],
+    ],
+  ]);
+
+  test('names what it is about, and the service', () => {
+    const two = daemon([log(), { ...log(), fd: 2 }, fifo()]);
+    expect(claims([two], { runs: [RUN] }).claims.get(100)).toMatchObject({
+      service: 'web',
+      runId: 'aa11',
+      evidence: [
+        { kind: 'output', detail: 'writes to .pids/logs/web.log' },
+        { kind: 'output', detail: 'holds .pids/stdin/web open' },
+      ],
+    });
+    const names = (target: string) =>
+      claims([daemon([log(target)])], { traces: BLANK }).claims.get(100)?.service;
+    expect(names(`${ROOT}/.pids/logs/a.b-c.log (deleted)`)).toBe('a.b-c');
+    expect(names(`${LOG}.1`)).toBe('web');
+    expect(names(`${ROOT}/.pids/logs/.nfs0001`)).toBe(null);
+    expect(names(`${ROOT}/.pids/logs/bad name.log`)).toBe(null);
+  });
+});
+
+describe('a reader, a visitor, a rewriter are not ours', () => {
+  const reading: OpenFile = { ...log(), readable: true, writable: false, appends: false };
+  const readsAndWrites: OpenFile = { ...reopened, readable: true };
+  tell([
+    ['tail -f', [daemon([reading], { argv: `tail -f ${LOG}`, cwd: ROOT })], []],
+    ['any program that reads the log', [daemon([reading], { cwd: ROOT })], []],
+    ['any program that reads the FIFO', [daemon([{ ...reading, target: FIFO }])], []],
+    ['who types into the FIFO', [daemon([{ ...reopened, target: FIFO }], { cwd: ROOT })], []],
+    ['logrotate, open for both', [daemon([readsAndWrites])], []],
+    ['a viewer that is open for both', [daemon([readsAndWrites], { cwd: ROOT })], []],
+    ['a service that opened /dev/stdout again', [daemon([reopened], { cwd: ROOT })], [100]],
+    ['the same that works elsewhere', [daemon([reopened])], []],
+    ['flags are not known, elsewhere', [daemon([{ ...log(), appends: null }])], []],
+    [
+      'flags are not known, in the project',
+      [daemon([{ ...log(), appends: null }], { cwd: `${ROOT}/web` })],
+      [100],
+    ],
+    [
+      'open for both and for appending: a descriptor of ours',
+      [daemon([{ ...log(), readable: true }])],
+      [100],
+    ],
+  ]);
+});
+
+describe('what a person works in', () => {
+  const job = { ppid: 120, pgid: 100, sid: 120 };
+  const bash: Row = { pid: 60, argv: 'bash', cwd: ROOT };
+  tell([
+    ['a shell that holds the log (exec 3>>log)', [daemon([log()], { argv: 'bash' })], []],
+    ['a shell that holds the FIFO', [daemon([fifo()], { argv: '-zsh', cwd: ROOT })], []],
+    ['an editor', [daemon([log()], { argv: `vim ${LOG}`, cwd: ROOT })], []],
+    [
+      "an agent's program under node",
+      [daemon([log()], { argv: 'node /usr/bin/codex', cwd: ROOT })],
+      [],
+    ],
+    ['a wrapper is not', [daemon([log()], { argv: ['sh', '-c', 'while :; do x; done'] })], [100]],
+    ['a script is not', [daemon([log()], { argv: 'bash run.sh' })], [100]],
+    [
+      "a job of a person's shell (tool >>log)",
+      [{ pid: 120, argv: 'bash', ticks: 60 }, daemon([log()], job)],
+      [],
+    ],
+    [
+      'a job of a script',
+      [{ pid: 120, argv: 'bash run.sh', ticks: 60 }, daemon([log()], job)],
+      [100],
+    ],
+    ['a daemon whose session has lost its leader', [daemon([log()], { ...job, ppid: 1 })], [100]],
+    [
+      'the helper of an editor',
+      [{ pid: 70, argv: 'code --type=utility', cwd: ROOT }, daemon([log()], { ppid: 70 })],
+      [],
+    ],
+    [
+      'the child of a spared shell is not ours because of it',
+      [
+        { ...bash, files: [log()] },
+        { pid: 101, ppid: 60, cwd: ROOT },
+      ],
+      [],
+    ],
+    [
+      'a shell that is known to be ours',
+      [daemon([log()], { argv: 'bash' })],
+      [100],
+      { witnessed: [{ service: 'web', runId: null, identity: identity(100) }] },
+    ],
+  ]);
+
+  test('the shell that runs devctl has the log open: its other jobs are left alone', () => {
+    const shell: Row = { ...SHELL, files: [log()] };
+    const other: Row = { pid: 130, ppid: 20, pgid: 130, sid: 20, cwd: ROOT };
+    const runner: Row = { pid: 15, argv: 'node runner.js', cwd: ROOT, files: [log()] };
+    expect(claimed([shell, other])).toEqual([]);
+    // Nor does one pass on anything that is no shell at all.
+    const below = { ...shell, ppid: 15 };
+    expect(claimed([runner, below, other, { pid: 131, ppid: 15, cwd: ROOT }])).toEqual([]);
+  });
+
+  test('devctl inherits the descriptor from it, and so does what devctl starts', () => {
+    const self = { ...SELF, files: [log()] };
+    expect(claimed([self, { pid: 140, ppid: 21, files: [log()] }])).toEqual([]);
+  });
+
+  test('each is reported with its reason', () => {
+    const [spared] = claims([daemon([log()], { argv: 'vim x.log' })]).spared;
+    expect(spared).toMatchObject({
+      evidence: [{ kind: 'output' }],
+      veto: { kind: 'protected', detail: 'vim is on the protected list' },
+    });
+  });
+});
+
+describe('vetoes', () => {
+  const other = serviceCookie('other', 'web', 'bb22');
+  const before = { pid: 80, cwd: ROOT, files: [log()] };
+  tell([
+    ["another project's cookie", [daemon([log()], { environ: other })], []],
+    ['our own supervisor', [daemon([log()], { environ: supervisorCookie('app') })], []],
+    [
+      "below another project's service",
+      [{ pid: 70, environ: other }, daemon([log()], { ppid: 70, cwd: ROOT })],
+      [],
+    ],
+    ['older than the run', [before], [], { runs: [RUN] }],
+    ['its run is not known', [before], [80]],
+    [
+      'the ticks of another boot cannot be compared',
+      [before],
+      [80],
+      { runs: [{ ...RUN, bootId: 'b0' }] },
+    ],
+    [
+      'older than the run, but of an earlier log that was removed with its record',
+      [{ ...before, files: [log(`${LOG} (deleted)`)] }],
+      [80],
+      { runs: [RUN] },
+    ],
+    [
+      'too old to be looked at',
+      [before, daemon([log()])],
+      [100],
+      { traces: { ...TRACES, notBeforeTicks: 90 } },
+    ],
+  ]);
+});
+
+describe('port', () => {
+  const listening = { ...TRACES, listening: [{ pid: 100, port: 4101, service: 'web' }] };
+  const server: Row = { pid: 100, cwd: `${ROOT}/api` };
+  const over = { traces: listening };
+  tell([
+    ['in the project', [server], [100], over],
+    ['elsewhere', [{ ...server, cwd: '/srv' }], [], over],
+    ['in a folder with a longer name', [{ ...server, cwd: `${ROOT}-2` }], [], over],
+    ['its folder cannot be read', [{ ...server, cwd: null }], [], over],
+    ['older than the run', [{ ...server, ticks: 50 }], [], { ...over, runs: [RUN] }],
+    ['an editor', [{ ...server, argv: 'code --serve' }], [], over],
+    ["a person's shell", [{ ...server, argv: 'bash' }], [], over],
+    [
+      'a debugger of an editor',
+      [
+        { pid: 70, argv: 'code' },
+        { ...server, ppid: 70 },
+      ],
+      [],
+      over,
+    ],
+    [
+      "another project's cookie",
+      [{ ...server, environ: serviceCookie('other', 'a', 'b') }],
+      [],
+      over,
+    ],
+    [
+      'below another project',
+      [
+        { pid: 70, environ: serviceCookie('other', 'a', 'b') },
+        { ...server, ppid: 70 },
+      ],
+      [],
+      over,
+    ],
+  ]);
+
+  test('names the port and the service', () => {
+    expect(claims([server], { ...over, runs: [RUN] }).claims.get(100)).toMatchObject({
+      service: 'web',
+      evidence: [{ kind: 'port', detail: 'listens on 4101' }],
+    });
+  });
+});
