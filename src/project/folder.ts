@@ -133,6 +133,17 @@ export function folderProblem(
   return null;
 }
 
+/**
+ * A `.pids` that was copied along with its project speaks of the processes of the original: to obey
+ * it would stop another project. Where the original is gone the project was moved, and it is ours.
+ */
+export function isOfAnotherProject(
+  folder: ProjectFolder,
+  project: string | undefined,
+): project is string {
+  return project !== undefined && project !== folder.root && existsSync(project);
+}
+
 /** The file names in a folder, sorted; none where it is missing. What else is wrong is reported. */
 export function namesIn(directory: string, problems: RecordProblem[]): readonly string[] {
   try {

@@ -2,7 +2,13 @@ import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { appendFlags, removeIfThere, unwritable, writeFileAtomically } from './atomic-file.ts';
-import { folderProblem, namesIn, type ProjectFolder, writableFolder } from './folder.ts';
+import {
+  folderProblem,
+  isOfAnotherProject,
+  namesIn,
+  type ProjectFolder,
+  writableFolder,
+} from './folder.ts';
 import {
   formatBatch,
   formatLatest,
@@ -34,7 +40,7 @@ export function appendLedger(
   moment: Moment,
   lines: readonly LedgerLine[],
 ): number {
-  const batch = Buffer.from(formatBatch(moment, lines));
+  const batch = Buffer.from(formatBatch({ ...moment, project: folder.root }, lines));
   const path = ledgerPath(folder, service);
   try {
     for (;;) {
@@ -74,7 +80,15 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
       continue;
     }
     const parsed = parseLedger(service, file.bytes.toString());
-    for (const entry of parsed.entries) entries.push(entry);
+    const foreign = new Set<string>();
+    for (const { project, ...entry } of parsed.entries) {
+      if (isOfAnotherProject(folder, project)) foreign.add(project);
+      else entries.push(entry);
+    }
+    for (const project of foreign) {
+      const reason = `lines ignored that belong to the project ${project}`;
+      problems.push({ path, service, kind: 'foreign', reason });
+    }
     if (parsed.ignored > 0) {
       const reason = `lines ignored that are no entries: ${parsed.ignored}`;
       problems.push({ path, service, kind: 'partial', reason });
@@ -113,9 +127,18 @@ export function compactLedger(
   }
 }
 
-/** Removes a ledger, after the proof that nothing in it is alive. Missing is fine. */
+/**
+ * Removes a ledger, after the proof that nothing in it is alive; what another project wrote into it, in a
+ * records folder that the two share, stays. Missing is fine.
+ */
 export function removeLedger(folder: ProjectFolder, service: string): void {
-  if (!folderProblem(folder, 'ledger')) removeIfThere(ledgerPath(folder, service));
+  if (folderProblem(folder, 'ledger')) return;
+  const path = ledgerPath(folder, service);
+  const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
+  const { entries } = parseLedger(service, file.kind === 'content' ? file.bytes.toString() : '');
+  const foreign = entries.filter(({ project }) => isOfAnotherProject(folder, project));
+  if (foreign.length === 0) removeIfThere(path);
+  else writeFileAtomically(path, formatLatest(foreign));
 }
 
 function appendWhole(path: string, batch: Buffer): { size: number; inPlace: boolean } {

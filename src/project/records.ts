@@ -1,7 +1,12 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import { folderProblem, namesIn, type ProjectFolder, writableFolder } from './folder.ts';
+import {
+  folderProblem,
+  isOfAnotherProject,
+  namesIn,
+  type ProjectFolder,
+  writableFolder,
+} from './folder.ts';
 import { MAX_FILE_BYTES, readOwnFile } from './own-file.ts';
 import type { RecordProblem } from './problem.ts';
 import { shapeOfRecord } from './record-shape.ts';
@@ -91,14 +96,6 @@ export function removeRecord(folder: ProjectFolder, service: string, runId: stri
   const read = readRecord(folder, service);
   if (read.kind !== 'record' || read.record.runId !== runId) return false;
   return removeIfThere(recordPath(folder, service));
-}
-
-/**
- * A `.pids` that was copied along with its project speaks of the processes of the original: to obey
- * it would stop another project. Where the original is gone the project was moved, and it is ours.
- */
-function isOfAnotherProject(folder: ProjectFolder, project: string): boolean {
-  return project !== folder.root && existsSync(project);
 }
 
 function recordPath(folder: ProjectFolder, service: string): string {

@@ -25,12 +25,25 @@ async function refused(project: TemporaryProject, errno: string, calls: string, 
 
 const services = { web: service('own-session'), storm: service('stubborn') };
 
-test.runIf(filterable).each<[string, string, Partial<StopReport['proof']>]>([
-  ['prctl', 'EPERM', { strength: 'best-effort', why: expect.stringContaining('no subreaper') }],
-  ['waitid', 'ENOSYS', { strength: 'best-effort', why: expect.stringContaining('asked') }],
-  ['pidfd_send_signal', 'EPERM', { strength: 'complete' }],
-  ['prctl,waitid,pidfd_open,mknod,mknodat', 'EPERM', { strength: 'best-effort' }],
-])('under a filter that refuses %s with %s nothing is left', async (calls, errno, proof) => {
+const complete = { strength: 'complete' };
+const bestEffort = (why: string) => ({
+  strength: 'best-effort',
+  why: expect.stringContaining(why),
+});
+const held = { held: true, why: null };
+const without = (why: string) => ({ held: false, why: expect.stringContaining(why) });
+
+test.runIf(filterable).each<[string, string, object, object]>([
+  ['prctl', 'EPERM', bestEffort('subreaper'), { subreaper: without('prctl: EPERM') }],
+  ['waitid', 'ENOSYS', bestEffort('asked'), { subreaper: held, pidfd: held }],
+  ['pidfd_send_signal', 'EPERM', complete, { pidfd: without('pidfd_send_signal: EPERM') }],
+  [
+    'prctl,waitid,pidfd_open,mknod,mknodat',
+    'EPERM',
+    bestEffort('subreaper'),
+    { subreaper: without('prctl: EPERM'), pidfd: without('pidfd_open: EPERM') },
+  ],
+])('refused %s with %s: nothing is left', async (calls, errno, proof, capabilities) => {
   const noFifo = calls.includes('mknod');
   const stdin = noFifo ? { stdin: 'null' } : {};
   const withStdin = Object.fromEntries(
@@ -44,13 +57,13 @@ test.runIf(filterable).each<[string, string, Partial<StopReport['proof']>]>([
   const start = await refused(project, errno, calls, 'start');
   expect(start, start.stderr).toMatchObject({ exitCode: 0 });
   if (noFifo) {
-    const without = await refused(project, errno, calls, 'start fifo');
-    expect(without).toMatchObject({ exitCode: 1 });
-    expect(without.stderr).toMatch(/no stdin FIFO .*not permitted; set "stdin": "null"/i);
+    const piped = await refused(project, errno, calls, 'start fifo');
+    expect(piped).toMatchObject({ exitCode: 1 });
+    expect(piped.stderr).toMatch(/no stdin FIFO .*not permitted; set "stdin": "null"/i);
   }
   const stop = await refused(project, errno, calls, 'stop --json');
   expect(stop, stop.stderr).toMatchObject({ exitCode: 0 });
   const report: StopReport = JSON.parse(stop.stdout);
-  expect(report).toMatchObject({ survivors: [], proof });
+  expect(report).toMatchObject({ survivors: [], proof, capabilities });
   expect(project.oracle.everything()).toEqual([]);
 });

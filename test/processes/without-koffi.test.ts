@@ -94,13 +94,11 @@ test.runIf(hasSubreaper)(
     rmSync(place.file('app/node_modules'), { recursive: true, force: true });
     await using project = await temporaryProject({ services: { web: service('own-session') } });
     await run(project.root, 'bin/devctl.js', project.env, 'start');
-    const { native } = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
-    expect(native).toEqual({
-      available: false,
-      why: expect.stringMatching(/find package 'koffi'/),
-    });
     const report = JSON.parse(await run(project.root, 'bin/devctl.js', project.env, 'stop --json'));
-    expect(report).toMatchObject({ survivors: [], proof: { strength: 'best-effort' } });
+    const missing = { held: false, why: expect.stringMatching(/(package|module) 'koffi'/) };
+    const capabilities = { subreaper: missing, pidfd: missing };
+    const proof = { strength: 'best-effort' };
+    expect(report).toMatchObject({ survivors: [], proof, capabilities });
     expect(project.oracle.everything()).toEqual([]);
   },
 );

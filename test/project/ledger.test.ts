@@ -2,6 +2,7 @@ import {
   appendFileSync,
   closeSync,
   constants,
+  existsSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -13,7 +14,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProjectFolder } from '../../src/project/folder.ts';
@@ -229,4 +230,24 @@ test('property: no content of a ledger throws or yields a pid of 1 or less', () 
     }),
     { numRuns: 300 },
   );
+});
+
+test('a ledger that was copied, or is shared, says nothing of the processes of the other project', () => {
+  const folder = temporaryRecords();
+  const other = { ...folder, root: dirname(folder.root) };
+  appendLedger(other, 'web', boot1, [entry(10)]);
+  appendLedger(folder, 'web', boot1, [entry(11)]);
+  const read = readLedgers(folder);
+  expect(read.entries.map(({ identity }) => identity.pid)).toEqual([11]);
+  expect(read.problems).toMatchObject([{ kind: 'foreign', service: 'web' }]);
+  compactLedger(folder, 'web', () => true);
+  removeLedger(folder, 'web');
+  expect(readLedgers(other).entries.map(({ identity }) => identity.pid)).toEqual([10]);
+  removeLedger(other, 'web');
+  expect(existsSync(fileOf(folder))).toBe(false);
+
+  // Where the other one is gone, the project was moved, and it is ours.
+  const moved = formatBatch({ ...boot1, project: '/nonexistent/project' }, [entry(12)]);
+  appendFileSync(fileOf(folder), moved);
+  expect(readLedgers(folder).entries).toMatchObject([{ identity: { pid: 12 } }]);
 });
