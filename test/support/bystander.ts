@@ -19,15 +19,25 @@ export interface Bystander extends AsyncDisposable {
  *
  * It starts as from another terminal: a session of its own, no mark but the test run's, and nothing
  * above it that is above devctl too, for what runs devctl is spared by a rule of its own.
+ *
+ * @param port what it listens on, if anything
  */
-export async function bystander(commandLine: string, cwd: string): Promise<Bystander> {
+export async function bystander(
+  commandLine: string,
+  cwd: string,
+  port?: number,
+): Promise<Bystander> {
   const [mark = '', value = ''] = BYSTANDER_MARK.split('=');
   const shell = spawn(
     '/bin/sh',
     ['-c', '"$0" "$@" &', ...fixture('bystander', ...commandLine.split(' '))],
     {
       cwd,
-      env: { ...cleanEnvironment(), [mark]: value },
+      env: {
+        ...cleanEnvironment(),
+        [mark]: value,
+        ...(port === undefined ? {} : { BYSTANDER_PORT: String(port) }),
+      },
       detached: true,
       stdio: ['ignore', 'pipe', 'ignore'],
     },
