@@ -9,12 +9,16 @@ import { TAKE_OVER_SIGNAL } from '../supervisor/take-over.ts';
  * @returns how to end that
  */
 export function giveWay(output: { readonly json?: boolean; readonly color?: boolean }): () => void {
-  const onTakeOver = (): void => {
+  let over = false;
+  process.on(TAKE_OVER_SIGNAL, () => {
+    // It was about to tell its result, and has let go of the lock.
+    if (over) return;
     const reason = new DevctlError('locked', 'a devctl stop has taken over from this command', {
       hint: 'it goes on from what is there; devctl status shows what is left',
     });
     process.exit(printFailure(reason, { json: output.json ?? false, color: output.color }));
+  });
+  return () => {
+    over = true;
   };
-  process.once(TAKE_OVER_SIGNAL, onTakeOver);
-  return () => void process.off(TAKE_OVER_SIGNAL, onTakeOver);
 }

@@ -19,7 +19,8 @@ const LOCK_WAIT_MS = 2_000;
 const ABORT_EVERY_MS = 100;
 /** After that long a start that does not give way is ended: a stop is to win within LOCK_WAIT_MS. */
 const START_PATIENCE_MS = 1_000;
-const END_HOLDER_MS = 300;
+/** On a machine on its knees a second is what a process may need to say a word and end. */
+const END_HOLDER_MS = 1_000;
 
 export interface LockQuest {
   readonly host: Host;
@@ -53,18 +54,13 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
       if (lock.kind === 'held') break;
       const isStart = lock.holder?.command === START_COMMAND;
       if (suspended && !isStart) throw lockedBy(lock.holder, suspended);
-      if (isStart && (suspended || host.nowMs() >= patience)) {
-        await takeOver(quest, lock.holder);
-        lock = await attempt(quest, 0);
-      }
+      if (isStart && (suspended || host.nowMs() >= patience)) lock = await takeOver(quest, lock);
     }
     if (lock.kind === 'held') return lock;
     if (!force) throw lockedBy(lock.holder);
-    const obstacle = await takeOver(quest, lock.holder);
-    if (obstacle === null) {
-      lock = await attempt(quest, 0);
-      if (lock.kind === 'held') return lock;
-    }
+    const obstacle = await whyNotEnd(quest, lock.holder);
+    if (obstacle === null) lock = await takeOver(quest, lock);
+    if (lock.kind === 'held') return lock;
     warn(`the lock was ignored: ${obstacle ?? 'it was taken again at once'}`);
     return null;
   } catch (error) {
@@ -88,16 +84,32 @@ async function abortStarts({ host, folder, self }: LockQuest): Promise<void> {
   await found?.client.abortStarts(ABORT_MS);
 }
 
-/** @returns why the holder of the lock was left alone; null when it was ended, or had ended */
-async function takeOver(
-  { host, self }: LockQuest,
-  holder: LockHolder | null,
-): Promise<string | null> {
-  if (holder === null) return 'it cannot be read';
-  // As it is now: the waiting has taken time.
-  const obstacle = whyNotEnd(await host.snapshot(), self, holder.identity);
-  if (obstacle === null) await endHolder(host, holder.identity);
-  return obstacle;
+type Busy = Extract<LockOutcome, { kind: 'busy' }>;
+
+/**
+ * Ends the holder of the lock, unless it lets go by itself meanwhile: then it has its result, and is
+ * about to tell it.
+ *
+ * @returns what became of the lock; still busy when the holder may not be ended, or another one was
+ *   quicker than we are
+ */
+async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
+  const { host } = quest;
+  const { holder } = busy;
+  if (holder === null || (await whyNotEnd(quest, holder)) !== null) return busy;
+  let lock: LockOutcome = busy;
+  for (const signal of [TAKE_OVER_SIGNAL, 'SIGKILL'] as const) {
+    await host.signal(holder.identity, signal);
+    // One that is suspended has the signal pending until it runs again.
+    await host.signal(holder.identity, 'SIGCONT');
+    const deadline = host.nowMs() + END_HOLDER_MS;
+    do {
+      lock = await attempt(quest, 10);
+      if (lock.kind === 'held') return lock;
+      if (!lock.holder || !sameIdentity(lock.holder.identity, holder.identity)) return lock;
+    } while (host.nowMs() < deadline);
+  }
+  return lock;
 }
 
 function attempt({ host, folder, self, force }: LockQuest, waitMs: number): Promise<LockOutcome> {
@@ -113,14 +125,21 @@ function attempt({ host, folder, self, force }: LockQuest, waitMs: number): Prom
 }
 
 /** A lock file can be edited: only what runs devctl, and does not run us, is ended for it. */
-function whyNotEnd(snapshot: Snapshot, self: Identity, holder: Identity): string | null {
-  if (ancestry(self.pid, snapshot).some(({ identity }) => sameIdentity(identity, holder))) {
-    return `its holder (pid ${holder.pid}) runs this command`;
+async function whyNotEnd(
+  { host, self }: LockQuest,
+  holder: LockHolder | null,
+): Promise<string | null> {
+  if (holder === null) return 'it cannot be read';
+  // As it is now: the waiting has taken time.
+  const snapshot = await host.snapshot();
+  const { identity } = holder;
+  if (ancestry(self.pid, snapshot).some((above) => sameIdentity(above.identity, identity))) {
+    return `its holder (pid ${identity.pid}) runs this command`;
   }
-  const found = snapshot.byPid.get(holder.pid);
-  if (!found || !livesIn(snapshot, holder)) return null;
+  const found = snapshot.byPid.get(identity.pid);
+  if (!found || !livesIn(snapshot, identity)) return null;
   const argv = snapshot.details.argv(found) ?? [];
-  return isDevctl(argv) ? null : `its holder (pid ${holder.pid}) is not devctl`;
+  return isDevctl(argv) ? null : `its holder (pid ${identity.pid}) is not devctl`;
 }
 
 /** Is it a devctl command, rather than something that only mentions one (`vim bin/devctl.js`)? */
@@ -150,17 +169,4 @@ function isSuspended(snapshot: Snapshot, holder: Identity | undefined): boolean 
 
 export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
   return livesIn(await host.snapshot(), identity);
-}
-
-async function endHolder(host: Host, holder: Identity): Promise<void> {
-  for (const signal of [TAKE_OVER_SIGNAL, 'SIGKILL'] as const) {
-    await host.signal(holder, signal);
-    // One that is suspended has the signal pending until it runs again.
-    await host.signal(holder, 'SIGCONT');
-    const deadline = host.nowMs() + END_HOLDER_MS;
-    while (host.nowMs() < deadline) {
-      if (!(await isAlive(host, holder))) return;
-      await host.delay(10);
-    }
-  }
 }
