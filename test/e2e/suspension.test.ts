@@ -107,7 +107,8 @@ test('a start is suspended: it goes on where it was, or gives way to a stop', as
   signalExactly(held, 'SIGSTOP');
   const stopped = await devctl(project, 'stop');
   expect(stopped.exitCode, stopped.stderr).toBe(0);
-  expect((await again).exitCode).not.toBe(0);
+  // Replaced; or, where everything had come up while it slept, it woke up to that answer first.
+  expect([6, 0]).toContain((await again).exitCode);
   expect(startOf(held.pid)).not.toBe(held.started);
   expect(project.oracle.processes()).toEqual([]);
 });
