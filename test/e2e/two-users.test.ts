@@ -225,3 +225,23 @@ test.runIf(canBeTwo)(
     expect(project.oracle.processes()).toEqual([]);
   },
 );
+
+test.runIf(canBeTwo)(
+  "records of another user above the folder make it nobody's project",
+  async () => {
+    await using above = await temporaryProject();
+    give(EVE, dirname(above.write('.pids/services/web.json', '{}')));
+    chownSync(above.file('.pids'), EVE, EVE);
+    const cwd = dirname(above.write('mine/file', ''));
+    await using dev = await bystander('npm test', above.root);
+    const script = join(repositoryRoot, 'bin', 'devctl.js');
+    const forced = await execa(process.execPath, [script, 'stop', '--force', '--json'], {
+      cwd,
+      env: { ...cleanEnvironment(), ...above.env },
+      extendEnv: false,
+      reject: false,
+    });
+    expect(JSON.parse(forced.stdout)).toMatchObject({ project: cwd, processes: [] });
+    expect(dev.alive()).toBe(true);
+  },
+);

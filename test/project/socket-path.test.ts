@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { projectFolder, projectHash } from '../../src/project/folder.ts';
-import { prepareSocketPath, socketPaths } from '../../src/project/socket-path.ts';
+import { prepareSocketPath, socketPaths, whyNotOurs } from '../../src/project/socket-path.ts';
 import { temporaryFolder } from './records-folder.ts';
 
 test('the path is short, private, and the same without records', async () => {
@@ -56,4 +56,21 @@ test.each<[string, (path: string) => void]>([
   expect(() => prepareSocketPath(folder, { XDG_RUNTIME_DIR })).toThrow(/is not safe to use/);
   const reachable = socketPaths(folder, { XDG_RUNTIME_DIR });
   expect(reachable.filter((path) => path.startsWith(XDG_RUNTIME_DIR))).toEqual([]);
+});
+
+test('a folder in which others could replace ours is passed over, and nobody connects there', () => {
+  const open = temporaryFolder();
+  chmodSync(open, 0o777);
+  const XDG_RUNTIME_DIR = join(open, 'inside');
+  mkdirSync(join(XDG_RUNTIME_DIR, 'devctl'), { recursive: true, mode: 0o700 });
+  const folder = projectFolder(temporaryFolder());
+  const wanted = join(XDG_RUNTIME_DIR, 'devctl', `${projectHash(folder.root)}.sock`);
+  expect(prepareSocketPath(folder, { XDG_RUNTIME_DIR })).not.toBe(wanted);
+  expect(socketPaths(folder, { XDG_RUNTIME_DIR })).not.toContain(wanted);
+  expect(whyNotOurs(wanted)).toBe(`others may write to ${open}`);
+  // As /tmp: there only the owner of a name may rename it.
+  chmodSync(open, 0o1777);
+  expect(prepareSocketPath(folder, { XDG_RUNTIME_DIR })).toBe(wanted);
+  writeFileSync(wanted, '');
+  expect(whyNotOurs(wanted)).toBe('not a socket');
 });
