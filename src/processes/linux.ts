@@ -2,7 +2,13 @@ import { readBootId } from './boot-id.ts';
 import { createProcDetails, type EnvironMemo } from './linux-details.ts';
 import { parseStat } from './linux-stat.ts';
 import { listProcFolder, readProcFile, readProcLine, readProcLink } from './proc-file.ts';
-import { indexSnapshot, isGone, type ProcessInfo, type Snapshot } from './snapshot.ts';
+import {
+  indexSnapshot,
+  isGone,
+  type ProcessDetails,
+  type ProcessInfo,
+  type Snapshot,
+} from './snapshot.ts';
 import type { ProcessTable, Visit } from './table.ts';
 
 /** The process table of Linux, read from /proc without spawning anything. */
@@ -42,6 +48,7 @@ export function openProcTable(): ProcessTable {
   function snapshot(): Snapshot {
     const takenAtMs = performance.now();
     const moment = { takenAtMs, nowTicks: nowTicks(), bootId, pidNamespace };
+    const details = createProcDetails(environs, moment);
     const processes: ProcessInfo[] = [];
     const read = new Set<string>();
     for (let round = 0; round < MAX_LISTINGS; round += 1) {
@@ -50,15 +57,27 @@ export function openProcTable(): ProcessTable {
         if (read.has(pid)) continue;
         read.add(pid);
         const process = readProcess(pid);
-        if (process === null || isGone(process)) vanished += 1;
+        const isYoung =
+          process !== null && moment.nowTicks - process.identity.startTicks < YOUNG_TICKS;
+        const isHere = process !== null && (!isYoung || showsItsMark(process, details));
+        if (!isHere || isGone(process)) vanished += 1;
         if (process !== null) processes.push(process);
       }
       if (vanished === 0) break;
     }
-    const details = createProcDetails(environs, moment);
     const taken = indexSnapshot({ ...moment, details }, processes);
     forgetTheDead(environs, taken);
     return taken;
+  }
+
+  /**
+   * What hops every 30 ms is dead before the table has been read, and its environment with it: of the
+   * young it is read at once. (Everybody's is asked for anyway, for the cookie.)
+   *
+   * @returns false: it has died between the two reads
+   */
+  function showsItsMark(process: ProcessInfo, details: ProcessDetails): boolean {
+    return details.environ(process) !== null || readProcess(process.identity.pid) !== null;
   }
 
   async function scanDescending(visit: Visit): Promise<void> {
@@ -88,6 +107,9 @@ export function openProcTable(): ProcessTable {
  * table is listed again. One that hops every 30 ms was missed by four scans in a row on a busy machine.
  */
 const MAX_LISTINGS = 8;
+
+/** One second. */
+const YOUNG_TICKS = 100;
 
 function listPids(): string[] {
   const names = listProcFolder('/proc') ?? [];

@@ -30,6 +30,17 @@ describe.runIf(process.platform === 'linux')('the environment', () => {
     expect(detailsAtAge(memo, sleep, 1_000).environ(sleep)).toBe('KEPT=1\0');
   });
 
+  test('of a young process is read with the snapshot: a moment later it may be gone', async () => {
+    const table = openProcTable();
+    const { child, pid } = await start('sleep', ['60'], { env: { MARK: 'short' } });
+    await until(async () => (await table.read(pid))?.name === 'sleep');
+    const snapshot = await table.snapshot();
+    child.kill('SIGKILL');
+    await until(async () => (await table.read(pid)) === null);
+    const process = snapshot.byPid.get(pid);
+    expect(process && snapshot.details.environ(process)).toContain('MARK=short\0');
+  });
+
   test.each([
     ['another start time', { startTicks: 1, name: 'sleep' }],
     ['another name, so an exec ago', { name: 'sh' }],

@@ -57,7 +57,10 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   const base = mode.cgroup && uid !== null ? cgroupBase() : null;
   const group = base !== null && uid !== null ? delegateGroup(base, uid) : null;
   const ports = await freePorts(exhibits.length);
-  const declared = ports.filter((_, index) => usesPort(exhibits[index]));
+  // What has got away holds its port, and then a second start rightly starts nothing.
+  const declares = (exhibit: Exhibit | undefined) =>
+    mode.supervisor !== 'adopted' && usesPort(exhibit);
+  const declared = ports.filter((_, index) => declares(exhibits[index]));
   for (const folder of [marks, home]) mkdirSync(folder, { mode: 0o777 });
   const services = Object.fromEntries(
     exhibits.map((exhibit, index) => {
@@ -66,7 +69,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       writeFileSync(mark, '');
       if (uid !== null) chownSync(mark, uid, uid);
       const command = commandOf(exhibit, { mark, port, folder: installation.zoo });
-      return [exhibit.name, { command, ...(usesPort(exhibit) ? { ports: [port] } : {}) }];
+      return [exhibit.name, { command, ...(declares(exhibit) ? { ports: [port] } : {}) }];
     }),
   );
   writeFileSync(join(root, '.devctl.json'), JSON.stringify({ stopGrace: STOP_GRACE, services }));
