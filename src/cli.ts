@@ -91,6 +91,16 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('sweep')
+    .description('end dev tools that work in the project and belong to no service')
+    .option('--dry-run', 'show what would be ended, and what is spared, with reasons')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', examples('sweep --dry-run', 'sweep'))
+    .action((_: unknown, command: Command) =>
+      choose(async () => (await import('./commands/sweep.ts')).sweep(optionsOf(command))),
+    );
+
+  program
     .command('check')
     .description('validate the manifest, start nothing')
     .option('--json', 'print the findings as JSON')

@@ -1,6 +1,5 @@
 import { DevctlError, ExitCode } from '../errors.ts';
 import { parseDuration } from '../manifest/units.ts';
-import { formatDuration } from '../output/durations.ts';
 import { printJson } from '../output/json.ts';
 import { themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
@@ -9,10 +8,13 @@ import type { StopReport } from '../stopping/report.ts';
 import { selectNames } from '../supervisor/names.ts';
 import { declaredServices, openProject, sweepSettingsOf } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
-import type { StopOptions } from '../supervisor/stop.ts';
 import { stopFromHere } from '../supervisor/stop-from-here.ts';
 import { giveWay } from './give-way.ts';
 import { printStopReport } from './print-stop.ts';
+import { createWatch, listenForInterrupts } from './while-stopping.ts';
+
+/** What a Ctrl-C must not make anybody fear for. */
+const KEPT = '; the records are kept until it is proved gone';
 
 export interface StopCommandOptions {
   readonly config?: string;
@@ -43,7 +45,7 @@ export async function stop(names: readonly string[], options: StopCommandOptions
     graceMs,
     sweep,
     declared,
-    forced: listenForInterrupts(),
+    forced: listenForInterrupts(KEPT),
     watch: createWatch(),
     handedOver(service) {
       const line = `devctl runs inside the service ${service}: the supervisor performs the stop`;
@@ -67,35 +69,6 @@ function graceOf(text: string): number {
   throw new DevctlError('usage', `--grace ${text}: not a duration`, {
     hint: 'write 500ms, 3s or 2m, or a number of milliseconds',
   });
-}
-
-/** The first Ctrl-C during a stop turns it into --force; the stop goes on until its proof. */
-function listenForInterrupts(): () => boolean {
-  let interrupts = 0;
-  process.on('SIGINT', () => {
-    interrupts += 1;
-    const next = 'killing what is left; the records are kept until it is proved gone';
-    if (interrupts === 1) process.stderr.write(`\ndevctl: ${next}\n`);
-  });
-  return () => interrupts > 0;
-}
-
-/** Says every second what holds the stop up, so that nobody has to guess. */
-function createWatch(): StopOptions['watch'] {
-  const beganMs = performance.now();
-  let nextMs = 1_000;
-  return (living) => {
-    const afterMs = performance.now() - beganMs;
-    if (living.length === 0 || afterMs < nextMs) return;
-    nextMs = afterMs + 1_000;
-    const names = living.slice(0, 3).map(({ process: { name, identity }, service }) => {
-      const of = service === null ? '' : `${service}: `;
-      return `${of}${printable(name)} (pid ${identity.pid})`;
-    });
-    const more = living.length > 3 ? ` and ${living.length - 3} more` : '';
-    const waited = formatDuration(afterMs);
-    process.stderr.write(`devctl: ${waited}: waiting for ${names.join(', ')}${more}\n`);
-  };
 }
 
 function warn(line: string, color: boolean | undefined): void {

@@ -44,7 +44,9 @@ export type VetoKind =
   | 'protected'
   | 'outside-project'
   | 'other-user'
-  | 'invoking-tree';
+  | 'invoking-tree'
+  /** Of a service: for `stop`, not for the sweep. */
+  | 'owned';
 
 /** A process that some evidence pointed to, and why it is left alone all the same. */
 export interface Spared {

@@ -13,6 +13,8 @@ export interface SweepRules {
   readonly protect: readonly RegExp[];
   /** 'project': the working directory must be inside the project. 'user': anywhere. */
   readonly scope: 'project' | 'user';
+  /** The project below this one that a working directory is in; null: none. Missing: nobody asks. */
+  readonly projectBelow?: (cwd: string) => string | null;
 }
 
 /** How a look-alike relates to us, decided once for each snapshot. */
@@ -102,7 +104,26 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
       detail: cwd ? `works in ${cwd}, outside the project` : 'its working directory cannot be read',
     };
   }
+  const below = cwd === null ? null : (rules.projectBelow?.(cwd) ?? null);
+  if (below !== null) {
+    return { kind: 'other-project', detail: `works in ${below}, a project of its own` };
+  }
   return otherUser(judgement, process);
+}
+
+/** What would be swept if it were not a service's: for a report that leaves no look-alike out. */
+export function ownedLookAlikes(
+  claims: Iterable<Claim>,
+  snapshot: Snapshot,
+  rules: SweepRules,
+): readonly Spared[] {
+  return [...claims].flatMap(({ process, service }): Spared[] => {
+    const matched = matchPattern(snapshot.details.argv(process) ?? [], rules.patterns);
+    if (matched === null) return [];
+    const whose = service === null ? 'was started by devctl' : `belongs to the service ${service}`;
+    const veto = { kind: 'owned', detail: `${whose}: devctl stop ends it` } as const;
+    return [{ process, evidence: [{ kind: 'pattern', detail: matched }], veto }];
+  });
 }
 
 /**

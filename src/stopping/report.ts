@@ -73,3 +73,22 @@ export interface StopReport {
   readonly capabilities: Capabilities;
   readonly proof: Proof;
 }
+
+/** What `devctl sweep --json` prints. */
+export interface SweepReport {
+  readonly version: 1;
+  readonly kind: 'sweep' | 'sweep-dry-run';
+  readonly project: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly tookMs: number;
+  /** Where it looked: inside the project, or at everything of this user. */
+  readonly scope: 'project' | 'user';
+  /** Every look-alike that was ended, or would be, in order of pid. */
+  readonly processes: readonly ReportedProcess[];
+  /** Empty after a good sweep. */
+  readonly survivors: StopReport['survivors'];
+  /** Look-alikes that were left alone; `owned`: they are a service's, so `stop` ends them. */
+  readonly spared: StopReport['spared'];
+  readonly scans: number;
+}

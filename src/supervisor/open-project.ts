@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { ManifestQuery } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
 import type { SweepSettings } from '../manifest/resolved.ts';
+import { isInside } from '../ownership/inside.ts';
 import type { SweepRules } from '../ownership/sweep.ts';
 import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { inspectFolder } from '../project/own-folder.ts';
@@ -72,8 +73,53 @@ export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean
   return { ...DEFAULT_SWEEP, scope: force && !holdsHome ? 'project' : 'off' };
 }
 
-export function toSweepRules({ patterns, protect, scope }: SweepSettings): SweepRules | null {
-  if (scope === 'off') return null;
-  const compile = (sources: readonly string[]): RegExp[] => sources.map((one) => new RegExp(one));
-  return { patterns: compile(patterns), protect: compile(protect), scope };
+/**
+ * What `devctl sweep` may do here. It is asked for by name, so `"scope": "off"`, which is about the sweep
+ * of `stop`, does not turn it off; what would make it dangerous does.
+ */
+export function sweepCommandRules(
+  project: OpenProject,
+):
+  | { readonly kind: 'allowed'; readonly rules: SweepRules }
+  | { readonly kind: 'refused'; readonly why: string; readonly hint: string } {
+  const { folder, outline } = project;
+  const settings = sweepSettingsOf(project, true);
+  const isOff = settings.scope === 'off';
+  if (isOff && outline.kind === 'absent') {
+    const why = `${folder.root} is, or holds, the home folder, and has no manifest`;
+    return { kind: 'refused', why, hint: 'go to the folder of the project' };
+  }
+  if (isOff && outline.kind === 'broken') {
+    const why = `what the manifest protects cannot be read: ${outline.why}`;
+    return { kind: 'refused', why, hint: 'devctl check names each mistake' };
+  }
+  return {
+    kind: 'allowed',
+    rules: compile(settings, settings.scope === 'user' ? 'user' : 'project'),
+  };
+}
+
+export function toSweepRules(settings: SweepSettings): SweepRules | null {
+  return settings.scope === 'off' ? null : compile(settings, settings.scope);
+}
+
+function compile({ patterns, protect }: SweepSettings, scope: SweepRules['scope']): SweepRules {
+  const all = (sources: readonly string[]): RegExp[] => sources.map((one) => new RegExp(one));
+  return { patterns: all(patterns), protect: all(protect), scope };
+}
+
+/**
+ * Is a folder in a project below this one, such as a worktree or an example with a manifest of its own?
+ *
+ * @param root real path of the project folder
+ * @param path real path of any folder
+ * @returns the folder of that project, null where there is none
+ */
+export function projectBelow(root: string, path: string): string | null {
+  let folder = path;
+  while (folder !== root && isInside(root, folder)) {
+    if (existsSync(join(folder, '.devctl.json'))) return folder;
+    folder = dirname(folder);
+  }
+  return null;
 }

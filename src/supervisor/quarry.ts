@@ -51,7 +51,7 @@ export interface OwnedQuarry extends TrackedQuarry {
   lookCloser(snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>>;
 }
 
-interface Tracking {
+export interface Tracking {
   readonly state: ProjectState;
   readonly self: Identity;
   /** Service names that are units of this stop. */
@@ -173,7 +173,9 @@ export function trackSwept(
     commands,
     outside: new Set(),
     projectId: tracking.state.folder.projectId,
-    unitOf: () => SWEPT,
+    // Born in the middle of a scan with our cookie: what a service has just forked is not the sweep's.
+    unitOf: ({ evidence }) =>
+      evidence.some(({ kind }) => kind === 'cookie') ? UNATTRIBUTED : SWEPT,
     remember: tracking.remember,
     latest: () => latest,
     claim(snapshot) {

@@ -18,7 +18,10 @@ import { SWEPT } from './quarry.ts';
 import { isProvedByGroup } from './run-groups.ts';
 import type { StopOutcome } from './stop-runs.ts';
 
-export function reportProcesses(outcome: StopOutcome): readonly ReportedProcess[] {
+/** What a stop and a sweep have in common. */
+type ReportedOutcome = Pick<StopOutcome, 'owned' | 'swept' | 'history' | 'unended' | 'beganAtMs'>;
+
+export function reportProcesses(outcome: ReportedOutcome): readonly ReportedProcess[] {
   const commands = new Map([...(outcome.swept?.commands ?? []), ...outcome.owned.commands]);
   return outcome.history.entries().map((seen) => toReported(seen, outcome.beganAtMs, commands));
 }
@@ -42,7 +45,7 @@ function toReported(
 }
 
 export function reportSurvivors(
-  outcome: StopOutcome,
+  outcome: ReportedOutcome,
   processes: readonly ReportedProcess[],
 ): StopReport['survivors'] {
   const entries = new Map(

@@ -1,12 +1,11 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Traces } from '../ownership/claim.ts';
-import { isInside } from '../ownership/inside.ts';
 import { sameMachine } from '../processes/identity.ts';
 import { findSocketOwners } from '../processes/ports.ts';
-import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
-import type { DeclaredService } from './open-project.ts';
+import { type DeclaredService, projectBelow } from './open-project.ts';
 import type { ProjectState } from './project-state.ts';
 
 /** Reads what the evidence of open files and ports needs beside the process table. */
@@ -33,7 +32,10 @@ async function readTraces(
     logsFolder: join(inRealFolder(folder.pidsDir), 'logs'),
     stdinFolder: join(inRealFolder(folder.pidsDir), 'stdin'),
     listening: found
-      .filter(({ process }) => !worksInNested(folder.root, snapshot, process))
+      .filter(({ process }) => {
+        const cwd = snapshot.details.cwd(process);
+        return cwd === null || projectBelow(folder.root, cwd) === null;
+      })
       .map(({ port, process }) => ({
         pid: process.identity.pid,
         port,
@@ -68,14 +70,4 @@ function inRealFolder(path: string): string {
   } catch {
     return join(inRealFolder(above), basename(path));
   }
-}
-
-/** A worktree or an example below the project that is a project of its own, with the same ports. */
-function worksInNested(root: string, snapshot: Snapshot, process: ProcessInfo): boolean {
-  let folder = snapshot.details.cwd(process);
-  while (folder !== null && folder !== root && isInside(root, folder)) {
-    if (existsSync(join(folder, '.devctl.json'))) return true;
-    folder = dirname(folder);
-  }
-  return false;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { OwnershipFacts } from '../../src/ownership/claim.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
-import { type SweepRules, sweepClaims } from '../../src/ownership/sweep.ts';
+import { ownedLookAlikes, type SweepRules, sweepClaims } from '../../src/ownership/sweep.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const ROOT = '/home/me/app';
@@ -273,5 +273,33 @@ describe('vetoes', () => {
     expect([claims.size, spared[0]?.veto.kind]).toEqual([0, 'other-user']);
     const owned = sweepClaims({ ...FACTS, ownerUid: 7 }, snapshotOf([...TERMINAL, theirs]), RULES);
     expect([...owned.claims.keys()]).toEqual([200]);
+  });
+});
+
+describe('beside running services', () => {
+  const vite: Row = { pid: 200, argv: `node ${BIN}/vite`, cwd: `${ROOT}/demo/src` };
+
+  test('what works in a project below this one is not swept', () => {
+    const projectBelow = (cwd: string) => (cwd.startsWith(`${ROOT}/demo`) ? `${ROOT}/demo` : null);
+    const beside: Row = { ...vite, pid: 201, cwd: ROOT };
+    const { claims, spared } = sweep([vite, beside], { projectBelow });
+    expect([...claims.keys()]).toEqual([201]);
+    expect(spared.map(({ veto }) => veto.kind)).toEqual(['other-project']);
+  });
+
+  test('look-alikes among the services are named, and nothing else of them', () => {
+    const server: Row = { pid: 202, argv: 'node server.js', cwd: ROOT };
+    const snapshot = snapshotOf([vite, server]);
+    const claim = (pid: number, service: string | null) =>
+      [...snapshot.byPid.values()]
+        .filter(({ identity }) => identity.pid === pid)
+        .map((process) => ({ process, service, runId: null, evidence: [] }));
+    const all = [...claim(200, 'web'), ...claim(202, 'web')];
+    const [only, ...more] = ownedLookAlikes(all, snapshot, RULES);
+    expect(only?.process.identity.pid).toBe(200);
+    expect(only?.veto.detail).toContain('service web');
+    expect(more).toEqual([]);
+    const nobodys = ownedLookAlikes(claim(200, null), snapshot, RULES);
+    expect(nobodys[0]?.veto.detail).toContain('devctl stop ends it');
   });
 });

@@ -1,0 +1,36 @@
+import { DevctlError, ExitCode } from '../errors.ts';
+import { printJson } from '../output/json.ts';
+import { openHost } from '../processes/real-host.ts';
+import { openProject, sweepCommandRules } from '../supervisor/open-project.ts';
+import { sweepProject } from '../supervisor/sweep-project.ts';
+import { printSweepReport } from './print-sweep.ts';
+import { createWatch, listenForInterrupts } from './while-stopping.ts';
+
+export interface SweepCommandOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/**
+ * `devctl sweep`: 0 when no look-alike is left, 4 when one outlived SIGKILL.
+ *
+ * @throws DevctlError where sweeping could hit what is none of this project's
+ */
+export async function sweep(options: SweepCommandOptions): Promise<number> {
+  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const allowed = sweepCommandRules(project);
+  if (allowed.kind === 'refused') {
+    throw new DevctlError('usage', `nothing is swept here: ${allowed.why}`, { hint: allowed.hint });
+  }
+  const report = await sweepProject(openHost(), project, {
+    rules: allowed.rules,
+    dryRun: options.dryRun ?? false,
+    forced: listenForInterrupts(),
+    watch: createWatch(),
+  });
+  if (options.json) printJson(report);
+  else printSweepReport(report, options.color);
+  return report.survivors.length > 0 ? ExitCode.Survivors : ExitCode.Ok;
+}
