@@ -151,10 +151,15 @@ export function customProtection(
 
 /** A shell that was given its work as an argument (`sh -c "…"`, `bash run.sh`): nobody types into it. */
 export function isWrapperShell(argv: readonly string[]): boolean {
-  return (
-    isShell(argv) && argv.slice(1).some((word) => !word.startsWith('-') || /^-\w*c/.test(word))
-  );
+  if (!isShell(argv)) return false;
+  const words = argv.slice(1).filter((_, index) => !SHELL_TAKES_VALUE.test(argv[index] ?? ''));
+  if (words.some((word) => /^-\w*c/.test(word))) return true;
+  // An editor's terminal is `bash --init-file …/shellIntegration-bash.sh`, or has -i besides.
+  return words.some((word) => !/^[-+]/.test(word)) && !words.some((word) => /^-\w*i/.test(word));
 }
+
+/** Options of shells whose value is a word of its own, and neither a command nor a script. */
+const SHELL_TAKES_VALUE = /^(--(rcfile|init-file|init-command)|-C|[-+][oO])$/;
 
 export function isShell(argv: readonly string[]): boolean {
   return SHELLS.has(programOf(argv));

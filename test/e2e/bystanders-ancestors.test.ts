@@ -66,23 +66,19 @@ test.each(CHAINS.filter(([, needs]) => needs === '' || has(needs)))(
   },
 );
 
-test.each([[[]], [['--force']]])(
-  'a stranger on a declared port is named and left alone: %j',
-  async (args) => {
-    const [port = 0] = await freePorts(1);
-    await using elsewhere = await temporaryProject();
-    await using project = await temporaryProject({
-      services: { web: service('sleeper', [], { ports: [port] }) },
-    });
-    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-    await using stranger = await bystander('node server.js', elsewhere.root, port);
-    const { exitCode, report } = await stopReport(project, '--force');
-    expect(exitCode).toBe(5);
-    expect(report.survivors).toEqual([]);
-    expect(JSON.stringify(report.ports)).toContain(String(stranger.pid));
-    expect(project.oracle.processes()).toEqual([]);
-    expect(stranger.alive()).toBe(true);
-    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 5 });
-    expect(stranger.alive()).toBe(true);
-  },
-);
+test('a stranger on a declared port is named and left alone', async () => {
+  const [port = 0] = await freePorts(1);
+  await using elsewhere = await temporaryProject();
+  await using project = await temporaryProject({
+    services: { web: service('sleeper', [], { ports: [port] }) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await using stranger = await bystander('node server.js', elsewhere.root, port);
+  const { exitCode, report } = await stopReport(project, '--force');
+  expect(exitCode).toBe(5);
+  expect(report.survivors).toEqual([]);
+  expect(JSON.stringify(report.ports)).toContain(String(stranger.pid));
+  expect(project.oracle.processes()).toEqual([]);
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 5 });
+  expect(stranger.alive()).toBe(true);
+});

@@ -14,7 +14,7 @@ import { type TemporaryProject, temporaryProject } from '../support/temporary-pr
 import { until } from '../support/until.ts';
 
 const DAY_MS = 86_400_000;
-const preload = join(repositoryRoot, 'test', 'support', 'shifted-clock.cjs');
+const preload = join(repositoryRoot, 'fixtures', 'shifted-clock.cjs');
 
 /** Runs devctl on a machine whose clock was set. */
 function devctlAt(shiftMs: number, project: TemporaryProject, ...args: readonly string[]) {

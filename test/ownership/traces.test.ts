@@ -169,6 +169,9 @@ describe('what a person works in', () => {
     ],
     ['a wrapper is not', [daemon([log()], { argv: ['sh', '-c', 'while :; do x; done'] })], [100]],
     ['a script is not', [daemon([log()], { argv: 'bash run.sh' })], [100]],
+    ["an editor's terminal", [daemon([log()], { argv: 'bash --init-file /x/vscode.sh' })], []],
+    ['one with an option', [daemon([log()], { argv: 'bash -O extglob --rcfile /x/rc -i' })], []],
+    ['an interactive one with a command', [daemon([log()], { argv: ['zsh', '-ic', 'x'] })], [100]],
     [
       "a job of a person's shell (tool >>log)",
       [{ pid: 120, argv: 'bash', ticks: 60 }, daemon([log()], job)],
