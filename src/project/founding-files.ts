@@ -8,9 +8,16 @@ import {
   formatFounding,
   parseFoundingLine,
 } from './founding-lines.ts';
-import { markOf, readMarks, removeMarks, withoutMarked, writeMarks } from './founding-marks.ts';
+import {
+  markOf,
+  marksPath,
+  readMarks,
+  removeMarks,
+  withoutMarked,
+  writeMarks,
+} from './founding-marks.ts';
 import { readOwnFile } from './own-file.ts';
-import type { RecordProblem } from './problem.ts';
+import { type RecordProblem, refusedFile } from './problem.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** A number out of the founding plan's files. It has no start time: the weakest of all records. */
@@ -38,6 +45,7 @@ export function readFoundingFiles(folder: ProjectFolder): FoundingRead {
   const problems: RecordProblem[] = [];
   const blocked = folderProblem(folder, null);
   if (blocked) return { entries: [], problems: [blocked] };
+  problems.push(...refusedFile(marksPath(folder)));
 
   for (const kind of KINDS) {
     const path = foundingPath(folder, kind);

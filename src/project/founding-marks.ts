@@ -51,6 +51,7 @@ function lengthOf(mark: string): number {
   return Math.max(Number.parseInt(mark, 10), 0);
 }
 
-function marksPath(folder: ProjectFolder): string {
+/** Where the marks are. */
+export function marksPath(folder: ProjectFolder): string {
   return join(folder.pidsDir, 'founding.json');
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
 import { readOwnFile } from './own-file.ts';
+import { type RecordProblem, refusedFile } from './problem.ts';
 import { asObject, isCount, parseJson } from './shape.ts';
 
 /** A report of thousands of processes with their evidence takes some MB. */
@@ -25,6 +26,11 @@ export function readLastStop(folder: ProjectFolder): LastStop | null {
   const file = readOwnFile(lastStopPath(folder), MAX_REPORT_BYTES);
   const report = file.kind === 'content' ? asObject(parseJson(file.bytes)) : null;
   return report && isCount(report.version) ? { ...report, version: report.version } : null;
+}
+
+/** What is in the place of the report and would be in its way. */
+export function lastStopProblems(folder: ProjectFolder): readonly RecordProblem[] {
+  return folderProblem(folder, null) ? [] : refusedFile(lastStopPath(folder));
 }
 
 function lastStopPath(folder: ProjectFolder): string {

@@ -67,6 +67,13 @@ export function openOwnFile(path: string): FileOpened {
   }
 }
 
+/** Why a file would not be read; null when it would, or is not there. Never throws. */
+export function refusalOf(path: string): string | null {
+  const file = openOwnFile(path);
+  if (file.kind === 'open') closeSync(file.fd);
+  return file.kind === 'refused' ? file.reason : null;
+}
+
 /** The bytes from `start` up to `end` or the end of the file. */
 export function readPart(fd: number, start: number, end: number): Buffer {
   const chunks: Buffer[] = [];

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { unwritable } from './atomic-file.ts';
 import type { ProjectFolder } from './folder.ts';
+import { MAX_FILE_BYTES, otherOwner, refusalOf } from './own-file.ts';
 
 /**
  * Something in the records folder that was not obeyed. Readers return these instead of throwing:
@@ -17,13 +18,20 @@ export interface RecordProblem {
    * - corrupt: does not parse or says what cannot be; set it aside.
    * - newer: written by a later devctl; leave it.
    * - foreign: belongs to another project folder that still exists (a copied `.pids`).
-   * - refused: a symbolic link, not a file, another user's, too large, or not readable.
+   * - refused: a symbolic link, not a file, another user's or too large, all to be set aside too; or
+   *   not readable.
    * - future: its time lies ahead, so that nothing can be told from its age.
    * - partial: some lines were ignored, all others were used.
    */
   readonly kind: 'corrupt' | 'newer' | 'foreign' | 'refused' | 'future' | 'partial';
   /** For people, without the path: `field "leader" is missing or malformed`. */
   readonly reason: string;
+}
+
+/** Is something at the path of a file of ours that none of our files is? For those that nobody has to read. */
+export function refusedFile(path: string): readonly RecordProblem[] {
+  const reason = refusalOf(path);
+  return reason === null ? [] : [{ path, service: null, kind: 'refused', reason }];
 }
 
 /**
@@ -39,8 +47,7 @@ export function setAside(
   folder: ProjectFolder,
   problem: Pick<RecordProblem, 'path'>,
 ): string | null {
-  const inside = relative(folder.pidsDir, problem.path);
-  if (inside === '' || inside.startsWith('..') || LAYOUT.has(inside)) {
+  if (!isFileOfRecords(folder, problem.path)) {
     throw new Error(`not a file of the records: ${problem.path}`);
   }
   const target = asideName(problem.path);
@@ -51,6 +58,19 @@ export function setAside(
     if (errnoOf(error) === 'ENOENT') return null;
     throw unwritable(target, error);
   }
+}
+
+/**
+ * Is it to be set aside: does it say what cannot be, or is it no file of ours at all? The latter would
+ * be replaced by the next record, or be in its way for ever. What only cannot be read just now (EMFILE,
+ * EACCES) stays.
+ */
+export function belongsAside(folder: ProjectFolder, { kind, path }: RecordProblem): boolean {
+  if (kind === 'corrupt') return true;
+  if (kind !== 'refused' || !isFileOfRecords(folder, path)) return false;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return false;
+  return !found.isFile() || otherOwner(found.uid) !== null || found.size > MAX_FILE_BYTES;
 }
 
 /** Was this file set aside earlier? */
@@ -68,6 +88,12 @@ export function asideName(path: string): string {
     name = `${wanted}-${count}`;
   }
   return name;
+}
+
+/** Not outside of the records folder, nor that folder itself, nor one of those in it. */
+function isFileOfRecords({ pidsDir }: ProjectFolder, path: string): boolean {
+  const inside = relative(pidsDir, path);
+  return inside !== '' && !inside.startsWith('..') && !LAYOUT.has(inside);
 }
 
 const LAYOUT = new Set(['services', 'ledger', 'logs']);

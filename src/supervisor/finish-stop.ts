@@ -9,7 +9,7 @@ import type { ProjectFolder } from '../project/folder.ts';
 import { removeFoundingFiles, writeFoundingFiles } from '../project/founding-files.ts';
 import { writeLastStop } from '../project/last-stop.ts';
 import { removeLedger } from '../project/ledger.ts';
-import { setAside } from '../project/problem.ts';
+import { belongsAside, setAside } from '../project/problem.ts';
 import { readRecords, removeRecord } from '../project/records.ts';
 import { socketPaths } from '../project/socket-path.ts';
 import { removeSupervisor } from '../project/supervisor-record.ts';
@@ -71,7 +71,7 @@ export async function finishStop(
 
   for (const problem of state.problems) {
     problems.push(`${problem.path}: ${problem.reason}`);
-    if (problem.kind === 'corrupt') attempt('setting it aside', () => setAside(folder, problem));
+    if (belongsAside(folder, problem)) attempt('setting it aside', () => setAside(folder, problem));
   }
   const lost = new Set(survivors.map(({ service }) => service));
   removeRecords(state, options, snapshot, lost, attempt);

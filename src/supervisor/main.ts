@@ -1,12 +1,13 @@
 import { closeSync, fstatSync, unlinkSync, writeSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { errnoOf } from '../errors.ts';
+import { DevctlError, errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { loadNative } from '../processes/native.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProcessTable } from '../processes/table.ts';
 import { prepareFolder, projectFolder } from '../project/folder.ts';
+import { belongsAside, setAside } from '../project/problem.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
 import { closeInheritedFiles } from '../services/inherited-files.ts';
@@ -46,6 +47,7 @@ async function main(root: string, pidsDir: string): Promise<void> {
     pidfd: pidfdCapability(loaded),
     cgroup: 'why' in groups ? { held: false, why: groups.why } : { held: true, why: null },
   };
+  const inherited = readProjectState(folder);
   const supervision = await createSupervision({
     folder,
     host,
@@ -56,11 +58,15 @@ async function main(root: string, pidsDir: string): Promise<void> {
     groups: 'why' in groups ? null : groups,
     version,
     log,
-    inherited: readProjectState(folder),
+    inherited,
     end: () => end(0),
   });
   const server = createApi(supervision.routes, log);
   await listen(server, socket);
+  // Our starter holds the project lock. What is no file of ours would be in the way of what we write.
+  for (const problem of inherited.problems) {
+    if (belongsAside(folder, problem)) setAside(folder, problem);
+  }
   writeSupervisor(folder, {
     schema: 1,
     identity: self,
@@ -157,7 +163,9 @@ if (root === undefined || pidsDir === undefined) {
 } else {
   outliveFaults();
   main(root, pidsDir).catch((error: unknown) => {
-    log(inDetail(error));
+    // Its starter shows the last lines of the log to the person who can act on it.
+    const hint = error instanceof DevctlError && error.hint ? `; ${error.hint}` : '';
+    log(error instanceof DevctlError ? `${error.message}${hint}` : inDetail(error));
     process.exit(1);
   });
 }

@@ -4,6 +4,7 @@ import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { type FoundingEntry, readFoundingFiles } from '../project/founding-files.ts';
+import { lastStopProblems } from '../project/last-stop.ts';
 import { readLedgers } from '../project/ledger.ts';
 import type { LedgerEntry } from '../project/ledger-lines.ts';
 import type { RecordProblem } from '../project/problem.ts';
@@ -47,6 +48,7 @@ export function readProjectState(folder: ProjectFolder): ProjectState {
     problems: [
       ...[records, ledgers, founding].flatMap(({ problems }) => problems),
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
+      ...lastStopProblems(folder),
     ],
   };
 }

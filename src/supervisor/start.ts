@@ -5,7 +5,7 @@ import type { Identity } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock } from '../project/lock.ts';
-import { setAside } from '../project/problem.ts';
+import { belongsAside, setAside } from '../project/problem.ts';
 import { ensureSupervisor } from './ensure.ts';
 import { requireFreePorts } from './free-ports.ts';
 import { endLeftovers } from './leftovers.ts';
@@ -79,7 +79,7 @@ export async function startProject(
     if (manifest.containment === 'cgroup') requireGroups(hello);
     // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
     for (const problem of state.problems) {
-      if (problem.kind === 'corrupt') setAside(folder, problem);
+      if (belongsAside(folder, problem)) setAside(folder, problem);
     }
     const { env, listen } = options;
     const { logsDir, containment } = manifest;
