@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Ownership, OwnershipFacts } from '../../src/ownership/claim.ts';
+import type { Ownership, OwnershipFacts, Traces } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
@@ -18,6 +18,7 @@ const table = fc
       mark: fc.constantFrom('none', 'none', 'ours', 'theirs', 'supervisor'),
       fate: fc.constantFrom('lives', 'lives', 'lives', 'died', 'zombie'),
       inside: fc.boolean(),
+      opened: fc.constantFrom('nothing', 'nothing', 'log', 'reads'),
     }),
     { minLength: 1, maxLength: 14 },
   )
@@ -25,7 +26,7 @@ const table = fc
     const rows: Required<Pick<Row, 'pid' | 'ppid' | 'pgid' | 'sid'>>[] = [];
     const all: Row[] = [];
     const dead = new Set<number>();
-    for (const [index, { parent, place, mark, fate, inside }] of births.entries()) {
+    for (const [index, { parent, place, mark, fate, inside, opened }] of births.entries()) {
       const pid = FIRST + index;
       // A third begins a family of its own, below process 1.
       const above = parent % 3 === 0 ? undefined : rows[parent % Math.max(rows.length, 1)];
@@ -35,7 +36,13 @@ const table = fc
       rows.push(family);
       if (fate === 'died') dead.add(pid);
       const cwd = inside ? '/home/me/app' : '/tmp';
-      all.push({ ...family, cwd, environ: ENVIRONS[mark], state: fate === 'zombie' ? 'Z' : 'S' });
+      all.push({
+        ...family,
+        cwd,
+        environ: ENVIRONS[mark],
+        files: FILES[opened],
+        state: fate === 'zombie' ? 'Z' : 'S',
+      });
     }
     const gone = (row: Row | undefined) => row && (dead.has(row.pid) || row.state === 'Z');
     return all
@@ -50,7 +57,22 @@ const ENVIRONS = {
   supervisor: supervisorCookie('app'),
 };
 
+const LOG = { fd: 1, target: '/home/me/app/.pids/logs/web.log', readable: false };
+const FILES = {
+  nothing: [],
+  log: [{ ...LOG, writable: true, appends: true }],
+  reads: [{ ...LOG, readable: true, writable: false, appends: false }],
+};
+
+const TRACES = {
+  logs: new Map([[LOG.target, 'web']]),
+  logsFolder: '/home/me/app/.pids/logs',
+  stdinFolder: '/home/me/app/.pids/stdin',
+};
+
 const knowledge = fc.record({
+  closer: fc.boolean(),
+  listening: fc.array(fc.integer({ min: FIRST, max: FIRST + 14 }), { maxLength: 2 }),
   leader: fc.option(fc.integer({ min: FIRST, max: FIRST + 14 }), { nil: null }),
   intent: fc.integer({ min: 0, max: FIRST + 6 }),
   witnessed: fc.array(
@@ -94,8 +116,14 @@ function setUp(
       fresh,
     })),
     foundingPids: [],
+    ...(known.closer ? { traces: tracesOf(known.listening, known.intent) } : {}),
   };
   return { facts, rows: [...rows, self] };
+}
+
+function tracesOf(listening: readonly number[], notBeforeTicks: number): Traces {
+  const ports = listening.map((pid) => ({ pid, port: 4101, service: 'web' }));
+  return { ...TRACES, listening: ports, notBeforeTicks };
 }
 
 function isSupervisor(row: Row | undefined, { supervisor }: OwnershipFacts): boolean {
@@ -180,7 +208,8 @@ test('a stranger that comes along changes nothing for the others', () => {
     fc.property(table, knowledge, stranger, (rows, known, { pid, inside, mark }) => {
       const { facts, rows: all } = setUp(rows, known);
       const environ = mark === 'theirs' ? ENVIRONS.theirs : {};
-      const newcomer: Row = { pid, cwd: inside ? '/home/me/app' : '/', environ };
+      const files = FILES.reads;
+      const newcomer: Row = { pid, cwd: inside ? '/home/me/app' : '/', environ, files };
       const before = pids(claimProcesses(facts, snapshotOf(all)));
       expect(pids(claimProcesses(facts, snapshotOf([...all, newcomer])))).toEqual(before);
     }),
@@ -205,6 +234,26 @@ test('more evidence never claims less', () => {
         expect(after).toEqual(expect.arrayContaining([...before]));
       },
     ),
+    RUNS,
+  );
+});
+
+test('a closer look never claims less, nor what works elsewhere and has nothing of ours open', () => {
+  fc.assert(
+    fc.property(table, knowledge, (rows, known) => {
+      const usual = setUp(rows, { ...known, closer: false });
+      const snapshot = snapshotOf(usual.rows);
+      const before = claimProcesses(usual.facts, snapshot);
+      const closer = setUp(rows, { ...known, closer: true });
+      const after = claimProcesses(closer.facts, snapshot);
+      expect(pids(after)).toEqual(expect.arrayContaining([...pids(before)]));
+      for (const { process, evidence } of after.claims.values()) {
+        const row = usual.rows.find(({ pid }) => pid === process.identity.pid);
+        const kinds = evidence.map(({ kind }) => kind);
+        if (kinds.includes('output')) expect(row?.files).toBe(FILES.log);
+        if (kinds.includes('port')) expect(row?.cwd).toBe('/home/me/app');
+      }
+    }),
     RUNS,
   );
 });

@@ -1,7 +1,8 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { findPortHolders, listeners } from '../../src/processes/ports.ts';
+import { findPortHolders, findSocketOwners, listeners } from '../../src/processes/ports.ts';
 import { openProcessTable } from '../../src/processes/table.ts';
 import { NOBODY, needsRoot } from './support/nobody.ts';
 import { runScript } from './support/script.ts';
@@ -35,6 +36,28 @@ describe.each(ways)('DEVCTL_PROCESS_TABLE=%s', (kind) => {
     const holder = { port, process: self, uid: process.getuid?.() };
     expect(await findPortHolders([port], snapshot)).toEqual([holder]);
     expect(await findPortHolders([port], snapshot, self ? [self] : [])).toEqual([holder]);
+  });
+
+  test('everybody who shares a socket owns it', async () => {
+    vi.stubEnv('DEVCTL_PROCESS_TABLE', kind);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const program = `use Socket; $| = 1;
+      socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(0, INADDR_LOOPBACK)); listen(S, 5);
+      my ($port) = sockaddr_in(getsockname S); my $pid = fork; sleep 60 if !$pid;
+      print "$$ $pid $port\\n"; $SIG{TERM} = sub { kill 9, $pid; exit }; sleep 60`;
+    const server = spawn('perl', ['-e', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+    onTestFinished(() => void server.kill());
+    const [line] = await once(server.stdout, 'data');
+    const [parent, child, port = 0] = String(line).trim().split(' ').map(Number);
+    const snapshot = await openProcessTable().snapshot();
+    const owners = await findSocketOwners([port], snapshot);
+    expect(owners.map((one) => [one.port, one.process.identity.pid]).sort()).toEqual(
+      [
+        [port, parent],
+        [port, child],
+      ].sort(),
+    );
+    expect(await findSocketOwners([], snapshot)).toEqual([]);
   });
 
   test('a port that nobody holds has no holder', async () => {

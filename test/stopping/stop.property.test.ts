@@ -7,6 +7,7 @@ import type { FakeMachine, Temper } from '../support/fake-process.ts';
 import {
   cookieOf,
   groupFor,
+  logOf,
   startService,
   startSupervisor,
   stopOn,
@@ -108,7 +109,8 @@ function stage(told: Story): Stage {
     // What devctl runs in is spared: it must not bring back for ever what devctl ends below it.
     const hosts = told.within && index === 0;
     const group = told.groups ? groupFor(name) : null;
-    const birth = { group, temper: hosts ? ignoresTerm : (TEMPERS[service.temper] ?? {}) };
+    const files = [logOf(name)];
+    const birth = { group, files, temper: hosts ? ignoresTerm : (TEMPERS[service.temper] ?? {}) };
     const record = startService(machine, supervisor, name, birth, { graceMs: service.graceMs });
     populate(machine, record.leader?.pid ?? 0, service.offspring);
     return record;
@@ -130,7 +132,8 @@ function populate(
     const parent = family[child.parent % family.length] ?? leader;
     if (child.foreign) {
       const environ = supervisorEnviron('other-project');
-      const other = { environ, ours: false, subreaper: true, temper: ignoresTerm };
+      const own = { files: [], ours: false, subreaper: true };
+      const other = { environ, ...own, temper: ignoresTerm };
       const pid = machine.fork(parent, other);
       machine.setsid(pid);
       family.push(pid);
@@ -200,6 +203,8 @@ describe('whatever its shape', () => {
           waves,
           supervisor: machine.identity(supervisor),
           force: told.force,
+          // Below a nested project, what has no mark left cannot be told from that one's in any other way.
+          closer: true,
           onClaims,
         });
 

@@ -79,6 +79,7 @@ export function createFakeMachine({
       cwd: '/',
       environ: '',
       uid: 1000,
+      files: [],
       kernelThread: false,
       subreaper: false,
       group: null,

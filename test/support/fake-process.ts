@@ -1,6 +1,11 @@
 import type { Host, SignalName } from '../../src/processes/host.ts';
 import type { Identity } from '../../src/processes/identity.ts';
-import { isGone, type ProcessDetails, type ProcessInfo } from '../../src/processes/snapshot.ts';
+import {
+  isGone,
+  type OpenFile,
+  type ProcessDetails,
+  type ProcessInfo,
+} from '../../src/processes/snapshot.ts';
 import { BOOT, NAMESPACE } from './process-table.ts';
 
 /** What a process does of its own accord. Acts may do anything that a system call could. */
@@ -33,6 +38,8 @@ export interface FakeProcess {
   /** The raw block of /proc/PID/environ. */
   environ: string;
   uid: number;
+  /** What it has open; children inherit it. */
+  files: readonly OpenFile[];
   kernelThread: boolean;
   subreaper: boolean;
   /** Its control group, as path and as folder; null: that of everybody. */
@@ -98,7 +105,7 @@ export function rowOf(process: FakeProcess): ProcessInfo {
 
 /** Read when asked for, so that what has died meanwhile, or runs something else, shows it. */
 export function detailsOf(processes: ReadonlyMap<number, FakeProcess>): ProcessDetails {
-  const read = <Field extends 'uid' | 'argv' | 'cwd' | 'environ'>(field: Field) => {
+  const read = <Field extends 'uid' | 'argv' | 'cwd' | 'environ' | 'files'>(field: Field) => {
     return (process: ProcessInfo): FakeProcess[Field] | null => {
       const found = processes.get(process.identity.pid);
       if (!found || found.startTicks !== process.identity.startTicks) return null;
@@ -110,7 +117,7 @@ export function detailsOf(processes: ReadonlyMap<number, FakeProcess>): ProcessD
     argv: read('argv'),
     cwd: read('cwd'),
     environ: read('environ'),
-    openFiles: () => [],
+    openFiles: read('files'),
     controlGroup: ({ identity }) => {
       const found = processes.get(identity.pid);
       return found?.startTicks === identity.startTicks ? found.group : null;

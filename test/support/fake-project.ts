@@ -1,10 +1,11 @@
-import type { Claim, RunGroup } from '../../src/ownership/claim.ts';
+import type { Claim, RunGroup, Traces } from '../../src/ownership/claim.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import type { Identity } from '../../src/processes/identity.ts';
-import type { Snapshot } from '../../src/processes/snapshot.ts';
+import type { OpenFile, Snapshot } from '../../src/processes/snapshot.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
 import { runStop } from '../../src/stopping/engine.ts';
 import { createHistory, type History } from '../../src/stopping/history.ts';
+import { stopWhatIsFound } from '../../src/stopping/passes.ts';
 import type { StopState, StopUnit } from '../../src/stopping/state.ts';
 import type { Birth, FakeMachine } from './fake-process.ts';
 import { rememberingQuarry, UNATTRIBUTED } from './fake-quarry.ts';
@@ -49,7 +50,8 @@ export function startService(
 ): ServiceRecord {
   const { nowTicks } = ticksOf(machine);
   const environ = cookieOf(name);
-  const pid = machine.fork(supervisor, { environ, cwd: ROOT, name, ours: true, ...birth });
+  const argv = ['node', `${name}.js`];
+  const pid = machine.fork(supervisor, { environ, argv, cwd: ROOT, name, ours: true, ...birth });
   machine.setsid(pid);
   return recordOf(name, machine.identity(pid), machine.identity(supervisor), nowTicks, stop);
 }
@@ -94,6 +96,21 @@ function recordOf(
   };
 }
 
+const LOGS = `${ROOT}/.pids/logs`;
+const TRACES: Traces = {
+  logs: new Map(),
+  logsFolder: LOGS,
+  stdinFolder: `${ROOT}/.pids/stdin`,
+  listening: [],
+  notBeforeTicks: null,
+};
+
+/** The descriptor that a service is given for its output, or one that somebody else has made. */
+export function logOf(service: string, opened: Partial<OpenFile> = {}): OpenFile {
+  const target = `${LOGS}/${service}.log`;
+  return { fd: 1, target, readable: false, writable: true, appends: true, ...opened };
+}
+
 export interface StopStory {
   readonly records: readonly ServiceRecord[];
   /** From the supervisor's record; null: the record is gone. */
@@ -105,6 +122,8 @@ export interface StopStory {
   readonly names?: readonly string[];
   readonly runCommand?: (unit: string) => Promise<void>;
   readonly forced?: () => boolean;
+  /** After the proof, is there a closer look at open files? */
+  readonly closer?: boolean;
   /** Sees the claims of every scan, before anything is signalled because of them. */
   readonly onClaims?: (claims: ReadonlyMap<number, Claim>) => void;
 }
@@ -112,6 +131,8 @@ export interface StopStory {
 export interface StopEnd {
   readonly state: StopState;
   readonly history: History;
+  /** What the last look of all still found. */
+  readonly unended: readonly Claim[];
   readonly tookMs: number;
 }
 
@@ -155,7 +176,7 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
       return claims;
     },
   };
-  const end = await runStop({
+  const run = {
     host: machine,
     units: unitsOf(story, names),
     quarry,
@@ -164,8 +185,17 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
     runCommand: story.runCommand ?? (async () => {}),
     watch: () => {},
     forced: story.forced ?? (() => false),
-  });
-  return { state: end, history, tookMs: machine.nowMs() - beganAtMs };
+  };
+  const ended = await runStop(run);
+  const closer = async (snapshot: Snapshot) => {
+    const claims = owned.lookCloser(snapshot, TRACES);
+    story.onClaims?.(claims);
+    return claims;
+  };
+  const { state, unended } = story.closer
+    ? await stopWhatIsFound(run, ended, closer)
+    : { state: ended, unended: [] };
+  return { state, history, unended, tookMs: machine.nowMs() - beganAtMs };
 }
 
 function unitsOf({ records, waves = {} }: StopStory, names: readonly string[]): StopUnit[] {

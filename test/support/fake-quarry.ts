@@ -1,6 +1,14 @@
-import type { Ownership, OwnershipFacts, RunGroup, Witnessed } from '../../src/ownership/claim.ts';
+import type {
+  Claim,
+  Ownership,
+  OwnershipFacts,
+  RunGroup,
+  Traces,
+  Witnessed,
+} from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { identityKey } from '../../src/processes/identity.ts';
+import type { Snapshot } from '../../src/processes/snapshot.ts';
 import type { Quarry } from '../../src/stopping/engine.ts';
 
 export const UNATTRIBUTED = '(no service)';
@@ -15,7 +23,10 @@ export function rememberingQuarry(
   facts: OwnershipFacts,
   names: ReadonlySet<string>,
   readGroups: () => readonly RunGroup[] = () => [],
-): Quarry & { latest(): Ownership } {
+): Quarry & {
+  latest(): Ownership;
+  lookCloser(snapshot: Snapshot, traces: Traces): ReadonlyMap<number, Claim>;
+} {
   const seen = new Map<string, { readonly witnessed: Witnessed; readonly scan: number }>();
   let latest: Ownership = { claims: new Map(), spared: [], stale: [], supervisors: [] };
   let scan = 0;
@@ -29,6 +40,18 @@ export function rememberingQuarry(
   let groups: readonly RunGroup[] = [];
   const unitOf: Quarry['unitOf'] = ({ service }) =>
     service && names.has(service) ? service : UNATTRIBUTED;
+  const look = (snapshot: Snapshot, traces?: Traces): ReadonlyMap<number, Claim> => {
+    const witnessed = [...seen.values()].map((one) => ({
+      ...one.witnessed,
+      fresh: one.scan === scan,
+    }));
+    groups = readGroups();
+    const more = { groups, witnessed: [...facts.witnessed, ...witnessed] };
+    latest = claimProcesses({ ...facts, ...more, ...(traces ? { traces } : {}) }, snapshot);
+    scan += 1;
+    remember([...latest.claims.values()]);
+    return latest.claims;
+  };
   return {
     projectId: facts.projectId,
     unitOf,
@@ -44,19 +67,7 @@ export function rememberingQuarry(
     remember,
     supervisors: () => latest.supervisors,
     latest: () => latest,
-    claim(snapshot) {
-      const witnessed = [...seen.values()].map((one) => ({
-        ...one.witnessed,
-        fresh: one.scan === scan,
-      }));
-      groups = readGroups();
-      latest = claimProcesses(
-        { ...facts, groups, witnessed: [...facts.witnessed, ...witnessed] },
-        snapshot,
-      );
-      scan += 1;
-      remember([...latest.claims.values()]);
-      return latest.claims;
-    },
+    claim: (snapshot) => look(snapshot),
+    lookCloser: look,
   };
 }

@@ -1,0 +1,132 @@
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createFakeMachine } from '../support/fake-machine.ts';
+import type { FakeMachine, Temper } from '../support/fake-process.ts';
+import { logOf, startService, startSupervisor, stopOn } from '../support/fake-project.ts';
+import {
+  exitsAfter,
+  forksOnTerm,
+  hops,
+  ignoresTerm,
+  later,
+  respawnsOnTerm,
+} from '../support/tempers.ts';
+
+const TEMPERS: Readonly<Record<string, Temper>> = {
+  exits: {},
+  ignores: ignoresTerm,
+  slow: exitsAfter(400),
+  'too slow': exitsAfter(9_000),
+  'forks on TERM': forksOnTerm,
+  respawns: respawnsOnTerm(3),
+  'dies on its own': later(160, (machine, pid) => machine.exit(pid)),
+  'daemonises later': later(120, daemonise, ignoresTerm),
+};
+const temper = fc.constantFrom(...Object.keys(TEMPERS));
+
+/** A process that nothing ties to us but what it has open: no environment, session or parent of ours. */
+const daemon = fc.record({ temper, children: fc.array(temper, { maxLength: 2 }) });
+
+const STRANGERS = {
+  'reads the log': {
+    argv: ['tail', '-f'],
+    files: [logOf('web', { readable: true, writable: false })],
+  },
+  'rotates the log': { files: [logOf('web', { readable: true, appends: false })] },
+  'a shell that has the log open': { argv: ['-bash'], files: [logOf('web')] },
+  'an editor that has the log open': { argv: ['vim', 'web.log'], files: [logOf('web')] },
+  'another log': { files: [{ ...logOf('web'), target: '/srv/.pids/logs/web.log' }] },
+};
+const stranger = fc.constantFrom(...Object.keys(STRANGERS)) as fc.Arbitrary<keyof typeof STRANGERS>;
+
+const story = fc.record({
+  daemons: fc.array(daemon, { minLength: 1, maxLength: 4 }),
+  strangers: fc.array(stranger, { maxLength: 4 }),
+  force: fc.boolean(),
+});
+
+function daemonise(machine: FakeMachine, pid: number): void {
+  const child = machine.fork(pid, { environ: '', cwd: '/', temper: ignoresTerm });
+  machine.setsid(child);
+  machine.exit(pid);
+}
+
+/** The supervisor is dead, and so is the service: only what it had started twice removed lives on. */
+function stage(told: typeof story extends fc.Arbitrary<infer Value> ? Value : never) {
+  const machine = createFakeMachine();
+  const supervisor = startSupervisor(machine, { subreaper: false });
+  const record = startService(machine, supervisor, 'web', { files: [logOf('web')] });
+  const leader = record.leader?.pid ?? 0;
+  for (const one of told.daemons) {
+    const middle = machine.fork(leader, { environ: '', cwd: '/' });
+    machine.setsid(middle);
+    const pid = machine.fork(middle, { temper: TEMPERS[one.temper] ?? {} });
+    machine.setsid(pid);
+    for (const name of one.children) machine.fork(pid, { temper: TEMPERS[name] ?? {} });
+    machine.exit(middle);
+  }
+  for (const name of told.strangers) {
+    const pid = machine.fork(1, { ...STRANGERS[name], cwd: '/home/me/app', temper: ignoresTerm });
+    machine.setsid(pid);
+    // A job of it, which inherits what it has open.
+    machine.fork(pid, { argv: ['sleep'] });
+  }
+  machine.exit(leader);
+  machine.exit(supervisor);
+  return { machine, records: [record] };
+}
+
+test('what is known by its log alone is asked, then ended; who merely uses the log is not', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, async (told) => {
+      const { machine, records } = stage(told);
+      const beganAtMs = machine.nowMs();
+      const end = await stopOn(machine, { records, force: told.force, closer: true });
+      expect(machine.strangersSignalled()).toEqual([]);
+      expect(machine.oursAlive()).toEqual([]);
+      for (const { phase } of end.state.units.values()) expect(phase.kind).toBe('ended');
+      const killed = machine.signals.filter(({ signal }) => signal === 'SIGKILL');
+      // A third generation that is found only when the second is gone has no grace of its own.
+      const respawned = told.daemons.some((one) =>
+        [one.temper, ...one.children].includes('respawns'),
+      );
+      for (const { atMs } of respawned ? [] : killed) {
+        expect(atMs - beganAtMs).toBeGreaterThanOrEqual(told.force ? 500 : 3_000);
+      }
+      expect(end.tookMs).toBeLessThan(20_000);
+    }),
+    { numRuns: 300 },
+  );
+}, 120_000);
+
+test('without the closer look they are out of reach', async () => {
+  const { machine, records } = stage({
+    daemons: [{ temper: 'exits', children: [] }],
+    strangers: [],
+    force: false,
+  });
+  await stopOn(machine, { records });
+  expect(machine.oursAlive().length).toBe(1);
+});
+
+test('what leaves another in its place whenever it is asked is stopped in its tracks', async () => {
+  const { machine, records } = stage({ daemons: [], strangers: [], force: false });
+  const temper = hops(2, { setsid: true, clean: true });
+  machine.fork(1, { files: [logOf('web')], ours: true, temper });
+  const { unended } = await stopOn(machine, { records, closer: true });
+  expect(machine.oursAlive()).toEqual([]);
+  expect(unended).toEqual([]);
+  expect(machine.signals.map(({ signal }) => signal)).toContain('SIGSTOP');
+});
+
+test('what still comes back after the last look is told', async () => {
+  const { machine, records } = stage({ daemons: [], strangers: [], force: false });
+  const spawner = machine.fork(1, { ours: false });
+  const beget = (): void => {
+    const born = { ours: true, files: [logOf('web')] };
+    if (machine.oursAlive().length === 0) machine.setsid(machine.fork(spawner, born));
+  };
+  const { unended } = await stopOn(machine, { records, closer: true, onClaims: beget });
+  expect(unended.map(({ process }) => process.identity.pid)).toEqual(machine.oursAlive());
+  expect(unended.length).toBe(1);
+});
