@@ -52,6 +52,8 @@ test.each(CHAINS.filter(([, needs]) => needs === '' || has(needs)))(
     });
     const read = (name: string) =>
       existsSync(project.file(name)) ? readFileSync(project.file(name), 'utf8') : '';
+    await until(() => read('start.txt').includes('services are up'));
+    await until(() => read('stop.json').includes('"proof"'));
     await until(
       () => read('after.txt').includes('alive') && read('shell.txt') !== '',
       () => ['start.txt', 'stop.txt', 'after.txt', 'shell.txt'].map(read).join('\n'),

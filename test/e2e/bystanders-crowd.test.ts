@@ -23,7 +23,7 @@ const removeRecords = (project: TemporaryProject) =>
 
 const isRoot = process.getuid?.() === 0;
 const MODES: [string, Mode][] = [
-  ['stop', { stops: [['stop', '--dry-run'], ['stop']] }],
+  ['stop', { stops: [['stop', '--dry-run'], ['sweep'], ['stop']] }],
   ['stop NAME', { stops: NAMES.map((name) => ['stop', name]) }],
   ['stop --force', { stops: [['stop', '--force']] }],
   ['stop after the supervisor was killed', { disturb: killSupervisor, stops: [['stop']] }],

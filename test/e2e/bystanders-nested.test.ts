@@ -16,7 +16,6 @@ interface Mode {
 const MODES: [string, Mode][] = [
   ['stop', { stop: ['stop'] }],
   ['stop NAME', { stop: ['stop', 'shell'] }],
-  ['stop --force', { stop: ['stop', '--force'] }],
   [
     'stop after our supervisor was killed',
     { disturb: (outer) => signalSupervisor(outer, 'SIGKILL'), stop: ['stop'] },
@@ -66,7 +65,8 @@ test.each(MODES)(
       devctlWith(project, { env }, ...args);
     const started = await run(outer, 'start');
     expect(started.exitCode, started.stderr).toBe(0);
-    const theirs = () => inner.oracle.everything().filter(({ cwd }) => cwd !== outer.root);
+    const theirs = () =>
+      [...inner.oracle.processes(), ...supervisorsOf(inner)].filter(isTheirs(outer));
     await until(() => inner.oracle.processes().filter(isTheirs(outer)).length === 4);
     await disturb?.(outer, inner);
     const before = theirs().map(({ pid, started: at }) => `${pid}:${at}`);
