@@ -110,7 +110,9 @@ function readOpenFiles(process: ProcessInfo): readonly OpenFile[] | null {
 function readOpenFile(folder: string, fd: number): OpenFile | null {
   const target = readProcLink(`${folder}/fd/${fd}`);
   if (target === null) return null;
-  if (!target.startsWith('/')) return { fd, target, readable: true, writable: true, appends: null };
+  // What is no file cannot be a log, and most descriptors are /dev/null, a terminal, a pipe or a socket.
+  if (!target.startsWith('/') || target === '/dev/null' || target.startsWith('/dev/pts/'))
+    return { fd, target, readable: true, writable: true, appends: null };
   // The permissions of the link are those with which the descriptor was opened (proc_pid_fd(5)).
   const mode = quietly(() => lstatSync(`${folder}/fd/${fd}`).mode);
   if (mode === null) return null;

@@ -66,11 +66,13 @@ export async function findPortHolders(
 /**
  * Finds everybody who has one of these ports' sockets open, as far as may be seen.
  *
+ * @param matters  whose descriptors are read; everybody's take 30 ms and more
  * @returns nothing where it cannot be told (no lsof off Linux)
  */
 export async function findSocketOwners(
   ports: readonly number[],
   snapshot: Snapshot,
+  matters: (process: ProcessInfo) => boolean = () => true,
 ): Promise<readonly SocketOwner[]> {
   if (ports.length === 0) return [];
   const found = await listeners(ports).catch((error: unknown) => {
@@ -88,7 +90,8 @@ export async function findSocketOwners(
   });
   if (byInode.size === 0) return named;
   const searched = [...snapshot.byPid.values()].flatMap((process) => {
-    const files = process.kernelThread ? [] : (snapshot.details.openFiles(process) ?? []);
+    const isRead = !process.kernelThread && matters(process);
+    const files = isRead ? (snapshot.details.openFiles(process) ?? []) : [];
     const held = new Set(files.flatMap(({ target }) => byInode.get(target) ?? []));
     return [...held].map((port) => ({ port, process }));
   });

@@ -24,7 +24,7 @@ export interface OpenFile {
   readonly fd: number;
   /** What /proc/PID/fd/N links to: a path, `socket:[123]`, `pipe:[456]` … */
   readonly target: string;
-  /** Of what has no path (sockets, pipes) both are said to be true: nobody asks. */
+  /** Of /dev/null, terminals and what has no path (sockets, pipes) both are said to be true: nobody asks. */
   readonly readable: boolean;
   readonly writable: boolean;
   /** Does every write go to the end (O_APPEND, open(2))? Null where that is not known. */

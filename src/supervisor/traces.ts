@@ -25,7 +25,12 @@ async function readTraces(
   }
   const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
   const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
-  const found = await findSocketOwners([...ports.keys()], snapshot);
+  const notBeforeTicks = complete && !thorough ? Math.min(...begun) : null;
+  const found = await findSocketOwners(
+    [...ports.keys()],
+    snapshot,
+    ({ identity }) => notBeforeTicks === null || identity.startTicks >= notBeforeTicks,
+  );
   return {
     logs,
     // The records folder is never a symbolic link, and neither are those in it (`ensureOwnFolder`).
@@ -41,7 +46,7 @@ async function readTraces(
         port,
         service: ports.get(port) ?? '',
       })),
-    notBeforeTicks: complete && !thorough ? Math.min(...begun) : null,
+    notBeforeTicks,
   };
 }
 

@@ -98,11 +98,11 @@ describe.each(adapters)('$kind', ({ kind, open }) => {
   });
 
   test('knows how files were opened', async () => {
-    const { pid } = await start('sh', [
-      '-c',
-      'exec 7>>"$0" 8<"$0" 6<>"$0" 5>"$0"; exec sleep 60',
-      '/dev/null',
-    ]);
+    const folder = await realpath(await mkdtemp(join(tmpdir(), 'devctl-files-')));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const target = join(folder, 'log');
+    const open5678 = 'exec 7>>"$0" 8<"$0" 6<>"$0" 5>"$0"; exec sleep 60';
+    const { pid } = await start('sh', ['-c', open5678, target]);
     const table = open();
     const files = await until(async () => {
       const snapshot = await table.snapshot();
@@ -110,7 +110,6 @@ describe.each(adapters)('$kind', ({ kind, open }) => {
       return process.name === 'sleep' ? snapshot.details.openFiles(process) : null;
     });
     const opened = (number: number) => files.find(({ fd }) => fd === number);
-    const target = '/dev/null';
     const appends = false;
     expect(opened(7)).toEqual({ fd: 7, target, readable: false, writable: true, appends: true });
     expect(opened(8)).toEqual({ fd: 8, target, readable: true, writable: false, appends });
