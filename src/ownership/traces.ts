@@ -17,10 +17,18 @@ export function traceEvidence(search: Search, process: ProcessInfo): Finding[] {
   for (const { port, service } of traces.listening.filter((one) => one.pid === pid)) {
     // Never the port alone: a stranger may have been there first.
     if (!isInside(facts.root, snapshot.details.cwd(process))) continue;
+    if (!isOfOurUser(search, process)) continue;
     const detail = `listens on ${port}`;
     findings.push({ kind: 'port', detail, service, runId: runOf(search, service) });
   }
   return findings;
+}
+
+/** Root sees what everybody listens with. */
+function isOfOurUser({ facts, snapshot }: Search, process: ProcessInfo): boolean {
+  const self = snapshot.byPid.get(facts.self.pid);
+  const [own, other] = [self && snapshot.details.uid(self), snapshot.details.uid(process)];
+  return own === undefined || own === other || other === facts.ownerUid;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import type { Host } from '../processes/host.ts';
-import { livesIn, type Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
 import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
@@ -111,9 +111,15 @@ export async function readStatus(
     problems: [
       ...(outline.kind === 'broken' ? [outline.why] : []),
       ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),
+      ...supervisors.filter(({ state: now }) => now === 'T').map(describeSuspended),
     ],
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
   };
+}
+
+/** By Ctrl-Z or a debugger, or by a stop that was killed: then it reaps nothing and notices no exit. */
+function describeSuspended({ identity: { pid } }: ProcessInfo): string {
+  return `the supervisor (pid ${pid}) is suspended; go on with it: kill -CONT ${pid}, or replace it: devctl start`;
 }
 
 interface Facts {

@@ -48,6 +48,7 @@ const SHORTEST_MS = 100;
 const LONGEST_MS = 2_000;
 const LONGEST_HELD_MS = 5_000;
 const SLOWDOWN = 1.5;
+const MANY_ZOMBIES = 20;
 
 /**
  * Records the identity of every descendant while it can still be seen, notices the end of adopted
@@ -86,14 +87,18 @@ export function startWitness(context: WitnessContext): Witness {
     if (stoodDown && !native) return;
     try {
       const snapshot = await table.snapshot();
+      const dead = adoptedZombies(snapshot, self).length;
       if (native) zombies = reapAdopted(snapshot, self, native, zombies);
-      if (!stoodDown) {
+      if (stoodDown) pauseMs = Math.min(pauseMs * SLOWDOWN, longestPause());
+      else {
         // Of runs that have ended: the kernel keeps those with a process in them.
         if (context.groups) removeGroup(context.groups.folder);
         const changed = witness(snapshot);
         noticeEnds(snapshot);
         pauseMs = changed ? SHORTEST_MS : Math.min(pauseMs * SLOWDOWN, longestPause());
       }
+      // A storm of forks leaves thousands in a second, and each keeps a number that others need.
+      if (native && dead >= MANY_ZOMBIES) pauseMs = SHORTEST_MS;
     } catch (error) {
       context.log(`looking at the process table: ${error instanceof Error ? error.stack : error}`);
       pauseMs = LONGEST_MS;
@@ -152,6 +157,8 @@ export function startWitness(context: WitnessContext): Witness {
     },
     async setStoodDown(value) {
       stoodDown = value;
+      // Much ends now, and what a subreaper has adopted is its to reap.
+      pauseMs = SHORTEST_MS;
       await looking;
       schedule(0);
     },

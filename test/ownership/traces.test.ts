@@ -274,6 +274,8 @@ describe('port', () => {
     ['older than the run', [{ ...server, ticks: 50 }], [], { ...over, runs: [RUN] }],
     ['an editor', [{ ...server, argv: 'code --serve' }], [], over],
     ["a person's shell", [{ ...server, argv: 'bash' }], [], over],
+    ['of another user', [{ ...server, uid: 65_534 }], [], over],
+    ["of the folder's owner", [{ ...server, uid: 1001 }], [100], { ...over, ownerUid: 1001 }],
     [
       'a debugger of an editor',
       [
