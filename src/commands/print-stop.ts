@@ -151,7 +151,7 @@ function processTable(processes: readonly ReportedProcess[], out?: Theme): reado
   const rows = processes.map(({ pid, service, evidence, signals, command }) => [
     String(pid),
     service ?? '-',
-    evidence.map(({ kind }) => kind).join('+'),
+    [...new Set(evidence.map(({ kind }) => kind))].join('+'),
     signals.filter((signal) => signal !== 'SIGCONT').join(' ') || '-',
     command,
   ]);
