@@ -80,11 +80,24 @@ function isTurningPoint({ kind, label }: Effect): boolean {
   return DEEDS.has(kind) || (kind === 'rename' && label.includes('/services/'));
 }
 
+/** Is it a file that is read? Half a number in `cgroup.procs` would be a number of somebody else. */
+function isRecord(label: string): boolean {
+  return label.startsWith('/.pids/') && !label.endsWith('.tmp');
+}
+
 /** The same effect for one service and for another, for one founding file and for another. */
 function withoutService(key: string): string {
   return key
     .replaceAll(/(?<=[/.])(db|web)(?=[.\s])/g, 'NAME')
     .replaceAll(/services\.pids(\.groups|\.services)?/g, 'FOUNDING');
+}
+
+/**
+ * Where an effect is the same as another one. A temporary file that nobody reads is the same whatever it
+ * is for: what counts is its rename.
+ */
+function placeOf({ kind, label, key }: Effect): string {
+  return label.endsWith('.tmp') && kind !== 'rename' ? `${kind} TEMPORARY` : withoutService(key);
 }
 
 /**
@@ -106,19 +119,20 @@ export function faultPoints(
   const covered = new Set<string>();
   for (const effect of effects) {
     const { phase, role, kind, key, label, occurrence } = effect;
-    const place = withoutService(key);
+    const place = placeOf(effect);
+    const isVariation = variations.includes(phase);
     const isTurn = isTurningPoint(effect);
     const what = withoutService(`${kind} ${label} `);
-    if (!all && !isTurn && variations.includes(phase) && covered.has(what)) continue;
-    if (!variations.includes(phase)) covered.add(what);
+    if (!all && !isTurn && isVariation && (kind === 'print' || covered.has(what))) continue;
+    if (!isVariation) covered.add(what);
     const isLast = last.get(`${phase} ${effect.pid}`) === effect;
     const edges: readonly FaultPoint['edge'][] = [
       'before',
-      ...(kind === 'write' && !label.endsWith('.tmp') ? (['torn'] as const) : []),
+      ...(kind === 'write' && isRecord(label) ? (['torn'] as const) : []),
       ...(isTurn || kind === 'rename' || isLast ? (['after'] as const) : []),
     ];
     for (const edge of edges) {
-      const which = all || (isTurn && edge === 'before') || kind === 'spawn';
+      const which = all || (isTurn && edge === 'before' && !isVariation) || kind === 'spawn';
       const name = `${phase} ${role} ${edge} ${which ? `${occurrence} ${key}` : place}`;
       if (!points.has(name)) points.set(name, { phase, role, kind, key, occurrence, edge });
     }
