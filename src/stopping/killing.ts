@@ -17,15 +17,18 @@ const STUCK_SCANS = 5;
 const MAX_FREEZE_ROUNDS = 20;
 /** SIGKILL cannot be refused: what is left after this long is stuck in the kernel or not ours to signal. */
 export const KILL_LIMIT_MS = 4_000;
+/** The same for what is proved gone and comes back: a storm that hides between two scans. */
+export const KILL_TOTAL_MS = 10_000;
 
 /** What is left when the grace period is over is killed from now on. */
-export function beginKill(nowMs: number, living: readonly ProcessInfo[]): Killing {
+export function beginKill(nowMs: number, living: readonly ProcessInfo[], firstMs = nowMs): Killing {
   const fewest = living.length;
   const frozen = new Set<string>();
   const groups = new Set<string>();
   return {
     kind: 'killing',
     sinceMs: nowMs,
+    firstMs,
     fewest,
     stuckScans: 0,
     frozen,
@@ -53,7 +56,8 @@ export function planKill(
     return { state: { ...state, phase: next }, actions };
   }
   const keys = living.map(({ identity }) => identityKey(identity));
-  if (nowMs - phase.sinceMs >= KILL_LIMIT_MS || keys.every((key) => denied.has(key))) {
+  const isOver = nowMs - phase.sinceMs >= KILL_LIMIT_MS || nowMs - phase.firstMs >= KILL_TOTAL_MS;
+  if (isOver || keys.every((key) => denied.has(key))) {
     return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
   }
   const lower = living.length < phase.fewest;

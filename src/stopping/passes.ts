@@ -36,7 +36,11 @@ export async function stopWhatIsFound(
   for (let pass = 1; ; pass += 1) {
     const survivors = new Set(survivingKeys(run, state));
     const seen = await lookAgain(run, closer);
-    const found = seen.filter(({ process }) => !survivors.has(identityKey(process.identity)));
+    // What replaces what has outlived SIGKILL would do so for ever.
+    const hasSurvived = ({ process }: Claim): boolean =>
+      survivors.has(identityKey(process.identity));
+    const isLost = pass === 1 ? hasSurvived : (claim: Claim) => isOfSurvivor(run, state, claim);
+    const found = seen.filter((claim) => !isLost(claim));
     if (found.length === 0 || pass > MAX_PASSES) return { state, unended: found };
     const hasGrace = pass <= GRACEFUL_PASSES;
     for (const { process } of hasGrace ? [] : found) {
@@ -65,9 +69,13 @@ export async function lookAgain(
 }
 
 /** What outlived SIGKILL, or may not be signalled, would only do so again. */
-function survivingKeys({ quarry, history }: StopRun, state: StopState): readonly string[] {
-  return history
+function survivingKeys(run: StopRun, state: StopState): readonly string[] {
+  return run.history
     .entries()
-    .filter(({ claim }) => state.units.get(quarry.unitOf(claim))?.phase.kind === 'survived')
+    .filter(({ claim }) => isOfSurvivor(run, state, claim))
     .map(({ claim }) => identityKey(claim.process.identity));
+}
+
+function isOfSurvivor({ quarry }: StopRun, state: StopState, claim: Claim): boolean {
+  return state.units.get(quarry.unitOf(claim))?.phase.kind === 'survived';
 }

@@ -131,17 +131,20 @@ function revive(
   if (revivals > MAX_REVIVALS) {
     return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
   }
-  const killed = state.phase.kind === 'ended' && state.phase.killed;
+  const killedMs = state.phase.kind === 'ended' ? state.phase.killedMs : null;
   // What was killed once had its grace: a storm that hides from two scans gets no other.
-  const phase = killed ? beginKill(nowMs, living) : ({ kind: 'asking', sinceMs: nowMs } as const);
+  const phase =
+    killedMs === null
+      ? ({ kind: 'asking', sinceMs: nowMs } as const)
+      : beginKill(nowMs, living, killedMs);
   return planUnit(unit, { ...state, phase, revivals }, living, observation, policy);
 }
 
 function seeEmpty(state: UnitState, nowMs: number): UnitStep {
   const emptySinceMs = state.emptySinceMs ?? nowMs;
   const proved = nowMs - emptySinceMs >= PROOF_GAP_MS;
-  const killed = state.phase.kind === 'killing';
-  const phase: Phase = proved ? { kind: 'ended', atMs: nowMs, killed } : state.phase;
+  const killedMs = state.phase.kind === 'killing' ? state.phase.firstMs : null;
+  const phase: Phase = proved ? { kind: 'ended', atMs: nowMs, killedMs } : state.phase;
   return { state: { ...state, phase, emptySinceMs }, actions: [] };
 }
 

@@ -23,6 +23,8 @@ export type Phase =
   | {
       readonly kind: 'killing';
       readonly sinceMs: number;
+      /** When it was first killed in this stop: earlier, where it was proved gone and came back. */
+      readonly firstMs: number;
       /** The smallest number of living processes seen, and how many scans brought no new low. */
       readonly fewest: number;
       readonly stuckScans: number;
@@ -34,8 +36,8 @@ export type Phase =
   | {
       readonly kind: 'ended';
       readonly atMs: number;
-      /** Did its grace period run out, so that it took SIGKILL? */
-      readonly killed: boolean;
+      /** When its grace period had run out, so that it took SIGKILL; null: it did not. */
+      readonly killedMs: number | null;
     }
   | { readonly kind: 'survived'; readonly atMs: number };
 

@@ -341,3 +341,40 @@ describe('waves', () => {
     expect(stop.state().waveBeganMs).toHaveLength(6);
   });
 });
+
+describe('control groups', () => {
+  test('come first, each once, and what is then still there is killed as ever', () => {
+    const stop = play([unit()]);
+    const groups = ['/g/one', '/g/two'];
+    stop.look({ atMs: 0, rows: [LEADER], groups });
+    expect(stop.look({ atMs: 999, rows: [LEADER], groups })).toEqual([]);
+    expect(stop.look({ atMs: 1_000, rows: [LEADER], groups })).toEqual([
+      'kill-group web',
+      'kill-group web',
+    ]);
+    expect(stop.look({ atMs: 1_010, rows: [LEADER], groups })).toEqual(['kill web']);
+  });
+
+  test('reach what may not be signalled', () => {
+    const stop = play([unit()]);
+    const denied = [identity(100)];
+    stop.look({ atMs: 0, rows: [LEADER], denied });
+    const look = { rows: [LEADER], denied, groups: ['/g/one'] };
+    expect(stop.look({ atMs: 1_000, ...look })).toEqual(['kill-group web']);
+    expect(stop.look({ atMs: 1_010, ...look })).toEqual([]);
+    expect(stop.state().units.get('web')?.phase.kind).toBe('survived');
+  });
+});
+
+test('what hides from two scans and comes back, again and again, is given up after ten seconds', () => {
+  const stop = play([unit()]);
+  stop.look({ atMs: 0, rows: [LEADER] });
+  let atMs = 1_000;
+  for (; stop.state().units.get('web')?.phase.kind !== 'survived'; atMs += 700) {
+    expect(stop.look({ atMs, rows: [LEADER] })).toBeInstanceOf(Array);
+    stop.look({ atMs: atMs + 100, rows: [] });
+    stop.look({ atMs: atMs + 200, rows: [] });
+    if (atMs < 11_000) expect(stop.state().units.get('web')?.phase.kind).toBe('ended');
+  }
+  expect(atMs).toBeLessThan(13_000);
+});
