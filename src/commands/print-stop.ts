@@ -63,7 +63,9 @@ function unrecorded({ services, processes, survivors }: StopReport): readonly st
 
 /** How what was found was found, and what it took to end it: in an emergency that is the question. */
 function means(processes: readonly ReportedProcess[]): string {
-  const found = tally(processes.flatMap(({ evidence }) => evidence.map(({ kind }) => kind)));
+  const found = tally(
+    processes.flatMap(({ evidence }) => [...new Set(evidence.map(({ kind }) => kind))]),
+  );
   const ended = tally(processes.map(({ endedBy }) => endedBy ?? 'no signal'));
   return `  found by ${found}; ended by ${ended}`;
 }
