@@ -18,7 +18,7 @@ const MAX_FREEZE_ROUNDS = 20;
 /** SIGKILL cannot be refused: what is left after this long is stuck in the kernel or not ours to signal. */
 export const KILL_LIMIT_MS = 4_000;
 /** The same for what is proved gone and comes back: a storm that hides between two scans. */
-export const KILL_TOTAL_MS = 10_000;
+const KILL_TOTAL_MS = 10_000;
 
 /** What is left when the grace period is over is killed from now on. */
 export function beginKill(nowMs: number, living: readonly ProcessInfo[], firstMs = nowMs): Killing {

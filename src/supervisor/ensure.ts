@@ -9,7 +9,7 @@ import { prepareSocketPath, socketPaths, whyNotOurs } from '../project/socket-pa
 import { connectTo, type SupervisorClient } from './client.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { ownVersion, packageRoot } from './package-root.ts';
-import type { Hello } from './protocol.ts';
+import { type Hello, INHERITS } from './protocol.ts';
 
 const HELLO_MS = 1_000;
 /** A machine on its knees may take long to start a Node process. */
@@ -30,15 +30,18 @@ export async function ensureSupervisor(
   running: readonly ProcessInfo[],
   recordedSocket: string | null,
 ): Promise<Reached> {
+  let inherits = false;
   if (running.length > 0) {
     const found = await findSupervisor(folder, running, recordedSocket);
     const fits = found && found.hello.version === ownVersion() && running.length === 1;
     if (fits && recordedSocket === found.client.socket) return found;
+    // Below it may be what no record tells of, which then goes to process 1.
+    inherits = (await found?.client.hasChildren(HELLO_MS)) !== false;
     await endSupervisors(host, running, await host.self());
   }
   // Before it tries for itself: here what is wrong reaches the person, with what to do.
   const socket = prepareSocketPath(folder);
-  await spawnSupervisor(folder);
+  await spawnSupervisor(folder, inherits);
   const client = connectTo(socket);
   const hello = await client.hello(START_MS);
   if (hello) return { client, hello };
@@ -75,7 +78,7 @@ export async function findSupervisor(
   return null;
 }
 
-async function spawnSupervisor(folder: ProjectFolder): Promise<void> {
+async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promise<void> {
   const logPath = join(folder.pidsDir, 'supervisor.log');
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   const log = openSync(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
@@ -83,7 +86,8 @@ async function spawnSupervisor(folder: ProjectFolder): Promise<void> {
   for (const name of COOKIE_VARIABLES) delete env[name];
   const { spawn } = await import('node:child_process');
   const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
-  const child = spawn(process.execPath, [script, folder.root, folder.pidsDir], {
+  const place = [folder.root, folder.pidsDir, ...(inherits ? [INHERITS] : [])];
+  const child = spawn(process.execPath, [script, ...place], {
     cwd: folder.root,
     env: { ...env, ...supervisorCookie(folder.projectId) },
     // A session of its own: neither Ctrl-C nor a closing terminal reaches it. Nothing of ours is

@@ -16,6 +16,7 @@ import { pidfdCapability } from './capabilities.ts';
 import { runAsInit } from './init.ts';
 import { ownVersion } from './package-root.ts';
 import { readProjectState } from './project-state.ts';
+import { INHERITS } from './protocol.ts';
 import { openRunGroups } from './run-groups.ts';
 import { createSupervision } from './supervision.ts';
 import { openSupervisorLog } from './supervisor-log.ts';
@@ -24,11 +25,12 @@ import { openSupervisorLog } from './supervisor-log.ts';
 export const READY_FD = 3;
 
 /**
- * The resident process of a project. Its arguments: the project folder and the records folder.
+ * The resident process of a project. Its arguments: the project folder and the records folder, and
+ * `--inherits` where it replaces one that had something below it.
  *
  * It may die at any moment: services outlive it, and every command works without it.
  */
-async function main(root: string, pidsDir: string): Promise<void> {
+async function main(root: string, pidsDir: string, inherits: boolean): Promise<void> {
   Object.assign(process.env, TOOL_COOKIE);
   const folder = projectFolder(root, pidsDir);
   prepareFolder(folder);
@@ -59,6 +61,7 @@ async function main(root: string, pidsDir: string): Promise<void> {
     version,
     log,
     inherited,
+    inherits,
     end: () => end(0),
   });
   const server = createApi(supervision.routes, log);
@@ -154,7 +157,7 @@ function inDetail(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-const [root, pidsDir] = process.argv.slice(2);
+const [root, pidsDir, ...rest] = process.argv.slice(2);
 if (root === undefined || pidsDir === undefined) {
   process.stderr.write('this is the resident part of devctl: run devctl start\n');
   process.exitCode = 2;
@@ -162,7 +165,7 @@ if (root === undefined || pidsDir === undefined) {
   process.exitCode = await runAsInit();
 } else {
   outliveFaults();
-  main(root, pidsDir).catch((error: unknown) => {
+  main(root, pidsDir, rest.includes(INHERITS)).catch((error: unknown) => {
     // Its starter shows the last lines of the log to the person who can act on it.
     const hint = error instanceof DevctlError && error.hint ? `; ${error.hint}` : '';
     log(error instanceof DevctlError ? `${error.message}${hint}` : inDetail(error));

@@ -16,6 +16,9 @@ export interface Hello {
   readonly capabilities: Capabilities;
 }
 
+/** The last argument of a supervisor that replaces one with something below it. */
+export const INHERITS = '--inherits';
+
 /** `POST /start`. Answered by a stream of `StartEvent`; closing it drops what has not been spawned. */
 export interface StartRequest {
   /** In no particular order; what they depend on is among them. */

@@ -32,6 +32,8 @@ export interface SupervisionContext {
   readonly log: (line: string) => void;
   /** What earlier supervisors left. */
   readonly inherited: ProjectState;
+  /** Did one of them have something below it when it was ended, recorded or not? */
+  readonly inherits: boolean;
   readonly end: () => void;
 }
 
@@ -54,7 +56,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     table,
     self,
     // What an earlier supervisor left may have escaped when that one died.
-    subreaper: native !== null && isUntouched(context.inherited),
+    subreaper: native !== null && !context.inherits && isUntouched(context.inherited),
     groups: context.groups,
     groupless: context.capabilities.cgroup.why,
     mkfifo: native && ((path) => native.mkfifo(path, 0o600)),

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
@@ -119,5 +119,10 @@ test.runIf(hasSubreaper)('what an earlier supervisor left makes its proof worth 
   // A stop leaves nothing behind that would count.
   expect(await isProof()).toEqual([true]);
   project.write('.pids/services.pids', '999999\n');
+  expect(await isProof()).toEqual([false]);
+  expect(await isProof()).toEqual([true]);
+  // Its records are lost, but it lives and has a child: whatever that started goes to process 1.
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  rmSync(project.file('.pids'), { recursive: true });
   expect(await isProof()).toEqual([false]);
 });
