@@ -24,6 +24,7 @@ const PID_NAMESPACE = 'portable';
 export function openPortableTable(): ProcessTable {
   const memo: DetailMemo = new Map();
   let bootId: string | undefined;
+  let latest: Look | null = null;
   const boot = () => {
     bootId ??= readBootId();
     return bootId;
@@ -42,12 +43,26 @@ export function openPortableTable(): ProcessTable {
   async function snapshot(): Promise<Snapshot> {
     const takenAtMs = performance.now();
     const now = nowTicks();
-    const rows = await readRows();
+    const { rows } = await lookAgain();
     const programs = rows.filter((row) => !isKernelThread(row));
     await prefetchDetails(memo, programs, now / 100, readCommandLines);
     const details = portableDetails(memo, rows);
     const moment = { takenAtMs, nowTicks: now, bootId: boot(), pidNamespace: PID_NAMESPACE };
     return indexSnapshot({ ...moment, details }, rows.map(toProcess));
+  }
+
+  async function lookAgain(): Promise<Look> {
+    const rows = await readRows();
+    latest = { rows, endedAtMs: performance.now() };
+    return latest;
+  }
+
+  async function readRow(pid: number): Promise<PsRow | undefined> {
+    const find = ({ rows }: Look) => rows.find((row) => row.pid === pid);
+    const fresh =
+      latest !== null && performance.now() - latest.endedAtMs < FRESH_MS ? latest : null;
+    // Who is not in it may have been born since.
+    return (fresh && find(fresh)) ?? find(await lookAgain());
   }
 
   return {
@@ -58,8 +73,7 @@ export function openPortableTable(): ProcessTable {
     pidNamespace: PID_NAMESPACE,
     snapshot: () => oneAtATime(snapshot),
     async read(pid) {
-      const rows = await oneAtATime(() => readRows(pid));
-      const row = rows.find((candidate) => candidate.pid === pid);
+      const row = await oneAtATime(() => readRow(pid));
       return row ? toProcess(row) : null;
     },
     async scanDescending(visit) {
@@ -70,6 +84,18 @@ export function openPortableTable(): ProcessTable {
     nowTicks,
   };
 }
+
+interface Look {
+  readonly rows: readonly PsRow[];
+  readonly endedAtMs: number;
+}
+
+/**
+ * A `ps` for each signal took 20 s to end 170 processes, and a storm forked faster than that for ever. One
+ * look serves all signals of so many ms: to meet a stranger under the number of a dead one, all other
+ * numbers would have to be used up in this time.
+ */
+const FRESH_MS = 100;
 
 /**
  * Whole seconds, as start times are, and one less: Linux `ps` adds two rounded-down numbers (boot
@@ -88,27 +114,25 @@ function oneAtATime<Answer>(look: () => Promise<Answer>): Promise<Answer> {
   return turn;
 }
 
-async function readRows(pid?: number): Promise<PsRow[]> {
-  if (process.platform === 'win32') return readBareRows(pid);
-  const selection = pid === undefined ? ['-A'] : ['-p', String(pid)];
+async function readRows(): Promise<PsRow[]> {
+  if (process.platform === 'win32') return readBareRows();
   // One -o for each: POSIX lets a `ps` take all that follows the first "=" for its heading.
   const columns = COLUMNS.flatMap((column) => ['-o', `${column}=`]);
-  const answer = await runTool('ps', [...selection, '-ww', ...columns]);
+  const answer = await runTool('ps', ['-A', '-ww', ...columns]);
   if (answer === null) {
     throw new DevctlError('tool-missing', 'ps is not installed, and devctl cannot see processes', {
       hint: 'install it: the package is called procps (Debian, Alpine), procps-ng (Fedora, Arch)',
     });
   }
   const rows = parsePsRows(Buffer.from(answer.stdout, 'latin1').toString('utf8'), COLUMNS);
-  if (rows.length === 0 && answer.stderr !== '') return readBareRows(pid);
+  if (rows.length === 0 && answer.stderr !== '') return readBareRows();
   return rows.filter((row) => row.pid !== answer.pid);
 }
 
 /** A `ps` that does not know our columns, or Windows: pid, parent and name, from the two libraries. */
-async function readBareRows(pid?: number): Promise<PsRow[]> {
+async function readBareRows(): Promise<PsRow[]> {
   const processes = (await readPsList()) ?? (await readPidtree());
   return processes.flatMap((found) => {
-    if (pid !== undefined && found.pid !== pid) return [];
     if (found.name === 'ps' && found.ppid === process.pid) return [];
     const unknown = { pgid: 0, sid: 0, state: '?', threads: 1, rssBytes: 0, cpuTicks: 0 };
     const startSeconds = Math.floor((found.startTime?.getTime() ?? 0) / 1000);

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pidtree from 'pidtree';
@@ -238,6 +238,25 @@ describe('openProcessTable', () => {
       { env: { PATH: `${folder}:${process.env.PATH}`, REAL_PATH: process.env.PATH } },
     );
     expect(seen).toEqual({ pgid: 0, parent: true, young: true, uid: process.getuid?.() });
+  });
+
+  test('asks ps once for many that are about to be signalled', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'devctl-ps-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const calls = join(folder, 'calls');
+    const script = `#!/bin/sh\necho >>'${calls}'\nPATH="$REAL_PATH" exec ps "$@"\n`;
+    await writeFile(join(folder, 'ps'), script, { mode: 0o755 });
+    const seen = await runScript(
+      `import { openPortableTable } from './portable.ts';
+       const table = openPortableTable();
+       const starts = new Set();
+       for (let n = 0; n < 50; n += 1) starts.add((await table.read(process.pid)).identity.startTicks);
+       answer({ starts: starts.size });`,
+      { env: { PATH: `${folder}:${process.env.PATH}`, REAL_PATH: process.env.PATH } },
+    );
+    expect(seen).toEqual({ starts: 1 });
+    // One, and a few more where the machine let us wait between two of the fifty.
+    expect((await readFile(calls, 'utf8')).length).toBeLessThan(10);
   });
 
   test('says what to install where ps is missing', async () => {

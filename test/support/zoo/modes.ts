@@ -28,6 +28,9 @@ export function meansOf({ native, cgroup, portable }: Mode): string {
   return cgroup ? 'cgroup' : 'neither';
 }
 
+const SUPERVISORS = ['alive', 'killed', 'adopted'] as const;
+const ALIVE = ['alive'] as const;
+
 /** Every mode that can be run here. */
 export function allModes(
   here: Readonly<Record<'root' | 'ordinary' | 'cgroup' | 'native', boolean>>,
@@ -42,7 +45,8 @@ export function allModes(
   ].filter(({ cgroup, native }) => (here.cgroup || !cgroup) && (here.native || !native));
   return users.flatMap((user) =>
     means.flatMap((mean) =>
-      (['alive', 'killed', 'adopted'] as const).flatMap((supervisor) =>
+      // What a dead supervisor changes, it changes by its subreaper; on the portable table there was none.
+      (mean.portable ? ALIVE : SUPERVISORS).flatMap((supervisor) =>
         [false, true].map((force) => ({ user, ...mean, supervisor, force })),
       ),
     ),

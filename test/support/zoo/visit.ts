@@ -161,7 +161,8 @@ export function faultsOf(seen: Visit): string[] {
     faults.push(`exit code ${seen.exitCode}: ${seen.stderr}`);
   for (const what of seen.deadStrangers) faults.push(`a stranger died: ${what}`);
   for (const name of seen.cutShort) faults.push(`${name} did not get its grace period`);
-  for (const what of litter) faults.push(`left behind: ${what}`);
+  // With survivors the supervisor stays, for it holds them.
+  if (seen.exitCode !== 4) for (const what of litter) faults.push(`left behind: ${what}`);
   for (const name of seen.notReady) faults.push(`${name} never came to stand`);
   if (isHeld(mode)) for (const port of seen.portsTaken) faults.push(`port ${port} is taken`);
   return faults;
