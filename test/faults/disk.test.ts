@@ -11,6 +11,7 @@ import { statusReport, stopReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
 import { canMount, smallDisk } from '../support/small-disk.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
 import { asUser, installFor, NOBODY } from '../support/zoo/user.ts';
 
 const isRoot = process.geteuid?.() === 0;
@@ -82,7 +83,7 @@ test('records that are read-only for an ordinary user: status and stop work, sta
 
   const first = await run('start');
   expect(first.exitCode, first.stderr).toBe(0);
-  expect(services().length).toBe(3);
+  await until(() => services().length === 3);
   close();
   const status = await run('status');
   expect(status.exitCode, status.stderr).toBe(0);
