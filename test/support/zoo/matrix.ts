@@ -1,7 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, release } from 'node:os';
+import { endProcesses } from '../end-processes.ts';
+import { openOracle } from '../oracle.ts';
 import { currentRunFolder } from '../run-folder.ts';
 import { type Behaviour, behaviours, findProgram } from './behaviours.ts';
+import { removeDelegatedGroups } from './cgroups.ts';
 import { nested, someCombinations } from './combinations.ts';
 import { describeVisit, figures, markdown } from './figures.ts';
 import { type Here, lookHere, runnable } from './here.ts';
@@ -45,6 +48,10 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
   }
   if (options.combinations > 0) say(`seed of the combinations: ${options.seed}`);
 
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // Not once(): execa ends the process where nobody listens any more.
+    process.on(signal, () => void cleanUp().then(() => process.exit(130)));
+  }
   const visits: Visit[] = [];
   const errors: string[] = [];
   const show = async (mode: Mode, exhibits: readonly Exhibit[]): Promise<void> => {
@@ -70,7 +77,7 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
       await show(mode, nested(combinations, all));
     }
   } finally {
-    rmSync(currentRunFolder(), { recursive: true, force: true });
+    await cleanUp();
   }
   say(`\n${figures(visits)}`);
   if (options.markdown) writeFileSync(options.markdown, markdown(all, visits, describeMachine()));
@@ -80,6 +87,17 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
 /** The behaviours, for `--list`. */
 export function listBehaviours(): readonly Behaviour[] {
   return behaviours();
+}
+
+/** Whatever has to do with the folder of this run, also where a visit was interrupted. */
+async function cleanUp(): Promise<void> {
+  const folder = currentRunFolder();
+  const { everything } = openOracle({ folders: [folder], environment: [] });
+  await endProcesses(everything);
+  await removeDelegatedGroups();
+  // What an interrupted visit was about to start.
+  await endProcesses(everything);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 function describeMachine(): string {
