@@ -129,13 +129,15 @@ export function compactLedger(
 
 /**
  * Removes a ledger, after the proof that nothing in it is alive; what another project wrote into it, in a
- * records folder that the two share, stays. Missing is fine.
+ * records folder that the two share, stays, and so does what cannot be read: nothing of it was proved.
+ * Missing is fine.
  */
 export function removeLedger(folder: ProjectFolder, service: string): void {
   if (folderProblem(folder, 'ledger')) return;
   const path = ledgerPath(folder, service);
   const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
-  const { entries } = parseLedger(service, file.kind === 'content' ? file.bytes.toString() : '');
+  if (file.kind !== 'content') return;
+  const { entries } = parseLedger(service, file.bytes.toString());
   const foreign = entries.filter(({ project }) => isOfAnotherProject(folder, project));
   if (foreign.length === 0) removeIfThere(path);
   else writeFileAtomically(path, formatLatest(foreign));

@@ -193,6 +193,15 @@ test('a ledger is made anew where .pids was removed, and goes when it is removed
   expect(readdirSync(join(folder.pidsDir, 'ledger'))).toEqual([]);
 });
 
+test('a ledger that cannot be read is not removed: nothing in it was proved dead', () => {
+  const folder = temporaryRecords();
+  appendLedger(folder, 'web', boot1, [entry(10)]);
+  rmSync(fileOf(folder));
+  symlinkSync('elsewhere', fileOf(folder));
+  removeLedger(folder, 'web');
+  expect(readdirSync(join(folder.pidsDir, 'ledger'))).toEqual(['web']);
+});
+
 test('property: what is appended is what is read', () => {
   const folder = temporaryRecords();
   const label = fc.string({ minLength: 1, maxLength: 20 });
