@@ -35,12 +35,17 @@ function reapAdopted(native: Native, table: ProcessTable, own: number): void {
     again = looking;
     if (looking) return;
     looking = true;
-    const { byParent } = await table.snapshot();
-    for (const process of byParent.get(1) ?? []) {
-      const { pid } = process.identity;
-      if (pid !== own && isGone(process)) native.reap(pid);
+    try {
+      const { byParent } = await table.snapshot();
+      for (const process of byParent.get(1) ?? []) {
+        const { pid } = process.identity;
+        if (pid !== own && isGone(process)) native.reap(pid);
+      }
+    } catch {
+      // Out of descriptors or memory: the next end is a reason to look again; ours would end the container.
+    } finally {
+      looking = false;
     }
-    looking = false;
     if (again) await look();
   };
   // Signals come together as one: each is a reason to look, not a count.
