@@ -1,4 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
@@ -52,6 +59,19 @@ function findOwnGroup(): OwnGroup | { readonly why: string } {
 export function groupPath(folder: string): string | null {
   const group = ownGroup();
   return 'why' in group ? null : pathOf(group.mount, folder);
+}
+
+/**
+ * How we see the hierarchy: the same path may be another group in another cgroup namespace
+ * (cgroup_namespaces(7)) or through another mount, and a group that is missing here may be full there.
+ *
+ * @returns null where there is none
+ */
+export function groupView(): string | null {
+  const group = ownGroup();
+  if ('why' in group) return null;
+  const namespace = quietly(() => readlinkSync('/proc/self/ns/cgroup')) ?? '';
+  return [namespace, group.mount.root, group.mount.point].join(' ');
 }
 
 /**
@@ -129,13 +149,16 @@ const FREEZE_MS = 300;
  * outruns. Before, it is frozen and `approve` asked, when nothing in it can be born or move any more.
  *
  * @param approve gets the pids in it
- * @returns 'refused' by `approve`; 'failed' where it cannot be done: then it is thawed again
+ * @returns 'refused' by `approve`, or because we are in it ourselves; 'failed' where it cannot be done:
+ *   then it is thawed again
  */
 export async function killGroup(
   folder: string,
   approve: (pids: readonly number[]) => Promise<boolean>,
 ): Promise<'killed' | 'refused' | 'failed'> {
   if (!existsSync(join(folder, 'cgroup.kill'))) return 'failed';
+  // Nobody would thaw it again: a supervisor may have been started inside of a service.
+  if (groupMembers(folder).includes(process.pid)) return 'refused';
   let frozen = false;
   try {
     freeze(folder, true);

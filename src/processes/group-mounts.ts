@@ -38,6 +38,7 @@ export function folderOf({ root, point }: GroupMount, path: string): string | nu
 
 /** The other way round: what /proc/PID/cgroup calls this folder; null when it is not below the mount. */
 export function pathOf({ root, point }: GroupMount, folder: string): string | null {
+  if (folder.split('/').includes('..')) return null;
   if (folder === point) return root;
   const base = withSlash(point);
   return folder.startsWith(base) ? `${withSlash(root)}${folder.slice(base.length)}` : null;

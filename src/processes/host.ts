@@ -53,7 +53,7 @@ export interface Host {
    *
    * @param group absolute path of its folder
    * @param approve gets the pids in it; 0 for one of another PID namespace
-   * @returns 'refused' by `approve`; 'failed' where it cannot be done
+   * @returns 'refused' by `approve`, or because we are in it; 'failed' where it cannot be done
    */
   killGroup(
     group: string,

@@ -96,7 +96,8 @@ function isExit(value: unknown): value is Exit {
 
 function isRecordedGroup(value: unknown): boolean {
   const fields = asObject(value);
-  return fields !== null && isAbsolutePath(fields.path) && isBoolean(fields.held);
+  if (!fields || !isAbsolutePath(fields.path) || !isBoolean(fields.held)) return false;
+  return fields.view === undefined || isText(fields.view);
 }
 
 function isCommand(value: unknown): boolean {

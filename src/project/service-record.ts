@@ -24,6 +24,8 @@ export interface RecordedGroup {
   readonly path: string;
   /** Was the leader born in it, so that nothing of the run can be outside? False in an intent. */
   readonly held: boolean;
+  /** How its maker saw the hierarchy (`groupView`): only who sees the same can tell that it is gone. */
+  readonly view?: string;
 }
 
 /**

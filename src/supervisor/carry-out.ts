@@ -72,10 +72,10 @@ async function stopAndVerify(
   const graceMs = options.graceMs ?? (force ? FORCE_GRACE_MS : null);
   const sweep = names === null ? options.sweep : null;
   const closer = { declared: options.declared, atOnce: force };
-  const stopAgain = ({ history }: StopOutcome): Promise<StopOutcome> => {
+  const stopAgain = ({ history, owned: { outside } }: StopOutcome): Promise<StopOutcome> => {
     const state = readProjectState(context.state.folder);
     return stopRuns(
-      { ...context, state, history },
+      { ...context, state, history, outside },
       { names, force, graceMs, sweep: null, commands: false, closer },
     );
   };

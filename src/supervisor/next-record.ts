@@ -48,7 +48,7 @@ function intent(context: LivesContext, target: Entry, now: string): ServiceRecor
     subreaper,
     cgroup:
       groups && request.containment !== 'none'
-        ? { path: groups.groupOf(runId), held: false }
+        ? { path: groups.groupOf(runId), held: false, view: groups.view }
         : null,
     command: service.command,
     cwd: service.cwd,

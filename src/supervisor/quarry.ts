@@ -9,7 +9,7 @@ import type {
 import { claimProcesses } from '../ownership/claims.ts';
 import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
-import { livesIn, type Snapshot } from '../processes/snapshot.ts';
+import { isGone, livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { Quarry } from '../stopping/engine.ts';
 import { describeCommand } from './describe.ts';
 import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
@@ -59,6 +59,8 @@ export interface Tracking {
   remember(claims: readonly Claim[]): void;
   /** Default: true. False for who reports nothing: each command line is a read of its own. */
   readonly keepsCommands?: boolean;
+  /** Runs that an earlier part of the same stop has seen outside of their control groups. */
+  readonly outsideBefore?: ReadonlySet<string>;
   /** Missing: there is no closer look. */
   readonly readTraces?: (snapshot: Snapshot) => Promise<Traces>;
 }
@@ -72,7 +74,7 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
   const commands = new Map<string, readonly [pid: number, command: string]>();
   let latest: Ownership = NOTHING;
   let groups: readonly RunGroup[] = [];
-  const outside = new Set<string>();
+  const outside = new Set<string>(tracking.outsideBefore);
   /** What only the closer look points to is not pointed to by the next. */
   let sparedCloser: Ownership['spared'] = [];
   let lookedAt: Snapshot | null = null;
@@ -93,6 +95,11 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
   };
   const unitOf = ({ service }: Claim): string =>
     service && tracking.names.has(service) ? service : UNATTRIBUTED;
+  /** What has been born since is judged when it can fork no more. */
+  const isKnownStranger = (pid: number): boolean => {
+    const process = lookedAt?.byPid.get(pid);
+    return process !== undefined && !isGone(process) && !latest.claims.has(pid);
+  };
   const look = (snapshot: Snapshot, traces?: Traces): void => {
     lookedAt = snapshot;
     const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
@@ -137,6 +144,8 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
             return claim !== undefined && unitOf(claim) === unit;
           });
         })
+        // Not even frozen: it would be refused in the end, and a stranger have stood still for it.
+        .filter(({ pids }) => ![...pids].some(isKnownStranger))
         .map(({ folder }) => folder),
     latest: () => latest,
     claim(snapshot) {

@@ -4,6 +4,7 @@ import type { RunGroup } from '../ownership/claim.ts';
 import {
   groupMembers,
   groupPath,
+  groupView,
   joinGroup,
   listGroups,
   makeGroup,
@@ -19,6 +20,8 @@ import type { ProjectState } from './project-state.ts';
 export interface RunGroups {
   /** Absolute path of the group that holds those of the runs. */
   readonly folder: string;
+  /** How this process sees them, for the records. */
+  readonly view: string;
   groupOf(runId: string): string;
   /**
    * Makes the group of a run and spawns inside it: this process visits the group for the length of
@@ -73,6 +76,7 @@ export function openRunGroups(
   const groupOf = (runId: string): string => join(project, runId);
   return {
     folder: project,
+    view: groupView() ?? '',
     groupOf,
     spawnInside(runId, required, spawn) {
       let why: string | null = null;
@@ -146,10 +150,11 @@ export function removeRunGroups(state: ProjectState): void {
 /**
  * Did the control group of this run hold everything that it ever started, and is it empty?
  *
- * @returns false also where the group cannot be seen from here
+ * @returns false also where the group cannot be seen from here: missing is not the same as empty there
  */
 export function isProvedByGroup({ cgroup, runId, project }: ServiceRecord): boolean {
   if (!cgroup?.held || groupPath(cgroup.path) === null) return false;
+  if (cgroup.view !== groupView()) return false;
   // A record is a file that can be edited: an empty group of somebody else's proves nothing, and stays.
   const name = join(`devctl-${projectHash(project)}`, runId);
   return cgroup.path.endsWith(`/${name}`) && removeGroup(cgroup.path);

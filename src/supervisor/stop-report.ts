@@ -161,6 +161,8 @@ export function proofOf(
     .entries()
     .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
   if (unrecorded) return weak(`there are no records of some runs: ${cannotExclude}`);
+  // The kernel's word on what has left its group as well.
+  if (outcome.childless === false) return weak('the supervisor has a child that is nobody’s');
   // Empty control groups prove it by themselves, whatever has become of the supervisor.
   const others = records.filter(
     (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
@@ -178,7 +180,6 @@ export function proofOf(
   }
   if (wholeProject && supervisorsBefore.length > 0 && others.length > 0) {
     if (outcome.childless === null) return weak('the supervisor could not be asked for children');
-    if (!outcome.childless) return weak('the supervisor has a child that is nobody’s');
   }
   return { strength: 'complete', why: null, scans };
 }

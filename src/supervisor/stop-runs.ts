@@ -46,6 +46,8 @@ export interface StopContext {
   watch(living: readonly Claim[]): void;
   /** Of an earlier part of the same stop, to be continued. */
   readonly history?: History;
+  /** Of that part too: runs that were seen outside of their control groups. */
+  readonly outside?: ReadonlySet<string>;
 }
 
 /** The raw outcome, from which `stop-report.ts` makes the report. */
@@ -89,6 +91,7 @@ export async function stopRuns(
     self: context.self,
     names: new Set(names),
     remember,
+    ...(context.outside ? { outsideBefore: context.outside } : {}),
     ...(closer ? { readTraces: tracesReader(state, closer.declared, closer.atOnce) } : {}),
   };
   const owned = trackOwned(tracking);

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { serviceCookie } from '../../src/ownership/cookie.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readRecords } from '../../src/project/records.ts';
 import { controlGroupOf, hasControlGroups } from '../support/control-groups.ts';
@@ -51,6 +52,41 @@ test.runIf(hasControlGroups)(
     const bare = report.processes.filter(({ service: of }) => of === 'bare');
     expect(bare.every(({ evidence }) => evidence.some(({ kind }) => kind === 'cgroup'))).toBe(true);
     expect(existsSync(group)).toBe(false);
+  },
+);
+
+test.runIf(hasControlGroups)(
+  'a group that is missing here proves nothing of one that another cgroup namespace has',
+  async () => {
+    await using project = await temporaryProject(escaping());
+    expect(await devctlWith(project, NO_NATIVE, 'start')).toMatchObject({ exitCode: 0 });
+    await signalSupervisor(project, 'SIGKILL');
+    for (const { service: name } of recordsOf(project)) {
+      const path = project.file(`.pids/services/${name}.json`);
+      const record = JSON.parse(readFileSync(path, 'utf8'));
+      const view = record.cgroup.view.replace(/\d+/, '1');
+      writeFileSync(path, JSON.stringify({ ...record, cgroup: { ...record.cgroup, view } }));
+    }
+    const { exitCode, report } = await stopReport(project);
+    expect(exitCode).toBe(0);
+    expect(report.proof.strength).toBe('best-effort');
+  },
+);
+
+test.runIf(hasControlGroups)(
+  'a supervisor that was started inside of a service stops it without freezing itself',
+  async () => {
+    await using project = await temporaryProject(escaping());
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const record = recordsOf(project).find(({ service: name }) => name === 'stubborn');
+    const { identity } = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
+    writeFileSync(join(record?.cgroup?.path ?? '', 'cgroup.procs'), String(identity.pid));
+    // From inside: the supervisor carries it out, and ends the command with the service.
+    const { projectId } = projectFolder(project.root);
+    const env = serviceCookie(projectId, 'stubborn', record?.runId ?? '');
+    await devctlWith(project, { env }, 'stop');
+    await until(() => project.oracle.everything().length === 0);
+    expect(existsSync(project.file('.pids/last-stop.json'))).toBe(true);
   },
 );
 

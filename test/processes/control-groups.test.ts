@@ -56,6 +56,23 @@ describe.runIf(hasControlGroups)('control groups', () => {
     expect([...groupMembers(group)].sort()).toEqual([...pids].sort());
   });
 
+  test('in which we are ourselves are not frozen: nobody would thaw us', async () => {
+    await populate(group);
+    const own = ownControlGroup() ?? '';
+    const inner = join(group, 'inner');
+    makeGroup(inner);
+    joinGroup(inner, process.pid);
+    try {
+      const agree = async () => expect.fail('we would not be asked');
+      // Frozen by a test that fails, this process could not say so.
+      expect(groupMembers(group)).toContain(process.pid);
+      expect(await killGroup(group, agree)).toBe('refused');
+    } finally {
+      joinGroup(own, process.pid);
+    }
+    expect(isFrozen()).toBe(false);
+  });
+
   test('that are gone, or are none, cannot be killed', async () => {
     const agree = async () => expect.fail('there is nothing to agree to');
     expect(await killGroup(join(group, 'nowhere'), agree)).toBe('failed');
