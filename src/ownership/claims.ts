@@ -1,7 +1,7 @@
 import { sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { Claim, EvidenceKind, Ownership, OwnershipFacts, Witnessed } from './claim.ts';
-import { directEvidence } from './evidence.ts';
+import { directEvidence, isSharedGroup } from './evidence.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { add, byStrength, type Finding, originOf, type Search, toEvidence } from './search.ts';
 import { findStaleRuns } from './stale.ts';
@@ -33,6 +33,9 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     ),
     leaders: findLeaders(facts, snapshot),
     witnessed: indexByPid(facts.witnessed),
+    sharedGroups: new Set(
+      facts.groups?.filter((group) => isSharedGroup(group, snapshot, vetoes.byPid)),
+    ),
     found: new Map(),
     passed: new Map(),
     spared: new Map(),

@@ -1,9 +1,10 @@
 import { sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { FoundingPid, RunGroup } from './claim.ts';
+import { readCookie } from './cookie.ts';
 import { isInside } from './inside.ts';
 import type { Finding, Search } from './search.ts';
-import { ancestry } from './vetoes.ts';
+import { ancestry, type Veto } from './vetoes.ts';
 
 /** Evidence that a process carries itself, without looking at its relatives. */
 export function directEvidence(search: Search, process: ProcessInfo): Finding[] {
@@ -25,6 +26,7 @@ export function directEvidence(search: Search, process: ProcessInfo): Finding[] 
     if (!group.pids.has(identity.pid)) continue;
     if (!isInGroup(group.path, snapshot.details.controlGroup(process))) continue;
     if (isBelowNested(search, group, process)) continue;
+    if (search.sharedGroups.has(group) && !vetoes.cookies.has(identity.pid)) continue;
     const { service, runId } = group;
     findings.push({
       kind: 'cgroup',
@@ -106,4 +108,22 @@ function isBelowNested(
   return ancestry(process.ppid, snapshot).some(
     ({ identity: { pid } }) => pids.has(pid) && vetoes.byPid.get(pid)?.kind === 'other-project',
   );
+}
+
+/**
+ * Do services of a nested project stand in this group of ours, because it has none of its own? When its
+ * supervisor has died too, its daemons cannot be told from ours there: then only our mark counts.
+ */
+export function isSharedGroup(
+  group: RunGroup,
+  snapshot: Snapshot,
+  vetoes: ReadonlyMap<number, Veto>,
+): boolean {
+  return [...group.pids].some((pid) => {
+    const process = snapshot.byPid.get(pid);
+    if (!process || vetoes.get(pid)?.kind !== 'other-project') return false;
+    // Its supervisor stands in ours in any case.
+    if (readCookie(snapshot.details.environ(process) ?? '')?.role) return false;
+    return isInGroup(group.path, snapshot.details.controlGroup(process));
+  });
 }

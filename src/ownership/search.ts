@@ -4,6 +4,7 @@ import {
   EVIDENCE_KINDS,
   type Evidence,
   type OwnershipFacts,
+  type RunGroup,
   type Spared,
   type Witnessed,
 } from './claim.ts';
@@ -38,6 +39,8 @@ export interface Search {
   readonly intentTicks: ReadonlyMap<string, number>;
   readonly leaders: readonly Leader[];
   readonly witnessed: ReadonlyMap<number, readonly Witnessed[]>;
+  /** Those of our control groups in which services of another project are too. */
+  readonly sharedGroups: ReadonlySet<RunGroup>;
   readonly found: Map<number, Finding[]>;
   /** Of ours, but they run this very command: spared, while what else is below them is not. */
   readonly passed: Map<number, Finding[]>;

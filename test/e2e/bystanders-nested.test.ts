@@ -9,6 +9,8 @@ import { until } from '../support/until.ts';
 
 interface Mode {
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the inner project: without control groups of its own it stands in one of ours. */
+  readonly containment?: 'none';
   readonly disturb?: (outer: TemporaryProject, inner: TemporaryProject) => unknown;
   readonly stop: readonly string[];
 }
@@ -23,6 +25,14 @@ const MODES: [string, Mode][] = [
   [
     'stop after theirs was killed',
     { disturb: (_outer, inner) => signalSupervisor(inner, 'SIGKILL'), stop: ['stop'] },
+  ],
+  [
+    'stop after theirs was killed, which had no control groups',
+    {
+      containment: 'none',
+      disturb: (_outer, inner) => signalSupervisor(inner, 'SIGKILL'),
+      stop: ['stop'],
+    },
   ],
   [
     'stop --force after rm -rf .pids',
@@ -41,8 +51,9 @@ const program = join(repositoryRoot, 'bin', 'devctl.js');
 
 test.each(MODES)(
   'another project that was started inside one of our services: %s',
-  async (_name, { env = {}, disturb, stop }) => {
+  async (_name, { env = {}, containment = 'auto', disturb, stop }) => {
     await using inner = await temporaryProject({
+      containment,
       // Without any of the two nobody could find a daemon that clears its environment.
       services: {
         web: service('own-session'),
