@@ -24,7 +24,8 @@ export async function spawn(
   const { service, record } = target;
   if (!service || !record) throw new Error(`${target.name} has nothing to spawn`);
   const { mkfifo } = context;
-  const contain = containment(context, target, record.runId);
+  const required = target.request?.containment === 'cgroup';
+  const contain = containment(context, target, record.runId, required);
   const launched = await launch(service, {
     env: environmentOf(context, target, record.runId),
     logFile: record.log,
@@ -100,8 +101,8 @@ function containment(
   { groups, groupless }: LivesContext,
   { request }: Entry,
   runId: string,
+  required: boolean,
 ): Contain | null {
-  const required = request?.containment === 'cgroup';
   if (required && !groups) throw new Error(`it cannot have a control group: ${groupless}`);
   if (!groups || request?.containment === 'none') return null;
   return (spawn) => groups.spawnInside(runId, required, spawn);
@@ -137,7 +138,9 @@ export async function probe(
   const env = environmentOf(context, target, record.runId);
   const { cwd, ready } = service;
   const { logOffset } = target;
-  const contain = record.cgroup?.held ? containment(context, target, record.runId) : null;
+  // Its run is said to be held: then what a probe runs must be as well.
+  const held = record.cgroup?.held && context.groups !== null;
+  const contain = held ? containment(context, target, record.runId, true) : null;
   const opened = await openProbe(ready.check, {
     cwd,
     env,

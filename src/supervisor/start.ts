@@ -13,6 +13,7 @@ import { makeLogsFolder } from './logs-folder.ts';
 import { readProjectState } from './project-state.ts';
 import type { Hello, ServiceChange, StartedService } from './protocol.ts';
 import { trackOwned } from './quarry.ts';
+import { thawRunGroups } from './run-groups.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
 import { isAlive, lockedBy } from './take-lock.ts';
 import { START_COMMAND } from './take-over.ts';
@@ -124,6 +125,7 @@ async function recover(
   readonly idle: readonly ResolvedService[];
 }> {
   const { host, self, state } = context;
+  thawRunGroups(state);
   const names = new Set(services.map(({ name }) => name));
   const quarry = trackOwned({ state, self, names, remember: () => {} });
   const snapshot = await host.snapshot();

@@ -5,6 +5,7 @@ import type { Native } from '../processes/native.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
+import { writeRecord } from '../project/records.ts';
 import type { Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
@@ -118,6 +119,7 @@ export function startWitness(context: WitnessContext): Witness {
   const witness = (snapshot: Snapshot): boolean => {
     const claims = [...quarry.claim(snapshot).values()];
     count = claims.length;
+    noteLeavers();
     const fresh = claims.filter(({ process }) => !known.has(placeOf(process)));
     const present = new Set(claims.map(({ process }) => placeOf(process)));
     const lost = [...known].filter((key) => !present.has(key));
@@ -128,6 +130,16 @@ export function startWitness(context: WitnessContext): Witness {
       compactLedger(inherited.folder, service, ({ identity }) => isOfUse(identity, snapshot));
     }
     return fresh.length > 0 || lost.length > 0;
+  };
+
+  /** An empty group proves nothing of a run of which something has moved elsewhere. */
+  const noteLeavers = (): void => {
+    for (const entry of lives.entries.values()) {
+      const { record } = entry;
+      if (!record?.cgroup?.held || !quarry.outside.has(record.runId)) continue;
+      entry.record = { ...record, cgroup: { ...record.cgroup, held: false } };
+      writeRecord(inherited.folder, entry.record);
+    }
   };
 
   /** The end of a leader that another supervisor spawned: how it ended, nobody can know any more. */

@@ -107,7 +107,11 @@ test.runIf(hasControlGroups)('what a killed devctl has left frozen gets its grac
   });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const [record] = recordsOf(project);
-  writeFileSync(join(record?.cgroup?.path ?? '', 'cgroup.freeze'), '1');
+  const freeze = join(record?.cgroup?.path ?? '', 'cgroup.freeze');
+  writeFileSync(freeze, '1');
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  expect(readFileSync(freeze, 'utf8')).toBe('0\n');
+  writeFileSync(freeze, '1');
   const { exitCode, report } = await stopReport(project);
   expect(exitCode).toBe(0);
   expect(readFileSync(project.file(file), 'utf8')).toBe('cleaned');
@@ -139,6 +143,8 @@ test.runIf(hasControlGroups)('what has moved itself out of its group makes no pr
   try {
     const env = { ...NO_NATIVE.env, OUT: elsewhere };
     expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+    // Remembered, should it be out of sight by the time of the stop.
+    await until(() => recordsOf(project)[0]?.cgroup?.held === false);
     const { exitCode, report } = await stopReport(project);
     expect(exitCode).toBe(0);
     expect(report.proof.strength).toBe('best-effort');
