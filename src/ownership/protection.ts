@@ -32,7 +32,8 @@ export function protectedFrom(
   const nested = nestedProject(snapshot, vetoes, process);
   if (nested) return nested;
   const detail =
-    startedByEditor(process, snapshot) ?? (kind === 'output' ? jobOf(process, snapshot) : null);
+    startedByEditor(process, snapshot) ??
+    (kind === 'output' ? atTerminal(process, snapshot) : null);
   return detail === null ? null : { kind: 'protected', detail };
 }
 
@@ -55,6 +56,19 @@ export function startedByEditor(process: ProcessInfo, snapshot: Snapshot): strin
   }
   return null;
 }
+
+/**
+ * A person has started it: a service begins without a terminal. Of a terminal's own first command
+ * (`script -c "sh -c …"`, `xterm -e …`) nothing else tells.
+ */
+function atTerminal(process: ProcessInfo, snapshot: Snapshot): string | null {
+  const files = snapshot.details.openFiles(process) ?? [];
+  const terminal = files.find(({ target }) => TERMINAL.test(target));
+  return terminal ? `has the terminal ${terminal.target} open` : jobOf(process, snapshot);
+}
+
+/** Pseudo-terminals of Linux and macOS, consoles, serial lines. */
+const TERMINAL = /^\/dev\/(pts\/\d+|tty\w+|console)$/;
 
 /**
  * A job of a shell that a person types into (`tool >>.pids/logs/web.log`): it has the shell's session,

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { type Behaviour, findProgram, perl } from './behaviours.ts';
+import { type Behaviour, perl } from './behaviours.ts';
 import { cgroupBase } from './cgroups.ts';
 import type { Mode } from './modes.ts';
 import { asUser, NOBODY } from './user.ts';
