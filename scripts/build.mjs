@@ -73,21 +73,26 @@ async function bundleScripts() {
 }
 
 /**
- * `status` and `stop` once more, as one CommonJS file: it is loaded without Node's ESM loader, which
- * takes 15 ms more and, when processes and threads have run out, cannot work at all.
+ * `status` and `stop` once more, and the guard, each as one CommonJS file: it is loaded without Node's ESM
+ * loader, which takes 15 ms more and, when processes and threads have run out, cannot work at all.
  */
 async function bundleQuickly() {
   const result = await build({
     ...COMMON,
-    entryPoints: ['src/quick-main.ts'],
-    outfile: 'dist/quick-main.cjs',
+    entryPoints: ['src/quick-main.ts', 'src/supervisor/guard.ts'],
+    outbase: 'src',
+    outdir: 'dist',
+    outExtension: { '.js': '.cjs' },
     format: 'cjs',
     // A lazy import becomes a function in the same file.
     supported: { 'dynamic-import': false },
     define: { 'import.meta.url': 'devctlUrl' },
     banner: { js: "const devctlUrl=require('node:url').pathToFileURL(__filename).href;" },
   });
-  const bundled = result.outputFiles.map(({ text }) => ['quick-main.cjs', Buffer.from(text)]);
+  const bundled = result.outputFiles.map(({ path: file, text }) => [
+    path.relative(dist, file),
+    Buffer.from(text),
+  ]);
   return { metafile: result.metafile, files: bundled };
 }
 

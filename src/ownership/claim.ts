@@ -161,4 +161,9 @@ export interface Ownership {
   readonly stale: readonly StaleRun[];
   /** Living supervisors of this project; never claimed, ended last. */
   readonly supervisors: readonly ProcessInfo[];
+  /**
+   * What they were started by, each a subreaper too: whatever was below a supervisor that has died is below
+   * its guard. Never claimed, ended after the supervisors.
+   */
+  readonly guards: readonly ProcessInfo[];
 }

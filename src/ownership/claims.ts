@@ -46,7 +46,8 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     for (const finding of directEvidence(search, process)) add(search, process, finding);
     for (const finding of traceEvidence(search, process)) add(search, process, finding);
   }
-  for (const supervisor of vetoes.supervisors) claimChildrenOfSupervisor(search, supervisor);
+  for (const supervisor of vetoes.supervisors) claimChildren(search, supervisor, 'supervisor');
+  for (const guard of vetoes.guards) claimChildren(search, guard, 'guard');
 
   let before = -1;
   while (before !== search.found.size + search.passed.size) {
@@ -66,6 +67,7 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     }),
     stale: findStaleRuns(facts.runs, snapshot),
     supervisors: vetoes.supervisors,
+    guards: vetoes.guards,
   };
 }
 
@@ -81,13 +83,18 @@ function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readon
 
 /**
  * Whatever is a direct child of a supervisor is ours: it spawns only leaders and probes, and where it
- * is a subreaper every orphan becomes its child, however it escaped.
+ * is a subreaper every orphan becomes its child, however it escaped. A guard spawns only the supervisor,
+ * and inherits what that one leaves.
  */
-function claimChildrenOfSupervisor(search: Search, { identity: { pid } }: ProcessInfo): void {
+function claimChildren(
+  search: Search,
+  { identity: { pid } }: ProcessInfo,
+  role: 'supervisor' | 'guard',
+): void {
   const nested = findNestedProject(search, pid);
   for (const child of search.snapshot.byParent.get(pid) ?? []) {
     if (isGone(child)) continue;
-    const detail = `child of the supervisor (pid ${pid})`;
+    const detail = `child of the ${role} (pid ${pid})`;
     const finding = { kind: 'descendant', detail, service: null, runId: null } as const;
     const isKnown = [search.found, search.vetoes.cookies].some((map) =>
       map.has(child.identity.pid),
@@ -103,10 +110,10 @@ function claimChildrenOfSupervisor(search: Search, { identity: { pid } }: Proces
  * own supervisor is dead, its orphans come to ours, and those that have cleared their environment cannot
  * be told from ours: then only what is known as ours counts.
  */
-function findNestedProject({ snapshot, vetoes }: Search, supervisorPid: number): Veto | null {
+function findNestedProject({ snapshot, vetoes }: Search, top: number): Veto | null {
   for (const [pid, veto] of vetoes.byPid) {
     if (veto.kind !== 'other-project') continue;
-    if (!ancestry(pid, snapshot).some(({ identity }) => identity.pid === supervisorPid)) continue;
+    if (!ancestry(pid, snapshot).some(({ identity }) => identity.pid === top)) continue;
     return { kind: 'other-project', detail: `may be of a project below us: ${veto.detail}` };
   }
   return null;

@@ -11,6 +11,7 @@ const SERVICE = 'DEVCTL_SERVICE';
 const RUN = 'DEVCTL_RUN';
 const ROLE = 'DEVCTL_ROLE';
 const SUPERVISOR = 'supervisor';
+const GUARD = 'guard';
 const TOOL = 'tool';
 
 /** What a process says about its origin. */
@@ -19,8 +20,11 @@ export interface Cookie {
   readonly projects: readonly string[];
   readonly service: string | null;
   readonly runId: string | null;
-  /** 'supervisor' of its project; 'tool': something that a supervisor runs for itself (`ps`). */
-  readonly role: 'supervisor' | 'tool' | null;
+  /**
+   * 'supervisor' of its project; 'guard': the process above it; 'tool': something that a supervisor runs
+   * for itself (`ps`).
+   */
+  readonly role: 'supervisor' | 'guard' | 'tool' | null;
 }
 
 /** The variables for everything in one run, to be laid over whatever the caller's environment holds. */
@@ -35,6 +39,11 @@ export function serviceCookie(
 /** The variables of a project's supervisor; replaces a cookie that the caller's terminal may carry. */
 export function supervisorCookie(projectId: string): Record<string, string> {
   return { ...twice({ [PROJECT]: projectId }), [ROLE]: SUPERVISOR };
+}
+
+/** The same for the guard that it is started by (`supervisor/guard.ts`). */
+export function guardCookie(projectId: string): Record<string, string> {
+  return { ...supervisorCookie(projectId), [ROLE]: GUARD };
 }
 
 /**
@@ -78,8 +87,12 @@ export function readCookie(environ: string): Cookie | null {
     service,
     runId: readVariable(environ, RUN) ?? readVariable(environ, CARRIER + RUN),
     // What a service sets itself gives it no role: it would be spared, or taken for the supervisor.
-    role: service === null && (role === SUPERVISOR || role === TOOL) ? role : null,
+    role: service === null && isRole(role) ? role : null,
   };
+}
+
+function isRole(value: string | null): value is Cookie['role'] {
+  return value === SUPERVISOR || value === GUARD || value === TOOL;
 }
 
 /**

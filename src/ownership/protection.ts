@@ -67,8 +67,8 @@ function atTerminal(process: ProcessInfo, snapshot: Snapshot): string | null {
   return terminal ? `has the terminal ${terminal.target} open` : jobOf(process, snapshot);
 }
 
-/** Pseudo-terminals of Linux and macOS, consoles, serial lines. */
-const TERMINAL = /^\/dev\/(pts\/\d+|tty\w+|console)$/;
+/** Pseudo-terminals of Linux and macOS, virtual and serial ones. */
+const TERMINAL = /^\/dev\/(pts\/\d+|tty\w+)$/;
 
 /**
  * A job of a shell that a person types into (`tool >>.pids/logs/web.log`): it has the shell's session,

@@ -67,15 +67,20 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
     if (veto.kind === 'ancestor' && passes.length > 0) search.passed.set(pid, passes);
     return;
   }
-  // The supervisor is ended last, by its own rule; it is nobody's claim.
-  if (search.vetoes.supervisors.some((supervisor) => supervisor.identity.pid === pid)) return;
+  // The supervisor and its guard are ended last, by a rule of their own; they are nobody's claim.
+  const { supervisors, guards } = search.vetoes;
+  if ([...supervisors, ...guards].some(({ identity }) => identity.pid === pid)) return;
   const findings = search.found.get(pid);
-  if (!findings) search.found.set(pid, [finding]);
-  else if (
-    !findings.some(({ kind, detail }) => kind === finding.kind && detail === finding.detail)
-  ) {
-    findings.push(finding);
+  if (!findings) {
+    search.found.set(pid, [finding]);
+    return;
   }
+  const known = findings.findIndex(
+    ({ kind, detail }) => kind === finding.kind && detail === finding.detail,
+  );
+  if (known < 0) findings.push(finding);
+  // Witnessed as nobody's at first, and by now as a service's.
+  else if (findings[known]?.service === null) findings[known] = finding;
 }
 
 /** The origin according to the strongest evidence that names one. */

@@ -43,8 +43,8 @@ export function sweepClaims(
   remembered: ReadonlyMap<string, Claim> = new Map(),
   claimed: ReadonlySet<number> = new Set(),
 ): Pick<Ownership, 'claims' | 'spared'> {
-  const { byPid, supervisors } = findVetoes(facts, snapshot);
-  const ours = new Set(supervisors.map(({ identity }) => identity.pid));
+  const { byPid, supervisors, guards } = findVetoes(facts, snapshot);
+  const ours = new Set([...supervisors, ...guards].map(({ identity }) => identity.pid));
   const invokingTree = findInvokingTree(facts, snapshot, rules);
   const judgement: Judgement = { facts, snapshot, rules, vetoes: byPid, invokingTree };
   const claims = new Map<number, Claim>();

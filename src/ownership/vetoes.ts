@@ -12,6 +12,7 @@ export interface Veto {
 export interface Vetoes {
   readonly byPid: ReadonlyMap<number, Veto>;
   readonly supervisors: readonly ProcessInfo[];
+  readonly guards: readonly ProcessInfo[];
   /** Cookies of this project, by pid. */
   readonly cookies: ReadonlyMap<number, Cookie>;
 }
@@ -24,6 +25,7 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   const byPid = new Map<number, Veto>();
   const cookies = new Map<number, Cookie>();
   const candidates: ProcessInfo[] = [];
+  const guards: ProcessInfo[] = [];
 
   for (const process of snapshot.byPid.values()) {
     const { pid } = process.identity;
@@ -36,6 +38,7 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
         byPid.set(pid, { kind: 'other-project', detail: `DEVCTL_PROJECT=${other}` });
       } else if (cookie?.role === 'supervisor' || isRecordedSupervisor(facts, snapshot, process))
         candidates.push(process);
+      else if (cookie?.role === 'guard') guards.push(process);
       else if (cookie?.role === 'tool') {
         byPid.set(pid, { kind: 'own-child', detail: 'a tool of the supervisor' });
       } else if (cookie) cookies.set(pid, cookie);
@@ -61,7 +64,7 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     const detail = index === 0 ? 'this devctl command' : 'runs this devctl command';
     byPid.set(process.identity.pid, { kind: index === 0 ? 'self' : 'ancestor', detail });
   }
-  return { byPid, supervisors, cookies };
+  return { byPid, supervisors, guards, cookies };
 }
 
 /**

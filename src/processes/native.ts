@@ -28,6 +28,15 @@ export interface Native {
    * @returns null where the kernel did not answer: a seccomp filter refuses waitid
    */
   hasChildren(): boolean | null;
+  /**
+   * Replaces this process by another program: execve(2). It stays a subreaper (prctl(2)), and the kernel reaps
+   * its children from now on, because SIGCHLD is ignored, which a program inherits too (sigaction(2)).
+   *
+   * @param argv from argv[0] on
+   * @param env entries `NAME=value`
+   * @returns only where it was refused: the errno name
+   */
+  become(program: string, argv: readonly string[], env: readonly string[]): string;
   /** Null where the kernel (before 5.3) or a seccomp filter refuses pidfds. */
   readonly pidfd: Pidfd | null;
   /** Why `pidfd` is null; null when it is not. */
@@ -52,6 +61,7 @@ const WNOHANG = 1;
 const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 const P_ALL = 0;
+const SIG_IGN = 1;
 /** More than any platform's siginfo_t. */
 const SIGINFO_BYTES = 256;
 /** The koffi whose functions are called here: another one may mean something else by the same names. */
@@ -72,7 +82,7 @@ export function loadNative(): Promise<Native | NativeUnavailable> {
 }
 
 async function load(): Promise<Native | NativeUnavailable> {
-  const why = whyNot();
+  const why = whyNoNative();
   if (why !== null) return { available: false, why };
   try {
     const { default: koffi } = await withinTime(import('koffi'));
@@ -96,7 +106,8 @@ function withinTime<Module>(loading: Promise<Module>): Promise<Module> {
   });
 }
 
-function whyNot(): string | null {
+/** Why the native calls are not even tried; null where they are. */
+export function whyNoNative(): string | null {
   if (process.platform !== 'linux') return 'subreapers and pidfds exist on Linux only';
   if (process.env.DEVCTL_NATIVE === 'off') return 'turned off by DEVCTL_NATIVE=off';
   if (process.env.DEVCTL_PROCESS_TABLE === 'portable') {
@@ -115,6 +126,8 @@ function bind(koffi: typeof import('koffi').default): Native {
   );
   const waitpid = libc.func('int waitpid(int, _Out_ int *, int)');
   const waitid = libc.func('int waitid(int, unsigned int, void *, int)');
+  const setSignal = libc.func('intptr_t signal(int, intptr_t)');
+  const execve = libc.func('int execve(const char *, const char **, const char **)');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
   const refused = (call: string): Capability => ({ held: false, why: `${call}: ${errnoName()}` });
@@ -139,6 +152,11 @@ function bind(koffi: typeof import('koffi').default): Native {
       // Anything else (EPERM and ENOSYS of a seccomp filter) says nothing of children. libuv has no
       // name for this one, so getSystemErrorName has none either.
       return koffi.errno() === constants.errno.ECHILD ? false : null;
+    },
+    become(program, argv, env) {
+      setSignal(constants.signals.SIGCHLD, SIG_IGN);
+      execve(program, [...argv, null], [...env, null]);
+      return errnoName();
     },
     ...bindPidfd(libc, errnoName),
     mkfifo(path, mode) {

@@ -28,6 +28,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   intentTicks: isCount,
   leader: orNull(isIdentity),
   supervisor: isIdentity,
+  guard: orNull(isIdentity),
   subreaper: isBoolean,
   cgroup: orNull(isRecordedGroup),
   command: isCommand,

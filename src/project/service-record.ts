@@ -52,6 +52,11 @@ export interface ServiceRecord {
   /** The supervisor that spawned it. */
   readonly supervisor: Identity;
   /**
+   * The subreaper above that supervisor, to which everything below it came if it has died; null where
+   * there was none.
+   */
+  readonly guard: Identity | null;
+  /**
    * Was that supervisor a child subreaper, and the first one since the last full stop, so that no
    * descendant could leave its tree?
    */

@@ -23,8 +23,8 @@ export interface Quarry {
   remember(claims: readonly Claim[]): void;
   /** Control groups with something of this unit in them; none where there are no control groups. */
   readonly groupsOf?: (unit: string) => readonly string[];
-  /** Our living supervisors in the last snapshot: whatever they adopt is ours. */
-  readonly supervisors?: () => readonly ProcessInfo[];
+  /** Our living supervisors and guards in the last snapshot: whatever they adopt is ours. */
+  readonly subreapers?: () => readonly ProcessInfo[];
 }
 
 export interface StopRun {
@@ -190,7 +190,7 @@ async function killInScan(
     self: await host.self(),
     snapshot,
     claims: new Map(claims),
-    supervisors: quarry.supervisors?.() ?? [],
+    subreapers: quarry.subreapers?.() ?? [],
   };
   const newborns: Claim[] = [];
   await host.scanDescending(async (process, details) => {

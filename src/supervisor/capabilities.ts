@@ -2,6 +2,7 @@ import type { Capabilities, Capability } from '../processes/capabilities.ts';
 import type { Identity } from '../processes/identity.ts';
 import { sameIdentity } from '../processes/identity.ts';
 import type { Native, NativeUnavailable } from '../processes/native.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
 
@@ -22,14 +23,24 @@ export function supervisorCapabilities(
   return { subreaper: none, pidfd: none, cgroup: none };
 }
 
-/** What a stop of these runs could rely on. */
+/**
+ * What a stop of these runs could rely on.
+ *
+ * @param guards those that were alive
+ */
 export function stopCapabilities(
   state: ProjectState,
   supervisor: Identity | null,
+  guards: readonly ProcessInfo[],
   records: readonly ServiceRecord[],
   native: Native | NativeUnavailable,
 ): Capabilities {
   const recorded = supervisorCapabilities(state, supervisor, 'no supervisor was alive');
+  const guarded = records.every(({ guard }) =>
+    guards.some(({ identity }) => guard !== null && sameIdentity(guard, identity)),
+  );
+  const subreaper: Capability =
+    records.length > 0 && guarded ? { held: true, why: null } : recorded.subreaper;
   const without = records.find(({ cgroup }) => !cgroup?.held);
   const cgroup: Capability =
     records.length > 0 && !without
@@ -41,5 +52,5 @@ export function stopCapabilities(
             state.supervisor?.capabilities.cgroup.why ??
             `${without?.service ?? 'nothing'} was started without one`,
         };
-  return { subreaper: recorded.subreaper, pidfd: pidfdCapability(native), cgroup };
+  return { subreaper, pidfd: pidfdCapability(native), cgroup };
 }

@@ -1,9 +1,11 @@
+import { ancestry } from '../ownership/vetoes.ts';
+import { hasChildren as hasChildrenNow } from '../processes/children.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
-import type { ProcessInfo } from '../processes/snapshot.ts';
+import { livesIn, type ProcessInfo } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { endSupervisors } from './end-supervisors.ts';
+import { endGuards, endSupervisors } from './end-supervisors.ts';
 import { findSupervisor } from './ensure.ts';
 import { finishStop } from './finish-stop.ts';
 import { look } from './first-look.ts';
@@ -81,8 +83,9 @@ async function stopAndVerify(
   };
 
   let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true, closer });
-  const supervisors = outcome.owned.latest().supervisors;
-  if (names !== null) return { ...outcome, supervisors, childless: null };
+  const { supervisors, guards } = outcome.owned.latest();
+  const held = { supervisors, guards };
+  if (names !== null) return { ...outcome, ...held, childless: null };
   let children = await hasChildren();
   // A scan can miss what is being born while it reads; the kernel's list of children cannot.
   for (let pass = 1; children && pass < MAX_PASSES; pass += 1) {
@@ -91,18 +94,41 @@ async function stopAndVerify(
   }
   // A subreaper that ended now would hand what has survived on to process 1, out of everybody's sight.
   if ([...outcome.state.units.values()].some(({ phase }) => phase.kind === 'survived')) {
-    return { ...outcome, supervisors, childless: false };
+    return { ...outcome, ...held, childless: false };
   }
   await endSupervisors(host, outcome.owned.latest().supervisors, self);
+  const answers = supervisors.length > 0 ? [children] : [];
+  // One that has this very process below it is asked nothing: it has a child in any case.
+  const above = new Set(
+    ancestry(self.pid, await host.snapshot()).map(({ identity }) => identity.pid),
+  );
+  for (const { identity } of guards.filter((guard) => !above.has(guard.identity.pid))) {
+    let kept = hasChildrenNow(identity.pid);
+    for (let pass = 1; kept && pass < MAX_PASSES; pass += 1) {
+      outcome = await stopAgain(outcome);
+      kept = hasChildrenNow(identity.pid);
+    }
+    // Its supervisor has ended it, as it does when nothing is left below: that was the answer.
+    const ended = !livesIn(await host.snapshot(), identity);
+    if (!ended) answers.push(kept);
+  }
+  await endGuards(host, guards);
   if (outcome.owned.claim(await host.snapshot()).size > 0) outcome = await stopAgain(outcome);
-  return { ...outcome, supervisors, childless: children === null ? null : !children };
+  return { ...outcome, ...held, childless: childlessBy(answers) };
+}
+
+/** No child anywhere is what all must say; null where one of them could not be asked, or there was nobody. */
+function childlessBy(answers: readonly (boolean | null)[]): boolean | null {
+  if (answers.includes(true)) return false;
+  return answers.length === 0 || answers.includes(null) ? null : true;
 }
 
 /** A stop with what its supervisors could add to the proof. */
 export interface VerifiedOutcome extends StopOutcome {
   /** Those that still lived when everything else had ended. */
   readonly supervisors: readonly ProcessInfo[];
-  /** What the kernel said of the supervisor's children; null where nobody could be asked. */
+  readonly guards: readonly ProcessInfo[];
+  /** What the kernel said of their children; null where nobody could be asked. */
   readonly childless: boolean | null;
 }
 

@@ -1,4 +1,4 @@
-import type { Host } from '../processes/host.ts';
+import type { Host, SignalName } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { livesIn, type ProcessInfo } from '../processes/snapshot.ts';
 
@@ -20,10 +20,28 @@ export async function endSupervisors(
   const targets = supervisors
     .map(({ identity }) => identity)
     .filter((identity) => !sameIdentity(identity, self));
-  for (const [signal, waitMs] of [
+  await end(host, targets, [
     ['SIGTERM', TERM_MS],
     ['SIGKILL', KILL_MS],
-  ] as const) {
+  ]);
+}
+
+/** Ends what is left of the supervisors' guards. A guard is a program without manners: nothing to ask it. */
+export async function endGuards(host: Host, guards: readonly ProcessInfo[]): Promise<void> {
+  await end(
+    host,
+    guards.map(({ identity }) => identity),
+    [['SIGKILL', KILL_MS]],
+  );
+}
+
+async function end(
+  host: Host,
+  targets: readonly Identity[],
+  steps: readonly (readonly [SignalName, number])[],
+): Promise<void> {
+  if (targets.length === 0) return;
+  for (const [signal, waitMs] of steps) {
     for (const target of targets) {
       await host.signal(target, signal);
       // One that was frozen because it did not answer has the signal pending until it runs again.

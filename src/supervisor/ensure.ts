@@ -1,8 +1,9 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
-import { COOKIE_VARIABLES, supervisorCookie } from '../ownership/cookie.ts';
+import { COOKIE_VARIABLES, guardCookie, supervisorCookie } from '../ownership/cookie.ts';
 import type { Host } from '../processes/host.ts';
+import { whyNoNative } from '../processes/native.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { prepareSocketPath, socketPaths, whyNotOurs } from '../project/socket-path.ts';
@@ -85,11 +86,13 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   const env: NodeJS.ProcessEnv = { ...process.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
   const { spawn } = await import('node:child_process');
-  const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
+  const guarded = whyNoNative() === null;
+  const script = join(packageRoot(), 'dist', 'supervisor', guarded ? 'guard.cjs' : 'main.js');
+  const cookie = guarded ? guardCookie : supervisorCookie;
   const place = [folder.root, folder.pidsDir, ...(inherits ? [INHERITS] : [])];
   const child = spawn(process.execPath, [script, ...place], {
     cwd: folder.root,
-    env: { ...env, ...supervisorCookie(folder.projectId) },
+    env: { ...env, ...cookie(folder.projectId) },
     // A session of its own: neither Ctrl-C nor a closing terminal reaches it. Nothing of ours is
     // inherited but its log and, until it has said "ready", one pipe.
     detached: true,
@@ -103,13 +106,16 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
       clearTimeout(timer);
       resolve(answer);
     };
+    // Whoever holds the other end: a guard hands it on to the supervisor.
     ready?.once('data', () => settle('ready'));
-    child.once('exit', () => settle('ended'));
+    ready?.once('close', () => settle('ended'));
     child.once('error', () => settle('ended'));
   });
   child.unref();
   ready?.destroy();
   if (outcome === 'ready') return;
+  // A guard of nobody.
+  if (guarded) child.kill('SIGKILL');
   const { tailLog } = await import('../services/log-tail.ts');
   const lines = await tailLog(logPath, 5);
   const what = outcome === 'ended' ? 'ended at once' : `did not answer within ${START_MS} ms`;

@@ -96,7 +96,7 @@ export async function finishStop(
     stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
     ports: reportPorts(ports, holders, snapshot),
     problems,
-    capabilities: stopCapabilities(state, supervisor, records, await loadNative()),
+    capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),
     supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
     proof:
       survivors.length > 0

@@ -12,9 +12,10 @@ export interface FirstLook {
   readonly claims: readonly Claim[];
   readonly swept: readonly Claim[];
   readonly supervisors: Ownership['supervisors'];
+  readonly guards: Ownership['guards'];
   readonly spared: Ownership['spared'];
   readonly stale: Ownership['stale'];
-  /** How many processes there are to be stopped, supervisors included. */
+  /** How many processes there are to be stopped, supervisors and guards included. */
   readonly found: number;
 }
 
@@ -47,14 +48,15 @@ export async function look(
   const sweepClaims = [...(swept?.claim(snapshot).values() ?? [])].filter(
     ({ process }) => !all.some((claim) => claim.process === process),
   );
-  const { supervisors, spared, stale } = owned.latest();
+  const { supervisors, guards, spared, stale } = owned.latest();
   return {
     snapshot,
     claims,
     swept: sweepClaims,
     supervisors,
+    guards,
     stale,
     spared: [...spared, ...(swept?.latest().spared ?? [])],
-    found: claims.length + sweepClaims.length + supervisors.length,
+    found: claims.length + sweepClaims.length + supervisors.length + guards.length,
   };
 }

@@ -37,6 +37,8 @@ export interface LivesContext {
   readonly folder: ProjectFolder;
   readonly table: ProcessTable;
   readonly self: Identity;
+  /** Null where no subreaper is above this process. */
+  readonly guard: Identity | null;
   readonly subreaper: boolean;
   /** Null where no control groups can be made. */
   readonly groups: RunGroups | null;

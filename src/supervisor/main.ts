@@ -13,24 +13,22 @@ import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.
 import { closeInheritedFiles } from '../services/inherited-files.ts';
 import { createApi } from './api.ts';
 import { pidfdCapability } from './capabilities.ts';
+import { awaitGuard, dismissGuard, GUARDED } from './guarded.ts';
 import { runAsInit } from './init.ts';
 import { ownVersion } from './package-root.ts';
 import { readProjectState } from './project-state.ts';
-import { INHERITS } from './protocol.ts';
+import { INHERITS, READY_FD } from './protocol.ts';
 import { openRunGroups } from './run-groups.ts';
 import { createSupervision } from './supervision.ts';
 import { openSupervisorLog } from './supervisor-log.ts';
 
-/** The file descriptor on which the starter waits for a line: our address, or nothing. */
-export const READY_FD = 3;
-
 /**
  * The resident process of a project. Its arguments: the project folder and the records folder, and
- * `--inherits` where it replaces one that had something below it.
+ * `--inherits` where it replaces one that had something below it, `--guarded` where a guard started it.
  *
  * It may die at any moment: services outlive it, and every command works without it.
  */
-async function main(root: string, pidsDir: string, inherits: boolean): Promise<void> {
+async function main(root: string, pidsDir: string, words: readonly string[]): Promise<void> {
   Object.assign(process.env, TOOL_COOKIE);
   const folder = projectFolder(root, pidsDir);
   prepareFolder(folder);
@@ -49,19 +47,23 @@ async function main(root: string, pidsDir: string, inherits: boolean): Promise<v
     pidfd: pidfdCapability(loaded),
     cgroup: 'why' in groups ? { held: false, why: groups.why } : { held: true, why: null },
   };
+  const guarded = words.includes(GUARDED);
+  const { guard, why } = guarded ? await awaitGuard(table) : { guard: null, why: null };
+  if (guarded && guard === null) log(`there is no guard: ${why}`);
   const inherited = readProjectState(folder);
   const supervision = await createSupervision({
     folder,
     host,
     table,
     self,
+    guard,
     native: loaded.available && subreaper.held ? loaded : null,
     capabilities,
     groups: 'why' in groups ? null : groups,
     version,
     log,
     inherited,
-    inherits,
+    inherits: words.includes(INHERITS),
     end: () => end(0),
   });
   const server = createApi(supervision.routes, log);
@@ -85,6 +87,7 @@ async function main(root: string, pidsDir: string, inherits: boolean): Promise<v
 
   const end = (code: number): void => {
     supervision.close();
+    if (guard && subreaper.held) dismissGuard(guard, loaded);
     server.close();
     server.closeAllConnections();
     try {
@@ -165,7 +168,7 @@ if (root === undefined || pidsDir === undefined) {
   process.exitCode = await runAsInit();
 } else {
   outliveFaults();
-  main(root, pidsDir, rest.includes(INHERITS)).catch((error: unknown) => {
+  main(root, pidsDir, rest).catch((error: unknown) => {
     // Its starter shows the last lines of the log to the person who can act on it.
     const hint = error instanceof DevctlError && error.hint ? `; ${error.hint}` : '';
     log(error instanceof DevctlError ? `${error.message}${hint}` : inDetail(error));

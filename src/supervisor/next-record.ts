@@ -31,7 +31,7 @@ export function nextRecord(
 function intent(context: LivesContext, target: Entry, now: string): ServiceRecord {
   const { service, request, name } = target;
   if (!service || !request) throw new Error(`${name} was never asked for`);
-  const { folder, table, self, subreaper, groups } = context;
+  const { folder, table, self, guard, subreaper, groups } = context;
   const runId = randomBytes(16).toString('hex');
   return {
     schema: 1,
@@ -45,6 +45,7 @@ function intent(context: LivesContext, target: Entry, now: string): ServiceRecor
     intentTicks: table.nowTicks(),
     leader: null,
     supervisor: self,
+    guard,
     subreaper,
     cgroup:
       groups && request.containment !== 'none'

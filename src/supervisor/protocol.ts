@@ -16,7 +16,10 @@ export interface Hello {
   readonly capabilities: Capabilities;
 }
 
-/** The last argument of a supervisor that replaces one with something below it. */
+/** The file descriptor on which the starter waits for a line: our address, or nothing. */
+export const READY_FD = 3;
+
+/** The argument of a supervisor that replaces one with something below it. */
 export const INHERITS = '--inherits';
 
 /** `POST /start`. Answered by a stream of `StartEvent`; closing it drops what has not been spawned. */

@@ -42,7 +42,7 @@ export interface TrackedQuarry extends Quarry {
    * that an empty group proves nothing of them.
    */
   readonly outside: ReadonlySet<string>;
-  latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors'>;
+  latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors' | 'guards'>;
 }
 
 /** A quarry that can be asked for more than the usual evidence shows. */
@@ -65,7 +65,7 @@ export interface Tracking {
   readonly readTraces?: (snapshot: Snapshot) => Promise<Traces>;
 }
 
-const NOTHING = { claims: new Map(), spared: [], stale: [], supervisors: [] };
+const NOTHING = { claims: new Map(), spared: [], stale: [], supervisors: [], guards: [] };
 
 /** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
 export function trackOwned(tracking: Tracking): OwnedQuarry {
@@ -135,7 +135,7 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
       tracking.remember(claims);
     },
     outside,
-    supervisors: () => latest.supervisors,
+    subreapers: () => [...latest.supervisors, ...latest.guards],
     groupsOf: (unit) =>
       groups
         .filter(({ pids }) => {

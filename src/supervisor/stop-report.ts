@@ -1,5 +1,5 @@
 import type { Claim, Spared } from '../ownership/claim.ts';
-import { identityKey } from '../processes/identity.ts';
+import { identityKey, sameIdentity } from '../processes/identity.ts';
 import type { PortHolder } from '../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
@@ -167,18 +167,17 @@ export function proofOf(
   const others = records.filter(
     (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
   );
-  for (const { service, subreaper, supervisor } of others) {
+  for (const { service, subreaper, supervisor, guard } of others) {
     if (!subreaper)
       return weak(
         `neither a subreaper nor a control group held ${service} from its start on: ${cannotExclude}`,
       );
-    const held = outcome.supervisors.some(
-      ({ identity }) =>
-        identity.pid === supervisor.pid && identity.startTicks === supervisor.startTicks,
+    const held = [...outcome.supervisors, ...outcome.guards].some(({ identity }) =>
+      [supervisor, guard].some((one) => one !== null && sameIdentity(one, identity)),
     );
     if (!held) return weak(`the supervisor that started ${service} had died: ${cannotExclude}`);
   }
-  if (wholeProject && supervisorsBefore.length > 0 && others.length > 0) {
+  if (wholeProject && others.length > 0) {
     if (outcome.childless === null) return weak('the supervisor could not be asked for children');
   }
   return { strength: 'complete', why: null, scans };

@@ -23,6 +23,8 @@ export interface SupervisionContext {
   readonly host: Host;
   readonly table: ProcessTable;
   readonly self: Identity;
+  /** The subreaper above this process, if there is one. */
+  readonly guard: Identity | null;
   /** The native calls, where they made this process a subreaper. */
   readonly native: Native | null;
   readonly capabilities: Capabilities;
@@ -55,6 +57,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     folder,
     table,
     self,
+    guard: context.guard,
     // What an earlier supervisor left may have escaped when that one died.
     subreaper: native !== null && !context.inherits && isUntouched(context.inherited),
     groups: context.groups,
@@ -81,6 +84,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     native,
     groups: context.groups,
     log: context.log,
+    end: (target) => host.signal(target, 'SIGKILL'),
   });
   await adopt(host, lives, context.inherited.records);
 
@@ -132,7 +136,10 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   const idleTimer = setInterval(() => {
     const busy = connections > 0 || witness.owned() > 0 || hasLeader(lives);
     if (busy) idleSinceMs = performance.now();
-    else if (performance.now() - idleSinceMs >= IDLE_END_MS) context.end();
+    // What is dead is reaped first, so that nothing seems to be below us.
+    else if (performance.now() - idleSinceMs >= IDLE_END_MS) {
+      void witness.reap().finally(() => context.end());
+    }
   }, IDLE_END_MS / 2);
 
   const routes: Readonly<Record<string, Route>> = {

@@ -1,4 +1,5 @@
 import { setTimeout as passTurn } from 'node:timers/promises';
+import { hasChildren } from '../processes/children.ts';
 import { removeGroup } from '../processes/control-groups.ts';
 import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
@@ -23,6 +24,8 @@ export interface WitnessContext {
   /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
   readonly log: (line: string) => void;
+  /** SIGKILL for this very process. */
+  readonly end: (target: Identity) => Promise<unknown>;
 }
 
 /** The supervisor's eye on the process table. */
@@ -96,6 +99,7 @@ export function startWitness(context: WitnessContext): Witness {
         if (context.groups) removeGroup(context.groups.folder);
         const changed = witness(snapshot);
         noticeEnds(snapshot);
+        endIdleGuards(snapshot);
         pauseMs = changed ? SHORTEST_MS : Math.min(pauseMs * SLOWDOWN, longestPause());
       }
       // A storm of forks leaves thousands in a second, and each keeps a number that others need.
@@ -150,6 +154,14 @@ export function startWitness(context: WitnessContext): Witness {
       if (livesIn(snapshot, life.leader)) continue;
       const exit = { code: null, signal: null };
       void lives.dispatch(name, { kind: 'exited', run: life.run, exit });
+    }
+  };
+
+  /** Those of earlier supervisors, once what they kept has ended. */
+  const endIdleGuards = (snapshot: Snapshot): void => {
+    for (const { identity } of quarry.latest().guards) {
+      if (identity.pid === process.ppid || snapshot.byParent.has(identity.pid)) continue;
+      if (hasChildren(identity.pid) === false) void context.end(identity);
     }
   };
 

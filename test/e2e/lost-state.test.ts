@@ -43,8 +43,8 @@ test('the supervisor was killed', async () => {
   await signalSupervisor(project, 'SIGKILL');
   expect(project.oracle.processes().length).toBe(ESCAPED);
   const { proof } = await expectStopToEndAll(project);
-  // Its services' own control groups have held all the while.
-  expect(proof.strength).toBe(hasControlGroups ? 'complete' : 'best-effort');
+  // Its services' own control groups, or its guard, have held all the while.
+  expect(proof.strength).toBe(hasControlGroups || hasSubreaper ? 'complete' : 'best-effort');
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
 });
 

@@ -42,8 +42,7 @@ test.runIf(hasContainers)('a shell that reaps nothing is process 1', async () =>
   const first: StopReport = JSON.parse(execFileSync('cat', [project.file('first.json')], utf8));
   expect(first).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
   const adopted: StopReport = JSON.parse(outcome.stdout);
-  expect(adopted).toMatchObject({ survivors: [], proof: { strength: 'best-effort' } });
-  expect(adopted.proof.why).toContain('had died');
+  expect(adopted).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
   expect(project.oracle.everything()).toEqual([]);
 });
 
@@ -71,7 +70,7 @@ test.runIf(hasContainers)('devctl itself is process 1', async () => {
   const outcome = await contain(project, node, program);
   expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
   const report = JSON.parse(outcome.stdout);
-  expect(report).toMatchObject({ self: 1, survivors: [], proof: { strength: 'best-effort' } });
+  expect(report).toMatchObject({ self: 1, survivors: [], proof: { strength: 'complete' } });
   const ended = report.processes.filter(({ service }: { service: string }) => service === 'web');
   expect(ended.length).toBe(2);
 });

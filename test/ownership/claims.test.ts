@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { OwnershipFacts } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
-import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
+import { guardCookie, serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const ROOT = '/home/me/app';
@@ -107,6 +107,43 @@ describe('descendant', () => {
       [100, 101],
     ],
     ['a zombie child is gone', [LEADER, { pid: 101, ppid: 100, state: 'Z' }], [100]],
+    [
+      'below the guard of a supervisor that has died',
+      [
+        { pid: 94, environ: guardCookie('app') },
+        { pid: 140, ppid: 94, environ: '' },
+        { pid: 141, ppid: 140, environ: '' },
+      ],
+      [140, 141],
+    ],
+    [
+      'not the supervisor that it guards, nor the guard of another one, wherever they are',
+      [
+        LEADER,
+        { pid: 101, ppid: 100, environ: guardCookie('app') },
+        { pid: 102, ppid: 101, environ: supervisorCookie('app') },
+        { pid: 103, ppid: 101, environ: guardCookie('app') },
+      ],
+      [100],
+    ],
+    [
+      "not below another project's guard",
+      [
+        { pid: 94, environ: guardCookie('other') },
+        { pid: 140, ppid: 94, environ: '' },
+      ],
+      [],
+    ],
+    [
+      'a nested project has lost its own: what may be of either is left alone',
+      [
+        { pid: 94, environ: guardCookie('app') },
+        { pid: 140, ppid: 94, environ: '' },
+        { pid: 141, ppid: 94, environ: serviceCookie('other', 'web', 'bb22') },
+        { pid: 142, ppid: 94, environ: serviceCookie('app', 'web', 'aa11') },
+      ],
+      [142],
+    ],
     ["of process 1: nobody's", [LEADER, { pid: 101, ppid: 1 }], [100]],
     [
       'an orphan below the supervisor, whatever it cleared',
@@ -387,6 +424,19 @@ describe('vetoes', () => {
       [100],
     ],
   ]);
+
+  test("witnessed as nobody's first, and then as a service's: it is the service's", () => {
+    const seen = { identity: identity(140) };
+    for (const reversed of [false, true]) {
+      const witnessed = [
+        { ...seen, service: null, runId: null },
+        { ...seen, service: 'web', runId: 'aa11' },
+      ];
+      const over = { witnessed: reversed ? witnessed.reverse() : witnessed };
+      const { claims } = claimProcesses(facts(over), snapshotOf([SHELL, SELF, { pid: 140 }]));
+      expect(claims.get(140)).toMatchObject({ service: 'web', runId: 'aa11' });
+    }
+  });
 
   test('the reason is told, and nothing is both claimed and spared', () => {
     const { claims, spared } = claimProcesses(

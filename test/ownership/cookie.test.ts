@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   COOKIE_VARIABLES,
+  guardCookie,
   readCookie,
   serviceCookie,
   supervisorCookie,
@@ -18,10 +19,11 @@ test('what is written is read', () => {
     role: null,
   });
   expect(readCookie(block(supervisorCookie('app')))?.role).toBe('supervisor');
+  expect(readCookie(block(guardCookie('app')))?.role).toBe('guard');
 });
 
 test('every variable of both cookies is among those to be removed first', () => {
-  const written = { ...serviceCookie('app', 'web', 'aa11'), ...supervisorCookie('app') };
+  const written = { ...serviceCookie('app', 'web', 'aa11'), ...guardCookie('app') };
   expect(COOKIE_VARIABLES).toEqual(expect.arrayContaining(Object.keys(written)));
 });
 

@@ -18,7 +18,7 @@ function judge(row: Row, self = 120): Claim | null {
     self: identity(self),
     snapshot: snapshotOf(KNOWN),
     claims: new Map([[100, { process: parent, service: 'web', runId: 'aa11', evidence: [] }]]),
-    supervisors: [processOf(SUPERVISOR)],
+    subreapers: [processOf(SUPERVISOR)],
   };
   return claimInScan(recent, processOf(row), snapshotOf([row]).details);
 }

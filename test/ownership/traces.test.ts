@@ -182,7 +182,7 @@ describe('what a person works in', () => {
       [{ pid: 120, argv: 'bash run.sh', ticks: 60 }, daemon([log()], job)],
       [100],
     ],
-    ...['/dev/pts/3', '/dev/tty1', '/dev/ttys004', '/dev/console'].map((target): Story => {
+    ...['/dev/pts/3', '/dev/tty1', '/dev/ttys004'].map((target): Story => {
       const terminal = { fd: 2, target, readable: true, writable: true, appends: false };
       const first = { argv: ['sh', '-c', 'bash -i'], sid: 100, cwd: ROOT };
       return [

@@ -43,6 +43,7 @@ export function recordOf(
     intentTicks: 90,
     leader: identity(4711),
     supervisor: identity(4700),
+    guard: identity(4699),
     subreaper: true,
     cgroup: null,
     command: 'npm run dev',
@@ -91,6 +92,7 @@ export function anyRecord(folder: ProjectFolder): fc.Arbitrary<ServiceRecord> {
     intentTicks: count,
     leader: fc.option(anyIdentity),
     supervisor: anyIdentity,
+    guard: fc.option(anyIdentity),
     subreaper: fc.boolean(),
     cgroup: fc.option(
       fc.record({ path: fc.string().map((name) => `/${name}`), held: fc.boolean() }),

@@ -23,6 +23,7 @@ async function start(
     folder,
     table: { ...real, ...table },
     self,
+    guard: null,
     subreaper: false,
     groups: null,
     groupless: 'a test has none',

@@ -40,6 +40,7 @@ test('there is never more than one look at a time, nor none for ever', async () 
     },
     native: null,
     groups: null,
+    end: () => expect.fail('there is no guard'),
     log: (line) => {
       throw new Error(line);
     },

@@ -79,6 +79,7 @@ function recordOf(
     intentTicks,
     leader,
     supervisor,
+    guard: null,
     subreaper: true,
     cgroup: null,
     command: ['node', `${service}.js`],

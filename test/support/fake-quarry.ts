@@ -28,7 +28,7 @@ export function rememberingQuarry(
   lookCloser(snapshot: Snapshot, traces: Traces): ReadonlyMap<number, Claim>;
 } {
   const seen = new Map<string, { readonly witnessed: Witnessed; readonly scan: number }>();
-  let latest: Ownership = { claims: new Map(), spared: [], stale: [], supervisors: [] };
+  let latest: Ownership = { claims: new Map(), spared: [], stale: [], supervisors: [], guards: [] };
   let scan = 0;
   const remember: Quarry['remember'] = (claims) => {
     for (const { process, service, runId } of claims) {
@@ -65,7 +65,7 @@ export function rememberingQuarry(
         )
         .map(({ folder }) => folder),
     remember,
-    supervisors: () => latest.supervisors,
+    subreapers: () => [...latest.supervisors, ...latest.guards],
     latest: () => latest,
     claim: (snapshot) => look(snapshot),
     lookCloser: look,

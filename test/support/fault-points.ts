@@ -7,7 +7,7 @@ import type { TemporaryProject } from './temporary-project.ts';
 export interface Effect {
   /** The command that was under way, named by whoever recorded it. */
   readonly phase: string;
-  readonly role: 'cli' | 'supervisor';
+  readonly role: 'cli' | 'guard' | 'supervisor';
   readonly pid: number;
   readonly kind: string;
   /** What it was done to. */

@@ -59,9 +59,9 @@ function isInside(file: string, folder: string): boolean {
   return file === folder || file.startsWith(`${folder}/`);
 }
 
-/** The CLI or the supervisor, from this repository or installed, by the exact place of its program. */
+/** The CLI or the supervisor, from this repository or installed, by the exact place of its program; a guard. */
 function isDevctl(sighting: Sighting): boolean {
-  if (/^devctl\b/.test(sighting.argv[0] ?? '')) return true;
+  if (/^devctl\b/.test(sighting.argv[0] ?? '') || isGuard(sighting)) return true;
   return sighting.argv
     .slice(1, 4)
     .some(
@@ -69,6 +69,11 @@ function isDevctl(sighting: Sighting): boolean {
         /\/node_modules\/(devctl\/(bin|dist)\/|\.bin\/devctl$)/.test(argument) ||
         ['bin/', 'dist/'].some((folder) => argument.startsWith(join(repositoryRoot, folder))),
     );
+}
+
+/** What keeps the orphans of a supervisor that has died: a sleep of 68 years. */
+export function isGuard({ argv }: Sighting): boolean {
+  return /^(sleep|devctl-guard) 2147483647$/.test(argv.join(' '));
 }
 
 /** `ps` and its like, run by devctl for itself: in its own group, which no service ever is. */

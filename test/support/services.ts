@@ -1,4 +1,5 @@
 import { signalExactly } from './end-processes.ts';
+import { isGuard } from './oracle.ts';
 import { fixture } from './paths.ts';
 import { readProcesses, startOf } from './read-processes.ts';
 import type { Sighting } from './sighting.ts';
@@ -24,6 +25,11 @@ export function supervisorsOf(project: TemporaryProject): Sighting[] {
   return project.oracle
     .everything()
     .filter(({ argv }) => argv[1]?.endsWith('/dist/supervisor/main.js'));
+}
+
+/** What their orphans come to if they are killed. */
+export function guardsOf(project: TemporaryProject): Sighting[] {
+  return project.oracle.everything().filter(isGuard);
 }
 
 /** Sends the supervisor of a project a signal. */

@@ -12,8 +12,8 @@ export interface Mode {
 }
 
 /** Was everything held for the whole life of the runs, so that nothing may get away? */
-export function isHeld({ native, cgroup, portable, supervisor }: Mode): boolean {
-  return !portable && (cgroup || (native && supervisor === 'alive'));
+export function isHeld({ native, cgroup, portable }: Mode): boolean {
+  return !portable && (cgroup || native);
 }
 
 /** `root native+cgroup alive stop` */

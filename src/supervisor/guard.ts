@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { accessSync, closeSync, constants, realpathSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { inWords } from '../errors.ts';
+import { supervisorCookie } from '../ownership/cookie.ts';
+import { loadNative } from '../processes/native.ts';
+import { projectFolder } from '../project/folder.ts';
+import { closeInheritedFiles } from '../services/inherited-files.ts';
+import { GUARDED, HELD } from './guarded.ts';
+import { packageRoot } from './package-root.ts';
+import { READY_FD } from './protocol.ts';
+
+/**
+ * What a supervisor is started by: the parent of everything that it leaves should it die, and nothing else.
+ *
+ * Without it, the orphans of a supervisor that was killed go to process 1, and a daemon that has cleared its
+ * environment is nobody's. A guard starts the supervisor, becomes a child subreaper, and goes on as `sleep`:
+ * 1 MB that does nothing and can hardly fail. It ends when its supervisor ends with nothing left, or with
+ * the next stop. Where it cannot be had (no native calls, no `sleep`), a supervisor does without.
+ */
+async function main(root: string, pidsDir: string, rest: readonly string[]): Promise<void> {
+  const { projectId } = projectFolder(root, pidsDir);
+  const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
+  const child = spawn(process.execPath, [script, root, pidsDir, ...rest, GUARDED], {
+    env: { ...process.env, ...supervisorCookie(projectId) },
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', READY_FD, 'pipe'],
+  });
+  closeSync(READY_FD);
+  const channel = child.stdio[4] as Writable;
+  // It may end while it is told: then its starter says why.
+  channel.on('error', () => {});
+  child.on('error', (error) => process.stderr.write(`starting the supervisor: ${error.message}\n`));
+
+  const native = await loadNative();
+  const held = native.available ? native.becomeSubreaper() : { held: false, why: native.why };
+  const sleep = findSleep();
+  if (!native.available || !held.held || sleep === null) {
+    channel.end(`${held.why ?? 'there is no sleep in /bin or /usr/bin'}\n`);
+    child.unref();
+    return;
+  }
+  // A project folder on a disk that is to be unmounted, a caller's pipe: nothing is to be kept in use.
+  process.chdir('/');
+  closeInheritedFiles();
+  channel.write(`${HELD} ${process.pid}\n`, () => {
+    for (const fd of [0, 1, 2]) closeSync(fd);
+    // With the cookie of a guard, which our starter has given us.
+    const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+    const why = native.become(sleep, [nameFor(sleep), FOR_EVER], env);
+    channel.end(`${why}\n`);
+    child.unref();
+  });
+}
+
+/** In seconds, 68 years: the longest that every `sleep` understands. */
+const FOR_EVER = '2147483647';
+
+/** Not searched for in PATH, where a project may have put a program of the same name. */
+function findSleep(): string | null {
+  const places = ['/bin/sleep', '/usr/bin/sleep', '/run/current-system/sw/bin/sleep'];
+  return places.find(isExecutable) ?? null;
+}
+
+/** What `ps` shows. One program that is many, as BusyBox is, asks argv[0] which of them it is to be. */
+function nameFor(sleep: string): string {
+  return basename(realpathSync(sleep)) === 'sleep' ? 'devctl-guard' : 'sleep';
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const [root = '', pidsDir = '', ...rest] = process.argv.slice(2);
+main(root, pidsDir, rest).catch((error: unknown) => {
+  process.stderr.write(`${inWords(error)}\n`);
+  process.exit(1);
+});

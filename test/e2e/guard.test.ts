@@ -1,0 +1,134 @@
+import { rmSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import type { StopReport } from '../../src/stopping/report.ts';
+import { devctlWith } from '../support/devctl.ts';
+import {
+  guardsOf,
+  hasSubreaper,
+  killAtOnce,
+  service,
+  signalSupervisor,
+  supervisorsOf,
+} from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** A control group would hold everything by itself. */
+const NO_GROUPS = { env: { DEVCTL_CGROUP: 'off' } };
+/** Nothing but its parent tells whose it is; it has no log, no folder, no environment. */
+const bare = service('double-fork', ['--empty-env']);
+
+const run = (project: TemporaryProject, ...args: readonly string[]) =>
+  devctlWith(project, NO_GROUPS, ...args);
+
+async function started(services: object): Promise<TemporaryProject> {
+  const project = await temporaryProject({ services });
+  const { exitCode, stderr } = await run(project, 'start');
+  expect(exitCode, stderr).toBe(0);
+  expect(guardsOf(project).length).toBe(1);
+  return project;
+}
+
+async function stopped(project: TemporaryProject, ...args: readonly string[]): Promise<StopReport> {
+  const { exitCode, stdout, stderr } = await run(project, 'stop', '--json', ...args);
+  expect(exitCode, stdout + stderr).toBe(0);
+  expect(project.oracle.everything()).toEqual([]);
+  return JSON.parse(stdout);
+}
+
+async function killGuard(project: TemporaryProject): Promise<void> {
+  for (const guard of guardsOf(project)) await killAtOnce(guard);
+}
+
+test.runIf(hasSubreaper).each([[[]], [['--force']]])(
+  'what a killed supervisor leaves is below its guard: stop %j',
+  async (args) => {
+    await using project = await started({ bare });
+    await signalSupervisor(project, 'SIGKILL');
+    const report = await stopped(project, ...args);
+    expect(report.proof).toMatchObject({ strength: 'complete', why: null });
+    expect(report.capabilities.subreaper).toEqual({ held: true, why: null });
+    const evidence = report.processes.flatMap((one) => one.evidence.map(({ detail }) => detail));
+    expect(evidence).toContainEqual(expect.stringMatching(/^child of the guard \(pid \d+\)$/));
+  },
+);
+
+test.runIf(hasSubreaper)('also where its records are lost', async () => {
+  await using project = await started({ bare });
+  await signalSupervisor(project, 'SIGKILL');
+  rmSync(project.file('.pids'), { recursive: true });
+  expect((await stopped(project)).proof.strength).toBe('best-effort');
+});
+
+test.runIf(hasSubreaper)('one supervisor after the other is killed', async () => {
+  await using project = await started({ bare });
+  for (let round = 0; round < 3; round += 1) {
+    await signalSupervisor(project, 'SIGKILL');
+    expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+    // The first one keeps the daemon, and the last one the supervisor.
+    await until(() => guardsOf(project).length === 2);
+  }
+  expect((await stopped(project)).proof.strength).toBe('complete');
+});
+
+test.runIf(hasSubreaper)('a guard that keeps nothing any more is ended', async () => {
+  await using project = await started({ bare, web: service('sleeper') });
+  await signalSupervisor(project, 'SIGKILL');
+  const [first] = guardsOf(project);
+  expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+  expect(await run(project, 'stop', 'bare', 'web')).toMatchObject({ exitCode: 0 });
+  expect(await run(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
+  await until(() => guardsOf(project).every(({ pid }) => pid !== first?.pid));
+  expect(supervisorsOf(project).length).toBe(1);
+  await stopped(project);
+});
+
+test.runIf(hasSubreaper)('it ends with a supervisor that has nothing more to do', async () => {
+  await using project = await started({ web: service('sleeper') });
+  for (const one of project.oracle.processes()) await killAtOnce(one);
+  await until(() => project.oracle.everything().length === 0);
+});
+
+test.runIf(hasSubreaper)('it outlives a supervisor that ends before its services', async () => {
+  await using project = await started({ bare });
+  await signalSupervisor(project, 'SIGTERM');
+  await until(() => supervisorsOf(project).length === 0);
+  expect(guardsOf(project).length).toBe(1);
+  expect((await stopped(project)).proof.strength).toBe('complete');
+});
+
+test.runIf(hasSubreaper)('without it, the supervisor holds everything itself', async () => {
+  await using project = await started({ bare });
+  await killGuard(project);
+  expect(await run(project, 'status')).toMatchObject({ exitCode: 0 });
+  expect((await stopped(project)).proof.strength).toBe('complete');
+});
+
+test.runIf(hasSubreaper)('without either, nobody can promise anything', async () => {
+  await using project = await started({ web: service('sleeper') });
+  await killGuard(project);
+  await signalSupervisor(project, 'SIGKILL');
+  const { proof } = await stopped(project);
+  expect(proof).toMatchObject({ strength: 'best-effort' });
+  expect(proof.why).toContain('the supervisor that started web had died');
+});
+
+test.runIf(hasSubreaper)('a supervisor that cannot begin leaves none', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const preload = project.write(
+    'preload.cjs',
+    "if (process.argv[1]?.endsWith('/supervisor/main.js')) process.exit(7);",
+  );
+  const env = { ...NO_GROUPS.env, NODE_OPTIONS: `--require=${preload}` };
+  const { exitCode, stderr } = await devctlWith(project, { env }, 'start');
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 1 });
+  expect(stderr).toContain('the supervisor ended at once');
+  await until(() => project.oracle.everything().length === 0);
+});
+
+test.runIf(hasSubreaper)('it keeps neither the project folder nor a file in use', async () => {
+  await using project = await started({ web: service('sleeper') });
+  const [guard] = guardsOf(project);
+  expect(guard?.files.filter((file) => file.startsWith(project.root))).toEqual([]);
+  await stopped(project);
+});
