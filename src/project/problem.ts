@@ -1,5 +1,5 @@
 import { lstatSync, renameSync } from 'node:fs';
-import { relative } from 'node:path';
+import { basename, dirname, relative } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { unwritable } from './atomic-file.ts';
 import type { ProjectFolder } from './folder.ts';
@@ -70,7 +70,9 @@ export function belongsAside(folder: ProjectFolder, { kind, path }: RecordProble
   if (kind !== 'refused' || !isFileOfRecords(folder, path)) return false;
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return false;
-  return !found.isFile() || otherOwner(found.uid) !== null || found.size > MAX_FILE_BYTES;
+  // Of a ledger that is too large, the end is read.
+  const tooLarge = found.size > MAX_FILE_BYTES && basename(dirname(path)) !== 'ledger';
+  return !found.isFile() || otherOwner(found.uid) !== null || tooLarge;
 }
 
 /** Was this file set aside earlier? */

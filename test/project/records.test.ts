@@ -12,7 +12,7 @@ import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ProjectFolder, projectFolder } from '../../src/project/folder.ts';
-import { setAside } from '../../src/project/problem.ts';
+import { belongsAside, setAside } from '../../src/project/problem.ts';
 import { readRecord, readRecords, removeRecord, writeRecord } from '../../src/project/records.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
 import {
@@ -115,6 +115,18 @@ describe('a bad file is reported, set aside, and hides no good one', () => {
     expect(readRecords(folder)).toEqual({ records: [good], problems: [] });
     expect(readdirSync(join(folder.pidsDir, 'services'))).toHaveLength(2);
   });
+});
+
+test.each([
+  ['services/web.json', true],
+  ['ledger/web.csv', false],
+])('%s of 2 MiB, which cannot be read just now, is set aside: %s', (name, expected) => {
+  const folder = temporaryRecords();
+  const path = join(folder.pidsDir, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, Buffer.alloc(2 * 1024 * 1024));
+  const problem = { path, service: 'web', kind: 'refused', reason: 'EACCES' } as const;
+  expect(belongsAside(folder, problem)).toBe(expected);
 });
 
 test('a file whose name is no service name is reported', () => {
