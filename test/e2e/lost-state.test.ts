@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { NOBODY } from '../processes/support/nobody.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
-import { devctl } from '../support/devctl.ts';
+import { devctl, devctlWith } from '../support/devctl.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
@@ -103,6 +104,23 @@ test.each([[['stop']], [['stop', '--force']]])('the manifest is broken: %j', asy
   expect(stderr).not.toMatch(/\n\s+at /);
   expect(project.oracle.everything()).toEqual([]);
 });
+
+// Root reads everything.
+test.runIf(process.getuid?.() === 0).each([[['stop']], [['stop', '--force']]])(
+  'the manifest may not be read: %j',
+  async (args) => {
+    await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });
+    chownSync(project.root, NOBODY, NOBODY);
+    const run = (...words: readonly string[]) => devctlWith(project, { uid: NOBODY }, ...words);
+    const started = await run('start');
+    expect(started.exitCode, started.stderr).toBe(0);
+    chmodSync(project.file('.devctl.json'), 0o000);
+    const { exitCode, stderr } = await run(...args);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('cannot be read: permission denied');
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 test('the manifest was deleted', async () => {
   await using project = await escaped();
