@@ -1,6 +1,5 @@
 import { Socket } from 'node:net';
 import type { Identity } from '../processes/identity.ts';
-import type { Native, NativeUnavailable } from '../processes/native.ts';
 import type { ProcessTable } from '../processes/table.ts';
 
 /** The last argument of a supervisor that was started by a guard. */
@@ -28,13 +27,6 @@ export async function awaitGuard(
     return { guard: parent.identity, why: null };
   }
   return { guard: null, why: last?.startsWith(HELD) ? 'it was ended' : last || 'it ended at once' };
-}
-
-/** Ends our guard as we end ourselves: unless something is below us, which it is to keep. */
-export function dismissGuard({ pid }: Identity, native: Native | NativeUnavailable): void {
-  if (!native.available || native.hasChildren() !== false) return;
-  // As long as it is our parent, the number is its own.
-  if (process.ppid === pid) process.kill(pid, 'SIGKILL');
 }
 
 function readToEnd(socket: Socket): Promise<string> {

@@ -13,7 +13,7 @@ import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.
 import { closeInheritedFiles } from '../services/inherited-files.ts';
 import { createApi } from './api.ts';
 import { pidfdCapability } from './capabilities.ts';
-import { awaitGuard, dismissGuard, GUARDED } from './guarded.ts';
+import { awaitGuard, GUARDED } from './guarded.ts';
 import { runAsInit } from './init.ts';
 import { ownVersion } from './package-root.ts';
 import { readProjectState } from './project-state.ts';
@@ -64,7 +64,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     log,
     inherited,
     inherits: words.includes(INHERITS),
-    end: () => end(0),
+    end: () => void end(0),
   });
   const server = createApi(supervision.routes, log);
   await listen(server, socket);
@@ -85,9 +85,8 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   // A caller's pipe that slipped through would keep `devctl start | cat` from ending.
   closeInheritedFiles();
 
-  const end = (code: number): void => {
+  const end = async (code: number): Promise<void> => {
     supervision.close();
-    if (guard && subreaper.held) dismissGuard(guard, loaded);
     server.close();
     server.closeAllConnections();
     try {
@@ -101,10 +100,15 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
       // A read-only or full disk: the record is recognised as stale by its identity.
       log(`removing the record: ${error}`);
     }
+    // Unless something is below us, which it is to keep.
+    const isAlone = subreaper.held && loaded.available && loaded.hasChildren() === false;
+    if (guard && isAlone) {
+      await host.signal(guard, 'SIGKILL').catch((error) => log(`ending the guard: ${error}`));
+    }
     process.exit(code);
   };
-  process.on('SIGTERM', () => end(0));
-  process.on('SIGINT', () => end(0));
+  process.on('SIGTERM', () => void end(0));
+  process.on('SIGINT', () => void end(0));
   // A terminal that closes is no reason to leave the services unwatched.
   process.on('SIGHUP', () => {});
 }

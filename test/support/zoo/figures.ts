@@ -95,9 +95,8 @@ ${summary(visits)}
 
 ## Who got away where not all was held
 
-In so many visits of so many. *native*: the subreaper was there until its supervisor was killed; *neither*: no native calls
-and no cgroup; *portable*: \`ps\` instead of /proc as well. Every one of these reports said *best effort*. Whoever is not in
-this table never got away.
+In so many visits of so many. *neither*: no native calls and no cgroup; *portable*: \`ps\` instead of /proc as well. Every
+one of these reports said *best effort*. Whoever is not in this table never got away.
 
 ${table(
   ['', ...columns.map(({ title }) => title)],
