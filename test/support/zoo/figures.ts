@@ -79,7 +79,10 @@ export function markdown(
   machine: string,
 ): string {
   const { columns, names } = rowsOf(visits.filter(({ mode }) => !isHeld(mode)));
-  const escaped = names.filter((name) => visits.some(({ left }) => left.has(name)));
+  const escaped = names.filter(
+    // Nestings have other names next time.
+    (name) => all.some((one) => one.name === name) && visits.some(({ left }) => left.has(name)),
+  );
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
     [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
