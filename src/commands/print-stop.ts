@@ -131,11 +131,15 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
 }
 
 function printDryRun(report: StopReport, out: Theme): void {
-  const { processes, supervisor, spared } = report;
+  const { processes, supervisor, guards, spared } = report;
   const lines =
     processes.length === 0 ? ['nothing would be signalled'] : processTable(processes, out);
   process.stdout.write(`${lines.join('\n')}\n`);
-  if (supervisor) process.stdout.write(`then the supervisor (pid ${supervisor.pid})\n`);
+  const last = [
+    ...(supervisor ? [`the supervisor (pid ${supervisor.pid})`] : []),
+    ...guards.map((pid) => `${supervisor ? 'its' : 'the'} guard (pid ${pid})`),
+  ];
+  if (last.length > 0) process.stdout.write(`then ${last.join(', ')}\n`);
   if (spared.length > 0) {
     process.stdout.write('\nspared:\n');
     const rows = spared.map(({ pid, command, why }) => [String(pid), printable(why), command]);

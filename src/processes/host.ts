@@ -23,6 +23,7 @@ export type SignalName =
   | 'SIGALRM'
   | 'SIGABRT'
   | 'SIGWINCH'
+  | 'SIGURG'
   | 'SIGSTOP'
   | 'SIGCONT';
 

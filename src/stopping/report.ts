@@ -69,6 +69,8 @@ export interface StopReport {
   /** What went wrong on the way without stopping the stop, for people. */
   readonly problems: readonly string[];
   readonly supervisor: { readonly pid: number; readonly ended: boolean } | null;
+  /** Pids of the subreapers above it and above earlier ones; a full stop ends them last of all. */
+  readonly guards: readonly number[];
   /** What there was to hold processes with, and why not. */
   readonly capabilities: Capabilities;
   readonly proof: Proof;

@@ -51,6 +51,7 @@ export function planDryRun(
     ports: [],
     problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
     supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,
+    guards: options.names === null ? first.guards.map(({ identity }) => identity.pid) : [],
     capabilities: supervisorCapabilities(
       state,
       first.supervisors[0]?.identity ?? null,

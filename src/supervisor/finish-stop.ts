@@ -98,6 +98,7 @@ export async function finishStop(
     problems,
     capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),
     supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
+    guards: first.guards.map(({ identity }) => identity.pid),
     proof:
       survivors.length > 0
         ? {

@@ -4,6 +4,8 @@ import type { ProcessTable } from '../processes/table.ts';
 
 /** The last argument of a supervisor that was started by a guard. */
 export const GUARDED = '--guarded';
+/** What the kernel calls a guard that has become what it is to be. */
+export const GUARD_NAME = 'sleep';
 /** What a guard says that holds, and its pid; anything else is why it does not. */
 export const HELD = 'held';
 /** The descriptor on which it says so. */

@@ -76,6 +76,7 @@ function idleReport(header: StopHeader, first: FirstLook, nowMs: number): StopRe
     ports: [],
     problems: [],
     supervisor: null,
+    guards: [],
     capabilities: { subreaper: NOT_LOOKED, pidfd: NOT_LOOKED, cgroup: NOT_LOOKED },
     proof: {
       strength: 'best-effort',

@@ -1,5 +1,8 @@
 /** What a start calls itself in the lock of the project. */
 export const START_COMMAND = 'start';
 
-/** Asks a devctl command to say that it is being replaced, and to end. One that does not listen just ends. */
-export const TAKE_OVER_SIGNAL = 'SIGUSR2';
+/**
+ * Asks a devctl command to say that it is being replaced, and to end. Where nobody listens it does nothing
+ * (signal(7)): a command that has its result and is just exiting must not be seen to die of it.
+ */
+export const TAKE_OVER_SIGNAL = 'SIGURG';

@@ -7,6 +7,7 @@ import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/s
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
+import { GUARD_NAME } from './guarded.ts';
 import type { Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
@@ -159,8 +160,9 @@ export function startWitness(context: WitnessContext): Witness {
 
   /** Those of earlier supervisors, once what they kept has ended. */
   const endIdleGuards = (snapshot: Snapshot): void => {
-    for (const { identity } of quarry.latest().guards) {
-      if (identity.pid === process.ppid || snapshot.byParent.has(identity.pid)) continue;
+    for (const { identity, name } of quarry.latest().guards) {
+      // One that is just coming up, and has not spawned its supervisor yet, is still Node.
+      if (name !== GUARD_NAME || snapshot.byParent.has(identity.pid)) continue;
       if (hasChildren(identity.pid) === false) void context.end(identity);
     }
   };

@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { guardCookie } from '../../src/ownership/cookie.ts';
+import { projectId } from '../../src/project/folder.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctlWith } from '../support/devctl.ts';
 import {
@@ -45,7 +49,11 @@ test.runIf(hasSubreaper).each([[[]], [['--force']]])(
   async (args) => {
     await using project = await started({ bare });
     await signalSupervisor(project, 'SIGKILL');
+    const [pid = 0] = guardsOf(project).map((guard) => guard.pid);
+    const dry = await run(project, 'stop', '--dry-run', ...args);
+    expect(dry.stdout).toMatch(`then the guard (pid ${pid})\n`);
     const report = await stopped(project, ...args);
+    expect(report.guards).toEqual([pid]);
     expect(report.proof).toMatchObject({ strength: 'complete', why: null });
     expect(report.capabilities.subreaper).toEqual({ held: true, why: null });
     const evidence = report.processes.flatMap((one) => one.evidence.map(({ detail }) => detail));
@@ -80,6 +88,19 @@ test.runIf(hasSubreaper)('a guard that keeps nothing any more is ended', async (
   expect(await run(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
   await until(() => guardsOf(project).every(({ pid }) => pid !== first?.pid));
   expect(supervisorsOf(project).length).toBe(1);
+  await stopped(project);
+});
+
+test.runIf(hasSubreaper)('one that is only just coming up is left alone', async () => {
+  await using project = await started({ web: service('sleeper') });
+  const begin = (file: string, ...args: readonly string[]) => {
+    const cookie = guardCookie(projectId(project.root));
+    return spawn(file, args, { env: { ...process.env, ...project.env, ...cookie } });
+  };
+  const coming = begin(process.execPath, '-e', 'setInterval(() => {}, 1000)');
+  const idle = begin('sleep', '2147483647');
+  await once(idle, 'exit');
+  expect(coming).toMatchObject({ exitCode: null, signalCode: null });
   await stopped(project);
 });
 
