@@ -1,3 +1,4 @@
+import { DevctlError } from './errors.ts';
 import { loadManifest } from './manifest/load.ts';
 import { choicesOf, selectForStart } from './manifest/select.ts';
 import { definedOnly } from './manifest/variables.ts';
@@ -6,6 +7,7 @@ import { projectFolder } from './project/folder.ts';
 import type { StopReport } from './stopping/report.ts';
 import { selectNames } from './supervisor/names.ts';
 import { declaredServices, openProject, sweepSettingsOf } from './supervisor/open-project.ts';
+import { requireProject } from './supervisor/require-project.ts';
 import { type StartResult, startProject } from './supervisor/start.ts';
 import { readStatus, type StatusReport } from './supervisor/status.ts';
 import { stopFromHere } from './supervisor/stop-from-here.ts';
@@ -59,7 +61,8 @@ export async function start(
  * Stops services and proves that nothing of them is left: `survivors` is empty then. Inside one of
  * them, the supervisor carries out the stop, which ends the calling process too.
  *
- * @throws DevctlError 'locked' when another devctl is at work, 'service-unknown', 'supervisor-failed'
+ * @throws DevctlError 'locked' when another devctl is at work, 'manifest-not-found' where there is no
+ *   project, 'service-unknown', 'supervisor-failed', 'usage'
  */
 export async function stop(
   options: ProjectOptions & {
@@ -69,22 +72,34 @@ export async function stop(
     readonly graceMs?: number;
   } = {},
 ): Promise<StopReport> {
+  const { graceMs = null, force = false } = options;
+  if (graceMs !== null && !(Number.isFinite(graceMs) && graceMs >= 0)) {
+    throw new DevctlError('usage', `graceMs is ${graceMs}: not a number of milliseconds`);
+  }
   const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
-  return stopFromHere(openHost(), project.folder, {
+  const report = await stopFromHere(openHost(), project.folder, {
     names: selectNames(project, options.names ?? []),
-    force: options.force ?? false,
+    force,
     dryRun: options.dryRun ?? false,
-    graceMs: options.graceMs ?? null,
-    sweep: sweepSettingsOf(project, options.force ?? false),
+    graceMs,
+    sweep: sweepSettingsOf(project, force),
     declared: declaredServices(project),
     forced: () => false,
     watch: () => {},
     handedOver: () => {},
   });
+  requireProject(project, force || report.processes.length > 0);
+  return report;
 }
 
-/** Describes the services and whatever is left of earlier ones; changes nothing. */
+/**
+ * Describes the services and whatever is left of earlier ones; changes nothing.
+ *
+ * @throws DevctlError 'manifest-not-found' where there is no project, 'service-unknown'
+ */
 export async function status(options: ProjectOptions = {}): Promise<StatusReport> {
   const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
-  return readStatus(openHost(), project, selectNames(project, options.names ?? []));
+  const report = await readStatus(openHost(), project, selectNames(project, options.names ?? []));
+  requireProject(project, report.services.length + report.orphans.length > 0);
+  return report;
 }

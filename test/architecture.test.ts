@@ -164,7 +164,7 @@ function impurities({ file, code, imports }: SourceFile): string[] {
 
 // `process` alone is a fine name for a row of the process table; these are Node's.
 const WORLD =
-  /\bDate\b|\bMath\.random\b|\bperformance\b|\bprocess\.(?:env|argv|cwd|kill|hrtime|exit|exitCode|on|once|platform|std(?:in|out|err)|uptime|nextTick|pid)\b|\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bglobalThis\b|\bconsole\b|\bfetch\(/g;
+  /\bDate\b|\bMath\.random\b|\bperformance\b|\bprocess\.(?:env|argv|cwd|kill|hrtime|exit|exitCode|on|once|platform|std(?:in|out|err)|uptime|nextTick|pid)\b|\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bglobalThis\b|\bconsole\.|\bfetch\(/g;
 
 /** Files and packages that are loaded as soon as `entry` is. */
 function eagerlyLoaded(entry: string, files: readonly SourceFile[]): ReadonlySet<string> {

@@ -42,7 +42,9 @@ export function printStopReport(report: StopReport, color: boolean | undefined):
   }
   printNotes(report, color);
   if (report.forced && report.processes.length > 0) write(means(report.processes));
-  if (report.services.length > 0) write(out.dim(`held by: ${inWords(report.capabilities)}`));
+  const { services, processes } = report;
+  if (services.length + processes.length > 0)
+    write(out.dim(`held by: ${inWords(report.capabilities)}`));
   write(verdict(report, out));
 }
 

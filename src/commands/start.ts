@@ -30,7 +30,9 @@ export async function start(
   const progress = openProgress({ color: options.color });
   const onInterrupt = (): void => {
     progress.close();
-    process.stderr.write('\ninterrupted: what was started goes on running; devctl stop ends it\n');
+    const message = 'interrupted: what was started goes on running; devctl stop ends it';
+    process.stderr.write(`\n${message}\n`);
+    if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
     process.exit(130);
   };
   process.once('SIGINT', onInterrupt);

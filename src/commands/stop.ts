@@ -35,7 +35,10 @@ export async function stop(names: readonly string[], options: StopCommandOptions
   const host = openHost();
   const sweep = sweepSettingsOf(project, force);
   const declared = declaredServices(project);
-  if (outline.kind === 'broken') warn(`${outline.why}: stopping from the records`, options.color);
+  if (outline.kind === 'broken') {
+    const without = names.length === 0 ? ', without a sweep' : '';
+    warn(`${outline.why}: stopping from the records${without}`, options.color);
+  }
 
   const over = giveWay(options);
   const report = await stopFromHere(host, folder, {

@@ -166,4 +166,6 @@ export interface Ownership {
    * its guard. Never claimed, ended after the supervisors.
    */
   readonly guards: readonly ProcessInfo[];
+  /** Those of both whose every child is ours: no other project that lives below them could leave it there. */
+  readonly adopters: readonly ProcessInfo[];
 }

@@ -36,6 +36,7 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     sharedGroups: new Set(
       facts.groups?.filter((group) => isSharedGroup(group, snapshot, vetoes.byPid)),
     ),
+    adopters: [],
     found: new Map(),
     passed: new Map(),
     spared: new Map(),
@@ -68,6 +69,9 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     stale: findStaleRuns(facts.runs, snapshot),
     supervisors: vetoes.supervisors,
     guards: vetoes.guards,
+    adopters: [...vetoes.supervisors, ...vetoes.guards].filter(({ identity }) =>
+      search.adopters.includes(identity.pid),
+    ),
   };
 }
 
@@ -92,8 +96,10 @@ function claimChildren(
   role: 'supervisor' | 'guard',
 ): void {
   const nested = findNestedProject(search, pid);
+  if (!nested) search.adopters.push(pid);
+  const own = [...search.vetoes.supervisors, ...search.vetoes.guards];
   for (const child of search.snapshot.byParent.get(pid) ?? []) {
-    if (isGone(child)) continue;
+    if (isGone(child) || own.includes(child)) continue;
     const detail = `child of the ${role} (pid ${pid})`;
     const finding = { kind: 'descendant', detail, service: null, runId: null } as const;
     const isKnown = [search.found, search.vetoes.cookies].some((map) =>
@@ -106,14 +112,16 @@ function claimChildren(
 }
 
 /**
- * Another project that was started inside one of our services, and so lives below our supervisor. Once its
- * own supervisor is dead, its orphans come to ours, and those that have cleared their environment cannot
+ * Another project that was started inside one of our services, and so lives below our supervisor. Where no
+ * guard of its own holds it, its orphans come to ours, and those that have cleared their environment cannot
  * be told from ours: then only what is known as ours counts.
  */
 function findNestedProject({ snapshot, vetoes }: Search, top: number): Veto | null {
   for (const [pid, veto] of vetoes.byPid) {
     if (veto.kind !== 'other-project') continue;
-    if (!ancestry(pid, snapshot).some(({ identity }) => identity.pid === top)) continue;
+    const above = ancestry(pid, snapshot).map(({ identity }) => identity.pid);
+    if (!above.includes(top)) continue;
+    if (above.some((one) => vetoes.foreignGuards.has(one))) continue;
     return { kind: 'other-project', detail: `may be of a project below us: ${veto.detail}` };
   }
   return null;

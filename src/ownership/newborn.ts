@@ -17,8 +17,9 @@ export interface RecentScan {
   readonly snapshot: Snapshot;
   /** Everything owned, whichever service it belongs to. Grows as newborns are found. */
   readonly claims: Map<number, Claim>;
-  /** Our living supervisors and guards: an orphan that a subreaper adopted has no other parent. */
-  readonly subreapers: readonly ProcessInfo[];
+  readonly supervisors: readonly ProcessInfo[];
+  /** Of these and their guards, those whose every child is ours: an orphan that they adopted has no other parent. */
+  readonly adopters: readonly ProcessInfo[];
 }
 
 /**
@@ -65,7 +66,7 @@ function originOf(
     const { service, runId } = cookie;
     return { service, runId, evidence: [{ kind: 'cookie', detail: `DEVCTL_RUN=${runId ?? ''}` }] };
   }
-  const adopter = recent.subreapers.find(({ identity }) => identity.pid === process.ppid);
+  const adopter = recent.adopters.find(({ identity }) => identity.pid === process.ppid);
   const relative = [process.ppid, process.sid, process.pgid]
     .filter((pid) => pid > 1 && pid !== process.identity.pid)
     .map((pid) => recent.claims.get(pid))
@@ -77,8 +78,8 @@ function originOf(
 }
 
 /** What this very command has just spawned (a stop command, say), unless a supervisor is asking. */
-function isOurTool({ self, snapshot, subreapers }: RecentScan, process: ProcessInfo): boolean {
-  if (subreapers.some(({ identity }) => identity.pid === self.pid)) return false;
+function isOurTool({ self, snapshot, supervisors }: RecentScan, process: ProcessInfo): boolean {
+  if (supervisors.some(({ identity }) => identity.pid === self.pid)) return false;
   return (
     process.ppid === self.pid ||
     ancestry(process.ppid, snapshot).some(({ identity }) => identity.pid === self.pid)

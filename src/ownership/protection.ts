@@ -67,8 +67,8 @@ function atTerminal(process: ProcessInfo, snapshot: Snapshot): string | null {
   return terminal ? `has the terminal ${terminal.target} open` : jobOf(process, snapshot);
 }
 
-/** Pseudo-terminals of Linux and macOS, virtual and serial ones. */
-const TERMINAL = /^\/dev\/(pts\/\d+|tty\w+)$/;
+/** Pseudo-terminals of Linux and macOS, virtual and serial ones, `/dev/tty` for whichever it is. */
+const TERMINAL = /^\/dev\/(pts\/\d+|tty\w*|console|hvc\d+)$/;
 
 /**
  * A job of a shell that a person types into (`tool >>.pids/logs/web.log`): it has the shell's session,

@@ -41,6 +41,8 @@ export interface Search {
   readonly witnessed: ReadonlyMap<number, readonly Witnessed[]>;
   /** Those of our control groups in which services of another project are too. */
   readonly sharedGroups: ReadonlySet<RunGroup>;
+  /** Pids of our supervisors and guards whose every child is ours. */
+  readonly adopters: number[];
   readonly found: Map<number, Finding[]>;
   /** Of ours, but they run this very command: spared, while what else is below them is not. */
   readonly passed: Map<number, Finding[]>;

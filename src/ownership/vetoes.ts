@@ -3,6 +3,9 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import type { OwnershipFacts, VetoKind } from './claim.ts';
 import { type Cookie, readCookie } from './cookie.ts';
 
+/** What the kernel calls a guard that has become what it is to be; before, it is Node, and no subreaper yet. */
+export const GUARD_NAME = 'sleep';
+
 export interface Veto {
   readonly kind: VetoKind;
   readonly detail: string;
@@ -13,6 +16,8 @@ export interface Vetoes {
   readonly byPid: ReadonlyMap<number, Veto>;
   readonly supervisors: readonly ProcessInfo[];
   readonly guards: readonly ProcessInfo[];
+  /** Pids of other projects' guards: what they hold does not come to us. */
+  readonly foreignGuards: ReadonlySet<number>;
   /** Cookies of this project, by pid. */
   readonly cookies: ReadonlyMap<number, Cookie>;
 }
@@ -26,6 +31,7 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   const cookies = new Map<number, Cookie>();
   const candidates: ProcessInfo[] = [];
   const guards: ProcessInfo[] = [];
+  const foreignGuards = new Set<number>();
 
   for (const process of snapshot.byPid.values()) {
     const { pid } = process.identity;
@@ -36,6 +42,7 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
       if (cookie?.projects.some((project) => project !== facts.projectId)) {
         const other = cookie.projects.find((project) => project !== facts.projectId);
         byPid.set(pid, { kind: 'other-project', detail: `DEVCTL_PROJECT=${other}` });
+        if (cookie.role === 'guard' && process.name === GUARD_NAME) foreignGuards.add(pid);
       } else if (cookie?.role === 'supervisor' || isRecordedSupervisor(facts, snapshot, process))
         candidates.push(process);
       else if (cookie?.role === 'guard') guards.push(process);
@@ -64,7 +71,7 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     const detail = index === 0 ? 'this devctl command' : 'runs this devctl command';
     byPid.set(process.identity.pid, { kind: index === 0 ? 'self' : 'ancestor', detail });
   }
-  return { byPid, supervisors, guards, cookies };
+  return { byPid, supervisors, guards, foreignGuards, cookies };
 }
 
 /**

@@ -1,14 +1,15 @@
 import { readProcLine } from './proc-file.ts';
 
 /**
- * Has this process, which must have one thread only, any child? As the kernel lists them in
- * /proc/PID/task/TID/children (proc_tid_children(5)). Of children that come and go the list may miss some,
- * but it is empty only if there was a moment without any: it begins with the first one, if there is one.
+ * Does the kernel list any child of this process, which must have one thread only? Of children that come and
+ * go /proc/PID/task/TID/children (proc_tid_children(5)) may miss some, but it is empty only if there was a
+ * moment without any: it begins with the first one, if there is one. It is empty as well once the process is
+ * dead: whoever asks has to see afterwards that it is alive.
  *
- * @returns null where that is not known: the process is gone, or the kernel has no such list
+ * @returns null where there is no such list: nobody has this number, or the kernel has none
  *   (CONFIG_PROC_CHILDREN)
  */
-export function hasChildren(pid: number): boolean | null {
+export function listsChildren(pid: number): boolean | null {
   const list = readProcLine(`/proc/${pid}/task/${pid}/children`);
   return list === null ? null : list.trim() !== '';
 }

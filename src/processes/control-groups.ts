@@ -128,6 +128,11 @@ export function groupMembers(folder: string): readonly number[] {
  */
 export function removeGroup(folder: string): boolean {
   for (const name of listGroups(folder)) removeGroup(join(folder, name));
+  return removeEmptyGroup(folder);
+}
+
+/** The same for one without any below it. */
+export function removeEmptyGroup(folder: string): boolean {
   try {
     rmdirSync(folder);
     return true;

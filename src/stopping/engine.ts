@@ -1,8 +1,8 @@
-import type { Claim } from '../ownership/claim.ts';
+import type { Claim, Ownership } from '../ownership/claim.ts';
 import { claimInScan } from '../ownership/newborn.ts';
 import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
-import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { isGone, type Snapshot } from '../processes/snapshot.ts';
 import type { History } from './history.ts';
 import { observedClock } from './observed-clock.ts';
 import { beginStop, isStopOver, planStop } from './plan.ts';
@@ -23,8 +23,8 @@ export interface Quarry {
   remember(claims: readonly Claim[]): void;
   /** Control groups with something of this unit in them; none where there are no control groups. */
   readonly groupsOf?: (unit: string) => readonly string[];
-  /** Our living supervisors and guards in the last snapshot: whatever they adopt is ours. */
-  readonly subreapers?: () => readonly ProcessInfo[];
+  /** Our living supervisors in the last snapshot, and who of them and their guards adopts only what is ours. */
+  readonly supervisors?: () => Pick<Ownership, 'supervisors' | 'adopters'>;
 }
 
 export interface StopRun {
@@ -190,7 +190,7 @@ async function killInScan(
     self: await host.self(),
     snapshot,
     claims: new Map(claims),
-    subreapers: quarry.subreapers?.() ?? [],
+    ...(quarry.supervisors?.() ?? { supervisors: [], adopters: [] }),
   };
   const newborns: Claim[] = [];
   await host.scanDescending(async (process, details) => {

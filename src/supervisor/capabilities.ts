@@ -41,7 +41,8 @@ export function stopCapabilities(
   );
   const subreaper: Capability =
     records.length > 0 && guarded ? { held: true, why: null } : recorded.subreaper;
-  const without = records.find(({ cgroup }) => !cgroup?.held);
+  // What was never spawned needs none.
+  const without = records.find(({ cgroup, leader }) => leader !== null && !cgroup?.held);
   const cgroup: Capability =
     records.length > 0 && !without
       ? { held: true, why: null }
@@ -50,7 +51,7 @@ export function stopCapabilities(
           // Also of one that has died: that there were none is still true.
           why:
             state.supervisor?.capabilities.cgroup.why ??
-            `${without?.service ?? 'nothing'} was started without one`,
+            (without ? `${without.service} was started without one` : 'nothing was recorded'),
         };
   return { subreaper, pidfd: pidfdCapability(native), cgroup };
 }

@@ -1,11 +1,10 @@
-import { ancestry } from '../ownership/vetoes.ts';
-import { hasChildren as hasChildrenNow } from '../processes/children.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
-import { livesIn, type ProcessInfo } from '../processes/snapshot.ts';
+import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { endGuards, endSupervisors } from './end-supervisors.ts';
+import { askGuards, MAX_PASSES } from './ask-guards.ts';
+import { endSupervisors } from './end-supervisors.ts';
 import { findSupervisor } from './ensure.ts';
 import { finishStop } from './finish-stop.ts';
 import { look } from './first-look.ts';
@@ -13,6 +12,7 @@ import { readProjectState } from './project-state.ts';
 import type { StopHeader, StopOptions } from './stop.ts';
 import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
 import { takeLockToStop } from './take-lock.ts';
+import { findUnproved } from './unproved.ts';
 
 /** How long a supervisor may take to stand down before the stop goes on without it. */
 const STAND_DOWN_MS = 500;
@@ -57,12 +57,9 @@ export async function carryOutStop(host: Host, header: StopHeader): Promise<Stop
   }
 }
 
-/** A full stop begins again when its supervisor still has children, this often at most. */
-const MAX_PASSES = 3;
-
 /**
  * Stops; where everything is to be stopped, asks the kernel through the supervisor whether anything
- * below it is left, ends the supervisor, and looks once more.
+ * below it is left, ends the supervisor, asks through its guards, ends them, and looks once more.
  */
 async function stopAndVerify(
   context: StopContext,
@@ -93,27 +90,21 @@ async function stopAndVerify(
     children = await hasChildren();
   }
   // A subreaper that ended now would hand what has survived on to process 1, out of everybody's sight.
-  if ([...outcome.state.units.values()].some(({ phase }) => phase.kind === 'survived')) {
+  const survived = [...outcome.state.units.values()].some(({ phase }) => phase.kind === 'survived');
+  if (survived || findUnproved(outcome, context.state, options).length > 0) {
     return { ...outcome, ...held, childless: false };
   }
   await endSupervisors(host, outcome.owned.latest().supervisors, self);
-  const answers = supervisors.length > 0 ? [children] : [];
-  // One that has this very process below it is asked nothing: it has a child in any case.
-  const above = new Set(
-    ancestry(self.pid, await host.snapshot()).map(({ identity }) => identity.pid),
-  );
-  for (const { identity } of guards.filter((guard) => !above.has(guard.identity.pid))) {
-    let kept = hasChildrenNow(identity.pid);
-    for (let pass = 1; kept && pass < MAX_PASSES; pass += 1) {
-      outcome = await stopAgain(outcome);
-      kept = hasChildrenNow(identity.pid);
-    }
-    // Its supervisor has ended it, as it does when nothing is left below: that was the answer.
-    const ended = !livesIn(await host.snapshot(), identity);
-    if (!ended) answers.push(kept);
-  }
-  await endGuards(host, guards);
-  if (outcome.owned.claim(await host.snapshot()).size > 0) outcome = await stopAgain(outcome);
+  const again = async (): Promise<void> => {
+    outcome = await stopAgain(outcome);
+    // One may have been coming up while we looked.
+    await endSupervisors(host, outcome.owned.latest().supervisors, self);
+  };
+  const told = await askGuards({ host, self, guards, supervisors, stopAgain: again });
+  const answers = supervisors.length > 0 ? [children, ...told] : told;
+  const left = outcome.owned.claim(await host.snapshot()).size;
+  const late = outcome.owned.latest().supervisors.some(({ identity }) => identity.pid !== self.pid);
+  if (left > 0 || late) await again();
   return { ...outcome, ...held, childless: childlessBy(answers) };
 }
 

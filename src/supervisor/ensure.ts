@@ -114,7 +114,7 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   child.unref();
   ready?.destroy();
   if (outcome === 'ready') return;
-  // A guard of nobody.
+  // Without a supervisor it would stay; a late one holds everything by itself.
   if (guarded) child.kill('SIGKILL');
   const { tailLog } = await import('../services/log-tail.ts');
   const lines = await tailLog(logPath, 5);

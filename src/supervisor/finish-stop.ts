@@ -61,9 +61,13 @@ export async function finishStop(
     ...reportSurvivors(outcome, processes),
     ...unproved.map((one) => describeUnproved(one, snapshot)),
   ];
-  const ports = new Map(
-    records.flatMap(({ ports: list, service }) => list.map((port) => [port, service])),
-  );
+  const ended = new Set(outcome.history.entries().map(({ claim }) => claim.service));
+  // What was ended without a record has had the ports that the manifest says.
+  const declared = options.declared.filter(({ name }) => ended.has(name));
+  const ports = new Map([
+    ...declared.flatMap(({ ports: list, name }) => list.map((port) => [port, name] as const)),
+    ...records.flatMap(({ ports: list, service }) => list.map((port) => [port, service] as const)),
+  ]);
   const spared = reportSpared(outcome, first.spared, snapshot);
   const holders = await findPortHolders([...ports.keys()], snapshot);
   const supervisor = first.supervisors[0]?.identity ?? null;
@@ -72,6 +76,12 @@ export async function finishStop(
   for (const problem of state.problems) {
     problems.push(`${problem.path}: ${problem.reason}`);
     if (belongsAside(folder, problem)) attempt('setting it aside', () => setAside(folder, problem));
+  }
+  const guards = options.names === null ? first.guards : [];
+  // Where something has survived, they are kept above it.
+  const stubborn = guards.filter(({ identity }) => livesIn(snapshot, identity));
+  for (const { identity } of survivors.length > 0 ? [] : stubborn) {
+    problems.push(`a guard could not be ended; needs: sudo kill -KILL ${identity.pid}`);
   }
   const lost = new Set(survivors.map(({ service }) => service));
   removeRecords(state, options, snapshot, lost, attempt);
@@ -98,7 +108,7 @@ export async function finishStop(
     problems,
     capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),
     supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
-    guards: first.guards.map(({ identity }) => identity.pid),
+    guards: guards.map(({ identity }) => identity.pid),
     proof:
       survivors.length > 0
         ? {

@@ -16,7 +16,7 @@ import { READY_FD } from './protocol.ts';
  *
  * Without it, the orphans of a supervisor that was killed go to process 1, and a daemon that has cleared its
  * environment is nobody's. A guard starts the supervisor, becomes a child subreaper, and goes on as `sleep`:
- * 1 MB that does nothing and can hardly fail. It ends when its supervisor ends with nothing left, or with
+ * less than 2 MB that do nothing and can hardly fail. It ends when its supervisor ends with nothing left, or with
  * the next stop. Where it cannot be had (no native calls, no `sleep`), a supervisor does without.
  */
 async function main(root: string, pidsDir: string, rest: readonly string[]): Promise<void> {
@@ -44,7 +44,9 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
   // A project folder on a disk that is to be unmounted, a caller's pipe: nothing is to be kept in use.
   process.chdir('/');
   closeInheritedFiles();
-  channel.write(`${HELD} ${process.pid}\n`, () => {
+  channel.write(`${HELD} ${process.pid}\n`, (error) => {
+    // It has not waited so long, or is dead.
+    if (error) process.exit(0);
     for (const fd of [0, 1, 2]) closeSync(fd);
     // With the cookie of a guard, which our starter has given us.
     const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);

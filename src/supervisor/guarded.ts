@@ -4,8 +4,6 @@ import type { ProcessTable } from '../processes/table.ts';
 
 /** The last argument of a supervisor that was started by a guard. */
 export const GUARDED = '--guarded';
-/** What the kernel calls a guard that has become what it is to be. */
-export const GUARD_NAME = 'sleep';
 /** What a guard says that holds, and its pid; anything else is why it does not. */
 export const HELD = 'held';
 /** The descriptor on which it says so. */
@@ -39,7 +37,10 @@ function readToEnd(socket: Socket): Promise<string> {
       socket.destroy();
       resolve(text);
     };
-    const timer = setTimeout(settle, GUARD_MS);
+    const timer = setTimeout(() => {
+      text = `it has not answered within ${GUARD_MS} ms`;
+      settle();
+    }, GUARD_MS);
     socket.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
     });

@@ -85,7 +85,10 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   // A caller's pipe that slipped through would keep `devctl start | cat` from ending.
   closeInheritedFiles();
 
+  let ending = false;
   const end = async (code: number): Promise<void> => {
+    if (ending) return;
+    ending = true;
     supervision.close();
     server.close();
     server.closeAllConnections();

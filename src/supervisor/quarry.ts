@@ -65,7 +65,14 @@ export interface Tracking {
   readonly readTraces?: (snapshot: Snapshot) => Promise<Traces>;
 }
 
-const NOTHING = { claims: new Map(), spared: [], stale: [], supervisors: [], guards: [] };
+const NOTHING = {
+  claims: new Map(),
+  spared: [],
+  stale: [],
+  supervisors: [],
+  guards: [],
+  adopters: [],
+};
 
 /** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
 export function trackOwned(tracking: Tracking): OwnedQuarry {
@@ -135,7 +142,7 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
       tracking.remember(claims);
     },
     outside,
-    subreapers: () => [...latest.supervisors, ...latest.guards],
+    supervisors: () => latest,
     groupsOf: (unit) =>
       groups
         .filter(({ pids }) => {

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { inWords } from '../errors.ts';
+import { errnoOf, inWords } from '../errors.ts';
 import type { RunGroup } from '../ownership/claim.ts';
 import {
   groupMembers,
@@ -9,6 +9,7 @@ import {
   listGroups,
   makeGroup,
   ownGroup,
+  removeEmptyGroup,
   removeGroup,
   thawGroup,
 } from '../processes/control-groups.ts';
@@ -58,10 +59,16 @@ export function openRunGroups(
   const own = ownGroup();
   if ('why' in own) return own;
   const project = join(own.folder, nameOf(folder));
-  const enter = (group: string): void => {
-    makeGroup(project);
-    makeGroup(group);
-    joinGroup(group, process.pid);
+  const enter = (group: string, tries = 2): void => {
+    try {
+      makeGroup(project);
+      makeGroup(group);
+      joinGroup(group, process.pid);
+    } catch (error) {
+      // A project that was nested in an earlier run of ours has just removed what it saw empty.
+      if (errnoOf(error) !== 'ENOENT' || tries <= 1) throw error;
+      enter(group, tries - 1);
+    }
   };
   const leave = (): void => joinGroup(own.folder, process.pid);
   const trial = join(project, 'trial');
@@ -142,10 +149,18 @@ export function thawRunGroups(state: ProjectState): void {
   for (const { folder } of readRunGroups(state)) thawGroup(folder);
 }
 
-/** Removes the groups that are empty. */
+/** Removes the groups that are empty, and those of a project around this one that only they have kept. */
 export function removeRunGroups(state: ProjectState): void {
-  for (const project of projectGroups(state)) removeGroup(project);
+  for (const project of projectGroups(state)) {
+    if (!removeGroup(project)) continue;
+    const run = dirname(project);
+    const outer = dirname(run);
+    if (PROJECT_GROUP.test(basename(outer)) && removeEmptyGroup(run)) removeEmptyGroup(outer);
+  }
 }
+
+/** As `nameOf` makes them. */
+const PROJECT_GROUP = /^devctl-[0-9a-f]+$/;
 
 /**
  * Did the control group of this run hold everything that it ever started, and is it empty?

@@ -142,7 +142,7 @@ export function proofOf(
   );
   if (nested) {
     return weak(
-      `pid ${nested.pid} was started from here, but carries the mark of another project and was left alone`,
+      `pid ${nested.pid} was started from here, but carries the mark of another project (${nested.why}) and was left alone`,
     );
   }
   const nobodys = [...outcome.owned.latest().claims.values()].find(
@@ -162,7 +162,7 @@ export function proofOf(
     .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
   if (unrecorded) return weak(`there are no records of some runs: ${cannotExclude}`);
   // The kernel's word on what has left its group as well.
-  if (outcome.childless === false) return weak('the supervisor has a child that is nobody’s');
+  if (outcome.childless === false) return weak('below the supervisor is a child that is nobody’s');
   // Empty control groups prove it by themselves, whatever has become of the supervisor.
   const others = records.filter(
     (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
@@ -178,7 +178,8 @@ export function proofOf(
     if (!held) return weak(`the supervisor that started ${service} had died: ${cannotExclude}`);
   }
   if (wholeProject && others.length > 0) {
-    if (outcome.childless === null) return weak('the supervisor could not be asked for children');
+    if (outcome.childless === null)
+      return weak('the supervisor or its guard could not be asked for children');
   }
   return { strength: 'complete', why: null, scans };
 }

@@ -133,13 +133,15 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     }
   };
 
+  const isBusy = (): boolean => connections > 0 || witness.owned() > 0 || hasLeader(lives);
+  /** What is dead is reaped first, so that nothing seems to be below us. A start may come meanwhile. */
+  const endIdle = async (): Promise<void> => {
+    await witness.reap();
+    if (!isBusy()) context.end();
+  };
   const idleTimer = setInterval(() => {
-    const busy = connections > 0 || witness.owned() > 0 || hasLeader(lives);
-    if (busy) idleSinceMs = performance.now();
-    // What is dead is reaped first, so that nothing seems to be below us.
-    else if (performance.now() - idleSinceMs >= IDLE_END_MS) {
-      void witness.reap().finally(() => context.end());
-    }
+    if (isBusy()) idleSinceMs = performance.now();
+    else if (performance.now() - idleSinceMs >= IDLE_END_MS) void endIdle();
   }, IDLE_END_MS / 2);
 
   const routes: Readonly<Record<string, Route>> = {

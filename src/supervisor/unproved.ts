@@ -4,7 +4,7 @@ import type { Snapshot } from '../processes/snapshot.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { VerifiedOutcome } from './carry-out.ts';
 import { describeCommand } from './describe.ts';
-import type { ProjectState } from './project-state.ts';
+import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import type { StopOptions } from './stop.ts';
 
 /** Vetoes that keep devctl from ending what is ours. */
@@ -18,7 +18,7 @@ interface Unproved {
 
 /** What was to be stopped and was left alone, because it runs this command or its record is wrong. */
 export function findUnproved(
-  { owned }: VerifiedOutcome,
+  { owned }: Pick<VerifiedOutcome, 'owned'>,
   state: ProjectState,
   { names }: StopOptions,
 ): readonly Unproved[] {
@@ -43,7 +43,8 @@ function serviceOf(
       evidence.some(({ kind, detail }) => kind === 'cookie' && detail.endsWith(runId)),
   );
   const entry = ledger.find(({ identity }) => sameIdentity(identity, process.identity));
-  return record?.service ?? entry?.service ?? null;
+  const service = record?.service ?? entry?.service ?? null;
+  return service === UNATTRIBUTED ? null : service;
 }
 
 export function describeUnproved(

@@ -1,5 +1,6 @@
 import { setTimeout as passTurn } from 'node:timers/promises';
-import { hasChildren } from '../processes/children.ts';
+import { GUARD_NAME } from '../ownership/vetoes.ts';
+import { listsChildren } from '../processes/children.ts';
 import { removeGroup } from '../processes/control-groups.ts';
 import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
@@ -7,7 +8,6 @@ import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/s
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
-import { GUARD_NAME } from './guarded.ts';
 import type { Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
@@ -163,7 +163,7 @@ export function startWitness(context: WitnessContext): Witness {
     for (const { identity, name } of quarry.latest().guards) {
       // One that is just coming up, and has not spawned its supervisor yet, is still Node.
       if (name !== GUARD_NAME || snapshot.byParent.has(identity.pid)) continue;
-      if (hasChildren(identity.pid) === false) void context.end(identity);
+      if (listsChildren(identity.pid) === false) void context.end(identity);
     }
   };
 

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { guardCookie } from '../../src/ownership/cookie.ts';
 import { projectId } from '../../src/project/folder.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctlWith } from '../support/devctl.ts';
+import { repositoryRoot } from '../support/paths.ts';
 import {
   guardsOf,
   hasSubreaper,
@@ -17,6 +19,7 @@ import {
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
+const CLI = join(repositoryRoot, 'bin', 'devctl.js');
 /** A control group would hold everything by itself. */
 const NO_GROUPS = { env: { DEVCTL_CGROUP: 'off' } };
 /** Nothing but its parent tells whose it is; it has no log, no folder, no environment. */
@@ -91,6 +94,23 @@ test.runIf(hasSubreaper)('a guard that keeps nothing any more is ended', async (
   await stopped(project);
 });
 
+test.runIf(hasSubreaper)('one below another: the inner one is asked and ended first', async () => {
+  await using project = await temporaryProject();
+  const command = `until [ -e go ]; do sleep 0.05; done; ${process.execPath} ${CLI} start late; sleep 100`;
+  const services = { outer: { command }, late: { ...bare, autostart: false } };
+  project.write('.devctl.json', JSON.stringify({ services }));
+  expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+  await signalSupervisor(project, 'SIGKILL');
+  const [outer] = guardsOf(project);
+  project.write('go', '');
+  await until(() => guardsOf(project).some(({ ppid }) => ppid === outer?.pid));
+  await until(() => existsSync(project.file('.pids/services/late.json')));
+  await signalSupervisor(project, 'SIGKILL');
+  const { proof } = await stopped(project);
+  // It is best effort all the same: the second supervisor had not seen the first run begin.
+  expect(proof.why ?? '').not.toContain('child');
+});
+
 test.runIf(hasSubreaper)('one that is only just coming up is left alone', async () => {
   await using project = await started({ web: service('sleeper') });
   const begin = (file: string, ...args: readonly string[]) => {
@@ -146,6 +166,52 @@ test.runIf(hasSubreaper)('a supervisor that cannot begin leaves none', async () 
   expect(stderr).toContain('the supervisor ended at once');
   await until(() => project.oracle.everything().length === 0);
 });
+
+test.runIf(hasSubreaper)('one that takes too long is done without, and does not stay', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const preload = project.write(
+    'preload.cjs',
+    `if (process.argv[1]?.endsWith('/guard.cjs')) {
+      process.chdir = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6_000);
+    }`,
+  );
+  const env = { ...NO_GROUPS.env, NODE_OPTIONS: `--require=${preload}` };
+  const { exitCode, stderr } = await devctlWith(project, { env }, 'start');
+  expect(exitCode, stderr).toBe(0);
+  const isThere = () =>
+    project.oracle.everything().some(({ argv }) => /guard\.cjs|devctl-guard/.test(argv.join(' ')));
+  await until(() => !isThere());
+  const log = readFileSync(project.file('.pids/supervisor.log'), 'utf8');
+  expect(log).toContain('there is no guard: it has not answered within 5000 ms');
+  expect((await stopped(project)).proof.strength).toBe('complete');
+});
+
+test.runIf(hasSubreaper).each([[false], [true]])(
+  'a project below ours that its own guard holds is no reason to spare what is ours (supervisor killed: %s)',
+  async (isKilled) => {
+    await using inner = await temporaryProject({ services: { web: service('sleeper') } });
+    const command = `${process.execPath} ${CLI} start --config ${inner.file('.devctl.json')} && echo started; sleep 120`;
+    const shell = { command, env: { ...inner.env }, ready: { log: '^started$' } };
+    await using outer = await temporaryProject({ services: { bare, shell } });
+    const { exitCode, stderr } = await run(outer, 'start');
+    expect(exitCode, stderr).toBe(0);
+    const ofOuter = () =>
+      outer.oracle.processes().filter(({ files }) => files.includes(outer.marker));
+    expect(ofOuter().length).toBeGreaterThan(0);
+    if (isKilled) {
+      const pid = JSON.parse(readFileSync(outer.file('.pids/supervisor.json'), 'utf8')).identity
+        .pid;
+      const [own] = supervisorsOf(outer).filter((one) => one.pid === pid);
+      if (own) await killAtOnce(own);
+    }
+    expect(await run(outer, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(ofOuter()).toEqual([]);
+    const nested = inner.oracle.processes().filter(({ files }) => files.includes(inner.marker));
+    expect(nested.length).toBe(1);
+    expect(await run(inner, 'stop')).toMatchObject({ exitCode: 0 });
+    await until(() => outer.oracle.everything().length + inner.oracle.everything().length === 0);
+  },
+);
 
 test.runIf(hasSubreaper)('it keeps neither the project folder nor a file in use', async () => {
   await using project = await started({ web: service('sleeper') });

@@ -144,6 +144,26 @@ describe('descendant', () => {
       ],
       [142],
     ],
+    [
+      'of a nested project that its own guard holds: what comes to us is ours',
+      [
+        { pid: 94, environ: guardCookie('app') },
+        { pid: 140, ppid: 94, environ: '' },
+        { pid: 141, ppid: 94, name: 'sleep', environ: guardCookie('other') },
+        { pid: 142, ppid: 141, environ: supervisorCookie('other') },
+        { pid: 143, ppid: 142, environ: '' },
+      ],
+      [140],
+    ],
+    [
+      'of one whose guard is only just coming up: nobody can tell',
+      [
+        { pid: 94, environ: guardCookie('app') },
+        { pid: 140, ppid: 94, environ: '' },
+        { pid: 141, ppid: 94, name: 'node', environ: guardCookie('other') },
+      ],
+      [],
+    ],
     ["of process 1: nobody's", [LEADER, { pid: 101, ppid: 1 }], [100]],
     [
       'an orphan below the supervisor, whatever it cleared',
@@ -436,6 +456,18 @@ describe('vetoes', () => {
       const { claims } = claimProcesses(facts(over), snapshotOf([SHELL, SELF, { pid: 140 }]));
       expect(claims.get(140)).toMatchObject({ service: 'web', runId: 'aa11' });
     }
+  });
+
+  test('beside a nested project, a supervisor below its guard is nobody that was spared', () => {
+    const rows: Row[] = [
+      { pid: 94, environ: guardCookie('app') },
+      { pid: 95, ppid: 94, environ: supervisorCookie('app') },
+      { pid: 141, ppid: 95, environ: serviceCookie('other', 'web', 'bb22') },
+      { pid: 142, ppid: 95, environ: '' },
+    ];
+    const { spared, supervisors } = claimProcesses(facts(), snapshotOf([SHELL, SELF, ...rows]));
+    expect(supervisors.map(({ identity: { pid } }) => pid)).toEqual([95]);
+    expect(spared.map(({ process }) => process.identity.pid)).toEqual([141, 142]);
   });
 
   test('the reason is told, and nothing is both claimed and spared', () => {

@@ -11,14 +11,15 @@ const STRANGER: Row = { pid: 150 };
 const SELF: Row = { pid: 120, sid: 100 };
 const KNOWN = [SUPERVISOR, PARENT, STRANGER, SELF];
 
-function judge(row: Row, self = 120): Claim | null {
+function judge(row: Row, self = 120, adopts = true): Claim | null {
   const parent = processOf(PARENT);
   const recent = {
     projectId: 'app',
     self: identity(self),
     snapshot: snapshotOf(KNOWN),
     claims: new Map([[100, { process: parent, service: 'web', runId: 'aa11', evidence: [] }]]),
-    subreapers: [processOf(SUPERVISOR)],
+    supervisors: [processOf(SUPERVISOR)],
+    adopters: adopts ? [processOf(SUPERVISOR)] : [],
   };
   return claimInScan(recent, processOf(row), snapshotOf([row]).details);
 }
@@ -77,4 +78,9 @@ test("a newborn's own cookie says which service it belongs to", () => {
   expect(judge({ pid: 400, ppid: 100, environ })?.service).toBe('api');
   expect(judge({ pid: 400, ppid: 100 })?.service).toBe('web');
   expect(judge({ pid: 400, ppid: 95 })?.service).toBe(null);
+});
+
+test('an orphan that our subreaper adopted, while another project lives below it', () => {
+  expect(judge({ pid: 400, ppid: 95 }, 120, false)).toBe(null);
+  expect(judge({ pid: 400, ppid: 95, environ: OURS }, 120, false)).not.toBe(null);
 });

@@ -182,18 +182,20 @@ describe('what a person works in', () => {
       [{ pid: 120, argv: 'bash run.sh', ticks: 60 }, daemon([log()], job)],
       [100],
     ],
-    ...['/dev/pts/3', '/dev/tty1', '/dev/ttys004'].map((target): Story => {
-      const terminal = { fd: 2, target, readable: true, writable: true, appends: false };
-      const first = { argv: ['sh', '-c', 'bash -i'], sid: 100, cwd: ROOT };
-      return [
-        `the first command of a terminal that is ${target}, and what it runs`,
-        [
-          daemon([log(), terminal], first),
-          { pid: 101, ppid: 100, pgid: 101, sid: 100, files: [terminal], cwd: ROOT },
-        ],
-        [],
-      ];
-    }),
+    ...['/dev/pts/3', '/dev/tty', '/dev/tty1', '/dev/ttys004', '/dev/console'].map(
+      (target): Story => {
+        const terminal = { fd: 2, target, readable: true, writable: true, appends: false };
+        const first = { argv: ['sh', '-c', 'bash -i'], sid: 100, cwd: ROOT };
+        return [
+          `the first command of a terminal that is ${target}, and what it runs`,
+          [
+            daemon([log(), terminal], first),
+            { pid: 101, ppid: 100, pgid: 101, sid: 100, files: [terminal], cwd: ROOT },
+          ],
+          [],
+        ];
+      },
+    ),
     ['a daemon whose session has lost its leader', [daemon([log()], { ...job, ppid: 1 })], [100]],
     [
       'the helper of an editor',

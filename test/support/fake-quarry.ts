@@ -28,7 +28,14 @@ export function rememberingQuarry(
   lookCloser(snapshot: Snapshot, traces: Traces): ReadonlyMap<number, Claim>;
 } {
   const seen = new Map<string, { readonly witnessed: Witnessed; readonly scan: number }>();
-  let latest: Ownership = { claims: new Map(), spared: [], stale: [], supervisors: [], guards: [] };
+  let latest: Ownership = {
+    claims: new Map(),
+    spared: [],
+    stale: [],
+    supervisors: [],
+    guards: [],
+    adopters: [],
+  };
   let scan = 0;
   const remember: Quarry['remember'] = (claims) => {
     for (const { process, service, runId } of claims) {
@@ -65,7 +72,7 @@ export function rememberingQuarry(
         )
         .map(({ folder }) => folder),
     remember,
-    subreapers: () => [...latest.supervisors, ...latest.guards],
+    supervisors: () => latest,
     latest: () => latest,
     claim: (snapshot) => look(snapshot),
     lookCloser: look,
