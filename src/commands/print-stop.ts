@@ -16,7 +16,7 @@ export function printStopReport(report: StopReport, color: boolean | undefined):
     return;
   }
 
-  for (const { name, outcome, processes, tookMs } of report.services) {
+  for (const { name, outcome, processes, leaderPid, tookMs } of report.services) {
     if (outcome === 'was-not-running') continue;
     const good = outcome === 'stopped';
     const killed = report.processes.filter(
@@ -24,7 +24,9 @@ export function printStopReport(report: StopReport, color: boolean | undefined):
     ).length;
     const count = `${processes} process${processes === 1 ? '' : 'es'}${killed > 0 ? `, ${killed} killed after the grace period` : ''}`;
     const ended =
-      processes === 0 ? 'had ended already' : `stopped in ${formatDuration(tookMs)} (${count})`;
+      processes === 0
+        ? `had ${leaderPid === null ? 'not begun' : 'ended already'}`
+        : `stopped in ${formatDuration(tookMs)} (${count})`;
     const what = good ? ended : 'SURVIVED, see below';
     write(`${good ? out.green('✓') : out.red('✗')} ${name}: ${what}`);
   }
@@ -139,7 +141,11 @@ function printDryRun(report: StopReport, out: Theme): void {
   process.stdout.write(`${lines.join('\n')}\n`);
   const last = [
     ...(supervisor ? [`the supervisor (pid ${supervisor.pid})`] : []),
-    ...guards.map((pid) => `${supervisor ? 'its' : 'the'} guard (pid ${pid})`),
+    ...(guards.length > 0
+      ? [
+          `${supervisor ? 'its' : 'the'} guard${guards.length > 1 ? 's' : ''} (pid ${guards.join(', ')})`,
+        ]
+      : []),
   ];
   if (last.length > 0) process.stdout.write(`then ${last.join(', ')}\n`);
   if (spared.length > 0) {

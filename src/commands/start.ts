@@ -105,7 +105,7 @@ function summarise({ services, aborted }: StartResult): void {
   const before = services.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
   if (before.length > 0) stderr.write(`already running: ${before.join(', ')}\n`);
   const failed = services.filter(({ state }) => !isUp(state));
-  for (const service of failed) explain(service);
+  for (const service of failed) if (!aborted.includes(service.name)) explain(service);
   const up = services.length - failed.length;
   if (failed.length === 0) {
     stdout.write(`${up} of ${services.length} services are up. Stop them with: devctl stop\n`);
@@ -113,7 +113,10 @@ function summarise({ services, aborted }: StartResult): void {
   }
   stdout.write(`${up} of ${services.length} services are up\n`);
   if (aborted.length > 0) stderr.write(`stopped again: ${aborted.join(', ')}\n`);
-  else if (up > 0) stderr.write('  → what is up goes on running; devctl stop ends it\n');
+  else if (
+    services.some(({ pid, state }) => isUp(state) || (state === 'unhealthy' && pid !== null))
+  )
+    stderr.write('  → what runs goes on running; devctl stop ends it\n');
 }
 
 function explain({ name, state, reason, lastLines, log }: StartedService): void {

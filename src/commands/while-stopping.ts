@@ -7,7 +7,8 @@ export function listenForInterrupts(kept = ''): () => boolean {
   let interrupts = 0;
   process.on('SIGINT', () => {
     interrupts += 1;
-    if (interrupts === 1) process.stderr.write(`\ndevctl: killing what is left${kept}\n`);
+    // The terminal has shown a ^C.
+    process.stderr.write(interrupts > 1 ? '\n' : `\ndevctl: killing what is left${kept}\n`);
   });
   return () => interrupts > 0;
 }

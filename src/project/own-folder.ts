@@ -6,7 +6,7 @@ import { otherOwner } from './own-file.ts';
 type FolderSeen =
   | { readonly kind: 'own'; readonly mode: number }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'refused'; readonly reason: string; readonly isOthers?: boolean };
 
 /** Is it a real folder of ours? Never follows a symbolic link, never throws. */
 export function inspectFolder(path: string): FolderSeen {
@@ -15,7 +15,9 @@ export function inspectFolder(path: string): FolderSeen {
     if (found.isSymbolicLink()) return { kind: 'refused', reason: 'a symbolic link' };
     if (!found.isDirectory()) return { kind: 'refused', reason: 'not a folder' };
     const owner = otherOwner(found.uid);
-    return owner ? { kind: 'refused', reason: owner } : { kind: 'own', mode: found.mode & 0o777 };
+    return owner
+      ? { kind: 'refused', reason: owner, isOthers: true }
+      : { kind: 'own', mode: found.mode & 0o777 };
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
@@ -40,7 +42,9 @@ export function ensureOwnFolder(path: string, dedicated: boolean, hint = MOVE_AW
       inspectFolder(path).kind === 'missing' &&
       mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
     const seen = inspectFolder(path);
-    if (seen.kind === 'refused') throw unsafe(path, seen.reason, hint);
+    if (seen.kind === 'refused') {
+      throw unsafe(path, seen.reason, seen.isOthers && hint === MOVE_AWAY ? AS_OWNER : hint);
+    }
     if (seen.kind === 'own' && (seen.mode & 0o077) !== 0) {
       if (dedicated || created) chmodSync(path, 0o700);
       else if ((seen.mode & 0o022) !== 0) throw unsafe(path, 'others may write to it', hint);
@@ -51,6 +55,8 @@ export function ensureOwnFolder(path: string, dedicated: boolean, hint = MOVE_AW
   }
 }
 
+const AS_OWNER =
+  'run devctl as that user; devctl stop --force ends what carries the mark of the project without its records';
 const MOVE_AWAY = 'look at what it is, move it away and try again; devctl makes a new one';
 
 function unsafe(path: string, reason: string, hint: string): DevctlError {

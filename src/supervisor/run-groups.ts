@@ -76,7 +76,9 @@ export function openRunGroups(
     enter(trial);
     leave();
   } catch (error) {
-    return { why: `no group can be made and entered in ${own.folder}: ${inWords(error)}` };
+    return {
+      why: `no group can be made and entered in ${own.folder}: ${errnoOf(error) ?? inWords(error)}`,
+    };
   } finally {
     removeGroup(project);
   }

@@ -11,7 +11,7 @@ import { requireFreePorts } from './free-ports.ts';
 import { endLeftovers } from './leftovers.ts';
 import { makeLogsFolder } from './logs-folder.ts';
 import { readProjectState } from './project-state.ts';
-import type { Hello, ServiceChange, StartedService } from './protocol.ts';
+import { type Hello, isUp, type ServiceChange, type StartedService } from './protocol.ts';
 import { trackOwned } from './quarry.ts';
 import { thawRunGroups } from './run-groups.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
@@ -98,7 +98,13 @@ export async function startProject(
       .filter(({ alreadyRunning }) => !alreadyRunning)
       .map(({ name }) => name);
     await takeDown(context, client, aborted, options.warn);
-    return { services: result.services, aborted };
+    const reason = 'taken down again, because another one failed';
+    const ended = result.services.map((one) =>
+      aborted.includes(one.name) && isUp(one.state)
+        ? { ...one, state: 'exited' as const, pid: null, reason }
+        : one,
+    );
+    return { services: ended, aborted };
   } finally {
     lock.release();
   }

@@ -70,6 +70,12 @@ test('--abort-on-failure takes everything down again that this start started', a
   const { exitCode, report } = await startReport(project, '--abort-on-failure');
   expect(exitCode).toBe(1);
   expect(report.aborted).toContain('good');
+  const good = report.services.find(({ name }) => name === 'good');
+  expect(good).toMatchObject({
+    state: 'exited',
+    pid: null,
+    reason: expect.stringMatching('taken down'),
+  });
   expect(project.oracle.processes().map(({ pid }) => pid)).toEqual([before?.pid]);
 });
 
