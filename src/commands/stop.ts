@@ -3,6 +3,7 @@ import { parseDuration } from '../manifest/units.ts';
 import { printJson } from '../output/json.ts';
 import { themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
+import { takePrecedence } from '../processes/precedence.ts';
 import { openHost } from '../processes/real-host.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { selectNames } from '../supervisor/names.ts';
@@ -32,6 +33,9 @@ export async function stop(names: readonly string[], options: StopCommandOptions
   const selected = selectNames(project, names);
   const graceMs = options.grace === undefined ? null : graceOf(options.grace);
   const force = options.force ?? false;
+  const dryRun = options.dryRun ?? false;
+  // Whoever needs --force may have fifty others that want the same two processors.
+  if (force && !dryRun) takePrecedence();
   const host = openHost();
   const sweep = sweepSettingsOf(project, force);
   const declared = declaredServices(project);
@@ -44,7 +48,7 @@ export async function stop(names: readonly string[], options: StopCommandOptions
   const report = await stopFromHere(host, folder, {
     names: selected,
     force,
-    dryRun: options.dryRun ?? false,
+    dryRun,
     graceMs,
     sweep,
     declared,

@@ -3,7 +3,8 @@ import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { livesIn, type ProcessInfo } from '../processes/snapshot.ts';
 
 const TERM_MS = 1_000;
-const KILL_MS = 1_000;
+/** Only what is stuck in the kernel takes long, and on a busy machine whoever has to die first gets his turn. */
+const KILL_MS = 5_000;
 const POLL_MS = 10;
 
 /**

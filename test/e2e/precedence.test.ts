@@ -1,0 +1,36 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { cleanEnvironment } from '../support/clean-environment.ts';
+import { repositoryRoot } from '../support/paths.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+
+const FILE = '/proc/self/autogroup';
+const mayRaise = process.getuid?.() === 0 && existsSync(FILE);
+
+test.runIf(mayRaise).each([
+  ['stop --force', -20],
+  ['stop --force --dry-run', 0],
+  ['stop', 0],
+])('as root, %s has its session served with niceness %i until it ends', async (words, niceness) => {
+  await using project = await temporaryProject({ services: { web: { command: 'sleep 100' } } });
+  // Before devctl's own listener, which gives it back.
+  const preload = project.write(
+    'preload.cjs',
+    `process.on('exit', () => {
+      const { readFileSync, writeFileSync } = require('node:fs');
+      writeFileSync('during', readFileSync('${FILE}'));
+    });`,
+  );
+  const devctl = `${process.execPath} --require=${preload} ${join(repositoryRoot, 'bin', 'devctl.js')}`;
+  // A session of its own, and so an autogroup: ours is not touched.
+  const { stdout } = await execa('setsid', ['-w', 'sh', '-c', `${devctl} ${words}; cat ${FILE}`], {
+    cwd: project.root,
+    env: { ...cleanEnvironment(), ...project.env },
+    extendEnv: false,
+    stdin: 'ignore',
+  });
+  expect(readFileSync(project.file('during'), 'latin1')).toMatch(`nice ${niceness}\n`);
+  expect(stdout).toMatch(/nice 0$/);
+});
