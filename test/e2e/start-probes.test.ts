@@ -37,19 +37,17 @@ test('every kind of probe', async () => {
 });
 
 test.each([
-  ['log', { log: '^never$' }, 'never'],
-  ['exec', { exec: 'exit 9' }, '9'],
-  ['body', { http: 'PORT/api/v1/health', body: 'splendid' }, 'splendid'],
-  ['status', { http: 'PORT/api/v1/health', status: 500 }, '200'],
+  ['log', { log: '^never$', timeout: '700ms' }, 'never'],
+  ['exec', { exec: 'exit 9', timeout: '700ms' }, '9'],
+  // The server has to come up meanwhile, on a busy machine too: the last refusal is what is told.
+  ['body', { http: 'PORT/api/v1/health', body: 'splendid', timeout: '4s' }, 'splendid'],
+  ['status', { http: 'PORT/api/v1/health', status: 500, timeout: '4s' }, '200'],
 ])(
   'a %s probe that never succeeds: unhealthy, and the service goes on running',
   async (_kind, probe, why) => {
     const [port = 0] = await freePorts(1);
     const ready = JSON.parse(
-      JSON.stringify({ ...probe, timeout: '700ms', interval: '50ms' }).replace(
-        'PORT',
-        `http://127.0.0.1:${port}`,
-      ),
+      JSON.stringify({ ...probe, interval: '50ms' }).replace('PORT', `http://127.0.0.1:${port}`),
     );
     await using project = await temporaryProject({
       services: { web: { command: fixture('http-server', String(port)), ready } },
