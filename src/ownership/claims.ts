@@ -121,7 +121,9 @@ function findNestedProject({ snapshot, vetoes }: Search, top: number): Veto | nu
     if (veto.kind !== 'other-project') continue;
     const above = ancestry(pid, snapshot).map(({ identity }) => identity.pid);
     if (!above.includes(top)) continue;
-    if (above.some((one) => vetoes.foreignGuards.has(one))) continue;
+    // Between the two: we may stand below a guard of somebody else's ourselves.
+    const between = above.slice(0, above.indexOf(top));
+    if (between.some((one) => vetoes.foreignGuards.has(one))) continue;
     return { kind: 'other-project', detail: `may be of a project below us: ${veto.detail}` };
   }
   return null;

@@ -156,6 +156,16 @@ describe('descendant', () => {
       [140],
     ],
     [
+      'of one without a guard, where we are nested in a third one that has: nobody can tell',
+      [
+        { pid: 93, name: 'sleep', environ: guardCookie('third') },
+        { pid: 94, ppid: 93, environ: guardCookie('app') },
+        { pid: 140, ppid: 94, environ: '' },
+        { pid: 141, ppid: 94, environ: serviceCookie('other', 'web', 'bb22') },
+      ],
+      [],
+    ],
+    [
       'of one whose guard is only just coming up: nobody can tell',
       [
         { pid: 94, environ: guardCookie('app') },
