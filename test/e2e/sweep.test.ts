@@ -51,7 +51,7 @@ test('look-alikes are asked, then killed; services and everybody else are left a
   const foreign = { DEVCTL_TEST_BYSTANDER: '1', ...serviceCookie('other-0123', 'web', 'r1') };
   startApart(project.root, 'bystander', ['node', 'vitest'], foreign);
   const find = (line: string) =>
-    project.oracle.everything().find(({ argv }) => argv.join(' ').includes(line));
+    project.oracle.everything().find(({ argv }) => argv.join(' ').startsWith(line));
   const cookied = await until(() => find('node vitest'));
   const stubborn = () => project.oracle.processes().filter(({ pid }) => !services.includes(pid));
   await until(() => stubborn().length === 2);
