@@ -125,7 +125,8 @@ const STACK = /\n\s+at |internal error|mistake of/;
 
 /** `status` says that runs what runs, and nothing else. */
 async function expectTruth({ project }: Scene, complaints: Complaints): Promise<void> {
-  const services = () => project.oracle.processes();
+  // What is exiting has given back its memory, and its arguments with it: it may be the supervisor.
+  const services = () => project.oracle.processes().filter(({ argv }) => argv.join('') !== '');
   const identities = () =>
     services()
       .map(({ pid, started, argv }) => `${pid}:${started}:${argv[0]}`)
