@@ -116,7 +116,13 @@ export async function finishStop(
             why: 'not everything could be ended',
             scans: outcome.history.scans(),
           }
-        : proofOf(records, first.supervisors, outcome, spared, wholeProject),
+        : proofOf(
+            records,
+            first.supervisors,
+            { ...outcome, forced: options.force },
+            spared,
+            wholeProject,
+          ),
   };
   attempt('the report', () => writeLastStop(folder, report));
   return report;

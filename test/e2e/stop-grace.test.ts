@@ -114,3 +114,16 @@ test('the stop signal of the service', async () => {
   expect(readFileSync(project.file('got'), 'utf8')).toBe('int\n');
   expect(report.processes[0]?.signals[0]).toBe('SIGINT');
 });
+
+test('a stop command is held by nobody: the proof says so, and is not weakened where none is run', async () => {
+  await using project = await temporaryProject({
+    services: { web: service('sleeper', [], { stop: { command: 'true' } }) },
+  });
+  for (const args of [[], ['--force']]) {
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const { report } = await stopReport(project, ...args);
+    const why = expect.stringContaining('what the stop command of web has left');
+    if (args.length === 0) expect(report.proof).toMatchObject({ strength: 'best-effort', why });
+    else expect(report.proof.why ?? '').not.toContain('stop command');
+  }
+});
