@@ -14,12 +14,13 @@ import { projectFolder } from '../../src/project/folder.ts';
 import { readRecords } from '../../src/project/records.ts';
 import { controlGroupOf, hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
-import { fixture } from '../support/paths.ts';
+import { fixture, repositoryRoot } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
+const PROGRAM = join(repositoryRoot, 'bin', 'devctl.js');
 const NO_NATIVE = { env: { DEVCTL_NATIVE: 'off' } };
 
 function recordsOf(project: TemporaryProject) {
@@ -160,6 +161,30 @@ test.runIf(hasControlGroups)('what has moved itself out of its group makes no pr
     });
   }
 });
+
+test.runIf(hasControlGroups)(
+  'the group of an outer run that only a nested project has kept goes with that one',
+  async () => {
+    await using inner = await temporaryProject({ services: { web: service('sleeper') } });
+    const start = `'${process.execPath}' '${PROGRAM}' start --config '${inner.file('.devctl.json')}'`;
+    const shell = {
+      command: `${start} && echo started; sleep 120; true`,
+      env: { ...inner.env },
+      ready: { log: '^started$' },
+    };
+    await using outer = await temporaryProject({ services: { shell } });
+    expect(await devctl(outer, 'start')).toMatchObject({ exitCode: 0 });
+    const [run] = recordsOf(outer);
+    const [nested] = recordsOf(inner);
+    expect(nested?.cgroup?.path).toMatch(new RegExp(`^${run?.cgroup?.path}/devctl-`));
+    expect(await devctl(outer, 'stop')).toMatchObject({ exitCode: 0 });
+    // The nested supervisor stands in it.
+    expect(existsSync(run?.cgroup?.path ?? '')).toBe(true);
+    expect(await devctl(inner, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(inner.oracle.everything()).toEqual([]);
+    expect(existsSync(controlGroupOf(outer.root) ?? '')).toBe(false);
+  },
+);
 
 test.runIf(hasControlGroups)('"containment": "none" makes no groups', async () => {
   await using project = await temporaryProject({
