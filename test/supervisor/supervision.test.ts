@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
@@ -9,10 +9,10 @@ import { acquireLock } from '../../src/project/lock.ts';
 import { readRecords } from '../../src/project/records.ts';
 import { connectTo } from '../../src/supervisor/client.ts';
 import type { SupervisorEvent } from '../../src/supervisor/protocol.ts';
-import { devctl } from '../support/devctl.ts';
+import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { statusReport } from '../support/reports.ts';
-import { hasSubreaper, killAtOnce, service } from '../support/services.ts';
+import { hasSubreaper, killAtOnce, service, supervisorsOf } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -126,3 +126,35 @@ test.runIf(hasSubreaper)('what an earlier supervisor left makes its proof worth 
   rmSync(project.file('.pids'), { recursive: true });
   expect(await isProof()).toEqual([false]);
 });
+
+/** Keeps an idle supervisor in the turn of the event loop that it waits for to reap the dead. */
+const SLOW_REAP = `
+  const { existsSync, writeFileSync } = require('node:fs');
+  const timers = require('node:timers/promises');
+  const wait = timers.setTimeout;
+  if (process.argv[1]?.endsWith('/supervisor/main.js')) {
+    timers.setTimeout = async (ms, ...rest) => {
+      if (ms === 1 && existsSync('hold')) writeFileSync('held', '');
+      while (ms === 1 && existsSync('hold')) await wait(1);
+      return wait(ms, ...rest);
+    };
+    require('node:module').syncBuiltinESMExports();
+  }`;
+
+test.runIf(hasSubreaper)(
+  'a start that comes as it is about to end for idleness is served',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    const env = { NODE_OPTIONS: `--require=${project.write('preload.cjs', SLOW_REAP)}` };
+    expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+    const before = supervisorsOf(project).map(({ pid }) => pid);
+    expect(await devctl(project, 'stop', 'web')).toMatchObject({ exitCode: 0 });
+    project.write('hold', '');
+    await until(() => existsSync(project.file('held')));
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    rmSync(project.file('hold'));
+    // To answer it reaps as well, which takes longer than what is left of the other reaping.
+    expect(await connectTo(socketOf(project)).hasChildren(5_000)).toBe(true);
+    expect(supervisorsOf(project).map(({ pid }) => pid)).toEqual(before);
+  },
+);
