@@ -90,7 +90,8 @@ export async function runStop(run: StopRun): Promise<StopState> {
   }
 }
 
-function withForceGrace(unit: StopUnit): StopUnit {
+/** With force, what is asked has half a second at most. */
+export function withForceGrace(unit: StopUnit): StopUnit {
   return { ...unit, graceMs: Math.min(unit.graceMs, FORCE_GRACE_MS) };
 }
 

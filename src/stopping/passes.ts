@@ -1,19 +1,21 @@
 import type { Claim } from '../ownership/claim.ts';
 import { identityKey } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
-import { runStop, type StopRun } from './engine.ts';
-import type { StopState } from './state.ts';
+import { runStop, type StopRun, withForceGrace } from './engine.ts';
+import { observedClock } from './observed-clock.ts';
+import { PROOF_GAP_MS } from './plan.ts';
+import type { StopState, StopUnit } from './state.ts';
 
 /** Everything owned, by the costly evidence too (open files, ports); the quarry knows it from then on. */
 export type CloserLook = (snapshot: Snapshot) => Promise<ReadonlyMap<number, Claim>>;
 
-/** A stop that finds something alive again after its proof starts over, this often at most. */
-const MAX_PASSES = 5;
 /**
- * What is found by then has had no grace period yet and gets it. What is found later replaces what was
- * ended, faster than anybody looks: it is stopped in its tracks and killed.
+ * What is found by then has had no grace period yet and gets all of it. What is found later replaces what
+ * was asked, and gets what is left of it; after that it is stopped in its tracks and killed.
  */
 const GRACEFUL_PASSES = 2;
+/** What is found after it was killed and proved gone is killed again, this often at most. */
+const MAX_KILLS = 3;
 
 export interface PassesEnd {
   readonly state: StopState;
@@ -22,8 +24,9 @@ export interface PassesEnd {
 }
 
 /**
- * After a stop and its proof: looks once more, closer, and stops what it finds, until a look finds
- * nothing.
+ * After a stop and its proof: looks once more, closer, and stops what it finds, until nothing is found:
+ * in one look, or, where something had been, in two with a pause between them, since what replaces
+ * itself can hide from one.
  *
  * @param closer null: the usual evidence again
  */
@@ -33,26 +36,54 @@ export async function stopWhatIsFound(
   closer: CloserLook | null,
 ): Promise<PassesEnd> {
   let state = ended;
-  for (let pass = 1; ; pass += 1) {
+  let pass = 0;
+  let kills = 0;
+  let wasEmpty = false;
+  const observedMs = observedClock(() => run.host.nowMs());
+  const beganMs = observedMs();
+  const watch = (living: readonly Claim[]): void => {
+    observedMs();
+    run.watch(living);
+  };
+  for (;;) {
     const survivors = new Set(survivingKeys(run, state));
     const seen = await lookAgain(run, closer);
     // What replaces what has outlived SIGKILL would do so for ever.
     const hasSurvived = ({ process }: Claim): boolean =>
       survivors.has(identityKey(process.identity));
-    const isLost = pass === 1 ? hasSurvived : (claim: Claim) => isOfSurvivor(run, state, claim);
+    const isLost = pass === 0 ? hasSurvived : (claim: Claim) => isOfSurvivor(run, state, claim);
     const found = seen.filter((claim) => !isLost(claim));
-    if (found.length === 0 || pass > MAX_PASSES) return { state, unended: found };
-    const hasGrace = pass <= GRACEFUL_PASSES;
-    for (const { process } of hasGrace ? [] : found) {
+    if (found.length === 0) {
+      if (pass === 0 || wasEmpty) return { state, unended: [] };
+      wasEmpty = true;
+      await run.host.delay(PROOF_GAP_MS);
+      continue;
+    }
+    wasEmpty = false;
+    pass += 1;
+    const passedMs = observedMs() - beganMs;
+    const isForced = run.policy.force || run.forced();
+    const units = run.units.map((unit): StopUnit => {
+      const { graceMs } = isForced ? withForceGrace(unit) : unit;
+      const leftMs = pass <= GRACEFUL_PASSES ? graceMs : Math.max(0, graceMs - passedMs);
+      return { ...unit, hasCommand: false, graceMs: leftMs };
+    });
+    const late = found.filter((claim) => hasNoGrace(run, units, claim));
+    if (late.length > 0) {
+      if (kills === MAX_KILLS) return { state, unended: found };
+      kills += 1;
+    }
+    for (const { process } of late) {
       const { identity } = process;
       const outcome = await run.host.signal(identity, 'SIGSTOP');
       if (outcome === 'sent') run.history.signalled(identity, 'SIGSTOP');
     }
-    const units = run.units.map((unit) => {
-      return { ...unit, hasCommand: false, graceMs: hasGrace ? unit.graceMs : 0 };
-    });
-    state = await runStop({ ...run, units });
+    state = await runStop({ ...run, units, watch });
   }
+}
+
+function hasNoGrace({ quarry }: StopRun, units: readonly StopUnit[], claim: Claim): boolean {
+  return units.find(({ name }) => name === quarry.unitOf(claim))?.graceMs === 0;
 }
 
 /** Looks once and remembers: what only this evidence shows must be known before the next scan. */

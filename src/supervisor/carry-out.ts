@@ -1,3 +1,4 @@
+import { definedOnly } from '../manifest/variables.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
@@ -10,6 +11,7 @@ import { finishStop } from './finish-stop.ts';
 import { look } from './first-look.ts';
 import { readProjectState } from './project-state.ts';
 import type { StopHeader, StopOptions } from './stop.ts';
+import type { RunHeld } from './stop-command.ts';
 import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
 import { takeLockToStop } from './take-lock.ts';
 import { findUnproved } from './unproved.ts';
@@ -36,7 +38,7 @@ export async function carryOutStop(host: Host, header: StopHeader): Promise<Stop
   try {
     // Only now: the holder of the lock may have started something, a supervisor even.
     const second = await look(host, readProjectState(folder), self, options);
-    const { resume, hasChildren } = await standDown(
+    const { resume, hasChildren, runHeld } = await standDown(
       host,
       folder,
       options,
@@ -45,7 +47,7 @@ export async function carryOutStop(host: Host, header: StopHeader): Promise<Stop
     );
     try {
       const state = readProjectState(folder);
-      const context = { host, self, state, ...options };
+      const context = { host, self, state, ...options, runHeld };
       const outcome = await stopAndVerify(context, options, hasChildren);
       const told = { ...outcome, problems: [...problems, ...outcome.problems] };
       return await finishStop(host, header, state, told, second);
@@ -71,12 +73,15 @@ async function stopAndVerify(
   const graceMs = options.graceMs ?? (force ? FORCE_GRACE_MS : null);
   const sweep = names === null ? options.sweep : null;
   const closer = { declared: options.declared, atOnce: force };
-  const stopAgain = ({ history, owned: { outside } }: StopOutcome): Promise<StopOutcome> => {
+  const stopAgain = async (before: StopOutcome): Promise<StopOutcome> => {
+    const { history, owned, unheld } = before;
     const state = readProjectState(context.state.folder);
-    return stopRuns(
-      { ...context, state, history, outside },
+    const after = await stopRuns(
+      { ...context, state, history, outside: owned.outside },
       { names, force, graceMs, sweep: null, commands: false, closer },
     );
+    const problems = [...new Set([...before.problems, ...after.problems])];
+    return { ...after, problems, unheld };
   };
 
   let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true, closer });
@@ -123,6 +128,13 @@ export interface VerifiedOutcome extends StopOutcome {
   readonly childless: boolean | null;
 }
 
+/** What a supervisor that has stood down still does for a stop. */
+interface StoodDown {
+  resume(): Promise<void>;
+  hasChildren(): Promise<boolean | null>;
+  readonly runHeld: RunHeld;
+}
+
 /**
  * Keeps the supervisor from interfering. One that does not answer is frozen when everything is to be
  * stopped: as a subreaper it still holds every orphan below it, and it is ended last.
@@ -130,13 +142,16 @@ export interface VerifiedOutcome extends StopOutcome {
 async function standDown(
   host: Host,
   folder: ProjectFolder,
-  { names, hasChildren: own }: StopOptions,
+  { names, hasChildren: own, runHeld: ownRunHeld }: StopOptions,
   self: Identity,
   supervisors: readonly ProcessInfo[],
-): Promise<{ resume(): Promise<void>; hasChildren(): Promise<boolean | null> }> {
+): Promise<StoodDown> {
   const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
   const unknown = async (): Promise<null> => null;
-  if (others.length === 0) return { resume: async () => {}, hasChildren: own ?? unknown };
+  if (others.length === 0) {
+    const runHeld: RunHeld = ownRunHeld ?? unknown;
+    return { resume: async () => {}, hasChildren: own ?? unknown, runHeld };
+  }
   const recorded = readProjectState(folder).supervisor?.socket ?? null;
   const found = await findSupervisor(folder, others, recorded, STAND_DOWN_MS);
   const resume = (await found?.client.standDown({ names }, STAND_DOWN_MS)) ?? null;
@@ -148,5 +163,9 @@ async function standDown(
       for (const { identity } of frozen) await host.signal(identity, 'SIGCONT');
     },
     hasChildren: async () => (await found?.client.hasChildren(STAND_DOWN_MS)) ?? null,
+    // It does not come back to life for it: frozen, it would neither answer nor hang up.
+    runHeld: async (service, env, over) =>
+      (resume && (await found?.client.runStopCommand({ service, env: definedOnly(env) }, over))) ??
+      null,
   };
 }

@@ -1,12 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import { DevctlError } from '../errors.ts';
+import { DevctlError, inWords } from '../errors.ts';
 import type {
   ChildrenAnswer,
   Hello,
   StandDownRequest,
   StartEvent,
   StartRequest,
+  StopCommandEvent,
+  StopCommandRequest,
 } from './protocol.ts';
+import type { HeldCommand } from './stop-command.ts';
 
 /** A supervisor that answers. Every call is one connection. */
 export interface SupervisorClient {
@@ -28,6 +31,12 @@ export interface SupervisorClient {
    * @returns null when it is none, or did not answer in time
    */
   hasChildren(timeoutMs: number): Promise<boolean | null>;
+  /**
+   * Runs a stop command below the supervisor, until it ends or `over` is aborted.
+   *
+   * @returns null when it was not even begun; not `held` when the supervisor died in the middle
+   */
+  runStopCommand(body: StopCommandRequest, over: AbortSignal): Promise<HeldCommand | null>;
   /** Streams any request's NDJSON answer, for callers inside a service. */
   stream(path: string, body: unknown, listen: (event: unknown) => void): Promise<void>;
 }
@@ -68,6 +77,24 @@ export function connectTo(socket: string): SupervisorClient {
     async hasChildren(timeoutMs) {
       const answer = await ask(socket, 'GET', '/children', undefined, timeoutMs);
       return isChildrenAnswer(answer) ? answer.children : null;
+    },
+    async runStopCommand(body, over) {
+      let last: StopCommandEvent | undefined;
+      try {
+        const hear = (event: unknown): void => {
+          last = event as StopCommandEvent;
+        };
+        await stream(socket, '/stop-command', body, hear, over);
+      } catch (error) {
+        if (!last) return null;
+        return { end: { kind: 'failed', why: inWords(error) }, held: false };
+      }
+      if (last?.type === 'ended') return last;
+      if (!last) return null;
+      // Cut off: the supervisor kills it, and holds it until then.
+      if (over.aborted)
+        return { end: { kind: 'exited', code: null, signal: 'SIGKILL' }, held: true };
+      return { end: { kind: 'failed', why: 'the supervisor ended in the middle' }, held: false };
     },
     stream: (path, body, listen) => stream(socket, path, body, listen),
   };
@@ -126,9 +153,11 @@ async function stream(
   path: string,
   body: unknown,
   listen: (event: unknown) => void,
+  until?: AbortSignal,
 ): Promise<void> {
   const over = new AbortController();
-  const answer = await send(socket, 'POST', path, body, over.signal);
+  const signal = until ? AbortSignal.any([over.signal, until]) : over.signal;
+  const answer = await send(socket, 'POST', path, body, signal);
   if (!answer) {
     throw new DevctlError('supervisor-failed', 'the supervisor does not answer', {
       hint: 'its log is .pids/supervisor.log; devctl stop works without it',

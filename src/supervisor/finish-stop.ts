@@ -116,13 +116,7 @@ export async function finishStop(
             why: 'not everything could be ended',
             scans: outcome.history.scans(),
           }
-        : proofOf(
-            records,
-            first.supervisors,
-            { ...outcome, forced: options.force },
-            spared,
-            wholeProject,
-          ),
+        : proofOf(records, first.supervisors, outcome, spared, wholeProject),
   };
   attempt('the report', () => writeLastStop(folder, report));
   return report;

@@ -3,6 +3,7 @@ import type { Capabilities } from '../processes/capabilities.ts';
 import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { DeclaredService } from './open-project.ts';
+import type { HeldCommand } from './stop-command.ts';
 
 /**
  * The supervisor's API: HTTP and JSON over a Unix socket, streams as NDJSON. By hand:
@@ -76,6 +77,21 @@ export interface StandDownRequest {
   /** Null: all. */
   readonly names: readonly string[] | null;
 }
+
+/**
+ * `POST /stop-command`: runs the stop command of a service below the supervisor, for a caller that has
+ * had it stand down. Lasts as long as the caller keeps the connection open.
+ */
+export interface StopCommandRequest {
+  readonly service: string;
+  /** The caller's environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** After `began` it must not be run again, whatever becomes of the supervisor. */
+export type StopCommandEvent =
+  | { readonly type: 'began' }
+  | ({ readonly type: 'ended' } & HeldCommand);
 
 /** `POST /stop`: the supervisor itself stops services, for a caller that is inside one of them. */
 export interface SupervisedStopRequest {

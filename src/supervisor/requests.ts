@@ -2,7 +2,12 @@ import { isAbsolute } from 'node:path';
 import { isStopSettings } from '../project/record-shape.ts';
 import { asObject, isCount, isListOf, isServiceName, isText } from '../project/shape.ts';
 import { BadRequest } from './api.ts';
-import type { StandDownRequest, StartRequest, SupervisedStopRequest } from './protocol.ts';
+import type {
+  StandDownRequest,
+  StartRequest,
+  StopCommandRequest,
+  SupervisedStopRequest,
+} from './protocol.ts';
 
 /**
  * What callers of the API must send, checked before anything is done: a request that is half right must
@@ -40,6 +45,15 @@ export function toStopRequest(body: unknown): SupervisedStopRequest {
     (graceMs === null || (typeof graceMs === 'number' && graceMs >= 0));
   if (!isWhole) throw new BadRequest('not a request to stop services');
   return { names, sweep, declared, force, graceMs };
+}
+
+/** @throws BadRequest */
+export function toStopCommandRequest(body: unknown): StopCommandRequest {
+  const { service, env } = asObject(body) ?? {};
+  if (!isServiceName(service) || !isEnvironment(env)) {
+    throw new BadRequest('not a request to run a stop command');
+  }
+  return { service, env };
 }
 
 function isService(value: unknown): value is StartRequest['services'][number] {

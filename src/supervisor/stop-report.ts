@@ -128,7 +128,7 @@ export function reportSpared(
 export function proofOf(
   records: readonly ServiceRecord[],
   supervisorsBefore: readonly ProcessInfo[],
-  outcome: VerifiedOutcome & { readonly forced: boolean },
+  outcome: VerifiedOutcome,
   spared: StopReport['spared'],
   wholeProject: boolean,
 ): Proof {
@@ -145,12 +145,10 @@ export function proofOf(
       `pid ${nested.pid} was started from here, but carries the mark of another project (${nested.why}) and was left alone`,
     );
   }
-  // It runs below this command, where no subreaper and no group holds what it leaves.
-  const commanded = outcome.forced ? undefined : records.find(({ stop }) => stop.command !== null);
-  if (commanded) {
-    const { service } = commanded;
+  const [commanded] = outcome.unheld;
+  if (commanded !== undefined) {
     return weak(
-      `what the stop command of ${service} has left, without any mark, cannot be excluded`,
+      `no supervisor could run the stop command of ${commanded}: a daemon that it left without any mark cannot be excluded`,
     );
   }
   const nobodys = [...outcome.owned.latest().claims.values()].find(

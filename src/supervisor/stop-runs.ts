@@ -14,7 +14,7 @@ import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { type OwnedQuarry, SWEPT, type TrackedQuarry, trackOwned, trackSwept } from './quarry.ts';
 import { recordClaims } from './record-claims.ts';
 import { thawRunGroups } from './run-groups.ts';
-import { runStopCommand } from './stop-command.ts';
+import { commandProblem, type RunHeld, runStopCommand } from './stop-command.ts';
 import { tracesReader } from './traces.ts';
 
 export interface StopRunsRequest {
@@ -44,6 +44,8 @@ export interface StopContext {
   forced(): boolean;
   /** Hears what is still alive after each scan. */
   watch(living: readonly Claim[]): void;
+  /** Missing: stop commands are run below this process, which holds nothing that they leave. */
+  readonly runHeld?: RunHeld;
   /** Of an earlier part of the same stop, to be continued. */
   readonly history?: History;
   /** Of that part too: runs that were seen outside of their control groups. */
@@ -58,6 +60,8 @@ export interface StopOutcome {
   readonly owned: OwnedQuarry;
   readonly swept: TrackedQuarry | null;
   readonly problems: readonly string[];
+  /** Services whose stop command was run where nobody holds what it leaves. */
+  readonly unheld: readonly string[];
   readonly beganAtMs: number;
   /** What the last look of many still found: it comes back faster than it can be ended. */
   readonly unended: readonly Claim[];
@@ -84,6 +88,22 @@ export async function stopRuns(
   };
   const over = new AbortController();
   const commands: Promise<void>[] = [];
+  const unheld: string[] = [];
+  const runCommand = async (name: string): Promise<void> => {
+    const record = state.records.find(({ service }) => service === name);
+    if (!record) return;
+    const graceMs = units.find((one) => one.name === name)?.graceMs ?? 0;
+    const begunMs = host.nowMs();
+    const { env } = process;
+    const { end, held } = (await context.runHeld?.(name, env, over.signal)) ?? {
+      end: await runStopCommand(state.folder, record, { env, over: over.signal }),
+      held: false,
+    };
+    if (!held) unheld.push(name);
+    const late = over.signal.aborted || host.nowMs() - begunMs >= graceMs;
+    const problem = end && commandProblem(name, end, late);
+    if (problem) problems.add(problem);
+  };
   thawRunGroups(state);
   const { closer } = request;
   const tracking = {
@@ -102,11 +122,7 @@ export async function stopRuns(
     forced: context.forced,
     watch: context.watch,
     runCommand: (name: string) => {
-      const record = state.records.find(({ service }) => service === name);
-      const running = (async () => {
-        const problem = record && (await runStopCommand(state.folder, record, over.signal));
-        if (problem) problems.add(problem);
-      })();
+      const running = runCommand(name);
       commands.push(running);
       return running;
     },
@@ -142,6 +158,7 @@ export async function stopRuns(
     owned,
     swept,
     problems: [...problems],
+    unheld,
     beganAtMs,
     unended,
   };

@@ -7,6 +7,7 @@ import type { StopReport } from '../stopping/report.ts';
 import { type FirstLook, look } from './first-look.ts';
 import type { DeclaredService } from './open-project.ts';
 import { isBlank, readProjectState } from './project-state.ts';
+import type { RunHeld } from './stop-command.ts';
 
 export interface StopOptions {
   /** Service names; null: the whole project, its supervisor, and the sweep. */
@@ -23,6 +24,8 @@ export interface StopOptions {
   readonly watch: (living: readonly Claim[]) => void;
   /** For a supervisor that carries out the stop itself; others ask theirs. */
   readonly hasChildren?: () => Promise<boolean | null>;
+  /** For a supervisor too. */
+  readonly runHeld?: RunHeld;
 }
 
 /** What is the same for every part of one stop. */

@@ -5,16 +5,24 @@ import type { Identity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
+import { readRecords } from '../project/records.ts';
+import type { Contain } from '../services/launch.ts';
 import { adopt, resume, standDown } from './adoption.ts';
 import { type Route, STREAMED, type Stream } from './api.ts';
 import { createLives, type Lives } from './lives.ts';
 import { toSweepRules } from './open-project.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
 import type { ChildrenAnswer, Hello, SupervisorEvent } from './protocol.ts';
-import { toStandDownRequest, toStartRequest, toStopRequest } from './requests.ts';
+import {
+  toStandDownRequest,
+  toStartRequest,
+  toStopCommandRequest,
+  toStopRequest,
+} from './requests.ts';
 import type { RunGroups } from './run-groups.ts';
 import { beginStarting, type Starting } from './starting.ts';
 import { stopProject } from './stop.ts';
+import { type RunHeld, runStopCommand } from './stop-command.ts';
 import { stopRuns } from './stop-runs.ts';
 import { startWitness } from './witness.ts';
 
@@ -50,7 +58,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   readonly routes: Readonly<Record<string, Route>>;
   close(): void;
 }> {
-  const { folder, host, table, self, native } = context;
+  const { folder, host, table, self, native, groups } = context;
   const starts = new Set<Starting>();
   const listeners = new Set<(event: SupervisorEvent) => void>();
   let connections = 0;
@@ -100,6 +108,23 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       children = native.hasChildren();
     }
     return children;
+  };
+
+  const runHeld: RunHeld = async (service, env, over) => {
+    const record = readRecords(folder).records.find((one) => one.service === service);
+    if (!record) return { end: null, held: false };
+    let inGroup = false;
+    const contain: Contain = (spawn) => {
+      const { child, why } = groups?.spawnInside(record.runId, false, spawn) ?? {
+        child: spawn(),
+        why: 'there are no groups',
+      };
+      inGroup = why === null;
+      return { child, why };
+    };
+    const place = { env, over, contain: record.cgroup?.held ? contain : null };
+    const end = await runStopCommand(folder, record, place);
+    return { end, held: native !== null || inGroup };
   };
 
   /** A caller is connected until he has got all of the answer, which may be after the work. */
@@ -203,6 +228,16 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         return STREAMED;
       }),
 
+    'POST /stop-command': (body, stream) =>
+      whileConnected(stream, async () => {
+        const { service, env } = toStopCommandRequest(body);
+        stream.write({ type: 'began' });
+        const over = new AbortController();
+        void stream.closed.then(() => over.abort());
+        stream.write({ type: 'ended', ...(await runHeld(service, env, over.signal)) });
+        return STREAMED;
+      }),
+
     'POST /stop': (body, stream) =>
       whileConnected(stream, async () => {
         const { names, force, graceMs, sweep, declared } = toStopRequest(body);
@@ -217,6 +252,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
             forced: () => false,
             watch: () => {},
             hasChildren,
+            runHeld,
           }),
         );
         stream.write({ type: 'report', report });

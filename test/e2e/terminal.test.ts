@@ -57,8 +57,9 @@ test.skipIf(lacksTmux)(
     expect(screen).toMatch(/web.*ready/);
     expect(screen).toContain('2 of 2 services are up');
 
-    await terminal.type('clear; devctl stop; echo code=$?');
-    await until(async () => (await terminal.screen()).includes('code=0'));
+    // The screen may still show the code of the start.
+    await terminal.type('devctl stop; echo stopped=$?');
+    await until(async () => (await terminal.screen()).includes('stopped=0'));
     expect(project.oracle.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
   },
 );
@@ -92,11 +93,11 @@ test.skipIf(lacksTmux)(
     await until(async () => (await terminal.screen()).includes('code=130'));
     expect(project.oracle.processes().some(({ argv }) => argv[1]?.includes('stubborn'))).toBe(true);
 
-    await terminal.type('clear; devctl stop; echo code=$?');
-    await until(async () => (await terminal.screen()).includes('waiting for'));
+    await terminal.type('clear; devctl stop; echo stopped=$?');
+    await until(async () => /waiting for web/.test(await terminal.screen()));
     await terminal.press('C-c');
     await until(
-      async () => (await terminal.screen()).includes('code=0'),
+      async () => (await terminal.screen()).includes('stopped=0'),
       () => 'stop did not end with 0',
     );
     const left = project.oracle.processes().map(({ argv }) => argv.join(' '));
