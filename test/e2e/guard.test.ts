@@ -186,6 +186,52 @@ test.runIf(hasSubreaper)('one that takes too long is done without, and does not 
   expect((await stopped(project)).proof.strength).toBe('complete');
 });
 
+/** As `start` does it, whose command was killed meanwhile: up before this one goes on. */
+const LATE_SUPERVISOR = `
+  const { spawn } = require('node:child_process');
+  const [script, root, cookie] = process.argv.slice(2);
+  const child = spawn(process.execPath, [script, root, root + '/.pids'], {
+    cwd: root,
+    env: { ...process.env, ...JSON.parse(cookie) },
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  child.stdio[3].once('data', (said) => {
+    process.stdout.write(said);
+    process.exit();
+  });`;
+
+test.runIf(hasSubreaper)(
+  'a supervisor that comes up as they are asked is ended as well',
+  async () => {
+    await using project = await started({ web: service('sleeper') });
+    const late = project.write('late.cjs', LATE_SUPERVISOR);
+    const guard = join(repositoryRoot, 'dist', 'supervisor', 'guard.cjs');
+    const cookie = JSON.stringify(guardCookie(projectId(project.root)));
+    const words = JSON.stringify([late, guard, project.root, cookie]);
+    const preload = project.write(
+      'preload.cjs',
+      `const fs = require('node:fs');
+    const { openSync } = fs;
+    fs.openSync = (path, ...rest) => {
+      if (String(path).endsWith('/children')) {
+        fs.openSync = openSync;
+        const { NODE_OPTIONS, ...env } = process.env;
+        const { execFileSync } = require('node:child_process');
+        const said = execFileSync(process.execPath, ${words}, { env });
+        fs.writeFileSync('late', said);
+      }
+      return openSync(path, ...rest);
+    };`,
+    );
+    const env = { ...NO_GROUPS.env, NODE_OPTIONS: `--require=${preload}` };
+    const { exitCode, stdout, stderr } = await devctlWith(project, { env }, 'stop');
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(readFileSync(project.file('late'), 'utf8')).toBe('ready\n');
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
+
 test.runIf(hasSubreaper).each([[false], [true]])(
   'a project below ours that its own guard holds is no reason to spare what is ours (supervisor killed: %s)',
   async (isKilled) => {
