@@ -111,6 +111,31 @@ test.runIf(hasSubreaper)('one below another: the inner one is asked and ended fi
   expect(proof.why ?? '').not.toContain('child');
 });
 
+test.runIf(hasSubreaper)(
+  'one above the supervisor that carries out the stop tells of no child that is left',
+  async () => {
+    await using project = await temporaryProject();
+    const wait = (file: string) => `until [ -e ${file} ]; do sleep 0.05; done`;
+    const devctl = `${process.execPath} ${CLI}`;
+    const command = `${wait('go')}; ${devctl} start late; ${wait('end')}; ${devctl} stop; sleep 100`;
+    const services = { outer: { command }, late: { ...service('sleeper'), autostart: false } };
+    project.write('.devctl.json', JSON.stringify({ services }));
+    expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+    await signalSupervisor(project, 'SIGKILL');
+    const [outer] = guardsOf(project);
+    project.write('go', '');
+    await until(() => guardsOf(project).some(({ ppid }) => ppid === outer?.pid));
+    await until(() => existsSync(project.file('.pids/services/late.json')));
+    project.write('end', '');
+    await until(() => project.oracle.everything().length === 0);
+    const last = readFileSync(project.file('.pids/last-stop.json'), 'utf8');
+    const { guards, proof }: StopReport = JSON.parse(last);
+    expect(guards.length).toBe(2);
+    expect(proof.strength).toBe('best-effort');
+    expect(proof.why).not.toContain('child');
+  },
+);
+
 test.runIf(hasSubreaper)('one that is only just coming up is left alone', async () => {
   await using project = await started({ web: service('sleeper') });
   const begin = (file: string, ...args: readonly string[]) => {
