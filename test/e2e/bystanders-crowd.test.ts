@@ -92,9 +92,10 @@ test.each(MODES)('nobody of the crowd is touched: %s', async (_name, mode) => {
   expect(crowd.kinds.length).toBeGreaterThan(10);
   await mode.disturb?.(project);
   for (const args of mode.stops) {
-    const { exitCode, stderr, stdout } = await run(...args);
+    const { exitCode, stderr, stdout } = await run(...args, '--json');
     expect(exitCode, stdout + stderr).toBe(0);
-    expect(crowd.missing()).toEqual([]);
+    // Whom it has ended, and why it was taken for ours.
+    expect(crowd.missing(), stdout).toEqual([]);
   }
   expect(project.oracle.processes()).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl } from '../support/devctl.ts';
 import { canBind, freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
@@ -116,6 +117,7 @@ test('--json says what ended, why it was ours, and how sure that is', async () =
   const { report: started } = await startReport(project);
   const webPid = started.services.find(({ name }) => name === 'web')?.pid;
   const [supervisor] = supervisorsOf(project);
+  const isHeld = hasSubreaper || hasControlGroups;
 
   const { exitCode, report } = await stopReport(project);
   expect(exitCode).toBe(0);
@@ -129,7 +131,7 @@ test('--json says what ended, why it was ours, and how sure that is', async () =
     problems: [],
     ports: [{ port, service: 'web', free: true, holder: null }],
     supervisor: { pid: supervisor?.pid, ended: true },
-    proof: { strength: hasSubreaper ? 'complete' : 'best-effort', scans: expect.any(Number) },
+    proof: { strength: isHeld ? 'complete' : 'best-effort', scans: expect.any(Number) },
   });
   expect(report.proof.scans).toBeGreaterThanOrEqual(2);
   expect(report.processes.length).toBe(4);
