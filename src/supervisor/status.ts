@@ -60,7 +60,7 @@ export interface StatusReport {
  * @param names null: all services
  */
 export async function readStatus(
-  host: Host,
+  host: Pick<Host, 'snapshot' | 'self'>,
   { folder, outline }: OpenProject,
   names: readonly string[] | null,
 ): Promise<StatusReport> {
@@ -69,7 +69,9 @@ export async function readStatus(
   const self = await host.self();
   const known = new Set(state.records.map(({ service }) => service));
   const quarry = trackOwned({ state, self, names: known, remember: () => {} });
-  const claims = [...quarry.claim(snapshot).values()];
+  const claims = [...quarry.claim(snapshot).values()].filter(
+    ({ service, process }) => service !== null || !isExiting(process, snapshot),
+  );
   const { supervisors, stale } = quarry.latest();
 
   const manifest = outline.kind === 'absent' ? [] : outline.services;
@@ -115,6 +117,16 @@ export async function readStatus(
     ],
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
   };
+}
+
+/**
+ * Has it given back its memory, and with it arguments and environment? It may be the supervisor, which nothing
+ * tells from an orphan below the guard any more; in a moment it is gone.
+ */
+function isExiting(process: ProcessInfo, { details }: Snapshot): boolean {
+  const argv = details.argv(process) ?? [];
+  // What is swapped out has no memory either, but arguments. `ps` puts the name where there are none.
+  return process.rssBytes === 0 && ['', `[${process.name}]`].includes(argv.join(' '));
 }
 
 /** By Ctrl-Z or a debugger, or by a stop that was killed: then it reaps nothing and notices no exit. */

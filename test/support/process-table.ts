@@ -23,6 +23,7 @@ export interface Row {
   readonly state?: string;
   readonly threads?: number;
   readonly kernelThread?: boolean;
+  readonly rssBytes?: number;
   readonly name?: string;
   readonly uid?: number;
   /** Default: the name. */
@@ -48,7 +49,7 @@ export function processOf(row: Row): ProcessInfo {
     state: row.state ?? 'S',
     threads: row.threads ?? 1,
     kernelThread: row.kernelThread ?? false,
-    rssBytes: 0,
+    rssBytes: row.rssBytes ?? 0,
     cpuTicks: 0,
     name: row.name ?? 'node',
   };
