@@ -2,11 +2,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
+import { projectFolder } from '../../src/project/folder.ts';
+import { readLedgers } from '../../src/project/ledger.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
-import { devctl, startDevctl } from '../support/devctl.ts';
+import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { parseReport, stopReport } from '../support/reports.ts';
-import { service } from '../support/services.ts';
+import { guardsOf, hasSubreaper, service, supervisorsOf } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -122,3 +124,43 @@ test.each([
   const report = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
   expect(report).toMatchObject({ survivors: [], project: project.root });
 });
+
+test.runIf(hasSubreaper).each([
+  ['whose service is known', true, 'env', 'env -u DEVCTL_PROJECT -u TURBO_DEVCTL_PROJECT'],
+  ['of which only the ledger knows', false, 'env -i "PATH=$PATH"', 'env'],
+])(
+  'a stop from below a daemon %s leaves that alone, and with it all that holds it',
+  async (_name, isKnown, daemon, without) => {
+    await using project = await temporaryProject();
+    const wait = (file: string) => `until [ -e ${file} ]; do sleep 0.05; done`;
+    // Without a mark of its own, and not below a leader: devctl does not know that it is inside.
+    const stop = `${without} '${process.execPath}' '${program}' stop --json >stop.json; echo $? >code`;
+    project.write('daemon.sh', `echo >up; ${wait('go')}; ${stop}; sleep 120`);
+    const command = `(setsid ${daemon} sh daemon.sh >/dev/null 2>&1 &); ${wait('up')}; echo ready; sleep 120`;
+    const services = { web: { command, ready: { log: '^ready$' } } };
+    project.write('.devctl.json', JSON.stringify({ services }));
+    const options = { env: { DEVCTL_CGROUP: 'off' } };
+    expect(await devctlWith(project, options, 'start')).toMatchObject({ exitCode: 0 });
+    const above = () => [...supervisorsOf(project), ...guardsOf(project)].map(({ pid }) => pid);
+    const before = above();
+    expect(before.length).toBe(2);
+
+    project.write('go', '');
+    const read = (name: string) => readFileSync(project.file(name), 'utf8');
+    expect(await until(() => read('code'))).toBe('4\n');
+    const first: StopReport = JSON.parse(read('stop.json'));
+    const [left] = project.oracle.processes().filter(({ argv }) => argv[1] === 'daemon.sh');
+    expect(first.survivors.map(({ pid }) => pid)).toContain(left?.pid);
+    expect(first.problems).toEqual([]);
+    expect(above()).toEqual(before);
+    const folder = projectFolder(project.root, project.file('.pids'));
+    const witnessed = readLedgers(folder).entries.map(({ identity }) => identity.pid);
+    expect(witnessed).toContain(left?.pid);
+    expect(existsSync(project.file('.pids/services/web.json')) || !isKnown).toBe(true);
+
+    const second = parseReport<StopReport>(await devctlWith(project, options, 'stop', '--json'));
+    expect(second.exitCode, second.stderr).toBe(0);
+    expect(second.report.proof.strength).toBe('complete');
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
