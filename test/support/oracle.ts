@@ -81,7 +81,8 @@ function isTool({ ppid, pgid }: Sighting, devctl: ReadonlyMap<number, number>): 
   return devctl.get(ppid) === pgid;
 }
 
-function isBystander(sighting: Sighting): boolean {
+/** Is it, or was it started by, an innocent bystander of a test? */
+export function isBystander(sighting: Sighting): boolean {
   return sighting.environment.includes(BYSTANDER_MARK);
 }
 

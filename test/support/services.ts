@@ -1,5 +1,5 @@
 import { signalExactly } from './end-processes.ts';
-import { isGuard } from './oracle.ts';
+import { isBystander, isGuard } from './oracle.ts';
 import { fixture } from './paths.ts';
 import { readProcesses, startOf } from './read-processes.ts';
 import type { Sighting } from './sighting.ts';
@@ -20,11 +20,11 @@ export const hasSubreaper =
   process.env.DEVCTL_NATIVE !== 'off' &&
   process.env.DEVCTL_PROCESS_TABLE !== 'portable';
 
-/** The supervisors of this project that are alive, as the oracle sees them. */
+/** The supervisors of this project that are alive, as the oracle sees them; no bystander who calls himself one. */
 export function supervisorsOf(project: TemporaryProject): Sighting[] {
   return project.oracle
     .everything()
-    .filter(({ argv }) => argv[1]?.endsWith('/dist/supervisor/main.js'));
+    .filter((one) => one.argv[1]?.endsWith('/dist/supervisor/main.js') && !isBystander(one));
 }
 
 /** What their orphans come to if they are killed. */
