@@ -22,6 +22,8 @@ import { until } from '../support/until.ts';
 const CLI = join(repositoryRoot, 'bin', 'devctl.js');
 /** A control group would hold everything by itself. */
 const NO_GROUPS = { env: { DEVCTL_CGROUP: 'off' } };
+/** A failure shows what the proof lacks. */
+const COMPLETE = { strength: 'complete', why: null };
 /** Nothing but its parent tells whose it is; it has no log, no folder, no environment. */
 const bare = service('double-fork', ['--empty-env']);
 
@@ -57,7 +59,7 @@ test.runIf(hasSubreaper).each([[[]], [['--force']]])(
     expect(dry.stdout).toMatch(`then the guard (pid ${pid})\n`);
     const report = await stopped(project, ...args);
     expect(report.guards).toEqual([pid]);
-    expect(report.proof).toMatchObject({ strength: 'complete', why: null });
+    expect(report.proof).toMatchObject(COMPLETE);
     expect(report.capabilities.subreaper).toEqual({ held: true, why: null });
     const evidence = report.processes.flatMap((one) => one.evidence.map(({ detail }) => detail));
     expect(evidence).toContainEqual(expect.stringMatching(/^child of the guard \(pid \d+\)$/));
@@ -79,7 +81,7 @@ test.runIf(hasSubreaper)('one supervisor after the other is killed', async () =>
     // The first one keeps the daemon, and the last one the supervisor.
     await until(() => guardsOf(project).length === 2);
   }
-  expect((await stopped(project)).proof.strength).toBe('complete');
+  expect((await stopped(project)).proof).toMatchObject(COMPLETE);
 });
 
 test.runIf(hasSubreaper)('a guard that keeps nothing any more is ended', async () => {
@@ -160,14 +162,14 @@ test.runIf(hasSubreaper)('it outlives a supervisor that ends before its services
   await signalSupervisor(project, 'SIGTERM');
   await until(() => supervisorsOf(project).length === 0);
   expect(guardsOf(project).length).toBe(1);
-  expect((await stopped(project)).proof.strength).toBe('complete');
+  expect((await stopped(project)).proof).toMatchObject(COMPLETE);
 });
 
 test.runIf(hasSubreaper)('without it, the supervisor holds everything itself', async () => {
   await using project = await started({ bare });
   await killGuard(project);
   expect(await run(project, 'status')).toMatchObject({ exitCode: 0 });
-  expect((await stopped(project)).proof.strength).toBe('complete');
+  expect((await stopped(project)).proof).toMatchObject(COMPLETE);
 });
 
 test.runIf(hasSubreaper)('without either, nobody can promise anything', async () => {
@@ -208,7 +210,7 @@ test.runIf(hasSubreaper)('one that takes too long is done without, and does not 
   await until(() => !isThere());
   const log = readFileSync(project.file('.pids/supervisor.log'), 'utf8');
   expect(log).toContain('there is no guard: it has not answered within 5000 ms');
-  expect((await stopped(project)).proof.strength).toBe('complete');
+  expect((await stopped(project)).proof).toMatchObject(COMPLETE);
 });
 
 /** As `start` does it, whose command was killed meanwhile: up before this one goes on. */
