@@ -59,7 +59,10 @@ export function planStop(
   for (const unit of units) {
     const current = state.units.get(unit.name);
     if (!current) continue;
-    const begun = unit.wave < waveBeganMs.length;
+    const isHeldUp =
+      unit.awaitsCommands === true &&
+      [...state.units.values(), ...next.values()].some(({ phase }) => phase.kind === 'commanding');
+    const begun = unit.wave < waveBeganMs.length && !isHeldUp;
     const living = byUnit.get(unit.name) ?? [];
     const step = begun
       ? planUnit(unit, current, living, observation, policy)

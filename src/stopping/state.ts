@@ -14,6 +14,11 @@ export interface StopUnit {
   readonly graceMs: number;
   /** Is there a stop command to run before the first signal? */
   readonly hasCommand: boolean;
+  /**
+   * Is it left alone while a stop command is at work? What nobody can name may be of that command, or be
+   * the command itself: between fork and exec it shows nothing but its parent, the supervisor.
+   */
+  readonly awaitsCommands?: boolean;
 }
 
 export type Phase =

@@ -185,7 +185,8 @@ function unitsOf(
   );
   // Orphans that no service is known for: last, because services may still be using them.
   const last = Math.max(0, waves.length - 1);
-  return request.names === null ? [...units, unit(UNATTRIBUTED, last, null, request)] : units;
+  const nobodys = { ...unit(UNATTRIBUTED, last, null, request), awaitsCommands: true };
+  return request.names === null ? [...units, nobodys] : units;
 }
 
 function unit(

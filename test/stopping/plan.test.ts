@@ -188,6 +188,19 @@ describe('the stop command', () => {
     expect(stop.look({ atMs: 2_000, rows: [LEADER] })).toEqual(['kill web']);
   });
 
+  test('what nobody can name is left alone while it runs: it may be the command itself, just forked', () => {
+    const nobodys = unit({ name: 'nobody', leader: null, awaitsCommands: true });
+    const stop = play([unit({ hasCommand: true }), nobodys]);
+    const service = (pid: number) => (pid === 100 ? 'web' : 'nobody');
+    const rows = [LEADER, TASK];
+    expect(stop.look({ atMs: 0, rows, service })).toEqual(['run-command web']);
+    expect(stop.look({ atMs: 500, rows, service })).toEqual([]);
+    expect(stop.look({ atMs: 600, rows, service, done: ['web'] })[0]).toBe('SIGTERM -100');
+    expect(stop.look({ atMs: 650, rows, service })[0]).toBe('SIGTERM -102');
+    expect(stop.look({ atMs: 1_649, rows, service })).not.toContain('kill nobody');
+    expect(stop.look({ atMs: 1_650, rows, service })).toContain('kill nobody');
+  });
+
   test('is not run with force', () => {
     const stop = play([unit({ hasCommand: true })], { force: true });
     expect(stop.look({ atMs: 0, rows: [LEADER] })[0]).toBe('SIGTERM -100');
