@@ -17,7 +17,11 @@ import { takeLockToStop } from './take-lock.ts';
 import { findUnproved } from './unproved.ts';
 
 /** How long a supervisor may take to stand down before the stop goes on without it. */
-const STAND_DOWN_MS = 500;
+const STAND_DOWN_MS = 1_000;
+/** The same with force. */
+const FORCED_STAND_DOWN_MS = 500;
+/** How long one that has stood down may take to count its children: it answers, so it will. */
+const CHILDREN_MS = 3_000;
 const FORCE_GRACE_MS = 500;
 
 /**
@@ -142,7 +146,7 @@ interface StoodDown {
 async function standDown(
   host: Host,
   folder: ProjectFolder,
-  { names, hasChildren: own, runHeld: ownRunHeld }: StopOptions,
+  { names, force, hasChildren: own, runHeld: ownRunHeld }: StopOptions,
   self: Identity,
   supervisors: readonly ProcessInfo[],
 ): Promise<StoodDown> {
@@ -153,8 +157,9 @@ async function standDown(
     return { resume: async () => {}, hasChildren: own ?? unknown, runHeld };
   }
   const recorded = readProjectState(folder).supervisor?.socket ?? null;
-  const found = await findSupervisor(folder, others, recorded, STAND_DOWN_MS);
-  const resume = (await found?.client.standDown({ names }, STAND_DOWN_MS)) ?? null;
+  const patienceMs = force ? FORCED_STAND_DOWN_MS : STAND_DOWN_MS;
+  const found = await findSupervisor(folder, others, recorded, patienceMs);
+  const resume = (await found?.client.standDown({ names }, patienceMs)) ?? null;
   const frozen = !resume && names === null ? others : [];
   for (const { identity } of frozen) await host.signal(identity, 'SIGSTOP');
   return {
@@ -162,7 +167,7 @@ async function standDown(
       resume?.();
       for (const { identity } of frozen) await host.signal(identity, 'SIGCONT');
     },
-    hasChildren: async () => (await found?.client.hasChildren(STAND_DOWN_MS)) ?? null,
+    hasChildren: async () => (resume && (await found?.client.hasChildren(CHILDREN_MS))) ?? null,
     // It does not come back to life for it: frozen, it would neither answer nor hang up.
     runHeld: async (service, env, over) =>
       (resume && (await found?.client.runStopCommand({ service, env: definedOnly(env) }, over))) ??
