@@ -81,6 +81,20 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('restart')
+    .description('stop services with proof, then start them again')
+    .argument('[names...]', 'services or groups (default: all that run or start by themselves)')
+    .option('--dependents', 'restart what depends on them as well')
+    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
+    .option('--json', 'print both results as JSON')
+    .addHelpText('after', examples('restart web', 'restart database --dependents', 'restart'))
+    .action((names: string[], _: unknown, command: Command) =>
+      choose(async () =>
+        (await import('./commands/restart.ts')).restart(names, optionsOf(command)),
+      ),
+    );
+
+  program
     .command('status')
     .description('show services and their processes; exits 3 when not all are up')
     .argument('[names...]', 'services or groups (default: all)')
@@ -88,6 +102,18 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .addHelpText('after', examples('status', 'status --json'))
     .action((names: string[], _: unknown, command: Command) =>
       choose(async () => (await import('./commands/status.ts')).status(names, optionsOf(command))),
+    );
+
+  program
+    .command('send')
+    .description('write a line to the stdin of a service')
+    .argument('<name>', 'a service')
+    .argument('[text...]', 'the line; without it, all that comes from stdin')
+    .option('--no-newline', 'send the text alone, without a line end')
+    .option('--json', 'print what was sent as JSON')
+    .addHelpText('after', examples('send web rs', 'send api "reload now"', 'send db < dump.sql'))
+    .action((name: string, text: string[], _: unknown, command: Command) =>
+      choose(async () => (await import('./commands/send.ts')).send(name, text, optionsOf(command))),
     );
 
   program

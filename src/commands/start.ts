@@ -71,7 +71,11 @@ function refuseAsInit(): void {
   });
 }
 
-function tell(progress: Progress, { service, to, reason, pid, afterMs }: ServiceChange): void {
+/** A change of one service, while it happens. */
+export function tell(
+  progress: Progress,
+  { service, to, reason, pid, afterMs }: ServiceChange,
+): void {
   switch (to) {
     case 'spawning':
       progress.pending(service, 'starting');
@@ -95,12 +99,13 @@ function tell(progress: Progress, { service, to, reason, pid, afterMs }: Service
   }
 }
 
-function allUp({ services }: StartResult): boolean {
+/** Is everything up that was asked for? */
+export function allUp({ services }: StartResult): boolean {
   return services.every(({ state }) => isUp(state));
 }
 
 /** What progress did not say already: what ran before, why something failed, what to do next. */
-function summarise({ services, aborted }: StartResult): void {
+export function summarise({ services, aborted }: StartResult): void {
   const { stderr, stdout } = process;
   const before = services.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
   if (before.length > 0) stderr.write(`already running: ${before.join(', ')}\n`);

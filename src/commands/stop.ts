@@ -1,5 +1,4 @@
-import { DevctlError, ExitCode } from '../errors.ts';
-import { parseDuration } from '../manifest/units.ts';
+import { ExitCode } from '../errors.ts';
 import { printJson } from '../output/json.ts';
 import { themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
@@ -10,6 +9,7 @@ import { selectNames } from '../supervisor/names.ts';
 import { declaredServices, openProject, sweepSettingsOf } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
 import { stopFromHere } from '../supervisor/stop-from-here.ts';
+import { durationOption } from './duration-option.ts';
 import { giveWay } from './give-way.ts';
 import { printStopReport } from './print-stop.ts';
 import { createWatch, listenForInterrupts } from './while-stopping.ts';
@@ -31,7 +31,7 @@ export async function stop(names: readonly string[], options: StopCommandOptions
   const project = openProject({ cwd: process.cwd(), config: options.config });
   const { folder, outline } = project;
   const selected = selectNames(project, names);
-  const graceMs = options.grace === undefined ? null : graceOf(options.grace);
+  const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const force = options.force ?? false;
   const dryRun = options.dryRun ?? false;
   // Whoever needs --force may have fifty others that want the same two processors.
@@ -68,14 +68,6 @@ export async function stop(names: readonly string[], options: StopCommandOptions
 function exitCodeOf(report: StopReport): number {
   if (report.survivors.length > 0) return ExitCode.Survivors;
   return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : ExitCode.Ok;
-}
-
-function graceOf(text: string): number {
-  const ms = parseDuration(/^\d+$/.test(text) ? Number(text) : text);
-  if (ms !== null) return ms;
-  throw new DevctlError('usage', `--grace ${text}: not a duration`, {
-    hint: 'write 500ms, 3s or 2m, or a number of milliseconds',
-  });
 }
 
 function warn(line: string, color: boolean | undefined): void {

@@ -40,26 +40,40 @@ export async function carryOutStop(host: Host, header: StopHeader): Promise<Stop
     warn: (problem) => problems.push(problem),
   });
   try {
-    // Only now: the holder of the lock may have started something, a supervisor even.
-    const second = await look(host, readProjectState(folder), self, options);
-    const { resume, hasChildren, runHeld } = await standDown(
-      host,
-      folder,
-      options,
-      self,
-      second.supervisors,
-    );
-    try {
-      const state = readProjectState(folder);
-      const context = { host, self, state, ...options, runHeld };
-      const outcome = await stopAndVerify(context, options, hasChildren);
-      const told = { ...outcome, problems: [...problems, ...outcome.problems] };
-      return await finishStop(host, header, state, told, second);
-    } finally {
-      await resume();
-    }
+    return await stopLocked(host, header, problems);
   } finally {
     lock?.release();
+  }
+}
+
+/**
+ * The same for who holds the project lock already.
+ *
+ * @param problems what the report has to tell besides
+ */
+export async function stopLocked(
+  host: Host,
+  header: StopHeader,
+  problems: readonly string[],
+): Promise<StopReport> {
+  const { folder, options, self } = header;
+  // Only now: the holder of the lock may have started something, a supervisor even.
+  const second = await look(host, readProjectState(folder), self, options);
+  const { resume, hasChildren, runHeld } = await standDown(
+    host,
+    folder,
+    options,
+    self,
+    second.supervisors,
+  );
+  try {
+    const state = readProjectState(folder);
+    const context = { host, self, state, ...options, runHeld };
+    const outcome = await stopAndVerify(context, options, hasChildren);
+    const told = { ...outcome, problems: [...problems, ...outcome.problems] };
+    return await finishStop(host, header, state, told, second);
+  } finally {
+    await resume();
   }
 }
 

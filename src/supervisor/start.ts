@@ -50,64 +50,89 @@ export async function startProject(
   manifest: ResolvedManifest,
   options: StartOptions,
 ): Promise<StartResult> {
-  const self = await host.self();
+  const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
+  try {
+    return await startLocked(host, folder, manifest, options);
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Takes the project lock for a command that starts something; another devctl is waited for.
+ *
+ * @param command what the lock says of us to others
+ * @throws DevctlError 'locked', 'records-unwritable', 'unsafe'
+ */
+export async function takeLockToStart(
+  host: Host,
+  folder: ProjectFolder,
+  command: string,
+  warn: (line: string) => void,
+): Promise<{ release(): void }> {
+  const identity = await host.self();
   prepareFolder(folder);
-  makeLogsFolder(folder, manifest.logsDir);
   const request = {
-    identity: self,
-    command: START_COMMAND,
+    identity,
+    command,
     isAlive: (holder: Identity) => isAlive(host, holder),
   };
   let lock = await acquireLock(folder, { ...request, waitMs: 0 });
   if (lock.kind === 'busy') {
     const { holder } = lock;
-    options.warn(
-      `waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`,
-    );
+    warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);
     lock = await acquireLock(folder, { ...request, waitMs: LOCK_WAIT_MS });
   }
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
-  try {
-    const services = options.names.flatMap((name) => manifest.services[name] ?? []);
-    const state = readProjectState(folder);
-    for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
-    const context = { host, self, state, forced: () => false, watch: () => {} };
-    const { supervisors, idle } = await recover(context, services, options.warn);
-    await requireFreePorts(context, idle, options.warn);
+  return lock;
+}
 
-    const socket = state.supervisor?.socket ?? null;
-    const { client, hello } = await ensureSupervisor(host, folder, supervisors, socket);
-    if (manifest.containment === 'cgroup') requireGroups(hello);
-    // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
-    for (const problem of state.problems) {
-      if (belongsAside(folder, problem)) setAside(folder, problem);
-    }
-    const { env, listen } = options;
-    const { logsDir, containment } = manifest;
-    const wanted = { services, env, logsDir, containment };
-    const result = await client.start(wanted, (event) => {
-      if (event.type === 'change') listen(event);
-    });
-    if (result.type !== 'result') throw new Error('a start ends with its result');
+/** As `startProject`, for who holds the project lock already. */
+export async function startLocked(
+  host: Host,
+  folder: ProjectFolder,
+  manifest: ResolvedManifest,
+  options: StartOptions,
+): Promise<StartResult> {
+  const self = await host.self();
+  makeLogsFolder(folder, manifest.logsDir);
+  const services = options.names.flatMap((name) => manifest.services[name] ?? []);
+  const state = readProjectState(folder);
+  for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
+  const context = { host, self, state, forced: () => false, watch: () => {} };
+  const { supervisors, idle } = await recover(context, services, options.warn);
+  await requireFreePorts(context, idle, options.warn);
 
-    const failed = result.services.some(({ state: now }) => now !== 'running' && now !== 'ready');
-    // What an abandoned start has started is taken down by the stop that waits for our lock.
-    const takesDown = failed && options.abortOnFailure && !result.abandoned;
-    if (!takesDown) return { services: result.services, aborted: [] };
-    const aborted = result.services
-      .filter(({ alreadyRunning }) => !alreadyRunning)
-      .map(({ name }) => name);
-    await takeDown(context, client, aborted, options.warn);
-    const reason = 'taken down again, because another one failed';
-    const ended = result.services.map((one) =>
-      aborted.includes(one.name) && isUp(one.state)
-        ? { ...one, state: 'exited' as const, pid: null, reason }
-        : one,
-    );
-    return { services: ended, aborted };
-  } finally {
-    lock.release();
+  const socket = state.supervisor?.socket ?? null;
+  const { client, hello } = await ensureSupervisor(host, folder, supervisors, socket);
+  if (manifest.containment === 'cgroup') requireGroups(hello);
+  // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
+  for (const problem of state.problems) {
+    if (belongsAside(folder, problem)) setAside(folder, problem);
   }
+  const { env, listen } = options;
+  const { logsDir, containment } = manifest;
+  const wanted = { services, env, logsDir, containment };
+  const result = await client.start(wanted, (event) => {
+    if (event.type === 'change') listen(event);
+  });
+  if (result.type !== 'result') throw new Error('a start ends with its result');
+
+  const failed = result.services.some(({ state: now }) => now !== 'running' && now !== 'ready');
+  // What an abandoned start has started is taken down by the stop that waits for our lock.
+  const takesDown = failed && options.abortOnFailure && !result.abandoned;
+  if (!takesDown) return { services: result.services, aborted: [] };
+  const aborted = result.services
+    .filter(({ alreadyRunning }) => !alreadyRunning)
+    .map(({ name }) => name);
+  await takeDown(context, client, aborted, options.warn);
+  const reason = 'taken down again, because another one failed';
+  const ended = result.services.map((one) =>
+    aborted.includes(one.name) && isUp(one.state)
+      ? { ...one, state: 'exited' as const, pid: null, reason }
+      : one,
+  );
+  return { services: ended, aborted };
 }
 
 function requireGroups({ capabilities }: Hello): void {

@@ -1,0 +1,16 @@
+import { DevctlError } from '../errors.ts';
+import { parseDuration } from '../manifest/units.ts';
+
+/**
+ * The value of an option that is a duration.
+ *
+ * @returns milliseconds
+ * @throws DevctlError 'usage'
+ */
+export function durationOption(option: string, text: string): number {
+  const ms = parseDuration(/^\d+$/.test(text) ? Number(text) : text);
+  if (ms !== null) return ms;
+  throw new DevctlError('usage', `${option} ${text}: not a duration`, {
+    hint: 'write 500ms, 3s or 2m, or a number of milliseconds',
+  });
+}

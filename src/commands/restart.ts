@@ -1,0 +1,75 @@
+import { ExitCode } from '../errors.ts';
+import { loadManifest } from '../manifest/load.ts';
+import { definedOnly } from '../manifest/variables.ts';
+import { printJson } from '../output/json.ts';
+import { openProgress } from '../output/progress.ts';
+import { openHost } from '../processes/real-host.ts';
+import { projectFolder } from '../project/folder.ts';
+import { declaredServices, openProject } from '../supervisor/open-project.ts';
+import { restartProject } from '../supervisor/restart.ts';
+import { durationOption } from './duration-option.ts';
+import { giveWay } from './give-way.ts';
+import { printStopReport } from './print-stop.ts';
+import { allUp, summarise, tell } from './start.ts';
+import { createWatch, listenForInterrupts } from './while-stopping.ts';
+
+export interface RestartCommandOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly dependents?: boolean;
+  readonly grace?: string;
+}
+
+/** `devctl restart`: 0 when everything is up again, 1 when something is not, 4 when something of the old runs is left. */
+export async function restart(
+  names: readonly string[],
+  options: RestartCommandOptions,
+): Promise<number> {
+  const query = { cwd: process.cwd(), config: options.config };
+  // A mistake in the manifest is told while everything still runs.
+  const manifest = loadManifest(query);
+  const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
+  const progress = openProgress({ color: options.color });
+  const over = giveWay(options);
+  const interrupted = listenForInterrupts();
+  const afterStop = (): void => {
+    progress.close();
+    const message = 'interrupted: what was started goes on running; devctl status shows what';
+    process.stderr.write(`\n${message}\n`);
+    if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
+    process.exit(130);
+  };
+  try {
+    const { stop, start } = await restartProject(
+      openHost(),
+      projectFolder(manifest.root, manifest.pidsDir),
+      manifest,
+      {
+        names,
+        dependents: options.dependents ?? false,
+        graceMs,
+        env: definedOnly(process.env),
+        declared: declaredServices(openProject(query)),
+        forced: interrupted,
+        watch: createWatch(),
+        stopped(report) {
+          if (!options.json) printStopReport(report, options.color);
+          process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
+        },
+        listen: (change) => tell(progress, change),
+        warn: (line) => progress.note(`! ${line}`),
+      },
+    );
+    progress.close();
+    const ok = start !== null && allUp(start);
+    if (options.json) printJson({ ok, stop, start });
+    else if (start) summarise(start);
+    if (start === null) return ExitCode.Survivors;
+    return ok ? ExitCode.Ok : ExitCode.Failed;
+  } finally {
+    progress.close();
+    process.off('SIGINT', afterStop);
+    over();
+  }
+}

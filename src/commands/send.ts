@@ -1,0 +1,38 @@
+import { DevctlError, ExitCode } from '../errors.ts';
+import { printJson } from '../output/json.ts';
+import { openHost } from '../processes/real-host.ts';
+import { openProject } from '../supervisor/open-project.ts';
+import { requireProject } from '../supervisor/require-project.ts';
+import { sendToService } from '../supervisor/send.ts';
+
+export interface SendOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  /** False for --no-newline. */
+  readonly newline?: boolean;
+}
+
+/** `devctl send`: writes one line, or without any text all of its stdin, to the stdin of a service. */
+export async function send(
+  name: string,
+  words: readonly string[],
+  options: SendOptions,
+): Promise<number> {
+  const project = openProject({ cwd: process.cwd(), config: options.config });
+  requireProject(project, false);
+  if (words.length === 0 && process.stdin.isTTY) {
+    throw new DevctlError('usage', 'there is nothing to send', {
+      hint: `devctl send ${name} TEXT, or pipe something in: echo TEXT | devctl send ${name}`,
+    });
+  }
+  const end = options.newline === false ? '' : '\n';
+  const line = Buffer.from(`${words.join(' ')}${end}`);
+  const result = await sendToService(
+    openHost(),
+    project,
+    name,
+    words.length > 0 ? [line] : (process.stdin as AsyncIterable<Buffer>),
+  );
+  if (options.json) printJson(result);
+  return ExitCode.Ok;
+}

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { cleanEnvironment } from '../support/clean-environment.ts';
+import { devctl } from '../support/devctl.ts';
+import { repositoryRoot } from '../support/paths.ts';
+import { service } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+test('restart: the old run is proved gone, dependents stay up, one that survives a mistake in the manifest', async () => {
+  await using project = await temporaryProject({
+    services: {
+      db: service('fan', ['2']),
+      web: service('sleeper', [], { dependsOn: ['db'] }),
+    },
+  });
+  const pids = async () => {
+    const { services } = JSON.parse((await devctl(project, 'status', '--json')).stdout);
+    return services.map(({ pid }: { pid: number | null }) => pid);
+  };
+  expect(await devctl(project, 'restart')).toMatchObject({ exitCode: 0 });
+  const [db, web] = await pids();
+  const before = project.oracle.processes().map(({ pid }) => pid);
+  const restarted = await devctl(project, 'restart', 'db', '--json');
+  expect(restarted.exitCode, restarted.stderr).toBe(0);
+  const { ok, stop, start } = JSON.parse(restarted.stdout);
+  expect(ok).toBe(true);
+  expect(stop).toMatchObject({ scope: ['db'], survivors: [], processes: expect.any(Array) });
+  expect(stop.processes.map(({ pid }: { pid: number }) => pid)).toEqual(
+    expect.arrayContaining(before.filter((pid) => pid !== web)),
+  );
+  expect(start.services).toMatchObject([{ name: 'db', alreadyRunning: false }]);
+  const [newDb, sameWeb] = await pids();
+  expect(newDb).not.toBe(db);
+  expect(sameWeb).toBe(web);
+
+  const both = await devctl(project, 'restart', 'db', '--dependents');
+  expect(both.stdout).toMatch(/nothing of db, web is left/);
+  expect((await pids())[1]).not.toBe(web);
+
+  const [unharmed] = await pids();
+  project.write('.devctl.json', '{ "services": { "db": { "comand": "x" } } }');
+  expect(await devctl(project, 'restart', 'db')).toMatchObject({ exitCode: 2 });
+  expect((await pids())[0]).toBe(unharmed);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
+
+test('send: a line, or what is piped in, reaches the service; who does not run gets nothing', async () => {
+  await using project = await temporaryProject({
+    services: { echo: { command: 'exec cat' }, deaf: { command: 'exec sleep 100 </dev/null' } },
+  });
+  expect(await devctl(project, 'send', 'echo', 'x')).toMatchObject({ exitCode: 1 });
+  await devctl(project, 'start');
+  expect(await devctl(project, 'send', 'echo', 'hello', 'there')).toMatchObject({ exitCode: 0 });
+  const program = join(repositoryRoot, 'bin', 'devctl.js');
+  const piped = await execa(process.execPath, [program, 'send', 'echo', '--json'], {
+    cwd: project.root,
+    env: { ...cleanEnvironment(), ...project.env },
+    extendEnv: false,
+    input: 'one\ntwo\n',
+  });
+  expect(JSON.parse(piped.stdout)).toMatchObject({ version: 1, service: 'echo', bytes: 8 });
+  const log = project.file('.pids/logs/echo.log');
+  await until(() => readFileSync(log, 'utf8') === 'hello there\none\ntwo\n');
+  await until(async () => /nobody/.test((await devctl(project, 'send', 'deaf', 'x')).stderr));
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
