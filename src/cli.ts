@@ -117,6 +117,23 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('logs')
+    .description('show what services have written, merged by time')
+    .argument('[names...]', 'services or groups (default: all)')
+    .option('-f, --follow', 'go on with what comes, until Ctrl-C')
+    .option('-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)')
+    .option('--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05')
+    .option('--grep <regex>', 'only lines that match')
+    .option('-i, --ignore-case', 'for --grep')
+    .option('-t, --timestamps', 'with the time of each line, as far as it is known')
+    .option('--no-prefix', 'without the names of the services')
+    .option('--json', 'print each line as a JSON document')
+    .addHelpText('after', examples('logs -f', 'logs web -n 50', 'logs --since 10m --grep error'))
+    .action((names: string[], _: unknown, command: Command) =>
+      choose(async () => (await import('./commands/logs.ts')).logs(names, optionsOf(command))),
+    );
+
+  program
     .command('sweep')
     .description('end dev tools that work in the project and belong to no service')
     .option('--dry-run', 'show what would be ended, and what is spared, with reasons')

@@ -17,6 +17,11 @@ export function printJson(
   stream.write(`${text.replace(UNSEEN, escaped)}\n`);
 }
 
+/** One line of a stream of JSON documents (NDJSON), with its newline. */
+export function jsonLine(body: object): string {
+  return `${JSON.stringify({ version: VERSION, ...body }).replace(UNSEEN, escaped)}\n`;
+}
+
 const UNSEEN = /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g;
 
 function escaped(character: string): string {

@@ -71,6 +71,27 @@ export function printableLog(line: string): string {
   return parts.length > 1 ? `${shown.join('')}\u001B[0m` : shown.join('');
 }
 
+/**
+ * As `printableLog`, for reading whole logs: tabs stay, and what moves the cursor, clears lines or sets
+ * titles (npm and vite do) is left out instead of being shown as `\\x1b[2K`.
+ *
+ * @param colors keep colours, which end with the line, or leave them out as well
+ */
+export function loggedText(line: string, colors: boolean): string {
+  if (!CONTROL_BUT_TAB.test(line)) return line;
+  let colored = false;
+  const text = line.replace(SEQUENCE, (sequence) => {
+    if (!colors || !COLOR_CODE.test(sequence)) return '';
+    colored = true;
+    return sequence;
+  });
+  const parts = text.split(COLOR_CODES);
+  const shown = parts.map((part) =>
+    COLOR_CODE.test(part) ? part : part.split('\t').map(printable).join('\t'),
+  );
+  return colored ? `${shown.join('')}\u001B[0m` : shown.join('');
+}
+
 function graphemeWidth(grapheme: string): number {
   if (ZERO_WIDTH.test(grapheme)) return 0;
   if (EMOJI.test(grapheme)) return 2;
@@ -115,3 +136,13 @@ const EMOJI = /\p{Emoji_Presentation}|\uFE0F/u;
 const COLOR_CODES = /(\u001B\[[\d;]*m)/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
 const CONTROL = /[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/g;
+/** The same without the tab. */
+const CONTROL_BUT_TAB =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+  /[\u0000-\u0008\u000A-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/;
+/** Whole escape sequences, ECMA-48: CSI, OSC with its end, a choice of character set, single ones. */
+const SEQUENCE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences start with ESC
+  /\u001B(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)|[()][A-Z0-9]|[=>78DEHMc])/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes start with ESC
+const COLOR_CODE = /^\u001B\[[\d;]*m$/;

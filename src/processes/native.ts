@@ -37,6 +37,8 @@ export interface Native {
    * @returns only where it was refused: the errno name
    */
   become(program: string, argv: readonly string[], env: readonly string[]): string;
+  /** Has the other end of this pipe or socket closed, so that nobody reads what we write? poll(2) */
+  isReaderGone(fd: number): boolean;
   /** Null where the kernel (before 5.3) or a seccomp filter refuses pidfds. */
   readonly pidfd: Pidfd | null;
   /** Why `pidfd` is null; null when it is not. */
@@ -62,6 +64,8 @@ const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 const P_ALL = 0;
 const SIG_IGN = 1;
+const POLLERR = 8;
+const POLLHUP = 16;
 /** More than any platform's siginfo_t. */
 const SIGINFO_BYTES = 256;
 /** The koffi whose functions are called here: another one may mean something else by the same names. */
@@ -129,6 +133,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   const setSignal = libc.func('intptr_t signal(int, intptr_t)');
   const execve = libc.func('int execve(const char *, const char **, const char **)');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
+  const poll = libc.func('int poll(void *, unsigned long, int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
   const refused = (call: string): Capability => ({ held: false, why: `${call}: ${errnoName()}` });
   return {
@@ -157,6 +162,12 @@ function bind(koffi: typeof import('koffi').default): Native {
       setSignal(constants.signals.SIGCHLD, SIG_IGN);
       execve(program, [...argv, null], [...env, null]);
       return errnoName();
+    },
+    isReaderGone(fd) {
+      // struct pollfd: int fd; short events, revents.
+      const asked = Buffer.alloc(8);
+      asked.writeInt32LE(fd, 0);
+      return poll(asked, 1, 0) === 1 && (asked.readInt16LE(6) & (POLLERR | POLLHUP)) !== 0;
     },
     ...bindPidfd(libc, errnoName),
     mkfifo(path, mode) {

@@ -10,6 +10,7 @@ import type { Contain } from '../services/launch.ts';
 import { adopt, resume, standDown } from './adoption.ts';
 import { type Route, STREAMED, type Stream } from './api.ts';
 import { createLives, type Lives } from './lives.ts';
+import { noteLogs } from './log-notes.ts';
 import { toSweepRules } from './open-project.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
 import type { ChildrenAnswer, Hello, SupervisorEvent } from './protocol.ts';
@@ -64,6 +65,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   let connections = 0;
   let idleSinceMs = performance.now();
 
+  const notes = noteLogs(folder, context.log);
   const lives: Lives = createLives({
     folder,
     table,
@@ -77,6 +79,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     log: context.log,
     tell(change) {
       witness.wake();
+      const { record } = lives.entry(change.service);
+      if (record) notes.watch(change.service, record.log);
       for (const starting of starts) starting.hear(change);
       for (const listen of listeners) listen({ ...change, afterMs: 0 });
     },
@@ -273,6 +277,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     close() {
       clearInterval(idleTimer);
       witness.stop();
+      notes.stop();
       if (context.groups) removeGroup(context.groups.folder);
     },
   };

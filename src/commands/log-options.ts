@@ -1,0 +1,68 @@
+import { stripVTControlCharacters } from 'node:util';
+import { DevctlError } from '../errors.ts';
+import { parseDuration } from '../manifest/units.ts';
+
+/** `-n 20`; null where it is not given. */
+export function countOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  if (text === 'all') return null;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new DevctlError('usage', `--lines ${text}: not a number of lines`, {
+    hint: 'write 100 or 0, or all',
+  });
+}
+
+/**
+ * `--since 10m`, `--since 17:05`, `--since 2026-11-23`, `--since 2026-11-23T17:05:10Z`, as ms since the epoch.
+ * Without a zone it is local time.
+ */
+export function sinceOf(text: string | undefined, nowMs: number): number | null {
+  if (text === undefined) return null;
+  const duration = parseDuration(text);
+  if (duration !== null) return nowMs - duration;
+  const days = /^(\d{1,4})d$/.exec(text)?.[1];
+  if (days !== undefined) return nowMs - Number(days) * 86_400_000;
+  const at = timeOfDay(text, nowMs) ?? dateAndTime(text);
+  if (at !== null && !Number.isNaN(at)) return at;
+  throw new DevctlError('usage', `--since ${text}: neither a duration nor a time`, {
+    hint: 'write 90s, 10m, 2h or 1d, or 17:05, or 2026-11-23T17:05:10',
+  });
+}
+
+/** The last time that it was so late: at noon, 17:05 is yesterday's. */
+function timeOfDay(text: string, nowMs: number): number | null {
+  const [, hours, minutes, seconds = '0'] = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(text) ?? [];
+  if (hours === undefined || Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59) {
+    return null;
+  }
+  const at = new Date(nowMs);
+  at.setHours(Number(hours), Number(minutes), Number(seconds), 0);
+  if (at.getTime() > nowMs) at.setDate(at.getDate() - 1);
+  return at.getTime();
+}
+
+function dateAndTime(text: string): number | null {
+  const shape =
+    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?)?$/;
+  const [, day, time = '00:00', zone = ''] = shape.exec(text) ?? [];
+  return day === undefined ? null : Date.parse(`${day}T${time}${zone}`);
+}
+
+/** Does a line match, with its colours or without? */
+export function patternOf(
+  text: string | undefined,
+  ignoreCase: boolean,
+): (line: string) => boolean {
+  if (text === undefined) return () => true;
+  let pattern: RegExp;
+  try {
+    pattern = new RegExp(text, ignoreCase ? 'i' : '');
+  } catch (error) {
+    const why =
+      error instanceof Error ? error.message.replace(/^Invalid regular expression: /, '') : '';
+    throw new DevctlError('usage', `--grep ${text}: not a regular expression: ${why}`, {
+      hint: 'put a backslash before what is meant literally, such as \\( or \\[',
+    });
+  }
+  return (line) => pattern.test(line) || pattern.test(stripVTControlCharacters(line));
+}

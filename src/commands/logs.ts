@@ -1,0 +1,186 @@
+import { ExitCode } from '../errors.ts';
+import { jsonLine } from '../output/json.ts';
+import { createLogPrinter, type LogPrinter } from '../output/log-lines.ts';
+import { openSlowWriter, type SlowWriter } from '../output/slow-writer.ts';
+import { colorEnabled, themeFor } from '../output/theme.ts';
+import { printable } from '../output/width.ts';
+import { followLogs } from '../services/log-follow.ts';
+import { lastShown } from '../services/log-lines.ts';
+import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../services/log-reader.ts';
+import { openLogSource } from '../services/log-source.ts';
+import { type LoggedService, logFolders, loggedServices } from '../supervisor/logged-services.ts';
+import { openProject } from '../supervisor/open-project.ts';
+import { requireProject } from '../supervisor/require-project.ts';
+import { countOf, patternOf, sinceOf } from './log-options.ts';
+import { watchReader } from './watch-reader.ts';
+
+export interface LogsOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly follow?: boolean;
+  readonly lines?: string;
+  readonly since?: string;
+  readonly grep?: string;
+  readonly ignoreCase?: boolean;
+  readonly timestamps?: boolean;
+  /** False for --no-prefix. */
+  readonly prefix?: boolean;
+}
+
+/** How many lines of each service `--follow` begins with, where nothing else is asked for. */
+const FOLLOW_LINES = 10;
+/** So many characters are written at once. */
+const BATCH = 64 * 1024;
+
+/** `devctl logs`: what services have written, merged by time. */
+export async function logs(names: readonly string[], options: LogsOptions): Promise<number> {
+  const query = { cwd: process.cwd(), config: options.config };
+  const follow = options.follow ?? false;
+  const matches = patternOf(options.grep, options.ignoreCase ?? false);
+  const sinceMs = sinceOf(options.since, Date.now());
+  const isBounded = options.lines !== undefined || sinceMs !== null;
+  const count = countOf(options.lines) ?? (follow && !isBounded ? FOLLOW_LINES : null);
+
+  const project = openProject(query);
+  let services = loggedServices(project, names);
+  requireProject(project, services.length > 0);
+  const stopped = new AbortController();
+  const out = openSlowWriter(1, () => stopped.abort());
+  const print = lineWriter(out, options, services);
+  const readers = new Map<string, LogReader>();
+  const readerOf = ({ name, log }: LoggedService): LogReader => {
+    const known = readers.get(name) ?? readLog(openLogSource(project.folder, name, log));
+    readers.set(name, known);
+    return known;
+  };
+
+  const interrupted = new Promise<number>((resolve) => {
+    process.once('SIGINT', () => resolve(128 + 2));
+    process.once('SIGTERM', () => resolve(128 + 15));
+    process.once('SIGHUP', () => resolve(128 + 1));
+  });
+  let code: number = ExitCode.Ok;
+  void interrupted.then((signalled) => {
+    code = signalled;
+    stopped.abort();
+  });
+
+  const wanted = { lines: options.grep === undefined ? count : null, sinceMs };
+  const history = services.map((service) => {
+    const lines = filtered(readerOf(service).history(wanted, !follow), matches);
+    return options.grep === undefined || count === null ? lines : lastOf(lines, count);
+  });
+  await print(mergeByTime(history), stopped.signal);
+  if (follow && !stopped.signal.aborted) {
+    const following = followLogs({
+      folders: logFolders(project, services),
+      readers() {
+        services = currentServices(query, names) ?? services;
+        print.widen(services);
+        return services.map(readerOf);
+      },
+      emit: (lines) => print(filtered(lines, matches), new AbortController().signal),
+    });
+    stopped.signal.addEventListener('abort', () => following.stop());
+    const unwatch = watchReader(1, out);
+    await following.done;
+    unwatch();
+  } else if (!print.any() && !stopped.signal.aborted) explainNothing(services, options);
+  return code;
+}
+
+/** Null while somebody edits the manifest, or the records are gone: then it stays as it was. */
+function currentServices(
+  query: Parameters<typeof openProject>[0],
+  names: readonly string[],
+): readonly LoggedService[] | null {
+  try {
+    return loggedServices(openProject(query), names);
+  } catch {
+    return null;
+  }
+}
+
+interface LineWriter {
+  (lines: Iterable<ServiceLine>, over: AbortSignal): Promise<void>;
+  widen(services: readonly LoggedService[]): void;
+  /** Was there anything? */
+  any(): boolean;
+}
+
+function lineWriter(
+  out: SlowWriter,
+  { json, color, timestamps, prefix }: LogsOptions,
+  services: readonly LoggedService[],
+): LineWriter {
+  const look = {
+    color: colorEnabled(process.stdout, color),
+    prefix: prefix ?? true,
+    times: timestamps ?? false,
+  };
+  const printer = createLogPrinter(look);
+  let some = false;
+  const write = async (lines: Iterable<ServiceLine>, over: AbortSignal): Promise<void> => {
+    let batch = '';
+    for (const line of lines) {
+      some = true;
+      batch += json ? toJson(line) : toText(printer, line);
+      if (batch.length < BATCH) continue;
+      await out.write(batch);
+      batch = '';
+      if (over.aborted || out.isClosed()) return;
+    }
+    if (batch !== '') await out.write(batch);
+  };
+  const widen = (more: readonly LoggedService[]): void =>
+    printer.widen(more.map(({ name }) => name));
+  widen(services);
+  return Object.assign(write, { widen, any: () => some });
+}
+
+/** One that may be a second older than its time says has a `~` there. */
+const VAGUE_MS = 1_000;
+
+function toText(printer: LogPrinter, line: ServiceLine): string {
+  const { service, text, time, continues } = line;
+  const vague = time !== null && (time.withinMs === null || time.withinMs > VAGUE_MS);
+  const atMs = time?.atMs ?? null;
+  return printer.format({ service, text: lastShown(text), atMs, vague, continues });
+}
+
+function toJson({ service, text, time, continues, partial }: ServiceLine): string {
+  return jsonLine({
+    service,
+    time: time === null ? null : new Date(time.atMs).toISOString(),
+    withinMs: time?.withinMs ?? null,
+    line: text,
+    continues,
+    partial,
+  });
+}
+
+function* filtered(
+  lines: Iterable<ServiceLine>,
+  matches: (text: string) => boolean,
+): Generator<ServiceLine> {
+  for (const line of lines) if (matches(line.text)) yield line;
+}
+
+function* lastOf(lines: Iterable<ServiceLine>, count: number): Generator<ServiceLine> {
+  const last: ServiceLine[] = [];
+  for (const line of lines) {
+    last.push(line);
+    if (last.length > count) last.shift();
+  }
+  yield* last;
+}
+
+/** An empty screen says nothing: was nothing written, or was it the wrong name? */
+function explainNothing(services: readonly LoggedService[], options: LogsOptions): void {
+  const isFiltered = options.grep !== undefined || options.since !== undefined;
+  if (isFiltered || options.lines === '0') return;
+  const names = services.map(({ name }) => printable(name)).join(', ');
+  const text = `no output of ${names || 'any service'} yet; devctl start begins it`;
+  process.stderr.write(`${themeFor(process.stderr, options.color).yellow('!')} ${text}\n`);
+}

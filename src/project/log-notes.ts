@@ -1,0 +1,122 @@
+/**
+ * When a log was how long: beside each log the supervisor notes the time whenever the log has grown.
+ *
+ * Positions count the bytes that were ever written to the log, so that they stay the same when its
+ * beginning moves to another file: the first byte of the file itself is at `LogMap.base`.
+ */
+export interface LogNote {
+  /** The log reached up to here. */
+  readonly position: number;
+  /** At this time: ms since the epoch. */
+  readonly atMs: number;
+  /**
+   * So many ms before, it did not yet reach beyond the note before this one: what lies between the two was
+   * written in that time. Null where nobody was looking.
+   */
+  readonly withinMs: number | null;
+}
+
+/** Where the bytes of a log are, kept by whoever rotates it. */
+export interface LogMap {
+  /** Of the file that this speaks of. */
+  readonly file: string;
+  /** Position of the first byte of the file. */
+  readonly base: number;
+  /** Position of the first byte that is still in it: what is before was moved away. */
+  readonly start: number;
+  /** Something is being moved away: up to here it may be in the file or not. */
+  readonly moving: number | null;
+}
+
+/** The time of a line, as far as it is known. */
+export interface LineTime {
+  /** Not later than this: ms since the epoch. */
+  readonly atMs: number;
+  /** And not more than so long before it; null where that is not known. */
+  readonly withinMs: number | null;
+}
+
+/** Of a file that was never rotated. */
+export function unmoved(file: string): LogMap {
+  return { file, base: 0, start: 0, moving: null };
+}
+
+/** The first line of the notes tells of which file they are. */
+export function formatHeader(file: string): string {
+  return `file ${file}\n`;
+}
+
+export function formatNote({ position, atMs, withinMs }: LogNote): string {
+  return `${position} ${atMs} ${withinMs ?? '-'}\n`;
+}
+
+/** What cannot be read is left out: a line that was cut off by a full disk must not cost the others. */
+export function parseNotes(text: string): {
+  readonly file: string | null;
+  readonly notes: readonly LogNote[];
+} {
+  const [first = '', ...rest] = text.split('\n');
+  const file = first.startsWith('file ') ? first.slice('file '.length) : null;
+  const notes: LogNote[] = [];
+  let last = Number.NEGATIVE_INFINITY;
+  for (const line of rest) {
+    const [, position, atMs, withinMs] = /^(\d+) (\d+) (\d+|-)$/.exec(line) ?? [];
+    if (position === undefined || Number(position) <= last) continue;
+    last = Number(position);
+    notes.push({
+      position: last,
+      atMs: Number(atMs),
+      withinMs: withinMs === '-' ? null : Number(withinMs),
+    });
+  }
+  return { file, notes };
+}
+
+/** Half of the older notes, and none of what is gone: notes of one second are enough for yesterday. */
+export function thinned(notes: readonly LogNote[], firstPosition: number): readonly LogNote[] {
+  const kept = notes.filter(({ position }) => position > firstPosition);
+  const half = Math.floor(kept.length / 2);
+  const thin: LogNote[] = [];
+  let skipped: LogNote | null = null;
+  for (const note of kept.slice(0, half)) {
+    if (skipped === null) {
+      skipped = note;
+      continue;
+    }
+    thin.push(together(skipped, note));
+    skipped = null;
+  }
+  return [...thin, ...(skipped ? [skipped] : []), ...kept.slice(half)];
+}
+
+/** One note for the bytes of two: the time from the earliest to the latest that either knows. */
+function together(one: LogNote, next: LogNote): LogNote {
+  const atMs = Math.max(one.atMs, next.atMs);
+  const isKnown = one.withinMs !== null && next.withinMs !== null;
+  const began = Math.min(one.atMs - (one.withinMs ?? 0), next.atMs - (next.withinMs ?? 0));
+  return { position: next.position, atMs, withinMs: isKnown ? atMs - began : null };
+}
+
+/** When the byte at `position` was written; null where nobody has noted it. */
+export function timeOf(notes: readonly LogNote[], position: number): LineTime | null {
+  const found = notes[firstBeyond(notes, position)];
+  return found ? { atMs: found.atMs, withinMs: found.withinMs } : null;
+}
+
+/** Where what was written at or after a time begins: all that may be as young is behind it. */
+export function positionSince(notes: readonly LogNote[], sinceMs: number): number | null {
+  const index = notes.findIndex(({ atMs }) => atMs >= sinceMs);
+  if (index === -1) return notes.at(-1)?.position ?? null;
+  return index === 0 ? null : (notes[index - 1]?.position ?? null);
+}
+
+/** The first note that reaches beyond a position. */
+function firstBeyond(notes: readonly LogNote[], position: number): number {
+  let [low, high] = [0, notes.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((notes[middle]?.position ?? 0) > position) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,188 @@
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { errnoOf } from '../errors.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { type LogMap, type LogNote, unmoved } from '../project/log-notes.ts';
+import { fileKey, readLogMap, readNotes } from '../project/log-notes-file.ts';
+
+/** The output of one service, over all files that it is in, by position (`LogNote`). */
+export interface LogSource {
+  readonly service: string;
+  /** What there is of it now; null where there is no log. */
+  extent(): LogExtent | null;
+  /**
+   * The bytes from `position` on, at most as many as `into` holds. They lie in `into`.
+   *
+   * @returns null where there is nothing at or behind it; `position` is larger than the one asked for
+   *   where what was asked for is gone
+   * @throws what open(2) and read(2) fail with; ELOOP for a symbolic link
+   */
+  read(
+    position: number,
+    into: Buffer,
+  ): { readonly position: number; readonly bytes: Buffer } | null;
+  notes(): readonly LogNote[];
+}
+
+export interface LogExtent {
+  /** Tells this file from another one that gets its name. */
+  readonly file: string;
+  /** Position of the oldest byte that is kept. */
+  readonly from: number;
+  /** Position of the oldest byte in the file that the service writes to. */
+  readonly live: number;
+  /** Position behind the last byte. */
+  readonly to: number;
+  /** When something was last written: ms since the epoch. */
+  readonly modifiedMs: number;
+}
+
+/** One file with a part of the log. */
+interface Segment {
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+  /** Position of the file's first byte. */
+  readonly base: number;
+}
+
+interface Layout extends LogExtent {
+  readonly segments: readonly Segment[];
+}
+
+/** How often a read is tried again because bytes were being moved to another file meanwhile. */
+const MOST_TRIES = 200;
+const PAUSE_MS = 5;
+/** Of a file whose first block is empty nothing has been taken out yet. */
+const BLOCK_BYTES = 4096;
+
+/** @param path absolute path of the log */
+export function openLogSource(folder: ProjectFolder, service: string, path: string): LogSource {
+  const layout = (): { readonly map: LogMap; readonly layout: Layout } | null => {
+    const found = statOf(path);
+    if (!found) return null;
+    const file = fileKey(found);
+    const known = readLogMap(folder, service);
+    const map = known?.file === file ? known : unmoved(file);
+    const size = Number(found.size);
+    const live = { path, from: map.start, to: map.base + size, base: map.base };
+    const older = rotatedBefore(path, map.start);
+    return {
+      map,
+      layout: {
+        file,
+        segments: [...older, live],
+        from: older[0]?.from ?? map.start,
+        live: map.start,
+        to: Math.max(live.to, map.start),
+        // Rounded up: not later than this.
+        modifiedMs: Math.ceil(Number(found.mtimeNs) / 1e6),
+      },
+    };
+  };
+
+  /** Carries out `look` on a layout that stays the same while it does. */
+  const steadily = <Seen>(look: (layout: Layout) => Seen): Seen | null => {
+    for (let tries = 0; ; tries += 1) {
+      const before = layout();
+      if (!before) return null;
+      const isLast = tries >= MOST_TRIES;
+      if (before.map.moving !== null && !isLast) {
+        pause();
+        continue;
+      }
+      const settled = before.map.moving === null ? before.layout : settle(before);
+      const seen = look(settled);
+      const after = readLogMap(folder, service);
+      const isSame = after?.file !== before.map.file || sameMap(after, before.map);
+      if (isSame || isLast) return seen;
+    }
+  };
+
+  return {
+    service,
+    extent: () => steadily(({ segments: _, ...extent }) => extent),
+    read: (position, into) => steadily(({ segments }) => readFrom(segments, position, into)),
+    notes() {
+      const found = statOf(path);
+      return found ? readNotes(folder, service, fileKey(found)) : [];
+    },
+  };
+}
+
+/**
+ * Whoever was moving the beginning has died in the middle. It had emptied the first block before it took it
+ * out, so the file itself says whether that was done.
+ */
+function settle({ map, layout }: { readonly map: LogMap; readonly layout: Layout }): Layout {
+  const live = layout.segments.at(-1);
+  if (!live || map.moving === null || map.base !== map.start || beginsEmpty(live.path)) {
+    return layout;
+  }
+  const moved = {
+    ...live,
+    from: map.moving,
+    base: map.moving,
+    to: live.to - map.base + map.moving,
+  };
+  const segments = [...rotatedBefore(live.path, map.moving), moved];
+  return { ...layout, segments, live: moved.from, to: moved.to };
+}
+
+function beginsEmpty(path: string): boolean {
+  const block = Buffer.alloc(BLOCK_BYTES, 1);
+  return readAt(path, block, 0) === 0 || block.every((byte) => byte === 0);
+}
+
+function readFrom(
+  segments: readonly Segment[],
+  position: number,
+  into: Buffer,
+): { readonly position: number; readonly bytes: Buffer } | null {
+  const segment = segments.find(({ to }) => position < to);
+  if (!segment) return null;
+  const from = Math.max(position, segment.from);
+  const room = into.subarray(0, Math.min(into.length, segment.to - from));
+  const count = readAt(segment.path, room, from - segment.base);
+  return count > 0 ? { position: from, bytes: room.subarray(0, count) } : null;
+}
+
+/** The older files, `web.log.2`, `web.log.1`: each ends where the next one begins. */
+function rotatedBefore(path: string, start: number): readonly Segment[] {
+  const segments: Segment[] = [];
+  let to = start;
+  for (let number = 1; ; number += 1) {
+    const found = statOf(`${path}.${number}`);
+    if (!found) return segments;
+    const from = to - Number(found.size);
+    segments.unshift({ path: `${path}.${number}`, from, to, base: from });
+    to = from;
+  }
+}
+
+function statOf(path: string) {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found?.isFile() ? found : null;
+}
+
+function readAt(path: string, into: Buffer, offset: number): number {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if (!fstatSync(fd).isFile()) return 0;
+    return readSync(fd, into, 0, into.length, offset);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0;
+    throw error;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function sameMap(one: LogMap, other: LogMap): boolean {
+  return one.base === other.base && one.start === other.start && one.moving === other.moving;
+}
+
+/** Moving takes some milliseconds, and a read has nothing else to do meanwhile. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+}

@@ -1,0 +1,105 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
+import { repositoryRoot } from '../support/paths.ts';
+import { hasSubreaper, signalSupervisor } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** Says a line each time that something is written to `say-NAME`. */
+function speaker(name: string, first: string): object {
+  const command = `printf '${first}'; while :; do test -s say-${name} && cat say-${name} && : >say-${name}; sleep 0.05; done`;
+  return { command };
+}
+
+test('what services write, merged by time, alive or dead, with and without a supervisor', async () => {
+  await using project = await temporaryProject({
+    services: {
+      web: speaker('web', 'web begins\\n'),
+      database: speaker('db', '\\033[32mdb\\033[39m begins\\n10%%\\r99%%\\n'),
+    },
+    groups: { all: ['web', 'database'] },
+  });
+  expect(await devctl(project, 'logs')).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+    stderr: '! no output of web, database yet; devctl start begins it',
+  });
+  await devctl(project, 'start');
+  const lines = async (...args: readonly string[]) =>
+    (await devctl(project, 'logs', ...args)).stdout.split('\n');
+  await until(async () => (await lines()).includes('database | 99%'));
+  const say = async (name: string, text: string, service = name) => {
+    project.write(`say-${name}`, `${text}\n`);
+    await until(
+      async () => (await lines()).some((line) => line.endsWith(text)),
+      () => service,
+    );
+  };
+  await say('web', 'w one');
+  await say('db', 'd one');
+  await say('web', 'w two');
+  expect((await lines()).slice(-3)).toEqual([
+    'web      | w one',
+    'database | d one',
+    'web      | w two',
+  ]);
+  expect(await lines('web', '-n', '1')).toEqual(['web | w two']);
+  expect(await lines('all', '--grep', 'ONE$', '-i', '--no-prefix')).toEqual(['w one', 'd one']);
+  const colored = await devctlWith(project, { env: { FORCE_COLOR: '1' } }, 'logs', 'database');
+  expect(colored.stdout).toContain('\u001b[32mdb\u001b[39m begins\u001b[0m');
+  expect(await devctl(project, 'logs', 'wep')).toMatchObject({ exitCode: 2 });
+
+  const documents = (await lines('--json')).map((line) => JSON.parse(line));
+  const one = documents.find(({ line }) => line === 'w one');
+  expect(one).toMatchObject({ version: 1, service: 'web', continues: false, partial: false });
+  expect(Math.abs(Date.parse(one.time) - Date.now())).toBeLessThan(60_000);
+  // The supervisor was looking: the time is one, not just an upper bound.
+  expect(one.withinMs).toEqual(expect.any(Number));
+  const since = documents.find(({ line }) => line === 'w two').time;
+  expect(await lines('--since', since, '--no-prefix')).toEqual(['w two']);
+
+  await signalSupervisor(project, 'SIGKILL');
+  await say('web', 'nobody looks');
+  await devctl(project, 'stop');
+  expect((await lines('-n', '1')).at(-1)).toBe('web      | nobody looks');
+});
+
+test('following: until Ctrl-C, or until nobody reads; new services appear', async () => {
+  const web = speaker('web', 'web begins\\n');
+  await using project = await temporaryProject({ services: { web } });
+  await devctl(project, 'start');
+  const following = startDevctl(project, {}, 'logs', '-f');
+  let seen = '';
+  following.stdout.on('data', (chunk: Buffer) => {
+    seen += chunk.toString();
+  });
+  const expectSeen = (text: string) =>
+    until(
+      () => seen.includes(text),
+      () => seen,
+    );
+  await expectSeen('web | web begins\n');
+  project.write('say-web', 'while following\n');
+  await expectSeen('web | while following\n');
+
+  const longer = speaker('longer', 'Name: ');
+  project.write('.devctl.json', JSON.stringify({ services: { web, longer } }));
+  await devctl(project, 'start');
+  await expectSeen('longer | Name: \n');
+  // Each write of another program goes behind the others: the log is only ever appended to.
+  appendFileSync(project.file('.pids/logs/longer.log'), 'Anna\n');
+  await expectSeen('longer | … Anna\n');
+  following.kill('SIGINT');
+  expect(await following).toMatchObject({ exitCode: 130, stderr: '' });
+
+  // `grep -m1` ends with its first line, and nothing more is written that would tell us. Without native calls
+  // nobody can: then it ends with the next line.
+  if (!hasSubreaper) return;
+  const script = `node "$1" logs -f web | grep -m1 begins; echo "\${PIPESTATUS[0]}"`;
+  const launcher = join(repositoryRoot, 'bin', 'devctl.js');
+  const piped = await execa('bash', ['-c', script, 'bash', launcher], { cwd: project.root });
+  expect(piped.stdout).toBe('web | web begins\n0');
+});
