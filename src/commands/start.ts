@@ -83,6 +83,9 @@ export function tell(
     case 'starting':
       progress.pending(service, 'waiting for');
       return;
+    case 'clearing':
+      progress.note(`! ${service}: ${reason}`);
+      return;
     case 'running':
       progress.succeeded(service, `running after ${formatDuration(afterMs)} (pid ${pid})`);
       return;

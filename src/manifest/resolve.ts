@@ -7,6 +7,7 @@ import type {
   ReadinessProbe,
   ResolvedManifest,
   ResolvedService,
+  RestartPolicy,
 } from './resolved.ts';
 import type { Manifest, ManifestService } from './schema.ts';
 import { at, entriesOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
@@ -14,6 +15,15 @@ import { at, entriesOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
 const DEFAULT_GRACE_MS = 3_000;
 const DEFAULT_READY_TIMEOUT_MS = 30_000;
 const DEFAULT_READY_INTERVAL_MS = 250;
+const DEFAULT_RESTART: RestartPolicy = {
+  policy: 'no',
+  maxRestarts: 10,
+  windowMs: 600_000,
+  backoffMs: 500,
+  maxBackoffMs: 30_000,
+  resetAfterMs: 60_000,
+  successExitCodes: [0],
+};
 
 /** All that a resolved manifest is made of. */
 export interface Ingredients {
@@ -68,6 +78,7 @@ function resolveService(
     ports: service.ports ?? [],
     dependsOn: resolveDependencies(service.dependsOn ?? []),
     ready: service.ready === undefined ? null : resolveProbe(service.ready),
+    restart: resolveRestart(service.restart),
     stop: {
       signal: service.stop?.signal ?? 'SIGTERM',
       graceMs: service.stop?.grace ?? manifest.stopGrace ?? DEFAULT_GRACE_MS,
@@ -75,7 +86,23 @@ function resolveService(
     },
     autostart: service.autostart ?? true,
     stdin: service.stdin ?? 'fifo',
+    oneShot: service.oneShot ?? false,
     definedAt: `${relative(place.root, defined.file)}:${defined.line}`,
+  };
+}
+
+function resolveRestart(restart: ManifestService['restart']): RestartPolicy {
+  if (restart === undefined) return DEFAULT_RESTART;
+  if (typeof restart === 'string') return { ...DEFAULT_RESTART, policy: restart };
+  const backoffMs = restart.backoff ?? DEFAULT_RESTART.backoffMs;
+  return {
+    policy: restart.policy,
+    maxRestarts: restart.maxRestarts ?? DEFAULT_RESTART.maxRestarts,
+    windowMs: restart.window ?? DEFAULT_RESTART.windowMs,
+    backoffMs,
+    maxBackoffMs: restart.maxBackoff ?? Math.max(backoffMs, DEFAULT_RESTART.maxBackoffMs),
+    resetAfterMs: restart.resetAfter ?? DEFAULT_RESTART.resetAfterMs,
+    successExitCodes: restart.successExitCodes ?? DEFAULT_RESTART.successExitCodes,
   };
 }
 

@@ -34,6 +34,21 @@ export interface StopSettings {
   readonly command: string | readonly string[] | null;
 }
 
+/** Whether, and how, a service that has ended by itself is started again. */
+export interface RestartPolicy {
+  readonly policy: 'no' | 'on-failure' | 'always';
+  /** Most restarts within `windowMs`; with one more it would be given up. */
+  readonly maxRestarts: number;
+  readonly windowMs: number;
+  /** The first pause, in ms; it doubles up to `maxBackoffMs`. */
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+  /** After a run that was well for so long the pauses begin anew. */
+  readonly resetAfterMs: number;
+  /** Exit codes that are no failure. */
+  readonly successExitCodes: readonly number[];
+}
+
 /** A service as the manifest asks for it: every default filled in, every path absolute. */
 export interface ResolvedService {
   readonly name: string;
@@ -46,10 +61,13 @@ export interface ResolvedService {
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>;
   /** Null: it is up as soon as it was spawned. */
   readonly ready: ReadinessProbe | null;
+  readonly restart: RestartPolicy;
   readonly stop: StopSettings;
   /** Does `start` without names start it? */
   readonly autostart: boolean;
   readonly stdin: 'fifo' | 'null';
+  /** A task that ends by itself: it counts as done, not as down, once it has succeeded. */
+  readonly oneShot: boolean;
   /** Where the manifest defines it, for messages: `.devctl.json:12`. */
   readonly definedAt: string;
 }

@@ -52,7 +52,7 @@ const service = z.strictObject({
     .describe('How to find out, later, that it is still well. Not supported yet.'),
   restart: restart
     .optional()
-    .describe('Whether to start it again when it ends. Only "no" (the default) is supported yet.'),
+    .describe('Whether to start it again when it ends by itself. Default: "no".'),
   stop: stop.optional().describe('How to end it.'),
   limits: limits.optional().describe('What it may use. Not supported yet.'),
   autostart: z

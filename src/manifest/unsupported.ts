@@ -34,9 +34,6 @@ function* ofService(tree: Tree, path: ValuePath): Generator<Refusal> {
   if (find('limits') !== undefined) yield [[...path, 'limits'], 'limits on what a service may use'];
   if (scalarOf(find('oneShot')) === true)
     yield [[...path, 'oneShot'], 'tasks that end by themselves'];
-  const restart = scalarOf(find('restart')) ?? scalarOf(find('restart', 'policy'));
-  if (restart === 'on-failure' || restart === 'always')
-    yield [[...path, 'restart'], `restarts (${JSON.stringify(restart)}); only "no" is`];
   for (const [name, { value }] of entriesOf(find('dependsOn'))) {
     const condition = scalarOf(value);
     if (condition === 'completed' || condition === 'exited')

@@ -2,6 +2,12 @@ import { type DependencyGraph, knots } from '../manifest/dependency-order.ts';
 import type { DependencyCondition } from '../manifest/resolved.ts';
 import type { LifeKind } from './life.ts';
 
+/**
+ * Where a service stands, for those that need it. 'looping': it ends again and again, and for longer
+ * than anybody can be asked to wait for it.
+ */
+export type Standing = LifeKind | 'looping';
+
 /** What each service needs before it may be spawned: `ResolvedService.dependsOn`, by service. */
 export type Needs = ReadonlyMap<string, Readonly<Record<string, DependencyCondition>>>;
 
@@ -23,7 +29,7 @@ export interface NextToStart {
 /** Is the condition met in this state, can it still be, or why can it not any more? */
 type Outlook = 'met' | 'open' | string;
 
-const STARTED: { readonly [Kind in LifeKind]: Outlook } = {
+const STARTED: { readonly [Kind in Standing]: Outlook } = {
   idle: 'is not being started',
   waiting: 'open',
   spawning: 'open',
@@ -34,13 +40,16 @@ const STARTED: { readonly [Kind in LifeKind]: Outlook } = {
   unhealthy: 'met',
   exited: 'met',
   failed: 'failed',
+  clearing: 'open',
+  backoff: 'open',
+  looping: 'ends again and again',
   stopping: 'is being stopped',
 };
 
-const READY: { readonly [Kind in LifeKind]: Outlook } = {
+const READY: { readonly [Kind in Standing]: Outlook } = {
   ...STARTED,
   starting: 'open',
-  unhealthy: 'did not become ready in time',
+  unhealthy: 'is unhealthy',
   exited: 'has ended already',
 };
 
@@ -53,7 +62,7 @@ const MAX_CHAIN = 6;
  * its neighbours do. Ask for all that a start wants before asking this, or what is not yet asked
  * for counts as lost. Linear in services and needs.
  */
-export function nextToStart(states: ReadonlyMap<string, LifeKind>, needs: Needs): NextToStart {
+export function nextToStart(states: ReadonlyMap<string, Standing>, needs: Needs): NextToStart {
   const startable: string[] = [];
   const blocked = new Map<string, Blocked>();
   const waiting = [...states.keys()].filter((name) => states.get(name) === 'waiting');
@@ -74,7 +83,7 @@ function namesOf(needs: Needs): DependencyGraph {
 
 function firstObstacle(
   name: string,
-  states: ReadonlyMap<string, LifeKind>,
+  states: ReadonlyMap<string, Standing>,
   needs: Needs,
   blocked: ReadonlyMap<string, Blocked>,
 ): Blocked | 'open' | 'none' {

@@ -1,5 +1,7 @@
+import type { RestartPolicy } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Exit, ServiceState } from '../project/service-record.ts';
+import { NO_RESTARTS, type RestartHistory } from './restart-policy.ts';
 
 /**
  * Where a service is in its life.
@@ -8,7 +10,14 @@ import type { Exit, ServiceState } from '../project/service-record.ts';
  * run (an exit that is reported after a stop was proved and a new start was asked for) cannot be
  * taken for news of this one. `sinceMs` is when it came into this state, on the clock of `Host.nowMs`.
  */
-export type Life = { readonly run: number; readonly sinceMs: number } & (
+export type Life = {
+  readonly run: number;
+  readonly sinceMs: number;
+  readonly restarts: RestartHistory;
+} & Place;
+
+/** A state, with what belongs to it alone. */
+export type Place =
   | { readonly kind: 'idle' }
   /** Asked to start, but what it depends on is not far enough yet. */
   | { readonly kind: 'waiting' }
@@ -20,17 +29,57 @@ export type Life = { readonly run: number; readonly sinceMs: number } & (
   /** Without a readiness probe, spawned is up. */
   | { readonly kind: 'running'; readonly leader: Identity }
   | { readonly kind: 'ready'; readonly leader: Identity }
-  /** Alive, but it did not become ready in time. */
-  | { readonly kind: 'unhealthy'; readonly leader: Identity; readonly reason: string }
-  /** Ended by itself with code 0 after it was up. */
-  | { readonly kind: 'exited'; readonly exit: Exit; readonly reason: string }
+  /** Alive, but it did not become ready in time (`was` starting), or is not well any more. */
+  | {
+      readonly kind: 'unhealthy';
+      readonly leader: Identity;
+      readonly reason: string;
+      readonly was: 'starting' | 'running' | 'ready';
+    }
+  /** Ended by itself after it was up, with a code that stands for success. `done`: that was its task. */
+  | {
+      readonly kind: 'exited';
+      readonly exit: Exit;
+      readonly reason: string;
+      readonly done: boolean;
+    }
   /** `exit` is null when nothing was ever spawned. */
   | { readonly kind: 'failed'; readonly exit: Exit | null; readonly reason: string }
+  /**
+   * It is to be started again, and what is left of the old run is being ended first. The leader is
+   * alive in it when it was not well. `dueMs`: when the pause that began with the decision is over.
+   */
+  | {
+      readonly kind: 'clearing';
+      readonly leader: Identity | null;
+      readonly exit: Exit | null;
+      readonly reason: string;
+      readonly dueMs: number;
+      /** Somebody has asked for it meanwhile, and waits. */
+      readonly wanted: boolean;
+    }
+  /** Nothing of the old run is alive: that is proved. The pause before the next one is not over yet. */
+  | { readonly kind: 'backoff'; readonly exit: Exit | null; readonly reason: string }
   /** Lasts until its whole tree is proved dead; `exit` is that of the leader, once it has ended. */
-  | { readonly kind: 'stopping'; readonly leader: Identity | null; readonly exit: Exit | null }
-);
+  | { readonly kind: 'stopping'; readonly leader: Identity | null; readonly exit: Exit | null };
 
 export type LifeKind = Life['kind'];
+
+/** What its manifest says about how it ends. */
+export interface Terms {
+  readonly restart: RestartPolicy;
+  readonly oneShot: boolean;
+}
+
+/** What a decision depends on besides the state and the event. */
+export interface Circumstances {
+  /** Monotonic ms, as `Host.nowMs`. */
+  readonly nowMs: number;
+  /** From 0 to 1, drawn anew for each event. */
+  readonly random: number;
+  /** Null for one that was adopted and not asked for since: it cannot be started again. */
+  readonly terms: Terms | null;
+}
 
 /** What can happen to a service. Events that are news of one run say of which. */
 export type LifeEvent =
@@ -63,9 +112,18 @@ export type LifeEvent =
       readonly wasReady: boolean;
       readonly probed: boolean;
     }
+  /** The records of another supervisor say that this task is done. */
+  | { readonly kind: 'recalled'; readonly exit: Exit; readonly reason: string }
   | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit }
   | { readonly kind: 'probeSucceeded'; readonly run: number }
   | { readonly kind: 'probeTimedOut'; readonly run: number; readonly reason: string }
+  /** So many attempts of its liveness probe in a row have failed. */
+  | { readonly kind: 'healthLost'; readonly run: number; readonly reason: string }
+  | { readonly kind: 'healthRegained'; readonly run: number }
+  /** The pause before a restart is over, and nobody else is at work in the project. */
+  | { readonly kind: 'pauseOver'; readonly run: number }
+  /** What is left of the run cannot be ended, or nothing can be started in its place. */
+  | { readonly kind: 'stuck'; readonly run: number; readonly reason: string }
   /** The supervisor itself is to end it. */
   | { readonly kind: 'askedToStop' }
   /** Somebody else is ending it: no new spawn, no probe, and no exit is a failure from now on. */
@@ -88,13 +146,22 @@ export type LifeEffect =
       readonly reason: string | null;
       readonly leader: Identity | null;
       readonly exit: Exit | null;
+      readonly restarts: number;
     }
   /** Answered by `spawned` or `spawnFailed`, and later by `exited`. */
   | { readonly kind: 'spawn'; readonly run: number }
   /** Answered by `probeSucceeded` or `probeTimedOut`, or by nothing after `stopProbe`. */
   | { readonly kind: 'startProbe'; readonly run: number }
-  /** End everything of this run, or join the stop that is already at work; answered by `stopped`. */
-  | { readonly kind: 'stopTree'; readonly run: number }
+  /**
+   * End everything of this run, with its stop command if that has somebody to speak to; answered by
+   * `stopped` or `stuck`, or by nothing after `leaveTree`.
+   */
+  | { readonly kind: 'stopTree'; readonly run: number; readonly command: boolean }
+  /** Somebody else ends it. */
+  | { readonly kind: 'leaveTree'; readonly run: number }
+  /** Answered by `pauseOver`, or by nothing after `stopPause`. */
+  | { readonly kind: 'startPause'; readonly run: number; readonly ms: number }
+  | { readonly kind: 'stopPause'; readonly run: number }
   /** Tell whoever listens, `from` and `to` may be the same when only the reason is news. */
   | {
       readonly kind: 'tell';
@@ -117,7 +184,7 @@ export interface Step {
 }
 
 /** How a service begins in a new supervisor. */
-export const idle: Life = { kind: 'idle', run: 0, sinceMs: 0 };
+export const idle: Life = { kind: 'idle', run: 0, sinceMs: 0, restarts: NO_RESTARTS };
 
 /** What the record says of this state; null where there is no record to be written. */
 export function recordedState(kind: LifeKind): ServiceState | null {
@@ -129,6 +196,8 @@ export function recordedState(kind: LifeKind): ServiceState | null {
       return 'starting';
     case 'cancelling':
       return 'stopping';
+    case 'clearing':
+      return 'backoff';
     default:
       return kind;
   }

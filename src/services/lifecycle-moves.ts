@@ -1,15 +1,18 @@
 import type { Identity } from '../processes/identity.ts';
 import type { Exit } from '../project/service-record.ts';
 import {
+  type Circumstances,
   exitInWords,
   type Life,
   type LifeEffect,
   type LifeEvent,
   type LifeEventKind,
   type LifeKind,
+  type Place,
   recordedState,
   type Step,
 } from './life.ts';
+import { NO_RESTARTS } from './restart-policy.ts';
 
 export type In<Kind extends LifeKind> = Extract<Life, { kind: Kind }>;
 export type On<Kind extends LifeEventKind> = Extract<LifeEvent, { kind: Kind }>;
@@ -18,8 +21,10 @@ export type On<Kind extends LifeEventKind> = Extract<LifeEvent, { kind: Kind }>;
 export type Move<State extends Life = Life, Event extends LifeEvent = LifeEvent> = (
   life: State,
   event: Event,
-  nowMs: number,
+  now: Circumstances,
 ) => Step;
+
+type Alive = 'starting' | 'running' | 'ready' | 'unhealthy';
 
 /** It can happen at any time (a repetition, an answer that crossed with an order) and means nothing here. */
 export function ignore(why: string): (life: Life) => Step {
@@ -31,133 +36,123 @@ export function impossible(why: string): (life: Life) => Step {
   return (life) => ({ state: life, effects: [], refusal: { kind: 'impossible', why } });
 }
 
-export const wait: Move<In<'idle' | 'exited' | 'failed'>, On<'askedToStart'>> = (
+/** Whoever asks begins anew: what was restarted before counts no longer. */
+export const wait: Move<In<'idle' | 'exited' | 'failed' | 'backoff'>, On<'askedToStart'>> = (
   life,
   _event,
-  nowMs,
-) => enter(life, { kind: 'waiting', run: life.run, sinceMs: nowMs });
+  now,
+) => enter({ ...life, restarts: NO_RESTARTS }, now, { kind: 'waiting' });
 
-export const spawn: Move<In<'waiting'>, On<'dependenciesMet'>> = (life, _event, nowMs) => {
-  const run = life.run + 1;
-  return enter(life, { kind: 'spawning', run, sinceMs: nowMs }, { kind: 'spawn', run });
-};
-
-export const giveUp: Move<In<'waiting'>, On<'dependencyFailed'>> = (life, event, nowMs) => {
-  const reason = `not started: it needs ${event.chain.join(', which needs ')}, which ${event.why}`;
-  return enter(life, { kind: 'failed', run: life.run, sinceMs: nowMs, exit: null, reason });
-};
-
-export const comeUp: Move<In<'spawning'>, On<'spawned'>> = (life, event, nowMs) => {
-  const alive = { run: life.run, sinceMs: nowMs, leader: event.identity };
-  return event.probed
-    ? enter(life, { kind: 'starting', ...alive }, { kind: 'startProbe', run: life.run })
-    : enter(life, { kind: 'running', ...alive });
-};
-
-export const notSpawned: Move<In<'spawning'>, On<'spawnFailed'>> = (
+export const spawn: Move<In<'waiting' | 'backoff'>, On<'dependenciesMet' | 'pauseOver'>> = (
   life,
-  { reason, exit = null },
-  nowMs,
-) => enter(life, { kind: 'failed', run: life.run, sinceMs: nowMs, exit, reason });
-
-export const adopt: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (life, event, nowMs) => {
+  _event,
+  now,
+) => {
   const run = life.run + 1;
-  const alive = { run, sinceMs: nowMs, leader: event.identity };
-  if (!event.probed) return enter(life, { kind: 'running', ...alive });
-  if (event.wasReady) return enter(life, { kind: 'ready', ...alive });
-  return enter(life, { kind: 'starting', ...alive }, { kind: 'startProbe', run });
+  return enter(life, now, { kind: 'spawning', run }, { kind: 'spawn', run });
 };
+
+export const giveUp: Move<In<'waiting'>, On<'dependencyFailed'>> = (life, event, now) => {
+  const reason = `not started: it needs ${event.chain.join(', which needs ')}, which ${event.why}`;
+  return enter(life, now, { kind: 'failed', exit: null, reason });
+};
+
+export const comeUp: Move<In<'spawning'>, On<'spawned'>> = (life, event, now) => {
+  const leader = event.identity;
+  return event.probed
+    ? enter(life, now, { kind: 'starting', leader }, { kind: 'startProbe', run: life.run })
+    : enter(life, now, { kind: 'running', leader });
+};
+
+export const adopt: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (life, event, now) => {
+  const run = life.run + 1;
+  const leader = event.identity;
+  if (!event.probed) return enter(life, now, { kind: 'running', run, leader });
+  if (event.wasReady) return enter(life, now, { kind: 'ready', run, leader });
+  return enter(life, now, { kind: 'starting', run, leader }, { kind: 'startProbe', run });
+};
+
+export const recall: Move<In<'idle'>, On<'recalled'>> = (life, { exit, reason }, now) =>
+  enter(life, now, { kind: 'exited', run: life.run + 1, exit, reason, done: true });
 
 export const becomeReady: Move<In<'starting' | 'unhealthy'>, On<'probeSucceeded'>> = (
   life,
   _event,
-  nowMs,
-) => enter(life, { kind: 'ready', run: life.run, sinceMs: nowMs, leader: life.leader });
+  now,
+) => enter(life, now, { kind: 'ready', leader: life.leader });
 
-/** The process is left alive: whoever asked for it decides, with the log at hand. */
-export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (life, { reason }, nowMs) =>
-  enter(life, { kind: 'unhealthy', run: life.run, sinceMs: nowMs, leader: life.leader, reason });
+export const regain: Move<In<'unhealthy'>, On<'healthRegained'>> = (life, _event, now) =>
+  life.was === 'starting'
+    ? ignore('it has not been well yet')(life)
+    : enter(life, now, { kind: life.was, leader: life.leader });
 
 /** Asked to start once more, it gets another chance to become ready. It is not spawned again. */
-export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (life, _event, nowMs) =>
-  enter(
-    life,
-    { kind: 'starting', run: life.run, sinceMs: nowMs, leader: life.leader },
-    { kind: 'startProbe', run: life.run },
-  );
+export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (life, _event, now) =>
+  life.was === 'starting'
+    ? enter(
+        life,
+        now,
+        { kind: 'starting', leader: life.leader },
+        { kind: 'startProbe', run: life.run },
+      )
+    : ignore('it is up, though not well')(life);
 
-export const failToStart: Move<In<'starting' | 'unhealthy'>, On<'exited'>> = (
-  life,
-  { exit },
-  nowMs,
-) => {
-  const reason = `${exitInWords(exit)} before it was ready`;
-  const failed: Life = { kind: 'failed', run: life.run, sinceMs: nowMs, exit, reason };
-  return enter(life, failed);
-};
+export const redo: Move<In<'exited'>, On<'askedToStart'>> = (life, event, now) =>
+  life.done ? ignore('it is done')(life) : wait(life, event, now);
 
-/** Nobody asked it to end. Only code 0 lets it pass for work that is done. */
-export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (life, { exit }, nowMs) => {
-  const kind = exit.code === 0 && exit.signal === null ? 'exited' : 'failed';
-  return enter(life, { kind, run: life.run, sinceMs: nowMs, exit, reason: exitInWords(exit) });
-};
-
-export const stop: Move<In<'starting' | 'running' | 'ready' | 'unhealthy'>, On<'askedToStop'>> = (
-  life,
-  _event,
-  nowMs,
-) =>
-  enter(life, stopping(life, life.leader, nowMs), {
+/** Also where its leader is dead: what that left behind may live on. */
+export const stop: Move<
+  In<Alive | 'exited' | 'failed' | 'clearing' | 'backoff'>,
+  On<'askedToStop'>
+> = (life, _event, now) =>
+  enter(life, now, stopping(life), {
     kind: 'stopTree',
     run: life.run,
+    command: leaderOf(life) !== null,
   });
 
-export const letStop: Move<In<'starting' | 'running' | 'ready' | 'unhealthy'>, On<'standDown'>> = (
+export const letStop: Move<In<Alive | 'clearing' | 'backoff'>, On<'standDown'>> = (
   life,
   _event,
-  nowMs,
-) => enter(life, stopping(life, life.leader, nowMs));
+  now,
+) => enter(life, now, stopping(life));
 
-/** Its leader is dead, but what the leader left behind may live on. */
-export const stopLeftovers: Move<In<'exited' | 'failed' | 'stopping'>, On<'askedToStop'>> = (
-  life,
-) => ({
+export const stopAgain: Move<In<'stopping'>, On<'askedToStop'>> = (life) => ({
   state: life,
-  effects: [{ kind: 'stopTree', run: life.run }],
+  effects: [{ kind: 'stopTree', run: life.run, command: false }],
   refusal: null,
 });
 
-export const dropOut: Move<In<'waiting'>, On<'askedToStop' | 'standDown'>> = (
+/** Two who end the same would go on by turns, and the slower one might meet what is started next. */
+export const leaveStop: Move<In<'stopping'>, On<'standDown'>> = (life) => ({
+  state: life,
+  effects: [{ kind: 'leaveTree', run: life.run }],
+  refusal: null,
+});
+
+export const dropOut: Move<In<'waiting'>, On<'askedToStop' | 'standDown'>> = (life, _event, now) =>
+  enter(life, now, { kind: 'idle' });
+
+export const cancel: Move<In<'spawning'>, On<'askedToStop' | 'standDown'>> = (life, event, now) =>
+  enter(life, now, { kind: 'cancelling', endsTree: event.kind === 'askedToStop' });
+
+/** Who was asked last is the one who ends what the spawn brings. */
+export const cancelAgain: Move<In<'cancelling'>, On<'askedToStop' | 'standDown'>> = (
   life,
-  _event,
-  nowMs,
-) => enter(life, { kind: 'idle', run: life.run, sinceMs: nowMs });
-
-export const cancel: Move<In<'spawning'>, On<'askedToStop' | 'standDown'>> = (life, event, nowMs) =>
-  enter(life, {
-    kind: 'cancelling',
-    run: life.run,
-    sinceMs: nowMs,
-    endsTree: event.kind === 'askedToStop',
-  });
-
-export const cancelOurselves: Move<In<'cancelling'>, On<'askedToStop'>> = (life) => ({
-  state: { ...life, endsTree: true },
-  effects: [],
-  refusal: null,
-});
+  { kind },
+) => ({ state: { ...life, endsTree: kind === 'askedToStop' }, effects: [], refusal: null });
 
 /** Spawned or not: there is a record now that only a stop may remove. */
 export const endCancelled: Move<In<'cancelling'>, On<'spawned' | 'spawnFailed'>> = (
   life,
   event,
-  nowMs,
-) =>
-  enter(
-    life,
-    stopping(life, event.kind === 'spawned' ? event.identity : null, nowMs),
-    ...(life.endsTree ? [{ kind: 'stopTree', run: life.run } as const] : []),
-  );
+  now,
+) => {
+  const leader = event.kind === 'spawned' ? event.identity : null;
+  const ending = { kind: 'stopTree', run: life.run, command: leader !== null } as const;
+  const place: Place = { kind: 'stopping', leader, exit: null };
+  return enter(life, now, place, ...(life.endsTree ? [ending] : []));
+};
 
 /**
  * The exit is told, but not recorded: from the order to stop on the record belongs to the stop,
@@ -169,28 +164,47 @@ export const endAsAsked: Move<In<'stopping'>, On<'exited'>> = (life, { exit }) =
   refusal: null,
 });
 
-export const rest: Move<
-  In<'starting' | 'running' | 'ready' | 'unhealthy' | 'stopping'>,
-  On<'stopped'>
-> = (life, _event, nowMs) => enter(life, { kind: 'idle', run: life.run, sinceMs: nowMs });
+export const rest: Move<In<Alive | 'backoff' | 'stopping'>, On<'stopped'>> = (life, _event, now) =>
+  enter(life, now, { kind: 'idle' });
 
-function stopping(life: Life, leader: Identity | null, nowMs: number): Life {
-  return { kind: 'stopping', run: life.run, sinceMs: nowMs, leader, exit: null };
+export const failStuck: Move<In<'clearing' | 'backoff' | 'stopping'>, On<'stuck'>> = (
+  life,
+  { reason },
+  now,
+) => {
+  const before = 'reason' in life ? `${life.reason}, but ` : '';
+  return enter(life, now, { kind: 'failed', exit: life.exit, reason: `${before}${reason}` });
+};
+
+function stopping(life: Life): Place & { kind: 'stopping' } {
+  return { kind: 'stopping', leader: leaderOf(life), exit: null };
 }
 
 /** Goes to the next state, with the record and the listeners in step, whatever else is to be done. */
-function enter(from: Life, to: Life, ...work: readonly LifeEffect[]): Step {
-  const reason = reasonOf(to);
+export function enter(
+  from: Life,
+  { nowMs }: Circumstances,
+  to: Place & { readonly run?: number },
+  ...work: readonly LifeEffect[]
+): Step {
+  const state: Life = { run: from.run, restarts: from.restarts, ...to, sinceMs: nowMs };
+  const reason = reasonOf(state);
   const effects: LifeEffect[] = [];
   // A probe belongs to one starting. Stopping one that has just answered does no harm.
   if (from.kind === 'starting') effects.push({ kind: 'stopProbe', run: from.run });
-  const state = recordedState(to.kind);
-  const leader = leaderOf(to);
-  if (state !== null && (state !== recordedState(from.kind) || leader !== leaderOf(from))) {
-    effects.push({ kind: 'writeRecord', run: to.run, state, reason, leader, exit: exitOf(to) });
+  if (from.kind === 'backoff') effects.push({ kind: 'stopPause', run: from.run });
+  if (from.kind === 'clearing' && state.kind === 'stopping') {
+    effects.push({ kind: 'leaveTree', run: from.run });
   }
-  effects.push(...work, { kind: 'tell', from: from.kind, to: to.kind, reason });
-  return { state: to, effects, refusal: null };
+  const recorded = recordedState(state.kind);
+  const leader = leaderOf(state);
+  if (recorded !== null && (recorded !== recordedState(from.kind) || leader !== leaderOf(from))) {
+    const { run, restarts } = state;
+    const fields = { state: recorded, reason, leader, exit: exitOf(state) };
+    effects.push({ kind: 'writeRecord', run, ...fields, restarts: restarts.total });
+  }
+  effects.push(...work, { kind: 'tell', from: from.kind, to: state.kind, reason });
+  return { state, effects, refusal: null };
 }
 
 function leaderOf(life: Life): Identity | null {

@@ -1,29 +1,40 @@
-import type { Life, LifeEvent, LifeEventKind, LifeKind, Step } from './life.ts';
+import type { Circumstances, Life, LifeEvent, LifeEventKind, LifeKind, Step } from './life.ts';
+import {
+  endByItself,
+  endCleared,
+  endUnwell,
+  failToStart,
+  loseHealth,
+  notSpawned,
+  pause,
+  timeOut,
+} from './lifecycle-ends.ts';
 import {
   adopt,
   becomeReady,
   cancel,
-  cancelOurselves,
+  cancelAgain,
   comeUp,
   dropOut,
   endAsAsked,
-  endByItself,
   endCancelled,
-  failToStart,
+  failStuck,
   giveUp,
   type In,
   ignore,
   impossible,
+  leaveStop,
   letStop,
   type Move,
-  notSpawned,
   type On,
   probeAgain,
+  recall,
+  redo,
+  regain,
   rest,
   spawn,
   stop,
-  stopLeftovers,
-  timeOut,
+  stopAgain,
   wait,
 } from './lifecycle-moves.ts';
 
@@ -34,18 +45,64 @@ const isStopping = ignore('it is being stopped: ask again when that is done');
 const notWaiting = ignore('it does not wait for dependencies any more');
 const hasEnded = ignore('nothing of it runs');
 const lateProbe = ignore('the answer of the probe came after it was over');
+const latePause = ignore('the pause was over already');
 const lateExit = ignore('the stop had proved this end before it was reported');
-const stoodDown = ignore('somebody else is ending it already');
 const spawnIsOut = ignore('a spawn is on its way, so nothing is proved yet');
+const notStuck = ignore('nothing of it is being ended any more');
+const isKnown = ignore('it has a life here already');
 const noSpawn = impossible('no spawn was asked for');
 const spawnedTwice = impossible('its one spawn was answered already');
 const noProbe = impossible('no probe was started');
 const noProcess = impossible('it has no process');
 const ownProcess = impossible('it has a process of its own');
+const hasLeftovers = impossible('what it left behind is ended before a start, not adopted');
 const endedTwice = impossible('its leader ended already');
 
 type Row<State extends LifeKind> = {
   readonly [Event in LifeEventKind]: Move<In<State>, On<Event>>;
+};
+
+/** What comes too late wherever it is not waited for. */
+const LATE = {
+  recalled: isKnown,
+  probeSucceeded: lateProbe,
+  probeTimedOut: lateProbe,
+  healthLost: lateProbe,
+  healthRegained: lateProbe,
+  pauseOver: latePause,
+  stuck: notStuck,
+};
+
+/** Before a spawn was asked for. */
+const UNSPAWNED = { ...LATE, spawned: noSpawn, spawnFailed: noSpawn, exited: lateExit };
+
+/** From the order to spawn on. */
+const SPAWNED = {
+  ...LATE,
+  dependenciesMet: notWaiting,
+  dependencyFailed: notWaiting,
+  spawned: spawnedTwice,
+  spawnFailed: spawnedTwice,
+  adopted: ownProcess,
+};
+
+/** Until the answer to a spawn. */
+const UNANSWERED = {
+  ...SPAWNED,
+  exited: impossible('its spawn was not answered yet'),
+  probeSucceeded: noProbe,
+  probeTimedOut: noProbe,
+  stopped: spawnIsOut,
+};
+
+const ALIVE = { ...SPAWNED, askedToStop: stop, standDown: letStop, stopped: rest };
+
+const ENDED = {
+  ...SPAWNED,
+  adopted: hasLeftovers,
+  askedToStop: stop,
+  standDown: hasEnded,
+  stopped: hasEnded,
 };
 
 /**
@@ -57,161 +114,96 @@ type Row<State extends LifeKind> = {
  */
 const LIFECYCLE: { readonly [State in LifeKind]: Row<State> } = {
   idle: {
+    ...UNSPAWNED,
     askedToStart: wait,
     dependenciesMet: notAsked,
     dependencyFailed: notAsked,
-    spawned: noSpawn,
-    spawnFailed: noSpawn,
     adopted: adopt,
-    exited: lateExit,
-    probeSucceeded: lateProbe,
-    probeTimedOut: lateProbe,
+    recalled: recall,
     askedToStop: hasEnded,
     standDown: hasEnded,
     stopped: hasEnded,
   },
   waiting: {
+    ...UNSPAWNED,
     askedToStart: asksTwice,
     dependenciesMet: spawn,
     dependencyFailed: giveUp,
-    spawned: noSpawn,
-    spawnFailed: noSpawn,
     adopted: adopt,
-    exited: lateExit,
-    probeSucceeded: lateProbe,
-    probeTimedOut: lateProbe,
     askedToStop: dropOut,
     standDown: dropOut,
     stopped: hasEnded,
   },
   spawning: {
+    ...UNANSWERED,
     askedToStart: asksTwice,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
     spawned: comeUp,
     spawnFailed: notSpawned,
-    adopted: ownProcess,
-    exited: impossible('its spawn was not answered yet'),
-    probeSucceeded: noProbe,
-    probeTimedOut: noProbe,
     askedToStop: cancel,
     standDown: cancel,
-    stopped: spawnIsOut,
   },
   cancelling: {
+    ...UNANSWERED,
     askedToStart: isStopping,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
     spawned: endCancelled,
     spawnFailed: endCancelled,
-    adopted: ownProcess,
-    exited: impossible('its spawn was not answered yet'),
-    probeSucceeded: noProbe,
-    probeTimedOut: noProbe,
-    askedToStop: cancelOurselves,
-    standDown: stoodDown,
-    stopped: spawnIsOut,
+    askedToStop: cancelAgain,
+    standDown: cancelAgain,
   },
   starting: {
+    ...ALIVE,
     askedToStart: asksTwice,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
-    spawned: spawnedTwice,
-    spawnFailed: spawnedTwice,
-    adopted: ownProcess,
     exited: failToStart,
     probeSucceeded: becomeReady,
     probeTimedOut: timeOut,
-    askedToStop: stop,
-    standDown: letStop,
-    stopped: rest,
   },
   running: {
+    ...ALIVE,
     askedToStart: isUp,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
-    spawned: spawnedTwice,
-    spawnFailed: spawnedTwice,
-    adopted: ownProcess,
     exited: endByItself,
     probeSucceeded: noProbe,
     probeTimedOut: noProbe,
-    askedToStop: stop,
-    standDown: letStop,
-    stopped: rest,
+    healthLost: loseHealth,
   },
-  ready: {
-    askedToStart: isUp,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
-    spawned: spawnedTwice,
-    spawnFailed: spawnedTwice,
-    adopted: ownProcess,
-    exited: endByItself,
-    probeSucceeded: lateProbe,
-    probeTimedOut: lateProbe,
-    askedToStop: stop,
-    standDown: letStop,
-    stopped: rest,
-  },
+  ready: { ...ALIVE, askedToStart: isUp, exited: endByItself, healthLost: loseHealth },
   unhealthy: {
+    ...ALIVE,
     askedToStart: probeAgain,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
-    spawned: spawnedTwice,
-    spawnFailed: spawnedTwice,
-    adopted: ownProcess,
-    exited: failToStart,
+    exited: endUnwell,
     probeSucceeded: becomeReady,
-    probeTimedOut: lateProbe,
+    healthRegained: regain,
+  },
+  exited: { ...ENDED, askedToStart: redo, exited: endedTwice },
+  failed: { ...ENDED, askedToStart: wait, exited: noProcess },
+  clearing: {
+    ...SPAWNED,
+    askedToStart: (life) => ({ state: { ...life, wanted: true }, effects: [], refusal: null }),
+    exited: (life, event, now) =>
+      life.leader === null ? endedTwice(life) : endCleared(life, event, now),
+    askedToStop: stop,
+    standDown: letStop,
+    stopped: pause,
+    stuck: failStuck,
+  },
+  backoff: {
+    ...SPAWNED,
+    askedToStart: wait,
+    exited: lateExit,
+    pauseOver: spawn,
     askedToStop: stop,
     standDown: letStop,
     stopped: rest,
-  },
-  exited: {
-    askedToStart: wait,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
-    spawned: spawnedTwice,
-    spawnFailed: spawnedTwice,
-    adopted: impossible('what it left behind is ended before a start, not adopted'),
-    exited: endedTwice,
-    probeSucceeded: lateProbe,
-    probeTimedOut: lateProbe,
-    askedToStop: stopLeftovers,
-    standDown: hasEnded,
-    stopped: hasEnded,
-  },
-  failed: {
-    askedToStart: wait,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
-    spawned: spawnedTwice,
-    spawnFailed: spawnedTwice,
-    adopted: impossible('what it left behind is ended before a start, not adopted'),
-    exited: noProcess,
-    probeSucceeded: lateProbe,
-    probeTimedOut: lateProbe,
-    askedToStop: stopLeftovers,
-    standDown: hasEnded,
-    stopped: hasEnded,
+    stuck: failStuck,
   },
   stopping: {
+    ...SPAWNED,
     askedToStart: isStopping,
-    dependenciesMet: notWaiting,
-    dependencyFailed: notWaiting,
-    spawned: spawnedTwice,
-    spawnFailed: spawnedTwice,
-    adopted: ownProcess,
-    exited: (life, event, nowMs) =>
-      life.exit === null && life.leader !== null
-        ? endAsAsked(life, event, nowMs)
-        : endedTwice(life),
-    probeSucceeded: lateProbe,
-    probeTimedOut: lateProbe,
-    askedToStop: stopLeftovers,
-    standDown: stoodDown,
+    exited: (life, event, now) =>
+      life.exit === null && life.leader !== null ? endAsAsked(life, event, now) : endedTwice(life),
+    askedToStop: stopAgain,
+    standDown: leaveStop,
     stopped: rest,
+    stuck: failStuck,
   },
 };
 
@@ -220,12 +212,11 @@ const otherRun = ignore('it is news of an earlier run');
 /**
  * Decides what an event means for a service.
  *
- * @param nowMs  monotonic ms, as `Host.nowMs`
  * @returns the state after it and what is to be done, in order; `refusal` says why nothing happened
  */
-export function lifecycle(state: Life, event: LifeEvent, nowMs: number): Step {
+export function lifecycle(state: Life, event: LifeEvent, now: Circumstances): Step {
   if ('run' in event && event.run !== state.run) return otherRun(state);
   // The table pairs each state with its own moves; the compiler cannot follow that through a lookup.
   const move = LIFECYCLE[state.kind][event.kind] as Move;
-  return move(state, event, nowMs);
+  return move(state, event, now);
 }

@@ -51,8 +51,11 @@ export async function standDown(lives: Lives, names: readonly string[] | null): 
 export async function resume(host: Host, lives: Lives, folder: ProjectFolder): Promise<void> {
   const { records } = readRecords(folder);
   const recorded = new Set(records.map(({ service }) => service));
-  for (const { name, life } of [...lives.entries.values()]) {
+  for (const entry of [...lives.entries.values()]) {
+    const { name, life } = entry;
     if (life.kind === 'stopping') {
+      // What has outlived a stop is taken over, but not started again once it ends: nobody wants it.
+      entry.service = null;
       await lives.dispatch(name, { kind: 'stopped', run: life.run });
       lives.entry(name).record = null;
     } else if (hasEnded(life.kind) && !recorded.has(name)) {

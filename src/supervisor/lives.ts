@@ -9,9 +9,11 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import { idle, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
 import { probe, spawn } from './effects.ts';
+import type { EndRunRequest } from './end-run.ts';
 import { nextRecord } from './next-record.ts';
 import type { ServiceChange, StartRequest } from './protocol.ts';
 import type { RunGroups } from './run-groups.ts';
+import { spawnAgain } from './spawn-again.ts';
 
 /** A service as the supervisor knows it. */
 export interface Entry {
@@ -29,6 +31,8 @@ export interface Entry {
   /** Has this run a readiness probe, as far as is known? */
   probed: boolean;
   probe: AbortController | null;
+  /** What is at work on a restart: ending the old tree, or the pause. */
+  restart: AbortController | null;
   /** Events of one service are carried out one after the other, each with all its effects. */
   queue: Promise<void>;
 }
@@ -49,7 +53,14 @@ export interface LivesContext {
   tell(change: Omit<ServiceChange, 'afterMs'>): void;
   /** For what has no listener: goes to the supervisor's log. */
   log(line: string): void;
-  stopTree(name: string): Promise<void>;
+  /** @returns null when nothing of the run is alive, which is proved; else why not */
+  stopTree(name: string, request: EndRunRequest): Promise<string | null>;
+  /**
+   * Keeps every other devctl out of the project until the answer is called; null while one is at work.
+   *
+   * @throws DevctlError 'records-unwritable', 'unsafe'
+   */
+  takeTurn(): Promise<(() => void) | null>;
 }
 
 /** Feeds events into the life table of each service, and carries the effects out. */
@@ -77,6 +88,7 @@ export function createLives(context: LivesContext): Lives {
       spawnedHere: false,
       probed: false,
       probe: null,
+      restart: null,
       queue: Promise.resolve(),
     };
     entries.set(name, made);
@@ -90,7 +102,9 @@ export function createLives(context: LivesContext): Lives {
   };
 
   const live = async (target: Entry, event: LifeEvent): Promise<void> => {
-    const step = lifecycle(target.life, event, performance.now());
+    const { service } = target;
+    const now = { nowMs: performance.now(), random: Math.random(), terms: service };
+    const step = lifecycle(target.life, event, now);
     if (step.refusal?.kind === 'impossible') {
       context.log(`${target.name}: ${event.kind} while ${target.life.kind}: ${step.refusal.why}`);
     }
@@ -133,14 +147,48 @@ export function createLives(context: LivesContext): Lives {
         target.probe = null;
         return;
       case 'stopTree':
-        await context.stopTree(target.name);
-        void dispatch(target.name, { kind: 'stopped', run: effect.run });
+        void endTree(target, effect.run, effect.command);
+        return;
+      case 'startPause':
+        void pause(target, effect.run, effect.ms);
+        return;
+      case 'leaveTree':
+      case 'stopPause':
+        target.restart?.abort();
+        target.restart = null;
         return;
       case 'tell': {
         const { from, to, reason } = effect;
         const pid = 'leader' in target.life ? (target.life.leader?.pid ?? null) : null;
         context.tell({ type: 'change', service: target.name, from, to, reason, pid });
       }
+    }
+  };
+
+  /** Not awaited by anybody: whoever comes with another order must not have to wait for it. */
+  const endTree = async (target: Entry, run: number, command: boolean): Promise<void> => {
+    target.restart?.abort();
+    const over = new AbortController();
+    target.restart = over;
+    const why = await context
+      .stopTree(target.name, { command, signal: over.signal })
+      .catch((error: unknown) => inWords(error));
+    if (over.signal.aborted) return;
+    const { name } = target;
+    void dispatch(
+      name,
+      why === null ? { kind: 'stopped', run } : { kind: 'stuck', run, reason: why },
+    );
+  };
+
+  const pause = async (target: Entry, run: number, ms: number): Promise<void> => {
+    const over = new AbortController();
+    target.restart = over;
+    try {
+      await spawnAgain(context, target, { run, pauseMs: ms, signal: over.signal }, dispatch);
+    } catch (error) {
+      const reason = `it cannot be started again: ${inWords(error)}`;
+      void dispatch(target.name, { kind: 'stuck', run, reason });
     }
   };
 

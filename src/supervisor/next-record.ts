@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { ServiceRecord } from '../project/service-record.ts';
+import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
 import type { LifeEffect } from '../services/life.ts';
 import type { Entry, LivesContext } from './lives.ts';
 
@@ -12,7 +12,7 @@ export function nextRecord(
   target: Entry,
   effect: WriteRecord,
 ): ServiceRecord {
-  const { state, reason, leader, exit } = effect;
+  const { state, reason, leader, exit, restarts } = effect;
   const now = new Date().toISOString();
   const isNewRun = effect.run !== target.run || !target.record;
   const base = isNewRun ? intent(context, target, now) : target.record;
@@ -24,9 +24,12 @@ export function nextRecord(
     leader: leader ?? base.leader,
     exit: exit ?? base.exit,
     readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
-    exitedAt: state === 'exited' || state === 'failed' ? now : base.exitedAt,
+    exitedAt: HAS_ENDED.has(state) && exit !== null ? now : base.exitedAt,
+    restarts,
   };
 }
+
+const HAS_ENDED: ReadonlySet<ServiceState> = new Set(['exited', 'failed', 'backoff']);
 
 function intent(context: LivesContext, target: Entry, now: string): ServiceRecord {
   const { service, request, name } = target;

@@ -59,7 +59,8 @@ export function toStopCommandRequest(body: unknown): StopCommandRequest {
 function isService(value: unknown): value is StartRequest['services'][number] {
   const fields = asObject(value);
   if (!fields) return false;
-  const { name, command, cwd, env, ports, dependsOn, ready, stop, autostart, stdin } = fields;
+  const { name, command, cwd, env, ports, dependsOn, ready, restart, stop, autostart, stdin } =
+    fields;
   return (
     isServiceName(name) &&
     (isText(command) || (isListOf(command, isText) && command.length > 0)) &&
@@ -68,10 +69,22 @@ function isService(value: unknown): value is StartRequest['services'][number] {
     isListOf(ports, isCount) &&
     isEnvironment(dependsOn) &&
     (ready === null || asObject(asObject(ready)?.check) !== null) &&
+    isRestartPolicy(restart) &&
     isStopSettings(stop) &&
     typeof autostart === 'boolean' &&
     (stdin === 'fifo' || stdin === 'null') &&
+    typeof fields.oneShot === 'boolean' &&
     isText(fields.definedAt)
+  );
+}
+
+function isRestartPolicy(value: unknown): boolean {
+  const { policy, successExitCodes, ...counts } = asObject(value) ?? {};
+  const { maxRestarts, windowMs, backoffMs, maxBackoffMs, resetAfterMs } = counts;
+  return (
+    (policy === 'no' || policy === 'on-failure' || policy === 'always') &&
+    [maxRestarts, windowMs, backoffMs, maxBackoffMs, resetAfterMs].every(isCount) &&
+    isListOf(successExitCodes, isCount)
   );
 }
 

@@ -35,6 +35,8 @@ export interface StartResult {
   readonly aborted: readonly string[];
 }
 
+/** A supervisor that starts a service again holds the lock for less than that: nothing to tell of. */
+const RESTART_MS = 200;
 /** How long a start waits for another devctl command to be done. */
 const LOCK_WAIT_MS = 5_000;
 
@@ -77,7 +79,7 @@ export async function takeLockToStart(
     command,
     isAlive: (holder: Identity) => isAlive(host, holder),
   };
-  let lock = await acquireLock(folder, { ...request, waitMs: 0 });
+  let lock = await acquireLock(folder, { ...request, waitMs: RESTART_MS });
   if (lock.kind === 'busy') {
     const { holder } = lock;
     warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);

@@ -1,4 +1,4 @@
-import { type Needs, nextToStart } from '../services/dependencies.ts';
+import { type Needs, nextToStart, type Standing } from '../services/dependencies.ts';
 import type { LifeKind } from '../services/life.ts';
 import { tailLog } from '../services/log-tail.ts';
 import type { Entry, Lives } from './lives.ts';
@@ -45,8 +45,16 @@ export function beginStarting(
     settle = resolve;
   });
 
-  const states = (): ReadonlyMap<string, LifeKind> =>
-    new Map([...lives.entries.values()].map(({ name, life }) => [name, life.kind]));
+  /** Of what is restarted again and again nobody knows when that will be over: its first time is the limit. */
+  const giveUpAtMs = new Map<string, number>();
+  const standing = (name: string): Standing => {
+    const { kind } = lives.entry(name).life;
+    const isRestarting = kind === 'clearing' || kind === 'backoff';
+    const limitMs = giveUpAtMs.get(name) ?? Number.POSITIVE_INFINITY;
+    return isRestarting && performance.now() >= limitMs ? 'looping' : kind;
+  };
+  const states = (): ReadonlyMap<string, Standing> =>
+    new Map([...lives.entries.keys()].map((name) => [name, standing(name)]));
 
   const advance = (): void => {
     // Everything is asked for before anything is judged, or the rest would count as not wanted. The
@@ -60,7 +68,7 @@ export function beginStarting(
       if (names.has(name)) void lives.dispatch(name, { kind: 'dependencyFailed', chain, why });
     }
     for (const name of names) {
-      if (isOnItsWay(lives.entry(name).life.kind)) settledAtMs.delete(name);
+      if (isOnItsWay(standing(name))) settledAtMs.delete(name);
       else if (!settledAtMs.has(name)) settledAtMs.set(name, performance.now());
     }
     if (settledAtMs.size === names.size) settle();
@@ -70,7 +78,8 @@ export function beginStarting(
     for (const service of request.services) {
       const entry = lives.entry(service.name);
       // What runs keeps the definition that it was started with.
-      if (isUp(entry.life.kind)) continue;
+      // But what was taken over can be started again only by what is asked for now.
+      if (isUp(entry.life.kind) && entry.service !== null) continue;
       entry.service = service;
       entry.request = request;
     }
@@ -104,7 +113,12 @@ export function beginStarting(
       settle();
     },
     hear(change) {
-      if (names.has(change.service)) {
+      const { service: name, to } = change;
+      if (to === 'spawning' && !giveUpAtMs.has(name)) {
+        const timeoutMs = lives.entry(name).service?.ready?.timeoutMs ?? 0;
+        giveUpAtMs.set(name, performance.now() + timeoutMs);
+      }
+      if (names.has(name)) {
         listen({ ...change, afterMs: Math.round(performance.now() - beganAtMs) });
       }
       advance();
@@ -112,9 +126,26 @@ export function beginStarting(
   };
 }
 
-function isOnItsWay(kind: LifeKind): boolean {
-  return kind === 'waiting' || kind === 'spawning' || kind === 'starting' || kind === 'cancelling';
+const ON_ITS_WAY: ReadonlySet<Standing> = new Set([
+  'waiting',
+  'spawning',
+  'starting',
+  'cancelling',
+  'clearing',
+  'backoff',
+]);
+
+function isOnItsWay(standing: Standing): boolean {
+  return ON_ITS_WAY.has(standing);
 }
+
+const HAS_FAILED: ReadonlySet<LifeKind> = new Set([
+  'failed',
+  'exited',
+  'unhealthy',
+  'clearing',
+  'backoff',
+]);
 
 async function describe(
   { name, life, record, logOffset }: Entry,
@@ -125,7 +156,7 @@ async function describe(
   const dropped = abandoned && !isUp(life.kind) ? 'given up: a stop came first' : null;
   const reason = ('reason' in life ? life.reason : null) ?? dropped;
   const log = record?.log ?? '';
-  const failed = life.kind === 'failed' || life.kind === 'exited' || life.kind === 'unhealthy';
+  const failed = HAS_FAILED.has(life.kind);
   // One that was never spawned in this start has nothing in the log that explains it.
   const explains = failed && record !== null && !(life.kind === 'failed' && life.exit === null);
   return {

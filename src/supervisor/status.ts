@@ -84,7 +84,8 @@ export async function readStatus(
       const autostart = planned?.autostart ?? false;
       const ports = record?.ports ?? planned?.ports ?? [];
       const own = claims.filter(({ service }) => service === name);
-      return describe(name, { record, own, snapshot, ports, wanted: autostart || record !== null });
+      const wanted = autostart || record !== null;
+      return describe(name, { record, own, snapshot, ports, wanted });
     });
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
@@ -155,7 +156,7 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
   const orphans = own.filter(({ runId }) => !leader || (runId !== null && runId !== record?.runId));
   return {
     name,
-    ...stateOf(record, leader !== null, own.length),
+    ...stateOf(record, snapshot, own.length),
     pid: leader?.pid ?? null,
     uptimeMs: leader ? Math.max(0, nowTicks - leader.startTicks) * MS_PER_TICK : null,
     processes: own.length,
@@ -171,7 +172,7 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
 /** The record says what was last known; the process table says whether it can still be true. */
 function stateOf(
   record: ServiceRecord | null,
-  alive: boolean,
+  snapshot: Snapshot,
   processes: number,
 ): Pick<ServiceStatus, 'state' | 'reason'> {
   if (!record) {
@@ -179,8 +180,16 @@ function stateOf(
     return { state: 'stopped', reason };
   }
   const { state, reason } = record;
+  const alive = livingLeader(record, snapshot) !== null;
   if (alive || state === 'exited' || state === 'failed') return { state, reason };
+  const isCared = livesIn(snapshot, record.supervisor);
+  if (state === 'backoff') {
+    if (isCared) return { state, reason };
+    const interrupted = 'but its supervisor ended before that; start it again with: devctl start';
+    return { state: 'failed', reason: `${reason}, ${interrupted}` };
+  }
   if (record.leader === null) {
+    if (isCared && state === 'starting') return { state, reason };
     return { state: 'failed', reason: 'its start was interrupted' };
   }
   return { state: 'exited', reason: 'its leader has ended, how is not known' };

@@ -131,9 +131,13 @@ export async function stopRuns(
   const run = { ...common, units, quarry: owned };
   const look = closer ? owned.lookCloser : null;
   if (closer?.atOnce) await lookAgain(run, look);
-  let result = await runStop(run);
-  // A command that outlasted its unit's grace must not outlast the proof.
-  over.abort();
+  let result: StopState;
+  try {
+    result = await runStop(run);
+  } finally {
+    // A command that outlasted its unit's grace must not outlast the proof.
+    over.abort();
+  }
   await Promise.all(commands);
   const end = await stopWhatIsFound(run, result, look);
   result = end.state;

@@ -7,12 +7,14 @@ import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { readRecords } from '../project/records.ts';
 import type { Contain } from '../services/launch.ts';
+import type { LifeKind } from '../services/life.ts';
 import { adopt, resume, standDown } from './adoption.ts';
 import { type Route, STREAMED, type Stream } from './api.ts';
+import { endRun } from './end-run.ts';
 import { createLives, type Lives } from './lives.ts';
 import { noteLogs } from './log-notes.ts';
 import { toSweepRules } from './open-project.ts';
-import { type ProjectState, readProjectState } from './project-state.ts';
+import type { ProjectState } from './project-state.ts';
 import type { ChildrenAnswer, Hello, SupervisorEvent } from './protocol.ts';
 import {
   toStandDownRequest,
@@ -24,7 +26,7 @@ import type { RunGroups } from './run-groups.ts';
 import { beginStarting, type Starting } from './starting.ts';
 import { stopProject } from './stop.ts';
 import { type RunHeld, runStopCommand } from './stop-command.ts';
-import { stopRuns } from './stop-runs.ts';
+import { takeTurn } from './take-turn.ts';
 import { startWitness } from './witness.ts';
 
 export interface SupervisionContext {
@@ -84,12 +86,9 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       for (const starting of starts) starting.hear(change);
       for (const listen of listeners) listen({ ...change, afterMs: 0 });
     },
-    stopTree: async (name) => {
-      await stopRuns(
-        { host, self, state: readProjectState(folder), forced: () => false, watch: () => {} },
-        { names: [name], force: false, graceMs: null, sweep: null },
-      );
-    },
+    stopTree: (name, request) => endRun(host, folder, name, { ...request, self, runHeld }),
+    // A start that is under way here holds the lock for us.
+    takeTurn: async () => (starts.size > 0 ? () => {} : takeTurn(host, folder, self)),
   });
   const witness = startWitness({
     table,
@@ -288,8 +287,11 @@ function isUntouched({ records, ledger, founding, problems }: ProjectState): boo
   return [records, ledger, founding, problems].every((list) => list.length === 0);
 }
 
+/** Without a leader now, but not for long. */
+const AT_WORK: ReadonlySet<LifeKind> = new Set(['spawning', 'clearing', 'backoff']);
+
 function hasLeader(lives: Lives): boolean {
   return [...lives.entries.values()].some(
-    ({ life }) => ('leader' in life && life.leader !== null) || life.kind === 'spawning',
+    ({ life: { kind }, life }) => ('leader' in life && life.leader !== null) || AT_WORK.has(kind),
   );
 }

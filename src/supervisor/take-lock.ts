@@ -17,6 +17,8 @@ const ABORT_MS = 500;
 /** How long a stop waits for another devctl command to let go. */
 const LOCK_WAIT_MS = 2_000;
 const ABORT_EVERY_MS = 100;
+/** A supervisor that starts a service again holds it for less than that: no need to break in on it. */
+const RESTART_MS = 200;
 /** After that long a start that does not give way is ended: a stop is to win within LOCK_WAIT_MS. */
 const START_PATIENCE_MS = 1_000;
 /** On a machine on its knees a second is what a process may need to say a word and end. */
@@ -44,7 +46,7 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
   try {
     const deadline = host.nowMs() + LOCK_WAIT_MS;
     const patience = host.nowMs() + START_PATIENCE_MS;
-    let lock = await attempt(quest, 0);
+    let lock = await attempt(quest, force ? RESTART_MS : 0);
     // Again and again: the holder may not have asked its supervisor yet, or not have one yet, and when
     // it lets go, the next start may be quicker than we are.
     while (lock.kind === 'busy' && !force && host.nowMs() < deadline) {

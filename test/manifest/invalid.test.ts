@@ -125,6 +125,11 @@ describe('the shape of a manifest', () => {
       ],
     ],
     [
+      'restart pauses',
+      { restart: { policy: 'always', backoff: '1m', maxBackoff: '1s' } },
+      ['restart.maxBackoff: is shorter than backoff, the first pause'],
+    ],
+    [
       'env name',
       { env: { 'A=B': 'x' } },
       ['env["A=…"]: "A=…" cannot be the name of a variable: it is empty or holds "="'],
@@ -350,16 +355,6 @@ describe('what is not supported yet is refused', () => {
       { oneShot: true },
       {},
       'services.web.oneShot: not supported yet: tasks that end by themselves',
-    ],
-    [
-      { restart: 'always' },
-      {},
-      'services.web.restart: not supported yet: restarts ("always"); only "no" is',
-    ],
-    [
-      { restart: { policy: 'on-failure', window: '1m' } },
-      {},
-      'services.web.restart: not supported yet: restarts ("on-failure"); only "no" is',
     ],
     [
       { dependsOn: { db: 'completed' } },

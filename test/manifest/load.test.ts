@@ -36,7 +36,17 @@ test('the smallest manifest has every default', () => {
     ready: null,
     stop: { signal: 'SIGTERM', graceMs: 3_000, command: null },
     autostart: true,
+    restart: {
+      policy: 'no',
+      maxRestarts: 10,
+      windowMs: 600_000,
+      backoffMs: 500,
+      maxBackoffMs: 30_000,
+      resetAfterMs: 60_000,
+      successExitCodes: [0],
+    },
     stdin: 'fifo',
+    oneShot: false,
     definedAt: '.devctl.json:3',
   });
 });
@@ -55,9 +65,13 @@ test('everything that is supported, at once', () => {
           "dependsOn": { "db": "started" },
           "ready": { "http": "https://localhost:3000/", "status": 204, "body": "ok", "timeout": "2m", "interval": 100 },
           "stop": { "signal": "SIGINT", "grace": 0, "command": "npm run bye" },
-          "restart": { "policy": "no" }, "oneShot": false,
+          "restart": {
+            "policy": "on-failure", "maxRestarts": 3, "window": "1m", "backoff": "1s", "maxBackoff": "9s",
+            "resetAfter": 50, "successExitCodes": [0, 143],
+          },
+          "oneShot": false,
         },
-        "worker": { "command": "w", "dependsOn": ["db", "api"], "restart": "no" },
+        "worker": { "command": "w", "dependsOn": ["db", "api"], "restart": "always" },
       },
       "groups": { "backend": ["api", "db"] },
       "sweep": { "patterns": ["vitest"], "scope": "user", "protect": ["vim"] },
@@ -90,6 +104,19 @@ test('everything that is supported, at once', () => {
       intervalMs: 100,
     },
     stop: { signal: 'SIGINT', graceMs: 0, command: 'npm run bye' },
+    restart: {
+      policy: 'on-failure',
+      maxRestarts: 3,
+      windowMs: 60_000,
+      backoffMs: 1_000,
+      maxBackoffMs: 9_000,
+      resetAfterMs: 50,
+      successExitCodes: [0, 143],
+    },
+  });
+  expect(manifest.services.worker?.restart).toMatchObject({ policy: 'always', backoffMs: 500 });
+  expect(loadService({ restart: { policy: 'always', backoff: '1m' } }).web.restart).toMatchObject({
+    maxBackoffMs: 60_000,
   });
   expect(manifest.services.worker?.dependsOn).toEqual({ db: 'ready', api: 'ready' });
 });

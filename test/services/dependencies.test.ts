@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DependencyCondition } from '../../src/manifest/resolved.ts';
-import { nextToStart } from '../../src/services/dependencies.ts';
+import { nextToStart, type Standing } from '../../src/services/dependencies.ts';
 import type { LifeKind } from '../../src/services/life.ts';
 
 const graph = (needs: Record<string, Record<string, DependencyCondition>>) =>
   new Map(Object.entries(needs));
-const states = (kinds: Record<string, LifeKind>) => new Map(Object.entries(kinds));
+const states = (kinds: Record<string, Standing>) => new Map(Object.entries(kinds));
 
-describe.each<[DependencyCondition, Record<LifeKind, string>]>([
+describe.each<[DependencyCondition, Record<Standing, string>]>([
   [
     'started',
     {
@@ -22,6 +22,9 @@ describe.each<[DependencyCondition, Record<LifeKind, string>]>([
       unhealthy: 'go',
       exited: 'go',
       failed: 'failed',
+      clearing: 'wait',
+      backoff: 'wait',
+      looping: 'ends again and again',
       stopping: 'is being stopped',
     },
   ],
@@ -35,9 +38,12 @@ describe.each<[DependencyCondition, Record<LifeKind, string>]>([
       starting: 'wait',
       running: 'go',
       ready: 'go',
-      unhealthy: 'did not become ready in time',
+      unhealthy: 'is unhealthy',
       exited: 'has ended already',
       failed: 'failed',
+      clearing: 'wait',
+      backoff: 'wait',
+      looping: 'ends again and again',
       stopping: 'is being stopped',
     },
   ],
@@ -45,7 +51,7 @@ describe.each<[DependencyCondition, Record<LifeKind, string>]>([
   test.each(Object.entries(expected))('db is %s: %s', (kind, outcome) => {
     // db waits for something that never comes, so that it is not startable itself.
     const needs = graph({ api: { db: condition }, db: { disk: 'ready' } });
-    const now = states({ api: 'waiting', db: kind as LifeKind, disk: 'starting' });
+    const now = states({ api: 'waiting', db: kind as Standing, disk: 'starting' });
     const { startable, blocked } = nextToStart(now, needs);
     expect(startable).toEqual(outcome === 'go' ? ['api'] : []);
     expect(blocked).toEqual(

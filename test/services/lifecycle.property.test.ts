@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  type Circumstances,
   idle,
   type Life,
   type LifeEffect,
@@ -20,6 +21,18 @@ const identity = fc
   .integer({ min: 2, max: 9 })
   .map((pid) => ({ pid, startTicks: 1, bootId: 'boot', pidNamespace: 'ns' }));
 const probed = fc.boolean();
+const terms: Circumstances['terms'] = {
+  restart: {
+    policy: 'on-failure',
+    maxRestarts: 3,
+    windowMs: 20,
+    backoffMs: 1,
+    maxBackoffMs: 4,
+    resetAfterMs: 2,
+    successExitCodes: [0],
+  },
+  oneShot: false,
+};
 /** How many runs ago the news is from: mostly of the present one. */
 const age = fc.constantFrom(0, 0, 0, 1);
 
@@ -35,6 +48,13 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifeEvent; readonly age: number }
       { kind: 'askedToStop' },
       { kind: 'standDown' },
       { kind: 'stopped', run: 0 },
+      { kind: 'stopped', run: 0 },
+      { kind: 'stuck', run: 0, reason: 'it outlives everything' },
+      { kind: 'pauseOver', run: 0 },
+      { kind: 'pauseOver', run: 0 },
+      { kind: 'healthLost', run: 0, reason: 'sick' },
+      { kind: 'healthRegained', run: 0 },
+      { kind: 'recalled', exit: { code: 0, signal: null }, reason: 'done' },
       { kind: 'probeSucceeded', run: 0 },
       { kind: 'probeTimedOut', run: 0, reason: 'slow' },
       { kind: 'spawnFailed', run: 0, reason: 'none' },
@@ -53,13 +73,19 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifeEvent; readonly age: number }
 /** A life through all the events, each seen as (before, event, step). */
 function live(
   events: readonly { readonly event: LifeEvent; readonly age: number }[],
-  see: (before: Life, event: LifeEvent, step: Step) => void,
+  see: (before: Life, event: LifeEvent, step: Step, isAsked: boolean) => void,
 ): void {
   let life = idle;
+  let isAsked = false;
   for (const [index, { event, age }] of events.entries()) {
     const dated = 'run' in event ? { ...event, run: life.run - age } : event;
-    const step = lifecycle(life, dated, index + 1);
-    see(life, dated, step);
+    const isEnding = life.kind === 'stopping' || life.kind === 'cancelling';
+    if (dated.kind === 'askedToStart' && !isEnding) isAsked = true;
+    // What is taken over again after a stop is not to be started again.
+    if (dated.kind === 'askedToStop' || dated.kind === 'standDown') isAsked = false;
+    const now = { nowMs: index + 1, random: 0.5, terms: isAsked ? terms : null };
+    const step = lifecycle(life, dated, now);
+    see(life, dated, step, isAsked);
     life = step.state;
   }
 }
@@ -74,8 +100,7 @@ test('10,000 lives of any shape keep the rules', () => {
   fc.assert(
     fc.property(history, (events) => {
       let processes = 0;
-      let stopOrdered = false;
-      live(events, (before, event, { state, effects, refusal }) => {
+      live(events, (before, event, { state, effects, refusal }, isAsked) => {
         const order = effects.map(({ kind }) => kind);
         const does = (kind: LifeEffect['kind']) => order.includes(kind);
         const stale = 'run' in event && event.run !== before.run;
@@ -84,18 +109,26 @@ test('10,000 lives of any shape keep the rules', () => {
           rule(state === before && order.length === 0, 'a refused event changed something');
           return;
         }
-        if (event.kind === 'askedToStop' || event.kind === 'standDown') stopOrdered = true;
-        if (event.kind === 'askedToStart') stopOrdered = false;
-
-        if (['exited', 'spawnFailed', 'stopped'].includes(event.kind)) processes = 0;
+        if (['exited', 'spawnFailed', 'stopped', 'stuck'].includes(event.kind)) processes = 0;
         if (does('spawn') || event.kind === 'adopted') processes += 1;
         rule(processes <= 1, 'two spawns without an end between them');
-        rule(!(does('spawn') && stopOrdered), 'a spawn after a stop was asked for');
-        rule(!does('spawn') || before.kind === 'waiting', 'a spawn that nobody waited for');
+        rule(!does('spawn') || isAsked, 'a spawn after a stop was asked for');
+        const mayFollow = before.kind === 'waiting' || before.kind === 'backoff';
+        rule(!does('spawn') || mayFollow, 'a spawn that nobody waited for');
+        const paused = state.kind === 'backoff' && before.kind !== 'backoff';
+        rule(
+          !paused || (before.kind === 'clearing' && event.kind === 'stopped'),
+          'a pause before the old tree was proved gone',
+        );
+        rule(does('startPause') === paused, 'a pause without an end');
+        const goesOn = before.kind === 'backoff' && state.kind !== 'backoff';
+        rule(does('stopPause') === goesOn, 'a pause that goes on');
+        const clears = state.kind === 'clearing' && before.kind !== 'clearing';
+        rule(!clears || does('stopTree'), 'a restart that ends nothing');
 
         const ended = before.kind === 'exited' || before.kind === 'failed';
         rule(
-          !ended || state.kind === before.kind || event.kind === 'askedToStart',
+          !ended || state.kind === before.kind || /^askedTo/.test(event.kind),
           'an end was left without being asked to',
         );
 
@@ -114,7 +147,9 @@ test('10,000 lives of any shape keep the rules', () => {
           recorded === null || recorded === recordedState(before.kind) || written.length === 1,
           'the record was not written',
         );
-        rule(!does('spawn') || order[0] === 'writeRecord', 'a spawn without an intent on disk');
+        const intent = order.indexOf('writeRecord');
+        const isIntended = intent >= 0 && intent < order.indexOf('spawn');
+        rule(!does('spawn') || isIntended, 'a spawn without an intent on disk');
 
         const told = effects.at(-1);
         rule(
@@ -144,7 +179,7 @@ test('an order to stop, carried out, always leads to rest', () => {
         { kind: 'exited', run: life.run, exit: { code: 0, signal: null } },
         { kind: 'stopped', run: life.run },
       ] satisfies LifeEvent[]) {
-        life = lifecycle(life, event, 1_000).state;
+        life = lifecycle(life, event, { nowMs: 1_000, random: 0, terms }).state;
       }
       expect(['idle', 'exited', 'failed']).toContain(life.kind);
     }),

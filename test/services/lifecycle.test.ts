@@ -1,12 +1,35 @@
 import { describe, expect, test } from 'vitest';
-import { idle, type Life, type LifeEvent } from '../../src/services/life.ts';
+import { type Circumstances, idle, type Life, type LifeEvent } from '../../src/services/life.ts';
 import { lifecycle } from '../../src/services/lifecycle.ts';
+import { NO_RESTARTS } from '../../src/services/restart-policy.ts';
 
 const leader = { pid: 100, startTicks: 5, bootId: 'boot', pidNamespace: 'ns' };
 const other = { ...leader, pid: 200 };
 const clean = { code: 0, signal: null };
 const crash = { code: 3, signal: null };
-const at = { run: 4, sinceMs: 10 };
+const at = { run: 4, sinceMs: 10, restarts: NO_RESTARTS };
+/** The default: nothing is started again. */
+const never = {
+  policy: 'no',
+  maxRestarts: 2,
+  windowMs: 60_000,
+  backoffMs: 500,
+  maxBackoffMs: 1_000,
+  resetAfterMs: 5_000,
+  successExitCodes: [0],
+} as const;
+const onFailure = { ...never, policy: 'on-failure' } as const;
+const always = { ...never, policy: 'always' } as const;
+const now: Circumstances = {
+  nowMs: 99,
+  random: 0,
+  terms: { restart: never, oneShot: false },
+};
+const under = (restart: typeof never | typeof onFailure | typeof always): Circumstances => ({
+  ...now,
+  terms: { restart, oneShot: false },
+});
+const after = { total: 1, timesMs: [99], streak: 1 };
 
 const STATES = {
   idle: { kind: 'idle', ...at },
@@ -16,9 +39,19 @@ const STATES = {
   starting: { kind: 'starting', ...at, leader },
   running: { kind: 'running', ...at, leader },
   ready: { kind: 'ready', ...at, leader },
-  unhealthy: { kind: 'unhealthy', ...at, leader, reason: 'slow' },
-  exited: { kind: 'exited', ...at, exit: clean, reason: 'exited with code 0' },
+  unhealthy: { kind: 'unhealthy', ...at, leader, reason: 'slow', was: 'starting' },
+  exited: { kind: 'exited', ...at, exit: clean, reason: 'exited with code 0', done: false },
   failed: { kind: 'failed', ...at, exit: crash, reason: 'exited with code 3' },
+  clearing: {
+    kind: 'clearing',
+    ...at,
+    leader,
+    exit: null,
+    reason: 'sick',
+    dueMs: 150,
+    wanted: false,
+  },
+  backoff: { kind: 'backoff', ...at, exit: crash, reason: 'exited with code 3' },
   stopping: { kind: 'stopping', ...at, leader, exit: null },
 } as const satisfies { [Kind in Life['kind']]: Extract<Life, { kind: Kind }> };
 
@@ -29,9 +62,14 @@ const EVENTS = {
   spawned: { kind: 'spawned', run: 4, identity: other, probed: true },
   spawnFailed: { kind: 'spawnFailed', run: 4, reason: 'no such command' },
   adopted: { kind: 'adopted', identity: other, wasReady: true, probed: true },
+  recalled: { kind: 'recalled', exit: clean, reason: 'exited with code 0' },
   exited: { kind: 'exited', run: 4, exit: crash },
   probeSucceeded: { kind: 'probeSucceeded', run: 4 },
   probeTimedOut: { kind: 'probeTimedOut', run: 4, reason: 'connection refused' },
+  healthLost: { kind: 'healthLost', run: 4, reason: 'sick' },
+  healthRegained: { kind: 'healthRegained', run: 4 },
+  pauseOver: { kind: 'pauseOver', run: 4 },
+  stuck: { kind: 'stuck', run: 4, reason: 'init outlives SIGKILL' },
   askedToStop: { kind: 'askedToStop' },
   standDown: { kind: 'standDown' },
   stopped: { kind: 'stopped', run: 4 },
@@ -46,9 +84,14 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: 'ready: writeRecord',
+    recalled: 'exited: writeRecord',
     exited: '-',
     probeSucceeded: '-',
     probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
     askedToStop: '-',
     standDown: '-',
     stopped: '-',
@@ -60,9 +103,14 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: 'ready: writeRecord',
+    recalled: '-',
     exited: '-',
     probeSucceeded: '-',
     probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
     askedToStop: 'idle',
     standDown: 'idle',
     stopped: '-',
@@ -74,9 +122,14 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: 'starting: writeRecord startProbe',
     spawnFailed: 'failed: writeRecord',
     adopted: '!',
+    recalled: '-',
     exited: '!',
     probeSucceeded: '!',
     probeTimedOut: '!',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
     askedToStop: 'cancelling: writeRecord',
     standDown: 'cancelling: writeRecord',
     stopped: '-',
@@ -88,11 +141,16 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: 'stopping: writeRecord',
     spawnFailed: 'stopping',
     adopted: '!',
+    recalled: '-',
     exited: '!',
     probeSucceeded: '!',
     probeTimedOut: '!',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
     askedToStop: 'cancelling:',
-    standDown: '-',
+    standDown: 'cancelling:',
     stopped: '-',
   },
   starting: {
@@ -102,9 +160,14 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: '!',
+    recalled: '-',
     exited: 'failed: stopProbe writeRecord',
     probeSucceeded: 'ready: stopProbe writeRecord',
     probeTimedOut: 'unhealthy: stopProbe writeRecord',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
     askedToStop: 'stopping: stopProbe writeRecord stopTree',
     standDown: 'stopping: stopProbe writeRecord',
     stopped: 'idle: stopProbe',
@@ -116,9 +179,14 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: '!',
+    recalled: '-',
     exited: 'failed: writeRecord',
     probeSucceeded: '!',
     probeTimedOut: '!',
+    healthLost: 'unhealthy: writeRecord',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
     standDown: 'stopping: writeRecord',
     stopped: 'idle',
@@ -130,9 +198,14 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: '!',
+    recalled: '-',
     exited: 'failed: writeRecord',
     probeSucceeded: '-',
     probeTimedOut: '-',
+    healthLost: 'unhealthy: writeRecord',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
     standDown: 'stopping: writeRecord',
     stopped: 'idle',
@@ -144,9 +217,14 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: '!',
+    recalled: '-',
     exited: 'failed: writeRecord',
     probeSucceeded: 'ready: writeRecord',
     probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
     standDown: 'stopping: writeRecord',
     stopped: 'idle',
@@ -158,10 +236,15 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: '!',
+    recalled: '-',
     exited: '!',
     probeSucceeded: '-',
     probeTimedOut: '-',
-    askedToStop: 'exited: stopTree',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'stopping: writeRecord stopTree',
     standDown: '-',
     stopped: '-',
   },
@@ -172,12 +255,55 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: '!',
+    recalled: '-',
     exited: '!',
     probeSucceeded: '-',
     probeTimedOut: '-',
-    askedToStop: 'failed: stopTree',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'stopping: writeRecord stopTree',
     standDown: '-',
     stopped: '-',
+  },
+  clearing: {
+    askedToStart: 'clearing:',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    exited: 'clearing: writeRecord',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: 'failed: writeRecord',
+    askedToStop: 'stopping: leaveTree writeRecord stopTree',
+    standDown: 'stopping: leaveTree writeRecord',
+    stopped: 'backoff: writeRecord startPause',
+  },
+  backoff: {
+    askedToStart: 'waiting: stopPause',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    exited: '-',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: 'spawning: stopPause writeRecord spawn',
+    stuck: 'failed: stopPause writeRecord',
+    askedToStop: 'stopping: stopPause writeRecord stopTree',
+    standDown: 'stopping: stopPause writeRecord',
+    stopped: 'idle: stopPause',
   },
   stopping: {
     askedToStart: '-',
@@ -186,11 +312,16 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawned: '!',
     spawnFailed: '!',
     adopted: '!',
+    recalled: '-',
     exited: 'stopping',
     probeSucceeded: '-',
     probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    pauseOver: '-',
+    stuck: 'failed: writeRecord',
     askedToStop: 'stopping: stopTree',
-    standDown: '-',
+    standDown: 'stopping: leaveTree',
     stopped: 'idle',
   },
 };
@@ -198,7 +329,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
 const MARKS = { ignored: '-', impossible: '!' };
 
 function shown(state: Life, event: LifeEvent): string {
-  const step = lifecycle(state, event, 99);
+  const step = lifecycle(state, event, now);
   if (step.refusal) {
     expect(step.state).toBe(state);
     expect(step.effects).toEqual([]);
@@ -218,10 +349,11 @@ describe.each(Object.entries(STATES))('a service that is %s', (name, state) => {
 });
 
 test('the intent is written before the spawn, the probe is silenced before the record', () => {
-  expect(lifecycle(STATES.waiting, EVENTS.dependenciesMet, 99)).toEqual({
-    state: { kind: 'spawning', run: 5, sinceMs: 99 },
+  const nothing = { reason: null, leader: null, exit: null, restarts: 0 };
+  expect(lifecycle(STATES.waiting, EVENTS.dependenciesMet, now)).toEqual({
+    state: { kind: 'spawning', run: 5, sinceMs: 99, restarts: NO_RESTARTS },
     effects: [
-      { kind: 'writeRecord', run: 5, state: 'starting', reason: null, leader: null, exit: null },
+      { kind: 'writeRecord', run: 5, state: 'starting', ...nothing },
       { kind: 'spawn', run: 5 },
       { kind: 'tell', from: 'waiting', to: 'spawning', reason: null },
     ],
@@ -230,8 +362,8 @@ test('the intent is written before the spawn, the probe is silenced before the r
 });
 
 test('without a readiness probe, spawned is up', () => {
-  const step = lifecycle(STATES.spawning, { ...EVENTS.spawned, probed: false }, 99);
-  expect(step.state).toEqual({ kind: 'running', run: 4, sinceMs: 99, leader: other });
+  const step = lifecycle(STATES.spawning, { ...EVENTS.spawned, probed: false }, now);
+  expect(step.state).toEqual({ ...at, kind: 'running', sinceMs: 99, leader: other });
   expect(step.effects.map(({ kind }) => kind)).toEqual(['writeRecord', 'tell']);
 });
 
@@ -240,8 +372,8 @@ test.each([
   ['not yet ready', { wasReady: false, probed: true }, 'starting'],
   ['without a probe', { wasReady: false, probed: false }, 'running'],
 ])('what another supervisor started is adopted: %s', (_name, found, kind) => {
-  const { state } = lifecycle(idle, { ...EVENTS.adopted, ...found }, 99);
-  expect(state).toEqual({ kind, run: 1, sinceMs: 99, leader: other });
+  const { state } = lifecycle(idle, { ...EVENTS.adopted, ...found }, now);
+  expect(state).toEqual({ ...idle, kind, run: 1, sinceMs: 99, leader: other });
 });
 
 test.each([
@@ -259,26 +391,26 @@ test.each([
   ['running', { code: null, signal: 'SIGSEGV' }, 'failed', 'ended by SIGSEGV'],
   ['running', { code: null, signal: null }, 'failed', 'ended, how is not known'],
 ] as const)('%s and an exit %j', (name, exit, kind, reason) => {
-  const { state } = lifecycle(STATES[name], { ...EVENTS.exited, exit }, 99);
-  expect(state).toEqual({ kind, run: 4, sinceMs: 99, exit, reason });
+  const { state } = lifecycle(STATES[name], { ...EVENTS.exited, exit }, now);
+  expect(state).toMatchObject({ kind, run: 4, sinceMs: 99, exit, reason });
 });
 
 test('a failed need is named with the way to it', () => {
-  expect(lifecycle(STATES.waiting, EVENTS.dependencyFailed, 99).state).toMatchObject({
+  expect(lifecycle(STATES.waiting, EVENTS.dependencyFailed, now).state).toMatchObject({
     reason: 'not started: it needs api, which needs db, which failed',
   });
 });
 
 test('an exit while it is being stopped is told, not recorded', () => {
-  const step = lifecycle(STATES.stopping, EVENTS.exited, 99);
+  const step = lifecycle(STATES.stopping, EVENTS.exited, now);
   expect(step.state).toEqual({ ...STATES.stopping, exit: crash });
   expect(step.effects.map(({ kind }) => kind)).toEqual(['tell']);
-  expect(lifecycle(step.state, EVENTS.exited, 99).refusal?.kind).toBe('impossible');
+  expect(lifecycle(step.state, EVENTS.exited, now).refusal?.kind).toBe('impossible');
 });
 
 test('a stop that was asked for during the spawn ends what was spawned', () => {
-  const cancelled = lifecycle(STATES.spawning, EVENTS.askedToStop, 99).state;
-  const step = lifecycle(cancelled, EVENTS.spawned, 99);
+  const cancelled = lifecycle(STATES.spawning, EVENTS.askedToStop, now).state;
+  const step = lifecycle(cancelled, EVENTS.spawned, now);
   expect(step.state).toMatchObject({ kind: 'stopping', leader: other });
   expect(step.effects.map(({ kind }) => kind)).toEqual(['writeRecord', 'stopTree', 'tell']);
 });
@@ -287,7 +419,122 @@ test('news of an earlier run changes nothing', () => {
   for (const state of Object.values(STATES)) {
     for (const event of Object.values(EVENTS)) {
       if (!('run' in event)) continue;
-      expect(lifecycle(state, { ...event, run: 3 }, 99).refusal).toMatchObject({ kind: 'ignored' });
+      expect(lifecycle(state, { ...event, run: 3 }, now).refusal).toMatchObject({
+        kind: 'ignored',
+      });
     }
   }
+});
+
+describe('a restart', () => {
+  test.each([
+    ['starting', 'exited with code 3 before it was ready; restart 1 after a pause of 500ms'],
+    ['running', 'exited with code 3; restart 1 after a pause of 500ms'],
+    ['ready', 'exited with code 3; restart 1 after a pause of 500ms'],
+    ['unhealthy', 'exited with code 3 before it was ready; restart 1 after a pause of 500ms'],
+  ] as const)('after the end of one that was %s', (name, reason) => {
+    const { state, effects } = lifecycle(STATES[name], EVENTS.exited, under(onFailure));
+    expect(state).toEqual({
+      kind: 'clearing',
+      run: 4,
+      sinceMs: 99,
+      restarts: after,
+      leader: null,
+      exit: crash,
+      reason,
+      dueMs: 599,
+      wanted: false,
+    });
+    expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: false });
+    const record = { state: 'backoff', reason, leader: null, exit: crash, restarts: 1 };
+    expect(effects).toContainEqual({ kind: 'writeRecord', run: 4, ...record });
+  });
+
+  test.each([
+    ['running', EVENTS.healthLost, 'sick; restart 1 after a pause of 500ms'],
+    ['starting', EVENTS.probeTimedOut, 'connection refused; restart 1 after a pause of 500ms'],
+  ] as const)('of one that is alive (%s) begins with its stop command', (name, event, reason) => {
+    const { state, effects } = lifecycle(STATES[name], event, under(onFailure));
+    expect(state).toMatchObject({ kind: 'clearing', leader, exit: null, reason });
+    expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: true });
+  });
+
+  test('waits for the rest of the pause once the old tree is proved gone', () => {
+    const { effects } = lifecycle(STATES.clearing, EVENTS.stopped, now);
+    expect(effects).toContainEqual({ kind: 'startPause', run: 4, ms: 51 });
+    const late = lifecycle(STATES.clearing, EVENTS.stopped, { ...now, nowMs: 1_000 });
+    expect(late.effects).toContainEqual({ kind: 'startPause', run: 4, ms: 0 });
+  });
+
+  test('does not pause when somebody waits for it, and counts anew', () => {
+    const clearing = { ...STATES.clearing, restarts: after };
+    const wanted = lifecycle(clearing, EVENTS.askedToStart, now).state;
+    const { state } = lifecycle(wanted, EVENTS.stopped, now);
+    expect(state).toMatchObject({ kind: 'waiting', restarts: NO_RESTARTS });
+  });
+
+  test('does not take place while what is left cannot be ended', () => {
+    const { state } = lifecycle(STATES.clearing, EVENTS.stuck, now);
+    expect(state).toMatchObject({ kind: 'failed', reason: 'sick, but init outlives SIGKILL' });
+  });
+
+  test('is not tried again where the very first spawn fails, but is where a later one does', () => {
+    const first = lifecycle(STATES.spawning, EVENTS.spawnFailed, under(always));
+    expect(first.state.kind).toBe('failed');
+    const again = { ...STATES.spawning, restarts: after };
+    expect(lifecycle(again, EVENTS.spawnFailed, under(always)).state).toMatchObject({
+      kind: 'clearing',
+      reason: 'no such command; restart 2 after a pause of 1s',
+    });
+  });
+
+  test('that is one too many: failed, or left alive where it is not well', () => {
+    const often = { total: 9, timesMs: [90, 95], streak: 9 };
+    const ended = lifecycle({ ...STATES.running, restarts: often }, EVENTS.exited, under(always));
+    expect(ended.state).toMatchObject({
+      kind: 'failed',
+      reason: 'exited with code 3; given up after 2 restarts within 1m',
+    });
+    const sick = { ...STATES.ready, restarts: often };
+    const { state } = lifecycle(sick, EVENTS.healthLost, under(always));
+    expect(state).toMatchObject({
+      kind: 'unhealthy',
+      was: 'ready',
+      reason: 'sick; given up after 2 restarts within 1m',
+    });
+    expect(lifecycle(state, EVENTS.healthRegained, now).state).toMatchObject({ kind: 'ready' });
+    expect(lifecycle(state, EVENTS.exited, now).state).toMatchObject({
+      reason: 'exited with code 3; before that: sick; given up after 2 restarts within 1m',
+    });
+  });
+
+  test('an end with success: "always" starts again, "on-failure" does not', () => {
+    const event = { ...EVENTS.exited, exit: clean };
+    expect(lifecycle(STATES.ready, event, under(always)).state.kind).toBe('clearing');
+    expect(lifecycle(STATES.ready, event, under(onFailure)).state.kind).toBe('exited');
+    const custom: Circumstances = {
+      ...now,
+      terms: { restart: { ...onFailure, successExitCodes: [3] }, oneShot: true },
+    };
+    expect(lifecycle(STATES.ready, EVENTS.exited, custom).state).toMatchObject({
+      kind: 'exited',
+      done: true,
+    });
+    expect(lifecycle(STATES.ready, event, custom).state.kind).toBe('clearing');
+  });
+
+  test('nobody can start again what was taken over and not asked for since', () => {
+    const unknown = { ...now, terms: null };
+    expect(lifecycle(STATES.ready, EVENTS.exited, unknown).state.kind).toBe('failed');
+  });
+});
+
+test('a task that is done is not done again', () => {
+  const done = { ...STATES.exited, done: true };
+  expect(lifecycle(done, EVENTS.askedToStart, now).refusal?.kind).toBe('ignored');
+});
+
+test('one that is not well is not probed again as if it had just been started', () => {
+  const sick = { ...STATES.unhealthy, was: 'ready' as const };
+  expect(lifecycle(sick, EVENTS.askedToStart, now).refusal?.kind).toBe('ignored');
 });

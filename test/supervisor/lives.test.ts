@@ -30,7 +30,8 @@ async function start(
     mkfifo: null,
     log: () => {},
     tell: () => {},
-    stopTree: async () => {},
+    stopTree: async () => null,
+    takeTurn: async () => () => {},
   });
   const entry = lives.entry('web');
   entry.service = {
@@ -43,6 +44,8 @@ async function start(
     stop: { signal: 'SIGTERM', graceMs: 1_000, command: null, script: null },
     stdin: 'null',
     ready: null,
+    restart: { policy: 'no', successExitCodes: [0] },
+    oneShot: false,
     ...service,
   } as ResolvedService;
   const env = { PATH: process.env.PATH ?? '', ...project.env };

@@ -1,0 +1,46 @@
+import { readRecord } from '../project/records.ts';
+import { pause } from '../services/probes/pause.ts';
+import type { Entry, Lives, LivesContext } from './lives.ts';
+
+/** How often to ask whether the command that is at work in the project has let go. */
+const TURN_MS = 100;
+
+/**
+ * Starts a service again after the pause, as soon as no other devctl is at work in the project: a
+ * start must not take the new run for a left-over, and a stop must not miss it.
+ *
+ * @throws DevctlError where the project cannot be locked
+ */
+export async function spawnAgain(
+  context: LivesContext,
+  target: Entry,
+  { run, pauseMs, signal }: { run: number; pauseMs: number; signal: AbortSignal },
+  dispatch: Lives['dispatch'],
+): Promise<void> {
+  const { name, record } = target;
+  await pause(pauseMs, signal);
+  while (!signal.aborted) {
+    const release = await context.takeTurn();
+    if (release === null) {
+      await pause(TURN_MS, signal);
+      continue;
+    }
+    try {
+      // Not before: with a record that was removed somebody has proved that he ended the service.
+      const read = readRecord(context.folder, name);
+      const isGone = read.kind === 'missing';
+      if (isGone || (read.kind === 'record' && read.record.runId !== record?.runId)) {
+        context.log(`${name}: not started again: its record was removed`);
+        await dispatch(name, { kind: 'stopped', run });
+        target.record = null;
+        return;
+      }
+      await dispatch(name, { kind: 'pauseOver', run });
+      // The answer to the spawn was queued meanwhile: with it, the record has the new leader.
+      await target.queue;
+    } finally {
+      release();
+    }
+    return;
+  }
+}

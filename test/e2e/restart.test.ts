@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { openProcessTable } from '../../src/processes/table.ts';
+import { projectFolder } from '../../src/project/folder.ts';
+import { acquireLock } from '../../src/project/lock.ts';
+import { devctl } from '../support/devctl.ts';
+import { fixture } from '../support/paths.ts';
+import { startReport, statusReport, stopReport } from '../support/reports.ts';
+import { killAtOnce, service } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** A service as `status` shows it, once it is in this state. */
+function inState(project: TemporaryProject, name: string, state: string) {
+  return until(async () => {
+    const { report } = await statusReport(project);
+    const found = report.services.find((one) => one.name === name);
+    return found?.state === state ? found : null;
+  });
+}
+
+test('what fails is started again, after the old tree has ended, until there is no sense in it', async () => {
+  await using project = await temporaryProject({
+    services: {
+      // Its daemon has a session of its own, and ignores what ends its parent.
+      flap: {
+        command: fixture('leaves-daemon', '3'),
+        restart: { policy: 'on-failure', maxRestarts: 2, backoff: '50ms' },
+      },
+      // Fails the first time, as one that is quicker than its database.
+      late: {
+        command: 'test -f tried || { touch tried; echo no database; exit 4; }; exec sleep 100',
+        ready: { delay: '100ms' },
+        restart: 'on-failure',
+      },
+      well: service('sleeper', [], { restart: { policy: 'always', backoff: '50ms' } }),
+    },
+  });
+  const started = await startReport(project, 'late', 'well');
+  expect(started.exitCode, started.stderr).toBe(0);
+  expect(started.stderr).toMatch(/! late: exited with code 4 before it was ready; restart 1 after/);
+
+  const [before] = project.oracle.processes();
+  if (!before) throw new Error('There is no process of "well"');
+  await killAtOnce(before);
+  const again = await until(async () => {
+    const { report } = await statusReport(project, 'well');
+    const [found] = report.services;
+    return found?.state === 'ready' && found.pid !== before.pid ? found : null;
+  });
+  expect(again).toMatchObject({ restarts: 1, processes: 1 });
+
+  await devctl(project, 'start', 'flap');
+  expect(await inState(project, 'flap', 'failed')).toMatchObject({
+    reason: 'exited with code 3; given up after 2 restarts within 10m',
+    restarts: 2,
+  });
+  // Those of "late" and "well", and the daemon of the last of the three runs.
+  expect(project.oracle.processes()).toHaveLength(3);
+
+  const stopped = await stopReport(project);
+  expect(stopped.exitCode, stopped.stderr).toBe(0);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('a stop ends a restart that is under way, and none comes after it', async () => {
+  await using project = await temporaryProject({
+    services: {
+      // Ending what it leaves takes as long as it may.
+      stubborn: {
+        command: `${fixture('stubborn', '0').join(' ')} & while ! grep -q ready .pids/logs/stubborn.log; do sleep 0.05; done; exit 1`,
+        restart: { policy: 'always', backoff: 0 },
+        stop: { grace: '1h' },
+      },
+      paused: { command: 'exit 1', restart: { policy: 'always', backoff: '1h' } },
+      other: service('sleeper', [], { restart: { policy: 'always', backoff: 0 } }),
+    },
+  });
+  await devctl(project, 'start');
+  const cleared = await inState(project, 'stubborn', 'backoff');
+  expect(cleared).toMatchObject({ orphans: 1, restarts: 1 });
+  await inState(project, 'paused', 'backoff');
+  // Its supervisor has not ended because it has nothing but a pause to wait for.
+  const stopped = await stopReport(project, '--grace', '200ms');
+  expect(stopped.exitCode, stopped.stderr).toBe(0);
+  expect(stopped.report.survivors).toEqual([]);
+  expect(project.oracle.everything()).toEqual([]);
+  const starts = readFileSync(project.file('.pids/logs/stubborn.log'), 'utf8').match(/ready/g);
+  expect(starts).toHaveLength(1);
+});
+
+test('nothing is started again while another command is at work', async () => {
+  await using project = await temporaryProject({
+    services: { web: service('sleeper', [], { restart: { policy: 'always', backoff: 0 } }) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const self = await openProcessTable().read(process.pid);
+  if (!self) throw new Error('There is no process of our own');
+  const lock = await acquireLock(projectFolder(project.root, project.file('.pids')), {
+    identity: self.identity,
+    command: 'test',
+    isAlive: async () => true,
+    waitMs: 5_000,
+  });
+  if (lock.kind !== 'held') throw new Error('The lock is not free');
+  const [before] = project.oracle.processes();
+  if (!before) throw new Error('There is no process of "web"');
+  await killAtOnce(before);
+  await inState(project, 'web', 'backoff');
+  // Several turns of the supervisor later.
+  for (let looks = 0; looks < 4; looks += 1) {
+    const { report } = await statusReport(project);
+    expect(report.services[0]).toMatchObject({ state: 'backoff', pid: null });
+  }
+  lock.release();
+  expect(await inState(project, 'web', 'ready')).toMatchObject({ restarts: 1 });
+});
