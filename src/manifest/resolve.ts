@@ -4,6 +4,8 @@ import { parseTcpTarget } from './fields.ts';
 import type { ManifestPlace } from './locate.ts';
 import type {
   DependencyCondition,
+  LivenessProbe,
+  ProbeCheck,
   ReadinessProbe,
   ResolvedManifest,
   ResolvedService,
@@ -15,6 +17,8 @@ import { at, entriesOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
 const DEFAULT_GRACE_MS = 3_000;
 const DEFAULT_READY_TIMEOUT_MS = 30_000;
 const DEFAULT_READY_INTERVAL_MS = 250;
+const DEFAULT_LIVE_INTERVAL_MS = 10_000;
+const DEFAULT_FAILURES = 3;
 const DEFAULT_RESTART: RestartPolicy = {
   policy: 'no',
   maxRestarts: 10,
@@ -77,7 +81,8 @@ function resolveService(
     env: environmentOf(ingredients, service.envFile, ['services', name, 'env'], projectEnv),
     ports: service.ports ?? [],
     dependsOn: resolveDependencies(service.dependsOn ?? []),
-    ready: service.ready === undefined ? null : resolveProbe(service.ready),
+    ready: service.ready === undefined ? null : resolveReady(service.ready),
+    live: service.live === undefined ? null : resolveLive(service.live),
     restart: resolveRestart(service.restart),
     stop: {
       signal: service.stop?.signal ?? 'SIGTERM',
@@ -117,20 +122,36 @@ function resolveDependencies(
   return mapValues(Object.fromEntries(dependsOn.map((name) => [name, true])), () => 'ready');
 }
 
-function resolveProbe(probe: NonNullable<ManifestService['ready']>): ReadinessProbe {
-  const { http, tcp, log, exec, delay } = probe;
+function resolveReady(probe: NonNullable<ManifestService['ready']>): ReadinessProbe {
+  const { delay, timeout, interval } = probe;
   const timeoutMs =
-    probe.timeout ?? Math.max(DEFAULT_READY_TIMEOUT_MS, (delay ?? 0) + DEFAULT_READY_INTERVAL_MS);
-  const timing = { timeoutMs, intervalMs: probe.interval ?? DEFAULT_READY_INTERVAL_MS };
+    timeout ?? Math.max(DEFAULT_READY_TIMEOUT_MS, (delay ?? 0) + DEFAULT_READY_INTERVAL_MS);
+  const check: ProbeCheck =
+    delay === undefined ? resolveCheck(probe) : { kind: 'delay', delayMs: delay };
+  return { check, timeoutMs, intervalMs: interval ?? DEFAULT_READY_INTERVAL_MS };
+}
+
+function resolveLive(probe: NonNullable<ManifestService['live']>): LivenessProbe {
+  const check = resolveCheck(probe);
+  const { timeout, interval, failures } = probe;
+  return {
+    check,
+    timeoutMs: timeout ?? (check.kind === 'exec' ? 30_000 : 5_000),
+    intervalMs: interval ?? DEFAULT_LIVE_INTERVAL_MS,
+    failures: failures ?? DEFAULT_FAILURES,
+  };
+}
+
+function resolveCheck(probe: NonNullable<ManifestService['live']>): LivenessProbe['check'] {
+  const { http, tcp, log, exec } = probe;
   const target = tcp === undefined ? null : parseTcpTarget(tcp);
   if (http !== undefined) {
     const status = typeof probe.status === 'number' ? [probe.status] : (probe.status ?? []);
-    return { check: { kind: 'http', url: http, status, body: probe.body ?? null }, ...timing };
+    return { kind: 'http', url: http, status, body: probe.body ?? null };
   }
-  if (target !== null) return { check: { kind: 'tcp', ...target }, ...timing };
-  if (log !== undefined) return { check: { kind: 'log', pattern: log }, ...timing };
-  if (exec !== undefined) return { check: { kind: 'exec', command: exec }, ...timing };
-  if (delay !== undefined) return { check: { kind: 'delay', delayMs: delay }, ...timing };
+  if (target !== null) return { kind: 'tcp', ...target };
+  if (log !== undefined) return { kind: 'log', pattern: log };
+  if (exec !== undefined) return { kind: 'exec', command: exec };
   throw new Error('a probe without a kind has passed the schema');
 }
 

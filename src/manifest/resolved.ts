@@ -23,6 +23,17 @@ export interface ReadinessProbe {
   readonly intervalMs: number;
 }
 
+/** How to find out, once a service is up, that it is still well. */
+export interface LivenessProbe {
+  readonly check: Exclude<ProbeCheck, { kind: 'delay' }>;
+  /** How long one attempt may take, in ms. */
+  readonly timeoutMs: number;
+  /** Pause between two attempts, and before the first, in ms. */
+  readonly intervalMs: number;
+  /** So many failed attempts in a row make it unhealthy. */
+  readonly failures: number;
+}
+
 export type DependencyCondition = 'started' | 'ready';
 
 /** How a service wants to be stopped, kept in its record so that `stop` needs no manifest. */
@@ -61,6 +72,8 @@ export interface ResolvedService {
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>;
   /** Null: it is up as soon as it was spawned. */
   readonly ready: ReadinessProbe | null;
+  /** Null: as long as it is alive it is well. */
+  readonly live: LivenessProbe | null;
   readonly restart: RestartPolicy;
   readonly stop: StopSettings;
   /** Does `start` without names start it? */

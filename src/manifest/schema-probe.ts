@@ -2,33 +2,26 @@ import * as z from 'zod';
 import * as field from './fields.ts';
 import { show } from './problem.ts';
 
-const probeFields = {
+/** What both kinds of probes may have. */
+const checks = {
   http: field.httpUrl
     .optional()
     .describe(
-      'Ready when a GET of this http:// or https:// URL is answered as `status` and `body` ask for.',
+      'Ready, or well, when a GET of this http:// or https:// URL is answered as `status` and `body` ask for.',
     ),
   tcp: field.tcpTarget
     .optional()
-    .describe('Ready when a connection is accepted: a port on this machine, or "HOST:PORT".'),
+    .describe(
+      'Ready, or well, when a connection is accepted: a port on this machine, or "HOST:PORT".',
+    ),
   log: field.pattern
     .optional()
     .describe(
-      'Ready when a line of the output matches this regular expression (JavaScript, no slashes).',
+      'Ready when a line of the output matches this regular expression (JavaScript, no slashes); well when a new one does each time.',
     ),
-  exec: field.command.optional().describe('Ready when this command ends with exit code 0.'),
-  delay: field.duration
+  exec: field.command
     .optional()
-    .describe('Ready when this time has passed: "500ms", "3s", or a number of milliseconds.'),
-  timeout: field.duration
-    .optional()
-    .describe(
-      'How long the service may take to become ready, from its start: "30s" (default), "2m".',
-    ),
-  interval: field.duration
-    .refine((ms) => ms >= 10, 'must be at least 10ms')
-    .optional()
-    .describe('Pause between two attempts: "250ms" (default), "1s".'),
+    .describe('Ready, or well, when this command ends with exit code 0.'),
   status: z
     .union([statusCode(), z.array(statusCode()).min(1)], {
       error: ({ input }) => `expected a status such as 200, or a list of them, got ${show(input)}`,
@@ -42,17 +35,34 @@ const probeFields = {
     .describe('For http: text that the body must contain. Default: any body.'),
 };
 
-const KINDS = ['http', 'tcp', 'log', 'exec', 'delay'] as const;
+const interval = field.duration.refine((ms) => ms >= 10, 'must be at least 10ms').optional();
+
+const readyFields = {
+  ...checks,
+  delay: field.duration
+    .optional()
+    .describe('Ready when this time has passed: "500ms", "3s", or a number of milliseconds.'),
+  timeout: field.duration
+    .optional()
+    .describe(
+      'How long the service may take to become ready, from its start: "30s" (default), "2m".',
+    ),
+  interval: interval.describe('Pause between two attempts: "250ms" (default), "1s".'),
+};
+
+const LIVE_KINDS = ['http', 'tcp', 'log', 'exec'] as const;
+const READY_KINDS = [...LIVE_KINDS, 'delay'] as const;
 
 /** Rules that need more than one field of a probe. */
 function checkProbe(
-  probe: { readonly [Key in keyof typeof probeFields]?: unknown },
+  known: readonly (keyof typeof readyFields)[],
+  probe: { readonly [Key in keyof typeof readyFields]?: unknown },
   context: z.core.$RefinementCtx,
 ): void {
-  const kinds = KINDS.filter((kind) => probe[kind] !== undefined);
+  const kinds = known.filter((kind) => probe[kind] !== undefined);
   const fail = (message: string, path: string[] = []) =>
     context.addIssue({ code: 'custom', message, path });
-  if (kinds.length === 0) fail('says not how to find out: give one of http, tcp, log, exec, delay');
+  if (kinds.length === 0) fail(`says not how to find out: give one of ${known.join(', ')}`);
   if (kinds.length > 1) fail(`asks for ${kinds.join(' and ')}: give only one of them`);
   for (const key of ['status', 'body'])
     if (probe[key as 'status' | 'body'] !== undefined && kinds[0] !== 'http')
@@ -63,25 +73,35 @@ function checkProbe(
 }
 
 /** What the checks above say, for editors. */
-const probeMeta = {
-  oneOf: KINDS.map((kind) => ({ type: 'object', properties: { [kind]: {} }, required: [kind] })),
-};
+const probeMeta = (kinds: readonly string[]) => ({
+  oneOf: kinds.map((kind) => ({ type: 'object', properties: { [kind]: {} }, required: [kind] })),
+});
 
 /** `ready`: how to find out that a service is up. */
-export const ready = z.strictObject(probeFields).superRefine(checkProbe).meta(probeMeta);
+export const ready = z
+  .strictObject(readyFields)
+  .superRefine((probe, context) => checkProbe(READY_KINDS, probe, context))
+  .meta(probeMeta(READY_KINDS));
 
-/** `live`: how to find out, later, that it is still well. */
+/** `live`: how to find out, later, that it is still well. That time passes says nothing about that. */
 export const live = z
   .strictObject({
-    ...probeFields,
+    ...checks,
+    timeout: field.duration
+      .refine((ms) => ms >= 10, 'must be at least 10ms')
+      .optional()
+      .describe('How long one attempt may take. Default: "5s", for exec "30s".'),
+    interval: interval.describe('Pause between two attempts: "10s" (default), "1m".'),
     failures: z
       .int()
       .min(1)
       .optional()
-      .describe('How many attempts must fail in a row before the service counts as unhealthy.'),
+      .describe(
+        'How many attempts must fail in a row before the service counts as unhealthy. Default: 3.',
+      ),
   })
-  .superRefine(checkProbe)
-  .meta(probeMeta);
+  .superRefine((probe, context) => checkProbe(LIVE_KINDS, probe, context))
+  .meta(probeMeta(LIVE_KINDS));
 
 function statusCode() {
   return z.int().min(100).max(599);

@@ -49,7 +49,9 @@ const service = z.strictObject({
     .describe('How to find out that it is up. Default: up once it was started.'),
   live: live
     .optional()
-    .describe('How to find out, later, that it is still well. Not supported yet.'),
+    .describe(
+      'How to find out, once it is up, that it is still well. One that is not is `unhealthy`, and started again by `restart`.',
+    ),
   restart: restart
     .optional()
     .describe('Whether to start it again when it ends by itself. Default: "no".'),

@@ -30,7 +30,6 @@ function* ofProject(tree: Tree): Generator<Refusal> {
 
 function* ofService(tree: Tree, path: ValuePath): Generator<Refusal> {
   const find = (...inside: ValuePath) => valueAt(tree, ...path, ...inside);
-  if (find('live') !== undefined) yield [[...path, 'live'], 'liveness probes'];
   if (find('limits') !== undefined) yield [[...path, 'limits'], 'limits on what a service may use'];
   if (scalarOf(find('oneShot')) === true)
     yield [[...path, 'oneShot'], 'tasks that end by themselves'];

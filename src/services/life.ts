@@ -186,6 +186,12 @@ export interface Step {
 /** How a service begins in a new supervisor. */
 export const idle: Life = { kind: 'idle', run: 0, sinceMs: 0, restarts: NO_RESTARTS };
 
+/** Is this a state in which a service is asked whether it is well? */
+export function isWatched(life: Life): boolean {
+  if (life.kind === 'unhealthy') return life.was !== 'starting';
+  return life.kind === 'running' || life.kind === 'ready';
+}
+
 /** What the record says of this state; null where there is no record to be written. */
 export function recordedState(kind: LifeKind): ServiceState | null {
   switch (kind) {

@@ -40,7 +40,16 @@ export async function waitUntilReady(
   }
 }
 
-async function attempt(probe: Probe, leftMs: number, signal: AbortSignal): Promise<ProbeAnswer> {
+/**
+ * Asks once, for at most `leftMs`. Whatever goes wrong is an answer.
+ *
+ * @param signal  aborted when nobody wants to know any more
+ */
+export async function attempt(
+  probe: Probe,
+  leftMs: number,
+  signal: AbortSignal,
+): Promise<ProbeAnswer> {
   const over = new AbortController();
   const end = () => over.abort();
   signal.addEventListener('abort', end);

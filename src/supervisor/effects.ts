@@ -1,11 +1,14 @@
+import { statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { errnoOf, inWords } from '../errors.ts';
+import type { LivenessProbe, ProbeCheck } from '../manifest/resolved.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
 import { sameIdentity } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
+import { watchHealth } from '../services/health.ts';
 import { type Contain, type Launch, launch } from '../services/launch.ts';
 import { exitInWords } from '../services/life.ts';
-import { openProbe } from '../services/probes/probe.ts';
+import { openProbe, type Probe } from '../services/probes/probe.ts';
 import { waitUntilReady } from '../services/readiness.ts';
 import type { Entry, Lives, LivesContext } from './lives.ts';
 
@@ -135,23 +138,49 @@ export async function probe(
   }
   const over = new AbortController();
   target.probe = over;
-  const env = environmentOf(context, target, record.runId);
-  const { cwd, ready } = service;
-  const { logOffset } = target;
-  // Its run is said to be held: then what a probe runs must be as well.
-  const held = record.cgroup?.held && context.groups !== null;
-  const contain = held ? containment(context, target, record.runId, true) : null;
-  const opened = await openProbe(ready.check, {
-    cwd,
-    env,
-    logFile: record.log,
-    logOffset,
-    ...(contain ? { contain } : {}),
-  });
+  const { ready } = service;
+  const opened = await openFor(context, target, ready.check, target.logOffset);
   const answer = await waitUntilReady(opened, ready, over.signal);
   if (answer.kind === 'ready') void dispatch(target.name, { kind: 'probeSucceeded', run });
   if (answer.kind === 'timed-out') {
     const reason = `not ready after ${ready.timeoutMs} ms: ${answer.lastReason}`;
     void dispatch(target.name, { kind: 'probeTimedOut', run, reason });
   }
+}
+
+/** Watches the health of a run, and dispatches what becomes of it. Rejects when it cannot ask. */
+export async function watch(
+  context: LivesContext,
+  target: Entry,
+  { run, live, signal }: { run: number; live: LivenessProbe; signal: AbortSignal },
+  dispatch: Dispatch,
+): Promise<void> {
+  if (!target.record) return;
+  // A heartbeat is what is written from now on.
+  const size = statSync(target.record.log, { throwIfNoEntry: false })?.size ?? 0;
+  const opened = await openFor(context, target, live.check, size);
+  await watchHealth(opened, live, signal, {
+    lost: (reason) => void dispatch(target.name, { kind: 'healthLost', run, reason }),
+    regained: () => void dispatch(target.name, { kind: 'healthRegained', run }),
+  });
+}
+
+async function openFor(
+  context: LivesContext,
+  target: Entry,
+  check: ProbeCheck,
+  logOffset: number,
+): Promise<Probe> {
+  const { service, record } = target;
+  if (!service || !record) throw new Error(`${target.name} has no run`);
+  // Its run is said to be held: then what a probe runs must be as well.
+  const held = record.cgroup?.held && context.groups !== null;
+  const contain = held ? containment(context, target, record.runId, true) : null;
+  return openProbe(check, {
+    cwd: service.cwd,
+    env: environmentOf(context, target, record.runId),
+    logFile: record.log,
+    logOffset,
+    ...(contain ? { contain } : {}),
+  });
 }

@@ -6,9 +6,9 @@ import type { ProjectFolder } from '../project/folder.ts';
 import { writeFoundingFiles } from '../project/founding-files.ts';
 import { writeRecord } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
-import { idle, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
+import { idle, isWatched, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
-import { probe, spawn } from './effects.ts';
+import { probe, spawn, watch } from './effects.ts';
 import type { EndRunRequest } from './end-run.ts';
 import { nextRecord } from './next-record.ts';
 import type { ServiceChange, StartRequest } from './protocol.ts';
@@ -31,6 +31,8 @@ export interface Entry {
   /** Has this run a readiness probe, as far as is known? */
   probed: boolean;
   probe: AbortController | null;
+  /** What watches the health of a run. */
+  health: { readonly run: number; readonly over: AbortController } | null;
   /** What is at work on a restart: ending the old tree, or the pause. */
   restart: AbortController | null;
   /** Events of one service are carried out one after the other, each with all its effects. */
@@ -88,6 +90,7 @@ export function createLives(context: LivesContext): Lives {
       spawnedHere: false,
       probed: false,
       probe: null,
+      health: null,
       restart: null,
       queue: Promise.resolve(),
     };
@@ -109,6 +112,8 @@ export function createLives(context: LivesContext): Lives {
       context.log(`${target.name}: ${event.kind} while ${target.life.kind}: ${step.refusal.why}`);
     }
     target.life = step.state;
+    // Not an effect: what was taken over is watched from the start on that says how.
+    tendHealth(target);
     for (const effect of step.effects) {
       try {
         await carryOut(target, effect);
@@ -163,6 +168,22 @@ export function createLives(context: LivesContext): Lives {
         context.tell({ type: 'change', service: target.name, from, to, reason, pid });
       }
     }
+  };
+
+  const tendHealth = (target: Entry): void => {
+    const { name, life, health, service } = target;
+    const live = isWatched(life) ? (service?.live ?? null) : null;
+    if (health && (live === null || health.run !== life.run)) {
+      health.over.abort();
+      target.health = null;
+    }
+    if (live === null || target.health) return;
+    const { run } = life;
+    const over = new AbortController();
+    target.health = { run, over };
+    watch(context, target, { run, live, signal: over.signal }, dispatch).catch((error: unknown) =>
+      context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
+    );
   };
 
   /** Not awaited by anybody: whoever comes with another order must not have to wait for it. */

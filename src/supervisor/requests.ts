@@ -59,8 +59,20 @@ export function toStopCommandRequest(body: unknown): StopCommandRequest {
 function isService(value: unknown): value is StartRequest['services'][number] {
   const fields = asObject(value);
   if (!fields) return false;
-  const { name, command, cwd, env, ports, dependsOn, ready, restart, stop, autostart, stdin } =
-    fields;
+  const {
+    name,
+    command,
+    cwd,
+    env,
+    ports,
+    dependsOn,
+    ready,
+    live,
+    restart,
+    stop,
+    autostart,
+    stdin,
+  } = fields;
   return (
     isServiceName(name) &&
     (isText(command) || (isListOf(command, isText) && command.length > 0)) &&
@@ -69,6 +81,7 @@ function isService(value: unknown): value is StartRequest['services'][number] {
     isListOf(ports, isCount) &&
     isEnvironment(dependsOn) &&
     (ready === null || asObject(asObject(ready)?.check) !== null) &&
+    (live === null || asObject(asObject(live)?.check) !== null) &&
     isRestartPolicy(restart) &&
     isStopSettings(stop) &&
     typeof autostart === 'boolean' &&

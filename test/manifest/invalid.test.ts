@@ -125,6 +125,19 @@ describe('the shape of a manifest', () => {
       ],
     ],
     [
+      'live without a kind',
+      { live: { failures: 1 } },
+      ['live: says not how to find out: give one of http, tcp, log, exec'],
+    ],
+    [
+      'live with a delay',
+      { live: { delay: '1s', failures: 0 } },
+      [
+        'live.delay: unknown key; known are http, tcp, log, exec, status, body, timeout, interval, failures',
+        'live.failures: must be at least 1, got 0',
+      ],
+    ],
+    [
       'restart pauses',
       { restart: { policy: 'always', backoff: '1m', maxBackoff: '1s' } },
       ['restart.maxBackoff: is shorter than backoff, the first pause'],
@@ -341,11 +354,6 @@ describe('what is not supported yet is refused', () => {
   };
 
   test.each<[service: object, more: object, line: string]>([
-    [
-      { live: { tcp: 80, failures: 3 } },
-      {},
-      'services.web.live: not supported yet: liveness probes',
-    ],
     [
       { limits: { memory: '1GB' } },
       {},

@@ -36,6 +36,7 @@ test('the smallest manifest has every default', () => {
     ready: null,
     stop: { signal: 'SIGTERM', graceMs: 3_000, command: null },
     autostart: true,
+    live: null,
     restart: {
       policy: 'no',
       maxRestarts: 10,
@@ -133,6 +134,30 @@ test.each<[ready: object, check: object, timeoutMs: number]>([
   [{ delay: '1m' }, { kind: 'delay', delayMs: 60_000 }, 60_250],
 ])('the probe %j', (ready, check, timeoutMs) => {
   expect(loadService({ ready }).web.ready).toEqual({ check, timeoutMs, intervalMs: 250 });
+});
+
+test.each<[live: object, resolved: object]>([
+  [
+    { http: 'http://x', status: 204, timeout: '1s', interval: '2s', failures: 1 },
+    {
+      check: { kind: 'http', url: 'http://x', status: [204], body: null },
+      timeoutMs: 1_000,
+      intervalMs: 2_000,
+      failures: 1,
+    },
+  ],
+  [
+    { log: 'beat' },
+    {
+      check: { kind: 'log', pattern: 'beat' },
+      timeoutMs: 5_000,
+      intervalMs: 10_000,
+      failures: 3,
+    },
+  ],
+  [{ exec: 'x' }, { timeoutMs: 30_000 }],
+])('the liveness probe %j', (live, resolved) => {
+  expect(loadService({ live }).web.live).toMatchObject(resolved);
 });
 
 test('nothing in it can be changed, and no key reaches a prototype', () => {

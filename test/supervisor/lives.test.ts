@@ -44,6 +44,7 @@ async function start(
     stop: { signal: 'SIGTERM', graceMs: 1_000, command: null, script: null },
     stdin: 'null',
     ready: null,
+    live: null,
     restart: { policy: 'no', successExitCodes: [0] },
     oneShot: false,
     ...service,
