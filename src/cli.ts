@@ -68,6 +68,20 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('up')
+    .description('start services, show what they write, and stop them with Ctrl-C')
+    .argument('[names...]', 'services or groups, with what they depend on (default: all)')
+    .option('--exit-code-from <name>', 'end when this service ends, with its exit code')
+    .option('--abort-on-exit', 'end when any service ends')
+    .option('-t, --timestamps', 'with the time of each line')
+    .option('--no-prefix', 'without the names of the services')
+    .option('--json', 'print each line, change and the report as JSON documents')
+    .addHelpText('after', examples('up', 'up web', 'up --exit-code-from tests'))
+    .action((names: string[], _: unknown, command: Command) =>
+      choose(async () => (await import('./commands/up.ts')).up(names, optionsOf(command))),
+    );
+
+  program
     .command('stop')
     .description('stop services, with every process they ever started, and prove it')
     .argument('[names...]', 'services or groups (default: everything, with the sweep)')

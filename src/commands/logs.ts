@@ -1,16 +1,15 @@
 import { ExitCode } from '../errors.ts';
-import { jsonLine } from '../output/json.ts';
-import { createLogPrinter, type LogPrinter } from '../output/log-lines.ts';
+import { createLogPrinter } from '../output/log-lines.ts';
 import { openSlowWriter, type SlowWriter } from '../output/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
 import { followLogs } from '../services/log-follow.ts';
-import { lastShown } from '../services/log-lines.ts';
 import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../services/log-reader.ts';
 import { openLogSource } from '../services/log-source.ts';
 import { type LoggedService, logFolders, loggedServices } from '../supervisor/logged-services.ts';
 import { openProject } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
+import { lineToJson, lineToText } from './log-line.ts';
 import { countOf, patternOf, sinceOf } from './log-options.ts';
 import { watchReader } from './watch-reader.ts';
 
@@ -125,7 +124,7 @@ function lineWriter(
     let batch = '';
     for (const line of lines) {
       some = true;
-      batch += json ? toJson(line) : toText(printer, line);
+      batch += json ? lineToJson(line) : lineToText(printer, line);
       if (batch.length < BATCH) continue;
       await out.write(batch);
       batch = '';
@@ -137,27 +136,6 @@ function lineWriter(
     printer.widen(more.map(({ name }) => name));
   widen(services);
   return Object.assign(write, { widen, any: () => some });
-}
-
-/** One that may be a second older than its time says has a `~` there. */
-const VAGUE_MS = 1_000;
-
-function toText(printer: LogPrinter, line: ServiceLine): string {
-  const { service, text, time, continues } = line;
-  const vague = time !== null && (time.withinMs === null || time.withinMs > VAGUE_MS);
-  const atMs = time?.atMs ?? null;
-  return printer.format({ service, text: lastShown(text), atMs, vague, continues });
-}
-
-function toJson({ service, text, time, continues, partial }: ServiceLine): string {
-  return jsonLine({
-    service,
-    time: time === null ? null : new Date(time.atMs).toISOString(),
-    withinMs: time?.withinMs ?? null,
-    line: text,
-    continues,
-    partial,
-  });
 }
 
 function* filtered(

@@ -6,10 +6,14 @@ import type { Capabilities } from '../processes/capabilities.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
 
 /** A stop for people: what was stopped, what was found on the way, and the proof. */
-export function printStopReport(report: StopReport, color: boolean | undefined): void {
-  const out = themeFor(process.stdout, color);
+export function printStopReport(
+  report: StopReport,
+  color: boolean | undefined,
+  stream: NodeJS.WriteStream = process.stdout,
+): void {
+  const out = themeFor(stream, color);
   const write = (line: string): void => {
-    process.stdout.write(`${line}\n`);
+    stream.write(`${line}\n`);
   };
   if (report.kind === 'dry-run') {
     printDryRun(report, out);

@@ -13,6 +13,8 @@ export interface FollowOptions {
 export interface Following {
   /** Resolves when `stop` was called, with everything given out that was there then. */
   readonly done: Promise<void>;
+  /** Looks soon: there is likely something new. */
+  wake(): void;
   /** Reads what there is, gives out lines without an end too, and ends. */
   stop(): void;
 }
@@ -106,6 +108,7 @@ export function followLogs({ readers, folders, emit }: FollowOptions): Following
   });
   return {
     done,
+    wake,
     stop() {
       stopping = true;
       wakeUp();

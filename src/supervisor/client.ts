@@ -3,6 +3,9 @@ import { DevctlError, inWords } from '../errors.ts';
 import type {
   ChildrenAnswer,
   Hello,
+  HoldEvent,
+  HoldRequest,
+  ServiceChange,
   StandDownRequest,
   StartEvent,
   StartRequest,
@@ -37,8 +40,21 @@ export interface SupervisorClient {
    * @returns null when it was not even begun; not `held` when the supervisor died in the middle
    */
   runStopCommand(body: StopCommandRequest, over: AbortSignal): Promise<HeldCommand | null>;
+  /**
+   * Has services stopped should this process die; `listen` hears every change from then on.
+   *
+   * @throws DevctlError 'supervisor-failed'
+   */
+  hold(body: HoldRequest, listen: (change: ServiceChange) => void): Promise<Hold>;
   /** Streams any request's NDJSON answer, for callers inside a service. */
   stream(path: string, body: unknown, listen: (event: unknown) => void): Promise<void>;
+}
+
+export interface Hold {
+  /** Resolves when the connection has ended, on whichever side. */
+  readonly over: Promise<void>;
+  /** From now on nothing is stopped when this process ends. */
+  release(timeoutMs: number): Promise<void>;
 }
 
 export function connectTo(socket: string): SupervisorClient {
@@ -95,6 +111,34 @@ export function connectTo(socket: string): SupervisorClient {
       if (over.aborted)
         return { end: { kind: 'exited', code: null, signal: 'SIGKILL' }, held: true };
       return { end: { kind: 'failed', why: 'the supervisor ended in the middle' }, held: false };
+    },
+    async hold(body, listen) {
+      const over = new AbortController();
+      let lasting: Promise<void> = Promise.resolve();
+      await new Promise<void>((resolve, reject) => {
+        lasting = stream(
+          socket,
+          '/hold',
+          body,
+          (event) => {
+            const told = event as HoldEvent;
+            if (told.type === 'held') resolve();
+            else if (told.type === 'change') listen(told);
+          },
+          over.signal,
+        ).catch(reject);
+        const hint = 'its log is .pids/supervisor.log';
+        const early = () =>
+          reject(new DevctlError('supervisor-failed', 'the supervisor has ended', { hint }));
+        void lasting.then(early);
+      });
+      return {
+        over: lasting,
+        async release(timeoutMs) {
+          await ask(socket, 'POST', '/release', { id: body.id }, timeoutMs);
+          over.abort();
+        },
+      };
     },
     stream: (path, body, listen) => stream(socket, path, body, listen),
   };

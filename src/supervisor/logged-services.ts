@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readRecords } from '../project/records.ts';
 import { selectNames } from './names.ts';
@@ -35,14 +35,12 @@ export function loggedServices(
   return [...logs, ...left].flatMap(([name, log]) => (wanted.has(name) ? [{ name, log }] : []));
 }
 
-/** Folders of the logs, to be watched: those that are there, and those that may come. */
+/** The folders of the logs, whether they are there already or not. */
 export function logFolders(
   { folder }: OpenProject,
   services: readonly LoggedService[],
 ): readonly string[] {
-  return [
-    ...new Set([join(folder.pidsDir, 'logs'), ...services.map(({ log }) => dirname(log))]),
-  ].filter((path) => existsSync(path));
+  return [...new Set([join(folder.pidsDir, 'logs'), ...services.map(({ log }) => dirname(log))])];
 }
 
 /** Logs of services that neither the manifest nor a record knows any more. */

@@ -105,6 +105,18 @@ export interface SupervisedStopRequest {
 
 export type SupervisedStopEvent = { readonly type: 'report'; readonly report: StopReport };
 
+/**
+ * `POST /hold`: what is to be stopped when the caller hangs up without having released the hold, because
+ * he was killed. Answered by a stream of `HoldEvent`.
+ */
+export interface HoldRequest extends SupervisedStopRequest {
+  /** Made up by the caller, for `POST /release`. */
+  readonly id: string;
+}
+
+/** `held` first, then every change of every service. */
+export type HoldEvent = { readonly type: 'held' } | ServiceChange;
+
 /** What everyone who keeps `GET /events` open is told. */
 export type SupervisorEvent = ServiceChange;
 

@@ -3,6 +3,7 @@ import { isStopSettings } from '../project/record-shape.ts';
 import { asObject, isCount, isListOf, isServiceName, isText } from '../project/shape.ts';
 import { BadRequest } from './api.ts';
 import type {
+  HoldRequest,
   StandDownRequest,
   StartRequest,
   StopCommandRequest,
@@ -45,6 +46,18 @@ export function toStopRequest(body: unknown): SupervisedStopRequest {
     (graceMs === null || (typeof graceMs === 'number' && graceMs >= 0));
   if (!isWhole) throw new BadRequest('not a request to stop services');
   return { names, sweep, declared, force, graceMs };
+}
+
+/** @throws BadRequest */
+export function toHoldRequest(body: unknown): HoldRequest {
+  return { ...toStopRequest(body), ...toReleaseRequest(body) };
+}
+
+/** @throws BadRequest */
+export function toReleaseRequest(body: unknown): Pick<HoldRequest, 'id'> {
+  const id = asObject(body)?.id;
+  if (!isText(id) || id === '') throw new BadRequest('not a hold');
+  return { id };
 }
 
 /** @throws BadRequest */

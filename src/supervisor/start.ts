@@ -6,6 +6,7 @@ import { livesIn } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock } from '../project/lock.ts';
 import { belongsAside, setAside } from '../project/problem.ts';
+import type { SupervisorClient } from './client.ts';
 import { ensureSupervisor } from './ensure.ts';
 import { requireFreePorts } from './free-ports.ts';
 import { endLeftovers } from './leftovers.ts';
@@ -25,6 +26,8 @@ export interface StartOptions {
   readonly abortOnFailure: boolean;
   readonly env: Readonly<Record<string, string>>;
   readonly listen: (event: ServiceChange) => void;
+  /** Told before anything is spawned; what it throws ends the start. */
+  readonly reached?: (client: SupervisorClient) => Promise<void>;
   /** For what the person should know and the result does not say. */
   readonly warn: (line: string) => void;
 }
@@ -112,6 +115,7 @@ export async function startLocked(
   for (const problem of state.problems) {
     if (belongsAside(folder, problem)) setAside(folder, problem);
   }
+  await options.reached?.(client);
   const { env, listen } = options;
   const { logsDir, containment } = manifest;
   const wanted = { services, env, logsDir, containment };

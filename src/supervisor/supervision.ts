@@ -8,15 +8,19 @@ import type { ProjectFolder } from '../project/folder.ts';
 import { readRecords } from '../project/records.ts';
 import type { Contain } from '../services/launch.ts';
 import type { LifeKind } from '../services/life.ts';
+import type { StopReport } from '../stopping/report.ts';
 import { adopt, resume, standDown } from './adoption.ts';
 import { type Route, STREAMED, type Stream } from './api.ts';
 import { endRun } from './end-run.ts';
+import { createHolds } from './holds.ts';
 import { createLives, type Lives } from './lives.ts';
 import { noteLogs } from './log-notes.ts';
 import { toSweepRules } from './open-project.ts';
 import type { ProjectState } from './project-state.ts';
-import type { ChildrenAnswer, Hello, SupervisorEvent } from './protocol.ts';
+import type { ChildrenAnswer, Hello, SupervisedStopRequest, SupervisorEvent } from './protocol.ts';
 import {
+  toHoldRequest,
+  toReleaseRequest,
   toStandDownRequest,
   toStartRequest,
   toStopCommandRequest,
@@ -180,6 +184,44 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     else if (performance.now() - idleSinceMs >= IDLE_END_MS) void endIdle();
   }, IDLE_END_MS / 2);
 
+  const stopHere = (request: SupervisedStopRequest): Promise<StopReport> => {
+    const { names, force, graceMs, sweep, declared } = request;
+    return whileStoodDown(names, () =>
+      stopProject(host, folder, {
+        names,
+        force,
+        graceMs,
+        dryRun: false,
+        sweep: toSweepRules(sweep),
+        declared,
+        forced: () => false,
+        watch: () => {},
+        hasChildren,
+        runHeld,
+      }),
+    );
+  };
+  const endAfter = ({ names }: SupervisedStopRequest, { survivors }: StopReport): void => {
+    const isDone =
+      names === null && survivors.length === 0 && starts.size === 0 && !hasLeader(lives);
+    if (isDone) context.end();
+  };
+  const holds = createHolds({
+    log: context.log,
+    async stop(request) {
+      // Nobody is connected any more, and yet it is not idle.
+      connections += 1;
+      try {
+        const report = await stopHere(request);
+        endAfter(request, report);
+        return report;
+      } finally {
+        connections -= 1;
+        idleSinceMs = performance.now();
+      }
+    },
+  });
+
   const routes: Readonly<Record<string, Route>> = {
     'GET /hello': (): Hello => ({
       version: context.version,
@@ -241,33 +283,24 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         return STREAMED;
       }),
 
+    'POST /hold': (body, stream) =>
+      whileConnected(stream, async () => {
+        const listen = (event: SupervisorEvent): void => stream.write(event);
+        listeners.add(listen);
+        void stream.closed.then(() => listeners.delete(listen));
+        await holds.hold(toHoldRequest(body), stream);
+        return STREAMED;
+      }),
+
+    'POST /release': (body) => ({ released: holds.release(toReleaseRequest(body).id) }),
+
     'POST /stop': (body, stream) =>
       whileConnected(stream, async () => {
-        const { names, force, graceMs, sweep, declared } = toStopRequest(body);
-        const report = await whileStoodDown(names, () =>
-          stopProject(host, folder, {
-            names,
-            force,
-            graceMs,
-            dryRun: false,
-            sweep: toSweepRules(sweep),
-            declared,
-            forced: () => false,
-            watch: () => {},
-            hasChildren,
-            runHeld,
-          }),
-        );
+        const request = toStopRequest(body);
+        const report = await stopHere(request);
         stream.write({ type: 'report', report });
         // A long report leaves in pieces: the end of this process must not cut it.
-        void stream.closed.then(() => {
-          const isDone =
-            names === null &&
-            report.survivors.length === 0 &&
-            starts.size === 0 &&
-            !hasLeader(lives);
-          if (isDone) context.end();
-        });
+        void stream.closed.then(() => endAfter(request, report));
         return STREAMED;
       }),
   };

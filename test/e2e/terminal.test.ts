@@ -1,35 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
-import { repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
-import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
 
 const lacksTmux = spawnSync('tmux', ['-V']).error !== undefined;
-
-/** A shell on a real terminal of 100 columns, in the project's folder, with a `devctl` command. */
-async function openTerminal(project: TemporaryProject) {
-  const tmux = (...args: readonly string[]) =>
-    execa('tmux', ['-S', project.file('tmux.sock'), '-f', '/dev/null', ...args], {
-      cwd: project.root,
-      env: { ...cleanEnvironment(), ...project.env, TERM: 'xterm-256color', ENV: '', PS1: '$ ' },
-      extendEnv: false,
-    });
-  await tmux('new-session', '-d', '-x', '100', '-y', '40', '/bin/sh');
-  const program = join(repositoryRoot, 'bin', 'devctl.js');
-  const type = (line: string) => tmux('send-keys', line, 'Enter');
-  await type(`devctl() { '${process.execPath}' '${program}' "$@"; }; clear`);
-  return {
-    type,
-    press: (key: string) => tmux('send-keys', key),
-    screen: async () => (await tmux('capture-pane', '-p', '-J', '-S', '-200')).stdout,
-    [Symbol.asyncDispose]: async () => void (await tmux('kill-server')),
-  };
-}
 
 test.skipIf(lacksTmux)(
   'on a terminal: a spinner while it starts, colours, and the cursor back',

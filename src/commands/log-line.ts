@@ -1,0 +1,29 @@
+import { jsonLine } from '../output/json.ts';
+import type { LogPrinter } from '../output/log-lines.ts';
+import { lastShown } from '../services/log-lines.ts';
+import type { ServiceLine } from '../services/log-reader.ts';
+
+/** One that may be so much older than its time says has a `~` there. */
+const VAGUE_MS = 1_000;
+
+/** A line of a service's log for people. */
+export function lineToText(printer: LogPrinter, line: ServiceLine): string {
+  const { service, text, time, continues } = line;
+  const vague = time !== null && (time.withinMs === null || time.withinMs > VAGUE_MS);
+  const atMs = time?.atMs ?? null;
+  return printer.format({ service, text: lastShown(text), atMs, vague, continues });
+}
+
+/** The same for programs, a document a line. */
+export function lineToJson(line: ServiceLine, more: object = {}): string {
+  const { service, text, time, continues, partial } = line;
+  return jsonLine({
+    ...more,
+    service,
+    time: time === null ? null : new Date(time.atMs).toISOString(),
+    withinMs: time?.withinMs ?? null,
+    line: text,
+    continues,
+    partial,
+  });
+}

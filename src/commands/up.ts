@@ -1,0 +1,185 @@
+import { constants } from 'node:os';
+import { DevctlError, ExitCode } from '../errors.ts';
+import { loadManifest } from '../manifest/load.ts';
+import { choicesOf, selectForStart, selectServices } from '../manifest/select.ts';
+import { definedOnly } from '../manifest/variables.ts';
+import { formatDuration } from '../output/durations.ts';
+import { jsonLine } from '../output/json.ts';
+import { createLogPrinter } from '../output/log-lines.ts';
+import { readyOutcome } from '../output/progress.ts';
+import { openSlowWriter } from '../output/slow-writer.ts';
+import { colorEnabled, themeFor } from '../output/theme.ts';
+import { printableLines } from '../output/width.ts';
+import { openHost } from '../processes/real-host.ts';
+import { followLogs } from '../services/log-follow.ts';
+import { readLog } from '../services/log-reader.ts';
+import { openLogSource } from '../services/log-source.ts';
+import type { UpVerdict } from '../services/up-verdict.ts';
+import type { StopReport } from '../stopping/report.ts';
+import { logFolders, loggedServices } from '../supervisor/logged-services.ts';
+import { openProject } from '../supervisor/open-project.ts';
+import { isUp, type ServiceChange } from '../supervisor/protocol.ts';
+import { upProject } from '../supervisor/up.ts';
+import { giveWay } from './give-way.ts';
+import { lineToJson, lineToText } from './log-line.ts';
+import { printStopReport } from './print-stop.ts';
+import { watchReader } from './watch-reader.ts';
+import { createWatch } from './while-stopping.ts';
+
+export interface UpCommandOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly timestamps?: boolean;
+  readonly prefix?: boolean;
+  readonly exitCodeFrom?: string;
+  readonly abortOnExit?: boolean;
+}
+
+/** `devctl up`: start, logs, and stop in one foreground command; see the README for its exit codes. */
+export async function up(names: readonly string[], options: UpCommandOptions): Promise<number> {
+  const query = { cwd: process.cwd(), config: options.config };
+  const manifest = loadManifest(query);
+  const choices = choicesOf(manifest);
+  const selected = selectForStart(choices, names);
+  const { exitCodeFrom = null, json = false } = options;
+  if (exitCodeFrom !== null && !selected.includes(exitCodeFrom)) {
+    throw new DevctlError('usage', `--exit-code-from ${exitCodeFrom}: it is not started here`, {
+      hint: `one of: ${selected.join(', ')}`,
+    });
+  }
+  const project = openProject(query);
+  const color = colorEnabled(process.stdout, options.color);
+  const look = { color, prefix: options.prefix ?? true, times: options.timestamps ?? false };
+  const printer = createLogPrinter(look);
+  const notes = themeFor(process.stderr, options.color);
+  const notePrinter = createLogPrinter({ ...look, color: notes.enabled });
+  for (const one of [printer, notePrinter]) one.widen([...selected, 'devctl']);
+  const note = (text: string): void =>
+    void process.stderr.write(notePrinter.note('devctl', printableLines(text)));
+  const named = names.length === 0 ? [] : selectServices(choices, names);
+  const isOurs = (name: string): boolean => names.length === 0 || named.includes(name);
+
+  const { asked, forced, ask } = listenForEnds(note);
+  const out = openSlowWriter(1, () => ask({ why: 'nobody reads its output', code: ExitCode.Ok }));
+  const unwatch = watchReader(1, out);
+  const over = giveWay(options);
+  const services = loggedServices(project, selected);
+  const readers = services.map(({ name, log }) =>
+    readLog(openLogSource(project.folder, name, log)),
+  );
+  for (const reader of readers) reader.skip();
+  let watch: ReturnType<typeof createWatch> | undefined;
+  const following = followLogs({
+    folders: logFolders(project, services),
+    readers: () => readers,
+    emit: (lines) =>
+      out.write(
+        lines
+          .map((line) => (json ? lineToJson(line, { type: 'line' }) : lineToText(printer, line)))
+          .join(''),
+      ),
+  });
+  try {
+    const { verdict, report } = await upProject(openHost(), project, manifest, {
+      names: selected,
+      everything: names.length === 0,
+      named,
+      exitCodeFrom,
+      abortOnExit: options.abortOnExit ?? false,
+      env: definedOnly(process.env),
+      listen: (change) => {
+        following.wake();
+        if (json) void out.write(jsonLine(change));
+        else tell(note, change);
+      },
+      started: ({ services: all }) => {
+        if (json) return;
+        const running = all.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
+        const [end, stay] = [running.filter(isOurs), running.filter((name) => !isOurs(name))];
+        if (end.length > 0) note(`ran before, ends with this as well: ${end.join(', ')}`);
+        if (stay.length > 0) note(`ran before, goes on after this: ${stay.join(', ')}`);
+        note(`${all.filter(({ state }) => isUp(state)).length} of ${all.length} services are up`);
+      },
+      ending: (why) => note(`${why}: stopping`),
+      warn: (line) => note(`${notes.yellow('!')} ${line}`),
+      asked,
+      forced,
+      watch: (living) => {
+        // Its time begins with the stop.
+        watch ??= createWatch();
+        watch(living);
+      },
+    });
+    over();
+    following.stop();
+    await following.done;
+    const code = codeOf(verdict, report);
+    if (json)
+      await out.write(jsonLine({ type: 'report', why: verdict.why, exitCode: code, report }));
+    else printStopReport(report, options.color, process.stderr);
+    return code;
+  } finally {
+    over();
+    following.stop();
+    await following.done;
+    unwatch();
+  }
+}
+
+/** What is left counts more than why it ended. */
+function codeOf(verdict: UpVerdict, report: StopReport): number {
+  if (report.survivors.length > 0) return ExitCode.Survivors;
+  return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : verdict.code;
+}
+
+/** The first signal asks for a stop; one more, of whichever kind, kills what is left. */
+function listenForEnds(note: (text: string) => void) {
+  let count = 0;
+  let ask = (_: UpVerdict): void => {};
+  const asked = new Promise<UpVerdict>((resolve) => {
+    ask = resolve;
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      count += 1;
+      const code = 128 + constants.signals[signal];
+      // The terminal has shown a ^C.
+      if (signal === 'SIGINT' && process.stderr.isTTY) process.stderr.write('\n');
+      if (count === 1) ask({ why: signal === 'SIGINT' ? 'interrupted' : signal, code });
+      else if (count === 2) note('killing what is left');
+    });
+  }
+  return { asked, ask: (verdict: UpVerdict) => ask(verdict), forced: () => count > 1 };
+}
+
+function tell(
+  note: (text: string) => void,
+  { service, from, to, reason, pid, afterMs }: ServiceChange,
+): void {
+  const after = afterMs > 0 ? ` after ${formatDuration(afterMs)}` : '';
+  const number = pid === null ? '' : ` (pid ${pid})`;
+  switch (to) {
+    case 'ready':
+      note(`${service} ${afterMs > 0 ? readyOutcome(afterMs, pid) : `ready${number}`}`);
+      return;
+    case 'running':
+      note(`${service} running${after}${number}`);
+      return;
+    case 'idle':
+      if (from === 'stopping') note(`${service} was stopped`);
+      return;
+    case 'clearing':
+      note(`${service}: ${reason}`);
+      return;
+    case 'waiting':
+    case 'backoff':
+    case 'spawning':
+    case 'starting':
+    case 'cancelling':
+    case 'stopping':
+      return;
+    default:
+      note(`${service} ${to}${reason === null ? '' : `: ${reason}`}`);
+  }
+}

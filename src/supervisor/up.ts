@@ -1,0 +1,280 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:os';
+import { setTimeout as pass } from 'node:timers/promises';
+import { DevctlError } from '../errors.ts';
+import type { ResolvedManifest } from '../manifest/resolved.ts';
+import type { Host } from '../processes/host.ts';
+import { livesIn } from '../processes/snapshot.ts';
+import { acquireLock } from '../project/lock.ts';
+import { readRecord, readRecords } from '../project/records.ts';
+import type { Exit } from '../project/service-record.ts';
+import type { LifeKind } from '../services/life.ts';
+import { judgeUp, type UpRules, type UpVerdict } from '../services/up-verdict.ts';
+import type { StopReport } from '../stopping/report.ts';
+import type { Hold, SupervisorClient } from './client.ts';
+import { declaredServices, type OpenProject, sweepSettingsOf } from './open-project.ts';
+import type { ServiceChange } from './protocol.ts';
+import { type StartResult, startProject } from './start.ts';
+import type { StopOptions } from './stop.ts';
+import { stopFromHere } from './stop-from-here.ts';
+import { isAlive } from './take-lock.ts';
+
+export interface UpOptions extends UpRules {
+  /** What is started: services, with all that they depend on. */
+  readonly names: readonly string[];
+  /** Was everything meant? Then the end is a whole `devctl stop`. */
+  readonly everything: boolean;
+  /** Services that were named: they end with this `up` even if they ran before. */
+  readonly named: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly listen: (change: ServiceChange) => void;
+  readonly started: (result: StartResult) => void;
+  /** Told why it ends, before anything is stopped. */
+  readonly ending: (why: string) => void;
+  readonly warn: (line: string) => void;
+  /** Resolves when somebody wants it to end: a signal, a closed terminal. */
+  readonly asked: Promise<UpVerdict>;
+  readonly forced: () => boolean;
+  readonly watch: StopOptions['watch'];
+}
+
+export interface UpResult {
+  readonly verdict: UpVerdict;
+  readonly report: StopReport;
+}
+
+/** How long an end waits for a start that is under way to drop what it has not spawned. */
+const ABORT_MS = 500;
+const RELEASE_MS = 1_000;
+/** Another command that is at work (a restart, say) is waited for before anything is concluded. */
+const LOCK_WAIT_MS = 120_000;
+
+/**
+ * Starts services, keeps them for as long as this process lives, and stops them with proof. Should this process
+ * be killed, the supervisor does.
+ *
+ * @throws DevctlError as `startProject` and `stopProject`
+ */
+export async function upProject(
+  host: Host,
+  project: OpenProject,
+  manifest: ResolvedManifest,
+  options: UpOptions,
+): Promise<UpResult> {
+  const { folder } = project;
+  const { names } = options;
+  const kinds = new Map<string, LifeKind>();
+  const exits = new Map<string, Exit | null>();
+  const spawnedAt = new Map<string, number>();
+  const told = new Map<string, { start: number; hold: number }>();
+  const before = await runningNames(host, project);
+  const ours = options.everything
+    ? null
+    : names.filter((name) => options.named.includes(name) || !before.has(name));
+  let client: SupervisorClient | null = null;
+  let hold: Hold | null = null;
+  let begun = false;
+  let verdict: UpVerdict | null = null;
+  let concluded = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    concluded = resolve;
+  });
+  const conclude = (found: UpVerdict): void => {
+    verdict ??= found;
+    concluded();
+  };
+  void options.asked.then(conclude);
+
+  const judge = (): void => {
+    const services = [...kinds].map(([name, kind]) => ({
+      name,
+      kind,
+      exit: exits.get(name) ?? null,
+      oneShot: manifest.services[name]?.oneShot ?? false,
+    }));
+    const found = judgeUp(services, options, begun, signalNumber);
+    if (!found) return;
+    // A restart takes everything down as well; what it has brought up by then goes on.
+    const isTransient = services.every(({ kind }) => kind === 'idle');
+    if (isTransient && begun) void whenIdle().then(() => judgeAgain());
+    else conclude(found);
+  };
+  const judgeAgain = (): void => {
+    const isStill = [...kinds.values()].every((kind) => kind === 'idle');
+    if (isStill) conclude({ why: 'everything was stopped by another devctl', code: 0 });
+  };
+  /** When no other command is at work. */
+  const whenIdle = async (): Promise<void> => {
+    const identity = await host.self();
+    const lock = await acquireLock(folder, {
+      identity,
+      command: 'up',
+      isAlive: (holder) => isAlive(host, holder),
+      waitMs: LOCK_WAIT_MS,
+    });
+    if (lock.kind === 'held') lock.release();
+    // The news of what it has brought about may be on its way.
+    await pass(ABORT_MS);
+  };
+
+  /** All news of a start come on two connections; those of the start know how long it took. */
+  const tellOnce = (source: 'start' | 'hold', change: ServiceChange): void => {
+    const { service, from, to, pid, reason } = change;
+    const news = `${service} ${from} ${to} ${pid} ${reason}`;
+    const counts = told.get(news) ?? { start: 0, hold: 0 };
+    const before = Math.max(counts.start, counts.hold);
+    counts[source] += 1;
+    told.set(news, counts);
+    if (counts[source] > before) options.listen(change);
+  };
+
+  const hear = (change: ServiceChange): void => {
+    const { service, to } = change;
+    if (!names.includes(service)) return;
+    // Those that end come in the order in which they do.
+    kinds.delete(service);
+    kinds.set(service, to);
+    const record = readRecord(folder, service);
+    exits.set(service, record.kind === 'record' ? record.record.exit : null);
+    const now = performance.now();
+    if (to === 'spawning') spawnedAt.set(service, now);
+    tellOnce('hold', { ...change, afterMs: Math.round(now - (spawnedAt.get(service) ?? now)) });
+    judge();
+  };
+  const reached = async (found: SupervisorClient): Promise<void> => {
+    if (verdict) throw new Given();
+    client = found;
+    hold = await found.hold(
+      {
+        id: randomBytes(8).toString('hex'),
+        names: ours,
+        force: false,
+        graceMs: null,
+        sweep: sweepSettingsOf(project, false),
+        declared: declaredServices(project),
+      },
+      hear,
+    );
+    void hold.over.then(() => {
+      if (!verdict) void lost();
+    });
+  };
+  const start = (wanted: readonly string[]): Promise<StartResult> =>
+    startProject(host, folder, manifest, {
+      names: wanted,
+      abortOnFailure: false,
+      env: options.env,
+      listen: (change) => tellOnce('start', change),
+      warn: options.warn,
+      reached,
+    });
+
+  /** Of what ran before nothing was heard; of the rest, what was heard may be younger than the result. */
+  const noteStarted = (services: StartResult['services']): void => {
+    for (const { name, state } of services) if (!kinds.has(name)) kinds.set(name, state);
+  };
+
+  /** The supervisor has ended: by a stop of everything, or it was killed and services live on. */
+  const lost = async (): Promise<void> => {
+    await whenIdle();
+    const running = await runningNames(host, project);
+    const alive = names.filter((name) => running.has(name));
+    if (verdict) return;
+    if (alive.length === 0) {
+      conclude({ why: 'everything was stopped by another devctl', code: 0 });
+      return;
+    }
+    options.warn('the supervisor has ended');
+    try {
+      const { services } = await start(alive);
+      noteStarted(services);
+      options.warn('a new supervisor has taken over what runs');
+      judge();
+    } catch (error) {
+      if (error instanceof Given) return;
+      options.warn(error instanceof Error ? error.message : String(error));
+      conclude({ why: 'no supervisor can be had', code: 1 });
+    }
+  };
+
+  const starting = start(names);
+  const finished = starting.then(
+    (result) => {
+      noteStarted(result.services);
+      begun = true;
+      if (verdict) return;
+      options.started(result);
+      judge();
+    },
+    (error: unknown) => {
+      // What it has begun is stopped below, and then its failure told.
+      if (!verdict) throw error;
+    },
+  );
+  let failure: unknown = null;
+  await Promise.race([ended, finished.then(() => ended)]).catch((error: unknown) => {
+    failure = error;
+  });
+  // What it has spawned is known only when it has let go.
+  for (let settled = false; !settled && failure === null; ) {
+    await (client as SupervisorClient | null)?.abortStarts(ABORT_MS);
+    settled = await Promise.race([
+      finished.then(
+        () => true,
+        () => true,
+      ),
+      pass(ABORT_MS / 5, false),
+    ]);
+  }
+  if (failure !== null && hold === null) throw failure;
+  const reason = verdict as UpVerdict | null;
+  options.ending(reason?.why ?? 'the start has failed');
+  const { sweep, scope } = endScope(project, ours);
+  const report = await stopFromHere(host, folder, {
+    names: scope,
+    force: false,
+    dryRun: false,
+    graceMs: null,
+    sweep,
+    declared: declaredServices(project),
+    forced: options.forced,
+    watch: options.watch,
+    handedOver: () => {},
+  });
+  await (hold as Hold | null)?.release(RELEASE_MS);
+  if (failure !== null) throw failure;
+  if (!reason) throw new Error('an up ends with a reason');
+  return { verdict: reason, report };
+}
+
+/** It was to end before anything was spawned. */
+class Given extends DevctlError {
+  constructor() {
+    super('start-failed', 'it was interrupted before anything was started');
+  }
+}
+
+/** Where nothing else runs, the supervisor ends as well; the sweep is for a stop of everything alone. */
+function endScope(
+  project: OpenProject,
+  ours: readonly string[] | null,
+): { scope: readonly string[] | null; sweep: ReturnType<typeof sweepSettingsOf> } {
+  const sweep = sweepSettingsOf(project, false);
+  if (ours === null) return { scope: null, sweep };
+  const { records, problems } = readRecords(project.folder);
+  const isAll = problems.length === 0 && records.every(({ service }) => ours.includes(service));
+  return { scope: isAll ? null : ours, sweep: { ...sweep, scope: 'off' } };
+}
+
+async function runningNames(host: Host, { folder }: OpenProject): Promise<ReadonlySet<string>> {
+  const { records } = readRecords(folder);
+  if (records.length === 0) return new Set();
+  const snapshot = await host.snapshot();
+  const alive = records.filter(({ leader }) => leader && livesIn(snapshot, leader));
+  return new Set(alive.map(({ service }) => service));
+}
+
+function signalNumber(name: string): number {
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  return numbers[name] ?? 0;
+}

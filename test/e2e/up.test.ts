@@ -1,0 +1,152 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { devctl, startDevctl } from '../support/devctl.ts';
+import { guardsOf, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { openTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+/** What lives of the project but the command itself. */
+function left(project: TemporaryProject): string[] {
+  return project.oracle.everything().map(({ argv }) => argv.join(' '));
+}
+
+const WEB = service('sleeper');
+const TESTS = {
+  command: 'echo testing; read line; echo "done: $line"; exit 7',
+  dependsOn: ['web'],
+};
+
+test('in CI: the exit code of one service, and nothing left', async () => {
+  await using project = await temporaryProject({ services: { web: WEB, tests: TESTS } });
+  const up = startDevctl(project, {}, 'up', '--exit-code-from', 'tests');
+  await until(async () => (await devctl(project, 'send', 'tests', 'go')).exitCode === 0);
+  const { exitCode, stdout, stderr } = await up;
+  expect(stdout.split('\n')).toEqual(['web    | ready', 'tests  | testing', 'tests  | done: go']);
+  expect(stderr).toMatch(/^devctl \| web ready in /m);
+  expect(stderr).toContain('devctl | tests exited with code 7: stopping\n');
+  expect(stderr).toContain('nothing is left');
+  expect({ exitCode, left: left(project) }).toEqual({ exitCode: 7, left: [] });
+
+  const wrong = await devctl(project, 'up', 'web', '--exit-code-from', 'tests');
+  expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
+});
+
+test('however it ends, nothing is left: TERM, HUP, SIGKILL, and with its supervisor killed', async () => {
+  await using project = await temporaryProject({ services: { web: WEB } });
+  const begin = async () => {
+    const up = startDevctl(project, {}, 'up', '--json');
+    const lines: string[] = [];
+    up.stdout.on('data', (chunk: Buffer) => lines.push(...chunk.toString().split('\n')));
+    await until(() => lines.some((line) => line.includes('"to":"ready"')));
+    // Not itself: an async function would wait for its end.
+    return { up };
+  };
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    const { up } = await begin();
+    up.kill(signal);
+    const { exitCode, stdout } = await up;
+    const documents = stdout.split('\n').map((line) => JSON.parse(line));
+    expect(documents.find(({ type }) => type === 'line')).toMatchObject({ service: 'web' });
+    expect(documents.at(-1)).toMatchObject({
+      version: 1,
+      type: 'report',
+      exitCode: code,
+      report: { kind: 'stop', survivors: [] },
+    });
+    expect({ exitCode, left: left(project) }).toEqual({ exitCode: code, left: [] });
+  }
+
+  const { up: killed } = await begin();
+  killed.kill('SIGKILL');
+  await killed;
+  // Nobody asks for it: the supervisor has noticed.
+  await until(
+    () => left(project).length === 0,
+    () => left(project).join('\n'),
+  );
+
+  const { up: orphaned } = await begin();
+  let notes = '';
+  orphaned.stderr.on('data', (chunk: Buffer) => {
+    notes += chunk.toString();
+  });
+  await signalSupervisor(project, 'SIGKILL');
+  await until(() => notes.includes('a new supervisor has taken over'));
+  expect(supervisorsOf(project)).toHaveLength(1);
+  orphaned.kill('SIGKILL');
+  await orphaned;
+  await until(
+    () => left(project).length === 0,
+    () => left(project).join('\n'),
+  );
+  expect(guardsOf(project)).toEqual([]);
+});
+
+test('what ran before goes on after it, unless it was named; other commands work meanwhile', async () => {
+  await using project = await temporaryProject({
+    services: { database: WEB, web: service('sleeper', [], { dependsOn: ['database'] }) },
+  });
+  await devctl(project, 'start', 'database');
+  const up = startDevctl(project, {}, 'up', 'web');
+  let notes = '';
+  up.stderr.on('data', (chunk: Buffer) => {
+    notes += chunk.toString();
+  });
+  const expectNote = (text: string) =>
+    until(
+      () => notes.includes(text),
+      () => notes,
+    );
+  await expectNote('ran before, goes on after this: database');
+  expect(await devctl(project, 'restart', 'web')).toMatchObject({ exitCode: 0 });
+  await expectNote('web was stopped');
+  await until(() => (notes.match(/web ready/g) ?? []).length === 2);
+  expect(await devctl(project, 'stop', 'web')).toMatchObject({ exitCode: 0 });
+  // Of two services one is left, which is not what this command is for.
+  up.kill('SIGTERM');
+  expect(await up).toMatchObject({ exitCode: 143 });
+  const { services } = JSON.parse((await devctl(project, 'status', '--json')).stdout);
+  expect(services).toMatchObject([
+    { name: 'database', state: 'ready' },
+    { name: 'web', state: 'stopped' },
+  ]);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
+
+test.skipIf(spawnSync('tmux', ['-V']).error !== undefined)(
+  'on a terminal: Ctrl-C stops, a second one kills, and a closed terminal leaves nothing',
+  async () => {
+    await using project = await temporaryProject({
+      services: { web: service('stubborn', ['1'], { stop: { grace: '10m' } }), b: WEB },
+    });
+    {
+      await using terminal = await openTerminal(project);
+      await terminal.type('devctl up; echo code=$?');
+      await until(async () => /^web +\| ready/m.test(await terminal.screen()));
+      await until(async () => (await terminal.screen()).includes('2 of 2 services are up'));
+      await terminal.press('C-c');
+      await until(async () =>
+        /interrupted: stopping[\s\S]*waiting for web/.test(await terminal.screen()),
+      );
+      await terminal.press('C-c');
+      await until(async () => (await terminal.screen()).includes('code=130'));
+      const screen = await terminal.screen();
+      expect(screen).toContain('killing what is left');
+      expect(screen).toMatch(/✓ web: stopped in .*2 killed/);
+      expect(screen).toContain('nothing is left');
+
+      await terminal.type('clear; devctl up b');
+      await until(async () => /b ready/.test(await terminal.screen()));
+    }
+    // The terminal is gone, and with it the place to tell anything.
+    const ours = () => left(project).filter((line) => /sleeper|supervisor|guard/.test(line));
+    await until(
+      () => ours().length === 0,
+      () => ours().join('\n'),
+    );
+  },
+);

@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { cleanEnvironment } from './clean-environment.ts';
+import { repositoryRoot } from './paths.ts';
+import type { TemporaryProject } from './temporary-project.ts';
+
+/** A shell on a real terminal of 100 columns, in the project's folder, with a `devctl` command. */
+export async function openTerminal(project: TemporaryProject) {
+  const tmux = (...args: readonly string[]) =>
+    execa('tmux', ['-S', project.file('tmux.sock'), '-f', '/dev/null', ...args], {
+      cwd: project.root,
+      env: { ...cleanEnvironment(), ...project.env, TERM: 'xterm-256color', ENV: '', PS1: '$ ' },
+      extendEnv: false,
+    });
+  await tmux('new-session', '-d', '-x', '100', '-y', '40', '/bin/sh');
+  const program = join(repositoryRoot, 'bin', 'devctl.js');
+  const type = (line: string) => tmux('send-keys', line, 'Enter');
+  await type(`devctl() { '${process.execPath}' '${program}' "$@"; }; clear`);
+  return {
+    type,
+    press: (key: string) => tmux('send-keys', key),
+    screen: async () => (await tmux('capture-pane', '-p', '-J', '-S', '-200')).stdout,
+    [Symbol.asyncDispose]: async () => void (await tmux('kill-server')),
+  };
+}
