@@ -8,7 +8,12 @@ import { openProgress, type Progress, readyOutcome } from '../output/progress.ts
 import { printable, printableLines, printableLog } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
-import { isUp, type ServiceChange, type StartedService } from '../supervisor/protocol.ts';
+import {
+  hasSucceeded,
+  isUp,
+  type ServiceChange,
+  type StartedService,
+} from '../supervisor/protocol.ts';
 import { type StartResult, startProject } from '../supervisor/start.ts';
 import { giveWay } from './give-way.ts';
 
@@ -74,7 +79,7 @@ function refuseAsInit(): void {
 /** A change of one service, while it happens. */
 export function tell(
   progress: Progress,
-  { service, to, reason, pid, afterMs }: ServiceChange,
+  { service, to, reason, pid, oneShot, afterMs }: ServiceChange,
 ): void {
   switch (to) {
     case 'spawning':
@@ -87,7 +92,8 @@ export function tell(
       progress.note(`! ${service}: ${reason}`);
       return;
     case 'running':
-      progress.succeeded(service, `running after ${formatDuration(afterMs)} (pid ${pid})`);
+      if (oneShot) progress.pending(service, 'running');
+      else progress.succeeded(service, `running after ${formatDuration(afterMs)} (pid ${pid})`);
       return;
     case 'ready':
       progress.succeeded(service, readyOutcome(afterMs, pid));
@@ -95,7 +101,9 @@ export function tell(
     case 'failed':
     case 'exited':
     case 'unhealthy':
-      progress.failed(service, `${to}: ${reason}`);
+      if (oneShot && to === 'exited')
+        progress.succeeded(service, `done after ${formatDuration(afterMs)}`);
+      else progress.failed(service, `${to}: ${reason}`);
       return;
     default:
       return;
@@ -104,15 +112,18 @@ export function tell(
 
 /** Is everything up that was asked for? */
 export function allUp({ services }: StartResult): boolean {
-  return services.every(({ state }) => isUp(state));
+  return services.every(hasSucceeded);
 }
 
 /** What progress did not say already: what ran before, why something failed, what to do next. */
 export function summarise({ services, aborted }: StartResult): void {
   const { stderr, stdout } = process;
-  const before = services.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
-  if (before.length > 0) stderr.write(`already running: ${before.join(', ')}\n`);
-  const failed = services.filter(({ state }) => !isUp(state));
+  const before = services.filter(({ alreadyRunning }) => alreadyRunning);
+  const ran = before.filter(({ done }) => !done).map(({ name }) => name);
+  const did = before.filter(({ done }) => done).map(({ name }) => name);
+  if (ran.length > 0) stderr.write(`already running: ${ran.join(', ')}\n`);
+  if (did.length > 0) stderr.write(`already done: ${did.join(', ')}\n`);
+  const failed = services.filter((one) => !hasSucceeded(one));
   for (const service of failed) if (!aborted.includes(service.name)) explain(service);
   const up = services.length - failed.length;
   if (failed.length === 0) {

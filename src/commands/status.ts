@@ -46,7 +46,7 @@ function print(report: StatusReport, color: boolean | undefined): void {
   );
   process.stdout.write(`${lines.join('\n')}\n`);
 
-  const explained = report.services.filter(({ reason }) => reason !== null);
+  const explained = report.services.filter(({ reason, done }) => reason !== null && !done);
   for (const { name, reason } of explained)
     process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
 
@@ -111,7 +111,8 @@ function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
   ];
 }
 
-function paintState({ state, wanted }: ServiceStatus, theme: Theme): string {
+function paintState({ state, done, wanted }: ServiceStatus, theme: Theme): string {
+  if (done) return theme.green('done');
   if (state === 'ready' || state === 'running') return theme.green(state);
   if (state === 'failed' || state === 'unhealthy') return theme.red(state);
   return wanted && state !== 'stopped' ? theme.yellow(state) : state;

@@ -18,7 +18,7 @@ import type { UpVerdict } from '../services/up-verdict.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { logFolders, loggedServices } from '../supervisor/logged-services.ts';
 import { openProject } from '../supervisor/open-project.ts';
-import { isUp, type ServiceChange } from '../supervisor/protocol.ts';
+import { hasSucceeded, type ServiceChange } from '../supervisor/protocol.ts';
 import { upProject } from '../supervisor/up.ts';
 import { giveWay } from './give-way.ts';
 import { lineToJson, lineToText } from './log-line.ts';
@@ -99,7 +99,7 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
         const [end, stay] = [running.filter(isOurs), running.filter((name) => !isOurs(name))];
         if (end.length > 0) note(`ran before, ends with this as well: ${end.join(', ')}`);
         if (stay.length > 0) note(`ran before, goes on after this: ${stay.join(', ')}`);
-        note(`${all.filter(({ state }) => isUp(state)).length} of ${all.length} services are up`);
+        note(`${all.filter(hasSucceeded).length} of ${all.length} services are up`);
       },
       ending: (why) => note(`${why}: stopping`),
       warn: (line) => note(`${notes.yellow('!')} ${line}`),
@@ -155,7 +155,7 @@ function listenForEnds(note: (text: string) => void) {
 
 function tell(
   note: (text: string) => void,
-  { service, from, to, reason, pid, afterMs }: ServiceChange,
+  { service, from, to, reason, pid, oneShot, afterMs }: ServiceChange,
 ): void {
   const after = afterMs > 0 ? ` after ${formatDuration(afterMs)}` : '';
   const number = pid === null ? '' : ` (pid ${pid})`;
@@ -178,6 +178,9 @@ function tell(
     case 'starting':
     case 'cancelling':
     case 'stopping':
+      return;
+    case 'exited':
+      note(oneShot ? `${service} done${after}` : `${service} exited: ${reason}`);
       return;
     default:
       note(`${service} ${to}${reason === null ? '' : `: ${reason}`}`);

@@ -16,11 +16,51 @@ export function checkMeaning(tree: Tree, root: string): Problem[] {
   return [
     ...checkDependencies(tree),
     ...checkCircles(tree),
+    ...checkTasks(tree),
     ...checkPorts(tree),
     ...checkGroups(tree),
     ...checkCase(tree),
     ...checkFolders(tree, root),
   ];
+}
+
+/** What ends by itself must be able to, and what is waited for until it has ended too. */
+function checkTasks(tree: Tree): Problem[] {
+  const find = (...path: string[]) => at(tree, 'services', ...path);
+  const restartsAlways = (service: string): boolean =>
+    (scalarOf(find(service, 'restart')) ?? scalarOf(find(service, 'restart', 'policy'))) ===
+    'always';
+  return serviceNames(tree).flatMap((service) => {
+    const refuse = (key: string, message: string) => {
+      const path = ['services', service, key];
+      return problem(keyPositionOf(tree, path), path, message);
+    };
+    const isTask = scalarOf(find(service, 'oneShot')) === true;
+    const has = (key: string) => isTask && find(service, key) !== undefined;
+    const waits = [...entriesOf(find(service, 'dependsOn'))].filter(([name, { value }]) => {
+      const condition = scalarOf(value);
+      return (condition === 'completed' || condition === 'exited') && restartsAlways(name);
+    });
+    return [
+      ...(has('ready')
+        ? [refuse('ready', 'does not go with oneShot: a task is done, not up')]
+        : []),
+      ...(has('live') ? [refuse('live', 'does not go with oneShot: a task is done, not up')] : []),
+      ...(isTask && restartsAlways(service)
+        ? [
+            refuse(
+              'restart',
+              'would do the task of a oneShot for ever; "on-failure" tries it again',
+            ),
+          ]
+        : []),
+      ...waits.map(([name, { value }]) => {
+        const path = ['services', service, 'dependsOn', name];
+        const never = `never comes: ${show(name)} is always started again`;
+        return problem(keyPositionOf(tree, path), path, `${show(scalarOf(value))} ${never}`);
+      }),
+    ];
+  });
 }
 
 /** The names in a service's `dependsOn`, written as a list or as an object, with their places. */

@@ -80,7 +80,7 @@ function resolveService(
     cwd: resolve(place.root, service.cwd ?? '.'),
     env: environmentOf(ingredients, service.envFile, ['services', name, 'env'], projectEnv),
     ports: service.ports ?? [],
-    dependsOn: resolveDependencies(service.dependsOn ?? []),
+    dependsOn: resolveDependencies(service.dependsOn ?? [], manifest),
     ready: service.ready === undefined ? null : resolveReady(service.ready),
     live: service.live === undefined ? null : resolveLive(service.live),
     restart: resolveRestart(service.restart),
@@ -111,15 +111,17 @@ function resolveRestart(restart: ManifestService['restart']): RestartPolicy {
   };
 }
 
+/** A task is never up for longer than it takes: who needs it to be ready needs it to be done. */
 function resolveDependencies(
   dependsOn: NonNullable<ManifestService['dependsOn']>,
+  { services }: Manifest,
 ): Readonly<Record<string, DependencyCondition>> {
-  if (!Array.isArray(dependsOn))
-    return mapValues(dependsOn, (condition) => {
-      if (condition === 'started' || condition === 'ready') return condition;
-      throw new Error(`condition ${condition} has passed the check for what is not supported`);
-    });
-  return mapValues(Object.fromEntries(dependsOn.map((name) => [name, true])), () => 'ready');
+  const conditions = Array.isArray(dependsOn)
+    ? Object.fromEntries(dependsOn.map((name) => [name, 'ready' as const]))
+    : dependsOn;
+  return mapValues(conditions, (condition, name) =>
+    condition === 'ready' && services[name]?.oneShot === true ? 'completed' : condition,
+  );
 }
 
 function resolveReady(probe: NonNullable<ManifestService['ready']>): ReadinessProbe {

@@ -34,7 +34,11 @@ export interface LivenessProbe {
   readonly failures: number;
 }
 
-export type DependencyCondition = 'started' | 'ready';
+/**
+ * What a service waits for: that the other one was spawned, is up, has succeeded, or has ended in any
+ * way.
+ */
+export type DependencyCondition = 'started' | 'ready' | 'completed' | 'exited';
 
 /** How a service wants to be stopped, kept in its record so that `stop` needs no manifest. */
 export interface StopSettings {

@@ -43,7 +43,9 @@ const service = z.strictObject({
         `expected a list of services, or an object such as {"db": "ready"}, got ${show(input)}`,
     })
     .optional()
-    .describe('Services to wait for: a list (until ready), or each with "started" or "ready".'),
+    .describe(
+      'Services to wait for: a list (until ready), or each with "started", "ready" (up, or done where it is a task), "completed" (ended with success) or "exited" (ended in any way).',
+    ),
   ready: ready
     .optional()
     .describe('How to find out that it is up. Default: up once it was started.'),
@@ -68,7 +70,9 @@ const service = z.strictObject({
   oneShot: z
     .boolean()
     .optional()
-    .describe('true: a task that ends by itself. Not supported yet. Default: false.'),
+    .describe(
+      'true: a task, such as a migration. It is done, not down, once it has ended with success. Default: false.',
+    ),
 });
 
 /**

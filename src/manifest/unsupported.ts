@@ -1,5 +1,5 @@
 import type { Problem, ValuePath } from './problem.ts';
-import { entriesOf, keyPositionOf, scalarOf, type Tree, at as valueAt } from './tree.ts';
+import { entriesOf, keyPositionOf, type Tree, at as valueAt } from './tree.ts';
 
 /**
  * What the manifest asks for and this version cannot do. It is refused: a limit or a restart policy
@@ -31,14 +31,4 @@ function* ofProject(tree: Tree): Generator<Refusal> {
 function* ofService(tree: Tree, path: ValuePath): Generator<Refusal> {
   const find = (...inside: ValuePath) => valueAt(tree, ...path, ...inside);
   if (find('limits') !== undefined) yield [[...path, 'limits'], 'limits on what a service may use'];
-  if (scalarOf(find('oneShot')) === true)
-    yield [[...path, 'oneShot'], 'tasks that end by themselves'];
-  for (const [name, { value }] of entriesOf(find('dependsOn'))) {
-    const condition = scalarOf(value);
-    if (condition === 'completed' || condition === 'exited')
-      yield [
-        [...path, 'dependsOn', name],
-        `waiting until a service has ended (${JSON.stringify(condition)}); "started" and "ready" are`,
-      ];
-  }
 }

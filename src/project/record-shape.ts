@@ -43,6 +43,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   exitedAt: orNull(isText),
   exit: orNull(isExit),
   restarts: isCount,
+  oneShot: (value) => value === undefined || isBoolean(value),
 };
 
 const STATES: { readonly [State in ServiceState]: true } = {

@@ -77,5 +77,13 @@ export interface ServiceRecord {
   readonly readyAt: string | null;
   readonly exitedAt: string | null;
   readonly exit: Exit | null;
+  /** Since it was asked for. */
   readonly restarts: number;
+  /** A task: with the state `exited` it is done. Missing in records of earlier versions. */
+  readonly oneShot?: boolean;
+}
+
+/** Has it done what it was for, and needs not run? */
+export function isDone({ state, oneShot }: ServiceRecord): boolean {
+  return state === 'exited' && oneShot === true;
 }

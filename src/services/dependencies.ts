@@ -3,10 +3,10 @@ import type { DependencyCondition } from '../manifest/resolved.ts';
 import type { LifeKind } from './life.ts';
 
 /**
- * Where a service stands, for those that need it. 'looping': it ends again and again, and for longer
- * than anybody can be asked to wait for it.
+ * Where a service stands, for those that need it. 'crashed': it failed after it was spawned. 'looping':
+ * it ends again and again, and for longer than anybody can be asked to wait for it.
  */
-export type Standing = LifeKind | 'looping';
+export type Standing = LifeKind | 'crashed' | 'looping';
 
 /** What each service needs before it may be spawned: `ResolvedService.dependsOn`, by service. */
 export type Needs = ReadonlyMap<string, Readonly<Record<string, DependencyCondition>>>;
@@ -40,6 +40,7 @@ const STARTED: { readonly [Kind in Standing]: Outlook } = {
   unhealthy: 'met',
   exited: 'met',
   failed: 'failed',
+  crashed: 'failed',
   clearing: 'open',
   backoff: 'open',
   looping: 'ends again and again',
@@ -51,6 +52,23 @@ const READY: { readonly [Kind in Standing]: Outlook } = {
   starting: 'open',
   unhealthy: 'is unhealthy',
   exited: 'has ended already',
+};
+
+const COMPLETED: { readonly [Kind in Standing]: Outlook } = {
+  ...STARTED,
+  starting: 'open',
+  running: 'open',
+  ready: 'open',
+  unhealthy: 'open',
+};
+
+const OUTLOOKS: {
+  readonly [Condition in DependencyCondition]: { readonly [Kind in Standing]: Outlook };
+} = {
+  started: STARTED,
+  ready: READY,
+  completed: COMPLETED,
+  exited: { ...COMPLETED, crashed: 'met' },
 };
 
 const MAX_CHAIN = 6;
@@ -91,7 +109,7 @@ function firstObstacle(
   for (const [need, condition] of Object.entries(needs.get(name) ?? {})) {
     const below = blocked.get(need);
     if (below) return { name, chain: lengthen(need, below.chain), why: below.why };
-    const outlook = (condition === 'ready' ? READY : STARTED)[states.get(need) ?? 'idle'];
+    const outlook = OUTLOOKS[condition][states.get(need) ?? 'idle'];
     if (outlook === 'open') open = true;
     else if (outlook !== 'met') return { name, chain: [need], why: outlook };
   }

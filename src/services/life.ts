@@ -111,9 +111,16 @@ export type LifeEvent =
       readonly identity: Identity;
       readonly wasReady: boolean;
       readonly probed: boolean;
+      /** How often it was started again before. */
+      readonly restarts: number;
     }
   /** The records of another supervisor say that this task is done. */
-  | { readonly kind: 'recalled'; readonly exit: Exit; readonly reason: string }
+  | {
+      readonly kind: 'recalled';
+      readonly exit: Exit;
+      readonly reason: string;
+      readonly restarts: number;
+    }
   | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit }
   | { readonly kind: 'probeSucceeded'; readonly run: number }
   | { readonly kind: 'probeTimedOut'; readonly run: number; readonly reason: string }

@@ -34,6 +34,9 @@ export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (life, {
   const reason = exitInWords(exit);
   const failed = !isSuccess(exit, now);
   const end = { reason, exit, leader: null, failed, wellMs: now.nowMs - life.sinceMs };
+  // It may well have done its task: whoever knows that has to ask for it again.
+  const isUnknown = exit.code === null && exit.signal === null;
+  if (isUnknown && now.terms?.oneShot) return fail(life, end, now);
   return orAgain(life, end, now, (_life, { reason: why }) =>
     failed
       ? fail(life, { ...end, reason: why }, now)

@@ -67,13 +67,17 @@ export const comeUp: Move<In<'spawning'>, On<'spawned'>> = (life, event, now) =>
 export const adopt: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (life, event, now) => {
   const run = life.run + 1;
   const leader = event.identity;
-  if (!event.probed) return enter(life, now, { kind: 'running', run, leader });
-  if (event.wasReady) return enter(life, now, { kind: 'ready', run, leader });
-  return enter(life, now, { kind: 'starting', run, leader }, { kind: 'startProbe', run });
+  const from = { ...life, restarts: { ...NO_RESTARTS, total: event.restarts } };
+  if (!event.probed) return enter(from, now, { kind: 'running', run, leader });
+  if (event.wasReady) return enter(from, now, { kind: 'ready', run, leader });
+  return enter(from, now, { kind: 'starting', run, leader }, { kind: 'startProbe', run });
 };
 
-export const recall: Move<In<'idle'>, On<'recalled'>> = (life, { exit, reason }, now) =>
-  enter(life, now, { kind: 'exited', run: life.run + 1, exit, reason, done: true });
+export const recall: Move<In<'idle'>, On<'recalled'>> = (life, event, now) => {
+  const { exit, reason } = event;
+  const from = { ...life, restarts: { ...NO_RESTARTS, total: event.restarts } };
+  return enter(from, now, { kind: 'exited', run: life.run + 1, exit, reason, done: true });
+};
 
 export const becomeReady: Move<In<'starting' | 'unhealthy'>, On<'probeSucceeded'>> = (
   life,
@@ -98,7 +102,7 @@ export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (life, _eve
     : ignore('it is up, though not well')(life);
 
 export const redo: Move<In<'exited'>, On<'askedToStart'>> = (life, event, now) =>
-  life.done ? ignore('it is done')(life) : wait(life, event, now);
+  life.done && now.terms?.oneShot ? ignore('it is done')(life) : wait(life, event, now);
 
 /** Also where its leader is dead: what that left behind may live on. */
 export const stop: Move<
@@ -164,8 +168,11 @@ export const endAsAsked: Move<In<'stopping'>, On<'exited'>> = (life, { exit }) =
   refusal: null,
 });
 
-export const rest: Move<In<Alive | 'backoff' | 'stopping'>, On<'stopped'>> = (life, _event, now) =>
-  enter(life, now, { kind: 'idle' });
+export const rest: Move<In<Alive | 'exited' | 'failed' | 'backoff' | 'stopping'>, On<'stopped'>> = (
+  life,
+  _event,
+  now,
+) => enter(life, now, { kind: 'idle' });
 
 export const failStuck: Move<In<'clearing' | 'backoff' | 'stopping'>, On<'stuck'>> = (
   life,

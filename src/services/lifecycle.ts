@@ -102,7 +102,7 @@ const ENDED = {
   adopted: hasLeftovers,
   askedToStop: stop,
   standDown: hasEnded,
-  stopped: hasEnded,
+  stopped: rest,
 };
 
 /**

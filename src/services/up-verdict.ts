@@ -44,7 +44,7 @@ export function judgeUp(
   };
   const named = services.find(({ name }) => name === rules.exitCodeFrom);
   if (named && hasEnded(named.kind)) return { why: endOf(named), code: codeOf(named) };
-  const first = services.find((one) => isEndByItself(one) && !isTaskDone(one, codeOf(one)));
+  const first = services.find((one) => isEndByItself(one) && !isTaskDone(one));
   if (rules.abortOnExit && first) {
     const code = codeOf(first);
     return { why: endOf(first), code: rules.exitCodeFrom === null ? code : code || 1 };
@@ -66,8 +66,8 @@ function isEndByItself({ kind }: UpService): boolean {
   return kind === 'exited' || kind === 'failed';
 }
 
-function isTaskDone({ oneShot }: UpService, code: number): boolean {
-  return oneShot && code === 0;
+function isTaskDone({ oneShot, kind }: UpService): boolean {
+  return oneShot && kind === 'exited';
 }
 
 function endOf({ name, kind, exit }: UpService): string {

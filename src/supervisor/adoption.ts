@@ -3,10 +3,11 @@ import type { Host } from '../processes/host.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { readRecords } from '../project/records.ts';
-import type { ServiceRecord } from '../project/service-record.ts';
+import { isDone, type ServiceRecord } from '../project/service-record.ts';
+import { exitInWords } from '../services/life.ts';
 import type { Lives } from './lives.ts';
 
-/** Takes over every recorded run whose leader lives, without touching it. */
+/** Takes over every recorded run whose leader lives, without touching it, and what is known to be done. */
 export async function adopt(
   host: Host,
   lives: Lives,
@@ -14,18 +15,26 @@ export async function adopt(
 ): Promise<void> {
   const snapshot = await host.snapshot();
   for (const record of records) {
-    const { leader, service, state, readyAt } = record;
-    if (!leader || !livesIn(snapshot, leader)) continue;
+    const { leader, service, state, readyAt, restarts } = record;
+    const isAlive = leader !== null && livesIn(snapshot, leader);
+    if (!isAlive && !isDone(record)) continue;
     const entry = lives.entry(service);
     entry.record = record;
     entry.run = entry.life.run + 1;
     entry.spawnedHere = false;
+    if (!isAlive) {
+      const exit = record.exit ?? { code: null, signal: null };
+      const reason = record.reason ?? exitInWords(exit);
+      await lives.dispatch(service, { kind: 'recalled', exit, reason, restarts });
+      continue;
+    }
     // The probe of what an earlier supervisor started is in the manifest, which comes with the next
     // start; until then its record counts.
     entry.probed ||= state === 'ready';
     const { probed } = entry;
     const wasReady = readyAt !== null;
-    await lives.dispatch(service, { kind: 'adopted', identity: leader, wasReady, probed });
+    const found = { identity: leader, wasReady, probed, restarts };
+    await lives.dispatch(service, { kind: 'adopted', ...found });
   }
 }
 
@@ -59,7 +68,8 @@ export async function resume(host: Host, lives: Lives, folder: ProjectFolder): P
       await lives.dispatch(name, { kind: 'stopped', run: life.run });
       lives.entry(name).record = null;
     } else if (hasEnded(life.kind) && !recorded.has(name)) {
-      // Its record is not to come back with the next one that is written.
+      // Its record is not to come back with the next one that is written, and what was done is to be done again.
+      await lives.dispatch(name, { kind: 'stopped', run: life.run });
       lives.entry(name).record = null;
     }
   }

@@ -165,7 +165,8 @@ export function createLives(context: LivesContext): Lives {
       case 'tell': {
         const { from, to, reason } = effect;
         const pid = 'leader' in target.life ? (target.life.leader?.pid ?? null) : null;
-        context.tell({ type: 'change', service: target.name, from, to, reason, pid });
+        const oneShot = target.service?.oneShot ?? false;
+        context.tell({ type: 'change', service: target.name, from, to, reason, pid, oneShot });
       }
     }
   };

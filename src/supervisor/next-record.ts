@@ -24,7 +24,7 @@ export function nextRecord(
     leader: leader ?? base.leader,
     exit: exit ?? base.exit,
     readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
-    exitedAt: HAS_ENDED.has(state) && exit !== null ? now : base.exitedAt,
+    exitedAt: HAS_ENDED.has(state) && exit !== null ? (base.exitedAt ?? now) : base.exitedAt,
     restarts,
   };
 }
@@ -66,5 +66,6 @@ function intent(context: LivesContext, target: Entry, now: string): ServiceRecor
     exitedAt: null,
     exit: null,
     restarts: 0,
+    oneShot: service.oneShot,
   };
 }

@@ -45,6 +45,8 @@ export interface ServiceChange {
   readonly to: LifeKind;
   readonly reason: string | null;
   readonly pid: number | null;
+  /** Is it a task, which is done once it has `exited`? */
+  readonly oneShot: boolean;
   /** Since this start was asked for, in ms. */
   readonly afterMs: number;
 }
@@ -57,7 +59,10 @@ export interface StartedService {
   readonly reason: string | null;
   /** From the request until it was up (or had failed), in ms. */
   readonly tookMs: number;
+  /** Was it up, or done, before? */
   readonly alreadyRunning: boolean;
+  /** A task that has succeeded: that counts as up. */
+  readonly done: boolean;
   /** The last lines of its log, where it failed. */
   readonly lastLines: readonly string[];
   readonly log: string;
@@ -119,6 +124,11 @@ export type HoldEvent = { readonly type: 'held' } | ServiceChange;
 
 /** What everyone who keeps `GET /events` open is told. */
 export type SupervisorEvent = ServiceChange;
+
+/** Is it as whoever started it wants it to be? */
+export function hasSucceeded({ state, done }: Pick<StartedService, 'state' | 'done'>): boolean {
+  return done || isUp(state);
+}
 
 /** The states in which a service counts as up. */
 export function isUp(state: LifeKind): boolean {

@@ -6,13 +6,20 @@ import { livesIn } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock } from '../project/lock.ts';
 import { belongsAside, setAside } from '../project/problem.ts';
+import { isDone } from '../project/service-record.ts';
 import type { SupervisorClient } from './client.ts';
 import { ensureSupervisor } from './ensure.ts';
 import { requireFreePorts } from './free-ports.ts';
 import { endLeftovers } from './leftovers.ts';
 import { makeLogsFolder } from './logs-folder.ts';
 import { readProjectState } from './project-state.ts';
-import { type Hello, isUp, type ServiceChange, type StartedService } from './protocol.ts';
+import {
+  type Hello,
+  hasSucceeded,
+  isUp,
+  type ServiceChange,
+  type StartedService,
+} from './protocol.ts';
 import { trackOwned } from './quarry.ts';
 import { thawRunGroups } from './run-groups.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
@@ -124,7 +131,7 @@ export async function startLocked(
   });
   if (result.type !== 'result') throw new Error('a start ends with its result');
 
-  const failed = result.services.some(({ state: now }) => now !== 'running' && now !== 'ready');
+  const failed = result.services.some((one) => !hasSucceeded(one));
   // What an abandoned start has started is taken down by the stop that waits for our lock.
   const takesDown = failed && options.abortOnFailure && !result.abandoned;
   if (!takesDown) return { services: result.services, aborted: [] };
@@ -175,7 +182,10 @@ async function recover(
       .filter(({ leader }) => leader && livesIn(snapshot, leader))
       .map(({ service }) => service),
   );
-  const idle = services.filter(({ name }) => !running.has(name));
+  const done = new Set(state.records.filter(isDone).map(({ service }) => service));
+  const idle = services.filter(
+    ({ name, oneShot }) => !running.has(name) && !(oneShot && done.has(name)),
+  );
   const leftover = idle
     .map(({ name }) => name)
     .filter((name) => claims.some(({ service }) => service === name));

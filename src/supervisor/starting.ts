@@ -1,5 +1,6 @@
+import type { ResolvedService } from '../manifest/resolved.ts';
 import { type Needs, nextToStart, type Standing } from '../services/dependencies.ts';
-import type { LifeKind } from '../services/life.ts';
+import type { Life, LifeKind } from '../services/life.ts';
 import { tailLog } from '../services/log-tail.ts';
 import type { Entry, Lives } from './lives.ts';
 import { isUp, type ServiceChange, type StartedService, type StartRequest } from './protocol.ts';
@@ -37,7 +38,11 @@ export function beginStarting(
   const names = new Set(request.services.map(({ name }) => name));
   const needs: Needs = new Map(request.services.map(({ name, dependsOn }) => [name, dependsOn]));
   const settledAtMs = new Map<string, number>();
-  const upBefore = new Set([...names].filter((name) => isUp(lives.entry(name).life.kind)));
+  const upBefore = new Set(
+    request.services
+      .filter((service) => isUpOrDone(lives.entry(service.name).life, service))
+      .map(({ name }) => name),
+  );
   let asked = false;
   let abandoned = false;
   let settle = (): void => {};
@@ -48,10 +53,18 @@ export function beginStarting(
   /** Of what is restarted again and again nobody knows when that will be over: its first time is the limit. */
   const giveUpAtMs = new Map<string, number>();
   const standing = (name: string): Standing => {
-    const { kind } = lives.entry(name).life;
+    const { life } = lives.entry(name);
+    const { kind } = life;
+    if (kind === 'failed' && life.exit !== null) return 'crashed';
     const isRestarting = kind === 'clearing' || kind === 'backoff';
     const limitMs = giveUpAtMs.get(name) ?? Number.POSITIVE_INFINITY;
     return isRestarting && performance.now() >= limitMs ? 'looping' : kind;
+  };
+  const isOnItsWay = (name: string): boolean => {
+    const now = standing(name);
+    // Of a task that is being done nobody knows yet whether it succeeds.
+    const isTask = lives.entry(name).service?.oneShot ?? false;
+    return ON_ITS_WAY.has(now) || (isTask && now === 'running');
   };
   const states = (): ReadonlyMap<string, Standing> =>
     new Map([...lives.entries.keys()].map((name) => [name, standing(name)]));
@@ -68,7 +81,7 @@ export function beginStarting(
       if (names.has(name)) void lives.dispatch(name, { kind: 'dependencyFailed', chain, why });
     }
     for (const name of names) {
-      if (isOnItsWay(standing(name))) settledAtMs.delete(name);
+      if (isOnItsWay(name)) settledAtMs.delete(name);
       else if (!settledAtMs.has(name)) settledAtMs.set(name, performance.now());
     }
     if (settledAtMs.size === names.size) settle();
@@ -135,8 +148,9 @@ const ON_ITS_WAY: ReadonlySet<Standing> = new Set([
   'backoff',
 ]);
 
-function isOnItsWay(standing: Standing): boolean {
-  return ON_ITS_WAY.has(standing);
+/** As a task it may have succeeded; if the manifest calls it one no longer, that does not count. */
+function isUpOrDone(life: Life, { oneShot }: ResolvedService): boolean {
+  return isUp(life.kind) || (oneShot && life.kind === 'exited' && life.done);
 }
 
 const HAS_FAILED: ReadonlySet<LifeKind> = new Set([
@@ -156,7 +170,8 @@ async function describe(
   const dropped = abandoned && !isUp(life.kind) ? 'given up: a stop came first' : null;
   const reason = ('reason' in life ? life.reason : null) ?? dropped;
   const log = record?.log ?? '';
-  const failed = HAS_FAILED.has(life.kind);
+  const done = life.kind === 'exited' && life.done;
+  const failed = HAS_FAILED.has(life.kind) && !done;
   // One that was never spawned in this start has nothing in the log that explains it.
   const explains = failed && record !== null && !(life.kind === 'failed' && life.exit === null);
   return {
@@ -165,6 +180,7 @@ async function describe(
     pid: spawned?.pid ?? null,
     reason,
     ...timing,
+    done,
     // A log that cannot be read must not cost the answer.
     lastLines: explains ? await tailLog(log, LAST_LINES, logOffset).catch(() => []) : [],
     log,

@@ -2,7 +2,12 @@ import type { Claim } from '../ownership/claim.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import type { Host } from '../processes/host.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
+import {
+  type Exit,
+  isDone,
+  type ServiceRecord,
+  type ServiceState,
+} from '../project/service-record.ts';
 import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
 import type { OpenProject } from './open-project.ts';
@@ -15,6 +20,10 @@ export interface ServiceStatus {
   /** 'stopped': no record, or nothing came of it. */
   readonly state: ServiceState | 'stopped';
   readonly reason: string | null;
+  /** Is it a task that has succeeded? That counts as up. */
+  readonly done: boolean;
+  /** How its leader ended; both null where nobody can know. Null while none has. */
+  readonly exit: Exit | null;
   /** Of the leader, while it lives. */
   readonly pid: number | null;
   readonly uptimeMs: number | null;
@@ -100,7 +109,7 @@ export async function readStatus(
   const nobodys = asked.filter(({ service }) => service === null);
   const unattributed = list(nobodys.filter((claim) => !isOrphan(claim, state, snapshot)));
   const up = services.every(
-    ({ wanted, state: now }) => !wanted || now === 'ready' || now === 'running',
+    ({ wanted, state: now, done }) => !wanted || done || now === 'ready' || now === 'running',
   );
   const supervisor = supervisors[0]?.identity;
   return {
@@ -157,6 +166,8 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
   return {
     name,
     ...stateOf(record, snapshot, own.length),
+    done: record !== null && isDone(record),
+    exit: record?.exit ?? null,
     pid: leader?.pid ?? null,
     uptimeMs: leader ? Math.max(0, nowTicks - leader.startTicks) * MS_PER_TICK : null,
     processes: own.length,

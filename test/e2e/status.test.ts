@@ -67,6 +67,8 @@ test('--json has the same, for programs', async () => {
         cpuPercent: expect.any(Number),
         ports: [],
         restarts: 0,
+        done: false,
+        exit: null,
         wanted: true,
       },
     ],

@@ -30,7 +30,7 @@ test('problems are thrown for people', async () => {
 
 test('and printed for programs', async () => {
   const root = folderWith({
-    '.devctl.json': '{"services": {\n  "web": {"command": "x", "prts": [], "oneShot": true}}}',
+    '.devctl.json': '{"services": {\n  "web": {"command": "x", "prts": [], "limits": {}}}}',
   });
   const file = join(root, '.devctl.json');
   const { exitCode, stdout } = await run({ config: file, json: true });
@@ -53,8 +53,8 @@ test('and printed for programs', async () => {
         file,
         line: 2,
         column: 39,
-        path: 'services.web.oneShot',
-        message: 'not supported yet: tasks that end by themselves',
+        path: 'services.web.limits',
+        message: 'not supported yet: limits on what a service may use',
         suggestion: null,
         unsupported: true,
       },

@@ -125,6 +125,15 @@ describe('the shape of a manifest', () => {
       ],
     ],
     [
+      'oneShot',
+      { oneShot: true, ready: { delay: 1 }, live: { tcp: 80 }, restart: { policy: 'always' } },
+      [
+        'ready: does not go with oneShot: a task is done, not up',
+        'live: does not go with oneShot: a task is done, not up',
+        'restart: would do the task of a oneShot for ever; "on-failure" tries it again',
+      ],
+    ],
+    [
       'live without a kind',
       { live: { failures: 1 } },
       ['live: says not how to find out: give one of http, tcp, log, exec'],
@@ -346,6 +355,20 @@ describe('the meaning of a manifest', () => {
   });
 });
 
+test('who waits for an end that never comes is told', () => {
+  const cwd = folderWith({
+    '.devctl.json': JSON.stringify({
+      services: {
+        db: { command: 'x', restart: 'always' },
+        web: { command: 'x', dependsOn: { db: 'exited' } },
+      },
+    }),
+  });
+  expect(errorOf(() => loadManifest({ cwd })).message).toMatch(
+    /services\.web\.dependsOn\.db: "exited" never comes: "db" is always started again$/,
+  );
+});
+
 describe('what is not supported yet is refused', () => {
   const refused = (service: object, more: object = {}) => {
     const services = { db: { command: 'x' }, web: { command: 'x', ...service } };
@@ -358,16 +381,6 @@ describe('what is not supported yet is refused', () => {
       { limits: { memory: '1GB' } },
       {},
       'services.web.limits: not supported yet: limits on what a service may use',
-    ],
-    [
-      { oneShot: true },
-      {},
-      'services.web.oneShot: not supported yet: tasks that end by themselves',
-    ],
-    [
-      { dependsOn: { db: 'completed' } },
-      {},
-      'services.web.dependsOn.db: not supported yet: waiting until a service has ended ("completed"); "started" and "ready" are',
     ],
     [
       {},
@@ -384,7 +397,7 @@ describe('what is not supported yet is refused', () => {
   });
 
   test('beside a real mistake it is one problem of several', () => {
-    const error = refused({ oneShot: true, ports: [0] });
+    const error = refused({ limits: { memory: '1GB' }, ports: [0] });
     expect(error.code).toBe('manifest-invalid');
     expect(error.message.split('\n')).toHaveLength(2);
   });

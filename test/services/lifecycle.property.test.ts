@@ -54,7 +54,7 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifeEvent; readonly age: number }
       { kind: 'pauseOver', run: 0 },
       { kind: 'healthLost', run: 0, reason: 'sick' },
       { kind: 'healthRegained', run: 0 },
-      { kind: 'recalled', exit: { code: 0, signal: null }, reason: 'done' },
+      { kind: 'recalled', exit: { code: 0, signal: null }, reason: 'done', restarts: 0 },
       { kind: 'probeSucceeded', run: 0 },
       { kind: 'probeTimedOut', run: 0, reason: 'slow' },
       { kind: 'spawnFailed', run: 0, reason: 'none' },
@@ -65,6 +65,7 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifeEvent; readonly age: number }
       identity,
       wasReady: fc.boolean(),
       probed,
+      restarts: fc.nat(3),
     }),
     fc.record({ kind: fc.constant('exited' as const), run: fc.constant(0), exit }),
   ),
@@ -128,7 +129,7 @@ test('10,000 lives of any shape keep the rules', () => {
 
         const ended = before.kind === 'exited' || before.kind === 'failed';
         rule(
-          !ended || state.kind === before.kind || /^askedTo/.test(event.kind),
+          !ended || state.kind === before.kind || /^(askedTo|stopped)/.test(event.kind),
           'an end was left without being asked to',
         );
 

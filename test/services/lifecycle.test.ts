@@ -61,8 +61,8 @@ const EVENTS = {
   dependencyFailed: { kind: 'dependencyFailed', chain: ['api', 'db'], why: 'failed' },
   spawned: { kind: 'spawned', run: 4, identity: other, probed: true },
   spawnFailed: { kind: 'spawnFailed', run: 4, reason: 'no such command' },
-  adopted: { kind: 'adopted', identity: other, wasReady: true, probed: true },
-  recalled: { kind: 'recalled', exit: clean, reason: 'exited with code 0' },
+  adopted: { kind: 'adopted', identity: other, wasReady: true, probed: true, restarts: 0 },
+  recalled: { kind: 'recalled', exit: clean, reason: 'exited with code 0', restarts: 0 },
   exited: { kind: 'exited', run: 4, exit: crash },
   probeSucceeded: { kind: 'probeSucceeded', run: 4 },
   probeTimedOut: { kind: 'probeTimedOut', run: 4, reason: 'connection refused' },
@@ -246,7 +246,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
     standDown: '-',
-    stopped: '-',
+    stopped: 'idle',
   },
   failed: {
     askedToStart: 'waiting',
@@ -265,7 +265,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
     standDown: '-',
-    stopped: '-',
+    stopped: 'idle',
   },
   clearing: {
     askedToStart: 'clearing:',
@@ -529,9 +529,34 @@ describe('a restart', () => {
   });
 });
 
-test('a task that is done is not done again', () => {
+describe('a task', () => {
+  const task = { ...now, terms: { restart: onFailure, oneShot: true } };
   const done = { ...STATES.exited, done: true };
-  expect(lifecycle(done, EVENTS.askedToStart, now).refusal?.kind).toBe('ignored');
+
+  test('that has succeeded is done, and not done again', () => {
+    const { state } = lifecycle(STATES.running, { ...EVENTS.exited, exit: clean }, task);
+    expect(state).toMatchObject({ kind: 'exited', done: true });
+    expect(lifecycle(state, EVENTS.askedToStart, task).refusal?.kind).toBe('ignored');
+  });
+
+  test('is done again where it is a service now, or after a stop', () => {
+    expect(lifecycle(done, EVENTS.askedToStart, now).state.kind).toBe('waiting');
+    expect(lifecycle(done, EVENTS.stopped, now).state.kind).toBe('idle');
+  });
+
+  test('whose end nobody saw is not tried again: it may have succeeded', () => {
+    const exit = { code: null, signal: null };
+    const { state } = lifecycle(STATES.running, { ...EVENTS.exited, exit }, task);
+    expect(state).toMatchObject({ kind: 'failed', reason: 'ended, how is not known' });
+    const service = lifecycle(STATES.running, { ...EVENTS.exited, exit }, under(onFailure));
+    expect(service.state.kind).toBe('clearing');
+  });
+});
+
+test('what was taken over keeps its number of restarts', () => {
+  const { state, effects } = lifecycle(idle, { ...EVENTS.adopted, restarts: 3 }, now);
+  expect(state.restarts).toEqual({ total: 3, timesMs: [], streak: 0 });
+  expect(effects).toContainEqual(expect.objectContaining({ kind: 'writeRecord', restarts: 3 }));
 });
 
 test('one that is not well is not probed again as if it had just been started', () => {
