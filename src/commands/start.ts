@@ -136,6 +136,8 @@ export function summarise({ services, aborted }: StartResult): void {
     services.some(({ pid, state }) => isUp(state) || (state === 'unhealthy' && pid !== null))
   )
     stderr.write('  → what runs goes on running; devctl stop ends it\n');
+  if (failed.some(({ state }) => state === 'clearing' || state === 'backoff'))
+    stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
 }
 
 function explain({ name, state, reason, lastLines, log }: StartedService): void {

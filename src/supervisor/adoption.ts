@@ -65,6 +65,7 @@ export async function resume(host: Host, lives: Lives, folder: ProjectFolder): P
     if (life.kind === 'stopping') {
       // What has outlived a stop is taken over, but not started again once it ends: nobody wants it.
       entry.service = null;
+      entry.unwanted = true;
       await lives.dispatch(name, { kind: 'stopped', run: life.run });
       lives.entry(name).record = null;
     } else if (hasEnded(life.kind) && !recorded.has(name)) {

@@ -21,6 +21,8 @@ export interface Entry {
   life: Life;
   /** What the latest start wants it to be; null for one that was adopted and not asked for since. */
   service: ResolvedService | null;
+  /** Has somebody wanted it to end, who did not succeed? */
+  unwanted: boolean;
   request: Pick<StartRequest, 'env' | 'logsDir' | 'containment'> | null;
   /** The run that `record` speaks of. */
   run: number;
@@ -83,6 +85,7 @@ export function createLives(context: LivesContext): Lives {
       name,
       life: idle,
       service: null,
+      unwanted: false,
       request: null,
       run: 0,
       record: null,

@@ -27,6 +27,11 @@ export const INHERITS = '--inherits';
 export interface StartRequest {
   /** In no particular order; what they depend on is among them. */
   readonly services: readonly ResolvedService[];
+  /**
+   * What runs and is not asked for: a supervisor that has taken it over learns here how to watch it and to
+   * start it again.
+   */
+  readonly running?: readonly ResolvedService[];
   /** The caller's environment, so that services see the terminal that started them. */
   readonly env: Readonly<Record<string, string>>;
   readonly logsDir: string;

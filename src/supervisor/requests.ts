@@ -18,14 +18,15 @@ import type {
 /** @throws BadRequest */
 export function toStartRequest(body: unknown): StartRequest {
   const fields = asObject(body);
-  const { services, env, logsDir, containment } = fields ?? {};
+  const { services, running = [], env, logsDir, containment } = fields ?? {};
   const isWhole =
     isListOf(services, isService) &&
+    isListOf(running, isService) &&
     isEnvironment(env) &&
     isAbsolutePath(logsDir) &&
     (containment === 'auto' || containment === 'cgroup' || containment === 'none');
   if (!isWhole) throw new BadRequest('not a request to start services');
-  return { ...fields, services, env, logsDir, containment };
+  return { ...fields, services, running, env, logsDir, containment };
 }
 
 /** @throws BadRequest */

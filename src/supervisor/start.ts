@@ -112,7 +112,7 @@ export async function startLocked(
   const state = readProjectState(folder);
   for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
   const context = { host, self, state, forced: () => false, watch: () => {} };
-  const { supervisors, idle } = await recover(context, services, options.warn);
+  const { supervisors, idle, alive } = await recover(context, services, options.warn);
   await requireFreePorts(context, idle, options.warn);
 
   const socket = state.supervisor?.socket ?? null;
@@ -125,7 +125,10 @@ export async function startLocked(
   await options.reached?.(client);
   const { env, listen } = options;
   const { logsDir, containment } = manifest;
-  const wanted = { services, env, logsDir, containment };
+  const running = Object.values(manifest.services).filter(
+    ({ name }) => alive.has(name) && !options.names.includes(name),
+  );
+  const wanted = { services, running, env, logsDir, containment };
   const result = await client.start(wanted, (event) => {
     if (event.type === 'change') listen(event);
   });
@@ -167,6 +170,8 @@ async function recover(
 ): Promise<{
   readonly supervisors: ReturnType<ReturnType<typeof trackOwned>['latest']>['supervisors'];
   readonly idle: readonly ResolvedService[];
+  /** Names of all services, asked for or not, whose leaders live. */
+  readonly alive: ReadonlySet<string>;
 }> {
   const { host, self, state } = context;
   thawRunGroups(state);
@@ -177,14 +182,14 @@ async function recover(
   const { supervisors, stale } = quarry.latest();
   for (const { run, detail } of stale) warn(`the record of ${run.service} is stale: ${detail}`);
 
-  const running = new Set(
+  const alive = new Set(
     state.records
       .filter(({ leader }) => leader && livesIn(snapshot, leader))
       .map(({ service }) => service),
   );
   const done = new Set(state.records.filter(isDone).map(({ service }) => service));
   const idle = services.filter(
-    ({ name, oneShot }) => !running.has(name) && !(oneShot && done.has(name)),
+    ({ name, oneShot }) => !alive.has(name) && !(oneShot && done.has(name)),
   );
   const leftover = idle
     .map(({ name }) => name)
@@ -194,7 +199,7 @@ async function recover(
     warn(`ending ${count} left over of earlier runs of ${leftover.join(', ')}`);
     await endLeftovers(context, leftover, warn);
   }
-  return { supervisors, idle };
+  return { supervisors, idle, alive };
 }
 
 async function takeDown(

@@ -90,11 +90,19 @@ export function beginStarting(
   const ask = async (): Promise<void> => {
     for (const service of request.services) {
       const entry = lives.entry(service.name);
-      // What runs keeps the definition that it was started with.
-      // But what was taken over can be started again only by what is asked for now.
+      entry.unwanted = false;
+      // What runs keeps the definition that it was started with; of what was taken over this is the only one.
       if (isUp(entry.life.kind) && entry.service !== null) continue;
       entry.service = service;
       entry.request = request;
+    }
+    for (const service of request.running ?? []) {
+      const entry = lives.entry(service.name);
+      if (!isUp(entry.life.kind) || entry.service !== null || entry.unwanted) continue;
+      entry.service = service;
+      entry.request = request;
+      // It is up, so this begins nothing but its liveness probe.
+      void lives.dispatch(service.name, { kind: 'askedToStart' });
     }
     await Promise.all([...names].map((name) => lives.dispatch(name, { kind: 'askedToStart' })));
     asked = true;

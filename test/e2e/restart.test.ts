@@ -6,7 +6,7 @@ import { acquireLock } from '../../src/project/lock.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
-import { killAtOnce, service } from '../support/services.ts';
+import { killAtOnce, service, signalSupervisor } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -87,6 +87,35 @@ test('a stop ends a restart that is under way, and none comes after it', async (
   expect(project.oracle.everything()).toEqual([]);
   const starts = readFileSync(project.file('.pids/logs/stubborn.log'), 'utf8').match(/ready/g);
   expect(starts).toHaveLength(1);
+});
+
+test('the end of what was taken over is told as far as it is known, and mended by its policy', async () => {
+  await using project = await temporaryProject({
+    services: {
+      plain: service('sleeper'),
+      healing: service('sleeper', [], { restart: { policy: 'on-failure', backoff: 0 } }),
+    },
+  });
+  expect((await startReport(project)).exitCode).toBe(0);
+  const pids = async () => {
+    const { report } = await statusReport(project);
+    return new Map(report.services.map(({ name, pid }) => [name, pid]));
+  };
+  const before = await pids();
+  await signalSupervisor(project, 'SIGKILL');
+  // Only one of them is asked for, but both are taken over.
+  expect((await startReport(project, 'plain')).exitCode).toBe(0);
+  expect(await pids()).toEqual(before);
+  for (const one of project.oracle.processes()) await killAtOnce(one);
+  expect(await inState(project, 'plain', 'failed')).toMatchObject({
+    reason: 'ended, how is not known',
+    exit: { code: null, signal: null },
+  });
+  const healed = await until(async () => {
+    const found = await inState(project, 'healing', 'ready');
+    return found.pid !== before.get('healing') ? found : null;
+  });
+  expect(healed.restarts).toBe(1);
 });
 
 test('nothing is started again while another command is at work', async () => {
