@@ -17,7 +17,10 @@ type Action = () => Promise<number>;
  *
  * @returns the exit code
  */
-export async function runProgram(args: readonly string[]): Promise<number> {
+export async function runProgram(words: readonly string[]): Promise<number> {
+  const args = withSeparator(words);
+  const end = args.indexOf('--');
+  const own = end < 0 ? args : args.slice(0, end);
   let action: Action | undefined;
   const program = buildProgram((chosen) => {
     action = chosen;
@@ -31,8 +34,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.Usage;
     const { printFailure } = await import('./output/failure.ts');
     return printFailure(error instanceof CommanderError ? usageError(error) : error, {
-      json: args.includes('--json'),
-      color: colorFlag(args),
+      json: own.includes('--json'),
+      color: colorFlag(own),
     });
   }
 }
@@ -119,6 +122,23 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('run')
+    .description('run one command, and end everything that it leaves behind')
+    .argument('<command...>', 'the command and its arguments, after --')
+    .option('--name <name>', 'what status and stop call it (default: run-COMMAND)')
+    .option('--timeout <duration>', 'end everything after so long, with exit code 124')
+    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
+    .option('--fail-on-orphans', 'exit 4 when it leaves processes behind')
+    .option('--json', 'print the result as one line of JSON on stderr, at the end')
+    .addHelpText(
+      'after',
+      examples('run -- npm test', 'run --timeout 10m --fail-on-orphans -- npm test'),
+    )
+    .action((words: string[], _: unknown, command: Command) =>
+      choose(async () => (await import('./commands/run.ts')).run(words, optionsOf(command))),
+    );
+
+  program
     .command('send')
     .description('write a line to the stdin of a service')
     .argument('<name>', 'a service')
@@ -196,6 +216,27 @@ function usageError(error: CommanderError): DevctlError {
   return new DevctlError('usage', first.replace(/^error: /, ''), {
     hint: suggestion ?? 'devctl --help lists commands and options',
   });
+}
+
+/** Those of `run`, and of all commands, that take a value. */
+const VALUED = ['--name', '--timeout', '--grace', '-c', '--config'];
+
+/**
+ * `devctl run npm test --watch` means `devctl run -- npm test --watch`: what follows the first word of the
+ * command is the command's.
+ */
+export function withSeparator(args: readonly string[]): readonly string[] {
+  let isRun = false;
+  for (let at = 0; at < args.length; at += 1) {
+    const word = args[at] ?? '';
+    if (word === '--') return args;
+    if (VALUED.includes(word)) at += 1;
+    else if (word.startsWith('-') && word !== '-') continue;
+    else if (isRun) return [...args.slice(0, at), '--', ...args.slice(at)];
+    else if (word !== 'run') return args;
+    else isRun = true;
+  }
+  return args;
 }
 
 /** The flag before commander could tell: the arguments may be what is wrong. */

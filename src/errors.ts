@@ -12,6 +12,10 @@ export const ExitCode = {
   /** Another devctl command is at work in this project. */
   Locked: 6,
   TimedOut: 124,
+  /** `run`: the command was found, but cannot be executed; as a shell has it. */
+  NotExecutable: 126,
+  /** `run`: there is no such command. */
+  NotFound: 127,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
@@ -31,6 +35,9 @@ const EXIT_CODES = {
   unsafe: ExitCode.Failed,
   survivors: ExitCode.Survivors,
   'port-taken': ExitCode.Stranger,
+  'name-taken': ExitCode.Stranger,
+  'command-not-executable': ExitCode.NotExecutable,
+  'command-not-found': ExitCode.NotFound,
   locked: ExitCode.Locked,
 } as const;
 

@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
+import { withSeparator } from '../src/cli.ts';
 import { repositoryRoot } from './support/paths.ts';
 import { currentRunFolder } from './support/run-folder.ts';
 
@@ -87,4 +88,19 @@ describe('the launcher', () => {
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toContain('→ run npm install');
   });
+});
+
+test.each([
+  ['run npm test --watch', 'run -- npm test --watch'],
+  [
+    '-c x.json run --name a --timeout 3s npm --version',
+    '-c x.json run --name a --timeout 3s -- npm --version',
+  ],
+  ['run --name=a --json npm', 'run --name=a --json -- npm'],
+  ['run -- npm -- x', 'run -- npm -- x'],
+  ['stop run web', 'stop run web'],
+  ['--json run', '--json run'],
+  ['run --help', 'run --help'],
+])('%s means %s', (written, meant) => {
+  expect(withSeparator(written.split(' ')).join(' ')).toBe(meant);
 });

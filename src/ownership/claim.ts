@@ -63,6 +63,18 @@ export interface Run {
   readonly pidNamespace: string;
   readonly intentTicks: number;
   readonly leader: Identity | null;
+  /** Who spawned it. */
+  readonly supervisor?: Identity;
+  /** Was that one a child subreaper from the beginning, without a child from before? */
+  readonly subreaper?: boolean;
+  /** Of a one-off (`devctl run`); `terminal`: its leader leads neither session nor group. */
+  readonly oneOff?: { readonly terminal: boolean };
+}
+
+/** A living `devctl run`: the parent of a one-off, and of what that leaves where it is a subreaper. */
+export interface OneOffHost {
+  readonly process: ProcessInfo;
+  readonly run: Run;
 }
 
 /** An identity that was seen as ours at some time. */
@@ -139,6 +151,8 @@ export interface OwnershipFacts {
   /** From its record, which alone proves nothing: the cookie or the command line must agree. */
   readonly supervisor: Identity | null;
   readonly runs: readonly Run[];
+  /** What belongs to these runs is nobody's business here; missing: there are none. */
+  readonly exemptRuns?: readonly string[];
   readonly witnessed: readonly Witnessed[];
   readonly foundingPids: readonly FoundingPid[];
   /** None where there are no control groups. */
@@ -166,6 +180,8 @@ export interface Ownership {
    * its guard. Never claimed, ended after the supervisors.
    */
   readonly guards: readonly ProcessInfo[];
-  /** Those of both whose every child is ours: no other project that lives below them could leave it there. */
+  /** Those that hold one-offs; never claimed as such, they end with what they hold. */
+  readonly hosts: readonly OneOffHost[];
+  /** Those of all three whose every child is ours: no other project that lives below them could leave it there. */
   readonly adopters: readonly ProcessInfo[];
 }

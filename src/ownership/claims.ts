@@ -3,7 +3,15 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import type { Claim, EvidenceKind, Ownership, OwnershipFacts, Witnessed } from './claim.ts';
 import { directEvidence, isSharedGroup } from './evidence.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
-import { add, byStrength, type Finding, originOf, type Search, toEvidence } from './search.ts';
+import {
+  add,
+  byStrength,
+  type Finding,
+  type Origin,
+  originOf,
+  type Search,
+  toEvidence,
+} from './search.ts';
 import { findStaleRuns } from './stale.ts';
 import { traceEvidence } from './traces.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';
@@ -49,6 +57,9 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
   }
   for (const supervisor of vetoes.supervisors) claimChildren(search, supervisor, 'supervisor');
   for (const guard of vetoes.guards) claimChildren(search, guard, 'guard');
+  for (const { process, run } of vetoes.hosts) {
+    if (run.subreaper) claimChildren(search, process, 'devctl run', run);
+  }
 
   let before = -1;
   while (before !== search.found.size + search.passed.size) {
@@ -69,9 +80,12 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     stale: findStaleRuns(facts.runs, snapshot),
     supervisors: vetoes.supervisors,
     guards: vetoes.guards,
-    adopters: [...vetoes.supervisors, ...vetoes.guards].filter(({ identity }) =>
-      search.adopters.includes(identity.pid),
-    ),
+    hosts: vetoes.hosts,
+    adopters: [
+      ...vetoes.supervisors,
+      ...vetoes.guards,
+      ...vetoes.hosts.map(({ process }) => process),
+    ].filter(({ identity }) => search.adopters.includes(identity.pid)),
   };
 }
 
@@ -85,15 +99,18 @@ function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readon
   return index;
 }
 
+const NOBODYS: Origin = { service: null, runId: null };
+
 /**
  * Whatever is a direct child of a supervisor is ours: it spawns only leaders and probes, and where it
  * is a subreaper every orphan becomes its child, however it escaped. A guard spawns only the supervisor,
- * and inherits what that one leaves.
+ * and inherits what that one leaves. The holder of a one-off spawns only that.
  */
 function claimChildren(
   search: Search,
   { identity: { pid } }: ProcessInfo,
-  role: 'supervisor' | 'guard',
+  role: 'supervisor' | 'guard' | 'devctl run',
+  { service, runId }: Origin = NOBODYS,
 ): void {
   const nested = findNestedProject(search, pid);
   if (!nested) search.adopters.push(pid);
@@ -101,7 +118,7 @@ function claimChildren(
   for (const child of search.snapshot.byParent.get(pid) ?? []) {
     if (isGone(child) || own.includes(child)) continue;
     const detail = `child of the ${role} (pid ${pid})`;
-    const finding = { kind: 'descendant', detail, service: null, runId: null } as const;
+    const finding = { kind: 'descendant', detail, service, runId } as const;
     const isKnown = [search.found, search.vetoes.cookies].some((map) =>
       map.has(child.identity.pid),
     );

@@ -12,8 +12,13 @@ export function directEvidence(search: Search, process: ProcessInfo): Finding[] 
   const { identity } = process;
   const findings: Finding[] = [];
 
-  for (const { leader, service, runId } of facts.runs) {
-    if (leader && sameIdentity(leader, identity) && leadsItsSession(process)) {
+  for (const { leader, service, runId, oneOff } of facts.runs) {
+    if (!leader || !sameIdentity(leader, identity)) continue;
+    // On a terminal it leads nothing that could confirm the record; its environment can.
+    const confirmed = oneOff?.terminal
+      ? vetoes.cookies.get(identity.pid)?.runId === runId
+      : leadsItsSession(process);
+    if (confirmed) {
       findings.push({
         kind: 'leader',
         detail: `recorded as the leader of ${service}`,

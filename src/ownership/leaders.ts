@@ -20,8 +20,9 @@ export function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): Search['
       sid: (leader.ledGroup && leader.sid) || (known?.sid ?? 0),
     });
   };
-  for (const { leader: identity, service, runId } of facts.runs) {
-    if (identity === null) continue;
+  for (const { leader: identity, service, runId, oneOff } of facts.runs) {
+    // One on a terminal leads nothing, unless the ledger says so.
+    if (identity === null || oneOff?.terminal) continue;
     const origin = { service, runId };
     const sid = identity.pid;
     keep({ identity, origin, fresh: false, ledSession: true, ledGroup: true, sid });

@@ -77,9 +77,12 @@ function originOf(
   return adopter && isOlder(adopter, process) ? { service: null, runId: null, evidence } : null;
 }
 
-/** What this very command has just spawned (a stop command, say), unless a supervisor is asking. */
-function isOurTool({ self, snapshot, supervisors }: RecentScan, process: ProcessInfo): boolean {
-  if (supervisors.some(({ identity }) => identity.pid === self.pid)) return false;
+/** What this very command has just spawned (a stop command, say), unless a supervisor or `devctl run` is asking. */
+function isOurTool(
+  { self, snapshot, supervisors, adopters }: RecentScan,
+  process: ProcessInfo,
+): boolean {
+  if ([...supervisors, ...adopters].some(({ identity }) => identity.pid === self.pid)) return false;
   return (
     process.ppid === self.pid ||
     ancestry(process.ppid, snapshot).some(({ identity }) => identity.pid === self.pid)

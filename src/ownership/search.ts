@@ -52,6 +52,7 @@ export interface Search {
 /** The one gate to a claim: vetoes first, then each evidence once. */
 export function add(search: Search, process: ProcessInfo, finding: Finding): void {
   const { pid, startTicks } = process.identity;
+  if (finding.runId !== null && search.facts.exemptRuns?.includes(finding.runId)) return;
   const intent = finding.runId === null ? undefined : search.intentTicks.get(finding.runId);
   const veto =
     search.vetoes.byPid.get(pid) ??

@@ -43,8 +43,9 @@ export function sweepClaims(
   remembered: ReadonlyMap<string, Claim> = new Map(),
   claimed: ReadonlySet<number> = new Set(),
 ): Pick<Ownership, 'claims' | 'spared'> {
-  const { byPid, supervisors, guards } = findVetoes(facts, snapshot);
-  const ours = new Set([...supervisors, ...guards].map(({ identity }) => identity.pid));
+  const { byPid, supervisors, guards, hosts, cookies } = findVetoes(facts, snapshot);
+  const holders = [...supervisors, ...guards, ...hosts.map(({ process }) => process)];
+  const ours = new Set(holders.map(({ identity }) => identity.pid));
   const invokingTree = findInvokingTree(facts, snapshot, rules);
   const judgement: Judgement = { facts, snapshot, rules, vetoes: byPid, invokingTree };
   const claims = new Map<number, Claim>();
@@ -53,7 +54,10 @@ export function sweepClaims(
   const consider = (process: ProcessInfo, evidence: Evidence): void => {
     const { pid } = process.identity;
     if (isGone(process) || ours.has(pid) || claimed.has(pid) || claims.has(pid)) return;
-    const veto = judge(judgement, process, evidence);
+    const runId = cookies.get(pid)?.runId ?? '';
+    const veto = facts.exemptRuns?.includes(runId)
+      ? { kind: 'invoking-tree' as const, detail: 'it is of the one-off that runs this command' }
+      : judge(judgement, process, evidence);
     if (veto) spared.set(pid, spared.get(pid) ?? { process, evidence: [evidence], veto });
     else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
   };

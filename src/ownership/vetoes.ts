@@ -1,7 +1,8 @@
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { OwnershipFacts, VetoKind } from './claim.ts';
+import type { OneOffHost, OwnershipFacts, VetoKind } from './claim.ts';
 import { type Cookie, readCookie } from './cookie.ts';
+import { findHosts } from './hosts.ts';
 
 /** What the kernel calls a guard that has become what it is to be; before, it is Node, and no subreaper yet. */
 export const GUARD_NAME = 'sleep';
@@ -16,6 +17,7 @@ export interface Vetoes {
   readonly byPid: ReadonlyMap<number, Veto>;
   readonly supervisors: readonly ProcessInfo[];
   readonly guards: readonly ProcessInfo[];
+  readonly hosts: readonly OneOffHost[];
   /** Pids of other projects' guards: what they hold does not come to us. */
   readonly foreignGuards: ReadonlySet<number>;
   /** Cookies of this project, by pid. */
@@ -64,14 +66,19 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
       byPid.set(child.identity.pid, { kind: 'own-child', detail: 'a tool of the supervisor' });
     }
   }
-  for (const pid of descendantsOfSelf(facts, snapshot, supervisors)) {
+  const hosts = findHosts(facts, snapshot);
+  const adopters = [
+    ...supervisors,
+    ...hosts.filter(({ run }) => run.subreaper).map(({ process }) => process),
+  ];
+  for (const pid of descendantsOfSelf(facts, snapshot, adopters)) {
     byPid.set(pid, { kind: 'own-child', detail: 'started by this devctl command' });
   }
   for (const [index, process] of ancestry(facts.self.pid, snapshot).entries()) {
     const detail = index === 0 ? 'this devctl command' : 'runs this devctl command';
     byPid.set(process.identity.pid, { kind: index === 0 ? 'self' : 'ancestor', detail });
   }
-  return { byPid, supervisors, guards, foreignGuards, cookies };
+  return { byPid, supervisors, guards, hosts, foreignGuards, cookies };
 }
 
 /**
@@ -104,7 +111,8 @@ export function ancestry(pid: number, snapshot: Snapshot): readonly ProcessInfo[
 }
 
 /**
- * What the asking process spawned itself. A supervisor's children are its services, not its tools; and
+ * What the asking process spawned itself. The children of a supervisor, or of the holder of a one-off, are no
+ * tools; and
  * where the asking process is process 1, the orphans of a supervisor that has died are its children.
  */
 function descendantsOfSelf(

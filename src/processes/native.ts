@@ -44,6 +44,13 @@ export interface Native {
   /** Why `pidfd` is null; null when it is not. */
   readonly whyNoPidfd: string | null;
   /**
+   * Makes our process group the foreground group of our terminal again: tcsetpgrp(3), with SIGTTOU ignored,
+   * which would stop a group that is in the background.
+   *
+   * @param fd an open file of the terminal
+   */
+  takeTerminal(fd: number): boolean;
+  /**
    * Creates a FIFO, mkfifo(3).
    *
    * @throws Error with the errno name as `code`
@@ -132,6 +139,8 @@ function bind(koffi: typeof import('koffi').default): Native {
   const waitid = libc.func('int waitid(int, unsigned int, void *, int)');
   const setSignal = libc.func('intptr_t signal(int, intptr_t)');
   const execve = libc.func('int execve(const char *, const char **, const char **)');
+  const tcsetpgrp = libc.func('int tcsetpgrp(int, int)');
+  const getpgrp = libc.func('int getpgrp()');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
   const poll = libc.func('int poll(void *, unsigned long, int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
@@ -170,6 +179,10 @@ function bind(koffi: typeof import('koffi').default): Native {
       return poll(asked, 1, 0) === 1 && (asked.readInt16LE(6) & (POLLERR | POLLHUP)) !== 0;
     },
     ...bindPidfd(libc, errnoName),
+    takeTerminal(fd) {
+      setSignal(constants.signals.SIGTTOU, SIG_IGN);
+      return tcsetpgrp(fd, getpgrp()) === 0;
+    },
     mkfifo(path, mode) {
       if (makeFifo(path, mode) === 0) return;
       const code = errnoName();

@@ -44,6 +44,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   exit: orNull(isExit),
   restarts: isCount,
   oneShot: (value) => value === undefined || isBoolean(value),
+  oneOff: isOneOff,
 };
 
 const STATES: { readonly [State in ServiceState]: true } = {
@@ -70,7 +71,9 @@ export function shapeOfRecord(value: unknown): RecordShape {
   }
   const bad = Object.entries(FIELDS).find(([field, check]) => !check(fields[field]));
   if (bad) return { kind: 'corrupt', reason: `field "${bad[0]}" is missing or malformed` };
-  const known = Object.keys(FIELDS).map((field) => [field, fields[field]]);
+  const known = Object.keys(FIELDS).flatMap((field) =>
+    fields[field] === undefined ? [] : [[field, fields[field]]],
+  );
   return { kind: 'record', record: Object.fromEntries(known) as ServiceRecord };
 }
 
@@ -100,6 +103,10 @@ function isRecordedGroup(value: unknown): boolean {
   const fields = asObject(value);
   if (!fields || !isAbsolutePath(fields.path) || !isBoolean(fields.held)) return false;
   return fields.view === undefined || isText(fields.view);
+}
+
+function isOneOff(value: unknown): boolean {
+  return value === undefined || isBoolean(asObject(value)?.terminal);
 }
 
 function isCommand(value: unknown): boolean {

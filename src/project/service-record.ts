@@ -28,6 +28,15 @@ export interface RecordedGroup {
   readonly view?: string;
 }
 
+/** Of a one-off (`devctl run`). */
+export interface OneOff {
+  /**
+   * Is its leader in the session of a terminal, in the process group of the command that spawned it?
+   * Else it leads a session of its own, as that of a service does.
+   */
+  readonly terminal: boolean;
+}
+
 /**
  * `.pids/services/NAME.json`: all that later commands need to find, stop and describe one run.
  *
@@ -49,7 +58,7 @@ export interface ServiceRecord {
   readonly intentTicks: number;
   /** The spawned process: session and group leader. Null between intent and spawn. */
   readonly leader: Identity | null;
-  /** The supervisor that spawned it. */
+  /** The supervisor that spawned it; of a one-off, the command `devctl run`. */
   readonly supervisor: Identity;
   /**
    * The subreaper above that supervisor, to which everything below it came if it has died; null where
@@ -79,6 +88,8 @@ export interface ServiceRecord {
   readonly exit: Exit | null;
   /** Since it was asked for. */
   readonly restarts: number;
+  /** Missing for a service. */
+  readonly oneOff?: OneOff;
   /** A task: with the state `exited` it is done. Missing in records of earlier versions. */
   readonly oneShot?: boolean;
 }

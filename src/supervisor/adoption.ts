@@ -15,9 +15,10 @@ export async function adopt(
 ): Promise<void> {
   const snapshot = await host.snapshot();
   for (const record of records) {
-    const { leader, service, state, readyAt, restarts } = record;
+    const { leader, service, state, readyAt, restarts, oneOff } = record;
     const isAlive = leader !== null && livesIn(snapshot, leader);
-    if (!isAlive && !isDone(record)) continue;
+    // A one-off is for the command that holds it to watch.
+    if (oneOff || (!isAlive && !isDone(record))) continue;
     const entry = lives.entry(service);
     entry.record = record;
     entry.run = entry.life.run + 1;

@@ -1,4 +1,5 @@
 import { definedOnly } from '../manifest/variables.ts';
+import type { OneOffHost } from '../ownership/claim.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
@@ -58,7 +59,7 @@ export async function stopLocked(
 ): Promise<StopReport> {
   const { folder, options, self } = header;
   // Only now: the holder of the lock may have started something, a supervisor even.
-  const second = await look(host, readProjectState(folder), self, options);
+  const second = await look(host, readProjectState(folder, options.exempt), self, options);
   const { resume, hasChildren, runHeld } = await standDown(
     host,
     folder,
@@ -67,7 +68,7 @@ export async function stopLocked(
     second.supervisors,
   );
   try {
-    const state = readProjectState(folder);
+    const state = readProjectState(folder, options.exempt);
     const context = { host, self, state, ...options, runHeld };
     const outcome = await stopAndVerify(context, options, hasChildren);
     const told = { ...outcome, problems: [...problems, ...outcome.problems] };
@@ -93,7 +94,7 @@ async function stopAndVerify(
   const closer = { declared: options.declared, atOnce: force };
   const stopAgain = async (before: StopOutcome): Promise<StopOutcome> => {
     const { history, owned, unheld } = before;
-    const state = readProjectState(context.state.folder);
+    const state = readProjectState(context.state.folder, options.exempt);
     const after = await stopRuns(
       { ...context, state, history, outside: owned.outside },
       { names, force, graceMs, sweep: null, commands: false, closer },
@@ -103,8 +104,8 @@ async function stopAndVerify(
   };
 
   let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true, closer });
-  const { supervisors, guards } = outcome.owned.latest();
-  const held = { supervisors, guards };
+  const { supervisors, guards, hosts } = outcome.owned.latest();
+  const held = { supervisors, guards, hosts };
   if (names !== null) return { ...outcome, ...held, childless: null };
   let children = await hasChildren();
   // A scan can miss what is being born while it reads; the kernel's list of children cannot.
@@ -142,6 +143,7 @@ export interface VerifiedOutcome extends StopOutcome {
   /** Those that still lived when everything else had ended. */
   readonly supervisors: readonly ProcessInfo[];
   readonly guards: readonly ProcessInfo[];
+  readonly hosts: readonly OneOffHost[];
   /** What the kernel said of their children; null where nobody could be asked. */
   readonly childless: boolean | null;
 }

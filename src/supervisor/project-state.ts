@@ -31,9 +31,14 @@ export interface ProjectState {
   readonly founding: readonly FoundingEntry[];
   /** What could not be read or believed; its processes are found by other evidence. */
   readonly problems: readonly RecordProblem[];
+  /** Run ids of one-offs that are none of this command's business: their records and ledgers are left out. */
+  readonly exempt: readonly string[];
 }
 
-export function readProjectState(folder: ProjectFolder): ProjectState {
+export function readProjectState(
+  folder: ProjectFolder,
+  exempt: readonly string[] = [],
+): ProjectState {
   const records = readRecords(folder);
   const ledgers = readLedgers(folder);
   const supervisor = readSupervisor(folder);
@@ -41,8 +46,8 @@ export function readProjectState(folder: ProjectFolder): ProjectState {
   return {
     folder,
     ownerUid: ownerOf(folder.root),
-    records: records.records,
-    ledger: ledgers.entries,
+    records: records.records.filter(({ runId }) => !exempt.includes(runId)),
+    ledger: ledgers.entries.filter(({ runId }) => !exempt.includes(runId)),
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
     founding: founding.entries,
     problems: [
@@ -50,6 +55,7 @@ export function readProjectState(folder: ProjectFolder): ProjectState {
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
       ...lastStopProblems(folder),
     ],
+    exempt,
   };
 }
 
@@ -78,7 +84,7 @@ export function factsOf(
   snapshot: Pick<Snapshot, 'nowTicks'>,
   wallMs: number,
 ): OwnershipFacts {
-  const { folder, records, ledger, supervisor, founding } = state;
+  const { folder, records, ledger, supervisor, founding, exempt } = state;
   return {
     projectId: folder.projectId,
     root: folder.root,
@@ -86,6 +92,7 @@ export function factsOf(
     self,
     supervisor: supervisor?.identity ?? null,
     runs: records,
+    exemptRuns: exempt,
     witnessed: ledger.map((entry) =>
       entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
     ),

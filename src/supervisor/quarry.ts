@@ -42,7 +42,7 @@ export interface TrackedQuarry extends Quarry {
    * that an empty group proves nothing of them.
    */
   readonly outside: ReadonlySet<string>;
-  latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors' | 'guards'>;
+  latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors' | 'guards' | 'hosts'>;
 }
 
 /** A quarry that can be asked for more than the usual evidence shows. */
@@ -71,6 +71,7 @@ const NOTHING = {
   stale: [],
   supervisors: [],
   guards: [],
+  hosts: [],
   adopters: [],
 };
 

@@ -10,7 +10,7 @@ import { readProjectState } from './project-state.ts';
 import { type StartOptions, type StartResult, startLocked, takeLockToStart } from './start.ts';
 import type { StopOptions } from './stop.ts';
 import { knownNames } from './stop-runs.ts';
-import { surroundingService } from './surroundings.ts';
+import { surroundings } from './surroundings.ts';
 
 export interface RestartOptions
   extends Pick<StartOptions, 'env' | 'listen' | 'warn'>,
@@ -44,11 +44,13 @@ export async function restartProject(
 ): Promise<RestartResult> {
   const choices = choicesOf(manifest);
   const named = options.names.length > 0 ? selectServices(choices, options.names) : null;
-  const inside = await surroundingService(host, folder, process.env);
+  const { service: inside } = await surroundings(host, folder, process.env);
   const lock = await takeLockToStart(host, folder, 'restart', options.warn);
   try {
     const { records, ...rest } = readProjectState(folder);
-    const known = knownNames({ records, ...rest });
+    // One-offs are no services: nothing but a stop or their own end ends them.
+    const oneOffs = records.flatMap(({ oneOff, service }) => (oneOff ? [service] : []));
+    const known = knownNames({ records, ...rest }).filter((name) => !oneOffs.includes(name));
     const { stop, start } = restartPlan(choices, named, known, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideIt(inside);
     const { graceMs, forced, watch, declared } = options;

@@ -24,13 +24,13 @@ export interface HeldCommand {
 /** Runs the stop command of this service below a supervisor; null where none could be asked to. */
 export type RunHeld = (
   service: string,
-  env: NodeJS.ProcessEnv,
+  env: Readonly<Record<string, string | undefined>>,
   over: AbortSignal,
 ) => Promise<HeldCommand | null>;
 
 export interface CommandPlace {
   /** The whole environment, but for the service's cookie, which is put over whatever cookie is there. */
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted: its whole group is killed. */
   readonly over: AbortSignal;
   /** Where it is to be born; missing: where this process is. */

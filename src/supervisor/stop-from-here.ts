@@ -5,7 +5,7 @@ import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { toSweepRules } from './open-project.ts';
 import { type StopOptions, stopProject } from './stop.ts';
-import { surroundingService } from './surroundings.ts';
+import { surroundings } from './surroundings.ts';
 
 /** As for `stopProject`, but for what a supervisor has to be told in words. */
 export interface StopFromHereOptions extends Omit<StopOptions, 'sweep' | 'hasChildren'> {
@@ -16,9 +16,10 @@ export interface StopFromHereOptions extends Omit<StopOptions, 'sweep' | 'hasChi
 
 /**
  * Stops services, wherever this process runs. Inside one of those to be stopped it would end itself
- * half way: there the supervisor carries out the stop.
+ * half way: there the supervisor carries out the stop. A one-off that we run in is left to its own end, which
+ * its `devctl run` sees to.
  *
- * @throws DevctlError as `stopProject`; 'supervisor-failed' when the supervisor ended before it told
+ * @throws DevctlError as `stopProject`; 'unsafe' where that one-off is named; 'supervisor-failed' when the supervisor ended before it told
  *   the outcome
  */
 export async function stopFromHere(
@@ -27,9 +28,13 @@ export async function stopFromHere(
   options: StopFromHereOptions,
 ): Promise<StopReport> {
   const { names, dryRun, force, graceMs, sweep, declared } = options;
-  const inside = dryRun ? null : await surroundingService(host, folder, process.env);
+  const { service, oneOffs } = await surroundings(host, folder, process.env);
+  const own = oneOffs.find((one) => names?.includes(one.service));
+  if (own) throw insideOneOff(own.service);
+  const inside = dryRun ? null : service;
   if (inside === null || (names !== null && !names.includes(inside))) {
-    return stopProject(host, folder, { ...options, sweep: toSweepRules(sweep) });
+    const exempt = oneOffs.map(({ runId }) => runId);
+    return stopProject(host, folder, { ...options, exempt, sweep: toSweepRules(sweep) });
   }
   options.handedOver(inside);
   const { stopThroughSupervisor } = await import('./stop-inside.ts');
@@ -39,4 +44,14 @@ export async function stopFromHere(
   throw new DevctlError('supervisor-failed', 'the supervisor ended before it told the outcome', {
     hint: 'devctl status, from a terminal outside of the services, shows what is left',
   });
+}
+
+function insideOneOff(name: string): DevctlError {
+  return new DevctlError(
+    'unsafe',
+    `devctl runs inside the one-off ${name}, and would end with it`,
+    {
+      hint: 'it ends when its command does; from another terminal devctl stop ends it at once',
+    },
+  );
 }

@@ -173,15 +173,17 @@ export function proofOf(
   const others = records.filter(
     (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
   );
-  for (const { service, subreaper, supervisor, guard } of others) {
+  for (const { service, subreaper, supervisor, guard, oneOff } of others) {
     if (!subreaper)
       return weak(
         `neither a subreaper nor a control group held ${service} from its start on: ${cannotExclude}`,
       );
-    const held = [...outcome.supervisors, ...outcome.guards].some(({ identity }) =>
+    const hosts = outcome.hosts.map(({ process }) => process);
+    const held = [...outcome.supervisors, ...outcome.guards, ...hosts].some(({ identity }) =>
       [supervisor, guard].some((one) => one !== null && sameIdentity(one, identity)),
     );
-    if (!held) return weak(`the supervisor that started ${service} had died: ${cannotExclude}`);
+    const starter = oneOff ? 'devctl run' : 'the supervisor';
+    if (!held) return weak(`${starter} that started ${service} had died: ${cannotExclude}`);
   }
   if (wholeProject && others.length > 0) {
     if (outcome.childless === null)

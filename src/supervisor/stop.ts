@@ -22,6 +22,8 @@ export interface StopOptions {
   readonly declared: readonly DeclaredService[];
   readonly forced: () => boolean;
   readonly watch: (living: readonly Claim[]) => void;
+  /** Run ids of the one-offs that this command runs in: they end when their commands do. */
+  readonly exempt?: readonly string[];
   /** For a supervisor that carries out the stop itself; others ask theirs. */
   readonly hasChildren?: () => Promise<boolean | null>;
   /** For a supervisor too. */
@@ -52,7 +54,7 @@ export async function stopProject(
 ): Promise<StopReport> {
   const self = await host.self();
   const header = { folder, options, startedAt: new Date(), beganAtMs: host.nowMs(), self };
-  const before = readProjectState(folder);
+  const before = readProjectState(folder, options.exempt);
   const first = await look(host, before, self, options);
   if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, before, first);
   if (isBlank(before) && first.found === 0) return idleReport(header, first, host.nowMs());

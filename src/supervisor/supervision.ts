@@ -317,7 +317,10 @@ export async function createSupervision(context: SupervisionContext): Promise<{
 
 /** Has no earlier supervisor left anything, not even something that cannot be read? */
 function isUntouched({ records, ledger, founding, problems }: ProjectState): boolean {
-  return [records, ledger, founding, problems].every((list) => list.length === 0);
+  // What a one-off leaves is its own command's to hold, and never was below a supervisor.
+  const oneOffs = new Set(records.flatMap(({ oneOff, runId }) => (oneOff ? [runId] : [])));
+  const others = [...records, ...ledger].filter(({ runId }) => !oneOffs.has(runId));
+  return [others, founding, problems].every((list) => list.length === 0);
 }
 
 /** Without a leader now, but not for long. */

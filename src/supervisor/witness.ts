@@ -1,4 +1,5 @@
 import { setTimeout as passTurn } from 'node:timers/promises';
+import type { Claim } from '../ownership/claim.ts';
 import { GUARD_NAME } from '../ownership/vetoes.ts';
 import { listsChildren } from '../processes/children.ts';
 import { removeGroup } from '../processes/control-groups.ts';
@@ -8,18 +9,25 @@ import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/s
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
-import type { Lives } from './lives.ts';
+import type { Entry, Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
 import { recordClaims } from './record-claims.ts';
 import type { RunGroups } from './run-groups.ts';
+
+/** What there is to know of a run in order to witness it. */
+export type WatchedRun = Pick<Entry, 'name' | 'life' | 'record' | 'spawnedHere'>;
 
 export interface WitnessContext {
   readonly table: ProcessTable;
   readonly self: Identity;
   /** What the records said when this supervisor began; what it started itself comes from `lives`. */
   readonly inherited: ProjectState;
-  readonly lives: Lives;
+  readonly lives: Pick<Lives, 'dispatch' | 'records'> & {
+    readonly entries: ReadonlyMap<string, WatchedRun>;
+  };
+  /** Missing: every process of the project is its to witness. */
+  readonly concerns?: (claim: Claim) => boolean;
   /** Null: nothing is adopted, so nothing is to be reaped. */
   readonly native: Native | null;
   /** Null: there are no control groups. */
@@ -122,7 +130,8 @@ export function startWitness(context: WitnessContext): Witness {
   };
 
   const witness = (snapshot: Snapshot): boolean => {
-    const claims = [...quarry.claim(snapshot).values()];
+    const all = [...quarry.claim(snapshot).values()];
+    const claims = context.concerns ? all.filter(context.concerns) : all;
     count = claims.length;
     noteLeavers();
     const fresh = claims.filter(({ process }) => !known.has(placeOf(process)));

@@ -32,9 +32,6 @@ test('there is never more than one look at a time, nor none for ever', async () 
     inherited: readProjectState(folder),
     lives: {
       entries: new Map(),
-      entry: () => {
-        throw new Error('There is no service');
-      },
       dispatch: async () => {},
       records: () => [],
     },

@@ -34,6 +34,7 @@ export function rememberingQuarry(
     stale: [],
     supervisors: [],
     guards: [],
+    hosts: [],
     adopters: [],
   };
   let scan = 0;

@@ -1,0 +1,149 @@
+import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { DevctlError } from '../errors.ts';
+import { loadManifest } from '../manifest/load.ts';
+import type { Containment } from '../manifest/resolved.ts';
+import { definedOnly } from '../manifest/variables.ts';
+import { formatDuration } from '../output/durations.ts';
+import { themeFor } from '../output/theme.ts';
+import { printable } from '../output/width.ts';
+import { type OpenProject, openProject } from '../supervisor/open-project.ts';
+import { requireProject } from '../supervisor/require-project.ts';
+import { type RunResult, runOneOff } from '../supervisor/run.ts';
+import { type RunSignal, runExitCode } from '../supervisor/run-decisions.ts';
+import { durationOption } from './duration-option.ts';
+import { giveWay } from './give-way.ts';
+import { createWatch } from './while-stopping.ts';
+
+export interface RunCommandOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly name?: string;
+  readonly timeout?: string;
+  readonly grace?: string;
+  readonly failOnOrphans?: boolean;
+}
+
+/**
+ * `devctl run`: the exit code of the command, or 128 + its signal; 124 when its time was up, 4 when something
+ * could not be ended.
+ */
+export async function run(command: readonly string[], options: RunCommandOptions): Promise<number> {
+  const { config, timeout, grace, name = null } = options;
+  const timeoutMs = timeout === undefined ? null : durationOption('--timeout', timeout);
+  const graceMs = grace === undefined ? null : durationOption('--grace', grace);
+  const project = openProject({ cwd: process.cwd(), config });
+  requireProject(project, false);
+  const { outline, folder } = project;
+  const say = speaker(options.color);
+  const over = giveWay(options);
+  let watch: ReturnType<typeof createWatch> | undefined;
+  const result = await runOneOff(folder, {
+    name,
+    command,
+    cwd: process.cwd(),
+    env: definedOnly(process.env),
+    graceMs,
+    timeoutMs,
+    containment: containmentOf(project, config, say.warn),
+    logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
+    services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
+    hearSignals,
+    begun: over,
+    ending(cause) {
+      if (cause === 'timed-out') say.warn(`its ${timeout} are over: ending everything`);
+    },
+    watch(living) {
+      // What is slow is the end, not the command.
+      watch ??= createWatch();
+      watch(living);
+    },
+    warn: say.warn,
+  }).finally(over);
+  if (options.json) writeSync(STDERR, `${JSON.stringify({ version: 1, ...result })}\n`);
+  else tell(result, say);
+  const signals: Readonly<Record<string, number>> = constants.signals;
+  return runExitCode(
+    { ...result, orphans: result.orphans.length, survivors: result.survivors.length },
+    options.failOnOrphans ?? false,
+    (signal) => signals[signal],
+  );
+}
+
+/** A manifest with a mistake does not keep anybody from running a command: no service is started. */
+function containmentOf(
+  { outline }: OpenProject,
+  config: string | undefined,
+  warn: (line: string) => void,
+): Containment {
+  if (outline.kind === 'absent') return 'auto';
+  try {
+    return loadManifest({ cwd: process.cwd(), config }).containment;
+  } catch (error) {
+    if (!(error instanceof DevctlError)) throw error;
+    warn(`the manifest has mistakes (devctl check names them): "containment" counts as "auto"`);
+    return 'auto';
+  }
+}
+
+const SIGNALS: readonly RunSignal[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'];
+
+function hearSignals(listen: (signal: RunSignal) => void): () => void {
+  const heard = SIGNALS.map((signal) => [signal, () => listen(signal)] as const);
+  for (const [signal, hear] of heard) process.on(signal, hear);
+  return () => {
+    for (const [signal, hear] of heard) process.off(signal, hear);
+  };
+}
+
+const STDERR = 2;
+
+interface Speaker {
+  good(line: string): void;
+  warn(line: string): void;
+  bad(line: string): void;
+  more(line: string): void;
+}
+
+/** stdout is the command's, and so is stderr while it runs: what devctl says there is short. */
+function speaker(color: boolean | undefined): Speaker {
+  const theme = themeFor(process.stderr, color);
+  const write = (mark: string, line: string): void => {
+    process.stderr.write(`${mark} ${printable(line)}\n`);
+  };
+  return {
+    good: (line) => write(theme.green('✓'), `devctl: ${line}`),
+    warn: (line) => write(theme.yellow('!'), `devctl: ${line}`),
+    bad: (line) => write(theme.red('✗'), `devctl: ${line}`),
+    more: (line) => write(' ', line),
+  };
+}
+
+const MOST_LINES = 20;
+
+/** Nothing at all where there is nothing to tell: a run that left nothing is as quiet as its command. */
+function tell(
+  { orphans, survivors, proof, stop, name, cause, tookMs }: RunResult,
+  say: Speaker,
+): void {
+  if (orphans.length > 0) {
+    const count = `${orphans.length} process${orphans.length === 1 ? '' : 'es'}`;
+    say.warn(`${name} left ${count} behind:`);
+    for (const { pid, command } of orphans.slice(0, MOST_LINES)) say.more(`pid ${pid}: ${command}`);
+    if (orphans.length > MOST_LINES) say.more(`… and ${orphans.length - MOST_LINES} more`);
+  }
+  for (const problem of stop?.problems ?? []) say.warn(problem);
+  for (const { pid, command, why } of survivors) say.bad(`pid ${pid} is alive: ${command}: ${why}`);
+  if (survivors.length > 0) {
+    say.more(`→ the record is kept; devctl stop ${name} tries again`);
+    return;
+  }
+  if (stop === null || (orphans.length === 0 && cause === 'ended')) return;
+  const complete = proof.strength === 'complete';
+  const sure = complete ? 'proof complete' : `proof best effort: ${proof.why}`;
+  const took = formatDuration(cause === 'ended' ? stop.tookMs : tookMs);
+  const when = cause === 'ended' ? `ended in ${took}` : `after ${took} in all`;
+  say.good(`${complete ? 'nothing' : 'nothing more'} of ${name} is left: ${when} (${sure})`);
+}

@@ -1,0 +1,178 @@
+import type { Claim } from '../ownership/claim.ts';
+import { groupMembers, removeGroup } from '../processes/control-groups.ts';
+import { sameIdentity } from '../processes/identity.ts';
+import { livesIn } from '../processes/snapshot.ts';
+import { removeLedger } from '../project/ledger.ts';
+import { acquireLock } from '../project/lock.ts';
+import { readRecord, removeRecord } from '../project/records.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
+import type { Proof, StopReport } from '../stopping/report.ts';
+import { MAX_PASSES } from './ask-guards.ts';
+import { stopLocked } from './carry-out.ts';
+import { describeCommand } from './describe.ts';
+import { readProjectState } from './project-state.ts';
+import { trackOwned } from './quarry.ts';
+import type { BegunRun, RunPlace } from './run-begin.ts';
+import { isProvedByGroup } from './run-groups.ts';
+import type { StopOptions } from './stop.ts';
+import type { Witness } from './witness.ts';
+
+/** A run whose end is near, and who looks after it. */
+export interface EndingRun extends RunPlace {
+  readonly run: BegunRun;
+  readonly witness: Pick<Witness, 'reap'>;
+  /** The record as it is by now: what has moved elsewhere is noted in it. */
+  readonly record: () => ServiceRecord;
+  readonly forced: () => boolean;
+  readonly watch: StopOptions['watch'];
+}
+
+/** A process that its command left behind. */
+export interface LeftBehind {
+  readonly pid: number;
+  readonly command: string;
+}
+
+/** What is just ending, as the last of a pipe is, is not left behind. */
+const SETTLE_MS = 250;
+const LOOK_MS = 10;
+
+/** What is still alive when the command has ended, once what was just ending has had the time. */
+export async function findOrphans(ending: EndingRun): Promise<readonly LeftBehind[]> {
+  const { host } = ending;
+  const deadline = host.nowMs() + SETTLE_MS;
+  for (;;) {
+    if ((await isEmpty(ending)) === true) return [];
+    const snapshot = await host.snapshot();
+    const claims = await claimsOf(ending);
+    if (claims.length === 0 && (await isEmpty(ending)) !== false) return [];
+    if (host.nowMs() >= deadline) {
+      return claims.map(({ process }) => ({
+        pid: process.identity.pid,
+        command: describeCommand(snapshot, process),
+      }));
+    }
+    await host.delay(LOOK_MS);
+  }
+}
+
+async function claimsOf({ folder, host, self, record }: EndingRun): Promise<readonly Claim[]> {
+  const { service } = record();
+  const state = readProjectState(folder);
+  const quarry = trackOwned({ state, self, names: new Set([service]), remember: () => {} });
+  return [...quarry.claim(await host.snapshot()).values()].filter((one) => one.service === service);
+}
+
+/**
+ * Does the kernel say that nothing of the run is alive? Its control group and its subreaper are asked, as far
+ * as it has them.
+ *
+ * @returns null where it has neither, so that only looking tells
+ */
+async function isEmpty({ run, record, witness }: EndingRun): Promise<boolean | null> {
+  const { cgroup } = record();
+  if (cgroup?.held && groupMembers(cgroup.path).length > 0) return false;
+  if (!run.native) return cgroup?.held ? true : null;
+  if (run.native.hasChildren() === false) return true;
+  await witness.reap();
+  const children = run.native.hasChildren();
+  return children === null ? null : !children;
+}
+
+export interface RunEnd {
+  readonly proof: Proof;
+  readonly survivors: StopReport['survivors'];
+  /** Null: nothing was left to be stopped. */
+  readonly report: StopReport | null;
+}
+
+/** Ends everything of a run with the engine that stops services, and removes its record after the proof. */
+export async function endRun(ending: EndingRun): Promise<RunEnd> {
+  const { folder, host, self, run, record } = ending;
+  const { service, runId } = record();
+  if ((await isEmpty(ending)) === true) {
+    const held = record().cgroup?.held ? isProvedByGroup(record()) : true;
+    if (held) {
+      removeRecord(folder, service, runId);
+      removeLedger(folder, service);
+      if (run.groups) removeGroup(run.groups.folder);
+      return { proof: { strength: 'complete', why: null, scans: 0 }, survivors: [], report: null };
+    }
+  }
+  const release = await lockToEnd(ending);
+  try {
+    if (!isRecorded(ending)) {
+      const why = 'a devctl stop has ended it: its report has the proof';
+      return { proof: { strength: 'best-effort', why, scans: 0 }, survivors: [], report: null };
+    }
+    let report: StopReport | null = null;
+    for (let pass = 0; pass < MAX_PASSES; pass += 1) {
+      report = await stopLocked(
+        host,
+        {
+          folder,
+          options: {
+            names: [service],
+            force: ending.forced(),
+            dryRun: false,
+            graceMs: null,
+            sweep: null,
+            declared: [],
+            forced: ending.forced,
+            watch: ending.watch,
+          },
+          startedAt: new Date(),
+          beganAtMs: host.nowMs(),
+          self,
+        },
+        [],
+      );
+      // A scan can miss what is being born while it reads; the kernel's list of children cannot.
+      if (report.survivors.length > 0 || (await isEmpty(ending)) !== false) break;
+      if ((await claimsOf(ending)).length === 0) break;
+    }
+    if (!report) throw new Error('a stop ends with its report');
+    return { proof: await proofOf(ending, report), survivors: report.survivors, report };
+  } finally {
+    release();
+  }
+}
+
+async function proofOf(ending: EndingRun, report: StopReport): Promise<Proof> {
+  if (report.survivors.length > 0 || report.proof.strength !== 'complete') return report.proof;
+  if ((await isEmpty(ending)) !== false) return report.proof;
+  const why = 'something is left below devctl run that is not of the run (devctl start?)';
+  return { ...report.proof, strength: 'best-effort', why };
+}
+
+/** Its record is there until somebody has proved that nothing of it is left. */
+function isRecorded({ folder, record }: EndingRun): boolean {
+  const { service, runId } = record();
+  const read = readRecord(folder, service);
+  return read.kind === 'record' && read.record.runId === runId;
+}
+
+const LOCK_MS = 1_000;
+const STOP_MS = 30_000;
+
+/**
+ * Takes the lock to end the run. What the command left behind does not wait for a `start`; but a `stop` that is
+ * at work ends the same processes, and counts on us as their subreaper until it has its proof.
+ */
+async function lockToEnd(ending: EndingRun): Promise<() => void> {
+  const { folder, host, self } = ending;
+  const request = {
+    identity: self,
+    command: 'run',
+    isAlive: async (one: typeof self) => livesIn(await host.snapshot(), one),
+    waitMs: LOCK_MS,
+  };
+  const deadline = host.nowMs() + STOP_MS;
+  for (;;) {
+    const lock = await acquireLock(folder, request).catch(() => null);
+    if (lock?.kind === 'held') return lock.release;
+    const holder = lock?.holder;
+    const stops = holder?.command.startsWith('stop') && !sameIdentity(holder.identity, self);
+    if (!stops || !isRecorded(ending) || host.nowMs() >= deadline) return () => {};
+  }
+}

@@ -1,0 +1,63 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { service } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { openTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+const lacksTmux = spawnSync('tmux', ['-V']).error !== undefined;
+
+test.skipIf(lacksTmux)(
+  'on a terminal: keys, job control and a shell within, as without devctl',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    await using terminal = await openTerminal(project);
+    const sees = (pattern: RegExp) =>
+      until(
+        async () => pattern.test(await terminal.screen()),
+        () => `no ${pattern}`,
+      );
+    const running = (name: string) =>
+      project.oracle.everything().find(({ argv }) => argv.join(' ') === name);
+
+    // Ctrl-C is the command's: one that has its own idea of it goes on.
+    await terminal.type(
+      `devctl run -- sh -c 'trap "echo caught" INT; echo begun; read a; echo "got $a"'; echo code=$?`,
+    );
+    await sees(/^begun$/m);
+    await terminal.press('C-c');
+    await sees(/^(\^C)?caught\ngot *\ncode=0/m);
+
+    await terminal.type('clear; devctl run -- sleep 1000; echo code=$?');
+    await until(() => running('sleep 1000'));
+    await terminal.press('C-z');
+    await sees(/code=1\d\d/);
+    await terminal.type('clear; fg; echo again=$?');
+    await sees(/devctl/);
+    expect(running('sleep 1000')).toBeTruthy();
+    await terminal.press('C-c');
+    await sees(/again=130/);
+
+    // A shell with jobs of its own; /dev/tty; what it leaves; and the terminal after a time-out.
+    await terminal.type(
+      'clear; devctl run --timeout 8s --grace 200ms -- bash --norc -i; echo code=$?',
+    );
+    await sees(/bash-[\d.]+[$#] $/m);
+    await terminal.type('sleep 2000');
+    await until(() => running('sleep 2000'));
+    await terminal.press('C-z');
+    await sees(/Stopped +sleep 2000/);
+    await terminal.type('head -1 </dev/tty');
+    await terminal.type('typed');
+    await sees(/typed\ntyped/);
+    await sees(/code=124/);
+    expect(running('sleep 2000')).toBeUndefined();
+    await terminal.type('clear; read line; echo "read=$line"');
+    await terminal.type('mine');
+    await sees(/^read=mine/m);
+    expect(
+      project.oracle.everything().filter(({ argv }) => /^(sleep|bash)$/.test(argv[0] ?? '')),
+    ).toEqual([]);
+  },
+  90_000,
+);

@@ -1,0 +1,167 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { cleanEnvironment } from '../support/clean-environment.ts';
+import { devctl, startDevctl } from '../support/devctl.ts';
+import { fixture, repositoryRoot } from '../support/paths.ts';
+import { hasSubreaper, killAtOnce, service } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const program = join(repositoryRoot, 'bin', 'devctl.js');
+
+/** What runs in the project that is not devctl. */
+function others(project: TemporaryProject): readonly string[] {
+  // Not `processes()`: on a terminal the command is in the group of devctl, as its tools are.
+  return project.oracle
+    .everything()
+    .map(({ argv }) => argv.join(' '))
+    .filter(
+      (line) => !/devctl\.js|dist\/supervisor\/|^(devctl-guard|sleep) 2147483647$/.test(line),
+    );
+}
+
+function recorded(project: TemporaryProject, name: string): boolean {
+  return existsSync(project.file(`.pids/services/${name}.json`));
+}
+
+test('what the command says and how it ends is passed on; nothing of ours is in between', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const script = 'cat; echo to-stderr >&2; echo "$0 $1"; exit 7';
+  const all = await execa(
+    process.execPath,
+    [program, 'run', '--', 'sh', '-c', script, 'a b', 'c'],
+    {
+      cwd: project.root,
+      env: { ...cleanEnvironment(), ...project.env },
+      extendEnv: false,
+      reject: false,
+      input: 'from stdin\n',
+    },
+  );
+  expect(all).toMatchObject({ exitCode: 7, stdout: 'from stdin\na b c', stderr: 'to-stderr' });
+  const codes = await Promise.all(
+    [
+      ['sh', '-c', 'kill -9 $$'],
+      ['no-such-command'],
+      [project.file('.devctl.json')],
+      [
+        '--timeout',
+        '200ms',
+        '--grace',
+        '100ms',
+        '--',
+        'sh',
+        '-c',
+        'trap "" TERM; sleep 60 & wait; wait',
+      ],
+      ['--name', 'web', '--', 'true'],
+      ['--name', '../x', '--', 'true'],
+    ].map(async (words) => (await devctl(project, 'run', ...words)).exitCode),
+  );
+  expect(codes).toEqual([137, 127, 126, 124, 5, 2]);
+  expect(others(project)).toEqual([]);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
+
+test('what it leaves behind is ended and named; --fail-on-orphans fails then', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const [node, file] = fixture('double-fork');
+  // Killed, it leaves the daemon that it has made; where a subreaper holds that, without an environment.
+  const daemon = `'${node}' '${file}' ${hasSubreaper ? '--empty-env' : ''} >out & made=$!`;
+  const script = `${daemon}; until grep -q ready out; do sleep 0.05; done; kill -9 $made; exit 0`;
+  const words = ['--name', 'once', '--fail-on-orphans', '--', 'sh', '-c', script];
+  const run = await devctl(project, 'run', ...words);
+  expect(run.exitCode, run.stderr).toBe(4);
+  expect(run.stderr).toMatch(/once left \d+ process(es)? behind:\n +pid \d+: .*sleeper/);
+  expect(run.stderr).toMatch(/of once is left/);
+  expect(others(project)).toEqual([]);
+  expect(recorded(project, 'once')).toBe(false);
+
+  const quiet = await devctl(
+    project,
+    'run',
+    '--fail-on-orphans',
+    '--',
+    'sh',
+    '-c',
+    'sleep 0.05 & exit 0',
+  );
+  expect(quiet).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+  const json = await devctl(project, 'run', '--json', '--', 'sh', '-c', 'sleep 60 & exit 0');
+  const result = JSON.parse(json.stderr);
+  expect(result).toMatchObject({ version: 1, name: 'run-sh', cause: 'ended', exit: { code: 0 } });
+  expect(result.orphans).toMatchObject([{ command: 'sleep 60' }]);
+  expect(result).toMatchObject({ survivors: [], stop: { kind: 'stop', scope: ['run-sh'] } });
+  if (hasSubreaper) expect(result.proof.strength).toBe('complete');
+});
+
+test('status shows it, stop ends it, and so does a signal; other services stay', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  await devctl(project, 'start');
+  const begin = async (name: string, ...words: readonly string[]) => {
+    const running = startDevctl(project, {}, 'run', '--name', name, ...words);
+    await until(async () => (await devctl(project, 'status', name)).stdout.includes('running'));
+    return { done: running };
+  };
+  const first = await begin('one', '--', ...fixture('fan', '3'));
+  const twice = await devctl(project, 'run', '--name', 'one', '--', 'true');
+  expect(twice).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('is taken') });
+  const stopped = await devctl(project, 'stop', 'one');
+  expect(stopped, stopped.stderr).toMatchObject({ exitCode: 0 });
+  expect(stopped.stdout).toMatch(/nothing (more )?of one/);
+  expect((await first.done).exitCode).toBe(143);
+
+  const deaf = 'trap "" TERM; : >deaf; while :; do sleep 60; done';
+  const second = startDevctl(project, {}, 'run', '--grace', '10m', '--', 'sh', '-c', deaf);
+  await until(() => existsSync(project.file('deaf')));
+  second.kill('SIGTERM');
+  // The second one is impatience. Two at once are one to the kernel (signal(7)).
+  await until(() => {
+    if (second.exitCode === null) second.kill('SIGTERM');
+    return second.exitCode !== null || !others(project).some((line) => line.startsWith('sh '));
+  });
+  expect((await second).exitCode).toBe(137);
+  const third = startDevctl(
+    project,
+    {},
+    'run',
+    '--',
+    'sh',
+    '-c',
+    'trap "exit 9" INT; sleep 60 & wait',
+  );
+  await until(() => others(project).some((line) => line.startsWith('sleep 60')));
+  third.kill('SIGINT');
+  expect((await third).exitCode).toBe(9);
+  expect(others(project)).toHaveLength(1);
+  expect(await devctl(project, 'status')).toMatchObject({ exitCode: 0 });
+
+  // Killed itself, it leaves its record: the next stop ends everything.
+  const fourth = await begin('four', '--', ...fixture('fan', '3'));
+  const [holder] = project.oracle.everything().filter(({ argv }) => argv.includes('four'));
+  if (!holder) throw new Error('There is no devctl run');
+  await killAtOnce(holder);
+  expect(others(project).length).toBeGreaterThan(3);
+  expect((await devctl(project, 'stop')).exitCode).toBe(0);
+  expect(others(project)).toEqual([]);
+  await fourth.done;
+});
+
+test('a script that starts, tests and stops within a one-off ends none but its services', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const own = `'${process.execPath}' '${program}'`;
+  const script = `${own} start && ${own} status; ${own} stop; echo "stopped=$?"`;
+  const run = await devctl(project, 'run', '--', 'sh', '-c', script);
+  expect(run.stdout, run.stderr).toMatch(/1 of 1 services are up/);
+  expect(run.stdout).toMatch(/nothing (more )?is left|nothing more can be found/);
+  expect(run.stdout).toContain('stopped=0');
+  expect(run.exitCode).toBe(0);
+  expect(others(project)).toEqual([]);
+  const named = await devctl(project, 'run', '--name', 'me', '--', 'sh', '-c', `${own} stop me`);
+  expect(named).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('inside the one-off me'),
+  });
+});

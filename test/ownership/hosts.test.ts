@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest';
+import type { OwnershipFacts, Run } from '../../src/ownership/claim.ts';
+import { claimProcesses } from '../../src/ownership/claims.ts';
+import { serviceCookie } from '../../src/ownership/cookie.ts';
+import { isRunCommand } from '../../src/ownership/hosts.ts';
+import { identity, type Row, snapshotOf } from '../support/process-table.ts';
+
+const OURS = serviceCookie('app', 'run-npm', 'aa11');
+const HOST: Row = {
+  pid: 50,
+  ppid: 20,
+  pgid: 50,
+  sid: 20,
+  argv: ['node', '/x/bin/devctl.js', 'run', '--', 'npm', 'test'],
+};
+/** On a terminal: in the session of the shell and the group of its host. */
+const LEADER: Row = { pid: 100, ppid: 50, pgid: 50, sid: 20, environ: OURS };
+const SHELL: Row = { pid: 20, name: 'bash' };
+const PAGER: Row = { pid: 60, ppid: 20, pgid: 50, sid: 20 };
+/** Has left everything, and come to the host. */
+const DAEMON: Row = { pid: 200, ppid: 50, pgid: 199, sid: 199, environ: {} };
+const run: Run = {
+  service: 'run-npm',
+  runId: 'aa11',
+  bootId: 'boot-1',
+  pidNamespace: 'pid:[1]',
+  intentTicks: 90,
+  leader: identity(100),
+  supervisor: identity(50),
+  subreaper: true,
+  oneOff: { terminal: true },
+};
+
+function claims(
+  rows: readonly Row[],
+  over: Partial<Run> = {},
+  facts: Partial<OwnershipFacts> = {},
+) {
+  const { claims: found } = claimProcesses(
+    {
+      projectId: 'app',
+      root: '/home/me/app',
+      self: identity(21),
+      supervisor: null,
+      runs: [{ ...run, ...over }],
+      witnessed: [],
+      foundingPids: [],
+      ...facts,
+    },
+    snapshotOf(rows),
+  );
+  return [...found.values()]
+    .map(({ process, service }) => `${process.identity.pid} ${service}`)
+    .sort();
+}
+
+const all = [SHELL, HOST, LEADER, PAGER, DAEMON];
+const both = ['100 run-npm', '200 run-npm'];
+
+test('what a host holds is the run’s, also for itself; host, shell and pipe are nobody’s', () => {
+  expect(claims(all)).toEqual(both);
+  expect(claims(all, {}, { self: identity(50) })).toEqual(both);
+});
+
+test('what it had before the run is a stranger’s', () => {
+  expect(claims([...all, { pid: 70, ppid: 50, ticks: 80 }])).toEqual(both);
+});
+
+test('without a subreaper only what carries marks counts', () => {
+  expect(claims(all, { subreaper: false })).toEqual(['100 run-npm']);
+});
+
+test('a record that names a shell as host or leader claims nothing', () => {
+  const stranger: Row = { pid: 71, ppid: 20, pgid: 71, sid: 20 };
+  expect(claims([SHELL, stranger], { supervisor: identity(20), leader: identity(71) })).toEqual([]);
+});
+
+test('on a terminal no session and no group is claimed for the number of its leader', () => {
+  const later: Row = { pid: 300, ppid: 1, pgid: 100, sid: 100, cwd: '/home/me/app', environ: {} };
+  expect(claims([SHELL, later])).toEqual([]);
+  expect(claims([SHELL, later], { oneOff: { terminal: false } })).toEqual(['300 run-npm']);
+});
+
+test('an exempt run is nobody’s business', () => {
+  expect(claims(all, {}, { exemptRuns: ['aa11'] })).toEqual([]);
+});
+
+test.each([
+  [['node', '/x/bin/devctl.js', 'run', 'npm'], true],
+  [['/usr/bin/node', '/x/node_modules/.bin/devctl', '--config', 'a', 'run', '--', 'x'], true],
+  [['node', '--enable-source-maps', '/x/bin/devctl.js', 'run', '--', 'x'], true],
+  [['node', '/x/bin/devctl.js', 'stop', 'web', '--', 'run'], false],
+  [['vim', 'bin/devctl.js', 'run'], false],
+  [['node', 'server.js', 'run'], false],
+  [[], false],
+])('%j: %s', (argv, expected) => {
+  expect(isRunCommand(argv)).toBe(expected);
+});
