@@ -27,6 +27,7 @@ const EXIT_CODES = {
   'supervisor-failed': ExitCode.Failed,
   'records-unwritable': ExitCode.Failed,
   'tool-missing': ExitCode.Failed,
+  'tool-failed': ExitCode.Failed,
   unsafe: ExitCode.Failed,
   survivors: ExitCode.Survivors,
   'port-taken': ExitCode.Stranger,

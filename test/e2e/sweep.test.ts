@@ -54,6 +54,10 @@ test('look-alikes are asked, then killed; services and everybody else are left a
     project.oracle.everything().find(({ argv }) => argv.join(' ').startsWith(line));
   const cookied = await until(() => find('node vitest'));
   const stubborn = () => project.oracle.processes().filter(({ pid }) => !services.includes(pid));
+  // Not yet: the shell that starts them.
+  await until(
+    () => stubborn().filter(({ argv }) => argv[1]?.endsWith('/stubborn.mjs')).length === 2,
+  );
   await until(() => stubborn().length === 2);
 
   const dry = await swept(project, '--dry-run');
