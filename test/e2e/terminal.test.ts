@@ -11,12 +11,15 @@ import { until } from '../support/until.ts';
 
 const lacksTmux = spawnSync('tmux', ['-V']).error !== undefined;
 
+const TERMINAL = { TERM: 'xterm-256color', SHELL: '/bin/sh', ENV: '', PS1: '$ ' };
+
 /** A shell on a real terminal of 100 columns, in the project's folder, with a `devctl` command. */
 async function openTerminal(project: TemporaryProject) {
   const tmux = (...args: readonly string[]) =>
     execa('tmux', ['-S', project.file('tmux.sock'), '-f', '/dev/null', ...args], {
       cwd: project.root,
-      env: { ...cleanEnvironment(), ...project.env, TERM: 'xterm-256color', ENV: '', PS1: '$ ' },
+      // tmux starts what it is told by the user's shell, which for some is nologin(8).
+      env: { ...cleanEnvironment(), ...project.env, ...TERMINAL },
       extendEnv: false,
     });
   await tmux('new-session', '-d', '-x', '100', '-y', '40', '/bin/sh');
