@@ -15,8 +15,13 @@ import type {
 const STUCK_SCANS = 5;
 /** Freezing gives up reaching a fixpoint after so many rounds and kills what it has. */
 const MAX_FREEZE_ROUNDS = 20;
-/** SIGKILL cannot be refused: what is left after this long is stuck in the kernel or not ours to signal. */
+/**
+ * SIGKILL cannot be refused: where so long nothing has died, what is left is stuck in the kernel or not ours to
+ * signal. While some of them die, the others wait for the processor only, which dying takes as well.
+ */
 export const KILL_LIMIT_MS = 4_000;
+/** However few of them die at a time: so long are the last ones waited for. */
+const SLOW_TOTAL_MS = 20_000;
 /** The same for what is proved gone and comes back: a storm that hides between two scans. */
 const KILL_TOTAL_MS = 10_000;
 
@@ -30,6 +35,7 @@ export function beginKill(nowMs: number, living: readonly ProcessInfo[], firstMs
     sinceMs: nowMs,
     firstMs,
     fewest,
+    fewestMs: nowMs,
     stuckScans: 0,
     frozen,
     freezeRounds: 0,
@@ -56,8 +62,7 @@ export function planKill(
     return { state: { ...state, phase: next }, actions };
   }
   const keys = living.map(({ identity }) => identityKey(identity));
-  const isOver = nowMs - phase.sinceMs >= KILL_LIMIT_MS || nowMs - phase.firstMs >= KILL_TOTAL_MS;
-  if (isOver || keys.every((key) => denied.has(key))) {
+  if (isOver(phase, living.length, nowMs) || keys.every((key) => denied.has(key))) {
     return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
   }
   const lower = living.length < phase.fewest;
@@ -68,6 +73,7 @@ export function planKill(
   const next: Phase = {
     ...phase,
     fewest: Math.min(phase.fewest, living.length),
+    fewestMs: lower ? nowMs : phase.fewestMs,
     stuckScans,
     frozen: freeze ? new Set([...phase.frozen, ...keys]) : phase.frozen,
     freezeRounds: phase.freezeRounds + (freeze ? 1 : 0),
@@ -76,4 +82,14 @@ export function planKill(
     ? { kind: 'freeze', unit: unit.name, targets: unfrozen.map(({ identity }) => identity) }
     : { kind: 'kill', unit: unit.name };
   return { state: { ...state, phase: next }, actions: [action] };
+}
+
+/** Has it been killed for so long that more of it would not help? */
+function isOver(
+  { sinceMs, firstMs, fewest, fewestMs }: Killing,
+  living: number,
+  nowMs: number,
+): boolean {
+  const total = firstMs < sinceMs ? KILL_TOTAL_MS : SLOW_TOTAL_MS;
+  return nowMs - firstMs >= total || (living >= fewest && nowMs - fewestMs >= KILL_LIMIT_MS);
 }

@@ -271,6 +271,23 @@ describe('killing', () => {
     expect(isStopOver(stuck.state())).toBe(true);
   });
 
+  test.each([
+    [5, 3_000, 'killing'],
+    [5, KILL_LIMIT_MS, 'survived'],
+    [12, 3_000, 'survived'],
+  ])('%i that wait for the processor, one of them dies every %i ms: %s', (count, everyMs, kind) => {
+    const stop = play([unit()]);
+    const rows = Array.from({ length: count }, (_, index) => ({ ...CHILD, pid: 101 + index }));
+    stop.look({ atMs: 0, rows: [LEADER, ...rows] });
+    for (let dead = 0; dead < count; dead += 1) {
+      const atMs = GRACE + dead * everyMs;
+      stop.look({ atMs, rows: [LEADER, ...rows.slice(dead)] });
+      stop.look({ atMs: atMs + everyMs - 1, rows: [LEADER, ...rows.slice(dead)] });
+      stop.look({ atMs: atMs + everyMs, rows: [LEADER, ...rows.slice(dead)] });
+    }
+    expect(stop.state().units.get('web')?.phase.kind).toBe(kind);
+  });
+
   test('what refuses us does not protect its neighbour', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER, CHILD] });
