@@ -22,6 +22,7 @@ const MAX_FREEZE_ROUNDS = 20;
 export const KILL_LIMIT_MS = 4_000;
 /** However few of them die at a time: so long are the last ones waited for. */
 const SLOW_TOTAL_MS = 20_000;
+const MS_PER_TICK = 10;
 /** The same for what is proved gone and comes back: a storm that hides between two scans. */
 const KILL_TOTAL_MS = 10_000;
 
@@ -49,7 +50,7 @@ export function planKill(
   state: UnitState,
   phase: Killing,
   living: readonly ProcessInfo[],
-  { nowMs, denied, groupsOf }: StopObservation,
+  { nowMs, snapshot, denied, groupsOf }: StopObservation,
   policy: StopPolicy,
 ): UnitStep {
   // First, because no fork outruns it, and because it reaches what may not be signalled (sudo).
@@ -62,7 +63,7 @@ export function planKill(
     return { state: { ...state, phase: next }, actions };
   }
   const keys = living.map(({ identity }) => identityKey(identity));
-  if (isOver(phase, living.length, nowMs) || keys.every((key) => denied.has(key))) {
+  if (isOver(phase, living, nowMs, snapshot.nowTicks) || keys.every((key) => denied.has(key))) {
     return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
   }
   const lower = living.length < phase.fewest;
@@ -87,9 +88,16 @@ export function planKill(
 /** Has it been killed for so long that more of it would not help? */
 function isOver(
   { sinceMs, firstMs, fewest, fewestMs }: Killing,
-  living: number,
+  living: readonly ProcessInfo[],
   nowMs: number,
+  nowTicks: number,
 ): boolean {
   const total = firstMs < sinceMs ? KILL_TOTAL_MS : SLOW_TOTAL_MS;
-  return nowMs - firstMs >= total || (living >= fewest && nowMs - fewestMs >= KILL_LIMIT_MS);
+  if (nowMs - firstMs >= total) return true;
+  if (living.length < fewest || nowMs - fewestMs < KILL_LIMIT_MS) return false;
+  // What is stuck in the kernel sleeps there; and who could run has only not been let. But not in a storm.
+  const isStorm = living.some(
+    ({ identity }) => nowTicks - identity.startTicks < KILL_LIMIT_MS / MS_PER_TICK,
+  );
+  return isStorm || !living.some(({ state }) => state === 'R');
 }

@@ -288,6 +288,19 @@ describe('killing', () => {
     expect(stop.state().units.get('web')?.phase.kind).toBe(kind);
   });
 
+  test.each([
+    ['is runnable, and has only not been let run', { state: 'R' }, 19_000, 'killing'],
+    ['is runnable all the same after twenty seconds', { state: 'R' }, 20_000, 'survived'],
+    ['is stuck in the kernel', { state: 'D' }, KILL_LIMIT_MS, 'survived'],
+    ['is born again and again', { state: 'R', ticks: 999_900 }, KILL_LIMIT_MS, 'survived'],
+  ])('what %s', (_name, row, afterMs, kind) => {
+    const stop = play([unit()]);
+    stop.look({ atMs: 0, rows: [LEADER] });
+    for (const ms of [0, KILL_LIMIT_MS / 2, afterMs])
+      stop.look({ atMs: GRACE + ms, rows: [{ ...LEADER, ...row }] });
+    expect(stop.state().units.get('web')?.phase.kind).toBe(kind);
+  });
+
   test('what refuses us does not protect its neighbour', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER, CHILD] });
