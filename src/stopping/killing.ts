@@ -20,8 +20,9 @@ const MAX_FREEZE_ROUNDS = 20;
  * signal. While some of them die, the others wait for the processor only, which dying takes as well.
  */
 export const KILL_LIMIT_MS = 4_000;
-/** However few of them die at a time: so long are the last ones waited for. */
-const SLOW_TOTAL_MS = 20_000;
+/** However few of them die at a time: so long are the last ones waited for, in a storm and otherwise. */
+const STORM_TOTAL_MS = 20_000;
+export const SLOW_TOTAL_MS = 60_000;
 const MS_PER_TICK = 10;
 /** The same for what is proved gone and comes back: a storm that hides between two scans. */
 const KILL_TOTAL_MS = 10_000;
@@ -74,7 +75,8 @@ export function planKill(
   const next: Phase = {
     ...phase,
     fewest: Math.min(phase.fewest, living.length),
-    fewestMs: lower ? nowMs : phase.fewestMs,
+    // While they are only frozen, nothing can die.
+    fewestMs: lower || freeze ? nowMs : phase.fewestMs,
     stuckScans,
     frozen: freeze ? new Set([...phase.frozen, ...keys]) : phase.frozen,
     freezeRounds: phase.freezeRounds + (freeze ? 1 : 0),
@@ -92,12 +94,12 @@ function isOver(
   nowMs: number,
   nowTicks: number,
 ): boolean {
-  const total = firstMs < sinceMs ? KILL_TOTAL_MS : SLOW_TOTAL_MS;
-  if (nowMs - firstMs >= total) return true;
-  if (living.length < fewest || nowMs - fewestMs < KILL_LIMIT_MS) return false;
-  // What is stuck in the kernel sleeps there; and who could run has only not been let. But not in a storm.
   const isStorm = living.some(
     ({ identity }) => nowTicks - identity.startTicks < KILL_LIMIT_MS / MS_PER_TICK,
   );
+  const total = isStorm ? STORM_TOTAL_MS : SLOW_TOTAL_MS;
+  if (nowMs - firstMs >= (firstMs < sinceMs ? KILL_TOTAL_MS : total)) return true;
+  if (living.length < fewest || nowMs - fewestMs < KILL_LIMIT_MS) return false;
+  // What is stuck in the kernel sleeps there; and who could run has only not been let. But not in a storm.
   return isStorm || !living.some(({ state }) => state === 'R');
 }

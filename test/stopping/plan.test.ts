@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../src/ownership/claim.ts';
 import { type Identity, identityKey } from '../../src/processes/identity.ts';
-import { KILL_LIMIT_MS } from '../../src/stopping/killing.ts';
+import { KILL_LIMIT_MS, SLOW_TOTAL_MS } from '../../src/stopping/killing.ts';
 import { beginStop, isStopOver, PROOF_GAP_MS, planStop } from '../../src/stopping/plan.ts';
 import type { StopAction, StopPolicy, StopState, StopUnit } from '../../src/stopping/state.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
@@ -222,6 +222,17 @@ describe('killing', () => {
     expect(stop.look({ atMs: GRACE + 10, rows: [LEADER, CHILD, TASK] })).toEqual(['kill web']);
   });
 
+  test('what it takes to freeze them is no time in which they could have died', () => {
+    const stop = play([unit()], { force: true });
+    const at = (ms: number, rows: readonly Row[]) => stop.look({ atMs: GRACE + ms, rows });
+    stop.look({ atMs: 0, rows: [LEADER] });
+    expect(at(0, [LEADER, CHILD])).toEqual(['freeze 100 101']);
+    expect(at(3_000, [LEADER, CHILD, TASK])).toEqual(['freeze 102']);
+    expect(at(5_000, [LEADER, CHILD, TASK])).toEqual(['kill web']);
+    at(3_000 + KILL_LIMIT_MS, [LEADER, CHILD, TASK]);
+    expect(stop.state().units.get('web')?.phase.kind).toBe('survived');
+  });
+
   test('it freezes when five rounds brought no decrease', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER] });
@@ -274,7 +285,8 @@ describe('killing', () => {
   test.each([
     [5, 3_000, 'killing'],
     [5, KILL_LIMIT_MS, 'survived'],
-    [12, 3_000, 'survived'],
+    [12, 3_000, 'killing'],
+    [22, 3_000, 'survived'],
   ])('%i that wait for the processor, one of them dies every %i ms: %s', (count, everyMs, kind) => {
     const stop = play([unit()]);
     const rows = Array.from({ length: count }, (_, index) => ({ ...CHILD, pid: 101 + index }));
@@ -289,8 +301,8 @@ describe('killing', () => {
   });
 
   test.each([
-    ['is runnable, and has only not been let run', { state: 'R' }, 19_000, 'killing'],
-    ['is runnable all the same after twenty seconds', { state: 'R' }, 20_000, 'survived'],
+    ['is runnable, and has only not been let run', { state: 'R' }, SLOW_TOTAL_MS - 1, 'killing'],
+    ['is runnable all the same after a minute', { state: 'R' }, SLOW_TOTAL_MS, 'survived'],
     ['is stuck in the kernel', { state: 'D' }, KILL_LIMIT_MS, 'survived'],
     ['is born again and again', { state: 'R', ticks: 999_900 }, KILL_LIMIT_MS, 'survived'],
   ])('what %s', (_name, row, afterMs, kind) => {
