@@ -30,6 +30,7 @@ const services = {
   stubborn: shell("trap '' TERM; sleep 300 &"),
   daemon: shell('(setsid sh -c "sleep 300 & sleep 300" &)'),
 };
+const commanded = shell('sleep 300 &', { stop: { command: 'true' } });
 
 /**
  * What Node itself takes of what is free: a process, a thread for V8's delayed tasks, and its pool, of
@@ -84,7 +85,6 @@ function expectNothingLeft(project: TemporaryProject, result: DevctlResult): Sto
 test.runIf(canLimit && !LOOKS_BY_PS)(
   'a user has as many processes as he may: RLIMIT_NPROC',
   async () => {
-    const commanded = shell('sleep 300 &', { stop: { command: 'true' } });
     await using project = await temporaryProject({ services: { ...services, commanded } });
     mkdirSync(project.file('tmp'));
     execFileSync('chown', ['-R', `${SOMEBODY}:${SOMEBODY}`, project.root]);
@@ -110,9 +110,8 @@ test.runIf(canLimit && !LOOKS_BY_PS)(
     expect(named.exitCode, named.stderr).toBe(0);
     const { report } = parseReport<StopReport>(named);
     expect(report.survivors).toEqual([]);
-    expect(report.problems.join('\n')).toMatch(
-      /commanded: its stop command could not be run: .*EAGAIN/,
-    );
+    // The limit is each process's own: the supervisor, which runs the stop command, has a higher one.
+    expect(report.problems).toEqual([]);
 
     expectNothingLeft(project, await atLimit(packed.program, 'stop', '--force', '--json'));
   },
@@ -122,16 +121,22 @@ test.runIf(pidsHierarchy !== null && !LOOKS_BY_PS)(
   'a container has as many processes as it may: pids.max',
   async () => {
     using group = pidsGroup(pidsHierarchy ?? '');
-    await using project = await temporaryProject({ services });
+    await using project = await temporaryProject({ services: { ...services, commanded } });
     mkdirSync(project.file('tmp'));
     const inside = (...command: readonly string[]) =>
       run(project, 'sh', group.inside([process.execPath, ...command]));
     const started = await inside(packed.program, 'start');
     expect(started.exitCode, started.stderr).toBe(0);
-    await until(() => project.oracle.processes().length >= 21);
+    await until(() => project.oracle.processes().length >= 24);
 
     group.limit(group.current() + NODE_NEEDS);
     expect(await inside('-e', FORKS)).toMatchObject({ stdout: 'EAGAIN' });
+    const named = await inside(packed.program, 'stop', 'commanded', '--json');
+    expect(named.exitCode, named.stderr).toBe(0);
+    expect(parseReport<StopReport>(named).report.problems.join('\n')).toMatch(
+      /commanded: its stop command could not be run: .*EAGAIN/,
+    );
+    group.limit(group.current() + NODE_NEEDS);
     expectNothingLeft(project, await inside(packed.program, 'stop', '--force', '--json'));
     await until(() => group.current() === 0);
   },

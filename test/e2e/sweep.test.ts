@@ -37,9 +37,11 @@ test('look-alikes are asked, then killed; services and everybody else are left a
   });
   await using elsewhere = await temporaryProject();
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  const running = project.oracle.processes();
-  const services = running.map(({ pid }) => pid);
-  const web = running.find(({ argv }) => argv[0] === 'npm run dev')?.pid ?? 0;
+  // It takes its name a moment after its start.
+  const { pid: web } = await until(() =>
+    project.oracle.processes().find(({ argv }) => argv[0] === 'npm run dev'),
+  );
+  const services = project.oracle.processes().map(({ pid }) => pid);
   expect(services.length).toBe(3);
   project.write('nested/.devctl.json', '{}');
   await using polite = await bystander('npm test', project.root);
