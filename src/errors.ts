@@ -32,6 +32,7 @@ const EXIT_CODES = {
   'records-unwritable': ExitCode.Failed,
   'tool-missing': ExitCode.Failed,
   'send-failed': ExitCode.Failed,
+  'tool-failed': ExitCode.Failed,
   unsafe: ExitCode.Failed,
   survivors: ExitCode.Survivors,
   'port-taken': ExitCode.Stranger,

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { errnoOf } from '../errors.ts';
+import { DevctlError, errnoOf } from '../errors.ts';
 
 /**
  * Loaded with the first tool: `stop` and `status` on Linux spawn nothing, and should not pay the 3 ms.
@@ -28,6 +28,7 @@ const TRIES = 3;
  * output is the answer.
  *
  * @returns null when the tool is not installed
+ * @throws DevctlError 'tool-failed' when it cannot be run, for want of a process mostly
  */
 export function runTool(
   file: string,
@@ -39,9 +40,19 @@ export function runTool(
       if (errnoOf(error) === 'ENOENT') resolve(null);
       else if (error?.signal && !errnoOf(error) && tries > 1)
         resolve(runTool(file, args, tries - 1));
-      else if (error && typeof error.code !== 'number') reject(error);
+      else if (error && typeof error.code !== 'number') reject(cannotRun(file, error));
       else resolve({ pid: child.pid, stdout, stderr });
     });
+  });
+}
+
+function cannotRun(file: string, error: Error): DevctlError {
+  const errno = errnoOf(error);
+  // fork(2): the process limit, of the user or of the control group.
+  const hint = 'no more processes can be made: end one by hand, or become root';
+  return new DevctlError('tool-failed', `${file} cannot be run: ${errno ?? error.message}`, {
+    ...(errno === 'EAGAIN' ? { hint } : {}),
+    cause: error,
   });
 }
 

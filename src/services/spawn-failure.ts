@@ -13,6 +13,11 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   ENOEXEC: 'the program file has an unknown format',
 };
 
+interface Place {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /**
  * Why a spawn failed, in words. The kernel says ENOENT for a missing program, a missing interpreter
  * and a missing folder alike, so they are looked at here, after the fact.
@@ -22,14 +27,14 @@ const IN_WORDS: Readonly<Record<string, string>> = {
 export function spawnFailure(
   error: unknown,
   command: string | readonly string[],
-  place: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  place: Place,
 ): string {
   const errno = errnoOf(error);
   const words = errno === undefined ? undefined : IN_WORDS[errno];
   if (words !== undefined) return words;
   return (
     folderFault(place.cwd) ??
-    programFault(errno, toArgv(command)[0] ?? '', place.cwd) ??
+    programFault(errno, toArgv(command)[0] ?? '', place) ??
     `"${commandLine(command)}" cannot be started: ${error instanceof Error ? error.message : error}`
   );
 }
@@ -45,9 +50,18 @@ function folderFault(cwd: string): string | null {
   }
 }
 
-function programFault(errno: string | undefined, program: string, cwd: string): string | null {
+function programFault(
+  errno: string | undefined,
+  program: string,
+  { cwd, env }: Place,
+): string | null {
   const named = program.includes('/');
   if (errno === 'EACCES') {
+    // execvp(3) says so as well when nothing was found, but one of the folders may not be searched.
+    const folders = (env.PATH ?? '').split(':');
+    if (!named && env.PATH !== undefined && !folders.some((one) => exists(join(one, program)))) {
+      return `command "${program}" was not found in PATH, where not every folder may be searched`;
+    }
     const where = named ? resolve(cwd, program) : `"${program}" in PATH`;
     return `${where} is not an executable file (chmod +x?)`;
   }

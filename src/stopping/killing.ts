@@ -15,8 +15,15 @@ import type {
 const STUCK_SCANS = 5;
 /** Freezing gives up reaching a fixpoint after so many rounds and kills what it has. */
 const MAX_FREEZE_ROUNDS = 20;
-/** SIGKILL cannot be refused: what is left after this long is stuck in the kernel or not ours to signal. */
+/**
+ * SIGKILL cannot be refused: where so long nothing has died, what is left is stuck in the kernel or not ours to
+ * signal. While some of them die, the others wait for the processor only, which dying takes as well.
+ */
 export const KILL_LIMIT_MS = 4_000;
+/** However few of them die at a time: so long are the last ones waited for, in a storm and otherwise. */
+const STORM_TOTAL_MS = 20_000;
+export const SLOW_TOTAL_MS = 60_000;
+const MS_PER_TICK = 10;
 /** The same for what is proved gone and comes back: a storm that hides between two scans. */
 const KILL_TOTAL_MS = 10_000;
 
@@ -30,6 +37,7 @@ export function beginKill(nowMs: number, living: readonly ProcessInfo[], firstMs
     sinceMs: nowMs,
     firstMs,
     fewest,
+    fewestMs: nowMs,
     stuckScans: 0,
     frozen,
     freezeRounds: 0,
@@ -43,7 +51,7 @@ export function planKill(
   state: UnitState,
   phase: Killing,
   living: readonly ProcessInfo[],
-  { nowMs, denied, groupsOf }: StopObservation,
+  { nowMs, snapshot, denied, groupsOf }: StopObservation,
   policy: StopPolicy,
 ): UnitStep {
   // First, because no fork outruns it, and because it reaches what may not be signalled (sudo).
@@ -56,8 +64,7 @@ export function planKill(
     return { state: { ...state, phase: next }, actions };
   }
   const keys = living.map(({ identity }) => identityKey(identity));
-  const isOver = nowMs - phase.sinceMs >= KILL_LIMIT_MS || nowMs - phase.firstMs >= KILL_TOTAL_MS;
-  if (isOver || keys.every((key) => denied.has(key))) {
+  if (isOver(phase, living, nowMs, snapshot.nowTicks) || keys.every((key) => denied.has(key))) {
     return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
   }
   const lower = living.length < phase.fewest;
@@ -68,6 +75,8 @@ export function planKill(
   const next: Phase = {
     ...phase,
     fewest: Math.min(phase.fewest, living.length),
+    // While they are only frozen, nothing can die.
+    fewestMs: lower || freeze ? nowMs : phase.fewestMs,
     stuckScans,
     frozen: freeze ? new Set([...phase.frozen, ...keys]) : phase.frozen,
     freezeRounds: phase.freezeRounds + (freeze ? 1 : 0),
@@ -76,4 +85,21 @@ export function planKill(
     ? { kind: 'freeze', unit: unit.name, targets: unfrozen.map(({ identity }) => identity) }
     : { kind: 'kill', unit: unit.name };
   return { state: { ...state, phase: next }, actions: [action] };
+}
+
+/** Has it been killed for so long that more of it would not help? */
+function isOver(
+  { sinceMs, firstMs, fewest, fewestMs }: Killing,
+  living: readonly ProcessInfo[],
+  nowMs: number,
+  nowTicks: number,
+): boolean {
+  const isStorm = living.some(
+    ({ identity }) => nowTicks - identity.startTicks < KILL_LIMIT_MS / MS_PER_TICK,
+  );
+  const total = isStorm ? STORM_TOTAL_MS : SLOW_TOTAL_MS;
+  if (nowMs - firstMs >= (firstMs < sinceMs ? KILL_TOTAL_MS : total)) return true;
+  if (living.length < fewest || nowMs - fewestMs < KILL_LIMIT_MS) return false;
+  // What is stuck in the kernel sleeps there; and who could run has only not been let. But not in a storm.
+  return isStorm || !living.some(({ state }) => state === 'R');
 }

@@ -32,6 +32,8 @@ export type Phase =
       readonly firstMs: number;
       /** The smallest number of living processes seen, and how many scans brought no new low. */
       readonly fewest: number;
+      /** When so few were seen first. */
+      readonly fewestMs: number;
       readonly stuckScans: number;
       readonly frozen: ReadonlySet<string>;
       readonly freezeRounds: number;

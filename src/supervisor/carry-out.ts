@@ -10,7 +10,8 @@ import { endSupervisors } from './end-supervisors.ts';
 import { findSupervisor } from './ensure.ts';
 import { finishStop } from './finish-stop.ts';
 import { look } from './first-look.ts';
-import { readProjectState } from './project-state.ts';
+import { readProjectState, UNATTRIBUTED } from './project-state.ts';
+import { SWEPT } from './quarry.ts';
 import type { StopHeader, StopOptions } from './stop.ts';
 import type { RunHeld } from './stop-command.ts';
 import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
@@ -93,14 +94,15 @@ async function stopAndVerify(
   const sweep = names === null ? options.sweep : null;
   const closer = { declared: options.declared, atOnce: force };
   const stopAgain = async (before: StopOutcome): Promise<StopOutcome> => {
-    const { history, owned, unheld } = before;
+    const { history, owned } = before;
     const state = readProjectState(context.state.folder, options.exempt);
+    // By now the ledger names services that no record does: they are told of as they were found.
+    const known = before.units.map(({ name }) => name).filter((name) => !NO_SERVICES.has(name));
     const after = await stopRuns(
       { ...context, state, history, outside: owned.outside },
-      { names, force, graceMs, sweep: null, commands: false, closer },
+      { names, known, force, graceMs, sweep: null, commands: false, closer },
     );
-    const problems = [...new Set([...before.problems, ...after.problems])];
-    return { ...after, problems, unheld };
+    return continued(before, after);
   };
 
   let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true, closer });
@@ -130,6 +132,20 @@ async function stopAndVerify(
   const late = outcome.owned.latest().supervisors.some(({ identity }) => identity.pid !== self.pid);
   if (left > 0 || late) await again();
   return { ...outcome, ...held, childless: childlessBy(answers) };
+}
+
+const NO_SERVICES: ReadonlySet<string> = new Set([UNATTRIBUTED, SWEPT]);
+
+/** Two parts of one stop, as one: it began with the first, and the sweep was in that. */
+function continued(before: StopOutcome, after: StopOutcome): StopOutcome {
+  const { beganAtMs, swept, unheld } = before;
+  const units = new Map([...before.units, ...after.units].map((unit) => [unit.name, unit]));
+  const state = {
+    ...after.state,
+    units: new Map([...before.state.units, ...after.state.units]),
+  };
+  const problems = [...new Set([...before.problems, ...after.problems])];
+  return { ...after, beganAtMs, swept, unheld, units: [...units.values()], state, problems };
 }
 
 /** No child anywhere is what all must say; null where one of them could not be asked, or there was nobody. */

@@ -61,7 +61,7 @@ export async function finishStop(
     ...reportSurvivors(outcome, processes),
     ...unproved.map((one) => describeUnproved(one, snapshot)),
   ];
-  const ended = new Set(outcome.history.entries().map(({ claim }) => claim.service));
+  const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));
   // What was ended without a record has had the ports that the manifest says.
   const declared = options.declared.filter(({ name }) => ended.has(name));
   const ports = new Map([
@@ -84,7 +84,7 @@ export async function finishStop(
     problems.push(`a guard could not be ended; needs: sudo kill -KILL ${identity.pid}`);
   }
   const lost = new Set(survivors.map(({ service }) => service));
-  removeRecords(state, options, snapshot, lost, attempt);
+  removeRecords(state, options, snapshot, { lost, ended }, attempt);
   if (supervisor === null || supervisorEnded) {
     removeSupervisorTraces(state, options, snapshot, attempt);
   }
@@ -125,12 +125,19 @@ export async function finishStop(
 /** Carries out one removal; what goes wrong becomes a problem of the report. */
 type Attempt = (what: string, effect: () => unknown) => void;
 
-/** @param lost services of which something is left; null stands for what has no service */
+/** What a stop has come to, in names of services. */
+interface Outcomes {
+  /** Of these something is left; null stands for what has no service. */
+  readonly lost: ReadonlySet<string | null>;
+  /** Of these something was seen, recorded or not. */
+  readonly ended: ReadonlySet<string>;
+}
+
 function removeRecords(
   state: ProjectState,
   options: StopOptions,
   snapshot: Snapshot,
-  lost: ReadonlySet<string | null>,
+  { lost, ended }: Outcomes,
   attempt: Attempt,
 ): void {
   const { folder } = state;
@@ -146,7 +153,8 @@ function removeRecords(
       .map(({ service }) => service),
   );
   // Also those that this very stop began.
-  for (const service of new Set(options.names ?? [...knownNames(state), UNATTRIBUTED])) {
+  const seen = [...knownNames(state), ...ended, UNATTRIBUTED];
+  for (const service of new Set(options.names ?? seen)) {
     if (lost.has(service === UNATTRIBUTED ? null : service) || elsewhere.has(service)) continue;
     attempt(`the ledger of ${service}`, () => removeLedger(folder, service));
   }

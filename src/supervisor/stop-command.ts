@@ -8,6 +8,9 @@ import { whyNotAppend } from '../project/own-file.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { Contain } from '../services/launch.ts';
 
+/** As `process.env` is; a variable that is undefined is not there. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** How a stop command ended: as waitpid(2) told it, or why it could not be run. */
 export type CommandEnd =
   | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null }
@@ -24,13 +27,13 @@ export interface HeldCommand {
 /** Runs the stop command of this service below a supervisor; null where none could be asked to. */
 export type RunHeld = (
   service: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   over: AbortSignal,
 ) => Promise<HeldCommand | null>;
 
 export interface CommandPlace {
   /** The whole environment, but for the service's cookie, which is put over whatever cookie is there. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** Aborted: its whole group is killed. */
   readonly over: AbortSignal;
   /** Where it is to be born; missing: where this process is. */
@@ -55,7 +58,7 @@ export async function runStopCommand(
   const { over, contain } = place;
   const { spawn } = await import('node:child_process');
   const [file = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-  const env = { ...place.env };
+  const env: Record<string, string | undefined> = { ...place.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
   Object.assign(env, serviceCookie(folder.projectId, record.service, record.runId));
   const log = openLog(record.log);

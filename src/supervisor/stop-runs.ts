@@ -20,6 +20,8 @@ import { tracesReader } from './traces.ts';
 export interface StopRunsRequest {
   /** Null: everything of the project. */
   readonly names: readonly string[] | null;
+  /** With everything: the services that it is told of by name; missing: those of records and ledger. */
+  readonly known?: readonly string[];
   readonly force: boolean;
   /** Overrides every service's own grace period, in ms. */
   readonly graceMs: number | null;
@@ -79,7 +81,7 @@ export async function stopRuns(
   const beganAtMs = host.nowMs();
   const history = context.history ?? createHistory();
   const problems = new Set<string>();
-  const names = request.names ?? knownNames(state);
+  const names = request.names ?? request.known ?? knownNames(state);
   const units = unitsOf(state, names, request);
   const moment = await host.self();
   const remember = (claims: readonly Claim[]): void => {

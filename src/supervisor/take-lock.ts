@@ -58,6 +58,10 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
       if (suspended && !isStart) throw lockedBy(lock.holder, suspended);
       if (isStart && (suspended || host.nowMs() >= patience)) lock = await takeOver(quest, lock);
     }
+    // One look can take longer than all of the waiting was to (`ps` on a busy machine).
+    if (lock.kind === 'busy' && !force && lock.holder?.command === START_COMMAND) {
+      lock = await takeOver(quest, lock);
+    }
     if (lock.kind === 'held') return lock;
     if (!force) throw lockedBy(lock.holder);
     const obstacle = await whyNotEnd(quest, lock.holder);

@@ -46,7 +46,8 @@ test.each(CHAINS.filter(([, needs]) => needs === '' || has(needs)))(
     const shell = `${line}; echo "shell $?" >shell.txt`;
     spawn('/bin/sh', ['-c', '/bin/sh -c "$0" &', shell], {
       cwd: project.root,
-      env: { ...cleanEnvironment(), ...project.env, TMUX_TMPDIR: project.root },
+      // tmux begins with the user's shell, which for some is nologin(8).
+      env: { ...cleanEnvironment(), ...project.env, SHELL: '/bin/sh', TMUX_TMPDIR: project.root },
       detached: true,
       stdio: 'ignore',
     });

@@ -8,6 +8,7 @@ import { projectId } from '../../src/project/folder.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctlWith } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
+import { parseReport } from '../support/reports.ts';
 import {
   guardsOf,
   hasSubreaper,
@@ -252,10 +253,16 @@ test.runIf(hasSubreaper)(
     };`,
     );
     const env = { ...NO_GROUPS.env, NODE_OPTIONS: `--require=${preload}` };
-    const { exitCode, stdout, stderr } = await devctlWith(project, { env }, 'stop');
-    expect(exitCode, stdout + stderr).toBe(0);
+    const result = await devctlWith(project, { env }, 'stop', '--json');
+    const { exitCode, report, stderr } = parseReport<StopReport>(result);
+    expect(exitCode, stderr).toBe(0);
     expect(readFileSync(project.file('late'), 'utf8')).toBe('ready\n');
     expect(project.oracle.everything()).toEqual([]);
+    // It looked again for that one's sake, and tells it all as one stop, from its beginning on.
+    const [web] = report.processes;
+    expect(web).toMatchObject({ service: 'web', endedBy: 'SIGTERM' });
+    expect(web?.endedAfterMs).toBeGreaterThan(0);
+    expect(report.services).toMatchObject([{ name: 'web', outcome: 'stopped', processes: 1 }]);
   },
 );
 

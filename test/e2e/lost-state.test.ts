@@ -69,6 +69,8 @@ test('the records were deleted', async () => {
   await using project = await escaped();
   deleteRecords(project);
   await expectStopToEndAll(project);
+  // What the stop itself has written down is proved gone as well.
+  expect(readdirSync(project.file('.pids/ledger'))).toEqual([]);
 });
 
 test.runIf(hasSubreaper)(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { devctl } from '../support/devctl.ts';
+import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
@@ -30,7 +30,9 @@ test.each([
   await using project = await temporaryProject({
     services: { web: { command, ready: { delay: '10s' } } },
   });
-  const { exitCode, stderr } = await devctl(project, 'start');
+  // Without folders of somebody else's: where one may not be searched, a shell says "Permission denied".
+  const env = { PATH: '/usr/bin:/bin' };
+  const { exitCode, stderr } = await devctlWith(project, { env }, 'start');
   expect(exitCode).toBe(1);
   expect(stderr).toContain('web');
   expect(stderr).toContain('no-such-program-here');

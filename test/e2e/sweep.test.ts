@@ -37,9 +37,11 @@ test('look-alikes are asked, then killed; services and everybody else are left a
   });
   await using elsewhere = await temporaryProject();
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  const running = project.oracle.processes();
-  const services = running.map(({ pid }) => pid);
-  const web = running.find(({ argv }) => argv[0] === 'npm run dev')?.pid ?? 0;
+  // It takes its name a moment after its start.
+  const { pid: web } = await until(() =>
+    project.oracle.processes().find(({ argv }) => argv[0] === 'npm run dev'),
+  );
+  const services = project.oracle.processes().map(({ pid }) => pid);
   expect(services.length).toBe(3);
   project.write('nested/.devctl.json', '{}');
   await using polite = await bystander('npm test', project.root);
@@ -54,6 +56,10 @@ test('look-alikes are asked, then killed; services and everybody else are left a
     project.oracle.everything().find(({ argv }) => argv.join(' ').startsWith(line));
   const cookied = await until(() => find('node vitest'));
   const stubborn = () => project.oracle.processes().filter(({ pid }) => !services.includes(pid));
+  // Not yet: the shell that starts them.
+  await until(
+    () => stubborn().filter(({ argv }) => argv[1]?.endsWith('/stubborn.mjs')).length === 2,
+  );
   await until(() => stubborn().length === 2);
 
   const dry = await swept(project, '--dry-run');

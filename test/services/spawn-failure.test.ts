@@ -13,6 +13,18 @@ test.each([
   expect(spawnFailure(error, ['node', 'server.js'], { cwd: '/', env: {} })).toBe(words);
 });
 
+test.each([
+  [
+    'devctl-no-such',
+    '/usr/bin:/bin',
+    'was not found in PATH, where not every folder may be searched',
+  ],
+  ['passwd', '/usr/bin:/etc:/bin', 'is not an executable file (chmod +x?)'],
+])('EACCES, for %s in %s', (program, PATH, words) => {
+  const error = Object.assign(new Error('spawn EACCES'), { code: 'EACCES' });
+  expect(spawnFailure(error, [program], { cwd: '/', env: { PATH } })).toContain(words);
+});
+
 test.each<[string | readonly string[], readonly string[], string]>([
   ['a && b', ['/bin/sh', '-c', 'a && b'], 'a && b'],
   [['npm', 'run', 'dev'], ['npm', 'run', 'dev'], 'npm run dev'],

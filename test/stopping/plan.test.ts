@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../src/ownership/claim.ts';
 import { type Identity, identityKey } from '../../src/processes/identity.ts';
-import { KILL_LIMIT_MS } from '../../src/stopping/killing.ts';
+import { KILL_LIMIT_MS, SLOW_TOTAL_MS } from '../../src/stopping/killing.ts';
 import { beginStop, isStopOver, PROOF_GAP_MS, planStop } from '../../src/stopping/plan.ts';
 import type { StopAction, StopPolicy, StopState, StopUnit } from '../../src/stopping/state.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
@@ -222,6 +222,17 @@ describe('killing', () => {
     expect(stop.look({ atMs: GRACE + 10, rows: [LEADER, CHILD, TASK] })).toEqual(['kill web']);
   });
 
+  test('what it takes to freeze them is no time in which they could have died', () => {
+    const stop = play([unit()], { force: true });
+    const at = (ms: number, rows: readonly Row[]) => stop.look({ atMs: GRACE + ms, rows });
+    stop.look({ atMs: 0, rows: [LEADER] });
+    expect(at(0, [LEADER, CHILD])).toEqual(['freeze 100 101']);
+    expect(at(3_000, [LEADER, CHILD, TASK])).toEqual(['freeze 102']);
+    expect(at(5_000, [LEADER, CHILD, TASK])).toEqual(['kill web']);
+    at(3_000 + KILL_LIMIT_MS, [LEADER, CHILD, TASK]);
+    expect(stop.state().units.get('web')?.phase.kind).toBe('survived');
+  });
+
   test('it freezes when five rounds brought no decrease', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER] });
@@ -269,6 +280,37 @@ describe('killing', () => {
     stuck.look({ atMs: GRACE + KILL_LIMIT_MS, rows: [LEADER] });
     expect(stuck.state().units.get('web')?.phase.kind).toBe('survived');
     expect(isStopOver(stuck.state())).toBe(true);
+  });
+
+  test.each([
+    [5, 3_000, 'killing'],
+    [5, KILL_LIMIT_MS, 'survived'],
+    [12, 3_000, 'killing'],
+    [22, 3_000, 'survived'],
+  ])('%i that wait for the processor, one of them dies every %i ms: %s', (count, everyMs, kind) => {
+    const stop = play([unit()]);
+    const rows = Array.from({ length: count }, (_, index) => ({ ...CHILD, pid: 101 + index }));
+    stop.look({ atMs: 0, rows: [LEADER, ...rows] });
+    for (let dead = 0; dead < count; dead += 1) {
+      const atMs = GRACE + dead * everyMs;
+      stop.look({ atMs, rows: [LEADER, ...rows.slice(dead)] });
+      stop.look({ atMs: atMs + everyMs - 1, rows: [LEADER, ...rows.slice(dead)] });
+      stop.look({ atMs: atMs + everyMs, rows: [LEADER, ...rows.slice(dead)] });
+    }
+    expect(stop.state().units.get('web')?.phase.kind).toBe(kind);
+  });
+
+  test.each([
+    ['is runnable, and has only not been let run', { state: 'R' }, SLOW_TOTAL_MS - 1, 'killing'],
+    ['is runnable all the same after a minute', { state: 'R' }, SLOW_TOTAL_MS, 'survived'],
+    ['is stuck in the kernel', { state: 'D' }, KILL_LIMIT_MS, 'survived'],
+    ['is born again and again', { state: 'R', ticks: 999_900 }, KILL_LIMIT_MS, 'survived'],
+  ])('what %s', (_name, row, afterMs, kind) => {
+    const stop = play([unit()]);
+    stop.look({ atMs: 0, rows: [LEADER] });
+    for (const ms of [0, KILL_LIMIT_MS / 2, afterMs])
+      stop.look({ atMs: GRACE + ms, rows: [{ ...LEADER, ...row }] });
+    expect(stop.state().units.get('web')?.phase.kind).toBe(kind);
   });
 
   test('what refuses us does not protect its neighbour', () => {

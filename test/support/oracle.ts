@@ -42,8 +42,8 @@ export function openOracle(scope: OracleScope): Oracle {
     everything,
     processes: () => {
       const all = everything();
-      const devctl = new Map(all.filter(isDevctl).map(({ pid, pgid }) => [pid, pgid]));
-      return all.filter((one) => !isDevctl(one) && !isBystander(one) && !isTool(one, devctl));
+      const tools = findTools(all);
+      return all.filter((one) => !isDevctl(one) && !isBystander(one) && !tools.has(one));
     },
   };
 }
@@ -76,9 +76,19 @@ export function isGuard({ argv }: Sighting): boolean {
   return /^(sleep|devctl-guard) 2147483647$/.test(argv.join(' '));
 }
 
-/** `ps` and its like, run by devctl for itself: in its own group, which no service ever is. */
-function isTool({ ppid, pgid }: Sighting, devctl: ReadonlyMap<number, number>): boolean {
-  return devctl.get(ppid) === pgid;
+/** `ps` and its like, run by devctl for itself: in its own group, which no service ever is. `lsof` forks. */
+function findTools(all: readonly Sighting[]): ReadonlySet<Sighting> {
+  const tools = new Set<Sighting>();
+  for (const head of all.filter(isDevctl)) {
+    const heads = [head];
+    for (let above = heads.pop(); above; above = heads.pop()) {
+      const { pid } = above;
+      const below = all.filter((one) => one.ppid === pid && one.pgid === head.pgid);
+      for (const tool of below) if (!isDevctl(tool)) tools.add(tool);
+      heads.push(...below.filter((one) => !isDevctl(one)));
+    }
+  }
+  return tools;
 }
 
 /** Is it, or was it started by, an innocent bystander of a test? */

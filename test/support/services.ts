@@ -22,9 +22,13 @@ export const hasSubreaper =
 
 /** The supervisors of this project that are alive, as the oracle sees them; no bystander who calls himself one. */
 export function supervisorsOf(project: TemporaryProject): Sighting[] {
-  return project.oracle
+  const all = project.oracle
     .everything()
     .filter((one) => one.argv[1]?.endsWith('/dist/supervisor/main.js') && !isBystander(one));
+  // Between fork and exec, what a supervisor spawns still shows the supervisor's arguments.
+  const isForked = ({ ppid, argv }: Sighting): boolean =>
+    all.some((parent) => parent.pid === ppid && parent.argv.join(' ') === argv.join(' '));
+  return all.filter((one) => !isForked(one));
 }
 
 /** What their orphans come to if they are killed. */

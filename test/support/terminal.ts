@@ -9,7 +9,14 @@ export async function openTerminal(project: TemporaryProject) {
   const tmux = (...args: readonly string[]) =>
     execa('tmux', ['-S', project.file('tmux.sock'), '-f', '/dev/null', ...args], {
       cwd: project.root,
-      env: { ...cleanEnvironment(), ...project.env, TERM: 'xterm-256color', ENV: '', PS1: '$ ' },
+      env: {
+        ...cleanEnvironment(),
+        ...project.env,
+        TERM: 'xterm-256color',
+        SHELL: '/bin/sh',
+        ENV: '',
+        PS1: '$ ',
+      },
       extendEnv: false,
     });
   await tmux('new-session', '-d', '-x', '100', '-y', '40', '/bin/sh');
