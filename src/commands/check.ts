@@ -1,8 +1,11 @@
-import { basename } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { DevctlError, ExitCode } from '../errors.ts';
 import { type Examination, examineManifest, loadManifest } from '../manifest/load.ts';
 import { formatPath, type Problem } from '../manifest/problem.ts';
+import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { printJson } from '../output/json.ts';
+import { printable } from '../output/width.ts';
 
 /**
  * `devctl check`: validates the manifest and starts nothing.
@@ -13,31 +16,45 @@ import { printJson } from '../output/json.ts';
 export async function check(options: { config?: string; json?: boolean }): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   if (options.json === true) return tellJson(query);
-  const { file, services, groups } = loadManifest(query);
+  const manifest = loadManifest(query);
+  const { file, services, groups } = manifest;
   const counted = [
     count(Object.keys(services).length, 'service'),
     ...(Object.keys(groups).length > 0 ? [count(Object.keys(groups).length, 'group')] : []),
   ];
   process.stdout.write(`✓ ${basename(file)}: ${counted.join(', ')}: no problems\n`);
+  for (const note of await notesOn(manifest)) process.stderr.write(`! ${printable(note)}\n`);
   return ExitCode.Ok;
 }
 
-function tellJson(query: { cwd: string; config: string | undefined }): number {
-  const answer = examine(query);
-  const report = { ok: answer.problems.length === 0, ...answer };
+async function tellJson(query: { cwd: string; config: string | undefined }): Promise<number> {
+  const { manifest, ...answer } = examine(query);
+  const notes = manifest ? await notesOn(manifest) : [];
+  const report = { ok: answer.problems.length === 0, ...answer, notes };
   printJson(report);
   return report.ok ? ExitCode.Ok : ExitCode.Usage;
 }
 
 function examine(query: { cwd: string; config: string | undefined }) {
   try {
-    const { place, problems }: Examination = examineManifest(query);
-    return { file: place.file, problems: problems.map(toJson) };
+    const { place, manifest, problems }: Examination = examineManifest(query);
+    return { file: place.file, problems: problems.map(toJson), manifest };
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     const nowhere = { file: null, line: null, column: null, path: '', suggestion: null };
-    return { file: null, problems: [{ ...nowhere, message: error.message }] };
+    return { file: null, problems: [{ ...nowhere, message: error.message }], manifest: null };
   }
+}
+
+/** What is right in the manifest, and cannot be done on this machine. */
+async function notesOn({ logRotation, logsDir }: ResolvedManifest): Promise<readonly string[]> {
+  if (!logRotation) return [];
+  const { findCutWay } = await import('../processes/cut-file.ts');
+  let folder = logsDir;
+  // The folder that it will be made in is on the same disk.
+  while (!existsSync(folder)) folder = dirname(folder);
+  const way = await findCutWay(folder);
+  return way.how === null ? [`logs are not rotated here, and grow: ${way.why}`] : [];
 }
 
 function toJson({ at, path, message, suggestion, unsupported }: Problem) {

@@ -4,6 +4,7 @@ import { checkFolders } from './folders.ts';
 import { nearest } from './nearest.ts';
 import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
 import { at, entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
+import { parseSize } from './units.ts';
 
 /**
  * What the schema cannot see: names that nobody has, circles, ports given twice, folders that are
@@ -21,6 +22,7 @@ export function checkMeaning(tree: Tree, root: string): Problem[] {
     ...checkGroups(tree),
     ...checkCase(tree),
     ...checkFolders(tree, root),
+    ...checkLogs(tree),
   ];
 }
 
@@ -214,4 +216,21 @@ function unknownService(
 function sparingly(names: readonly string[]): (name: string) => string | null {
   let left = 20;
   return (name) => (left-- > 0 ? nearest(name, names) : null);
+}
+
+/** Two blocks of a disk: one to be moved and one to stay. */
+const SMALLEST_LOG = 8 * 1024;
+
+/** A `keep` that keeps nothing, and a size that no log can have. */
+function checkLogs(tree: Tree): Problem[] {
+  const keep = at(tree, 'logs', 'keep');
+  const maxSize = at(tree, 'logs', 'maxSize');
+  if (keep !== undefined && maxSize === undefined) {
+    const message = 'without maxSize no log is rotated, and there is nothing to keep';
+    return [problem(keep.at, ['logs', 'keep'], message)];
+  }
+  const size = scalarOf(maxSize);
+  const bytes = typeof size === 'string' || typeof size === 'number' ? parseSize(size) : null;
+  if (maxSize === undefined || bytes === null || bytes >= SMALLEST_LOG) return [];
+  return [problem(maxSize.at, ['logs', 'maxSize'], `must be at least "8KB", got ${show(size)}`)];
 }

@@ -15,6 +15,7 @@ import type { Manifest, ManifestService } from './schema.ts';
 import { at, entriesOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
 
 const DEFAULT_GRACE_MS = 3_000;
+const DEFAULT_KEPT_LOGS = 5;
 const DEFAULT_READY_TIMEOUT_MS = 30_000;
 const DEFAULT_READY_INTERVAL_MS = 250;
 const DEFAULT_LIVE_INTERVAL_MS = 10_000;
@@ -62,6 +63,10 @@ export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
     pidsDir,
     logsDir:
       manifest.logs?.dir === undefined ? join(pidsDir, 'logs') : resolve(root, manifest.logs.dir),
+    logRotation:
+      manifest.logs?.maxSize === undefined
+        ? null
+        : { maxSize: manifest.logs.maxSize, keep: manifest.logs.keep ?? DEFAULT_KEPT_LOGS },
     containment: manifest.containment ?? 'auto',
   });
 }

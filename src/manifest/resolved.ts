@@ -118,5 +118,7 @@ export interface ResolvedManifest {
   readonly pidsDir: string;
   /** Absolute path of the folder for log files. */
   readonly logsDir: string;
+  /** How logs are kept small; null: they grow. */
+  readonly logRotation: { readonly maxSize: number; readonly keep: number } | null;
   readonly containment: Containment;
 }

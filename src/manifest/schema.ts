@@ -117,8 +117,17 @@ export const manifestSchema = z.strictObject({
   logs: z
     .strictObject({
       dir: field.path.optional().describe('Folder of the log files. Default: `logs` in pidsDir.'),
-      maxSize: field.size.optional().describe('Size at which a log is rotated. Not supported yet.'),
-      keep: z.int().min(0).optional().describe('Rotated logs to keep. Not supported yet.'),
+      maxSize: field.size
+        .optional()
+        .describe(
+          'Size from which on the beginning of a log is moved to NAME.log.1: "10MB"; at least 8KB. Default: logs grow.',
+        ),
+      keep: z
+        .int()
+        .min(0)
+        .max(1_000)
+        .optional()
+        .describe('How many of these files to keep of each log; 0: none. Default: 5.'),
     })
     .optional()
     .describe('Where the output of services goes.'),

@@ -24,8 +24,6 @@ function* ofProject(tree: Tree): Generator<Refusal> {
   const has = (...path: string[]) => valueAt(tree, ...path) !== undefined;
   if (has('limits')) yield [['limits'], 'limits on what services may use'];
   if (has('containers')) yield [['containers'], 'containers'];
-  if (has('logs', 'maxSize')) yield [['logs', 'maxSize'], 'the rotation of logs'];
-  if (has('logs', 'keep')) yield [['logs', 'keep'], 'the rotation of logs'];
 }
 
 function* ofService(tree: Tree, path: ValuePath): Generator<Refusal> {

@@ -37,6 +37,13 @@ export interface Native {
    * @returns only where it was refused: the errno name
    */
   become(program: string, argv: readonly string[], env: readonly string[]): string;
+  /**
+   * Frees a part of an open file: fallocate(2). `punch` leaves a hole, which reads as zeros; `collapse` takes
+   * the part out, so that what is behind it moves to its place. Both only whole blocks.
+   *
+   * @returns null when it is done, else the errno name
+   */
+  cutFile(fd: number, how: FileCut, offset: number, length: number): Promise<string | null>;
   /** Has the other end of this pipe or socket closed, so that nobody reads what we write? poll(2) */
   isReaderGone(fd: number): boolean;
   /** Null where the kernel (before 5.3) or a seccomp filter refuses pidfds. */
@@ -58,6 +65,8 @@ export interface Native {
   mkfifo(path: string, mode: number): void;
 }
 
+export type FileCut = 'punch' | 'collapse';
+
 export interface NativeUnavailable {
   readonly available: false;
   /** For `doctor` and for the report of a stop: what is missing, in one sentence. */
@@ -71,6 +80,8 @@ const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 const P_ALL = 0;
 const SIG_IGN = 1;
+/** FALLOC_FL_PUNCH_HOLE goes with FALLOC_FL_KEEP_SIZE. */
+const CUT_MODE: Readonly<Record<FileCut, number>> = { punch: 2 | 1, collapse: 8 };
 const POLLERR = 8;
 const POLLHUP = 16;
 /** More than any platform's siginfo_t. */
@@ -142,6 +153,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   const tcsetpgrp = libc.func('int tcsetpgrp(int, int)');
   const getpgrp = libc.func('int getpgrp()');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
+  const fallocate = bindFallocate(libc);
   const poll = libc.func('int poll(void *, unsigned long, int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
   const refused = (call: string): Capability => ({ held: false, why: `${call}: ${errnoName()}` });
@@ -172,6 +184,14 @@ function bind(koffi: typeof import('koffi').default): Native {
       execve(program, [...argv, null], [...env, null]);
       return errnoName();
     },
+    // Not here: the disk may have to take what was written first.
+    cutFile: (fd, how, offset, length) =>
+      new Promise((resolve, reject) => {
+        fallocate.async(fd, CUT_MODE[how], offset, length, (error: unknown, result: number) => {
+          if (error) reject(error);
+          else resolve(result === 0 ? null : errnoName());
+        });
+      }),
     isReaderGone(fd) {
       // struct pollfd: int fd; short events, revents.
       const asked = Buffer.alloc(8);
@@ -189,4 +209,13 @@ function bind(koffi: typeof import('koffi').default): Native {
       throw Object.assign(new Error(`${code}: mkfifo ${path}`), { code });
     },
   };
+}
+
+/** Where an offset of the C library has 32 bits (glibc on 32-bit machines), the other one takes 64. */
+function bindFallocate(libc: import('koffi').LibraryHandle) {
+  try {
+    return libc.func('int fallocate64(int, int, int64, int64)');
+  } catch {
+    return libc.func('int fallocate(int, int, int64, int64)');
+  }
 }

@@ -75,10 +75,19 @@ export function readLogMap(folder: ProjectFolder, service: string): LogMap | nul
   return isWhole ? { file, base, start, moving } : null;
 }
 
-/** @throws DevctlError 'records-unwritable', 'unsafe' */
+/**
+ * Not flushed: with the map of a moment before a power failure no byte is lost, but times are wrong.
+ *
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
 export function writeLogMap(folder: ProjectFolder, service: string, map: LogMap): void {
   writableFolder(folder, 'log-notes');
-  writeFileAtomically(mapPath(folder, service), `${JSON.stringify(map)}\n`);
+  writeFileAtomically(mapPath(folder, service), `${JSON.stringify(map)}\n`, { flushed: false });
+}
+
+/** Where the beginning of a log is copied to, before it becomes the newest of the rotated ones. */
+export function movingPath(log: string): string {
+  return `${log}.moving`;
 }
 
 function notesPath(folder: ProjectFolder, service: string): string {

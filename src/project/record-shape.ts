@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { isAbsolute } from 'node:path';
 import type { StopSettings } from '../manifest/resolved.ts';
-import type { Exit, ServiceRecord, ServiceState } from './service-record.ts';
+import type { Exit, LogRotation, ServiceRecord, ServiceState } from './service-record.ts';
 import {
   asObject,
   isCount,
@@ -37,6 +37,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   dependsOn: (value) => isListOf(value, isServiceName),
   stop: isStopSettings,
   log: isAbsolutePath,
+  logRotation: (value) => value === undefined || value === null || isLogRotation(value),
   stdin: orNull(isAbsolutePath),
   startedAt: isText,
   readyAt: orNull(isText),
@@ -97,6 +98,12 @@ function isExit(value: unknown): value is Exit {
     (fields.code === null || Number.isSafeInteger(fields.code)) &&
     (fields.signal === null || isText(fields.signal))
   );
+}
+
+/** How a log is rotated. */
+export function isLogRotation(value: unknown): value is LogRotation {
+  const { maxSize, keep } = asObject(value) ?? {};
+  return isCount(maxSize) && maxSize > 0 && isCount(keep);
 }
 
 function isRecordedGroup(value: unknown): boolean {

@@ -18,6 +18,14 @@ export interface Exit {
   readonly signal: string | null;
 }
 
+/** How the log of a service is kept small. */
+export interface LogRotation {
+  /** Size in bytes from which on its beginning is moved to another file. */
+  readonly maxSize: number;
+  /** How many of these files are kept; 0: what is moved is gone. */
+  readonly keep: number;
+}
+
 /** The control group of a run (cgroup v2). */
 export interface RecordedGroup {
   /** Absolute path in the file system. */
@@ -79,6 +87,8 @@ export interface ServiceRecord {
   readonly stop: StopSettings;
   /** Absolute path of the log file. */
   readonly log: string;
+  /** Null, or missing in records of earlier versions: it grows. */
+  readonly logRotation?: LogRotation | null;
   /** Absolute path of the stdin FIFO, null where stdin is /dev/null. */
   readonly stdin: string | null;
   /** Wall-clock times, ISO 8601 in UTC, for people only: no decision compares them. */

@@ -26,6 +26,7 @@ export interface LineCutter {
 const LONGEST_PART = 4 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 
 export function cutLines(longestPart = LONGEST_PART): LineCutter {
   let parts: Buffer[] = [];
@@ -59,6 +60,13 @@ export function cutLines(longestPart = LONGEST_PART): LineCutter {
         const newline = bytes.indexOf(NEWLINE, at);
         const end = newline === -1 ? bytes.length : newline;
         if (held === 0) begin = position + at;
+        if (held === 0 && newline !== -1) {
+          // Nearly all lines: whole, and read in one piece.
+          lines.push({ text: textOf(bytes, at, end), position: begin, continues, partial: false });
+          continues = false;
+          at = end + 1;
+          continue;
+        }
         if (end > at) {
           // Copied: whoever reads uses the same memory again.
           parts.push(Buffer.from(bytes.subarray(at, end)));
@@ -78,6 +86,13 @@ export function cutLines(longestPart = LONGEST_PART): LineCutter {
       continues = false;
     },
   };
+}
+
+/** Without the returns at its end, which belong to the line end. */
+function textOf(bytes: Buffer, from: number, to: number): string {
+  let end = to;
+  while (end > from && bytes[end - 1] === RETURN) end -= 1;
+  return bytes.toString('utf8', from, end);
 }
 
 /** Nothing is given out of a character of which only the beginning is there. */

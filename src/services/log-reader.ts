@@ -14,6 +14,8 @@ export interface Wanted {
   readonly lines: number | null;
   /** What may have been written at or after this: ms since the epoch. */
   readonly sinceMs: number | null;
+  /** Nothing before this position. */
+  readonly from?: number;
 }
 
 /** Reads one log: first what is there, then what comes. */
@@ -42,6 +44,8 @@ export interface LogReader {
 /** One for all reads, which are synchronous. */
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 const NEWLINE = 0x0a;
+/** Of a log without line ends the last lines are its last part. */
+const FARTHEST_BACK = 64 * 1024 * 1024;
 
 export function readLog(source: LogSource): LogReader {
   const { service } = source;
@@ -80,6 +84,7 @@ export function readLog(source: LogSource): LogReader {
         return { ...line, service, time };
       };
       position = Math.max(
+        wanted.from ?? extent.from,
         wanted.sinceMs === null ? extent.from : beginSince(source, extent, wanted.sinceMs),
         wanted.lines === null ? extent.from : beginOfLast(source, extent, wanted.lines),
       );
@@ -135,7 +140,9 @@ function beginSince(source: LogSource, extent: LogExtent, sinceMs: number): numb
 }
 
 /** Where the last `count` lines begin. */
-function beginOfLast(source: LogSource, { from, to }: LogExtent, count: number): number {
+function beginOfLast(source: LogSource, extent: LogExtent, count: number): number {
+  const { to } = extent;
+  const from = Math.max(extent.from, to - FARTHEST_BACK);
   if (count === 0 || to <= from) return to;
   const last = source.read(to - 1, Buffer.alloc(1));
   // The line end at the very end of the log ends the last line, and begins none.
@@ -171,6 +178,12 @@ function readWhole(source: LogSource, position: number, into: Buffer): Buffer {
     filled = read ? filled + (skipped > 0 ? skipped : read.bytes.length) : into.length;
   }
   return into;
+}
+
+/** The last lines behind one position, as they were written. */
+export function lastLines(source: LogSource, count: number, from: number): readonly string[] {
+  const lines = [...readLog(source).history({ lines: count, sinceMs: null, from }, true)];
+  return lines.slice(-count).map(({ text }) => text);
 }
 
 /** Several logs as one, by time; what has no time comes first, each service's lines in their order. */

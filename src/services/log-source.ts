@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'n
 import { errnoOf } from '../errors.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { type LogMap, type LogNote, unmoved } from '../project/log-notes.ts';
-import { fileKey, readLogMap, readNotes } from '../project/log-notes-file.ts';
+import { fileKey, movingPath, readLogMap, readNotes } from '../project/log-notes-file.ts';
 
 /** The output of one service, over all files that it is in, by position (`LogNote`). */
 export interface LogSource {
@@ -21,6 +21,13 @@ export interface LogSource {
     into: Buffer,
   ): { readonly position: number; readonly bytes: Buffer } | null;
   notes(): readonly LogNote[];
+  /** Of a byte of the file that the service writes to, by its place in that file. */
+  positionAt(offset: number): number;
+  /**
+   * Is its beginning being moved to another file just now? Both questions above wait for the end of that; who
+   * must not wait asks this one first.
+   */
+  isMoving(): boolean;
 }
 
 export interface LogExtent {
@@ -49,9 +56,11 @@ interface Layout extends LogExtent {
   readonly segments: readonly Segment[];
 }
 
-/** How often a read is tried again because bytes were being moved to another file meanwhile. */
-const MOST_TRIES = 200;
+/** How often a read is tried again because bytes were being moved to another file meanwhile: for 10 s. */
+const MOST_TRIES = 2_000;
 const PAUSE_MS = 5;
+/** Of the numbers of rotated files so many may be missing, where a rotation was cut off. */
+const MOST_MISSING = 2;
 /** Of a file whose first block is empty nothing has been taken out yet. */
 const BLOCK_BYTES = 4096;
 
@@ -80,21 +89,24 @@ export function openLogSource(folder: ProjectFolder, service: string, path: stri
     };
   };
 
+  /** A move that nobody carries on: it is waited for once. */
+  let abandoned: LogMap | null = null;
+
   /** Carries out `look` on a layout that stays the same while it does. */
   const steadily = <Seen>(look: (layout: Layout) => Seen): Seen | null => {
     for (let tries = 0; ; tries += 1) {
       const before = layout();
       if (!before) return null;
+      const { map } = before;
       const isLast = tries >= MOST_TRIES;
-      if (before.map.moving !== null && !isLast) {
+      if (map.moving !== null && !isLast && !(abandoned && sameMap(abandoned, map))) {
         pause();
         continue;
       }
-      const settled = before.map.moving === null ? before.layout : settle(before);
-      const seen = look(settled);
+      if (map.moving !== null) abandoned = map;
+      const seen = look(map.moving === null ? before.layout : settle(before));
       const after = readLogMap(folder, service);
-      const isSame = after?.file !== before.map.file || sameMap(after, before.map);
-      if (isSame || isLast) return seen;
+      if (isLast || after?.file !== map.file || sameMap(after, map)) return seen;
     }
   };
 
@@ -106,26 +118,31 @@ export function openLogSource(folder: ProjectFolder, service: string, path: stri
       const found = statOf(path);
       return found ? readNotes(folder, service, fileKey(found)) : [];
     },
+    positionAt: (offset) => (layout()?.map.base ?? 0) + offset,
+    isMoving: () => layout()?.map.moving != null,
   };
 }
 
 /**
- * Whoever was moving the beginning has died in the middle. It had emptied the first block before it took it
- * out, so the file itself says whether that was done.
+ * Whoever was moving the beginning has died in the middle (`rotateLog` has the steps): the files themselves
+ * say how far it was.
  */
 function settle({ map, layout }: { readonly map: LogMap; readonly layout: Layout }): Layout {
   const live = layout.segments.at(-1);
-  if (!live || map.moving === null || map.base !== map.start || beginsEmpty(live.path)) {
-    return layout;
+  const { base, start, moving } = map;
+  if (!live || moving === null) return layout;
+  const behind = { ...live, from: moving };
+  const copy = movingPath(live.path);
+  if (statOf(copy)) {
+    const older = layout.segments.slice(0, -1);
+    const segments = [...older, { path: copy, from: start, to: moving, base: start }, behind];
+    return { ...layout, segments };
   }
-  const moved = {
-    ...live,
-    from: map.moving,
-    base: map.moving,
-    to: live.to - map.base + map.moving,
-  };
-  const segments = [...rotatedBefore(live.path, map.moving), moved];
-  return { ...layout, segments, live: moved.from, to: moved.to };
+  const older = rotatedBefore(live.path, moving);
+  const isTakenOut = base === start && !beginsEmpty(live.path);
+  const to = isTakenOut ? live.to - base + moving : live.to;
+  const segments = [...older, { ...behind, to, base: isTakenOut ? moving : base }];
+  return { ...layout, segments, from: older[0]?.from ?? moving, live: moving, to };
 }
 
 function beginsEmpty(path: string): boolean {
@@ -150,13 +167,18 @@ function readFrom(
 function rotatedBefore(path: string, start: number): readonly Segment[] {
   const segments: Segment[] = [];
   let to = start;
-  for (let number = 1; ; number += 1) {
+  for (let number = 1, missing = 0; missing <= MOST_MISSING; number += 1) {
     const found = statOf(`${path}.${number}`);
-    if (!found) return segments;
+    if (!found) {
+      missing += 1;
+      continue;
+    }
+    missing = 0;
     const from = to - Number(found.size);
     segments.unshift({ path: `${path}.${number}`, from, to, base: from });
     to = from;
   }
+  return segments;
 }
 
 function statOf(path: string) {

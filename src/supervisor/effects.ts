@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { errnoOf, inWords } from '../errors.ts';
 import type { LivenessProbe, ProbeCheck } from '../manifest/resolved.ts';
@@ -8,6 +7,7 @@ import type { ProcessInfo } from '../processes/snapshot.ts';
 import { watchHealth } from '../services/health.ts';
 import { type Contain, type Launch, launch } from '../services/launch.ts';
 import { exitInWords } from '../services/life.ts';
+import { openLogSource } from '../services/log-source.ts';
 import { openProbe, type Probe } from '../services/probes/probe.ts';
 import { waitUntilReady } from '../services/readiness.ts';
 import type { Entry, Lives, LivesContext } from './lives.ts';
@@ -29,6 +29,8 @@ export async function spawn(
   const { mkfifo } = context;
   const required = target.request?.containment === 'cgroup';
   const contain = containment(context, target, record.runId, required);
+  // What is written to an end that is being moved has no position yet.
+  const release = await context.holdLog(target.name);
   const launched = await launch(service, {
     env: environmentOf(context, target, record.runId),
     logFile: record.log,
@@ -36,6 +38,11 @@ export async function spawn(
     ...(mkfifo ? { makeFifo: mkfifo } : {}),
     ...(contain ? { contain } : {}),
   });
+  if (launched.kind === 'launched') {
+    const log = openLogSource(context.folder, target.name, record.log);
+    target.logFrom = log.positionAt(launched.logOffset);
+  }
+  release();
   if (launched.kind === 'failed') {
     void dispatch(target.name, { kind: 'spawnFailed', run, reason: launched.reason });
     return;
@@ -45,7 +52,6 @@ export async function spawn(
       context.log(`${target.name}: no control group: ${launched.uncontained}`);
     target.record = { ...record, cgroup: { ...record.cgroup, held: !launched.uncontained } };
   }
-  target.logOffset = launched.logOffset;
   target.spawnedHere = true;
   target.probed = service.ready !== null;
   let leader: ProcessInfo | null = null;
@@ -139,7 +145,7 @@ export async function probe(
   const over = new AbortController();
   target.probe = over;
   const { ready } = service;
-  const opened = await openFor(context, target, ready.check, target.logOffset);
+  const opened = await openFor(context, target, ready.check, target.logFrom);
   const answer = await waitUntilReady(opened, ready, over.signal);
   if (answer.kind === 'ready') void dispatch(target.name, { kind: 'probeSucceeded', run });
   if (answer.kind === 'timed-out') {
@@ -157,8 +163,11 @@ export async function watch(
 ): Promise<void> {
   if (!target.record) return;
   // A heartbeat is what is written from now on.
-  const size = statSync(target.record.log, { throwIfNoEntry: false })?.size ?? 0;
-  const opened = await openFor(context, target, live.check, size);
+  const release = await context.holdLog(target.name);
+  const log = openLogSource(context.folder, target.name, target.record.log);
+  const end = log.extent()?.to ?? 0;
+  release();
+  const opened = await openFor(context, target, live.check, end);
   await watchHealth(opened, live, signal, {
     lost: (reason) => void dispatch(target.name, { kind: 'healthLost', run, reason }),
     regained: () => void dispatch(target.name, { kind: 'healthRegained', run }),
@@ -169,7 +178,7 @@ async function openFor(
   context: LivesContext,
   target: Entry,
   check: ProbeCheck,
-  logOffset: number,
+  logFrom: number,
 ): Promise<Probe> {
   const { service, record } = target;
   if (!service || !record) throw new Error(`${target.name} has no run`);
@@ -179,8 +188,8 @@ async function openFor(
   return openProbe(check, {
     cwd: service.cwd,
     env: environmentOf(context, target, record.runId),
-    logFile: record.log,
-    logOffset,
+    log: openLogSource(context.folder, target.name, record.log),
+    logFrom,
     ...(contain ? { contain } : {}),
   });
 }

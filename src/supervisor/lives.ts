@@ -8,6 +8,8 @@ import { writeRecord } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { idle, isWatched, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
+import { lastLines as lastOf } from '../services/log-reader.ts';
+import { openLogSource } from '../services/log-source.ts';
 import { probe, spawn, watch } from './effects.ts';
 import type { EndRunRequest } from './end-run.ts';
 import { nextRecord } from './next-record.ts';
@@ -23,11 +25,12 @@ export interface Entry {
   service: ResolvedService | null;
   /** Has somebody wanted it to end, who did not succeed? */
   unwanted: boolean;
-  request: Pick<StartRequest, 'env' | 'logsDir' | 'containment'> | null;
+  request: Pick<StartRequest, 'env' | 'logsDir' | 'containment' | 'logRotation'> | null;
   /** The run that `record` speaks of. */
   run: number;
   record: ServiceRecord | null;
-  logOffset: number;
+  /** Position in its log (`LogNote`) where this run began. */
+  logFrom: number;
   /** Did this supervisor spawn its leader, so that Node reports the exit? */
   spawnedHere: boolean;
   /** Has this run a readiness probe, as far as is known? */
@@ -57,6 +60,8 @@ export interface LivesContext {
   tell(change: Omit<ServiceChange, 'afterMs'>): void;
   /** For what has no listener: goes to the supervisor's log. */
   log(line: string): void;
+  /** Keeps the log of a service where it is, until the answer is called. */
+  holdLog(name: string): Promise<() => void>;
   /** @returns null when nothing of the run is alive, which is proved; else why not */
   stopTree(name: string, request: EndRunRequest): Promise<string | null>;
   /**
@@ -73,6 +78,8 @@ export interface Lives {
   entry(name: string): Entry;
   dispatch(name: string, event: LifeEvent): Promise<void>;
   records(): readonly ServiceRecord[];
+  /** What the run of a service has written last; none where that cannot be read. */
+  lastLines(name: string, count: number): Promise<readonly string[]>;
 }
 
 export function createLives(context: LivesContext): Lives {
@@ -89,7 +96,7 @@ export function createLives(context: LivesContext): Lives {
       request: null,
       run: 0,
       record: null,
-      logOffset: 0,
+      logFrom: 0,
       spawnedHere: false,
       probed: false,
       probe: null,
@@ -222,5 +229,18 @@ export function createLives(context: LivesContext): Lives {
       record && life.kind !== 'idle' && life.kind !== 'waiting' ? [record] : [],
     );
 
-  return { entries, entry, dispatch, records };
+  const lastLines: Lives['lastLines'] = async (name, count) => {
+    const { record, logFrom } = entry(name);
+    if (!record) return [];
+    const release = await context.holdLog(name);
+    try {
+      return lastOf(openLogSource(context.folder, name, record.log), count, logFrom);
+    } catch {
+      return [];
+    } finally {
+      release();
+    }
+  };
+
+  return { entries, entry, dispatch, records, lastLines };
 }

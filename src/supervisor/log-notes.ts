@@ -1,5 +1,7 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
+import { dirname } from 'node:path';
 import { inWords } from '../errors.ts';
+import { type CutWay, findCutWay } from '../processes/cut-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { type LogNote, thinned } from '../project/log-notes.ts';
 import {
@@ -10,11 +12,23 @@ import {
   readNotes,
   writeNotes,
 } from '../project/log-notes-file.ts';
+import type { LogRotation } from '../project/service-record.ts';
+import { finishRotation, isUnfinished, rotateLog } from './rotate-log.ts';
 
 /** Notes when the logs of services grow, so that their lines have times. */
 export interface LogNotes {
-  /** From now on this log is watched, for as long as this process lives. */
-  watch(service: string, path: string): void;
+  /**
+   * From now on this log is watched, for as long as this process lives.
+   *
+   * @param rotation null: it grows
+   */
+  watch(service: string, path: string, rotation: LogRotation | null): void;
+  /**
+   * Waits until nothing of this log is being moved, and keeps it so.
+   *
+   * @returns what ends that
+   */
+  hold(service: string): Promise<() => void>;
   /** Notes what has grown, now. */
   look(): void;
   stop(): void;
@@ -33,6 +47,13 @@ interface Watched {
   quietLooks: number;
   /** Tells of the next change, while nothing is written. */
   watcher: FSWatcher | null;
+  rotation: LogRotation | null;
+  /** When it could not be rotated, on the monotonic clock: a full disk may have room again. */
+  refusedAtMs: number;
+  /** The rotation that is at work. */
+  rotating: Promise<void> | null;
+  /** How many keep it from being rotated. */
+  holds: number;
 }
 
 /** While a log grows, it is looked at so often: so exact are the times of its lines. */
@@ -40,15 +61,14 @@ const LOOK_MS = 100;
 /** After so many looks without anything new, the next look is when the system tells of a change. */
 const QUIET_LOOKS = 5;
 
+/** After one that has failed, the next rotation is tried no sooner than this. */
+const REFUSED_MS = 60_000;
+
 /**
  * A log that is quiet costs nothing: inotify(7) wakes us. One that is written to is looked at ten times a
  * second, however much is written.
  */
-export function noteLogs(
-  folder: ProjectFolder,
-  log: (line: string) => void,
-  grown: (service: string, path: string) => void = () => {},
-): LogNotes {
+export function noteLogs(folder: ProjectFolder, log: (line: string) => void): LogNotes {
   const logs = new Map<string, Watched>();
   const active = new Set<Watched>();
   let timer: NodeJS.Timeout | null = null;
@@ -78,6 +98,46 @@ export function noteLogs(
     else active.delete(target);
   };
 
+  /** At most one at a time for each log; what has become too large meanwhile is moved by the next one. */
+  const rotate = async (target: Watched, rotation: LogRotation): Promise<void> => {
+    const { service, path } = target;
+    try {
+      const way = await cutWay(dirname(path));
+      if (way.how === null) throw new Error(way.why);
+      let more = true;
+      while (more && target.holds === 0) {
+        more = await rotateLog(folder, service, path, rotation, way);
+      }
+    } catch (error) {
+      target.refusedAtMs = performance.now();
+      log(`${service}: its log is not rotated, and grows: ${inWords(error)}`);
+    }
+  };
+  const ways = new Map<string, Promise<CutWay>>();
+  const cutWay = (at: string): Promise<CutWay> => {
+    const known = ways.get(at) ?? findCutWay(at);
+    ways.set(at, known);
+    return known;
+  };
+  const finish = async (target: Watched): Promise<void> => {
+    const { service, path } = target;
+    try {
+      const way = await cutWay(dirname(path));
+      if (way.how !== null) await finishRotation(folder, service, path, way);
+    } catch (error) {
+      log(`${service}: finishing the rotation of its log: ${inWords(error)}`);
+    } finally {
+      target.rotating = null;
+    }
+    lookAt(target);
+  };
+  const beginRotation = (target: Watched, rotation: LogRotation): void => {
+    target.rotating = rotate(target, rotation).finally(() => {
+      target.rotating = null;
+      lookAt(target);
+    });
+  };
+
   const lookAtActive = (): void => {
     for (const target of active) {
       if (lookAt(target)) target.quietLooks = 0;
@@ -91,8 +151,14 @@ export function noteLogs(
 
   /** @returns has it grown? */
   const lookAt = (target: Watched): boolean => {
+    // What is being moved has no size that means anything.
+    if (target.rotating) return true;
     try {
-      return note(folder, target, grown);
+      const { grown, size } = note(folder, target);
+      const { rotation, refusedAtMs, holds } = target;
+      const mayRotate = holds === 0 && performance.now() - refusedAtMs > REFUSED_MS;
+      if (rotation && size > rotation.maxSize && mayRotate) beginRotation(target, rotation);
+      return grown;
     } catch (error) {
       // A full disk: the lines are there all the same, without their times.
       log(`${target.service}: noting the times of its log: ${inWords(error)}`);
@@ -101,9 +167,10 @@ export function noteLogs(
   };
 
   return {
-    watch(service, path) {
+    watch(service, path, rotation) {
       const known = logs.get(service);
       if (known?.path === path) {
+        known.rotation = rotation;
         begin(known);
         return;
       }
@@ -120,10 +187,25 @@ export function noteLogs(
         bytes: 0,
         quietLooks: 0,
         watcher: null,
+        rotation,
+        refusedAtMs: Number.NEGATIVE_INFINITY,
+        rotating: null,
+        holds: 0,
       };
       logs.set(service, made);
       begin(made);
-      lookAt(made);
+      // Without this, the positions of a rotation that was cut off would not be right.
+      if (isUnfinished(folder, service)) made.rotating = finish(made);
+      else lookAt(made);
+    },
+    async hold(service) {
+      const target = logs.get(service);
+      if (!target) return () => {};
+      target.holds += 1;
+      await target.rotating;
+      return () => {
+        target.holds -= 1;
+      };
     },
     look() {
       for (const target of logs.values()) lookAt(target);
@@ -141,11 +223,11 @@ export function noteLogs(
 /** Where there is no log, or something else in its place. */
 const NO_FILE = '';
 
+/** @returns `size`: how much of it is not rotated yet, in bytes */
 function note(
   folder: ProjectFolder,
   target: Watched,
-  grown: (service: string, path: string) => void,
-): boolean {
+): { readonly grown: boolean; readonly size: number } {
   const found = statSync(target.path, { bigint: true, throwIfNoEntry: false });
   const { service } = target;
   const now = Date.now();
@@ -154,7 +236,7 @@ function note(
     target.file = NO_FILE;
     target.position = 0;
     target.lookedAtMs = now;
-    return false;
+    return { grown: false, size: 0 };
   }
   const file = fileKey(found);
   const map = readMapOf(folder, service, file);
@@ -163,7 +245,8 @@ function note(
   if (isOther) takeUp(folder, target, file, end);
   const { lookedAtMs } = target;
   target.lookedAtMs = now;
-  if (end <= target.position) return isOther;
+  const size = end - map.start;
+  if (end <= target.position) return { grown: isOther, size };
   // The time of the last write, which is earlier than now; unless somebody has set it.
   const modified = Math.ceil(Number(found.mtimeNs) / 1e6);
   const atMs = modified <= now && modified >= lookedAtMs ? modified : now;
@@ -179,8 +262,7 @@ function note(
   }
   target.bytes += appendNote(folder, service, fresh);
   target.position = end;
-  grown(service, target.path);
-  return true;
+  return { grown: true, size };
 }
 
 /** A log that this process has not looked at so far, or another one in its place, or one that was cut. */

@@ -60,6 +60,7 @@ function intent(context: LivesContext, target: Entry, now: string): ServiceRecor
     dependsOn: Object.keys(service.dependsOn),
     stop: service.stop,
     log: join(request.logsDir, `${name}.log`),
+    logRotation: request.logRotation,
     stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,
     startedAt: now,
     readyAt: null,

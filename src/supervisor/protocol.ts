@@ -1,5 +1,6 @@
 import type { Containment, ResolvedService, SweepSettings } from '../manifest/resolved.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
+import type { LogRotation } from '../project/service-record.ts';
 import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { DeclaredService } from './open-project.ts';
@@ -35,6 +36,7 @@ export interface StartRequest {
   /** The caller's environment, so that services see the terminal that started them. */
   readonly env: Readonly<Record<string, string>>;
   readonly logsDir: string;
+  readonly logRotation: LogRotation | null;
   readonly containment: Containment;
 }
 

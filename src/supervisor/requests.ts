@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { isStopSettings } from '../project/record-shape.ts';
+import { isLogRotation, isStopSettings } from '../project/record-shape.ts';
 import { asObject, isCount, isListOf, isServiceName, isText } from '../project/shape.ts';
 import { BadRequest } from './api.ts';
 import type {
@@ -18,15 +18,16 @@ import type {
 /** @throws BadRequest */
 export function toStartRequest(body: unknown): StartRequest {
   const fields = asObject(body);
-  const { services, running = [], env, logsDir, containment } = fields ?? {};
+  const { services, running = [], env, logsDir, logRotation, containment } = fields ?? {};
   const isWhole =
     isListOf(services, isService) &&
     isListOf(running, isService) &&
     isEnvironment(env) &&
     isAbsolutePath(logsDir) &&
+    (logRotation === null || isLogRotation(logRotation)) &&
     (containment === 'auto' || containment === 'cgroup' || containment === 'none');
   if (!isWhole) throw new BadRequest('not a request to start services');
-  return { ...fields, services, running, env, logsDir, containment };
+  return { ...fields, services, running, env, logsDir, logRotation, containment };
 }
 
 /** @throws BadRequest */

@@ -112,6 +112,10 @@ export async function startLocked(
   const state = readProjectState(folder);
   for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
   const context = { host, self, state, forced: () => false, watch: () => {} };
+  if (manifest.logRotation) {
+    const way = await (await import('../processes/cut-file.ts')).findCutWay(manifest.logsDir);
+    if (way.how === null) options.warn(`logs are not rotated here, and grow: ${way.why}`);
+  }
   const { supervisors, idle, alive } = await recover(context, services, options.warn);
   await requireFreePorts(context, idle, options.warn);
 
@@ -124,11 +128,11 @@ export async function startLocked(
   }
   await options.reached?.(client);
   const { env, listen } = options;
-  const { logsDir, containment } = manifest;
+  const { logsDir, logRotation, containment } = manifest;
   const running = Object.values(manifest.services).filter(
     ({ name }) => alive.has(name) && !options.names.includes(name),
   );
-  const wanted = { services, running, env, logsDir, containment };
+  const wanted = { services, running, env, logsDir, logRotation, containment };
   const result = await client.start(wanted, (event) => {
     if (event.type === 'change') listen(event);
   });

@@ -1,7 +1,6 @@
 import type { ResolvedService } from '../manifest/resolved.ts';
 import { type Needs, nextToStart, type Standing } from '../services/dependencies.ts';
 import type { Life, LifeKind } from '../services/life.ts';
-import { tailLog } from '../services/log-tail.ts';
 import type { Entry, Lives } from './lives.ts';
 import { isUp, type ServiceChange, type StartedService, type StartRequest } from './protocol.ts';
 
@@ -114,7 +113,7 @@ export function beginStarting(
     await settled;
     const services = await Promise.all(
       request.services.map(({ name }) =>
-        describe(lives.entry(name), abandoned, {
+        describe(lives, lives.entry(name), abandoned, {
           tookMs: Math.round((settledAtMs.get(name) ?? beganAtMs) - beganAtMs),
           alreadyRunning: upBefore.has(name),
         }),
@@ -170,7 +169,8 @@ const HAS_FAILED: ReadonlySet<LifeKind> = new Set([
 ]);
 
 async function describe(
-  { name, life, record, logOffset }: Entry,
+  lives: Lives,
+  { name, life, record }: Entry,
   abandoned: boolean,
   timing: Pick<StartedService, 'tookMs' | 'alreadyRunning'>,
 ): Promise<StartedService> {
@@ -189,8 +189,7 @@ async function describe(
     reason,
     ...timing,
     done,
-    // A log that cannot be read must not cost the answer.
-    lastLines: explains ? await tailLog(log, LAST_LINES, logOffset).catch(() => []) : [],
+    lastLines: explains ? await lives.lastLines(name, LAST_LINES) : [],
     log,
   };
 }

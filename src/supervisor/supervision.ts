@@ -86,12 +86,13 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     tell(change) {
       witness.wake();
       const { record } = lives.entry(change.service);
-      if (record) notes.watch(change.service, record.log);
+      if (record) notes.watch(change.service, record.log, record.logRotation ?? null);
       for (const starting of starts) starting.hear(change);
       for (const listen of listeners) listen({ ...change, afterMs: 0 });
     },
     stopTree: (name, request) => endRun(host, folder, name, { ...request, self, runHeld }),
     // A start that is under way here holds the lock for us.
+    holdLog: (name) => notes.hold(name),
     takeTurn: async () => (starts.size > 0 ? () => {} : takeTurn(host, folder, self)),
   });
   const witness = startWitness({

@@ -1,7 +1,8 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { findCutWay } from '../../src/processes/cut-file.ts';
 import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, signalSupervisor } from '../support/services.ts';
@@ -103,3 +104,31 @@ test('following: until Ctrl-C, or until nobody reads; new services appear', asyn
   const piped = await execa('bash', ['-c', script, 'bash', launcher], { cwd: project.root });
   expect(piped.stdout).toBe('web | web begins\n0');
 });
+
+test.skipIf((await findCutWay('.')).how === null)(
+  'a log that is rotated while it is written: every line once, for who reads it, follows it and waits for it',
+  { timeout: 180_000 },
+  async () => {
+    const last = 300_000;
+    const command = `seq 1 ${last}; echo ready; exec sleep 1000`;
+    await using project = await temporaryProject({
+      services: { web: { command, ready: { log: '^ready$' } } },
+      logs: { maxSize: '256KB', keep: 100 },
+    });
+    const following = startDevctl(project, {}, 'logs', '-f', 'web', '--no-prefix');
+    // Written far behind what the probe has seen, in a file that has become shorter meanwhile.
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    await until(() => existsSync(project.file('.pids/logs/web.log.3')));
+    const all = `${Array.from({ length: last }, (_, i) => i + 1).join('\n')}\nready`;
+    expect((await devctl(project, 'logs', '--no-prefix')).stdout === all).toBe(true);
+    expect((await devctl(project, 'logs', '-n', '2', '--no-prefix')).stdout).toBe(`${last}\nready`);
+    following.kill('SIGINT');
+    expect((await following).stdout === all).toBe(true);
+
+    // What a killed supervisor leaves is rotated, and found, by the next one.
+    await signalSupervisor(project, 'SIGKILL');
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    expect((await devctl(project, 'logs', '--no-prefix')).stdout === all).toBe(true);
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  },
+);

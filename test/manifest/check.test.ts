@@ -59,6 +59,7 @@ test('and printed for programs', async () => {
         unsupported: true,
       },
     ],
+    notes: [],
   });
 });
 
@@ -67,7 +68,7 @@ test('--json has an answer for a good manifest, and for none', async () => {
   const file = join(root, '.devctl.json');
   const good = await run({ config: file, json: true });
   expect(good.exitCode).toBe(0);
-  expect(JSON.parse(good.stdout)).toEqual({ version: 1, ok: true, file, problems: [] });
+  expect(JSON.parse(good.stdout)).toEqual({ version: 1, ok: true, file, problems: [], notes: [] });
   const none = await run({ config: join(root, 'x.json'), json: true });
   expect(none.exitCode).toBe(2);
   expect(JSON.parse(none.stdout)).toMatchObject({
@@ -75,4 +76,20 @@ test('--json has an answer for a good manifest, and for none', async () => {
     file: null,
     problems: [{ line: null }],
   });
+});
+
+test('what this machine cannot do is said, and is no mistake', async () => {
+  const config = join(
+    folderWith({ '.devctl.json': { services, logs: { maxSize: '1MB' } } }),
+    '.devctl.json',
+  );
+  vi.stubEnv('DEVCTL_PROCESS_TABLE', 'portable');
+  try {
+    const { exitCode, stdout } = await run({ config, json: true });
+    const { ok, notes } = JSON.parse(stdout);
+    expect({ exitCode, ok }).toEqual({ exitCode: 0, ok: true });
+    expect(notes).toEqual([expect.stringMatching(/^logs are not rotated here, and grow: /)]);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

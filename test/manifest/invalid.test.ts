@@ -239,6 +239,16 @@ describe('the shape of a manifest', () => {
       ['sweep.patterns[0]: matches every command line: name what to look for'],
     ],
     [
+      'a log of nothing',
+      { logs: { maxSize: '4KB', keep: 2 } },
+      ['logs.maxSize: must be at least "8KB", got "4KB"'],
+    ],
+    [
+      'keeping without a size',
+      { logs: { keep: 2 } },
+      ['logs.keep: without maxSize no log is rotated, and there is nothing to keep'],
+    ],
+    [
       'sweep of nothing',
       { sweep: { patterns: [''] } },
       ['sweep.patterns[0]: must not be empty: it would match everything'],
@@ -259,7 +269,6 @@ describe('the shape of a manifest', () => {
       'size',
       { logs: { maxSize: '5 megs' } },
       [
-        'logs.maxSize: not supported yet: the rotation of logs',
         'logs.maxSize: expected a size such as "512MB" or "2GB", or a number of bytes, got "5 megs"',
       ],
     ],
@@ -388,7 +397,6 @@ describe('what is not supported yet is refused', () => {
       'limits: not supported yet: limits on what services may use',
     ],
     [{}, { containers: { file: 'compose.yaml' } }, 'containers: not supported yet: containers'],
-    [{}, { logs: { keep: 3 } }, 'logs.keep: not supported yet: the rotation of logs'],
   ])('%j %j', (service, more, line) => {
     const error = refused(service, more);
     expect(error).toMatchObject({ code: 'manifest-unsupported', exitCode: 2 });

@@ -24,6 +24,7 @@ test('the smallest manifest has every default', () => {
     sweep: { patterns: [], scope: 'project', protect: [] },
     pidsDir: join(root, '.pids'),
     logsDir: join(root, '.pids', 'logs'),
+    logRotation: null,
     containment: 'auto',
   });
   expect(web).toEqual({
@@ -76,7 +77,7 @@ test('everything that is supported, at once', () => {
       },
       "groups": { "backend": ["api", "db"] },
       "sweep": { "patterns": ["vitest"], "scope": "user", "protect": ["vim"] },
-      "logs": { "dir": "logs" }, "pidsDir": "run/pids", "containment": "auto",
+      "logs": { "dir": "logs", "maxSize": "10MB" }, "pidsDir": "run/pids", "containment": "auto",
     }`,
   });
   const manifest = loadManifest({ cwd: join(root, 'app'), env: {} });
@@ -86,6 +87,7 @@ test('everything that is supported, at once', () => {
     sweep: { patterns: ['vitest'], scope: 'user', protect: ['vim'] },
     pidsDir: join(root, 'run', 'pids'),
     logsDir: join(root, 'logs'),
+    logRotation: { maxSize: 10 * 1024 ** 2, keep: 5 },
   });
   expect(Object.keys(manifest.services)).toEqual(['db', 'api', 'worker']);
   expect(manifest.services.db).toMatchObject({

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { projectFolder } from '../../src/project/folder.ts';
+import { openLogSource } from '../../src/services/log-source.ts';
 import { openProbe, type Probe, type ProbeAnswer } from '../../src/services/probes/probe.ts';
 import { waitUntilReady } from '../../src/services/readiness.ts';
 
@@ -98,7 +100,8 @@ test('a probe that throws is one that says no', async () => {
   });
 });
 
-const context = { cwd: '/', env: {}, logFile: '/nowhere', logOffset: 0 };
+const log = openLogSource(projectFolder('/nowhere'), 'web', '/nowhere/web.log');
+const context = { cwd: '/', env: {}, log, logFrom: 0 };
 
 test('a delay is over when it is over', async () => {
   const probe = await openProbe({ kind: 'delay', delayMs: 5 }, context);

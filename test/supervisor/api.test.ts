@@ -55,7 +55,13 @@ test('no request ends a supervisor, changes a service, or gets what it says into
   const running = (await statusReport(project)).report.services;
   const socket = socketOf(project);
 
-  const start = { services: [], env: { SECRET }, logsDir: project.root, containment: 'auto' };
+  const start = {
+    services: [],
+    env: { SECRET },
+    logsDir: project.root,
+    logRotation: null,
+    containment: 'auto',
+  };
   const stop = { names: ['web'], force: true, graceMs: null };
   const sweep = { patterns: ['('], protect: [], scope: 'user' };
   const bad: readonly (readonly [string, string])[] = [

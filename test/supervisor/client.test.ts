@@ -67,7 +67,13 @@ test.each<readonly [string, Answer, RegExp]>([
 ])('a start that is answered with %s fails in words', async (_name, answer, words) => {
   await withSupervisor(answer, async (client) => {
     const heard: unknown[] = [];
-    const request = { services: [], env: {}, logsDir: '/', containment: 'auto' as const };
+    const request = {
+      services: [],
+      env: {},
+      logsDir: '/',
+      logRotation: null,
+      containment: 'auto' as const,
+    };
     const failure = await client.start(request, (event) => heard.push(event)).catch((e) => e);
     expect(failure).toBeInstanceOf(DevctlError);
     expect(failure).toMatchObject({ code: 'supervisor-failed' });

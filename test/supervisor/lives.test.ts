@@ -31,6 +31,7 @@ async function start(
     log: () => {},
     tell: () => {},
     stopTree: async () => null,
+    holdLog: async () => () => {},
     takeTurn: async () => () => {},
   });
   const entry = lives.entry('web');
@@ -50,7 +51,7 @@ async function start(
     ...service,
   } as ResolvedService;
   const env = { PATH: process.env.PATH ?? '', ...project.env };
-  entry.request = { env, logsDir: project.file('logs'), containment: 'auto' };
+  entry.request = { env, logsDir: project.file('logs'), logRotation: null, containment: 'auto' };
   await lives.dispatch('web', { kind: 'askedToStart' });
   await lives.dispatch('web', { kind: 'dependenciesMet' });
   return lives;

@@ -1,14 +1,16 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
+import { setImmediate } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
-import { errnoOf } from '../../errors.ts';
+import { inWords } from '../../errors.ts';
 import type { ProbeCheck } from '../../manifest/resolved.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 /** A longer line is matched by its end only. */
 const MAX_LINE = 64 * 1024;
+
+/** One for all reads, which are synchronous. */
+const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /**
  * Ready when a line of the log matches, with or without the colours in it.
@@ -19,56 +21,52 @@ const MAX_LINE = 64 * 1024;
  */
 export function logProbe(
   check: Extract<ProbeCheck, { kind: 'log' }>,
-  context: Pick<ProbeContext, 'logFile' | 'logOffset'>,
+  { log, logFrom }: Pick<ProbeContext, 'log' | 'logFrom'>,
 ): Probe {
   const pattern = new RegExp(check.pattern);
   const matches = (line: string) =>
     pattern.test(line) || pattern.test(stripVTControlCharacters(line));
   const notYet: ProbeAnswer = { kind: 'not-yet', reason: `no line matches /${check.pattern}/ yet` };
 
-  let inode: number | null = null;
-  let offset = context.logOffset;
+  let file: string | null = null;
+  let position = logFrom;
   let decoder = new StringDecoder('utf8');
   let lastLine = '';
 
-  const readNew = async (file: FileHandle, signal: AbortSignal): Promise<boolean> => {
-    const stat = await file.stat();
-    const replaced = inode !== null && inode !== stat.ino;
-    inode = stat.ino;
-    if (replaced || stat.size < offset) {
-      offset = 0;
-      lastLine = '';
-      decoder = new StringDecoder('utf8');
-    }
-    if (stat.size === offset) return lastLine !== '' && matches(lastLine);
-
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, stat.size - offset));
-    while (!signal.aborted) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-      if (bytesRead === 0) break;
-      offset += bytesRead;
-      const lines = (lastLine + decoder.write(buffer.subarray(0, bytesRead))).split(/\r\n|\n|\r/);
+  const readNew = async (signal: AbortSignal): Promise<ProbeAnswer> => {
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      // Being rotated: that is done in this very process, which must not wait for itself.
+      if (log.isMoving()) return notYet;
+      const extent = log.extent();
+      if (!extent) return { kind: 'not-yet', reason: `the log of ${log.service} is not there` };
+      if ((file !== null && file !== extent.file) || extent.to < position) {
+        position = extent.live;
+        lastLine = '';
+        decoder = new StringDecoder('utf8');
+      }
+      file = extent.file;
+      const read = extent.to > position ? log.read(position, buffer) : null;
+      if (!read) return isFirst && lastLine !== '' && matches(lastLine) ? { kind: 'ok' } : notYet;
+      position = read.position + read.bytes.length;
+      const lines = (lastLine + decoder.write(read.bytes)).split(/\r\n|\n|\r/);
       lastLine = (lines.pop() ?? '').slice(-MAX_LINE);
-      if (lines.some(matches)) return true;
+      if (lines.some(matches)) return { kind: 'ok' };
+      // Whatever a service may write, the supervisor has other things to do.
+      await setImmediate();
     }
-    return false;
+    return notYet;
   };
 
   return {
     attemptMs: 5_000,
     attempt: async (signal) => {
-      let file: FileHandle | undefined;
       try {
-        file = await open(
-          context.logFile,
-          constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-        );
-        return (await readNew(file, signal)) ? { kind: 'ok' } : notYet;
+        return await readNew(signal);
       } catch (error) {
-        const why = errnoOf(error) === 'ENOENT' ? 'is not there' : `cannot be read: ${error}`;
-        return { kind: 'not-yet', reason: `the log ${context.logFile} ${why}` };
-      } finally {
-        await file?.close();
+        return {
+          kind: 'not-yet',
+          reason: `the log of ${log.service} cannot be read: ${inWords(error)}`,
+        };
       }
     },
   };

@@ -1,5 +1,6 @@
 import type { ProbeCheck } from '../../manifest/resolved.ts';
 import type { Contain } from '../launch.ts';
+import type { LogSource } from '../log-source.ts';
 
 /**
  * The answer of one attempt. `reason` is what a user needs to see what is missing:
@@ -28,10 +29,9 @@ export interface ProbeContext {
   readonly cwd: string;
   /** The whole environment of the service, marks of the run included. */
   readonly env: Readonly<Record<string, string>>;
-  /** Absolute path of the log file. */
-  readonly logFile: string;
-  /** Size of the log file when the run began, in bytes: what is before is of earlier runs. */
-  readonly logOffset: number;
+  readonly log: LogSource;
+  /** Position in the log when the run began: what is before is of earlier runs. */
+  readonly logFrom: number;
   /** Where a probe that runs a program spawns it, so that nothing which that leaves is lost. */
   readonly contain?: Contain;
 }

@@ -1,14 +1,17 @@
 import { appendFileSync, renameSync, symlinkSync, truncateSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { projectFolder } from '../../../src/project/folder.ts';
+import { openLogSource } from '../../../src/services/log-source.ts';
 import { logProbe } from '../../../src/services/probes/log.ts';
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 
 const OK = { kind: 'ok' };
 const NOT_YET = { kind: 'not-yet', reason: 'no line matches /^ready/ yet' };
 
-function watch(project: TemporaryProject, pattern = '^ready', logOffset = 0) {
+function watch(project: TemporaryProject, pattern = '^ready', logFrom = 0) {
   const logFile = project.file('web.log');
-  const probe = logProbe({ kind: 'log', pattern }, { logFile, logOffset });
+  const source = openLogSource(projectFolder(project.root), 'web', logFile);
+  const probe = logProbe({ kind: 'log', pattern }, { log: source, logFrom });
   return {
     log: (text: string | Buffer) => appendFileSync(logFile, text),
     attempt: () => probe.attempt(new AbortController().signal),
@@ -103,7 +106,7 @@ test('a log that is not there, or is a link to somewhere else', async () => {
   await using project = await temporaryProject(undefined, { secret: 'ready\n' });
   const { attempt } = watch(project);
   const path = project.file('web.log');
-  expect(await attempt()).toEqual({ kind: 'not-yet', reason: `the log ${path} is not there` });
+  expect(await attempt()).toEqual({ kind: 'not-yet', reason: 'the log of web is not there' });
   symlinkSync(project.file('secret'), path);
   expect(await attempt()).toMatchObject({
     kind: 'not-yet',
