@@ -200,7 +200,10 @@ test.runIf(hasSubreaper)('one that takes too long is done without, and does not 
   const preload = project.write(
     'preload.cjs',
     `if (process.argv[1]?.endsWith('/guard.cjs')) {
-      process.chdir = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6_000);
+      const { readFileSync } = require('node:fs');
+      const given = () => readFileSync('.pids/supervisor.log', 'utf8').includes('no guard');
+      const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      process.chdir = () => { while (!given()) pause(); };
     }`,
   );
   const env = { ...NO_GROUPS.env, NODE_OPTIONS: `--require=${preload}` };
