@@ -4,7 +4,7 @@ import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { writeFoundingFiles } from '../project/founding-files.ts';
-import { writeRecord } from '../project/records.ts';
+import { readRecord, writeRecord } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { idle, isWatched, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
@@ -145,6 +145,9 @@ export function createLives(context: LivesContext): Lives {
       case 'writeRecord':
         target.record = nextRecord(context, target, effect);
         target.run = effect.run;
+        // Whoever has removed it meanwhile had proved the end that is only now reported. It stays removed,
+        // and so nothing is started again.
+        if (effect.state === 'backoff' && isRemoved(target)) return;
         writeRecord(context.folder, target.record);
         writeFoundingFiles(context.folder, records());
         return;
@@ -196,6 +199,9 @@ export function createLives(context: LivesContext): Lives {
       context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
     );
   };
+
+  const isRemoved = ({ name }: Entry): boolean =>
+    readRecord(context.folder, name).kind === 'missing';
 
   /** Not awaited by anybody: whoever comes with another order must not have to wait for it. */
   const endTree = async (target: Entry, run: number, command: boolean): Promise<void> => {

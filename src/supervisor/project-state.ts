@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { FoundingPid, OwnershipFacts } from '../ownership/claim.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
@@ -67,10 +68,11 @@ function ownerOf(path: string): number | null {
   }
 }
 
-/** Is there anything on disk that speaks of processes? */
+/** Is there nothing on disk that speaks of processes, and nobody at work who may be about to start some? */
 export function isBlank(state: ProjectState): boolean {
   const { records, ledger, supervisor, founding, problems } = state;
-  return [records, ledger, founding, problems].every((list) => list.length === 0) && !supervisor;
+  const isEmpty = [records, ledger, founding, problems].every((list) => list.length === 0);
+  return isEmpty && !supervisor && !existsSync(join(state.folder.pidsDir, 'lock'));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { ResolvedService } from '../../src/manifest/resolved.ts';
 import { openProcessTable, type ProcessTable } from '../../src/processes/table.ts';
@@ -56,6 +56,16 @@ async function start(
   await lives.dispatch('web', { kind: 'dependenciesMet' });
   return lives;
 }
+
+const ALWAYS = {
+  policy: 'always',
+  maxRestarts: 9,
+  windowMs: 60_000,
+  backoffMs: 0,
+  maxBackoffMs: 0,
+  resetAfterMs: 0,
+  successExitCodes: [0],
+} as const;
 
 /** Why it is in this state, once it is. */
 function reasonOf({ entries }: Lives, kind: 'failed' | 'unhealthy'): Promise<string> {
@@ -119,4 +129,35 @@ test('a probe that cannot be opened is one that never succeeds', async () => {
     /its probe cannot be carried out: .*regular expression/i,
   );
   expect(project.oracle.everything().length).toBe(1);
+});
+
+test('what was stopped before its end was reported is neither recorded nor started again', async () => {
+  await using project = await temporaryProject();
+  const lives = await start(project, { restart: ALWAYS });
+  const leader = await until(() => {
+    const { life } = lives.entry('web');
+    return life.kind === 'running' ? life.leader : null;
+  });
+  const record = project.file('.pids/services/web.json');
+  rmSync(record);
+  process.kill(leader.pid, 'SIGKILL');
+  await until(() => lives.entry('web').life.kind === 'idle');
+  expect(existsSync(record)).toBe(false);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('what ends is started again once its turn has come', async () => {
+  await using project = await temporaryProject();
+  const lives = await start(project, { restart: ALWAYS });
+  const leader = await until(() => {
+    const { life } = lives.entry('web');
+    return life.kind === 'running' ? life.leader : null;
+  });
+  process.kill(leader.pid, 'SIGKILL');
+  const again = await until(() => {
+    const life = lives.entry('web').life;
+    return life.kind === 'running' && life.leader.pid !== leader.pid ? life : null;
+  });
+  expect(again.restarts.total).toBe(1);
+  expect(project.oracle.everything()).toHaveLength(1);
 });
