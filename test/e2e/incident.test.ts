@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
-import { devctlWith } from '../support/devctl.ts';
+import { devctlWith, startDevctl } from '../support/devctl.ts';
 import { canBind, freePorts } from '../support/free-ports.ts';
 import {
   copyIncident,
@@ -85,3 +85,20 @@ test('again and again: no survivor, no "address already in use"', async () => {
     for (const port of ports) expect(await canBind(port)).toBe(true);
   }
 }, 180_000);
+
+test('devctl run -- npm test: the storm of the incident, held from its birth, leaves nothing', async () => {
+  const { project } = await incident();
+  await using _project = project;
+  const env = incidentEnvironment();
+  const storm = startDevctl(project, { env }, 'run', '--json', '--', 'npm', 'test');
+  await until(() => project.oracle.processes().length > 0);
+  await waitForProcesses(project, 20);
+  storm.kill('SIGTERM');
+  const { exitCode, stderr } = await storm;
+  const left = project.oracle.processes().map(({ pid, argv }) => `${pid} ${argv.join(' ')}`);
+  expect(left).toEqual([]);
+  expect([0, 1, 143], stderr).toContain(exitCode);
+  const { survivors, stop } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
+  expect(survivors).toEqual([]);
+  expect(stop.processes.length).toBeGreaterThanOrEqual(20);
+}, 120_000);
