@@ -12,11 +12,14 @@ test.skipIf(lacksTmux)(
   async () => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     await using terminal = await openTerminal(project);
-    const sees = (pattern: RegExp) =>
-      until(
-        async () => pattern.test(await terminal.screen()),
-        () => `no ${pattern}`,
-      );
+    const sees = async (pattern: RegExp) => {
+      let screen = '';
+      const seen = async () => {
+        screen = await terminal.screen();
+        return pattern.test(screen);
+      };
+      await until(seen, () => `no ${pattern} in:\n${screen}`);
+    };
     const running = (name: string) =>
       project.oracle.everything().find(({ argv }) => argv.join(' ') === name);
 
@@ -40,9 +43,9 @@ test.skipIf(lacksTmux)(
 
     // A shell with jobs of its own; /dev/tty; what it leaves; and the terminal after a time-out.
     await terminal.type(
-      'clear; devctl run --timeout 8s --grace 200ms -- bash --norc -i; echo code=$?',
+      `clear; devctl run --timeout 8s --grace 200ms -- env PS1='within> ' bash --norc -i; echo code=$?`,
     );
-    await sees(/bash-[\d.]+[$#] $/m);
+    await sees(/^within> $/m);
     await terminal.type('sleep 2000');
     await until(() => running('sleep 2000'));
     await terminal.press('C-z');

@@ -142,6 +142,7 @@ test('status shows it, stop ends it, and so does a signal; other services stay',
   const fourth = await begin('four', '--', ...fixture('fan', '3'));
   const [holder] = project.oracle.everything().filter(({ argv }) => argv.includes('four'));
   if (!holder) throw new Error('There is no devctl run');
+  await until(() => others(project).length > 3);
   await killAtOnce(holder);
   expect(others(project).length).toBeGreaterThan(3);
   expect((await devctl(project, 'stop')).exitCode).toBe(0);

@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { cleanEnvironment } from './clean-environment.ts';
 import { repositoryRoot } from './paths.ts';
 import type { TemporaryProject } from './temporary-project.ts';
+import { until } from './until.ts';
 
 /** A shell on a real terminal of 100 columns, in the project's folder, with a `devctl` command. */
 export async function openTerminal(project: TemporaryProject) {
@@ -22,11 +23,14 @@ export async function openTerminal(project: TemporaryProject) {
   await tmux('new-session', '-d', '-x', '100', '-y', '40', '/bin/sh');
   const program = join(repositoryRoot, 'bin', 'devctl.js');
   const type = (line: string) => tmux('send-keys', line, 'Enter');
-  await type(`devctl() { '${process.execPath}' '${program}' "$@"; }; clear`);
+  const screen = async () => (await tmux('capture-pane', '-p', '-J', '-S', '-200')).stdout;
+  await type(`devctl() { '${process.execPath}' '${program}' "$@"; }; PS1='> '; clear`);
+  // What is typed earlier is shown twice, and the output not at the beginning of a line.
+  await until(async () => /^> *$/m.test(await screen()));
   return {
     type,
     press: (key: string) => tmux('send-keys', key),
-    screen: async () => (await tmux('capture-pane', '-p', '-J', '-S', '-200')).stdout,
+    screen,
     [Symbol.asyncDispose]: async () => void (await tmux('kill-server')),
   };
 }
