@@ -1,4 +1,5 @@
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
+import type { CommandLineModel } from './commands/candidates.ts';
 import { DevctlError, ExitCode } from './errors.ts';
 import { ownVersion } from './supervisor/package-root.ts';
 
@@ -122,6 +123,16 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('tree')
+    .description('show every process of every service as a tree, and why it is ours')
+    .argument('[names...]', 'services or groups (default: all)')
+    .option('--json', 'print the trees as JSON')
+    .addHelpText('after', examples('tree', 'tree web --json'))
+    .action((names: string[], _: unknown, command: Command) =>
+      choose(async () => (await import('./commands/tree.ts')).tree(names, optionsOf(command))),
+    );
+
+  program
     .command('run')
     .description('run one command, and end everything that it leaves behind')
     .argument('<command...>', 'the command and its arguments, after --')
@@ -186,7 +197,53 @@ export function buildProgram(choose: (action: Action) => void): Command {
       choose(async () => (await import('./commands/check.ts')).check(optionsOf(command))),
     );
 
+  program
+    .command('completion')
+    .description('print the script that completes commands and names in your shell')
+    .addArgument(new Argument('<shell>', 'your shell').choices(['bash', 'zsh', 'fish']))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  source <(devctl completion bash)     in ~/.bashrc; likewise zsh in ~/.zshrc\n  devctl completion fish | source      in ~/.config/fish/config.fish\n',
+    )
+    .action((shell: string) =>
+      choose(async () => (await import('./commands/completion.ts')).completion(shell)),
+    );
+
+  program
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .action((words: string[]) =>
+      choose(async () =>
+        (await import('./commands/completion.ts')).complete(words, modelOf(program)),
+      ),
+    );
+
   return program;
+}
+
+/** The program as the completions need it: nothing is to be written down twice. */
+export function modelOf(program: Command): CommandLineModel {
+  const optionsOf = (one: Command) =>
+    one.options.map(({ short, long, description, required, optional }) => ({
+      flags: [long, short].flatMap((flag) => flag ?? []),
+      description,
+      valued: required || optional,
+    }));
+  return {
+    options: optionsOf(program),
+    commands: program.commands
+      .filter((one) => !one.name().startsWith('_'))
+      .map((one) => ({
+        name: one.name(),
+        description: one.description(),
+        options: optionsOf(one),
+        arguments: one.registeredArguments.map((argument) => ({
+          name: argument.name(),
+          variadic: argument.variadic,
+          choices: argument.argChoices ?? [],
+        })),
+      })),
+  };
 }
 
 const PROGRAM_EXAMPLES = `

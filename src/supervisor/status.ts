@@ -133,7 +133,7 @@ export async function readStatus(
  * Has it given back its memory, and with it arguments and environment? It may be the supervisor, which nothing
  * tells from an orphan below the guard any more; in a moment it is gone.
  */
-function isExiting(process: ProcessInfo, { details }: Snapshot): boolean {
+export function isExiting(process: ProcessInfo, { details }: Snapshot): boolean {
   const argv = details.argv(process) ?? [];
   // What is swapped out has no memory either, but arguments. `ps` puts the name where there are none.
   return process.rssBytes === 0 && ['', `[${process.name}]`].includes(argv.join(' '));
@@ -211,7 +211,8 @@ function livingLeader(record: ServiceRecord, snapshot: Snapshot): ServiceRecord[
   return leader && livesIn(snapshot, leader) ? leader : null;
 }
 
-function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot): boolean {
+/** Has it outlived its run, or is there nothing left that it could belong to? */
+export function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot): boolean {
   // Below the supervisor, of no known service: as long as a service runs it may well be part of it.
   if (claim.service === null) {
     return !state.records.some((record) => livingLeader(record, snapshot) !== null);

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
-import { service } from '../support/services.ts';
+import { killAtOnce, service } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -66,4 +66,42 @@ test('send: a line, or what is piped in, reaches the service; who does not run g
   await until(() => readFileSync(log, 'utf8') === 'hello there\none\ntwo\n');
   await until(async () => /nobody/.test((await devctl(project, 'send', 'deaf', 'x')).stderr));
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
+
+test('tree: every process below its parent, with its reasons; orphans are marked', async () => {
+  await using project = await temporaryProject({
+    services: { fan: service('fan', ['2']), main: service('double-fork') },
+  });
+  expect(await devctl(project, 'tree')).toMatchObject({ exitCode: 0 });
+  await devctl(project, 'start');
+  const report = JSON.parse((await devctl(project, 'tree', 'fan', '--json')).stdout);
+  expect(report).toMatchObject({ version: 1, project: project.root });
+  const [{ service: name, processes, roots }] = report.services;
+  expect({ name, processes, roots: roots.length }).toEqual({ name: 'fan', processes: 3, roots: 1 });
+  const [{ pid, evidence, orphan, children }] = roots;
+  expect(children).toMatchObject([{ ppid: pid }, { ppid: pid }]);
+  expect(evidence[0]).toEqual({ kind: 'leader', detail: expect.stringContaining('fan') });
+  expect(orphan).toBe(false);
+  const leader = project.oracle
+    .processes()
+    .find(({ argv }) => argv[1]?.endsWith('double-fork.mjs'));
+  if (leader) await killAtOnce(leader);
+  await until(async () => /\(orphan\)/.test((await devctl(project, 'tree', 'main')).stdout));
+  expect((await devctl(project, 'tree')).stdout).toMatch(/^fan +\d+ .*leader.*\n +\d+ .*[├└]─/m);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
+
+test('completion: what the script of bash asks is answered, without a word on stderr', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  expect((await devctl(project, '__complete', '--', 'restart', 'w')).stdout).toBe('web\tservice');
+  project.write('.devctl.json', '{ broken');
+  expect(await devctl(project, '__complete', '--', 'stop', '')).toMatchObject({
+    exitCode: 0,
+    stderr: '',
+  });
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const script = await devctl(project, 'completion', shell);
+    expect(script).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('__complete') });
+    if (shell === 'bash') await execa('bash', ['-n', '-c', script.stdout]);
+  }
 });

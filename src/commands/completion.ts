@@ -1,0 +1,90 @@
+import { ExitCode } from '../errors.ts';
+import { readRecords } from '../project/records.ts';
+import { openProject } from '../supervisor/open-project.ts';
+import { type CommandLineModel, candidates, type Named } from './candidates.ts';
+
+/** `devctl completion SHELL`: prints the script that a shell is to read. */
+export function completion(shell: string): number {
+  const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell as keyof typeof SCRIPTS] : '';
+  process.stdout.write(script);
+  return ExitCode.Ok;
+}
+
+/**
+ * What those scripts ask: prints one candidate a line, with a tab before its description; or `:files` or
+ * `:command`, where the shell knows better. Never fails: a broken manifest must not write into a prompt.
+ */
+export function complete(words: readonly string[], model: CommandLineModel): number {
+  const found = candidates(words, model, () => namesOf(words));
+  const lines =
+    typeof found === 'string'
+      ? [`:${found}`]
+      : found.map(({ word, description }) => `${word}\t${description}`);
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  return ExitCode.Ok;
+}
+
+function namesOf(words: readonly string[]): Named {
+  try {
+    const flag = words.findIndex((word) => word === '-c' || word === '--config');
+    const config = flag < 0 ? undefined : words[flag + 1];
+    const { folder, outline } = openProject({ cwd: process.cwd(), config });
+    const recorded = readRecords(folder).records.map(({ service }) => service);
+    if (outline.kind === 'absent') return { services: recorded, groups: [] };
+    const services = outline.services.map(({ name }) => name);
+    return {
+      services: [...new Set([...services, ...recorded])],
+      groups: Object.keys(outline.groups),
+    };
+  } catch {
+    return { services: [], groups: [] };
+  }
+}
+
+const SCRIPTS = {
+  bash: `# devctl completion for bash: source <(devctl completion bash)
+_devctl() {
+  local line cur="\${COMP_WORDS[COMP_CWORD]}" IFS=$'\\n'
+  COMPREPLY=()
+  for line in $("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null); do
+    case "$line" in
+      :files) COMPREPLY=($(compgen -f -- "$cur")) ;;
+      :command) COMPREPLY=($(compgen -c -f -- "$cur")) ;;
+      *) COMPREPLY+=("\${line%%$'\\t'*}") ;;
+    esac
+  done
+}
+complete -F _devctl devctl
+`,
+  zsh: `#compdef devctl
+# devctl completion for zsh: source <(devctl completion zsh), or a file _devctl in a folder of $fpath
+_devctl() {
+  local line
+  local -a found
+  for line in "\${(@f)$("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+    case "$line" in
+      :files) _files; return ;;
+      :command) _command_names -e; _files; return ;;
+      ?*) found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
+    esac
+  done
+  (( \${#found} )) && _describe devctl found
+}
+if [ "\${funcstack[1]}" = _devctl ]; then _devctl "$@"; else compdef _devctl devctl; fi
+`,
+  fish: `# devctl completion for fish: devctl completion fish | source
+function __devctl_complete
+  set -l words (commandline -opc) (commandline -ct)
+  set -l found ($words[1] __complete -- $words[2..-1] 2>/dev/null)
+  switch "$found[1]"
+    case :files
+      __fish_complete_path (commandline -ct)
+    case :command
+      __fish_complete_subcommand --fcs-skip=2
+    case '*'
+      printf '%s\\n' $found
+  end
+end
+complete -c devctl -f -a '(__devctl_complete)'
+`,
+} as const;

@@ -1,0 +1,89 @@
+import { ExitCode } from '../errors.ts';
+import { formatDuration } from '../output/durations.ts';
+import { printJson } from '../output/json.ts';
+import { formatSize } from '../output/sizes.ts';
+import { renderTable, tableWidth } from '../output/table.ts';
+import { type Theme, themeFor } from '../output/theme.ts';
+import { printable } from '../output/width.ts';
+import { openHost } from '../processes/real-host.ts';
+import { selectNames } from '../supervisor/names.ts';
+import { openProject } from '../supervisor/open-project.ts';
+import { requireProject } from '../supervisor/require-project.ts';
+import { readTrees, type TreeProcess, type TreeReport } from '../supervisor/tree.ts';
+
+export interface TreeOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+}
+
+/** `devctl tree`: every process of every service, and why it is ours. Always 0: `status` judges. */
+export async function tree(names: readonly string[], options: TreeOptions): Promise<number> {
+  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const report = await readTrees(openHost(), project, selectNames(project, names));
+  requireProject(project, report.services.length > 0);
+  if (options.json) printJson(report);
+  else print(report, options.color);
+  return ExitCode.Ok;
+}
+
+function print({ services, devctl }: TreeReport, color: boolean | undefined): void {
+  const theme = themeFor(process.stdout, color);
+  const some = services.filter(({ processes }) => processes > 0);
+  if (some.length === 0) {
+    process.stdout.write('no process of a service is running\n');
+    return;
+  }
+  const rows = some.flatMap(({ service, roots }) => {
+    const name = service === null ? theme.yellow('(no service)') : theme.bold(service);
+    return roots
+      .flatMap((root) => lines(root, '', '', theme))
+      .map((row, index) => [index === 0 ? name : '', ...row]);
+  });
+  const columns = [
+    { title: 'SERVICE' },
+    { title: 'PID', align: 'right' as const },
+    { title: 'CPU', align: 'right' as const },
+    { title: 'MEMORY', align: 'right' as const },
+    { title: 'AGE', align: 'right' as const },
+    { title: 'BECAUSE', shrink: true },
+    { title: 'COMMAND', shrink: true },
+  ];
+  const layout = { width: tableWidth(process.stdout), paintTitle: theme.dim };
+  process.stdout.write(`${renderTable(columns, rows, layout).join('\n')}\n`);
+  const held = devctl.map(({ role, pid, rssBytes }) => {
+    const what = role === 'run' ? 'devctl run' : role;
+    return `${what} (pid ${pid}, ${formatSize(rssBytes)})`;
+  });
+  if (held.length > 0) process.stdout.write(theme.dim(`held by: ${held.join(', ')}\n`));
+}
+
+/**
+ * @param stem what stands before this process
+ * @param below what stands before those below it
+ */
+function lines(one: TreeProcess, stem: string, below: string, theme: Theme): string[][] {
+  const { pid, cpuPercent, rssBytes, ageMs, evidence, command, orphan, state, children } = one;
+  const marks = [...(orphan ? ['orphan'] : []), ...(state === 'T' ? ['stopped'] : [])];
+  const marked = marks.length > 0 ? ` ${theme.red(`(${marks.join(', ')})`)}` : '';
+  const row = [
+    String(pid),
+    `${cpuPercent.toFixed(1)}%`,
+    formatSize(rssBytes),
+    formatDuration(ageMs),
+    [...new Set(evidence.map(({ kind }) => kind))].join('+'),
+    `${theme.dim(stem)}${printable(command)}${marked}`,
+  ];
+  const last = children.length - 1;
+  return [
+    row,
+    ...children.flatMap((child, index) =>
+      lines(
+        child,
+        `${below}${index === last ? '└─ ' : '├─ '}`,
+        `${below}${index === last ? '   ' : '│  '}`,
+        theme,
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { buildProgram, modelOf } from '../../src/cli.ts';
+import { candidates } from '../../src/commands/candidates.ts';
+
+const model = modelOf(buildProgram(() => {}));
+const names = () => ({ services: ['web', 'api'], groups: ['backend'] });
+
+test.each([
+  ['commands', ['re'], ['restart']],
+  ['commands after a global option with a value', ['-c', 'x.json', 'tre'], ['tree']],
+  ['nothing hidden', ['__'], []],
+  ['names and groups', ['stop', ''], ['web', 'api', 'backend']],
+  ['each once', ['stop', 'web', 'a'], ['api']],
+  ['one service, and no group', ['send', ''], ['web', 'api']],
+  ['its text is the person’s', ['send', 'web', ''], []],
+  ['options of the command and of all', ['restart', '--de'], ['--dependents']],
+  ['options of all', ['restart', 'web', '--c'], ['--config', '--color']],
+  ['no name for a duration', ['stop', '--grace', ''], []],
+  ['a name after it', ['stop', '--grace', '3s', 'w'], ['web']],
+  ['files for the manifest', ['status', '--config', ''], 'files'],
+  ['shells', ['completion', ''], ['bash', 'zsh', 'fish']],
+  ['a command to run', ['run', ''], 'command'],
+  ['options of run', ['run', '--fail'], ['--fail-on-orphans']],
+  ['after -- everything is the command’s', ['run', '--', '--'], 'command'],
+  ['and after its first word', ['run', 'npm', '--'], 'command'],
+  ['nothing for a mistyped command', ['stpo', ''], []],
+] as const)('%s', (_, words, expected) => {
+  const found = candidates(words, model, names);
+  expect(typeof found === 'string' ? found : found.map(({ word }) => word)).toEqual(expected);
+});
