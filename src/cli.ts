@@ -198,6 +198,15 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('doctor')
+    .description('look for what keeps devctl from its promises here, and say what mends it')
+    .option('--json', 'print the findings as JSON')
+    .addHelpText('after', examples('doctor', 'doctor --json'))
+    .action((_: unknown, command: Command) =>
+      choose(async () => (await import('./commands/doctor.ts')).doctor(optionsOf(command))),
+    );
+
+  program
     .command('completion')
     .description('print the script that completes commands and names in your shell')
     .addArgument(new Argument('<shell>', 'your shell').choices(['bash', 'zsh', 'fish']))

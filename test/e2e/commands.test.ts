@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { killAtOnce, service } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
@@ -105,3 +108,43 @@ test('completion: what the script of bash asks is answered, without a word on st
     if (shell === 'bash') await execa('bash', ['-n', '-c', script.stdout]);
   }
 });
+
+test('doctor: each thing that is wrong, with the command that mends it', async () => {
+  const [port = 0] = await freePorts(1);
+  await using project = await temporaryProject({
+    services: {
+      once: service('leaves-daemon'),
+      web: { command: 'exec sleep 100', ports: [port] },
+    },
+  });
+  type Finding = { check: string; level: string; message: string; fix: string | null };
+  const look = async () => {
+    const { exitCode, stdout } = await devctl(project, 'doctor', '--json');
+    const { ok, findings } = JSON.parse(stdout);
+    const wrong = (findings as Finding[]).filter(({ level }) => level === 'problem');
+    return { exitCode, ok, findings, fixes: wrong.map(({ check, fix }) => `${check}: ${fix}`) };
+  };
+  expect(await look()).toMatchObject({ exitCode: 0, ok: true, fixes: [] });
+  await devctl(project, 'start', 'once');
+  await using _stranger = await holdPort(port);
+  const ill = await look();
+  expect(ill).toMatchObject({ exitCode: 1, ok: false });
+  expect(ill.fixes).toEqual(['processes: devctl stop', `ports: kill ${process.pid}`]);
+  expect(ill.findings).toContainEqual(
+    expect.objectContaining({ check: 'records', level: 'warning', fix: 'devctl stop once' }),
+  );
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  project.write('.devctl.json', '{ "services": { "web": { "comand": "x" } } }');
+  expect((await look()).fixes).toEqual(['manifest: devctl check']);
+  expect((await devctl(project, 'doctor')).stdout).toMatch(
+    /✗ manifest .*services\.web.*\n +→ devctl check/,
+  );
+});
+
+async function holdPort(port: number): Promise<AsyncDisposable> {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    [Symbol.asyncDispose]: async () => void (await new Promise((done) => server.close(done))),
+  };
+}

@@ -1,0 +1,37 @@
+import { ExitCode } from '../errors.ts';
+import { printJson } from '../output/json.ts';
+import { type Theme, themeFor } from '../output/theme.ts';
+import { printable } from '../output/width.ts';
+import { openHost } from '../processes/real-host.ts';
+import { examine, type Finding } from '../supervisor/doctor.ts';
+import { openProject } from '../supervisor/open-project.ts';
+
+export interface DoctorOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+}
+
+/** `devctl doctor`: 0 when there is no problem, warnings or not; 1 when there is one. */
+export async function doctor(options: DoctorOptions): Promise<number> {
+  const query = { cwd: process.cwd(), config: options.config };
+  const findings = await examine(openHost(), openProject(query), query);
+  const ok = !findings.some(({ level }) => level === 'problem');
+  if (options.json) printJson({ ok, findings });
+  else print(findings, themeFor(process.stdout, options.color));
+  return ok ? ExitCode.Ok : ExitCode.Failed;
+}
+
+function print(findings: readonly Finding[], theme: Theme): void {
+  const marks = { ok: theme.green('✓'), warning: theme.yellow('!'), problem: theme.red('✗') };
+  const lines = findings.flatMap(({ check, level, message, fix }) => [
+    `${marks[level]} ${theme.dim(check.padEnd(10))} ${printable(message)}`,
+    ...(fix === null ? [] : [`${' '.repeat(13)}${theme.dim('→')} ${printable(fix)}`]),
+  ]);
+  const count = (level: Finding['level'], noun: string): string => {
+    const number = findings.filter((one) => one.level === level).length;
+    return `${number} ${noun}${number === 1 ? '' : 's'}`;
+  };
+  lines.push(`${count('problem', 'problem')}, ${count('warning', 'warning')}`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
