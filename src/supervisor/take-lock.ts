@@ -45,6 +45,7 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
     const deadline = host.nowMs() + LOCK_WAIT_MS;
     const patience = host.nowMs() + START_PATIENCE_MS;
     let lock = await attempt(quest, 0);
+    let hasTakenOver = false;
     // Again and again: the holder may not have asked its supervisor yet, or not have one yet, and when
     // it lets go, the next start may be quicker than we are.
     while (lock.kind === 'busy' && !force && host.nowMs() < deadline) {
@@ -54,11 +55,14 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
       if (lock.kind === 'held') break;
       const isStart = lock.holder?.command === START_COMMAND;
       if (suspended && !isStart) throw lockedBy(lock.holder, suspended);
-      if (isStart && (suspended || host.nowMs() >= patience)) lock = await takeOver(quest, lock);
+      if (isStart && (suspended || host.nowMs() >= patience)) {
+        hasTakenOver = true;
+        lock = await takeOver(quest, lock);
+      }
     }
     // One look can take longer than all of the waiting was to (`ps` on a busy machine).
-    if (lock.kind === 'busy' && !force && lock.holder?.command === START_COMMAND) {
-      lock = await takeOver(quest, lock);
+    if (lock.kind === 'busy' && !force && !hasTakenOver) {
+      if (lock.holder?.command === START_COMMAND) lock = await takeOver(quest, lock);
     }
     if (lock.kind === 'held') return lock;
     if (!force) throw lockedBy(lock.holder);
