@@ -21,6 +21,8 @@ const ABORT_EVERY_MS = 100;
 const START_PATIENCE_MS = 1_000;
 /** On a machine on its knees a second is what a process may need to say a word and end. */
 const END_HOLDER_MS = 1_000;
+/** One that is runnable by then has only not been let run: it has so long. */
+const END_BUSY_HOLDER_MS = 3_000;
 
 export interface LockQuest {
   readonly host: Host;
@@ -110,12 +112,17 @@ async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
     await host.signal(holder.identity, signal);
     // One that is suspended has the signal pending until it runs again.
     await host.signal(holder.identity, 'SIGCONT');
-    const deadline = host.nowMs() + END_HOLDER_MS;
+    const askedMs = host.nowMs();
+    const isStillAwaited = async (): Promise<boolean> => {
+      const passedMs = host.nowMs() - askedMs;
+      if (passedMs < END_HOLDER_MS) return true;
+      return passedMs < END_BUSY_HOLDER_MS && isRunnable(await host.snapshot(), holder.identity);
+    };
     do {
       lock = await attempt(quest, 10);
       if (lock.kind === 'held') return lock;
       if (!lock.holder || !sameIdentity(lock.holder.identity, holder.identity)) return lock;
-    } while (host.nowMs() < deadline);
+    } while (await isStillAwaited());
   }
   return lock;
 }
@@ -173,6 +180,10 @@ export function lockedBy(
 function isSuspended(snapshot: Snapshot, holder: Identity | undefined): boolean {
   if (!holder || !livesIn(snapshot, holder)) return false;
   return /^[Tt]$/.test(snapshot.byPid.get(holder.pid)?.state ?? '');
+}
+
+function isRunnable(snapshot: Snapshot, identity: Identity): boolean {
+  return livesIn(snapshot, identity) && snapshot.byPid.get(identity.pid)?.state === 'R';
 }
 
 export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
