@@ -23,6 +23,8 @@ const RESTART_MS = 200;
 const START_PATIENCE_MS = 1_000;
 /** On a machine on its knees a second is what a process may need to say a word and end. */
 const END_HOLDER_MS = 1_000;
+/** One that is runnable by then has only not been let run: it has so long. */
+const END_BUSY_HOLDER_MS = 3_000;
 
 export interface LockQuest {
   readonly host: Host;
@@ -47,6 +49,7 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
     const deadline = host.nowMs() + LOCK_WAIT_MS;
     const patience = host.nowMs() + START_PATIENCE_MS;
     let lock = await attempt(quest, force ? RESTART_MS : 0);
+    let hasTakenOver = false;
     // Again and again: the holder may not have asked its supervisor yet, or not have one yet, and when
     // it lets go, the next start may be quicker than we are.
     while (lock.kind === 'busy' && !force && host.nowMs() < deadline) {
@@ -56,11 +59,14 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
       if (lock.kind === 'held') break;
       const isStart = lock.holder?.command === START_COMMAND;
       if (suspended && !isStart) throw lockedBy(lock.holder, suspended);
-      if (isStart && (suspended || host.nowMs() >= patience)) lock = await takeOver(quest, lock);
+      if (isStart && (suspended || host.nowMs() >= patience)) {
+        hasTakenOver = true;
+        lock = await takeOver(quest, lock);
+      }
     }
     // One look can take longer than all of the waiting was to (`ps` on a busy machine).
-    if (lock.kind === 'busy' && !force && lock.holder?.command === START_COMMAND) {
-      lock = await takeOver(quest, lock);
+    if (lock.kind === 'busy' && !force && !hasTakenOver) {
+      if (lock.holder?.command === START_COMMAND) lock = await takeOver(quest, lock);
     }
     if (lock.kind === 'held') return lock;
     if (!force) throw lockedBy(lock.holder);
@@ -108,12 +114,17 @@ async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
     await host.signal(holder.identity, signal);
     // One that is suspended has the signal pending until it runs again.
     await host.signal(holder.identity, 'SIGCONT');
-    const deadline = host.nowMs() + END_HOLDER_MS;
+    const askedMs = host.nowMs();
+    const isStillAwaited = async (): Promise<boolean> => {
+      const passedMs = host.nowMs() - askedMs;
+      if (passedMs < END_HOLDER_MS) return true;
+      return passedMs < END_BUSY_HOLDER_MS && isRunnable(await host.snapshot(), holder.identity);
+    };
     do {
       lock = await attempt(quest, 10);
       if (lock.kind === 'held') return lock;
       if (!lock.holder || !sameIdentity(lock.holder.identity, holder.identity)) return lock;
-    } while (host.nowMs() < deadline);
+    } while (await isStillAwaited());
   }
   return lock;
 }
@@ -171,6 +182,10 @@ export function lockedBy(
 function isSuspended(snapshot: Snapshot, holder: Identity | undefined): boolean {
   if (!holder || !livesIn(snapshot, holder)) return false;
   return /^[Tt]$/.test(snapshot.byPid.get(holder.pid)?.state ?? '');
+}
+
+function isRunnable(snapshot: Snapshot, identity: Identity): boolean {
+  return livesIn(snapshot, identity) && snapshot.byPid.get(identity.pid)?.state === 'R';
 }
 
 export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
