@@ -12,6 +12,8 @@ import { ancestry } from './vetoes.ts';
 /** What a full scan established a moment ago, to judge processes one by one in the next. */
 export interface RecentScan {
   readonly projectId: string;
+  /** As in `OwnershipFacts`. */
+  readonly exemptRuns?: readonly string[];
   /** The process that asks. */
   readonly self: Identity;
   readonly snapshot: Snapshot;
@@ -62,6 +64,7 @@ function originOf(
   // Between fork and exec, what a supervisor spawns still shows the supervisor's environment.
   if (cookie?.role) return null;
   if (cookie?.projects.some((project) => project !== recent.projectId)) return null;
+  if (recent.exemptRuns?.some((exempt) => exempt === cookie?.runId)) return null;
   if (cookie) {
     const { service, runId } = cookie;
     return { service, runId, evidence: [{ kind: 'cookie', detail: `DEVCTL_RUN=${runId ?? ''}` }] };

@@ -52,7 +52,7 @@ export interface Search {
 /** The one gate to a claim: vetoes first, then each evidence once. */
 export function add(search: Search, process: ProcessInfo, finding: Finding): void {
   const { pid, startTicks } = process.identity;
-  if (finding.runId !== null && search.facts.exemptRuns?.includes(finding.runId)) return;
+  if (isExempt(search, pid, finding)) return;
   const intent = finding.runId === null ? undefined : search.intentTicks.get(finding.runId);
   const veto =
     search.vetoes.byPid.get(pid) ??
@@ -84,6 +84,12 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
   if (known < 0) findings.push(finding);
   // Witnessed as nobody's at first, and by now as a service's.
   else if (findings[known]?.service === null) findings[known] = finding;
+}
+
+/** What carries the mark of such a run is its own, whatever else (a port, a log) points to it. */
+function isExempt({ facts, vetoes }: Search, pid: number, { runId }: Finding): boolean {
+  const marked = vetoes.cookies.get(pid)?.runId;
+  return facts.exemptRuns?.some((exempt) => exempt === runId || exempt === marked) ?? false;
 }
 
 /** The origin according to the strongest evidence that names one. */

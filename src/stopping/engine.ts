@@ -11,6 +11,8 @@ import type { StopAction, StopPolicy, StopState, StopUnit } from './state.ts';
 /** What the engine needs to know about ownership, so that it has no judgement of its own. */
 export interface Quarry {
   readonly projectId: string;
+  /** As in `OwnershipFacts`: what is born of these runs is left alone. */
+  readonly exemptRuns?: readonly string[];
   /** Everything owned in this snapshot; remembers what it saw for the next call. */
   claim(snapshot: Snapshot): ReadonlyMap<number, Claim>;
   /** The unit of a claim; a name that is no unit's leaves the claim alone. */
@@ -188,6 +190,7 @@ async function killInScan(
   const { host, quarry, history } = run;
   const recent = {
     projectId: quarry.projectId,
+    exemptRuns: quarry.exemptRuns ?? [],
     self: await host.self(),
     snapshot,
     claims: new Map(claims),

@@ -136,6 +136,7 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
       return new Map(commands.values());
     },
     projectId: tracking.state.folder.projectId,
+    exemptRuns: tracking.state.exempt,
     unitOf,
     // What was born and killed within one scan is seen by no other: it is remembered all the same.
     remember(claims) {
@@ -190,6 +191,7 @@ export function trackSwept(
     commands,
     outside: new Set(),
     projectId: tracking.state.folder.projectId,
+    exemptRuns: tracking.state.exempt,
     // Born in the middle of a scan with our cookie: what a service has just forked is not the sweep's.
     unitOf: ({ evidence }) =>
       evidence.some(({ kind }) => kind === 'cookie') ? UNATTRIBUTED : SWEPT,

@@ -82,7 +82,21 @@ test('on a terminal no session and no group is claimed for the number of its lea
 });
 
 test('an exempt run is nobody’s business', () => {
-  expect(claims(all, {}, { exemptRuns: ['aa11'] })).toEqual([]);
+  const exemptRuns = ['aa11'];
+  expect(claims(all, {}, { exemptRuns })).toEqual([]);
+  // Nor where it listens on the port of a service.
+  const server: Row = { pid: 210, ppid: 100, environ: OURS, cwd: '/home/me/app' };
+  const traces = {
+    logs: new Map(),
+    logsFolder: '/home/me/app/.pids/logs',
+    stdinFolder: '/home/me/app/.pids/stdin',
+    listening: [{ pid: 210, port: 3000, service: 'web' }],
+    notBeforeTicks: null,
+  };
+  const facts = { traces, runs: [] };
+  expect(claims([...all, server], {}, { ...facts, exemptRuns })).toEqual([]);
+  const stranger: Row = { ...server, environ: {} };
+  expect(claims([...all, stranger], {}, { ...facts, exemptRuns })).toEqual(['210 web']);
 });
 
 test.each([

@@ -11,10 +11,16 @@ const STRANGER: Row = { pid: 150 };
 const SELF: Row = { pid: 120, sid: 100 };
 const KNOWN = [SUPERVISOR, PARENT, STRANGER, SELF];
 
-function judge(row: Row, self = 120, adopts = true): Claim | null {
+function judge(
+  row: Row,
+  self = 120,
+  adopts = true,
+  exemptRuns: readonly string[] = [],
+): Claim | null {
   const parent = processOf(PARENT);
   const recent = {
     projectId: 'app',
+    exemptRuns,
     self: identity(self),
     snapshot: snapshotOf(KNOWN),
     claims: new Map([[100, { process: parent, service: 'web', runId: 'aa11', evidence: [] }]]),
@@ -83,4 +89,10 @@ test("a newborn's own cookie says which service it belongs to", () => {
 test('an orphan that our subreaper adopted, while another project lives below it', () => {
   expect(judge({ pid: 400, ppid: 95 }, 120, false)).toBe(null);
   expect(judge({ pid: 400, ppid: 95, environ: OURS }, 120, false)).not.toBe(null);
+});
+
+test('what a one-off that runs the stop gives birth to is left to it', () => {
+  const born: Row = { pid: 400, environ: OURS };
+  expect(judge(born, 120, true, ['bb22'])).toMatchObject({ runId: 'aa11' });
+  expect(judge(born, 120, true, ['aa11'])).toBe(null);
 });
