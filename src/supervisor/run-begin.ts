@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { DevctlError } from '../errors.ts';
+import { DevctlError, inWords } from '../errors.ts';
 import type { Containment } from '../manifest/resolved.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
 import type { Host } from '../processes/host.ts';
@@ -161,7 +161,12 @@ async function spawnRun(place: RunPlace, options: BeginOptions, means: Means): P
   const cgroup = intent.cgroup && { ...intent.cgroup, held: uncontained === null };
   const now = new Date().toISOString();
   const record: ServiceRecord = { ...intent, state: 'running', leader, cgroup, readyAt: now };
-  writeRecord(folder, record);
+  try {
+    writeRecord(folder, record);
+  } catch (error) {
+    // It runs: to give up now would leave it behind. Its intent is on disk, and it carries our mark.
+    options.warn(`its record could not be brought up to date: ${inWords(error)}`);
+  }
   const gone = { pid, startTicks: 0, bootId: table.bootId, pidNamespace: table.pidNamespace };
   return { record, leader: leader ?? gone, groups, native, exited };
 }

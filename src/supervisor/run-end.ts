@@ -4,7 +4,7 @@ import { sameIdentity } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import { removeLedger } from '../project/ledger.ts';
 import { acquireLock } from '../project/lock.ts';
-import { readRecord, removeRecord } from '../project/records.ts';
+import { readRecord, removeRecord, writeRecord } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { Proof, StopReport } from '../stopping/report.ts';
 import { MAX_PASSES } from './ask-guards.ts';
@@ -57,10 +57,19 @@ export async function findOrphans(ending: EndingRun): Promise<readonly LeftBehin
 }
 
 async function claimsOf({ folder, host, self, record }: EndingRun): Promise<readonly Claim[]> {
-  const { service } = record();
+  const own = record();
   const state = readProjectState(folder);
-  const quarry = trackOwned({ state, self, names: new Set([service]), remember: () => {} });
-  return [...quarry.claim(await host.snapshot()).values()].filter((one) => one.service === service);
+  // Whatever has become of it on disk.
+  const records = [...state.records.filter(({ service }) => service !== own.service), own];
+  const quarry = trackOwned({
+    state: { ...state, records },
+    self,
+    names: new Set([own.service]),
+    remember: () => {},
+  });
+  return [...quarry.claim(await host.snapshot()).values()].filter(
+    ({ runId }) => runId === own.runId,
+  );
 }
 
 /**
@@ -101,7 +110,7 @@ export async function endRun(ending: EndingRun): Promise<RunEnd> {
   }
   const release = await lockToEnd(ending);
   try {
-    if (!isRecorded(ending)) {
+    if (!isRecorded(ending) && !(await putBack(ending))) {
       const why = 'a devctl stop has ended it: its report has the proof';
       return { proof: { strength: 'best-effort', why, scans: 0 }, survivors: [], report: null };
     }
@@ -150,6 +159,24 @@ function isRecorded({ folder, record }: EndingRun): boolean {
   const { service, runId } = record();
   const read = readRecord(folder, service);
   return read.kind === 'record' && read.record.runId === runId;
+}
+
+/**
+ * The command may have removed it as well (`git clean -fdx`, `rm -rf .pids`): what is alive then has been ended
+ * by nobody.
+ *
+ * @returns false where a stop has ended it, or another run has the name by now
+ */
+async function putBack(ending: EndingRun): Promise<boolean> {
+  const { folder, record } = ending;
+  if (readRecord(folder, record().service).kind === 'record') return false;
+  if ((await claimsOf(ending)).length === 0) return false;
+  try {
+    writeRecord(folder, record());
+  } catch {
+    // It is ended all the same; what has no mark is then found by the next stop only.
+  }
+  return true;
 }
 
 const LOCK_MS = 1_000;

@@ -166,3 +166,18 @@ test('a script that starts, tests and stops within a one-off ends none but its s
     stderr: expect.stringContaining('inside the one-off me'),
   });
 });
+
+test('a command that removes the records leaves nothing behind all the same', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const bare = hasSubreaper ? 'env -i ' : '';
+  const script = `rm -rf .pids; ${bare}setsid sleep 60 & exit 0`;
+  // At once, while the record is being written, and later.
+  for (const first of ['', 'until [ -s .pids/ledger/once ]; do sleep 0.05; done; ']) {
+    const words = ['--name', 'once', '--', 'sh', '-c', `${first}${script}`];
+    const run = await devctl(project, 'run', ...words);
+    expect(run, run.stderr).toMatchObject({ exitCode: 0 });
+    expect(run.stderr).toMatch(/once left 1 process behind/);
+    expect(others(project)).toEqual([]);
+    expect(recorded(project, 'once')).toBe(false);
+  }
+});
