@@ -37,8 +37,20 @@ export interface LineTime {
 }
 
 /** Of a file that was never rotated. */
-export function unmoved(file: string): LogMap {
+function unmoved(file: string): LogMap {
   return { file, base: 0, start: 0, moving: null };
+}
+
+/**
+ * Where the bytes of a log of this size are.
+ *
+ * @param known what was written down last, of whichever file
+ */
+export function mapOf(known: LogMap | null, file: string, size: number): LogMap {
+  if (known?.file !== file) return unmoved(file);
+  // Somebody has emptied it, hole and all: what is written from then on follows what is gone.
+  const isCut = known.moving === null && size < known.start - known.base;
+  return isCut ? { ...known, base: known.start } : known;
 }
 
 /** The first line of the notes tells of which file they are. */

@@ -86,7 +86,7 @@ export function readLog(source: LogSource): LogReader {
       position = Math.max(
         wanted.from ?? extent.from,
         wanted.sinceMs === null ? extent.from : beginSince(source, extent, wanted.sinceMs),
-        wanted.lines === null ? extent.from : beginOfLast(source, extent, wanted.lines),
+        wanted.lines === null ? extent.from : beginOfLast(source, extent, wanted),
       );
       while (position < extent.to) {
         const room = buffer.subarray(0, Math.min(buffer.length, extent.to - position));
@@ -140,9 +140,10 @@ function beginSince(source: LogSource, extent: LogExtent, sinceMs: number): numb
 }
 
 /** Where the last `count` lines begin. */
-function beginOfLast(source: LogSource, extent: LogExtent, count: number): number {
+function beginOfLast(source: LogSource, extent: LogExtent, wanted: Wanted): number {
   const { to } = extent;
-  const from = Math.max(extent.from, to - FARTHEST_BACK);
+  const count = wanted.lines ?? 0;
+  const from = Math.max(extent.from, wanted.from ?? extent.from, to - FARTHEST_BACK);
   if (count === 0 || to <= from) return to;
   const last = source.read(to - 1, Buffer.alloc(1));
   // The line end at the very end of the log ends the last line, and begins none.
@@ -180,8 +181,12 @@ function readWhole(source: LogSource, position: number, into: Buffer): Buffer {
   return into;
 }
 
+/** Of more than this, the end is shown where lines are quoted: one without an end may be longer than memory. */
+const QUOTED_BYTES = 1024 * 1024;
+
 /** The last lines behind one position, as they were written. */
-export function lastLines(source: LogSource, count: number, from: number): readonly string[] {
+export function lastLines(source: LogSource, count: number, position: number): readonly string[] {
+  const from = Math.max(position, (source.extent()?.to ?? 0) - QUOTED_BYTES);
   const lines = [...readLog(source).history({ lines: count, sinceMs: null, from }, true)];
   return lines.slice(-count).map(({ text }) => text);
 }

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { type LogMap, type LogNote, unmoved } from '../project/log-notes.ts';
+import { type LogMap, type LogNote, mapOf } from '../project/log-notes.ts';
 import { fileKey, movingPath, readLogMap, readNotes } from '../project/log-notes-file.ts';
 
 /** The output of one service, over all files that it is in, by position (`LogNote`). */
@@ -56,6 +56,13 @@ interface Layout extends LogExtent {
   readonly segments: readonly Segment[];
 }
 
+interface Laid {
+  /** As it was written down: it changes when something is moved. */
+  readonly known: LogMap;
+  readonly map: LogMap;
+  readonly layout: Layout;
+}
+
 /** How often a read is tried again because bytes were being moved to another file meanwhile: for 10 s. */
 const MOST_TRIES = 2_000;
 const PAUSE_MS = 5;
@@ -64,18 +71,27 @@ const MOST_MISSING = 2;
 /** Of a file whose first block is empty nothing has been taken out yet. */
 const BLOCK_BYTES = 4096;
 
-/** @param path absolute path of the log */
-export function openLogSource(folder: ProjectFolder, service: string, path: string): LogSource {
-  const layout = (): { readonly map: LogMap; readonly layout: Layout } | null => {
+/**
+ * @param path absolute path of the log
+ * @param mostTries 0 for whoever moves it himself: what he finds half moved, nobody else will carry on
+ */
+export function openLogSource(
+  folder: ProjectFolder,
+  service: string,
+  path: string,
+  mostTries = MOST_TRIES,
+): LogSource {
+  const layout = (): Laid | null => {
     const found = statOf(path);
     if (!found) return null;
     const file = fileKey(found);
-    const known = readLogMap(folder, service);
-    const map = known?.file === file ? known : unmoved(file);
     const size = Number(found.size);
+    const known = readLogMap(folder, service);
+    const map = mapOf(known, file, size);
     const live = { path, from: map.start, to: map.base + size, base: map.base };
     const older = rotatedBefore(path, map.start);
     return {
+      known: known?.file === file ? known : map,
       map,
       layout: {
         file,
@@ -98,7 +114,7 @@ export function openLogSource(folder: ProjectFolder, service: string, path: stri
       const before = layout();
       if (!before) return null;
       const { map } = before;
-      const isLast = tries >= MOST_TRIES;
+      const isLast = tries >= mostTries;
       if (map.moving !== null && !isLast && !(abandoned && sameMap(abandoned, map))) {
         pause();
         continue;
@@ -106,7 +122,7 @@ export function openLogSource(folder: ProjectFolder, service: string, path: stri
       if (map.moving !== null) abandoned = map;
       const seen = look(map.moving === null ? before.layout : settle(before));
       const after = readLogMap(folder, service);
-      if (isLast || after?.file !== map.file || sameMap(after, map)) return seen;
+      if (isLast || after?.file !== map.file || sameMap(after, before.known)) return seen;
     }
   };
 
@@ -118,7 +134,7 @@ export function openLogSource(folder: ProjectFolder, service: string, path: stri
       const found = statOf(path);
       return found ? readNotes(folder, service, fileKey(found)) : [];
     },
-    positionAt: (offset) => (layout()?.map.base ?? 0) + offset,
+    positionAt: (offset) => (steadily(({ segments }) => segments.at(-1)?.base) ?? 0) + offset,
     isMoving: () => layout()?.map.moving != null,
   };
 }
@@ -127,7 +143,7 @@ export function openLogSource(folder: ProjectFolder, service: string, path: stri
  * Whoever was moving the beginning has died in the middle (`rotateLog` has the steps): the files themselves
  * say how far it was.
  */
-function settle({ map, layout }: { readonly map: LogMap; readonly layout: Layout }): Layout {
+function settle({ map, layout }: Pick<Laid, 'map' | 'layout'>): Layout {
   const live = layout.segments.at(-1);
   const { base, start, moving } = map;
   if (!live || moving === null) return layout;

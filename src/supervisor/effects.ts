@@ -11,6 +11,7 @@ import { openLogSource } from '../services/log-source.ts';
 import { openProbe, type Probe } from '../services/probes/probe.ts';
 import { waitUntilReady } from '../services/readiness.ts';
 import type { Entry, Lives, LivesContext } from './lives.ts';
+import { lookAtLog } from './look-at-log.ts';
 
 type Dispatch = Lives['dispatch'];
 
@@ -29,20 +30,19 @@ export async function spawn(
   const { mkfifo } = context;
   const required = target.request?.containment === 'cgroup';
   const contain = containment(context, target, record.runId, required);
-  // What is written to an end that is being moved has no position yet.
-  const release = await context.holdLog(target.name);
-  const launched = await launch(service, {
-    env: environmentOf(context, target, record.runId),
-    logFile: record.log,
-    stdinPath: record.stdin,
-    ...(mkfifo ? { makeFifo: mkfifo } : {}),
-    ...(contain ? { contain } : {}),
+  const launched = await lookAtLog(context, record, async (log) => {
+    // What may fail comes before there is a process that somebody must be told of.
+    const base = log.positionAt(0);
+    const made = await launch(service, {
+      env: environmentOf(context, target, record.runId),
+      logFile: record.log,
+      stdinPath: record.stdin,
+      ...(mkfifo ? { makeFifo: mkfifo } : {}),
+      ...(contain ? { contain } : {}),
+    });
+    if (made.kind === 'launched') target.logFrom = base + made.logOffset;
+    return made;
   });
-  if (launched.kind === 'launched') {
-    const log = openLogSource(context.folder, target.name, record.log);
-    target.logFrom = log.positionAt(launched.logOffset);
-  }
-  release();
   if (launched.kind === 'failed') {
     void dispatch(target.name, { kind: 'spawnFailed', run, reason: launched.reason });
     return;
@@ -163,10 +163,7 @@ export async function watch(
 ): Promise<void> {
   if (!target.record) return;
   // A heartbeat is what is written from now on.
-  const release = await context.holdLog(target.name);
-  const log = openLogSource(context.folder, target.name, target.record.log);
-  const end = log.extent()?.to ?? 0;
-  release();
+  const end = await lookAtLog(context, target.record, (log) => log.extent()?.to ?? 0);
   const opened = await openFor(context, target, live.check, end);
   await watchHealth(opened, live, signal, {
     lost: (reason) => void dispatch(target.name, { kind: 'healthLost', run, reason }),

@@ -9,9 +9,9 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import { idle, isWatched, type Life, type LifeEffect, type LifeEvent } from '../services/life.ts';
 import { lifecycle } from '../services/lifecycle.ts';
 import { lastLines as lastOf } from '../services/log-reader.ts';
-import { openLogSource } from '../services/log-source.ts';
 import { probe, spawn, watch } from './effects.ts';
 import type { EndRunRequest } from './end-run.ts';
+import { lookAtLog } from './look-at-log.ts';
 import { nextRecord } from './next-record.ts';
 import type { ServiceChange, StartRequest } from './protocol.ts';
 import type { RunGroups } from './run-groups.ts';
@@ -238,14 +238,7 @@ export function createLives(context: LivesContext): Lives {
   const lastLines: Lives['lastLines'] = async (name, count) => {
     const { record, logFrom } = entry(name);
     if (!record) return [];
-    const release = await context.holdLog(name);
-    try {
-      return lastOf(openLogSource(context.folder, name, record.log), count, logFrom);
-    } catch {
-      return [];
-    } finally {
-      release();
-    }
+    return lookAtLog(context, record, (log) => lastOf(log, count, logFrom)).catch(() => []);
   };
 
   return { entries, entry, dispatch, records, lastLines };

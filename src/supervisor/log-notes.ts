@@ -3,13 +3,14 @@ import { dirname } from 'node:path';
 import { inWords } from '../errors.ts';
 import { type CutWay, findCutWay } from '../processes/cut-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { type LogNote, thinned } from '../project/log-notes.ts';
+import { type LogNote, mapOf, thinned } from '../project/log-notes.ts';
 import {
   appendNote,
   fileKey,
   NOTES_THIN_BYTES,
   readLogMap,
   readNotes,
+  writeLogMap,
   writeNotes,
 } from '../project/log-notes-file.ts';
 import type { LogRotation } from '../project/service-record.ts';
@@ -29,8 +30,6 @@ export interface LogNotes {
    * @returns what ends that
    */
   hold(service: string): Promise<() => void>;
-  /** Notes what has grown, now. */
-  look(): void;
   stop(): void;
 }
 
@@ -207,9 +206,6 @@ export function noteLogs(folder: ProjectFolder, log: (line: string) => void): Lo
         target.holds -= 1;
       };
     },
-    look() {
-      for (const target of logs.values()) lookAt(target);
-    },
     stop() {
       if (timer) clearInterval(timer);
       for (const target of logs.values()) {
@@ -239,7 +235,10 @@ function note(
     return { grown: false, size: 0 };
   }
   const file = fileKey(found);
-  const map = readMapOf(folder, service, file);
+  const known = readLogMap(folder, service);
+  const map = mapOf(known, file, Number(found.size));
+  // Once it is as large again as it was, nothing would tell any more that it was cut.
+  if (known?.file === file && known.base !== map.base) writeLogMap(folder, service, map);
   const end = map.base + Number(found.size);
   const isOther = target.file !== file || end < target.position;
   if (isOther) takeUp(folder, target, file, end);
@@ -273,13 +272,4 @@ function takeUp(folder: ProjectFolder, target: Watched, file: string, end: numbe
   // A new file had nothing in it when we last looked; of any other nobody has looked since its last note.
   if (target.file === null || notes.length > 0) target.lookedAtMs = 0;
   target.file = file;
-}
-
-function readMapOf(
-  folder: ProjectFolder,
-  service: string,
-  file: string,
-): { readonly base: number; readonly start: number } {
-  const map = readLogMap(folder, service);
-  return map?.file === file ? map : { base: 0, start: 0 };
 }

@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { type CutWay, cutFile } from '../processes/cut-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { type LogMap, unmoved } from '../project/log-notes.ts';
+import { type LogMap, mapOf } from '../project/log-notes.ts';
 import { fileKey, movingPath, readLogMap, writeLogMap } from '../project/log-notes-file.ts';
 import { whyNotAppend } from '../project/own-file.ts';
 import type { LogRotation } from '../project/service-record.ts';
@@ -70,9 +70,8 @@ async function finishMove(
   log: FileHandle,
   way: Way,
 ): Promise<LogMap> {
-  const file = fileKey(await log.stat({ bigint: true }));
-  const known = readLogMap(folder, service);
-  const map = known?.file === file ? known : unmoved(file);
+  const found = await log.stat({ bigint: true });
+  const map = mapOf(readLogMap(folder, service), fileKey(found), Number(found.size));
   if (map.moving === null) {
     // It was killed while it copied, and nothing was taken away.
     rmSync(movingPath(path), { force: true });

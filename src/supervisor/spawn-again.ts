@@ -26,13 +26,15 @@ export async function spawnAgain(
       continue;
     }
     try {
+      // Whoever has asked for it, or against it, while we took our turn knows better.
+      if (signal.aborted) return;
       // Not before: with a record that was removed somebody has proved that he ended the service.
       const read = readRecord(context.folder, name);
       const isGone = read.kind === 'missing';
       if (isGone || (read.kind === 'record' && read.record.runId !== record?.runId)) {
         context.log(`${name}: not started again: its record was removed`);
         await dispatch(name, { kind: 'stopped', run });
-        target.record = null;
+        if (target.life.kind === 'idle') target.record = null;
         return;
       }
       await dispatch(name, { kind: 'pauseOver', run });

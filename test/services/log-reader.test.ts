@@ -6,11 +6,16 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { projectFolder } from '../../src/project/folder.ts';
 import { fileKey, writeLogMap, writeNotes } from '../../src/project/log-notes-file.ts';
 import { followLogs } from '../../src/services/log-follow.ts';
-import { mergeByTime, readLog, type ServiceLine } from '../../src/services/log-reader.ts';
+import {
+  lastLines,
+  mergeByTime,
+  readLog,
+  type ServiceLine,
+} from '../../src/services/log-reader.ts';
 import { openLogSource } from '../../src/services/log-source.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -165,4 +170,30 @@ test('a link in the place of a log is not followed', async () => {
   await using project = await temporaryProject(undefined, { secret: 'text\n' });
   symlinkSync(project.file('secret'), project.file('web.log'));
   expect(() => [...reader(project).history(ALL, true)]).toThrow(/ELOOP/);
+});
+
+test('of lines that are quoted, at most a megabyte is', async () => {
+  const log = `first\n${'x'.repeat(3 * 1024 * 1024)}\nend`;
+  await using project = await temporaryProject(undefined, { 'web.log': log });
+  const source = openLogSource(projectFolder(project.root), 'web', project.file('web.log'));
+  const [long = '', ...rest] = lastLines(source, 20, 0);
+  expect(rest).toEqual(['end']);
+  expect(long).toHaveLength(1024 * 1024 - '\nend'.length);
+  expect(lastLines(source, 1, 0)).toEqual(['end']);
+});
+
+test('who moves a log himself waits for no move', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': 'aaaa\nbbbb\n' });
+  const folder = projectFolder(project.root);
+  writeFileSync(project.file('web.log.moving'), 'aaaa\n');
+  const map = { file: keyOf(project), base: 0, start: 0, moving: 5 };
+  writeLogMap(folder, 'web', map);
+  const source = openLogSource(folder, 'web', project.file('web.log'), 0);
+  const wait = vi.spyOn(Atomics, 'wait');
+  try {
+    expect(lastLines(source, 2, 0)).toEqual(['aaaa', 'bbbb']);
+    expect(wait).not.toHaveBeenCalled();
+  } finally {
+    wait.mockRestore();
+  }
 });

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { ResolvedService } from '../../src/manifest/resolved.ts';
 import { openProcessTable, type ProcessTable } from '../../src/processes/table.ts';
 import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
-import { createLives, type Lives } from '../../src/supervisor/lives.ts';
+import { createLives, type Lives, type LivesContext } from '../../src/supervisor/lives.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -12,10 +12,11 @@ async function start(
   project: TemporaryProject,
   service: Partial<ResolvedService>,
   table: Partial<ProcessTable> = {},
+  context: Partial<LivesContext> = {},
 ): Promise<Lives> {
   const folder = projectFolder(project.root, project.file('.pids'));
   prepareFolder(folder);
-  mkdirSync(project.file('logs'));
+  mkdirSync(project.file('logs'), { recursive: true });
   const real = openProcessTable();
   const self = (await real.read(process.pid))?.identity;
   if (!self) throw new Error('There is no process of our own');
@@ -33,6 +34,7 @@ async function start(
     stopTree: async () => null,
     holdLog: async () => () => {},
     takeTurn: async () => () => {},
+    ...context,
   });
   const entry = lives.entry('web');
   entry.service = {
@@ -160,4 +162,46 @@ test('what ends is started again once its turn has come', async () => {
   });
   expect(again.restarts.total).toBe(1);
   expect(project.oracle.everything()).toHaveLength(1);
+});
+
+test('a log that cannot be looked at is let go of, and nothing is spawned', async () => {
+  await using project = await temporaryProject();
+  mkdirSync(project.file('logs'));
+  symlinkSync(project.file('logs/web.log.1'), project.file('logs/web.log.1'));
+  project.write('logs/web.log', '');
+  let held = 0;
+  const holdLog = async () => {
+    held += 1;
+    return () => {
+      held -= 1;
+    };
+  };
+  const lives = await start(project, {}, {}, { holdLog });
+  expect(await reasonOf(lives, 'failed')).toMatch(/ELOOP/);
+  expect(project.oracle.everything()).toEqual([]);
+  expect(held).toBe(0);
+});
+
+test('nothing is started again by a turn that came after another order', async () => {
+  await using project = await temporaryProject();
+  let stopMeanwhile = (): void => {};
+  const takeTurn = async () => {
+    stopMeanwhile();
+    return () => {};
+  };
+  const lives = await start(project, { restart: ALWAYS }, {}, { takeTurn });
+  const { record } = lives.entry('web');
+  stopMeanwhile = () => {
+    rmSync(project.file('.pids/services/web.json'));
+    lives.entry('web').restart?.abort();
+  };
+  const leader = await until(() => {
+    const { life } = lives.entry('web');
+    return life.kind === 'running' ? life.leader : null;
+  });
+  process.kill(leader.pid, 'SIGKILL');
+  await until(() => !existsSync(project.file('.pids/services/web.json')));
+  await lives.entry('web').queue;
+  expect(lives.entry('web').life.kind).toBe('backoff');
+  expect(lives.entry('web').record?.runId).toBe(record?.runId);
 });

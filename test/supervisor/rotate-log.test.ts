@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +21,7 @@ import { type ProjectFolder, prepareFolder, projectFolder } from '../../src/proj
 import { fileKey, movingPath, readLogMap, writeLogMap } from '../../src/project/log-notes-file.ts';
 import { readLog } from '../../src/services/log-reader.ts';
 import { openLogSource } from '../../src/services/log-source.ts';
+import { noteLogs } from '../../src/supervisor/log-notes.ts';
 import { finishRotation, rotateLog } from '../../src/supervisor/rotate-log.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
@@ -196,6 +198,27 @@ test.runIf(ways.length > 0)('a log that is not ours is left alone', async () => 
   await expect(rotateLog(folder, 'web', path, rotation, PUNCH)).rejects.toThrow('second name');
   expect(readFileSync(path, 'utf8')).toBe(text);
 });
+
+test.runIf(ways.length > 0)(
+  'a log with a hole that somebody empties goes on with what is written then',
+  async () => {
+    await using project = await projectFor(PUNCH);
+    const folder = prepared(project);
+    const path = project.write('web.log', 'x'.repeat(20_000));
+    expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 1 }, PUNCH)).toBe(true);
+    const moved = 'x'.repeat(8192);
+    truncateSync(path, 0);
+    appendFileSync(path, 'new\n');
+    expect(textOf(folder, path)).toBe(`${moved}new\n`);
+    const notes = noteLogs(folder, () => {});
+    notes.watch('web', path, null);
+    notes.stop();
+    // Longer than the hole was, and still all of it is there.
+    const more = `${'y'.repeat(30_000)}\n`;
+    appendFileSync(path, more);
+    expect(textOf(folder, path)).toBe(`${moved}new\n${more}`);
+  },
+);
 
 test('a map of another file counts for nothing', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'all\n' });
