@@ -10,24 +10,17 @@ import type { Contain } from '../services/launch.ts';
 import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { adopt, resume, standDown } from './adoption.ts';
-import { type Route, STREAMED, type Stream } from './api.ts';
+import type { Route, Stream } from './api.ts';
 import { endRun } from './end-run.ts';
 import { createHolds } from './holds.ts';
 import { createLives, type Lives } from './lives.ts';
 import { noteLogs } from './log-notes.ts';
 import { toSweepRules } from './open-project.ts';
 import type { ProjectState } from './project-state.ts';
-import type { ChildrenAnswer, Hello, SupervisedStopRequest, SupervisorEvent } from './protocol.ts';
-import {
-  toHoldRequest,
-  toReleaseRequest,
-  toStandDownRequest,
-  toStartRequest,
-  toStopCommandRequest,
-  toStopRequest,
-} from './requests.ts';
+import type { SupervisedStopRequest, SupervisorEvent } from './protocol.ts';
+import { supervisorRoutes } from './routes.ts';
 import type { RunGroups } from './run-groups.ts';
-import { beginStarting, type Starting } from './starting.ts';
+import type { Starting } from './starting.ts';
 import { stopProject } from './stop.ts';
 import { type RunHeld, runStopCommand } from './stop-command.ts';
 import { takeTurn } from './take-turn.ts';
@@ -223,88 +216,25 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     },
   });
 
-  const routes: Readonly<Record<string, Route>> = {
-    'GET /hello': (): Hello => ({
+  const routes = supervisorRoutes({
+    hello: {
       version: context.version,
       pid: self.pid,
       projectId: folder.projectId,
       capabilities: context.capabilities,
-    }),
-
-    'GET /children': async (): Promise<ChildrenAnswer> => ({ children: await hasChildren() }),
-
-    'GET /events': (_body, stream) =>
-      whileConnected(stream, async () => {
-        const listen = (event: SupervisorEvent): void => stream.write(event);
-        listeners.add(listen);
-        stream.begin();
-        await stream.closed;
-        listeners.delete(listen);
-        return STREAMED;
-      }),
-
-    'POST /start': (body, stream) =>
-      whileConnected(stream, async () => {
-        const request = toStartRequest(body);
-        const starting = beginStarting(lives, request, (change) => stream.write(change));
-        starts.add(starting);
-        void stream.closed.then(() => starting.abandon());
-        try {
-          const outcome = await starting.done;
-          // What has escaped so far is on disk before anybody is told that the services are up.
-          await witness.look();
-          stream.write({ type: 'result', ...outcome });
-        } finally {
-          starts.delete(starting);
-        }
-        return STREAMED;
-      }),
-
-    'POST /abort-starts': () => {
-      for (const starting of starts) starting.abandon();
-      return { aborted: starts.size };
     },
-
-    'POST /stand-down': (body, stream) =>
-      whileConnected(stream, async () => {
-        await whileStoodDown(toStandDownRequest(body).names, async () => {
-          stream.write({ type: 'stood-down' });
-          await stream.closed;
-        });
-        return STREAMED;
-      }),
-
-    'POST /stop-command': (body, stream) =>
-      whileConnected(stream, async () => {
-        const { service, env } = toStopCommandRequest(body);
-        stream.write({ type: 'began' });
-        const over = new AbortController();
-        void stream.closed.then(() => over.abort());
-        stream.write({ type: 'ended', ...(await runHeld(service, env, over.signal)) });
-        return STREAMED;
-      }),
-
-    'POST /hold': (body, stream) =>
-      whileConnected(stream, async () => {
-        const listen = (event: SupervisorEvent): void => stream.write(event);
-        listeners.add(listen);
-        void stream.closed.then(() => listeners.delete(listen));
-        await holds.hold(toHoldRequest(body), stream);
-        return STREAMED;
-      }),
-
-    'POST /release': (body) => ({ released: holds.release(toReleaseRequest(body).id) }),
-
-    'POST /stop': (body, stream) =>
-      whileConnected(stream, async () => {
-        const request = toStopRequest(body);
-        const report = await stopHere(request);
-        stream.write({ type: 'report', report });
-        // A long report leaves in pieces: the end of this process must not cut it.
-        void stream.closed.then(() => endAfter(request, report));
-        return STREAMED;
-      }),
-  };
+    lives,
+    witness,
+    starts,
+    listeners,
+    holds,
+    hasChildren,
+    runHeld,
+    whileConnected,
+    whileStoodDown,
+    stopHere,
+    endAfter,
+  });
   return {
     routes,
     close() {

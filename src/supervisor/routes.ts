@@ -1,0 +1,122 @@
+import type { StopReport } from '../stopping/report.ts';
+import { type Route, STREAMED, type Stream } from './api.ts';
+import type { Holds } from './holds.ts';
+import type { Lives } from './lives.ts';
+import type { ChildrenAnswer, Hello, SupervisedStopRequest, SupervisorEvent } from './protocol.ts';
+import {
+  toHoldRequest,
+  toReleaseRequest,
+  toStandDownRequest,
+  toStartRequest,
+  toStopCommandRequest,
+  toStopRequest,
+} from './requests.ts';
+import { beginStarting, type Starting } from './starting.ts';
+import type { RunHeld } from './stop-command.ts';
+import type { Witness } from './witness.ts';
+
+/** What a supervisor can do for those who call it. */
+export interface SupervisorWork {
+  readonly hello: Hello;
+  readonly lives: Lives;
+  readonly witness: Pick<Witness, 'look'>;
+  /** Those under way. */
+  readonly starts: Set<Starting>;
+  /** Who is told of every event. */
+  readonly listeners: Set<(event: SupervisorEvent) => void>;
+  readonly holds: Holds;
+  /** Has it a child left? Null: it is no subreaper, so it cannot know. */
+  hasChildren(): Promise<boolean | null>;
+  readonly runHeld: RunHeld;
+  /** A caller is connected until he has got all of the answer, which may be after the work. */
+  whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown>;
+  /** Leaves these services alone (null: all) until the work is done. */
+  whileStoodDown<T>(names: readonly string[] | null, work: () => Promise<T>): Promise<T>;
+  stopHere(request: SupervisedStopRequest): Promise<StopReport>;
+  /** After a stop of everything that has left nothing, the supervisor ends. */
+  endAfter(request: SupervisedStopRequest, report: StopReport): void;
+}
+
+/** The supervisor's API: each route reads its request, has the work done, and answers. */
+export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, Route>> {
+  const { hello, starts, listeners, holds, hasChildren, whileConnected, whileStoodDown } = work;
+  const { lives, witness, runHeld, stopHere, endAfter } = work;
+
+  return {
+    'GET /hello': () => hello,
+
+    'GET /children': async (): Promise<ChildrenAnswer> => ({ children: await hasChildren() }),
+
+    'GET /events': (_body, stream) =>
+      whileConnected(stream, async () => {
+        const listen = (event: SupervisorEvent): void => stream.write(event);
+        listeners.add(listen);
+        stream.begin();
+        await stream.closed;
+        listeners.delete(listen);
+        return STREAMED;
+      }),
+
+    'POST /start': (body, stream) =>
+      whileConnected(stream, async () => {
+        const request = toStartRequest(body);
+        const starting = beginStarting(lives, request, (change) => stream.write(change));
+        starts.add(starting);
+        void stream.closed.then(() => starting.abandon());
+        try {
+          const outcome = await starting.done;
+          // What has escaped so far is on disk before anybody is told that the services are up.
+          await witness.look();
+          stream.write({ type: 'result', ...outcome });
+        } finally {
+          starts.delete(starting);
+        }
+        return STREAMED;
+      }),
+
+    'POST /abort-starts': () => {
+      for (const starting of starts) starting.abandon();
+      return { aborted: starts.size };
+    },
+
+    'POST /stand-down': (body, stream) =>
+      whileConnected(stream, async () => {
+        await whileStoodDown(toStandDownRequest(body).names, async () => {
+          stream.write({ type: 'stood-down' });
+          await stream.closed;
+        });
+        return STREAMED;
+      }),
+
+    'POST /stop-command': (body, stream) =>
+      whileConnected(stream, async () => {
+        const { service, env } = toStopCommandRequest(body);
+        stream.write({ type: 'began' });
+        const over = new AbortController();
+        void stream.closed.then(() => over.abort());
+        stream.write({ type: 'ended', ...(await runHeld(service, env, over.signal)) });
+        return STREAMED;
+      }),
+
+    'POST /hold': (body, stream) =>
+      whileConnected(stream, async () => {
+        const listen = (event: SupervisorEvent): void => stream.write(event);
+        listeners.add(listen);
+        void stream.closed.then(() => listeners.delete(listen));
+        await holds.hold(toHoldRequest(body), stream);
+        return STREAMED;
+      }),
+
+    'POST /release': (body) => ({ released: holds.release(toReleaseRequest(body).id) }),
+
+    'POST /stop': (body, stream) =>
+      whileConnected(stream, async () => {
+        const request = toStopRequest(body);
+        const report = await stopHere(request);
+        stream.write({ type: 'report', report });
+        // A long report leaves in pieces: the end of this process must not cut it.
+        void stream.closed.then(() => endAfter(request, report));
+        return STREAMED;
+      }),
+  };
+}
