@@ -24,7 +24,7 @@ export interface ProjectFolder {
 }
 
 /** The folders inside `.pids`. */
-export type FolderPart = 'services' | 'ledger' | 'logs' | 'log-notes';
+export type FolderPart = 'services' | 'ledger' | 'logs' | 'log-notes' | 'history';
 
 const PARTS: readonly FolderPart[] = ['services', 'ledger', 'logs'];
 

@@ -98,4 +98,4 @@ function isFileOfRecords({ pidsDir }: ProjectFolder, path: string): boolean {
   return inside !== '' && !inside.startsWith('..') && !LAYOUT.has(inside);
 }
 
-const LAYOUT = new Set(['services', 'ledger', 'logs', 'log-notes']);
+const LAYOUT = new Set(['services', 'ledger', 'logs', 'log-notes', 'history']);
