@@ -3,7 +3,8 @@ import { printJson } from '../output/json.ts';
 import { type Theme, themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { examine, type Finding } from '../supervisor/doctor.ts';
+import { examine } from '../supervisor/doctor.ts';
+import type { Finding } from '../supervisor/doctor-finding.ts';
 import { openProject } from '../supervisor/open-project.ts';
 
 export interface DoctorOptions {

@@ -10,9 +10,8 @@ import {
 } from '../project/service-record.ts';
 import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
+import { isOrphan, livingLeader, lookAtProject } from './look-at-project.ts';
 import type { OpenProject } from './open-project.ts';
-import { type ProjectState, readProjectState } from './project-state.ts';
-import { trackOwned } from './quarry.ts';
 
 /** One line of `devctl status`. */
 export interface ServiceStatus {
@@ -73,15 +72,9 @@ export async function readStatus(
   { folder, outline }: OpenProject,
   names: readonly string[] | null,
 ): Promise<StatusReport> {
-  const state = readProjectState(folder);
-  const snapshot = await host.snapshot();
-  const self = await host.self();
-  const known = new Set(state.records.map(({ service }) => service));
-  const quarry = trackOwned({ state, self, names: known, remember: () => {} });
-  const claims = [...quarry.claim(snapshot).values()].filter(
-    ({ service, process }) => service !== null || !isExiting(process, snapshot),
-  );
-  const { supervisors, stale } = quarry.latest();
+  const { state, snapshot, claims, latest } = await lookAtProject(host, folder);
+  const { supervisors, stale } = latest;
+  const known = state.records.map(({ service }) => service);
 
   const manifest = outline.kind === 'absent' ? [] : outline.services;
   const all = [...new Set([...manifest.map(({ name }) => name), ...known])];
@@ -127,16 +120,6 @@ export async function readStatus(
     ],
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
   };
-}
-
-/**
- * Has it given back its memory, and with it arguments and environment? It may be the supervisor, which nothing
- * tells from an orphan below the guard any more; in a moment it is gone.
- */
-export function isExiting(process: ProcessInfo, { details }: Snapshot): boolean {
-  const argv = details.argv(process) ?? [];
-  // What is swapped out has no memory either, but arguments. `ps` puts the name where there are none.
-  return process.rssBytes === 0 && ['', `[${process.name}]`].includes(argv.join(' '));
 }
 
 /** By Ctrl-Z or a debugger, or by a stop that was killed: then it reaps nothing and notices no exit. */
@@ -204,21 +187,4 @@ function stateOf(
     return { state: 'failed', reason: 'its start was interrupted' };
   }
   return { state: 'exited', reason: 'its leader has ended, how is not known' };
-}
-
-function livingLeader(record: ServiceRecord, snapshot: Snapshot): ServiceRecord['leader'] {
-  const { leader } = record;
-  return leader && livesIn(snapshot, leader) ? leader : null;
-}
-
-/** Has it outlived its run, or is there nothing left that it could belong to? */
-export function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot): boolean {
-  // Below the supervisor, of no known service: as long as a service runs it may well be part of it.
-  if (claim.service === null) {
-    return !state.records.some((record) => livingLeader(record, snapshot) !== null);
-  }
-  const record = state.records.find(({ service }) => service === claim.service);
-  if (!record) return true;
-  if (claim.runId !== null && claim.runId !== record.runId) return true;
-  return livingLeader(record, snapshot) === null;
 }

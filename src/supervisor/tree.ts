@@ -2,10 +2,8 @@ import type { Claim, Evidence } from '../ownership/claim.ts';
 import type { Host } from '../processes/host.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import { describeCommand } from './describe.ts';
+import { isOrphan, lookAtProject } from './look-at-project.ts';
 import type { OpenProject } from './open-project.ts';
-import { readProjectState } from './project-state.ts';
-import { trackOwned } from './quarry.ts';
-import { isExiting, isOrphan } from './status.ts';
 
 /** One process of ours, with those below it that are of the same service. */
 export interface TreeProcess {
@@ -56,15 +54,9 @@ export async function readTrees(
   { folder }: OpenProject,
   names: readonly string[] | null,
 ): Promise<TreeReport> {
-  const state = readProjectState(folder);
-  const snapshot = await host.snapshot();
-  const self = await host.self();
-  const known = new Set(state.records.map(({ service }) => service));
-  const quarry = trackOwned({ state, self, names: known, remember: () => {} });
-  const claims = [...quarry.claim(snapshot).values()].filter(
-    ({ service, process }) => service !== null || !isExiting(process, snapshot),
-  );
-  const { supervisors, guards, hosts } = quarry.latest();
+  const { state, snapshot, claims, latest } = await lookAtProject(host, folder);
+  const { supervisors, guards, hosts } = latest;
+  const known = state.records.map(({ service }) => service);
   const present = [...new Set([...known, ...claims.map(({ service }) => service)])];
   const wanted = present.filter((one) => names === null || (one !== null && names.includes(one)));
   const holders = [
