@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
 import type { LifeEffect } from '../services/life.ts';
+import { intentFor } from './intent.ts';
 import type { Entry, LivesContext } from './lives.ts';
 
 type WriteRecord = Extract<LifeEffect, { kind: 'writeRecord' }>;
@@ -15,7 +15,7 @@ export function nextRecord(
   const { state, reason, leader, exit, restarts } = effect;
   const now = new Date().toISOString();
   const isNewRun = effect.run !== target.run || !target.record;
-  const base = isNewRun ? intent(context, target, now) : target.record;
+  const base = isNewRun ? intent(context, target) : target.record;
   if (!base) throw new Error(`${target.name} has no record`);
   return {
     ...base,
@@ -31,28 +31,18 @@ export function nextRecord(
 
 const HAS_ENDED: ReadonlySet<ServiceState> = new Set(['exited', 'failed', 'backoff']);
 
-function intent(context: LivesContext, target: Entry, now: string): ServiceRecord {
+function intent(context: LivesContext, target: Entry): ServiceRecord {
   const { service, request, name } = target;
   if (!service || !request) throw new Error(`${name} was never asked for`);
   const { folder, table, self, guard, subreaper, groups } = context;
-  const runId = randomBytes(16).toString('hex');
+  const base = intentFor(name, folder, table, self);
   return {
-    schema: 1,
-    service: name,
-    project: folder.root,
-    runId,
-    state: 'starting',
-    reason: null,
-    bootId: table.bootId,
-    pidNamespace: table.pidNamespace,
-    intentTicks: table.nowTicks(),
-    leader: null,
-    supervisor: self,
+    ...base,
     guard,
     subreaper,
     cgroup:
       groups && request.containment !== 'none'
-        ? { path: groups.groupOf(runId), held: false, view: groups.view }
+        ? { path: groups.groupOf(base.runId), held: false, view: groups.view }
         : null,
     command: service.command,
     cwd: service.cwd,
@@ -62,11 +52,6 @@ function intent(context: LivesContext, target: Entry, now: string): ServiceRecor
     log: join(request.logsDir, `${name}.log`),
     logRotation: request.logRotation,
     stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,
-    startedAt: now,
-    readyAt: null,
-    exitedAt: null,
-    exit: null,
-    restarts: 0,
     oneShot: service.oneShot,
   };
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DevctlError, inWords } from '../errors.ts';
 import type { Containment } from '../manifest/resolved.ts';
@@ -16,6 +15,7 @@ import { isServiceName } from '../project/shape.ts';
 import { attach } from '../services/attach.ts';
 import type { Contain } from '../services/launch.ts';
 import { DEFAULT_GRACE_MS } from '../stopping/waves.ts';
+import { intentFor } from './intent.ts';
 import { endLeftovers } from './leftovers.ts';
 import { readProjectState } from './project-state.ts';
 import { oneOffName } from './run-decisions.ts';
@@ -176,22 +176,12 @@ function intentOf(
   { command, cwd, graceMs, logsDir }: BeginOptions,
   { name, groups, native }: Means,
 ): ServiceRecord {
-  const runId = randomBytes(16).toString('hex');
+  const base = intentFor(name, folder, table, self);
   return {
-    schema: 1,
-    service: name,
-    project: folder.root,
-    runId,
-    state: 'starting',
-    reason: null,
-    bootId: table.bootId,
-    pidNamespace: table.pidNamespace,
-    intentTicks: table.nowTicks(),
-    leader: null,
-    supervisor: self,
+    ...base,
     guard: null,
     subreaper: native !== null,
-    cgroup: groups && { path: groups.groupOf(runId), held: false, view: groups.view },
+    cgroup: groups && { path: groups.groupOf(base.runId), held: false, view: groups.view },
     command,
     cwd,
     ports: [],
@@ -199,11 +189,6 @@ function intentOf(
     stop: { signal: 'SIGTERM', graceMs: graceMs ?? DEFAULT_GRACE_MS, command: null },
     log: join(logsDir, `${name}.log`),
     stdin: null,
-    startedAt: new Date().toISOString(),
-    readyAt: null,
-    exitedAt: null,
-    exit: null,
-    restarts: 0,
     oneOff: { terminal: controllingTerminal() !== null },
   };
 }

@@ -4,10 +4,10 @@ import { setTimeout as pass } from 'node:timers/promises';
 import { DevctlError } from '../errors.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
 import type { Host } from '../processes/host.ts';
-import { livesIn } from '../processes/snapshot.ts';
 import { acquireLock } from '../project/lock.ts';
-import { readRecord, readRecords } from '../project/records.ts';
+import { readRecord } from '../project/records.ts';
 import type { Exit } from '../project/service-record.ts';
+import { eachOnce } from '../services/each-once.ts';
 import type { LifeKind } from '../services/life.ts';
 import { judgeUp, type UpRules, type UpVerdict } from '../services/up-verdict.ts';
 import type { StopReport } from '../stopping/report.ts';
@@ -18,6 +18,7 @@ import { type StartResult, startProject } from './start.ts';
 import type { StopOptions } from './stop.ts';
 import { stopFromHere } from './stop-from-here.ts';
 import { isAlive } from './take-lock.ts';
+import { endScope, runningNames } from './up-scope.ts';
 
 export interface UpOptions extends UpRules {
   /** What is started: services, with all that they depend on. */
@@ -66,7 +67,7 @@ export async function upProject(
   const kinds = new Map<string, LifeKind>();
   const exits = new Map<string, Exit | null>();
   const spawnedAt = new Map<string, number>();
-  const told = new Map<string, { start: number; hold: number }>();
+  const tellOnce = eachOnce(options.listen);
   const before = await runningNames(host, project);
   const ours = options.everything
     ? null
@@ -115,17 +116,6 @@ export async function upProject(
     if (lock.kind === 'held') lock.release();
     // The news of what it has brought about may be on its way.
     await pass(ABORT_MS);
-  };
-
-  /** All news of a start come on two connections; those of the start know how long it took. */
-  const tellOnce = (source: 'start' | 'hold', change: ServiceChange): void => {
-    const { service, from, to, pid, reason } = change;
-    const news = `${service} ${from} ${to} ${pid} ${reason}`;
-    const counts = told.get(news) ?? { start: 0, hold: 0 };
-    const before = Math.max(counts.start, counts.hold);
-    counts[source] += 1;
-    told.set(news, counts);
-    if (counts[source] > before) options.listen(change);
   };
 
   const hear = (change: ServiceChange): void => {
@@ -252,26 +242,6 @@ class Given extends DevctlError {
   constructor() {
     super('start-failed', 'it was interrupted before anything was started');
   }
-}
-
-/** Where nothing else runs, the supervisor ends as well; the sweep is for a stop of everything alone. */
-function endScope(
-  project: OpenProject,
-  ours: readonly string[] | null,
-): { scope: readonly string[] | null; sweep: ReturnType<typeof sweepSettingsOf> } {
-  const sweep = sweepSettingsOf(project, false);
-  if (ours === null) return { scope: null, sweep };
-  const { records, problems } = readRecords(project.folder);
-  const isAll = problems.length === 0 && records.every(({ service }) => ours.includes(service));
-  return { scope: isAll ? null : ours, sweep: { ...sweep, scope: 'off' } };
-}
-
-async function runningNames(host: Host, { folder }: OpenProject): Promise<ReadonlySet<string>> {
-  const { records } = readRecords(folder);
-  if (records.length === 0) return new Set();
-  const snapshot = await host.snapshot();
-  const alive = records.filter(({ leader }) => leader && livesIn(snapshot, leader));
-  return new Set(alive.map(({ service }) => service));
 }
 
 function signalNumber(name: string): number {
