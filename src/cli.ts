@@ -65,8 +65,22 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .description('start services and wait until they are ready')
     .argument('[names...]', 'services or groups, with what they depend on (default: all)')
     .option('--abort-on-failure', 'when one fails, stop again what this start has started')
+    .option('--ttl <duration>', 'stop everything after so long, e.g. 30m or 2h')
+    .option(
+      '--while-pid <pid>',
+      'stop everything when this process has ended; of several, the last',
+      collect,
+    )
     .option('--json', 'print the result as JSON')
-    .addHelpText('after', examples('start', 'start web', 'start backend --abort-on-failure'))
+    .addHelpText(
+      'after',
+      examples(
+        'start',
+        'start web',
+        'start backend --abort-on-failure',
+        'start --ttl 2h --while-pid $$',
+      ),
+    )
     .action((names: string[], _: unknown, command: Command) =>
       choose(async () => (await import('./commands/start.ts')).start(names, optionsOf(command))),
     );
@@ -265,6 +279,11 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong usage or manifest, 3 not all up, 4 processes left,
             5 port held by another program, 6 another devctl at work
 `;
+
+/** An option that may be given more than once. */
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
 
 function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  devctl ${line}\n`).join('')}`;

@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const PURE: readonly RegExp[] = [
   /^ownership\//,
   /^stopping\/(plan|waves)\.ts$/,
-  /^services\/(lifecycle|dependencies|restart-policy)\.ts$/,
+  /^services\/(lifecycle|dependencies|restart-policy|leases)\.ts$/,
   /^quick\.ts$/,
   /^processes\/(identity|snapshot|linux-stat)\.ts$/,
 ];

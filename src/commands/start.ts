@@ -8,6 +8,7 @@ import { openProgress, type Progress, readyOutcome } from '../output/progress.ts
 import { printable, printableLines, printableLog } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
+import { toLease } from '../supervisor/ask-lease.ts';
 import {
   hasSucceeded,
   isUp,
@@ -16,8 +17,9 @@ import {
 } from '../supervisor/protocol.ts';
 import { type StartResult, startProject } from '../supervisor/start.ts';
 import { giveWay } from './give-way.ts';
+import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
 
-export interface StartCommandOptions {
+export interface StartCommandOptions extends LeaseOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly color?: boolean;
@@ -32,6 +34,8 @@ export async function start(
   refuseAsInit();
   const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
   const selected = selectForStart(choicesOf(manifest), names);
+  const host = openHost();
+  const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
   const onInterrupt = (): void => {
     progress.close();
@@ -44,12 +48,13 @@ export async function start(
   const over = giveWay(options);
   try {
     const result = await startProject(
-      openHost(),
+      host,
       projectFolder(manifest.root, manifest.pidsDir),
       manifest,
       {
         names: selected,
         abortOnFailure: options.abortOnFailure ?? false,
+        lease,
         env: definedOnly(process.env),
         listen: (change) => tell(progress, change),
         warn: (line) => progress.note(`! ${line}`),
@@ -116,18 +121,20 @@ export function allUp({ services }: StartResult): boolean {
 }
 
 /** What progress did not say already: what ran before, why something failed, what to do next. */
-export function summarise({ services, aborted }: StartResult): void {
+export function summarise({ services, aborted, leases }: StartResult): void {
   const { stderr, stdout } = process;
   const before = services.filter(({ alreadyRunning }) => alreadyRunning);
   const ran = before.filter(({ done }) => !done).map(({ name }) => name);
   const did = before.filter(({ done }) => done).map(({ name }) => name);
   if (ran.length > 0) stderr.write(`already running: ${ran.join(', ')}\n`);
   if (did.length > 0) stderr.write(`already done: ${did.join(', ')}\n`);
+  const ends = leasesInWords(leases);
   const failed = services.filter((one) => !hasSucceeded(one));
   for (const service of failed) if (!aborted.includes(service.name)) explain(service);
   const up = services.length - failed.length;
   if (failed.length === 0) {
     stdout.write(`${up} of ${services.length} services are up. Stop them with: devctl stop\n`);
+    if (ends) stdout.write(`${ends}\n`);
     return;
   }
   stdout.write(`${up} of ${services.length} services are up\n`);

@@ -10,6 +10,7 @@ import { selectNames } from '../supervisor/names.ts';
 import { openProject } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
 import { readStatus, type ServiceStatus, type StatusReport } from '../supervisor/status.ts';
+import { leasesInWords } from './lease-options.ts';
 
 export interface StatusOptions {
   readonly config?: string;
@@ -46,6 +47,8 @@ function print(report: StatusReport, color: boolean | undefined): void {
   );
   process.stdout.write(`${lines.join('\n')}\n`);
 
+  const ends = leasesInWords(report.leases);
+  if (ends) process.stdout.write(`lease: ${ends}\n`);
   const explained = report.services.filter(({ reason, done }) => reason !== null && !done);
   for (const { name, reason } of explained)
     process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);

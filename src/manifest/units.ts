@@ -27,6 +27,14 @@ export function parseSize(value: string | number): number | null {
     : null;
 }
 
+/** As people would write it in a manifest: "480ms", "1.5s", "10m", "2h". */
+export function durationInWords(ms: number): string {
+  if (ms >= 3_600_000 && ms % 3_600_000 === 0) return `${ms / 3_600_000}h`;
+  if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000}m`;
+  if (ms >= 1_000) return `${Math.round(ms / 100) / 10}s`;
+  return `${ms}ms`;
+}
+
 function amount(
   match: RegExpExecArray | null,
   units: Readonly<Record<string, number>>,

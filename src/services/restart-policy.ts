@@ -1,4 +1,5 @@
 import type { RestartPolicy } from '../manifest/resolved.ts';
+import { durationInWords } from '../manifest/units.ts';
 
 /** PURE. What is remembered of the restarts of a service since somebody asked for it. */
 export interface RestartHistory {
@@ -54,7 +55,7 @@ export function decideRestart(
   }
   const recent = history.timesMs.filter((at) => nowMs - at < policy.windowMs);
   if (recent.length >= policy.maxRestarts) {
-    const within = `${recent.length} restart${recent.length === 1 ? '' : 's'} within ${inWords(policy.windowMs)}`;
+    const within = `${recent.length} restart${recent.length === 1 ? '' : 's'} within ${durationInWords(policy.windowMs)}`;
     return { kind: 'rest', note: `given up after ${within}` };
   }
   const streak = (end.wellMs ?? -1) >= policy.resetAfterMs ? 0 : history.streak;
@@ -65,7 +66,7 @@ export function decideRestart(
     kind: 'restart',
     pauseMs,
     history: { total, timesMs: [...recent, nowMs], streak: streak + 1 },
-    note: `restart ${total} after a pause of ${inWords(pauseMs)}`,
+    note: `restart ${total} after a pause of ${durationInWords(pauseMs)}`,
   };
 }
 
@@ -75,11 +76,4 @@ function longestPauseMs(
   streak: number,
 ): number {
   return Math.min(maxBackoffMs, backoffMs * 2 ** streak);
-}
-
-/** As people would write it in a manifest: "480ms", "1.5s", "10m". */
-function inWords(ms: number): string {
-  if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000}m`;
-  if (ms >= 1_000) return `${Math.round(ms / 100) / 10}s`;
-  return `${ms}ms`;
 }

@@ -49,6 +49,8 @@ export interface StopReport {
   readonly at: string;
   readonly tookMs: number;
   readonly forced: boolean;
+  /** Why, where nobody asked for it: a lease was over, a `devctl up` had died. Else null. */
+  readonly why: string | null;
   /** The services that were to be stopped, null for the whole project. */
   readonly scope: readonly string[] | null;
   readonly services: readonly ReportedService[];

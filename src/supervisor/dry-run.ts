@@ -30,6 +30,7 @@ export function planDryRun(
     at: startedAt.toISOString(),
     tookMs: 0,
     forced: options.force,
+    why: options.why ?? null,
     scope: options.names,
     services: [...new Set(first.claims.flatMap(({ service }) => service ?? []))].map((name) => ({
       name,

@@ -8,6 +8,7 @@ import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { removeFoundingFiles, writeFoundingFiles } from '../project/founding-files.ts';
 import { writeLastStop } from '../project/last-stop.ts';
+import { removeLeases } from '../project/lease-record.ts';
 import { removeLedger } from '../project/ledger.ts';
 import { belongsAside, setAside } from '../project/problem.ts';
 import { readRecords, removeRecord } from '../project/records.ts';
@@ -89,6 +90,9 @@ export async function finishStop(
     removeSupervisorTraces(state, options, snapshot, attempt);
   }
 
+  // What was not ended now would not be by a second try, and whoever starts again says for how long.
+  if (options.names === null) attempt('the lease', () => removeLeases(folder));
+
   attempt('the control groups', () => removeRunGroups(state));
   const wholeProject = options.names === null;
   const report: StopReport = {
@@ -98,6 +102,7 @@ export async function finishStop(
     at: header.startedAt.toISOString(),
     tookMs: Math.round(host.nowMs() - header.beganAtMs),
     forced: options.force || options.forced(),
+    why: options.why ?? null,
     scope: options.names,
     services: reportServices(outcome, records),
     processes,

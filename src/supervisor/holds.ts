@@ -6,7 +6,7 @@ import type { HoldRequest, SupervisedStopRequest } from './protocol.ts';
 
 export interface HoldsContext {
   /** Stops, in this process, what a holder wanted to be stopped. */
-  readonly stop: (request: SupervisedStopRequest) => Promise<StopReport>;
+  readonly stop: (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
   readonly log: (line: string) => void;
 }
 
@@ -18,6 +18,8 @@ export interface Holds {
   release(id: string): boolean;
 }
 
+/** For the log, and for the report. */
+const WHY = 'its devctl up has died';
 /** Another command may be at work just then. */
 const TRIES = 30;
 const AGAIN_MS = 1_000;
@@ -32,8 +34,8 @@ export function createHolds({ stop, log }: HoldsContext): Holds {
   const stopFor = async ({ id, ...request }: HoldRequest): Promise<void> => {
     for (let tries = 1; tries <= TRIES; tries += 1) {
       try {
-        const { processes, survivors } = await stop(request);
-        log(`its devctl up has died: ${processes.length} ended, ${survivors.length} left`);
+        const { processes, survivors } = await stop(request, WHY);
+        log(`${WHY}: ${processes.length} ended, ${survivors.length} left`);
         return;
       } catch (error) {
         log(`stopping for a devctl up that has died (${id}): ${inWords(error)}`);

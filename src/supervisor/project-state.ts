@@ -6,6 +6,7 @@ import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { type FoundingEntry, readFoundingFiles } from '../project/founding-files.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
+import { type LeaseRecord, readLeases } from '../project/lease-record.ts';
 import { readLedgers } from '../project/ledger.ts';
 import type { LedgerEntry } from '../project/ledger-lines.ts';
 import type { RecordProblem } from '../project/problem.ts';
@@ -30,6 +31,8 @@ export interface ProjectState {
   readonly ledger: readonly LedgerEntry[];
   readonly supervisor: SupervisorRecord | null;
   readonly founding: readonly FoundingEntry[];
+  /** For how long all this is to run; null: until somebody stops it. */
+  readonly lease: LeaseRecord | null;
   /** What could not be read or believed; its processes are found by other evidence. */
   readonly problems: readonly RecordProblem[];
   /** Run ids of one-offs that are none of this command's business: their records and ledgers are left out. */
@@ -44,6 +47,7 @@ export function readProjectState(
   const ledgers = readLedgers(folder);
   const supervisor = readSupervisor(folder);
   const founding = readFoundingFiles(folder);
+  const lease = readLeases(folder);
   return {
     folder,
     ownerUid: ownerOf(folder.root),
@@ -51,9 +55,11 @@ export function readProjectState(
     ledger: ledgers.entries.filter(({ runId }) => !exempt.includes(runId)),
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
     founding: founding.entries,
+    lease: lease.kind === 'record' ? lease.record : null,
     problems: [
       ...[records, ledgers, founding].flatMap(({ problems }) => problems),
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
+      ...(lease.kind === 'problem' ? [lease.problem] : []),
       ...lastStopProblems(folder),
     ],
     exempt,
@@ -70,9 +76,9 @@ function ownerOf(path: string): number | null {
 
 /** Is there nothing on disk that speaks of processes, and nobody at work who may be about to start some? */
 export function isBlank(state: ProjectState): boolean {
-  const { records, ledger, supervisor, founding, problems } = state;
+  const { records, ledger, supervisor, founding, lease, problems } = state;
   const isEmpty = [records, ledger, founding, problems].every((list) => list.length === 0);
-  return isEmpty && !supervisor && !existsSync(join(state.folder.pidsDir, 'lock'));
+  return isEmpty && !supervisor && !lease && !existsSync(join(state.folder.pidsDir, 'lock'));
 }
 
 /**

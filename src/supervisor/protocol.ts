@@ -1,5 +1,6 @@
 import type { Containment, ResolvedService, SweepSettings } from '../manifest/resolved.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
+import type { Lease } from '../project/lease-record.ts';
 import type { LogRotation } from '../project/service-record.ts';
 import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
@@ -38,6 +39,14 @@ export interface StartRequest {
   readonly logsDir: string;
   readonly logRotation: LogRotation | null;
   readonly containment: Containment;
+  /** For how long everything is to run; null: as it was before. */
+  readonly lease?: LeaseRequest | null;
+}
+
+export interface LeaseRequest {
+  readonly lease: Lease;
+  /** Absolute path of the manifest. */
+  readonly manifest: string;
 }
 
 /** `GET /children`. Null: it is no subreaper, so the answer would prove nothing. */

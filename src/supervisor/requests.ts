@@ -1,9 +1,11 @@
 import { isAbsolute } from 'node:path';
+import { isLease } from '../project/lease-record.ts';
 import { isLogRotation, isStopSettings } from '../project/record-shape.ts';
 import { asObject, isCount, isListOf, isServiceName, isText } from '../project/shape.ts';
 import { BadRequest } from './api.ts';
 import type {
   HoldRequest,
+  LeaseRequest,
   StandDownRequest,
   StartRequest,
   StopCommandRequest,
@@ -19,15 +21,17 @@ import type {
 export function toStartRequest(body: unknown): StartRequest {
   const fields = asObject(body);
   const { services, running = [], env, logsDir, logRotation, containment } = fields ?? {};
+  const { lease = null } = fields ?? {};
   const isWhole =
     isListOf(services, isService) &&
     isListOf(running, isService) &&
     isEnvironment(env) &&
     isAbsolutePath(logsDir) &&
     (logRotation === null || isLogRotation(logRotation)) &&
-    (containment === 'auto' || containment === 'cgroup' || containment === 'none');
+    (containment === 'auto' || containment === 'cgroup' || containment === 'none') &&
+    (lease === null || isLeaseRequest(lease));
   if (!isWhole) throw new BadRequest('not a request to start services');
-  return { ...fields, services, running, env, logsDir, logRotation, containment };
+  return { ...fields, services, running, env, logsDir, logRotation, containment, lease };
 }
 
 /** @throws BadRequest */
@@ -69,6 +73,11 @@ export function toStopCommandRequest(body: unknown): StopCommandRequest {
     throw new BadRequest('not a request to run a stop command');
   }
   return { service, env };
+}
+
+function isLeaseRequest(value: unknown): value is LeaseRequest {
+  const { lease, manifest } = asObject(value) ?? {};
+  return isLease(lease) && isAbsolutePath(manifest);
 }
 
 function isService(value: unknown): value is StartRequest['services'][number] {

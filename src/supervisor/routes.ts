@@ -1,6 +1,7 @@
 import type { StopReport } from '../stopping/report.ts';
 import { type Route, STREAMED, type Stream } from './api.ts';
 import type { Holds } from './holds.ts';
+import type { Leases } from './leases.ts';
 import type { Lives } from './lives.ts';
 import type { ChildrenAnswer, Hello, SupervisedStopRequest, SupervisorEvent } from './protocol.ts';
 import {
@@ -25,6 +26,7 @@ export interface SupervisorWork {
   /** Who is told of every event. */
   readonly listeners: Set<(event: SupervisorEvent) => void>;
   readonly holds: Holds;
+  readonly leases: Pick<Leases, 'take'>;
   /** Has it a child left? Null: it is no subreaper, so it cannot know. */
   hasChildren(): Promise<boolean | null>;
   readonly runHeld: RunHeld;
@@ -40,7 +42,7 @@ export interface SupervisorWork {
 /** The supervisor's API: each route reads its request, has the work done, and answers. */
 export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, Route>> {
   const { hello, starts, listeners, holds, hasChildren, whileConnected, whileStoodDown } = work;
-  const { lives, witness, runHeld, stopHere, endAfter } = work;
+  const { lives, witness, leases, runHeld, stopHere, endAfter } = work;
 
   return {
     'GET /hello': () => hello,
@@ -60,6 +62,8 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
     'POST /start': (body, stream) =>
       whileConnected(stream, async () => {
         const request = toStartRequest(body);
+        // Before anything is spawned that is to end with it.
+        if (request.lease) await leases.take(request.lease.lease, request.lease.manifest);
         const starting = beginStarting(lives, request, (change) => stream.write(change));
         starts.add(starting);
         void stream.closed.then(() => starting.abandon());

@@ -4,12 +4,15 @@ import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
+import { type Lease, readLeases } from '../project/lease-record.ts';
 import { acquireLock } from '../project/lock.ts';
 import { belongsAside, setAside } from '../project/problem.ts';
 import { isDone } from '../project/service-record.ts';
+import { honourLease } from './ask-lease.ts';
 import type { SupervisorClient } from './client.ts';
 import { ensureSupervisor } from './ensure.ts';
 import { requireFreePorts } from './free-ports.ts';
+import { type LeaseStatus, leaseStatus, leasesAt } from './lease-status.ts';
 import { endLeftovers } from './leftovers.ts';
 import { makeLogsFolder } from './logs-folder.ts';
 import { readProjectState } from './project-state.ts';
@@ -31,6 +34,8 @@ export interface StartOptions {
   readonly names: readonly string[];
   /** When one of them fails, stop again what this start has started. */
   readonly abortOnFailure: boolean;
+  /** For how long everything is to run; missing: as before. */
+  readonly lease?: Lease | null;
   readonly env: Readonly<Record<string, string>>;
   readonly listen: (event: ServiceChange) => void;
   /** Told before anything is spawned; what it throws ends the start. */
@@ -43,6 +48,8 @@ export interface StartResult {
   readonly services: readonly StartedService[];
   /** Services that were taken down again because another one failed. */
   readonly aborted: readonly string[];
+  /** For how long it all runs, as `status` tells it. */
+  readonly leases: readonly LeaseStatus[];
 }
 
 /** A supervisor that starts a service again holds the lock for less than that: nothing to tell of. */
@@ -62,6 +69,7 @@ export async function startProject(
   manifest: ResolvedManifest,
   options: StartOptions,
 ): Promise<StartResult> {
+  await honourLease(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
     return await startLocked(host, folder, manifest, options);
@@ -132,7 +140,8 @@ export async function startLocked(
   const running = Object.values(manifest.services).filter(
     ({ name }) => alive.has(name) && !options.names.includes(name),
   );
-  const wanted = { services, running, env, logsDir, logRotation, containment };
+  const lease = options.lease ? { lease: options.lease, manifest: manifest.file } : null;
+  const wanted = { services, running, env, logsDir, logRotation, containment, lease };
   const result = await client.start(wanted, (event) => {
     if (event.type === 'change') listen(event);
   });
@@ -141,7 +150,8 @@ export async function startLocked(
   const failed = result.services.some((one) => !hasSucceeded(one));
   // What an abandoned start has started is taken down by the stop that waits for our lock.
   const takesDown = failed && options.abortOnFailure && !result.abandoned;
-  if (!takesDown) return { services: result.services, aborted: [] };
+  const leases = await leasesOf(host, folder);
+  if (!takesDown) return { services: result.services, aborted: [], leases };
   const aborted = result.services
     .filter(({ alreadyRunning }) => !alreadyRunning)
     .map(({ name }) => name);
@@ -152,7 +162,12 @@ export async function startLocked(
       ? { ...one, state: 'exited' as const, pid: null, reason }
       : one,
   );
-  return { services: ended, aborted };
+  return { services: ended, aborted, leases };
+}
+
+async function leasesOf(host: Host, folder: ProjectFolder): Promise<readonly LeaseStatus[]> {
+  const read = readLeases(folder);
+  return read.kind === 'record' ? leaseStatus(leasesAt(read.record, await host.snapshot())) : [];
 }
 
 function requireGroups({ capabilities }: Hello): void {

@@ -10,6 +10,7 @@ import {
 } from '../project/service-record.ts';
 import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
+import { type LeaseStatus, leaseStatus, leasesAt } from './lease-status.ts';
 import { isOrphan, livingLeader, lookAtProject } from './look-at-project.ts';
 import type { OpenProject } from './open-project.ts';
 
@@ -51,6 +52,8 @@ export interface StatusReport {
   }[];
   /** Below the supervisor, while services run; which of them started it, nothing tells. */
   readonly unattributed: StatusReport['orphans'];
+  /** For how long it all runs: everything is stopped with the last of these. None: until somebody does. */
+  readonly leases: readonly LeaseStatus[];
   readonly supervisor: { readonly pid: number } | null;
   /** What the supervisor holds the services with. */
   readonly capabilities: Capabilities;
@@ -105,21 +108,28 @@ export async function readStatus(
     ({ wanted, state: now, done }) => !wanted || done || now === 'ready' || now === 'running',
   );
   const supervisor = supervisors[0]?.identity;
+  const lease = leasesAt(state.lease, snapshot);
   return {
     project: folder.root,
     services,
     orphans,
     unattributed,
+    leases: leaseStatus(lease),
     supervisor: supervisor ? { pid: supervisor.pid } : null,
     capabilities: supervisorCapabilities(state, supervisor ?? null, 'no supervisor is running'),
     stale: stale.map(({ run, detail }) => ({ service: run.service, detail })),
     problems: [
       ...(outline.kind === 'broken' ? [outline.why] : []),
       ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),
+      ...(lease.kind === 'ended' && !supervisor ? [describeUnhonoured(lease.why)] : []),
       ...supervisors.filter(({ state: now }) => now === 'T').map(describeSuspended),
     ],
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
   };
+}
+
+function describeUnhonoured(why: string): string {
+  return `${why}, but there was no supervisor to stop what runs: devctl stop, or devctl start to begin anew`;
 }
 
 /** By Ctrl-Z or a debugger, or by a stop that was killed: then it reaps nothing and notices no exit. */

@@ -24,6 +24,8 @@ export interface StopOptions {
   readonly watch: (living: readonly Claim[]) => void;
   /** Run ids of the one-offs that this command runs in: they end when their commands do. */
   readonly exempt?: readonly string[];
+  /** Why, where nobody has asked for it. */
+  readonly why?: string;
   /** For a supervisor that carries out the stop itself; others ask theirs. */
   readonly hasChildren?: () => Promise<boolean | null>;
   /** For a supervisor too. */
@@ -72,6 +74,7 @@ function idleReport(header: StopHeader, first: FirstLook, nowMs: number): StopRe
     at: startedAt.toISOString(),
     tookMs: Math.round(nowMs - beganAtMs),
     forced: options.force,
+    why: options.why ?? null,
     scope: options.names,
     services: [],
     processes: [],

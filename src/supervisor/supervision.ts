@@ -13,6 +13,7 @@ import { adopt, resume, standDown } from './adoption.ts';
 import type { Route, Stream } from './api.ts';
 import { endRun } from './end-run.ts';
 import { createHolds } from './holds.ts';
+import { createLeases } from './leases.ts';
 import { createLives, type Lives } from './lives.ts';
 import { noteLogs } from './log-notes.ts';
 import { toSweepRules } from './open-project.ts';
@@ -154,6 +155,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       return await work();
     } finally {
       standingDown -= 1;
+      if (names === null) leases.reread();
       // A forced stop may have broken in on another one, which is not done yet.
       if (standingDown === 0) {
         resuming = resume(host, lives, folder).catch((error: unknown) => {
@@ -171,14 +173,17 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   /** What is dead is reaped first, so that nothing seems to be below us. A start may come meanwhile. */
   const endIdle = async (): Promise<void> => {
     await witness.reap();
-    if (!isBusy()) context.end();
+    if (isBusy()) return;
+    leases.drop();
+    context.end();
   };
   const idleTimer = setInterval(() => {
+    leases.look();
     if (isBusy()) idleSinceMs = performance.now();
     else if (performance.now() - idleSinceMs >= IDLE_END_MS) void endIdle();
   }, IDLE_END_MS / 2);
 
-  const stopHere = (request: SupervisedStopRequest): Promise<StopReport> => {
+  const stopHere = (request: SupervisedStopRequest, why?: string): Promise<StopReport> => {
     const { names, force, graceMs, sweep, declared } = request;
     return whileStoodDown(names, () =>
       stopProject(host, folder, {
@@ -192,6 +197,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
         watch: () => {},
         hasChildren,
         runHeld,
+        ...(why === undefined ? {} : { why }),
       }),
     );
   };
@@ -200,20 +206,26 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       names === null && survivors.length === 0 && starts.size === 0 && !hasLeader(lives);
     if (isDone) context.end();
   };
-  const holds = createHolds({
+  const stopUnasked = async (request: SupervisedStopRequest, why: string): Promise<StopReport> => {
+    // Nobody is connected, and yet it is not idle.
+    connections += 1;
+    try {
+      const report = await stopHere(request, why);
+      endAfter(request, report);
+      return report;
+    } finally {
+      connections -= 1;
+      idleSinceMs = performance.now();
+    }
+  };
+  const holds = createHolds({ log: context.log, stop: stopUnasked });
+  const leases = createLeases({
+    folder,
+    table,
+    inherited: context.inherited.lease,
+    stop: stopUnasked,
+    ended: () => {},
     log: context.log,
-    async stop(request) {
-      // Nobody is connected any more, and yet it is not idle.
-      connections += 1;
-      try {
-        const report = await stopHere(request);
-        endAfter(request, report);
-        return report;
-      } finally {
-        connections -= 1;
-        idleSinceMs = performance.now();
-      }
-    },
   });
 
   const routes = supervisorRoutes({
@@ -228,6 +240,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     starts,
     listeners,
     holds,
+    leases,
     hasChildren,
     runHeld,
     whileConnected,
@@ -239,6 +252,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     routes,
     close() {
       clearInterval(idleTimer);
+      leases.close();
       witness.stop();
       notes.stop();
       if (context.groups) removeGroup(context.groups.folder);

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { devctl, devctlWith } from '../support/devctl.ts';
+import { guardsOf, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const MANIFEST = { services: { web: service('sleeper'), escaped: service('double-fork') } };
+
+async function untilNothingRuns(project: TemporaryProject): Promise<void> {
+  await until(
+    () => project.oracle.everything().length === 0,
+    () =>
+      project.oracle
+        .everything()
+        .map(({ argv }) => argv.join(' '))
+        .join('\n'),
+  );
+  expect(existsSync(project.file('.pids/lease.json'))).toBe(false);
+}
+
+function whyStopped(project: TemporaryProject) {
+  const { why, survivors } = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
+  return { why, survivors };
+}
+
+async function status(project: TemporaryProject) {
+  return JSON.parse((await devctl(project, 'status', '--json')).stdout);
+}
+
+/** A process that somebody has things run for. */
+function agent(project: TemporaryProject) {
+  return spawn('sleep', ['120'], { cwd: '/', env: { ...project.env, PATH: process.env.PATH } });
+}
+
+test('when its time is over everything is stopped, and the report says why', async () => {
+  await using project = await temporaryProject(MANIFEST);
+  const { stdout } = await devctl(project, 'start', '--ttl', '5s');
+  expect(stdout).toMatch(/everything is stopped in \d(\.\d)? m?s/);
+  expect((await devctl(project, 'status')).stdout).toMatch(/^lease: everything is stopped in /m);
+  const { leases } = await status(project);
+  expect(leases).toMatchObject([{ processes: [] }]);
+  expect(leases[0].endsInMs).toBeLessThan(5_000);
+  // A start that says nothing of it leaves it, and a shorter one does not take from it.
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const json = JSON.parse((await devctl(project, 'start', '--ttl', '10ms', '--json')).stdout);
+  expect(json.leases[0].endsInMs).toBeGreaterThan(10);
+  await untilNothingRuns(project);
+  expect(whyStopped(project)).toEqual({ why: 'the lease ended: its 5s are over', survivors: [] });
+  // Gone with it: what is started now runs on.
+  expect(await devctl(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
+  expect((await status(project)).leases).toEqual([]);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(whyStopped(project)).toEqual({ why: null, survivors: [] });
+});
+
+test('it lasts while one of its processes lives, also under another supervisor; stop removes it', async () => {
+  await using project = await temporaryProject(MANIFEST);
+  const first = agent(project);
+  const second = agent(project);
+  const pids = [first.pid, second.pid].flatMap((pid) => ['--while-pid', String(pid)]);
+  try {
+    expect(await devctl(project, 'start', ...pids)).toMatchObject({ exitCode: 0 });
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(existsSync(project.file('.pids/lease.json'))).toBe(false);
+
+    expect(await devctl(project, 'start', ...pids)).toMatchObject({ exitCode: 0 });
+    first.kill('SIGKILL');
+    await until(async () => (await status(project)).leases[0].processes.length === 1);
+    await signalSupervisor(project, 'SIGKILL');
+    expect(await devctl(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
+    expect(supervisorsOf(project)).toHaveLength(1);
+    expect((await status(project)).leases).toMatchObject([{ processes: [{ pid: second.pid }] }]);
+  } finally {
+    second.kill('SIGKILL');
+  }
+  await untilNothingRuns(project);
+  expect(whyStopped(project).why).toContain(`pid ${first.pid} (sleep 120) and pid ${second.pid}`);
+  const gone = await devctl(project, 'start', '--while-pid', String(second.pid));
+  expect(gone).toMatchObject({ exitCode: 2 });
+  expect(gone.stderr).toContain('there is no such process');
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('one that was over while no supervisor lived is honoured by the next start', async () => {
+  await using project = await temporaryProject(MANIFEST);
+  expect(await devctl(project, 'start', '--ttl', '2h')).toMatchObject({ exitCode: 0 });
+  const before = project.oracle.processes().map(({ pid }) => pid);
+  await signalSupervisor(project, 'SIGKILL');
+  const record = JSON.parse(readFileSync(project.file('.pids/lease.json'), 'utf8'));
+  record.leases[0].endsAtTicks = 1;
+  project.write('.pids/lease.json', JSON.stringify(record));
+  const told = await devctl(project, 'status');
+  expect(told.stderr).toContain('the lease ended: its 2h are over, but there was no supervisor');
+  const { exitCode, stderr } = await devctlWith(project, {}, 'start', 'web');
+  expect(stderr).toContain('the lease ended: its 2h are over: stopping everything first');
+  expect(exitCode).toBe(0);
+  const after = project.oracle.processes().map(({ pid }) => pid);
+  expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+  expect(after).toHaveLength(1);
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(guardsOf(project)).toEqual([]);
+});
