@@ -80,6 +80,7 @@ test('--json has the same, for programs', async () => {
       cgroup: { held: hasControlGroups, why: hasControlGroups ? null : expect.any(String) },
     },
     unattributed: [],
+    leases: [],
     stale: [],
     problems: [],
   });

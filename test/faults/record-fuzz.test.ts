@@ -8,10 +8,12 @@ import type { ProjectFolder } from '../../src/project/folder.ts';
 import { projectHash } from '../../src/project/folder.ts';
 import { writeFoundingFiles } from '../../src/project/founding-files.ts';
 import { readLastStop, writeLastStop } from '../../src/project/last-stop.ts';
+import { writeLeases } from '../../src/project/lease-record.ts';
 import { appendLedger } from '../../src/project/ledger.ts';
 import { lookAtTicket, newTicket, placeTicket } from '../../src/project/lock-file.ts';
 import { writeRecord } from '../../src/project/records.ts';
 import { writeSupervisor } from '../../src/project/supervisor-record.ts';
+import { leasesAt } from '../../src/supervisor/lease-status.ts';
 import { factsOf, readProjectState } from '../../src/supervisor/project-state.ts';
 import { recordOf, temporaryRecords } from '../project/records-folder.ts';
 import { BOOT, identity, NAMESPACE, type Row, snapshotOf } from '../support/process-table.ts';
@@ -37,6 +39,7 @@ const FILES = [
   'supervisor.json',
   'lock',
   'last-stop.json',
+  'lease.json',
   'founding.json',
 ];
 const FOUNDING = ['services.pids', 'services.pids.groups', 'services.pids.services'];
@@ -73,6 +76,16 @@ function recorded(): ProjectFolder {
   const holder = { identity: identity(690), command: 'stop', at: '2026-01-02T03:04:05.678Z' };
   placeTicket(join(folder.pidsDir, 'lock'), newTicket(holder));
   writeLastStop(folder, { version: 1 });
+  const process = { identity: identity(610), command: 'agent' };
+  const lease = { endsAtTicks: 2_000, ttlMs: 10_000, processes: [process] };
+  const { root: project } = folder;
+  writeLeases(folder, {
+    schema: 1,
+    project,
+    bootId: BOOT,
+    manifest: `${project}/m`,
+    leases: [lease],
+  });
   return folder;
 }
 
@@ -133,6 +146,7 @@ test('whatever has become of the records, ours is found and nobody else is', () 
       const state = readProjectState(folder);
       lookAtTicket(join(folder.pidsDir, 'lock'));
       readLastStop(folder);
+      leasesAt(state.lease, snapshot);
       const facts = factsOf(state, identity(SELF), snapshot, Date.now());
       const { claims, supervisors } = claimProcesses(facts, snapshot);
       expect([...claims.keys()].sort(), shown.join('\n')).toEqual(OURS);
