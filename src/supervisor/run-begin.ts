@@ -22,6 +22,9 @@ import { oneOffName } from './run-decisions.ts';
 import { openRunGroups, type RunGroups } from './run-groups.ts';
 import { takeLockToStart } from './start.ts';
 
+/** Longer than a start has: dozens may be begun at once (`make -j`), and each holds the lock to spawn. */
+const LOCK_WAIT_MS = 20_000;
+
 export interface BeginOptions {
   /** Null: one is made from the command. */
   readonly name: string | null;
@@ -77,7 +80,7 @@ export async function beginRun(place: RunPlace, options: BeginOptions): Promise<
     );
   }
   const native = await becomeHolder();
-  const lock = await takeLockToStart(host, folder, 'run', warn);
+  const lock = await takeLockToStart(host, folder, 'run', warn, LOCK_WAIT_MS);
   try {
     const name = await freeName(place, options);
     const usable = 'why' in groups ? null : groups;

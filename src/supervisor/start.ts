@@ -82,6 +82,7 @@ export async function startProject(
  * Takes the project lock for a command that starts something; another devctl is waited for.
  *
  * @param command what the lock says of us to others
+ * @param waitMs how long it is waited for, in ms
  * @throws DevctlError 'locked', 'records-unwritable', 'unsafe'
  */
 export async function takeLockToStart(
@@ -89,6 +90,7 @@ export async function takeLockToStart(
   folder: ProjectFolder,
   command: string,
   warn: (line: string) => void,
+  waitMs = LOCK_WAIT_MS,
 ): Promise<{ release(): void }> {
   const identity = await host.self();
   prepareFolder(folder);
@@ -101,7 +103,7 @@ export async function takeLockToStart(
   if (lock.kind === 'busy') {
     const { holder } = lock;
     warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);
-    lock = await acquireLock(folder, { ...request, waitMs: LOCK_WAIT_MS });
+    lock = await acquireLock(folder, { ...request, waitMs });
   }
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
   return lock;

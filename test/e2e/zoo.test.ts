@@ -15,12 +15,12 @@ const best: Mode = {
   native: here.native,
   cgroup: here.cgroup,
   portable: false,
-  supervisor: 'alive',
+  holder: 'alive',
   force: false,
 };
 const modes: readonly Mode[] = [
   best,
-  { ...best, cgroup: false, supervisor: 'killed', force: true },
+  { ...best, cgroup: false, holder: 'killed', force: true },
   { ...best, native: false, cgroup: false },
   // Root cannot show what an ordinary user may.
   ...(here.root && here.ordinary ? [{ ...best, user: 'ordinary', cgroup: false } as const] : []),

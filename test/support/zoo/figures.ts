@@ -23,7 +23,14 @@ export function describeVisit(seen: Visit, tookMs: number): string {
 }
 
 const MEANS = ['native+cgroup', 'native', 'cgroup', 'neither', 'portable'];
-const SUPERVISORS: readonly Mode['supervisor'][] = ['alive', 'killed', 'adopted'];
+const HOLDERS: readonly Mode['holder'][] = [
+  'alive',
+  'killed',
+  'adopted',
+  'run',
+  'run-killed',
+  'run-ended',
+];
 
 interface Column {
   readonly title: string;
@@ -32,11 +39,9 @@ interface Column {
 
 function columnsOf(visits: readonly Visit[]): Column[] {
   return MEANS.flatMap((means) =>
-    SUPERVISORS.map((supervisor) => ({
-      title: `${means} ${supervisor}`,
-      visits: visits.filter(
-        ({ mode }) => meansOf(mode) === means && mode.supervisor === supervisor,
-      ),
+    HOLDERS.map((holder) => ({
+      title: `${means} ${holder}`,
+      visits: visits.filter(({ mode }) => meansOf(mode) === means && mode.holder === holder),
     })),
   ).filter((column) => column.visits.length > 0);
 }
@@ -92,7 +97,8 @@ export function markdown(
 Written by \`npm run zoo -- --markdown docs/zoo.md\` on ${machine}. Each behaviour is a small program in
 \`fixtures/zoo/\`, and ran as a service in every mode: as root and as an ordinary user; with and without the native
 calls; with and without cgroups; on the portable process table; with the supervisor alive, killed before the stop, or
-killed and replaced by one that adopted what ran; \`stop\` and \`stop --force\`. Five look-alikes stood beside each time.
+killed and replaced by one that adopted what ran; each under a \`devctl run\` of its own, alive, killed before the stop, or
+told to end (*run-ended*); \`stop\` and \`stop --force\`. Five look-alikes stood beside each time.
 
 ${summary(visits)}
 

@@ -1,4 +1,4 @@
-/** One way to run the zoo: who, with what devctl may use, what becomes of the supervisor, how it stops. */
+/** One way to run the zoo: who, with what devctl may use, who holds it and what becomes of that, how it stops. */
 export interface Mode {
   readonly user: 'root' | 'ordinary';
   /** The native calls: child subreaper, pidfd, waitid. */
@@ -6,19 +6,28 @@ export interface Mode {
   readonly cgroup: boolean;
   /** `ps` instead of /proc, as on macOS; it turns the native calls and cgroups off. */
   readonly portable: boolean;
-  /** Alive; ended by SIGKILL before the stop; or ended and replaced by one that adopted what runs. */
-  readonly supervisor: 'alive' | 'killed' | 'adopted';
+  /**
+   * A supervisor: alive; ended by SIGKILL before the stop; or ended and replaced by one that adopted what runs.
+   * Or a `devctl run` for each: alive; ended by SIGKILL before the stop; or told to end by itself, before it.
+   */
+  readonly holder: 'alive' | 'killed' | 'adopted' | 'run' | 'run-killed' | 'run-ended';
   readonly force: boolean;
 }
 
 /** Was everything held for the whole life of the runs, so that nothing may get away? */
-export function isHeld({ native, cgroup, portable }: Mode): boolean {
-  return !portable && (cgroup || native);
+export function isHeld({ native, cgroup, portable, holder }: Mode): boolean {
+  // Nothing is above a one-off that is its subreaper.
+  return !portable && (cgroup || (native && holder !== 'run-killed'));
 }
 
 /** `root native+cgroup alive stop` */
 export function nameOf(mode: Mode): string {
-  return [mode.user, meansOf(mode), mode.supervisor, mode.force ? 'force' : 'stop'].join(' ');
+  return [mode.user, meansOf(mode), mode.holder, mode.force ? 'force' : 'stop'].join(' ');
+}
+
+/** Is each behaviour a one-off of its own? */
+export function isRun({ holder }: Mode): boolean {
+  return holder.startsWith('run');
 }
 
 /** What devctl may use, in a word. */
@@ -28,8 +37,8 @@ export function meansOf({ native, cgroup, portable }: Mode): string {
   return cgroup ? 'cgroup' : 'neither';
 }
 
-const SUPERVISORS = ['alive', 'killed', 'adopted'] as const;
-const ALIVE = ['alive'] as const;
+const HOLDERS = ['alive', 'killed', 'adopted', 'run', 'run-killed', 'run-ended'] as const;
+const ALIVE = ['alive', 'run'] as const;
 
 /** Every mode that can be run here. */
 export function allModes(
@@ -46,8 +55,14 @@ export function allModes(
   return users.flatMap((user) =>
     means.flatMap((mean) =>
       // What a dead supervisor changes, it changes by its subreaper; on the portable table there was none.
-      (mean.portable ? ALIVE : SUPERVISORS).flatMap((supervisor) =>
-        [false, true].map((force) => ({ user, ...mean, supervisor, force })),
+      (mean.portable ? ALIVE : HOLDERS).flatMap((holder) =>
+        // Who has ended by itself leaves a stop nothing to do.
+        (holder === 'run-ended' ? [false] : [false, true]).map((force) => ({
+          user,
+          ...mean,
+          holder,
+          force,
+        })),
       ),
     ),
   );

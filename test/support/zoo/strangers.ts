@@ -24,20 +24,20 @@ interface Place {
   /** A folder that has nothing to do with the project. */
   readonly elsewhere: string;
   readonly zoo: string;
-  /** A service with a log, for somebody who reads it. */
+  /** A service, and its log for somebody who reads it. */
   readonly service: string;
+  readonly log: string;
 }
 
 /** Starts them as from other terminals: sessions of their own, and process 1 above them. */
 export async function meetStrangers(place: Place): Promise<Strangers> {
-  const { root, elsewhere, uid } = place;
+  const { root, elsewhere, uid, log } = place;
   mkdirSync(elsewhere, { recursive: true });
   if (uid !== null) chownSync(elsewhere, uid, uid);
   chmodSync(elsewhere, 0o755);
   const program = join(place.zoo, 'plain.pl');
   const same = [perl() ?? 'perl', '-I', place.zoo, `-MZoo=${join(elsewhere, 'plain')}`, program];
   const sleep = ['/bin/sh', '-c', 'sleep 600; :'];
-  const log = join(root, '.pids', 'logs', `${place.service}.log`);
   const pids = new Map<number, string>();
   const sessions = new Set<number>();
   const cookies = {

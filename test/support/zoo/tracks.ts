@@ -38,7 +38,8 @@ export function openTracks(folder: string): Tracks {
     readdirSync('/proc')
       .filter((pid) => /^\d+$/.test(pid) && mayBeOf(prefix, pid))
       .flatMap((pid) => readProcess(Number(pid)) ?? [])
-      .filter((one) => !one.zombie && nameOf(one) !== null);
+      // Who holds a one-off has its command, mark and all, among its arguments.
+      .filter((one) => !one.zombie && nameOf(one) !== null && !isDevctl(one));
   return {
     mark: (name) => join(folder, name),
     all,
@@ -59,6 +60,10 @@ export function openTracks(folder: string): Tracks {
       }
     },
   };
+}
+
+function isDevctl({ argv }: Sighting): boolean {
+  return argv[1]?.endsWith('/bin/devctl.js') ?? false;
 }
 
 /** The quick look: who hops every 30 ms is gone before all of the machine has been read in full. */

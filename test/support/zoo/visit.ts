@@ -9,7 +9,7 @@ import { currentRunFolder } from '../run-folder.ts';
 import type { Sighting } from '../sighting.ts';
 import { until } from '../until.ts';
 import { cgroupBase, delegateGroup } from './cgroups.ts';
-import { isHeld, type Mode } from './modes.ts';
+import { isHeld, isRun, type Mode } from './modes.ts';
 import { commandOf, type Exhibit, linesOf } from './service.ts';
 import { meetStrangers } from './strangers.ts';
 import { openTracks, type Tracks } from './tracks.ts';
@@ -19,7 +19,7 @@ import { asUser, environmentOf, installFor, uidOf } from './user.ts';
 export interface Visit {
   readonly mode: Mode;
   readonly services: readonly string[];
-  /** Processes alive just before the stop. */
+  /** Processes alive before the stop, and before what was done to who holds them. */
   readonly before: number;
   readonly exitCode: number;
   readonly report: StopReport | null;
@@ -32,7 +32,7 @@ export interface Visit {
   readonly cutShort: readonly string[];
   /** Declared ports that cannot be bound. */
   readonly portsTaken: readonly number[];
-  /** Supervisors and cgroups that are still there. */
+  /** Supervisors, one-offs and cgroups that are still there. */
   readonly litter: readonly string[];
   /** Services that did not come to stand in time. */
   readonly notReady: readonly string[];
@@ -59,7 +59,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   const ports = await freePorts(exhibits.length);
   // What has got away holds its port, and then a second start rightly starts nothing.
   const declares = (exhibit: Exhibit | undefined) =>
-    mode.supervisor !== 'adopted' && usesPort(exhibit);
+    mode.holder !== 'adopted' && !isRun(mode) && usesPort(exhibit);
   const declared = ports.filter((_, index) => declares(exhibits[index]));
   for (const folder of [marks, home]) mkdirSync(folder, { mode: 0o777 });
   const services = Object.fromEntries(
@@ -72,26 +72,67 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       return [exhibit.name, { command, ...(declares(exhibit) ? { ports: [port] } : {}) }];
     }),
   );
-  writeFileSync(join(root, '.devctl.json'), JSON.stringify({ stopGrace: STOP_GRACE, services }));
+  // A one-off may not be called as a service is.
+  const manifest = isRun(mode) ? { unused: { command: 'true' } } : services;
+  const text = JSON.stringify({ stopGrace: STOP_GRACE, services: manifest });
+  writeFileSync(join(root, '.devctl.json'), text);
   // Some of them become another user.
   chmodSync(root, 0o755);
   chmodSync(marks, 0o777);
   if (uid !== null) for (const path of [root, marks, home]) chownSync(path, uid, uid);
 
+  const commands = Object.fromEntries(
+    Object.entries(services).map(([name, { command }]) => [name, command]),
+  );
+  const options = {
+    cwd: root,
+    env: environmentOf(mode, home),
+    extendEnv: false,
+    reject: false,
+  } as const;
+  const commandLine = (args: readonly string[]) =>
+    asUser(uid, group?.procs ?? null, [process.execPath, installation.program, ...args]);
   const devctl = async (...args: readonly string[]) => {
-    const command = [process.execPath, installation.program, ...args];
-    const [file, ...rest] = asUser(uid, group?.procs ?? null, command);
-    const env = environmentOf(mode, home);
-    const options = { cwd: root, env, extendEnv: false, reject: false } as const;
+    const [file, ...rest] = commandLine(args);
     return execa(file, rest, { ...options, stdin: 'ignore', timeout: TIMEOUT_MS });
+  };
+  const logOf = (name: string) =>
+    isRun(mode) ? join(root, `${name}.log`) : join(root, '.pids', 'logs', `${name}.log`);
+  /** What ends early, as daemons do, has a shell above it that stays. */
+  const runEach = () => {
+    for (const [name, command] of Object.entries(commands)) {
+      const wait = ['/bin/sh', '-c', '"$@"; exec sleep 600', 'sh', ...command];
+      const [file, ...rest] = commandLine([
+        'run',
+        '--name',
+        name,
+        '--grace',
+        STOP_GRACE,
+        '--',
+        ...wait,
+      ]);
+      const log = { file: logOf(name), append: true };
+      // Its own session: without a terminal, whoever runs this.
+      void execa(file, rest, {
+        ...options,
+        stdin: 'ignore',
+        stdout: log,
+        stderr: log,
+        detached: true,
+      });
+    }
   };
   const litter: string[] = [];
   try {
-    const started = await devctl('start');
-    // 1: a service whose main process ended at once, as some do here.
-    if (![0, 1].includes(started.exitCode ?? -1)) {
-      throw new Error(`start failed: ${started.stderr}`);
-    }
+    const start = async () => {
+      const started = await devctl('start');
+      // 1: a service whose main process ended at once, as some do here.
+      if (![0, 1].includes(started.exitCode ?? -1)) {
+        throw new Error(`start failed: ${started.stderr}`);
+      }
+    };
+    if (isRun(mode)) runEach();
+    else await start();
     const notReady = await settle(tracks, exhibits);
     const service = exhibits[0]?.name ?? '';
     const elsewhere = join(root, '..', `${root.split('/').at(-1)}-elsewhere`);
@@ -101,19 +142,24 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       elsewhere,
       zoo: installation.zoo,
       service,
+      log: logOf(service),
     });
-    if (mode.supervisor !== 'alive') await killSupervisor(root);
-    if (mode.supervisor === 'adopted') {
-      const again = await devctl('start');
-      if (![0, 1].includes(again.exitCode ?? -1)) {
-        throw new Error(`the second start failed: ${again.stderr}`);
-      }
+    const before = tracks.all().length;
+    if (mode.holder === 'killed' || mode.holder === 'adopted') {
+      await endHolders(() => supervisorsIn(root), 'SIGKILL');
+    }
+    if (mode.holder === 'adopted') {
+      await start();
       await settle(tracks, exhibits);
     }
-    const before = tracks.all().length;
+    if (mode.holder === 'run-killed') await endHolders(() => runsIn(root), 'SIGKILL');
+    if (mode.holder === 'run-ended') await endHolders(() => runsIn(root), 'SIGTERM');
     const stop = await devctl('stop', '--json', ...(mode.force ? ['--force'] : []));
     const left = await lookTwice(tracks, exhibits);
     for (const { pid } of supervisorsIn(root)) litter.push(`supervisor ${pid}`);
+    // Each looks for itself whether anything is left.
+    await patiently(() => runsIn(root).length === 0);
+    for (const { pid } of runsIn(root)) litter.push(`devctl run ${pid}`);
     const taken = await Promise.all(
       declared.map(async (port) => ((await canBind(port)) ? [] : port)),
     );
@@ -135,7 +181,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   } finally {
     // A storm ends by itself when its mark is gone; it can be too fast for whoever ends the rest.
     rmSync(marks, { recursive: true, force: true });
-    await endProcesses(() => [...tracks.all(), ...supervisorsIn(root)]);
+    await endProcesses(() => [...tracks.all(), ...supervisorsIn(root), ...waitersIn(root)]);
     rmSync(root, { recursive: true, force: true });
     rmSync(`${root}-elsewhere`, { recursive: true, force: true });
     try {
@@ -172,16 +218,18 @@ function usesPort(exhibit: Exhibit | undefined): boolean {
   return exhibit?.behaviours.some(({ port }) => port) ?? false;
 }
 
-/** Waits until every service stands; who does not within 30 s is returned. */
+/** Waits until every service stands; who does not in time is returned. */
 async function settle(tracks: Tracks, exhibits: readonly Exhibit[]): Promise<string[]> {
   const missing = () =>
     exhibits.filter((one) => tracks.lines(one.name).length < linesOf(one)).map(({ name }) => name);
-  try {
-    await until(() => missing().length === 0);
-  } catch {
-    await until(() => missing().length === 0).catch(() => null);
-  }
+  await patiently(() => missing().length === 0);
   return missing();
+}
+
+/** For what dozens do at once: a minute. */
+async function patiently(isSo: () => boolean): Promise<boolean> {
+  for (let tries = 1; tries <= 4; tries += 1) if (await until(isSo).catch(() => false)) return true;
+  return false;
 }
 
 function supervisorsIn(root: string): Sighting[] {
@@ -191,11 +239,31 @@ function supervisorsIn(root: string): Sighting[] {
   );
 }
 
-async function killSupervisor(root: string): Promise<void> {
-  const [supervisor] = supervisorsIn(root);
-  if (!supervisor) throw new Error('there is no supervisor');
-  signalExactly(supervisor, 'SIGKILL');
-  await until(() => supervisorsIn(root).length === 0);
+/** Each `devctl run`, and what it runs in the folder. */
+function runsIn(root: string): Sighting[] {
+  return readProcesses().filter(
+    ({ argv, cwd, zombie }) =>
+      !zombie && cwd === root && argv[1]?.endsWith('/bin/devctl.js') && argv[2] === 'run',
+  );
+}
+
+/** One-offs, and the shells of `runEach`: they have no mark. */
+function waitersIn(root: string): Sighting[] {
+  const shells = readProcesses().filter(
+    ({ argv, cwd, zombie }) => !zombie && cwd === root && argv.join(' ') === 'sleep 600',
+  );
+  return [...runsIn(root), ...shells];
+}
+
+async function endHolders(
+  find: () => readonly Sighting[],
+  signal: 'SIGKILL' | 'SIGTERM',
+): Promise<void> {
+  const holders = find();
+  if (holders.length === 0) throw new Error('there is nobody who holds them');
+  for (const holder of holders) signalExactly(holder, signal);
+  // Each gives its own the grace period, dozens of them at once.
+  if (!(await patiently(() => find().length === 0))) throw new Error('who holds them lives on');
 }
 
 /** Now, and once more a little later: what is born late counts as well, and whatever still writes. */
