@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const PURE: readonly RegExp[] = [
   /^ownership\//,
   /^stopping\/(plan|waves)\.ts$/,
-  /^services\/(lifecycle|dependencies|restart-policy|leases)\.ts$/,
+  /^services\/(lifecycle|dependencies|restart-policy|leases|use|thinning|look-pace)\.ts$/,
   /^quick\.ts$/,
   /^processes\/(identity|snapshot|linux-stat)\.ts$/,
 ];

@@ -9,6 +9,8 @@ export interface StatLine {
   readonly kernelThread: boolean;
   /** User plus system time, in clock ticks. */
   readonly cpuTicks: number;
+  /** The same of the children that it has waited for, and of theirs. */
+  readonly childTicks: number;
   readonly threads: number;
   readonly startTicks: number;
   readonly rssPages: number;
@@ -22,6 +24,8 @@ const SESSION = 3;
 const FLAGS = 6;
 const UTIME = 11;
 const STIME = 12;
+const CUTIME = 13;
+const CSTIME = 14;
 const NUM_THREADS = 17;
 const START_TIME = 19;
 const RSS = 21;
@@ -53,6 +57,7 @@ export function parseStat(text: string): StatLine | null {
     sid: Number(fields[SESSION]),
     kernelThread: (Number(fields[FLAGS]) & KERNEL_THREAD_FLAG) !== 0,
     cpuTicks: Number(fields[UTIME]) + Number(fields[STIME]),
+    childTicks: Number(fields[CUTIME]) + Number(fields[CSTIME]),
     threads: Number(fields[NUM_THREADS]),
     startTicks: Number(fields[START_TIME]),
     rssPages: Number(fields[RSS]),

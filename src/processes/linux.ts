@@ -33,6 +33,7 @@ export function openProcTable(): ProcessTable {
       kernelThread: stat.kernelThread,
       rssBytes: stat.rssPages * pageBytes,
       cpuTicks: stat.cpuTicks,
+      childTicks: stat.childTicks,
       name: stat.name,
     };
   }

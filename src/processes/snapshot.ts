@@ -15,6 +15,8 @@ export interface ProcessInfo {
   readonly rssBytes: number;
   /** User plus system time in clock ticks (1/100 s). */
   readonly cpuTicks: number;
+  /** The same of the children that it has waited for, and of theirs; missing where that is not known. */
+  readonly childTicks?: number;
   /** The kernel's name of it (comm, at most 15 bytes). May hold any character. */
   readonly name: string;
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { appendFlags } from './atomic-file.ts';
@@ -80,7 +80,8 @@ function openForAppending(folder: ProjectFolder, path: string): number {
   try {
     return openSync(path, appendFlags, 0o600);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    // Nobody's records folder is made again for this: whoever has removed it wants it gone.
+    if (errnoOf(error) !== 'ENOENT' || !existsSync(folder.pidsDir)) throw error;
     writableFolder(folder, 'history');
     return openSync(path, appendFlags, 0o600);
   }

@@ -14,11 +14,20 @@ export interface History {
 
 /** Reads what a supervisor writes, while it does. What cannot be read is left out; never throws. */
 export function readHistory(folder: ProjectFolder): History {
-  const samplesOf = (name: 'recent' | 'hours' | 'days'): readonly Sample[] =>
-    readHistoryLines(folder, name).flatMap((line) => parseSample(line) ?? []);
+  const samplesOf = (part: 'recent' | 'hours' | 'days') => readSamples(folder, part);
   const events = readHistoryLines(folder, 'events').flatMap((line) => toHistoryEvent(line) ?? []);
   return {
     samples: mergeTiers([samplesOf('recent'), samplesOf('hours'), samplesOf('days')]),
     events: events.toSorted((one, other) => one.atMs - other.atMs),
   };
+}
+
+/** Samples that are no older than so many ms, by time, the oldest first. Never throws. */
+export function readRecentSamples(folder: ProjectFolder, withinMs: number): readonly Sample[] {
+  const since = Date.now() - withinMs;
+  return mergeTiers([readSamples(folder, 'recent')]).filter(({ atMs }) => atMs >= since);
+}
+
+function readSamples(folder: ProjectFolder, part: 'recent' | 'hours' | 'days'): readonly Sample[] {
+  return readHistoryLines(folder, part).flatMap((line) => parseSample(line) ?? []);
 }

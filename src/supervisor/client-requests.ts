@@ -52,6 +52,7 @@ export async function send(
 /**
  * Hands on every event of an NDJSON answer, until it ends or `until` is aborted.
  *
+ * @param body undefined: a GET
  * @throws DevctlError 'supervisor-failed'
  */
 export async function stream(
@@ -63,7 +64,7 @@ export async function stream(
 ): Promise<void> {
   const over = new AbortController();
   const signal = until ? AbortSignal.any([over.signal, until]) : over.signal;
-  const answer = await send(socket, 'POST', path, body, signal);
+  const answer = await send(socket, body === undefined ? 'GET' : 'POST', path, body, signal);
   if (!answer) {
     throw new DevctlError('supervisor-failed', 'the supervisor does not answer', {
       hint: 'its log is .pids/supervisor.log; devctl stop works without it',

@@ -5,6 +5,7 @@ import type {
   Hello,
   HoldEvent,
   HoldRequest,
+  SampleEvent,
   ServiceChange,
   StandDownRequest,
   StartEvent,
@@ -46,6 +47,13 @@ export interface SupervisorClient {
    * @throws DevctlError 'supervisor-failed'
    */
   hold(body: HoldRequest, listen: (change: ServiceChange) => void): Promise<Hold>;
+  /**
+   * What services use: the last minutes first, then each sample, one a second for as long as somebody listens.
+   * Resolves when the supervisor has ended, or `over` is aborted.
+   *
+   * @throws DevctlError 'supervisor-failed'
+   */
+  samples(listen: (event: SampleEvent) => void, over: AbortSignal): Promise<void>;
   /** Streams any request's NDJSON answer, for callers inside a service. */
   stream(path: string, body: unknown, listen: (event: unknown) => void): Promise<void>;
 }
@@ -140,6 +148,8 @@ export function connectTo(socket: string): SupervisorClient {
         },
       };
     },
+    samples: (listen, over) =>
+      stream(socket, '/samples', undefined, (event) => listen(event as SampleEvent), over),
     stream: (path, body, listen) => stream(socket, path, body, listen),
   };
 }

@@ -3,6 +3,7 @@ import type { Capabilities } from '../processes/capabilities.ts';
 import type { Lease } from '../project/lease-record.ts';
 import type { LogRotation } from '../project/service-record.ts';
 import type { LifeKind } from '../services/life.ts';
+import type { Sample } from '../services/samples.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { DeclaredService } from './open-project.ts';
 import type { HeldCommand } from './stop-command.ts';
@@ -140,6 +141,14 @@ export type HoldEvent = { readonly type: 'held' } | ServiceChange;
 
 /** What everyone who keeps `GET /events` open is told. */
 export type SupervisorEvent = ServiceChange;
+
+/**
+ * `GET /samples`: the last minutes first, by time, then each new one. While somebody listens there is one a
+ * second.
+ */
+export type SampleEvent =
+  | { readonly type: 'history'; readonly samples: readonly Sample[] }
+  | { readonly type: 'sample'; readonly sample: Sample };
 
 /** Is it as whoever started it wants it to be? */
 export function hasSucceeded({ state, done }: Pick<StartedService, 'state' | 'done'>): boolean {

@@ -1,9 +1,16 @@
+import type { Sample } from '../services/samples.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { type Route, STREAMED, type Stream } from './api.ts';
 import type { Holds } from './holds.ts';
 import type { Leases } from './leases.ts';
 import type { Lives } from './lives.ts';
-import type { ChildrenAnswer, Hello, SupervisedStopRequest, SupervisorEvent } from './protocol.ts';
+import type {
+  ChildrenAnswer,
+  Hello,
+  SampleEvent,
+  SupervisedStopRequest,
+  SupervisorEvent,
+} from './protocol.ts';
 import {
   toHoldRequest,
   toReleaseRequest,
@@ -12,6 +19,7 @@ import {
   toStopCommandRequest,
   toStopRequest,
 } from './requests.ts';
+import type { Sampler } from './sampler.ts';
 import { beginStarting, type Starting } from './starting.ts';
 import type { RunHeld } from './stop-command.ts';
 import type { Witness } from './witness.ts';
@@ -20,7 +28,10 @@ import type { Witness } from './witness.ts';
 export interface SupervisorWork {
   readonly hello: Hello;
   readonly lives: Lives;
-  readonly witness: Pick<Witness, 'look'>;
+  readonly witness: Pick<Witness, 'look' | 'wake'>;
+  readonly sampler: Pick<Sampler, 'watch'>;
+  /** Samples of the last minutes, by time. */
+  recentSamples(): readonly Sample[];
   /** Those under way. */
   readonly starts: Set<Starting>;
   /** Who is told of every event. */
@@ -42,7 +53,7 @@ export interface SupervisorWork {
 /** The supervisor's API: each route reads its request, has the work done, and answers. */
 export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, Route>> {
   const { hello, starts, listeners, holds, hasChildren, whileConnected, whileStoodDown } = work;
-  const { lives, witness, leases, runHeld, stopHere, endAfter } = work;
+  const { lives, witness, sampler, leases, runHeld, stopHere, endAfter } = work;
 
   return {
     'GET /hello': () => hello,
@@ -56,6 +67,17 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
         stream.begin();
         await stream.closed;
         listeners.delete(listen);
+        return STREAMED;
+      }),
+
+    'GET /samples': (_body, stream) =>
+      whileConnected(stream, async () => {
+        const tell = (event: SampleEvent): void => stream.write(event);
+        tell({ type: 'history', samples: work.recentSamples() });
+        const unwatch = sampler.watch((sample) => tell({ type: 'sample', sample }));
+        witness.wake();
+        await stream.closed;
+        unwatch();
         return STREAMED;
       }),
 

@@ -6,11 +6,13 @@ import type { Native } from '../processes/native.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { readRecords } from '../project/records.ts';
+import { readRecentSamples } from '../services/history.ts';
 import type { Contain } from '../services/launch.ts';
 import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { adopt, resume, standDown } from './adoption.ts';
 import type { Route, Stream } from './api.ts';
+import { openChronicle } from './chronicle.ts';
 import { endRun } from './end-run.ts';
 import { createHolds } from './holds.ts';
 import { createLeases } from './leases.ts';
@@ -21,6 +23,7 @@ import type { ProjectState } from './project-state.ts';
 import type { SupervisedStopRequest, SupervisorEvent } from './protocol.ts';
 import { supervisorRoutes } from './routes.ts';
 import type { RunGroups } from './run-groups.ts';
+import { createSampler } from './sampler.ts';
 import type { Starting } from './starting.ts';
 import { stopProject } from './stop.ts';
 import { type RunHeld, runStopCommand } from './stop-command.ts';
@@ -51,6 +54,9 @@ export interface SupervisionContext {
 /** How often the dead are reaped before what is left counts as alive. */
 const MOST_REAPS = 3;
 
+/** How far back those are told who begin to watch. */
+const RECENT_MS = 5 * 60_000;
+
 /** With nothing to supervise and nobody connected for so long, the supervisor ends itself. */
 const IDLE_END_MS = 5_000;
 
@@ -66,6 +72,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   let idleSinceMs = performance.now();
 
   const notes = noteLogs(folder, context.log);
+  const chronicle = openChronicle(folder, context.log);
+  const sampler = createSampler(chronicle);
   const lives: Lives = createLives({
     folder,
     table,
@@ -83,6 +91,9 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       if (record) notes.watch(change.service, record.log, record.logRotation ?? null);
       for (const starting of starts) starting.hear(change);
       for (const listen of listeners) listen({ ...change, afterMs: 0 });
+      const { service, from, to, reason, pid } = change;
+      const atMs = Date.now();
+      chronicle.event({ atMs, kind: 'change', service, from, to, reason, pid });
     },
     stopTree: (name, request) => endRun(host, folder, name, { ...request, self, runHeld }),
     // A start that is under way here holds the lock for us.
@@ -96,6 +107,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     lives,
     native,
     groups: context.groups,
+    onlooker: sampler,
     log: context.log,
     end: (target) => host.signal(target, 'SIGKILL'),
   });
@@ -237,6 +249,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     },
     lives,
     witness,
+    sampler,
+    recentSamples: () => readRecentSamples(folder, RECENT_MS),
     starts,
     listeners,
     holds,
@@ -248,6 +262,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     stopHere,
     endAfter,
   });
+  chronicle.event({ atMs: Date.now(), kind: 'supervisor', what: 'began' });
   return {
     routes,
     close() {
@@ -255,6 +270,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       leases.close();
       witness.stop();
       notes.stop();
+      chronicle.close();
+      chronicle.event({ atMs: Date.now(), kind: 'supervisor', what: 'ended' });
       if (context.groups) removeGroup(context.groups.folder);
     },
   };

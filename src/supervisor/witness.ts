@@ -1,17 +1,18 @@
-import { setTimeout as passTurn } from 'node:timers/promises';
 import type { Claim } from '../ownership/claim.ts';
 import { GUARD_NAME } from '../ownership/vetoes.ts';
 import { listsChildren } from '../processes/children.ts';
 import { removeGroup } from '../processes/control-groups.ts';
 import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
-import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
+import { LONGEST_MS, nextPause, SHORTEST_MS } from '../services/look-pace.ts';
 import type { Entry, Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
+import { createReaper } from './reaper.ts';
 import { recordClaims } from './record-claims.ts';
 import type { RunGroups } from './run-groups.ts';
 
@@ -32,9 +33,21 @@ export interface WitnessContext {
   readonly native: Native | null;
   /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
+  /** Missing: nobody but the witness needs what it sees. */
+  readonly onlooker?: Onlooker;
   readonly log: (line: string) => void;
   /** SIGKILL for this very process. */
   readonly end: (target: Identity) => Promise<unknown>;
+}
+
+/** Who learns from the looks of the witness, so that the process table is read once for all. */
+export interface Onlooker {
+  /** @param claims of all processes that are ours in this snapshot */
+  see(snapshot: Snapshot, claims: readonly Claim[]): void;
+  /** Is something going on that is worth a closer look? */
+  isMoving(): boolean;
+  /** Does somebody wait for what the next look shows? */
+  isWatched(): boolean;
 }
 
 /** The supervisor's eye on the process table. */
@@ -52,15 +65,7 @@ export interface Witness {
   stop(): void;
 }
 
-/**
- * The pause between two looks, in ms: short after a change, because what escapes escapes early; long
- * when nothing moves (polling /proc every 500 ms costs 0.6 % of a core at 80 processes). Under a
- * subreaper nothing can leave the tree, so the ledger only serves for the case that it dies.
- */
-const SHORTEST_MS = 100;
-const LONGEST_MS = 2_000;
-const LONGEST_HELD_MS = 5_000;
-const SLOWDOWN = 1.5;
+/** A storm of forks leaves thousands in a second, and each keeps a number that others need. */
 const MANY_ZOMBIES = 20;
 
 /**
@@ -70,7 +75,7 @@ const MANY_ZOMBIES = 20;
 export function startWitness(context: WitnessContext): Witness {
   const { table, lives, inherited, self, native } = context;
   const known = new Set<string>();
-  let zombies: ReadonlySet<string> = new Set();
+  const reaper = createReaper(table, self, native);
   let pauseMs = SHORTEST_MS;
   let timer: NodeJS.Timeout | null = null;
   let stoodDown = false;
@@ -100,19 +105,22 @@ export function startWitness(context: WitnessContext): Witness {
     if (stoodDown && !native) return;
     try {
       const snapshot = await table.snapshot();
-      const dead = adoptedZombies(snapshot, self).length;
-      if (native) zombies = reapAdopted(snapshot, self, native, zombies);
-      if (stoodDown) pauseMs = Math.min(pauseMs * SLOWDOWN, longestPause());
-      else {
+      const dead = reaper.reapIn(snapshot);
+      let changed = false;
+      if (!stoodDown) {
         // Of runs that have ended: the kernel keeps those with a process in them.
         if (context.groups) removeGroup(context.groups.folder);
-        const changed = witness(snapshot);
+        changed = witness(snapshot);
         noticeEnds(snapshot);
         endIdleGuards(snapshot);
-        pauseMs = changed ? SHORTEST_MS : Math.min(pauseMs * SLOWDOWN, longestPause());
       }
-      // A storm of forks leaves thousands in a second, and each keeps a number that others need.
-      if (native && dead >= MANY_ZOMBIES) pauseMs = SHORTEST_MS;
+      pauseMs = nextPause(pauseMs, {
+        changed,
+        storm: native !== null && dead >= MANY_ZOMBIES,
+        moving: !stoodDown && (context.onlooker?.isMoving() ?? false),
+        watched: !stoodDown && (context.onlooker?.isWatched() ?? false),
+        held: isHeld(),
+      });
     } catch (error) {
       context.log(`looking at the process table: ${error instanceof Error ? error.stack : error}`);
       pauseMs = LONGEST_MS;
@@ -133,6 +141,7 @@ export function startWitness(context: WitnessContext): Witness {
     const all = [...quarry.claim(snapshot).values()];
     const claims = context.concerns ? all.filter(context.concerns) : all;
     count = claims.length;
+    context.onlooker?.see(snapshot, claims);
     noteLeavers();
     const fresh = claims.filter(({ process }) => !known.has(placeOf(process)));
     const present = new Set(claims.map(({ process }) => placeOf(process)));
@@ -176,11 +185,11 @@ export function startWitness(context: WitnessContext): Witness {
     }
   };
 
-  const longestPause = (): number => {
+  const isHeld = (): boolean => {
     const watchesOthers = [...lives.entries.values()].some(
       ({ spawnedHere, life }) => !spawnedHere && 'leader' in life,
     );
-    return native && !watchesOthers ? LONGEST_HELD_MS : LONGEST_MS;
+    return native !== null && !watchesOthers;
   };
 
   schedule(0);
@@ -202,14 +211,7 @@ export function startWitness(context: WitnessContext): Witness {
       await looking;
       await begin();
     },
-    async reap() {
-      if (!native) return;
-      const before = adoptedZombies(await table.snapshot(), self);
-      // A turn of the event loop, with its poll phase: Node has reaped its own by then.
-      await passTurn(1);
-      await passTurn(1);
-      reapAdopted(await table.snapshot(), self, native, new Set(before.map(keyOf)));
-    },
+    reap: reaper.reapNow,
     owned: () => count,
     stop() {
       stopped = true;
@@ -228,33 +230,4 @@ function isOfUse(identity: Identity, snapshot: Snapshot): boolean {
   const found = snapshot.byPid.get(identity.pid);
   if (found) return sameIdentity(found.identity, identity);
   return snapshot.bySession.has(identity.pid) || snapshot.byGroup.has(identity.pid);
-}
-
-function adoptedZombies(snapshot: Snapshot, self: Identity): readonly ProcessInfo[] {
-  return (snapshot.byParent.get(self.pid) ?? []).filter(isGone);
-}
-
-function keyOf({ identity }: ProcessInfo): string {
-  return identityKey(identity);
-}
-
-/**
- * Reaps what a subreaper has adopted, each zombie by its own number.
- *
- * A zombie that Node spawned is Node's to reap, within one turn of the event loop; so only what was a
- * zombie in the look before too is ours to take, and those turns have passed.
- */
-function reapAdopted(
-  snapshot: Snapshot,
-  self: Identity,
-  native: Native,
-  before: ReadonlySet<string>,
-): ReadonlySet<string> {
-  const zombies = adoptedZombies(snapshot, self);
-  const left = new Set<string>();
-  for (const { identity } of zombies) {
-    const key = identityKey(identity);
-    if (!before.has(key) || !native.reap(identity.pid)) left.add(key);
-  }
-  return left;
 }

@@ -4,7 +4,7 @@ import { parseStat } from '../../src/processes/linux-stat.ts';
 
 /** A real line (sleep), with the name, state and flags to be filled in. */
 function line(name: string, { state = 'S', flags = 4194304 } = {}): string {
-  return `4711 (${name}) ${state} 4000 4001 4002 34816 4711 ${flags} 99 0 0 0 12 34 0 0 20 0 3 0 162193 5500928 476 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n`;
+  return `4711 (${name}) ${state} 4000 4001 4002 34816 4711 ${flags} 99 0 0 0 12 34 3 4 20 0 3 0 162193 5500928 476 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n`;
 }
 
 describe('parseStat', () => {
@@ -18,6 +18,7 @@ describe('parseStat', () => {
       sid: 4002,
       kernelThread: false,
       cpuTicks: 46,
+      childTicks: 7,
       threads: 3,
       startTicks: 162193,
       rssPages: 476,

@@ -181,6 +181,7 @@ describe.runIf(linux)('both adapters', () => {
           state,
           rssBytes: __,
           cpuTicks: ___,
+          childTicks: ____,
           ...kept
         } = row(snapshot, pids[name]);
         const process = row(snapshot, pids[name]);

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } f
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { projectFolder } from '../../src/project/folder.ts';
+import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
 import { appendHistory } from '../../src/project/history-file.ts';
 import { readHistory } from '../../src/services/history.ts';
 import type { HistoryEvent } from '../../src/services/history-events.ts';
@@ -21,6 +21,7 @@ describe('the history of a project', () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
     expect(readHistory(folder)).toEqual({ samples: [], events: [] });
+    prepareFolder(folder);
 
     const breach: Breach = {
       service: 'web',
@@ -59,6 +60,7 @@ describe('the history of a project', () => {
   test('a line that was cut off costs no other', async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
+    prepareFolder(folder);
     appendHistory(folder, 'recent', formatSample(sample(1)));
     appendFileSync(join(folder.pidsDir, 'history', 'recent.ndjson'), '\n{"atMs":2,"serv');
     appendHistory(folder, 'recent', formatSample(sample(3)));
@@ -68,6 +70,7 @@ describe('the history of a project', () => {
   test('takes no more than its bound, and keeps the latest', async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
+    prepareFolder(folder);
     const reason = 'x'.repeat(20_000);
     for (let atMs = 0; atMs < 100; atMs += 1) {
       appendHistory(folder, 'events', JSON.stringify({ atMs, kind: 'lease', why: reason }));

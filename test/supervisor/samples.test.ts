@@ -1,0 +1,122 @@
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { projectFolder } from '../../src/project/folder.ts';
+import { readHistory } from '../../src/services/history.ts';
+import type { Sample } from '../../src/services/samples.ts';
+import { connectTo } from '../../src/supervisor/client.ts';
+import type { SampleEvent } from '../../src/supervisor/protocol.ts';
+import { devctl } from '../support/devctl.ts';
+import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { canMount, smallDisk } from '../support/small-disk.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const folderOf = (project: TemporaryProject) => projectFolder(project.root);
+const samplesOf = (project: TemporaryProject): readonly Sample[] =>
+  readHistory(folderOf(project)).samples;
+
+/** One process that works as hard as it can, one that keeps 60 MB, and their parent. */
+const WORKER = `node -e '
+  if (process.argv[1] === "work") for (;;);
+  const { spawn } = require("node:child_process");
+  spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" });
+  globalThis.kept = Buffer.alloc(60e6, 1);
+  setInterval(() => {}, 1e6);
+'`;
+
+/** Listens to the samples of a supervisor until `enough`. */
+async function listenUntil(
+  project: TemporaryProject,
+  enough: (heard: readonly SampleEvent[]) => boolean,
+): Promise<readonly SampleEvent[]> {
+  const { socket } = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
+  const heard: SampleEvent[] = [];
+  const over = new AbortController();
+  const listening = connectTo(socket).samples((event) => heard.push(event), over.signal);
+  await until(() => enough(heard));
+  over.abort();
+  await listening;
+  return heard;
+}
+
+test('what services use is told to who listens, and outlives SIGKILL, a torn line and a stop', async () => {
+  await using project = await temporaryProject({
+    services: { web: { command: WORKER }, quiet: service('sleeper') },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const heard = await listenUntil(project, (events) => {
+    const last = events.at(-1);
+    const web = last?.type === 'sample' ? last.sample.services.web : undefined;
+    return web !== undefined && web.processes === 3 && web.cpuPercent > 20;
+  });
+  const [first, ...rest] = heard;
+  expect(first?.type).toBe('history');
+  const samples = rest.flatMap((event) => (event.type === 'sample' ? event.sample : []));
+  expect(samples).toHaveLength(rest.length);
+  const { web, quiet } = samples.at(-1)?.services ?? {};
+  // A shell, and two of Node.
+  expect(web?.memoryBytes).toBeGreaterThan(100e6);
+  expect(web?.memoryBytes).toBeLessThan(400e6);
+  expect(quiet).toMatchObject({ processes: 1 });
+  expect(quiet?.cpuPercent).toBeLessThan(20);
+
+  await until(() => samplesOf(project).some(({ atMs }) => atMs === samples.at(-1)?.atMs));
+  await signalSupervisor(project, 'SIGKILL');
+  const kept = samplesOf(project);
+  appendFileSync(project.file('.pids/history/recent.ndjson'), '\n{"atMs":17,"services":{"w');
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await until(() => samplesOf(project).length > kept.length);
+  expect(samplesOf(project).slice(0, kept.length)).toEqual(kept);
+  // It knows of what was before it.
+  const [again] = await listenUntil(project, (events) => events.length > 0);
+  expect(again?.type === 'history' && again.samples.slice(0, kept.length)).toEqual(kept);
+
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  await until(() => supervisorsOf(project).length === 0);
+  const { samples: last, events } = readHistory(folderOf(project));
+  expect(last.slice(0, kept.length)).toEqual(kept);
+  const told = events.map((event) =>
+    event.kind === 'change' ? `${event.service} ${event.to}` : 'what' in event ? event.what : '',
+  );
+  expect(told.filter((one) => !one.includes(' '))).toEqual(['began', 'began', 'ended']);
+  expect(told).toContain('web running');
+  expect(told).toContain('quiet ready');
+  expect(told.indexOf('quiet starting')).toBeLessThan(told.indexOf('quiet ready'));
+
+  // Nobody takes it for something that is left.
+  expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
+  expect((await devctl(project, 'stop')).stdout).toMatch(/nothing/i);
+  expect((await devctl(project, 'doctor')).stdout).not.toMatch(/history/);
+});
+
+test('records that were removed are not made again for the sake of a history', async () => {
+  await using project = await temporaryProject({ services: { web: { command: WORKER } } });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await until(() => samplesOf(project).length > 0);
+  const { atMs } = samplesOf(project).at(-1) ?? { atMs: 0 };
+  const heard = listenUntil(project, (events) => events.length > 3);
+  await until(() => (samplesOf(project).at(-1)?.atMs ?? 0) > atMs);
+  rmSync(project.file('.pids'), { recursive: true, maxRetries: 5 });
+  await heard;
+  expect(existsSync(project.file('.pids/history'))).toBe(false);
+});
+
+test.runIf(canMount)(
+  'a full disk: nothing is lost but what had no room, and it goes on when there is some',
+  async () => {
+    await using project = await temporaryProject({ services: { web: { command: WORKER } } });
+    using disk = smallDisk(project.file('.pids'));
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    await until(() => samplesOf(project).length > 1);
+    disk.fill();
+    const full = samplesOf(project);
+    const heard = await listenUntil(project, (events) => events.length > 3);
+    // What had room in the last block may still have come through.
+    expect(samplesOf(project).slice(0, full.length)).toEqual(full);
+    rmSync(project.file('.pids/fill'));
+    const last = heard.at(-1);
+    const lastMs = last?.type === 'sample' ? last.sample.atMs : 0;
+    await until(() => samplesOf(project).some(({ atMs }) => atMs > lastMs));
+    expect(statSync(project.file('.pids/history/recent.ndjson')).size).toBeGreaterThan(0);
+  },
+);
