@@ -127,6 +127,15 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('adopt')
+    .description('have a supervisor care for what runs, after its own was killed; restarts nothing')
+    .option('--json', 'print what was taken over as JSON')
+    .addHelpText('after', examples('adopt', 'adopt --json'))
+    .action((_: unknown, command: Command) =>
+      choose(async () => (await import('./commands/adopt.ts')).adopt(optionsOf(command))),
+    );
+
+  program
     .command('status')
     .description('show services and their processes; exits 3 when not all are up')
     .argument('[names...]', 'services or groups (default: all)')

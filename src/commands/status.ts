@@ -76,7 +76,7 @@ function print(report: StatusReport, color: boolean | undefined): void {
   }
   if (report.orphans.length > 0) process.stderr.write('  → devctl stop ends them\n');
   if (!report.supervisor && report.services.some(({ pid }) => pid !== null)) {
-    const text = 'no supervisor is running; the next devctl start takes over what runs';
+    const text = 'no supervisor is running; take over what runs: devctl adopt';
     process.stderr.write(`${notes.yellow('!')} ${text}\n`);
   }
 }

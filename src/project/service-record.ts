@@ -104,6 +104,11 @@ export interface ServiceRecord {
   readonly oneShot?: boolean;
 }
 
+/** Was it to be started again, or just being so, when this was written? */
+export function isRestarting({ state, restarts }: ServiceRecord): boolean {
+  return state === 'backoff' || (state === 'starting' && restarts > 0);
+}
+
 /** Has it done what it was for, and needs not run? */
 export function isDone({ state, oneShot }: ServiceRecord): boolean {
   return state === 'exited' && oneShot === true;

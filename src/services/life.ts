@@ -121,6 +121,14 @@ export type LifeEvent =
       readonly reason: string;
       readonly restarts: number;
     }
+  /** The records of another supervisor say that it was to be started again when that one ended. */
+  | {
+      readonly kind: 'interrupted';
+      readonly exit: Exit | null;
+      readonly reason: string;
+      /** How often it was started again before, that time included. */
+      readonly restarts: number;
+    }
   | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit }
   | { readonly kind: 'probeSucceeded'; readonly run: number }
   | { readonly kind: 'probeTimedOut'; readonly run: number; readonly reason: string }
@@ -220,5 +228,5 @@ export function recordedState(kind: LifeKind): ServiceState | null {
 export function exitInWords(exit: Exit): string {
   if (exit.signal !== null) return `ended by ${exit.signal}`;
   if (exit.code !== null) return `exited with code ${exit.code}`;
-  return 'ended, how is not known';
+  return 'ended, exit code unknown (it was taken over)';
 }

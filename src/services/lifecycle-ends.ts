@@ -77,6 +77,17 @@ export const loseHealth: Move<In<'running' | 'ready'>, On<'healthLost'>> = (
   );
 };
 
+/** How long the pause had lasted nobody knows: it begins anew, and with the first one. */
+export const goOn: Move<In<'idle'>, On<'interrupted'>> = (
+  life,
+  { exit, reason, restarts },
+  now,
+) => {
+  const total = Math.max(0, restarts - 1);
+  const from = { ...life, run: life.run + 1, restarts: { ...NO_RESTARTS, total } };
+  return orAgain(from, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
+};
+
 export const endCleared: Move<In<'clearing'>, On<'exited'>> = (life, { exit }, now) => {
   const { reason, dueMs, wanted } = life;
   return enter(life, now, { kind: 'clearing', leader: null, exit, reason, dueMs, wanted });

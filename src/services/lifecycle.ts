@@ -4,6 +4,7 @@ import {
   endCleared,
   endUnwell,
   failToStart,
+  goOn,
   loseHealth,
   notSpawned,
   pause,
@@ -65,6 +66,7 @@ type Row<State extends LifeKind> = {
 /** What comes too late wherever it is not waited for. */
 const LATE = {
   recalled: isKnown,
+  interrupted: isKnown,
   probeSucceeded: lateProbe,
   probeTimedOut: lateProbe,
   healthLost: lateProbe,
@@ -120,6 +122,7 @@ const LIFECYCLE: { readonly [State in LifeKind]: Row<State> } = {
     dependencyFailed: notAsked,
     adopted: adopt,
     recalled: recall,
+    interrupted: goOn,
     askedToStop: hasEnded,
     standDown: hasEnded,
     stopped: hasEnded,

@@ -1,11 +1,13 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import type { Host } from '../processes/host.ts';
+import { type Identity, sameMachine } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { readRecords } from '../project/records.ts';
-import { isDone, type ServiceRecord } from '../project/service-record.ts';
+import { readRecord, readRecords } from '../project/records.ts';
+import { isDone, isRestarting, type ServiceRecord } from '../project/service-record.ts';
 import { exitInWords } from '../services/life.ts';
 import type { Lives } from './lives.ts';
+import type { StartRequest } from './protocol.ts';
 
 /** Takes over every recorded run whose leader lives, without touching it, and what is known to be done. */
 export async function adopt(
@@ -36,6 +38,37 @@ export async function adopt(
     const wasReady = readyAt !== null;
     const found = { identity: leader, wasReady, probed, restarts };
     await lives.dispatch(service, { kind: 'adopted', ...found });
+  }
+}
+
+/**
+ * Goes on with the restarts that an earlier supervisor did not live to finish.
+ *
+ * @param request says how each is to be started: without that, nothing is
+ */
+export function goOnRestarting(
+  lives: Lives,
+  folder: ProjectFolder,
+  self: Identity,
+  request: StartRequest,
+): void {
+  for (const service of request.running ?? []) {
+    const { name } = service;
+    const entry = lives.entry(name);
+    const read = readRecord(folder, name);
+    if (entry.life.kind !== 'idle' || entry.unwanted || read.kind !== 'record') continue;
+    const { record } = read;
+    // After a reboot nobody has asked for anything yet.
+    if (record.oneOff || !isRestarting(record) || !sameMachine(record, self)) continue;
+    entry.service = service;
+    entry.request = request;
+    // It is ours to care for now; but what left that supervisor's tree as it died was held by nobody.
+    entry.record = { ...record, supervisor: self, subreaper: false };
+    entry.run = entry.life.run + 1;
+    const { exit, restarts } = record;
+    const how = exit ? exitInWords(exit) : 'it was not well';
+    const reason = `${how}, and its supervisor ended before it was started again`;
+    void lives.dispatch(name, { kind: 'interrupted', exit, reason, restarts });
   }
 }
 

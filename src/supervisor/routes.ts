@@ -8,6 +8,7 @@ import type {
   ChildrenAnswer,
   Hello,
   SampleEvent,
+  StartRequest,
   SupervisedStopRequest,
   SupervisorEvent,
 } from './protocol.ts';
@@ -38,6 +39,8 @@ export interface SupervisorWork {
   readonly listeners: Set<(event: SupervisorEvent) => void>;
   readonly holds: Holds;
   readonly leases: Pick<Leases, 'take'>;
+  /** Restarts that an earlier supervisor did not live to finish. */
+  goOnRestarting(request: StartRequest): void;
   /** Has it a child left? Null: it is no subreaper, so it cannot know. */
   hasChildren(): Promise<boolean | null>;
   readonly runHeld: RunHeld;
@@ -86,6 +89,7 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
         const request = toStartRequest(body);
         // Before anything is spawned that is to end with it.
         if (request.lease) await leases.take(request.lease.lease, request.lease.manifest);
+        work.goOnRestarting(request);
         const starting = beginStarting(lives, request, (change) => stream.write(change));
         starts.add(starting);
         void stream.closed.then(() => starting.abandon());

@@ -7,7 +7,7 @@ import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { type Lease, readLeases } from '../project/lease-record.ts';
 import { acquireLock } from '../project/lock.ts';
 import { belongsAside, setAside } from '../project/problem.ts';
-import { isDone } from '../project/service-record.ts';
+import { isDone, isRestarting } from '../project/service-record.ts';
 import { honourLease } from './ask-lease.ts';
 import type { SupervisorClient } from './client.ts';
 import { ensureSupervisor } from './ensure.ts';
@@ -139,8 +139,10 @@ export async function startLocked(
   await options.reached?.(client);
   const { env, listen } = options;
   const { logsDir, logRotation, containment } = manifest;
+  const interrupted = state.records.filter(isRestarting).map(({ service }) => service);
+  const cared = new Set([...alive, ...interrupted]);
   const running = Object.values(manifest.services).filter(
-    ({ name }) => alive.has(name) && !options.names.includes(name),
+    ({ name }) => cared.has(name) && !options.names.includes(name),
   );
   const lease = options.lease ? { lease: options.lease, manifest: manifest.file } : null;
   const wanted = { services, running, env, logsDir, logRotation, containment, lease };

@@ -189,7 +189,7 @@ function stateOf(
   const isCared = livesIn(snapshot, record.supervisor);
   if (state === 'backoff') {
     if (isCared) return { state, reason };
-    const interrupted = 'but its supervisor ended before that; start it again with: devctl start';
+    const interrupted = 'but its supervisor ended before that; go on with it: devctl adopt';
     return { state: 'failed', reason: `${reason}, ${interrupted}` };
   }
   if (record.leader === null) {

@@ -10,7 +10,7 @@ import { readRecentSamples } from '../services/history.ts';
 import type { Contain } from '../services/launch.ts';
 import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { adopt, resume, standDown } from './adoption.ts';
+import { adopt, goOnRestarting, resume, standDown } from './adoption.ts';
 import type { Route, Stream } from './api.ts';
 import { openChronicle } from './chronicle.ts';
 import { endRun } from './end-run.ts';
@@ -255,6 +255,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     listeners,
     holds,
     leases,
+    goOnRestarting: (request) => goOnRestarting(lives, folder, self, request),
     hasChildren,
     runHeld,
     whileConnected,

@@ -108,7 +108,7 @@ test('the end of what was taken over is told as far as it is known, and mended b
   expect(await pids()).toEqual(before);
   for (const one of project.oracle.processes()) await killAtOnce(one);
   expect(await inState(project, 'plain', 'failed')).toMatchObject({
-    reason: 'ended, how is not known',
+    reason: 'ended, exit code unknown (it was taken over)',
     exit: { code: null, signal: null },
   });
   const healed = await until(async () => {

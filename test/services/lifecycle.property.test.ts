@@ -55,6 +55,7 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifeEvent; readonly age: number }
       { kind: 'healthLost', run: 0, reason: 'sick' },
       { kind: 'healthRegained', run: 0 },
       { kind: 'recalled', exit: { code: 0, signal: null }, reason: 'done', restarts: 0 },
+      { kind: 'interrupted', exit: null, reason: 'killed', restarts: 1 },
       { kind: 'probeSucceeded', run: 0 },
       { kind: 'probeTimedOut', run: 0, reason: 'slow' },
       { kind: 'spawnFailed', run: 0, reason: 'none' },

@@ -63,6 +63,7 @@ const EVENTS = {
   spawnFailed: { kind: 'spawnFailed', run: 4, reason: 'no such command' },
   adopted: { kind: 'adopted', identity: other, wasReady: true, probed: true, restarts: 0 },
   recalled: { kind: 'recalled', exit: clean, reason: 'exited with code 0', restarts: 0 },
+  interrupted: { kind: 'interrupted', exit: crash, reason: 'exited with code 3', restarts: 2 },
   exited: { kind: 'exited', run: 4, exit: crash },
   probeSucceeded: { kind: 'probeSucceeded', run: 4 },
   probeTimedOut: { kind: 'probeTimedOut', run: 4, reason: 'connection refused' },
@@ -85,6 +86,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: 'ready: writeRecord',
     recalled: 'exited: writeRecord',
+    interrupted: 'failed: writeRecord',
     exited: '-',
     probeSucceeded: '-',
     probeTimedOut: '-',
@@ -104,6 +106,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: 'ready: writeRecord',
     recalled: '-',
+    interrupted: '-',
     exited: '-',
     probeSucceeded: '-',
     probeTimedOut: '-',
@@ -123,6 +126,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: 'failed: writeRecord',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: '!',
     probeSucceeded: '!',
     probeTimedOut: '!',
@@ -142,6 +146,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: 'stopping',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: '!',
     probeSucceeded: '!',
     probeTimedOut: '!',
@@ -161,6 +166,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: 'failed: stopProbe writeRecord',
     probeSucceeded: 'ready: stopProbe writeRecord',
     probeTimedOut: 'unhealthy: stopProbe writeRecord',
@@ -180,6 +186,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: 'failed: writeRecord',
     probeSucceeded: '!',
     probeTimedOut: '!',
@@ -199,6 +206,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: 'failed: writeRecord',
     probeSucceeded: '-',
     probeTimedOut: '-',
@@ -218,6 +226,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: 'failed: writeRecord',
     probeSucceeded: 'ready: writeRecord',
     probeTimedOut: '-',
@@ -237,6 +246,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: '!',
     probeSucceeded: '-',
     probeTimedOut: '-',
@@ -256,6 +266,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: '!',
     probeSucceeded: '-',
     probeTimedOut: '-',
@@ -275,6 +286,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: 'clearing: writeRecord',
     probeSucceeded: '-',
     probeTimedOut: '-',
@@ -294,6 +306,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: '-',
     probeSucceeded: '-',
     probeTimedOut: '-',
@@ -313,6 +326,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     spawnFailed: '!',
     adopted: '!',
     recalled: '-',
+    interrupted: '-',
     exited: 'stopping',
     probeSucceeded: '-',
     probeTimedOut: '-',
@@ -389,7 +403,12 @@ test.each([
   ['ready', crash, 'failed', 'exited with code 3'],
   ['running', clean, 'exited', 'exited with code 0'],
   ['running', { code: null, signal: 'SIGSEGV' }, 'failed', 'ended by SIGSEGV'],
-  ['running', { code: null, signal: null }, 'failed', 'ended, how is not known'],
+  [
+    'running',
+    { code: null, signal: null },
+    'failed',
+    'ended, exit code unknown (it was taken over)',
+  ],
 ] as const)('%s and an exit %j', (name, exit, kind, reason) => {
   const { state } = lifecycle(STATES[name], { ...EVENTS.exited, exit }, now);
   expect(state).toMatchObject({ kind, run: 4, sinceMs: 99, exit, reason });
@@ -427,6 +446,22 @@ test('news of an earlier run changes nothing', () => {
 });
 
 describe('a restart', () => {
+  test('that another supervisor did not live to finish', () => {
+    const { state, effects } = lifecycle(STATES.idle, EVENTS.interrupted, under(onFailure));
+    expect(state).toEqual({
+      kind: 'clearing',
+      run: 5,
+      sinceMs: 99,
+      restarts: { total: 2, timesMs: [99], streak: 1 },
+      leader: null,
+      exit: crash,
+      reason: 'exited with code 3; restart 2 after a pause of 500ms',
+      dueMs: 599,
+      wanted: false,
+    });
+    expect(effects.map(({ kind }) => kind)).toEqual(['writeRecord', 'stopTree', 'tell']);
+  });
+
   test.each([
     ['starting', 'exited with code 3 before it was ready; restart 1 after a pause of 500ms'],
     ['running', 'exited with code 3; restart 1 after a pause of 500ms'],
@@ -547,7 +582,10 @@ describe('a task', () => {
   test('whose end nobody saw is not tried again: it may have succeeded', () => {
     const exit = { code: null, signal: null };
     const { state } = lifecycle(STATES.running, { ...EVENTS.exited, exit }, task);
-    expect(state).toMatchObject({ kind: 'failed', reason: 'ended, how is not known' });
+    expect(state).toMatchObject({
+      kind: 'failed',
+      reason: 'ended, exit code unknown (it was taken over)',
+    });
     const service = lifecycle(STATES.running, { ...EVENTS.exited, exit }, under(onFailure));
     expect(service.state.kind).toBe('clearing');
   });

@@ -1,0 +1,70 @@
+import { ExitCode } from '../errors.ts';
+import { loadManifest } from '../manifest/load.ts';
+import { definedOnly } from '../manifest/variables.ts';
+import { printJson } from '../output/json.ts';
+import { themeFor } from '../output/theme.ts';
+import { printable } from '../output/width.ts';
+import { openHost } from '../processes/real-host.ts';
+import { projectFolder } from '../project/folder.ts';
+import {
+  type AdoptedService,
+  type AdoptResult,
+  adoptProject,
+} from '../supervisor/adopt-project.ts';
+import { giveWay } from './give-way.ts';
+import { leasesInWords } from './lease-options.ts';
+
+export interface AdoptOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+}
+
+/** `devctl adopt`: 0 when what runs is cared for, also where nothing does. */
+export async function adopt(options: AdoptOptions): Promise<number> {
+  const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
+  const folder = projectFolder(manifest.root, manifest.pidsDir);
+  const notes = themeFor(process.stderr, options.color);
+  const over = giveWay(options);
+  const result = await adoptProject(openHost(), folder, manifest, {
+    env: definedOnly(process.env),
+    warn: (line) => process.stderr.write(`${notes.yellow('!')} ${printable(line)}\n`),
+  }).finally(over);
+  if (options.json) printJson(result);
+  else print(result, options.color);
+  return ExitCode.Ok;
+}
+
+function print({ supervisor, services, leases }: AdoptResult, color: boolean | undefined): void {
+  const theme = themeFor(process.stdout, color);
+  const write = (line: string): void => {
+    process.stdout.write(`${line}\n`);
+  };
+  if (!supervisor) {
+    write('nothing runs here that could be taken over');
+    return;
+  }
+  for (const service of services) {
+    const mark = service.restart === null ? theme.yellow('!') : theme.green('✓');
+    write(`${mark} ${theme.bold(service.name)}: ${inWords(service)}`);
+  }
+  const { pid, isNew } = supervisor;
+  const count = `${services.length} service${services.length === 1 ? '' : 's'}`;
+  const who = isNew
+    ? `a new supervisor (pid ${pid}) has taken over`
+    : `its supervisor (pid ${pid}) cares for`;
+  write(`${who} ${count}`);
+  const ends = leasesInWords(leases);
+  if (ends) write(`lease: ${ends}`);
+}
+
+function inWords({ pid, state, reason, restart, live }: AdoptedService): string {
+  const what = pid === null ? printable(reason ?? state) : `${state} (pid ${pid})`;
+  if (restart === null) return `${what}, not in the manifest: watched, but never started again`;
+  const policy = {
+    no: 'no restarts',
+    always: 'restart always',
+    'on-failure': 'restart on failure',
+  };
+  return `${what}, ${policy[restart]}${live ? ', liveness probe' : ''}`;
+}
