@@ -115,6 +115,7 @@ test('--json says for each service what became of it', async () => {
   expect(report).toEqual({
     version: 1,
     ok: false,
+    leases: [],
     aborted: [],
     services: expect.arrayContaining([
       {
