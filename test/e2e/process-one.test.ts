@@ -2,10 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { projectFolder } from '../../src/project/folder.ts';
+import { readRecords } from '../../src/project/records.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
+import { signalExactly } from '../support/end-processes.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
+import type { Sighting } from '../support/sighting.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -74,6 +78,30 @@ test.runIf(hasContainers)('devctl itself is process 1', async () => {
   const ended = report.processes.filter(({ service }: { service: string }) => service === 'web');
   expect(ended.length).toBe(2);
 });
+
+test.runIf(hasContainers)(
+  'devctl up is process 1: `docker stop` ends it, and all else before',
+  async () => {
+    await using project = await temporaryProject({ services });
+    const [node = '', script = ''] = devctl.split(' ');
+    const container = contain(project, node, script, 'up', '--json');
+    const folder = projectFolder(project.root, project.file('.pids'));
+    await until(() => {
+      const { records } = readRecords(folder);
+      return records.length === 2 && records.every(({ state }) => state !== 'starting');
+    });
+    const isInit = ({ argv }: Sighting) => argv[1] === script && argv[2] === 'up';
+    const init = project.oracle.everything().find(isInit);
+    if (!init) throw new Error('there is no devctl up');
+    signalExactly(init, 'SIGTERM');
+    const outcome = await container;
+    expect(outcome, outcome.stderr).toMatchObject({ exitCode: 143 });
+    const { report }: { report: StopReport } = JSON.parse(outcome.stdout.split('\n').at(-1) ?? '');
+    expect(report).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
+    expect(report.processes.some(({ service }) => service === 'daemon')).toBe(true);
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 test.runIf(hasContainers)('the supervisor is process 1', async () => {
   await using project = await temporaryProject({ services });
