@@ -1,4 +1,4 @@
-import { readProcLine } from './proc-file.ts';
+import { listProcFolder, readProcFile, readProcLine } from './proc-file.ts';
 
 /**
  * Does the kernel list any child of this process, which must have one thread only? Of children that come and
@@ -12,4 +12,23 @@ import { readProcLine } from './proc-file.ts';
 export function listsChildren(pid: number): boolean | null {
   const list = readProcLine(`/proc/${pid}/task/${pid}/children`);
   return list === null ? null : list.trim() !== '';
+}
+
+/**
+ * The children that the kernel lists for a process and all of its threads, living or zombies. As with
+ * `listsChildren`, those that come and go may be missing.
+ *
+ * @returns null where there is no such list
+ */
+export function childrenOf(pid: number): readonly number[] | null {
+  const threads = listProcFolder(`/proc/${pid}/task`);
+  if (threads === null) return null;
+  const children: number[] = [];
+  for (const thread of threads) {
+    const list = readProcFile(`/proc/${pid}/task/${thread}/children`);
+    if (list !== null) children.push(...list.split(' ').filter(Boolean).map(Number));
+    // A thread may end meanwhile; where the main one has no list, the kernel has none.
+    else if (thread === String(pid)) return null;
+  }
+  return children;
 }

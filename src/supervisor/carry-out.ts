@@ -6,6 +6,7 @@ import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { askGuards, MAX_PASSES } from './ask-guards.ts';
+import { askHosts, stillHeld } from './ask-hosts.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { findSupervisor } from './ensure.ts';
 import { finishStop } from './finish-stop.ts';
@@ -71,7 +72,7 @@ export async function stopLocked(
   try {
     const state = readProjectState(folder, options.exempt);
     const context = { host, self, state, ...options, runHeld };
-    const outcome = await stopAndVerify(context, options, hasChildren);
+    const outcome = await stopAndVerify(context, options, second.hosts, hasChildren);
     const told = { ...outcome, problems: [...problems, ...outcome.problems] };
     return await finishStop(host, header, state, told, second);
   } finally {
@@ -81,11 +82,13 @@ export async function stopLocked(
 
 /**
  * Stops; where everything is to be stopped, asks the kernel through the supervisor whether anything
- * below it is left, ends the supervisor, asks through its guards, ends them, and looks once more.
+ * below it is left, ends the supervisor, asks of its guards, ends them, asks of `devctl run`, and looks once
+ * more.
  */
 async function stopAndVerify(
   context: StopContext,
   options: StopOptions,
+  hostsBefore: readonly OneOffHost[],
   hasChildren: () => Promise<boolean | null>,
 ): Promise<VerifiedOutcome> {
   const { names, force } = options;
@@ -106,7 +109,9 @@ async function stopAndVerify(
   };
 
   let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true, closer });
-  const { supervisors, guards, hosts } = outcome.owned.latest();
+  const { folder } = context.state;
+  const { supervisors, guards } = outcome.owned.latest();
+  const hosts = stillHeld(folder, hostsBefore, outcome.owned.latest().hosts);
   const held = { supervisors, guards, hosts };
   if (names !== null) return { ...outcome, ...held, childless: null };
   let children = await hasChildren();
@@ -127,7 +132,10 @@ async function stopAndVerify(
     await endSupervisors(host, outcome.owned.latest().supervisors, self);
   };
   const told = await askGuards({ host, self, guards, supervisors, stopAgain: again });
-  const answers = supervisors.length > 0 ? [children, ...told] : told;
+  // A guard may have been below one of them.
+  const heard = await askHosts({ host, folder, hosts, stopAgain: again });
+  const asked = [...told, ...heard];
+  const answers = supervisors.length > 0 ? [children, ...asked] : asked;
   const left = outcome.owned.claim(await host.snapshot()).size;
   const late = outcome.owned.latest().supervisors.some(({ identity }) => identity.pid !== self.pid);
   if (left > 0 || late) await again();

@@ -13,6 +13,7 @@ export interface FirstLook {
   readonly swept: readonly Claim[];
   readonly supervisors: Ownership['supervisors'];
   readonly guards: Ownership['guards'];
+  readonly hosts: Ownership['hosts'];
   readonly spared: Ownership['spared'];
   readonly stale: Ownership['stale'];
   /** How many processes there are to be stopped, supervisors and guards included. */
@@ -48,13 +49,14 @@ export async function look(
   const sweepClaims = [...(swept?.claim(snapshot).values() ?? [])].filter(
     ({ process }) => !all.some((claim) => claim.process === process),
   );
-  const { supervisors, guards, spared, stale } = owned.latest();
+  const { supervisors, guards, hosts, spared, stale } = owned.latest();
   return {
     snapshot,
     claims,
     swept: sweepClaims,
     supervisors,
     guards,
+    hosts,
     stale,
     spared: [...spared, ...(swept?.latest().spared ?? [])],
     found: claims.length + sweepClaims.length + supervisors.length + guards.length,

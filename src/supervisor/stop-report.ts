@@ -168,7 +168,9 @@ export function proofOf(
     .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
   if (unrecorded) return weak(`there are no records of some runs: ${cannotExclude}`);
   // The kernel's word on what has left its group as well.
-  if (outcome.childless === false) return weak('below the supervisor is a child that is nobody’s');
+  if (outcome.childless === false) {
+    return weak('below the supervisor or devctl run is a child that is nobody’s');
+  }
   // Empty control groups prove it by themselves, whatever has become of the supervisor.
   const others = records.filter(
     (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
@@ -187,7 +189,7 @@ export function proofOf(
   }
   if (wholeProject && others.length > 0) {
     if (outcome.childless === null)
-      return weak('the supervisor or its guard could not be asked for children');
+      return weak('the supervisor, its guard or devctl run could not be asked for children');
   }
   return { strength: 'complete', why: null, scans };
 }

@@ -236,7 +236,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     table,
     inherited: context.inherited.lease,
     stop: stopUnasked,
-    ended: () => {},
+    ended: (why) => chronicle.event({ atMs: Date.now(), kind: 'lease', why }),
     log: context.log,
   });
 

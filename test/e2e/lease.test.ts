@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { projectFolder } from '../../src/project/folder.ts';
+import { readHistory } from '../../src/services/history.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { guardsOf, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
@@ -47,7 +49,10 @@ test('when its time is over everything is stopped, and the report says why', asy
   const json = JSON.parse((await devctl(project, 'start', '--ttl', '10ms', '--json')).stdout);
   expect(json.leases[0].endsInMs).toBeGreaterThan(10);
   await untilNothingRuns(project);
-  expect(whyStopped(project)).toEqual({ why: 'the lease ended: its 5s are over', survivors: [] });
+  const why = 'the lease ended: its 5s are over';
+  expect(whyStopped(project)).toEqual({ why, survivors: [] });
+  const { events } = readHistory(projectFolder(project.root, project.file('.pids')));
+  expect(events.filter(({ kind }) => kind === 'lease')).toMatchObject([{ why }]);
   // Gone with it: what is started now runs on.
   expect(await devctl(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
   expect((await status(project)).leases).toEqual([]);
