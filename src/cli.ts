@@ -156,6 +156,17 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('monitor')
+    .description(
+      'show what goes on, on the whole terminal: services, processes, logs, and keys to act',
+    )
+    .option('--json', 'print it as JSON instead, a document a second, to anything')
+    .addHelpText('after', examples('monitor', 'monitor --json'))
+    .action((_: unknown, command: Command) =>
+      choose(async () => (await import('./commands/monitor.ts')).monitor(optionsOf(command))),
+    );
+
+  program
     .command('run')
     .description('run one command, and end everything that it leaves behind')
     .argument('<command...>', 'the command and its arguments, after --')

@@ -1,6 +1,7 @@
 import { ExitCode } from '../errors.ts';
 import { formatDuration } from '../output/durations.ts';
 import { printJson } from '../output/json.ts';
+import { paintState } from '../output/service-state.ts';
 import { formatSize } from '../output/sizes.ts';
 import { renderTable, tableWidth } from '../output/table.ts';
 import { type Theme, themeFor } from '../output/theme.ts';
@@ -112,11 +113,4 @@ function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
     ports.length > 0 ? ports.join(' ') : '-',
     String(service.restarts),
   ];
-}
-
-function paintState({ state, done, wanted }: ServiceStatus, theme: Theme): string {
-  if (done) return theme.green('done');
-  if (state === 'ready' || state === 'running') return theme.green(state);
-  if (state === 'failed' || state === 'unhealthy') return theme.red(state);
-  return wanted && state !== 'stopped' ? theme.yellow(state) : state;
 }

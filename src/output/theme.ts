@@ -17,6 +17,7 @@ export interface Theme {
   readonly green: Paint;
   readonly yellow: Paint;
   readonly cyan: Paint;
+  readonly reverse: Paint;
 }
 
 /**
@@ -61,5 +62,6 @@ export function createTheme(enabled: boolean): Theme {
     green: paint(32, 39),
     yellow: paint(33, 39),
     cyan: paint(36, 39),
+    reverse: paint(7, 27),
   };
 }

@@ -28,6 +28,15 @@ export function openProject(query: ManifestQuery): OpenProject {
   return { folder: projectFolder(root), outline };
 }
 
+/** Null while somebody edits the manifest, or the folder is gone: then it stays as it was. */
+export function reopened(query: ManifestQuery): OpenProject | null {
+  try {
+    return openProject(query);
+  } catch {
+    return null;
+  }
+}
+
 /** The files of which at least one is in every records folder, old or new. */
 const RECORD_FILES = ['services', 'supervisor.json', 'services.pids'];
 

@@ -11,7 +11,7 @@ import {
 import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
 import { type LeaseStatus, leaseStatus, leasesAt } from './lease-status.ts';
-import { isOrphan, livingLeader, lookAtProject } from './look-at-project.ts';
+import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from './look-at-project.ts';
 import type { OpenProject } from './open-project.ts';
 
 /** One line of `devctl status`. */
@@ -72,10 +72,18 @@ export interface StatusReport {
  */
 export async function readStatus(
   host: Pick<Host, 'snapshot' | 'self'>,
-  { folder, outline }: OpenProject,
+  project: OpenProject,
   names: readonly string[] | null,
 ): Promise<StatusReport> {
-  const { state, snapshot, claims, latest } = await lookAtProject(host, folder);
+  return statusOf(await lookAtProject(host, project.folder), project, names);
+}
+
+/** The same from a look that was taken already. */
+export function statusOf(
+  { state, snapshot, claims, latest }: ProjectLook,
+  { folder, outline }: OpenProject,
+  names: readonly string[] | null,
+): StatusReport {
   const { supervisors, stale } = latest;
   const known = state.records.map(({ service }) => service);
 

@@ -2,7 +2,7 @@ import type { Claim, Evidence } from '../ownership/claim.ts';
 import type { Host } from '../processes/host.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import { describeCommand } from './describe.ts';
-import { isOrphan, lookAtProject } from './look-at-project.ts';
+import { isOrphan, lookAtProject, type ProjectLook } from './look-at-project.ts';
 import type { OpenProject } from './open-project.ts';
 
 /** One process of ours, with those below it that are of the same service. */
@@ -51,10 +51,17 @@ export interface TreeReport {
  */
 export async function readTrees(
   host: Pick<Host, 'snapshot' | 'self'>,
-  { folder }: OpenProject,
+  project: OpenProject,
   names: readonly string[] | null,
 ): Promise<TreeReport> {
-  const { state, snapshot, claims, latest } = await lookAtProject(host, folder);
+  return treesOf(await lookAtProject(host, project.folder), names);
+}
+
+/** The same from a look that was taken already. */
+export function treesOf(
+  { state, snapshot, claims, latest }: ProjectLook,
+  names: readonly string[] | null,
+): TreeReport {
   const { supervisors, guards, hosts } = latest;
   const known = state.records.map(({ service }) => service);
   const present = [...new Set([...known, ...claims.map(({ service }) => service)])];
@@ -65,7 +72,7 @@ export async function readTrees(
     ...hosts.map(({ process }) => ({ process, role: 'run' as const })),
   ];
   return {
-    project: folder.root,
+    project: state.folder.root,
     services: wanted.map((service) => {
       const own = claims.filter((claim) => claim.service === service);
       return {

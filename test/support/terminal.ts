@@ -31,6 +31,17 @@ export async function openTerminal(project: TemporaryProject) {
     type,
     press: (key: string) => tmux('send-keys', key),
     screen,
+    /** What is seen now, without what has scrolled away. */
+    visible: async () => (await tmux('capture-pane', '-p')).stdout,
+    resize: (columns: number, rows: number) =>
+      tmux('resize-window', '-x', String(columns), '-y', String(rows)),
+    /** Is the other screen on, is the cursor to be seen, are lines wrapped? And the path of the terminal. */
+    async modes() {
+      const flags = '#{alternate_on} #{cursor_flag} #{wrap_flag}';
+      const { stdout } = await tmux('display', '-p', `${flags} #{pane_tty}`);
+      const [other, cursor, wrap, tty = ''] = stdout.split(' ');
+      return { other, cursor, wrap, tty };
+    },
     [Symbol.asyncDispose]: async () => void (await tmux('kill-server')),
   };
 }

@@ -1,0 +1,181 @@
+import { basename, dirname } from 'node:path';
+import { DevctlError, ExitCode } from '../errors.ts';
+import { openFullScreen } from '../output/full-screen.ts';
+import { jsonLine } from '../output/json.ts';
+import { MOST_LINES } from '../output/monitor/log-view.ts';
+import { type Effect, initialModel, NOBODYS } from '../output/monitor/model.ts';
+import { type MonitorEvent, update } from '../output/monitor/update.ts';
+import { frameOf } from '../output/monitor/view.ts';
+import { openSlowWriter } from '../output/slow-writer.ts';
+import { themeFor } from '../output/theme.ts';
+import { openHost } from '../processes/real-host.ts';
+import { lastShown } from '../services/log-lines.ts';
+import { openLogSource } from '../services/log-source.ts';
+import { type LogWatch, watchLog } from '../services/log-watch.ts';
+import { loggedServices } from '../supervisor/logged-services.ts';
+import { type Observation, observeProject } from '../supervisor/observe.ts';
+import { openProject, reopened } from '../supervisor/open-project.ts';
+import { type OwnCommand, runOwnCommand } from '../supervisor/own-command.ts';
+import { requireProject } from '../supervisor/require-project.ts';
+import { watchReader } from './watch-reader.ts';
+
+export interface MonitorOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+}
+
+/** `devctl monitor`: what goes on, on the whole terminal, until `q`. */
+export async function monitor(options: MonitorOptions): Promise<number> {
+  const query = { cwd: process.cwd(), config: options.config };
+  const project = openProject(query);
+  requireProject(project, false);
+  if (options.json) return printObservations(query);
+  requireTerminal();
+  const theme = themeFor(process.stdout, options.color);
+  const { root } = project.folder;
+  let leave = (_: number): void => {};
+  const left = new Promise<number>((resolve) => {
+    leave = resolve;
+  });
+  const screen = openFullScreen({
+    key: (key) => hear({ kind: 'key', key }),
+    resized: (size) => hear({ kind: 'resized', size }),
+    ended: (code) => leave(code),
+  });
+  let model = initialModel(screen.size(), basename(root) || root, []);
+  let logWatch: LogWatch | undefined;
+  let command: OwnCommand | undefined;
+  let isDrawing = false;
+
+  const draw = (): void => {
+    // Many events may come at once: one frame shows them all.
+    if (isDrawing) return;
+    isDrawing = true;
+    setImmediate(() => {
+      isDrawing = false;
+      screen.draw(frameOf(model, theme));
+    });
+  };
+  const hear = (event: MonitorEvent): void => {
+    const next = update(model, event);
+    model = next.model;
+    draw();
+    for (const effect of next.effects) carryOut(effect);
+  };
+  const follow = (service: string | null): void => {
+    logWatch?.stop();
+    logWatch = undefined;
+    if (service === null || service === NOBODYS) return;
+    const logged = loggedServices(reopened(query) ?? project, []);
+    const log = logged.find(({ name }) => name === service)?.log;
+    if (log === undefined) return;
+    logWatch = watchLog({
+      source: openLogSource(project.folder, service, log),
+      folder: dirname(log),
+      lines: MOST_LINES,
+      hear: (lines, anew) =>
+        hear({
+          kind: 'lines',
+          service,
+          anew,
+          lines: lines.map(({ text, continues }) => ({ text: lastShown(text), continues })),
+        }),
+    });
+  };
+  const carryOut = (effect: Effect): void => {
+    switch (effect.kind) {
+      case 'quit':
+        leave(effect.code);
+        break;
+      case 'follow':
+        follow(effect.service);
+        break;
+      case 'suspend':
+        screen.suspend();
+        break;
+      case 'redraw':
+        screen.forget();
+        draw();
+        break;
+      case 'interrupt':
+        command?.interrupt();
+        break;
+      case 'act': {
+        const { verb, service } = effect.action;
+        const config = options.config === undefined ? [] : ['--config', options.config];
+        command = runOwnCommand([verb, service, ...config], (line) =>
+          hear({ kind: 'progress', line }),
+        );
+        void command.done.then((result) => {
+          command = undefined;
+          observing.wake();
+          hear({ kind: 'ended', result });
+        });
+      }
+    }
+  };
+  const observing = observeProject(openHost(), query, (observation) =>
+    hear({ kind: 'observed', observation }),
+  );
+  try {
+    return await Promise.race([left, observing.done.then(() => ExitCode.Ok)]);
+  } finally {
+    screen.close();
+    observing.stop();
+    logWatch?.stop();
+    if (command) {
+      command.release();
+      const { verb, service } = model.actions[0] ?? { verb: '', service: '' };
+      process.stderr.write(`devctl ${verb} ${service} goes on; devctl status shows how it went\n`);
+    }
+  }
+}
+
+/** What a screen would show, a document a look, until Ctrl-C or until nobody reads any more. */
+async function printObservations(query: Parameters<typeof openProject>[0]): Promise<number> {
+  let code: number = ExitCode.Ok;
+  const end = (signalled: number): void => {
+    code = signalled;
+    observing.stop();
+  };
+  const out = openSlowWriter(1, () => end(ExitCode.Ok));
+  const observing = observeProject(
+    openHost(),
+    query,
+    ({ status, sample, sampled }: Observation) => {
+      if (sampled)
+        void out.write(jsonLine({ ...status, ...sample, services: described(status, sample) }));
+    },
+  );
+  process.once('SIGINT', () => end(128 + 2));
+  process.once('SIGTERM', () => end(128 + 15));
+  process.once('SIGHUP', () => end(128 + 1));
+  const unwatch = watchReader(1, out);
+  await observing.done;
+  unwatch();
+  return code;
+}
+
+/** As `status --json` has them, with the processor's share of the last second instead of the whole life's. */
+function described(status: Observation['status'], sample: Observation['sample']) {
+  return status.services.map((service) => ({
+    ...service,
+    cpuPercent: Math.round(10 * (sample.services[service.name]?.cpuPercent ?? 0)) / 10,
+  }));
+}
+
+function requireTerminal(): void {
+  const { stdin, stdout } = process;
+  const isThere = stdin.isTTY === true && stdout.isTTY === true;
+  const isAble = process.env.TERM !== 'dumb' && (stdout.columns ?? 0) > 0;
+  if (isThere && isAble) return;
+  const why = !isThere
+    ? 'its input and output are not both one'
+    : process.env.TERM === 'dumb'
+      ? 'TERM=dumb is one that cannot move its cursor'
+      : 'this one says that it has no columns';
+  throw new DevctlError('usage', `devctl monitor needs a terminal: ${why}`, {
+    hint: 'devctl status, or for a program devctl status --json, devctl monitor --json (a line a second)',
+  });
+}

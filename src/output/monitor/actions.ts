@@ -1,0 +1,99 @@
+import type { StopReport } from '../../stopping/report.ts';
+import type { StartedService } from '../../supervisor/protocol.ts';
+import { formatDuration } from '../durations.ts';
+import type { Action, Outcome, Verb } from './model.ts';
+
+/** What a command that an action ran has left behind. */
+export interface CommandResult {
+  readonly code: number | null;
+  readonly document: unknown;
+  readonly lastLine: string;
+}
+
+const DOING: Readonly<Record<Verb, string>> = {
+  start: 'starting',
+  stop: 'stopping',
+  restart: 'restarting',
+};
+
+export function doing({ verb, service }: Action): string {
+  return `${DOING[verb]} ${service}`;
+}
+
+/** The result of an action in one line: what ended, the proof, and what came up. */
+export function outcomeOf({ verb, service }: Action, result: CommandResult): Outcome {
+  const document = result.document as Partial<CommandDocument> | undefined;
+  if (document?.error) {
+    const { message, hint } = document.error;
+    return { good: false, text: `${service}: ${message}${hint ? ` → ${hint}` : ''}` };
+  }
+  if (verb === 'stop' && isReport(document)) return stopOutcome(service, document);
+  if (verb === 'start' && document?.services) {
+    return startOutcome(service, document.services as readonly StartedService[]);
+  }
+  if (verb === 'restart' && document?.stop) {
+    const stop = stopOutcome(service, document.stop);
+    const started = document.start?.services;
+    if (!started) return stop;
+    const { processes } = document.stop;
+    const start = startOutcome(service, started);
+    const ended = processes.length > 0 ? endedOf(document.stop) : 'was not running';
+    // Its own name once: `web: 5 ended, 0 left (proof complete); ready after 1.2 s (pid 123)`.
+    const up = start.text.startsWith(`${service} `)
+      ? start.text.slice(service.length + 1)
+      : start.text;
+    return { good: start.good && stop.good, text: `${service}: ${ended}; ${up}` };
+  }
+  const how = result.code === null ? 'was ended' : `ended with exit code ${result.code}`;
+  const why = result.lastLine === '' ? '' : `: ${result.lastLine}`;
+  return { good: false, text: `${service}: devctl ${verb} ${how}${why}` };
+}
+
+/** What the commands print with --json; the same devctl wrote it. */
+interface CommandDocument {
+  readonly error: { readonly message: string; readonly hint: string | null };
+  readonly services: unknown;
+  readonly stop: StopReport;
+  readonly start: { readonly services: readonly StartedService[] } | null;
+}
+
+function isReport(value: unknown): value is StopReport {
+  return value instanceof Object && 'survivors' in value && 'proof' in value;
+}
+
+function stopOutcome(service: string, report: StopReport): Outcome {
+  const { survivors, processes, tookMs, ports } = report;
+  if (survivors.length > 0) {
+    const pids = survivors.map(({ pid }) => pid).join(', ');
+    return { good: false, text: `${service}: ${survivors.length} left (pid ${pids})` };
+  }
+  const taken = ports.find(({ free }) => !free);
+  const port = taken ? `, but port ${taken.port} is not free` : '';
+  const what =
+    processes.length === 0
+      ? `${service} was not running`
+      : `${service} stopped in ${formatDuration(tookMs)}: ${endedOf(report)}`;
+  return { good: !taken, text: `${what}${port}` };
+}
+
+/** `5 ended, 0 left (proof complete)`. */
+function endedOf({ processes, proof }: StopReport): string {
+  const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
+  const how = killed > 0 ? ` (${killed} killed)` : '';
+  const strength = proof.strength === 'complete' ? 'proof complete' : 'best effort';
+  return `${processes.length} ended${how}, 0 left (${strength})`;
+}
+
+function startOutcome(service: string, all: readonly StartedService[]): Outcome {
+  const failed = all.find(({ state, done }) => !done && state !== 'ready' && state !== 'running');
+  if (failed) {
+    const why = failed.reason ?? failed.state;
+    return { good: false, text: `${failed.name} is not up: ${why.split('\n')[0] ?? ''}` };
+  }
+  const own = all.find(({ name }) => name === service);
+  if (!own) return { good: true, text: `${service} is up` };
+  if (own.done) return { good: true, text: `${service} is done` };
+  if (own.alreadyRunning) return { good: true, text: `${service} was running already` };
+  const pid = own.pid === null ? '' : ` (pid ${own.pid})`;
+  return { good: true, text: `${service} ${own.state} after ${formatDuration(own.tookMs)}${pid}` };
+}

@@ -1,0 +1,43 @@
+import type { Theme } from '../theme.ts';
+import { loggedText, printable } from '../width.ts';
+import { bothEnds, cell } from './cells.ts';
+import { linesBelow, linesShown, matchAt, matchesLine, TAB } from './log-view.ts';
+import type { LogEntry, Model } from './model.ts';
+
+/** What the chosen service writes. */
+export function logPane(
+  model: Model,
+  theme: Theme,
+  width: number,
+  height: number,
+): readonly string[] {
+  const { log, chosen, pane, search } = model;
+  const of = chosen === null ? '' : ` of ${printable(chosen)}`;
+  const left = `${pane === 'log' ? '·' : ' '} LOG${of}`;
+  const title = theme.dim(bothEnds(left, standing(model), width));
+  const shown = linesShown(log, height - 1).map((line) => {
+    const isFound = line.number === log.found && search !== '';
+    const marker = isFound ? theme.cyan('▸') : ' ';
+    return cell(`${marker} ${textOf(line, search, theme)}`, width);
+  });
+  if (log.lines.length === 0) shown.push(cell(theme.dim('  nothing yet'), width));
+  return [title, ...shown].slice(0, height);
+}
+
+/** Where one is in it. */
+function standing({ log, search }: Model): string {
+  const below = linesBelow(log);
+  const place = below > 0 ? `${below} more below` : '';
+  if (search === '') return place;
+  const matches = log.lines.filter((line) => matchesLine(line, search)).length;
+  const count = `${matches === 0 ? 'no' : matches} match${matches === 1 ? '' : 'es'}`;
+  return place === '' ? count : `${count}, ${place}`;
+}
+
+/** With its own colours; where it matches the search, with that alone. */
+function textOf({ text, plain }: LogEntry, search: string, theme: Theme): string {
+  const at = matchAt(plain, search);
+  if (at < 0) return loggedText(text, theme.enabled).replaceAll('\t', TAB);
+  const end = at + search.length;
+  return plain.slice(0, at) + theme.reverse(plain.slice(at, end)) + plain.slice(end);
+}

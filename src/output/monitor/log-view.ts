@@ -1,0 +1,106 @@
+import { loggedText } from '../width.ts';
+import type { LogEntry, LogView } from './model.ts';
+
+/** A line as a log has it. */
+export interface NewLine {
+  readonly text: string;
+  /** The rest of a line of which a part was given out before. */
+  readonly continues: boolean;
+}
+
+/** So many lines can be scrolled back and searched. */
+export const MOST_LINES = 2_000;
+/** What is longer is cut: no terminal is as wide. */
+const MOST_CHARACTERS = 2_000;
+
+export const EMPTY_LOG: LogView = { lines: [], end: null, found: null };
+
+/** The log with what has come; what is looked at stays where it is. */
+export function withLines(log: LogView, added: readonly NewLine[]): LogView {
+  const first = (log.lines.at(-1)?.number ?? 0) + 1;
+  const fresh = added.slice(-MOST_LINES).map(({ text, continues }, index): LogEntry => {
+    const line = `${continues ? '… ' : ''}${text}`.slice(0, MOST_CHARACTERS);
+    return { number: first + index, text: line, plain: plainText(line) };
+  });
+  const lines = [...log.lines, ...fresh].slice(-MOST_LINES);
+  const oldest = lines[0]?.number ?? 0;
+  const isGone = log.end !== null && log.end <= oldest;
+  return { ...log, lines, end: isGone ? oldest + 1 : log.end };
+}
+
+function plainText(line: string): string {
+  return loggedText(line, false).replaceAll('\t', TAB);
+}
+
+/** Tab stops are those of the whole screen; here a tab is so much. */
+export const TAB = '    ';
+
+/** The lines that are seen, the newest last. */
+export function linesShown({ lines, end }: LogView, height: number): readonly LogEntry[] {
+  const to = end === null ? lines.length : lines.findLastIndex(({ number }) => number < end) + 1;
+  return lines.slice(Math.max(0, to - height), Math.max(to, 0));
+}
+
+/** So many newer lines are there than those that are seen. */
+export function linesBelow({ lines, end }: LogView): number {
+  return end === null ? 0 : lines.filter(({ number }) => number >= end).length;
+}
+
+/** @param by lines; negative: towards the older ones */
+export function scrolled(log: LogView, by: number, height: number): LogView {
+  const { lines } = log;
+  const shown = linesShown(log, height);
+  const oldest = lines[0]?.number ?? 0;
+  const newest = (lines.at(-1)?.number ?? 0) + 1;
+  const end = (shown.at(-1)?.number ?? 0) + 1 + by;
+  // The oldest line is never further down than on the first line of the pane.
+  const least = Math.min(newest, oldest + height);
+  return end >= newest ? { ...log, end: null } : { ...log, end: Math.max(end, least) };
+}
+
+/**
+ * The next line with the text, from where the search stands or else from the last that is seen.
+ *
+ * Letters match either case, unless one in `text` is a capital.
+ *
+ * @param way -1: towards the older ones
+ * @returns null where there is none that way
+ */
+export function foundLine(
+  log: LogView,
+  text: string,
+  way: -1 | 1,
+  height: number,
+  again: boolean,
+): LogView | null {
+  if (text === '') return null;
+  const { lines } = log;
+  const last = linesShown(log, height).at(-1)?.number ?? 0;
+  const from = log.found ?? last + (way < 0 ? 1 : 0);
+  const beyond = (number: number): boolean =>
+    way < 0 ? number < from || (!again && number === from) : number > from;
+  const isWanted = (line: LogEntry): boolean => beyond(line.number) && matchesLine(line, text);
+  const match = way < 0 ? lines.findLast(isWanted) : lines.find(isWanted);
+  return match ? standingOn(log, match.number, height) : null;
+}
+
+function standingOn(log: LogView, found: number, height: number): LogView {
+  const shown = linesShown(log, height);
+  const isSeen = shown.some(({ number }) => number === found);
+  if (isSeen) return { ...log, found, end: log.end ?? (shown.at(-1)?.number ?? 0) + 1 };
+  // In the middle, with what was written around it.
+  const newest = (log.lines.at(-1)?.number ?? 0) + 1;
+  const oldest = log.lines[0]?.number ?? 0;
+  const middle = found + 1 + Math.floor(height / 2);
+  return { ...log, found, end: Math.min(newest, Math.max(middle, oldest + height)) };
+}
+
+export function matchesLine({ plain }: Pick<LogEntry, 'plain'>, text: string): boolean {
+  return matchAt(plain, text) >= 0;
+}
+
+/** Where in a line the text stands; -1: nowhere. */
+export function matchAt(plain: string, text: string): number {
+  if (text === '') return -1;
+  return text === text.toLowerCase() ? plain.toLowerCase().indexOf(text) : plain.indexOf(text);
+}

@@ -1,0 +1,119 @@
+import { formatSize } from '../sizes.ts';
+import type { Theme } from '../theme.ts';
+import { displayWidth, printable } from '../width.ts';
+import { cell, shortAge, shortShare } from './cells.ts';
+import { type Model, type ProcessRow, processRows } from './model.ts';
+import { windowOf } from './pane.ts';
+
+const GAP = 2;
+interface Figure {
+  readonly title: 'PID' | 'CPU' | 'MEMORY' | 'AGE';
+  readonly width: number;
+  /** Where there is too little room, the one with the lowest goes first. */
+  readonly worth: number;
+}
+
+function figuresOf(rows: readonly ProcessRow[]): readonly Figure[] {
+  const pids = rows.map(({ process }) => String(process.pid).length);
+  return [
+    { title: 'PID', width: Math.max(5, ...pids), worth: 3 },
+    { title: 'CPU', width: 6, worth: 4 },
+    { title: 'MEMORY', width: 9, worth: 5 },
+    { title: 'AGE', width: 6, worth: 2 },
+  ];
+}
+
+/** Of the command so much is to be seen before a figure is shown. */
+const NARROWEST_COMMAND = 16;
+const MOST_EXPLAINED = 12;
+const BECAUSE = { least: 8, most: 60 };
+
+/** The processes of the chosen service as a tree, and why each is ours. */
+export function processesPane(
+  model: Model,
+  theme: Theme,
+  width: number,
+  height: number,
+): readonly string[] {
+  const rows = processRows(model);
+  const isHere = model.pane === 'processes';
+  const { figures, command, because } = fitted(rows, width);
+  const line = (marker: string, first: string, cells: readonly string[], why: string): string => {
+    const figuresShown = figures.map(({ width: own }, index) =>
+      cell(cells[index] ?? '', own, 'right'),
+    );
+    const last = because > 0 ? [cell(why, because)] : [];
+    return cell(
+      `${marker} ${[cell(first, command), ...figuresShown, ...last].join(' '.repeat(GAP))}`,
+      width,
+    );
+  };
+  const of = model.chosen === null ? '' : ` of ${printable(model.chosen)}`;
+  const titles = figures.map(({ title }) => title);
+  const title = theme.dim(line(isHere ? '·' : ' ', `PROCESS${of}`, titles, 'OURS BECAUSE'));
+  const at = rows.findIndex(({ process }) => process.pid === model.process);
+  const chosen = rows[at];
+  // Whoever stands on a process wants to know it exactly.
+  const spare = Math.min(MOST_EXPLAINED, Math.max(1, height - 1 - rows.length));
+  const explained =
+    isHere && chosen && height >= 4 ? explain(chosen, width - GAP).slice(0, spare) : [];
+  const shown = windowOf(rows, at, height - 1 - explained.length).map((row) => {
+    const { process } = row;
+    const values = figures.map(({ title: which }) => {
+      if (which === 'PID') return String(process.pid);
+      if (which === 'CPU') return shortShare(model.seen?.cpuByPid.get(process.pid) ?? 0);
+      return which === 'MEMORY' ? formatSize(process.rssBytes) : shortAge(process.ageMs);
+    });
+    const marker = isHere && row === chosen ? theme.cyan('▸') : ' ';
+    return line(marker, label(row, theme), values, kinds(row));
+  });
+  if (rows.length === 0) shown.push(cell(theme.dim('  no process'), width));
+  const gap = shown.length + explained.length + 1 < height ? [''] : [];
+  const why = explained.map((text) => cell(theme.dim(`  ${text}`), width));
+  return [title, ...shown, ...(why.length > 0 ? gap : []), ...why].slice(0, height);
+}
+
+function label({ process, stem }: ProcessRow, theme: Theme): string {
+  const marks = [
+    ...(process.orphan ? ['orphan'] : []),
+    ...(process.state === 'T' ? ['stopped'] : []),
+  ];
+  const marked = marks.length > 0 ? `${theme.red(`(${marks.join(', ')})`)} ` : '';
+  return `${theme.dim(stem)}${marked}${printable(process.command)}`;
+}
+
+function kinds({ process }: ProcessRow): string {
+  return [...new Set(process.evidence.map(({ kind }) => kind))].join(' ');
+}
+
+/** Every reason in full, in lines. */
+function explain({ process }: ProcessRow, width: number): readonly string[] {
+  const reasons = process.evidence.map(({ kind, detail }) => `${kind} (${printable(detail)})`);
+  const lines: string[] = [];
+  let line = `${process.pid}:`;
+  for (const [index, reason] of reasons.entries()) {
+    const next = index < reasons.length - 1 ? `${reason},` : reason;
+    if (displayWidth(line) + 1 + displayWidth(next) > width && line !== '') {
+      lines.push(line);
+      line = '';
+    }
+    line = line === '' ? next : `${line} ${next}`;
+  }
+  return [...lines, line];
+}
+
+/** The command gets what is left, and shares it with the reasons. */
+function fitted(rows: readonly ProcessRow[], width: number) {
+  let figures = figuresOf(rows);
+  const room = (): number =>
+    width - GAP - figures.reduce((sum, figure) => sum + figure.width + GAP, 0);
+  while (figures.length > 0 && room() < NARROWEST_COMMAND) {
+    const least = figures.reduce((worst, one) => (one.worth < worst.worth ? one : worst));
+    figures = figures.filter((figure) => figure !== least);
+  }
+  const longest = rows.reduce((most, row) => Math.max(most, kinds(row).length), BECAUSE.least);
+  const share = Math.min(longest, BECAUSE.most, Math.floor(room() * 0.4));
+  const because = share < BECAUSE.least ? 0 : share;
+  const command = Math.max(0, because > 0 ? room() - because - GAP : room());
+  return { figures, command, because };
+}

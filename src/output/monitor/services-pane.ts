@@ -1,0 +1,157 @@
+import { paintState } from '../service-state.ts';
+import { formatSize } from '../sizes.ts';
+import type { Theme } from '../theme.ts';
+import { displayWidth, printable } from '../width.ts';
+import { doing } from './actions.ts';
+import { cell, shortAge, shortShare } from './cells.ts';
+import { type Model, type ServiceRow, serviceRows } from './model.ts';
+import { windowOf } from './pane.ts';
+import { cpuRange, memoryRange, sparkline } from './sparkline.ts';
+
+interface Column {
+  readonly title: string;
+  readonly width: number;
+  readonly align: 'left' | 'right';
+  /** Where there is too little room, the column with the lowest goes first. */
+  readonly worth: number;
+  /** @param spark columns for a sparkline */
+  show(row: ServiceRow, spark: number): string;
+  /** Has it a sparkline behind its figure? */
+  readonly spark?: boolean;
+}
+
+const GAP = 2;
+const NARROWEST_NAME = 6;
+const SPARK = { least: 4, most: 30 };
+
+/** The list of services: title, then a line each, the chosen one in view. */
+export function servicesPane(
+  model: Model,
+  theme: Theme,
+  width: number,
+  height: number,
+): readonly string[] {
+  const rows = serviceRows(model);
+  const { columns, spark, name } = fitted(columnsOf(model, rows, theme), rows, width);
+  const line = (marker: string, first: string, cells: readonly string[]): string =>
+    cell(`${marker} ${[cell(first, name), ...cells].join(' '.repeat(GAP))}`, width);
+  const widthOf = (column: Column): number =>
+    column.width + (column.spark && spark > 0 ? spark + 1 : 0);
+  const titles = columns.map((column) => cell(column.title, widthOf(column), column.align));
+  const isHere = model.pane === 'services';
+  const title = theme.dim(line(isHere ? '·' : ' ', 'SERVICE', titles));
+  const at = rows.findIndex((row) => row.name === model.chosen);
+  const shown = windowOf(rows, at, height - 1).map((row) => {
+    const isChosen = row.name === model.chosen;
+    const marker = isChosen ? theme.cyan('▸') : ' ';
+    const label = isChosen ? theme.bold(printable(row.name)) : printable(row.name);
+    const cells = columns.map((column) =>
+      cell(column.show(row, spark), widthOf(column), column.align),
+    );
+    return line(marker, label, cells);
+  });
+  if (rows.length === 0) shown.push(cell(theme.dim(`  ${nothing(model)}`), width));
+  return [title, ...shown].slice(0, height);
+}
+
+function nothing({ seen, filter }: Model): string {
+  if (!seen) return 'looking …';
+  return filter === ''
+    ? 'no services: devctl start begins them'
+    : `no service matches "${printable(filter)}"`;
+}
+
+function columnsOf(
+  { samples, seen, actions }: Model,
+  rows: readonly ServiceRow[],
+  theme: Theme,
+): readonly Column[] {
+  const uses = (name: string) => samples.map(({ services }) => services[name]);
+  const latest = (name: string) => seen?.sample.services[name];
+  const [action] = actions;
+  const state = (row: ServiceRow): string =>
+    action?.service === row.name
+      ? theme.yellow(doing(action).split(' ')[0] ?? '')
+      : paintState(row, theme);
+  const stateWidth = rows.reduce((most, row) => Math.max(most, displayWidth(state(row))), 7);
+  const right = 'right' as const;
+  const some = ({ processes }: ServiceRow): boolean => processes > 0;
+  const pidWidth = rows.reduce((most, { pid }) => Math.max(most, String(pid ?? '').length), 5);
+  return [
+    { title: 'STATE', width: stateWidth, align: 'left', worth: 9, show: state },
+    {
+      title: 'PID',
+      width: pidWidth,
+      align: right,
+      worth: 4,
+      show: ({ pid }) => String(pid ?? '-'),
+    },
+    {
+      title: 'AGE',
+      width: 6,
+      align: right,
+      worth: 6,
+      show: ({ uptimeMs }) => (uptimeMs === null ? '-' : shortAge(uptimeMs)),
+    },
+    {
+      title: 'RST',
+      width: 3,
+      align: right,
+      worth: 3,
+      show: ({ restarts }) => (restarts > 0 ? theme.yellow(String(restarts)) : '0'),
+    },
+    {
+      title: 'PROCS',
+      width: 5,
+      align: right,
+      worth: 5,
+      show: ({ processes, orphans }) =>
+        orphans > 0 ? theme.red(String(processes)) : String(processes),
+    },
+    {
+      title: 'CPU',
+      width: 6,
+      align: right,
+      worth: 8,
+      spark: true,
+      show(row, spark) {
+        const figure = some(row) ? shortShare(latest(row.name)?.cpuPercent ?? 0) : '-';
+        if (spark === 0) return figure;
+        const values = uses(row.name).map((use) => use?.cpuPercent ?? null);
+        const range = cpuRange(values.slice(-spark));
+        return `${theme.cyan(sparkline(values, spark, range))} ${cell(figure, 6, right)}`;
+      },
+    },
+    {
+      title: 'MEMORY',
+      width: 9,
+      align: right,
+      worth: 7,
+      spark: true,
+      show(row, spark) {
+        const figure = some(row) ? formatSize(row.rssBytes) : '-';
+        if (spark === 0) return figure;
+        const values = uses(row.name).map((use) => use?.memoryBytes ?? null);
+        const range = memoryRange(values.slice(-spark));
+        return `${theme.cyan(sparkline(values, spark, range))} ${cell(figure, 9, right)}`;
+      },
+    },
+  ];
+}
+
+/** As many columns as there is room for, then the names, and what is left for the sparklines. */
+function fitted(all: readonly Column[], rows: readonly ServiceRow[], width: number) {
+  const longest = rows.reduce((most, { name }) => Math.max(most, displayWidth(name)), 7);
+  let columns = [...all];
+  const room = (): number =>
+    width - GAP - columns.reduce((sum, column) => sum + column.width + GAP, 0);
+  while (columns.length > 0 && room() < Math.min(longest, NARROWEST_NAME)) {
+    const least = columns.reduce((worst, one) => (one.worth < worst.worth ? one : worst));
+    columns = columns.filter((column) => column !== least);
+  }
+  const sparks = columns.filter(({ spark }) => spark).length;
+  const name = Math.max(0, Math.min(longest, room()));
+  const each = sparks === 0 ? 0 : Math.floor((room() - name) / sparks) - 1;
+  const spark = each < SPARK.least ? 0 : Math.min(SPARK.most, each);
+  return { columns, spark, name };
+}

@@ -1,0 +1,155 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { join } from 'node:path';
+import type { ManifestQuery } from '../manifest/locate.ts';
+import type { Host } from '../processes/host.ts';
+import { identityKey } from '../processes/identity.ts';
+import type { Sample, ServiceUse } from '../services/samples.ts';
+import { lookAtProject, type ProjectLook } from './look-at-project.ts';
+import { openProject, reopened } from './open-project.ts';
+import { type StatusReport, statusOf } from './status.ts';
+import { type ServiceTree, treesOf } from './tree.ts';
+
+/** What somebody who watches a project is shown, from one look. */
+export interface Observation {
+  readonly status: StatusReport;
+  readonly trees: readonly ServiceTree[];
+  readonly sample: Sample;
+  /** Is the sample a new one? A look that a change has called for takes none: too little time has passed. */
+  readonly sampled: boolean;
+  /** Of each process, in percent of one core, since the sample before. */
+  readonly cpuByPid: ReadonlyMap<number, number>;
+}
+
+export interface Observing {
+  /** Looks soon: something has changed. */
+  wake(): void;
+  stop(): void;
+  /** Rejects when a look fails. */
+  readonly done: Promise<void>;
+}
+
+const LOOK_MS = 1_000;
+/** Ticks are 10 ms: over less than this the share of the processor is chance. */
+const SAMPLE_MS = 900;
+/** Changes come in showers. */
+const GATHER_MS = 100;
+/** Whoever watches must not slow down what he watches: at most this part of the time is spent on looking. */
+const MOST_SHARE = 0.05;
+
+/**
+ * Looks at a project once a second, and soon after its records have changed. Needs no supervisor, and keeps
+ * none from ending: it asks the process table, as `status` does.
+ */
+export function observeProject(
+  host: Pick<Host, 'snapshot' | 'self' | 'nowMs'>,
+  query: ManifestQuery,
+  hear: (observation: Observation) => void,
+): Observing {
+  let stopping = false;
+  let woken = false;
+  let wakeUp = (): void => {};
+  let watcher: FSWatcher | undefined;
+  let project = openProject(query);
+  let before: Usage | null = null;
+
+  const wake = (): void => {
+    woken = true;
+    wakeUp();
+  };
+  const watchRecords = (): void => {
+    if (watcher) return;
+    try {
+      watcher = watch(join(project.folder.pidsDir, 'services'), wake);
+      watcher.on('error', () => {
+        watcher?.close();
+        watcher = undefined;
+      });
+    } catch {
+      // Not there yet, or no watches left: then a change shows with the next look.
+    }
+  };
+  const pass = (ms: number, cut: boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wakeUp = () => {
+        if (!cut && !stopping) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      if (stopping || (cut && woken)) wakeUp();
+    });
+
+  const observe = async (): Promise<void> => {
+    while (!stopping) {
+      const beganMs = host.nowMs();
+      woken = false;
+      watchRecords();
+      project = reopened(query) ?? project;
+      const look = await lookAtProject(host, project.folder);
+      const sampled = before === null || beganMs - before.atMs >= SAMPLE_MS;
+      const usage: Usage = before === null || sampled ? usageOf(look, before, beganMs) : before;
+      before = usage;
+      if (stopping) return;
+      hear({
+        status: statusOf(look, project, null),
+        trees: treesOf(look, null).services,
+        sample: { atMs: Date.now(), services: usage.services },
+        sampled,
+        cpuByPid: usage.cpuByPid,
+      });
+      const tookMs = host.nowMs() - beganMs;
+      const restMs = tookMs / MOST_SHARE;
+      await pass(Math.max(GATHER_MS, restMs), false);
+      await pass(Math.max(0, LOOK_MS - Math.max(GATHER_MS, restMs) - tookMs), true);
+    }
+  };
+
+  const done = observe().finally(() => watcher?.close());
+  return {
+    done,
+    wake,
+    stop() {
+      stopping = true;
+      wakeUp();
+    },
+  };
+}
+
+interface Usage {
+  /** Monotonic. */
+  readonly atMs: number;
+  /** Of each process by its identity. */
+  readonly cpuTicks: ReadonlyMap<string, number>;
+  readonly cpuByPid: ReadonlyMap<number, number>;
+  readonly services: Readonly<Record<string, ServiceUse>>;
+}
+
+const MS_PER_TICK = 10;
+
+/** What each process has used since the look before; a new one all that it ever used. Pure. */
+function usageOf(
+  { claims }: Pick<ProjectLook, 'claims'>,
+  before: Pick<Usage, 'atMs' | 'cpuTicks'> | null,
+  atMs: number,
+): Usage {
+  const cpuTicks = new Map<string, number>();
+  const cpuByPid = new Map<number, number>();
+  const services: Record<string, ServiceUse> = {};
+  const passedTicks = before && Math.max(1, (atMs - before.atMs) / MS_PER_TICK);
+  for (const { process, service } of claims) {
+    const key = identityKey(process.identity);
+    cpuTicks.set(key, process.cpuTicks);
+    // What was used before the first look is nobody's present.
+    const used = passedTicks === null ? 0 : process.cpuTicks - (before?.cpuTicks.get(key) ?? 0);
+    const cpuPercent = (100 * Math.max(0, used)) / (passedTicks ?? 1);
+    cpuByPid.set(process.identity.pid, cpuPercent);
+    if (service === null) continue;
+    const sum = services[service] ?? { processes: 0, memoryBytes: 0, cpuPercent: 0 };
+    services[service] = {
+      processes: sum.processes + 1,
+      memoryBytes: sum.memoryBytes + process.rssBytes,
+      cpuPercent: sum.cpuPercent + cpuPercent,
+    };
+  }
+  return { atMs, cpuTicks, cpuByPid, services };
+}

@@ -1,0 +1,154 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { devctl, startDevctl } from '../support/devctl.ts';
+import { signalExactly } from '../support/end-processes.ts';
+import { readProcesses } from '../support/read-processes.ts';
+import { service } from '../support/services.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { openTerminal } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
+
+const lacksTmux = spawnSync('tmux', ['-V']).error !== undefined;
+
+/** A project of two services on a terminal that shows `devctl monitor`. */
+async function monitored(project: Awaited<ReturnType<typeof temporaryProject>>) {
+  const terminal = await openTerminal(project);
+  let screen = '';
+  const sees = (pattern: RegExp) =>
+    until(
+      async () => {
+        screen = await terminal.visible();
+        return pattern.exec(screen);
+      },
+      () => `no ${pattern} in:\n${screen}`,
+    );
+  const before = await terminal.modes();
+  const monitor = () =>
+    project.oracle
+      .everything()
+      .find(({ argv }) => argv[1]?.endsWith('devctl.js') && argv[2] === 'monitor');
+  /** What puts the terminal in order after a SIGKILL. */
+  const restorers = () =>
+    readProcesses().filter(
+      ({ argv, files, zombie }) =>
+        !zombie && argv.includes('devctl-terminal') && files.includes(before.tty),
+    );
+  return { ...terminal, sees, before, monitor, restorers };
+}
+
+test.skipIf(lacksTmux)(
+  'monitor: shows services, their processes and logs, acts by key with proof, and gives the terminal back',
+  async () => {
+    await using project = await temporaryProject({
+      services: {
+        web: service('fan', ['2']),
+        talker: { command: 'while :; do echo "said $((n=n+1))"; sleep 0.1; done' },
+        later: { command: 'sleep 1000', autostart: false },
+      },
+    });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    await using terminal = await monitored(project);
+    const { sees } = terminal;
+    await terminal.type('clear; devctl monitor; echo code=$?');
+    await sees(/SERVICE +STATE[\s\S]*▸ web +ready[\s\S]*talker +running[\s\S]*later +stopped/);
+    await sees(/PROCESS of web[\s\S]*└─ sleep 120 +\d+ +0\.0%[\s\S]*LOG of web\n +ready/);
+    const [, pid] = await sees(/▸ web +ready +(\d+)/);
+
+    // A restart by key: the old processes are proved gone, the new ones are shown.
+    await terminal.press('r');
+    await sees(/✓ web: 3 ended, 0 left \((proof complete|best effort)\); ready after/);
+    const [, again] = await sees(/▸ web +ready +(\d+)/);
+    expect(again).not.toBe(pid);
+
+    await terminal.press('Down');
+    await sees(/▸ talker[\s\S]*LOG of talker[\s\S]*said \d+/);
+    await terminal.press('s');
+    await sees(/✓ talker stopped in .*: \d+ ended, 0 left/);
+    await sees(/▸ talker +stopped/);
+    expect(
+      project.oracle.everything().filter(({ argv }) => argv.join(' ').includes('said')),
+    ).toEqual([]);
+    await terminal.press('Down');
+    await terminal.press('t');
+    await sees(/✓ later running after [\s\S]*/);
+    await sees(/▸ later +running +\d+/);
+
+    await terminal.press('Escape');
+    await terminal.resize(60, 14);
+    await sees(/^project-.*\n[\s\S]*▸ later +running[\s\S]*q quit/);
+    await terminal.resize(180, 40);
+    await sees(/SERVICE .*│ {3}LOG of later/);
+    // The supervisor is not needed, and may go.
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    await sees(/0 of \d up .*no supervisor/);
+
+    await terminal.press('q');
+    await sees(/code=0/);
+    expect(await terminal.modes()).toEqual(terminal.before);
+    await terminal.type('stty -a | grep -o " icanon\\| echo "');
+    await sees(/ icanon\n echo/);
+    await until(() => terminal.restorers().length === 0);
+  },
+  60_000,
+);
+
+test.skipIf(lacksTmux)(
+  'monitor: however it is killed, the terminal is as it was, and nothing is left over',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    await using terminal = await monitored(project);
+    const { sees } = terminal;
+    for (const signal of ['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT'] as const) {
+      await terminal.type(`clear; devctl monitor; echo "${signal}=$?"`);
+      await sees(/SERVICE +STATE[\s\S]*▸ web +stopped/);
+      expect(await terminal.modes()).toMatchObject({ other: '1', cursor: '0', wrap: '0' });
+      expect(terminal.restorers()).toHaveLength(1);
+      const target = await until(terminal.monitor);
+      signalExactly(target, signal);
+      await until(async () => {
+        const { other, cursor, wrap } = await terminal.modes();
+        return `${other} ${cursor} ${wrap}` === '0 1 1';
+      });
+      await sees(new RegExp(`${signal}=1\\d\\d`));
+      // What is typed is shown and read by lines again.
+      await terminal.type('read line; echo "read=$line"');
+      await terminal.type('mine');
+      await sees(/^mine\nread=mine/m);
+      await until(() => terminal.restorers().length === 0);
+    }
+    // Suspended, it gives the terminal back; and comes back.
+    await terminal.type('clear; devctl monitor');
+    await sees(/▸ web +stopped/);
+    await terminal.press('C-z');
+    await sees(/^>/m);
+    expect(await terminal.modes()).toMatchObject({ other: '0', cursor: '1', wrap: '1' });
+    await terminal.type('fg');
+    await sees(/▸ web +stopped/);
+    await terminal.press('C-c');
+    await sees(/^>/m);
+    await until(() => terminal.restorers().length === 0);
+  },
+  60_000,
+);
+
+test('monitor without a terminal says what it needs, and prints JSON where that is asked for', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const refused = await devctl(project, 'monitor');
+  expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(refused.stderr).toMatch(/needs a terminal.*\n.*devctl status.*--json/);
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const running = startDevctl(project, {}, 'monitor', '--json');
+  let text = '';
+  running.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  await until(() => text.split('\n').length > 2);
+  running.kill('SIGTERM');
+  expect(await running).toMatchObject({ exitCode: 143 });
+  const [first = '', second = ''] = text.split('\n');
+  expect(JSON.parse(first)).toMatchObject({
+    version: 1,
+    services: [{ name: 'web', state: 'ready', processes: 1 }],
+  });
+  expect(JSON.parse(second).atMs).toBeGreaterThan(JSON.parse(first).atMs);
+});

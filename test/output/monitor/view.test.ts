@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { update } from '../../../src/output/monitor/update.ts';
+import { frameOf } from '../../../src/output/monitor/view.ts';
+import { createTheme } from '../../../src/output/theme.ts';
+import { displayWidth } from '../../../src/output/width.ts';
+import {
+  anyKeys,
+  anyServices,
+  anyText,
+  monitorOf,
+  observation,
+  pressed,
+  written,
+} from './models.ts';
+
+const plain = createTheme(false);
+const screen = (model: Parameters<typeof frameOf>[0]): string =>
+  frameOf(model, plain)
+    .map((line) => line.trimEnd())
+    .join('\n');
+
+const SERVICES = [
+  { name: 'web', commands: ['npm run dev', 'node vite'], cpuPercent: 12.34, restarts: 3 },
+  { name: 'db' },
+];
+
+describe('what is on the screen', () => {
+  test('80 × 24: services, processes of the chosen one, its log, and the keys', () => {
+    const seen = screen(written(monitorOf(SERVICES), 'listening', 'GET /'));
+    expect(seen).toMatch(/^project {3}2 of 2 up {3}3 processes .* supervisor 99/);
+    expect(seen).toMatch(/^▸ web +ready +4711 +1m05s +3 +2 .*12\.3% .*3\.8 MB$/m);
+    expect(seen).toMatch(/^ {2}db +ready/m);
+    expect(seen).toMatch(/^ {2}npm run dev .* leader cookie$/m);
+    expect(seen).toMatch(/^ {2}└─ node vite /m);
+    expect(seen).toMatch(/LOG of web\n {2}listening\n {2}GET \/$/m);
+    expect(seen).toMatch(/\? help +q quit$/);
+  });
+
+  test('where the screen is wide, the log stands beside the lists', () => {
+    const seen = screen(written(monitorOf(SERVICES, 200, 60), 'listening'));
+    expect(seen).toMatch(/SERVICE .*│ {3}LOG of web$/m);
+    expect(seen).toMatch(/^▸ web .*│ {3}listening$/m);
+  });
+
+  test('a sparkline has a bar for each second', () => {
+    let model = monitorOf([{ name: 'web', cpuPercent: 0 }]);
+    for (const [index, cpuPercent] of [50, 100, 25].entries()) {
+      const seen = observation([{ name: 'web', cpuPercent }], 2_000 + index);
+      model = update(model, { kind: 'observed', observation: seen }).model;
+    }
+    expect(screen(model)).toMatch(/ ▁▅█▃ +25\.0%/);
+  });
+
+  test('without colour there is not one escape sequence', () => {
+    const model = written(monitorOf(SERVICES), '\u001B[31mred\u001B[0m');
+    expect(frameOf(pressed(model, '/', 'r', 'enter'), plain).join('')).not.toContain('\u001B');
+  });
+
+  test('with colour a log keeps its own', () => {
+    const frame = frameOf(
+      written(monitorOf(SERVICES), '\u001B[31mred\u001B[0m'),
+      createTheme(true),
+    );
+    expect(frame.join('')).toContain('\u001B[31mred');
+  });
+
+  test('a small screen shows where one is', () => {
+    expect(screen(monitorOf(SERVICES, 30, 5))).toMatch(/SERVICE.*\n▸ web/);
+    expect(screen(written(pressed(monitorOf(SERVICES, 30, 5), 'backtab'), 'x'))).toMatch(
+      /LOG.*\n {2}x/,
+    );
+  });
+});
+
+test('whatever is shown, no line is wider than the screen, and there are as many as it has rows', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 300 }),
+      fc.integer({ min: 1, max: 100 }),
+      anyServices,
+      anyKeys,
+      fc.array(anyText, { maxLength: 30 }),
+      fc.boolean(),
+      (columns, rows, services, keys, lines, color) => {
+        const model = pressed(written(monitorOf(services, columns, rows), ...lines), ...keys);
+        const frame = frameOf(model, createTheme(color));
+        expect(frame).toHaveLength(rows);
+        expect(frame.filter((line) => displayWidth(line) > columns)).toEqual([]);
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: nothing but colours is left of what somebody writes
+        expect(frame.join('')).not.toMatch(/[\r\n\t]|\u001B(?!\[[\d;]*m)/);
+      },
+    ),
+    { numRuns: 300 },
+  );
+}, 60_000);
