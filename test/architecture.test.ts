@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const PURE: readonly RegExp[] = [
   /^ownership\//,
   /^stopping\/(plan|waves)\.ts$/,
-  /^services\/(lifecycle|dependencies|restart-policy|leases|use|thinning|look-pace)\.ts$/,
+  /^services\/(lifecycle|dependencies|restart-policy|leases|use|thinning|look-pace|limits|branch|breach-words)\.ts$/,
   /^quick\.ts$/,
   /^processes\/(identity|snapshot|linux-stat)\.ts$/,
 ];

@@ -1,6 +1,7 @@
 import { basename, join, relative, resolve } from 'node:path';
 import { expandEnvFile, type Variables } from './env-file.ts';
 import { parseTcpTarget } from './fields.ts';
+import { resolveProjectLimits, resolveResources, resolveServiceLimits } from './limits.ts';
 import type { ManifestPlace } from './locate.ts';
 import type {
   DependencyCondition,
@@ -68,6 +69,7 @@ export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
         ? null
         : { maxSize: manifest.logs.maxSize, keep: manifest.logs.keep ?? DEFAULT_KEPT_LOGS },
     containment: manifest.containment ?? 'auto',
+    limits: resolveProjectLimits(manifest.limits),
   });
 }
 
@@ -94,6 +96,8 @@ function resolveService(
       graceMs: service.stop?.grace ?? manifest.stopGrace ?? DEFAULT_GRACE_MS,
       command: service.stop?.command ?? null,
     },
+    limits: resolveServiceLimits(service.limits),
+    resources: resolveResources(service.limits),
     autostart: service.autostart ?? true,
     stdin: service.stdin ?? 'fifo',
     oneShot: service.oneShot ?? false,

@@ -64,6 +64,26 @@ export interface RestartPolicy {
   readonly successExitCodes: readonly number[];
 }
 
+export type LimitKind = 'processes' | 'memory' | 'cpu' | 'runtime' | 'idle';
+
+/** How much of something a service, or all of them together, may use, and what happens beyond that. */
+export interface Limit {
+  readonly kind: LimitKind;
+  /** Processes; bytes; percent of one core; ms of one run; ms without output and cpu. */
+  readonly allowed: number;
+  /** For `cpu`: over how long it is the mean, in ms. Else 0. */
+  readonly windowMs: number;
+  readonly action: 'warn' | 'stop' | 'restart';
+}
+
+/** What the kernel keeps each process of a service to (getrlimit(2)); null: what the caller has. */
+export interface ResourceLimits {
+  /** RLIMIT_NOFILE. */
+  readonly openFiles: number | null;
+  /** RLIMIT_CORE, in bytes. */
+  readonly core: number | 'unlimited' | null;
+}
+
 /** A service as the manifest asks for it: every default filled in, every path absolute. */
 export interface ResolvedService {
   readonly name: string;
@@ -80,6 +100,9 @@ export interface ResolvedService {
   readonly live: LivenessProbe | null;
   readonly restart: RestartPolicy;
   readonly stop: StopSettings;
+  /** On its whole tree; each kind at most once. */
+  readonly limits: readonly Limit[];
+  readonly resources: ResourceLimits;
   /** Does `start` without names start it? */
   readonly autostart: boolean;
   readonly stdin: 'fifo' | 'null';
@@ -121,4 +144,6 @@ export interface ResolvedManifest {
   /** How logs are kept small; null: they grow. */
   readonly logRotation: { readonly maxSize: number; readonly keep: number } | null;
   readonly containment: Containment;
+  /** On everything together; none of them restarts. */
+  readonly limits: readonly Limit[];
 }

@@ -48,23 +48,3 @@ export const restart = z.union(
       `expected "no", "on-failure", "always" or an object with a policy, got ${show(input)}`,
   },
 );
-
-/** `limits`: what one service may use. */
-export const limits = z.strictObject({
-  processes: z.int().min(1).optional().describe('Most processes that may be alive at once.'),
-  memory: field.size
-    .optional()
-    .describe('Most memory of all its processes: "512MB", "2GB", or bytes.'),
-  cpu: z
-    .number()
-    .positive()
-    .optional()
-    .describe('Most processor time, in cores: 1.5 is one and a half.'),
-  openFiles: z.int().min(1).optional().describe('Most open files of one process.'),
-  runtime: field.duration.optional().describe('Longest life of one run: "30m", "2h".'),
-  idle: field.duration.optional().describe('Longest time without output: "10m".'),
-  action: z
-    .enum(['warn', 'stop', 'restart'])
-    .optional()
-    .describe('What happens when a limit is passed.'),
-});

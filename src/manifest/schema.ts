@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import * as field from './fields.ts';
 import { show } from './problem.ts';
-import { limits, restart } from './schema-policy.ts';
+import { projectLimits, serviceLimits } from './schema-limits.ts';
+import { restart } from './schema-policy.ts';
 import { live, ready } from './schema-probe.ts';
 
 const condition = z.enum(['started', 'ready', 'completed', 'exited']);
@@ -58,7 +59,7 @@ const service = z.strictObject({
     .optional()
     .describe('Whether to start it again when it ends by itself. Default: "no".'),
   stop: stop.optional().describe('How to end it.'),
-  limits: limits.optional().describe('What it may use. Not supported yet.'),
+  limits: serviceLimits.optional().describe('What it may use, all its processes together.'),
   autostart: z
     .boolean()
     .optional()
@@ -131,7 +132,11 @@ export const manifestSchema = z.strictObject({
     })
     .optional()
     .describe('Where the output of services goes.'),
-  limits: limits.optional().describe('What every service may use. Not supported yet.'),
+  limits: projectLimits
+    .optional()
+    .describe(
+      'What all services may use together. Default: a warning at 100 processes, and at "8GB". "off": none.',
+    ),
   sweep: z
     .strictObject({
       patterns: z

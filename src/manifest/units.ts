@@ -42,3 +42,12 @@ function amount(
   const unit = units[match?.[2] ?? ''];
   return match === null || unit === undefined ? null : Number(match[1]) * unit;
 }
+
+const UNITS = ['TB', 'GB', 'MB', 'KB'] as const;
+
+/** "1.2 GB", "512 MB", in units of 1024. */
+export function sizeInWords(bytes: number): string {
+  const unit = UNITS.find((one) => bytes >= (BYTES_PER_UNIT[one] ?? 1)) ?? 'B';
+  const value = bytes / (BYTES_PER_UNIT[unit] ?? 1);
+  return `${value < 100 ? Math.round(value * 10) / 10 : Math.round(value)} ${unit}`;
+}

@@ -60,8 +60,16 @@ export type Place =
     }
   /** Nothing of the old run is alive: that is proved. The pause before the next one is not over yet. */
   | { readonly kind: 'backoff'; readonly exit: Exit | null; readonly reason: string }
-  /** Lasts until its whole tree is proved dead; `exit` is that of the leader, once it has ended. */
-  | { readonly kind: 'stopping'; readonly leader: Identity | null; readonly exit: Exit | null };
+  /**
+   * Lasts until its whole tree is proved dead; `exit` is that of the leader, once it has ended. With a reason
+   * nobody has asked for it, and it has failed.
+   */
+  | {
+      readonly kind: 'stopping';
+      readonly leader: Identity | null;
+      readonly exit: Exit | null;
+      readonly reason: string | null;
+    };
 
 export type LifeKind = Life['kind'];
 
@@ -135,6 +143,13 @@ export type LifeEvent =
   /** So many attempts of its liveness probe in a row have failed. */
   | { readonly kind: 'healthLost'; readonly run: number; readonly reason: string }
   | { readonly kind: 'healthRegained'; readonly run: number }
+  /** It uses more than it may, and must not go on so. */
+  | {
+      readonly kind: 'limitPassed';
+      readonly run: number;
+      readonly reason: string;
+      readonly action: 'stop' | 'restart';
+    }
   /** The pause before a restart is over, and nobody else is at work in the project. */
   | { readonly kind: 'pauseOver'; readonly run: number }
   /** What is left of the run cannot be ended, or nothing can be started in its place. */

@@ -1,7 +1,7 @@
 import type { Identity } from '../processes/identity.ts';
 import type { Exit } from '../project/service-record.ts';
 import { type Circumstances, exitInWords, type Life, type Step } from './life.ts';
-import { enter, type In, type Move, type On } from './lifecycle-moves.ts';
+import { type Alive, endTree, enter, type In, type Move, type On } from './lifecycle-moves.ts';
 import { decideRestart, NO_RESTARTS, type RunEnd } from './restart-policy.ts';
 
 /** How a run has ended, or why it has to. */
@@ -76,6 +76,21 @@ export const loseHealth: Move<In<'running' | 'ready'>, On<'healthLost'>> = (
     enter(life, now, { kind: 'unhealthy', leader, reason: why, was: kind }),
   );
 };
+
+/** Who asks for a restart means it, whatever the policy; but its counts hold, and beyond them it is ended. */
+export const passLimit: Move<In<Alive>, On<'limitPassed'>> = (life, { reason, action }, now) => {
+  const { leader, kind } = life;
+  if (action === 'stop') return endTree(life, reason, now);
+  const wellMs = kind === 'running' || kind === 'ready' ? now.nowMs - life.sinceMs : null;
+  const end = { reason, exit: null, leader, failed: true, wellMs };
+  return orAgain(life, end, onFailure(now), (_life, { reason: why }) => endTree(life, why, now));
+};
+
+function onFailure(now: Circumstances): Circumstances {
+  const { terms } = now;
+  if (terms?.restart.policy !== 'no') return now;
+  return { ...now, terms: { ...terms, restart: { ...terms.restart, policy: 'on-failure' } } };
+}
 
 /** How long the pause had lasted nobody knows: it begins anew, and with the first one. */
 export const goOn: Move<In<'idle'>, On<'interrupted'>> = (

@@ -24,7 +24,7 @@ export type Move<State extends Life = Life, Event extends LifeEvent = LifeEvent>
   now: Circumstances,
 ) => Step;
 
-type Alive = 'starting' | 'running' | 'ready' | 'unhealthy';
+export type Alive = 'starting' | 'running' | 'ready' | 'unhealthy';
 
 /** It can happen at any time (a repetition, an answer that crossed with an order) and means nothing here. */
 export function ignore(why: string): (life: Life) => Step {
@@ -108,28 +108,23 @@ export const redo: Move<In<'exited'>, On<'askedToStart'>> = (life, event, now) =
 export const stop: Move<
   In<Alive | 'exited' | 'failed' | 'clearing' | 'backoff'>,
   On<'askedToStop'>
-> = (life, _event, now) =>
-  enter(life, now, stopping(life), {
-    kind: 'stopTree',
-    run: life.run,
-    command: leaderOf(life) !== null,
-  });
+> = (life, _event, now) => endTree(life, null, now);
 
 export const letStop: Move<In<Alive | 'clearing' | 'backoff'>, On<'standDown'>> = (
   life,
   _event,
   now,
-) => enter(life, now, stopping(life));
+) => enter(life, now, stopping(life, null));
 
 export const stopAgain: Move<In<'stopping'>, On<'askedToStop'>> = (life) => ({
-  state: life,
+  state: { ...life, reason: null },
   effects: [{ kind: 'stopTree', run: life.run, command: false }],
   refusal: null,
 });
 
 /** Two who end the same would go on by turns, and the slower one might meet what is started next. */
 export const leaveStop: Move<In<'stopping'>, On<'standDown'>> = (life) => ({
-  state: life,
+  state: { ...life, reason: null },
   effects: [{ kind: 'leaveTree', run: life.run }],
   refusal: null,
 });
@@ -154,7 +149,7 @@ export const endCancelled: Move<In<'cancelling'>, On<'spawned' | 'spawnFailed'>>
 ) => {
   const leader = event.kind === 'spawned' ? event.identity : null;
   const ending = { kind: 'stopTree', run: life.run, command: leader !== null } as const;
-  const place: Place = { kind: 'stopping', leader, exit: null };
+  const place: Place = { kind: 'stopping', leader, exit: null, reason: null };
   return enter(life, now, place, ...(life.endsTree ? [ending] : []));
 };
 
@@ -174,17 +169,36 @@ export const rest: Move<In<Alive | 'exited' | 'failed' | 'backoff' | 'stopping'>
   now,
 ) => enter(life, now, { kind: 'idle' });
 
+const UNKNOWN: Exit = { code: null, signal: null };
+
+export const endStopped: Move<In<'stopping'>, On<'stopped'>> = (life, event, now) =>
+  life.reason === null
+    ? rest(life, event, now)
+    : enter(life, now, { kind: 'failed', exit: life.exit ?? UNKNOWN, reason: life.reason });
+
+/** The news of an end that was proved before may come late. */
+export const hadEnded: Move<In<'failed'>, On<'exited'>> = (life) =>
+  life.exit !== null && life.exit.code === null && life.exit.signal === null
+    ? ignore('its end was proved before it was reported')(life)
+    : impossible('it has no process')(life);
+
 export const failStuck: Move<In<'clearing' | 'backoff' | 'stopping'>, On<'stuck'>> = (
   life,
   { reason },
   now,
 ) => {
-  const before = 'reason' in life ? `${life.reason}, but ` : '';
+  const before = 'reason' in life && life.reason !== null ? `${life.reason}, but ` : '';
   return enter(life, now, { kind: 'failed', exit: life.exit, reason: `${before}${reason}` });
 };
 
-function stopping(life: Life): Place & { kind: 'stopping' } {
-  return { kind: 'stopping', leader: leaderOf(life), exit: null };
+function stopping(life: Life, reason: string | null): Place & { kind: 'stopping' } {
+  return { kind: 'stopping', leader: leaderOf(life), exit: null, reason };
+}
+
+/** @param reason null: somebody has asked for it */
+export function endTree(life: Life, reason: string | null, now: Circumstances): Step {
+  const command = leaderOf(life) !== null;
+  return enter(life, now, stopping(life, reason), { kind: 'stopTree', run: life.run, command });
 }
 
 /** Goes to the next state, with the record and the listeners in step, whatever else is to be done. */

@@ -7,6 +7,7 @@ import {
   goOn,
   loseHealth,
   notSpawned,
+  passLimit,
   pause,
   timeOut,
 } from './lifecycle-ends.ts';
@@ -19,8 +20,10 @@ import {
   dropOut,
   endAsAsked,
   endCancelled,
+  endStopped,
   failStuck,
   giveUp,
+  hadEnded,
   type In,
   ignore,
   impossible,
@@ -46,6 +49,7 @@ const isStopping = ignore('it is being stopped: ask again when that is done');
 const notWaiting = ignore('it does not wait for dependencies any more');
 const hasEnded = ignore('nothing of it runs');
 const lateProbe = ignore('the answer of the probe came after it was over');
+const lateLimit = ignore('it is not up any more');
 const latePause = ignore('the pause was over already');
 const lateExit = ignore('the stop had proved this end before it was reported');
 const spawnIsOut = ignore('a spawn is on its way, so nothing is proved yet');
@@ -54,7 +58,6 @@ const isKnown = ignore('it has a life here already');
 const noSpawn = impossible('no spawn was asked for');
 const spawnedTwice = impossible('its one spawn was answered already');
 const noProbe = impossible('no probe was started');
-const noProcess = impossible('it has no process');
 const ownProcess = impossible('it has a process of its own');
 const hasLeftovers = impossible('what it left behind is ended before a start, not adopted');
 const endedTwice = impossible('its leader ended already');
@@ -71,6 +74,7 @@ const LATE = {
   probeTimedOut: lateProbe,
   healthLost: lateProbe,
   healthRegained: lateProbe,
+  limitPassed: lateLimit,
   pauseOver: latePause,
   stuck: notStuck,
 };
@@ -97,7 +101,13 @@ const UNANSWERED = {
   stopped: spawnIsOut,
 };
 
-const ALIVE = { ...SPAWNED, askedToStop: stop, standDown: letStop, stopped: rest };
+const ALIVE = {
+  ...SPAWNED,
+  limitPassed: passLimit,
+  askedToStop: stop,
+  standDown: letStop,
+  stopped: rest,
+};
 
 const ENDED = {
   ...SPAWNED,
@@ -177,7 +187,7 @@ const LIFECYCLE: { readonly [State in LifeKind]: Row<State> } = {
     healthRegained: regain,
   },
   exited: { ...ENDED, askedToStart: redo, exited: endedTwice },
-  failed: { ...ENDED, askedToStart: wait, exited: noProcess },
+  failed: { ...ENDED, askedToStart: wait, exited: hadEnded },
   clearing: {
     ...SPAWNED,
     askedToStart: (life) => ({ state: { ...life, wanted: true }, effects: [], refusal: null }),
@@ -205,7 +215,7 @@ const LIFECYCLE: { readonly [State in LifeKind]: Row<State> } = {
       life.exit === null && life.leader !== null ? endAsAsked(life, event, now) : endedTwice(life),
     askedToStop: stopAgain,
     standDown: leaveStop,
-    stopped: rest,
+    stopped: endStopped,
     stuck: failStuck,
   },
 };

@@ -96,7 +96,8 @@ export async function resume(host: Host, lives: Lives, folder: ProjectFolder): P
   const recorded = new Set(records.map(({ service }) => service));
   for (const entry of [...lives.entries.values()]) {
     const { name, life } = entry;
-    if (life.kind === 'stopping') {
+    // One with a reason is on its way to its end by us, whatever others were stopped meanwhile.
+    if (life.kind === 'stopping' && life.reason === null) {
       // What has outlived a stop is taken over, but not started again once it ends: nobody wants it.
       entry.service = null;
       entry.unwanted = true;

@@ -142,15 +142,17 @@ export function createLives(context: LivesContext): Lives {
 
   const carryOut = async (target: Entry, effect: LifeEffect): Promise<void> => {
     switch (effect.kind) {
-      case 'writeRecord':
+      case 'writeRecord': {
+        const wasStopping = target.record?.state === 'stopping' && effect.run === target.run;
         target.record = nextRecord(context, target, effect);
         target.run = effect.run;
         // Whoever has removed it meanwhile had proved the end that is only now reported. It stays removed,
         // and so nothing is started again.
-        if (effect.state === 'backoff' && isRemoved(target)) return;
+        if ((wasStopping || effect.state === 'backoff') && isRemoved(target)) return;
         writeRecord(context.folder, target.record);
         writeFoundingFiles(context.folder, records());
         return;
+      }
       case 'spawn':
         await spawn(context, target, effect.run, dispatch);
         return;

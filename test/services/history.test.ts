@@ -29,7 +29,8 @@ describe('the history of a project', () => {
       value: 101,
       allowed: 100,
       action: 'warn',
-      branch: { pid: 7, command: 'node x.js', processes: 90, memoryBytes: 5 },
+      measuredAs: null,
+      branch: { pid: 7, command: 'node x.js', processes: 90, memoryBytes: 5, service: 'web' },
       atMs: 40,
     };
     const events: HistoryEvent[] = [

@@ -54,6 +54,8 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifeEvent; readonly age: number }
       { kind: 'pauseOver', run: 0 },
       { kind: 'healthLost', run: 0, reason: 'sick' },
       { kind: 'healthRegained', run: 0 },
+      { kind: 'limitPassed', run: 0, reason: 'used 2 GB', action: 'stop' },
+      { kind: 'limitPassed', run: 0, reason: 'used 2 GB', action: 'restart' },
       { kind: 'recalled', exit: { code: 0, signal: null }, reason: 'done', restarts: 0 },
       { kind: 'interrupted', exit: null, reason: 'killed', restarts: 1 },
       { kind: 'probeSucceeded', run: 0 },

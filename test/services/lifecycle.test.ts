@@ -52,7 +52,7 @@ const STATES = {
     wanted: false,
   },
   backoff: { kind: 'backoff', ...at, exit: crash, reason: 'exited with code 3' },
-  stopping: { kind: 'stopping', ...at, leader, exit: null },
+  stopping: { kind: 'stopping', ...at, leader, exit: null, reason: null },
 } as const satisfies { [Kind in Life['kind']]: Extract<Life, { kind: Kind }> };
 
 const EVENTS = {
@@ -69,6 +69,7 @@ const EVENTS = {
   probeTimedOut: { kind: 'probeTimedOut', run: 4, reason: 'connection refused' },
   healthLost: { kind: 'healthLost', run: 4, reason: 'sick' },
   healthRegained: { kind: 'healthRegained', run: 4 },
+  limitPassed: { kind: 'limitPassed', run: 4, reason: 'used 2 GB', action: 'stop' },
   pauseOver: { kind: 'pauseOver', run: 4 },
   stuck: { kind: 'stuck', run: 4, reason: 'init outlives SIGKILL' },
   askedToStop: { kind: 'askedToStop' },
@@ -92,6 +93,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: '-',
     stuck: '-',
     askedToStop: '-',
@@ -112,6 +114,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'idle',
@@ -132,6 +135,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '!',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'cancelling: writeRecord',
@@ -152,6 +156,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '!',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'cancelling:',
@@ -172,6 +177,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: 'unhealthy: stopProbe writeRecord',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: 'stopping: stopProbe writeRecord stopTree',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'stopping: stopProbe writeRecord stopTree',
@@ -192,6 +198,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '!',
     healthLost: 'unhealthy: writeRecord',
     healthRegained: '-',
+    limitPassed: 'stopping: writeRecord stopTree',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
@@ -212,6 +219,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: 'unhealthy: writeRecord',
     healthRegained: '-',
+    limitPassed: 'stopping: writeRecord stopTree',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
@@ -232,6 +240,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: 'stopping: writeRecord stopTree',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
@@ -252,6 +261,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
@@ -272,6 +282,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: '-',
     stuck: '-',
     askedToStop: 'stopping: writeRecord stopTree',
@@ -292,6 +303,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: '-',
     stuck: 'failed: writeRecord',
     askedToStop: 'stopping: leaveTree writeRecord stopTree',
@@ -312,6 +324,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: 'spawning: stopPause writeRecord spawn',
     stuck: 'failed: stopPause writeRecord',
     askedToStop: 'stopping: stopPause writeRecord stopTree',
@@ -332,6 +345,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
     probeTimedOut: '-',
     healthLost: '-',
     healthRegained: '-',
+    limitPassed: '-',
     pauseOver: '-',
     stuck: 'failed: writeRecord',
     askedToStop: 'stopping: stopTree',
@@ -561,6 +575,53 @@ describe('a restart', () => {
   test('nobody can start again what was taken over and not asked for since', () => {
     const unknown = { ...now, terms: null };
     expect(lifecycle(STATES.ready, EVENTS.exited, unknown).state.kind).toBe('failed');
+  });
+});
+
+describe('beyond a limit', () => {
+  const restarts = { ...EVENTS.limitPassed, action: 'restart' } as const;
+
+  test('it is ended with its stop command, and has failed when that is proved', () => {
+    const { state, effects } = lifecycle(STATES.ready, EVENTS.limitPassed, now);
+    expect(state).toMatchObject({ kind: 'stopping', leader, reason: 'used 2 GB' });
+    expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: true });
+    const ended = lifecycle(state, EVENTS.exited, now).state;
+    expect(lifecycle(ended, EVENTS.stopped, now).state).toMatchObject({
+      kind: 'failed',
+      exit: crash,
+      reason: 'used 2 GB',
+    });
+    const early = lifecycle(state, EVENTS.stopped, now).state;
+    expect(early).toMatchObject({ kind: 'failed', exit: { code: null, signal: null } });
+    expect(lifecycle(early, EVENTS.exited, now).refusal?.kind).toBe('ignored');
+    expect(lifecycle(state, EVENTS.stuck, now).state).toMatchObject({
+      reason: 'used 2 GB, but init outlives SIGKILL',
+    });
+  });
+
+  test.each(['askedToStop', 'standDown'] as const)('%s meanwhile is the reason then', (event) => {
+    const { state } = lifecycle(STATES.ready, EVENTS.limitPassed, now);
+    const asked = lifecycle(state, EVENTS[event], now).state;
+    expect(lifecycle(asked, EVENTS.stopped, now).state.kind).toBe('idle');
+  });
+
+  test('it is started again where its limit says so, whatever its policy', () => {
+    for (const policy of [never, onFailure, always]) {
+      const { state, effects } = lifecycle(STATES.running, restarts, under(policy));
+      const reason = 'used 2 GB; restart 1 after a pause of 500ms';
+      expect(state).toMatchObject({ kind: 'clearing', leader, exit: null, reason });
+      expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: true });
+    }
+  });
+
+  test('as often as its policy counts: then it is ended', () => {
+    const often = { ...STATES.ready, restarts: { total: 9, timesMs: [90, 95], streak: 9 } };
+    const { state } = lifecycle(often, restarts, now);
+    expect(state).toMatchObject({
+      kind: 'stopping',
+      reason: 'used 2 GB; given up after 2 restarts within 1m',
+    });
+    expect(lifecycle(state, EVENTS.stopped, now).state.kind).toBe('failed');
   });
 });
 

@@ -1,0 +1,52 @@
+import type { Limit, LimitKind, ResourceLimits } from './resolved.ts';
+import type { ProjectLimits, ServiceLimits } from './schema-limits.ts';
+
+const DEFAULT_CPU_WINDOW_MS = 30_000;
+
+/**
+ * From here on everybody wants to know, whatever the manifest says: the thresholds at which a machine was once
+ * brought down by a test run.
+ */
+const PROJECT_WARNINGS: readonly Limit[] = [
+  { kind: 'processes', allowed: 100, windowMs: 0, action: 'warn' },
+  { kind: 'memory', allowed: 8 * 1024 ** 3, windowMs: 0, action: 'warn' },
+];
+
+export function resolveServiceLimits(limits: ServiceLimits | undefined): readonly Limit[] {
+  const { processes, memory, cpu, cpuWindow, runtime, idle, action = 'warn' } = limits ?? {};
+  return given({ processes, memory, cpu, runtime, idle }, cpuWindow, action);
+}
+
+export function resolveResources(limits: ServiceLimits | undefined): ResourceLimits {
+  return { openFiles: limits?.openFiles ?? null, core: limits?.core ?? null };
+}
+
+/** Its `action` is for the limits that it names: the others stay warnings. */
+export function resolveProjectLimits(limits: ProjectLimits | undefined): readonly Limit[] {
+  if (limits === 'off') return [];
+  const { processes, memory, cpu, cpuWindow, action = 'warn' } = limits ?? {};
+  const numbers = {
+    processes: processes === 'off' ? undefined : processes,
+    memory: memory === 'off' ? undefined : memory,
+    cpu,
+  };
+  const named = limits ?? {};
+  return [
+    ...given(numbers, cpuWindow, action),
+    ...PROJECT_WARNINGS.filter(({ kind }) => !(kind in named)),
+  ];
+}
+
+const KINDS: readonly LimitKind[] = ['processes', 'memory', 'cpu', 'runtime', 'idle'];
+
+function given(
+  numbers: { readonly [Kind in LimitKind]?: number | undefined },
+  cpuWindow: number | undefined,
+  action: Limit['action'],
+): readonly Limit[] {
+  return KINDS.flatMap((kind) => {
+    const allowed = numbers[kind];
+    const windowMs = kind === 'cpu' ? (cpuWindow ?? DEFAULT_CPU_WINDOW_MS) : 0;
+    return allowed === undefined ? [] : [{ kind, allowed, windowMs, action }];
+  });
+}

@@ -1,0 +1,133 @@
+import * as z from 'zod';
+import * as field from './fields.ts';
+import { show } from './problem.ts';
+
+const CORES = /^\d+(?:\.\d+)?%$/;
+
+/** A share of the processor, as percent of one core: 1.5, or "150%", is one and a half. */
+const cores = z
+  .union([z.number().positive(), z.string().regex(CORES)], {
+    error: ({ input }) =>
+      `expected a number of cores such as 1.5, or a share such as "150%", got ${show(input)}`,
+  })
+  .transform((value, context) => {
+    const percent = typeof value === 'number' ? value * 100 : Number.parseFloat(value);
+    if (percent > 0) return percent;
+    context.addIssue({ code: 'custom', message: `must be more than 0, got ${show(value)}` });
+    return z.NEVER;
+  });
+
+const most = z.int().min(1);
+const bytes = field.size.refine((size) => size > 0, 'must be more than 0');
+const time = field.duration.refine((ms) => ms >= 100, 'must be at least 100ms');
+
+const cpuWindow = field.duration
+  .refine((ms) => ms >= 1_000, 'must be at least 1s')
+  .optional()
+  .describe('The time over which cpu counts, as a mean. Default: "30s".');
+
+/** Keys of limits that something can be done about while a service runs. */
+const WATCHED = ['processes', 'memory', 'cpu', 'runtime', 'idle'] as const;
+
+/** `limits` of a service. */
+export const serviceLimits = z
+  .strictObject({
+    processes: most.optional().describe('Most processes that may be alive at once.'),
+    memory: bytes
+      .optional()
+      .describe(
+        'Most memory of all its processes: "512MB", "2GB", or bytes. What they share counts once, where the system tells.',
+      ),
+    cpu: cores
+      .optional()
+      .describe('Most processor time over `cpuWindow`, in cores: 1.5, or "150%" of one.'),
+    cpuWindow,
+    runtime: time.optional().describe('Longest life of one run: "30m", "8h".'),
+    idle: time.optional().describe('Longest time without output and (nearly) without cpu: "10m".'),
+    openFiles: most
+      .optional()
+      .describe(
+        'Most open files of each of its processes (RLIMIT_NOFILE), from its next start on.',
+      ),
+    core: z
+      .union([z.literal('unlimited'), field.size], {
+        error: ({ input }) =>
+          `expected 0 for no core files, a size such as "100MB", or "unlimited", got ${show(input)}`,
+      })
+      .optional()
+      .describe(
+        'Largest core file (RLIMIT_CORE): 0, "100MB", "unlimited"; from its next start on.',
+      ),
+    action: z
+      .enum(['warn', 'stop', 'restart'])
+      .optional()
+      .describe(
+        'What happens beyond processes, memory, cpu, runtime or idle: a warning (default), its end, or a restart as `restart` counts them.',
+      ),
+  })
+  .superRefine((limits, context) => {
+    const goesWith = (key: keyof typeof limits, keys: readonly (keyof typeof limits)[]): void => {
+      if (limits[key] === undefined || keys.some((one) => limits[one] !== undefined)) return;
+      const message = `says nothing without a limit: give ${inWords(keys)}`;
+      context.addIssue({ code: 'custom', message, path: [key] });
+    };
+    goesWith('action', WATCHED);
+    goesWith('cpuWindow', ['cpu']);
+  });
+
+function off<Schema extends z.ZodType>(schema: Schema) {
+  return z.union([z.literal('off'), schema], {
+    error: ({ input }) => `expected a limit, or "off", got ${show(input)}`,
+  });
+}
+
+/** `limits` of the project: of everything that runs in it together. */
+export const projectLimits = z.union(
+  [
+    z.literal('off'),
+    z
+      .strictObject({
+        processes: off(most)
+          .optional()
+          .describe('Most processes of all services together. Default: a warning at 100; "off".'),
+        memory: off(bytes)
+          .optional()
+          .describe('Most memory of all services together. Default: a warning at "8GB"; "off".'),
+        cpu: cores
+          .optional()
+          .describe('Most processor time of all services together, in cores. Default: none.'),
+        cpuWindow,
+        action: z
+          .enum(['warn', 'stop'], {
+            error: ({ input }) =>
+              input === 'restart'
+                ? 'a project cannot be restarted: give "warn" or "stop" here, and "restart" with the limits of a service'
+                : `expected "warn" or "stop", got ${show(input)}`,
+          })
+          .optional()
+          .describe(
+            'What happens beyond a limit that is given here: a warning (default), or the end of everything.',
+          ),
+      })
+      .superRefine(({ processes, memory, cpu, cpuWindow: window, action }, context) => {
+        const given = [processes, memory, cpu].filter((one) => one !== undefined && one !== 'off');
+        if (action !== undefined && given.length === 0) {
+          const message = 'says nothing without a limit: give processes, memory or cpu';
+          context.addIssue({ code: 'custom', message, path: ['action'] });
+        }
+        if (window !== undefined && cpu === undefined) {
+          const message = 'says nothing without a limit: give cpu';
+          context.addIssue({ code: 'custom', message, path: ['cpuWindow'] });
+        }
+      }),
+  ],
+  { error: ({ input }) => `expected an object of limits, or "off", got ${show(input)}` },
+);
+
+function inWords(keys: readonly string[]): string {
+  const last = keys.at(-1) ?? '';
+  return keys.length > 1 ? `${keys.slice(0, -1).join(', ')} or ${last}` : last;
+}
+
+export type ServiceLimits = z.output<typeof serviceLimits>;
+export type ProjectLimits = z.output<typeof projectLimits>;
