@@ -213,6 +213,22 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('report')
+    .description(
+      'tell what happened: what grew, when and why, restarts, the last stop and its proof',
+    )
+    .option('--html <file>', 'write it as one page for a browser (-: to stdout)')
+    .option(
+      '--since <time>',
+      'all since then: 10m, 2h, 17:05, 2026-11-23T17:05 (default: the last session)',
+    )
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', examples('report', 'report --html report.html', 'report --since 1d'))
+    .action((_: unknown, command: Command) =>
+      choose(async () => (await import('./commands/report.ts')).report(optionsOf(command))),
+    );
+
+  program
     .command('sweep')
     .description('end dev tools that work in the project and belong to no service')
     .option('--dry-run', 'show what would be ended, and what is spared, with reasons')

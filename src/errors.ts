@@ -30,6 +30,7 @@ const EXIT_CODES = {
   'start-failed': ExitCode.Failed,
   'supervisor-failed': ExitCode.Failed,
   'records-unwritable': ExitCode.Failed,
+  'report-unwritable': ExitCode.Failed,
   'tool-missing': ExitCode.Failed,
   'send-failed': ExitCode.Failed,
   'tool-failed': ExitCode.Failed,

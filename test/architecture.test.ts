@@ -10,6 +10,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli.ts', 'index.ts'],
   ['quick.ts', 'commands'],
   ['output', 'supervisor'],
+  ['account'],
   ['stopping', 'services', 'containers'],
   ['ownership'],
   ['project'],
@@ -21,6 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Decisions without the world: the same input always gives the same answer. */
 const PURE: readonly RegExp[] = [
   /^ownership\//,
+  /^account\//,
   /^stopping\/(plan|waves)\.ts$/,
   /^services\/(lifecycle|dependencies|restart-policy|leases|use|thinning|look-pace|limits|branch|breach-words)\.ts$/,
   /^quick\.ts$/,

@@ -49,7 +49,7 @@ export function candidates(
   const typed = words.at(-1) ?? '';
   const { command, operands, awaits, beyond } = read(words.slice(0, -1), model);
   if (command?.name === 'run' && (beyond || operands.length > 0)) return 'command';
-  if (awaits) return awaits.flags.includes('--config') ? 'files' : [];
+  if (awaits) return FILES.some((flag) => awaits.flags.includes(flag)) ? 'files' : [];
   if (!beyond && typed.startsWith('-')) {
     const all = [...(command?.options ?? []), ...model.options];
     const flags = all.flatMap(({ flags: some, description }) =>
@@ -72,6 +72,9 @@ export function candidates(
     typed,
   );
 }
+
+/** Options whose value is a file. */
+const FILES = ['--config', '--html'];
 
 interface Reading {
   readonly command: CommandModel | null;

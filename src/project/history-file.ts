@@ -4,6 +4,7 @@ import { DevctlError, errnoOf } from '../errors.ts';
 import { appendFlags } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
 import { readOwnFile, whyNotAppend } from './own-file.ts';
+import { type RecordProblem, refusedFile } from './problem.ts';
 
 /** The files of a project's history: samples, the coarser the longer they are kept, and events. */
 export type HistoryPart = 'recent' | 'hours' | 'days' | 'events';
@@ -60,7 +61,18 @@ export function readHistoryLines(folder: ProjectFolder, part: HistoryPart): read
   const current = textOf(path);
   const older = textOf(olderPath(path));
   const isSame = current !== '' && older.startsWith(current);
-  return (isSame ? older : `${older}\n${current}`).split('\n').map(toValue);
+  const lines = (isSame ? older : `${older}\n${current}`).split('\n');
+  return lines.filter((line) => line !== '').map(toValue);
+}
+
+/** What is in the place of a file of the history and is not read. */
+export function historyProblems(folder: ProjectFolder): readonly RecordProblem[] {
+  const blocked = folderProblem(folder, 'history');
+  if (blocked) return [blocked];
+  return Object.keys(MOST_BYTES).flatMap((part) => {
+    const path = historyPath(folder, part as HistoryPart);
+    return [path, olderPath(path)].flatMap(refusedFile);
+  });
 }
 
 function textOf(path: string): string {

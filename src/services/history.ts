@@ -1,5 +1,5 @@
 import type { ProjectFolder } from '../project/folder.ts';
-import { readHistoryLines } from '../project/history-file.ts';
+import { type HistoryPart, readHistoryLines } from '../project/history-file.ts';
 import { type HistoryEvent, toHistoryEvent } from './history-events.ts';
 import { mergeTiers, parseSample } from './sample-lines.ts';
 import type { Sample } from './samples.ts';
@@ -10,24 +10,31 @@ export interface History {
   readonly samples: readonly Sample[];
   /** By time, the oldest first. */
   readonly events: readonly HistoryEvent[];
+  /** Lines that say nothing: cut off, overwritten, or of a later devctl. */
+  readonly unread: number;
 }
 
 /** Reads what a supervisor writes, while it does. What cannot be read is left out; never throws. */
 export function readHistory(folder: ProjectFolder): History {
-  const samplesOf = (part: 'recent' | 'hours' | 'days') => readSamples(folder, part);
-  const events = readHistoryLines(folder, 'events').flatMap((line) => toHistoryEvent(line) ?? []);
+  let unread = 0;
+  const read = <Item>(part: HistoryPart, parse: (line: unknown) => Item | null): Item[] =>
+    readHistoryLines(folder, part).flatMap((line) => {
+      const item = parse(line);
+      if (item === null) unread += 1;
+      return item ?? [];
+    });
+  const tiers = (['recent', 'hours', 'days'] as const).map((part) => read(part, parseSample));
+  const events = read('events', toHistoryEvent);
   return {
-    samples: mergeTiers([samplesOf('recent'), samplesOf('hours'), samplesOf('days')]),
+    samples: mergeTiers(tiers),
     events: events.toSorted((one, other) => one.atMs - other.atMs),
+    unread,
   };
 }
 
 /** Samples that are no older than so many ms, by time, the oldest first. Never throws. */
 export function readRecentSamples(folder: ProjectFolder, withinMs: number): readonly Sample[] {
   const since = Date.now() - withinMs;
-  return mergeTiers([readSamples(folder, 'recent')]).filter(({ atMs }) => atMs >= since);
-}
-
-function readSamples(folder: ProjectFolder, part: 'recent' | 'hours' | 'days'): readonly Sample[] {
-  return readHistoryLines(folder, part).flatMap((line) => parseSample(line) ?? []);
+  const recent = readHistoryLines(folder, 'recent').flatMap((line) => parseSample(line) ?? []);
+  return mergeTiers([recent]).filter(({ atMs }) => atMs >= since);
 }

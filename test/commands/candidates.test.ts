@@ -6,7 +6,7 @@ const model = modelOf(buildProgram(() => {}));
 const names = () => ({ services: ['web', 'api'], groups: ['backend'] });
 
 test.each([
-  ['commands', ['re'], ['restart']],
+  ['commands', ['re'], ['restart', 'report']],
   ['commands after a global option with a value', ['-c', 'x.json', 'tre'], ['tree']],
   ['nothing hidden', ['__'], []],
   ['names and groups', ['stop', ''], ['web', 'api', 'backend']],
@@ -18,6 +18,7 @@ test.each([
   ['no name for a duration', ['stop', '--grace', ''], []],
   ['a name after it', ['stop', '--grace', '3s', 'w'], ['web']],
   ['files for the manifest', ['status', '--config', ''], 'files'],
+  ['files for the page', ['report', '--html', ''], 'files'],
   ['shells', ['completion', ''], ['bash', 'zsh', 'fish']],
   ['a command to run', ['run', ''], 'command'],
   ['options of run', ['run', '--fail'], ['--fail-on-orphans']],

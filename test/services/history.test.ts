@@ -20,7 +20,7 @@ describe('the history of a project', () => {
   test('is what was written, by time; nothing is an empty one', async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
-    expect(readHistory(folder)).toEqual({ samples: [], events: [] });
+    expect(readHistory(folder)).toEqual({ samples: [], events: [], unread: 0 });
     prepareFolder(folder);
 
     const breach: Breach = {

@@ -1,0 +1,54 @@
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { DevctlError, ExitCode, inWords } from '../errors.ts';
+import { printJson } from '../output/json.ts';
+import { reportPage } from '../output/report/page.ts';
+import { openHost } from '../processes/real-host.ts';
+import { openProject } from '../supervisor/open-project.ts';
+import { readAccount } from '../supervisor/report.ts';
+import { requireProject } from '../supervisor/require-project.ts';
+import { sinceOf } from './log-options.ts';
+import { printAccount } from './print-account.ts';
+
+export interface ReportOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly html?: string;
+  readonly since?: string;
+}
+
+/** `devctl report`: what happened. Always 0 once that is told: `status` judges. */
+export async function report(options: ReportOptions): Promise<number> {
+  const nowMs = Date.now();
+  const sinceMs = sinceOf(options.since, nowMs);
+  if (options.json && options.html === '-') {
+    throw new DevctlError('usage', '--json and --html - would both be on stdout', {
+      hint: 'name a file: --html report.html',
+    });
+  }
+  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const account = await readAccount(openHost(), project, { nowMs, sinceMs });
+  requireProject(project, account.period !== null || account.lastStop !== null);
+  if (options.html === '-') {
+    process.stdout.write(reportPage(account));
+    return ExitCode.Ok;
+  }
+  if (options.html !== undefined) writePage(options.html, reportPage(account));
+  if (options.json) printJson(account);
+  else if (options.html === undefined) printAccount(account, options.color);
+  else process.stderr.write(`devctl: the report is in ${options.html}\n`);
+  return ExitCode.Ok;
+}
+
+function writePage(file: string, page: string): void {
+  try {
+    // Command lines may hold secrets: nobody else is to read it unless he is let.
+    writeFileSync(resolve(file), page, { mode: 0o600 });
+  } catch (error) {
+    throw new DevctlError('report-unwritable', `cannot write ${file}: ${inWords(error)}`, {
+      hint: 'name another file, or --html - for stdout',
+      cause: error,
+    });
+  }
+}

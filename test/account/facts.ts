@@ -1,0 +1,49 @@
+import type { Facts } from '../../src/account/give.ts';
+import type { Change } from '../../src/account/lives.ts';
+import type { LifeKind } from '../../src/services/life.ts';
+import type { Sample, ServiceUse } from '../../src/services/samples.ts';
+
+/** Changes of one service: each state, and from when. */
+export function changesOf(
+  service: string,
+  ...steps: readonly (readonly [atMs: number, to: LifeKind, reason?: string])[]
+): Change[] {
+  return steps.map(([atMs, to, reason = null], index) => ({
+    atMs,
+    service,
+    from: steps[index - 1]?.[1] ?? 'idle',
+    to,
+    reason,
+    pid: null,
+  }));
+}
+
+export function sample(atMs: number, services: Readonly<Record<string, number>>): Sample {
+  const uses = Object.entries(services).map(([name, count]) => [name, use(count)] as const);
+  return { atMs, services: Object.fromEntries(uses) };
+}
+
+function use(count: number): ServiceUse {
+  return { processes: count, memoryBytes: count * 1000, cpuPercent: count };
+}
+
+/** A project of which nothing is known. */
+export function facts(some: Partial<Facts> = {}): Facts {
+  return {
+    project: '/work/shop',
+    name: 'shop',
+    nowMs: 1_000_000,
+    sinceMs: null,
+    samples: [],
+    changes: [],
+    breaches: [],
+    supervisor: [],
+    isWatched: false,
+    declared: [],
+    lastStop: null,
+    stoppedMs: null,
+    left: { services: [], orphans: [], unattributed: 0 },
+    problems: [],
+    ...some,
+  };
+}

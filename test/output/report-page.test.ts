@@ -1,0 +1,87 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { toBreach, toChange, toStopReport } from '../../src/account/from-disk.ts';
+import { giveAccount } from '../../src/account/give.ts';
+import { dataForScript, html } from '../../src/output/report/html.ts';
+import { reportPage } from '../../src/output/report/page.ts';
+import { parseSample } from '../../src/services/sample-lines.ts';
+import { facts } from '../account/facts.ts';
+
+describe('what is put into a page as text', () => {
+  test('stays text, in elements and in attributes, whatever it is', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const { html: made } = html`<p title="${text}">${text}</p>`;
+        expect(made.match(/[<>]/g)).toEqual(['<', '>', '<', '>']);
+        expect(made.match(/"/g)).toHaveLength(2);
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there
+        expect(made).not.toMatch(/[\u0000-\u001F\u007F-\u009F\u202A-\u202E]/);
+      }),
+    );
+  });
+
+  test('ends no script, and is what it was for the script', () => {
+    fc.assert(
+      fc.property(fc.json({ stringUnit: 'binary' }), (json) => {
+        const data: unknown = JSON.parse(json);
+        const { html: made } = dataForScript('x', [data, '</script><!--']);
+        const body = made.slice(made.indexOf('>') + 1, made.lastIndexOf('<'));
+        expect(body).not.toMatch(/[<>&]/);
+        expect(JSON.parse(body)).toEqual([data, '</script><!--']);
+      }),
+    );
+  });
+});
+
+test('whatever is on disk, there is a page', () => {
+  const anything = fc.jsonValue();
+  const time = fc.oneof(fc.nat(2_000_000), fc.constantFrom(-1, 0.5));
+  const stop = fc.record(
+    { kind: fc.constant('stop'), at: fc.string(), services: anything },
+    { requiredKeys: ['kind', 'at'] },
+  );
+  const change = fc.record({
+    from: fc.constantFrom('idle', 'ready', 'x'),
+    to: fc.constantFrom('ready', 'clearing'),
+    service: anything,
+    reason: anything,
+  });
+  const breach = fc.record({
+    limit: fc.constantFrom('memory', 'cpu', 'idle', 'x'),
+    action: fc.constantFrom('stop', 'warn'),
+    service: anything,
+    branch: anything,
+    value: anything,
+  });
+  const sample = fc.record({
+    atMs: time,
+    services: fc.dictionary(fc.string(), fc.tuple(fc.nat(), fc.nat(), fc.nat())),
+  });
+  fc.assert(
+    fc.property(
+      fc.oneof(stop, anything),
+      fc.array(fc.tuple(time, change)),
+      fc.array(fc.tuple(time, breach)),
+      fc.array(sample),
+      (lastStop, changes, breaches, samples) => {
+        const byTime = <Item extends { atMs: number }>(items: Item[]) =>
+          items.toSorted((a, b) => a.atMs - b.atMs);
+        const account = giveAccount(
+          facts({
+            lastStop: toStopReport(lastStop),
+            changes: byTime(
+              changes.flatMap(([atMs, fields]) => toChange({ ...fields, atMs }) ?? []),
+            ),
+            breaches: byTime(breaches.flatMap(([atMs, fields]) => toBreach(fields, atMs) ?? [])),
+            samples: byTime(samples.flatMap((one) => parseSample(one) ?? [])),
+          }),
+        );
+        const page = reportPage(account);
+        expect(page).toMatch(/<h1>.+<\/h1>/);
+        const told = page.slice(page.indexOf('</style>'), page.indexOf('<script>'));
+        expect(told).not.toMatch(/\b(undefined|NaN|Infinity|Invalid Date|\[object)/);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
