@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError } from 'commander';
 import type { CommandLineModel } from './commands/candidates.ts';
 import { DevctlError, ExitCode } from './errors.ts';
+import { nearest } from './manifest/nearest.ts';
 import { ownVersion } from './supervisor/package-root.ts';
 
 /** Options of every command. */
@@ -19,13 +20,13 @@ type Action = () => Promise<number>;
  * @returns the exit code
  */
 export async function runProgram(words: readonly string[]): Promise<number> {
-  const args = withSeparator(words);
-  const end = args.indexOf('--');
-  const own = end < 0 ? args : args.slice(0, end);
   let action: Action | undefined;
   const program = buildProgram((chosen) => {
     action = chosen;
   });
+  const args = withSeparator(words, valuedFlags(program));
+  const end = args.indexOf('--');
+  const own = end < 0 ? args : args.slice(0, end);
   try {
     program.parse(args, { from: 'user' });
     return action ? await action() : ExitCode.Ok;
@@ -50,7 +51,8 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--no-color', 'no colour')
     .option('-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help for a command')
+    // Its own would print the help of everything for a command that there is not.
+    .helpCommand(false)
     .configureOutput({ outputError: () => {} })
     .exitOverride()
     .addHelpText('after', PROGRAM_EXAMPLES);
@@ -269,6 +271,12 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   program
+    .command('help')
+    .description('print help for a command')
+    .argument('[command]', 'a command')
+    .action((name: string | undefined) => helpOf(program, name).outputHelp());
+
+  program
     .command('__complete', { hidden: true })
     .argument('[words...]')
     .action((words: string[]) =>
@@ -339,19 +347,43 @@ function usageError(error: CommanderError): DevctlError {
   });
 }
 
-/** Those of `run`, and of all commands, that take a value. */
-const VALUED = ['--name', '--timeout', '--grace', '-c', '--config'];
+/** @throws DevctlError 'usage' */
+function helpOf(program: Command, name: string | undefined): Command {
+  if (name === undefined) return program;
+  const all = program.commands.filter((one) => !one.name().startsWith('_'));
+  const found = all.find((one) => one.name() === name);
+  if (found) return found;
+  const meant = nearest(
+    name,
+    all.map((one) => one.name()),
+  );
+  throw new DevctlError('usage', `unknown command '${name}'`, {
+    hint: meant === null ? 'devctl --help lists commands and options' : `Did you mean ${meant}?`,
+  });
+}
+
+/** The options of `run`, and of all commands, that take a value. */
+export function valuedFlags(program: Command): readonly string[] {
+  const { options, commands } = modelOf(program);
+  const run = commands.find(({ name }) => name === 'run')?.options ?? [];
+  return [...options, ...run].flatMap(({ flags, valued }) => (valued ? flags : []));
+}
 
 /**
  * `devctl run npm test --watch` means `devctl run -- npm test --watch`: what follows the first word of the
  * command is the command's.
+ *
+ * @param valued options that take a value
  */
-export function withSeparator(args: readonly string[]): readonly string[] {
+export function withSeparator(
+  args: readonly string[],
+  valued: readonly string[],
+): readonly string[] {
   let isRun = false;
   for (let at = 0; at < args.length; at += 1) {
     const word = args[at] ?? '';
     if (word === '--') return args;
-    if (VALUED.includes(word)) at += 1;
+    if (valued.includes(word)) at += 1;
     else if (word.startsWith('-') && word !== '-') continue;
     else if (isRun) return [...args.slice(0, at), '--', ...args.slice(at)];
     else if (word !== 'run') return args;

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { withSeparator } from '../src/cli.ts';
+import { buildProgram, valuedFlags, withSeparator } from '../src/cli.ts';
 import { repositoryRoot } from './support/paths.ts';
 import { currentRunFolder } from './support/run-folder.ts';
 
@@ -16,6 +16,8 @@ describe('wrong usage: exit code 2, what is wrong, what to do, no stack', () => 
   test.each([
     ['a typo', ['statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
     ['an unknown command', ['xyzzy'], "✗ unknown command 'xyzzy'\n  → devctl --help lists"],
+    ['help for a typo', ['help', 'statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
+    ['help for nothing', ['help', 'xyzzy'], "✗ unknown command 'xyzzy'\n  → devctl --help lists"],
     ['an unknown option', ['stop', '--dry'], "✗ unknown option '--dry'\n"],
     ['a typo in an option', ['stop', '--forec'], '→ Did you mean --force?'],
     ['a missing value', ['stop', '--grace'], "✗ option '--grace <duration>' argument missing"],
@@ -44,6 +46,7 @@ test.each([
   ['--help', ['--help'], /^Usage: devctl [\s\S]*Examples:[\s\S]*Exit codes:/],
   ['help of a command', ['stop', '--help'], /^Usage: devctl stop [\s\S]*Examples:/],
   ['help as a command', ['help', 'start'], /^Usage: devctl start /],
+  ['help alone', ['help'], /^Usage: devctl \[options\]/],
   ['--version', ['--version'], /^\d+\.\d+\.\d+$/],
   ['-V', ['-V'], /^\d+\.\d+\.\d+$/],
   ['--version behind other options', ['--no-color', '--version'], /^\d+\.\d+\.\d+$/],
@@ -102,5 +105,6 @@ test.each([
   ['--json run', '--json run'],
   ['run --help', 'run --help'],
 ])('%s means %s', (written, meant) => {
-  expect(withSeparator(written.split(' ')).join(' ')).toBe(meant);
+  const valued = valuedFlags(buildProgram(() => {}));
+  expect(withSeparator(written.split(' '), valued).join(' ')).toBe(meant);
 });

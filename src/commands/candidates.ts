@@ -63,6 +63,7 @@ export function candidates(
   if (!argument || (operands.length > position && !argument.variadic)) return [];
   if (argument.choices.length > 0) return matching(argument.choices.map(plain), typed);
   if (command.name === 'run') return 'command';
+  if (command.name === 'help') return matching(model.commands.map(asCandidate), typed);
   if (argument.name !== 'name' && argument.name !== 'names') return [];
   const { services, groups } = names();
   const grouped = argument.variadic ? groups.map((word) => ({ word, description: 'group' })) : [];

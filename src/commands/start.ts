@@ -4,7 +4,7 @@ import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { formatDuration } from '../output/durations.ts';
 import { printJson } from '../output/json.ts';
-import { openProgress, type Progress, readyOutcome } from '../output/progress.ts';
+import { canSpin, openProgress, type Progress, readyOutcome } from '../output/progress.ts';
 import { printable, printableLines, printableLog } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
@@ -37,6 +37,9 @@ export async function start(
   const host = openHost();
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
+  // Who watches has seen it; a script finds the line with the cross beside the log.
+  const onTerminal = canSpin(process.stderr, process.env);
+  const told = new Map<string, string | null>();
   const onInterrupt = (): void => {
     progress.close();
     const message = 'interrupted: what was started goes on running; devctl stop ends it';
@@ -56,13 +59,16 @@ export async function start(
         abortOnFailure: options.abortOnFailure ?? false,
         lease,
         env: definedOnly(process.env),
-        listen: (change) => tell(progress, change),
+        listen(change) {
+          if (onTerminal && WHY_NOT.has(change.to)) told.set(change.service, change.reason);
+          tell(progress, change);
+        },
         warn: (line) => progress.note(`! ${line}`),
       },
     );
     progress.close();
     if (options.json) printJson({ ok: allUp(result), ...result });
-    else summarise(result);
+    else summarise(result, told);
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     progress.close();
@@ -70,6 +76,9 @@ export async function start(
     over();
   }
 }
+
+/** The states that `tell` gives a reason for. */
+const WHY_NOT: ReadonlySet<string> = new Set(['failed', 'exited', 'unhealthy']);
 
 /** As `docker run IMAGE devctl start`: to say "2 services are up" and take them along would be a lie. */
 function refuseAsInit(): void {
@@ -121,7 +130,10 @@ export function allUp({ services }: StartResult): boolean {
 }
 
 /** What progress did not say already: what ran before, why something failed, what to do next. */
-export function summarise({ services, aborted, leases }: StartResult): void {
+export function summarise(
+  { services, aborted, leases }: StartResult,
+  told: ReadonlyMap<string, string | null> = new Map(),
+): void {
   const { stderr, stdout } = process;
   const before = services.filter(({ alreadyRunning }) => alreadyRunning);
   const ran = before.filter(({ done }) => !done).map(({ name }) => name);
@@ -130,7 +142,10 @@ export function summarise({ services, aborted, leases }: StartResult): void {
   if (did.length > 0) stderr.write(`already done: ${did.join(', ')}\n`);
   const ends = leasesInWords(leases);
   const failed = services.filter((one) => !hasSucceeded(one));
-  for (const service of failed) if (!aborted.includes(service.name)) explain(service);
+  for (const service of failed) {
+    if (aborted.includes(service.name)) continue;
+    explain(service, told.get(service.name) === service.reason);
+  }
   const up = services.length - failed.length;
   if (failed.length === 0) {
     stdout.write(`${up} of ${services.length} services are up. Stop them with: devctl stop\n`);
@@ -147,9 +162,9 @@ export function summarise({ services, aborted, leases }: StartResult): void {
     stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
 }
 
-function explain({ name, state, reason, lastLines, log }: StartedService): void {
+function explain({ name, state, reason, lastLines, log }: StartedService, isTold: boolean): void {
   const { stderr } = process;
-  stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
+  if (!isTold) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
   if (lastLines.length === 0) return;
   stderr.write(`  the last lines of ${printable(log)}:\n`);
   for (const line of lastLines) stderr.write(`  | ${printableLog(line)}\n`);

@@ -33,7 +33,8 @@ export interface StopRun {
   readonly host: Host;
   readonly units: readonly StopUnit[];
   readonly quarry: Quarry;
-  readonly policy: StopPolicy;
+  /** `patient`: the units' grace is what the person has asked for, with force too. */
+  readonly policy: StopPolicy & { readonly patient?: boolean };
   readonly history: History;
   /** Runs a unit's stop command; resolves when it has ended, and never rejects. */
   runCommand(unit: string): Promise<void>;
@@ -72,7 +73,7 @@ export async function runStop(run: StopRun): Promise<StopState> {
     history.settle(snapshot, host.nowMs());
     run.watch([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
-    const units = policy.force ? run.units.map(withForceGrace) : run.units;
+    const units = isHurried(run) ? run.units.map(withForceGrace) : run.units;
     const { unitOf, groupsOf = () => [] } = quarry;
     const nowMs = observedMs();
     const observation = { nowMs, snapshot, claims, unitOf, groupsOf, commandsDone, denied };
@@ -90,6 +91,11 @@ export async function runStop(run: StopRun): Promise<StopState> {
     await host.delay(killing ? KILL_PAUSE_MS : pauseMs);
     pauseMs = busy ? FIRST_PAUSE_MS : Math.min(pauseMs * 1.25, LONGEST_PAUSE_MS);
   }
+}
+
+/** Is everything to have as little time as force gives? */
+export function isHurried({ policy, forced }: Pick<StopRun, 'policy' | 'forced'>): boolean {
+  return forced() || (policy.force && policy.patient !== true);
 }
 
 /** With force, what is asked has half a second at most. */

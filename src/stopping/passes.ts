@@ -1,7 +1,7 @@
 import type { Claim } from '../ownership/claim.ts';
 import { identityKey } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
-import { runStop, type StopRun, withForceGrace } from './engine.ts';
+import { isHurried, runStop, type StopRun, withForceGrace } from './engine.ts';
 import { observedClock } from './observed-clock.ts';
 import { PROOF_GAP_MS } from './plan.ts';
 import type { StopState, StopUnit } from './state.ts';
@@ -62,9 +62,8 @@ export async function stopWhatIsFound(
     wasEmpty = false;
     pass += 1;
     const passedMs = observedMs() - beganMs;
-    const isForced = run.policy.force || run.forced();
     const units = run.units.map((unit): StopUnit => {
-      const { graceMs } = isForced ? withForceGrace(unit) : unit;
+      const { graceMs } = isHurried(run) ? withForceGrace(unit) : unit;
       const leftMs = pass <= GRACEFUL_PASSES ? graceMs : Math.max(0, graceMs - passedMs);
       return { ...unit, hasCommand: false, graceMs: leftMs };
     });

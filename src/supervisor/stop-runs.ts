@@ -120,7 +120,8 @@ export async function stopRuns(
   const common = {
     host,
     history,
-    policy: { force: request.force },
+    // Who forces may have said how long it takes.
+    policy: { force: request.force, patient: request.graceMs !== null },
     forced: context.forced,
     watch: context.watch,
     runCommand: (name: string) => {

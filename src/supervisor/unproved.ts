@@ -7,8 +7,8 @@ import { describeCommand } from './describe.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import type { StopOptions } from './stop.ts';
 
-/** Vetoes that keep devctl from ending what is ours. */
-const OURS_ALL_THE_SAME: readonly VetoKind[] = ['self', 'ancestor', 'older-than-run'];
+/** Vetoes that keep devctl from ending what is ours. What carries out the stop ends with it, and is none. */
+const OURS_ALL_THE_SAME: readonly VetoKind[] = ['ancestor', 'older-than-run'];
 const STRONG: readonly EvidenceKind[] = ['leader', 'cgroup', 'ledger', 'cookie'];
 
 interface Unproved {

@@ -36,6 +36,17 @@ test('--grace cuts it short', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
+test('--force with --grace gives that much time', async () => {
+  await using project = await temporaryProject({
+    services: { web: service('needs-grace', ['cleaned', '1000'], { stop: { grace: '10m' } }) },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const { exitCode, report } = await stopReport(project, '--force', '--grace', '30s');
+  expect({ exitCode, forced: report.forced }).toEqual({ exitCode: 0, forced: true });
+  expect(readFileSync(project.file('cleaned'), 'utf8')).toBe('cleaned');
+  expect(report.processes.map(({ endedBy }) => endedBy)).not.toContain('SIGKILL');
+});
+
 test("a stubborn tree is killed after its own grace, in less than the issue's ten seconds", async () => {
   await using project = await temporaryProject({
     services: { web: service('stubborn', ['3']), db: service('stubborn', ['1']) },

@@ -38,6 +38,17 @@ test.skipIf(lacksTmux)(
     await terminal.type('devctl stop; echo stopped=$?');
     await until(async () => (await terminal.screen()).includes('stopped=0'));
     expect(project.oracle.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
+
+    const bad = { command: 'echo why; exit 3', ready: { log: 'never' } };
+    project.write('.devctl.json', JSON.stringify({ services: { bad } }));
+    await terminal.type('clear; devctl start; echo failed=$?');
+    const failed = await until(async () => {
+      const seen = await terminal.screen();
+      return /failed=1/.test(seen) ? seen : null;
+    });
+    // Once is enough.
+    expect(failed.match(/exited with code 3/g)).toHaveLength(1);
+    expect(failed).toMatch(/✗ bad failed: [\s\S]*the last lines of [\s\S]*\| why/);
   },
 );
 
