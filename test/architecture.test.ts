@@ -26,6 +26,7 @@ const PURE: readonly RegExp[] = [
   /^stopping\/(plan|waves)\.ts$/,
   /^services\/(lifecycle|dependencies|restart-policy|leases|use|thinning|look-pace|limits|branch|breach-words)\.ts$/,
   /^quick\.ts$/,
+  /^output\/(monitor\/|repaint\.ts$)/,
   /^processes\/(identity|snapshot|linux-stat)\.ts$/,
 ];
 

@@ -1,14 +1,16 @@
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { DevctlError, ExitCode } from '../errors.ts';
 import { openFullScreen } from '../output/full-screen.ts';
 import { jsonLine } from '../output/json.ts';
 import { MOST_LINES } from '../output/monitor/log-view.ts';
 import { type Effect, initialModel, NOBODYS } from '../output/monitor/model.ts';
-import { type MonitorEvent, update } from '../output/monitor/update.ts';
+import { MOST_SAMPLES, type MonitorEvent, update } from '../output/monitor/update.ts';
 import { frameOf } from '../output/monitor/view.ts';
 import { openSlowWriter } from '../output/slow-writer.ts';
 import { themeFor } from '../output/theme.ts';
 import { openHost } from '../processes/real-host.ts';
+import { bySecond } from '../services/by-second.ts';
+import { readRecentSamples } from '../services/history.ts';
 import { lastShown } from '../services/log-lines.ts';
 import { openLogSource } from '../services/log-source.ts';
 import { type LogWatch, watchLog } from '../services/log-watch.ts';
@@ -34,6 +36,8 @@ export async function monitor(options: MonitorOptions): Promise<number> {
   requireTerminal();
   const theme = themeFor(process.stdout, options.color);
   const { root } = project.folder;
+  const recent = readRecentSamples(project.folder, 1_000 * MOST_SAMPLES);
+  const past = bySecond(recent, Date.now(), MOST_SAMPLES);
   let leave = (_: number): void => {};
   const left = new Promise<number>((resolve) => {
     leave = resolve;
@@ -43,7 +47,7 @@ export async function monitor(options: MonitorOptions): Promise<number> {
     resized: (size) => hear({ kind: 'resized', size }),
     ended: (code) => leave(code),
   });
-  let model = initialModel(screen.size(), basename(root) || root, []);
+  let model = initialModel(screen.size(), basename(root) || root, past);
   let logWatch: LogWatch | undefined;
   let command: OwnCommand | undefined;
   let isDrawing = false;
@@ -72,7 +76,6 @@ export async function monitor(options: MonitorOptions): Promise<number> {
     if (log === undefined) return;
     logWatch = watchLog({
       source: openLogSource(project.folder, service, log),
-      folder: dirname(log),
       lines: MOST_LINES,
       hear: (lines, anew) =>
         hear({

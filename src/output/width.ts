@@ -1,13 +1,11 @@
-import { stripVTControlCharacters } from 'node:util';
-
 /**
  * How many terminal columns a text takes: nothing for colour codes and combining marks, two for
  * East Asian wide characters and emoji, one for anything else.
  */
 export function displayWidth(text: string): number {
-  if (PLAIN_ASCII.test(text)) return text.length;
-  const visible = stripVTControlCharacters(text);
-  if (PLAIN_ASCII.test(visible)) return visible.length;
+  if (NARROW.test(text)) return text.length;
+  const visible = text.replace(SEQUENCE, '');
+  if (NARROW.test(visible)) return visible.length;
   let width = 0;
   for (const { segment } of graphemesOf(visible)) width += graphemeWidth(segment);
   return width;
@@ -28,6 +26,12 @@ export function truncate(text: string, columns: number): string {
   for (const part of text.split(COLOR_CODES)) {
     if (part.startsWith('\u001B')) {
       result += part;
+      continue;
+    }
+    if (!isCut && NARROW.test(part)) {
+      isCut = part.length > left;
+      result += isCut ? `${part.slice(0, left)}…` : part;
+      left -= part.length;
       continue;
     }
     for (const { segment } of isCut ? [] : graphemesOf(part)) {
@@ -129,7 +133,8 @@ function graphemesOf(text: string): Intl.Segments {
   return segmenter.segment(text);
 }
 
-const PLAIN_ASCII = /^[\x20-\x7E]*$/;
+/** ASCII, and what our own tables, trees and bars are made of: all of it one column wide. */
+const NARROW = /^[\x20-\x7E\u00B7\u2026\u2190-\u2193\u2500-\u259F\u25B8\u2713\u2717]*$/;
 const ZERO_WIDTH = /^[\p{M}\p{Cc}\p{Cf}]+$/u;
 const EMOJI = /\p{Emoji_Presentation}|\uFE0F/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes start with ESC

@@ -9,24 +9,26 @@ export interface LogWatch {
 
 export interface LogWatchOptions {
   readonly source: LogSource;
-  /** The folder that it is in. */
-  readonly folder: string;
   /** So many lines are wanted at most. */
   readonly lines: number;
   /** `anew`: what was given out before is followed by something else, or much was left out since. */
   readonly hear: (lines: readonly LogLine[], anew: boolean) => void;
 }
 
+const LOOK_MS = 250;
 /** After many lines at once, the next ones wait so long: nobody reads as fast. */
-const CALM_MS = 250;
+const CALM_MS = 400;
+/** After more than is read at once: what a flood costs us must be little beside what it costs itself. */
+const FLOOD_MS = 1_000;
 const MANY_LINES = 200;
 
 /**
  * The end of one log, and what comes: for a screen, which is to show the last lines and not to fall
  * behind. Where more comes than is read at once, it begins again with the last ones.
  */
-export function watchLog({ source, folder, lines, hear }: LogWatchOptions): LogWatch {
+export function watchLog({ source, lines, hear }: LogWatchOptions): LogWatch {
   let stopped = false;
+  let calmUntil = 0;
   let reader = readLog(source);
   const last = (): LogLine[] => [...reader.history({ lines, sinceMs: null }, false)];
   hear(last(), true);
@@ -35,8 +37,11 @@ export function watchLog({ source, folder, lines, hear }: LogWatchOptions): LogW
     history: (wanted, toEnd) => reader.history(wanted, toEnd),
     skip: () => reader.skip(),
     next(now) {
+      if (now < calmUntil) return { lines: [], more: false };
       const read = reader.next(now);
+      if (read.lines.length > MANY_LINES) calmUntil = now + CALM_MS;
       if (!read.more) return read;
+      calmUntil = now + FLOOD_MS;
       reader = readLog(source);
       if (!stopped) hear(last(), true);
       return { lines: [], more: false };
@@ -46,17 +51,17 @@ export function watchLog({ source, folder, lines, hear }: LogWatchOptions): LogW
   };
   const following = followLogs({
     readers: () => [steady],
-    folders: [folder],
-    emit(added) {
-      if (stopped) return;
-      hear(added, false);
-      if (added.length < MANY_LINES) return;
-      return new Promise((resolve) => setTimeout(resolve, CALM_MS));
+    // A flood of writes would be a flood of news from the file system: it is looked at by the clock instead.
+    folders: [],
+    emit: (added) => {
+      if (!stopped) hear(added, false);
     },
   });
+  const timer = setInterval(() => following.wake(), LOOK_MS);
   return {
     stop() {
       stopped = true;
+      clearInterval(timer);
       following.stop();
       // What it still reads is heard by nobody.
       following.done.catch(() => {});

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { ManifestQuery } from '../manifest/locate.ts';
 import type { Host } from '../processes/host.ts';
 import { identityKey } from '../processes/identity.ts';
-import type { Sample, ServiceUse } from '../services/samples.ts';
+import type { Sample } from '../services/samples.ts';
 import { lookAtProject, type ProjectLook } from './look-at-project.ts';
 import { openProject, reopened } from './open-project.ts';
+import { createSampler } from './sampler.ts';
 import { type StatusReport, statusOf } from './status.ts';
 import { type ServiceTree, treesOf } from './tree.ts';
 
@@ -50,7 +51,13 @@ export function observeProject(
   let wakeUp = (): void => {};
   let watcher: FSWatcher | undefined;
   let project = openProject(query);
-  let before: Usage | null = null;
+  let usage: Usage | null = null;
+  let sample: Sample | null = null;
+  let latest: Sample = { atMs: 0, services: {} };
+  const sampler = createSampler({ sample: () => {} });
+  sampler.watch((taken) => {
+    sample = taken;
+  });
 
   const wake = (): void => {
     woken = true;
@@ -86,16 +93,18 @@ export function observeProject(
       watchRecords();
       project = reopened(query) ?? project;
       const look = await lookAtProject(host, project.folder);
-      const sampled = before === null || beganMs - before.atMs >= SAMPLE_MS;
-      const usage: Usage = before === null || sampled ? usageOf(look, before, beganMs) : before;
-      before = usage;
+      sample = null;
+      sampler.see(look.snapshot, look.claims);
+      const isDue = usage === null || look.snapshot.takenAtMs - usage.takenAtMs >= SAMPLE_MS;
+      if (isDue) usage = usageOf(look, usage);
       if (stopping) return;
+      latest = sample ?? (isDue ? { atMs: Date.now(), services: {} } : latest);
       hear({
         status: statusOf(look, project, null),
         trees: treesOf(look, null).services,
-        sample: { atMs: Date.now(), services: usage.services },
-        sampled,
-        cpuByPid: usage.cpuByPid,
+        sample: { ...latest, atMs: Date.now() },
+        sampled: isDue,
+        cpuByPid: usage?.cpuByPid ?? new Map(),
       });
       const tookMs = host.nowMs() - beganMs;
       const restMs = tookMs / MOST_SHARE;
@@ -117,39 +126,26 @@ export function observeProject(
 
 interface Usage {
   /** Monotonic. */
-  readonly atMs: number;
+  readonly takenAtMs: number;
   /** Of each process by its identity. */
   readonly cpuTicks: ReadonlyMap<string, number>;
   readonly cpuByPid: ReadonlyMap<number, number>;
-  readonly services: Readonly<Record<string, ServiceUse>>;
 }
 
 const MS_PER_TICK = 10;
 
-/** What each process has used since the look before; a new one all that it ever used. Pure. */
-function usageOf(
-  { claims }: Pick<ProjectLook, 'claims'>,
-  before: Pick<Usage, 'atMs' | 'cpuTicks'> | null,
-  atMs: number,
-): Usage {
+/** What each process has used since the look before; a new one all that it ever used. */
+function usageOf({ claims, snapshot }: ProjectLook, before: Usage | null): Usage {
+  const { takenAtMs } = snapshot;
   const cpuTicks = new Map<string, number>();
   const cpuByPid = new Map<number, number>();
-  const services: Record<string, ServiceUse> = {};
-  const passedTicks = before && Math.max(1, (atMs - before.atMs) / MS_PER_TICK);
-  for (const { process, service } of claims) {
+  const passedTicks = Math.max(1, (takenAtMs - (before?.takenAtMs ?? 0)) / MS_PER_TICK);
+  for (const { process } of claims) {
     const key = identityKey(process.identity);
     cpuTicks.set(key, process.cpuTicks);
     // What was used before the first look is nobody's present.
-    const used = passedTicks === null ? 0 : process.cpuTicks - (before?.cpuTicks.get(key) ?? 0);
-    const cpuPercent = (100 * Math.max(0, used)) / (passedTicks ?? 1);
-    cpuByPid.set(process.identity.pid, cpuPercent);
-    if (service === null) continue;
-    const sum = services[service] ?? { processes: 0, memoryBytes: 0, cpuPercent: 0 };
-    services[service] = {
-      processes: sum.processes + 1,
-      memoryBytes: sum.memoryBytes + process.rssBytes,
-      cpuPercent: sum.cpuPercent + cpuPercent,
-    };
+    const used = before ? process.cpuTicks - (before.cpuTicks.get(key) ?? 0) : 0;
+    cpuByPid.set(process.identity.pid, (100 * Math.max(0, used)) / passedTicks);
   }
-  return { atMs, cpuTicks, cpuByPid, services };
+  return { takenAtMs, cpuTicks, cpuByPid };
 }

@@ -145,7 +145,7 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
 
 /** A process of the chosen service, and the branches that lead to it. */
 export interface ProcessRow {
-  readonly process: TreeProcess;
+  readonly member: TreeProcess;
   /** `│  └─ `. */
   readonly stem: string;
 }
@@ -159,7 +159,7 @@ export function processRows({ seen, chosen }: Model): readonly ProcessRow[] {
 function branch(process: TreeProcess, stem: string, below: string): readonly ProcessRow[] {
   const last = process.children.length - 1;
   return [
-    { process, stem },
+    { member: process, stem },
     ...process.children.flatMap((child, index) =>
       branch(
         child,

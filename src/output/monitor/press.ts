@@ -98,7 +98,7 @@ function moved(model: Model, key: Key): Model {
       return { ...model, chosen: stepped(names, model.chosen, lines) };
     }
     case 'processes': {
-      const pids = processRows(model).map(({ process }) => process.pid);
+      const pids = processRows(model).map(({ member }) => member.pid);
       return { ...model, process: stepped(pids, model.process, lines) };
     }
   }

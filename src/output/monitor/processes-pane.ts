@@ -14,7 +14,7 @@ interface Figure {
 }
 
 function figuresOf(rows: readonly ProcessRow[]): readonly Figure[] {
-  const pids = rows.map(({ process }) => String(process.pid).length);
+  const pids = rows.map(({ member }) => String(member.pid).length);
   return [
     { title: 'PID', width: Math.max(5, ...pids), worth: 3 },
     { title: 'CPU', width: 6, worth: 4 },
@@ -51,18 +51,18 @@ export function processesPane(
   const of = model.chosen === null ? '' : ` of ${printable(model.chosen)}`;
   const titles = figures.map(({ title }) => title);
   const title = theme.dim(line(isHere ? '·' : ' ', `PROCESS${of}`, titles, 'OURS BECAUSE'));
-  const at = rows.findIndex(({ process }) => process.pid === model.process);
+  const at = rows.findIndex(({ member }) => member.pid === model.process);
   const chosen = rows[at];
   // Whoever stands on a process wants to know it exactly.
   const spare = Math.min(MOST_EXPLAINED, Math.max(1, height - 1 - rows.length));
   const explained =
     isHere && chosen && height >= 4 ? explain(chosen, width - GAP).slice(0, spare) : [];
   const shown = windowOf(rows, at, height - 1 - explained.length).map((row) => {
-    const { process } = row;
+    const { member } = row;
     const values = figures.map(({ title: which }) => {
-      if (which === 'PID') return String(process.pid);
-      if (which === 'CPU') return shortShare(model.seen?.cpuByPid.get(process.pid) ?? 0);
-      return which === 'MEMORY' ? formatSize(process.rssBytes) : shortAge(process.ageMs);
+      if (which === 'PID') return String(member.pid);
+      if (which === 'CPU') return shortShare(model.seen?.cpuByPid.get(member.pid) ?? 0);
+      return which === 'MEMORY' ? formatSize(member.rssBytes) : shortAge(member.ageMs);
     });
     const marker = isHere && row === chosen ? theme.cyan('▸') : ' ';
     return line(marker, label(row, theme), values, kinds(row));
@@ -73,24 +73,24 @@ export function processesPane(
   return [title, ...shown, ...(why.length > 0 ? gap : []), ...why].slice(0, height);
 }
 
-function label({ process, stem }: ProcessRow, theme: Theme): string {
+function label({ member, stem }: ProcessRow, theme: Theme): string {
   const marks = [
-    ...(process.orphan ? ['orphan'] : []),
-    ...(process.state === 'T' ? ['stopped'] : []),
+    ...(member.orphan ? ['orphan'] : []),
+    ...(member.state === 'T' ? ['stopped'] : []),
   ];
   const marked = marks.length > 0 ? `${theme.red(`(${marks.join(', ')})`)} ` : '';
-  return `${theme.dim(stem)}${marked}${printable(process.command)}`;
+  return `${theme.dim(stem)}${marked}${printable(member.command)}`;
 }
 
-function kinds({ process }: ProcessRow): string {
-  return [...new Set(process.evidence.map(({ kind }) => kind))].join(' ');
+function kinds({ member }: ProcessRow): string {
+  return [...new Set(member.evidence.map(({ kind }) => kind))].join(' ');
 }
 
 /** Every reason in full, in lines. */
-function explain({ process }: ProcessRow, width: number): readonly string[] {
-  const reasons = process.evidence.map(({ kind, detail }) => `${kind} (${printable(detail)})`);
+function explain({ member }: ProcessRow, width: number): readonly string[] {
+  const reasons = member.evidence.map(({ kind, detail }) => `${kind} (${printable(detail)})`);
   const lines: string[] = [];
-  let line = `${process.pid}:`;
+  let line = `${member.pid}:`;
   for (const [index, reason] of reasons.entries()) {
     const next = index < reasons.length - 1 ? `${reason},` : reason;
     if (displayWidth(line) + 1 + displayWidth(next) > width && line !== '') {

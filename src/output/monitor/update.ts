@@ -27,7 +27,7 @@ export interface Updated {
 }
 
 /** So many samples are kept: the widest sparkline. */
-const MOST_SAMPLES = 120;
+export const MOST_SAMPLES = 60;
 /** A result is shown for so long. */
 const SHOWN_MS = 20_000;
 
@@ -95,10 +95,10 @@ function settled(before: Model, { model, effects }: Updated): Updated {
 
 function withProcesses(model: Model): Model {
   const rows = processRows(model);
-  const isThere = rows.some(({ process }) => process.pid === model.process);
+  const isThere = rows.some(({ member }) => member.pid === model.process);
   return {
     ...model,
-    process: isThere ? model.process : (rows[0]?.process.pid ?? null),
+    process: isThere ? model.process : (rows[0]?.member.pid ?? null),
     mostProcesses: Math.max(model.mostProcesses, rows.length),
   };
 }

@@ -1,0 +1,56 @@
+import { appendFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { projectFolder } from '../../src/project/folder.ts';
+import type { LogLine } from '../../src/services/log-lines.ts';
+import { openLogSource } from '../../src/services/log-source.ts';
+import { watchLog } from '../../src/services/log-watch.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+test('the last lines first, then what comes; after a flood the last lines again', async () => {
+  await using project = await temporaryProject({ services: {} });
+  const path = project.write('.pids/logs/web.log', 'one\ntwo\nthree\n');
+  let shown: readonly LogLine[] = [];
+  let begun = 0;
+  const watching = watchLog({
+    source: openLogSource(projectFolder(project.root), 'web', path),
+    lines: 2,
+    hear(lines, anew) {
+      if (anew) begun += 1;
+      shown = anew ? lines : [...shown, ...lines];
+    },
+  });
+  const texts = (): string => shown.map(({ text }) => text).join(' ');
+  try {
+    expect(texts()).toBe('two three');
+    appendFileSync(path, 'four\n');
+    await until(() => texts() === 'two three four');
+    // More than is read at once: what lies between is left out, what is shown is the end.
+    appendFileSync(path, `${'x'.repeat(99)}\n`.repeat(20_000));
+    appendFileSync(path, 'last\n');
+    await until(() => texts().endsWith(' last'));
+    expect([shown.length, begun]).toEqual([2, 2]);
+    appendFileSync(path, 'after\n');
+    await until(() => texts().endsWith(' last after'));
+  } finally {
+    watching.stop();
+  }
+});
+
+test('a log that comes later is shown when it is there', async () => {
+  await using project = await temporaryProject({ services: {} });
+  const folder = projectFolder(project.root);
+  const path = project.file('.pids/logs/web.log');
+  const shown: string[] = [];
+  const watching = watchLog({
+    source: openLogSource(folder, 'web', path),
+    lines: 10,
+    hear: (lines) => shown.push(...lines.map(({ text }) => text)),
+  });
+  try {
+    project.write('.pids/logs/web.log', 'hello\n');
+    await until(() => shown.join() === 'hello');
+  } finally {
+    watching.stop();
+  }
+});
