@@ -291,10 +291,10 @@ export function buildProgram(choose: (action: Action) => void): Command {
 /** The program as the completions need it: nothing is to be written down twice. */
 export function modelOf(program: Command): CommandLineModel {
   const optionsOf = (one: Command) =>
-    one.options.map(({ short, long, description, required, optional }) => ({
+    one.options.map(({ short, long, description, flags }) => ({
       flags: [long, short].flatMap((flag) => flag ?? []),
       description,
-      valued: required || optional,
+      value: /[<[]([^>\]]+)[>\]]$/.exec(flags)?.[1] ?? null,
     }));
   return {
     options: optionsOf(program),
@@ -366,7 +366,7 @@ function helpOf(program: Command, name: string | undefined): Command {
 export function valuedFlags(program: Command): readonly string[] {
   const { options, commands } = modelOf(program);
   const run = commands.find(({ name }) => name === 'run')?.options ?? [];
-  return [...options, ...run].flatMap(({ flags, valued }) => (valued ? flags : []));
+  return [...options, ...run].flatMap(({ flags, value }) => (value === null ? [] : flags));
 }
 
 /**

@@ -8,7 +8,8 @@ export interface OptionModel {
   /** `-c`, `--config`. */
   readonly flags: readonly string[];
   readonly description: string;
-  readonly valued: boolean;
+  /** What its value is: `file` of `--config <file>`; null: it takes none. */
+  readonly value: string | null;
 }
 
 export interface CommandModel {
@@ -32,8 +33,14 @@ export interface Candidate {
   readonly description: string;
 }
 
-/** `files` and `command`: the shell knows better. */
-export type Candidates = readonly Candidate[] | 'files' | 'command';
+/**
+ * `files` and `command`: the shell knows better. `at`: which word is the name of that command, where `devctl`
+ * is word 0.
+ */
+export type Candidates =
+  | readonly Candidate[]
+  | { readonly shell: 'files' }
+  | { readonly shell: 'command'; readonly at: number };
 
 /**
  * What may stand in the place of the last word. Pure.
@@ -47,9 +54,10 @@ export function candidates(
   names: () => Named,
 ): Candidates {
   const typed = words.at(-1) ?? '';
-  const { command, operands, awaits, beyond } = read(words.slice(0, -1), model);
-  if (command?.name === 'run' && (beyond || operands.length > 0)) return 'command';
-  if (awaits) return FILES.some((flag) => awaits.flags.includes(flag)) ? 'files' : [];
+  const { command, operands, operandsAt, awaits, beyond } = read(words.slice(0, -1), model);
+  const its = { shell: 'command', at: 1 + (operandsAt ?? words.length - 1) } as const;
+  if (command?.name === 'run' && (beyond || operands.length > 0)) return its;
+  if (awaits) return awaits.value === 'file' ? { shell: 'files' } : [];
   if (!beyond && typed.startsWith('-')) {
     const all = [...(command?.options ?? []), ...model.options];
     const flags = all.flatMap(({ flags: some, description }) =>
@@ -62,7 +70,7 @@ export function candidates(
   const argument = command.arguments[position];
   if (!argument || (operands.length > position && !argument.variadic)) return [];
   if (argument.choices.length > 0) return matching(argument.choices.map(plain), typed);
-  if (command.name === 'run') return 'command';
+  if (command.name === 'run') return its;
   if (command.name === 'help') return matching(model.commands.map(asCandidate), typed);
   if (argument.name !== 'name' && argument.name !== 'names') return [];
   const { services, groups } = names();
@@ -74,12 +82,11 @@ export function candidates(
   );
 }
 
-/** Options whose value is a file. */
-const FILES = ['--config', '--html'];
-
 interface Reading {
   readonly command: CommandModel | null;
   readonly operands: readonly string[];
+  /** Where the first of them is; null while there is none. */
+  readonly operandsAt: number | null;
   /** The option whose value comes next. */
   readonly awaits: OptionModel | null;
   /** Was there a `--`? */
@@ -91,18 +98,21 @@ function read(words: readonly string[], model: CommandLineModel): Reading {
   const operands: string[] = [];
   let awaits: OptionModel | null = null;
   let beyond = false;
-  for (const word of words) {
+  let operandsAt: number | null = null;
+  for (const [at, word] of words.entries()) {
     if (awaits) awaits = null;
     else if (!beyond && word === '--') beyond = true;
     else if (!beyond && word.startsWith('-') && operands.length === 0) {
       const known: readonly OptionModel[] = [...(command?.options ?? []), ...model.options];
       const option = known.find(({ flags }) => flags.includes(word));
-      awaits = option?.valued ? option : null;
+      awaits = option && option.value !== null ? option : null;
     } else if (!beyond && word.startsWith('-')) continue;
-    else if (command) operands.push(word);
-    else command = model.commands.find(({ name }) => name === word) ?? NO_COMMAND;
+    else if (command) {
+      operandsAt ??= at;
+      operands.push(word);
+    } else command = model.commands.find(({ name }) => name === word) ?? NO_COMMAND;
   }
-  return { command, operands, awaits, beyond };
+  return { command, operands, operandsAt, awaits, beyond };
 }
 
 /** A mistyped one: nothing can be said of what follows. */

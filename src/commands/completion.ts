@@ -12,13 +12,13 @@ export function completion(shell: string): number {
 
 /**
  * What those scripts ask: prints one candidate a line, with a tab before its description; or `:files` or
- * `:command`, where the shell knows better. Never fails: a broken manifest must not write into a prompt.
+ * `:command N`, where the shell knows better: word N is the name of another command. Never fails: a broken manifest must not write into a prompt.
  */
 export function complete(words: readonly string[], model: CommandLineModel): number {
   const found = candidates(words, model, () => namesOf(words));
   const lines =
-    typeof found === 'string'
-      ? [`:${found}`]
+    'shell' in found
+      ? [found.shell === 'files' ? ':files' : `:command ${found.at}`]
       : found.map(({ word, description }) => `${word}\t${description}`);
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   return ExitCode.Ok;
@@ -49,7 +49,10 @@ _devctl() {
   for line in $("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null); do
     case "$line" in
       :files) COMPREPLY=($(compgen -f -- "$cur")) ;;
-      :command) COMPREPLY=($(compgen -c -f -- "$cur")) ;;
+      :command*)
+        # With the package bash-completion, as that command wants it.
+        if declare -F _command_offset >/dev/null; then IFS=$' \\t\\n' _command_offset "\${line##* }"
+        else COMPREPLY=($(compgen -c -f -- "$cur")); fi ;;
       *) COMPREPLY+=("\${line%%$'\\t'*}") ;;
     esac
   done
@@ -64,7 +67,7 @@ _devctl() {
   for line in "\${(@f)$("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
     case "$line" in
       :files) _files; return ;;
-      :command) _command_names -e; _files; return ;;
+      :command*) shift \${line##* } words; (( CURRENT -= \${line##* } )); _normal; return ;;
       ?*) found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
     esac
   done
@@ -79,8 +82,9 @@ function __devctl_complete
   switch "$found[1]"
     case :files
       __fish_complete_path (commandline -ct)
-    case :command
-      __fish_complete_subcommand --fcs-skip=2
+    case ':command*'
+      set -l at (string replace -r '.* ' '' -- $found[1])
+      complete -C (string join ' ' -- $words[(math $at + 1)..-1])
     case '*'
       printf '%s\\n' $found
   end

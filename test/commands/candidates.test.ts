@@ -23,12 +23,14 @@ test.each([
   ['options with a value', ['start', '--ttl', ''], []],
   ['and each that there is', ['start', '--w'], ['--while-pid']],
   ['help for a command', ['help', 'ad'], ['adopt']],
-  ['a command to run', ['run', ''], 'command'],
+  ['a command to run', ['run', ''], 'command 2'],
   ['options of run', ['run', '--fail'], ['--fail-on-orphans']],
-  ['after -- everything is the command’s', ['run', '--', '--'], 'command'],
-  ['and after its first word', ['run', 'npm', '--'], 'command'],
+  ['after -- everything is the command’s', ['run', '--', '--'], 'command 3'],
+  ['behind options', ['run', '--name', 'a', '--', 'npm', 'te'], 'command 5'],
+  ['and after its first word', ['run', 'npm', '--'], 'command 2'],
   ['nothing for a mistyped command', ['stpo', ''], []],
 ] as const)('%s', (_, words, expected) => {
   const found = candidates(words, model, names);
-  expect(typeof found === 'string' ? found : found.map(({ word }) => word)).toEqual(expected);
+  const shown = 'shell' in found ? Object.values(found).join(' ') : found.map(({ word }) => word);
+  expect(shown).toEqual(expected);
 });
