@@ -22,10 +22,11 @@ export function growthOf(
   const [worst] = [...breaches].sort(byWeight);
   if (worst) return ofBreach(worst, breaches, services, samples, lastStop);
   const grown = services
-    .flatMap((service) => [
-      unusual(service, 'processes', samples, lastStop),
-      unusual(service, 'memory', samples, lastStop),
-    ])
+    .map(
+      (service) =>
+        unusual(service, 'processes', samples, lastStop) ??
+        unusual(service, 'memory', samples, lastStop),
+    )
     .filter((growth) => growth !== null);
   return grown.sort((a, b) => factor(b) - factor(a))[0] ?? null;
 }
@@ -120,14 +121,19 @@ function factor({ from, to }: Growth): number {
   return to / Math.max(1, from ?? 1);
 }
 
-/** Nobody saw the branch grow: the command line that the last stop met most often in this service. */
+/**
+ * Nobody saw the branch grow: the command line that the last stop met most often in this service. Those that
+ * differ in numbers alone, as workers do, count as one.
+ */
 function fromCommands(service: string, lastStop: StopReport | null): Branch | null {
-  const counts = new Map<string, number>();
+  const alike = new Map<string, string[]>();
   for (const { service: of, command } of lastStop?.processes ?? []) {
-    if (of === service) counts.set(command, (counts.get(command) ?? 0) + 1);
+    if (of !== service) continue;
+    const kind = command.replace(/\d+/g, '#');
+    alike.set(kind, [...(alike.get(kind) ?? []), command]);
   }
-  const [most] = [...counts].sort(([, a], [, b]) => b - a);
-  if (!most || most[1] < 3) return null;
-  const [command, processes] = most;
-  return { pid: null, command, processes, memoryBytes: null, service };
+  const [most = []] = [...alike.values()].sort((a, b) => b.length - a.length);
+  const [command] = most;
+  if (command === undefined || most.length < 3) return null;
+  return { pid: null, command, processes: most.length, memoryBytes: null, service };
 }

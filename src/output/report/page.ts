@@ -108,8 +108,26 @@ function timelineSection(account: Account, contents: readonly Html[]): Html {
     return html`<article class="service"><h3>${name}</h3><p class="about">${parts.join(', ')}</p>${contents[index] ?? null}</article>`;
   });
   return html`<section aria-labelledby="timelines"><h2 id="timelines">Service by service</h2>
-<p class="legend"><span class="key ready">up</span> <span class="key starting">starting</span> <span class="key backoff">before a restart</span> <span class="key failed">failed or unhealthy</span> <span class="key exited">ended or stopping</span> <span class="key restart">restart</span> <span class="key breach">limit exceeded</span></p>
+<p class="legend">${legend(account)}</p>
 ${services}</section>`;
+}
+
+/** Only of what is there. */
+function legend({ services, breaches }: Account): readonly Html[] {
+  const states = new Set(services.flatMap(({ spans }) => spans.map(({ state }) => state)));
+  const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
+    ['ready', 'up', states.has('ready') || states.has('running')],
+    ['starting', 'starting', states.has('starting') || states.has('spawning')],
+    ['waiting', 'waiting', states.has('waiting')],
+    ['backoff', 'before a restart', states.has('backoff') || states.has('clearing')],
+    ['failed', 'failed or unhealthy', states.has('failed') || states.has('unhealthy')],
+    ['exited', 'ended or stopping', states.has('exited') || states.has('stopping')],
+    ['restart', 'restart', services.some(({ restarts }) => restarts.length > 0)],
+    ['breach', 'limit exceeded', breaches.some(({ service }) => service !== null)],
+  ];
+  return keys
+    .filter(([, , isThere]) => isThere)
+    .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
 }
 
 function breachSection({ breaches }: Account): Html {

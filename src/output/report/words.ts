@@ -89,7 +89,7 @@ export function branchSize(branch: Branch, whose: string | null): string {
   const { pid, processes, memoryBytes, service } = branch;
   const memory = memoryBytes === null ? '' : `, ${formatSize(memoryBytes)}`;
   return pid === null
-    ? `${processes} of these at the last stop; which one grew nobody saw`
+    ? `${processes} like it at the last stop; what grew nobody saw`
     : `${service === null || service === whose ? '' : `of ${service}, `}pid ${pid} and below: ${counted(processes, 'process', 'processes')}${memory}`;
 }
 
