@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { loadManifest } from '../manifest/load.ts';
-import type { Containment } from '../manifest/resolved.ts';
+import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { formatDuration } from '../output/durations.ts';
 import { themeFor } from '../output/theme.ts';
@@ -38,16 +38,17 @@ export async function run(command: readonly string[], options: RunCommandOptions
   requireProject(project, false);
   const { outline, folder } = project;
   const say = speaker(options.color);
+  const manifest = manifestOf(project, config, say.warn);
   const over = giveWay(options);
   let watch: ReturnType<typeof createWatch> | undefined;
   const result = await runOneOff(folder, {
     name,
     command,
     cwd: process.cwd(),
-    env: definedOnly(process.env),
+    env: { ...definedOnly(process.env), ...manifest?.env },
     graceMs,
     timeoutMs,
-    containment: containmentOf(project, config, say.warn),
+    containment: manifest?.containment ?? 'auto',
     logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
     hearSignals,
@@ -73,18 +74,20 @@ export async function run(command: readonly string[], options: RunCommandOptions
 }
 
 /** A manifest with a mistake does not keep anybody from running a command: no service is started. */
-function containmentOf(
+function manifestOf(
   { outline }: OpenProject,
   config: string | undefined,
   warn: (line: string) => void,
-): Containment {
-  if (outline.kind === 'absent') return 'auto';
+): ResolvedManifest | null {
+  if (outline.kind === 'absent') return null;
   try {
-    return loadManifest({ cwd: process.cwd(), config }).containment;
+    return loadManifest({ cwd: process.cwd(), config });
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
-    warn(`the manifest has mistakes (devctl check names them): "containment" counts as "auto"`);
-    return 'auto';
+    warn(
+      'the manifest has mistakes (devctl check names them): "env" and "containment" do not count',
+    );
+    return null;
   }
 }
 

@@ -58,6 +58,7 @@ export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
     file,
     root,
     name: manifest.name ?? (basename(root) || root),
+    env: projectEnv,
     services,
     groups: mapValues(manifest.groups ?? {}, (members) => [...members]),
     sweep: { patterns, scope, protect },

@@ -134,6 +134,8 @@ export interface ResolvedManifest {
   /** Real path of the folder of the manifest: the project's identity. */
   readonly root: string;
   readonly name: string;
+  /** Variables for one-offs, on top of the caller's environment: envFile and env of the whole project. */
+  readonly env: Readonly<Record<string, string>>;
   readonly services: Readonly<Record<string, ResolvedService>>;
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;

@@ -27,20 +27,25 @@ function recorded(project: TemporaryProject, name: string): boolean {
 }
 
 test('what the command says and how it ends is passed on; nothing of ours is in between', async () => {
-  await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  const script = 'cat; echo to-stderr >&2; echo "$0 $1"; exit 7';
+  const files = { 'all.env': 'FROM_FILE="of $HOME_OF_TEST"\nBOTH=file\n' };
+  const own = { web: service('sleeper', [], { env: { OF_WEB: 'web' } }) };
+  const manifest = { envFile: 'all.env', env: { BOTH: 'env' }, services: own };
+  await using project = await temporaryProject(manifest, files);
+  const script =
+    'cat; echo to-stderr >&2; echo "$0 $1"; echo "$FROM_FILE $BOTH ${OF_WEB-none}"; exit 7';
   const all = await execa(
     process.execPath,
     [program, 'run', '--', 'sh', '-c', script, 'a b', 'c'],
     {
       cwd: project.root,
-      env: { ...cleanEnvironment(), ...project.env },
+      env: { ...cleanEnvironment(), ...project.env, HOME_OF_TEST: 'a test', BOTH: 'caller' },
       extendEnv: false,
       reject: false,
       input: 'from stdin\n',
     },
   );
-  expect(all).toMatchObject({ exitCode: 7, stdout: 'from stdin\na b c', stderr: 'to-stderr' });
+  const stdout = 'from stdin\na b c\nof a test env none';
+  expect(all).toMatchObject({ exitCode: 7, stdout, stderr: 'to-stderr' });
   const codes = await Promise.all(
     [
       ['sh', '-c', 'kill -9 $$'],
