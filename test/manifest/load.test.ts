@@ -19,6 +19,7 @@ test('the smallest manifest has every default', () => {
     file: join(root, '.devctl.json'),
     root,
     name: basename(root),
+    env: {},
     services: { web },
     groups: {},
     sweep: { patterns: [], scope: 'project', protect: [] },
@@ -26,6 +27,10 @@ test('the smallest manifest has every default', () => {
     logsDir: join(root, '.pids', 'logs'),
     logRotation: null,
     containment: 'auto',
+    limits: [
+      { kind: 'processes', allowed: 100, action: 'warn', windowMs: 0 },
+      { kind: 'memory', allowed: 8 * 1024 ** 3, action: 'warn', windowMs: 0 },
+    ],
   });
   expect(web).toEqual({
     name: 'web',
@@ -49,6 +54,8 @@ test('the smallest manifest has every default', () => {
     },
     stdin: 'fifo',
     oneShot: false,
+    limits: [],
+    resources: { core: null, openFiles: null },
     definedAt: '.devctl.json:3',
   });
 });
