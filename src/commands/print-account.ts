@@ -1,5 +1,5 @@
 import type { Account, Period, ServiceAccount } from '../account/account.ts';
-import { formatClock, formatDateAndClock } from '../output/clock.ts';
+import { formatDateAndClock, formatMoment } from '../output/clock.ts';
 import { formatDuration } from '../output/durations.ts';
 import { sparkline } from '../output/monitor/sparkline.ts';
 import {
@@ -11,9 +11,11 @@ import {
   percent,
   proofInWords,
   span,
+  stateNow,
   when,
 } from '../output/report/words.ts';
 import { formatSize } from '../output/sizes.ts';
+import { tableWidth } from '../output/table.ts';
 import { type Theme, themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
 
@@ -65,15 +67,23 @@ function verdict(account: Account, theme: Theme): readonly string[] {
   ];
 }
 
-/** So many columns have the sparklines: with the numbers beside them they fit on 80. */
-const SPARK = 30;
+/** What stands beside a sparkline, and how long those are where no terminal says how wide it is. */
+const NUMBERS = 60;
+const PIPED = 30;
 
-function services({ services: all, period }: Account, theme: Theme): readonly string[] {
+/** As long as there is room for, so that nothing is wrapped. */
+function sparkColumns(): number {
+  const width = tableWidth(process.stdout);
+  return width === undefined ? PIPED : Math.max(8, Math.min(2 * PIPED, width - NUMBERS));
+}
+
+function services(account: Account, theme: Theme): readonly string[] {
+  const { services: all, period } = account;
   if (!period || all.length === 0) return [];
   return [
     theme.dim(span(period.fromMs, period.untilMs)),
     ...all.flatMap((service) => [
-      about(service, theme),
+      about(service, account, theme),
       ...usage(service, 'processes', String, period, theme),
       ...usage(service, 'memoryBytes', formatSize, period, theme),
       ...usage(service, 'cpuPercent', percent, period, theme),
@@ -81,13 +91,13 @@ function services({ services: all, period }: Account, theme: Theme): readonly st
   ];
 }
 
-function about({ name, state, upMs, restarts: some }: ServiceAccount, theme: Theme): string {
-  if (state === null) return `${theme.bold(printable(name))}  ${theme.dim('state not known')}`;
+function about(service: ServiceAccount, account: Account, theme: Theme): string {
+  const { name, state, upMs, restarts: some } = service;
   const paint = state === 'failed' || state === 'unhealthy' ? theme.red : (text: string) => text;
   const count = counted(some.length, 'restart', 'restarts');
   const again = some.length > 0 ? `, ${theme.yellow(count)}` : '';
-  const now = paint(state === 'idle' ? 'stopped' : state);
-  return `${theme.bold(printable(name))}  ${now}, up ${formatDuration(upMs)}${again}`;
+  const up = state === null ? '' : `, up ${formatDuration(upMs)}`;
+  return `${theme.bold(printable(name))}  ${paint(stateNow(service, account))}${up}${again}`;
 }
 
 const MEASURES = { processes: 'processes', memoryBytes: 'memory', cpuPercent: 'cpu' } as const;
@@ -102,7 +112,7 @@ function usage(
   const { peak, last } = service;
   if (!peak) return [];
   const { value, atMs } = peak[field];
-  const most = `${theme.dim('peak')} ${show(value).padStart(8)} ${theme.dim(`at ${formatClock(atMs)}`)}`;
+  const most = `${theme.dim('peak')} ${show(value).padStart(8)} ${theme.dim(`at ${formatMoment(atMs, period)}`)}`;
   const now = last ? `  ${theme.dim('last')} ${show(last[field])}` : '';
   const line = theme.cyan(spark(service, field, period));
   return [`  ${theme.dim(MEASURES[field].padEnd(9))} ${line}  ${most}${now}`];
@@ -114,9 +124,10 @@ function spark(
   field: keyof typeof MEASURES,
   { fromMs, untilMs }: Period,
 ): string {
-  const slots: (number | null)[] = Array.from({ length: SPARK }, () => null);
+  const columns = sparkColumns();
+  const slots: (number | null)[] = Array.from({ length: columns }, () => null);
   const slotAt = (atMs: number): number =>
-    Math.min(SPARK - 1, Math.floor(((atMs - fromMs) / Math.max(1, untilMs - fromMs)) * SPARK));
+    Math.min(columns - 1, Math.floor(((atMs - fromMs) / Math.max(1, untilMs - fromMs)) * columns));
   for (const piece of timeline) {
     for (const [index, point] of piece.entries()) {
       // A sample counts until the next one: while nothing moves there are few.
@@ -126,36 +137,50 @@ function spark(
       }
     }
   }
-  return sparkline(slots, SPARK, { low: 0, high: Math.max(...slots.map((value) => value ?? 0)) });
+  return sparkline(slots, columns, { low: 0, high: Math.max(...slots.map((value) => value ?? 0)) });
 }
 
-function restarts({ services: all }: Account, theme: Theme): readonly string[] {
+/** As many as fit on a screen; --json has all of them. */
+const MOST_LISTED = 10;
+
+function earlierOnes(all: number): readonly string[] {
+  const more = all - MOST_LISTED;
+  return more > 0 ? [`… ${more} earlier ones (--json has them all)`] : [];
+}
+
+function lastOf(lines: readonly string[]): readonly string[] {
+  return [...earlierOnes(lines.length), ...lines.slice(-MOST_LISTED)];
+}
+
+function restarts({ services: all, period }: Account, theme: Theme): readonly string[] {
+  if (!period) return [];
   const rows = all
     .flatMap(({ name, restarts: some }) => some.map((restart) => ({ name, ...restart })))
     .sort((a, b) => a.atMs - b.atMs)
     .map(
-      ({ name, atMs, reason }) => `${formatClock(atMs)} ${printable(name)}: ${printable(reason)}`,
+      ({ name, atMs, reason }) =>
+        `${formatMoment(atMs, period)} ${printable(name)}: ${printable(reason)}`,
     );
-  return rows.length > 0 ? [theme.bold('Restarts'), ...rows] : [];
+  return rows.length > 0 ? [theme.bold('Restarts'), ...lastOf(rows)] : [];
 }
 
-function breaches({ breaches: all }: Account, theme: Theme): readonly string[] {
-  if (all.length === 0) return [];
+function breaches({ breaches: all, period }: Account, theme: Theme): readonly string[] {
+  if (!period || all.length === 0) return [];
   return [
     theme.bold('Limits exceeded'),
-    ...all.flatMap((breach) => [
-      `${formatClock(breach.atMs)} ${printable(breachInWords(breach))}`,
-      ...(breach.branch
-        ? [
-            `         ${theme.dim('grew:')} ${printable(breach.branch.command)} (${branchSize(breach.branch, breach.service)})`,
-          ]
-        : []),
-    ]),
+    ...earlierOnes(all.length),
+    ...all
+      .slice(-MOST_LISTED)
+      .flatMap((breach) => [
+        `${formatMoment(breach.atMs, period)} ${printable(breachInWords(breach))}`,
+        ...(breach.branch
+          ? [
+              `         ${theme.dim('grew:')} ${printable(breach.branch.command)} (${branchSize(breach.branch, breach.service)})`,
+            ]
+          : []),
+      ]),
   ];
 }
-
-/** As many as fit on a screen; the page and --json have all of them. */
-const MOST_LISTED = 10;
 
 function lastStop({ lastStop: stop }: Account, theme: Theme): readonly string[] {
   if (!stop) return [];

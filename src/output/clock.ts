@@ -9,6 +9,15 @@ export function formatDateAndClock(ms: number): string {
   return `${formatDate(ms)} ${formatClock(ms)}`;
 }
 
+/** A moment of a period: its time, with the day where the period has more than one. */
+export function formatMoment(
+  ms: number,
+  { fromMs, untilMs }: { readonly fromMs: number; readonly untilMs: number },
+): string {
+  const isOneDay = formatDate(fromMs) === formatDate(untilMs);
+  return isOneDay ? formatClock(ms) : `${formatDate(ms).slice(5)} ${formatClock(ms)}`;
+}
+
 /** In local time: `2026-11-23`. */
 export function formatDate(ms: number): string {
   const at = new Date(ms);

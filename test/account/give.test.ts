@@ -51,7 +51,11 @@ describe('what grew', () => {
   test('without a limit, what has grown far beyond its usual size, with the command that there was most of', () => {
     const { grew } = giveAccount(facts({ samples, lastStop, stoppedMs: 500_000 })).verdict;
     expect(grew).toMatchObject({ service: 'web', from: 3, to: 40, limit: null, atMs: 60 });
-    expect(grew?.because).toMatchObject({ pid: null, command: expect.stringMatching(/forks/), processes: 96 });
+    expect(grew?.because).toMatchObject({
+      pid: null,
+      command: expect.stringMatching(/forks/),
+      processes: 96,
+    });
   });
 
   test.each([

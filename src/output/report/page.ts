@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Account } from '../../account/account.ts';
-import { formatClock, formatDateAndClock, formatZone } from '../clock.ts';
+import { formatDateAndClock, formatMoment, formatZone } from '../clock.ts';
 import { formatDuration } from '../durations.ts';
 import { dataForScript, type Html, html, raw } from './html.ts';
 import { lastStop } from './last-stop.ts';
 import { SCRIPT } from './script.ts';
 import { STYLE } from './style.ts';
-import { overview, stateName, timeline } from './timeline-charts.ts';
+import { overview, timeline } from './timeline-charts.ts';
 import { waterfall } from './waterfall.ts';
 import {
   amount,
@@ -17,6 +17,7 @@ import {
   headline,
   leftInWords,
   span,
+  stateNow,
   when,
 } from './words.ts';
 
@@ -101,7 +102,8 @@ function timelineSection(account: Account, contents: readonly Html[]): Html {
   const services = account.services.map((service, index) => {
     const { name, state, upMs, restarts } = service;
     const parts = [
-      ...(state === null ? ['state not known'] : [stateName(state), `up ${formatDuration(upMs)}`]),
+      stateNow(service, account),
+      ...(state === null ? [] : [`up ${formatDuration(upMs)}`]),
       ...(restarts.length > 0 ? [counted(restarts.length, 'restart', 'restarts')] : []),
       ...(service.peak ? [] : ['no samples']),
     ];
@@ -130,31 +132,46 @@ function legend({ services, breaches }: Account): readonly Html[] {
     .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
 }
 
-function breachSection({ breaches }: Account): Html {
-  const items = breaches.map(
-    ({ atMs, service, limit, value, allowed, action, branch }) =>
-      html`<li><time class="time" datetime="${new Date(atMs).toISOString()}">${formatClock(atMs)}</time><div><p><b>${service ?? 'The whole project'}</b>: ${amount(limit, value)}, allowed ${bare(limit, allowed)}; ${DONE[action]}</p>${branch ? html`<p class="because">What grew: <code>${branch.command}</code> (${branchSize(branch, service)})</p>` : null}</div></li>`,
-  );
-  return html`<section aria-labelledby="breaches"><h2 id="breaches">Limits exceeded</h2><ul class="breaches">${items}</ul></section>`;
+/** Of what comes again and again the last ones are shown. */
+const MOST_LISTED = 100;
+
+function earlierOnes(all: number): Html | null {
+  const more = all - MOST_LISTED;
+  return more > 0 ? html`<p>${`${more} earlier ones are in devctl report --json.`}</p>` : null;
 }
 
-function restartSection({ services }: Account): Html {
-  const rows = services
+function breachSection({ breaches, period }: Account): Html {
+  const items = breaches
+    .slice(-MOST_LISTED)
+    .map(
+      ({ atMs, service, limit, value, allowed, action, branch }) =>
+        html`<li><time class="time" datetime="${new Date(atMs).toISOString()}">${period ? formatMoment(atMs, period) : null}</time><div><p><b>${service ?? 'The whole project'}</b>: ${amount(limit, value)}, allowed ${bare(limit, allowed)}; ${DONE[action]}</p>${branch ? html`<p class="because">What grew: <code>${branch.command}</code> (${branchSize(branch, service)})</p>` : null}</div></li>`,
+    );
+  return html`<section aria-labelledby="breaches"><h2 id="breaches">Limits exceeded</h2><ul class="breaches">${items}</ul>${earlierOnes(breaches.length)}</section>`;
+}
+
+function restartSection({ services, period }: Account): Html {
+  if (!period) return html``;
+  const all = services
     .flatMap(({ name, restarts }) => restarts.map((restart) => ({ name, ...restart })))
-    .sort((a, b) => a.atMs - b.atMs)
+    .sort((a, b) => a.atMs - b.atMs);
+  const rows = all
+    .slice(-MOST_LISTED)
     .map(
       ({ name, atMs, reason, againMs }) =>
-        html`<tr><td class="time">${formatClock(atMs)}</td><th scope="row">${name}</th><td>${reason}</td><td class="number">${againMs === null ? 'never' : formatDuration(againMs - atMs)}</td></tr>`,
+        html`<tr><td class="time">${formatMoment(atMs, period)}</td><th scope="row">${name}</th><td>${reason}</td><td class="number">${againMs === null ? 'never' : formatDuration(againMs - atMs)}</td></tr>`,
     );
   if (rows.length === 0) return html``;
-  return html`<section aria-labelledby="restarts"><h2 id="restarts">Restarts</h2><div class="scroll" role="region" aria-label="Restarts" tabindex="0"><table><thead><tr><th scope="col">At</th><th scope="col">Service</th><th scope="col">Because</th><th scope="col" class="number">Again after</th></tr></thead><tbody>${rows}</tbody></table></div></section>`;
+  return html`<section aria-labelledby="restarts"><h2 id="restarts">Restarts</h2><div class="scroll" role="region" aria-label="Restarts" tabindex="0"><table><thead><tr><th scope="col">At</th><th scope="col">Service</th><th scope="col">Because</th><th scope="col" class="number">Again after</th></tr></thead><tbody>${rows}</tbody></table></div>${earlierOnes(all.length)}</section>`;
 }
 
-function footer({ atMs, earlier, supervisor }: Account): Html {
+function footer({ atMs, earlier, supervisor, period }: Account): Html {
   const before = earlier
     ? html`<p>There is history since ${formatDateAndClock(earlier.fromMs)}${earlier.breaches > 0 ? `, with ${counted(earlier.breaches, 'limit breach', 'limit breaches')}` : null}: <code>devctl report --since</code> tells it as well.</p>`
     : null;
-  const ends = supervisor.map(({ atMs: at, what }) => `${formatClock(at)} ${what}`).join(', ');
+  const ends = supervisor
+    .map(({ atMs: at, what }) => `${period ? formatMoment(at, period) : ''} ${what}`)
+    .join(', ');
   return html`<footer><p>Told at ${formatDateAndClock(atMs)} (${formatZone(atMs)}) from the samples that the supervisor kept, and one look at the process table. Where a curve has a gap, nothing of the service was alive, or nobody looked.${ends ? ` ${ends}.` : null}</p>${before}</footer>`;
 }
 

@@ -1,6 +1,6 @@
 import type { Account, Period, Point, ServiceAccount, Span } from '../../account/account.ts';
 import type { Breach } from '../../services/limits.ts';
-import { formatClock } from '../clock.ts';
+import { formatMoment } from '../clock.ts';
 import { formatDuration } from '../durations.ts';
 import { formatSize } from '../sizes.ts';
 import { axis, gridLines, xOf } from './axis.ts';
@@ -45,13 +45,13 @@ interface Picture {
   readonly measure: Measure;
   readonly period: Period;
   readonly limit: number | null;
-  readonly breachesMs: readonly number[];
+  readonly breaches: readonly Breach[];
 }
 
 /** The width of the curves in units of their own; they are stretched to that of the page. */
 const WIDTH = 1000;
 
-function picture({ label, height, curves, measure, period, limit, breachesMs }: Picture): Html {
+function picture({ label, height, curves, measure, period, limit, breaches }: Picture): Html {
   const { field } = measure;
   const most = Math.max(
     ...curves.flatMap(({ pieces }) => pieces.flat().map((point) => point[field])),
@@ -60,8 +60,8 @@ function picture({ label, height, curves, measure, period, limit, breachesMs }: 
   // A limit that is far away says more in words than a flat curve below it.
   const shown = limit !== null && limit <= 2 * most ? limit : null;
   const top = Math.max(most, shown ?? 0) * 1.06 || 1;
-  const marks = breachesMs.map(
-    (atMs) =>
+  const marks = apart(breaches, period.untilMs - period.fromMs).map(
+    ({ atMs }) =>
       html`<line class="breach" x1="${xOf(atMs, period)}" x2="${xOf(atMs, period)}" y1="0" y2="100%"/>`,
   );
   const y = (value: number): string => `${(100 - (100 * value) / top).toFixed(2)}%`;
@@ -105,7 +105,7 @@ export function overview(account: Account): Html {
   const part = culprit?.peak
     ? `, of these ${culprit.name} ${measure.show(culprit.peak[measure.field].value)}`
     : '';
-  const label = `${measure.name} of the whole project from ${formatClock(period.fromMs)} to ${formatClock(period.untilMs)}: at most ${measure.show(most)}${part}.`;
+  const label = `${measure.name} of the whole project from ${formatMoment(period.fromMs, period)} to ${formatMoment(period.untilMs, period)}: at most ${measure.show(most)}${part}.`;
   const legend = culprit
     ? html`<span class="key grew">${culprit.name}</span> <span class="key plain">everything else</span>`
     : html`<span class="key plain">all services</span>`;
@@ -121,7 +121,7 @@ ${picture({
   measure,
   period,
   limit: limitOf(relevant),
-  breachesMs: relevant.map(({ atMs }) => atMs),
+  breaches: relevant,
 })}
 ${axis(period)}
 </figure>`;
@@ -131,6 +131,9 @@ ${axis(period)}
 function limitOf(breaches: readonly Breach[]): number | null {
   return breaches.find(({ measuredAs }) => measuredAs !== 'pss')?.allowed ?? null;
 }
+
+/** More of them one would not walk through; the last ones are kept. */
+const MOST_NEWS = 500;
 
 /** What a reader of a timeline can stop at: where (0 to 1), and what is said there. */
 export type Stop = readonly [at: number, text: string];
@@ -153,7 +156,7 @@ export function timeline(service: ServiceAccount, account: Account, index: numbe
     const limit = limitOf(mine);
     const last = service.last ? `, ${measure.show(service.last[measure.field])} at the end` : '';
     const bound = limit === null ? '' : `; the limit is ${measure.show(limit)}`;
-    const label = `${measure.name} of ${name}: at most ${measure.show(value)} at ${formatClock(atMs)}${last}${bound}.`;
+    const label = `${measure.name} of ${name}: at most ${measure.show(value)} at ${formatMoment(atMs, period)}${last}${bound}.`;
     return html`<div class="label"><span>${measure.name}</span> <b>${measure.show(value)}</b>${
       limit === null ? null : html` <small>limit ${measure.show(limit)}</small>`
     }</div>
@@ -164,7 +167,7 @@ ${picture({
   measure,
   period,
   limit,
-  breachesMs: mine.map((breach) => breach.atMs),
+  breaches: mine,
 })}`;
   });
   const content = html`<div class="plot">
@@ -179,29 +182,58 @@ ${axis(period)}
   return { content, stops: stopsOf(service, breaches, restarts, spans, period) };
 }
 
+/** Shares of the width: what is narrower cannot be seen, and how wide a mark is. */
+const SEEN = 0.0003;
+const MARK = 0.005;
+/** Of marks that would hide each other, the first. */
+function apart<Item extends { readonly atMs: number }>(
+  items: readonly Item[],
+  lengthMs: number,
+): readonly Item[] {
+  let last = Number.NEGATIVE_INFINITY;
+  return items.filter(({ atMs }) => {
+    if (atMs - last < lengthMs * MARK) return false;
+    last = atMs;
+    return true;
+  });
+}
+
+/** So many states are read out; a service in a crash loop has thousands. */
+const MOST_TOLD = 20;
+
 function stateBand({ name, spans, restarts }: ServiceAccount, period: Period): Html {
   const lengthMs = Math.max(1, period.untilMs - period.fromMs);
-  const bands = spans
-    .filter(({ state }) => state !== 'idle')
-    .map((span) => {
-      const width = ((100 * (span.untilMs - span.fromMs)) / lengthMs).toFixed(2);
-      return html`<rect class="${`state ${span.state}`}" x="${xOf(span.fromMs, period)}" width="${width}%" y="3" height="10"><title>${spanInWords(span)}</title></rect>`;
-    });
-  const marks = restarts.map(
-    ({ atMs, reason }) =>
-      html`<circle class="restart" cx="${xOf(atMs, period)}" cy="8" r="4"><title>${`${formatClock(atMs)} restart: ${reason}`}</title></circle>`,
+  const shown = spans.filter(
+    ({ state, fromMs, untilMs }) => state !== 'idle' && untilMs - fromMs >= lengthMs * SEEN,
   );
-  const label = `States of ${name}: ${spans.map(({ state, fromMs }) => `${stateName(state)} from ${formatClock(fromMs)}`).join(', ') || 'not known'}; ${counted(restarts.length, 'restart', 'restarts')}.`;
+  const bands = shown.map((span) => {
+    const width = ((100 * (span.untilMs - span.fromMs)) / lengthMs).toFixed(2);
+    return html`<rect class="${`state ${span.state}`}" x="${xOf(span.fromMs, period)}" width="${width}%" y="3" height="10"><title>${spanInWords(span, period)}</title></rect>`;
+  });
+  const marks = apart(restarts, lengthMs).map(
+    ({ atMs, reason }) =>
+      html`<circle class="restart" cx="${xOf(atMs, period)}" cy="8" r="4"><title>${`${formatMoment(atMs, period)} restart: ${reason}`}</title></circle>`,
+  );
+  const label = `States of ${name}: ${statesInWords(spans, period)}; ${counted(restarts.length, 'restart', 'restarts')}.`;
   return html`<svg class="band" width="100%" height="16" role="img" aria-label="${label}">${bands}${marks}</svg>`;
+}
+
+function statesInWords(spans: readonly Span[], period: Period): string {
+  if (spans.length === 0) return 'not known';
+  const told = spans
+    .slice(-MOST_TOLD)
+    .map(({ state, fromMs }) => `${stateName(state)} from ${formatMoment(fromMs, period)}`);
+  const before = spans.length - told.length;
+  return `${before > 0 ? `${before} before, then ` : ''}${told.join(', ')}`;
 }
 
 export function stateName(state: Span['state']): string {
   return state === 'idle' ? 'stopped' : state;
 }
 
-function spanInWords({ state, fromMs, untilMs, reason }: Span): string {
+function spanInWords({ state, fromMs, untilMs, reason }: Span, period: Period): string {
   const why = reason === null ? '' : `: ${reason}`;
-  return `${formatClock(fromMs)} ${stateName(state)} for ${formatDuration(untilMs - fromMs)}${why}`;
+  return `${formatMoment(fromMs, period)} ${stateName(state)} for ${formatDuration(untilMs - fromMs)}${why}`;
 }
 
 function stopsOf(
@@ -230,12 +262,12 @@ function stopsOf(
       atMs: span.fromMs,
       text: ` ${stateName(span.state)}${span.reason === null ? '' : `: ${span.reason}`}`,
     })),
-  ];
-  return [...looks, ...news]
+  ].sort((a, b) => a.atMs - b.atMs);
+  return [...looks, ...news.slice(-MOST_NEWS)]
     .filter(({ atMs }) => atMs >= period.fromMs && atMs <= period.untilMs)
     .sort((a, b) => a.atMs - b.atMs)
     .map(({ atMs, text }) => [
       Math.round(((atMs - period.fromMs) / lengthMs) * 10_000) / 10_000,
-      `${formatClock(atMs)}${text}`,
+      `${formatMoment(atMs, period)}${text}`,
     ]);
 }

@@ -1,4 +1,4 @@
-import type { Account, Branch, Growth, Left } from '../../account/account.ts';
+import type { Account, Branch, Growth, Left, ServiceAccount } from '../../account/account.ts';
 import type { Breach } from '../../services/limits.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { formatClock, formatDate, formatDateAndClock } from '../clock.ts';
@@ -20,7 +20,7 @@ function subject(service: string | null): string {
 }
 
 function growth({ measure, from, to, limit }: Growth): string {
-  const beyond = limit === null ? '' : `, beyond the limit of ${amount(measure, limit)}`;
+  const beyond = limit === null ? '' : `, beyond the limit of ${bare(measure, limit)}`;
   const start = from !== null && from < to ? ` from ${bare(measure, from)}` : '';
   switch (measure) {
     case 'processes':
@@ -92,6 +92,16 @@ export function branchSize(branch: Branch, whose: string | null): string {
     ? `${processes} like it at the last stop; what grew nobody saw`
     : `${service === null || service === whose ? '' : `of ${service}, `}pid ${pid} and below: ${counted(processes, 'process', 'processes')}${memory}`;
 }
+
+/** Where a service was at the end of what is told; what is up then may be gone since, unseen. */
+export function stateNow({ name, state }: ServiceAccount, { verdict }: Account): string {
+  if (state === null) return 'state not known';
+  if (state === 'idle') return 'stopped';
+  const isSeen = verdict.left?.services.some((service) => service.name === name) ?? false;
+  return isSeen || !ALIVE.has(state) ? state : `${state} when last seen`;
+}
+
+const ALIVE: ReadonlySet<string> = new Set(['starting', 'running', 'ready', 'unhealthy']);
 
 /** Is anything left? `good`: nothing; `bad`: what should not be; `calm`: what is meant to run. */
 export interface LeftInWords {
