@@ -7,6 +7,7 @@ export interface Finding {
     | 'records'
     | 'supervisor'
     | 'processes'
+    | 'logs'
     | 'ports';
   /** 'problem': something does not work, or is left over. 'warning': it may not, one day. */
   readonly level: 'ok' | 'warning' | 'problem';

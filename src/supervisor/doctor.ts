@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { examineManifest } from '../manifest/load.ts';
 import type { ManifestQuery } from '../manifest/locate.ts';
 import { formatProblem } from '../manifest/problem.ts';
+import { findCutWay } from '../processes/cut-file.ts';
 import type { Host } from '../processes/host.ts';
 import { findPortHolders } from '../processes/ports.ts';
 import { livesIn } from '../processes/snapshot.ts';
@@ -9,6 +11,7 @@ import { type Finding, finder } from './doctor-finding.ts';
 import { onLimits, onMachine } from './doctor-machine.ts';
 import { onOtherProjects } from './doctor-others.ts';
 import { findSupervisor } from './ensure.ts';
+import { grownLogs } from './grown-logs.ts';
 import { isOrphan, lookAtProject, type ProjectLook } from './look-at-project.ts';
 import { declaredServices, type OpenProject } from './open-project.ts';
 import { ownVersion } from './package-root.ts';
@@ -29,6 +32,7 @@ export async function examine(
     ...onLimits(snapshot),
     ...onManifest(project, query),
     ...(await onRecords(project, look)),
+    ...(await onLogs(project, query, look)),
     ...(await onPorts(project, look)),
     ...onOtherProjects(project, snapshot),
   ];
@@ -87,7 +91,7 @@ async function onRecords(
   if (!first) {
     found.push(
       running
-        ? supervisors('warning', 'services run without a supervisor', 'devctl start')
+        ? supervisors('warning', 'services run without a supervisor', 'devctl adopt')
         : supervisors('ok', 'no supervisor, and no service that needs one'),
     );
   } else {
@@ -115,6 +119,35 @@ async function onRecords(
     found.push(processes('problem', what, 'devctl stop'));
   }
   return found;
+}
+
+/** Can logs be kept small where they are, and are they? */
+async function onLogs(
+  { outline }: OpenProject,
+  query: ManifestQuery,
+  { state, latest }: ProjectLook,
+): Promise<readonly Finding[]> {
+  const find = finder('logs');
+  if (outline.kind === 'absent') return [];
+  const rotates = examineManifest(query).manifest?.logRotation ?? null;
+  const grown = grownLogs(state.records);
+  if (!rotates && grown.length === 0) return [];
+  const { logsDir } = outline;
+  const way = await findCutWay(existsSync(logsDir) ? logsDir : outline.root);
+  if (way.how === null) {
+    const what = `logs are not rotated, and grow: ${way.why}`;
+    const where = 'keep them elsewhere with "logs.dir": ext4, XFS, btrfs and tmpfs can be rotated';
+    return [find(grown.length > 0 ? 'problem' : 'warning', [what, ...grown, where].join('; '))];
+  }
+  if (grown.length > 0) {
+    // It can be done, so whoever is to do it does not: the supervisor, or the run is older than "maxSize".
+    const fix = latest.supervisors.length > 0 ? null : 'devctl adopt';
+    const who = fix
+      ? 'no supervisor is there to do it'
+      : 'its supervisor says why: .pids/supervisor.log';
+    return [find('problem', `${grown.join('; ')}; ${who}`, fix)];
+  }
+  return [find('ok', `logs can be rotated in ${logsDir}`)];
 }
 
 async function onPorts(

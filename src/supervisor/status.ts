@@ -10,6 +10,7 @@ import {
 } from '../project/service-record.ts';
 import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
+import { grownLogs } from './grown-logs.ts';
 import { type LeaseStatus, leaseStatus, leasesAt } from './lease-status.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from './look-at-project.ts';
 import type { OpenProject } from './open-project.ts';
@@ -130,6 +131,7 @@ export function statusOf(
       ...(outline.kind === 'broken' ? [outline.why] : []),
       ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),
       ...(lease.kind === 'ended' && !supervisor ? [describeUnhonoured(lease.why)] : []),
+      ...grownLogs(state.records).map((what) => `${what}; why: devctl doctor`),
       ...supervisors.filter(({ state: now }) => now === 'T').map(describeSuspended),
     ],
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,

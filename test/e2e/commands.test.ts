@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
-import { devctl } from '../support/devctl.ts';
+import { devctl, devctlWith } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { killAtOnce, service } from '../support/services.ts';
@@ -139,6 +139,35 @@ test('doctor: each thing that is wrong, with the command that mends it', async (
   expect((await devctl(project, 'doctor')).stdout).toMatch(
     /✗ manifest .*services\.web.*\n +→ devctl check/,
   );
+});
+
+test('logs that cannot be rotated here are told of, and those that have grown for it', async () => {
+  await using project = await temporaryProject({
+    logs: { maxSize: '1MB' },
+    services: { web: { command: 'head -c 12000000 /dev/zero; echo ready; exec sleep 100' } },
+  });
+  const env = { DEVCTL_PROCESS_TABLE: 'portable' };
+  const ask = async (command: string, asked: object) =>
+    JSON.parse((await devctlWith(project, asked, command, '--json')).stdout);
+  const logs = async (asked: object) => {
+    const { findings } = await ask('doctor', asked);
+    return (findings as { check: string }[]).filter(({ check }) => check === 'logs');
+  };
+  const why = 'logs are not rotated, and grow: turned off by';
+  const told = { level: 'warning', message: expect.stringContaining(why) };
+  expect(await logs({ env })).toMatchObject([told]);
+  expect((await ask('status', {})).problems).toEqual([]);
+  await devctlWith(project, { env }, 'start');
+  const problems = await until(async () => {
+    const found: readonly string[] = (await ask('status', {})).problems;
+    return found.length > 0 ? found : null;
+  });
+  expect(problems).toEqual([
+    expect.stringMatching(/^the log of web has 1\d.*rotated at 1 ?MB; why: devctl doctor$/),
+  ]);
+  const grown = { level: 'problem', message: expect.stringContaining('the log of web has') };
+  expect(await logs({ env })).toMatchObject([grown]);
+  expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
 async function holdPort(port: number): Promise<AsyncDisposable> {

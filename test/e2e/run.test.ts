@@ -32,7 +32,7 @@ test('what the command says and how it ends is passed on; nothing of ours is in 
   const manifest = { envFile: 'all.env', env: { BOTH: 'env' }, services: own };
   await using project = await temporaryProject(manifest, files);
   const script =
-    'cat; echo to-stderr >&2; echo "$0 $1"; echo "$FROM_FILE $BOTH ${OF_WEB-none}"; exit 7';
+    'cat; echo to-stderr >&2; echo "$0 $1"; echo "$FROM_FILE $BOTH $OF_WEB."; exit 7';
   const all = await execa(
     process.execPath,
     [program, 'run', '--', 'sh', '-c', script, 'a b', 'c'],
@@ -44,7 +44,7 @@ test('what the command says and how it ends is passed on; nothing of ours is in 
       input: 'from stdin\n',
     },
   );
-  const stdout = 'from stdin\na b c\nof a test env none';
+  const stdout = 'from stdin\na b c\nof a test env .';
   expect(all).toMatchObject({ exitCode: 7, stdout, stderr: 'to-stderr' });
   const codes = await Promise.all(
     [
