@@ -21,8 +21,8 @@ export interface Account {
   readonly total: readonly (readonly Point[])[];
   /** In order of time. */
   readonly breaches: readonly Breach[];
-  /** When the supervisor began or ended: the time between is known from the ends of it alone. */
-  readonly supervisor: readonly Moment[];
+  /** When the supervisor began or ended, and a lease was over; in order of time. */
+  readonly moments: readonly Moment[];
   readonly lastStart: StartAccount | null;
   /** `.pids/last-stop.json`; null where there is none, or none that can be read. */
   readonly lastStop: StopReport | null;

@@ -18,6 +18,8 @@ export interface Facts {
   readonly changes: readonly Change[];
   readonly breaches: readonly Breach[];
   readonly supervisor: readonly SupervisorMoment[];
+  /** Leases that were over: why everything was stopped. */
+  readonly leases: readonly Moment[];
   /** Does a supervisor live now, so that the history goes on until now? */
   readonly isWatched: boolean;
   /** In the order of the manifest; it may be lost, or broken. */
@@ -70,9 +72,12 @@ export function giveAccount(facts: Facts): Account {
         )
       : [],
     breaches,
-    supervisor: within(facts.supervisor).map(
-      ({ atMs, what }): Moment => ({ atMs, what: `the supervisor ${what}` }),
-    ),
+    moments: within([
+      ...facts.supervisor.map(
+        ({ atMs, what }): Moment => ({ atMs, what: `the supervisor ${what}` }),
+      ),
+      ...facts.leases,
+    ]).sort((a, b) => a.atMs - b.atMs),
     lastStart: lastStartOf(
       changes.filter(({ atMs }) => period !== null && atMs <= period.untilMs),
       new Map(facts.declared.map(({ name, dependsOn }) => [name, dependsOn])),

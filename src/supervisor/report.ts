@@ -39,6 +39,9 @@ export async function readAccount(
       event.kind === 'breach' ? (toBreach(event.breach, event.atMs) ?? []) : [],
     ),
     supervisor: history.events.flatMap((event) => (event.kind === 'supervisor' ? [event] : [])),
+    leases: history.events.flatMap((event) =>
+      event.kind === 'lease' ? [{ atMs: event.atMs, what: event.why }] : [],
+    ),
     isWatched,
     declared: outline.kind === 'absent' ? [] : outline.services,
     lastStop,

@@ -38,6 +38,7 @@ export function facts(some: Partial<Facts> = {}): Facts {
     changes: [],
     breaches: [],
     supervisor: [],
+    leases: [],
     isWatched: false,
     declared: [],
     lastStop: null,

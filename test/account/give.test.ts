@@ -125,6 +125,16 @@ describe('what is told', () => {
     });
   });
 
+  test('why everything was stopped, where a lease was over', () => {
+    const leases = [{ atMs: 600, what: 'its time of 2h was over' }];
+    const { moments } = giveAccount(facts({ leases, supervisor: [began(5), ended(700)] }));
+    expect(moments.map(({ what }) => what)).toEqual([
+      'the supervisor began',
+      'its time of 2h was over',
+      'the supervisor ended',
+    ]);
+  });
+
   test('a stop that no supervisor saw has ended the services all the same', () => {
     const changes = changesOf('web', [400_000, 'ready']);
     const { services } = giveAccount(facts({ changes, lastStop, stoppedMs: 500_000 }));

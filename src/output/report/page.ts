@@ -165,11 +165,12 @@ function restartSection({ services, period }: Account): Html {
   return html`<section aria-labelledby="restarts"><h2 id="restarts">Restarts</h2><div class="scroll" role="region" aria-label="Restarts" tabindex="0"><table><thead><tr><th scope="col">At</th><th scope="col">Service</th><th scope="col">Because</th><th scope="col" class="number">Again after</th></tr></thead><tbody>${rows}</tbody></table></div>${earlierOnes(all.length)}</section>`;
 }
 
-function footer({ atMs, earlier, supervisor, period }: Account): Html {
+function footer({ atMs, earlier, moments, period }: Account): Html {
   const before = earlier
     ? html`<p>There is history since ${formatDateAndClock(earlier.fromMs)}${earlier.breaches > 0 ? `, with ${counted(earlier.breaches, 'limit breach', 'limit breaches')}` : null}: <code>devctl report --since</code> tells it as well.</p>`
     : null;
-  const ends = supervisor
+  const ends = moments
+    .slice(-MOST_LISTED)
     .map(({ atMs: at, what }) => `${period ? formatMoment(at, period) : ''} ${what}`)
     .join(', ');
   return html`<footer><p>Told at ${formatDateAndClock(atMs)} (${formatZone(atMs)}) from the samples that the supervisor kept, and one look at the process table. Where a curve has a gap, nothing of the service was alive, or nobody looked.${ends ? ` ${ends}.` : null}</p>${before}</footer>`;

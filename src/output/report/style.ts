@@ -74,7 +74,7 @@ table{width:100%;border-collapse:collapse;font-size:.875rem}
 th,td{padding:.4375rem 1rem .4375rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{color:var(--soft);font-weight:400;font-size:.8125rem;white-space:nowrap}
 tbody th{font-weight:600}
-.number{text-align:right;white-space:nowrap}
+.number{text-align:right;white-space:nowrap}.number:last-child{padding-right:0}
 .time{white-space:nowrap;color:var(--soft)}
 .command{min-width:14rem}
 .scroll{overflow-x:auto}
@@ -90,7 +90,7 @@ summary b{color:var(--ink);font-weight:600;margin-right:.375rem}
 footer{margin-top:4rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
 @media (max-width:44rem){main{padding-top:1.5rem}.answers{grid-template-columns:1fr;gap:.875rem}
 .plot{grid-template-columns:1fr;gap:.25rem}.label:empty{display:none}.label b{display:inline;margin-left:.25rem}.over{left:0}.readout{margin-left:0}
-.breaches li{grid-template-columns:1fr}h2{margin-top:2.75rem}.command{min-width:11rem}}
+.breaches li{grid-template-columns:1fr}h2{margin-top:2.75rem}.command{min-width:11rem}.why ul{min-width:12rem}.facts{grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr))}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}.over{display:none}
 .service,figure,tr{break-inside:avoid}h2,h3{break-after:avoid}.scroll{overflow:visible}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `;

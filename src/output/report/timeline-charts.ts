@@ -227,7 +227,7 @@ function statesInWords(spans: readonly Span[], period: Period): string {
   return `${before > 0 ? `${before} before, then ` : ''}${told.join(', ')}`;
 }
 
-export function stateName(state: Span['state']): string {
+function stateName(state: Span['state']): string {
   return state === 'idle' ? 'stopped' : state;
 }
 

@@ -22,9 +22,23 @@ export function waterfall(start: StartAccount): Html {
   const label = `The last start: ${up} of ${counted(rows.length, 'service', 'services')} up after ${formatDuration(start.untilMs - start.fromMs)}. The table below has the numbers.`;
   return html`<figure>
 <svg class="waterfall" width="100%" height="${height}" role="img" aria-label="${label}">${drawn}${links(start)}</svg>
-<figcaption class="legend"><span class="key waiting">waiting</span> <span class="key starting">started, not ready yet</span> <span class="key backoff">before the next attempt</span> <span class="key link">waits for the service above</span></figcaption>
+<figcaption class="legend">${legend(start)}</figcaption>
 </figure>
 ${table(rows, start)}`;
+}
+
+/** Only of what is there. */
+function legend({ rows }: StartAccount): readonly Html[] {
+  const states = new Set(rows.flatMap(({ spans }) => spans.map(({ state }) => state)));
+  const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
+    ['waiting', 'waiting', states.has('waiting')],
+    ['starting', 'started, not ready yet', states.has('starting') || states.has('spawning')],
+    ['backoff', 'before the next attempt', states.has('backoff') || states.has('clearing')],
+    ['link', 'waits for the service above', rows.some(({ dependsOn }) => dependsOn.length > 0)],
+  ];
+  return keys
+    .filter(([, , isThere]) => isThere)
+    .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
 }
 
 function bar({ state, fromMs, untilMs, reason }: Span, start: StartAccount, y: number): Html {

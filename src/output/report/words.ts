@@ -144,7 +144,7 @@ export function proofInWords({ proof }: StopReport): string {
 
 /** What devctl did about a breach. */
 export const DONE: { readonly [Action in Breach['action']]: string } = {
-  warn: 'only told',
+  warn: 'warned',
   stop: 'stopped',
   restart: 'restarted',
 };
