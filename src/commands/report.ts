@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { lstatSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DevctlError, ExitCode, inWords } from '../errors.ts';
 import { printJson } from '../output/json.ts';
 import { reportPage } from '../output/report/page.ts';
 import { openHost } from '../processes/real-host.ts';
+import { writeFileAtomically } from '../project/atomic-file.ts';
 import { openProject } from '../supervisor/open-project.ts';
 import { readAccount } from '../supervisor/report.ts';
 import { requireProject } from '../supervisor/require-project.ts';
@@ -41,12 +42,19 @@ export async function report(options: ReportOptions): Promise<number> {
   return ExitCode.Ok;
 }
 
+/**
+ * A new file each time, which nobody else may read: command lines may hold secrets, and what another user has put in its
+ * place beforehand gets nothing. What is no file (/dev/stdout, a FIFO) is written to.
+ */
 function writePage(file: string, page: string): void {
+  const path = resolve(file);
   try {
-    // Command lines may hold secrets: nobody else is to read it unless he is let.
-    writeFileSync(resolve(file), page, { mode: 0o600 });
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found && !found.isFile()) writeFileSync(path, page);
+    else writeFileAtomically(path, page, { flushed: false });
   } catch (error) {
-    throw new DevctlError('report-unwritable', `cannot write ${file}: ${inWords(error)}`, {
+    const why = inWords(error instanceof DevctlError ? error.cause : error);
+    throw new DevctlError('report-unwritable', `cannot write ${file}: ${why}`, {
       hint: 'name another file, or --html - for stdout',
       cause: error,
     });

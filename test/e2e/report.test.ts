@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { RUNAWAY_MS, runaway, writeRunaway } from '../support/runaway.ts';
@@ -74,9 +74,15 @@ test('report: after a runaway, with a broken manifest, damaged files, or none', 
   // The page may show command lines, which may hold secrets: it is for nobody else.
   expect(await devctl(project, 'report', '--html', 'r.html')).toMatchObject({ exitCode: 0 });
   expect(statSync(project.file('r.html')).mode & 0o777).toBe(0o600);
+  project.write('open.html', '');
+  chmodSync(project.file('open.html'), 0o666);
+  expect(await devctl(project, 'report', '--html', 'open.html')).toMatchObject({ exitCode: 0 });
+  expect(statSync(project.file('open.html')).mode & 0o777).toBe(0o600);
   const page = await devctl(project, 'report', '--html', '-');
   expect(page.stdout).toMatch(/^<!doctype html>\n[\s\S]*<\/html>$/);
-  expect(await devctl(project, 'report', '--html', 'none/r.html')).toMatchObject({ exitCode: 1 });
+  const nowhere = await devctl(project, 'report', '--html', 'none/r.html');
+  expect(nowhere).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(nowhere.stderr).toMatch(/cannot write none\/r\.html: ENOENT.*\n.*name another file/);
   expect(await devctl(project, 'report', '--html', '-', '--json')).toMatchObject({ exitCode: 2 });
   expect(await devctl(project, 'report', '--since', 'soon')).toMatchObject({ exitCode: 2 });
   const late = await devctl(project, 'report', '--since', '1s');

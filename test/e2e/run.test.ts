@@ -31,8 +31,7 @@ test('what the command says and how it ends is passed on; nothing of ours is in 
   const own = { web: service('sleeper', [], { env: { OF_WEB: 'web' } }) };
   const manifest = { envFile: 'all.env', env: { BOTH: 'env' }, services: own };
   await using project = await temporaryProject(manifest, files);
-  const script =
-    'cat; echo to-stderr >&2; echo "$0 $1"; echo "$FROM_FILE $BOTH $OF_WEB."; exit 7';
+  const script = 'cat; echo to-stderr >&2; echo "$0 $1"; echo "$FROM_FILE $BOTH $OF_WEB."; exit 7';
   const all = await execa(
     process.execPath,
     [program, 'run', '--', 'sh', '-c', script, 'a b', 'c'],

@@ -91,7 +91,7 @@ function opening(account: Account): Html {
 <h1>${headline(account).replace(UNIT, '\u00A0')}</h1>
 <dl class="answers">
 ${period ? html`<div><dt>${grew ? 'When' : 'From'}</dt><dd>${at}${since ? html`<small>${since}</small>` : null}</dd></div>` : null}
-${grew ? html`<div><dt>Because of</dt>${because}</div>` : null}
+${grew ? html`<div class="because"><dt>Because of</dt>${because}</div>` : null}
 <div><dt>Left now</dt><dd class="${left.tone}">${left.short}<small>${left.detail}</small></dd></div>
 </dl>
 ${overview(account)}

@@ -18,7 +18,7 @@ h3{margin:2rem 0 .25rem;font-size:1rem;font-weight:650;overflow-wrap:anywhere}
 p{margin:.5rem 0}
 a{color:var(--blue)}
 code{font:.8125rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
-.answers{display:grid;grid-template-columns:1fr 2fr 1.4fr;gap:1rem 2.5rem;margin:1.75rem 0 0}
+.answers{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;margin:1.75rem 0 0}.answers>div{flex:1 1 13rem}.answers>.because{flex-grow:2}
 .answers dt,.facts dt{color:var(--soft);font-size:.8125rem}
 .answers dd{margin:.125rem 0 0;font-weight:600;overflow-wrap:anywhere}
 .answers dd small{display:block;font-weight:400;font-size:.875rem;color:var(--soft)}
@@ -88,7 +88,7 @@ summary b{color:var(--ink);font-weight:600;margin-right:.375rem}
 .breaches p{margin:0}.breaches .because{color:var(--soft);font-size:.9375rem}
 .notes{padding-left:1.25rem;color:var(--soft);font-size:.9375rem;overflow-wrap:anywhere}
 footer{margin-top:4rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
-@media (max-width:44rem){main{padding-top:1.5rem}.answers{grid-template-columns:1fr;gap:.875rem}
+@media (max-width:44rem){main{padding-top:1.5rem}.answers{display:block}.answers>div{margin-top:.875rem}
 .plot{grid-template-columns:1fr;gap:.25rem}.label:empty{display:none}.label b{display:inline;margin-left:.25rem}.over{left:0}.readout{margin-left:0}
 .breaches li{grid-template-columns:1fr}h2{margin-top:2.75rem}.command{min-width:11rem}.why ul{min-width:12rem}.facts{grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr))}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}.over{display:none}
