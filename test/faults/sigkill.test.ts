@@ -74,11 +74,18 @@ function newStranger(project: TemporaryProject): Promise<Bystander> {
 /** Can a daemon without any mark be known, whoever is killed? This is the limit which the README states. */
 const CAN_HOLD_BARE = hasControlGroups || hasSubreaper;
 
-type Phase = 'start' | 'stop' | 'force' | 'inside';
+type Phase = 'start' | 'stop' | 'force' | 'inside' | 'run';
+
+/** A one-off that leaves a daemon, which has kept its environment: nothing stands above the one who holds it. */
+const ONE_OFF = 'exec 9<.marker; setsid sh -c "cd /; sleep 100 >/dev/null 2>&1 &"; exit 0';
 
 /** Runs the command of a phase, within reach of the fault points. */
 async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResult> {
-  if (phase === 'start') return devctlWith(project, { env: faults.env }, 'start');
+  if (phase === 'start') return devctlWith(project, { env: faults.env }, 'start', '--ttl', '1h');
+  if (phase === 'run') {
+    const words = ['run', '--name', 'once', '--', 'sh', '-c', ONE_OFF];
+    return devctlWith(project, { env: faults.env }, ...words);
+  }
   if (phase === 'stop') return devctlWith(project, { env: faults.env }, 'stop');
   if (phase === 'force') return devctlWith(project, { env: faults.env }, 'stop', '--force');
   // In a service's environment, as if it ran there: the supervisor has to carry it out.
@@ -91,7 +98,9 @@ async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResu
   return devctlWith(project, { env: { ...env, ...faults.env } }, 'stop');
 }
 
-const PHASES: readonly Phase[] = ['start', 'stop', 'start', 'force', 'start', 'inside'];
+const PHASES: readonly Phase[] = ['start', 'stop', 'start', 'force', 'start', 'inside', 'run'];
+/** Those that begin where nothing runs. */
+const FIRST: ReadonlySet<string> = new Set<Phase>(['start', 'run']);
 
 /** All effects of each phase, from runs in which nothing goes wrong. */
 async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
@@ -240,7 +249,7 @@ async function runLane(
     for (let attempt = 0; attempt < 3 && complaints === null; attempt += 1) {
       if (CAN_HOLD_BARE) scene.project.write('.bare', '');
       else rmSync(scene.project.file('.bare'), { force: true });
-      if (point.phase === 'start') {
+      if (FIRST.has(point.phase)) {
         // Where the folders are there already, they are not made.
         if (/mkdir|gitignore/.test(point.key)) {
           rmSync(scene.project.file('.pids'), { recursive: true, force: true });
@@ -251,6 +260,8 @@ async function runLane(
           scene.project,
           { env: scene.faults.env },
           'start',
+          '--ttl',
+          '1h',
         );
         if (exitCode !== 0)
           outcome.failures.push(`the start after it exits ${exitCode}: ${stderr}`);
@@ -291,6 +302,7 @@ function expectPlausible(effects: readonly Effect[], points: readonly FaultPoint
     ['stop', 'cli', { link: 1, write: 3, connect: 2, signal: 3, unlink: 6, rename: 1, rm: 2 }],
     ['stop', 'supervisor', { rename: 2, unlink: 1, spawn: 1 }],
     ['force', 'cli', { link: 1, write: 3, signal: 3, unlink: 6, rename: 1 }],
+    ['run', 'cli', { spawn: 1, link: 1, rename: 2, signal: 1, unlink: 1 }],
     ['inside', 'supervisor', { link: 1, write: 3, spawn: 1, signal: 3, unlink: 6, rename: 1 }],
   ];
   for (const [phase, role, kinds] of least) {
@@ -317,15 +329,15 @@ test.runIf(canRun)(
       const [first] = scenes;
       if (!first) return;
       const effects = await recordEffects(first);
-      const known = faultPoints(effects, { all: ALL, variations: ['force', 'inside'] });
+      const known = faultPoints(effects, { all: ALL, variations: ['force', 'inside', 'run'] });
       expectPlausible(effects, known);
       const points = known.filter((point, index) =>
         WHICH === '' && IS_PORTABLE
           ? index % 16 === 0
           : ALL || describePoint(point).includes(WHICH),
       );
-      const starts = points.filter(({ phase }) => phase === 'start');
-      const stops = points.filter(({ phase }) => phase !== 'start');
+      const starts = points.filter(({ phase }) => FIRST.has(phase));
+      const stops = points.filter(({ phase }) => !FIRST.has(phase));
       const outcome: Outcome = { failures: [], missed: [], killed: 0 };
       await Promise.all(scenes.map((scene) => runLane(scene, starts, stops, outcome)));
       expect(outcome.failures.join('\n\n')).toBe('');

@@ -88,7 +88,7 @@ function isRecord(label: string): boolean {
 /** The same effect for one service and for another, for one founding file and for another. */
 function withoutService(key: string): string {
   return key
-    .replaceAll(/(?<=[/.])(db|web)(?=[.\s])/g, 'NAME')
+    .replaceAll(/(?<=[/.])(db|web|once)(?=[.\s])/g, 'NAME')
     .replaceAll(/services\.pids(\.groups|\.services)?/g, 'FOUNDING');
 }
 
