@@ -10,7 +10,7 @@ export const RESTORE =
 /**
  * Waits on its stdin for what we say, and for our end. It has descriptor 1 for writing, 3 for the settings,
  * and in $1 the settings to go back to. A shell that has the terminal again may have made its own settings by then:
- * only ours are taken back.
+ * only ours are taken back. Its prompt may have gone to the other screen, hence the note.
  */
 const SCRIPT = `trap '' HUP INT QUIT TERM TSTP TTIN TTOU USR1 USR2 PIPE
 on= raw=
@@ -22,7 +22,7 @@ while read -r word; do
   esac
 done
 [ "$on" ] || exit 0
-printf '${octal(RESTORE)}'
+printf '${octal(RESTORE)}%s\\r\\n' 'devctl monitor was killed; Enter brings a prompt'
 [ "$1" ] && [ "$raw" ] && [ "$(stty -g <&3 2>/dev/null)" = "$raw" ] && stty "$1" <&3 2>/dev/null
 `;
 
