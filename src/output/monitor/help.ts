@@ -2,16 +2,17 @@ import type { Theme } from '../theme.ts';
 import { cell } from './cells.ts';
 
 const LINES: readonly (readonly [string, string])[] = [
-  ['↑ ↓ k j', 'choose a service; in the other panes: a process, a line of the log'],
+  ['↑ ↓ k j', 'choose a service; in the other panes a process, or a line'],
   ['Tab', 'the next pane (Shift-Tab: the one before); a dot marks it'],
-  ['PgUp PgDn', 'scroll the log, from the processes pane: the processes'],
-  ['Home End g G', 'to the beginning and to the end; at its end the log follows'],
+  ['PgUp PgDn', 'scroll the log, or the processes while they are marked'],
+  ['Home End g G', 'to its beginning and its end; at its end the log follows'],
   ['', ''],
-  ['r', 'restart the service: all of it ends, with proof, then it starts'],
-  ['s', 'stop it, with proof; once more while it stops: kill what is left'],
-  ['t Enter', 'start it, and what it depends on'],
+  ['r', 'restart: all of it ends, with proof, then it starts'],
+  ['s', 'stop, with proof; once more meanwhile: kill what is left'],
+  ['t Enter', 'start, with what it depends on'],
   ['', ''],
-  ['/', 'search in the log (capitals count once there is one); n N: older, newer'],
+  ['/', 'search the log (capitals count if there are any)'],
+  ['n N', 'the next older, the next newer match'],
   ['f', 'only services whose name has a text'],
   ['Esc', 'take back the search, the filter, the scrolling'],
   ['', ''],
@@ -20,7 +21,7 @@ const LINES: readonly (readonly [string, string])[] = [
   ['Ctrl-L', 'draw everything anew'],
   ['', ''],
   ['', 'CPU is of one core, over the last second; RST counts restarts.'],
-  ['', 'The bars are a second each; memory counts from its lowest on.'],
+  ['', 'A bar is a second; memory counts from its lowest on.'],
 ];
 
 const KEYS = 14;

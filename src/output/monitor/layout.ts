@@ -1,5 +1,5 @@
 import type { Model, Pane, Size } from './model.ts';
-import { processRows, serviceRows } from './model.ts';
+import { complaint, processRows, serviceRows } from './model.ts';
 
 export interface Rectangle {
   readonly left: number;
@@ -30,7 +30,10 @@ export function layoutOf(model: Model): Layout {
   const room = Math.max(0, size.rows - top - (footer ? 1 : 0));
   const wants = {
     services: 1 + Math.max(1, serviceRows(model).length),
-    processes: 1 + Math.max(1, model.mostProcesses, processRows(model).length),
+    processes:
+      1 +
+      (complaint(model) === null ? 0 : 1) +
+      Math.max(1, model.mostProcesses, processRows(model).length),
   };
   const { columns } = size;
   if (columns >= WIDE && room >= 2 * LEAST) return wide(model, { columns, rows: room }, top, wants);

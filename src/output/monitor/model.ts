@@ -117,7 +117,16 @@ export function initialModel(size: Size, title: string, samples: readonly Sample
 /** A line of the list. */
 export type ServiceRow = Pick<
   ServiceStatus,
-  'name' | 'state' | 'done' | 'wanted' | 'pid' | 'uptimeMs' | 'processes' | 'orphans' | 'restarts'
+  | 'name'
+  | 'state'
+  | 'reason'
+  | 'done'
+  | 'wanted'
+  | 'pid'
+  | 'uptimeMs'
+  | 'processes'
+  | 'orphans'
+  | 'restarts'
 > & { readonly rssBytes: number };
 
 /** What the list shows: every service that the filter lets through. */
@@ -130,6 +139,7 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
     all.push({
       name: NOBODYS,
       state: 'stopped',
+      reason: null,
       done: false,
       wanted: false,
       pid: null,
@@ -141,6 +151,12 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
     });
   }
   return all.filter(({ name }) => name.toLowerCase().includes(wanted));
+}
+
+/** Why the chosen service is not as it should be, although something of it runs; null where it is. */
+export function complaint(model: Model): string | null {
+  const row = serviceRows(model).find(({ name }) => name === model.chosen);
+  return row && row.processes > 0 && !row.done ? row.reason : null;
 }
 
 /** A process of the chosen service, and the branches that lead to it. */

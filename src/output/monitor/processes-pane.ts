@@ -2,7 +2,7 @@ import { formatSize } from '../sizes.ts';
 import type { Theme } from '../theme.ts';
 import { displayWidth, printable } from '../width.ts';
 import { cell, shortAge, shortShare } from './cells.ts';
-import { type Model, type ProcessRow, processRows } from './model.ts';
+import { complaint, type Model, type ProcessRow, processRows } from './model.ts';
 import { windowOf } from './pane.ts';
 
 const GAP = 2;
@@ -53,11 +53,15 @@ export function processesPane(
   const title = theme.dim(line(isHere ? '·' : ' ', `PROCESS${of}`, titles, 'OURS BECAUSE'));
   const at = rows.findIndex(({ member }) => member.pid === model.process);
   const chosen = rows[at];
+  const reason = complaint(model);
+  const complaints =
+    reason === null ? [] : [cell(`  ${theme.yellow('!')} ${printable(reason)}`, width)];
+  const room = height - 1 - complaints.length;
   // Whoever stands on a process wants to know it exactly.
-  const spare = Math.min(MOST_EXPLAINED, Math.max(1, height - 1 - rows.length));
+  const spare = Math.min(MOST_EXPLAINED, Math.max(1, room - rows.length));
   const explained =
-    isHere && chosen && height >= 4 ? explain(chosen, width - GAP).slice(0, spare) : [];
-  const shown = windowOf(rows, at, height - 1 - explained.length).map((row) => {
+    isHere && chosen && room >= 3 ? explain(chosen, width - GAP).slice(0, spare) : [];
+  const shown = windowOf(rows, at, room - explained.length).map((row) => {
     const { member } = row;
     const values = figures.map(({ title: which }) => {
       if (which === 'PID') return String(member.pid);
@@ -68,9 +72,9 @@ export function processesPane(
     return line(marker, label(row, theme), values, kinds(row));
   });
   if (rows.length === 0) shown.push(cell(theme.dim('  no process'), width));
-  const gap = shown.length + explained.length + 1 < height ? [''] : [];
+  const gap = shown.length + explained.length < room ? [''] : [];
   const why = explained.map((text) => cell(theme.dim(`  ${text}`), width));
-  return [title, ...shown, ...(why.length > 0 ? gap : []), ...why].slice(0, height);
+  return [title, ...complaints, ...shown, ...(why.length > 0 ? gap : []), ...why].slice(0, height);
 }
 
 function label({ member, stem }: ProcessRow, theme: Theme): string {

@@ -22,6 +22,8 @@ interface Column {
 
 const GAP = 2;
 const NARROWEST_NAME = 6;
+/** Of most names enough is seen then. */
+const WIDE_NAME = 12;
 const SPARK = { least: 4, most: 30 };
 
 /** The list of services: title, then a line each, the chosen one in view. */
@@ -45,6 +47,12 @@ export function servicesPane(
     const isChosen = row.name === model.chosen;
     const marker = isChosen ? theme.cyan('▸') : ' ';
     const label = isChosen ? theme.bold(printable(row.name)) : printable(row.name);
+    const [first] = columns;
+    if (row.processes === 0 && row.reason !== null && !row.done && first) {
+      // Nothing runs that could be measured: there is room for the reason.
+      const state = cell(first.show(row, spark), first.width);
+      return line(marker, label, [state, theme.dim(printable(row.reason))]);
+    }
     const cells = columns.map((column) =>
       cell(column.show(row, spark), widthOf(column), column.align),
     );
@@ -150,7 +158,10 @@ function fitted(all: readonly Column[], rows: readonly ServiceRow[], width: numb
     columns = columns.filter((column) => column !== least);
   }
   const sparks = columns.filter(({ spark }) => spark).length;
-  const name = Math.max(0, Math.min(longest, room()));
+  // A long name is cut before the bars are left out.
+  const forSparks = room() - sparks * (SPARK.least + 1);
+  const uncut = Math.max(0, Math.min(longest, room()));
+  const name = forSparks >= Math.min(longest, WIDE_NAME) ? Math.min(longest, forSparks) : uncut;
   const each = sparks === 0 ? 0 : Math.floor((room() - name) / sparks) - 1;
   const spark = each < SPARK.least ? 0 : Math.min(SPARK.most, each);
   return { columns, spark, name };

@@ -13,6 +13,7 @@ export interface Shown {
   readonly restarts?: number;
   readonly cpuPercent?: number;
   readonly orphans?: number;
+  readonly reason?: string | null;
 }
 
 /** What a look at these services would show. */
@@ -28,22 +29,24 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
   return {
     status: {
       project: '/p',
-      services: services.map(({ name, state = 'ready', commands, restarts = 0, orphans = 0 }) => ({
-        name,
-        state,
-        reason: null,
-        done: false,
-        exit: null,
-        pid: state === 'ready' ? 4711 : null,
-        uptimeMs: state === 'ready' ? 65_000 : null,
-        processes: commands?.length ?? 1,
-        orphans,
-        rssBytes: 4e6,
-        cpuPercent: 0,
-        ports: [],
-        restarts,
-        wanted: true,
-      })),
+      services: services.map(
+        ({ name, state = 'ready', commands, restarts = 0, orphans = 0, reason = null }) => ({
+          name,
+          state,
+          reason,
+          done: false,
+          exit: null,
+          pid: state === 'ready' ? 4711 : null,
+          uptimeMs: state === 'ready' ? 65_000 : null,
+          processes: commands?.length ?? 1,
+          orphans,
+          rssBytes: 4e6,
+          cpuPercent: 0,
+          ports: [],
+          restarts,
+          wanted: true,
+        }),
+      ),
       orphans: [],
       unattributed: [],
       leases: [],
@@ -129,6 +132,7 @@ export const anyServices = fc.uniqueArray(
     restarts: fc.nat(1e6),
     cpuPercent: fc.double({ min: 0, max: 1e5, noNaN: true }),
     orphans: fc.nat(3),
+    reason: fc.option(anyText),
   }),
   { maxLength: 12, selector: ({ name }) => name },
 );

@@ -52,6 +52,16 @@ describe('what is on the screen', () => {
     expect(screen(model)).toMatch(/ ▁▅█▃ +25\.0%/);
   });
 
+  test('why a service is not up: in its line, or, where something of it runs, above that', () => {
+    const failed = { name: 'web', state: 'failed', commands: [], reason: 'exit code 1' } as const;
+    const sick = { name: 'api', state: 'unhealthy', reason: 'its probe fails' } as const;
+    const model = monitorOf([failed, sick]);
+    expect(screen(model)).toMatch(/^▸ web +failed +exit code 1$/m);
+    expect(screen(pressed(model, 'down'))).toMatch(
+      /PROCESS of api.*\n {2}! its probe fails\n {2}api/,
+    );
+  });
+
   test('without colour there is not one escape sequence', () => {
     const model = written(monitorOf(SERVICES), '\u001B[31mred\u001B[0m');
     expect(frameOf(pressed(model, '/', 'r', 'enter'), plain).join('')).not.toContain('\u001B');
