@@ -137,7 +137,7 @@ function spark(
       }
     }
   }
-  return sparkline(slots, columns, { low: 0, high: Math.max(...slots.map((value) => value ?? 0)) });
+  return sparkline(slots, { low: 0, high: Math.max(...slots.map((value) => value ?? 0)) });
 }
 
 /** As many as fit on a screen; --json has all of them. */

@@ -21,7 +21,7 @@ const LINES: readonly (readonly [string, string])[] = [
   ['Ctrl-L', 'draw everything anew'],
   ['', ''],
   ['', 'CPU is of one core, over the last second; RST counts restarts.'],
-  ['', 'A bar is a second; memory counts from its lowest on.'],
+  ['', 'The bars show the last minute; memory counts from its lowest on.'],
 ];
 
 const KEYS = 14;

@@ -1,3 +1,4 @@
+import type { Sample } from '../../services/samples.ts';
 import { paintState } from '../service-state.ts';
 import { formatSize } from '../sizes.ts';
 import type { Theme } from '../theme.ts';
@@ -6,7 +7,7 @@ import { doing } from './actions.ts';
 import { cell, shortAge, shortShare } from './cells.ts';
 import { type Model, type ServiceRow, serviceRows } from './model.ts';
 import { windowOf } from './pane.ts';
-import { cpuRange, memoryRange, sparkline } from './sparkline.ts';
+import { cpuRange, lastMinute, memoryRange, sparkline } from './sparkline.ts';
 
 interface Column {
   readonly title: string;
@@ -74,7 +75,10 @@ function columnsOf(
   rows: readonly ServiceRow[],
   theme: Theme,
 ): readonly Column[] {
-  const uses = (name: string) => samples.map(({ services }) => services[name]);
+  const used =
+    ({ name }: ServiceRow, what: 'cpuPercent' | 'memoryBytes') =>
+    ({ services }: Sample): number | null =>
+      services[name]?.[what] ?? null;
   const latest = (name: string) => seen?.sample.services[name];
   const [action] = actions;
   const state = (row: ServiceRow): string =>
@@ -125,9 +129,8 @@ function columnsOf(
       show(row, spark) {
         const figure = some(row) ? shortShare(latest(row.name)?.cpuPercent ?? 0) : '-';
         if (spark === 0) return figure;
-        const values = uses(row.name).map((use) => use?.cpuPercent ?? null);
-        const range = cpuRange(values.slice(-spark));
-        return `${theme.cyan(sparkline(values, spark, range))} ${cell(figure, 6, right)}`;
+        const values = lastMinute(samples, spark, used(row, 'cpuPercent'));
+        return `${theme.cyan(sparkline(values, cpuRange(values)))} ${cell(figure, 6, right)}`;
       },
     },
     {
@@ -139,9 +142,8 @@ function columnsOf(
       show(row, spark) {
         const figure = some(row) ? formatSize(row.rssBytes) : '-';
         if (spark === 0) return figure;
-        const values = uses(row.name).map((use) => use?.memoryBytes ?? null);
-        const range = memoryRange(values.slice(-spark));
-        return `${theme.cyan(sparkline(values, spark, range))} ${cell(figure, 9, right)}`;
+        const values = lastMinute(samples, spark, used(row, 'memoryBytes'));
+        return `${theme.cyan(sparkline(values, memoryRange(values)))} ${cell(figure, 9, right)}`;
       },
     },
   ];

@@ -26,8 +26,8 @@ export interface Updated {
   readonly effects: readonly Effect[];
 }
 
-/** So many samples are kept: the widest sparkline. */
-export const MOST_SAMPLES = 60;
+/** So many samples are kept: a minute, and what the first step of the bars may hold more. */
+export const MOST_SAMPLES = 80;
 /** A result is shown for so long. */
 const SHOWN_MS = 20_000;
 

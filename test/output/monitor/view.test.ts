@@ -1,18 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { update } from '../../../src/output/monitor/update.ts';
+import { lastMinute, sparkline } from '../../../src/output/monitor/sparkline.ts';
 import { frameOf } from '../../../src/output/monitor/view.ts';
 import { createTheme } from '../../../src/output/theme.ts';
 import { displayWidth } from '../../../src/output/width.ts';
-import {
-  anyKeys,
-  anyServices,
-  anyText,
-  monitorOf,
-  observation,
-  pressed,
-  written,
-} from './models.ts';
+import { anyKeys, anyServices, anyText, monitorOf, pressed, written } from './models.ts';
 
 const plain = createTheme(false);
 const screen = (model: Parameters<typeof frameOf>[0]): string =>
@@ -43,13 +35,28 @@ describe('what is on the screen', () => {
     expect(seen).toMatch(/^▸ web .*│ {3}listening$/m);
   });
 
-  test('a sparkline has a bar for each second', () => {
-    let model = monitorOf([{ name: 'web', cpuPercent: 0 }]);
-    for (const [index, cpuPercent] of [50, 100, 25].entries()) {
-      const seen = observation([{ name: 'web', cpuPercent }], 2_000 + index);
-      model = update(model, { kind: 'observed', observation: seen }).model;
-    }
-    expect(screen(model)).toMatch(/ ▁▅█▃ +25\.0%/);
+  test('the bars show the last minute, and what was most in each step of it', () => {
+    const samples = [
+      [10, 61],
+      [100, 64],
+      [0, 65],
+      [50, 90],
+      [0, 119],
+    ].map(([value = 0, second = 0]) => ({
+      atMs: 1_000 * second,
+      services: { web: { processes: 1, memoryBytes: 1, cpuPercent: value } },
+    }));
+    const bars = (columns: number) =>
+      sparkline(
+        lastMinute(samples, columns, ({ services }) => services.web?.cpuPercent ?? null),
+        {
+          low: 0,
+          high: 100,
+        },
+      );
+    expect(bars(6)).toBe('█  ▅ ▁');
+    expect(bars(1)).toBe('█');
+    expect(bars(30)).toBe('▁ █            ▅             ▁');
   });
 
   test('why a service is not up: in its line, or, where something of it runs, above that', () => {
