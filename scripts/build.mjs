@@ -12,7 +12,7 @@ import { bundledPackages, licenceText } from './licences.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
-const ENTRIES = ['src/main.ts', 'src/cli.ts', 'src/index.ts', 'src/supervisor/main.ts'];
+const ENTRIES = ['src/main.ts', 'src/cli.ts', 'src/index.ts'];
 
 // Bundled CommonJS packages call require() for Node's own modules; ESM has none.
 const REQUIRE_BANNER =
@@ -72,28 +72,78 @@ async function bundleScripts() {
   return { metafile: result.metafile, files: bundled };
 }
 
+const AS_COMMON_JS = {
+  ...COMMON,
+  outbase: 'src',
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  // A lazy import becomes a function in the same file.
+  supported: { 'dynamic-import': false },
+  define: { 'import.meta.url': 'devctlUrl' },
+  banner: { js: "const devctlUrl=require('node:url').pathToFileURL(__filename).href;" },
+};
+
 /**
  * `status` and `stop` once more, and the guard, each as one CommonJS file: it is loaded without Node's ESM
  * loader, which takes 15 ms more and, when processes and threads have run out, cannot work at all.
  */
 async function bundleQuickly() {
-  const result = await build({
-    ...COMMON,
-    entryPoints: ['src/quick-main.ts', 'src/supervisor/guard.ts'],
-    outbase: 'src',
-    outdir: 'dist',
-    outExtension: { '.js': '.cjs' },
-    format: 'cjs',
-    // A lazy import becomes a function in the same file.
-    supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': 'devctlUrl' },
-    banner: { js: "const devctlUrl=require('node:url').pathToFileURL(__filename).href;" },
-  });
-  const bundled = result.outputFiles.map(({ path: file, text }) => [
-    path.relative(dist, file),
-    Buffer.from(text),
+  const entryPoints = ['src/quick-main.ts', 'src/supervisor/guard.ts'];
+  const result = await build({ ...AS_COMMON_JS, entryPoints });
+  return { metafile: result.metafile, files: result.outputFiles.map(toFile) };
+}
+
+/**
+ * The supervisor, likewise: the ESM loader keeps 2 MB and four threads, for as long as it lives. And what
+ * it needs on other systems only, or never after its start, lies beside it, so as not to be kept either.
+ */
+async function bundleSupervisor() {
+  const [main, apart] = await Promise.all([
+    build({
+      ...AS_COMMON_JS,
+      entryPoints: ['src/supervisor/main.ts'],
+      plugins: [...COMMON.plugins, packagesApart],
+    }),
+    build({
+      ...AS_COMMON_JS,
+      entryPoints: Object.fromEntries(APART.map((name) => [`packages/${name}`, name])),
+    }),
   ]);
-  return { metafile: result.metafile, files: bundled };
+  // Under this name supervisors are known, those of earlier versions too; so the folder says what kind it is.
+  const named = main.outputFiles
+    .map(toFile)
+    .map(([file, content]) => [file.replace(/main\.cjs$/, 'main.js'), content]);
+  const type = [path.join('supervisor', 'package.json'), Buffer.from('{ "type": "commonjs" }\n')];
+  return {
+    metafile: { outputs: { ...main.metafile.outputs, ...apart.metafile.outputs } },
+    files: [...named, ...apart.outputFiles.map(toFile), type],
+  };
+}
+
+const APART = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
+
+const packagesApart = {
+  name: 'packages-apart',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path: name }) => ({
+      path: name,
+      namespace: 'apart',
+    }));
+    onResolve({ filter: /^\.\.\/packages\// }, ({ path: file }) => ({
+      path: file,
+      external: true,
+    }));
+    onLoad({ filter: /.*/, namespace: 'apart' }, ({ path: name }) => ({
+      contents: `const all = require('../packages/${name}.cjs');
+        export default all.default ?? all;
+        export const { execa } = all;`,
+    }));
+  },
+};
+
+function toFile({ path: file, text }) {
+  return [path.relative(dist, file), Buffer.from(text)];
 }
 
 /** Few files need it, and making a `require` in each of the rest takes a command 2 ms. */
@@ -184,9 +234,15 @@ function report() {
 }
 
 const startedAt = performance.now();
-const [modules, quick, types] = await Promise.all([bundleScripts(), bundleQuickly(), emitTypes()]);
-const outputs = { ...modules.metafile.outputs, ...quick.metafile.outputs };
-const bundle = { metafile: { outputs }, files: [...modules.files, ...quick.files] };
+const [modules, quick, supervisor, types] = await Promise.all([
+  bundleScripts(),
+  bundleQuickly(),
+  bundleSupervisor(),
+  emitTypes(),
+]);
+const bundles = [modules, quick, supervisor];
+const outputs = Object.assign({}, ...bundles.map(({ metafile }) => metafile.outputs));
+const bundle = { metafile: { outputs }, files: bundles.flatMap(({ files }) => files) };
 const packages = await bundledPackages(root, bundle.metafile);
 const files = new Map([...bundle.files, ...(await besideBundle(bundle.metafile)), ...types]);
 await synchronise(files);

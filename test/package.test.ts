@@ -22,7 +22,7 @@ const BESIDE_DIST = [
 ];
 
 const IN_DIST =
-  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|supervisor\/guard)\.cjs|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|([\w-]+\/)?vendor\/[\w.-]+\.exe|types\/.+\.d\.ts)$/;
+  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|supervisor\/guard|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|([\w-]+\/)?vendor\/[\w.-]+\.exe|types\/.+\.d\.ts)$/;
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
 

@@ -81,6 +81,16 @@ export function openProcTable(): ProcessTable {
     return details.environ(process) !== null || readProcess(process.identity.pid) !== null;
   }
 
+  function readAgain(before: Snapshot, closely: ReadonlySet<number>): Snapshot {
+    const moment = { takenAtMs: performance.now(), nowTicks: nowTicks(), bootId, pidNamespace };
+    const processes = listPids().flatMap((name) => {
+      const pid = Number(name);
+      const known = closely.has(pid) ? null : before.byPid.get(pid);
+      return known ?? readProcess(pid) ?? [];
+    });
+    return indexSnapshot({ ...moment, details: createProcDetails(environs, moment) }, processes);
+  }
+
   async function scanDescending(visit: Visit): Promise<void> {
     const moment = { takenAtMs: performance.now(), nowTicks: nowTicks() };
     const details = createProcDetails(environs, moment);
@@ -99,6 +109,7 @@ export function openProcTable(): ProcessTable {
     snapshot: async () => snapshot(),
     read: async (pid) => readProcess(pid),
     scanDescending,
+    changes: { forks: readForks, readAgain },
     nowTicks,
   };
 }
@@ -121,6 +132,16 @@ function forgetTheDead(environs: EnvironMemo, snapshot: Snapshot): void {
   for (const [pid, kept] of environs) {
     if (snapshot.byPid.get(pid)?.identity.startTicks !== kept.startTicks) environs.delete(pid);
   }
+}
+
+/** Where the kernel gives away fewer numbers, they come round sooner than anybody reckons with. */
+const USUAL_PIDS = 32_768;
+
+/** proc_stat(5). */
+function readForks(): number | null {
+  if (Number(readProcLine('/proc/sys/kernel/pid_max') ?? 0) < USUAL_PIDS) return null;
+  const [, forks] = /^processes (\d+)$/m.exec(readProcFile('/proc/stat') ?? '') ?? [];
+  return forks === undefined ? null : Number(forks);
 }
 
 /**

@@ -21,8 +21,18 @@ export interface ProcessTable extends Pick<Identity, 'bootId' | 'pidNamespace'> 
   read(pid: number): Promise<ProcessInfo | null>;
   /** Reads once, from the highest pid down; `visit` is awaited before the next process is read. */
   scanDescending(visit: Visit): Promise<void>;
+  /** Missing: every look has to read everything. */
+  readonly changes?: TableChanges;
   /** The clock in units of `Identity.startTicks`: nothing that starts later has a lower value. */
   nowTicks(): number;
+}
+
+/** For looks at a table in which little has changed. */
+export interface TableChanges {
+  /** How often was forked on this machine since it was booted, threads included; null: that is not known. */
+  forks(): number | null;
+  /** A snapshot in which all but `closely`, and what is new, is taken over from an earlier one. */
+  readAgain(before: Snapshot, closely: ReadonlySet<number>): Snapshot;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { SpawnOptions } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { DevctlError, errnoOf } from '../errors.ts';
 import type { ResolvedService } from '../manifest/resolved.ts';
@@ -5,6 +6,7 @@ import { whyNotAppend } from '../project/own-file.ts';
 import type { Exit } from '../project/service-record.ts';
 import { toArgv } from './command-line.ts';
 import { closeInheritedFiles } from './inherited-files.ts';
+import { spawnChild } from './spawn.ts';
 import { spawnFailure } from './spawn-failure.ts';
 import { type MakeFifo, openFifo } from './stdin-fifo.ts';
 
@@ -78,39 +80,26 @@ async function spawnLeader(
   stdin: number | 'ignore',
   log: Log,
 ): Promise<Launch> {
-  const { execa } = await import('execa');
   const [file = '', ...args] = toArgv(service.command);
   closeInheritedFiles();
-  const spawn = () =>
-    execa(file, args, {
-      cwd: service.cwd,
-      env,
-      extendEnv: false,
-      detached: true,
-      stdin: stdin as Descriptor | 'ignore',
-      stdout: log.fd as Descriptor,
-      stderr: log.fd as Descriptor,
-      // execa's `cleanup` would end the service with us, its `buffer` would pipe the output through us.
-      cleanup: false,
-      buffer: false,
-      reject: false,
-      verbose: 'none',
-    });
+  const { cwd } = service;
+  const options = {
+    cwd,
+    env,
+    detached: true,
+    stdio: [stdin, log.fd, log.fd],
+  } satisfies SpawnOptions;
+  const spawn = () => spawnChild(file, args, options);
   const { child: leader, why: uncontained } = contain?.(spawn) ?? { child: spawn(), why: null };
-  const { pid } = leader;
-  if (pid === undefined) {
-    const { cause } = await leader;
-    return { kind: 'failed', reason: spawnFailure(cause, service.command, { ...service, env }) };
+  const { child, failure } = leader;
+  if (child?.pid === undefined) {
+    return { kind: 'failed', reason: spawnFailure(await failure, service.command, { cwd, env }) };
   }
-  const exited = leader.then(({ exitCode, signal }) => ({
-    code: exitCode ?? null,
-    signal: signal ?? null,
-  }));
-  return { kind: 'launched', pid, logOffset: log.offset, uncontained, exited };
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  return { kind: 'launched', pid: child.pid, logOffset: log.offset, uncontained, exited };
 }
-
-/** execa passes on any descriptor, but its types know only those below 10. */
-type Descriptor = 3;
 
 interface Log {
   readonly fd: number;

@@ -15,6 +15,7 @@ import { createApi } from './api.ts';
 import { pidfdCapability } from './capabilities.ts';
 import { awaitGuard, GUARDED } from './guarded.ts';
 import { runAsInit } from './init.ts';
+import { stayLean } from './lean.ts';
 import { ownVersion } from './package-root.ts';
 import { readProjectState } from './project-state.ts';
 import { INHERITS, READY_FD } from './protocol.ts';
@@ -29,6 +30,7 @@ import { openSupervisorLog } from './supervisor-log.ts';
  * It may die at any moment: services outlive it, and every command works without it.
  */
 async function main(root: string, pidsDir: string, words: readonly string[]): Promise<void> {
+  stayLean();
   Object.assign(process.env, TOOL_COOKIE);
   const folder = projectFolder(root, pidsDir);
   prepareFolder(folder);
@@ -172,7 +174,9 @@ if (root === undefined || pidsDir === undefined) {
   process.stderr.write('this is the resident part of devctl: run devctl start\n');
   process.exitCode = 2;
 } else if (process.pid === 1) {
-  process.exitCode = await runAsInit();
+  void runAsInit().then((code) => {
+    process.exitCode = code;
+  });
 } else {
   outliveFaults();
   main(root, pidsDir, rest).catch((error: unknown) => {

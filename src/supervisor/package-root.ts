@@ -2,10 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of our own package.json: bundled code may sit at any depth below it. */
+/** Relative to the folder that we are installed in. */
+const LAUNCHER = join('bin', 'devctl.js');
+
+/** Where we are installed: bundled code may sit at any depth below it. */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  // Not package.json: a folder of dist/ may have one of its own.
+  while (!existsSync(join(folder, LAUNCHER))) folder = dirname(folder);
   return folder;
 }
 

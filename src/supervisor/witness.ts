@@ -8,13 +8,14 @@ import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
-import { LONGEST_MS, nextPause, SHORTEST_MS } from '../services/look-pace.ts';
+import { LONGEST_MS, nextPause, type Seen, SHORTEST_MS } from '../services/look-pace.ts';
+import { type Calm, lookCalmly, rememberCalm } from './calm-look.ts';
 import type { Entry, Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
 import { createReaper } from './reaper.ts';
 import { recordClaims } from './record-claims.ts';
-import type { RunGroups } from './run-groups.ts';
+import { type RunGroups, readRunGroups } from './run-groups.ts';
 
 /** What there is to know of a run in order to witness it. */
 export type WatchedRun = Pick<Entry, 'name' | 'life' | 'record' | 'spawnedHere'>;
@@ -78,6 +79,7 @@ export function startWitness(context: WitnessContext): Witness {
   const reaper = createReaper(table, self, native);
   let pauseMs = SHORTEST_MS;
   let timer: NodeJS.Timeout | null = null;
+  let calm: Calm | null = null;
   let stoodDown = false;
   let stopped = false;
   let count = 0;
@@ -104,6 +106,12 @@ export function startWitness(context: WitnessContext): Witness {
     // Without zombies to reap there is nothing to look for while somebody else is stopping services.
     if (stoodDown && !native) return;
     try {
+      if (lookAtRest()) {
+        pauseMs = nextPause(pauseMs, seen(false, 0));
+        schedule(pauseMs);
+        return;
+      }
+      const forks = table.changes?.forks() ?? null;
       const snapshot = await table.snapshot();
       const dead = reaper.reapIn(snapshot);
       let changed = false;
@@ -114,18 +122,43 @@ export function startWitness(context: WitnessContext): Witness {
         noticeEnds(snapshot);
         endIdleGuards(snapshot);
       }
-      pauseMs = nextPause(pauseMs, {
-        changed,
-        storm: native !== null && dead >= MANY_ZOMBIES,
-        moving: !stoodDown && (context.onlooker?.isMoving() ?? false),
-        watched: !stoodDown && (context.onlooker?.isWatched() ?? false),
-        held: isHeld(),
-      });
+      const isRest = !stoodDown && !changed && dead === 0 && isHeld();
+      calm = isRest ? rememberCalm(table, snapshot, { ...holders(), forks }) : null;
+      pauseMs = nextPause(pauseMs, seen(changed, dead));
     } catch (error) {
       context.log(`looking at the process table: ${error instanceof Error ? error.stack : error}`);
       pauseMs = LONGEST_MS;
     }
     schedule(pauseMs);
+  };
+
+  const seen = (changed: boolean, dead: number): Seen => ({
+    changed,
+    storm: native !== null && dead >= MANY_ZOMBIES,
+    moving: !stoodDown && (context.onlooker?.isMoving() ?? false),
+    watched: !stoodDown && (context.onlooker?.isWatched() ?? false),
+    held: isHeld(),
+  });
+
+  /** @returns false when the table is to be read as a whole */
+  const lookAtRest = (): boolean => {
+    const found = calm && !stoodDown && isHeld() ? lookCalmly(table, calm, groupMembers) : null;
+    if (found) context.onlooker?.see(found.snapshot, found.claims);
+    else calm = null;
+    return found !== null;
+  };
+  const holders = () => {
+    const { claims, guards, supervisors, hosts } = quarry.latest();
+    const above = [...guards, ...supervisors, ...hosts.map(({ process }) => process)];
+    return {
+      claims: [...claims.values()],
+      reapers: [self.pid, ...above.map(({ identity }) => identity.pid)],
+      members: groupMembers(),
+    };
+  };
+  const groupMembers = (): string => {
+    const groups = readRunGroups({ ...inherited, records: lives.records() });
+    return groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
   };
 
   let looking: Promise<void> | null = null;
@@ -195,6 +228,7 @@ export function startWitness(context: WitnessContext): Witness {
   schedule(0);
   return {
     wake() {
+      calm = null;
       pauseMs = SHORTEST_MS;
       // Without a timer one is under way, or somebody else stops services.
       if (timer) schedule(pauseMs);
@@ -209,6 +243,7 @@ export function startWitness(context: WitnessContext): Witness {
     async look() {
       // One that is under way began before now, so what it did not see must be looked for again.
       await looking;
+      calm = null;
       await begin();
     },
     reap: reaper.reapNow,

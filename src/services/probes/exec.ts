@@ -1,5 +1,6 @@
 import type { ProbeCheck } from '../../manifest/resolved.ts';
 import { commandLine, toArgv } from '../command-line.ts';
+import { spawnChild } from '../spawn.ts';
 import { spawnFailure } from '../spawn-failure.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 
@@ -23,36 +24,24 @@ export function execProbe(
     // A check may be a whole program with its own start-up, so it gets longer than a connection.
     attemptMs: 30_000,
     attempt: async (signal) => {
-      const { execa } = await import('execa');
       if (signal.aborted) return { kind: 'cut', reason: `${shown} was not run` };
+      const { cwd, env } = context;
       const spawn = () =>
-        execa(file, args, {
-          cwd: context.cwd,
-          env: context.env,
-          extendEnv: false,
-          detached: true,
-          cleanup: false,
-          reject: false,
-          buffer: false,
-          verbose: 'none',
-          stdin: 'ignore',
-          stdout: 'ignore',
-          stderr: 'pipe',
-        });
-      const { child } = context.contain?.(spawn) ?? { child: spawn() };
-      const { pid } = child;
-      if (pid === undefined) {
-        const { cause } = await child;
-        return { kind: 'not-yet', reason: spawnFailure(cause, check.command, context) };
+        spawnChild(file, args, { cwd, env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+      const { child: spawned } = context.contain?.(spawn) ?? { child: spawn() };
+      const { child, failure } = spawned;
+      const [pid, errors] = [child?.pid, child?.stderr];
+      if (!child || pid === undefined || !errors) {
+        return { kind: 'not-yet', reason: spawnFailure(await failure, check.command, context) };
       }
       let stderr = '';
-      child.stderr.on('data', (chunk: Buffer) => {
+      errors.on('data', (chunk: Buffer) => {
         stderr = (stderr + chunk.toString('utf8')).slice(-MAX_STDERR);
       });
       return new Promise<ProbeAnswer>((resolve) => {
         const answer = (result: ProbeAnswer) => {
           signal.removeEventListener('abort', cut);
-          child.stderr.destroy();
+          errors.destroy();
           resolve(result);
         };
         const cut = () => {

@@ -1,0 +1,35 @@
+import { sameIdentity } from './identity.ts';
+import { isGone, type Snapshot } from './snapshot.ts';
+
+/**
+ * Is everything of ours as it was, and nothing born of it?
+ *
+ * @param ours numbers of all that is ours, and of whatever an orphan of ours would become a child of
+ */
+export function isUnchanged(
+  before: Snapshot,
+  now: Pick<Snapshot, 'byPid'>,
+  ours: ReadonlySet<number>,
+): boolean {
+  for (const pid of ours) {
+    const [was, is] = [before.byPid.get(pid), now.byPid.get(pid)];
+    if (!was || !is || !sameIdentity(was.identity, is.identity)) return false;
+    if (was.ppid !== is.ppid || was.pgid !== is.pgid || was.sid !== is.sid) return false;
+    if (isGone(was) !== isGone(is)) return false;
+  }
+  for (const [pid, { ppid }] of now.byPid) {
+    // One that is born of a new one has a parent that is new itself, or has become a child of ours.
+    if (!before.byPid.has(pid) && ours.has(ppid)) return false;
+  }
+  return true;
+}
+
+/** Everything below these processes, themselves included, by the chain of parents. */
+export function withAllBelow(snapshot: Snapshot, roots: Iterable<number>): Set<number> {
+  const all = new Set(roots);
+  // A set is walked in the order in which it grows.
+  for (const pid of all) {
+    for (const { identity } of snapshot.byParent.get(pid) ?? []) all.add(identity.pid);
+  }
+  return all;
+}

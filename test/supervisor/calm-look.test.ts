@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, test } from 'vitest';
+import type { Snapshot } from '../../src/processes/snapshot.ts';
+import { openProcessTable } from '../../src/processes/table.ts';
+import { withAllBelow } from '../../src/processes/unchanged.ts';
+import { type Calm, lookCalmly, rememberCalm } from '../../src/supervisor/calm-look.ts';
+import { until } from '../support/until.ts';
+
+const table = openProcessTable();
+const SECOND = 1_000;
+
+/** A shell that starts a child, or ends one, for each line that it reads; a loop of its own beside it. */
+function startShell(): ChildProcess & Disposable {
+  const script = 'sleep 1000 & while read word; do $word & done; kill 0';
+  const shell = spawn('sh', ['-c', script], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  return Object.assign(shell, {
+    [Symbol.dispose]: () => {
+      // A child of our own that has not been reaped: its group is still its own.
+      if (shell.pid !== undefined && shell.exitCode === null) process.kill(-shell.pid, 'SIGKILL');
+    },
+  });
+}
+
+const belowIn = (snapshot: Snapshot, pid: number) => withAllBelow(snapshot, [pid]);
+
+/** As a look remembers it that was so long ago. */
+async function calmOf(shell: ChildProcess, agoMs: number): Promise<Calm> {
+  const pid = shell.pid ?? 0;
+  const forks = table.changes?.forks() ?? null;
+  const now = await table.snapshot();
+  const snapshot = { ...now, takenAtMs: now.takenAtMs - agoMs };
+  const claims = [...belowIn(snapshot, pid)].flatMap((one) => {
+    const process = snapshot.byPid.get(one);
+    return process ? [{ process, service: 'web', runId: 'run', evidence: [] }] : [];
+  });
+  const calm = rememberCalm(table, snapshot, { claims, reapers: [pid], forks, members: 'm' });
+  if (!calm) throw new Error('It cannot be remembered');
+  return calm;
+}
+
+test.runIf(table.kind === 'proc')(
+  'at rest nothing but ours is read again; what happens to ours is seen',
+  async () => {
+    using shell = startShell();
+    const pid = shell.pid ?? 0;
+    await until(async () => belowIn(await table.snapshot(), pid).size === 2);
+    const calm = await calmOf(shell, 5 * SECOND);
+    const look = (of = calm, members = 'm') => lookCalmly(table, of, () => members);
+
+    const seen = look();
+    expect(seen?.claims.map(({ process }) => process.identity)).toEqual(
+      calm.claims.map(({ process }) => process.identity),
+    );
+    // Read again, and not handed on: what it uses is told by this.
+    expect(seen?.snapshot.byPid.get(pid)).not.toBe(calm.snapshot.byPid.get(pid));
+    expect(seen?.snapshot.byPid.get(process.pid)).toBe(calm.snapshot.byPid.get(process.pid));
+
+    expect(look(calm, 'another'), 'in another control group').toBeNull();
+    expect(look(await calmOf(shell, 1 * SECOND)), 'too soon').toBeNull();
+    expect(look(await calmOf(shell, 31 * SECOND)), 'too late').toBeNull();
+    expect(look({ ...calm, forks: calm.forks - 20_000 }), 'numbers come round').toBeNull();
+    const elsewhere = { claims: calm.claims, reapers: [], forks: 1, members: 'm' };
+    expect(rememberCalm(table, calm.snapshot, elsewhere), 'not below us').toBeNull();
+
+    // A child that somebody else's child has, meanwhile.
+    const stranger = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    expect(look()).not.toBeNull();
+    stranger.kill('SIGKILL');
+    await once(stranger, 'exit');
+    expect(look(), 'strangers come and go').not.toBeNull();
+
+    shell.stdin?.write('sleep 1001\n');
+    await until(() => look() === null);
+    await until(async () => belowIn(await table.snapshot(), pid).size === 3);
+    const withChild = await calmOf(shell, 5 * SECOND);
+    expect(look(withChild)).not.toBeNull();
+    shell.stdin?.write('kill %1\n');
+    await until(() => look(withChild) === null);
+  },
+);
