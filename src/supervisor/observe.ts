@@ -22,10 +22,10 @@ export interface Observation {
 }
 
 export interface Observing {
-  /** Looks soon: something has changed. */
+  /** Looks at once: something has changed that somebody waits for. */
   wake(): void;
   stop(): void;
-  /** Rejects when a look fails. */
+  /** Rejects when one look after the other fails. */
   readonly done: Promise<void>;
 }
 
@@ -34,8 +34,12 @@ const LOOK_MS = 1_000;
 const SAMPLE_MS = 900;
 /** Changes come in showers. */
 const GATHER_MS = 100;
-/** Whoever watches must not slow down what he watches: at most this part of the time is spent on looking. */
+/** In a row; then it is no emergency that passes. */
+const MOST_FAILURES = 10;
+/** Whoever watches must not slow down what he watches: at most this part of the time is spent on looking … */
 const MOST_SHARE = 0.05;
+/** … unless looking takes very long: what is shown must not be old. */
+const LONGEST_REST_MS = 4_000;
 
 /**
  * Looks at a project once a second, and soon after its records have changed. Needs no supervisor, and keeps
@@ -47,26 +51,27 @@ export function observeProject(
   hear: (observation: Observation) => void,
 ): Observing {
   let stopping = false;
-  let woken = false;
+  let woken: 'no' | 'soon' | 'now' = 'no';
   let wakeUp = (): void => {};
   let watcher: FSWatcher | undefined;
   let project = openProject(query);
   let usage: Usage | null = null;
   let sample: Sample | null = null;
+  let failures = 0;
   let latest: Sample = { atMs: 0, services: {} };
   const sampler = createSampler({ sample: () => {} });
   sampler.watch((taken) => {
     sample = taken;
   });
 
-  const wake = (): void => {
-    woken = true;
+  const wake = (how: 'soon' | 'now'): void => {
+    if (woken !== 'now') woken = how;
     wakeUp();
   };
   const watchRecords = (): void => {
     if (watcher) return;
     try {
-      watcher = watch(join(project.folder.pidsDir, 'services'), wake);
+      watcher = watch(join(project.folder.pidsDir, 'services'), () => wake('soon'));
       watcher.on('error', () => {
         watcher?.close();
         watcher = undefined;
@@ -75,24 +80,42 @@ export function observeProject(
       // Not there yet, or no watches left: then a change shows with the next look.
     }
   };
-  const pass = (ms: number, cut: boolean): Promise<void> =>
+  /** @param cut what ends it early */
+  const pass = (ms: number, cut: readonly (typeof woken)[]): Promise<void> =>
     new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       wakeUp = () => {
-        if (!cut && !stopping) return;
+        if (!stopping && !cut.includes(woken)) return;
         clearTimeout(timer);
         resolve();
       };
-      if (stopping || (cut && woken)) wakeUp();
+      wakeUp();
     });
+
+  /** In an emergency a look may fail for want of files or memory, and the next one succeed. */
+  const attempt = async (): Promise<ProjectLook | null> => {
+    try {
+      const look = await lookAtProject(host, project.folder);
+      failures = 0;
+      return look;
+    } catch (error) {
+      failures += 1;
+      if (failures >= MOST_FAILURES) throw error;
+      return null;
+    }
+  };
 
   const observe = async (): Promise<void> => {
     while (!stopping) {
       const beganMs = host.nowMs();
-      woken = false;
+      woken = 'no';
       watchRecords();
       project = reopened(query) ?? project;
-      const look = await lookAtProject(host, project.folder);
+      const look = await attempt();
+      if (look === null) {
+        await pass(LOOK_MS, []);
+        continue;
+      }
       sample = null;
       sampler.see(look.snapshot, look.claims);
       const isDue = usage === null || look.snapshot.takenAtMs - usage.takenAtMs >= SAMPLE_MS;
@@ -107,16 +130,16 @@ export function observeProject(
         cpuByPid: usage?.cpuByPid ?? new Map(),
       });
       const tookMs = host.nowMs() - beganMs;
-      const restMs = tookMs / MOST_SHARE;
-      await pass(Math.max(GATHER_MS, restMs), false);
-      await pass(Math.max(0, LOOK_MS - Math.max(GATHER_MS, restMs) - tookMs), true);
+      const restMs = Math.min(LONGEST_REST_MS, Math.max(GATHER_MS, tookMs / MOST_SHARE));
+      await pass(restMs, ['now']);
+      await pass(Math.max(0, LOOK_MS - restMs - tookMs), ['soon', 'now']);
     }
   };
 
   const done = observe().finally(() => watcher?.close());
   return {
     done,
-    wake,
+    wake: () => wake('now'),
     stop() {
       stopping = true;
       wakeUp();

@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { inWords } from '../errors.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { packageRoot } from './package-root.ts';
 
@@ -27,12 +29,14 @@ export interface OwnCommand {
  * @param hear every line that it prints on stderr
  */
 export function runOwnCommand(words: readonly string[], hear: (line: string) => void): OwnCommand {
-  const program = join(packageRoot(), 'bin', 'devctl.js');
-  const child = spawn(process.execPath, [program, ...words, '--json', '--no-color'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-    env: definedOnly(process.env),
-  });
+  let child: ChildProcessByStdio<null, Readable, Readable>;
+  try {
+    child = spawnOwn(words);
+  } catch (error) {
+    // Some refusals are thrown (ENOMEM), others (EAGAIN) come as an event.
+    const result = { code: null, document: undefined, lastLine: inWords(error) };
+    return { done: Promise.resolve(result), interrupt: () => {}, release: () => {} };
+  }
   let out = '';
   let rest = '';
   let lastLine = '';
@@ -63,6 +67,15 @@ export function runOwnCommand(words: readonly string[], hear: (line: string) => 
       child.stderr.destroy();
     },
   };
+}
+
+function spawnOwn(words: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  const program = join(packageRoot(), 'bin', 'devctl.js');
+  return spawn(process.execPath, [program, ...words, '--json', '--no-color'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    env: definedOnly(process.env),
+  });
 }
 
 function parsed(text: string): unknown {

@@ -106,8 +106,8 @@ function footerOf({ size, typing, message, actions, search }: Model, theme: Them
         ? ['✓', theme.green]
         : ['…', theme.yellow];
     const waiting = actions.slice(1).map(({ verb, service }) => `${verb} ${service}`);
-    const then = waiting.length > 0 ? theme.dim(` then: ${printable(waiting.join(', '))}`) : '';
-    return cell(`${paint(mark)} ${printable(message.text)}${then}`, columns);
+    const then = waiting.length > 0 ? theme.dim(`then: ${printable(waiting.join(', '))}`) : '';
+    return bothEnds(`${paint(mark)} ${printable(message.text)}`, then, columns);
   }
   return cell(hints(search !== '', columns, theme), columns);
 }
