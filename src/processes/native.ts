@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Capability } from './capabilities.ts';
+import { bindEndWatch, type EndWatch } from './end-watch.ts';
 import { bindPidfd, type Pidfd } from './pidfd.ts';
 
 /** The system calls that Node has no function for, reached through koffi (an optional dependency). */
@@ -48,6 +49,8 @@ export interface Native {
   isReaderGone(fd: number): boolean;
   /** Null where the kernel (before 5.3) or a seccomp filter refuses pidfds. */
   readonly pidfd: Pidfd | null;
+  /** Null without pidfds, and where Node does not export libuv. Made when first asked for. */
+  readonly endWatch: () => EndWatch | null;
   /** Why `pidfd` is null; null when it is not. */
   readonly whyNoPidfd: string | null;
   /**
@@ -156,6 +159,8 @@ function bind(koffi: typeof import('koffi').default): Native {
   const fallocate = bindFallocate(libc);
   const poll = libc.func('int poll(void *, unsigned long, int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
+  const pidfds = bindPidfd(libc, errnoName);
+  let endWatch: { readonly is: EndWatch | null } | null = null;
   const refused = (call: string): Capability => ({ held: false, why: `${call}: ${errnoName()}` });
   return {
     available: true,
@@ -198,7 +203,11 @@ function bind(koffi: typeof import('koffi').default): Native {
       asked.writeInt32LE(fd, 0);
       return poll(asked, 1, 0) === 1 && (asked.readInt16LE(6) & (POLLERR | POLLHUP)) !== 0;
     },
-    ...bindPidfd(libc, errnoName),
+    ...pidfds,
+    endWatch: () => {
+      endWatch ??= { is: pidfds.pidfd && bindEndWatch(koffi, libc, pidfds.pidfd, poll) };
+      return endWatch.is;
+    },
     takeTerminal(fd) {
       setSignal(constants.signals.SIGTTOU, SIG_IGN);
       return tcsetpgrp(fd, getpgrp()) === 0;

@@ -1,5 +1,6 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { DevctlError, inWords } from '../errors.ts';
+import type { EndWatch } from '../processes/end-watch.ts';
 import type { Identity } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
@@ -23,6 +24,8 @@ export interface LeasesContext {
   readonly inherited: LeaseRecord | null;
   /** Stops, in this process, what nobody has asked to be stopped. */
   readonly stop: (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
+  /** Tells when a process ends; null where nothing can, so that only looking does. */
+  readonly endWatch: EndWatch | null;
   /** Told once, before anything is stopped. */
   readonly ended: (why: string) => void;
   readonly log: (line: string) => void;
@@ -62,11 +65,21 @@ export function createLeases(context: LeasesContext): Leases {
   const judge = async (): Promise<LeaseVerdict> =>
     judgeLeases(record, await momentFor(table, record));
 
-  const arm = async (): Promise<void> => {
+  let watches: readonly (() => void)[] = [];
+  const disarm = (): void => {
     if (timer) clearTimeout(timer);
     timer = null;
+    for (const release of watches) release();
+    watches = [];
+  };
+  const arm = async (): Promise<void> => {
     const verdict = await judge();
+    disarm();
     if (closed || verdict.kind !== 'lasts') return;
+    const processes = verdict.leases.flatMap((lease) => lease.processes);
+    watches = processes.flatMap(
+      ({ identity: { pid } }) => context.endWatch?.watch(pid, look) ?? [],
+    );
     const ends = verdict.leases.map(({ endsInMs }) => endsInMs ?? Number.POSITIVE_INFINITY);
     const nextMs = Math.min(...ends);
     if (nextMs <= LONGEST_TIMER_MS) timer = setTimeout(look, nextMs);
@@ -127,11 +140,14 @@ export function createLeases(context: LeasesContext): Leases {
     look,
     reread() {
       const read = readLeases(folder);
-      if (read.kind === 'missing') record = null;
+      if (read.kind !== 'missing') return;
+      record = null;
+      disarm();
     },
     drop() {
       if (!record) return;
       record = null;
+      disarm();
       try {
         removeLeases(folder);
       } catch (error) {
@@ -140,7 +156,7 @@ export function createLeases(context: LeasesContext): Leases {
     },
     close() {
       closed = true;
-      if (timer) clearTimeout(timer);
+      disarm();
     },
   };
 }

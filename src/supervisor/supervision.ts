@@ -235,6 +235,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     folder,
     table,
     inherited: context.inherited.lease,
+    endWatch: native?.endWatch() ?? null,
     stop: stopUnasked,
     ended: (why) => chronicle.event({ atMs: Date.now(), kind: 'lease', why }),
     log: context.log,

@@ -120,6 +120,7 @@ export function startWitness(context: WitnessContext): Witness {
         if (context.groups) removeGroup(context.groups.folder);
         changed = witness(snapshot);
         noticeEnds(snapshot);
+        watchAdopted(snapshot);
         endIdleGuards(snapshot);
       }
       const isRest = !stoodDown && !changed && dead === 0 && isHeld();
@@ -209,6 +210,31 @@ export function startWitness(context: WitnessContext): Witness {
     }
   };
 
+  /** Leaders of earlier supervisors, whose ends are told at once. */
+  const ends = new Map<string, () => void>();
+  const watchAdopted = (snapshot: Snapshot): void => {
+    const leaders = new Map<string, number>();
+    for (const { life, spawnedHere } of lives.entries.values()) {
+      if (spawnedHere || !('leader' in life) || life.leader === null) continue;
+      if (livesIn(snapshot, life.leader)) leaders.set(identityKey(life.leader), life.leader.pid);
+    }
+    for (const [key, release] of ends) {
+      if (leaders.has(key)) continue;
+      release();
+      ends.delete(key);
+    }
+    for (const [key, pid] of leaders) {
+      if (ends.has(key)) continue;
+      // Should its number be somebody else's by now, his end only brings a look too many.
+      const release = native?.endWatch()?.watch(pid, lookAtOnce);
+      if (release) ends.set(key, release);
+    }
+  };
+  /** Not before the one that is under way is over: it may have looked too early. */
+  const lookAtOnce = (): void => {
+    void Promise.resolve(looking).then(() => schedule(0));
+  };
+
   /** Those of earlier supervisors, once what they kept has ended. */
   const endIdleGuards = (snapshot: Snapshot): void => {
     for (const { identity, name } of quarry.latest().guards) {
@@ -250,6 +276,7 @@ export function startWitness(context: WitnessContext): Witness {
     owned: () => count,
     stop() {
       stopped = true;
+      for (const release of ends.values()) release();
       if (timer) clearTimeout(timer);
     },
   };

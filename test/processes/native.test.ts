@@ -17,6 +17,44 @@ test.each([
 });
 
 describe.runIf(linux)('the native calls', () => {
+  test('tell of the end of a process at once, only once, and of no other one', async () => {
+    const outcome = await runScript(`
+      import { spawn } from 'node:child_process';
+      import { once } from 'node:events';
+      import { loadNative } from './native.ts';
+      const native = await loadNative();
+      if (!native.available) throw new Error(native.why);
+      const watch = native.endWatch()?.watch;
+      if (!watch) throw new Error('no process can be watched');
+      const told = [];
+      const start = async () => {
+        // Not a child of ours: nobody but the watch can tell.
+        const shell = spawn('sh', ['-c', 'setsid sleep 60 >&- & echo $!'], { stdio: ['ignore', 'pipe', 'ignore'] });
+        const [line] = await once(shell.stdout, 'data');
+        return Number(line);
+      };
+      const [first, second, third] = [await start(), await start(), await start()];
+      const release = watch(third, () => told.push('third'));
+      watch(first, async () => told.push(await Promise.resolve('first')));
+      watch(second, () => told.push('second'));
+      const gone = watch(4194304, () => told.push('nobody'));
+      process.kill(first, 'SIGKILL');
+      await until(() => told.length === 1);
+      release();
+      release();
+      process.kill(third, 'SIGKILL');
+      process.kill(second, 'SIGKILL');
+      await until(() => told.length === 2);
+      // Nothing keeps the loop busy now.
+      const before = process.cpuUsage();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const { user, system } = process.cpuUsage(before);
+      answer({ told, gone, busyMs: Math.floor((user + system) / 1000) });
+    `);
+    expect(outcome).toMatchObject({ told: ['first', 'second'], gone: null });
+    expect((outcome as { busyMs: number }).busyMs).toBeLessThan(50);
+  });
+
   test('adopt and reap a double-forked child, and leave the children of Node to Node', async () => {
     const outcome = await runScript(`
       import { spawn } from 'node:child_process';
