@@ -174,12 +174,20 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .argument('<command...>', 'the command and its arguments, after --')
     .option('--name <name>', 'what status and stop call it (default: run-COMMAND)')
     .option('--timeout <duration>', 'end everything after so long, with exit code 124')
+    .option('--max-processes <n>', 'end everything, with 124, at more processes than that')
+    .option('--max-memory <size>', 'the same at more memory: 512MB, 2GB')
+    .option('--max-cpu <cores>', 'the same at more cpu, over 30 s: 1.5, or 150%')
+    .option('--idle <duration>', 'the same after so long without output and cpu')
     .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
     .option('--fail-on-orphans', 'exit 4 when it leaves processes behind')
     .option('--json', 'print the result as one line of JSON on stderr, at the end')
     .addHelpText(
       'after',
-      examples('run -- npm test', 'run --timeout 10m --fail-on-orphans -- npm test'),
+      examples(
+        'run -- npm test',
+        'run --timeout 10m --fail-on-orphans -- npm test',
+        'run --max-processes 200 --max-memory 8GB -- npm test',
+      ),
     )
     .action((words: string[], _: unknown, command: Command) =>
       choose(async () => (await import('./commands/run.ts')).run(words, optionsOf(command))),

@@ -2,21 +2,25 @@ import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
+import { PROJECT_WARNINGS } from '../manifest/limits.ts';
 import { loadManifest } from '../manifest/load.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { formatDuration } from '../output/durations.ts';
 import { themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
+import { warningInWords } from '../services/breach-words.ts';
 import { type OpenProject, openProject } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
 import { type RunResult, runOneOff } from '../supervisor/run.ts';
 import { type RunSignal, runExitCode } from '../supervisor/run-decisions.ts';
+import { runLimits } from '../supervisor/run-limits.ts';
 import { durationOption } from './duration-option.ts';
 import { giveWay } from './give-way.ts';
+import { type LimitOptions, limitsOf } from './limit-options.ts';
 import { createWatch } from './while-stopping.ts';
 
-export interface RunCommandOptions {
+export interface RunCommandOptions extends LimitOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly color?: boolean;
@@ -27,13 +31,14 @@ export interface RunCommandOptions {
 }
 
 /**
- * `devctl run`: the exit code of the command, or 128 + its signal; 124 when its time was up, 4 when something
- * could not be ended.
+ * `devctl run`: the exit code of the command, or 128 + its signal; 124 when its time was up or it went
+ * beyond a limit, 4 when something could not be ended.
  */
 export async function run(command: readonly string[], options: RunCommandOptions): Promise<number> {
   const { config, timeout, grace, name = null } = options;
   const timeoutMs = timeout === undefined ? null : durationOption('--timeout', timeout);
   const graceMs = grace === undefined ? null : durationOption('--grace', grace);
+  const own = limitsOf(options);
   const project = openProject({ cwd: process.cwd(), config });
   requireProject(project, false);
   const { outline, folder } = project;
@@ -49,6 +54,11 @@ export async function run(command: readonly string[], options: RunCommandOptions
     graceMs,
     timeoutMs,
     containment: manifest?.containment ?? 'auto',
+    limits: runLimits(own, manifest?.limits ?? PROJECT_WARNINGS),
+    breached(breach) {
+      const then = breach.action === 'warn' ? '' : ': ending everything';
+      say.warn(`over its limit: ${warningInWords(breach)}${then}`);
+    },
     logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
     hearSignals,
@@ -85,7 +95,7 @@ function manifestOf(
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     warn(
-      'the manifest has mistakes (devctl check names them): "env" and "containment" do not count',
+      'the manifest has mistakes (devctl check names them): "env", "limits" and "containment" do not count',
     );
     return null;
   }

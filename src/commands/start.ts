@@ -8,6 +8,7 @@ import { canSpin, openProgress, type Progress, readyOutcome } from '../output/pr
 import { printable, printableLines, printableLog } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
+import { warningInWords } from '../services/breach-words.ts';
 import { toLease } from '../supervisor/ask-lease.ts';
 import {
   hasSucceeded,
@@ -131,7 +132,7 @@ export function allUp({ services }: StartResult): boolean {
 
 /** What progress did not say already: what ran before, why something failed, what to do next. */
 export function summarise(
-  { services, aborted, leases }: StartResult,
+  { services, aborted, leases, breaches }: StartResult,
   told: ReadonlyMap<string, string | null> = new Map(),
 ): void {
   const { stderr, stdout } = process;
@@ -140,6 +141,8 @@ export function summarise(
   const did = before.filter(({ done }) => done).map(({ name }) => name);
   if (ran.length > 0) stderr.write(`already running: ${ran.join(', ')}\n`);
   if (did.length > 0) stderr.write(`already done: ${did.join(', ')}\n`);
+  for (const breach of breaches)
+    stderr.write(`! over its limit: ${printable(warningInWords(breach))}\n`);
   const ends = leasesInWords(leases);
   const failed = services.filter((one) => !hasSucceeded(one));
   for (const service of failed) {

@@ -7,6 +7,7 @@ import { renderTable, tableWidth } from '../output/table.ts';
 import { type Theme, themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
+import { warningInWords } from '../services/breach-words.ts';
 import { selectNames } from '../supervisor/names.ts';
 import { openProject } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
@@ -71,6 +72,10 @@ function print(report: StatusReport, color: boolean | undefined): void {
     process.stderr.write(
       `${notes.yellow('!')} the record of ${service} is stale: ${printable(detail)}\n`,
     );
+  }
+  for (const breach of report.breaches) {
+    const line = `over its limit: ${warningInWords(breach)}`;
+    process.stderr.write(`${notes.yellow('!')} ${printable(line)}\n`);
   }
   for (const problem of report.problems) {
     process.stderr.write(`${notes.yellow('!')} ${printable(problem)}\n`);

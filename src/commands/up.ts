@@ -11,6 +11,7 @@ import { openSlowWriter } from '../output/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/theme.ts';
 import { printableLines } from '../output/width.ts';
 import { openHost } from '../processes/real-host.ts';
+import { warningInWords } from '../services/breach-words.ts';
 import { followLogs } from '../services/log-follow.ts';
 import { readLog } from '../services/log-reader.ts';
 import { openLogSource } from '../services/log-source.ts';
@@ -92,6 +93,10 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
         following.wake();
         if (json) void out.write(jsonLine(change));
         else tell(note, change);
+      },
+      breached: (breach) => {
+        if (json) void out.write(jsonLine({ type: 'breach', breach }));
+        else note(`${notes.yellow('!')} over its limit: ${warningInWords(breach)}`);
       },
       started: ({ services: all }) => {
         if (json) return;

@@ -1,13 +1,14 @@
 import type { Limit, LimitKind, ResourceLimits } from './resolved.ts';
 import type { ProjectLimits, ServiceLimits } from './schema-limits.ts';
 
-const DEFAULT_CPU_WINDOW_MS = 30_000;
+/** Over so long the mean of the cpu counts, where nothing else is said. */
+export const CPU_WINDOW_MS = 30_000;
 
 /**
  * From here on everybody wants to know, whatever the manifest says: the thresholds at which a machine was once
  * brought down by a test run.
  */
-const PROJECT_WARNINGS: readonly Limit[] = [
+export const PROJECT_WARNINGS: readonly Limit[] = [
   { kind: 'processes', allowed: 100, windowMs: 0, action: 'warn' },
   { kind: 'memory', allowed: 8 * 1024 ** 3, windowMs: 0, action: 'warn' },
 ];
@@ -46,7 +47,7 @@ function given(
 ): readonly Limit[] {
   return KINDS.flatMap((kind) => {
     const allowed = numbers[kind];
-    const windowMs = kind === 'cpu' ? (cpuWindow ?? DEFAULT_CPU_WINDOW_MS) : 0;
+    const windowMs = kind === 'cpu' ? (cpuWindow ?? CPU_WINDOW_MS) : 0;
     return allowed === undefined ? [] : [{ kind, allowed, windowMs, action }];
   });
 }

@@ -6,16 +6,23 @@ const CORES = /^\d+(?:\.\d+)?%$/;
 
 /** A share of the processor, as percent of one core: 1.5, or "150%", is one and a half. */
 const cores = z
-  .union([z.number().positive(), z.string().regex(CORES)], {
-    error: ({ input }) =>
-      `expected a number of cores such as 1.5, or a share such as "150%", got ${show(input)}`,
-  })
+  .union(
+    [
+      z.number({ error: explainCores }).positive({ error: explainCores }),
+      z.string({ error: explainCores }).regex(CORES, { error: explainCores }),
+    ],
+    { error: explainCores },
+  )
   .transform((value, context) => {
     const percent = typeof value === 'number' ? value * 100 : Number.parseFloat(value);
     if (percent > 0) return percent;
     context.addIssue({ code: 'custom', message: `must be more than 0, got ${show(value)}` });
     return z.NEVER;
   });
+
+function explainCores({ input }: { readonly input?: unknown }): string {
+  return `expected a number of cores such as 1.5, or a share such as "150%", got ${show(input)}`;
+}
 
 const most = z.int().min(1);
 const bytes = field.size.refine((size) => size > 0, 'must be more than 0');
@@ -50,10 +57,7 @@ export const serviceLimits = z
         'Most open files of each of its processes (RLIMIT_NOFILE), from its next start on.',
       ),
     core: z
-      .union([z.literal('unlimited'), field.size], {
-        error: ({ input }) =>
-          `expected 0 for no core files, a size such as "100MB", or "unlimited", got ${show(input)}`,
-      })
+      .union([z.literal('unlimited'), field.size])
       .optional()
       .describe(
         'Largest core file (RLIMIT_CORE): 0, "100MB", "unlimited"; from its next start on.',

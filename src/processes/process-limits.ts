@@ -31,6 +31,11 @@ export function processLimits(snapshot: Snapshot): readonly Usage[] {
 /** How many numbers there are for processes and threads of all users; proc_sys_kernel(5). */
 const PID_MAX = '/proc/sys/kernel/pid_max';
 
+/** A hard limit of this process, by its name in /proc/PID/limits; null for none, or where nobody tells. */
+export function hardLimit(name: string): number | null {
+  return parseLimit(readProcFile('/proc/self/limits') ?? '', name, 'hard');
+}
+
 /** The soft limit on open files (RLIMIT_NOFILE); null for none, or where nobody tells. */
 export function openFilesLimit(): number | null {
   return parseLimit(readProcFile('/proc/self/limits') ?? '', 'Max open files');
@@ -53,9 +58,14 @@ function groupLimits(): readonly Usage[] {
   return found;
 }
 
-/** A soft limit in /proc/PID/limits, proc_pid_limits(5); null for `unlimited`. Pure. */
-export function parseLimit(limits: string, name: string): number | null {
+/** A limit in /proc/PID/limits, proc_pid_limits(5); null for `unlimited`. Pure. */
+export function parseLimit(
+  limits: string,
+  name: string,
+  which: 'soft' | 'hard' = 'soft',
+): number | null {
   const line = limits.split('\n').find((one) => one.startsWith(`${name} `));
-  const soft = line?.slice(name.length).trim().split(/\s+/)[0];
-  return soft !== undefined && /^\d+$/.test(soft) ? Number(soft) : null;
+  const [soft, hard] = line?.slice(name.length).trim().split(/\s+/) ?? [];
+  const limit = which === 'soft' ? soft : hard;
+  return limit !== undefined && /^\d+$/.test(limit) ? Number(limit) : null;
 }

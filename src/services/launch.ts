@@ -1,14 +1,18 @@
 import type { SpawnOptions } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { DevctlError, errnoOf } from '../errors.ts';
-import type { ResolvedService } from '../manifest/resolved.ts';
+import type { ResolvedService, ResourceLimits } from '../manifest/resolved.ts';
 import { whyNotAppend } from '../project/own-file.ts';
 import type { Exit } from '../project/service-record.ts';
-import { toArgv } from './command-line.ts';
 import { closeInheritedFiles } from './inherited-files.ts';
+import { limitedArgv, whyNotLimited } from './resource-limits.ts';
 import { spawnChild } from './spawn.ts';
-import { spawnFailure } from './spawn-failure.ts';
+import { missingProgram, spawnFailure } from './spawn-failure.ts';
 import { type MakeFifo, openFifo } from './stdin-fifo.ts';
+
+/** What is launched, and where. */
+export type Launched = Pick<ResolvedService, 'command' | 'cwd'> &
+  Partial<Pick<ResolvedService, 'resources'>>;
 
 export interface LaunchPlace {
   /** The whole environment of the service, exactly: nothing of ours is added. */
@@ -53,10 +57,7 @@ export type Launch =
  *
  * Does not throw for what a user or the system can cause. Its caller has the intent on disk already.
  */
-export async function launch(
-  service: Pick<ResolvedService, 'command' | 'cwd'>,
-  place: LaunchPlace,
-): Promise<Launch> {
+export async function launch(service: Launched, place: LaunchPlace): Promise<Launch> {
   const files: number[] = [];
   try {
     const log = openLog(place.logFile);
@@ -75,12 +76,19 @@ export async function launch(
 }
 
 async function spawnLeader(
-  service: Pick<ResolvedService, 'command' | 'cwd'>,
+  service: Launched,
   { env, contain }: LaunchPlace,
   stdin: number | 'ignore',
   log: Log,
 ): Promise<Launch> {
-  const [file = '', ...args] = toArgv(service.command);
+  const { resources = UNLIMITED } = service;
+  const [file = '', ...args] = limitedArgv(service.command, resources, env);
+  if (resources.openFiles !== null || resources.core !== null) {
+    // The shell in between would find out too, but only its exit code could tell us.
+    const place = { cwd: service.cwd, env };
+    const why = whyNotLimited(resources) ?? missingProgram(service.command, place);
+    if (why !== null) return { kind: 'failed', reason: why };
+  }
   closeInheritedFiles();
   const { cwd } = service;
   const options = {
@@ -100,6 +108,8 @@ async function spawnLeader(
   });
   return { kind: 'launched', pid: child.pid, logOffset: log.offset, uncontained, exited };
 }
+
+const UNLIMITED: ResourceLimits = { openFiles: null, core: null };
 
 interface Log {
   readonly fd: number;

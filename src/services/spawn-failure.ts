@@ -39,6 +39,26 @@ export function spawnFailure(
   );
 }
 
+/** Why a command that something else is to start cannot be started, as far as that can be seen before. */
+export function missingProgram(command: string | readonly string[], place: Place): string | null {
+  const program = toArgv(command)[0] ?? '';
+  const folders = program.includes('/')
+    ? ['']
+    : (place.env.PATH ?? process.env.PATH ?? '').split(':');
+  let errno = 'ENOENT';
+  for (const folder of folders) {
+    const file = resolve(place.cwd, folder, program);
+    try {
+      accessSync(file, constants.X_OK);
+      if (statSync(file).isFile()) return null;
+      errno = 'EACCES';
+    } catch (error) {
+      if (errnoOf(error) === 'EACCES') errno = 'EACCES';
+    }
+  }
+  return spawnFailure(Object.assign(new Error(errno), { code: errno }), command, place);
+}
+
 function folderFault(cwd: string): string | null {
   try {
     if (!statSync(cwd).isDirectory()) return `its working directory ${cwd} is not a folder`;

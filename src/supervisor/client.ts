@@ -6,12 +6,12 @@ import type {
   HoldEvent,
   HoldRequest,
   SampleEvent,
-  ServiceChange,
   StandDownRequest,
   StartEvent,
   StartRequest,
   StopCommandEvent,
   StopCommandRequest,
+  SupervisorEvent,
 } from './protocol.ts';
 import type { HeldCommand } from './stop-command.ts';
 
@@ -46,7 +46,7 @@ export interface SupervisorClient {
    *
    * @throws DevctlError 'supervisor-failed'
    */
-  hold(body: HoldRequest, listen: (change: ServiceChange) => void): Promise<Hold>;
+  hold(body: HoldRequest, listen: (event: SupervisorEvent) => void): Promise<Hold>;
   /**
    * What services use: the last minutes first, then each sample, one a second for as long as somebody listens.
    * Resolves when the supervisor has ended, or `over` is aborted.
@@ -131,7 +131,7 @@ export function connectTo(socket: string): SupervisorClient {
           (event) => {
             const told = event as HoldEvent;
             if (told.type === 'held') resolve();
-            else if (told.type === 'change') listen(told);
+            else listen(told);
           },
           over.signal,
         ).catch(reject);

@@ -5,6 +5,7 @@ import { sameMachine } from '../processes/identity.ts';
 import { loadNative } from '../processes/native.ts';
 import { findPortHolders } from '../processes/ports.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
+import { removeBreachRecord } from '../project/breach-record.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { removeFoundingFiles, writeFoundingFiles } from '../project/founding-files.ts';
 import { writeLastStop } from '../project/last-stop.ts';
@@ -91,7 +92,10 @@ export async function finishStop(
   }
 
   // What was not ended now would not be by a second try, and whoever starts again says for how long.
-  if (options.names === null) attempt('the lease', () => removeLeases(folder));
+  if (options.names === null) {
+    attempt('the lease', () => removeLeases(folder));
+    attempt('the breaches', () => removeBreachRecord(folder));
+  }
 
   attempt('the control groups', () => removeRunGroups(state));
   const wholeProject = options.names === null;

@@ -1,8 +1,9 @@
-import type { Containment, ResolvedService, SweepSettings } from '../manifest/resolved.ts';
+import type { Containment, Limit, ResolvedService, SweepSettings } from '../manifest/resolved.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import type { Lease } from '../project/lease-record.ts';
 import type { LogRotation } from '../project/service-record.ts';
 import type { LifeKind } from '../services/life.ts';
+import type { Breach } from '../services/limits.ts';
 import type { Sample } from '../services/samples.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { DeclaredService } from './open-project.ts';
@@ -40,6 +41,7 @@ export interface StartRequest {
   readonly logsDir: string;
   readonly logRotation: LogRotation | null;
   readonly containment: Containment;
+  readonly limits: ProjectLimits;
   /** For how long everything is to run; null: as it was before. */
   readonly lease?: LeaseRequest | null;
 }
@@ -48,6 +50,13 @@ export interface LeaseRequest {
   readonly lease: Lease;
   /** Absolute path of the manifest. */
   readonly manifest: string;
+}
+
+/** On everything together. */
+export interface ProjectLimits {
+  readonly limits: readonly Limit[];
+  /** Absolute path of the manifest, which says what a stop of everything sweeps; null: nothing is stopped. */
+  readonly manifest: string | null;
 }
 
 /** `GET /children`. Null: it is no subreaper, so the answer would prove nothing. */
@@ -136,11 +145,17 @@ export interface HoldRequest extends SupervisedStopRequest {
   readonly id: string;
 }
 
-/** `held` first, then every change of every service. */
-export type HoldEvent = { readonly type: 'held' } | ServiceChange;
+/** `held` first, then every event. */
+export type HoldEvent = { readonly type: 'held' } | SupervisorEvent;
+
+/** A limit is exceeded: told once, until it has been kept again. */
+export interface BreachEvent {
+  readonly type: 'breach';
+  readonly breach: Breach;
+}
 
 /** What everyone who keeps `GET /events` open is told. */
-export type SupervisorEvent = ServiceChange;
+export type SupervisorEvent = ServiceChange | BreachEvent;
 
 /**
  * `GET /samples`: the last minutes first, by time, then each new one. While somebody listens there is one a

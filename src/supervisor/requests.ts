@@ -1,4 +1,5 @@
 import { isAbsolute } from 'node:path';
+import type { Limit } from '../manifest/resolved.ts';
 import { isLease } from '../project/lease-record.ts';
 import { isLogRotation, isStopSettings } from '../project/record-shape.ts';
 import { asObject, isCount, isListOf, isServiceName, isText } from '../project/shape.ts';
@@ -6,6 +7,7 @@ import { BadRequest } from './api.ts';
 import type {
   HoldRequest,
   LeaseRequest,
+  ProjectLimits,
   StandDownRequest,
   StartRequest,
   StopCommandRequest,
@@ -21,7 +23,7 @@ import type {
 export function toStartRequest(body: unknown): StartRequest {
   const fields = asObject(body);
   const { services, running = [], env, logsDir, logRotation, containment } = fields ?? {};
-  const { lease = null } = fields ?? {};
+  const { lease = null, limits } = fields ?? {};
   const isWhole =
     isListOf(services, isService) &&
     isListOf(running, isService) &&
@@ -29,9 +31,10 @@ export function toStartRequest(body: unknown): StartRequest {
     isAbsolutePath(logsDir) &&
     (logRotation === null || isLogRotation(logRotation)) &&
     (containment === 'auto' || containment === 'cgroup' || containment === 'none') &&
-    (lease === null || isLeaseRequest(lease));
+    (lease === null || isLeaseRequest(lease)) &&
+    isProjectLimits(limits);
   if (!isWhole) throw new BadRequest('not a request to start services');
-  return { ...fields, services, running, env, logsDir, logRotation, containment, lease };
+  return { ...fields, services, running, env, logsDir, logRotation, containment, lease, limits };
 }
 
 /** @throws BadRequest */
@@ -108,6 +111,8 @@ function isService(value: unknown): value is StartRequest['services'][number] {
     (live === null || asObject(asObject(live)?.check) !== null) &&
     isRestartPolicy(restart) &&
     isStopSettings(stop) &&
+    isListOf(fields.limits, isLimit) &&
+    isResourceLimits(fields.resources) &&
     typeof autostart === 'boolean' &&
     (stdin === 'fifo' || stdin === 'null') &&
     typeof fields.oneShot === 'boolean' &&
@@ -122,6 +127,33 @@ function isRestartPolicy(value: unknown): boolean {
     (policy === 'no' || policy === 'on-failure' || policy === 'always') &&
     [maxRestarts, windowMs, backoffMs, maxBackoffMs, resetAfterMs].every(isCount) &&
     isListOf(successExitCodes, isCount)
+  );
+}
+
+function isProjectLimits(value: unknown): value is ProjectLimits {
+  const { limits, manifest } = asObject(value) ?? {};
+  return isListOf(limits, isLimit) && (manifest === null || isAbsolutePath(manifest));
+}
+
+const LIMIT_KINDS = ['processes', 'memory', 'cpu', 'runtime', 'idle'];
+
+function isLimit(value: unknown): value is Limit {
+  const { kind, allowed, windowMs, action } = asObject(value) ?? {};
+  return (
+    isText(kind) &&
+    LIMIT_KINDS.includes(kind) &&
+    typeof allowed === 'number' &&
+    allowed > 0 &&
+    isCount(windowMs) &&
+    (action === 'warn' || action === 'stop' || action === 'restart')
+  );
+}
+
+function isResourceLimits(value: unknown): boolean {
+  const { openFiles, core } = asObject(value) ?? {};
+  return (
+    (openFiles === null || isCount(openFiles)) &&
+    (core === null || core === 'unlimited' || isCount(core))
   );
 }
 

@@ -3,6 +3,7 @@ import type { StopReport } from '../stopping/report.ts';
 import { type Route, STREAMED, type Stream } from './api.ts';
 import type { Holds } from './holds.ts';
 import type { Leases } from './leases.ts';
+import type { Limits } from './limits.ts';
 import type { Lives } from './lives.ts';
 import type {
   ChildrenAnswer,
@@ -39,6 +40,7 @@ export interface SupervisorWork {
   readonly listeners: Set<(event: SupervisorEvent) => void>;
   readonly holds: Holds;
   readonly leases: Pick<Leases, 'take'>;
+  readonly limits: Pick<Limits, 'setProject'>;
   /** Restarts that an earlier supervisor did not live to finish. */
   goOnRestarting(request: StartRequest): void;
   /** Has it a child left? Null: it is no subreaper, so it cannot know. */
@@ -90,6 +92,7 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
         // Before anything is spawned that is to end with it.
         if (request.lease) await leases.take(request.lease.lease, request.lease.manifest);
         work.goOnRestarting(request);
+        work.limits.setProject(request.limits);
         const starting = beginStarting(lives, request, (change) => stream.write(change));
         starts.add(starting);
         void stream.closed.then(() => starting.abandon());

@@ -33,8 +33,8 @@ export function onRunSignal(
   return earlier > 0 ? 'end' : 'pass-on';
 }
 
-/** How it came to its end: by itself, or because its time was up, or because we were told to. */
-export type RunCause = 'ended' | 'timed-out' | 'interrupted';
+/** How it came to its end: by itself, or because its time was up, it used too much, or we were told to. */
+export type RunCause = 'ended' | 'timed-out' | 'limit' | 'interrupted';
 
 export interface RunOutcome {
   readonly cause: RunCause;
@@ -54,7 +54,7 @@ export function runExitCode(
   signalNumber: (signal: string) => number | undefined,
 ): number {
   if (survivors > 0) return ExitCode.Survivors;
-  if (cause === 'timed-out') return ExitCode.TimedOut;
+  if (cause === 'timed-out' || cause === 'limit') return ExitCode.TimedOut;
   if (exit.signal !== null) return 128 + (signalNumber(exit.signal) ?? 0);
   const code = exit.code ?? ExitCode.Failed;
   return code === 0 && failOnOrphans && orphans > 0 ? ExitCode.Survivors : code;

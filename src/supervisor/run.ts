@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Limit } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProcessTable } from '../processes/table.ts';
@@ -6,6 +7,7 @@ import { controllingTerminal, retakeTerminal } from '../processes/terminal.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { Exit } from '../project/service-record.ts';
 import { idle } from '../services/life.ts';
+import type { Breach } from '../services/limits.ts';
 import type { Proof, StopReport } from '../stopping/report.ts';
 import { readProjectState } from './project-state.ts';
 import { type BeginOptions, type BegunRun, beginRun, type RunPlace } from './run-begin.ts';
@@ -16,13 +18,18 @@ import {
   type SignalSituation,
 } from './run-decisions.ts';
 import { type EndingRun, endRun, findOrphans, type LeftBehind } from './run-end.ts';
+import { watchRunLimits } from './run-limits.ts';
 import type { StopOptions } from './stop.ts';
 import { mirrorSuspension } from './suspension.ts';
-import { startWitness, type WatchedRun } from './witness.ts';
+import { startWitness, type WatchedRun, type WitnessContext } from './witness.ts';
 
 export interface RunOptions extends BeginOptions {
   /** Null: it may take for ever. */
   readonly timeoutMs: number | null;
+  /** Each kind at most once; beyond one that does not only warn, everything is ended. */
+  readonly limits: readonly Limit[];
+  /** Told of each limit that is exceeded. */
+  readonly breached: (breach: Breach) => void;
   /** Calls back for each signal that this process gets; returns how to end that. */
   readonly hearSignals: (listen: (signal: RunSignal) => void) => () => void;
   /** Told once it runs. */
@@ -38,6 +45,8 @@ export interface RunResult {
   readonly runId: string;
   readonly tookMs: number;
   readonly cause: RunCause;
+  /** The limit that it was ended for; null where that was not why. */
+  readonly breach: Breach | null;
   readonly exit: Exit;
   /** What the command left behind when it ended by itself; ended by now. */
   readonly orphans: readonly LeftBehind[];
@@ -81,7 +90,14 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
   const watched = watchedRun(run);
   const { service: name, runId, oneOff } = run.record;
   options.begun({ name, pid: run.leader.pid });
-  const { witness, record } = witnessRun(place, run, watched, options.warn);
+  let breach: Breach | null = null;
+  const onlooker = watchRunLimits(name, options.limits, (found) => {
+    options.breached(found);
+    if (found.action === 'warn') return;
+    breach ??= found;
+    control.exceed();
+  });
+  const { witness, record } = witnessRun(place, run, watched, { onlooker, log: options.warn });
   const onTerminal = oneOff?.terminal ?? false;
   const mirrored = onTerminal && table.kind === 'proc' ? mirrorSuspension(host, run.leader) : null;
 
@@ -91,7 +107,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
   hear = control.hear;
   for (const signal of early) hear(signal);
   const exit = await Promise.race([exited, control.due]);
-  if (exit === 'timed-out' || exit === 'interrupted') {
+  if (exit === 'timed-out' || exit === 'interrupted' || exit === 'limit') {
     cause = exit;
     options.ending(cause);
   } else ended = true;
@@ -112,6 +128,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     runId,
     tookMs: Math.round(host.nowMs() - beganAtMs),
     cause,
+    breach: cause === 'limit' ? breach : null,
     exit: last,
     orphans,
     survivors,
@@ -130,7 +147,7 @@ function witnessRun(
   { folder, table, self }: RunPlace,
   { record: begun, native, groups }: BegunRun,
   watched: WatchedRun,
-  log: (line: string) => void,
+  { onlooker, log }: Pick<WitnessContext, 'onlooker' | 'log'>,
 ) {
   const record = () => watched.record ?? begun;
   const none = { ...readProjectState(folder), records: [], ledger: [], founding: [], problems: [] };
@@ -146,18 +163,23 @@ function witnessRun(
     concerns: ({ runId }) => runId === begun.runId,
     native,
     groups,
+    ...(onlooker ? { onlooker } : {}),
     log,
     end: async () => {},
   });
   return { witness, record };
 }
 
+type EarlyEnd = Exclude<RunCause, 'ended'>;
+
 interface RunControl {
   /** Resolves when everything is to be ended although the command has not. */
-  readonly due: Promise<'timed-out' | 'interrupted'>;
+  readonly due: Promise<EarlyEnd>;
   /** Was a signal sent since the end has begun? */
   forced(): boolean;
   hear(signal: RunSignal): void;
+  /** It has used more than it may. */
+  exceed(): void;
   setEnding(): void;
 }
 
@@ -171,8 +193,8 @@ function openControl(
   let phase: SignalSituation['phase'] = 'running';
   let forced = false;
   const heard: RunSignal[] = [];
-  let settle: (cause: 'timed-out' | 'interrupted') => void = () => {};
-  const due = new Promise<'timed-out' | 'interrupted'>((resolve) => {
+  let settle: (cause: EarlyEnd) => void = () => {};
+  const due = new Promise<EarlyEnd>((resolve) => {
     settle = resolve;
   });
   const timers: NodeJS.Timeout[] = [];
@@ -203,6 +225,7 @@ function openControl(
   return {
     due,
     hear,
+    exceed: () => settle('limit'),
     forced: () => forced,
     setEnding() {
       phase = 'ending';

@@ -9,8 +9,11 @@ import type { Chronicle } from './chronicle.ts';
 
 /** Takes a sample of what services use from the looks that the witness has anyway. */
 export interface Sampler {
-  /** @param claims of all processes that are ours in this snapshot */
-  see(snapshot: Snapshot, claims: readonly Claim[]): void;
+  /**
+   * @param claims of all processes that are ours in this snapshot
+   * @returns null where it is too early for another sample, or there is nothing to tell
+   */
+  see(snapshot: Snapshot, claims: readonly Claim[]): Sample | null;
   /** Did services use more in the last sample than they do when nothing happens? */
   isMoving(): boolean;
   isWatched(): boolean;
@@ -32,11 +35,11 @@ export function createSampler(chronicle: Pick<Chronicle, 'sample'>): Sampler {
     see(snapshot, claims) {
       const { takenAtMs, nowTicks } = snapshot;
       const passedMs = before ? takenAtMs - before.takenAtMs : Number.POSITIVE_INFINITY;
-      if (passedMs < SAMPLE_MS - TOLERANCE_MS) return;
+      if (passedMs < SAMPLE_MS - TOLERANCE_MS) return null;
       const known = before?.look.processes ?? [];
       const processes = [...count(claims), ...zombiesOf(known, snapshot)];
       // With nothing there, and nothing there before, there is nothing to tell.
-      if (processes.length === 0 && known.length === 0) return;
+      if (processes.length === 0 && known.length === 0) return null;
       const look = { atMs: Date.now(), nowTicks, processes };
       const sample = takeSample(before?.look ?? null, look, cores);
       moving = isMoving(latest, sample);
@@ -44,6 +47,7 @@ export function createSampler(chronicle: Pick<Chronicle, 'sample'>): Sampler {
       latest = sample;
       chronicle.sample(sample, passedMs);
       for (const listen of listeners) listen(sample);
+      return sample;
     },
     isMoving: () => moving,
     isWatched: () => listeners.size > 0,

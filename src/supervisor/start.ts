@@ -8,7 +8,9 @@ import { type Lease, readLeases } from '../project/lease-record.ts';
 import { acquireLock } from '../project/lock.ts';
 import { belongsAside, setAside } from '../project/problem.ts';
 import { isDone, isRestarting } from '../project/service-record.ts';
+import type { Breach } from '../services/limits.ts';
 import { honourLease } from './ask-lease.ts';
+import { currentBreaches } from './breaches.ts';
 import type { SupervisorClient } from './client.ts';
 import { ensureSupervisor } from './ensure.ts';
 import { requireFreePorts } from './free-ports.ts';
@@ -50,6 +52,8 @@ export interface StartResult {
   readonly aborted: readonly string[];
   /** For how long it all runs, as `status` tells it. */
   readonly leases: readonly LeaseStatus[];
+  /** Limits that are exceeded already, by what ran before mostly. */
+  readonly breaches: readonly Breach[];
 }
 
 /** A supervisor that starts a service again holds the lock for less than that: nothing to tell of. */
@@ -145,7 +149,8 @@ export async function startLocked(
     ({ name }) => cared.has(name) && !options.names.includes(name),
   );
   const lease = options.lease ? { lease: options.lease, manifest: manifest.file } : null;
-  const wanted = { services, running, env, logsDir, logRotation, containment, lease };
+  const limits = { limits: manifest.limits, manifest: manifest.file };
+  const wanted = { services, running, env, logsDir, logRotation, containment, lease, limits };
   const result = await client.start(wanted, (event) => {
     if (event.type === 'change') listen(event);
   });
@@ -155,7 +160,8 @@ export async function startLocked(
   // What an abandoned start has started is taken down by the stop that waits for our lock.
   const takesDown = failed && options.abortOnFailure && !result.abandoned;
   const leases = await leasesOf(host, folder);
-  if (!takesDown) return { services: result.services, aborted: [], leases };
+  const breaches = currentBreaches(folder, await host.snapshot());
+  if (!takesDown) return { services: result.services, aborted: [], leases, breaches };
   const aborted = result.services
     .filter(({ alreadyRunning }) => !alreadyRunning)
     .map(({ name }) => name);
@@ -166,7 +172,7 @@ export async function startLocked(
       ? { ...one, state: 'exited' as const, pid: null, reason }
       : one,
   );
-  return { services: ended, aborted, leases };
+  return { services: ended, aborted, leases, breaches };
 }
 
 async function leasesOf(host: Host, folder: ProjectFolder): Promise<readonly LeaseStatus[]> {

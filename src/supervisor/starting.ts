@@ -91,13 +91,20 @@ export function beginStarting(
       const entry = lives.entry(service.name);
       entry.unwanted = false;
       // What runs keeps the definition that it was started with; of what was taken over this is the only one.
-      if (isUp(entry.life.kind) && entry.service !== null) continue;
+      if (isUp(entry.life.kind) && entry.service !== null) {
+        entry.service = withLimitsOf(entry.service, service);
+        continue;
+      }
       entry.service = service;
       entry.request = request;
     }
     for (const service of request.running ?? []) {
       const entry = lives.entry(service.name);
-      if (!isUp(entry.life.kind) || entry.service !== null || entry.unwanted) continue;
+      if (!isUp(entry.life.kind) || entry.unwanted) continue;
+      if (entry.service !== null) {
+        entry.service = withLimitsOf(entry.service, service);
+        continue;
+      }
       entry.service = service;
       entry.request = request;
       // It is up, so this begins nothing but its liveness probe.
@@ -144,6 +151,11 @@ export function beginStarting(
       advance();
     },
   };
+}
+
+/** What runs is kept to what the manifest says now: nothing needs to be started again for that. */
+function withLimitsOf(running: ResolvedService, { limits }: ResolvedService): ResolvedService {
+  return { ...running, limits };
 }
 
 const ON_ITS_WAY: ReadonlySet<Standing> = new Set([

@@ -8,6 +8,8 @@ import {
   type ServiceRecord,
   type ServiceState,
 } from '../project/service-record.ts';
+import type { Breach } from '../services/limits.ts';
+import { currentBreaches } from './breaches.ts';
 import { supervisorCapabilities } from './capabilities.ts';
 import { describeCommand } from './describe.ts';
 import { grownLogs } from './grown-logs.ts';
@@ -55,6 +57,8 @@ export interface StatusReport {
   readonly unattributed: StatusReport['orphans'];
   /** For how long it all runs: everything is stopped with the last of these. None: until somebody does. */
   readonly leases: readonly LeaseStatus[];
+  /** The limits that are exceeded at this time, of services and (`service` null) of all together. */
+  readonly breaches: readonly Breach[];
   readonly supervisor: { readonly pid: number } | null;
   /** What the supervisor holds the services with. */
   readonly capabilities: Capabilities;
@@ -124,6 +128,9 @@ export function statusOf(
     orphans,
     unattributed,
     leases: leaseStatus(lease),
+    breaches: currentBreaches(folder, snapshot).filter(
+      ({ service }) => names === null || service === null || names.includes(service),
+    ),
     supervisor: supervisor ? { pid: supervisor.pid } : null,
     capabilities: supervisorCapabilities(state, supervisor ?? null, 'no supervisor is running'),
     stale: stale.map(({ run, detail }) => ({ service: run.service, detail })),

@@ -15,7 +15,8 @@ import type { Route, Stream } from './api.ts';
 import { openChronicle } from './chronicle.ts';
 import { endRun } from './end-run.ts';
 import { createHolds } from './holds.ts';
-import { createLeases } from './leases.ts';
+import { createLeases, stopOfEverything } from './leases.ts';
+import { createLimits } from './limits.ts';
 import { createLives, type Lives } from './lives.ts';
 import { noteLogs } from './log-notes.ts';
 import { toSweepRules } from './open-project.ts';
@@ -100,6 +101,19 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     holdLog: (name) => notes.hold(name),
     takeTurn: async () => (starts.size > 0 ? () => {} : takeTurn(host, folder, self)),
   });
+  const limits = createLimits({
+    folder,
+    self,
+    lives,
+    tell(breach) {
+      for (const listen of listeners) listen({ type: 'breach', breach });
+      chronicle.event({ atMs: breach.atMs, kind: 'breach', breach });
+    },
+    stopAll: async (manifest, why) => {
+      await stopUnasked(stopOfEverything(folder, manifest), why);
+    },
+    log: context.log,
+  });
   const witness = startWitness({
     table,
     self,
@@ -107,7 +121,14 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     lives,
     native,
     groups: context.groups,
-    onlooker: sampler,
+    onlooker: {
+      see(snapshot, claims) {
+        const sample = sampler.see(snapshot, claims);
+        if (sample) limits.see(sample, snapshot, claims);
+      },
+      isMoving: sampler.isMoving,
+      isWatched: () => sampler.isWatched() || limits.isNear(),
+    },
     log: context.log,
     end: (target) => host.signal(target, 'SIGKILL'),
   });
@@ -256,6 +277,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     listeners,
     holds,
     leases,
+    limits,
     goOnRestarting: (request) => goOnRestarting(lives, folder, self, request),
     hasChildren,
     runHeld,
@@ -270,6 +292,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     close() {
       clearInterval(idleTimer);
       leases.close();
+      limits.close();
       witness.stop();
       notes.stop();
       chronicle.close();

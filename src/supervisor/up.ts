@@ -9,11 +9,12 @@ import { readRecord } from '../project/records.ts';
 import type { Exit } from '../project/service-record.ts';
 import { eachOnce } from '../services/each-once.ts';
 import type { LifeKind } from '../services/life.ts';
+import type { Breach } from '../services/limits.ts';
 import { judgeUp, type UpRules, type UpVerdict } from '../services/up-verdict.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { Hold, SupervisorClient } from './client.ts';
 import { declaredServices, type OpenProject, sweepSettingsOf } from './open-project.ts';
-import type { ServiceChange } from './protocol.ts';
+import type { ServiceChange, SupervisorEvent } from './protocol.ts';
 import { type StartResult, startProject } from './start.ts';
 import type { StopOptions } from './stop.ts';
 import { stopFromHere } from './stop-from-here.ts';
@@ -29,6 +30,8 @@ export interface UpOptions extends UpRules {
   readonly named: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly listen: (change: ServiceChange) => void;
+  /** Told of each limit that is exceeded, of those services and of everything. */
+  readonly breached: (breach: Breach) => void;
   readonly started: (result: StartResult) => void;
   /** Told why it ends, before anything is stopped. */
   readonly ending: (why: string) => void;
@@ -118,6 +121,11 @@ export async function upProject(
     await pass(ABORT_MS);
   };
 
+  const hearAny = (event: SupervisorEvent): void => {
+    if (event.type === 'change') hear(event);
+    else if (event.breach.service === null || names.includes(event.breach.service))
+      options.breached(event.breach);
+  };
   const hear = (change: ServiceChange): void => {
     const { service, to } = change;
     if (!names.includes(service)) return;
@@ -143,7 +151,7 @@ export async function upProject(
         sweep: sweepSettingsOf(project, false),
         declared: declaredServices(project),
       },
-      hear,
+      hearAny,
     );
     void hold.over.then(() => {
       if (!verdict) void lost();

@@ -44,7 +44,17 @@ const cases: readonly (readonly [what: string, manifest: string, ...says: string
   ],
   ['a port out of range', web({ ports: [70000] }), 'services.web.ports'],
   ['an unknown dependency', web({ dependsOn: ['wbe'] }), 'services.web.dependsOn', 'wbe'],
-  ['what is not supported yet', web({ limits: { processes: 3 } }), 'not supported yet'],
+  [
+    'a limit that says nothing',
+    web({ limits: { action: 'stop' } }),
+    'services.web.limits.action',
+    'processes, memory',
+  ],
+  [
+    'what is not supported yet',
+    JSON.stringify({ services: { web: { command: 'sleep 9' } }, containers: {} }),
+    'not supported yet',
+  ],
 ];
 
 test.each(cases)('%s', async (_what, manifest, ...says) => {

@@ -81,6 +81,7 @@ test('--json has the same, for programs', async () => {
     },
     unattributed: [],
     leases: [],
+    breaches: [],
     stale: [],
     problems: [],
   });

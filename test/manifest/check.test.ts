@@ -30,7 +30,7 @@ test('problems are thrown for people', async () => {
 
 test('and printed for programs', async () => {
   const root = folderWith({
-    '.devctl.json': '{"services": {\n  "web": {"command": "x", "prts": [], "limits": {}}}}',
+    '.devctl.json': '{"services": {\n  "web": {"command": "x", "prts": []}},\n  "containers": {}}',
   });
   const file = join(root, '.devctl.json');
   const { exitCode, stdout } = await run({ config: file, json: true });
@@ -51,10 +51,10 @@ test('and printed for programs', async () => {
       },
       {
         file,
-        line: 2,
-        column: 39,
-        path: 'services.web.limits',
-        message: 'not supported yet: limits on what a service may use',
+        line: 3,
+        column: 3,
+        path: 'containers',
+        message: 'not supported yet: containers',
         suggestion: null,
         unsupported: true,
       },

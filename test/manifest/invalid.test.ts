@@ -378,6 +378,56 @@ test('who waits for an end that never comes is told', () => {
   );
 });
 
+describe('limits', () => {
+  const mistake = (service: object, project: unknown = {}) => {
+    const services = { web: { command: 'x', limits: service } };
+    const cwd = folderWith({ '.devctl.json': JSON.stringify({ services, limits: project }) });
+    return errorOf(() => loadManifest({ cwd })).message.replace(/^\.devctl\.json:1:\d+ {2}/, '');
+  };
+
+  test.each<[service: object, line: string]>([
+    [{ processes: 0 }, 'services.web.limits.processes: must be at least 1, got 0'],
+    [{ memory: '1 GB' }, 'services.web.limits.memory: expected a size such as "512MB"'],
+    [{ memory: 0 }, 'services.web.limits.memory: must be more than 0'],
+    [
+      { cpu: '2 cores' },
+      'services.web.limits.cpu: expected a number of cores such as 1.5, or a share such as "150%", got "2 cores"',
+    ],
+    [{ cpu: '0%' }, 'services.web.limits.cpu: must be more than 0, got "0%"'],
+    [{ cpu: 1, cpuWindow: '1ms' }, 'services.web.limits.cpuWindow: must be at least 1s'],
+    [
+      { processes: 1, cpuWindow: '5s' },
+      'services.web.limits.cpuWindow: says nothing without a limit',
+    ],
+    [{ idle: '1ms' }, 'services.web.limits.idle: must be at least 100ms'],
+    [{ core: 'none' }, 'services.web.limits.core: expected a size such as "512MB"'],
+    [
+      { openFiles: 64, action: 'stop' },
+      'services.web.limits.action: says nothing without a limit: give processes, memory, cpu, runtime or idle',
+    ],
+    [{ procesess: 3 }, 'services.web.limits.procesess: unknown key'],
+  ])('of a service: %j', (limits, line) => {
+    expect(mistake(limits)).toContain(line);
+  });
+
+  test.each<[project: unknown, line: string]>([
+    [
+      { processes: 9, action: 'restart' },
+      'limits.action: a project cannot be restarted: give "warn" or "stop" here, and "restart" with the limits of a service',
+    ],
+    [
+      { action: 'stop' },
+      'limits.action: says nothing without a limit: give processes, memory or cpu',
+    ],
+    [{ processes: 'off', action: 'stop' }, 'limits.action: says nothing without a limit'],
+    [{ processes: 'none' }, 'limits.processes: expected a limit, or "off", got "none"'],
+    ['none', 'limits: expected an object of limits, or "off", got "none"'],
+    [{ runtime: '8h' }, 'limits.runtime: unknown key'],
+  ])('of the project: %j', (limits, line) => {
+    expect(mistake({}, limits)).toContain(line);
+  });
+});
+
 describe('what is not supported yet is refused', () => {
   const refused = (service: object, more: object = {}) => {
     const services = { db: { command: 'x' }, web: { command: 'x', ...service } };
@@ -386,16 +436,6 @@ describe('what is not supported yet is refused', () => {
   };
 
   test.each<[service: object, more: object, line: string]>([
-    [
-      { limits: { memory: '1GB' } },
-      {},
-      'services.web.limits: not supported yet: limits on what a service may use',
-    ],
-    [
-      {},
-      { limits: { processes: 9 } },
-      'limits: not supported yet: limits on what services may use',
-    ],
     [{}, { containers: { file: 'compose.yaml' } }, 'containers: not supported yet: containers'],
   ])('%j %j', (service, more, line) => {
     const error = refused(service, more);
@@ -405,7 +445,7 @@ describe('what is not supported yet is refused', () => {
   });
 
   test('beside a real mistake it is one problem of several', () => {
-    const error = refused({ limits: { memory: '1GB' }, ports: [0] });
+    const error = refused({ ports: [0] }, { containers: { file: 'compose.yaml' } });
     expect(error.code).toBe('manifest-invalid');
     expect(error.message.split('\n')).toHaveLength(2);
   });

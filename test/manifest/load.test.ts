@@ -131,6 +131,59 @@ test('everything that is supported, at once', () => {
   expect(manifest.services.worker?.dependsOn).toEqual({ db: 'ready', api: 'ready' });
 });
 
+describe('limits', () => {
+  const limit = (kind: string, allowed: number, action = 'warn', windowMs = 0) => ({
+    kind,
+    allowed,
+    windowMs,
+    action,
+  });
+  const GB = 1024 ** 3;
+
+  test.each<[limits: object, expected: readonly object[]]>([
+    [{ memory: '1GB' }, [limit('memory', GB)]],
+    [
+      { processes: 20, memory: '1GB', cpu: 2, runtime: '8h', idle: '10m', action: 'restart' },
+      [
+        limit('processes', 20, 'restart'),
+        limit('memory', GB, 'restart'),
+        limit('cpu', 200, 'restart', 30_000),
+        limit('runtime', 28_800_000, 'restart'),
+        limit('idle', 600_000, 'restart'),
+      ],
+    ],
+    [{ cpu: '150%', cpuWindow: '5s' }, [limit('cpu', 150, 'warn', 5_000)]],
+  ])('of a service: %j', (limits, expected) => {
+    expect(loadService({ limits }).web.limits).toEqual(expected);
+  });
+
+  test('that the kernel keeps it to', () => {
+    const { web } = loadService({ limits: { openFiles: 8192, core: 'unlimited' } });
+    expect(web.resources).toEqual({ openFiles: 8192, core: 'unlimited' });
+    expect(loadService({ limits: { core: 0 } }).web.resources).toEqual({
+      openFiles: null,
+      core: 0,
+    });
+  });
+
+  test.each<[limits: unknown, expected: readonly object[]]>([
+    [{}, [limit('processes', 100), limit('memory', 8 * GB)]],
+    ['off', []],
+    [{ processes: 'off' }, [limit('memory', 8 * GB)]],
+    // What it does not name stays a warning.
+    [
+      { processes: 300, action: 'stop' },
+      [limit('processes', 300, 'stop'), limit('memory', 8 * GB)],
+    ],
+    [{ memory: 'off', cpu: 3 }, [limit('cpu', 300, 'warn', 30_000), limit('processes', 100)]],
+  ])('of the project: %j', (limits, expected) => {
+    const root = folderWith({
+      '.devctl.json': JSON.stringify({ services: { web: { command: 'x' } }, limits }),
+    });
+    expect(loadManifest({ cwd: root }).limits).toEqual(expected);
+  });
+});
+
 test.each<[ready: object, check: object, timeoutMs: number]>([
   [{ http: 'http://x' }, { kind: 'http', url: 'http://x', status: [], body: null }, 30_000],
   [{ tcp: 80 }, { kind: 'tcp', host: 'localhost', port: 80 }, 30_000],

@@ -16,3 +16,8 @@ test.each([
 ])('%s: %s', (name, expected) => {
   expect(parseLimit(LIMITS, name)).toBe(expected);
 });
+
+test('the hard limit', () => {
+  expect(parseLimit(LIMITS, 'Max open files', 'hard')).toBe(524_288);
+  expect(parseLimit(LIMITS, 'Max cpu time', 'hard')).toBeNull();
+});

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { ResourceLimits } from '../../src/manifest/resolved.ts';
 import { type LaunchPlace, launch } from '../../src/services/launch.ts';
 import { readProcesses } from '../support/read-processes.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
@@ -40,6 +41,19 @@ async function started(...parameters: Parameters<typeof start>) {
   const result = await start(...parameters);
   if (result.kind === 'failed') throw new Error(result.reason);
   return result;
+}
+
+/** A service with limits of its own prints what it has. */
+function limited(
+  project: TemporaryProject,
+  command: string | readonly string[],
+  resources: ResourceLimits,
+  env: Readonly<Record<string, string>> = {},
+) {
+  return launch(
+    { command, cwd: project.root, resources },
+    { env: { PATH, ...project.env, ...env }, logFile: project.file('web.log'), stdinPath: null },
+  );
 }
 
 const log = (project: TemporaryProject) => readFileSync(project.file('web.log'), 'utf8');
@@ -255,5 +269,44 @@ describe('a service that cannot be started', () => {
       reason: 'its arguments and environment are too long for the system',
     });
     expect(await start(project, ['echo', 'a\0b'])).toMatchObject({ kind: 'failed' });
+  });
+});
+
+describe('limits of its own', () => {
+  const script = 'ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc';
+
+  test.each<[string, string | readonly string[], ResourceLimits, string]>([
+    ['a text', script, { openFiles: 77, core: 0 }, '77\n77\n0\n0\n'],
+    ['a list', ['sh', '-c', script], { openFiles: 77, core: 1 }, '77\n77\n1\n1\n'],
+  ])('hold for %s', async (_what, command, resources, expected) => {
+    await using project = await temporaryProject();
+    const result = await limited(project, command, resources);
+    if (result.kind === 'failed') throw new Error(result.reason);
+    expect(await result.exited).toEqual({ code: 0, signal: null });
+    expect(log(project)).toBe(expected);
+  });
+
+  test('the command is the leader itself, with every variable that it was given', async () => {
+    await using project = await temporaryProject();
+    const print = 'console.log(process.pid, process.env["odd.name"], process.argv[1])';
+    const command = [process.execPath, '-e', print, 'a  b "c" $d'];
+    const env = { 'odd.name': 'x=y z' };
+    const result = await limited(project, command, { openFiles: 99, core: null }, env);
+    if (result.kind === 'failed') throw new Error(result.reason);
+    await result.exited;
+    expect(log(project)).toBe(`${result.pid} x=y z a  b "c" $d\n`);
+  });
+
+  test('that it cannot have, or a command that there is not, are told before anything runs', async () => {
+    await using project = await temporaryProject();
+    const few: ResourceLimits = { openFiles: 64, core: null };
+    expect(await limited(project, ['no-such-program'], few)).toEqual({
+      kind: 'failed',
+      reason: 'command "no-such-program" was not found in PATH',
+    });
+    expect(await limited(project, ['./web.log'], few)).toMatchObject({
+      reason: expect.stringContaining('is not an executable file'),
+    });
+    expect(await limited(project, ['true'], few)).toMatchObject({ kind: 'launched' });
   });
 });

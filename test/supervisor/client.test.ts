@@ -72,8 +72,9 @@ test.each<readonly [string, Answer, RegExp]>([
       env: {},
       logsDir: '/',
       logRotation: null,
-      containment: 'auto' as const,
-    };
+      containment: 'auto',
+      limits: { limits: [], manifest: null },
+    } as const;
     const failure = await client.start(request, (event) => heard.push(event)).catch((e) => e);
     expect(failure).toBeInstanceOf(DevctlError);
     expect(failure).toMatchObject({ code: 'supervisor-failed' });

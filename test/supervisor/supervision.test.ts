@@ -8,7 +8,7 @@ import { projectFolder } from '../../src/project/folder.ts';
 import { acquireLock } from '../../src/project/lock.ts';
 import { readRecords } from '../../src/project/records.ts';
 import { connectTo } from '../../src/supervisor/client.ts';
-import type { SupervisorEvent } from '../../src/supervisor/protocol.ts';
+import type { ServiceChange } from '../../src/supervisor/protocol.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { statusReport } from '../support/reports.ts';
@@ -93,7 +93,7 @@ test('GET /events tells every change, from the first moment on', async () => {
     () => told.includes('"to":"ready"') && told.endsWith('\n'),
     () => told,
   );
-  const changes: SupervisorEvent[] = told
+  const changes: ServiceChange[] = told
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));

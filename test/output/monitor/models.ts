@@ -49,6 +49,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
       ),
       orphans: [],
       unattributed: [],
+      breaches: [],
       leases: [],
       supervisor: { pid: 99 },
       capabilities: { subreaper: HELD, pidfd: HELD, cgroup: HELD },
