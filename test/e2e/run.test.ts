@@ -123,8 +123,10 @@ test('status shows it, stop ends it, and so does a signal; other services stay',
   second.kill('SIGTERM');
   // The second one is impatience. Two at once are one to the kernel (signal(7)).
   await until(() => {
-    if (second.exitCode === null) second.kill('SIGTERM');
-    return second.exitCode !== null || !others(project).some((line) => line.startsWith('sh '));
+    const isLeft = others(project).some((line) => line.startsWith('sh '));
+    // With nothing left to end it listens no more, and one more would end it instead.
+    if (isLeft && second.exitCode === null) second.kill('SIGTERM');
+    return !isLeft;
   });
   expect((await second).exitCode).toBe(137);
   const third = startDevctl(
