@@ -1,7 +1,8 @@
 // npm run bench [-- ROUNDS]: how much devctl takes beyond Node's own start.
 //
 // Everything is measured in turn within each round, so that a machine that slows down slows all of
-// it down; the figures are medians. A ratio is over `node -e 0` in the same run.
+// it down; the figures are medians. A ratio is over `node -e 0` in the same run. Then what devctl costs while
+// services run: the supervisor at rest, their logs, and how soon `logs -f` shows a line.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,8 +10,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadInternals } from './internals.mjs';
 import { EMERGENCY_PROCESSES, manifest, PROCESSES, SERVICES, startCrowd } from './load.mjs';
+import { logManifest, measureLatency, measureThroughput } from './logs.mjs';
+import { measureResident } from './resident.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
+/** Of what takes many seconds. */
+const LONG_ROUNDS = Math.max(1, Math.round(ROUNDS / 3));
 const CROWD = 1000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -18,6 +23,7 @@ const launcher = path.join(root, 'bin', 'devctl.js');
 const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'devctl-bench-')));
 const environment = { ...process.env, DEVCTL_BENCH: folder };
 const timings = new Map();
+const figures = new Map();
 
 const { openHost, openOracle, endProcesses } = await loadInternals(root);
 const oracle = openOracle({ folders: [folder], environment: [`DEVCTL_BENCH=${folder}`] });
@@ -28,6 +34,9 @@ try {
   for (let round = 0; round < ROUNDS; round += 1) measureEmergency();
   await measureSnapshots();
   report();
+  if (process.platform === 'linux') await measureRest();
+  await measureLogs();
+  reportFigures();
 } finally {
   await endProcesses(oracle.everything);
   rmSync(folder, { recursive: true, force: true });
@@ -59,7 +68,11 @@ function measureEmergency() {
 }
 
 function useManifest(processes) {
-  writeFileSync(path.join(folder, '.devctl.json'), JSON.stringify(manifest(processes)));
+  writeManifest(manifest(processes));
+}
+
+function writeManifest(content) {
+  writeFileSync(path.join(folder, '.devctl.json'), JSON.stringify(content));
 }
 
 /** @param expected exit code; another one would mean that something else was measured */
@@ -79,6 +92,27 @@ function runQuietly(args, expected, done = () => {}) {
     const ran = args.slice(1).join(' ');
     throw new Error(`${ran}: exit code ${result.status}, not ${expected}\n${result.stderr}`);
   }
+}
+
+async function measureRest() {
+  await endProcesses(oracle.everything);
+  useManifest(PROCESSES);
+  runQuietly([launcher, 'start'], 0);
+  await measureResident(
+    folder,
+    LONG_ROUNDS,
+    figure(`supervisor of ${PROCESSES} processes at rest`),
+  );
+  runQuietly([launcher, 'stop'], 0);
+}
+
+async function measureLogs() {
+  writeManifest(logManifest());
+  const run = (...args) => runQuietly([launcher, ...args], 0);
+  measureThroughput(folder, LONG_ROUNDS, run, figure('logs'));
+  run('start', 'clock');
+  await measureLatency(folder, launcher, environment, figure('logs'));
+  run('stop');
 }
 
 async function measureSnapshots() {
@@ -119,7 +153,33 @@ function report() {
   }
 }
 
+function figure(group) {
+  return (name, value) => {
+    const key = `${group}: ${name}`;
+    figures.set(key, [...(figures.get(key) ?? []), value]);
+  };
+}
+
+function reportFigures() {
+  const names = [...figures.keys()];
+  const width = Math.max(...names.map((name) => name.length));
+  console.log(`\n${'median of'.padEnd(width)}  rounds      value       p95`);
+  for (const name of names) {
+    const values = figures.get(name);
+    const cells = [quantile(values, 0.5), quantile(values, 0.95)].map(shown);
+    console.log([name.padEnd(width), String(values.length).padStart(6), ...cells].join('  '));
+  }
+}
+
+function shown(value) {
+  return value.toFixed(value >= 1000 ? 0 : value >= 10 ? 1 : 3).padStart(9);
+}
+
 function median(name) {
-  const sorted = [...timings.get(name)].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return quantile(timings.get(name), 0.5);
+}
+
+function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
 }

@@ -16,7 +16,7 @@ export interface Calm {
 }
 
 /** At rest the table is read as a whole no less often. */
-const WHOLE_MS = 30_000;
+const WHOLE_MS = 60_000;
 
 /**
  * The quarry knows less of what it has not seen for so long; and whoever looks that often has a reason to see

@@ -61,7 +61,7 @@ test.runIf(table.kind === 'proc')(
 
     expect(look(calm, 'another'), 'in another control group').toBeNull();
     expect(look(await calmOf(shell, 1 * SECOND)), 'too soon').toBeNull();
-    expect(look(await calmOf(shell, 31 * SECOND)), 'too late').toBeNull();
+    expect(look(await calmOf(shell, 61 * SECOND)), 'too late').toBeNull();
     expect(look({ ...calm, forks: calm.forks - 20_000 }), 'numbers come round').toBeNull();
     const elsewhere = { claims: calm.claims, reapers: [], forks: 1, members: 'm' };
     expect(rememberCalm(table, calm.snapshot, elsewhere), 'not below us').toBeNull();
