@@ -10,6 +10,9 @@ const ENTER = '\u001B[?1049h\u001B[?25l\u001B[?7l\u001B[?2004h';
 /** What follows an ESC in a sequence comes at once; a person who has pressed Esc is slower. */
 const ESC_MS = 40;
 
+/** Who is suspended does not get here before it goes on. */
+const NOT_SUSPENDED_MS = 100;
+
 export interface FullScreenListener {
   key(key: Key): void;
   resized(size: Size): void;
@@ -111,6 +114,8 @@ export function openFullScreen(listener: FullScreenListener): FullScreen {
       leave();
       // The whole job, as the key does elsewhere: npx is part of it.
       process.kill(0, 'SIGTSTP');
+      // Where no shell could go on with it, nothing is suspended (setpgid(2): an orphaned group): it comes back.
+      setTimeout(resumed, NOT_SUSPENDED_MS);
     },
     close() {
       clearTimeout(pending);

@@ -1,7 +1,8 @@
+import type { Observation } from '../../supervisor/observe.ts';
 import { formatSize } from '../sizes.ts';
 import type { Theme } from '../theme.ts';
 import { displayWidth, printable } from '../width.ts';
-import { bothEnds, cell, shortShare } from './cells.ts';
+import { bothEnds, cell, shortAge, shortShare } from './cells.ts';
 import { helpLines } from './help.ts';
 import { layoutOf, type Rectangle } from './layout.ts';
 import { logPane } from './log-pane.ts';
@@ -49,7 +50,7 @@ function beside(before: string, line: string, { left }: Rectangle, theme: Theme)
 function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
   const name = theme.bold(printable(title));
   if (!seen) return cell(name, size.columns);
-  const { services, orphans, problems, supervisor } = seen.status;
+  const { services, orphans, problems, supervisor, leases } = seen.status;
   const wanted = services.filter((service) => service.wanted);
   const up = wanted.filter(({ state, done }) => done || state === 'ready' || state === 'running');
   const uses = Object.values(seen.sample.services);
@@ -66,6 +67,7 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
     ...(orphans.length > 0
       ? [theme.red(`${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`)]
       : []),
+    ...(leases.length > 0 ? [leased(leases)] : []),
     ...(problems.length > 0 ? [theme.yellow('! devctl doctor')] : []),
     ...(filter === '' ? [] : [`filter: ${printable(filter)}`]),
   ];
@@ -73,6 +75,15 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
   const left = parts.join('   ');
   const fits = displayWidth(left) + GAP + displayWidth(held) <= size.columns;
   return bothEnds(left, fits ? held : '', size.columns);
+}
+
+/** How long all of it still runs: for as long as one of those lasts who asked for it. */
+function leased(leases: Observation['status']['leases']): string {
+  const times = leases.map(({ endsInMs }) => endsInMs);
+  const longest = times.some((one) => one === null) ? null : Math.max(...times.map(Number));
+  if (longest !== null) return `stops in ${shortAge(longest)}`;
+  const pids = leases.flatMap(({ processes }) => processes.map(({ pid }) => pid));
+  return `stops with pid ${pids.join(', ')}`;
 }
 
 /** The ones that are missed last come first. */

@@ -1,10 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { lastMinute, sparkline } from '../../../src/output/monitor/sparkline.ts';
+import { update } from '../../../src/output/monitor/update.ts';
 import { frameOf } from '../../../src/output/monitor/view.ts';
 import { createTheme } from '../../../src/output/theme.ts';
 import { displayWidth } from '../../../src/output/width.ts';
-import { anyKeys, anyServices, anyText, monitorOf, pressed, written } from './models.ts';
+import {
+  anyKeys,
+  anyServices,
+  anyText,
+  monitorOf,
+  observation,
+  pressed,
+  written,
+} from './models.ts';
 
 const plain = createTheme(false);
 const screen = (model: Parameters<typeof frameOf>[0]): string =>
@@ -67,6 +76,22 @@ describe('what is on the screen', () => {
     expect(screen(pressed(model, 'down'))).toMatch(
       /PROCESS of api.*\n {2}! its probe fails\n {2}api/,
     );
+  });
+
+  test.each([
+    [
+      [
+        { endsInMs: 60_000, processes: [] },
+        { endsInMs: 7_500_000, processes: [] },
+      ],
+      'stops in 2h05m',
+    ],
+    [[{ endsInMs: null, processes: [{ pid: 7, command: 'sh' }] }], 'stops with pid 7'],
+  ])('leases: %j', (leases, text) => {
+    const seen = observation(SERVICES);
+    const leased = { ...seen, status: { ...seen.status, leases } };
+    const { model } = update(monitorOf([]), { kind: 'observed', observation: leased });
+    expect(screen(model)).toContain(` ${text} `);
   });
 
   test('without colour there is not one escape sequence', () => {
