@@ -94,7 +94,7 @@ function refuseAsInit(): void {
 /** A change of one service, while it happens. */
 export function tell(
   progress: Progress,
-  { service, to, reason, pid, oneShot, afterMs }: ServiceChange,
+  { service, from, to, reason, pid, oneShot, afterMs }: ServiceChange,
 ): void {
   switch (to) {
     case 'spawning':
@@ -104,7 +104,8 @@ export function tell(
       progress.pending(service, 'waiting for');
       return;
     case 'clearing':
-      progress.note(`! ${service}: ${reason}`);
+      // Once more with the exit of what is being ended.
+      if (from !== 'clearing') progress.note(`! ${service}: ${reason}`);
       return;
     case 'running':
       if (oneShot) progress.pending(service, 'running');

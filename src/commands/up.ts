@@ -58,6 +58,10 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
   for (const one of [printer, notePrinter]) one.widen([...selected, 'devctl']);
   const note = (text: string): void =>
     void process.stderr.write(notePrinter.note('devctl', printableLines(text)));
+  const warn = (text: string): void => {
+    const line = `${notes.yellow('!')} ${printableLines(text)}`;
+    process.stderr.write(notePrinter.note('devctl', line));
+  };
   const named = names.length === 0 ? [] : selectServices(choices, names);
   const isOurs = (name: string): boolean => names.length === 0 || named.includes(name);
 
@@ -96,7 +100,8 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
       },
       breached: (breach) => {
         if (json) void out.write(jsonLine({ type: 'breach', breach }));
-        else note(`${notes.yellow('!')} over its limit: ${warningInWords(breach)}`);
+        // What is ended or started again says why.
+        else if (breach.action === 'warn') warn(`over its limit: ${warningInWords(breach)}`);
       },
       started: ({ services: all }) => {
         if (json) return;
@@ -107,7 +112,7 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
         note(`${all.filter(hasSucceeded).length} of ${all.length} services are up`);
       },
       ending: (why) => note(`${why}: stopping`),
-      warn: (line) => note(`${notes.yellow('!')} ${line}`),
+      warn,
       asked,
       forced,
       watch: (living) => {
@@ -175,7 +180,8 @@ function tell(
       if (from === 'stopping') note(`${service} was stopped`);
       return;
     case 'clearing':
-      note(`${service}: ${reason}`);
+      // Once more with the exit of what is being ended.
+      if (from !== 'clearing') note(`${service}: ${reason}`);
       return;
     case 'waiting':
     case 'backoff':

@@ -26,7 +26,7 @@ function excessInWords({ limit, value, allowed, measuredAs }: Breach): string {
     case 'memory':
       return `used ${sizeInWords(value)}${measuredAs === 'rss' ? ' (rss)' : ''}, limit ${sizeInWords(allowed)}`;
     case 'cpu':
-      return `used ${Math.round(value)}% of a core, limit ${Math.round(allowed)}%`;
+      return `used ${value}% of a core, limit ${allowed}%`;
     case 'runtime':
       return `ran for ${passedInWords(value)}, limit ${durationInWords(allowed)}`;
     case 'idle':

@@ -37,7 +37,7 @@ export interface LimitedTree {
     snapshot: Snapshot,
     use: TreeUse,
   ): TreeVerdict;
-  /** Is it so near to one of its limits that it should be looked at more often? */
+  /** Is it so near to a limit that ends it that it should be looked at more often? */
   isNear(): boolean;
 }
 
@@ -71,8 +71,9 @@ export function createLimitedTree(service: string | null): LimitedTree {
       watch = next;
       const shares = limits.map((limit) => shareOf(limit, now));
       if (calm === null || shares.every((share) => share <= CALM_SHARE)) calm = processes;
-      const dueMs = nextDueMs(next, limits, now);
-      near = shares.some((share) => share >= NEAR_SHARE) || (dueMs ?? NEAR_MS) < NEAR_MS;
+      const ending = limits.filter(({ action }) => action !== 'warn');
+      const isNearOne = ending.some((limit) => shareOf(limit, now) >= NEAR_SHARE);
+      near = isNearOne || (nextDueMs(next, ending, now) ?? NEAR_MS) < NEAR_MS;
 
       const before = calm;
       const toBreach = ({ limit, value }: Exceeded): Breach => ({

@@ -31,7 +31,7 @@ export interface Limits {
   see(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void;
   /** On everything together, as the latest start has it. */
   setProject(limits: ProjectLimits): void;
-  /** Is something so near to a limit that more looks are worth their price? */
+  /** Is something so near to a limit that ends it that more looks are worth their price? */
   isNear(): boolean;
   close(): void;
 }

@@ -4,7 +4,7 @@ import { projectFolder } from '../../src/project/folder.ts';
 import { readSupervisor } from '../../src/project/supervisor-record.ts';
 import { readHistory } from '../../src/services/history.ts';
 import { bystander } from '../support/bystander.ts';
-import { devctl } from '../support/devctl.ts';
+import { devctl, startDevctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
@@ -174,5 +174,28 @@ test('run ends what goes beyond its limits, names the branch, and warns as the p
   expect(warned.stderr).toMatch(/over its limit: run-sh: 5 processes, limit 3/);
   expect(lookAlike.alive()).toBe(true);
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.processes()).toEqual([]);
+});
+
+test('up tells of a warning while it happens', async () => {
+  await using project = await temporaryProject({
+    services: { fan: service('fan', ['3'], { limits: { processes: 3 } }) },
+  });
+  const env = { FORCE_COLOR: '1' };
+  const up = startDevctl(project, { env }, 'up', '--color');
+  let said = '';
+  up.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  await until(
+    () => said.includes('over its limit'),
+    () => said,
+  );
+  const esc = String.fromCharCode(27);
+  expect(said).toContain(
+    `${esc}[33m!${esc}[39m over its limit: fan: 4 processes, limit 3; most of it`,
+  );
+  up.kill('SIGINT');
+  expect((await up).exitCode).toBe(130);
   expect(project.oracle.processes()).toEqual([]);
 });

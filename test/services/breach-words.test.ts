@@ -31,7 +31,7 @@ test.each<[Partial<Breach>, string]>([
     { limit: 'memory', value: 600 * MB, allowed: 512 * MB, measuredAs: 'pss', branch: null },
     'used 600 MB, limit 512 MB',
   ],
-  [{ limit: 'cpu', value: 250.4, allowed: 200, branch: null }, 'used 250% of a core, limit 200%'],
+  [{ limit: 'cpu', value: 250.4, allowed: 200, branch: null }, 'used 250.4% of a core, limit 200%'],
   [
     { limit: 'runtime', value: 28_800_312, allowed: 28_800_000, branch: null },
     'ran for 8h, limit 8h',

@@ -162,6 +162,8 @@ test('what ends is started again once its turn has come', async () => {
   });
   expect(again.restarts.total).toBe(1);
   expect(project.oracle.everything()).toHaveLength(1);
+  // Else it would be started again while the project is being removed.
+  await lives.dispatch('web', { kind: 'standDown' });
 });
 
 test('a log that cannot be looked at is let go of, and nothing is spawned', async () => {
