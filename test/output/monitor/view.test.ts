@@ -91,7 +91,7 @@ describe('what is on the screen', () => {
     const seen = observation(SERVICES);
     const leased = { ...seen, status: { ...seen.status, leases } };
     const { model } = update(monitorOf([]), { kind: 'observed', observation: leased });
-    expect(screen(model)).toContain(` ${text} `);
+    expect(screen(model)).toMatch(new RegExp(` {3}${text}$`, 'm'));
   });
 
   test('without colour there is not one escape sequence', () => {
