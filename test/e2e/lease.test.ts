@@ -36,7 +36,7 @@ function agent(project: TemporaryProject) {
   return spawn('sleep', ['120'], { cwd: '/', env: { ...project.env, PATH: process.env.PATH } });
 }
 
-test('when its time is over everything is stopped, and the report says why', async () => {
+test('a lease is shown, lasts as long as its latest end, and goes with a stop', async () => {
   await using project = await temporaryProject(MANIFEST);
   const { stdout } = await devctl(project, 'start', '--ttl', '2h');
   expect(stdout).toMatch(/everything is stopped in 1 h 59 min/);
@@ -49,7 +49,11 @@ test('when its time is over everything is stopped, and the report says why', asy
   expect((await status(project)).leases).toMatchObject([{ processes: [] }]);
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
   expect(existsSync(project.file('.pids/lease.json'))).toBe(false);
+  expect(whyStopped(project)).toEqual({ why: null, survivors: [] });
+});
 
+test('when its time is over everything is stopped, and the report says why', async () => {
+  await using project = await temporaryProject(MANIFEST);
   // On a busy machine that is over before the start is, which then gives way.
   await devctl(project, 'start', '--ttl', '1s');
   await untilNothingRuns(project);
@@ -61,7 +65,6 @@ test('when its time is over everything is stopped, and the report says why', asy
   expect(await devctl(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
   expect((await status(project)).leases).toEqual([]);
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  expect(whyStopped(project)).toEqual({ why: null, survivors: [] });
 });
 
 test('it lasts while one of its processes lives, also under another supervisor; stop removes it', async () => {
