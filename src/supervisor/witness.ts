@@ -9,13 +9,13 @@ import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
 import { LONGEST_MS, nextPause, type Seen, SHORTEST_MS } from '../services/look-pace.ts';
-import { type Calm, lookCalmly, rememberCalm } from './calm-look.ts';
 import type { Entry, Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
 import { createReaper } from './reaper.ts';
 import { recordClaims } from './record-claims.ts';
-import { type RunGroups, readRunGroups } from './run-groups.ts';
+import { createRest } from './rest.ts';
+import type { RunGroups } from './run-groups.ts';
 
 /** What there is to know of a run in order to witness it. */
 export type WatchedRun = Pick<Entry, 'name' | 'life' | 'record' | 'spawnedHere'>;
@@ -79,14 +79,14 @@ export function startWitness(context: WitnessContext): Witness {
   const reaper = createReaper(table, self, native);
   let pauseMs = SHORTEST_MS;
   let timer: NodeJS.Timeout | null = null;
-  let calm: Calm | null = null;
   let stoodDown = false;
   let stopped = false;
   let count = 0;
   const names = new Set<string>();
+  const state = () => ({ ...inherited, records: lives.records(), problems: [] });
   const quarry = trackOwned({
     get state() {
-      return { ...inherited, records: lives.records(), problems: [] };
+      return state();
     },
     self,
     names,
@@ -94,6 +94,8 @@ export function startWitness(context: WitnessContext): Witness {
     // For months, in a project that restarts often, they would pile up; only a stop reports them.
     keepsCommands: false,
   });
+
+  const rest = createRest(table, self, state, quarry);
 
   const schedule = (ms: number): void => {
     if (timer) clearTimeout(timer);
@@ -106,11 +108,14 @@ export function startWitness(context: WitnessContext): Witness {
     // Without zombies to reap there is nothing to look for while somebody else is stopping services.
     if (stoodDown && !native) return;
     try {
-      if (lookAtRest()) {
+      const still = stoodDown || !isHeld() ? null : rest.look();
+      if (still) {
+        context.onlooker?.see(still.snapshot, still.claims);
         pauseMs = nextPause(pauseMs, seen(false, 0));
         schedule(pauseMs);
         return;
       }
+      rest.end();
       const forks = table.changes?.forks() ?? null;
       const snapshot = await table.snapshot();
       const dead = reaper.reapIn(snapshot);
@@ -123,8 +128,7 @@ export function startWitness(context: WitnessContext): Witness {
         watchAdopted(snapshot);
         endIdleGuards(snapshot);
       }
-      const isRest = !stoodDown && !changed && dead === 0 && isHeld();
-      calm = isRest ? rememberCalm(table, snapshot, { ...holders(), forks }) : null;
+      if (!stoodDown && !changed && dead === 0 && isHeld()) rest.begin(snapshot, forks);
       pauseMs = nextPause(pauseMs, seen(changed, dead));
     } catch (error) {
       context.log(`looking at the process table: ${error instanceof Error ? error.stack : error}`);
@@ -140,27 +144,6 @@ export function startWitness(context: WitnessContext): Witness {
     watched: !stoodDown && (context.onlooker?.isWatched() ?? false),
     held: isHeld(),
   });
-
-  /** @returns false when the table is to be read as a whole */
-  const lookAtRest = (): boolean => {
-    const found = calm && !stoodDown && isHeld() ? lookCalmly(table, calm, groupMembers) : null;
-    if (found) context.onlooker?.see(found.snapshot, found.claims);
-    else calm = null;
-    return found !== null;
-  };
-  const holders = () => {
-    const { claims, guards, supervisors, hosts } = quarry.latest();
-    const above = [...guards, ...supervisors, ...hosts.map(({ process }) => process)];
-    return {
-      claims: [...claims.values()],
-      reapers: [self.pid, ...above.map(({ identity }) => identity.pid)],
-      members: groupMembers(),
-    };
-  };
-  const groupMembers = (): string => {
-    const groups = readRunGroups({ ...inherited, records: lives.records() });
-    return groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
-  };
 
   let looking: Promise<void> | null = null;
   /** Never two at a time: whoever asks for another one joins it. */
@@ -254,7 +237,7 @@ export function startWitness(context: WitnessContext): Witness {
   schedule(0);
   return {
     wake() {
-      calm = null;
+      rest.end();
       pauseMs = SHORTEST_MS;
       // Without a timer one is under way, or somebody else stops services.
       if (timer) schedule(pauseMs);
@@ -269,7 +252,7 @@ export function startWitness(context: WitnessContext): Witness {
     async look() {
       // One that is under way began before now, so what it did not see must be looked for again.
       await looking;
-      calm = null;
+      rest.end();
       await begin();
     },
     reap: reaper.reapNow,
