@@ -42,6 +42,7 @@ export function openFullScreen(listener: FullScreenListener): FullScreen {
   let isOpen = false;
   let rest = '';
   let pending: NodeJS.Timeout | undefined;
+  let comingBack: NodeJS.Timeout | undefined;
 
   const enter = (): void => {
     stdin.setRawMode(true);
@@ -82,6 +83,7 @@ export function openFullScreen(listener: FullScreenListener): FullScreen {
     listener.resized(sizeOf(stdout));
   };
   const resumed = (): void => {
+    clearTimeout(comingBack);
     if (isOpen) return;
     enter();
     resized();
@@ -115,10 +117,11 @@ export function openFullScreen(listener: FullScreenListener): FullScreen {
       // The whole job, as the key does elsewhere: npx is part of it.
       process.kill(0, 'SIGTSTP');
       // Where no shell could go on with it, nothing is suspended (setpgid(2): an orphaned group): it comes back.
-      setTimeout(resumed, NOT_SUSPENDED_MS);
+      comingBack = setTimeout(resumed, NOT_SUSPENDED_MS);
     },
     close() {
       clearTimeout(pending);
+      clearTimeout(comingBack);
       leave();
       restorer.dismiss();
       for (const off of ends) off();

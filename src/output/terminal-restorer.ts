@@ -22,8 +22,9 @@ while read -r word; do
   esac
 done
 [ "$on" ] || exit 0
-printf '${octal(RESTORE)}%s\\r\\n' 'devctl monitor was killed; Enter brings a prompt'
+printf '${octal(RESTORE)}'
 [ "$1" ] && [ "$raw" ] && [ "$(stty -g <&3 2>/dev/null)" = "$raw" ] && stty "$1" <&3 2>/dev/null
+printf '%s\\r\\n' 'devctl monitor was killed; Enter brings a prompt'
 `;
 
 /** A process that puts the terminal in order should this one be killed, when nothing of ours can run any more. */
