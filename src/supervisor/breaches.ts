@@ -1,3 +1,4 @@
+import type { LimitKind } from '../manifest/resolved.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { readBreachRecord } from '../project/breach-record.ts';
 import type { ProjectFolder } from '../project/folder.ts';
@@ -11,6 +12,14 @@ export function currentBreaches(folder: ProjectFolder, snapshot: Snapshot): read
   return record.breaches.filter(isBreach);
 }
 
+const KINDS: readonly string[] = [
+  'processes',
+  'memory',
+  'cpu',
+  'runtime',
+  'idle',
+] satisfies LimitKind[];
+
 function isBreach(value: unknown): value is Breach {
   const { service, limit, value: used, allowed, branch, atMs } = asObject(value) ?? {};
   const isNumber = [used, allowed].every((one) => typeof one === 'number' && one >= 0);
@@ -19,6 +28,7 @@ function isBreach(value: unknown): value is Breach {
   return (
     (service === null || isText(service)) &&
     isText(limit) &&
+    KINDS.includes(limit) &&
     isNumber &&
     (branch === null || isBranch) &&
     isCount(atMs)

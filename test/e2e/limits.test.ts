@@ -18,6 +18,12 @@ async function statusOf(project: TemporaryProject, name: string) {
   return found;
 }
 
+/** How often the history tells of it. */
+function breachesOf(project: TemporaryProject, name: string): number {
+  const { events } = readHistory(projectFolder(project.root, project.file('.pids')));
+  return events.filter((event) => event.kind === 'breach' && event.breach.service === name).length;
+}
+
 test('beyond its limits a service is warned of, ended or started again, and the branch is named', async () => {
   await using project = await temporaryProject({
     limits: { processes: 8 },
@@ -46,6 +52,8 @@ test('beyond its limits a service is warned of, ended or started again, and the 
   const plain = await statusOf(project, 'plain');
   expect(plain.state).toBe('ready');
 
+  await until(async () => (await statusOf(project, 'leak')).restarts === 1);
+  await until(() => breachesOf(project, 'leak') === 2);
   await until(async () => (await statusOf(project, 'leak')).state === 'failed');
   expect(await statusOf(project, 'leak')).toMatchObject({
     restarts: 1,
@@ -85,11 +93,7 @@ test('beyond its limits a service is warned of, ended or started again, and the 
   expect((await devctl(project, 'status')).stderr).toMatch(
     /! over its limit: fan: 7 processes, limit 4; most of it below .*fan.* \(pid \d+\): 7 processes/,
   );
-  const breaches = readHistory(projectFolder(project.root, project.file('.pids'))).events.flatMap(
-    (event) => (event.kind === 'breach' ? [event.breach] : []),
-  );
-  expect(breaches.filter(({ service: name }) => name === 'fan')).toHaveLength(1);
-  expect(breaches.filter(({ service: name }) => name === 'leak')).toHaveLength(2);
+  expect(breachesOf(project, 'fan')).toBe(1);
 
   const stopped = await stopReport(project);
   expect(stopped.exitCode, stopped.stderr).toBe(0);
