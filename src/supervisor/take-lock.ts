@@ -23,8 +23,9 @@ const RESTART_MS = 200;
 const START_PATIENCE_MS = 1_000;
 /** On a machine on its knees a second is what a process may need to say a word and end. */
 const END_HOLDER_MS = 1_000;
-/** One that is runnable by then has only not been let run: it has so long. */
-const END_BUSY_HOLDER_MS = 3_000;
+/** One that has had less of the processor by then (25 ticks are 250 ms) has only not been let run: it has longer. */
+const ENOUGH_TICKS = 25;
+const END_STARVED_HOLDER_MS = 5_000;
 
 export interface LockQuest {
   readonly host: Host;
@@ -115,10 +116,12 @@ async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
     // One that is suspended has the signal pending until it runs again.
     await host.signal(holder.identity, 'SIGCONT');
     const askedMs = host.nowMs();
+    const askedTicks = cpuTicksOf(await host.snapshot(), holder.identity);
     const isStillAwaited = async (): Promise<boolean> => {
       const passedMs = host.nowMs() - askedMs;
       if (passedMs < END_HOLDER_MS) return true;
-      return passedMs < END_BUSY_HOLDER_MS && isRunnable(await host.snapshot(), holder.identity);
+      if (passedMs >= END_STARVED_HOLDER_MS) return false;
+      return cpuTicksOf(await host.snapshot(), holder.identity) - askedTicks < ENOUGH_TICKS;
     };
     do {
       lock = await attempt(quest, 10);
@@ -184,8 +187,10 @@ function isSuspended(snapshot: Snapshot, holder: Identity | undefined): boolean 
   return /^[Tt]$/.test(snapshot.byPid.get(holder.pid)?.state ?? '');
 }
 
-function isRunnable(snapshot: Snapshot, identity: Identity): boolean {
-  return livesIn(snapshot, identity) && snapshot.byPid.get(identity.pid)?.state === 'R';
+/** What it has had of the processor; no end of it for one that is gone. */
+function cpuTicksOf(snapshot: Snapshot, identity: Identity): number {
+  if (!livesIn(snapshot, identity)) return Number.POSITIVE_INFINITY;
+  return snapshot.byPid.get(identity.pid)?.cpuTicks ?? Number.POSITIVE_INFINITY;
 }
 
 export async function isAlive(host: Host, identity: Identity): Promise<boolean> {

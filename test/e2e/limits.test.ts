@@ -54,6 +54,8 @@ test('beyond its limits a service is warned of, ended or started again, and the 
 
   await until(async () => (await statusOf(project, 'leak')).restarts === 1);
   await until(() => breachesOf(project, 'leak') === 2);
+  // In steps: where each look takes its time (ps, lsof), the proof takes several of them.
+  await until(async () => (await statusOf(project, 'leak')).processes === 0);
   await until(async () => (await statusOf(project, 'leak')).state === 'failed');
   expect(await statusOf(project, 'leak')).toMatchObject({
     restarts: 1,

@@ -116,6 +116,7 @@ test('--json says for each service what became of it', async () => {
     version: 1,
     ok: false,
     leases: [],
+    breaches: [],
     aborted: [],
     services: expect.arrayContaining([
       {

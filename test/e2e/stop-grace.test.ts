@@ -110,7 +110,10 @@ test('a stop command that fails, hangs or cannot be run is reported and holds no
   expect(exitCode).toBe(0);
   const problems = report.problems.join('\n');
   expect(problems).toMatch(/fails: its stop command exited with code 3/);
-  expect(problems).toMatch(/hangs: its stop command took longer than the grace period: SIGTERM/);
+  // SIGTERM as a rule; on a busy machine it may be seen only when it is too late to ask.
+  expect(problems).toMatch(
+    /hangs: its stop command took longer than the grace period: SIG(TERM|KILL)/,
+  );
   expect(problems).toMatch(/huge: its stop command could not be run: .*E2BIG/);
   expect(project.oracle.everything()).toEqual([]);
 });
