@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ManifestQuery } from '../manifest/locate.ts';
 import type { Host } from '../processes/host.ts';
 import { identityKey } from '../processes/identity.ts';
+import { warningInWords } from '../services/breach-words.ts';
 import type { Sample } from '../services/samples.ts';
 import { lookAtProject, type ProjectLook } from './look-at-project.ts';
 import { openProject, reopened } from './open-project.ts';
@@ -19,6 +20,8 @@ export interface Observation {
   readonly sampled: boolean;
   /** Of each process, in percent of one core, since the sample before. */
   readonly cpuByPid: ReadonlyMap<number, number>;
+  /** The limits that are exceeded: by whom, or by most of what is beyond that of the project; and in words. */
+  readonly exceeded: readonly { readonly of: string | null; readonly text: string }[];
 }
 
 export interface Observing {
@@ -122,12 +125,17 @@ export function observeProject(
       if (isDue) usage = usageOf(look, usage);
       if (stopping) return;
       latest = sample ?? (isDue ? { atMs: Date.now(), services: {} } : latest);
+      const status = statusOf(look, project, null);
       hear({
-        status: statusOf(look, project, null),
+        status,
         trees: treesOf(look, null).services,
         sample: { ...latest, atMs: Date.now() },
         sampled: isDue,
         cpuByPid: usage?.cpuByPid ?? new Map(),
+        exceeded: status.breaches.map((breach) => ({
+          of: breach.service ?? breach.branch?.service ?? null,
+          text: warningInWords(breach),
+        })),
       });
       const tookMs = host.nowMs() - beganMs;
       const restMs = Math.min(LONGEST_REST_MS, Math.max(GATHER_MS, tookMs / MOST_SHARE));

@@ -156,7 +156,8 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
 /** Why the chosen service is not as it should be, although something of it runs; null where it is. */
 export function complaint(model: Model): string | null {
   const row = serviceRows(model).find(({ name }) => name === model.chosen);
-  return row && row.processes > 0 && !row.done ? row.reason : null;
+  if (!row || row.processes === 0 || row.done) return null;
+  return row.reason ?? model.seen?.exceeded.find(({ of }) => of === row.name)?.text ?? null;
 }
 
 /** A process of the chosen service, and the branches that lead to it. */

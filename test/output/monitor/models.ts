@@ -69,6 +69,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
     },
     sampled,
     cpuByPid: new Map(),
+    exceeded: [],
   };
 }
 

@@ -78,6 +78,19 @@ describe('what is on the screen', () => {
     );
   });
 
+  test('limits that are exceeded, of a service or by most of what it is part of', () => {
+    const seen = observation(SERVICES);
+    const [first = '', second = ''] = seen.status.services.map(({ name }) => name);
+    const exceeded = [
+      { of: first, text: `${first}: 21 processes, limit 20` },
+      { of: second, text: 'all services together: 101 processes, limit 100' },
+    ];
+    const observed = { ...seen, exceeded };
+    const { model } = update(monitorOf([]), { kind: 'observed', observation: observed });
+    expect(screen(model)).toContain(`! ${first}: 21 processes, limit 20`);
+    expect(screen(pressed(model, 'down'))).toContain('! all services together: 101 processes');
+  });
+
   test.each([
     [
       [
