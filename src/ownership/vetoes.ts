@@ -58,6 +58,13 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   const supervisors = candidates.filter(
     ({ ppid }) => !candidates.some(({ identity }) => identity.pid === ppid),
   );
+  // In the middle of its execve(2) a guard shows no environment; but what a supervisor is the child of then, and
+  // is called that, is its guard.
+  for (const { ppid } of supervisors) {
+    const parent = snapshot.byPid.get(ppid);
+    if (parent?.name !== GUARD_NAME || isGone(parent) || guards.includes(parent)) continue;
+    if (snapshot.details.environ(parent) === '') guards.push(parent);
+  }
   // A tool that ended before its environment could be read. The group tells: leaders begin with setsid,
   // and nobody can join a group of another session.
   for (const { identity, pgid } of supervisors) {

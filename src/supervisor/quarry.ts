@@ -9,7 +9,7 @@ import type {
 import { claimProcesses } from '../ownership/claims.ts';
 import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
-import { isGone, livesIn, type Snapshot } from '../processes/snapshot.ts';
+import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { Quarry } from '../stopping/engine.ts';
 import { describeCommand } from './describe.ts';
 import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
@@ -81,6 +81,8 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
   // By identity: a number that is given out again belongs to another command.
   const commands = new Map<string, readonly [pid: number, command: string]>();
   let latest: Ownership = NOTHING;
+  /** By identity: in the middle of its execve(2) one shows nothing that tells it. */
+  const guards = new Map<string, ProcessInfo>();
   let groups: readonly RunGroup[] = [];
   const outside = new Set<string>(tracking.outsideBefore);
   /** What only the closer look points to is not pointed to by the next. */
@@ -119,7 +121,8 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
     groups = facts.groups ?? [];
     const found = claimProcesses(traces ? { ...facts, traces } : facts, snapshot);
     const spared = [...found.spared, ...stillSpared(sparedCloser, found, snapshot)];
-    latest = { ...found, spared };
+    for (const guard of found.guards) guards.set(identityKey(guard.identity), guard);
+    latest = { ...found, spared, guards: livingGuards(guards, snapshot) };
     for (const claim of latest.claims.values()) {
       if (claim.runId !== null && isOutside(claim, snapshot)) outside.add(claim.runId);
     }
@@ -211,6 +214,20 @@ export function trackSwept(
       return latest.claims;
     },
   };
+}
+
+/** All that were ever seen and live; forgets the others. */
+function livingGuards(
+  guards: Map<string, ProcessInfo>,
+  snapshot: Snapshot,
+): readonly ProcessInfo[] {
+  const living: ProcessInfo[] = [];
+  for (const [key, { identity }] of guards) {
+    const found = livesIn(snapshot, identity) ? snapshot.byPid.get(identity.pid) : undefined;
+    if (found) living.push(found);
+    else guards.delete(key);
+  }
+  return living;
 }
 
 /** What a closer look spared, and this one does not see at all, lives on all the same. */
