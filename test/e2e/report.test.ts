@@ -25,9 +25,10 @@ test('report: what a real project did, while it runs and after it was stopped', 
   process.kill(pid, 'SIGKILL');
   const restarted = async () => {
     const { services } = await told();
-    return services.find(({ name }: { name: string }) => name === 'web')?.restarts[0]?.againMs;
+    const web = services.find(({ name }: { name: string }) => name === 'web');
+    return web?.restarts[0]?.againMs != null && web.state === 'ready';
   };
-  await until(async () => (await restarted()) != null);
+  await until(restarted);
   // Also the peak of db must have been sampled.
   await until(async () => (await told()).services[0].peak?.processes.value === 3);
 
