@@ -1,10 +1,13 @@
 import {
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readlinkSync,
   rmdirSync,
-  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -94,7 +97,7 @@ export function makeGroup(folder: string): void {
  *   not ours
  */
 export function joinGroup(folder: string, pid: number): void {
-  writeFileSync(join(folder, 'cgroup.procs'), String(pid));
+  writeControl(join(folder, 'cgroup.procs'), String(pid));
 }
 
 /** Names of the groups right below this one; empty where there is no such group. */
@@ -170,7 +173,7 @@ export async function killGroup(
     frozen = true;
     if (!(await settles(folder))) return 'failed';
     if (!(await approve(groupMembers(folder)))) return 'refused';
-    writeFileSync(join(folder, 'cgroup.kill'), '1');
+    writeControl(join(folder, 'cgroup.kill'), '1');
     frozen = false;
     return 'killed';
   } catch (error) {
@@ -183,7 +186,17 @@ export async function killGroup(
 }
 
 function freeze(folder: string, on: boolean): void {
-  writeFileSync(join(folder, 'cgroup.freeze'), on ? '1' : '0');
+  writeControl(join(folder, 'cgroup.freeze'), on ? '1' : '0');
+}
+
+/** Never creates it: in a folder that is no control group that would be a file which looks like one's. */
+function writeControl(file: string, value: string): void {
+  const fd = openSync(file, constants.O_WRONLY);
+  try {
+    writeSync(fd, value);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 async function settles(folder: string): Promise<boolean> {

@@ -50,10 +50,10 @@ test('what is not well is unhealthy, or started again, also after it was taken o
   rmSync(project.file('sick-api'));
   const again = await until(async () => {
     const found = await inState(project, 'api', 'ready');
-    return found.pid !== api.pid ? found : null;
+    // A probe that is just being asked counts as well.
+    return found.pid !== api.pid && found.processes === 1 ? found : null;
   });
   expect(again.restarts).toBeGreaterThan(0);
-  expect(again.processes).toBe(1);
 
   await signalSupervisor(project, 'SIGKILL');
   expect((await startReport(project)).exitCode).toBe(0);

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -98,5 +99,9 @@ describe.runIf(hasControlGroups)('control groups', () => {
 
   test('cannot be entered where there are none', () => {
     expect(() => joinGroup(join(group, 'nowhere'), process.pid)).toThrow(/ENOENT|EACCES/);
+    const folder = mkdtempSync(join(tmpdir(), 'devctl-test-'));
+    expect(() => joinGroup(folder, process.pid)).toThrow(/ENOENT/);
+    // A file of that name would make a group of it, for whoever looks next.
+    rmdirSync(folder);
   });
 });

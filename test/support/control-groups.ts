@@ -9,18 +9,17 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where cgroup v2 is mounted, by itself or beside cgroup v1. */
-const MOUNT = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find((folder) =>
-  existsSync(join(folder, 'cgroup.procs')),
-);
-
-/** The folder of the control group of this process; null where there is none. */
+/** The folder of the control group (v2) of this process; null where there is none. */
 export function ownControlGroup(): string | null {
-  if (MOUNT === undefined) return null;
-  const line = readFileSync('/proc/self/cgroup', 'utf8')
-    .split('\n')
-    .find((one) => one.startsWith('0::'));
-  return line === undefined ? null : join(MOUNT, line.slice('0::'.length));
+  try {
+    // proc_pid_mountinfo(5): the mount point is the fifth field, the type the first after the dash.
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    const mount = mounts.find((line) => line.includes(' - cgroup2 '))?.split(' ')[4];
+    const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
+    return !mount || own === undefined ? null : join(mount, own);
+  } catch {
+    return null;
+  }
 }
 
 /** Can this process make control groups, and does nothing forbid devctl to? */

@@ -1,5 +1,6 @@
-import { chownSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ownControlGroup } from '../control-groups.ts';
 import { until } from '../until.ts';
 
 /** A cgroup that belongs to another user, as systemd's user manager delegates them. */
@@ -10,13 +11,9 @@ export interface DelegatedGroup extends Disposable {
 
 /** Where this process may make cgroups (v2); null where it may not. */
 export function cgroupBase(): string | null {
+  const base = ownControlGroup();
+  if (base === null) return null;
   try {
-    // proc_pid_mountinfo(5): the mount point is the fifth field, the type the first after the dash.
-    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-    const mount = mounts.find((line) => line.includes(' - cgroup2 '))?.split(' ')[4];
-    const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
-    if (!mount || own === undefined) return null;
-    const base = join(mount, own);
     const probe = join(base, `zoo-probe-${process.pid}`);
     mkdirSync(probe);
     rmdirSync(probe);
