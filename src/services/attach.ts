@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { errnoOf } from '../errors.ts';
+import { noteChild } from '../processes/own-children.ts';
 import type { Exit } from '../project/service-record.ts';
 import type { Contain } from './launch.ts';
 import { spawnFailure } from './spawn-failure.ts';
@@ -44,7 +45,7 @@ export async function attach(argv: readonly string[], place: AttachPlace): Promi
   let uncontained: string | null = null;
   try {
     const born = (): ChildProcess =>
-      spawn(file, args, { cwd, env, stdio: 'inherit', detached: !terminal });
+      noteChild(spawn(file, args, { cwd, env, stdio: 'inherit', detached: !terminal }));
     if (place.contain) ({ child, why: uncontained } = place.contain(born));
     else child = born();
   } catch (error) {

@@ -1,4 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { noteChild } from '../processes/own-children.ts';
 
 /** A child, or why there is none. */
 export interface Spawned {
@@ -14,7 +15,7 @@ export interface Spawned {
  */
 export function spawnChild(file: string, args: readonly string[], options: SpawnOptions): Spawned {
   try {
-    const child = spawn(file, args, options);
+    const child = noteChild(spawn(file, args, options));
     return { child, failure: new Promise((resolve) => child.on('error', resolve)) };
   } catch (error) {
     return { child: null, failure: Promise.resolve(error) };

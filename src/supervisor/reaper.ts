@@ -1,6 +1,7 @@
 import { setTimeout as passTurn } from 'node:timers/promises';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
+import { newsOfEnd } from '../processes/own-children.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 
@@ -12,19 +13,25 @@ export interface Reaper {
    * @returns how many dead there are that nobody has taken away
    */
   reapIn(snapshot: Snapshot): number;
-  /** Reaps every zombie that was adopted, now. */
+  /** Reaps every zombie that was adopted, now. What Node has spawned and is dead, it has reaped by then. */
   reapNow(): Promise<void>;
 }
 
+/** How long Node's news of an end may take that the table shows already. */
+const NEWS_MS = 1_000;
+
 /**
- * A zombie that Node spawned is Node's to reap, within one turn of the event loop; so only what was a
- * zombie in the look before too is ours to take, and those turns have passed.
+ * A zombie that Node spawned is Node's to reap, or its end is never told. It does so within one turn of the event
+ * loop, mostly: SIGCHLD may go to a thread that a busy machine does not let run for long, so nothing that is
+ * known to be Node's (`noteChild`) is ever taken. Of the rest only what was a zombie in the look before too.
  *
  * @param native null: nothing is adopted, so nothing is to be reaped
  */
 export function createReaper(table: ProcessTable, self: Identity, native: Native | null): Reaper {
-  const adoptedZombies = (snapshot: Snapshot): readonly ProcessInfo[] =>
+  const deadChildren = (snapshot: Snapshot): readonly ProcessInfo[] =>
     (snapshot.byParent.get(self.pid) ?? []).filter(isGone);
+  const adoptedZombies = (snapshot: Snapshot): readonly ProcessInfo[] =>
+    deadChildren(snapshot).filter(({ identity }) => newsOfEnd(identity.pid) === null);
   let zombies: ReadonlySet<string> = new Set();
 
   /** @returns those that are left */
@@ -45,8 +52,11 @@ export function createReaper(table: ProcessTable, self: Identity, native: Native
     },
     async reapNow() {
       if (!native) return;
-      const before = adoptedZombies(await table.snapshot());
-      // A turn of the event loop, with its poll phase: Node has reaped its own by then.
+      const first = await table.snapshot();
+      const before = adoptedZombies(first);
+      const news = deadChildren(first).flatMap(({ identity }) => newsOfEnd(identity.pid) ?? []);
+      await Promise.race([Promise.all(news), passTurn(NEWS_MS, null, { ref: false })]);
+      // What is not known to be Node's may be its own all the same: by then it has reaped that.
       await passTurn(1);
       await passTurn(1);
       const dead = adoptedZombies(await table.snapshot());

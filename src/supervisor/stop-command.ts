@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { inWords } from '../errors.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
+import { noteChild } from '../processes/own-children.ts';
 import { appendFlags } from '../project/atomic-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { whyNotAppend } from '../project/own-file.ts';
@@ -65,7 +66,9 @@ export async function runStopCommand(
   let child: ChildProcess;
   try {
     const born = (): ChildProcess =>
-      spawn(file, args, { cwd: record.cwd, env, detached: true, stdio: ['ignore', log, log] });
+      noteChild(
+        spawn(file, args, { cwd: record.cwd, env, detached: true, stdio: ['ignore', log, log] }),
+      );
     child = contain ? contain(born).child : born();
   } catch (error) {
     // Some refusals it throws (E2BIG, ENOMEM), others (EAGAIN, ENOENT) it tells as an event.
