@@ -38,18 +38,19 @@ export interface CountedLook {
 export function takeSample(before: CountedLook | null, now: CountedLook, cores: number): Sample {
   const spent = before ? ticksSince(before, now) : new Map<string, number>();
   const passed = before ? Math.max(1, now.nowTicks - before.nowTicks) : 1;
-  const services: Record<string, ServiceUse> = {};
+  // No plain object: "constructor" is a good name for a service, and every object has one.
+  const services = new Map<string, ServiceUse>();
   for (const { service, rssBytes, gone } of now.processes) {
     if (gone) continue;
-    const { processes, memoryBytes } = services[service] ?? { processes: 0, memoryBytes: 0 };
+    const { processes, memoryBytes } = services.get(service) ?? { processes: 0, memoryBytes: 0 };
     const percent = Math.min(100 * cores, (100 * (spent.get(service) ?? 0)) / passed);
-    services[service] = {
+    services.set(service, {
       processes: processes + 1,
       memoryBytes: memoryBytes + rssBytes,
       cpuPercent: Math.round(10 * percent) / 10,
-    };
+    });
   }
-  return { atMs: now.atMs, services };
+  return { atMs: now.atMs, services: Object.fromEntries(services) };
 }
 
 /** By service. */

@@ -77,6 +77,13 @@ describe('cpu since the look before', () => {
     expect(cpu(before, now)).toBe(percent);
   });
 
+  test.each(['constructor', 'toString'])('a service may be called %s', (service) => {
+    const { services } = takeSample(null, look(1, process(10, 5, { service })), 4);
+    expect(Object.entries(services)).toEqual([
+      [service, { processes: 1, memoryBytes: MB, cpuPercent: 0 }],
+    ]);
+  });
+
   test('without a look before, nothing can be said of it', () => {
     const sample = takeSample(
       null,
