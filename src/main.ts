@@ -1,5 +1,5 @@
 import { runProgram } from './cli.ts';
-import { tolerateClosedPipes } from './output/closed-pipes.ts';
+import { tolerateLostOutput } from './output/lost-output.ts';
 
 /**
  * Runs one devctl command and sets `process.exitCode`. The usual forms of `status` and `stop` do not
@@ -11,6 +11,6 @@ import { tolerateClosedPipes } from './output/closed-pipes.ts';
  * @param args without node and the script
  */
 export async function main(args: readonly string[]): Promise<void> {
-  tolerateClosedPipes();
+  tolerateLostOutput();
   process.exitCode = await runProgram(args);
 }

@@ -1,4 +1,4 @@
-import { tolerateClosedPipes } from './output/closed-pipes.ts';
+import { tolerateLostOutput } from './output/lost-output.ts';
 import { parseQuickly, type QuickCommand } from './quick.ts';
 
 /**
@@ -17,7 +17,7 @@ export function quickMain(args: readonly string[]): Promise<void> | null {
 }
 
 async function carryOut({ command, names, options }: QuickCommand): Promise<void> {
-  tolerateClosedPipes();
+  tolerateLostOutput();
   try {
     process.exitCode =
       command === 'status'
