@@ -1,6 +1,6 @@
 import { jsonLine } from '../output/json.ts';
 import type { LogPrinter } from '../output/log-lines.ts';
-import { lastShown } from '../services/log-lines.ts';
+import { lastShown } from '../output/width.ts';
 import type { ServiceLine } from '../services/log-reader.ts';
 
 /** One that may be so much older than its time says has a `~` there. */

@@ -11,7 +11,6 @@ import { themeFor } from '../output/theme.ts';
 import { openHost } from '../processes/real-host.ts';
 import { bySecond } from '../services/by-second.ts';
 import { readRecentSamples } from '../services/history.ts';
-import { lastShown } from '../services/log-lines.ts';
 import { openLogSource } from '../services/log-source.ts';
 import { type LogWatch, watchLog } from '../services/log-watch.ts';
 import { loggedServices } from '../supervisor/logged-services.ts';
@@ -82,7 +81,7 @@ export async function monitor(options: MonitorOptions): Promise<number> {
           kind: 'lines',
           service,
           anew,
-          lines: lines.map(({ text, continues }) => ({ text: lastShown(text), continues })),
+          lines,
         }),
     });
   };

@@ -66,7 +66,13 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
   const isOurs = (name: string): boolean => names.length === 0 || named.includes(name);
 
   const { asked, forced, ask } = listenForEnds(note);
-  const out = openSlowWriter(1, () => ask({ why: 'nobody reads its output', code: ExitCode.Ok }));
+  const out = openSlowWriter(1, (failure) =>
+    ask(
+      failure === null
+        ? { why: 'nobody reads its output', code: ExitCode.Ok }
+        : { why: 'its output cannot be written', code: ExitCode.Failed },
+    ),
+  );
   const unwatch = watchReader(1, out);
   const over = giveWay(options);
   const services = loggedServices(project, selected);

@@ -1,12 +1,13 @@
 import { write } from 'node:fs';
 import { setTimeout as pass } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
+import { isReaderGone, tellLostOutput } from './lost-output.ts';
 
 /** Writes much to one descriptor, as fast as its reader takes it. */
 export interface SlowWriter {
-  /** Resolves when all of it is written, or nobody reads any more. */
+  /** Resolves when all of it is written, or nothing can be written any more. */
   write(text: string): Promise<void>;
-  /** Has the other end closed, or has the terminal gone? */
+  /** Has the other end closed, has the terminal gone, or is the disk full? */
   isClosed(): boolean;
   /** To be called by who has found out that nobody reads, without a write. */
   close(): void;
@@ -19,15 +20,16 @@ const FULL_MS = 10;
  * Unlike process.stdout, whose writes to pipes and terminals wait for the reader, and all signals with
  * them, this one leaves the process free: a Ctrl-C is heard while `less` shows the first page.
  *
- * @param closed called once, when nobody reads any more; without a write only who looks can tell
+ * @param closed called once, when nobody reads any more (without a write only who looks can tell), or with the reason for
+ *   which nothing can be written, which was told then
  */
-export function openSlowWriter(fd: number, closed: () => void): SlowWriter {
+export function openSlowWriter(fd: number, closed: (failure: unknown) => void): SlowWriter {
   let isClosed = false;
   let queue: Promise<void> = Promise.resolve();
-  const close = (): void => {
+  const close = (failure: unknown = null): void => {
     if (isClosed) return;
     isClosed = true;
-    closed();
+    closed(failure);
   };
 
   const writeAll = async (bytes: Buffer): Promise<void> => {
@@ -35,10 +37,12 @@ export function openSlowWriter(fd: number, closed: () => void): SlowWriter {
       try {
         at += await writeSome(fd, bytes.subarray(at));
       } catch (error) {
-        const errno = errnoOf(error);
-        if (errno === 'EAGAIN') await pass(FULL_MS);
-        else if (errno === 'EPIPE' || errno === 'EIO') close();
-        else throw error;
+        if (errnoOf(error) === 'EAGAIN') {
+          await pass(FULL_MS);
+          continue;
+        }
+        tellLostOutput(error);
+        close(isReaderGone(error) ? null : error);
       }
     }
   };
@@ -49,7 +53,7 @@ export function openSlowWriter(fd: number, closed: () => void): SlowWriter {
       return queue;
     },
     isClosed: () => isClosed,
-    close,
+    close: () => close(),
   };
 }
 

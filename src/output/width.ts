@@ -96,6 +96,15 @@ export function loggedText(line: string, colors: boolean): string {
   return colored ? `${shown.join('')}\u001B[0m` : shown.join('');
 }
 
+/**
+ * What a terminal shows of a line in the end: a progress bar writes it over and over, with a return
+ * before each time.
+ */
+export function lastShown(text: string): string {
+  const parts = text.split('\r').filter((part) => part !== '');
+  return parts.at(-1) ?? '';
+}
+
 function graphemeWidth(grapheme: string): number {
   if (ZERO_WIDTH.test(grapheme)) return 0;
   if (EMOJI.test(grapheme)) return 2;

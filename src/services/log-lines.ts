@@ -111,12 +111,3 @@ function lastWholeCharacter(bytes: Buffer): number {
   }
   return bytes.length;
 }
-
-/**
- * What a terminal shows of a line in the end: a progress bar writes it over and over, with a return
- * before each time.
- */
-export function lastShown(text: string): string {
-  const parts = text.split('\r').filter((part) => part !== '');
-  return parts.at(-1) ?? '';
-}

@@ -35,12 +35,14 @@ export interface LogReader {
    * @param now ms since the epoch
    */
   next(now: number): { readonly lines: readonly ServiceLine[]; readonly more: boolean };
-  /** A line without its end that has not grown for `ms`. */
+  /** A line without its end that has not grown for `ms`, or has had none for very long, as a progress bar. */
   flush(now: number, ms: number): ServiceLine | null;
   /** Is there a line without its end? */
   waits(): boolean;
 }
 
+/** What grows all the time is shown as often: a progress bar, the dots of a test run. */
+const SHOWN_EACH_MS = 2_000;
 /** One for all reads, which are synchronous. */
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 const NEWLINE = 0x0a;
@@ -54,12 +56,15 @@ export function readLog(source: LogSource): LogReader {
   let file: string | null = null;
   let lookedAt = 0;
   let grewAt = 0;
+  /** Since when there is something that has no line end. */
+  let waitsSince: number | null = null;
 
   /** Is it still the log that was read so far? */
   const follow = (extent: LogExtent): void => {
     const isOther = file !== null && file !== extent.file;
     if (isOther || extent.to < position) {
       cutter.reset();
+      waitsSince = null;
       position = extent.live;
     }
     if (file === null) position = extent.from;
@@ -96,6 +101,7 @@ export function readLog(source: LogSource): LogReader {
         for (const line of cutter.push(read.bytes, read.position)) yield timed(line);
       }
       const rest = toEnd ? cutter.flush() : null;
+      waitsSince = cutter.waiting() > 0 ? lookedAt : null;
       if (rest) yield timed(rest);
     },
     skip() {
@@ -117,18 +123,27 @@ export function readLog(source: LogSource): LogReader {
       grewAt = now;
       const time = { atMs: now, withinMs: before === 0 ? null : Math.max(0, now - before) };
       const lines = cutter.push(read.bytes, read.position);
+      if (lines.length > 0) waitsSince = null;
+      if (cutter.waiting() > 0) waitsSince ??= now;
       return {
         lines: lines.map((line) => ({ ...line, service, time })),
         more: position < extent.to,
       };
     },
     flush(now, ms) {
-      if (cutter.waiting() === 0 || now - grewAt < ms) return null;
+      const isLong = waitsSince !== null && hasPassed(SHOWN_EACH_MS, waitsSince, now);
+      if (cutter.waiting() === 0 || !(isLong || hasPassed(ms, grewAt, now))) return null;
       const line = cutter.flush();
+      waitsSince = null;
       return line && { ...line, service, time: { atMs: grewAt, withinMs: null } };
     },
     waits: () => cutter.waiting() > 0,
   };
+}
+
+/** A clock that was set back has nothing wait for it. */
+function hasPassed(ms: number, sinceMs: number, nowMs: number): boolean {
+  return nowMs < sinceMs || nowMs - sinceMs >= ms;
 }
 
 /** Where the line begins that may be the first to be as young. */

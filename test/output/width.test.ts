@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { displayWidth, printable, truncate } from '../../src/output/width.ts';
+import { displayWidth, lastShown, printable, truncate } from '../../src/output/width.ts';
 
 describe('displayWidth', () => {
   test.each([
@@ -59,4 +59,14 @@ describe('printable', () => {
   ])('%j', (text, expected) => {
     expect(printable(text)).toBe(expected);
   });
+});
+
+test.each([
+  ['plain', 'plain'],
+  ['10 %\r50 %\r100 %', '100 %'],
+  ['done\r', 'done'],
+  ['\r\r', ''],
+  ['\rspinning', 'spinning'],
+])('of %j a terminal shows %j', (text, shown) => {
+  expect(lastShown(text)).toBe(shown);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cutLines, lastShown } from '../../src/services/log-lines.ts';
+import { cutLines } from '../../src/services/log-lines.ts';
 
 test('lines, whatever the pieces are in which they come', () => {
   const anyText = fc.array(fc.constantFrom('a', 'ü', '✓', '🦊', '\n', '\n', '\r'), {
@@ -52,14 +52,4 @@ test('an endless line comes in parts, none of which ends within a character', ()
   const rest = cutter.flush();
   expect(parts.map((part) => part.text).join('') + (rest?.text ?? '')).toBe(text);
   expect(parts[1]).toMatchObject({ continues: true, partial: true });
-});
-
-test.each([
-  ['plain', 'plain'],
-  ['10 %\r50 %\r100 %', '100 %'],
-  ['done\r', 'done'],
-  ['\r\r', ''],
-  ['\rspinning', 'spinning'],
-])('of %j a terminal shows %j', (text, shown) => {
-  expect(lastShown(text)).toBe(shown);
 });

@@ -153,6 +153,22 @@ test('following: what comes, a prompt, a cut, a new file, and a log that was not
   expect(seen.at(-1)).toBe('ye…');
 });
 
+test('what grows all the time without a line end is shown every two seconds', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': '' });
+  const web = reader(project);
+  web.skip();
+  const shown: string[] = [];
+  for (let atMs = 10_000; atMs < 15_000; atMs += 200) {
+    appendFileSync(project.file('web.log'), `\r${atMs / 100}%`);
+    web.next(atMs);
+    const line = web.flush(atMs, 300);
+    if (line) shown.push(`${line.continues} ${line.text.split('\r').at(-1)}`);
+  }
+  expect(shown).toEqual(['false 120%', 'true 142%']);
+  // With a clock that is set back, a prompt does not wait for it either.
+  expect(web.flush(1_000, 300)).toMatchObject({ partial: true });
+});
+
 test('bytes that move to another file while somebody reads are read once', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'aaaa\nbbbb\n' });
   const folder = projectFolder(project.root);

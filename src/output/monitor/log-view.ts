@@ -1,7 +1,7 @@
-import { loggedText } from '../width.ts';
+import { lastShown, loggedText } from '../width.ts';
 import type { LogEntry, LogView } from './model.ts';
 
-/** A line as a log has it. */
+/** A line as a log has it, returns included. */
 export interface NewLine {
   readonly text: string;
   /** The rest of a line of which a part was given out before. */
@@ -17,12 +17,18 @@ export const EMPTY_LOG: LogView = { lines: [], end: null, found: null };
 
 /** The log with what has come; what is looked at stays where it is. */
 export function withLines(log: LogView, added: readonly NewLine[]): LogView {
-  const first = (log.lines.at(-1)?.number ?? 0) + 1;
-  const fresh = added.slice(-MOST_LINES).map(({ text, continues }, index): LogEntry => {
-    const line = `${continues ? '… ' : ''}${text}`.slice(0, MOST_CHARACTERS);
-    return { number: first + index, text: line, plain: plainText(line) };
-  });
-  const lines = [...log.lines, ...fresh].slice(-MOST_LINES);
+  const all = [...log.lines];
+  for (const { text, continues } of added.slice(-MOST_LINES)) {
+    const last = all.at(-1);
+    // A progress bar goes on in its own line.
+    const overwrites = continues && last !== undefined && text.includes('\r');
+    if (overwrites) all.pop();
+    const mark = continues && !overwrites ? '… ' : '';
+    const line = `${mark}${lastShown(text)}`.slice(0, MOST_CHARACTERS);
+    const number = (last?.number ?? 0) + (overwrites ? 0 : 1);
+    all.push({ number, text: line, plain: plainText(line) });
+  }
+  const lines = all.slice(-MOST_LINES);
   const oldest = lines[0]?.number ?? 0;
   const isGone = log.end !== null && log.end <= oldest;
   return { ...log, lines, end: isGone ? oldest + 1 : log.end };

@@ -13,6 +13,17 @@ const numbered = (count: number): string[] =>
 const shown = (model: Model, height = 5): string[] =>
   linesShown(model.log, height).map(({ text }) => text);
 
+test('a progress bar stays in its line; what goes on otherwise is marked', () => {
+  const hear = (model: Model, text: string, continues: boolean): Model =>
+    update(model, { kind: 'lines', service: 'web', lines: [{ text, continues }], anew: false })
+      .model;
+  const bar = hear(hear(written(begin(), 'before'), '\r1%\r10%', false), '\r20%\r30%', true);
+  expect(shown(bar)).toEqual(['before', '30%']);
+  expect(shown(hear(bar, '\rdone', true))).toEqual(['before', 'done']);
+  expect(shown(hear(bar, ' and more', true))).toEqual(['before', '30%', '…  and more']);
+  expect(shown(written(bar, 'next'))).toEqual(['before', '30%', 'next']);
+});
+
 describe('choosing', () => {
   test.each([
     [['down'], 'db'],
