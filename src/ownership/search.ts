@@ -54,6 +54,11 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
   const { pid, startTicks } = process.identity;
   if (isExempt(search, pid, finding)) return;
   const intent = finding.runId === null ? undefined : search.intentTicks.get(finding.runId);
+  const { supervisors, guards } = search.vetoes;
+  // They are ended last, by a rule of their own, and are nobody's claim: while it spawns, a supervisor is in the
+  // control group of a run that is younger than itself.
+  const isOwn = [...supervisors, ...guards].some(({ identity }) => identity.pid === pid);
+  if (isOwn && !search.vetoes.byPid.has(pid)) return;
   const veto =
     search.vetoes.byPid.get(pid) ??
     (intent !== undefined && startTicks < intent
@@ -70,9 +75,6 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
     if (veto.kind === 'ancestor' && passes.length > 0) search.passed.set(pid, passes);
     return;
   }
-  // The supervisor and its guard are ended last, by a rule of their own; they are nobody's claim.
-  const { supervisors, guards } = search.vetoes;
-  if ([...supervisors, ...guards].some(({ identity }) => identity.pid === pid)) return;
   const findings = search.found.get(pid);
   if (!findings) {
     search.found.set(pid, [finding]);

@@ -2,6 +2,7 @@ import type { Claim, Ownership } from '../ownership/claim.ts';
 import { claimInScan } from '../ownership/newborn.ts';
 import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
+import { facelessIn, settledSnapshot } from '../processes/settled-snapshot.ts';
 import { isGone, type Snapshot } from '../processes/snapshot.ts';
 import type { History } from './history.ts';
 import { observedClock } from './observed-clock.ts';
@@ -65,8 +66,7 @@ export async function runStop(run: StopRun): Promise<StopState> {
   const denied = new Set<string>();
 
   for (;;) {
-    const snapshot = await host.snapshot();
-    const claims = quarry.claim(snapshot);
+    const { snapshot, claims } = await look(host, quarry);
     // Remember before signalling: once a parent dies, its children may carry no other mark.
     const targeted = new Map([...claims].filter(([, claim]) => names.has(quarry.unitOf(claim))));
     quarry.remember(history.see(targeted));
@@ -91,6 +91,18 @@ export async function runStop(run: StopRun): Promise<StopState> {
     await host.delay(killing ? KILL_PAUSE_MS : pauseMs);
     pauseMs = busy ? FIRST_PAUSE_MS : Math.min(pauseMs * 1.25, LONGEST_PAUSE_MS);
   }
+}
+
+/** A look that finds nobody is no proof while somebody shows nothing that tells whose it is. */
+async function look(
+  host: Host,
+  quarry: Quarry,
+): Promise<{ readonly snapshot: Snapshot; readonly claims: ReadonlyMap<number, Claim> }> {
+  const snapshot = await host.snapshot();
+  const claims = quarry.claim(snapshot);
+  if (claims.size > 0 || facelessIn(snapshot).length === 0) return { snapshot, claims };
+  const settled = await settledSnapshot(host);
+  return { snapshot: settled, claims: quarry.claim(settled) };
 }
 
 /** Is everything to have as little time as force gives? */

@@ -1,7 +1,8 @@
 import { definedOnly } from '../manifest/variables.ts';
 import type { OneOffHost } from '../ownership/claim.ts';
 import type { Host } from '../processes/host.ts';
-import type { Identity } from '../processes/identity.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
+import { settledSnapshot } from '../processes/settled-snapshot.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
@@ -135,10 +136,20 @@ async function stopAndVerify(
   // A guard may have been below one of them.
   const heard = await askHosts({ host, folder, hosts, stopAgain: again });
   const asked = [...told, ...heard];
+  const isAsked = (guard: Identity): boolean =>
+    guards.some(({ identity }) => sameIdentity(identity, guard));
+  for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
+    const left = outcome.owned.claim(await settledSnapshot(host)).size;
+    const late = outcome.owned.latest();
+    const isLate = late.supervisors.some(({ identity }) => identity.pid !== self.pid);
+    // A start that was killed may just have begun one, which could not be told from a stranger before.
+    const unasked = late.guards.filter(({ identity }) => !isAsked(identity));
+    if (left === 0 && !isLate && unasked.length === 0) break;
+    await again();
+    const question = { host, self, guards: unasked, supervisors: late.supervisors };
+    asked.push(...(await askGuards({ ...question, stopAgain: again })));
+  }
   const answers = supervisors.length > 0 ? [children, ...asked] : asked;
-  const left = outcome.owned.claim(await host.snapshot()).size;
-  const late = outcome.owned.latest().supervisors.some(({ identity }) => identity.pid !== self.pid);
-  if (left > 0 || late) await again();
   return { ...outcome, ...held, childless: childlessBy(answers) };
 }
 

@@ -1,6 +1,7 @@
 import type { Claim, Ownership } from '../ownership/claim.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
+import { settledSnapshot } from '../processes/settled-snapshot.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned, trackSwept } from './quarry.ts';
@@ -27,7 +28,7 @@ export async function look(
   self: Identity,
   options: StopOptions,
 ): Promise<FirstLook> {
-  const snapshot = await host.snapshot();
+  const snapshot = await settledSnapshot(host);
   const names = new Set(options.names ?? state.records.map(({ service }) => service));
   const readTraces = options.force
     ? (await import('./traces.ts')).tracesReader(state, options.declared, true)

@@ -3,6 +3,7 @@ import { DevctlError } from '../errors.ts';
 import { ancestry } from '../ownership/vetoes.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
+import { settledSnapshot } from '../processes/settled-snapshot.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock, type LockOutcome } from '../project/lock.ts';
@@ -26,6 +27,10 @@ const END_HOLDER_MS = 1_000;
 /** One that has had less of the processor by then (25 ticks are 250 ms) has only not been let run: it has longer. */
 const ENOUGH_TICKS = 25;
 const END_STARVED_HOLDER_MS = 5_000;
+
+/** A newborn that waits for the processor for longer is waited for no more. */
+const NEWBORN_MS = 1_000;
+const NEWBORN_PAUSE_MS = 5;
 
 export interface LockQuest {
   readonly host: Host;
@@ -112,6 +117,7 @@ async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
   if (holder === null || (await whyNotEnd(quest, holder)) !== null) return busy;
   let lock: LockOutcome = busy;
   for (const signal of [TAKE_OVER_SIGNAL, 'SIGKILL'] as const) {
+    if (signal === 'SIGKILL') await awaitNewborns(host, holder.identity);
     await host.signal(holder.identity, signal);
     // One that is suspended has the signal pending until it runs again.
     await host.signal(holder.identity, 'SIGCONT');
@@ -130,6 +136,23 @@ async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
     } while (await isStillAwaited());
   }
   return lock;
+}
+
+/**
+ * Until its own execve(2) a child shows what its parent does (vfork(2)). Killed now, a start would leave a guard
+ * that nobody could tell from it. So it stands still until there is no such child.
+ */
+export async function awaitNewborns(host: Host, parent: Identity): Promise<void> {
+  await host.signal(parent, 'SIGSTOP');
+  const deadline = host.nowMs() + NEWBORN_MS;
+  while (host.nowMs() < deadline) {
+    const { byPid, byParent, details } = await settledSnapshot(host);
+    const holder = byPid.get(parent.pid);
+    const like = holder && details.argv(holder)?.join('\0');
+    const children = byParent.get(parent.pid) ?? [];
+    if (!children.some((child) => details.argv(child)?.join('\0') === like)) return;
+    await host.delay(NEWBORN_PAUSE_MS);
+  }
 }
 
 function attempt({ host, folder, self, force }: LockQuest, waitMs: number): Promise<LockOutcome> {

@@ -73,7 +73,9 @@ async function expectOneStopEndsAll(project: TemporaryProject): Promise<void> {
   expect(exitCode, stderr).toBe(0);
   expect(report.survivors).toEqual([]);
   expect(project.oracle.everything().map(({ argv }) => argv.join(' '))).toEqual([]);
-  expect(readdirSync(project.file('.pids/services'))).toEqual([]);
+  // What a writer was killed over goes with a later start.
+  const records = readdirSync(project.file('.pids/services'));
+  expect(records.filter((name) => !name.startsWith('.'))).toEqual([]);
 }
 
 test('20 starts at once, then 20 stops', async () => {
@@ -136,10 +138,12 @@ test.each([
   for (let count = 0; count < 3; count += 1) starts.push(startDevctl(project, {}, 'start', 'web'));
   // 6 would say that one of them was still at work after the two seconds that a stop waits.
   const stopped = await stopReport(project);
+  expect(stopped.report.survivors, stopped.stderr).toEqual([]);
   expect(stopped.exitCode, stopped.stderr).toBe(0);
   for (const start of starts) start.kill('SIGINT');
-  for (const { exitCode, stderr } of await Promise.all(starts)) {
-    expect([1, 6, 130], stderr).toContain(exitCode);
+  for (const { exitCode, signal, stderr } of await Promise.all(starts)) {
+    // One that was only coming up knew of no Ctrl-C yet.
+    expect([1, 6, 130, 'SIGINT'], stderr).toContain(exitCode ?? signal);
     expect(stderr).not.toMatch(/\n\s+at |this is a bug/);
   }
   await expectOneStopEndsAll(project);

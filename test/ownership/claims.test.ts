@@ -480,6 +480,21 @@ describe('vetoes', () => {
     expect(spared.map(({ process }) => process.identity.pid)).toEqual([141, 142]);
   });
 
+  test('a supervisor that stands in the control group of a run that it begins is nobody that was spared', () => {
+    const path = '/devctl-1/aa11';
+    const group = { folder: `/cgroup${path}`, path, runId: 'aa11', service: 'web' };
+    const rows: Row[] = [
+      { pid: 85, environ: supervisorCookie('app'), controlGroup: path },
+      { pid: 100, ppid: 85, environ: OURS, controlGroup: path },
+    ];
+    const groups = [{ ...group, pids: new Set([85, 100]) }];
+    const table = snapshotOf([SHELL, SELF, ...rows]);
+    const { claims, spared, supervisors } = claimProcesses(facts({ groups }), table);
+    expect(supervisors.map(({ identity: { pid } }) => pid)).toEqual([85]);
+    expect([...claims.keys()]).toEqual([100]);
+    expect(spared).toEqual([]);
+  });
+
   test('the reason is told, and nothing is both claimed and spared', () => {
     const { claims, spared } = claimProcesses(
       facts(),

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { createFakeMachine } from '../support/fake-machine.ts';
 import type { FakeMachine, Temper } from '../support/fake-process.ts';
-import { endings, startService, startSupervisor, stopOn } from '../support/fake-project.ts';
+import {
+  cookieOf,
+  endings,
+  startService,
+  startSupervisor,
+  stopOn,
+} from '../support/fake-project.ts';
 import {
   exitsAfter,
   forksOnTerm,
@@ -203,4 +209,19 @@ describe('nothing escapes a stop whose supervisor was killed before', () => {
       expect(machine.strangersSignalled()).toEqual([]);
     },
   );
+});
+
+test('what was in the middle of its execve in every look is found once it shows whose it is', async () => {
+  const machine = createFakeMachine();
+  const supervisor = startSupervisor(machine);
+  const record = startService(machine, supervisor, 'web');
+  machine.exit(supervisor);
+  // Nobody has seen it before: its first look is at the service alone, which ends by then.
+  const becoming = machine.fork(1, { environ: '', argv: [], ours: true });
+  machine.after(700, becoming, () => {
+    machine.exec(becoming, { environ: cookieOf('web'), argv: ['node', 'web.js'] });
+  });
+  const end = await stopOn(machine, { records: [record], supervisor: null });
+  expect(machine.oursAlive()).toEqual([]);
+  expect(endings(end.state)).toMatchObject({ web: 'ended' });
 });
