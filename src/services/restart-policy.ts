@@ -70,10 +70,14 @@ export function decideRestart(
   };
 }
 
+/** A pause of 1 ms, doubled so often, is longer than any that a manifest can ask for. */
+const MOST_DOUBLED = 32;
+
 /** The pause after so many restarts in a row, before chance makes it shorter. */
 function longestPauseMs(
   { backoffMs, maxBackoffMs }: Pick<RestartPolicy, 'backoffMs' | 'maxBackoffMs'>,
   streak: number,
 ): number {
-  return Math.min(maxBackoffMs, backoffMs * 2 ** streak);
+  // Beyond so many every pause is the longest; and 0 times an infinite number would be none.
+  return Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(streak, MOST_DOUBLED));
 }

@@ -47,6 +47,12 @@ test.each([
   },
 );
 
+test('without a pause there is none, however often it is started again', () => {
+  const history = { total: 5_000, timesMs: [], streak: 5_000 };
+  const decision = decideRestart({ ...policy, backoffMs: 0 }, history, crash, 0, 0);
+  expect(decision).toMatchObject({ kind: 'restart', pauseMs: 0 });
+});
+
 test.each([
   ['three within the window', [10, 20, 30], 60_009, 'rest'],
   ['one of them is too old', [10, 20, 30], 60_010, 'restart'],
