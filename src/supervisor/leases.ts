@@ -23,7 +23,10 @@ export interface LeasesContext {
   /** What an earlier supervisor was to see to. */
   readonly inherited: LeaseRecord | null;
   /** Stops, in this process, what nobody has asked to be stopped. */
-  readonly stop: (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
+  readonly stop: (
+    request: SupervisedStopRequest,
+    why: string,
+  ) => Promise<Pick<StopReport, 'processes' | 'survivors'>>;
   /** Tells when a process ends; null where nothing can, so that only looking does. */
   readonly endWatch: EndWatch | null;
   /** Told once, before anything is stopped. */
@@ -109,11 +112,13 @@ export function createLeases(context: LeasesContext): Leases {
   };
 
   /** @returns how long to wait before the next look at what has become of it */
-  const tryToStop = async ({ manifest }: LeaseRecord, why: string): Promise<number> => {
+  const tryToStop = async (ended: LeaseRecord, why: string): Promise<number> => {
     try {
-      const { processes, survivors } = await context.stop(stopOfEverything(folder, manifest), why);
+      const request = stopOfEverything(folder, ended.manifest);
+      const { processes, survivors } = await context.stop(request, why);
       log(`${why}: ${processes.length} ended, ${survivors.length} left`);
-      record = null;
+      // A start may have come with a lease of its own as soon as the stop had let go of the lock.
+      if (record === ended) record = null;
       return 0;
     } catch (error) {
       log(`stopping because ${why}: ${inWords(error)}`);
