@@ -159,7 +159,14 @@ async function spawnRun(place: RunPlace, options: BeginOptions, means: Means): P
   }
   const { pid, uncontained, exited } = launched;
   // It may have ended at once: as a zombie it can still be read, until the event loop turns.
-  const leader = (await table.read(pid))?.identity ?? null;
+  const leader = await table.read(pid).then(
+    (found) => found?.identity ?? null,
+    // It runs: without its number it is found by everything else that shows whose it is.
+    (error: unknown) => {
+      options.warn(`${service} (pid ${pid}) could not be looked at: ${inWords(error)}`);
+      return null;
+    },
+  );
   if (uncontained) options.warn(`no control group: ${uncontained}`);
   const cgroup = intent.cgroup && { ...intent.cgroup, held: uncontained === null };
   const now = new Date().toISOString();
