@@ -1,5 +1,5 @@
 import { DevctlError } from '../errors.ts';
-import { printFailure } from '../output/failure.ts';
+import { type FailureOutput, printFailure } from '../output/failure.ts';
 import { TAKE_OVER_SIGNAL } from '../supervisor/take-over.ts';
 
 /**
@@ -8,7 +8,7 @@ import { TAKE_OVER_SIGNAL } from '../supervisor/take-over.ts';
  *
  * @returns how to end that
  */
-export function giveWay(output: { readonly json?: boolean; readonly color?: boolean }): () => void {
+export function giveWay({ json = false, ...output }: Partial<FailureOutput>): () => void {
   let over = false;
   process.on(TAKE_OVER_SIGNAL, () => {
     // It was about to tell its result, and has let go of the lock.
@@ -16,7 +16,7 @@ export function giveWay(output: { readonly json?: boolean; readonly color?: bool
     const reason = new DevctlError('locked', 'a devctl stop has taken over from this command', {
       hint: 'it goes on from what is there; devctl status shows what is left',
     });
-    process.exit(printFailure(reason, { json: output.json ?? false, color: output.color }));
+    process.exit(printFailure(reason, { json, ...output }));
   });
   return () => {
     over = true;

@@ -7,6 +7,8 @@ import { loadManifest } from '../manifest/load.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { formatDuration } from '../output/durations.ts';
+import { printFailure } from '../output/failure.ts';
+import { jsonLine } from '../output/json.ts';
 import { themeFor } from '../output/theme.ts';
 import { printable } from '../output/width.ts';
 import { warningInWords } from '../services/breach-words.ts';
@@ -35,6 +37,24 @@ export interface RunCommandOptions extends LimitOptions {
  * beyond a limit, 4 when something could not be ended.
  */
 export async function run(command: readonly string[], options: RunCommandOptions): Promise<number> {
+  const { json = false, color } = options;
+  const failure = { json: json ? ('stderr' as const) : false, color };
+  const over = giveWay(failure);
+  try {
+    return await runUntilOver(command, options, over);
+  } catch (error) {
+    return printFailure(error, failure);
+  } finally {
+    over();
+  }
+}
+
+/** @param over to be called once it runs */
+async function runUntilOver(
+  command: readonly string[],
+  options: RunCommandOptions,
+  over: () => void,
+): Promise<number> {
   const { config, timeout, grace, name = null } = options;
   const timeoutMs = timeout === undefined ? null : durationOption('--timeout', timeout);
   const graceMs = grace === undefined ? null : durationOption('--grace', grace);
@@ -44,7 +64,6 @@ export async function run(command: readonly string[], options: RunCommandOptions
   const { outline, folder } = project;
   const say = speaker(options.color);
   const manifest = manifestOf(project, config, say.warn);
-  const over = giveWay(options);
   let watch: ReturnType<typeof createWatch> | undefined;
   const result = await runOneOff(folder, {
     name,
@@ -72,8 +91,8 @@ export async function run(command: readonly string[], options: RunCommandOptions
       watch(living);
     },
     warn: say.warn,
-  }).finally(over);
-  if (options.json) writeSync(STDERR, `${JSON.stringify({ version: 1, ...result })}\n`);
+  });
+  if (options.json) writeSync(STDERR, jsonLine(result));
   else tell(result, say);
   const signals: Readonly<Record<string, number>> = constants.signals;
   return runExitCode(

@@ -81,7 +81,7 @@ function print(report: StatusReport, color: boolean | undefined): void {
     process.stderr.write(`${notes.yellow('!')} ${printable(problem)}\n`);
   }
   if (report.orphans.length > 0) process.stderr.write('  → devctl stop ends them\n');
-  if (!report.supervisor && report.services.some(({ pid }) => pid !== null)) {
+  if (!report.supervisor && report.services.some(({ pid, oneOff }) => pid !== null && !oneOff)) {
     const text = 'no supervisor is running; take over what runs: devctl adopt';
     process.stderr.write(`${notes.yellow('!')} ${text}\n`);
   }

@@ -1,10 +1,11 @@
 import { DevctlError, ExitCode } from '../errors.ts';
-import { printJson } from './json.ts';
+import { jsonLine, printJson } from './json.ts';
 import { type OutputStream, themeFor } from './theme.ts';
 import { printableLines } from './width.ts';
 
 export interface FailureOutput {
-  readonly json: boolean;
+  /** 'stderr': as one line there, because stdout is somebody else's. */
+  readonly json: boolean | 'stderr';
   /** --color or --no-color, undefined for neither. */
   readonly color?: boolean | undefined;
   readonly stdout?: OutputStream;
@@ -36,7 +37,8 @@ export function printFailure(error: unknown, output: FailureOutput): number {
   if (output.json) {
     const hint = known?.hint ?? null;
     const report = { error: { code: known?.code ?? 'internal', message, hint } };
-    printJson(report, output.stdout ?? process.stdout);
+    if (output.json === 'stderr') stderr.write(jsonLine(report));
+    else printJson(report, output.stdout ?? process.stdout);
   }
   return known?.exitCode ?? ExitCode.Failed;
 }

@@ -24,7 +24,7 @@ import { mirrorSuspension } from './suspension.ts';
 import { startWitness, type WatchedRun, type WitnessContext } from './witness.ts';
 
 export interface RunOptions extends BeginOptions {
-  /** Null: it may take for ever. */
+  /** At most what a timer of Node can be, as every duration is (`LONGEST_MS`). Null: it may take for ever. */
   readonly timeoutMs: number | null;
   /** Each kind at most once; beyond one that does not only warn, everything is ended. */
   readonly limits: readonly Limit[];
@@ -198,10 +198,7 @@ function openControl(
     settle = resolve;
   });
   const timers: NodeJS.Timeout[] = [];
-  // What is longer than a timer can be (24 days) is as good as for ever.
-  if (timeoutMs !== null && timeoutMs < MAX_TIMER_MS) {
-    timers.push(setTimeout(() => settle('timed-out'), timeoutMs));
-  }
+  if (timeoutMs !== null) timers.push(setTimeout(() => settle('timed-out'), timeoutMs));
   const hear = (signal: RunSignal): void => {
     const earlier = heard.filter((one) => one === signal).length;
     heard.push(signal);
@@ -233,8 +230,6 @@ function openControl(
     },
   };
 }
-
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 async function passOn(
   host: RunPlace['host'],

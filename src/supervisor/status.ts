@@ -41,6 +41,8 @@ export interface ServiceStatus {
   readonly restarts: number;
   /** Should it be up? What the manifest starts by default, and what was started. */
   readonly wanted: boolean;
+  /** Is it a command of `devctl run`, which cares for it itself? */
+  readonly oneOff: boolean;
 }
 
 export interface StatusReport {
@@ -187,6 +189,7 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
     ports,
     restarts: record?.restarts ?? 0,
     wanted,
+    oneOff: (record?.oneOff ?? null) !== null,
   };
 }
 

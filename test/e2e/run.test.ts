@@ -99,6 +99,21 @@ test('what it leaves behind is ended and named; --fail-on-orphans fails then', a
   expect(result.orphans).toMatchObject([{ command: 'sleep 60' }]);
   expect(result).toMatchObject({ survivors: [], stop: { kind: 'stop', scope: ['run-sh'] } });
   if (hasSubreaper) expect(result.proof.strength).toBe('complete');
+  // stdout is the command's, also where there came to be none.
+  const none = await devctl(project, 'run', '--json', '--', 'no-such-command');
+  expect(none).toMatchObject({ exitCode: 127, stdout: '' });
+  const [last = ''] = none.stderr.split('\n').slice(-1);
+  expect(JSON.parse(last)).toMatchObject({ version: 1, error: { code: 'command-not-found' } });
+
+  // `devctl run` is all that it needs, and `devctl adopt` would do nothing for it.
+  const alone = startDevctl(project, {}, 'run', '--name', 'alone', '--', 'sleep', '60');
+  const shown = await until(async () => {
+    const status = await devctl(project, 'status');
+    return /^alone +running/m.test(status.stdout) ? status : null;
+  });
+  expect(shown.stderr).not.toContain('devctl adopt');
+  expect(await devctl(project, 'stop', 'alone')).toMatchObject({ exitCode: 0 });
+  await alone;
 });
 
 test('status shows it, stop ends it, and so does a signal; other services stay', async () => {

@@ -70,6 +70,7 @@ test('--json has the same, for programs', async () => {
         done: false,
         exit: null,
         wanted: true,
+        oneOff: false,
       },
     ],
     orphans: [],
