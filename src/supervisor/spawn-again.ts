@@ -1,15 +1,19 @@
+import { DevctlError } from '../errors.ts';
 import { readRecord } from '../project/records.ts';
 import { pause } from '../services/probes/pause.ts';
 import type { Entry, Lives, LivesContext } from './lives.ts';
 
 /** How often to ask whether the command that is at work in the project has let go. */
 const TURN_MS = 100;
+/** A full disk does not go away as soon. */
+const UNWRITABLE_MS = 1_000;
 
 /**
  * Starts a service again after the pause, as soon as no other devctl is at work in the project: a
- * start must not take the new run for a left-over, and a stop must not miss it.
+ * start must not take the new run for a left-over, and a stop must not miss it. Where the project cannot be locked
+ * (its disk is full) it waits until it can: what filled the disk is often what has just ended.
  *
- * @throws DevctlError where the project cannot be locked
+ * @throws DevctlError where it cannot be locked for another reason, or its records are gone
  */
 export async function spawnAgain(
   context: LivesContext,
@@ -20,7 +24,19 @@ export async function spawnAgain(
   const { name, record } = target;
   await pause(pauseMs, signal);
   while (!signal.aborted) {
-    const release = await context.takeTurn();
+    let release: (() => void) | null;
+    try {
+      release = await context.takeTurn();
+    } catch (error) {
+      // Of a project whose folder is gone nothing is ever started again.
+      const isGone = readRecord(context.folder, name).kind === 'missing';
+      if (isGone || !(error instanceof DevctlError && error.code === 'records-unwritable')) {
+        throw error;
+      }
+      context.log(`${name}: not started again yet: ${error.message}`);
+      await pause(UNWRITABLE_MS, signal);
+      continue;
+    }
     if (release === null) {
       await pause(TURN_MS, signal);
       continue;

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { DevctlError } from '../../src/errors.ts';
 import type { ResolvedService } from '../../src/manifest/resolved.ts';
 import { openProcessTable, type ProcessTable } from '../../src/processes/table.ts';
 import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
@@ -164,6 +165,42 @@ test('what ends is started again once its turn has come', async () => {
   expect(project.oracle.everything()).toHaveLength(1);
   // Else it would be started again while the project is being removed.
   await lives.dispatch('web', { kind: 'standDown' });
+});
+
+test('on a full disk a restart waits for room; where the records are gone it is given up', async () => {
+  await using project = await temporaryProject();
+  const refused: string[] = [];
+  let isFull = true;
+  const lives = await start(
+    project,
+    { restart: ALWAYS },
+    {},
+    {
+      takeTurn: async () => {
+        if (isFull) throw new DevctlError('records-unwritable', 'no room');
+        return () => {};
+      },
+      log: (line) => void refused.push(line),
+    },
+  );
+  const kill = async (before: number): Promise<number> => {
+    const leader = await until(() => {
+      const { life } = lives.entry('web');
+      return life.kind === 'running' && life.leader.pid !== before ? life.leader : null;
+    });
+    process.kill(leader.pid, 'SIGKILL');
+    return leader.pid;
+  };
+  const first = await kill(0);
+  await until(() => refused.some((line) => line === 'web: not started again yet: no room'));
+  expect(lives.entry('web').life.kind).toBe('backoff');
+  isFull = false;
+  const second = await kill(first);
+  expect(second).not.toBe(first);
+  isFull = true;
+  await until(() => lives.entry('web').life.kind === 'backoff');
+  rmSync(project.file('.pids'), { recursive: true });
+  expect(await reasonOf(lives, 'failed')).toContain('it cannot be started again: no room');
 });
 
 test('a log that cannot be looked at is let go of, and nothing is spawned', async () => {
