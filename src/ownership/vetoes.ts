@@ -81,7 +81,10 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   for (const pid of descendantsOfSelf(facts, snapshot, adopters)) {
     byPid.set(pid, { kind: 'own-child', detail: 'started by this devctl command' });
   }
-  for (const [index, process] of ancestry(facts.self.pid, snapshot).entries()) {
+  // Above a supervisor is who has started it, from inside one of its services perhaps: that one may end.
+  const isSupervisor = supervisors.some(({ identity }) => identity.pid === facts.self.pid);
+  const runners = ancestry(facts.self.pid, snapshot).slice(0, isSupervisor ? 1 : undefined);
+  for (const [index, process] of runners.entries()) {
     const detail = index === 0 ? 'this devctl command' : 'runs this devctl command';
     byPid.set(process.identity.pid, { kind: index === 0 ? 'self' : 'ancestor', detail });
   }

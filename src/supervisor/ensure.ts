@@ -10,9 +10,14 @@ import { prepareSocketPath, socketPaths, whyNotOurs } from '../project/socket-pa
 import { connectTo, type SupervisorClient } from './client.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { ownVersion, packageRoot } from './package-root.ts';
+import { readProjectState } from './project-state.ts';
 import { type Hello, INHERITS } from './protocol.ts';
+import { trackOwned } from './quarry.ts';
+import { isStarved } from './starved.ts';
 
 const HELLO_MS = 1_000;
+/** The same for one that has only not been let run: ended, it would take the exit codes of its services with it. */
+const STARVED_MS = 15_000;
 /** A machine on its knees may take long to start a Node process. */
 const START_MS = 30_000;
 
@@ -33,7 +38,7 @@ export async function ensureSupervisor(
 ): Promise<Reached> {
   let inherits = false;
   if (running.length > 0) {
-    const found = await findSupervisor(folder, running, recordedSocket);
+    const found = await findPatiently(host, folder, running, recordedSocket);
     const fits = found && found.hello.version === ownVersion() && running.length === 1;
     if (fits && recordedSocket === found.client.socket) return found;
     // Below it may be what no record tells of, which then goes to process 1.
@@ -49,6 +54,22 @@ export async function ensureSupervisor(
   throw new DevctlError('supervisor-failed', 'the supervisor has begun, but does not answer', {
     hint: `its log is ${join(folder.pidsDir, 'supervisor.log')}`,
   });
+}
+
+/** Who there is to be asked. */
+export interface Living {
+  /** The supervisors of this project that live. */
+  readonly running: readonly ProcessInfo[];
+  /** Where the record says that they listen. */
+  readonly socket: string | null;
+}
+
+export async function livingSupervisors(host: Host, folder: ProjectFolder): Promise<Living> {
+  const state = readProjectState(folder);
+  const self = await host.self();
+  const quarry = trackOwned({ state, self, names: new Set(), remember: () => {} });
+  quarry.claim(await host.snapshot());
+  return { running: quarry.latest().supervisors, socket: state.supervisor?.socket ?? null };
 }
 
 /** A supervisor that answers, and what it said of itself. */
@@ -77,6 +98,26 @@ export async function findSupervisor(
     if (hello?.projectId === folder.projectId && isOne) return { client, hello };
   }
   return null;
+}
+
+/** As `findSupervisor`, for who would do without one that does not answer. */
+export async function findPatiently(
+  host: Host,
+  folder: ProjectFolder,
+  running: readonly ProcessInfo[],
+  recordedSocket: string | null,
+): Promise<Reached | null> {
+  const before = await host.snapshot();
+  const deadline = host.nowMs() + STARVED_MS;
+  for (;;) {
+    const askedMs = host.nowMs();
+    const found = await findSupervisor(folder, running, recordedSocket);
+    if (found || host.nowMs() >= deadline) return found;
+    // Nobody listens, or somebody else has answered.
+    if (host.nowMs() - askedMs < HELLO_MS) return null;
+    const now = await host.snapshot();
+    if (!running.some(({ identity }) => isStarved(identity, before, now))) return null;
+  }
 }
 
 async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promise<void> {

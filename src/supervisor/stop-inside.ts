@@ -1,10 +1,10 @@
 import type { Host } from '../processes/host.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { ensureSupervisor } from './ensure.ts';
-import { readProjectState } from './project-state.ts';
+import { ensureSupervisor, findPatiently, livingSupervisors, type Reached } from './ensure.ts';
+import { ownVersion } from './package-root.ts';
 import type { SupervisedStopEvent, SupervisedStopRequest } from './protocol.ts';
-import { trackOwned } from './quarry.ts';
+import { takeLockToStop } from './take-lock.ts';
 
 /**
  * Has the supervisor stop everything, this process included.
@@ -17,17 +17,30 @@ export async function stopThroughSupervisor(
   folder: ProjectFolder,
   request: SupervisedStopRequest,
 ): Promise<StopReport | null> {
-  const state = readProjectState(folder);
-  const self = await host.self();
-  const quarry = trackOwned({ state, self, names: new Set(), remember: () => {} });
-  quarry.claim(await host.snapshot());
-  const { supervisors } = quarry.latest();
-  const socket = state.supervisor?.socket ?? null;
-  const { client } = await ensureSupervisor(host, folder, supervisors, socket);
+  const { running, socket } = await livingSupervisors(host, folder);
+  const found = await findPatiently(host, folder, running, socket);
+  const fits = found?.hello.version === ownVersion();
+  const { client } = fits ? found : await beginSupervisor(host, folder, request.force);
   let report: StopReport | null = null;
   await client.stream('/stop', request, (event) => {
     const { type, report: told } = event as SupervisedStopEvent;
     if (type === 'report') report = told;
   });
   return report;
+}
+
+/** It can only be begun here, within the service that is to be stopped; it outlives that. */
+async function beginSupervisor(
+  host: Host,
+  folder: ProjectFolder,
+  force: boolean,
+): Promise<Reached> {
+  const self = await host.self();
+  const lock = await takeLockToStop({ host, folder, self, force, warn: () => {} });
+  try {
+    const { running, socket } = await livingSupervisors(host, folder);
+    return await ensureSupervisor(host, folder, running, socket);
+  } finally {
+    lock?.release();
+  }
 }

@@ -4,13 +4,12 @@ import { ancestry } from '../ownership/vetoes.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { settledSnapshot } from '../processes/settled-snapshot.ts';
-import { livesIn, type Snapshot } from '../processes/snapshot.ts';
+import { livesIn } from '../processes/snapshot.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { acquireLock, type LockOutcome } from '../project/lock.ts';
 import type { LockHolder } from '../project/lock-file.ts';
-import { findSupervisor } from './ensure.ts';
-import { readProjectState } from './project-state.ts';
-import { trackOwned } from './quarry.ts';
+import { findSupervisor, livingSupervisors } from './ensure.ts';
+import { isStarved, isSuspended } from './starved.ts';
 import { START_COMMAND, TAKE_OVER_SIGNAL } from './take-over.ts';
 
 /** How long a supervisor may take to drop the starts that hold the lock. */
@@ -24,8 +23,7 @@ const RESTART_MS = 200;
 const START_PATIENCE_MS = 1_000;
 /** On a machine on its knees a second is what a process may need to say a word and end. */
 const END_HOLDER_MS = 1_000;
-/** One that has had less of the processor by then (25 ticks are 250 ms) has only not been let run: it has longer. */
-const ENOUGH_TICKS = 25;
+/** One that has only not been let run has longer. */
 const END_STARVED_HOLDER_MS = 5_000;
 
 /** A newborn that waits for the processor for longer is waited for no more. */
@@ -59,7 +57,8 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
     // Again and again: the holder may not have asked its supervisor yet, or not have one yet, and when
     // it lets go, the next start may be quicker than we are.
     while (lock.kind === 'busy' && !force && host.nowMs() < deadline) {
-      const suspended = isSuspended(await host.snapshot(), lock.holder?.identity);
+      const { holder } = lock;
+      const suspended = holder !== null && isSuspended(holder.identity, await host.snapshot());
       if (!suspended) await abortStarts(quest);
       lock = await attempt(quest, suspended ? 0 : ABORT_EVERY_MS);
       if (lock.kind === 'held') break;
@@ -91,14 +90,10 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
 }
 
 /** A start that is under way gives way to a stop: its supervisor drops what is not spawned yet. */
-async function abortStarts({ host, folder, self }: LockQuest): Promise<void> {
-  const state = readProjectState(folder);
-  const quarry = trackOwned({ state, self, names: new Set(), remember: () => {} });
-  quarry.claim(await host.snapshot());
-  const { supervisors } = quarry.latest();
-  if (supervisors.length === 0) return;
-  const socket = state.supervisor?.socket ?? null;
-  const found = await findSupervisor(folder, supervisors, socket, ABORT_MS);
+async function abortStarts({ host, folder }: LockQuest): Promise<void> {
+  const { running, socket } = await livingSupervisors(host, folder);
+  if (running.length === 0) return;
+  const found = await findSupervisor(folder, running, socket, ABORT_MS);
   await found?.client.abortStarts(ABORT_MS);
 }
 
@@ -122,12 +117,12 @@ async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
     // One that is suspended has the signal pending until it runs again.
     await host.signal(holder.identity, 'SIGCONT');
     const askedMs = host.nowMs();
-    const askedTicks = cpuTicksOf(await host.snapshot(), holder.identity);
+    const asked = await host.snapshot();
     const isStillAwaited = async (): Promise<boolean> => {
       const passedMs = host.nowMs() - askedMs;
       if (passedMs < END_HOLDER_MS) return true;
       if (passedMs >= END_STARVED_HOLDER_MS) return false;
-      return cpuTicksOf(await host.snapshot(), holder.identity) - askedTicks < ENOUGH_TICKS;
+      return isStarved(holder.identity, asked, await host.snapshot());
     };
     do {
       lock = await attempt(quest, 10);
@@ -202,18 +197,6 @@ export function lockedBy(
   return new DevctlError('locked', `${who} ${what} in this project`, {
     hint: `${wait}, or end it and everything else with: devctl stop --force`,
   });
-}
-
-/** Ctrl-Z, SIGSTOP, a debugger: it holds what it has until somebody lets it go on. */
-function isSuspended(snapshot: Snapshot, holder: Identity | undefined): boolean {
-  if (!holder || !livesIn(snapshot, holder)) return false;
-  return /^[Tt]$/.test(snapshot.byPid.get(holder.pid)?.state ?? '');
-}
-
-/** What it has had of the processor; no end of it for one that is gone. */
-function cpuTicksOf(snapshot: Snapshot, identity: Identity): number {
-  if (!livesIn(snapshot, identity)) return Number.POSITIVE_INFINITY;
-  return snapshot.byPid.get(identity.pid)?.cpuTicks ?? Number.POSITIVE_INFINITY;
 }
 
 export async function isAlive(host: Host, identity: Identity): Promise<boolean> {

@@ -8,7 +8,13 @@ import type { StopReport } from '../../src/stopping/report.ts';
 import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { parseReport, stopReport } from '../support/reports.ts';
-import { guardsOf, hasSubreaper, service, supervisorsOf } from '../support/services.ts';
+import {
+  guardsOf,
+  hasSubreaper,
+  service,
+  signalSupervisor,
+  supervisorsOf,
+} from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -123,6 +129,26 @@ test.each([
   if (args[0] === program) expect(said).toContain('devctl runs inside the service inner');
   const report = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
   expect(report).toMatchObject({ survivors: [], project: project.root });
+});
+
+test('a stop inside a service whose supervisor was killed: a new one performs it', async () => {
+  const stop = `'${process.execPath}' '${program}' stop > stop.out 2>&1; echo lived > after; sleep 120`;
+  await using project = await temporaryProject({
+    services: {
+      inner: { command: `echo ready; read line; ${stop}`, ready: { log: '^ready$' } },
+      other: service('fan', ['3']),
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await signalSupervisor(project, 'SIGKILL');
+  project.write('.pids/stdin/inner', 'go\n');
+  await until(
+    () => project.oracle.everything().length === 0,
+    () => JSON.stringify(project.oracle.everything().map(({ argv }) => argv)),
+  );
+  const report = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
+  expect(report).toMatchObject({ survivors: [], project: project.root });
+  expect(existsSync(project.file('after'))).toBe(false);
 });
 
 test.runIf(hasSubreaper).each([

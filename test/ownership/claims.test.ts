@@ -495,6 +495,19 @@ describe('vetoes', () => {
     expect(spared).toEqual([]);
   });
 
+  test('a supervisor that was begun from inside a service ends those who did so', () => {
+    const rows: Row[] = [
+      LEADER,
+      { pid: 110, ppid: 100, sid: 100, environ: OURS, name: 'devctl' },
+      { pid: 120, ppid: 110, environ: guardCookie('app') },
+      { pid: 130, ppid: 120, environ: supervisorCookie('app') },
+    ];
+    const asker = { self: identity(130) };
+    const { claims, spared } = claimProcesses(facts(asker), snapshotOf([SHELL, ...rows]));
+    expect([...claims.keys()].sort()).toEqual([100, 110]);
+    expect(spared).toEqual([]);
+  });
+
   test('the reason is told, and nothing is both claimed and spared', () => {
     const { claims, spared } = claimProcesses(
       facts(),

@@ -24,6 +24,7 @@ export interface Row {
   readonly threads?: number;
   readonly kernelThread?: boolean;
   readonly rssBytes?: number;
+  readonly cpuTicks?: number;
   readonly name?: string;
   readonly uid?: number;
   /** Default: the name. */
@@ -50,7 +51,7 @@ export function processOf(row: Row): ProcessInfo {
     threads: row.threads ?? 1,
     kernelThread: row.kernelThread ?? false,
     rssBytes: row.rssBytes ?? 0,
-    cpuTicks: 0,
+    cpuTicks: row.cpuTicks ?? 0,
     name: row.name ?? 'node',
   };
 }
