@@ -6,6 +6,7 @@ import { printable } from '../output/width.ts';
 import { followLogs } from '../services/log-follow.ts';
 import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../services/log-reader.ts';
 import { openLogSource } from '../services/log-source.ts';
+import { toldLog } from '../services/log-told.ts';
 import { type LoggedService, logFolders, loggedServices } from '../supervisor/logged-services.ts';
 import { openProject } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
@@ -47,9 +48,16 @@ export async function logs(names: readonly string[], options: LogsOptions): Prom
   const stopped = new AbortController();
   const out = openSlowWriter(1, () => stopped.abort());
   const print = lineWriter(out, options, services);
+  let code: number = ExitCode.Ok;
+  const unreadable = (why: string): void => {
+    code = ExitCode.Failed;
+    const theme = themeFor(process.stderr, options.color);
+    process.stderr.write(`${theme.red('✗')} ${printable(why)}\n`);
+  };
   const readers = new Map<string, LogReader>();
   const readerOf = ({ name, log }: LoggedService): LogReader => {
-    const known = readers.get(name) ?? readLog(openLogSource(project.folder, name, log));
+    const known =
+      readers.get(name) ?? toldLog(readLog(openLogSource(project.folder, name, log)), unreadable);
     readers.set(name, known);
     return known;
   };
@@ -59,7 +67,6 @@ export async function logs(names: readonly string[], options: LogsOptions): Prom
     process.once('SIGTERM', () => resolve(128 + 15));
     process.once('SIGHUP', () => resolve(128 + 1));
   });
-  let code: number = ExitCode.Ok;
   void interrupted.then((signalled) => {
     code = signalled;
     stopped.abort();
@@ -85,7 +92,9 @@ export async function logs(names: readonly string[], options: LogsOptions): Prom
     const unwatch = watchReader(1, out);
     await following.done;
     unwatch();
-  } else if (!print.any() && !stopped.signal.aborted) explainNothing(services, options);
+  } else if (!print.any() && !stopped.signal.aborted && code === ExitCode.Ok) {
+    explainNothing(services, options);
+  }
   return code;
 }
 

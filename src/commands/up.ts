@@ -15,6 +15,7 @@ import { warningInWords } from '../services/breach-words.ts';
 import { followLogs } from '../services/log-follow.ts';
 import { readLog } from '../services/log-reader.ts';
 import { openLogSource } from '../services/log-source.ts';
+import { toldLog } from '../services/log-told.ts';
 import type { UpVerdict } from '../services/up-verdict.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { logFolders, loggedServices } from '../supervisor/logged-services.ts';
@@ -77,7 +78,7 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
   const over = giveWay(options);
   const services = loggedServices(project, selected);
   const readers = services.map(({ name, log }) =>
-    readLog(openLogSource(project.folder, name, log)),
+    toldLog(readLog(openLogSource(project.folder, name, log)), warn),
   );
   for (const reader of readers) reader.skip();
   let watch: ReturnType<typeof createWatch> | undefined;

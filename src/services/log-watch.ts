@@ -1,7 +1,8 @@
 import { followLogs } from './log-follow.ts';
 import type { LogLine } from './log-lines.ts';
-import { type LogReader, readLog } from './log-reader.ts';
+import { type LogReader, readLog, type ServiceLine } from './log-reader.ts';
 import type { LogSource } from './log-source.ts';
+import { toldLog } from './log-told.ts';
 
 export interface LogWatch {
   stop(): void;
@@ -29,8 +30,18 @@ const MANY_LINES = 200;
 export function watchLog({ source, lines, hear }: LogWatchOptions): LogWatch {
   let stopped = false;
   let calmUntil = 0;
-  let reader = readLog(source);
-  const last = (): LogLine[] => [...reader.history({ lines, sinceMs: null }, false)];
+  // On a screen there is one place for it: among what it writes.
+  const notes: ServiceLine[] = [];
+  const tell = (why: string): void => {
+    const line = { text: `devctl: ${why}`, position: 0, continues: false, partial: false };
+    notes.push({ ...line, service: source.service, time: null });
+  };
+  const open = (): LogReader => toldLog(readLog(source), tell);
+  let reader = open();
+  const last = (): LogLine[] => [
+    ...reader.history({ lines, sinceMs: null }, false),
+    ...notes.splice(0),
+  ];
   hear(last(), true);
   const steady: LogReader = {
     service: source.service,
@@ -40,9 +51,9 @@ export function watchLog({ source, lines, hear }: LogWatchOptions): LogWatch {
       if (now < calmUntil) return { lines: [], more: false };
       const read = reader.next(now);
       if (read.lines.length > MANY_LINES) calmUntil = now + CALM_MS;
-      if (!read.more) return read;
+      if (!read.more) return { lines: [...read.lines, ...notes.splice(0)], more: false };
       calmUntil = now + FLOOD_MS;
-      reader = readLog(source);
+      reader = open();
       if (!stopped) hear(last(), true);
       return { lines: [], more: false };
     },

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
@@ -66,6 +66,17 @@ test('what services write, merged by time, alive or dead, with and without a sup
   await say('web', 'nobody looks');
   await devctl(project, 'stop');
   expect((await lines('-n', '1')).at(-1)).toBe('web      | nobody looks');
+});
+
+test('a log that cannot be read is told of, and costs the others nothing', async () => {
+  await using project = await temporaryProject(
+    { services: { web: { command: 'true' }, api: { command: 'true' } } },
+    { '.pids/logs/web.log': 'of web\n', secret: 'text\n' },
+  );
+  symlinkSync(project.file('secret'), project.file('.pids/logs/api.log'));
+  const { exitCode, stdout, stderr } = await devctl(project, 'logs');
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: 'web | of web' });
+  expect(stderr).toMatch(/^✗ the log of api cannot be read: ELOOP.*$/);
 });
 
 test('following: until Ctrl-C, or until nobody reads; new services appear', async () => {

@@ -4,6 +4,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { expect, test, vi } from 'vitest';
@@ -17,6 +18,7 @@ import {
   type ServiceLine,
 } from '../../src/services/log-reader.ts';
 import { openLogSource } from '../../src/services/log-source.ts';
+import { toldLog } from '../../src/services/log-told.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -186,6 +188,15 @@ test('a link in the place of a log is not followed', async () => {
   await using project = await temporaryProject(undefined, { secret: 'text\n' });
   symlinkSync(project.file('secret'), project.file('web.log'));
   expect(() => [...reader(project).history(ALL, true)]).toThrow(/ELOOP/);
+
+  const told: string[] = [];
+  const web = toldLog(reader(project), (why) => told.push(why));
+  expect(texts(web.history(ALL, true))).toEqual([]);
+  expect(web.next(1)).toEqual({ lines: [], more: false });
+  expect(told).toEqual([expect.stringMatching(/^the log of web cannot be read: ELOOP/)]);
+  unlinkSync(project.file('web.log'));
+  writeFileSync(project.file('web.log'), 'again\n');
+  expect(texts(web.next(2).lines)).toEqual(['again']);
 });
 
 test('of lines that are quoted, at most a megabyte is', async () => {

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { projectFolder } from '../../src/project/folder.ts';
 import type { LogLine } from '../../src/services/log-lines.ts';
@@ -32,6 +32,24 @@ test('the last lines first, then what comes; after a flood the last lines again'
     expect([shown.length, begun]).toEqual([2, 2]);
     appendFileSync(path, 'after\n');
     await until(() => texts().endsWith(' last after'));
+  } finally {
+    watching.stop();
+  }
+});
+
+test('a log that cannot be read says so in its place', async () => {
+  await using project = await temporaryProject({ services: {} }, { secret: 'text\n' });
+  symlinkSync(project.file('secret'), project.file('web.log'));
+  const heard: string[] = [];
+  const watching = watchLog({
+    source: openLogSource(projectFolder(project.root), 'web', project.file('web.log')),
+    lines: 2,
+    hear: (lines, anew) => void heard.push(`${anew} ${lines.map(({ text }) => text)}`),
+  });
+  try {
+    expect(heard).toEqual([
+      expect.stringMatching(/^true devctl: the log of web cannot be read: ELOOP/),
+    ]);
   } finally {
     watching.stop();
   }
