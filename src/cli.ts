@@ -92,7 +92,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .description('start services, show what they write, and stop them with Ctrl-C')
     .argument('[names...]', 'services or groups, with what they depend on (default: all)')
     .option('--exit-code-from <name>', 'end when this service ends, with its exit code')
-    .option('--abort-on-exit', 'end when any service ends')
+    .option('--abort-on-exit', 'end when any service ends; a task that succeeds does not count')
     .option('-t, --timestamps', 'with the time of each line')
     .option('--no-prefix', 'without the names of the services')
     .option('--json', 'print each line, change and the report as JSON documents')

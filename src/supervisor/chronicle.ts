@@ -1,7 +1,7 @@
 import { inWords } from '../errors.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { appendHistory, type HistoryPart } from '../project/history-file.ts';
-import type { HistoryEvent } from '../services/history-events.ts';
+import { appendHistory, type HistoryPart, readHistoryLines } from '../project/history-file.ts';
+import { type HistoryEvent, toHistoryEvent } from '../services/history-events.ts';
 import { formatSample } from '../services/sample-lines.ts';
 import type { Sample } from '../services/samples.ts';
 import { addToBucket, type Bucket, toSample } from '../services/thinning.ts';
@@ -13,6 +13,19 @@ export interface Chronicle {
   event(event: HistoryEvent): void;
   /** Writes what was still being gathered. */
   close(): void;
+}
+
+/**
+ * Says in the history that everything has ended, unless the last supervisor has said so itself.
+ *
+ * @throws as `appendHistory`
+ */
+export function endSession(folder: ProjectFolder, atMs: number): void {
+  const events = readHistoryLines(folder, 'events').map(toHistoryEvent);
+  const last = events.findLast((event) => event?.kind === 'supervisor');
+  if (last?.kind !== 'supervisor' || last.what === 'ended') return;
+  const event: HistoryEvent = { atMs, kind: 'supervisor', what: 'ended' };
+  appendHistory(folder, 'events', JSON.stringify(event));
 }
 
 /** Every sample goes to `recent`; these gather those of one stretch of time. In ms. */

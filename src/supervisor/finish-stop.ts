@@ -18,6 +18,7 @@ import { removeSupervisor } from '../project/supervisor-record.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { stopCapabilities } from './capabilities.ts';
 import type { VerifiedOutcome } from './carry-out.ts';
+import { endSession } from './chronicle.ts';
 import type { FirstLook } from './first-look.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { removeRunGroups } from './run-groups.ts';
@@ -108,7 +109,7 @@ export async function finishStop(
     forced: options.force || options.forced(),
     why: options.why ?? null,
     scope: options.names,
-    services: reportServices(outcome, records),
+    services: reportServices(outcome, records, lost),
     processes,
     survivors,
     spared,
@@ -128,6 +129,10 @@ export async function finishStop(
         : proofOf(records, first.supervisors, outcome, spared, wholeProject),
   };
   attempt('the report', () => writeLastStop(folder, report));
+  // Of a session whose supervisor was killed nobody else says so.
+  if (wholeProject && survivors.length === 0 && (supervisor === null || supervisorEnded)) {
+    attempt('the history', () => endSession(folder, Date.now()));
+  }
   return report;
 }
 

@@ -69,9 +69,11 @@ function whyAlive(claim: Claim | undefined, { signals, pid }: ReportedProcess): 
   return 'it outlived SIGKILL';
 }
 
+/** @param lost services of which something is left, also what was left alone */
 export function reportServices(
   outcome: StopOutcome,
   records: readonly ServiceRecord[],
+  lost: ReadonlySet<string | null>,
 ): readonly ReportedService[] {
   const counts = new Map<string, number>();
   for (const { claim } of outcome.history.entries()) {
@@ -83,10 +85,11 @@ export function reportServices(
     .map(({ name, leader }): ReportedService => {
       const phase = outcome.state.units.get(name)?.phase;
       const ran = counts.has(name) || records.some(({ service }) => service === name);
+      const survived = phase?.kind === 'survived' || lost.has(name);
       const atMs = phase && 'atMs' in phase ? phase.atMs : outcome.beganAtMs;
       return {
         name,
-        outcome: phase?.kind === 'survived' ? 'survived' : ran ? 'stopped' : 'was-not-running',
+        outcome: survived ? 'survived' : ran ? 'stopped' : 'was-not-running',
         leaderPid: leader?.pid ?? null,
         processes: counts.get(name) ?? 0,
         tookMs: Math.round(atMs - outcome.beganAtMs),

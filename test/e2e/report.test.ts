@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { RUNAWAY_MS, runaway, writeRunaway } from '../support/runaway.ts';
-import { service } from '../support/services.ts';
+import { service, signalSupervisor } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -62,6 +62,24 @@ test('report: what a real project did, while it runs and after it was stopped', 
   expect(after.lastStop.processes).toEqual(stored.processes);
   // Where looking takes long (the portable table on a busy machine), samples are few.
 }, 120_000);
+
+const BEGAN = 'the supervisor began';
+
+test('report: a full stop ends the session, also that of a supervisor that was killed', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  await devctl(project, 'start');
+  await signalSupervisor(project, 'SIGKILL');
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  const before = JSON.parse((await devctl(project, 'report', '--json')).stdout);
+  expect(before).toMatchObject({
+    moments: [{ what: BEGAN }, { what: 'the supervisor ended' }],
+    earlier: null,
+  });
+  await devctl(project, 'start');
+  const { earlier, moments } = JSON.parse((await devctl(project, 'report', '--json')).stdout);
+  expect(moments).toMatchObject([{ what: BEGAN }]);
+  expect(earlier).not.toBeNull();
+});
 
 test('report: after a runaway, with a broken manifest, damaged files, or none', async () => {
   await using project = await temporaryProject('{ "services": { "web": ');

@@ -177,6 +177,7 @@ test.runIf(hasSubreaper).each([
     const first: StopReport = JSON.parse(read('stop.json'));
     const [left] = project.oracle.processes().filter(({ argv }) => argv[1] === 'daemon.sh');
     expect(first.survivors.map(({ pid }) => pid)).toContain(left?.pid);
+    expect(first.services[0]?.outcome).toBe(isKnown ? 'survived' : 'stopped');
     expect(first.problems).toEqual([]);
     expect(above()).toEqual(before);
     const folder = projectFolder(project.root, project.file('.pids'));
