@@ -23,6 +23,8 @@ export interface StartOutcome {
 }
 
 const LAST_LINES = 20;
+/** A timer may be early by less than that. */
+const TIMER_MS = 5;
 
 /**
  * Starts services in order of dependence, as parallel as the graph allows. Carries out what
@@ -51,6 +53,8 @@ export function beginStarting(
 
   /** Of what is restarted again and again nobody knows when that will be over: its first time is the limit. */
   const giveUpAtMs = new Map<string, number>();
+  /** Then nothing may happen for a long time: the pause before a restart may be minutes. */
+  const timers: NodeJS.Timeout[] = [];
   const standing = (name: string): Standing => {
     const { life } = lives.entry(name);
     const { kind } = life;
@@ -118,6 +122,7 @@ export function beginStarting(
   const report = async (): Promise<StartOutcome> => {
     await ask();
     await settled;
+    for (const timer of timers) clearTimeout(timer);
     const services = await Promise.all(
       request.services.map(({ name }) =>
         describe(lives, lives.entry(name), abandoned, {
@@ -144,6 +149,7 @@ export function beginStarting(
       if (to === 'spawning' && !giveUpAtMs.has(name)) {
         const timeoutMs = lives.entry(name).service?.ready?.timeoutMs ?? 0;
         giveUpAtMs.set(name, performance.now() + timeoutMs);
+        timers.push(setTimeout(advance, timeoutMs + TIMER_MS));
       }
       if (names.has(name)) {
         listen({ ...change, afterMs: Math.round(performance.now() - beganAtMs) });

@@ -144,3 +144,26 @@ test('nothing is started again while another command is at work', async () => {
   lock.release();
   expect(await inState(project, 'web', 'ready')).toMatchObject({ restarts: 1 });
 });
+
+test('start waits for what fails at first as long as its ready allows, however long the next pause is', async () => {
+  await using project = await temporaryProject({
+    services: {
+      web: {
+        command: 'exit 3',
+        ready: { log: 'never', timeout: '500ms' },
+        restart: { policy: 'on-failure', backoff: '10m' },
+      },
+      needy: service('sleeper', [], { dependsOn: ['web'] }),
+    },
+  });
+  const { exitCode, report } = await startReport(project);
+  expect(exitCode).toBe(1);
+  const [web, needy] = ['web', 'needy'].map((name) =>
+    report.services.find((one) => one.name === name),
+  );
+  expect(web).toMatchObject({ state: 'backoff', reason: expect.stringContaining('restart 1') });
+  expect(needy).toMatchObject({
+    state: 'failed',
+    reason: expect.stringContaining('web, which ends again and again'),
+  });
+});
