@@ -48,7 +48,7 @@ _devctl() {
   COMPREPLY=()
   for line in $("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null); do
     case "$line" in
-      :files) COMPREPLY=($(compgen -f -- "$cur")) ;;
+      :files) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
       :command*)
         # With the package bash-completion, as that command wants it.
         if declare -F _command_offset >/dev/null; then IFS=$' \\t\\n' _command_offset "\${line##* }"

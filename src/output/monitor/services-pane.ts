@@ -47,7 +47,8 @@ export function servicesPane(
   const shown = windowOf(rows, at, height - 1).map((row) => {
     const isChosen = row.name === model.chosen;
     const marker = isChosen ? theme.cyan('▸') : ' ';
-    const label = isChosen ? theme.bold(printable(row.name)) : printable(row.name);
+    const short = bothEndsOf(printable(row.name), name);
+    const label = isChosen ? theme.bold(short) : short;
     const [first] = columns;
     if (row.processes === 0 && row.reason !== null && !row.done && first) {
       // Nothing runs that could be measured: there is room for the reason.
@@ -61,6 +62,13 @@ export function servicesPane(
   });
   if (rows.length === 0) shown.push(cell(theme.dim(`  ${nothing(model)}`), width));
   return [title, ...shown].slice(0, height);
+}
+
+/** Names that begin alike (`packages-web-api`, `packages-web-app`) often differ at their end. */
+function bothEndsOf(text: string, width: number): string {
+  if (displayWidth(text) <= width || width < 3) return text;
+  const tail = Math.floor((width - 1) / 2);
+  return `${text.slice(0, width - 1 - tail)}…${text.slice(-tail)}`;
 }
 
 function nothing({ seen, filter }: Model): string {

@@ -27,6 +27,12 @@ const SERVICES = [
 ];
 
 describe('what is on the screen', () => {
+  test('names that begin alike are told from each other by their ends', () => {
+    const alike = ['api', 'app', 'worker'].map((end) => ({ name: `packages-for-the-web-${end}` }));
+    const seen = screen(monitorOf(alike));
+    expect(seen).toMatch(/^▸ pack\S*…\S*api .*\n {2}pack\S*…\S*app .*\n {2}pack\S*…\S*worker /m);
+  });
+
   test('80 × 24: services, processes of the chosen one, its log, and the keys', () => {
     const seen = screen(written(monitorOf(SERVICES), 'listening', 'GET /'));
     expect(seen).toMatch(/^project {3}2 of 2 up {3}3 processes .* supervisor 99/);
