@@ -9,12 +9,17 @@ type Happening =
   | { readonly kind: 'time'; readonly ms: number }
   | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'sick' | 'well' | 'proved' | 'stuck' | 'answer' | 'no-answer' }
-  | { readonly kind: 'ready' | 'late' | 'ask' | 'stop' | 'stand-down' };
+  | { readonly kind: 'ready' | 'late' | 'ask' | 'stop' | 'stand-down' }
+  | { readonly kind: 'limit'; readonly action: 'restart' | 'stop' };
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant('time' as const), ms: fc.nat(3_000) }),
   fc.record({ kind: fc.constant('exit' as const), code: fc.constantFrom(0, 1, 7) }),
   fc.record({ kind: fc.constant('exit' as const), code: fc.constantFrom(0, 1, 7) }),
+  fc.record({
+    kind: fc.constant('limit' as const),
+    action: fc.constantFrom('restart' as const, 'stop' as const),
+  }),
   fc.constantFrom<Happening>(
     ...(['proved', 'proved', 'answer', 'answer', 'ask', 'ready', 'ready'] as const).map((kind) => ({
       kind,
@@ -68,6 +73,11 @@ function simulate(terms: Terms, probed: boolean, history: readonly Happening[], 
       rule(isGivenUp, 'it was given up too early');
       rule(policy.policy === 'no' || /given up/.test(state.reason), 'it does not say that');
     }
+    if (event.kind === 'limitPassed' && event.action === 'restart' && state.kind === 'stopping') {
+      const recent = decidedMs.filter((at) => nowMs - at < policy.windowMs);
+      rule(recent.length >= policy.maxRestarts, 'ended for good instead of restarted');
+      rule(/given up/.test(state.reason ?? ''), 'it does not say that it was given up');
+    }
     for (const effect of effects) {
       if (effect.kind === 'spawn') {
         rule(mayRun, 'a spawn while a stop is under way');
@@ -92,7 +102,10 @@ function simulate(terms: Terms, probed: boolean, history: readonly Happening[], 
   };
 
   const decide = (before: Life, event: LifeEvent): void => {
-    rule(policy.policy !== 'no', 'a restart that nobody wanted');
+    const isLimit = event.kind === 'limitPassed';
+    rule(!isLimit || event.action === 'restart', 'a restart where the limit asks for an end');
+    // Who asks for a restart at a limit means it, whatever the policy.
+    rule(isLimit || policy.policy !== 'no', 'a restart that nobody wanted');
     rule(policy.policy === 'always' || failed(event), 'a restart after a success');
     rule(mayRun, 'a restart while a stop is under way');
     const wasWell = isUp(before) && nowMs - before.sinceMs >= policy.resetAfterMs;
@@ -159,6 +172,9 @@ function simulate(terms: Terms, probed: boolean, history: readonly Happening[], 
         return;
       case 'sick':
         if (isUp(life)) send({ kind: 'healthLost', run, reason: 'sick' });
+        return;
+      case 'limit':
+        send({ kind: 'limitPassed', run, reason: 'too much', action: one.action });
         return;
       case 'well':
         send({ kind: 'healthRegained', run });
