@@ -34,7 +34,7 @@ test('report: what a real project did, while it runs and after it was stopped', 
 
   const running = await devctl(project, 'report');
   expect(running).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(running.stdout).toMatch(/^Nothing grew beyond its limits\n/);
+  expect(running.stdout).toMatch(/^web was restarted 1 time\n/);
   expect(running.stdout).toMatch(/left now 2 services run \(4 processes/);
   expect(running.stdout).toMatch(/web {2}ready, up .*, 1 restart\n/);
   expect(running.stdout).toMatch(/\d\d:\d\d:\d\d web: ended by SIGKILL; restart 1 after a pause/);

@@ -4,8 +4,10 @@ import { toBreach, toChange, toStopReport } from '../../src/account/from-disk.ts
 import { giveAccount } from '../../src/account/give.ts';
 import { dataForScript, html } from '../../src/output/report/html.ts';
 import { reportPage } from '../../src/output/report/page.ts';
+import { headline } from '../../src/output/report/words.ts';
+import type { LifeKind } from '../../src/services/life.ts';
 import { parseSample } from '../../src/services/sample-lines.ts';
-import { facts } from '../account/facts.ts';
+import { changesOf, facts } from '../account/facts.ts';
 
 describe('what is put into a page as text', () => {
   test('stays text, in elements and in attributes, whatever it is', () => {
@@ -31,6 +33,27 @@ describe('what is put into a page as text', () => {
       }),
     );
   });
+});
+
+test.each([
+  ['Nothing grew beyond its limits', changesOf('web', [1_000, 'ready'], [2_000, 'idle'])],
+  ['web failed', changesOf('web', [1_000, 'failed'], [2_000, 'idle'])],
+  [
+    'db was restarted 2 times',
+    [
+      ...changesOf('web', [1_000, 'ready'], [3_000, 'backoff'], [4_000, 'spawning']),
+      ...changesOf(
+        'db',
+        ...([1_000, 2_000, 3_000].flatMap((atMs) => [
+          [atMs, 'spawning'],
+          [atMs + 10, atMs < 3_000 ? 'backoff' : 'ready'],
+        ]) as [number, LifeKind][]),
+      ),
+    ],
+  ],
+])('where nothing grew, what did not stay up comes first: %s', (told, changes) => {
+  const sorted = [...changes].sort((a, b) => a.atMs - b.atMs);
+  expect(headline(giveAccount(facts({ changes: sorted })))).toBe(told);
 });
 
 test('whatever is on disk, there is a page', () => {

@@ -5,14 +5,28 @@ import { formatClock, formatDate, formatDateAndClock } from '../clock.ts';
 import { formatDuration } from '../durations.ts';
 import { formatSize } from '../sizes.ts';
 
-/** The first thing to be read: what grew. */
+/** The first thing to be read: what grew, else what did not stay up. */
 export function headline(account: Account): string {
   const { grew } = account.verdict;
   if (grew) return `${subject(grew.service)} ${growth(grew)}`;
+  const trouble = troubleIn(account.services);
+  if (trouble) return trouble;
   if (account.period) return 'Nothing grew beyond its limits';
   return account.lastStop
     ? 'Of this time only the last stop is known'
     : 'Nothing is known of what happened here';
+}
+
+/** What has failed, or else what was started again most often; null where all is well. */
+function troubleIn(services: readonly ServiceAccount[]): string | null {
+  const failed = services
+    .filter(({ spans }) => spans.some(({ state }) => state === 'failed'))
+    .map(({ name }) => name);
+  if (failed.length > 3) return `${failed.length} services failed`;
+  if (failed.length > 0) return `${failed.join(', ')} failed`;
+  const [worst] = [...services].sort((a, b) => b.restarts.length - a.restarts.length);
+  if (!worst || worst.restarts.length === 0) return null;
+  return `${worst.name} was restarted ${counted(worst.restarts.length, 'time', 'times')}`;
 }
 
 function subject(service: string | null): string {
