@@ -106,12 +106,16 @@ export type LifeEvent =
       /** Does it have a readiness probe? */
       readonly probed: boolean;
     }
-  /** `exit`: it came to life, but was gone before anything could be read about it. */
+  /**
+   * `exit`: it came to life, but was gone before anything could be read about it. `probed`: it has a readiness probe, so
+   * that it cannot have been up.
+   */
   | {
       readonly kind: 'spawnFailed';
       readonly run: number;
       readonly reason: string;
       readonly exit?: Exit;
+      readonly probed?: boolean;
     }
   /** A living run of another supervisor was found in the records. */
   | {

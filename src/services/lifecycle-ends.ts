@@ -15,9 +15,10 @@ interface End extends RunEnd {
 /** A spawn that never worked is a mistake to be told at once; one that worked before may work again. */
 export const notSpawned: Move<In<'spawning'>, On<'spawnFailed'>> = (
   life,
-  { reason, exit = null },
+  { reason, exit = null, probed = false },
   now,
 ) => {
+  if (exit !== null && !probed) return endAfterUp(life, { reason, exit, wellMs: null }, now);
   const end = { reason, exit, leader: null, failed: true, wellMs: null };
   return life.restarts.total > 0 || exit !== null
     ? orAgain(life, end, now, fail)
@@ -29,11 +30,17 @@ export const failToStart: Move<In<'starting'>, On<'exited'>> = (life, { exit }, 
   return orAgain(life, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 
+export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (life, { exit }, now) =>
+  endAfterUp(life, { reason: exitInWords(exit), exit, wellMs: now.nowMs - life.sinceMs }, now);
+
 /** Nobody asked it to end. Only a code that stands for success lets it pass for work that is done. */
-export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (life, { exit }, now) => {
-  const reason = exitInWords(exit);
+function endAfterUp(
+  life: Life,
+  { reason, exit, wellMs }: { reason: string; exit: Exit; wellMs: number | null },
+  now: Circumstances,
+): Step {
   const failed = !isSuccess(exit, now);
-  const end = { reason, exit, leader: null, failed, wellMs: now.nowMs - life.sinceMs };
+  const end = { reason, exit, leader: null, failed, wellMs };
   // It may well have done its task: whoever knows that has to ask for it again.
   const isUnknown = exit.code === null && exit.signal === null;
   if (isUnknown && now.terms?.oneShot) return fail(life, end, now);
@@ -47,7 +54,7 @@ export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (life, {
           done: now.terms?.oneShot ?? false,
         }),
   );
-};
+}
 
 export const endUnwell: Move<In<'unhealthy'>, On<'exited'>> = (life, { exit }, now) => {
   const before = life.was === 'starting' ? ' before it was ready' : `; before that: ${life.reason}`;

@@ -69,7 +69,9 @@ export async function spawn(
     // Where another program (ps) has to look, Node has reaped what ended at once before it could.
     const exit = await Promise.race([launched.exited, setTimeout(EXIT_MS, null, { ref: false })]);
     const reason = `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`;
-    void dispatch(target.name, { kind: 'spawnFailed', run, reason, ...(exit ? { exit } : {}) });
+    const { probed } = target;
+    const ended = exit ? { exit, probed } : {};
+    void dispatch(target.name, { kind: 'spawnFailed', run, reason, ...ended });
     return;
   }
   const { identity } = leader;

@@ -537,6 +537,18 @@ describe('a restart', () => {
     });
   });
 
+  test.each([
+    ['a task that has succeeded is done', 0, true, false, { kind: 'exited', done: true }],
+    ['one that has failed is not', 3, true, false, { kind: 'failed', exit: { code: 3 } }],
+    ['what is no task has ended', 0, false, false, { kind: 'exited', done: false }],
+    ['one that had to be ready first has failed', 0, false, true, { kind: 'failed' }],
+  ] as const)('of what ended before anybody could look: %s', (_, code, oneShot, probed, state) => {
+    const exit = { code, signal: null };
+    const terms = { restart: never, oneShot };
+    const event = { ...EVENTS.spawnFailed, exit, probed } as const;
+    expect(lifecycle(STATES.spawning, event, { ...now, terms }).state).toMatchObject(state);
+  });
+
   test('that is one too many: failed, or left alive where it is not well', () => {
     const often = { total: 9, timesMs: [90, 95], streak: 9 };
     const ended = lifecycle({ ...STATES.running, restarts: often }, EVENTS.exited, under(always));
