@@ -89,23 +89,28 @@ export async function upProject(
   };
   void options.asked.then(conclude);
 
-  const judge = (): void => {
+  const verdictNow = (): UpVerdict | null => {
     const services = [...kinds].map(([name, kind]) => ({
       name,
       kind,
       exit: exits.get(name) ?? null,
       oneShot: manifest.services[name]?.oneShot ?? false,
     }));
-    const found = judgeUp(services, options, begun, signalNumber);
+    return judgeUp(services, options, begun, signalNumber);
+  };
+  const isAllStopped = (): boolean => [...kinds.values()].every((kind) => kind === 'idle');
+  const judge = (): void => {
+    const found = verdictNow();
     if (!found) return;
-    // A restart takes everything down as well; what it has brought up by then goes on.
-    const isTransient = services.every(({ kind }) => kind === 'idle');
-    if (isTransient && begun) void whenIdle().then(() => judgeAgain());
+    // A restart takes services down as well; what it has brought up by then goes on.
+    const isNamedStopped = kinds.get(options.exitCodeFrom ?? '') === 'idle';
+    if (begun && (isNamedStopped || isAllStopped())) void whenIdle().then(() => judgeAgain());
     else conclude(found);
   };
   const judgeAgain = (): void => {
-    const isStill = [...kinds.values()].every((kind) => kind === 'idle');
-    if (isStill) conclude({ why: 'everything was stopped by another devctl', code: 0 });
+    const found = verdictNow();
+    if (isAllStopped()) conclude({ why: 'everything was stopped by another devctl', code: 0 });
+    else if (found) conclude(found);
   };
   /** When no other command is at work. */
   const whenIdle = async (): Promise<void> => {
