@@ -106,8 +106,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
       log(`removing the record: ${error}`);
     }
     // Unless something is below us, which it is to keep.
-    const isAlone = subreaper.held && loaded.available && loaded.hasChildren() === false;
-    if (guard && isAlone) {
+    if (guard && (await supervision.isAlone())) {
       await host.signal(guard, 'SIGKILL').catch((error) => log(`ending the guard: ${error}`));
     }
     process.exit(code);

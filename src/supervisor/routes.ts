@@ -1,16 +1,16 @@
 import type { Sample } from '../services/samples.ts';
-import type { StopReport } from '../stopping/report.ts';
 import { type Route, STREAMED, type Stream } from './api.ts';
+import type { Holding } from './holding.ts';
 import type { Holds } from './holds.ts';
 import type { Leases } from './leases.ts';
 import type { Limits } from './limits.ts';
 import type { Lives } from './lives.ts';
+import type { OwnStops } from './own-stops.ts';
 import type {
   ChildrenAnswer,
   Hello,
   SampleEvent,
   StartRequest,
-  SupervisedStopRequest,
   SupervisorEvent,
 } from './protocol.ts';
 import {
@@ -23,11 +23,10 @@ import {
 } from './requests.ts';
 import type { Sampler } from './sampler.ts';
 import { beginStarting, type Starting } from './starting.ts';
-import type { RunHeld } from './stop-command.ts';
 import type { Witness } from './witness.ts';
 
 /** What a supervisor can do for those who call it. */
-export interface SupervisorWork {
+export interface SupervisorWork extends Pick<Holding, 'hasChildren' | 'runHeld'>, OwnStops {
   readonly hello: Hello;
   readonly lives: Lives;
   readonly witness: Pick<Witness, 'look' | 'wake'>;
@@ -43,16 +42,8 @@ export interface SupervisorWork {
   readonly limits: Pick<Limits, 'setProject'>;
   /** Restarts that an earlier supervisor did not live to finish. */
   goOnRestarting(request: StartRequest): void;
-  /** Has it a child left? Null: it is no subreaper, so it cannot know. */
-  hasChildren(): Promise<boolean | null>;
-  readonly runHeld: RunHeld;
   /** A caller is connected until he has got all of the answer, which may be after the work. */
   whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown>;
-  /** Leaves these services alone (null: all) until the work is done. */
-  whileStoodDown<T>(names: readonly string[] | null, work: () => Promise<T>): Promise<T>;
-  stopHere(request: SupervisedStopRequest): Promise<StopReport>;
-  /** After a stop of everything that has left nothing, the supervisor ends. */
-  endAfter(request: SupervisedStopRequest, report: StopReport): void;
 }
 
 /** The supervisor's API: each route reads its request, has the work done, and answers. */

@@ -5,29 +5,25 @@ import type { Identity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { readRecords } from '../project/records.ts';
 import { readRecentSamples } from '../services/history.ts';
-import type { Contain } from '../services/launch.ts';
-import type { LifeKind } from '../services/life.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { adopt, goOnRestarting, resume, standDown } from './adoption.ts';
+import { adopt, goOnRestarting } from './adoption.ts';
 import type { Route, Stream } from './api.ts';
 import { openChronicle } from './chronicle.ts';
 import { endRun } from './end-run.ts';
+import { createHolding, type Holding } from './holding.ts';
 import { createHolds } from './holds.ts';
 import { createLeases, stopOfEverything } from './leases.ts';
 import { createLimits } from './limits.ts';
 import { createLives, type Lives } from './lives.ts';
 import { noteLogs } from './log-notes.ts';
-import { toSweepRules } from './open-project.ts';
+import { createOwnStops, hasLeader } from './own-stops.ts';
 import type { ProjectState } from './project-state.ts';
 import type { SupervisedStopRequest, SupervisorEvent } from './protocol.ts';
 import { supervisorRoutes } from './routes.ts';
 import type { RunGroups } from './run-groups.ts';
 import { createSampler } from './sampler.ts';
 import type { Starting } from './starting.ts';
-import { stopProject } from './stop.ts';
-import { type RunHeld, runStopCommand } from './stop-command.ts';
 import { takeTurn } from './take-turn.ts';
 import { startWitness } from './witness.ts';
 
@@ -52,9 +48,6 @@ export interface SupervisionContext {
   readonly end: () => void;
 }
 
-/** How often the dead are reaped before what is left counts as alive. */
-const MOST_REAPS = 3;
-
 /** How far back those are told who begin to watch. */
 const RECENT_MS = 5 * 60_000;
 
@@ -64,6 +57,7 @@ const IDLE_END_MS = 5_000;
 /** Everything a supervisor does, behind its API. Adopts on creation what earlier ones left running. */
 export async function createSupervision(context: SupervisionContext): Promise<{
   readonly routes: Readonly<Record<string, Route>>;
+  readonly isAlone: Holding['isAlone'];
   close(): void;
 }> {
   const { folder, host, table, self, native, groups } = context;
@@ -96,7 +90,10 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       const atMs = Date.now();
       chronicle.event({ atMs, kind: 'change', service, from, to, reason, pid });
     },
-    stopTree: (name, request) => endRun(host, folder, name, { ...request, self, runHeld }),
+    stopTree: (name, request) => {
+      const { runHeld } = holding;
+      return endRun(host, folder, name, { ...request, self, runHeld });
+    },
     // A start that is under way here holds the lock for us.
     holdLog: (name) => notes.hold(name),
     takeTurn: async () => (starts.size > 0 ? () => {} : takeTurn(host, folder, self)),
@@ -134,33 +131,19 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   });
   await adopt(host, lives, context.inherited.records);
 
-  const hasChildren = async (): Promise<boolean | null> => {
-    if (!native) return null;
-    let children: boolean | null = null;
-    // What has died since the reaper looked is a child as well: on a busy machine there is always one more.
-    for (let tries = 0; children !== false && tries < MOST_REAPS; tries += 1) {
-      await witness.reap();
-      children = native.hasChildren();
-    }
-    return children;
-  };
-
-  const runHeld: RunHeld = async (service, env, over) => {
-    const record = readRecords(folder).records.find((one) => one.service === service);
-    if (!record) return { end: null, held: false };
-    let inGroup = false;
-    const contain: Contain = (spawn) => {
-      const { child, why } = groups?.spawnInside(record.runId, false, spawn) ?? {
-        child: spawn(),
-        why: 'there are no groups',
-      };
-      inGroup = why === null;
-      return { child, why };
-    };
-    const place = { env, over, contain: record.cgroup?.held ? contain : null };
-    const end = await runStopCommand(folder, record, place);
-    return { end, held: native !== null || inGroup };
-  };
+  const holding = createHolding({ host, folder, self, native, groups, reap: witness.reap });
+  const stops = createOwnStops({
+    host,
+    folder,
+    lives,
+    witness,
+    starts,
+    hasChildren: holding.hasChildren,
+    runHeld: holding.runHeld,
+    stoppedAll: () => leases.reread(),
+    log: context.log,
+    end: context.end,
+  });
 
   /** A caller is connected until he has got all of the answer, which may be after the work. */
   const whileConnected = (stream: Stream, work: () => Promise<unknown>): Promise<unknown> => {
@@ -170,36 +153,6 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       idleSinceMs = performance.now();
     });
     return work();
-  };
-
-  let standingDown = 0;
-  let resuming: Promise<unknown> = Promise.resolve();
-  /** Whatever becomes of the work: afterwards what runs is watched again. */
-  const whileStoodDown = async <T>(
-    names: readonly string[] | null,
-    work: () => Promise<T>,
-  ): Promise<T> => {
-    standingDown += 1;
-    try {
-      await resuming;
-      for (const starting of starts) starting.abandon();
-      await standDown(lives, names);
-      await witness.setStoodDown(true);
-      return await work();
-    } finally {
-      standingDown -= 1;
-      if (names === null) leases.reread();
-      // A forced stop may have broken in on another one, which is not done yet.
-      if (standingDown === 0) {
-        resuming = resume(host, lives, folder).catch((error: unknown) => {
-          context.log(
-            `taking over again what runs: ${error instanceof Error ? error.stack : error}`,
-          );
-        });
-        await resuming;
-        await witness.setStoodDown(standingDown > 0);
-      }
-    }
   };
 
   const isBusy = (): boolean => connections > 0 || witness.owned() > 0 || hasLeader(lives);
@@ -216,35 +169,12 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     else if (performance.now() - idleSinceMs >= IDLE_END_MS) void endIdle();
   }, IDLE_END_MS / 2);
 
-  const stopHere = (request: SupervisedStopRequest, why?: string): Promise<StopReport> => {
-    const { names, force, graceMs, sweep, declared } = request;
-    return whileStoodDown(names, () =>
-      stopProject(host, folder, {
-        names,
-        force,
-        graceMs,
-        dryRun: false,
-        sweep: toSweepRules(sweep),
-        declared,
-        forced: () => false,
-        watch: () => {},
-        hasChildren,
-        runHeld,
-        ...(why === undefined ? {} : { why }),
-      }),
-    );
-  };
-  const endAfter = ({ names }: SupervisedStopRequest, { survivors }: StopReport): void => {
-    const isDone =
-      names === null && survivors.length === 0 && starts.size === 0 && !hasLeader(lives);
-    if (isDone) context.end();
-  };
   const stopUnasked = async (request: SupervisedStopRequest, why: string): Promise<StopReport> => {
     // Nobody is connected, and yet it is not idle.
     connections += 1;
     try {
-      const report = await stopHere(request, why);
-      endAfter(request, report);
+      const report = await stops.stopHere(request, why);
+      stops.endAfter(request, report);
       return report;
     } finally {
       connections -= 1;
@@ -279,16 +209,14 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     leases,
     limits,
     goOnRestarting: (request) => goOnRestarting(lives, folder, self, request),
-    hasChildren,
-    runHeld,
+    ...holding,
+    ...stops,
     whileConnected,
-    whileStoodDown,
-    stopHere,
-    endAfter,
   });
   chronicle.event({ atMs: Date.now(), kind: 'supervisor', what: 'began' });
   return {
     routes,
+    isAlone: holding.isAlone,
     close() {
       clearInterval(idleTimer);
       leases.close();
@@ -308,13 +236,4 @@ function isUntouched({ records, ledger, founding, problems }: ProjectState): boo
   const oneOffs = new Set(records.flatMap(({ oneOff, runId }) => (oneOff ? [runId] : [])));
   const others = [...records, ...ledger].filter(({ runId }) => !oneOffs.has(runId));
   return [others, founding, problems].every((list) => list.length === 0);
-}
-
-/** Without a leader now, but not for long. */
-const AT_WORK: ReadonlySet<LifeKind> = new Set(['spawning', 'clearing', 'backoff']);
-
-function hasLeader(lives: Lives): boolean {
-  return [...lives.entries.values()].some(
-    ({ life: { kind }, life }) => ('leader' in life && life.leader !== null) || AT_WORK.has(kind),
-  );
 }
