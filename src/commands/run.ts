@@ -157,9 +157,10 @@ const MOST_LINES = 20;
 
 /** Nothing at all where there is nothing to tell: a run that left nothing is as quiet as its command. */
 function tell(
-  { orphans, survivors, proof, stop, name, cause, tookMs }: RunResult,
+  { orphans, survivors, proof, stop, name, cause, why, tookMs }: RunResult,
   say: Speaker,
 ): void {
+  if (cause === 'stopped') say.warn(`${name} was ended by a devctl stop${why ? `: ${why}` : ''}`);
   if (orphans.length > 0) {
     const count = `${orphans.length} process${orphans.length === 1 ? '' : 'es'}`;
     say.warn(`${name} left ${count} behind:`);

@@ -33,8 +33,11 @@ export function onRunSignal(
   return earlier > 0 ? 'end' : 'pass-on';
 }
 
-/** How it came to its end: by itself, or because its time was up, it used too much, or we were told to. */
-export type RunCause = 'ended' | 'timed-out' | 'limit' | 'interrupted';
+/**
+ * How it came to its end: by itself, or because its time was up, it used too much, we were told to, or another
+ * devctl has stopped it.
+ */
+export type RunCause = 'ended' | 'timed-out' | 'limit' | 'interrupted' | 'stopped';
 
 export interface RunOutcome {
   readonly cause: RunCause;

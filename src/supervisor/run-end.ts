@@ -2,6 +2,7 @@ import type { Claim } from '../ownership/claim.ts';
 import { groupMembers, removeGroup } from '../processes/control-groups.ts';
 import { sameIdentity } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
+import { readLastStop } from '../project/last-stop.ts';
 import { removeLedger } from '../project/ledger.ts';
 import { acquireLock } from '../project/lock.ts';
 import { readRecord, removeRecord, writeRecord } from '../project/records.ts';
@@ -24,6 +25,8 @@ export interface EndingRun extends RunPlace {
   /** The record as it is by now: what has moved elsewhere is noted in it. */
   readonly record: () => ServiceRecord;
   readonly forced: () => boolean;
+  /** The command was ended by a signal that we have not sent: by a stop perhaps, which is then waited for. */
+  readonly killed: boolean;
   readonly watch: StopOptions['watch'];
 }
 
@@ -93,27 +96,23 @@ export interface RunEnd {
   readonly survivors: StopReport['survivors'];
   /** Null: nothing was left to be stopped. */
   readonly report: StopReport | null;
+  /** Another devctl has stopped it, and why if nobody had asked for that; null: it has not. */
+  readonly stopped: { readonly why: string | null } | null;
 }
 
 /** Ends everything of a run with the engine that stops services, and removes its record after the proof. */
 export async function endRun(ending: EndingRun): Promise<RunEnd> {
-  const { folder, host, self, run, record } = ending;
-  const { service, runId } = record();
-  if ((await isEmpty(ending)) === true) {
-    const held = record().cgroup?.held ? isProvedByGroup(record()) : true;
-    if (held) {
-      removeRecord(folder, service, runId);
-      removeLedger(folder, service);
-      if (run.groups) removeGroup(run.groups.folder);
-      return { proof: { strength: 'complete', why: null, scans: 0 }, survivors: [], report: null };
-    }
-  }
+  const { folder, host, self, record } = ending;
+  const { service } = record();
+  if (!ending.killed && (await endEmpty(ending))) return EMPTY;
   const release = await lockToEnd(ending);
   try {
     if (!isRecorded(ending) && !(await putBack(ending))) {
       const why = 'a devctl stop has ended it: its report has the proof';
-      return { proof: { strength: 'best-effort', why, scans: 0 }, survivors: [], report: null };
+      const proof = { strength: 'best-effort', why, scans: 0 } as const;
+      return { proof, survivors: [], report: null, stopped: stopThatEnded(ending) };
     }
+    if (ending.killed && (await endEmpty(ending))) return EMPTY;
     let report: StopReport | null = null;
     for (let pass = 0; pass < MAX_PASSES; pass += 1) {
       report = await stopLocked(
@@ -141,10 +140,37 @@ export async function endRun(ending: EndingRun): Promise<RunEnd> {
       if ((await claimsOf(ending)).length === 0) break;
     }
     if (!report) throw new Error('a stop ends with its report');
-    return { proof: await proofOf(ending, report), survivors: report.survivors, report };
+    const proof = await proofOf(ending, report);
+    return { proof, survivors: report.survivors, report, stopped: null };
   } finally {
     release();
   }
+}
+
+const EMPTY: RunEnd = {
+  proof: { strength: 'complete', why: null, scans: 0 },
+  survivors: [],
+  report: null,
+  stopped: null,
+};
+
+/** Removes the record where the kernel says that nothing is left. */
+async function endEmpty(ending: EndingRun): Promise<boolean> {
+  const { folder, run, record } = ending;
+  if ((await isEmpty(ending)) !== true) return false;
+  if (record().cgroup?.held && !isProvedByGroup(record())) return false;
+  const { service, runId } = record();
+  removeRecord(folder, service, runId);
+  removeLedger(folder, service);
+  if (run.groups) removeGroup(run.groups.folder);
+  return true;
+}
+
+function stopThatEnded({ folder, run }: EndingRun): RunEnd['stopped'] {
+  const report = readLastStop(folder);
+  const processes = Array.isArray(report?.processes) ? report.processes : [];
+  if (!processes.some((one) => one?.pid === run.leader.pid)) return null;
+  return { why: typeof report?.why === 'string' ? report.why : null };
 }
 
 async function proofOf(ending: EndingRun, report: StopReport): Promise<Proof> {

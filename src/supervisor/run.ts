@@ -47,6 +47,8 @@ export interface RunResult {
   readonly cause: RunCause;
   /** The limit that it was ended for; null where that was not why. */
   readonly breach: Breach | null;
+  /** What the stop that ended it was for, where nobody had asked for one: a lease, a limit of the project. */
+  readonly why: string | null;
   readonly exit: Exit;
   /** What the command left behind when it ended by itself; ended by now. */
   readonly orphans: readonly LeftBehind[];
@@ -115,9 +117,12 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
   mirrored?.();
 
   const { forced } = control;
-  const ending: EndingRun = { ...place, run, witness, record, forced, watch: options.watch };
+  const killed = typeof exit === 'object' && exit.signal !== null;
+  const { watch } = options;
+  const ending: EndingRun = { ...place, run, witness, record, forced, killed, watch };
   const orphans = ended ? await findOrphans(ending) : [];
-  const { proof, survivors, report } = await endRun(ending);
+  const { proof, survivors, report, stopped } = await endRun(ending);
+  if (stopped && cause === 'ended') cause = 'stopped';
   const last = await Promise.race([exited, pause(EXIT_MS, UNKNOWN, { ref: false })]);
   unlisten();
   witness.stop();
@@ -129,8 +134,9 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     tookMs: Math.round(host.nowMs() - beganAtMs),
     cause,
     breach: cause === 'limit' ? breach : null,
+    why: stopped?.why ?? null,
     exit: last,
-    orphans,
+    orphans: cause === 'stopped' ? [] : orphans,
     survivors,
     proof,
     stop: report,

@@ -130,7 +130,11 @@ test('status shows it, stop ends it, and so does a signal; other services stay',
   const stopped = await devctl(project, 'stop', 'one');
   expect(stopped, stopped.stderr).toMatchObject({ exitCode: 0 });
   expect(stopped.stdout).toMatch(/nothing (more )?of one/);
-  expect((await first.done).exitCode).toBe(143);
+  const ended = await first.done;
+  expect(ended).toMatchObject({
+    exitCode: 143,
+    stderr: '! devctl: one was ended by a devctl stop',
+  });
 
   const deaf = 'trap "" TERM; : >deaf; while :; do sleep 60; done';
   const second = startDevctl(project, {}, 'run', '--grace', '10m', '--', 'sh', '-c', deaf);
