@@ -11,6 +11,6 @@ export function durationOption(option: string, text: string): number {
   const ms = parseDuration(/^\d+$/.test(text) ? Number(text) : text);
   if (ms !== null) return ms;
   throw new DevctlError('usage', `${option} ${text}: not a duration`, {
-    hint: 'write 500ms, 3s or 2m, or a number of milliseconds',
+    hint: 'write 500ms, 3s, 2m or 4h (24 days at most), or a number of milliseconds',
   });
 }

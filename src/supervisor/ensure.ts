@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { COOKIE_VARIABLES, guardCookie, supervisorCookie } from '../ownership/cookie.ts';
@@ -124,6 +124,8 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   const logPath = join(folder.pidsDir, 'supervisor.log');
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   const log = openSync(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  // What is in it already is of earlier ones.
+  const from = fstatSync(log).size;
   const env: NodeJS.ProcessEnv = { ...process.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
   const { spawn } = await import('node:child_process');
@@ -158,9 +160,12 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   // Without a supervisor it would stay; a late one holds everything by itself.
   if (guarded) child.kill('SIGKILL');
   const { tailLog } = await import('../services/log-tail.ts');
-  const lines = await tailLog(logPath, 5);
-  const what = outcome === 'ended' ? 'ended at once' : `did not answer within ${START_MS} ms`;
-  throw new DevctlError('supervisor-failed', [`the supervisor ${what}:`, ...lines].join('\n'), {
+  const lines = await tailLog(logPath, 5, from);
+  const seconds = START_MS / 1_000;
+  const what = outcome === 'ended' ? 'ended at once' : `did not answer within ${seconds} s`;
+  const said =
+    lines.length > 0 ? [`the supervisor ${what}:`, ...lines] : [`the supervisor ${what}`];
+  throw new DevctlError('supervisor-failed', said.join('\n'), {
     hint: `its whole log is ${logPath}`,
   });
 }
