@@ -19,7 +19,7 @@ export interface Holding {
 }
 
 interface HoldingContext {
-  readonly host: Pick<Host, 'snapshot' | 'delay'>;
+  readonly host: Pick<Host, 'snapshot' | 'nowMs' | 'delay'>;
   readonly self: Identity;
   readonly folder: ProjectFolder;
   /** The native calls, where they made this process a subreaper. */
@@ -31,8 +31,8 @@ interface HoldingContext {
 /** How often the dead are reaped before what is left counts as alive. */
 const MOST_REAPS = 3;
 /** On a busy machine Node takes its time to hear of the end of what it has spawned. */
-const HEARING_MS = 50;
-const MOST_HEARINGS = 20;
+const NEWS_MS = 1_000;
+const LOOK_MS = 50;
 
 export function createHolding(context: HoldingContext): Holding {
   const { host, folder, self, native, groups, reap } = context;
@@ -49,13 +49,14 @@ export function createHolding(context: HoldingContext): Holding {
   return {
     hasChildren,
     async isAlone() {
-      for (let hearing = 0; hearing < MOST_HEARINGS; hearing += 1) {
+      const deadline = host.nowMs() + NEWS_MS;
+      do {
         const children = await hasChildren();
         if (children !== true) return children === false;
         const { byParent } = await host.snapshot();
         if (byParent.get(self.pid)?.some((child) => !isGone(child))) return false;
-        await host.delay(HEARING_MS);
-      }
+        await host.delay(LOOK_MS);
+      } while (host.nowMs() < deadline);
       return false;
     },
     async runHeld(service, env, over) {
