@@ -59,6 +59,8 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
   // control group of a run that is younger than itself.
   const isOwn = [...supervisors, ...guards].some(({ identity }) => identity.pid === pid);
   if (isOwn && !search.vetoes.byPid.has(pid)) return;
+  // So is `devctl run` in that of its own.
+  if (finding.kind === 'cgroup' && isHostOf(search, pid, finding.runId)) return;
   const veto =
     search.vetoes.byPid.get(pid) ??
     (intent !== undefined && startTicks < intent
@@ -86,6 +88,12 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
   if (known < 0) findings.push(finding);
   // Witnessed as nobody's at first, and by now as a service's.
   else if (findings[known]?.service === null) findings[known] = finding;
+}
+
+function isHostOf({ vetoes }: Search, pid: number, runId: string | null): boolean {
+  return vetoes.hosts.some(
+    ({ process, run }) => process.identity.pid === pid && run.runId === runId,
+  );
 }
 
 /** What carries the mark of such a run is its own, whatever else (a port, a log) points to it. */

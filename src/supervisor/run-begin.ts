@@ -21,6 +21,7 @@ import { readProjectState } from './project-state.ts';
 import { oneOffName } from './run-decisions.ts';
 import { openRunGroups, type RunGroups } from './run-groups.ts';
 import { takeLockToStart } from './start.ts';
+import { RUN_COMMAND } from './take-over.ts';
 
 /** Longer than a start has: dozens may be begun at once (`make -j`), and each holds the lock to spawn. */
 const LOCK_WAIT_MS = 20_000;
@@ -80,7 +81,7 @@ export async function beginRun(place: RunPlace, options: BeginOptions): Promise<
     );
   }
   const native = await becomeHolder();
-  const lock = await takeLockToStart(host, folder, 'run', warn, LOCK_WAIT_MS);
+  const lock = await takeLockToStart(host, folder, RUN_COMMAND, warn, LOCK_WAIT_MS);
   try {
     const name = await freeName(place, options);
     const usable = 'why' in groups ? null : groups;

@@ -16,6 +16,7 @@ import { trackOwned } from './quarry.ts';
 import type { BegunRun, RunPlace } from './run-begin.ts';
 import { isProvedByGroup } from './run-groups.ts';
 import type { StopOptions } from './stop.ts';
+import { RUN_COMMAND } from './take-over.ts';
 import type { Witness } from './witness.ts';
 
 /** A run whose end is near, and who looks after it. */
@@ -216,7 +217,7 @@ async function lockToEnd(ending: EndingRun): Promise<() => void> {
   const { folder, host, self } = ending;
   const request = {
     identity: self,
-    command: 'run',
+    command: RUN_COMMAND,
     isAlive: async (one: typeof self) => livesIn(await host.snapshot(), one),
     waitMs: LOCK_MS,
   };

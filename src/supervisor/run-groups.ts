@@ -41,6 +41,9 @@ export interface SpawnedInside<Child> {
   readonly why: string | null;
 }
 
+/** So often something empty may be removed before it is entered. */
+const MOST_TRIES = 20;
+
 /** The name of a project's group, below the group that its supervisor was started in. */
 function nameOf(folder: ProjectFolder): string {
   return `devctl-${projectHash(folder.root)}`;
@@ -59,19 +62,20 @@ export function openRunGroups(
   const own = ownGroup();
   if ('why' in own) return own;
   const project = join(own.folder, nameOf(folder));
-  const enter = (group: string, tries = 2): void => {
+  const enter = (group: string, tries = MOST_TRIES): void => {
     try {
       makeGroup(project);
       makeGroup(group);
       joinGroup(group, process.pid);
     } catch (error) {
-      // A project that was nested in an earlier run of ours has just removed what it saw empty.
+      // Another devctl has just removed what it saw empty: one that ends, or stops, or is nested in a run of ours.
       if (errnoOf(error) !== 'ENOENT' || tries <= 1) throw error;
       enter(group, tries - 1);
     }
   };
   const leave = (): void => joinGroup(own.folder, process.pid);
-  const trial = join(project, 'trial');
+  // Others may be finding out the same.
+  const trial = join(project, `trial-${process.pid}`);
   try {
     enter(trial);
     leave();
@@ -80,7 +84,8 @@ export function openRunGroups(
       why: `no group can be made and entered in ${own.folder}: ${errnoOf(error) ?? inWords(error)}`,
     };
   } finally {
-    removeGroup(project);
+    removeEmptyGroup(trial);
+    removeEmptyGroup(project);
   }
   const groupOf = (runId: string): string => join(project, runId);
   return {
@@ -137,6 +142,8 @@ export function readRunGroups(state: ProjectState): readonly RunGroup[] {
     services.set(runId, service);
   return projectGroups(state).flatMap((project) =>
     listGroups(project).flatMap((runId): RunGroup[] => {
+      // A devctl that only tries whether it can enter one is nobody's.
+      if (!RUN_ID.test(runId)) return [];
       const folder = join(project, runId);
       const path = groupPath(folder);
       if (path === null) return [];
@@ -145,6 +152,9 @@ export function readRunGroups(state: ProjectState): readonly RunGroup[] {
     }),
   );
 }
+
+/** As `intentOf` makes them. */
+const RUN_ID = /^[0-9a-f]{32}$/;
 
 /** Lets everything run again that a devctl, killed while it was killing, has left frozen. */
 export function thawRunGroups(state: ProjectState): void {

@@ -10,12 +10,14 @@ import { acquireLock, type LockOutcome } from '../project/lock.ts';
 import type { LockHolder } from '../project/lock-file.ts';
 import { findSupervisor, livingSupervisors } from './ensure.ts';
 import { isStarved, isSuspended } from './starved.ts';
-import { START_COMMAND, TAKE_OVER_SIGNAL } from './take-over.ts';
+import { RUN_COMMAND, START_COMMAND, TAKE_OVER_SIGNAL } from './take-over.ts';
 
 /** How long a supervisor may take to drop the starts that hold the lock. */
 const ABORT_MS = 500;
 /** How long a stop waits for another devctl command to let go. */
 const LOCK_WAIT_MS = 2_000;
+/** Of many `devctl run` that begin or end at once each holds it for a moment: they are waited for longer. */
+const RUNS_WAIT_MS = 20_000;
 const ABORT_EVERY_MS = 100;
 /** A supervisor that starts a service again holds it for less than that: no need to break in on it. */
 const RESTART_MS = 200;
@@ -50,16 +52,20 @@ export interface LockQuest {
 export async function takeLockToStop(quest: LockQuest): Promise<{ release(): void } | null> {
   const { host, force, warn } = quest;
   try {
-    const deadline = host.nowMs() + LOCK_WAIT_MS;
+    const beganMs = host.nowMs();
+    const isPatient = (holder: LockHolder | null): boolean => {
+      const waitMs = holder?.command === RUN_COMMAND ? RUNS_WAIT_MS : LOCK_WAIT_MS;
+      return host.nowMs() - beganMs < waitMs;
+    };
     const patience = host.nowMs() + START_PATIENCE_MS;
     let lock = await attempt(quest, force ? RESTART_MS : 0);
     let hasTakenOver = false;
     // Again and again: the holder may not have asked its supervisor yet, or not have one yet, and when
     // it lets go, the next start may be quicker than we are.
-    while (lock.kind === 'busy' && !force && host.nowMs() < deadline) {
+    while (lock.kind === 'busy' && !force && isPatient(lock.holder)) {
       const { holder } = lock;
       const suspended = holder !== null && isSuspended(holder.identity, await host.snapshot());
-      if (!suspended) await abortStarts(quest);
+      if (!suspended && holder?.command !== RUN_COMMAND) await abortStarts(quest);
       lock = await attempt(quest, suspended ? 0 : ABORT_EVERY_MS);
       if (lock.kind === 'held') break;
       const isStart = lock.holder?.command === START_COMMAND;

@@ -13,7 +13,7 @@ import { serviceCookie } from '../../src/ownership/cookie.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readRecords } from '../../src/project/records.ts';
 import { controlGroupOf, hasControlGroups } from '../support/control-groups.ts';
-import { devctl, devctlWith } from '../support/devctl.ts';
+import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
@@ -131,6 +131,22 @@ test.runIf(hasControlGroups)('a service that ended by itself leaves no group', a
   const runs = () => readdirSync(group).filter((name) => /^[0-9a-f]{32}$/.test(name));
   await until(() => runs().length === 1);
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+});
+
+test.runIf(hasControlGroups)('many at once each get a group of their own', async () => {
+  await using project = await temporaryProject({ services: { web: service('sleeper') } });
+  const names = Array.from({ length: 12 }, (_, index) => `one-${index}`);
+  const runs = names.map((name) =>
+    startDevctl(project, {}, 'run', '--name', name, '--', 'sleep', '120'),
+  );
+  await until(() => recordsOf(project).filter(({ leader }) => leader).length === names.length);
+  expect(recordsOf(project).map(({ cgroup }) => cgroup?.held)).toEqual(names.map(() => true));
+  for (const run of runs) run.kill('SIGKILL');
+  const { exitCode, report } = await stopReport(project);
+  await Promise.all(runs);
+  expect(exitCode).toBe(0);
+  expect(report.proof).toMatchObject({ strength: 'complete', why: null });
+  expect(project.oracle.everything()).toEqual([]);
 });
 
 test.runIf(hasControlGroups)('what has moved itself out of its group makes no proof', async () => {

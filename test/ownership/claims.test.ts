@@ -495,6 +495,26 @@ describe('vetoes', () => {
     expect(spared).toEqual([]);
   });
 
+  test('devctl run that stands in the control group of its own run is nobody that was spared', () => {
+    const path = '/devctl-1/aa11';
+    const group = { folder: `/cgroup${path}`, path, runId: 'aa11', service: 'web' };
+    const oneOff = { name: 'web', terminal: false };
+    const held = { ...run, oneOff: true, supervisor: identity(85), subreaper: true };
+    const argv = 'node /x/bin/devctl.js run -- true';
+    const rows: Row[] = [
+      { pid: 85, argv, controlGroup: path },
+      { pid: 100, ppid: 85, environ: OURS, controlGroup: path },
+    ];
+    const groups = [{ ...group, pids: new Set([85, 100]) }];
+    const over = { groups, runs: [{ ...held, oneOff }] };
+    const { claims, spared } = claimProcesses(
+      facts(over as Partial<OwnershipFacts>),
+      snapshotOf([SHELL, SELF, ...rows]),
+    );
+    expect([...claims.keys()]).toEqual([100]);
+    expect(spared).toEqual([]);
+  });
+
   test('a supervisor that was begun from inside a service ends those who did so', () => {
     const rows: Row[] = [
       LEADER,
