@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { StopReport } from '../../../src/stopping/report.ts';
@@ -41,6 +50,8 @@ export interface Visit {
 /** Grace that a child needs 1.5 s of: enough on a machine that is busy with the rest of the zoo. */
 const STOP_GRACE = '4s';
 const TIMEOUT_MS = 90_000;
+/** So many one-offs begin at the same time. */
+const MOST_RUNS = 10;
 
 /**
  * Starts these services in a project of their own, does to the supervisor what the mode says, stops, and looks
@@ -98,9 +109,9 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   };
   const logOf = (name: string) =>
     isRun(mode) ? join(root, `${name}.log`) : join(root, '.pids', 'logs', `${name}.log`);
-  /** What ends early, as daemons do, has a shell above it that stays. */
-  const runEach = () => {
-    for (const [name, command] of Object.entries(commands)) {
+  /** What ends early, as daemons do, has a shell above it that stays. Each waits for the lock: not too many at once. */
+  const runEach = async () => {
+    for (const [index, [name, command]] of Object.entries(commands).entries()) {
       const wait = ['/bin/sh', '-c', '"$@"; exec sleep 600', 'sh', ...command];
       const [file, ...rest] = commandLine([
         'run',
@@ -120,6 +131,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
         stderr: log,
         detached: true,
       });
+      await patiently(() => recordedIn(root) > index - MOST_RUNS);
     }
   };
   const litter: string[] = [];
@@ -131,7 +143,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
         throw new Error(`start failed: ${started.stderr}`);
       }
     };
-    if (isRun(mode)) runEach();
+    if (isRun(mode)) await runEach();
     else await start();
     const notReady = await settle(tracks, exhibits);
     const service = exhibits[0]?.name ?? '';
@@ -212,6 +224,12 @@ export function faultsOf(seen: Visit): string[] {
   for (const name of seen.notReady) faults.push(`${name} never came to stand`);
   if (isHeld(mode)) for (const port of seen.portsTaken) faults.push(`port ${port} is taken`);
   return faults;
+}
+
+function recordedIn(root: string): number {
+  const folder = join(root, '.pids', 'services');
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder).filter((name) => !name.startsWith('.')).length;
 }
 
 function usesPort(exhibit: Exhibit | undefined): boolean {
