@@ -11,12 +11,19 @@ import { currentRunFolder } from './support/run-folder.ts';
 const BESIDE_DIST = [
   '.devctl.example.json',
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
   'LICENSE',
   'README.md',
   'SECURITY.md',
   'THIRD_PARTY_LICENSES',
   'bin/devctl.js',
   'bin/package.json',
+  'docs/architecture.md',
+  'docs/json.md',
+  'docs/pictures/monitor.svg',
+  'docs/pictures/report.png',
+  'docs/pictures/tree.svg',
+  'docs/zoo.md',
   'package.json',
   'schema/devctl.schema.json',
 ];
@@ -44,6 +51,11 @@ test('the tarball holds what a user needs and nothing else', async () => {
   const files = stdout.split('\n').map((name) => name.replace(/^package\//, ''));
   expect(files.filter((name) => !name.startsWith('dist/')).sort()).toEqual(BESIDE_DIST);
   expect(files.filter((name) => name.startsWith('dist/') && !IN_DIST.test(name))).toEqual([]);
+  // No link of the README is dead there.
+  const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
+  const links = [...readme.matchAll(/\]\((?!#|https?:)([^)#]+)/g)].map(([, file]) => file);
+  expect(links.length).toBeGreaterThan(5);
+  expect(links.filter((file) => !files.includes(file ?? ''))).toEqual([]);
 });
 
 test('publint finds nothing', async () => {
