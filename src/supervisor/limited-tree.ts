@@ -52,7 +52,8 @@ const NEAR_MS = 6_000;
 /** @param service null: the project */
 export function createLimitedTree(service: string | null): LimitedTree {
   let watch: LimitWatch | null = null;
-  let calm: readonly ProcessInfo[] | null = null;
+  // How it began is no measure: the first look may have come when nearly everything was there.
+  let calm: readonly ProcessInfo[] = [];
   let breaches: readonly Breach[] = [];
   let near = false;
   const measureMemory = createMemoryMeter();
@@ -70,7 +71,7 @@ export function createLimitedTree(service: string | null): LimitedTree {
       const { watch: next, exceeded } = judgeLimits(watch, limits, now);
       watch = next;
       const shares = limits.map((limit) => shareOf(limit, now));
-      if (calm === null || shares.every((share) => share <= CALM_SHARE)) calm = processes;
+      if (shares.every((share) => share <= CALM_SHARE)) calm = processes;
       const ending = limits.filter(({ action }) => action !== 'warn');
       const isNearOne = ending.some((limit) => shareOf(limit, now) >= NEAR_SHARE);
       near = isNearOne || (nextDueMs(next, ending, now) ?? NEAR_MS) < NEAR_MS;
