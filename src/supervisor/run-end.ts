@@ -1,5 +1,5 @@
 import type { Claim } from '../ownership/claim.ts';
-import { groupMembers, removeGroup } from '../processes/control-groups.ts';
+import { groupMembers, removeEmptyGroup } from '../processes/control-groups.ts';
 import { sameIdentity } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import { readLastStop } from '../project/last-stop.ts';
@@ -163,7 +163,8 @@ async function endEmpty(ending: EndingRun): Promise<boolean> {
   const { service, runId } = record();
   removeRecord(folder, service, runId);
   removeLedger(folder, service);
-  if (run.groups) removeGroup(run.groups.folder);
+  // Its own is gone; those of others may have been made for something that is just being started.
+  if (run.groups) removeEmptyGroup(run.groups.folder);
   return true;
 }
 

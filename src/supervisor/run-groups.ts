@@ -42,7 +42,10 @@ export interface SpawnedInside<Child> {
 }
 
 /** So often something empty may be removed before it is entered. */
-const MOST_TRIES = 20;
+const MOST_TRIES = 200;
+
+/** What entering a group that is gone says: ENODEV when it went between the opening of its file and the write. */
+const REMOVED: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENODEV']);
 
 /** The name of a project's group, below the group that its supervisor was started in. */
 function nameOf(folder: ProjectFolder): string {
@@ -69,7 +72,7 @@ export function openRunGroups(
       joinGroup(group, process.pid);
     } catch (error) {
       // Another devctl has just removed what it saw empty: one that ends, or stops, or is nested in a run of ours.
-      if (errnoOf(error) !== 'ENOENT' || tries <= 1) throw error;
+      if (!REMOVED.has(errnoOf(error)) || tries <= 1) throw error;
       enter(group, tries - 1);
     }
   };

@@ -151,7 +151,7 @@ function watchedRun({ record, leader }: BegunRun): WatchedRun {
 /** Witnesses the run, and nothing else of the project: that is the supervisor's. */
 function witnessRun(
   { folder, table, self }: RunPlace,
-  { record: begun, native, groups }: BegunRun,
+  { record: begun, native }: BegunRun,
   watched: WatchedRun,
   { onlooker, log }: Pick<WitnessContext, 'onlooker' | 'log'>,
 ) {
@@ -168,7 +168,8 @@ function witnessRun(
     },
     concerns: ({ runId }) => runId === begun.runId,
     native,
-    groups,
+    // Its own group is removed with its end; those of others may just have been made to be entered.
+    groups: null,
     ...(onlooker ? { onlooker } : {}),
     log,
     end: async () => {},
