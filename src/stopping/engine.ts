@@ -66,9 +66,8 @@ export async function runStop(run: StopRun): Promise<StopState> {
   const denied = new Set<string>();
 
   for (;;) {
-    const { snapshot, claims } = await look(host, quarry);
+    const { snapshot, claims, targeted } = await look(run, names);
     // Remember before signalling: once a parent dies, its children may carry no other mark.
-    const targeted = new Map([...claims].filter(([, claim]) => names.has(quarry.unitOf(claim))));
     quarry.remember(history.see(targeted));
     history.settle(snapshot, host.nowMs());
     run.watch([...targeted.values()]);
@@ -93,16 +92,23 @@ export async function runStop(run: StopRun): Promise<StopState> {
   }
 }
 
+interface Look {
+  readonly snapshot: Snapshot;
+  readonly claims: ReadonlyMap<number, Claim>;
+  /** Those of the units that are being stopped. */
+  readonly targeted: ReadonlyMap<number, Claim>;
+}
+
 /** A look that finds nobody is no proof while somebody shows nothing that tells whose it is. */
-async function look(
-  host: Host,
-  quarry: Quarry,
-): Promise<{ readonly snapshot: Snapshot; readonly claims: ReadonlyMap<number, Claim> }> {
-  const snapshot = await host.snapshot();
-  const claims = quarry.claim(snapshot);
-  if (claims.size > 0 || facelessIn(snapshot).length === 0) return { snapshot, claims };
-  const settled = await settledSnapshot(host);
-  return { snapshot: settled, claims: quarry.claim(settled) };
+async function look({ host, quarry }: StopRun, names: ReadonlySet<string>): Promise<Look> {
+  const see = (snapshot: Snapshot): Look => {
+    const claims = quarry.claim(snapshot);
+    const targeted = new Map([...claims].filter(([, claim]) => names.has(quarry.unitOf(claim))));
+    return { snapshot, claims, targeted };
+  };
+  const first = see(await host.snapshot());
+  if (first.targeted.size > 0 || facelessIn(first.snapshot).length === 0) return first;
+  return see(await settledSnapshot(host));
 }
 
 /** Is everything to have as little time as force gives? */

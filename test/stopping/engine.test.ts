@@ -211,17 +211,26 @@ describe('nothing escapes a stop whose supervisor was killed before', () => {
   );
 });
 
-test('what was in the middle of its execve in every look is found once it shows whose it is', async () => {
+test.each([
+  ['in a stop of everything', false],
+  ['in a stop of one service while another one runs', true],
+])('what is in the middle of its execve is waited for %s', async (_, keepsAnother) => {
   const machine = createFakeMachine();
   const supervisor = startSupervisor(machine);
   const record = startService(machine, supervisor, 'web');
+  const other = keepsAnother ? startService(machine, supervisor, 'api') : null;
   machine.exit(supervisor);
   // Nobody has seen it before: its first look is at the service alone, which ends by then.
   const becoming = machine.fork(1, { environ: '', argv: [], ours: true });
   machine.after(700, becoming, () => {
     machine.exec(becoming, { environ: cookieOf('web'), argv: ['node', 'web.js'] });
   });
-  const end = await stopOn(machine, { records: [record], supervisor: null });
-  expect(machine.oursAlive()).toEqual([]);
+  const end = await stopOn(machine, {
+    records: other ? [record, other] : [record],
+    names: ['web'],
+    kept: other ? ['api'] : [],
+    supervisor: null,
+  });
+  expect(machine.oursAlive()).toEqual(other?.leader ? [other.leader.pid] : []);
   expect(endings(end.state)).toMatchObject({ web: 'ended' });
 });

@@ -121,6 +121,8 @@ export interface StopStory {
   readonly waves?: Readonly<Record<string, number>>;
   /** Names of the units; default: those of the records. */
   readonly names?: readonly string[];
+  /** Names of services that go on running. */
+  readonly kept?: readonly string[];
   readonly runCommand?: (unit: string) => Promise<void>;
   readonly forced?: () => boolean;
   /** After the proof, is there a closer look at open files? */
@@ -168,7 +170,8 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
     foundingPids: [],
   };
   const history = createHistory();
-  const owned = rememberingQuarry(facts, new Set(names), () => groupsOn(machine));
+  const known = new Set([...names, ...(story.kept ?? [])]);
+  const owned = rememberingQuarry(facts, known, () => groupsOn(machine));
   const quarry = {
     ...owned,
     claim(snapshot: Snapshot) {
