@@ -5,10 +5,9 @@ import type { ProjectFolder } from '../project/folder.ts';
 import { type Lease, readLeases } from '../project/lease-record.ts';
 import { describeCommand } from './describe.ts';
 import { leasesAt } from './lease-status.ts';
-import { stopOfEverything } from './leases.ts';
-import { toSweepRules } from './open-project.ts';
 import { stopProject } from './stop.ts';
 import { surroundings } from './surroundings.ts';
+import { stopOfEverything, unwatchedStop } from './unwatched-stop.ts';
 
 export interface LeaseWish {
   /** Null: its time has no end. */
@@ -67,19 +66,9 @@ export async function honourLease(
   // It would end itself half way: the supervisor does it when this command is done.
   if (service !== null || oneOffs.length > 0) return;
   warn(`${verdict.why}: stopping everything first`);
-  const { names, force, graceMs, sweep, declared } = stopOfEverything(folder, manifest);
+  const options = unwatchedStop(stopOfEverything(folder, manifest));
   try {
-    await stopProject(host, folder, {
-      names,
-      force,
-      graceMs,
-      dryRun: false,
-      sweep: toSweepRules(sweep),
-      declared,
-      why: verdict.why,
-      forced: () => false,
-      watch: () => {},
-    });
+    await stopProject(host, folder, { ...options, why: verdict.why });
   } catch (error) {
     if (!(error instanceof DevctlError && error.code === 'locked')) throw error;
   }

@@ -14,8 +14,8 @@ import {
 } from '../project/lease-record.ts';
 import { judgeLeases, type LeaseMoment, type LeaseVerdict, withLease } from '../services/leases.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { declaredServices, openProject, sweepSettingsOf } from './open-project.ts';
 import type { SupervisedStopRequest } from './protocol.ts';
+import { stopOfEverything } from './unwatched-stop.ts';
 
 export interface LeasesContext {
   readonly folder: ProjectFolder;
@@ -163,18 +163,6 @@ export function createLeases(context: LeasesContext): Leases {
       closed = true;
       disarm();
     },
-  };
-}
-
-/** What `devctl stop` would ask for in the project folder, as its manifest is now. */
-export function stopOfEverything(folder: ProjectFolder, manifest: string): SupervisedStopRequest {
-  const project = openProject({ cwd: folder.root, config: manifest });
-  return {
-    names: null,
-    force: false,
-    graceMs: null,
-    sweep: sweepSettingsOf(project, false),
-    declared: declaredServices(project),
   };
 }
 

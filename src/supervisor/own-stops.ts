@@ -5,10 +5,10 @@ import type { StopReport } from '../stopping/report.ts';
 import { resume, standDown } from './adoption.ts';
 import type { Holding } from './holding.ts';
 import type { Lives } from './lives.ts';
-import { toSweepRules } from './open-project.ts';
 import type { SupervisedStopRequest } from './protocol.ts';
 import type { Starting } from './starting.ts';
 import { stopProject } from './stop.ts';
+import { unwatchedStop } from './unwatched-stop.ts';
 import type { Witness } from './witness.ts';
 
 /** The stops that concern a supervisor: those that others carry out, and its own. */
@@ -63,17 +63,10 @@ export function createOwnStops(context: OwnStopsContext): OwnStops {
   };
   return {
     whileStoodDown,
-    stopHere({ names, force, graceMs, sweep, declared }, why) {
-      return whileStoodDown(names, () =>
+    stopHere(request, why) {
+      return whileStoodDown(request.names, () =>
         stopProject(host, folder, {
-          names,
-          force,
-          graceMs,
-          dryRun: false,
-          sweep: toSweepRules(sweep),
-          declared,
-          forced: () => false,
-          watch: () => {},
+          ...unwatchedStop(request),
           hasChildren,
           runHeld,
           ...(why === undefined ? {} : { why }),

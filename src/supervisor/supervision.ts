@@ -13,7 +13,7 @@ import { openChronicle } from './chronicle.ts';
 import { endRun } from './end-run.ts';
 import { createHolding, type Holding } from './holding.ts';
 import { createHolds } from './holds.ts';
-import { createLeases, stopOfEverything } from './leases.ts';
+import { createLeases } from './leases.ts';
 import { createLimits } from './limits.ts';
 import { createLives, type Lives } from './lives.ts';
 import { noteLogs } from './log-notes.ts';
@@ -25,6 +25,7 @@ import type { RunGroups } from './run-groups.ts';
 import { createSampler } from './sampler.ts';
 import type { Starting } from './starting.ts';
 import { takeTurn } from './take-turn.ts';
+import { stopOfEverything } from './unwatched-stop.ts';
 import { startWitness } from './witness.ts';
 
 export interface SupervisionContext {
@@ -129,9 +130,10 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     log: context.log,
     end: (target) => host.signal(target, 'SIGKILL'),
   });
+  // A run that ends while it is being adopted is cleared up with this.
+  const holding = createHolding({ host, folder, self, native, groups, reap: witness.reap });
   await adopt(host, lives, context.inherited.records);
 
-  const holding = createHolding({ host, folder, self, native, groups, reap: witness.reap });
   const stops = createOwnStops({
     host,
     folder,
