@@ -134,18 +134,20 @@ const STACK = /\n\s+at |internal error|mistake of/;
 
 /** `status` says that runs what runs, and nothing else. */
 async function expectTruth({ project }: Scene, complaints: Complaints): Promise<void> {
-  // What is exiting has given back its memory, and its arguments with it: it may be the supervisor.
-  const services = () => project.oracle.processes().filter(({ argv }) => argv.join('') !== '');
-  const identities = () =>
-    services()
-      .map(({ pid, started, argv }) => `${pid}:${started}:${argv[0]}`)
-      .sort()
-      .join(' ');
+  const look = () => {
+    const seen = project.oracle.processes();
+    // What is exiting, or in the middle of its execve, shows no arguments: status may count it or not.
+    const isSettled = seen.every(({ argv }) => argv.join('') !== '');
+    const identities = seen.map(({ pid, started, argv }) => `${pid}:${started}:${argv[0]}`);
+    return { seen, isSettled, identities: identities.sort().join(' ') };
+  };
   // What a killed command has left may still be on its way: two looks must agree about one between.
   const result = await until(async () => {
-    const before = identities();
+    const before = look();
+    if (!before.isSettled) return null;
     const status = await devctl(project, 'status', '--json');
-    return before === identities() ? { ...status, seen: services() } : null;
+    const { isSettled, identities, seen } = look();
+    return isSettled && before.identities === identities ? { ...status, seen } : null;
   });
   if (result.exitCode !== 0 && result.exitCode !== 3) {
     complaints.push(`status exits ${result.exitCode}: ${result.stderr}`);
