@@ -1,6 +1,7 @@
 import type { Identity } from '../processes/identity.ts';
 import type { Exit } from '../project/service-record.ts';
-import { type Circumstances, exitInWords, type Life, type Step } from './life.ts';
+import { exitInWords, type Life } from './life.ts';
+import type { Circumstances, Step } from './life-events.ts';
 import { type Alive, endTree, enter, type In, type Move, type On } from './lifecycle-moves.ts';
 import { decideRestart, NO_RESTARTS, type RunEnd } from './restart-policy.ts';
 

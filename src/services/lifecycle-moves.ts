@@ -1,17 +1,7 @@
 import type { Identity } from '../processes/identity.ts';
 import type { Exit } from '../project/service-record.ts';
-import {
-  type Circumstances,
-  exitInWords,
-  type Life,
-  type LifeEffect,
-  type LifeEvent,
-  type LifeEventKind,
-  type LifeKind,
-  type Place,
-  recordedState,
-  type Step,
-} from './life.ts';
+import { exitInWords, type Life, type LifeKind, type Place, recordedState } from './life.ts';
+import type { Circumstances, LifeEffect, LifeEvent, LifeEventKind, Step } from './life-events.ts';
 import { NO_RESTARTS } from './restart-policy.ts';
 
 export type In<Kind extends LifeKind> = Extract<Life, { kind: Kind }>;

@@ -1,4 +1,5 @@
-import type { Circumstances, Life, LifeEvent, LifeEventKind, LifeKind, Step } from './life.ts';
+import type { Life, LifeKind } from './life.ts';
+import type { Circumstances, LifeEvent, LifeEventKind, Step } from './life-events.ts';
 import {
   endByItself,
   endCleared,

@@ -13,10 +13,10 @@ import { findSupervisor } from './ensure.ts';
 import { finishStop } from './finish-stop.ts';
 import { look } from './first-look.ts';
 import { readProjectState, UNATTRIBUTED } from './project-state.ts';
-import { SWEPT } from './quarry.ts';
 import type { StopHeader, StopOptions } from './stop.ts';
 import type { RunHeld } from './stop-command.ts';
 import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
+import { SWEPT } from './swept-quarry.ts';
 import { takeLockToStop } from './take-lock.ts';
 import { findUnproved } from './unproved.ts';
 

@@ -4,8 +4,9 @@ import type { Identity } from '../processes/identity.ts';
 import { settledSnapshot } from '../processes/settled-snapshot.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProjectState } from './project-state.ts';
-import { trackOwned, trackSwept } from './quarry.ts';
+import { trackOwned } from './quarry.ts';
 import type { StopOptions } from './stop.ts';
+import { trackSwept } from './swept-quarry.ts';
 
 /** What the first look at the machine saw. */
 export interface FirstLook {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
-import type { LifeEffect } from '../services/life.ts';
+import type { LifeEffect } from '../services/life-events.ts';
 import { intentFor } from './intent.ts';
 import type { Entry, LivesContext } from './lives.ts';
 

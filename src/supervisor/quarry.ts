@@ -7,16 +7,12 @@ import type {
   Witnessed,
 } from '../ownership/claim.ts';
 import { claimProcesses } from '../ownership/claims.ts';
-import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { Quarry } from '../stopping/engine.ts';
 import { describeCommand } from './describe.ts';
 import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
-
-/** The unit of what only a pattern points to. */
-export const SWEPT = '(sweep)';
 
 /**
  * Fresh is what the scan before this one saw, if that was no longer ago: a number that has been free
@@ -65,7 +61,7 @@ export interface Tracking {
   readonly readTraces?: (snapshot: Snapshot) => Promise<Traces>;
 }
 
-const NOTHING = {
+export const NOTHING_OWNED = {
   claims: new Map(),
   spared: [],
   stale: [],
@@ -80,7 +76,7 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
   const seen = new Map<string, Seen>();
   // By identity: a number that is given out again belongs to another command.
   const commands = new Map<string, readonly [pid: number, command: string]>();
-  let latest: Ownership = NOTHING;
+  let latest: Ownership = NOTHING_OWNED;
   /** By identity: in the middle of its execve(2) one shows nothing that tells it. */
   const guards = new Map<string, ProcessInfo>();
   let groups: readonly RunGroup[] = [];
@@ -181,41 +177,6 @@ function isOutside({ process, runId, evidence }: Claim, { details }: Snapshot): 
   return path !== null && !`${path}/`.includes(`/${runId}/`);
 }
 
-/** What the sweep finds, scan after scan, beside what is owned by evidence. */
-export function trackSwept(
-  tracking: Tracking,
-  rules: SweepRules,
-  owned: TrackedQuarry,
-): TrackedQuarry {
-  const remembered = new Map<string, Claim>();
-  const commands = new Map<number, string>();
-  let latest: ReturnType<TrackedQuarry['latest']> = NOTHING;
-  return {
-    commands,
-    outside: new Set(),
-    projectId: tracking.state.folder.projectId,
-    exemptRuns: tracking.state.exempt,
-    // Born in the middle of a scan with our cookie: what a service has just forked is not the sweep's.
-    unitOf: ({ evidence }) =>
-      evidence.some(({ kind }) => kind === 'cookie') ? UNATTRIBUTED : SWEPT,
-    remember: tracking.remember,
-    latest: () => latest,
-    claim(snapshot) {
-      const facts = factsWith(tracking, snapshot, []);
-      const claimed = new Set(owned.claim(snapshot).keys());
-      latest = { ...NOTHING, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
-      for (const claim of latest.claims.values()) {
-        const { identity } = claim.process;
-        if (!commands.has(identity.pid)) {
-          commands.set(identity.pid, describeCommand(snapshot, claim.process));
-        }
-        remembered.set(identityKey(identity), claim);
-      }
-      return latest.claims;
-    },
-  };
-}
-
 /** All that were ever seen and live; forgets the others. */
 function livingGuards(
   guards: Map<string, ProcessInfo>,
@@ -242,7 +203,8 @@ function stillSpared(
   );
 }
 
-function factsWith(
+/** What there is to judge by, with what earlier scans have seen. */
+export function factsWith(
   { state, self }: Tracking,
   snapshot: Snapshot,
   seen: readonly Witnessed[],

@@ -14,9 +14,9 @@ import type {
 import type { VerifiedOutcome } from './carry-out.ts';
 import { describeCommand, describeHolder } from './describe.ts';
 import { UNATTRIBUTED } from './project-state.ts';
-import { SWEPT } from './quarry.ts';
 import { isProvedByGroup } from './run-groups.ts';
 import type { StopOutcome } from './stop-runs.ts';
+import { SWEPT } from './swept-quarry.ts';
 
 /** What a stop and a sweep have in common. */
 type ReportedOutcome = Pick<StopOutcome, 'owned' | 'swept' | 'history' | 'unended' | 'beganAtMs'>;

@@ -11,10 +11,11 @@ import type { StopState, StopUnit } from '../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../stopping/waves.ts';
 import type { DeclaredService } from './open-project.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
-import { type OwnedQuarry, SWEPT, type TrackedQuarry, trackOwned, trackSwept } from './quarry.ts';
+import { type OwnedQuarry, type TrackedQuarry, trackOwned } from './quarry.ts';
 import { recordClaims } from './record-claims.ts';
 import { thawRunGroups } from './run-groups.ts';
 import { commandProblem, type RunHeld, runStopCommand } from './stop-command.ts';
+import { SWEPT, trackSwept } from './swept-quarry.ts';
 import { tracesReader } from './traces.ts';
 
 export interface StopRunsRequest {

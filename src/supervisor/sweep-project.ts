@@ -12,9 +12,10 @@ import { DEFAULT_GRACE_MS } from '../stopping/waves.ts';
 import { describeCommand } from './describe.ts';
 import { declaredServices, type OpenProject, projectBelow } from './open-project.ts';
 import { readProjectState } from './project-state.ts';
-import { SWEPT, trackOwned, trackSwept } from './quarry.ts';
+import { trackOwned } from './quarry.ts';
 import type { StopOptions } from './stop.ts';
 import { reportProcesses, reportSurvivors } from './stop-report.ts';
+import { SWEPT, trackSwept } from './swept-quarry.ts';
 import { tracesReader } from './traces.ts';
 
 export interface SweepProjectOptions extends Pick<StopOptions, 'dryRun' | 'forced' | 'watch'> {

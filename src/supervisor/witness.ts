@@ -4,11 +4,12 @@ import { listsChildren } from '../processes/children.ts';
 import { removeGroup } from '../processes/control-groups.ts';
 import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
-import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
 import { LONGEST_MS, nextPause, type Seen, SHORTEST_MS } from '../services/look-pace.ts';
+import { watchInheritedLeaders } from './inherited-leaders.ts';
 import type { Entry, Lives } from './lives.ts';
 import type { ProjectState } from './project-state.ts';
 import { trackOwned } from './quarry.ts';
@@ -124,8 +125,7 @@ export function startWitness(context: WitnessContext): Witness {
         // Of runs that have ended: the kernel keeps those with a process in them.
         if (context.groups) removeGroup(context.groups.folder);
         changed = witness(snapshot);
-        noticeEnds(snapshot);
-        watchAdopted(snapshot);
+        inheritedLeaders.see(snapshot);
         endIdleGuards(snapshot);
       }
       if (!stoodDown && !changed && dead === 0 && isHeld()) rest.begin(snapshot, forks);
@@ -182,41 +182,12 @@ export function startWitness(context: WitnessContext): Witness {
     }
   };
 
-  /** The end of a leader that another supervisor spawned: how it ended, nobody can know any more. */
-  const noticeEnds = (snapshot: Snapshot): void => {
-    for (const { name, life, spawnedHere } of lives.entries.values()) {
-      if (spawnedHere || !('leader' in life) || life.leader === null) continue;
-      if (life.kind === 'stopping') continue;
-      if (livesIn(snapshot, life.leader)) continue;
-      const exit = { code: null, signal: null };
-      void lives.dispatch(name, { kind: 'exited', run: life.run, exit });
-    }
-  };
-
-  /** Leaders of earlier supervisors, whose ends are told at once. */
-  const ends = new Map<string, () => void>();
-  const watchAdopted = (snapshot: Snapshot): void => {
-    const leaders = new Map<string, number>();
-    for (const { life, spawnedHere } of lives.entries.values()) {
-      if (spawnedHere || !('leader' in life) || life.leader === null) continue;
-      if (livesIn(snapshot, life.leader)) leaders.set(identityKey(life.leader), life.leader.pid);
-    }
-    for (const [key, release] of ends) {
-      if (leaders.has(key)) continue;
-      release();
-      ends.delete(key);
-    }
-    for (const [key, pid] of leaders) {
-      if (ends.has(key)) continue;
-      // Should its number be somebody else's by now, his end only brings a look too many.
-      const release = native?.endWatch()?.watch(pid, lookAtOnce);
-      if (release) ends.set(key, release);
-    }
-  };
-  /** Not before the one that is under way is over: it may have looked too early. */
-  const lookAtOnce = (): void => {
-    void Promise.resolve(looking).then(() => schedule(0));
-  };
+  const inheritedLeaders = watchInheritedLeaders({
+    lives,
+    endWatch: native?.endWatch() ?? null,
+    // Not before the look that is under way is over: it may have looked too early.
+    ended: () => void Promise.resolve(looking).then(() => schedule(0)),
+  });
 
   /** Those of earlier supervisors, once what they kept has ended. */
   const endIdleGuards = (snapshot: Snapshot): void => {
@@ -259,7 +230,7 @@ export function startWitness(context: WitnessContext): Witness {
     owned: () => count,
     stop() {
       stopped = true;
-      for (const release of ends.values()) release();
+      inheritedLeaders.stop();
       if (timer) clearTimeout(timer);
     },
   };

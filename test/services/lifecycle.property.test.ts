@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  type Circumstances,
-  idle,
-  type Life,
-  type LifeEffect,
-  type LifeEvent,
-  recordedState,
-  type Step,
-} from '../../src/services/life.ts';
+import { idle, type Life, recordedState } from '../../src/services/life.ts';
+import type { Circumstances, LifeEffect, LifeEvent, Step } from '../../src/services/life-events.ts';
 import { lifecycle } from '../../src/services/lifecycle.ts';
 
 const exit = fc.constantFrom(

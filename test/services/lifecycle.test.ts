@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Circumstances, idle, type Life, type LifeEvent } from '../../src/services/life.ts';
+import { idle, type Life } from '../../src/services/life.ts';
+import type { Circumstances, LifeEvent } from '../../src/services/life-events.ts';
 import { lifecycle } from '../../src/services/lifecycle.ts';
 import { NO_RESTARTS } from '../../src/services/restart-policy.ts';
 

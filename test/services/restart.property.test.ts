@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
 import type { RestartPolicy } from '../../src/manifest/resolved.ts';
-import { idle, type Life, type LifeEvent, type Terms } from '../../src/services/life.ts';
+import { idle, type Life } from '../../src/services/life.ts';
+import type { LifeEvent, Terms } from '../../src/services/life-events.ts';
 import { lifecycle } from '../../src/services/lifecycle.ts';
 
 /** What happens in the world of one service: each only where it can happen at all. */
