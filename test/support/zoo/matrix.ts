@@ -8,7 +8,7 @@ import { removeDelegatedGroups } from './cgroups.ts';
 import { nested, someCombinations } from './combinations.ts';
 import { describeVisit, figures, markdown } from './figures.ts';
 import { type Here, lookHere, runnable } from './here.ts';
-import { allModes, type Mode, nameOf } from './modes.ts';
+import { allModes, isRun, type Mode, nameOf } from './modes.ts';
 import { alone, type Exhibit } from './service.ts';
 import { faultsOf, type Visit, visit } from './visit.ts';
 
@@ -68,7 +68,7 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
       for (const storm of [false, true]) {
         // Storms apart, so that they do not starve the others.
         const part = alone(shown.filter((one) => one.storm === storm));
-        await show(mode, part);
+        for (const some of atOnce(mode, part)) await show(mode, some);
       }
       const combinations = someCombinations(shown, options.combinations, options.seed);
       for (const [index, names] of combinations.entries()) {
@@ -82,6 +82,15 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
   say(`\n${figures(visits)}`);
   if (options.markdown) writeFileSync(options.markdown, markdown(all, visits, describeMachine()));
   return [...errors, ...visits.flatMap(faultsOf)];
+}
+
+/** Each one-off looks by itself there, with a `ps` of its own: more of them at a time would only starve each other. */
+const MOST_PORTABLE_RUNS = 10;
+
+function atOnce(mode: Mode, exhibits: readonly Exhibit[]): readonly (readonly Exhibit[])[] {
+  const most = mode.portable && isRun(mode) ? MOST_PORTABLE_RUNS : Math.max(1, exhibits.length);
+  const parts = Math.ceil(exhibits.length / most);
+  return Array.from({ length: parts }, (_, part) => exhibits.slice(part * most, (part + 1) * most));
 }
 
 /** The behaviours, for `--list`. */
