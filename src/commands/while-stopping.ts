@@ -1,5 +1,6 @@
 import { formatDuration } from '../output/durations.ts';
 import { printable } from '../output/width.ts';
+import { monotonicMs } from '../processes/clock.ts';
 import type { StopOptions } from '../supervisor/stop.ts';
 
 /** The first Ctrl-C turns a stop into --force; it goes on until its proof. */
@@ -15,10 +16,10 @@ export function listenForInterrupts(kept = ''): () => boolean {
 
 /** Says every second what holds the stop up, so that nobody has to guess. */
 export function createWatch(): StopOptions['watch'] {
-  const beganMs = performance.now();
+  const beganMs = monotonicMs();
   let nextMs = 1_000;
   return (living) => {
-    const afterMs = performance.now() - beganMs;
+    const afterMs = monotonicMs() - beganMs;
     if (living.length === 0 || afterMs < nextMs) return;
     nextMs = afterMs + 1_000;
     const names = living.slice(0, 3).map(({ process: { name, identity }, service }) => {

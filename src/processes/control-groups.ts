@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
+import { monotonicMs } from './clock.ts';
 import {
   folderOf,
   type GroupMount,
@@ -200,8 +201,8 @@ function writeControl(file: string, value: string): void {
 }
 
 async function settles(folder: string): Promise<boolean> {
-  const end = performance.now() + FREEZE_MS;
-  while (performance.now() < end) {
+  const end = monotonicMs() + FREEZE_MS;
+  while (monotonicMs() < end) {
     const events = readProcFile(join(folder, 'cgroup.events'));
     if (events === null) return false;
     if (/^frozen 1$/m.test(events)) return true;

@@ -1,4 +1,5 @@
 import { constants, lstatSync, statSync } from 'node:fs';
+import { monotonicMs } from './clock.ts';
 import { parseGroupPath } from './group-mounts.ts';
 import { listProcFolder, quietly, readProcFile, readProcLink } from './proc-file.ts';
 import type { OpenFile, ProcessDetails, ProcessInfo, Snapshot } from './snapshot.ts';
@@ -7,9 +8,13 @@ import type { OpenFile, ProcessDetails, ProcessInfo, Snapshot } from './snapshot
  * The environment blocks that earlier snapshots read, by pid: they never change between two execs,
  * and reading all of them again took 10 ms against 2.6 ms at 75 processes.
  */
-export type EnvironMemo = Map<number, KeptEnviron>;
+export interface EnvironMemo {
+  readonly byPid: Map<number, KeptEnviron>;
+  /** Each block once, by itself: dozens of workers have the same, and with npm's variables it has many kilobytes. */
+  readonly blocks: Map<string, string>;
+}
 
-interface KeptEnviron {
+export interface KeptEnviron {
   readonly startTicks: number;
   /** An exec gives the process a new block and, nearly always, a new name. */
   readonly name: string;
@@ -37,16 +42,33 @@ export function createProcDetails(
     controlGroup: oncePerProcess(readControlGroup),
     environ: oncePerProcess((process) => {
       const { pid, startTicks } = process.identity;
-      const kept = environs.get(pid);
+      const kept = environs.byPid.get(pid);
       if (kept && kept.startTicks === startTicks && kept.name === process.name) return kept.block;
-      const nowTicks = moment.nowTicks + (performance.now() - moment.takenAtMs) / 10;
-      const block = readEnviron(process);
+      const nowTicks = moment.nowTicks + (monotonicMs() - moment.takenAtMs) / 10;
+      const block = keptOnce(environs, readEnviron(process));
       if (block && nowTicks - startTicks >= SETTLED_TICKS) {
-        environs.set(pid, { startTicks, name: process.name, block });
+        environs.byPid.set(pid, { startTicks, name: process.name, block });
       }
       return block;
     }),
   };
+}
+
+/** Forgets what is not of these processes any more. */
+export function forgetTheDead({ byPid, blocks }: EnvironMemo, living: Snapshot['byPid']): void {
+  const used = new Set<string>();
+  for (const [pid, { startTicks, block }] of byPid) {
+    if (living.get(pid)?.identity.startTicks === startTicks) used.add(block);
+    else byPid.delete(pid);
+  }
+  for (const block of blocks.keys()) if (!used.has(block)) blocks.delete(block);
+}
+
+function keptOnce({ blocks }: EnvironMemo, block: string | null): string | null {
+  if (!block) return block;
+  const known = blocks.get(block);
+  if (known === undefined) blocks.set(block, block);
+  return known ?? block;
 }
 
 function oncePerProcess<Answer>(

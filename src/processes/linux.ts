@@ -1,5 +1,6 @@
 import { readBootId } from './boot-id.ts';
-import { createProcDetails, type EnvironMemo } from './linux-details.ts';
+import { monotonicMs } from './clock.ts';
+import { createProcDetails, type EnvironMemo, forgetTheDead } from './linux-details.ts';
 import { parseStat } from './linux-stat.ts';
 import { listProcFolder, readProcFile, readProcLine, readProcLink } from './proc-file.ts';
 import {
@@ -16,7 +17,7 @@ export function openProcTable(): ProcessTable {
   const bootId = readBootId();
   const pidNamespace = readProcLink('/proc/self/ns/pid') ?? 'unknown';
   const pageBytes = readPageBytes();
-  const environs: EnvironMemo = new Map();
+  const environs: EnvironMemo = { byPid: new Map(), blocks: new Map() };
   const ownStartTicks = parseStat(readProcLine('/proc/self/stat') ?? '')?.startTicks ?? 0;
 
   function readProcess(pid: number | string): ProcessInfo | null {
@@ -43,11 +44,11 @@ export function openProcTable(): ProcessTable {
     // lxcfs shows the container's own uptime there, while field 22 of stat counts from the boot of
     // the host: a clock that is behind our own start cannot be the right one.
     if (ticks !== null && ticks >= ownStartTicks) return ticks;
-    return ownStartTicks + Math.floor(performance.now() / 10);
+    return ownStartTicks + Math.floor(monotonicMs() / 10);
   }
 
   function snapshot(): Snapshot {
-    const takenAtMs = performance.now();
+    const takenAtMs = monotonicMs();
     const moment = { takenAtMs, nowTicks: nowTicks(), bootId, pidNamespace };
     const details = createProcDetails(environs, moment);
     const processes: ProcessInfo[] = [];
@@ -67,7 +68,7 @@ export function openProcTable(): ProcessTable {
       if (vanished === 0) break;
     }
     const taken = indexSnapshot({ ...moment, details }, processes);
-    forgetTheDead(environs, taken);
+    forgetTheDead(environs, taken.byPid);
     return taken;
   }
 
@@ -82,7 +83,7 @@ export function openProcTable(): ProcessTable {
   }
 
   function readAgain(before: Snapshot, closely: ReadonlySet<number>): Snapshot {
-    const moment = { takenAtMs: performance.now(), nowTicks: nowTicks(), bootId, pidNamespace };
+    const moment = { takenAtMs: monotonicMs(), nowTicks: nowTicks(), bootId, pidNamespace };
     const processes = listPids().flatMap((name) => {
       const pid = Number(name);
       const known = closely.has(pid) ? null : before.byPid.get(pid);
@@ -92,7 +93,7 @@ export function openProcTable(): ProcessTable {
   }
 
   async function scanDescending(visit: Visit): Promise<void> {
-    const moment = { takenAtMs: performance.now(), nowTicks: nowTicks() };
+    const moment = { takenAtMs: monotonicMs(), nowTicks: nowTicks() };
     const details = createProcDetails(environs, moment);
     for (const pid of listPids()
       .map(Number)
@@ -126,12 +127,6 @@ const YOUNG_TICKS = 100;
 function listPids(): string[] {
   const names = listProcFolder('/proc') ?? [];
   return names.filter((name) => name.charCodeAt(0) >= 0x31 && name.charCodeAt(0) <= 0x39);
-}
-
-function forgetTheDead(environs: EnvironMemo, snapshot: Snapshot): void {
-  for (const [pid, kept] of environs) {
-    if (snapshot.byPid.get(pid)?.identity.startTicks !== kept.startTicks) environs.delete(pid);
-  }
 }
 
 /** Where the kernel gives away fewer numbers, they come round sooner than anybody reckons with. */

@@ -66,6 +66,8 @@ export interface Native {
    * @throws Error with the errno name as `code`
    */
   mkfifo(path: string, mode: number): void;
+  /** Gives freed memory back to the system: malloc_trim(3). A C library that has no such call (musl) keeps none. */
+  trimMemory(): void;
 }
 
 export type FileCut = 'punch' | 'collapse';
@@ -157,6 +159,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   const getpgrp = libc.func('int getpgrp()');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
   const fallocate = bindFallocate(libc);
+  const mallocTrim = bindMallocTrim(libc);
   const poll = libc.func('int poll(void *, unsigned long, int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
   const pidfds = bindPidfd(libc, errnoName);
@@ -212,6 +215,9 @@ function bind(koffi: typeof import('koffi').default): Native {
       setSignal(constants.signals.SIGTTOU, SIG_IGN);
       return tcsetpgrp(fd, getpgrp()) === 0;
     },
+    trimMemory() {
+      mallocTrim?.(0);
+    },
     mkfifo(path, mode) {
       if (makeFifo(path, mode) === 0) return;
       const code = errnoName();
@@ -226,5 +232,13 @@ function bindFallocate(libc: import('koffi').LibraryHandle) {
     return libc.func('int fallocate64(int, int, int64, int64)');
   } catch {
     return libc.func('int fallocate(int, int, int64, int64)');
+  }
+}
+
+function bindMallocTrim(libc: import('koffi').LibraryHandle) {
+  try {
+    return libc.func('int malloc_trim(size_t)');
+  } catch {
+    return null;
   }
 }

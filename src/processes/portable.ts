@@ -1,5 +1,6 @@
 import { DevctlError } from '../errors.ts';
 import { readBootId } from './boot-id.ts';
+import { monotonicMs } from './clock.ts';
 import { type DetailMemo, portableDetails, prefetchDetails } from './portable-details.ts';
 import { type PsColumn, type PsRow, parsePsRows } from './ps-output.ts';
 import { indexSnapshot, type ProcessInfo, type Snapshot } from './snapshot.ts';
@@ -41,7 +42,7 @@ export function openPortableTable(): ProcessTable {
   }
 
   async function snapshot(): Promise<Snapshot> {
-    const takenAtMs = performance.now();
+    const takenAtMs = monotonicMs();
     const now = nowTicks();
     const { rows } = await lookAgain();
     const programs = rows.filter((row) => !isKernelThread(row));
@@ -53,14 +54,13 @@ export function openPortableTable(): ProcessTable {
 
   async function lookAgain(): Promise<Look> {
     const rows = await readRows();
-    latest = { rows, endedAtMs: performance.now() };
+    latest = { rows, endedAtMs: monotonicMs() };
     return latest;
   }
 
   async function readRow(pid: number): Promise<PsRow | undefined> {
     const find = ({ rows }: Look) => rows.find((row) => row.pid === pid);
-    const fresh =
-      latest !== null && performance.now() - latest.endedAtMs < FRESH_MS ? latest : null;
+    const fresh = latest !== null && monotonicMs() - latest.endedAtMs < FRESH_MS ? latest : null;
     // Who is not in it may have been born since.
     return (fresh && find(fresh)) ?? find(await lookAgain());
   }

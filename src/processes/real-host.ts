@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicMs } from './clock.ts';
 import { killGroup } from './control-groups.ts';
 import type { Host, SignalName, SignalOutcome } from './host.ts';
 import type { Identity } from './identity.ts';
@@ -31,7 +32,7 @@ export function openHost(table: ProcessTable = openProcessTable()): Host {
       if (self === null) throw new Error(`the process table does not list us (${process.pid})`);
       return self.identity;
     },
-    nowMs: () => performance.now(),
+    nowMs: monotonicMs,
     delay: (ms) => delay(ms),
   };
 }

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
+import { isoTime, monotonicMs } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import { unwritable } from './atomic-file.ts';
 import { type ProjectFolder, writableFolder } from './folder.ts';
@@ -59,9 +60,9 @@ export async function acquireLock(
   request: LockRequest,
 ): Promise<LockOutcome> {
   requireHolder(request.identity);
-  const { nowMs = () => performance.now(), delay = sleep, longestPauseMs = 100 } = request;
+  const { nowMs = monotonicMs, delay = sleep, longestPauseMs = 100 } = request;
   const path = join(folder.pidsDir, 'lock');
-  const ticket = newTicket({ ...request, at: new Date().toISOString() });
+  const ticket = newTicket({ ...request, at: isoTime() });
   const problems: RecordProblem[] = [];
   const deadline = nowMs() + request.waitMs;
   for (let turn = 0, pauseMs = 5; ; turn += 1) {

@@ -1,6 +1,7 @@
 import { lstatSync, renameSync } from 'node:fs';
 import { basename, dirname, relative } from 'node:path';
 import { errnoOf } from '../errors.ts';
+import { isoTime } from '../processes/clock.ts';
 import { unwritable } from './atomic-file.ts';
 import type { ProjectFolder } from './folder.ts';
 import { MAX_FILE_BYTES, otherOwner, refusalOf } from './own-file.ts';
@@ -83,7 +84,7 @@ export function isSetAside(path: string): boolean {
 /** A free name beside `path` for what is not obeyed: `NAME.corrupt-TIME`. */
 export function asideName(path: string): string {
   // ISO 8601 in its basic form, which holds no colon: Finder and Windows forbid it in names.
-  const wanted = `${path}.corrupt-${new Date().toISOString().replaceAll(/[-:.]/g, '')}`;
+  const wanted = `${path}.corrupt-${isoTime().replaceAll(/[-:.]/g, '')}`;
   let name = wanted;
   // rename(2) replaces what is there, and two files can be set aside within one millisecond.
   for (let count = 1; lstatSync(name, { throwIfNoEntry: false }); count += 1) {

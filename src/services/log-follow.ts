@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { monotonicMs } from '../processes/clock.ts';
 import type { LogReader, ServiceLine } from './log-reader.ts';
 
 export interface FollowOptions {
@@ -30,7 +31,7 @@ const QUIET_MS = 300;
 /** Gives out what is written to logs, as it is written. */
 export function followLogs({ readers, folders, emit }: FollowOptions): Following {
   let current = readers();
-  let askedAt = performance.now();
+  let askedAt = monotonicMs();
   let stopping = false;
   let wakeUp = (): void => {};
   let woken = false;
@@ -81,7 +82,7 @@ export function followLogs({ readers, folders, emit }: FollowOptions): Following
   const follow = async (): Promise<void> => {
     watchFolders();
     while (!stopping) {
-      const beganAt = performance.now();
+      const beganAt = monotonicMs();
       woken = false;
       if (beganAt - askedAt >= ASK_MS) {
         current = readers();
@@ -92,7 +93,7 @@ export function followLogs({ readers, folders, emit }: FollowOptions): Following
       // Signals and timers have their turn, however much there is to read.
       if (more) await new Promise((resolve) => setImmediate(resolve));
       else {
-        const spent = performance.now() - beganAt;
+        const spent = monotonicMs() - beganAt;
         if (spent < ROUND_MS && woken) await new Promise((go) => setTimeout(go, ROUND_MS - spent));
         await rest(current.some((reader) => reader.waits()) ? QUIET_MS / 2 : LOOK_MS);
       }

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../processes/clock.ts';
 import { pause } from './probes/pause.ts';
 import type { Probe, ProbeAnswer } from './probes/probe.ts';
 
@@ -20,22 +21,22 @@ export async function waitUntilReady(
   timing: { readonly timeoutMs: number; readonly intervalMs: number },
   signal: AbortSignal,
 ): Promise<Readiness> {
-  const startedMs = performance.now();
+  const startedMs = monotonicMs();
   let lastReason: string | null = null;
   for (;;) {
-    const leftMs = startedMs + timing.timeoutMs - performance.now();
+    const leftMs = startedMs + timing.timeoutMs - monotonicMs();
     if (signal.aborted) return { kind: 'aborted' };
     // The first attempt is made in any case: without it there would be no reason to give.
     if (leftMs <= 0 && lastReason !== null) return { kind: 'timed-out', lastReason };
 
     const answer = await attempt(probe, Math.max(leftMs, 1), signal);
     if (signal.aborted) return { kind: 'aborted' };
-    if (answer.kind === 'ok') return { kind: 'ready', tookMs: performance.now() - startedMs };
+    if (answer.kind === 'ok') return { kind: 'ready', tookMs: monotonicMs() - startedMs };
     // An attempt that the end of the time cut short says less than the one before it.
     const cutShort = answer.kind === 'cut' && leftMs < probe.attemptMs;
     if (lastReason === null || !cutShort) lastReason = answer.reason;
 
-    const remainingMs = startedMs + timing.timeoutMs - performance.now();
+    const remainingMs = startedMs + timing.timeoutMs - monotonicMs();
     await pause(Math.max(0, Math.min(timing.intervalMs, remainingMs)), signal);
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pass } from 'node:timers/promises';
+import { monotonicMs } from '../processes/clock.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameMachine } from '../processes/identity.ts';
 import { livesIn } from '../processes/snapshot.ts';
@@ -84,8 +85,8 @@ export async function standDown(lives: Lives, names: readonly string[] | null): 
   await Promise.all(targets.map(({ name }) => lives.dispatch(name, { kind: 'standDown' })));
   // Whoever stops them should see what a spawn that was on its way has brought; but he looks for
   // himself, so an answer that never comes must not keep him waiting.
-  const deadline = performance.now() + CANCEL_MS;
-  while (targets.some(({ life }) => life.kind === 'cancelling') && performance.now() < deadline) {
+  const deadline = monotonicMs() + CANCEL_MS;
+  while (targets.some(({ life }) => life.kind === 'cancelling') && monotonicMs() < deadline) {
     await pass(LOOK_MS);
   }
 }

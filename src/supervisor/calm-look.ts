@@ -1,4 +1,5 @@
 import type { Claim } from '../ownership/claim.ts';
+import { monotonicMs } from '../processes/clock.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { isUnchanged, withAllBelow } from '../processes/unchanged.ts';
@@ -59,7 +60,7 @@ export function lookCalmly(
 ): { readonly snapshot: Snapshot; readonly claims: readonly Claim[] } | null {
   const forks = changes?.forks() ?? null;
   if (!changes || forks === null || forks - calm.forks > MOST_FORKS) return null;
-  const restMs = performance.now() - calm.snapshot.takenAtMs;
+  const restMs = monotonicMs() - calm.snapshot.takenAtMs;
   if (restMs < SHORTEST_REST_MS || restMs > WHOLE_MS) return null;
   const snapshot = changes.readAgain(calm.snapshot, calm.ours);
   if (!isUnchanged(calm.snapshot, snapshot, calm.ours) || members() !== calm.members) return null;

@@ -11,7 +11,7 @@ import { connectTo, type SupervisorClient } from './client.ts';
 import { endSupervisors } from './end-supervisors.ts';
 import { ownVersion, packageRoot } from './package-root.ts';
 import { readProjectState } from './project-state.ts';
-import { type Hello, INHERITS } from './protocol.ts';
+import { type Hello, INHERITS, SUPERVISOR_FLAGS } from './protocol.ts';
 import { trackOwned } from './quarry.ts';
 import { isStarved } from './starved.ts';
 
@@ -131,9 +131,10 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   const { spawn } = await import('node:child_process');
   const guarded = whyNoNative() === null;
   const script = join(packageRoot(), 'dist', 'supervisor', guarded ? 'guard.cjs' : 'main.js');
+  const flags = guarded ? [] : SUPERVISOR_FLAGS;
   const cookie = guarded ? guardCookie : supervisorCookie;
   const place = [folder.root, folder.pidsDir, ...(inherits ? [INHERITS] : [])];
-  const child = spawn(process.execPath, [script, ...place], {
+  const child = spawn(process.execPath, [...flags, script, ...place], {
     cwd: folder.root,
     env: { ...env, ...cookie(folder.projectId) },
     // A session of its own: neither Ctrl-C nor a closing terminal reaches it. Nothing of ours is

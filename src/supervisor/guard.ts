@@ -9,7 +9,7 @@ import { projectFolder } from '../project/folder.ts';
 import { closeInheritedFiles } from '../services/inherited-files.ts';
 import { GUARDED, HELD } from './guarded.ts';
 import { packageRoot } from './package-root.ts';
-import { READY_FD } from './protocol.ts';
+import { READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
 
 /**
  * What a supervisor is started by: the parent of everything that it leaves should it die, and nothing else.
@@ -22,7 +22,8 @@ import { READY_FD } from './protocol.ts';
 async function main(root: string, pidsDir: string, rest: readonly string[]): Promise<void> {
   const { projectId } = projectFolder(root, pidsDir);
   const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
-  const child = spawn(process.execPath, [script, root, pidsDir, ...rest, GUARDED], {
+  const argv = [...SUPERVISOR_FLAGS, script, root, pidsDir, ...rest, GUARDED];
+  const child = spawn(process.execPath, argv, {
     env: { ...process.env, ...supervisorCookie(projectId) },
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', READY_FD, 'pipe'],

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isoTime } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
@@ -42,7 +43,7 @@ export function intentFor(
     intentTicks: table.nowTicks(),
     leader: null,
     supervisor: self,
-    startedAt: new Date().toISOString(),
+    startedAt: isoTime(),
     readyAt: null,
     exitedAt: null,
     exit: null,

@@ -1,5 +1,6 @@
 import { inWords } from '../errors.ts';
 import type { ResolvedService } from '../manifest/resolved.ts';
+import { monotonicMs } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from '../project/folder.ts';
@@ -117,7 +118,7 @@ export function createLives(context: LivesContext): Lives {
 
   const live = async (target: Entry, event: LifeEvent): Promise<void> => {
     const { service } = target;
-    const now = { nowMs: performance.now(), random: Math.random(), terms: service };
+    const now = { nowMs: monotonicMs(), random: Math.random(), terms: service };
     const step = lifecycle(target.life, event, now);
     if (step.refusal?.kind === 'impossible') {
       context.log(`${target.name}: ${event.kind} while ${target.life.kind}: ${step.refusal.why}`);

@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { inWords } from '../errors.ts';
+import { monotonicMs } from '../processes/clock.ts';
 import { type CutWay, findCutWay } from '../processes/cut-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { LogRotation } from '../project/service-record.ts';
@@ -91,7 +92,7 @@ export function noteLogs(folder: ProjectFolder, log: (line: string) => void): Lo
         more = await rotateLog(folder, service, path, rotation, way);
       }
     } catch (error) {
-      target.refusedAtMs = performance.now();
+      target.refusedAtMs = monotonicMs();
       log(`${service}: its log is not rotated, and grows: ${inWords(error)}`);
     }
   };
@@ -138,7 +139,7 @@ export function noteLogs(folder: ProjectFolder, log: (line: string) => void): Lo
     try {
       const { grown, size } = noteGrowth(folder, target);
       const { rotation, refusedAtMs, holds } = target;
-      const mayRotate = holds === 0 && performance.now() - refusedAtMs > REFUSED_MS;
+      const mayRotate = holds === 0 && monotonicMs() - refusedAtMs > REFUSED_MS;
       if (rotation && size > rotation.maxSize && mayRotate) beginRotation(target, rotation);
       return grown;
     } catch (error) {

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
+import { isoTime } from '../processes/clock.ts';
 import { loadNative } from '../processes/native.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProcessTable } from '../processes/table.ts';
@@ -81,7 +82,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     capabilities,
     groups: 'why' in groups ? null : groups.folder,
     version,
-    startedAt: new Date().toISOString(),
+    startedAt: isoTime(),
   });
   announce();
   // A caller's pipe that slipped through would keep `devctl start | cat` from ending.

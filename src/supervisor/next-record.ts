@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isoTime } from '../processes/clock.ts';
 import type { ServiceRecord, ServiceState } from '../project/service-record.ts';
 import type { LifeEffect } from '../services/life-events.ts';
 import { intentFor } from './intent.ts';
@@ -13,7 +14,7 @@ export function nextRecord(
   effect: WriteRecord,
 ): ServiceRecord {
   const { state, reason, leader, exit, restarts } = effect;
-  const now = new Date().toISOString();
+  const now = isoTime();
   const isNewRun = effect.run !== target.run || !target.record;
   const base = isNewRun ? intent(context, target) : target.record;
   if (!base) throw new Error(`${target.name} has no record`);

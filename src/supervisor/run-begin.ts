@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DevctlError, inWords } from '../errors.ts';
 import type { Containment } from '../manifest/resolved.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../ownership/cookie.ts';
+import { isoTime } from '../processes/clock.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { loadNative, type Native } from '../processes/native.ts';
@@ -170,7 +171,7 @@ async function spawnRun(place: RunPlace, options: BeginOptions, means: Means): P
   );
   if (uncontained) options.warn(`no control group: ${uncontained}`);
   const cgroup = intent.cgroup && { ...intent.cgroup, held: uncontained === null };
-  const now = new Date().toISOString();
+  const now = isoTime();
   const record: ServiceRecord = { ...intent, state: 'running', leader, cgroup, readyAt: now };
   try {
     writeRecord(folder, record);

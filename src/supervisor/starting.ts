@@ -1,4 +1,5 @@
 import type { ResolvedService } from '../manifest/resolved.ts';
+import { monotonicMs } from '../processes/clock.ts';
 import { type Needs, nextToStart, type Standing } from '../services/dependencies.ts';
 import type { Life, LifeKind } from '../services/life.ts';
 import type { Entry, Lives } from './lives.ts';
@@ -35,7 +36,7 @@ export function beginStarting(
   request: StartRequest,
   listen: (change: ServiceChange) => void,
 ): Starting {
-  const beganAtMs = performance.now();
+  const beganAtMs = monotonicMs();
   const names = new Set(request.services.map(({ name }) => name));
   const needs: Needs = new Map(request.services.map(({ name, dependsOn }) => [name, dependsOn]));
   const settledAtMs = new Map<string, number>();
@@ -61,7 +62,7 @@ export function beginStarting(
     if (kind === 'failed' && life.exit !== null) return 'crashed';
     const isRestarting = kind === 'clearing' || kind === 'backoff';
     const limitMs = giveUpAtMs.get(name) ?? Number.POSITIVE_INFINITY;
-    return isRestarting && performance.now() >= limitMs ? 'looping' : kind;
+    return isRestarting && monotonicMs() >= limitMs ? 'looping' : kind;
   };
   const isOnItsWay = (name: string): boolean => {
     const now = standing(name);
@@ -85,7 +86,7 @@ export function beginStarting(
     }
     for (const name of names) {
       if (isOnItsWay(name)) settledAtMs.delete(name);
-      else if (!settledAtMs.has(name)) settledAtMs.set(name, performance.now());
+      else if (!settledAtMs.has(name)) settledAtMs.set(name, monotonicMs());
     }
     if (settledAtMs.size === names.size) settle();
   };
@@ -148,11 +149,11 @@ export function beginStarting(
       const { service: name, to } = change;
       if (to === 'spawning' && !giveUpAtMs.has(name)) {
         const timeoutMs = lives.entry(name).service?.ready?.timeoutMs ?? 0;
-        giveUpAtMs.set(name, performance.now() + timeoutMs);
+        giveUpAtMs.set(name, monotonicMs() + timeoutMs);
         timers.push(setTimeout(advance, timeoutMs + TIMER_MS));
       }
       if (names.has(name)) {
-        listen({ ...change, afterMs: Math.round(performance.now() - beganAtMs) });
+        listen({ ...change, afterMs: Math.round(monotonicMs() - beganAtMs) });
       }
       advance();
     },

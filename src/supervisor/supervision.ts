@@ -1,4 +1,5 @@
 import type { Capabilities } from '../processes/capabilities.ts';
+import { monotonicMs } from '../processes/clock.ts';
 import { removeGroup } from '../processes/control-groups.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
@@ -65,7 +66,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   const starts = new Set<Starting>();
   const listeners = new Set<(event: SupervisorEvent) => void>();
   let connections = 0;
-  let idleSinceMs = performance.now();
+  let idleSinceMs = monotonicMs();
 
   const notes = noteLogs(folder, context.log);
   const chronicle = openChronicle(folder, context.log);
@@ -152,7 +153,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     connections += 1;
     void stream.closed.then(() => {
       connections -= 1;
-      idleSinceMs = performance.now();
+      idleSinceMs = monotonicMs();
     });
     return work();
   };
@@ -167,8 +168,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   };
   const idleTimer = setInterval(() => {
     leases.look();
-    if (isBusy()) idleSinceMs = performance.now();
-    else if (performance.now() - idleSinceMs >= IDLE_END_MS) void endIdle();
+    if (isBusy()) idleSinceMs = monotonicMs();
+    else if (monotonicMs() - idleSinceMs >= IDLE_END_MS) void endIdle();
   }, IDLE_END_MS / 2);
 
   const stopUnasked = async (request: SupervisedStopRequest, why: string): Promise<StopReport> => {
@@ -180,7 +181,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       return report;
     } finally {
       connections -= 1;
-      idleSinceMs = performance.now();
+      idleSinceMs = monotonicMs();
     }
   };
   const holds = createHolds({ log: context.log, stop: stopUnasked });

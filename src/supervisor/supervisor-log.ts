@@ -1,4 +1,5 @@
 import { fstatSync, ftruncateSync, writeSync } from 'node:fs';
+import { isoTime, monotonicMs } from '../processes/clock.ts';
 
 /** What was said long ago is not worth more room than this. */
 const MAX_BYTES = 1024 * 1024;
@@ -21,7 +22,7 @@ interface Said {
  */
 export function openSupervisorLog(
   fd: number,
-  nowMs: () => number = () => performance.now(),
+  nowMs: () => number = monotonicMs,
 ): (line: string) => void {
   const said = new Map<string, Said>();
   keepSmall(fd);
@@ -41,7 +42,7 @@ export function openSupervisorLog(
     }
     const again = before?.repeated ? ` (and ${before.repeated} times before)` : '';
     try {
-      writeSync(fd, `${new Date().toISOString()} ${line.replace(CONTROL, '?')}${again}\n`);
+      writeSync(fd, `${isoTime()} ${line.replace(CONTROL, '?')}${again}\n`);
     } catch {
       return;
     }

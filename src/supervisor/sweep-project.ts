@@ -1,5 +1,6 @@
 import type { Spared } from '../ownership/claim.ts';
 import { ownedLookAlikes, type SweepRules } from '../ownership/sweep.ts';
+import { isoTime } from '../processes/clock.ts';
 import type { Host } from '../processes/host.ts';
 import { identityKey } from '../processes/identity.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
@@ -36,7 +37,7 @@ export async function sweepProject(
 ): Promise<SweepReport> {
   const { folder } = project;
   const beganAtMs = host.nowMs();
-  const at = new Date().toISOString();
+  const at = isoTime();
   const rules: SweepRules = {
     ...options.rules,
     projectBelow: (cwd) => projectBelow(folder.root, cwd),

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
+import { monotonicMs } from '../processes/clock.ts';
 import type { Host } from '../processes/host.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { acquireLock } from '../project/lock.ts';
@@ -107,7 +108,7 @@ export function watchUp({ host, folder, manifest, options }: UpWatchContext): Up
     kinds.set(service, to);
     const record = readRecord(folder, service);
     exits.set(service, record.kind === 'record' ? record.record.exit : null);
-    const now = performance.now();
+    const now = monotonicMs();
     if (to === 'spawning') spawnedAt.set(service, now);
     tellOnce('hold', { ...change, afterMs: Math.round(now - (spawnedAt.get(service) ?? now)) });
     judge();

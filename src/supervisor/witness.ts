@@ -1,6 +1,7 @@
 import type { Claim } from '../ownership/claim.ts';
 import { GUARD_NAME } from '../ownership/vetoes.ts';
 import { listsChildren } from '../processes/children.ts';
+import { monotonicMs } from '../processes/clock.ts';
 import { removeGroup } from '../processes/control-groups.ts';
 import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import type { Native } from '../processes/native.ts';
@@ -67,6 +68,9 @@ export interface Witness {
   stop(): void;
 }
 
+/** What a start or a storm has needed is given back when nothing has changed for so long. */
+const TIDY_MS = 10_000;
+
 /** A storm of forks leaves thousands in a second, and each keeps a number that others need. */
 const MANY_ZOMBIES = 20;
 
@@ -83,6 +87,8 @@ export function startWitness(context: WitnessContext): Witness {
   let stoodDown = false;
   let stopped = false;
   let count = 0;
+  /** When something changed last, until what that needed was given back. */
+  let changedAtMs: number | null = monotonicMs();
   const names = new Set<string>();
   const state = () => ({ ...inherited, records: lives.records(), problems: [] });
   const quarry = trackOwned({
@@ -112,6 +118,7 @@ export function startWitness(context: WitnessContext): Witness {
       const still = stoodDown || !isHeld() ? null : rest.look();
       if (still) {
         context.onlooker?.see(still.snapshot, still.claims);
+        tidyUp();
         pauseMs = nextPause(pauseMs, seen(false, 0));
         schedule(pauseMs);
         return;
@@ -128,6 +135,7 @@ export function startWitness(context: WitnessContext): Witness {
         inheritedLeaders.see(snapshot);
         endIdleGuards(snapshot);
       }
+      if (changed || dead > 0) changedAtMs = monotonicMs();
       if (!stoodDown && !changed && dead === 0 && isHeld()) rest.begin(snapshot, forks);
       pauseMs = nextPause(pauseMs, seen(changed, dead));
     } catch (error) {
@@ -135,6 +143,12 @@ export function startWitness(context: WitnessContext): Witness {
       pauseMs = LONGEST_MS;
     }
     schedule(pauseMs);
+  };
+
+  const tidyUp = (): void => {
+    if (changedAtMs === null || monotonicMs() - changedAtMs < TIDY_MS) return;
+    changedAtMs = null;
+    native?.trimMemory();
   };
 
   const seen = (changed: boolean, dead: number): Seen => ({
@@ -209,6 +223,7 @@ export function startWitness(context: WitnessContext): Witness {
   return {
     wake() {
       rest.end();
+      changedAtMs = monotonicMs();
       pauseMs = SHORTEST_MS;
       // Without a timer one is under way, or somebody else stops services.
       if (timer) schedule(pauseMs);

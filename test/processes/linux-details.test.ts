@@ -1,15 +1,24 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { monotonicMs } from '../../src/processes/clock.ts';
 import { openProcTable } from '../../src/processes/linux.ts';
-import { createProcDetails, type EnvironMemo } from '../../src/processes/linux-details.ts';
+import {
+  createProcDetails,
+  type EnvironMemo,
+  forgetTheDead,
+} from '../../src/processes/linux-details.ts';
 import { loadNative } from '../../src/processes/native.ts';
 import { isGone, type ProcessInfo } from '../../src/processes/snapshot.ts';
 import { until } from '../support/until.ts';
 import { start, startFixture } from './support/started.ts';
 
+function emptyMemo(): EnvironMemo {
+  return { byPid: new Map(), blocks: new Map() };
+}
+
 /** Details as a snapshot would give them that was taken when `process` was so old. */
 function detailsAtAge(memo: EnvironMemo, process: ProcessInfo, ageTicks: number) {
   const nowTicks = process.identity.startTicks + ageTicks;
-  return createProcDetails(memo, { takenAtMs: performance.now(), nowTicks });
+  return createProcDetails(memo, { takenAtMs: monotonicMs(), nowTicks });
 }
 
 async function startSleep(env: NodeJS.ProcessEnv): Promise<ProcessInfo> {
@@ -23,10 +32,10 @@ async function startSleep(env: NodeJS.ProcessEnv): Promise<ProcessInfo> {
 describe.runIf(process.platform === 'linux')('the environment', () => {
   test('of an old process is read once', async () => {
     const sleep = await startSleep({ MARK: 'real' });
-    const memo: EnvironMemo = new Map();
+    const memo = emptyMemo();
     expect(detailsAtAge(memo, sleep, 1_000).environ(sleep)).toContain('MARK=real\0');
     const { pid, startTicks } = sleep.identity;
-    memo.set(pid, { startTicks, name: 'sleep', block: 'KEPT=1\0' });
+    memo.byPid.set(pid, { startTicks, name: 'sleep', block: 'KEPT=1\0' });
     expect(detailsAtAge(memo, sleep, 1_000).environ(sleep)).toBe('KEPT=1\0');
   });
 
@@ -47,26 +56,41 @@ describe.runIf(process.platform === 'linux')('the environment', () => {
   ])('is read again after %s', async (_what, kept) => {
     const sleep = await startSleep({ MARK: 'real' });
     const { pid, startTicks } = sleep.identity;
-    const memo: EnvironMemo = new Map([[pid, { startTicks, ...kept, block: 'KEPT=1\0' }]]);
+    const memo = emptyMemo();
+    memo.byPid.set(pid, { startTicks, ...kept, block: 'KEPT=1\0' });
     expect(detailsAtAge(memo, sleep, 1_000).environ(sleep)).toContain('MARK=real\0');
   });
 
   test('of a process younger than two seconds is not kept: it may still be its parent', async () => {
     const sleep = await startSleep({ MARK: 'real' });
-    const memo: EnvironMemo = new Map();
+    const memo = emptyMemo();
     expect(detailsAtAge(memo, sleep, 10).environ(sleep)).toContain('MARK=real\0');
-    expect(memo.size).toBe(0);
+    expect(memo.byPid.size).toBe(0);
   });
 
   test('that is empty or unreadable is not kept', async () => {
     const sleep = await startSleep({});
-    const memo: EnvironMemo = new Map();
+    const memo = emptyMemo();
     expect(detailsAtAge(memo, sleep, 1_000).environ(sleep)).toBe('');
     const nobody = { ...sleep, identity: { ...sleep.identity, pid: 0 } };
     expect(detailsAtAge(memo, nobody, 1_000).environ(nobody)).toBeNull();
-    expect(memo.size).toBe(0);
+    expect(memo.byPid.size).toBe(0);
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'the same environment of many is kept once, for as long as one of them lives',
+  async () => {
+    const [one, two] = [await startSleep({ MARK: 'same' }), await startSleep({ MARK: 'same' })];
+    const memo = emptyMemo();
+    for (const sleep of [one, two]) detailsAtAge(memo, sleep, 1_000).environ(sleep);
+    expect([memo.byPid.size, memo.blocks.size]).toEqual([2, 1]);
+    forgetTheDead(memo, new Map([[two.identity.pid, two]]));
+    expect([memo.byPid.size, memo.blocks.size]).toEqual([1, 1]);
+    forgetTheDead(memo, new Map());
+    expect([memo.byPid.size, memo.blocks.size]).toEqual([0, 0]);
+  },
+);
 
 describe.runIf(process.platform === 'linux')('a leader that ended before its threads', () => {
   test('is alive, and its threads answer for it', async ({ skip }) => {

@@ -24,11 +24,16 @@ export const hasSubreaper =
 export function supervisorsOf(project: TemporaryProject): Sighting[] {
   const all = project.oracle
     .everything()
-    .filter((one) => one.argv[1]?.endsWith('/dist/supervisor/main.js') && !isBystander(one));
+    .filter((one) => isSupervisor(one.argv) && !isBystander(one));
   // Between fork and exec, what a supervisor spawns still shows the supervisor's arguments.
   const isForked = ({ ppid, argv }: Sighting): boolean =>
     all.some((parent) => parent.pid === ppid && parent.argv.join(' ') === argv.join(' '));
   return all.filter((one) => !isForked(one));
+}
+
+function isSupervisor(argv: readonly string[]): boolean {
+  // Flags for Node come before it.
+  return argv.slice(1, 3).some((word) => word.endsWith('/dist/supervisor/main.js'));
 }
 
 /** What their orphans come to if they are killed. */

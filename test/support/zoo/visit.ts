@@ -252,8 +252,7 @@ async function patiently(isSo: () => boolean): Promise<boolean> {
 
 function supervisorsIn(root: string): Sighting[] {
   return readProcesses().filter(
-    ({ argv, zombie }) =>
-      !zombie && argv[1]?.endsWith('/dist/supervisor/main.js') && argv[2] === root,
+    ({ argv, zombie }) => !zombie && argv.join(' ').includes(`/dist/supervisor/main.js ${root} `),
   );
 }
 
