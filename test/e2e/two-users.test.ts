@@ -76,7 +76,11 @@ async function started(more: object = {}): Promise<TemporaryProject> {
 
 /** The oracle does not know this copy of devctl for one. */
 const servicesOf = (project: TemporaryProject) =>
-  project.oracle.processes().filter(({ argv }) => !argv[1]?.startsWith(installed.file('dist')));
+  project.oracle
+    .processes()
+    .filter(
+      ({ argv }) => !argv.slice(1, 3).some((word) => word.startsWith(installed.file('dist'))),
+    );
 
 const give = (uid: number, path: string) => execFileSync('chown', ['-R', `${uid}:${uid}`, path]);
 

@@ -184,6 +184,16 @@ function startStranger(machine: FakeMachine, told: Story['strangers'][number]): 
   machine.after(told.everyMs, shell, beget);
 }
 
+/**
+ * One wave after the other has its grace period, and what is born of it when that is nearly over has another one;
+ * so has, in the end, what no service is known for. The rest is for looking and killing.
+ */
+function longestMs({ services }: Story): number {
+  const waves = [0, 1, 2].map((wave) => services.filter((service) => service.wave === wave));
+  const graces = waves.map((some) => Math.max(0, ...some.map(({ graceMs }) => graceMs)));
+  return 2 * graces.reduce((sum, graceMs) => sum + graceMs, 3_000) + 5_000;
+}
+
 describe('whatever its shape', () => {
   test('everything of ours ends, no stranger is touched, and graces are kept', async () => {
     await fc.assert(
@@ -232,7 +242,7 @@ describe('whatever its shape', () => {
           expect(claimed).toContain(`${pid}:${startTicks}`);
         }
         expect(mostAsked(machine)).toBeLessThanOrEqual(2);
-        expect(end.tookMs).toBeLessThan(20_000);
+        expect(end.tookMs).toBeLessThan(longestMs(told));
       }),
       { numRuns: RUNS },
     );
