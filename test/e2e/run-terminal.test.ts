@@ -53,6 +53,8 @@ test.skipIf(lacksTmux)(
     await terminal.press('C-z');
     await sees(/Stopped +sleep 2000/);
     await terminal.type('head -1 </dev/tty');
+    // Before, the line would be typed to the shell, which takes each key as it comes.
+    await until(() => running('head -1'));
     await terminal.type('typed');
     await sees(/typed\ntyped/);
     expect(await devctl(project, 'stop', 'shell')).toMatchObject({ exitCode: 0 });
