@@ -8,7 +8,7 @@ import { errnoOf } from '../errors.ts';
  */
 let buffer = Buffer.allocUnsafeSlow(16 * 1024);
 
-/** The process ended, or it is another user's: the normal weather of /proc. */
+/** The process ended, or it is another user's: the normal weather of /proc. ENODEV: a control group that is just gone. */
 const UNREADABLE = new Set([
   'ENOENT',
   'ESRCH',
@@ -17,6 +17,7 @@ const UNREADABLE = new Set([
   'ENAMETOOLONG',
   'ENOTDIR',
   'EIO',
+  'ENODEV',
 ]);
 
 /**

@@ -108,39 +108,43 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
   const control = openControl(place, run, options, onTerminal);
   hear = control.hear;
   for (const signal of early) hear(signal);
-  const exit = await Promise.race([exited, control.due]);
-  if (exit === 'timed-out' || exit === 'interrupted' || exit === 'limit') {
-    cause = exit;
-    options.ending(cause);
-  } else ended = true;
-  control.setEnding();
-  mirrored?.();
+  try {
+    const exit = await Promise.race([exited, control.due]);
+    if (exit === 'timed-out' || exit === 'interrupted' || exit === 'limit') {
+      cause = exit;
+      options.ending(cause);
+    } else ended = true;
+    control.setEnding();
+    mirrored?.();
 
-  const { forced } = control;
-  const killed = typeof exit === 'object' && exit.signal !== null;
-  const { watch } = options;
-  const ending: EndingRun = { ...place, run, witness, record, forced, killed, watch };
-  const orphans = ended ? await findOrphans(ending) : [];
-  const { proof, survivors, report, stopped } = await endRun(ending);
-  if (stopped && cause === 'ended') cause = 'stopped';
-  const last = await Promise.race([exited, pause(EXIT_MS, UNKNOWN, { ref: false })]);
-  unlisten();
-  witness.stop();
-  if (startedOnTerminal) await retakeTerminal(await host.snapshot());
-  return {
-    name,
-    pid: run.leader.pid,
-    runId,
-    tookMs: Math.round(host.nowMs() - beganAtMs),
-    cause,
-    breach: cause === 'limit' ? breach : null,
-    why: stopped?.why ?? null,
-    exit: last,
-    orphans: cause === 'stopped' ? [] : orphans,
-    survivors,
-    proof,
-    stop: report,
-  };
+    const { forced } = control;
+    const killed = typeof exit === 'object' && exit.signal !== null;
+    const { watch } = options;
+    const ending: EndingRun = { ...place, run, witness, record, forced, killed, watch };
+    const orphans = ended ? await findOrphans(ending) : [];
+    const { proof, survivors, report, stopped } = await endRun(ending);
+    if (stopped && cause === 'ended') cause = 'stopped';
+    const last = await Promise.race([exited, pause(EXIT_MS, UNKNOWN, { ref: false })]);
+    if (startedOnTerminal) await retakeTerminal(await host.snapshot());
+    return {
+      name,
+      pid: run.leader.pid,
+      runId,
+      tookMs: Math.round(host.nowMs() - beganAtMs),
+      cause,
+      breach: cause === 'limit' ? breach : null,
+      why: stopped?.why ?? null,
+      exit: last,
+      orphans: cause === 'stopped' ? [] : orphans,
+      survivors,
+      proof,
+      stop: report,
+    };
+  } finally {
+    // Whatever becomes of it: they would keep this process alive.
+    unlisten();
+    witness.stop();
+  }
 }
 
 function watchedRun({ record, leader }: BegunRun): WatchedRun {

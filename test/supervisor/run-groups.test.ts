@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { groupMembers } from '../../src/processes/control-groups.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { openRunGroups } from '../../src/supervisor/run-groups.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
@@ -31,6 +32,8 @@ test.runIf(hasControlGroups)(
         const runId = run.toString(16).padStart(32, '0');
         const { child, why } = groups.spawnInside(runId, false, () => spawn('/bin/true'));
         whys.push(why);
+        // They may go between their opening and the read, too.
+        for (let look = 0; look < 20; look += 1) groupMembers(groups.folder);
         await once(child, 'exit');
       }
     } finally {
