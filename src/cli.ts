@@ -2,7 +2,7 @@ import { Argument, Command, CommanderError } from 'commander';
 import type { CommandLineModel } from './commands/candidates.ts';
 import { DevctlError, ExitCode } from './errors.ts';
 import { nearest } from './manifest/nearest.ts';
-import { ownVersion } from './supervisor/package-root.ts';
+import { ownVersion } from './package-root.ts';
 
 /** Options of every command. */
 interface GlobalOptions {
@@ -34,7 +34,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.Ok;
     // No command at all: commander has printed its help on stderr.
     if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.Usage;
-    const { printFailure } = await import('./output/failure.ts');
+    const { printFailure } = await import('./output/terminal/failure.ts');
     return printFailure(error instanceof CommanderError ? usageError(error) : error, {
       json: own.includes('--json'),
       color: colorFlag(own),

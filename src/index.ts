@@ -2,17 +2,20 @@ import { DevctlError } from './errors.ts';
 import { loadManifest } from './manifest/load.ts';
 import { choicesOf, selectForStart } from './manifest/select.ts';
 import { definedOnly } from './manifest/variables.ts';
+import { type StartResult, startProject } from './operations/start/start.ts';
+import { readStatus, type StatusReport } from './operations/status/status.ts';
+import { stopFromHere } from './operations/stop/stop.ts';
 import { openHost } from './processes/real-host.ts';
 import { projectFolder } from './project/folder.ts';
+import { declaredServices, openProject, sweepSettingsOf } from './project/open-project.ts';
+import { selectNames } from './project/select-names.ts';
 import type { StopReport } from './stopping/report.ts';
-import { selectNames } from './supervisor/names.ts';
-import { declaredServices, openProject, sweepSettingsOf } from './supervisor/open-project.ts';
 import { requireProject } from './supervisor/require-project.ts';
-import { type StartResult, startProject } from './supervisor/start.ts';
-import { readStatus, type StatusReport } from './supervisor/status.ts';
-import { stopFromHere } from './supervisor/stop-from-here.ts';
 
+export type { StartedService } from './client/protocol.ts';
 export { DevctlError, type ErrorCode, ExitCode } from './errors.ts';
+export type { StartResult } from './operations/start/start.ts';
+export type { ServiceStatus, StatusReport } from './operations/status/status.ts';
 export type {
   Proof,
   ReportedPort,
@@ -20,9 +23,6 @@ export type {
   ReportedService,
   StopReport,
 } from './stopping/report.ts';
-export type { StartedService } from './supervisor/protocol.ts';
-export type { StartResult } from './supervisor/start.ts';
-export type { ServiceStatus, StatusReport } from './supervisor/status.ts';
 
 export interface ProjectOptions {
   /** Where to look for the manifest, upwards; the current folder by default. */

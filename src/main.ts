@@ -1,5 +1,5 @@
 import { runProgram } from './cli.ts';
-import { tolerateLostOutput } from './output/lost-output.ts';
+import { tolerateLostOutput } from './output/terminal/lost-output.ts';
 
 /**
  * Runs one devctl command and sets `process.exitCode`. The usual forms of `status` and `stop` do not

@@ -1,4 +1,4 @@
-import { tolerateLostOutput } from './output/lost-output.ts';
+import { tolerateLostOutput } from './output/terminal/lost-output.ts';
 import { parseQuickly, type QuickCommand } from './quick.ts';
 
 /**
@@ -24,7 +24,7 @@ async function carryOut({ command, names, options }: QuickCommand): Promise<void
         ? await (await import('./commands/status.ts')).status(names, options)
         : await (await import('./commands/stop.ts')).stop(names, options);
   } catch (error) {
-    const { printFailure } = await import('./output/failure.ts');
+    const { printFailure } = await import('./output/terminal/failure.ts');
     process.exitCode = printFailure(error, { json: options.json ?? false, color: options.color });
   }
 }

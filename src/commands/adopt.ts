@@ -1,18 +1,14 @@
 import { ExitCode } from '../errors.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { definedOnly } from '../manifest/variables.ts';
-import { printJson } from '../output/json.ts';
-import { themeFor } from '../output/theme.ts';
-import { printable } from '../output/width.ts';
+import { type AdoptedService, type AdoptResult, adoptProject } from '../operations/start/adopt.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { themeFor } from '../output/terminal/theme.ts';
+import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
-import {
-  type AdoptedService,
-  type AdoptResult,
-  adoptProject,
-} from '../supervisor/adopt-project.ts';
-import { giveWay } from './give-way.ts';
 import { leasesInWords } from './lease-options.ts';
+import { giveWay } from './yield-lock.ts';
 
 export interface AdoptOptions {
   readonly config?: string;

@@ -4,8 +4,8 @@ import { DevctlError, ExitCode } from '../errors.ts';
 import { type Examination, examineManifest, loadManifest } from '../manifest/load.ts';
 import { formatPath, type Problem } from '../manifest/problem.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
-import { printJson } from '../output/json.ts';
-import { printable } from '../output/width.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { printable } from '../output/terminal/width.ts';
 
 /**
  * `devctl check`: validates the manifest and starts nothing.
@@ -49,7 +49,7 @@ function examine(query: { cwd: string; config: string | undefined }) {
 /** What is right in the manifest, and cannot be done on this machine. */
 async function notesOn({ logRotation, logsDir }: ResolvedManifest): Promise<readonly string[]> {
   if (!logRotation) return [];
-  const { findCutWay } = await import('../processes/cut-file.ts');
+  const { findCutWay } = await import('../processes/native/cut-file.ts');
   let folder = logsDir;
   // The folder that it will be made in is on the same disk.
   while (!existsSync(folder)) folder = dirname(folder);

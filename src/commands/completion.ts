@@ -1,6 +1,6 @@
 import { ExitCode } from '../errors.ts';
+import { openProject } from '../project/open-project.ts';
 import { readRecords } from '../project/records.ts';
-import { openProject } from '../supervisor/open-project.ts';
 import { type CommandLineModel, candidates, type Named } from './candidates.ts';
 
 /** `devctl completion SHELL`: prints the script that a shell is to read. */

@@ -1,11 +1,11 @@
 import { ExitCode } from '../errors.ts';
-import { printJson } from '../output/json.ts';
-import { type Theme, themeFor } from '../output/theme.ts';
-import { printable } from '../output/width.ts';
+import { examine } from '../operations/doctor/doctor.ts';
+import type { Finding } from '../operations/doctor/finding.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { type Theme, themeFor } from '../output/terminal/theme.ts';
+import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { examine } from '../supervisor/doctor.ts';
-import type { Finding } from '../supervisor/doctor-finding.ts';
-import { openProject } from '../supervisor/open-project.ts';
+import { openProject } from '../project/open-project.ts';
 
 export interface DoctorOptions {
   readonly config?: string;

@@ -1,8 +1,8 @@
 import { DevctlError } from '../errors.ts';
-import { formatDuration } from '../output/durations.ts';
-import { printable } from '../output/width.ts';
-import type { LeaseWish } from '../supervisor/ask-lease.ts';
-import type { LeaseStatus } from '../supervisor/lease-status.ts';
+import type { LeaseStatus } from '../leases/status.ts';
+import type { LeaseWish } from '../operations/start/lease.ts';
+import { formatDuration } from '../output/terminal/durations.ts';
+import { printable } from '../output/terminal/width.ts';
 import { durationOption } from './duration-option.ts';
 
 export interface LeaseOptions {

@@ -1,7 +1,7 @@
-import { jsonLine } from '../output/json.ts';
-import type { LogPrinter } from '../output/log-lines.ts';
-import { lastShown } from '../output/width.ts';
-import type { ServiceLine } from '../services/log-reader.ts';
+import type { ServiceLine } from '../logs/reader.ts';
+import { jsonLine } from '../output/terminal/json.ts';
+import type { LogPrinter } from '../output/terminal/log-printer.ts';
+import { lastShown } from '../output/terminal/width.ts';
 
 /** One that may be so much older than its time says has a `~` there. */
 const VAGUE_MS = 1_000;

@@ -1,18 +1,18 @@
 import { ExitCode } from '../errors.ts';
-import { createLogPrinter } from '../output/log-lines.ts';
-import { openSlowWriter, type SlowWriter } from '../output/slow-writer.ts';
-import { colorEnabled, themeFor } from '../output/theme.ts';
-import { printable } from '../output/width.ts';
-import { followLogs } from '../services/log-follow.ts';
-import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../services/log-reader.ts';
-import { openLogSource } from '../services/log-source.ts';
-import { toldLog } from '../services/log-told.ts';
-import { type LoggedService, logFolders, loggedServices } from '../supervisor/logged-services.ts';
-import { openProject } from '../supervisor/open-project.ts';
+import { followLogs } from '../logs/follow.ts';
+import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../logs/reader.ts';
+import { type LoggedService, logFolders, loggedServices } from '../logs/services.ts';
+import { openLogSource } from '../logs/source.ts';
+import { toldLog } from '../logs/tolerant-reader.ts';
+import { createLogPrinter } from '../output/terminal/log-printer.ts';
+import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
+import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
+import { printable } from '../output/terminal/width.ts';
+import { openProject } from '../project/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { countOf, patternOf, sinceOf } from './log-options.ts';
-import { watchReader } from './watch-reader.ts';
+import { watchReader } from './watch-stdout.ts';
 
 export interface LogsOptions {
   readonly config?: string;

@@ -1,24 +1,24 @@
 import { basename } from 'node:path';
 import { DevctlError, ExitCode } from '../errors.ts';
-import { openFullScreen } from '../output/full-screen.ts';
-import { jsonLine } from '../output/json.ts';
+import { bySecond } from '../history/per-second.ts';
+import { readRecentSamples } from '../history/read.ts';
+import { type LogWatch, watchLog } from '../logs/live-tail.ts';
+import { loggedServices } from '../logs/services.ts';
+import { openLogSource } from '../logs/source.ts';
+import { type OwnCommand, runOwnCommand } from '../operations/run-devctl.ts';
+import { type Observation, observeProject } from '../operations/status/observe.ts';
+import { openFullScreen } from '../output/monitor/full-screen.ts';
 import { MOST_LINES } from '../output/monitor/log-view.ts';
 import { type Effect, initialModel, NOBODYS } from '../output/monitor/model.ts';
 import { MOST_SAMPLES, type MonitorEvent, update } from '../output/monitor/update.ts';
 import { frameOf } from '../output/monitor/view.ts';
-import { openSlowWriter } from '../output/slow-writer.ts';
-import { themeFor } from '../output/theme.ts';
+import { jsonLine } from '../output/terminal/json.ts';
+import { openSlowWriter } from '../output/terminal/slow-writer.ts';
+import { themeFor } from '../output/terminal/theme.ts';
 import { openHost } from '../processes/real-host.ts';
-import { bySecond } from '../services/by-second.ts';
-import { readRecentSamples } from '../services/history.ts';
-import { openLogSource } from '../services/log-source.ts';
-import { type LogWatch, watchLog } from '../services/log-watch.ts';
-import { loggedServices } from '../supervisor/logged-services.ts';
-import { type Observation, observeProject } from '../supervisor/observe.ts';
-import { openProject, reopened } from '../supervisor/open-project.ts';
-import { type OwnCommand, runOwnCommand } from '../supervisor/own-command.ts';
+import { openProject, reopened } from '../project/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
-import { watchReader } from './watch-reader.ts';
+import { watchReader } from './watch-stdout.ts';
 
 export interface MonitorOptions {
   readonly config?: string;

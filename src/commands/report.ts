@@ -1,15 +1,15 @@
 import { lstatSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DevctlError, ExitCode, inWords } from '../errors.ts';
-import { printJson } from '../output/json.ts';
-import { reportPage } from '../output/report/page.ts';
+import { readAccount } from '../operations/status/activity.ts';
+import { reportPage } from '../output/html/page.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { printAccount } from '../output/text/activity.ts';
 import { openHost } from '../processes/real-host.ts';
 import { writeFileAtomically } from '../project/atomic-file.ts';
-import { openProject } from '../supervisor/open-project.ts';
-import { readAccount } from '../supervisor/report.ts';
+import { openProject } from '../project/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
 import { sinceOf } from './log-options.ts';
-import { printAccount } from './print-account.ts';
 
 export interface ReportOptions {
   readonly config?: string;

@@ -1,17 +1,17 @@
 import { ExitCode } from '../errors.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { definedOnly } from '../manifest/variables.ts';
-import { printJson } from '../output/json.ts';
-import { openProgress } from '../output/progress.ts';
+import { restartProject } from '../operations/start/restart.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { openProgress } from '../output/terminal/progress.ts';
+import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
-import { declaredServices, openProject } from '../supervisor/open-project.ts';
-import { restartProject } from '../supervisor/restart.ts';
+import { declaredServices, openProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
-import { giveWay } from './give-way.ts';
-import { printStopReport } from './print-stop.ts';
 import { allUp, summarise, tell } from './start.ts';
-import { createWatch, listenForInterrupts } from './while-stopping.ts';
+import { createWatch, listenForInterrupts } from './stop-progress.ts';
+import { giveWay } from './yield-lock.ts';
 
 export interface RestartCommandOptions {
   readonly config?: string;

@@ -1,9 +1,9 @@
 import { DevctlError, ExitCode } from '../errors.ts';
-import { printJson } from '../output/json.ts';
+import { sendToService } from '../operations/send.ts';
+import { printJson } from '../output/terminal/json.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject } from '../supervisor/open-project.ts';
+import { openProject } from '../project/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
-import { sendToService } from '../supervisor/send.ts';
 
 export interface SendOptions {
   readonly config?: string;

@@ -1,24 +1,19 @@
+import { hasSucceeded, isUp, type ServiceChange, type StartedService } from '../client/protocol.ts';
 import { DevctlError, ExitCode } from '../errors.ts';
+import { warningInWords } from '../limits/words.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
-import { formatDuration } from '../output/durations.ts';
-import { printJson } from '../output/json.ts';
-import { canSpin, openProgress, type Progress, readyOutcome } from '../output/progress.ts';
-import { printable, printableLines, printableLog } from '../output/width.ts';
+import { toLease } from '../operations/start/lease.ts';
+import { type StartResult, startProject } from '../operations/start/start.ts';
+import { formatDuration } from '../output/terminal/durations.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { canSpin, openProgress, type Progress, readyOutcome } from '../output/terminal/progress.ts';
+import { printable, printableLines, printableLog } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
-import { warningInWords } from '../services/breach-words.ts';
-import { toLease } from '../supervisor/ask-lease.ts';
-import {
-  hasSucceeded,
-  isUp,
-  type ServiceChange,
-  type StartedService,
-} from '../supervisor/protocol.ts';
-import { type StartResult, startProject } from '../supervisor/start.ts';
-import { giveWay } from './give-way.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
+import { giveWay } from './yield-lock.ts';
 
 export interface StartCommandOptions extends LeaseOptions {
   readonly config?: string;

@@ -1,17 +1,17 @@
 import { ExitCode } from '../errors.ts';
-import { formatDuration } from '../output/durations.ts';
-import { printJson } from '../output/json.ts';
-import { paintState } from '../output/service-state.ts';
-import { formatSize } from '../output/sizes.ts';
-import { renderTable, tableWidth } from '../output/table.ts';
-import { type Theme, themeFor } from '../output/theme.ts';
-import { printable } from '../output/width.ts';
+import { warningInWords } from '../limits/words.ts';
+import { readStatus, type ServiceStatus, type StatusReport } from '../operations/status/status.ts';
+import { formatDuration } from '../output/terminal/durations.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { paintState } from '../output/terminal/service-state.ts';
+import { formatSize } from '../output/terminal/sizes.ts';
+import { renderTable, tableWidth } from '../output/terminal/table.ts';
+import { type Theme, themeFor } from '../output/terminal/theme.ts';
+import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { warningInWords } from '../services/breach-words.ts';
-import { selectNames } from '../supervisor/names.ts';
-import { openProject } from '../supervisor/open-project.ts';
+import { openProject } from '../project/open-project.ts';
+import { selectNames } from '../project/select-names.ts';
 import { requireProject } from '../supervisor/require-project.ts';
-import { readStatus, type ServiceStatus, type StatusReport } from '../supervisor/status.ts';
 import { leasesInWords } from './lease-options.ts';
 
 export interface StatusOptions {

@@ -1,18 +1,18 @@
 import { ExitCode } from '../errors.ts';
-import { printJson } from '../output/json.ts';
-import { themeFor } from '../output/theme.ts';
-import { printable } from '../output/width.ts';
+import { stopFromHere } from '../operations/stop/stop.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { themeFor } from '../output/terminal/theme.ts';
+import { printable } from '../output/terminal/width.ts';
+import { printStopReport } from '../output/text/stop.ts';
 import { takePrecedence } from '../processes/precedence.ts';
 import { openHost } from '../processes/real-host.ts';
+import { declaredServices, openProject, sweepSettingsOf } from '../project/open-project.ts';
+import { selectNames } from '../project/select-names.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { selectNames } from '../supervisor/names.ts';
-import { declaredServices, openProject, sweepSettingsOf } from '../supervisor/open-project.ts';
 import { requireProject } from '../supervisor/require-project.ts';
-import { stopFromHere } from '../supervisor/stop-from-here.ts';
 import { durationOption } from './duration-option.ts';
-import { giveWay } from './give-way.ts';
-import { printStopReport } from './print-stop.ts';
-import { createWatch, listenForInterrupts } from './while-stopping.ts';
+import { createWatch, listenForInterrupts } from './stop-progress.ts';
+import { giveWay } from './yield-lock.ts';
 
 /** What a Ctrl-C must not make anybody fear for. */
 const KEPT = '; the records are kept until it is proved gone';

@@ -1,10 +1,10 @@
 import { DevctlError, ExitCode } from '../errors.ts';
-import { printJson } from '../output/json.ts';
+import { sweepProject } from '../operations/stop/sweep.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { printSweepReport } from '../output/text/sweep.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject, sweepCommandRules } from '../supervisor/open-project.ts';
-import { sweepProject } from '../supervisor/sweep-project.ts';
-import { printSweepReport } from './print-sweep.ts';
-import { createWatch, listenForInterrupts } from './while-stopping.ts';
+import { openProject, sweepCommandRules } from '../project/open-project.ts';
+import { createWatch, listenForInterrupts } from './stop-progress.ts';
 
 export interface SweepCommandOptions {
   readonly config?: string;

@@ -1,15 +1,15 @@
 import { ExitCode } from '../errors.ts';
-import { formatDuration } from '../output/durations.ts';
-import { printJson } from '../output/json.ts';
-import { formatSize } from '../output/sizes.ts';
-import { renderTable, tableWidth } from '../output/table.ts';
-import { type Theme, themeFor } from '../output/theme.ts';
-import { printable } from '../output/width.ts';
+import { readTrees, type TreeProcess, type TreeReport } from '../operations/status/tree.ts';
+import { formatDuration } from '../output/terminal/durations.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { formatSize } from '../output/terminal/sizes.ts';
+import { renderTable, tableWidth } from '../output/terminal/table.ts';
+import { type Theme, themeFor } from '../output/terminal/theme.ts';
+import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { selectNames } from '../supervisor/names.ts';
-import { openProject } from '../supervisor/open-project.ts';
+import { openProject } from '../project/open-project.ts';
+import { selectNames } from '../project/select-names.ts';
 import { requireProject } from '../supervisor/require-project.ts';
-import { readTrees, type TreeProcess, type TreeReport } from '../supervisor/tree.ts';
 
 export interface TreeOptions {
   readonly config?: string;

@@ -1,8 +1,8 @@
 import { sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { isInside } from '../project/inside.ts';
 import type { FoundingPid, RunGroup } from './claim.ts';
 import { readCookie } from './cookie.ts';
-import { isInside } from './inside.ts';
 import type { Finding, Search } from './search.ts';
 import { ancestry, type Veto } from './vetoes.ts';
 

@@ -1,7 +1,7 @@
 import { identityKey, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { isInside } from '../project/inside.ts';
 import type { OwnershipFacts } from './claim.ts';
-import { isInside } from './inside.ts';
 import { isSameNumber } from './numbers.ts';
 import { add, type Leader, type Search } from './search.ts';
 

@@ -1,7 +1,7 @@
 import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { isInside } from '../project/inside.ts';
 import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
-import { isInside } from './inside.ts';
 import { customProtection, isWrapperShell, matchPattern, protection } from './patterns.ts';
 import { nestedProject, startedByEditor } from './protection.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';

@@ -1,5 +1,5 @@
 import type { OpenFile, ProcessInfo } from '../processes/snapshot.ts';
-import { isInside } from './inside.ts';
+import { isInside } from '../project/inside.ts';
 import type { Finding, Search } from './search.ts';
 
 /** Evidence from the files that a process has open and the ports that it listens on. */

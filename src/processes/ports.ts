@@ -1,7 +1,7 @@
 import { DevctlError } from '../errors.ts';
-import { parseListeningSockets } from './linux-sockets.ts';
+import { parseListeningSockets } from './linux/sockets.ts';
+import { parseLsof } from './portable/ps-output.ts';
 import { listProcFolder, readProcFile, readProcLink } from './proc-file.ts';
-import { parseLsof } from './ps-output.ts';
 import type { ProcessInfo, Snapshot } from './snapshot.ts';
 import { runTool } from './system-tool.ts';
 

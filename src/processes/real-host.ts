@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from './clock.ts';
-import { killGroup } from './control-groups.ts';
 import type { Host, SignalName, SignalOutcome } from './host.ts';
 import type { Identity } from './identity.ts';
-import { loadNative } from './native.ts';
-import type { Pidfd } from './pidfd.ts';
+import { killGroup } from './linux/control-groups.ts';
+import { loadNative } from './native/native.ts';
+import type { Pidfd } from './native/pidfd.ts';
 import { signalProcess, signalProcessGroup } from './signals.ts';
 import { openProcessTable, type ProcessTable } from './table.ts';
 

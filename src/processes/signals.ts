@@ -1,7 +1,7 @@
 import { errnoOf } from '../errors.ts';
 import type { SignalName, SignalOutcome } from './host.ts';
 import { type Identity, sameIdentity } from './identity.ts';
-import type { Pidfd } from './pidfd.ts';
+import type { Pidfd } from './native/pidfd.ts';
 import { isGone, type ProcessInfo } from './snapshot.ts';
 import type { ProcessTable } from './table.ts';
 

@@ -1,8 +1,8 @@
 import { readlinkSync } from 'node:fs';
 import { DevctlError } from '../errors.ts';
 import type { Identity } from './identity.ts';
-import { openProcTable } from './linux.ts';
-import { openPortableTable } from './portable.ts';
+import { openProcTable } from './linux/table.ts';
+import { openPortableTable } from './portable/table.ts';
 import type { ProcessDetails, ProcessInfo, Snapshot } from './snapshot.ts';
 
 /** Called for each process in the moment in which it was read. */

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { loadNative } from './native.ts';
+import { loadNative } from './native/native.ts';
 import { readProcLine } from './proc-file.ts';
 import type { Snapshot } from './snapshot.ts';
 

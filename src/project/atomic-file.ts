@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
-import { NO_BLOCK, NO_FOLLOW } from './own-file.ts';
+import { NO_BLOCK, NO_FOLLOW } from './safe-file.ts';
 
 export interface WriteOptions {
   /** Modification time to give it, in ms since the epoch, instead of now. */

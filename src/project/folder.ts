@@ -10,8 +10,8 @@ import {
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
-import { ensureOwnFolder, inspectFolder } from './own-folder.ts';
-import type { RecordProblem } from './problem.ts';
+import type { RecordProblem } from './record-problem.ts';
+import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 
 /** Where a project keeps what outlives a command. */
 export interface ProjectFolder {

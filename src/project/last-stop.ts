@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from './atomic-file.ts';
+import { asObject, isCount, parseJson } from './field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
-import { readOwnFile } from './own-file.ts';
-import { type RecordProblem, refusedFile } from './problem.ts';
-import { asObject, isCount, parseJson } from './shape.ts';
+import { type RecordProblem, refusedFile } from './record-problem.ts';
+import { readOwnFile } from './safe-file.ts';
 
 /** A report of thousands of processes with their evidence takes some MB. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { Identity } from '../processes/identity.ts';
-import { isCount, isGroup, isLabel, isPid, isRunId, isText } from './shape.ts';
+import { isCount, isGroup, isLabel, isPid, isRunId, isText } from './field-checks.ts';
 
 /** Which boot and which PID namespace the pids of a ledger are names of. */
 export type Moment = Pick<Identity, 'bootId' | 'pidNamespace'>;

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { appendFlags, removeIfThere, unwritable, writeFileAtomically } from './atomic-file.ts';
+import { isServiceName } from './field-checks.ts';
 import {
   folderProblem,
   isOfAnotherProject,
@@ -17,9 +18,8 @@ import {
   type Moment,
   parseLedger,
 } from './ledger-lines.ts';
-import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './own-file.ts';
-import { isSetAside, type RecordProblem } from './problem.ts';
-import { isServiceName } from './shape.ts';
+import { isSetAside, type RecordProblem } from './record-problem.ts';
+import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './safe-file.ts';
 
 /** From this size on, in bytes, the one who appends should compact: some 4,000 processes. */
 export const LEDGER_COMPACT_BYTES = 256 * 1024;

@@ -1,5 +1,5 @@
 import type { Identity } from '../processes/identity.ts';
-import { isIdentity, isOwnIdentity } from './shape.ts';
+import { isIdentity, isOwnIdentity } from './field-checks.ts';
 
 /**
  * What no reader would take must not be written: it would be lost at once. No reader takes process 1

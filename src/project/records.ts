@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { isServiceName, parseJson } from './field-checks.ts';
 import {
   folderProblem,
   isOfAnotherProject,
@@ -7,12 +8,11 @@ import {
   type ProjectFolder,
   writableFolder,
 } from './folder.ts';
-import { MAX_FILE_BYTES, readOwnFile } from './own-file.ts';
-import type { RecordProblem } from './problem.ts';
-import { shapeOfRecord } from './record-shape.ts';
+import { shapeOfRecord } from './record-checks.ts';
+import type { RecordProblem } from './record-problem.ts';
 import { requireRecordable } from './recordable.ts';
+import { MAX_FILE_BYTES, readOwnFile } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
-import { isServiceName, parseJson } from './shape.ts';
 
 export interface RecordsRead {
   /** Sorted by service. */

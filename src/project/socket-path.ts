@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { type ProjectFolder, projectHash } from './folder.ts';
-import { otherOwner } from './own-file.ts';
-import { ensureOwnFolder, inspectFolder } from './own-folder.ts';
-import { whyUnsafePlace } from './safe-place.ts';
+import { otherOwner } from './safe-file.ts';
+import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
+import { whyUnsafePlace } from './safe-location.ts';
 
 /**
  * The longest path in bytes. sun_path holds 108 on Linux (unix(7)) and 104 on macOS, with the NUL;

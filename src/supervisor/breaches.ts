@@ -1,9 +1,9 @@
+import { readBreachRecord } from '../limits/breach-file.ts';
+import type { Breach } from '../limits/evaluate.ts';
 import type { LimitKind } from '../manifest/resolved.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
-import { readBreachRecord } from '../project/breach-record.ts';
+import { asObject, isCount, isText } from '../project/field-checks.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { asObject, isCount, isText } from '../project/shape.ts';
-import type { Breach } from '../services/limits.ts';
 
 /** The limits that are exceeded at this time, as the supervisor sees it; none where there is no supervisor. */
 export function currentBreaches(folder: ProjectFolder, snapshot: Snapshot): readonly Breach[] {

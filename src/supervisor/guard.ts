@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Writable } from 'node:stream';
+import { READY_FD, SUPERVISOR_FLAGS } from '../client/protocol.ts';
 import { inWords } from '../errors.ts';
 import { supervisorCookie } from '../ownership/cookie.ts';
-import { loadNative } from '../processes/native.ts';
+import { packageRoot } from '../package-root.ts';
+import { loadNative } from '../processes/native/native.ts';
 import { projectFolder } from '../project/folder.ts';
-import { closeInheritedFiles } from '../services/inherited-files.ts';
-import { GUARDED, HELD } from './guarded.ts';
-import { packageRoot } from './package-root.ts';
-import { READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
+import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
+import { GUARDED, HELD } from './await-guard.ts';
 
 /**
  * What a supervisor is started by: the parent of everything that it leaves should it die, and nothing else.

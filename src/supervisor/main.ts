@@ -1,28 +1,28 @@
 import { closeSync, fstatSync, unlinkSync, writeSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { INHERITS, READY_FD } from '../client/protocol.ts';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
+import { ownVersion } from '../package-root.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { isoTime } from '../processes/clock.ts';
-import { loadNative } from '../processes/native.ts';
+import { loadNative } from '../processes/native/native.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProcessTable } from '../processes/table.ts';
 import { prepareFolder, projectFolder } from '../project/folder.ts';
-import { belongsAside, setAside } from '../project/problem.ts';
+import { belongsAside, setAside } from '../project/record-problem.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
-import { closeInheritedFiles } from '../services/inherited-files.ts';
-import { createApi } from './api.ts';
-import { pidfdCapability } from './capabilities.ts';
-import { awaitGuard, GUARDED } from './guarded.ts';
-import { runAsInit } from './init.ts';
-import { stayLean } from './lean.ts';
-import { ownVersion } from './package-root.ts';
-import { readProjectState } from './project-state.ts';
-import { INHERITS, READY_FD } from './protocol.ts';
-import { openRunGroups } from './run-groups.ts';
+import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
+import { pidfdCapability } from '../tracking/capabilities.ts';
+import { readProjectState } from '../tracking/project-state.ts';
+import { openRunGroups } from '../tracking/run-groups.ts';
+import { createApi } from './api/server.ts';
+import { awaitGuard, GUARDED } from './await-guard.ts';
+import { runAsInit } from './container-init.ts';
+import { openSupervisorLog } from './log.ts';
 import { createSupervision } from './supervision.ts';
-import { openSupervisorLog } from './supervisor-log.ts';
+import { stayLean } from './v8-flags.ts';
 
 /**
  * The resident process of a project. Its arguments: the project folder and the records folder, and

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DevctlError } from '../errors.ts';
-import type { OpenProject } from './open-project.ts';
+import type { OpenProject } from '../project/open-project.ts';
 
 /**
  * A folder without manifest, records or processes is no project: the person is in the wrong place.

@@ -1,7 +1,7 @@
-import type { Facts } from '../../src/account/give.ts';
-import type { Change } from '../../src/account/lives.ts';
-import type { LifeKind } from '../../src/services/life.ts';
-import type { Sample, ServiceUse } from '../../src/services/samples.ts';
+import type { Sample, ServiceUse } from '../../src/history/samples.ts';
+import type { Facts } from '../../src/report/build.ts';
+import type { Change } from '../../src/report/spans.ts';
+import type { LifeKind } from '../../src/services/lifecycle/states.ts';
 
 /** Changes of one service: each state, and from when. */
 export function changesOf(

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { readHistory } from '../../src/history/read.ts';
 import { projectFolder } from '../../src/project/folder.ts';
-import { readHistory } from '../../src/services/history.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { guardsOf, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';

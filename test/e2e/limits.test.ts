@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { readHistory } from '../../src/history/read.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readSupervisor } from '../../src/project/supervisor-record.ts';
-import { readHistory } from '../../src/services/history.ts';
 import { bystander } from '../support/bystander.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { findCutWay } from '../../src/processes/cut-file.ts';
+import { findCutWay } from '../../src/processes/native/cut-file.ts';
 import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, signalSupervisor } from '../support/services.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { printable } from '../../src/output/width.ts';
+import { printable } from '../../src/output/terminal/width.ts';
 import { hasBrowser, openBrowser } from '../support/browser.ts';
 import { devctl } from '../support/devctl.ts';
 import { HOSTILE, RUNAWAY_MS, runaway, writeRunaway } from '../support/runaway.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { acquireLock } from '../../src/lock/lock.ts';
 import { openProcessTable } from '../../src/processes/table.ts';
 import { projectFolder } from '../../src/project/folder.ts';
-import { acquireLock } from '../../src/project/lock.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';

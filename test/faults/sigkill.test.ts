@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { StatusReport } from '../../src/operations/status/status.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
-import type { StatusReport } from '../../src/supervisor/status.ts';
 import { type Bystander, bystander } from '../support/bystander.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { type DevctlResult, devctl, devctlWith } from '../support/devctl.ts';

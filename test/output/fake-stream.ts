@@ -1,4 +1,4 @@
-import type { OutputStream } from '../../src/output/theme.ts';
+import type { OutputStream } from '../../src/output/terminal/theme.ts';
 
 export interface FakeStream extends OutputStream {
   /** All that was written to it so far. */

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toBreach, toChange, toStopReport } from '../../src/account/from-disk.ts';
-import { giveAccount } from '../../src/account/give.ts';
-import { dataForScript, html } from '../../src/output/report/html.ts';
-import { reportPage } from '../../src/output/report/page.ts';
-import { headline } from '../../src/output/report/words.ts';
-import type { LifeKind } from '../../src/services/life.ts';
-import { parseSample } from '../../src/services/sample-lines.ts';
+import { parseSample } from '../../src/history/sample-lines.ts';
+import { dataForScript, html } from '../../src/output/html/html.ts';
+import { reportPage } from '../../src/output/html/page.ts';
+import { headline } from '../../src/output/text/words.ts';
+import { giveAccount } from '../../src/report/build.ts';
+import { toBreach, toChange, toStopReport } from '../../src/report/parse-history.ts';
+import type { LifeKind } from '../../src/services/lifecycle/states.ts';
 import { changesOf, facts } from '../account/facts.ts';
 
 describe('what is put into a page as text', () => {

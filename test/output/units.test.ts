@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatDuration } from '../../src/output/durations.ts';
-import { formatSize } from '../../src/output/sizes.ts';
+import { formatDuration } from '../../src/output/terminal/durations.ts';
+import { formatSize } from '../../src/output/terminal/sizes.ts';
 
 const MIN = 60_000;
 const H = 60 * MIN;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import type { Identity } from '../../src/processes/identity.ts';
-import { loadNative } from '../../src/processes/native.ts';
-import type { Pidfd } from '../../src/processes/pidfd.ts';
+import { loadNative } from '../../src/processes/native/native.ts';
+import type { Pidfd } from '../../src/processes/native/pidfd.ts';
 import { openHost } from '../../src/processes/real-host.ts';
 import { signalProcess, signalProcessGroup } from '../../src/processes/signals.ts';
 import { openProcessTable } from '../../src/processes/table.ts';

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { newTicket, placeTicket } from '../../src/lock/ticket.ts';
 import type { ProjectFolder } from '../../src/project/folder.ts';
-import { newTicket, placeTicket } from '../../src/project/lock-file.ts';
 import { until } from '../support/until.ts';
 import { bundle, run } from './programs.ts';
 import { identity, temporaryRecords } from './records-folder.ts';

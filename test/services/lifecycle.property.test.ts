@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { idle, type Life, recordedState } from '../../src/services/life.ts';
-import type { Circumstances, LifeEffect, LifeEvent, Step } from '../../src/services/life-events.ts';
-import { lifecycle } from '../../src/services/lifecycle.ts';
+import type {
+  Circumstances,
+  LifeEffect,
+  LifeEvent,
+  Step,
+} from '../../src/services/lifecycle/events.ts';
+import { idle, type Life, recordedState } from '../../src/services/lifecycle/states.ts';
+import { lifecycle } from '../../src/services/lifecycle/table.ts';
 
 const exit = fc.constantFrom(
   { code: 0, signal: null },

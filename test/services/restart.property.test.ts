@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
 import type { RestartPolicy } from '../../src/manifest/resolved.ts';
-import { idle, type Life } from '../../src/services/life.ts';
-import type { LifeEvent, Terms } from '../../src/services/life-events.ts';
-import { lifecycle } from '../../src/services/lifecycle.ts';
+import type { LifeEvent, Terms } from '../../src/services/lifecycle/events.ts';
+import { idle, type Life } from '../../src/services/lifecycle/states.ts';
+import { lifecycle } from '../../src/services/lifecycle/table.ts';
 
 /** What happens in the world of one service: each only where it can happen at all. */
 type Happening =

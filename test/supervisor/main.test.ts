@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { connectTo } from '../../src/supervisor/client.ts';
+import { connectTo } from '../../src/client/client.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';

@@ -1,10 +1,10 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { connectTo } from '../../src/client/client.ts';
+import type { SampleEvent } from '../../src/client/protocol.ts';
+import { readHistory } from '../../src/history/read.ts';
+import type { Sample } from '../../src/history/samples.ts';
 import { projectFolder } from '../../src/project/folder.ts';
-import { readHistory } from '../../src/services/history.ts';
-import type { Sample } from '../../src/services/samples.ts';
-import { connectTo } from '../../src/supervisor/client.ts';
-import type { SampleEvent } from '../../src/supervisor/protocol.ts';
 import { devctl } from '../support/devctl.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { canMount, smallDisk } from '../support/small-disk.ts';

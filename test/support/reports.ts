@@ -1,6 +1,6 @@
+import type { StartResult } from '../../src/operations/start/start.ts';
+import type { StatusReport } from '../../src/operations/status/status.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
-import type { StartResult } from '../../src/supervisor/start.ts';
-import type { StatusReport } from '../../src/supervisor/status.ts';
 import { type DevctlResult, devctl } from './devctl.ts';
 import type { TemporaryProject } from './temporary-project.ts';
 

@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import type { HistoryEvent } from '../../src/history/events.ts';
+import { appendHistory } from '../../src/history/files.ts';
+import { formatSample } from '../../src/history/sample-lines.ts';
+import type { Sample, ServiceUse } from '../../src/history/samples.ts';
 import { projectFolder } from '../../src/project/folder.ts';
-import { appendHistory } from '../../src/project/history-file.ts';
-import type { HistoryEvent } from '../../src/services/history-events.ts';
-import type { LifeKind } from '../../src/services/life.ts';
-import { formatSample } from '../../src/services/sample-lines.ts';
-import type { Sample, ServiceUse } from '../../src/services/samples.ts';
+import type { LifeKind } from '../../src/services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../../src/stopping/report.ts';
 
 /** What somebody could have a process called who knows that it will be on a page. */

@@ -1,6 +1,6 @@
+import type { StartedService } from '../../client/protocol.ts';
 import type { StopReport } from '../../stopping/report.ts';
-import type { StartedService } from '../../supervisor/protocol.ts';
-import { formatDuration } from '../durations.ts';
+import { formatDuration } from '../terminal/durations.ts';
 import type { Action, Outcome, Verb } from './model.ts';
 
 /** What a command that an action ran has left behind. */

@@ -1,4 +1,4 @@
-import { displayWidth, truncate } from '../width.ts';
+import { displayWidth, truncate } from '../terminal/width.ts';
 
 /** Exactly so many columns: cut, or filled with spaces. */
 export function cell(text: string, columns: number, align: 'left' | 'right' = 'left'): string {

@@ -1,4 +1,4 @@
-import type { Theme } from '../theme.ts';
+import type { Theme } from '../terminal/theme.ts';
 import { cell } from './cells.ts';
 
 const LINES: readonly (readonly [string, string])[] = [

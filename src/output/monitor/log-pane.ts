@@ -1,5 +1,5 @@
-import type { Theme } from '../theme.ts';
-import { loggedText, printable } from '../width.ts';
+import type { Theme } from '../terminal/theme.ts';
+import { loggedText, printable } from '../terminal/width.ts';
 import { bothEnds, cell } from './cells.ts';
 import { linesBelow, linesShown, matchAt, matchesLine, TAB } from './log-view.ts';
 import type { LogEntry, Model } from './model.ts';

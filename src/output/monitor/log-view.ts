@@ -1,4 +1,4 @@
-import { lastShown, loggedText } from '../width.ts';
+import { lastShown, loggedText } from '../terminal/width.ts';
 import type { LogEntry, LogView } from './model.ts';
 
 /** A line as a log has it, returns included. */

@@ -1,7 +1,7 @@
-import type { Sample } from '../../services/samples.ts';
-import type { Observation } from '../../supervisor/observe.ts';
-import type { ServiceStatus } from '../../supervisor/status.ts';
-import type { TreeProcess } from '../../supervisor/tree.ts';
+import type { Sample } from '../../history/samples.ts';
+import type { Observation } from '../../operations/status/observe.ts';
+import type { ServiceStatus } from '../../operations/status/status.ts';
+import type { TreeProcess } from '../../operations/status/tree.ts';
 
 export interface Size {
   readonly columns: number;

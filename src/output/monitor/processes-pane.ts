@@ -1,6 +1,6 @@
-import { formatSize } from '../sizes.ts';
-import type { Theme } from '../theme.ts';
-import { displayWidth, printable } from '../width.ts';
+import { formatSize } from '../terminal/sizes.ts';
+import type { Theme } from '../terminal/theme.ts';
+import { displayWidth, printable } from '../terminal/width.ts';
 import { cell, shortAge, shortShare } from './cells.ts';
 import { complaint, type Model, type ProcessRow, processRows } from './model.ts';
 import { windowOf } from './pane.ts';

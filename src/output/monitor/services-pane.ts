@@ -1,13 +1,13 @@
-import type { Sample } from '../../services/samples.ts';
-import { paintState } from '../service-state.ts';
-import { formatSize } from '../sizes.ts';
-import type { Theme } from '../theme.ts';
-import { displayWidth, printable } from '../width.ts';
+import type { Sample } from '../../history/samples.ts';
+import { paintState } from '../terminal/service-state.ts';
+import { formatSize } from '../terminal/sizes.ts';
+import { cpuRange, lastMinute, memoryRange, sparkline } from '../terminal/sparkline.ts';
+import type { Theme } from '../terminal/theme.ts';
+import { displayWidth, printable } from '../terminal/width.ts';
 import { doing } from './actions.ts';
 import { cell, shortAge, shortShare } from './cells.ts';
 import { type Model, type ServiceRow, serviceRows } from './model.ts';
 import { windowOf } from './pane.ts';
-import { cpuRange, lastMinute, memoryRange, sparkline } from './sparkline.ts';
 
 interface Column {
   readonly title: string;

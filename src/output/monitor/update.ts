@@ -1,4 +1,4 @@
-import type { Observation } from '../../supervisor/observe.ts';
+import type { Observation } from '../../operations/status/observe.ts';
 import { type CommandResult, doing, outcomeOf } from './actions.ts';
 import type { Key } from './keys.ts';
 import { EMPTY_LOG, type NewLine, withLines } from './log-view.ts';

@@ -1,7 +1,7 @@
-import type { Observation } from '../../supervisor/observe.ts';
-import { formatSize } from '../sizes.ts';
-import type { Theme } from '../theme.ts';
-import { displayWidth, printable } from '../width.ts';
+import type { Observation } from '../../operations/status/observe.ts';
+import { formatSize } from '../terminal/sizes.ts';
+import type { Theme } from '../terminal/theme.ts';
+import { displayWidth, printable } from '../terminal/width.ts';
 import { bothEnds, cell, shortAge, shortShare } from './cells.ts';
 import { helpLines } from './help.ts';
 import { layoutOf, type Rectangle } from './layout.ts';

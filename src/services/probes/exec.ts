@@ -1,7 +1,7 @@
 import type { ProbeCheck } from '../../manifest/resolved.ts';
-import { commandLine, toArgv } from '../command-line.ts';
-import { spawnChild } from '../spawn.ts';
-import { spawnFailure } from '../spawn-failure.ts';
+import { commandLine, toArgv } from '../launch/command-line.ts';
+import { spawnChild } from '../launch/spawn.ts';
+import { spawnFailure } from '../launch/spawn-failure.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 
 /** Enough for the last line of an error message. */

@@ -1,6 +1,6 @@
+import type { LogSource } from '../../logs/source.ts';
 import type { ProbeCheck } from '../../manifest/resolved.ts';
-import type { Contain } from '../launch.ts';
-import type { LogSource } from '../log-source.ts';
+import type { Contain } from '../launch/launch.ts';
 
 /**
  * The answer of one attempt. `reason` is what a user needs to see what is missing:

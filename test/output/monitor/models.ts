@@ -1,9 +1,9 @@
 import fc from 'fast-check';
+import type { Observation } from '../../../src/operations/status/observe.ts';
+import type { ServiceStatus } from '../../../src/operations/status/status.ts';
+import type { TreeProcess } from '../../../src/operations/status/tree.ts';
 import { initialModel, type Model } from '../../../src/output/monitor/model.ts';
 import { update } from '../../../src/output/monitor/update.ts';
-import type { Observation } from '../../../src/supervisor/observe.ts';
-import type { ServiceStatus } from '../../../src/supervisor/status.ts';
-import type { TreeProcess } from '../../../src/supervisor/tree.ts';
 
 export interface Shown {
   readonly name: string;

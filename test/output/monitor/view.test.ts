@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { lastMinute, sparkline } from '../../../src/output/monitor/sparkline.ts';
 import { update } from '../../../src/output/monitor/update.ts';
 import { frameOf } from '../../../src/output/monitor/view.ts';
-import { createTheme } from '../../../src/output/theme.ts';
-import { displayWidth } from '../../../src/output/width.ts';
+import { lastMinute, sparkline } from '../../../src/output/terminal/sparkline.ts';
+import { createTheme } from '../../../src/output/terminal/theme.ts';
+import { displayWidth } from '../../../src/output/terminal/width.ts';
 import {
   anyKeys,
   anyServices,

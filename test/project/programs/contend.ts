@@ -2,9 +2,9 @@
 // it is, in percent, that it kills itself while it holds the lock.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { acquireLock } from '../../../src/lock/lock.ts';
 import type { Identity } from '../../../src/processes/identity.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
-import { acquireLock } from '../../../src/project/lock.ts';
 import { isAlive, selfIdentity } from './alive.ts';
 
 const [root = '', rounds = '1', deadly = '0'] = process.argv.slice(2);

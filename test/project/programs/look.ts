@@ -1,5 +1,5 @@
 // Looks at a lock again and again, and prints how often it saw what. Arguments: path, how often.
-import { lookAtTicket } from '../../../src/project/lock-file.ts';
+import { lookAtTicket } from '../../../src/lock/ticket.ts';
 
 const [path = '', looks = '1'] = process.argv.slice(2);
 const seen = { free: 0, held: 0, bad: 0, changed: 0 };

@@ -1,6 +1,6 @@
 // Takes and gives back a lock as fast as it can, until it is killed. Argument: path of the lock.
 import { rmSync } from 'node:fs';
-import { newTicket, placeTicket } from '../../../src/project/lock-file.ts';
+import { newTicket, placeTicket } from '../../../src/lock/ticket.ts';
 import { selfIdentity } from './alive.ts';
 
 const [path = ''] = process.argv.slice(2);

@@ -1,11 +1,11 @@
 // Tries every writer and reader on a project folder, and prints what each came to as JSON.
 // Arguments: the project folder.
 import { DevctlError } from '../../../src/errors.ts';
+import { acquireLock } from '../../../src/lock/lock.ts';
 import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
-import { readFoundingFiles } from '../../../src/project/founding-files.ts';
 import { writeLastStop } from '../../../src/project/last-stop.ts';
 import { appendLedger, readLedgers } from '../../../src/project/ledger.ts';
-import { acquireLock } from '../../../src/project/lock.ts';
+import { readFoundingFiles } from '../../../src/project/legacy-files.ts';
 import { readRecords } from '../../../src/project/records.ts';
 import { isAlive, selfIdentity } from './alive.ts';
 

@@ -1,7 +1,7 @@
 import { appendFileSync, renameSync, symlinkSync, truncateSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { openLogSource } from '../../../src/logs/source.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
-import { openLogSource } from '../../../src/services/log-source.ts';
 import { logProbe } from '../../../src/services/probes/log.ts';
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 

@@ -1,0 +1,42 @@
+import type { Breach } from '../limits/evaluate.ts';
+import { asObject, isCount, isText } from '../project/field-checks.ts';
+import type { LifeKind } from '../services/lifecycle/states.ts';
+
+/** Something that has happened to a project, kept beyond the life of its supervisor. */
+export type HistoryEvent = {
+  /** Since the epoch, in ms. */
+  readonly atMs: number;
+} & (
+  | {
+      readonly kind: 'change';
+      readonly service: string;
+      readonly from: LifeKind;
+      readonly to: LifeKind;
+      readonly reason: string | null;
+      readonly pid: number | null;
+    }
+  | { readonly kind: 'breach'; readonly breach: Breach }
+  | { readonly kind: 'supervisor'; readonly what: 'began' | 'ended' }
+  | { readonly kind: 'lease'; readonly why: string }
+);
+
+/** @returns null for what is no event: a line that was cut off, or one of a later devctl */
+export function toHistoryEvent(value: unknown): HistoryEvent | null {
+  const fields = asObject(value);
+  return fields !== null && isCount(fields.atMs) && isEvent(fields) ? fields : null;
+}
+
+function isEvent(fields: Readonly<Record<string, unknown>>): fields is HistoryEvent {
+  switch (fields.kind) {
+    case 'change':
+      return isText(fields.service) && isText(fields.from) && isText(fields.to);
+    case 'breach':
+      return asObject(fields.breach) !== null;
+    case 'supervisor':
+      return fields.what === 'began' || fields.what === 'ended';
+    case 'lease':
+      return isText(fields.why);
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,23 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DevctlError } from '../errors.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { ensureOwnFolder } from '../project/safe-folder.ts';
+
+/**
+ * Makes the folders that services write to: logs (which the manifest may place anywhere) and FIFOs.
+ *
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
+export function makeLogsFolder(folder: ProjectFolder, logsDir: string): void {
+  ensureOwnFolder(join(folder.pidsDir, 'stdin'), true);
+  try {
+    mkdirSync(logsDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new DevctlError('records-unwritable', `${logsDir} cannot be made: ${why}`, {
+      hint: 'free the path, or set logs.dir in the manifest',
+      cause: error,
+    });
+  }
+}

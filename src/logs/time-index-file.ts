@@ -1,0 +1,104 @@
+import { type BigIntStats, closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { appendFlags, writeFileAtomically } from '../project/atomic-file.ts';
+import { asObject, isCount, isServiceName, isText, parseJson } from '../project/field-checks.ts';
+import { type ProjectFolder, writableFolder } from '../project/folder.ts';
+import { readOwnFile } from '../project/safe-file.ts';
+import { formatHeader, formatNote, type LogMap, type LogNote, parseNotes } from './time-index.ts';
+
+/** From this size on, in bytes, the notes of a log are thinned. */
+export const NOTES_THIN_BYTES = 256 * 1024;
+
+const MAX_NOTES_BYTES = 4 * 1024 * 1024;
+
+/** What tells a file from the one that had its name, and perhaps its inode, before. */
+export function fileKey({ dev, ino, birthtimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${birthtimeNs}`;
+}
+
+/** The notes of a log; none where they are of another file, or nobody took any. Never throws. */
+export function readNotes(
+  folder: ProjectFolder,
+  service: string,
+  file: string,
+): readonly LogNote[] {
+  const read = readOwnFile(notesPath(folder, service), MAX_NOTES_BYTES);
+  if (read.kind !== 'content') return [];
+  const parsed = parseNotes(read.bytes.toString('utf8'));
+  return parsed.file === file ? parsed.notes : [];
+}
+
+/**
+ * Adds a note to those that `writeNotes` has begun.
+ *
+ * @returns how many bytes it took
+ * @throws what open(2) and write(2) fail with
+ */
+export function appendNote(folder: ProjectFolder, service: string, note: LogNote): number {
+  const fd = openSync(notesPath(folder, service), appendFlags, 0o600);
+  try {
+    return writeSync(fd, formatNote(note));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Replaces all notes. Not flushed: after a power failure times are worth little.
+ *
+ * @returns size of the notes in bytes
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
+export function writeNotes(
+  folder: ProjectFolder,
+  service: string,
+  file: string,
+  notes: readonly LogNote[],
+): number {
+  writableFolder(folder, 'log-notes');
+  const text = formatHeader(file) + notes.map(formatNote).join('');
+  writeFileAtomically(notesPath(folder, service), text, { flushed: false });
+  return Buffer.byteLength(text);
+}
+
+/** Where the bytes of a log are; null where nothing was ever moved. Never throws. */
+export function readLogMap(folder: ProjectFolder, service: string): LogMap | null {
+  const read = readOwnFile(mapPath(folder, service));
+  if (read.kind !== 'content') return null;
+  const { file, base, start, moving } = asObject(parseJson(read.bytes)) ?? {};
+  const isWhole =
+    isText(file) &&
+    isCount(base) &&
+    isCount(start) &&
+    base <= start &&
+    (moving === null || (isCount(moving) && moving >= start));
+  return isWhole ? { file, base, start, moving } : null;
+}
+
+/**
+ * Not flushed: with the map of a moment before a power failure no byte is lost, but times are wrong.
+ *
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
+export function writeLogMap(folder: ProjectFolder, service: string, map: LogMap): void {
+  writableFolder(folder, 'log-notes');
+  writeFileAtomically(mapPath(folder, service), `${JSON.stringify(map)}\n`, { flushed: false });
+}
+
+/** Where the beginning of a log is copied to, before it becomes the newest of the rotated ones. */
+export function movingPath(log: string): string {
+  return `${log}.moving`;
+}
+
+function notesPath(folder: ProjectFolder, service: string): string {
+  return join(folder.pidsDir, 'log-notes', `${checked(service)}.times`);
+}
+
+function mapPath(folder: ProjectFolder, service: string): string {
+  return join(folder.pidsDir, 'log-notes', `${checked(service)}.map`);
+}
+
+function checked(service: string): string {
+  if (!isServiceName(service)) throw new Error(`not a service name: ${JSON.stringify(service)}`);
+  return service;
+}

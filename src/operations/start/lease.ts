@@ -1,0 +1,75 @@
+import { DevctlError } from '../../errors.ts';
+import { type Lease, readLeases } from '../../leases/file.ts';
+import { leasesAt } from '../../leases/status.ts';
+import { describeCommand } from '../../processes/describe.ts';
+import type { Host } from '../../processes/host.ts';
+import { isGone } from '../../processes/snapshot.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
+import { surroundings } from '../../tracking/enclosing-run.ts';
+import { stopProject } from '../stop/stop-project.ts';
+import { stopOfEverything, unwatchedStop } from '../stop/unattended.ts';
+
+export interface LeaseWish {
+  /** Null: its time has no end. */
+  readonly ttlMs: number | null;
+  /** The processes for as long as which everything is to run. */
+  readonly pids: readonly number[];
+}
+
+const MS_PER_TICK = 10;
+
+/**
+ * Makes a lease of what somebody asks for. A process is taken by its identity, now: its number may be somebody
+ * else's by the time that it counts.
+ *
+ * @returns null where nothing is asked for
+ * @throws DevctlError 'usage' for a process that does not live
+ */
+export async function toLease(host: Host, { ttlMs, pids }: LeaseWish): Promise<Lease | null> {
+  if (ttlMs === null && pids.length === 0) return null;
+  const snapshot = await host.snapshot();
+  return {
+    endsAtTicks: ttlMs === null ? null : snapshot.nowTicks + Math.ceil(ttlMs / MS_PER_TICK),
+    ttlMs,
+    processes: [...new Set(pids)].map((pid) => {
+      const process = snapshot.byPid.get(pid);
+      if (!process || isGone(process)) throw noProcess(pid, process !== undefined);
+      return { identity: process.identity, command: describeCommand(snapshot, process) };
+    }),
+  };
+}
+
+function noProcess(pid: number, isZombie: boolean): DevctlError {
+  const what = isZombie ? 'that process has ended already' : 'there is no such process';
+  return new DevctlError('usage', `--while-pid ${pid}: ${what}`, {
+    hint: 'nothing was started; give it a process that lives, such as your shell: --while-pid $$',
+  });
+}
+
+/**
+ * Stops everything, where the last lease is over and no supervisor has lived to see to it: what is started
+ * next begins anew, instead of being stopped as soon as there is a supervisor again.
+ *
+ * @throws DevctlError as `stopProject`, but for 'locked': whoever is at work is waited for by the start
+ */
+export async function honourLease(
+  host: Host,
+  folder: ProjectFolder,
+  manifest: string,
+  warn: (line: string) => void,
+): Promise<void> {
+  const read = readLeases(folder);
+  if (read.kind !== 'record') return;
+  const verdict = leasesAt(read.record, await host.snapshot());
+  if (verdict.kind !== 'ended') return;
+  const { service, oneOffs } = await surroundings(host, folder, process.env);
+  // It would end itself half way: the supervisor does it when this command is done.
+  if (service !== null || oneOffs.length > 0) return;
+  warn(`${verdict.why}: stopping everything first`);
+  const options = unwatchedStop(stopOfEverything(folder, manifest));
+  try {
+    await stopProject(host, folder, { ...options, why: verdict.why });
+  } catch (error) {
+    if (!(error instanceof DevctlError && error.code === 'locked')) throw error;
+  }
+}

@@ -1,0 +1,252 @@
+import type { SupervisorClient } from '../../client/client.ts';
+import { ensureSupervisor } from '../../client/connect.ts';
+import {
+  type Hello,
+  hasSucceeded,
+  isUp,
+  type ServiceChange,
+  type StartedService,
+} from '../../client/protocol.ts';
+import { DevctlError } from '../../errors.ts';
+import { type Lease, readLeases } from '../../leases/file.ts';
+import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import type { Breach } from '../../limits/evaluate.ts';
+import { isAlive, lockedBy } from '../../lock/for-stop.ts';
+import { START_COMMAND } from '../../lock/holder.ts';
+import { acquireLock } from '../../lock/lock.ts';
+import { makeLogsFolder } from '../../logs/folder.ts';
+import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
+import type { Host } from '../../processes/host.ts';
+import type { Identity } from '../../processes/identity.ts';
+import { livesIn } from '../../processes/snapshot.ts';
+import { type ProjectFolder, prepareFolder } from '../../project/folder.ts';
+import { belongsAside, setAside } from '../../project/record-problem.ts';
+import { isDone, isRestarting } from '../../project/service-record.ts';
+import { currentBreaches } from '../../supervisor/breaches.ts';
+import { trackOwned } from '../../tracking/claim-tracker.ts';
+import { readProjectState } from '../../tracking/project-state.ts';
+import { thawRunGroups } from '../../tracking/run-groups.ts';
+import { endLeftovers } from '../stop/leftovers.ts';
+import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
+import { honourLease } from './lease.ts';
+import { requireFreePorts } from './ports.ts';
+
+export interface StartOptions {
+  /** Services to start, with everything they depend on among them. */
+  readonly names: readonly string[];
+  /** When one of them fails, stop again what this start has started. */
+  readonly abortOnFailure: boolean;
+  /** For how long everything is to run; missing: as before. */
+  readonly lease?: Lease | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly listen: (event: ServiceChange) => void;
+  /** Told before anything is spawned; what it throws ends the start. */
+  readonly reached?: (client: SupervisorClient) => Promise<void>;
+  /** For what the person should know and the result does not say. */
+  readonly warn: (line: string) => void;
+}
+
+export interface StartResult {
+  readonly services: readonly StartedService[];
+  /** Services that were taken down again because another one failed. */
+  readonly aborted: readonly string[];
+  /** For how long it all runs, as `status` tells it. */
+  readonly leases: readonly LeaseStatus[];
+  /** Limits that are exceeded already, by what ran before mostly. */
+  readonly breaches: readonly Breach[];
+}
+
+/** A supervisor that starts a service again holds the lock for less than that: nothing to tell of. */
+const RESTART_MS = 200;
+/** How long a start waits for another devctl command to be done. */
+const LOCK_WAIT_MS = 5_000;
+
+/**
+ * Starts services and returns when each is up or has failed. Starting what runs is success.
+ *
+ * @throws DevctlError 'locked', 'port-taken', 'survivors', 'supervisor-failed',
+ *   'records-unwritable', 'unsafe'
+ */
+export async function startProject(
+  host: Host,
+  folder: ProjectFolder,
+  manifest: ResolvedManifest,
+  options: StartOptions,
+): Promise<StartResult> {
+  await honourLease(host, folder, manifest.file, options.warn);
+  const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
+  try {
+    return await startLocked(host, folder, manifest, options);
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Takes the project lock for a command that starts something; another devctl is waited for.
+ *
+ * @param command what the lock says of us to others
+ * @param waitMs how long it is waited for, in ms
+ * @throws DevctlError 'locked', 'records-unwritable', 'unsafe'
+ */
+export async function takeLockToStart(
+  host: Host,
+  folder: ProjectFolder,
+  command: string,
+  warn: (line: string) => void,
+  waitMs = LOCK_WAIT_MS,
+): Promise<{ release(): void }> {
+  const identity = await host.self();
+  prepareFolder(folder);
+  const request = {
+    identity,
+    command,
+    isAlive: (holder: Identity) => isAlive(host, holder),
+  };
+  let lock = await acquireLock(folder, { ...request, waitMs: RESTART_MS });
+  if (lock.kind === 'busy') {
+    const { holder } = lock;
+    warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);
+    lock = await acquireLock(folder, { ...request, waitMs });
+  }
+  if (lock.kind === 'busy') throw lockedBy(lock.holder);
+  return lock;
+}
+
+/** As `startProject`, for who holds the project lock already. */
+export async function startLocked(
+  host: Host,
+  folder: ProjectFolder,
+  manifest: ResolvedManifest,
+  options: StartOptions,
+): Promise<StartResult> {
+  const self = await host.self();
+  makeLogsFolder(folder, manifest.logsDir);
+  const services = options.names.flatMap((name) => manifest.services[name] ?? []);
+  const state = readProjectState(folder);
+  for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
+  const context = { host, self, state, forced: () => false, watch: () => {} };
+  if (manifest.logRotation) {
+    const way = await (await import('../../processes/native/cut-file.ts')).findCutWay(
+      manifest.logsDir,
+    );
+    if (way.how === null) options.warn(`logs are not rotated here, and grow: ${way.why}`);
+  }
+  const { supervisors, idle, alive } = await recover(context, services, options.warn);
+  await requireFreePorts(context, idle, options.warn);
+
+  const socket = state.supervisor?.socket ?? null;
+  const { client, hello } = await ensureSupervisor(host, folder, supervisors, socket);
+  if (manifest.containment === 'cgroup') requireGroups(hello);
+  // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
+  for (const problem of state.problems) {
+    if (belongsAside(folder, problem)) setAside(folder, problem);
+  }
+  await options.reached?.(client);
+  const { env, listen } = options;
+  const { logsDir, logRotation, containment } = manifest;
+  const interrupted = state.records.filter(isRestarting).map(({ service }) => service);
+  const cared = new Set([...alive, ...interrupted]);
+  const running = Object.values(manifest.services).filter(
+    ({ name }) => cared.has(name) && !options.names.includes(name),
+  );
+  const lease = options.lease ? { lease: options.lease, manifest: manifest.file } : null;
+  const limits = { limits: manifest.limits, manifest: manifest.file };
+  const wanted = { services, running, env, logsDir, logRotation, containment, lease, limits };
+  const result = await client.start(wanted, (event) => {
+    if (event.type === 'change') listen(event);
+  });
+  if (result.type !== 'result') throw new Error('a start ends with its result');
+
+  const failed = result.services.some((one) => !hasSucceeded(one));
+  // What an abandoned start has started is taken down by the stop that waits for our lock.
+  const takesDown = failed && options.abortOnFailure && !result.abandoned;
+  const leases = await leasesOf(host, folder);
+  const breaches = currentBreaches(folder, await host.snapshot());
+  if (!takesDown) return { services: result.services, aborted: [], leases, breaches };
+  const aborted = result.services
+    .filter(({ alreadyRunning }) => !alreadyRunning)
+    .map(({ name }) => name);
+  await takeDown(context, client, aborted, options.warn);
+  const reason = 'taken down again, because another one failed';
+  const ended = result.services.map((one) =>
+    aborted.includes(one.name) && isUp(one.state)
+      ? { ...one, state: 'exited' as const, pid: null, reason }
+      : one,
+  );
+  return { services: ended, aborted, leases, breaches };
+}
+
+async function leasesOf(host: Host, folder: ProjectFolder): Promise<readonly LeaseStatus[]> {
+  const read = readLeases(folder);
+  return read.kind === 'record' ? leaseStatus(leasesAt(read.record, await host.snapshot())) : [];
+}
+
+function requireGroups({ capabilities }: Hello): void {
+  const { held, why } = capabilities.cgroup;
+  if (held) return;
+  throw new DevctlError('start-failed', `"containment" is "cgroup", but there is none: ${why}`, {
+    hint: 'nothing was started; with "auto" (the default) services are started without control groups',
+  });
+}
+
+/**
+ * Ends what earlier runs of these services left behind, and tells what has to be started: what still
+ * has its leader goes on running and is adopted.
+ */
+async function recover(
+  context: StopContext,
+  services: readonly ResolvedService[],
+  warn: StartOptions['warn'],
+): Promise<{
+  readonly supervisors: ReturnType<ReturnType<typeof trackOwned>['latest']>['supervisors'];
+  readonly idle: readonly ResolvedService[];
+  /** Names of all services, asked for or not, whose leaders live. */
+  readonly alive: ReadonlySet<string>;
+}> {
+  const { host, self, state } = context;
+  thawRunGroups(state);
+  const names = new Set(services.map(({ name }) => name));
+  const quarry = trackOwned({ state, self, names, remember: () => {} });
+  const snapshot = await host.snapshot();
+  const claims = [...quarry.claim(snapshot).values()];
+  const { supervisors, stale } = quarry.latest();
+  for (const { run, detail } of stale) warn(`the record of ${run.service} is stale: ${detail}`);
+
+  const alive = new Set(
+    state.records
+      .filter(({ leader }) => leader && livesIn(snapshot, leader))
+      .map(({ service }) => service),
+  );
+  const done = new Set(state.records.filter(isDone).map(({ service }) => service));
+  const idle = services.filter(
+    ({ name, oneShot }) => !alive.has(name) && !(oneShot && done.has(name)),
+  );
+  const leftover = idle
+    .map(({ name }) => name)
+    .filter((name) => claims.some(({ service }) => service === name));
+  if (leftover.length > 0) {
+    const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
+    warn(`ending ${count} left over of earlier runs of ${leftover.join(', ')}`);
+    await endLeftovers(context, leftover, warn);
+  }
+  return { supervisors, idle, alive };
+}
+
+async function takeDown(
+  context: StopContext,
+  client: {
+    standDown: (body: { names: readonly string[] }, ms: number) => Promise<(() => void) | null>;
+  },
+  names: readonly string[],
+  warn: StartOptions['warn'],
+): Promise<void> {
+  const resume = await client.standDown({ names }, 500);
+  const state = readProjectState(context.state.folder);
+  const request = { names, force: false, graceMs: null, sweep: null };
+  const { state: ending } = await stopRuns({ ...context, state }, request);
+  resume?.();
+  for (const [name, { phase }] of ending.units) {
+    if (phase.kind === 'survived') warn(`${name} could not be ended again; see: devctl status`);
+  }
+}

@@ -1,0 +1,220 @@
+import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import type { Breach } from '../../limits/evaluate.ts';
+import { grownLogs } from '../../logs/oversized.ts';
+import type { Claim } from '../../ownership/claim.ts';
+import type { Capabilities } from '../../processes/capabilities.ts';
+import { describeCommand } from '../../processes/describe.ts';
+import type { Host } from '../../processes/host.ts';
+import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
+import type { OpenProject } from '../../project/open-project.ts';
+import {
+  type Exit,
+  isDone,
+  type ServiceRecord,
+  type ServiceState,
+} from '../../project/service-record.ts';
+import { currentBreaches } from '../../supervisor/breaches.ts';
+import { supervisorCapabilities } from '../../tracking/capabilities.ts';
+import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+
+/** One line of `devctl status`. */
+export interface ServiceStatus {
+  readonly name: string;
+  /** 'stopped': no record, or nothing came of it. */
+  readonly state: ServiceState | 'stopped';
+  readonly reason: string | null;
+  /** Is it a task that has succeeded? That counts as up. */
+  readonly done: boolean;
+  /** How its leader ended; both null where nobody can know. Null while none has. */
+  readonly exit: Exit | null;
+  /** Of the leader, while it lives. */
+  readonly pid: number | null;
+  readonly uptimeMs: number | null;
+  /** How many living processes belong to it. */
+  readonly processes: number;
+  /** How many of these outlived the run that started them. */
+  readonly orphans: number;
+  readonly rssBytes: number;
+  /** Share of one core over the lives of its processes, in percent. */
+  readonly cpuPercent: number;
+  readonly ports: readonly number[];
+  readonly restarts: number;
+  /** Should it be up? What the manifest starts by default, and what was started. */
+  readonly wanted: boolean;
+  /** Is it a command of `devctl run`, which cares for it itself? */
+  readonly oneOff: boolean;
+}
+
+export interface StatusReport {
+  readonly project: string;
+  readonly services: readonly ServiceStatus[];
+  /** Living processes of ended runs, and those that no service is known for. */
+  readonly orphans: readonly {
+    readonly pid: number;
+    readonly command: string;
+    readonly service: string | null;
+    readonly evidence: Claim['evidence'];
+  }[];
+  /** Below the supervisor, while services run; which of them started it, nothing tells. */
+  readonly unattributed: StatusReport['orphans'];
+  /** For how long it all runs: everything is stopped with the last of these. None: until somebody does. */
+  readonly leases: readonly LeaseStatus[];
+  /** The limits that are exceeded at this time, of services and (`service` null) of all together. */
+  readonly breaches: readonly Breach[];
+  readonly supervisor: { readonly pid: number } | null;
+  /** What the supervisor holds the services with. */
+  readonly capabilities: Capabilities;
+  readonly stale: readonly { readonly service: string; readonly detail: string }[];
+  /** Records that could not be read, and a manifest that cannot. */
+  readonly problems: readonly string[];
+  /** Is everything that should run running and ready, with nothing left over? */
+  readonly healthy: boolean;
+}
+
+/**
+ * Describes the project from its records and one look at the process table. Needs no supervisor, no
+ * valid manifest and no lock, and changes nothing.
+ *
+ * @param names null: all services
+ */
+export async function readStatus(
+  host: Pick<Host, 'snapshot' | 'self'>,
+  project: OpenProject,
+  names: readonly string[] | null,
+): Promise<StatusReport> {
+  return statusOf(await lookAtProject(host, project.folder), project, names);
+}
+
+/** The same from a look that was taken already. */
+export function statusOf(
+  { state, snapshot, claims, latest }: ProjectLook,
+  { folder, outline }: OpenProject,
+  names: readonly string[] | null,
+): StatusReport {
+  const { supervisors, stale } = latest;
+  const known = state.records.map(({ service }) => service);
+
+  const manifest = outline.kind === 'absent' ? [] : outline.services;
+  const all = [...new Set([...manifest.map(({ name }) => name), ...known])];
+  const services = all
+    .filter((name) => names === null || names.includes(name))
+    .map((name) => {
+      const record = state.records.find(({ service }) => service === name) ?? null;
+      const planned = manifest.find((service) => service.name === name);
+      const autostart = planned?.autostart ?? false;
+      const ports = record?.ports ?? planned?.ports ?? [];
+      const own = claims.filter(({ service }) => service === name);
+      const wanted = autostart || record !== null;
+      return describe(name, { record, own, snapshot, ports, wanted });
+    });
+
+  const list = (members: readonly Claim[]): StatusReport['orphans'] =>
+    members.map(({ process, service, evidence }) => ({
+      pid: process.identity.pid,
+      command: describeCommand(snapshot, process),
+      service,
+      evidence,
+    }));
+  const asked = claims.filter(({ service }) => names === null || names.includes(service ?? ''));
+  const orphans = list(asked.filter((claim) => isOrphan(claim, state, snapshot)));
+  const nobodys = asked.filter(({ service }) => service === null);
+  const unattributed = list(nobodys.filter((claim) => !isOrphan(claim, state, snapshot)));
+  const up = services.every(
+    ({ wanted, state: now, done }) => !wanted || done || now === 'ready' || now === 'running',
+  );
+  const supervisor = supervisors[0]?.identity;
+  const lease = leasesAt(state.lease, snapshot);
+  return {
+    project: folder.root,
+    services,
+    orphans,
+    unattributed,
+    leases: leaseStatus(lease),
+    breaches: currentBreaches(folder, snapshot).filter(
+      ({ service }) => names === null || service === null || names.includes(service),
+    ),
+    supervisor: supervisor ? { pid: supervisor.pid } : null,
+    capabilities: supervisorCapabilities(state, supervisor ?? null, 'no supervisor is running'),
+    stale: stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    problems: [
+      ...(outline.kind === 'broken' ? [outline.why] : []),
+      ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),
+      ...(lease.kind === 'ended' && !supervisor ? [describeUnhonoured(lease.why)] : []),
+      ...grownLogs(state.records).map((what) => `${what}; why: devctl doctor`),
+      ...supervisors.filter(({ state: now }) => now === 'T').map(describeSuspended),
+    ],
+    healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
+  };
+}
+
+function describeUnhonoured(why: string): string {
+  return `${why}, but there was no supervisor to stop what runs: devctl stop, or devctl start to begin anew`;
+}
+
+/** By Ctrl-Z or a debugger, or by a stop that was killed: then it reaps nothing and notices no exit. */
+function describeSuspended({ identity: { pid } }: ProcessInfo): string {
+  return `the supervisor (pid ${pid}) is suspended; go on with it: kill -CONT ${pid}, or replace it: devctl start`;
+}
+
+interface Facts {
+  readonly record: ServiceRecord | null;
+  readonly own: readonly Claim[];
+  readonly snapshot: Snapshot;
+  readonly ports: readonly number[];
+  readonly wanted: boolean;
+}
+
+const MS_PER_TICK = 10;
+
+function describe(name: string, { record, own, snapshot, ports, wanted }: Facts): ServiceStatus {
+  const leader = record && livingLeader(record, snapshot);
+  const { nowTicks } = snapshot;
+  const lifeTicks = Math.max(
+    1,
+    ...own.map(({ process }) => nowTicks - process.identity.startTicks),
+  );
+  const cpuTicks = own.reduce((sum, { process }) => sum + process.cpuTicks, 0);
+  const orphans = own.filter(({ runId }) => !leader || (runId !== null && runId !== record?.runId));
+  return {
+    name,
+    ...stateOf(record, snapshot, own.length),
+    done: record !== null && isDone(record),
+    exit: record?.exit ?? null,
+    pid: leader?.pid ?? null,
+    uptimeMs: leader ? Math.max(0, nowTicks - leader.startTicks) * MS_PER_TICK : null,
+    processes: own.length,
+    orphans: orphans.length,
+    rssBytes: own.reduce((sum, { process }) => sum + process.rssBytes, 0),
+    cpuPercent: Math.round((1000 * cpuTicks) / lifeTicks) / 10,
+    ports,
+    restarts: record?.restarts ?? 0,
+    wanted,
+    oneOff: (record?.oneOff ?? null) !== null,
+  };
+}
+
+/** The record says what was last known; the process table says whether it can still be true. */
+function stateOf(
+  record: ServiceRecord | null,
+  snapshot: Snapshot,
+  processes: number,
+): Pick<ServiceStatus, 'state' | 'reason'> {
+  if (!record) {
+    const reason = processes > 0 ? 'there is no record of it, but processes of it run' : null;
+    return { state: 'stopped', reason };
+  }
+  const { state, reason } = record;
+  const alive = livingLeader(record, snapshot) !== null;
+  if (alive || state === 'exited' || state === 'failed') return { state, reason };
+  const isCared = livesIn(snapshot, record.supervisor);
+  if (state === 'backoff') {
+    if (isCared) return { state, reason };
+    const interrupted = 'but its supervisor ended before that; go on with it: devctl adopt';
+    return { state: 'failed', reason: `${reason}, ${interrupted}` };
+  }
+  if (record.leader === null) {
+    if (isCared && state === 'starting') return { state, reason };
+    return { state: 'failed', reason: 'its start was interrupted' };
+  }
+  return { state: 'exited', reason: 'its leader has ended, how is not known' };
+}

@@ -1,0 +1,146 @@
+import type { Claim, Evidence } from '../../ownership/claim.ts';
+import { describeCommand } from '../../processes/describe.ts';
+import type { Host } from '../../processes/host.ts';
+import type { ProcessInfo, Snapshot } from '../../processes/snapshot.ts';
+import type { OpenProject } from '../../project/open-project.ts';
+import { isOrphan, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+
+/** One process of ours, with those below it that are of the same service. */
+export interface TreeProcess {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly command: string;
+  /** Share of one core over its life, in percent. */
+  readonly cpuPercent: number;
+  readonly rssBytes: number;
+  readonly ageMs: number;
+  /** Of the kernel: R, S, D, T (stopped) … proc_pid_stat(5). */
+  readonly state: string;
+  /** Has it outlived the run that it belongs to? */
+  readonly orphan: boolean;
+  /** Every reason why it is ours. */
+  readonly evidence: readonly Evidence[];
+  readonly children: readonly TreeProcess[];
+}
+
+export interface ServiceTree {
+  /** Null: below the supervisor; which service started it, nothing tells. */
+  readonly service: string | null;
+  readonly processes: number;
+  readonly rssBytes: number;
+  readonly roots: readonly TreeProcess[];
+}
+
+export interface TreeReport {
+  readonly project: string;
+  readonly services: readonly ServiceTree[];
+  /** What holds them: never a service's, ended last. */
+  readonly devctl: readonly {
+    readonly pid: number;
+    readonly role: 'supervisor' | 'guard' | 'run';
+    readonly rssBytes: number;
+    readonly command: string;
+  }[];
+}
+
+/**
+ * Every process of every service, as trees, from one look at the process table. Needs no supervisor, no
+ * valid manifest and no lock, and changes nothing.
+ *
+ * @param names null: all services
+ */
+export async function readTrees(
+  host: Pick<Host, 'snapshot' | 'self'>,
+  project: OpenProject,
+  names: readonly string[] | null,
+): Promise<TreeReport> {
+  return treesOf(await lookAtProject(host, project.folder), names);
+}
+
+/** The same from a look that was taken already. */
+export function treesOf(
+  { state, snapshot, claims, latest }: ProjectLook,
+  names: readonly string[] | null,
+): TreeReport {
+  const { supervisors, guards, hosts } = latest;
+  const known = state.records.map(({ service }) => service);
+  const present = [...new Set([...known, ...claims.map(({ service }) => service)])];
+  const wanted = present.filter((one) => names === null || (one !== null && names.includes(one)));
+  const holders = [
+    ...guards.map((process) => ({ process, role: 'guard' as const })),
+    ...supervisors.map((process) => ({ process, role: 'supervisor' as const })),
+    ...hosts.map(({ process }) => ({ process, role: 'run' as const })),
+  ];
+  return {
+    project: state.folder.root,
+    services: wanted.map((service) => {
+      const own = claims.filter((claim) => claim.service === service);
+      return {
+        service,
+        processes: own.length,
+        rssBytes: own.reduce((sum, { process }) => sum + process.rssBytes, 0),
+        roots: growTrees(own, snapshot, (claim) => isOrphan(claim, state, snapshot)),
+      };
+    }),
+    devctl: holders.map(({ process, role }) => ({
+      pid: process.identity.pid,
+      role,
+      rssBytes: process.rssBytes,
+      command: describeCommand(snapshot, process),
+    })),
+  };
+}
+
+const MS_PER_TICK = 10;
+
+/** The processes of one service, each below its parent; without a parent among them, it is a root. */
+export function growTrees(
+  claims: readonly Claim[],
+  snapshot: Snapshot,
+  orphan: (claim: Claim) => boolean,
+): readonly TreeProcess[] {
+  const byPid = new Map(claims.map((claim) => [claim.process.identity.pid, claim]));
+  const below = new Map<number, Claim[]>();
+  const roots: Claim[] = [];
+  for (const claim of claims) {
+    const { ppid } = claim.process;
+    const parent = byPid.has(ppid) && !isAbove(claim.process, ppid, byPid) ? ppid : null;
+    if (parent === null) roots.push(claim);
+    else below.set(parent, [...(below.get(parent) ?? []), claim]);
+  }
+  const grow = (claim: Claim): TreeProcess => {
+    const { process, evidence } = claim;
+    const { identity, ppid, rssBytes, cpuTicks, state } = process;
+    const ageTicks = Math.max(0, snapshot.nowTicks - identity.startTicks);
+    return {
+      pid: identity.pid,
+      ppid,
+      command: describeCommand(snapshot, process),
+      cpuPercent: Math.round((1000 * cpuTicks) / Math.max(1, ageTicks)) / 10,
+      rssBytes,
+      ageMs: ageTicks * MS_PER_TICK,
+      state,
+      orphan: orphan(claim),
+      evidence,
+      children: [...(below.get(identity.pid) ?? [])].sort(byAge).map(grow),
+    };
+  };
+  return [...roots].sort(byAge).map(grow);
+}
+
+/** A table that is read while numbers are given away anew may show a circle. */
+function isAbove(process: ProcessInfo, top: number, byPid: ReadonlyMap<number, Claim>): boolean {
+  const seen = new Set<number>();
+  for (let pid = top; !seen.has(pid); ) {
+    if (pid === process.identity.pid) return true;
+    seen.add(pid);
+    const above = byPid.get(pid)?.process.ppid;
+    if (above === undefined) return false;
+    pid = above;
+  }
+  return false;
+}
+
+function byAge({ process: a }: Claim, { process: b }: Claim): number {
+  return a.identity.startTicks - b.identity.startTicks || a.identity.pid - b.identity.pid;
+}

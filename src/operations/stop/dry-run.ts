@@ -1,0 +1,63 @@
+import type { Claim } from '../../ownership/claim.ts';
+import { describeCommand } from '../../processes/describe.ts';
+import type { StopReport } from '../../stopping/report.ts';
+import { supervisorCapabilities } from '../../tracking/capabilities.ts';
+import type { ProjectState } from '../../tracking/project-state.ts';
+import type { FirstLook } from './first-look.ts';
+import type { StopHeader } from './stop-project.ts';
+
+/** What a stop would do, told by its first look: every claim, its evidence and its first signal. */
+export function planDryRun(
+  { folder, options, startedAt }: StopHeader,
+  state: ProjectState,
+  first: FirstLook,
+): StopReport {
+  const records = new Map(state.records.map((record) => [record.service, record]));
+  const planned = [...first.claims, ...first.swept].map((claim: Claim) => ({
+    pid: claim.process.identity.pid,
+    command: describeCommand(first.snapshot, claim.process),
+    service: claim.service,
+    evidence: claim.evidence,
+    signals: [records.get(claim.service ?? '')?.stop.signal ?? 'SIGTERM'],
+    endedBy: null,
+    endedAfterMs: null,
+  }));
+  const supervisor = options.names === null ? first.supervisors[0] : undefined;
+  return {
+    version: 1,
+    kind: 'dry-run',
+    project: folder.root,
+    at: startedAt.toISOString(),
+    tookMs: 0,
+    forced: options.force,
+    why: options.why ?? null,
+    scope: options.names,
+    services: [...new Set(first.claims.flatMap(({ service }) => service ?? []))].map((name) => ({
+      name,
+      outcome: 'stopped',
+      leaderPid: records.get(name)?.leader?.pid ?? null,
+      processes: first.claims.filter(({ service }) => service === name).length,
+      tookMs: 0,
+    })),
+    processes: planned,
+    survivors: [],
+    spared: first.spared.map(({ process, evidence, veto }) => ({
+      pid: process.identity.pid,
+      command: describeCommand(first.snapshot, process),
+      evidence,
+      veto: veto.kind,
+      why: veto.detail,
+    })),
+    stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    ports: [],
+    problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
+    supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,
+    guards: options.names === null ? first.guards.map(({ identity }) => identity.pid) : [],
+    capabilities: supervisorCapabilities(
+      state,
+      first.supervisors[0]?.identity ?? null,
+      'no supervisor is running',
+    ),
+    proof: { strength: 'best-effort', why: 'a dry run proves nothing', scans: 1 },
+  };
+}

@@ -1,0 +1,57 @@
+import type { Host } from '../../processes/host.ts';
+import type { Identity } from '../../processes/identity.ts';
+import { livesIn } from '../../processes/snapshot.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
+import type { RunHeld } from '../../services/launch/stop-command.ts';
+import { readProjectState } from '../../tracking/project-state.ts';
+import { stopRuns } from './stop-runs.ts';
+
+export interface EndRunRequest {
+  /** Is there still somebody for its stop command to speak to? */
+  readonly command: boolean;
+  /** Aborted when somebody else ends it: then nothing more is sent, as if this process had been killed. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Ends all that is left of a service's run, before another one takes its place, as `stop` does: until
+ * two scans and a closer look find nothing.
+ *
+ * @returns null when nothing of it is alive; else what is
+ * @throws the reason of `signal`, once that is aborted
+ */
+export async function endRun(
+  host: Host,
+  folder: ProjectFolder,
+  name: string,
+  request: EndRunRequest & { readonly self: Identity; readonly runHeld: RunHeld },
+): Promise<string | null> {
+  const { self, signal, runHeld } = request;
+  const state = readProjectState(folder);
+  const { history } = await stopRuns(
+    {
+      host,
+      self,
+      state,
+      forced: () => false,
+      watch: () => signal.throwIfAborted(),
+      runHeld,
+    },
+    {
+      names: [name],
+      force: false,
+      graceMs: null,
+      sweep: null,
+      commands: request.command,
+      closer: { declared: [], atOnce: false },
+    },
+  );
+  const snapshot = await host.snapshot();
+  const survivors = history
+    .entries()
+    .map(({ claim }) => claim.process)
+    .filter(({ identity }) => livesIn(snapshot, identity));
+  if (survivors.length === 0) return null;
+  const who = survivors.map((one) => `${one.name} (pid ${one.identity.pid})`).join(', ');
+  return `what is left of it outlives SIGKILL: ${who}`;
+}

@@ -1,0 +1,57 @@
+import { DevctlError } from '../../errors.ts';
+import type { SweepSettings } from '../../manifest/resolved.ts';
+import type { Host } from '../../processes/host.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
+import { toSweepRules } from '../../project/open-project.ts';
+import type { StopReport } from '../../stopping/report.ts';
+import { surroundings } from '../../tracking/enclosing-run.ts';
+import { type StopOptions, stopProject } from './stop-project.ts';
+
+/** As for `stopProject`, but for what a supervisor has to be told in words. */
+export interface StopFromHereOptions extends Omit<StopOptions, 'sweep' | 'hasChildren'> {
+  readonly sweep: SweepSettings;
+  /** Told before the supervisor takes the stop over. */
+  readonly handedOver: (service: string) => void;
+}
+
+/**
+ * Stops services, wherever this process runs. Inside one of those to be stopped it would end itself
+ * half way: there the supervisor carries out the stop. A one-off that we run in is left to its own end, which
+ * its `devctl run` sees to.
+ *
+ * @throws DevctlError as `stopProject`; 'unsafe' where that one-off is named; 'supervisor-failed' when the supervisor ended before it told
+ *   the outcome
+ */
+export async function stopFromHere(
+  host: Host,
+  folder: ProjectFolder,
+  options: StopFromHereOptions,
+): Promise<StopReport> {
+  const { names, dryRun, force, graceMs, sweep, declared } = options;
+  const { service, oneOffs } = await surroundings(host, folder, process.env);
+  const own = oneOffs.find((one) => names?.includes(one.service));
+  if (own) throw insideOneOff(own.service);
+  const inside = dryRun ? null : service;
+  if (inside === null || (names !== null && !names.includes(inside))) {
+    const exempt = oneOffs.map(({ runId }) => runId);
+    return stopProject(host, folder, { ...options, exempt, sweep: toSweepRules(sweep) });
+  }
+  options.handedOver(inside);
+  const { stopThroughSupervisor } = await import('./via-supervisor.ts');
+  const request = { names, force, graceMs, sweep, declared };
+  const report = await stopThroughSupervisor(host, folder, request);
+  if (report) return report;
+  throw new DevctlError('supervisor-failed', 'the supervisor ended before it told the outcome', {
+    hint: 'devctl status, from a terminal outside of the services, shows what is left',
+  });
+}
+
+function insideOneOff(name: string): DevctlError {
+  return new DevctlError(
+    'unsafe',
+    `devctl runs inside the one-off ${name}, and would end with it`,
+    {
+      hint: 'it ends when its command does; from another terminal devctl stop ends it at once',
+    },
+  );
+}

@@ -1,0 +1,129 @@
+import type { Spared } from '../../ownership/claim.ts';
+import { ownedLookAlikes, type SweepRules } from '../../ownership/sweep.ts';
+import { isoTime } from '../../processes/clock.ts';
+import { describeCommand } from '../../processes/describe.ts';
+import type { Host } from '../../processes/host.ts';
+import { identityKey } from '../../processes/identity.ts';
+import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
+import { declaredServices, type OpenProject, projectBelow } from '../../project/open-project.ts';
+import { runStop } from '../../stopping/engine.ts';
+import { createHistory } from '../../stopping/history.ts';
+import { stopWhatIsFound } from '../../stopping/passes.ts';
+import type { SweepReport } from '../../stopping/report.ts';
+import type { StopUnit } from '../../stopping/state.ts';
+import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
+import { trackOwned } from '../../tracking/claim-tracker.ts';
+import { tracesReader } from '../../tracking/open-files.ts';
+import { readProjectState } from '../../tracking/project-state.ts';
+import { SWEPT, trackSwept } from '../../tracking/sweep-tracker.ts';
+import { reportProcesses, reportSurvivors } from './build-report.ts';
+import type { StopOptions } from './stop-project.ts';
+
+export interface SweepProjectOptions extends Pick<StopOptions, 'dryRun' | 'forced' | 'watch'> {
+  readonly rules: SweepRules;
+}
+
+/**
+ * The sweep alone: ends dev tools that work inside the project and belong to no service, politely, and
+ * until two looks in a row find none.
+ *
+ * Services are left alone, whether they run or have left something behind, and so are records and lock:
+ * it neither needs nor changes them.
+ */
+export async function sweepProject(
+  host: Host,
+  project: OpenProject,
+  options: SweepProjectOptions,
+): Promise<SweepReport> {
+  const { folder } = project;
+  const beganAtMs = host.nowMs();
+  const at = isoTime();
+  const rules: SweepRules = {
+    ...options.rules,
+    projectBelow: (cwd) => projectBelow(folder.root, cwd),
+  };
+  const state = readProjectState(folder);
+  const readTraces = tracesReader(state, declaredServices(project), true);
+  const self = await host.self();
+  const tracking = { state, self, names: new Set<string>(), remember: () => {} };
+  const owned = trackOwned({ ...tracking, readTraces });
+  const swept = trackSwept(tracking, rules, owned);
+  const history = createHistory();
+
+  const snapshot = await host.snapshot();
+  const ours = [...(await owned.lookCloser(snapshot)).values()];
+  history.see(swept.claim(snapshot));
+  const before = [...swept.latest().spared, ...ownedLookAlikes(ours, snapshot, rules)];
+  const report = {
+    version: 1,
+    project: folder.root,
+    at,
+    scope: rules.scope,
+  } as const;
+  if (options.dryRun) {
+    const planned = reportProcesses({ owned, swept, history, unended: [], beganAtMs });
+    return {
+      ...report,
+      kind: 'sweep-dry-run',
+      tookMs: Math.round(host.nowMs() - beganAtMs),
+      processes: planned.map((one) => ({ ...one, signals: [UNIT.signal] })),
+      survivors: [],
+      spared: describeSpared(before, snapshot),
+      scans: 1,
+    };
+  }
+
+  const run = {
+    host,
+    history,
+    quarry: swept,
+    units: [UNIT],
+    policy: { force: false },
+    forced: options.forced,
+    watch: options.watch,
+    runCommand: async () => {},
+  };
+  const { unended } = await stopWhatIsFound(run, await runStop(run), null);
+  const after = await host.snapshot();
+  history.settle(after, host.nowMs());
+  const outcome = { owned, swept, history, unended, beganAtMs };
+  const processes = reportProcesses(outcome);
+  return {
+    ...report,
+    kind: 'sweep',
+    tookMs: Math.round(host.nowMs() - beganAtMs),
+    processes,
+    survivors: reportSurvivors(outcome, processes),
+    spared: describeSpared([...before, ...swept.latest().spared], after),
+    scans: history.scans(),
+  };
+}
+
+const UNIT: StopUnit = {
+  name: SWEPT,
+  wave: 0,
+  leader: null,
+  signal: 'SIGTERM',
+  graceMs: DEFAULT_GRACE_MS,
+  hasCommand: false,
+};
+
+/** Each of them once, and only those that are still there to be spared. */
+function describeSpared(all: readonly Spared[], snapshot: Snapshot): SweepReport['spared'] {
+  const each = new Map(all.map((one) => [identityKey(one.process.identity), one]));
+  return [...each.values()]
+    .filter(({ process }) => livesIn(snapshot, process.identity))
+    .sort((a, b) => a.process.identity.pid - b.process.identity.pid)
+    .map(({ process, evidence, veto }) => ({
+      pid: process.identity.pid,
+      command: describeCommand(snapshot, process),
+      evidence,
+      veto: veto.kind,
+      why: whyOf(veto),
+    }));
+}
+
+/** Of a veto from a cookie the detail is the cookie itself. */
+function whyOf({ detail }: Spared['veto']): string {
+  return /^DEVCTL_\w+=/.test(detail) ? `carries the mark of another project (${detail})` : detail;
+}

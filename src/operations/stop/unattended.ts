@@ -1,0 +1,32 @@
+import type { SupervisedStopRequest } from '../../client/protocol.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
+import {
+  declaredServices,
+  openProject,
+  sweepSettingsOf,
+  toSweepRules,
+} from '../../project/open-project.ts';
+import type { StopOptions } from './stop-project.ts';
+
+/** What `devctl stop` would ask for in the project folder, as its manifest is now. */
+export function stopOfEverything(folder: ProjectFolder, manifest: string): SupervisedStopRequest {
+  const project = openProject({ cwd: folder.root, config: manifest });
+  return {
+    names: null,
+    force: false,
+    graceMs: null,
+    sweep: sweepSettingsOf(project, false),
+    declared: declaredServices(project),
+  };
+}
+
+/** How a stop is carried out that has no terminal: nobody sees it at work, or asks for force meanwhile. */
+export function unwatchedStop({ sweep, ...request }: SupervisedStopRequest): StopOptions {
+  return {
+    ...request,
+    dryRun: false,
+    sweep: toSweepRules(sweep),
+    forced: () => false,
+    watch: () => {},
+  };
+}

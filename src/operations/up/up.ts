@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pass } from 'node:timers/promises';
+import type { Hold, SupervisorClient } from '../../client/client.ts';
+import type { ServiceChange } from '../../client/protocol.ts';
+import { DevctlError } from '../../errors.ts';
+import type { Breach } from '../../limits/evaluate.ts';
+import type { ResolvedManifest } from '../../manifest/resolved.ts';
+import type { Host } from '../../processes/host.ts';
+import { declaredServices, type OpenProject, sweepSettingsOf } from '../../project/open-project.ts';
+import type { StopReport } from '../../stopping/report.ts';
+import { type StartResult, startProject } from '../start/start.ts';
+import { stopFromHere } from '../stop/stop.ts';
+import type { StopOptions } from '../stop/stop-project.ts';
+import { endScope, runningNames } from './scope.ts';
+import type { UpRules, UpVerdict } from './verdict.ts';
+import { watchUp } from './watch.ts';
+
+export interface UpOptions extends UpRules {
+  /** What is started: services, with all that they depend on. */
+  readonly names: readonly string[];
+  /** Was everything meant? Then the end is a whole `devctl stop`. */
+  readonly everything: boolean;
+  /** Services that were named: they end with this `up` even if they ran before. */
+  readonly named: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly listen: (change: ServiceChange) => void;
+  /** Told of each limit that is exceeded, of those services and of everything. */
+  readonly breached: (breach: Breach) => void;
+  readonly started: (result: StartResult) => void;
+  /** Told why it ends, before anything is stopped. */
+  readonly ending: (why: string) => void;
+  readonly warn: (line: string) => void;
+  /** Resolves when somebody wants it to end: a signal, a closed terminal. */
+  readonly asked: Promise<UpVerdict>;
+  readonly forced: () => boolean;
+  readonly watch: StopOptions['watch'];
+}
+
+export interface UpResult {
+  readonly verdict: UpVerdict;
+  readonly report: StopReport;
+}
+
+/** How long an end waits for a start that is under way to drop what it has not spawned. */
+const ABORT_MS = 500;
+const RELEASE_MS = 1_000;
+
+/**
+ * Starts services, keeps them for as long as this process lives, and stops them with proof. Should this process
+ * be killed, the supervisor does.
+ *
+ * @throws DevctlError as `startProject` and `stopProject`
+ */
+export async function upProject(
+  host: Host,
+  project: OpenProject,
+  manifest: ResolvedManifest,
+  options: UpOptions,
+): Promise<UpResult> {
+  const { folder } = project;
+  const { names } = options;
+  const before = await runningNames(host, project);
+  const ours = options.everything
+    ? null
+    : names.filter((name) => options.named.includes(name) || !before.has(name));
+  const watch = watchUp({ host, folder, manifest, options });
+  let client: SupervisorClient | null = null;
+  let hold: Hold | null = null;
+
+  const reached = async (found: SupervisorClient): Promise<void> => {
+    if (watch.verdict()) throw new Given();
+    client = found;
+    hold = await found.hold(
+      {
+        id: randomBytes(8).toString('hex'),
+        names: ours,
+        force: false,
+        graceMs: null,
+        sweep: sweepSettingsOf(project, false),
+        declared: declaredServices(project),
+      },
+      watch.hear,
+    );
+    void hold.over.then(() => {
+      if (!watch.verdict()) void lost();
+    });
+  };
+  const start = (wanted: readonly string[]): Promise<StartResult> =>
+    startProject(host, folder, manifest, {
+      names: wanted,
+      abortOnFailure: false,
+      env: options.env,
+      listen: watch.hearStart,
+      warn: options.warn,
+      reached,
+    });
+
+  /** The supervisor has ended: by a stop of everything, or it was killed and services live on. */
+  const lost = async (): Promise<void> => {
+    await watch.whenIdle();
+    const running = await runningNames(host, project);
+    const alive = names.filter((name) => running.has(name));
+    if (watch.verdict()) return;
+    if (alive.length === 0) {
+      watch.conclude({ why: 'everything was stopped by another devctl', code: 0 });
+      return;
+    }
+    options.warn('the supervisor has ended');
+    try {
+      const { services } = await start(alive);
+      options.warn('a new supervisor has taken over what runs');
+      watch.noteStarted(services);
+    } catch (error) {
+      if (error instanceof Given) return;
+      options.warn(error instanceof Error ? error.message : String(error));
+      watch.conclude({ why: 'no supervisor can be had', code: 1 });
+    }
+  };
+
+  const starting = start(names);
+  const finished = starting.then(
+    (result) => {
+      if (!watch.verdict()) options.started(result);
+      watch.noteBegun(result.services);
+    },
+    (error: unknown) => {
+      // What it has begun is stopped below, and then its failure told.
+      if (!watch.verdict()) throw error;
+    },
+  );
+  let failure: unknown = null;
+  await Promise.race([watch.ended, finished.then(() => watch.ended)]).catch((error: unknown) => {
+    failure = error;
+  });
+  // What it has spawned is known only when it has let go.
+  for (let settled = false; !settled && failure === null; ) {
+    await (client as SupervisorClient | null)?.abortStarts(ABORT_MS);
+    settled = await Promise.race([
+      finished.then(
+        () => true,
+        () => true,
+      ),
+      pass(ABORT_MS / 5, false),
+    ]);
+  }
+  if (failure !== null && hold === null) throw failure;
+  const reason = watch.verdict();
+  options.ending(reason?.why ?? 'the start has failed');
+  const { sweep, scope } = endScope(project, ours);
+  const report = await stopFromHere(host, folder, {
+    names: scope,
+    force: false,
+    dryRun: false,
+    graceMs: null,
+    sweep,
+    declared: declaredServices(project),
+    forced: options.forced,
+    watch: options.watch,
+    handedOver: () => {},
+  });
+  await (hold as Hold | null)?.release(RELEASE_MS);
+  if (failure !== null) throw failure;
+  if (!reason) throw new Error('an up ends with a reason');
+  return { verdict: reason, report };
+}
+
+/** It was to end before anything was spawned. */
+class Given extends DevctlError {
+  constructor() {
+    super('start-failed', 'it was interrupted before anything was started');
+  }
+}

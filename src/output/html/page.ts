@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import type { Account } from '../../report/model.ts';
+import { formatDateAndClock, formatMoment, formatZone } from '../terminal/clock.ts';
+import { formatDuration } from '../terminal/durations.ts';
+import {
+  amount,
+  bare,
+  branchSize,
+  counted,
+  DONE,
+  headline,
+  leftInWords,
+  span,
+  stateNow,
+  when,
+} from '../text/words.ts';
+import { dataForScript, type Html, html, raw } from './html.ts';
+import { lastStop } from './last-stop.ts';
+import { SCRIPT } from './script.ts';
+import { STYLE } from './style.ts';
+import { overview, timeline } from './timeline-charts.ts';
+import { waterfall } from './waterfall.ts';
+
+/**
+ * An account as one page for a browser, complete in itself: it asks for nothing, from nowhere, and its policy
+ * (CSP) would not let it. Whatever comes from outside is text in it.
+ */
+export function reportPage(account: Account): string {
+  const timelines = account.services.map((service, index) => timeline(service, account, index));
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy()}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${headline(account)} – devctl report of ${account.name}</title>
+<style>${raw(STYLE)}</style>
+</head>
+<body>
+<main>
+${opening(account)}
+${
+  timelines.length > 0
+    ? timelineSection(
+        account,
+        timelines.map(({ content }) => content),
+      )
+    : null
+}
+${account.breaches.length > 0 ? breachSection(account) : null}
+${restartSection(account)}
+${account.lastStart ? html`<section aria-labelledby="start"><h2 id="start">The last start</h2><p>${formatDateAndClock(account.lastStart.fromMs)}, ${formatDuration(account.lastStart.untilMs - account.lastStart.fromMs)} long.</p>${waterfall(account.lastStart)}</section>` : null}
+<section aria-labelledby="stop"><h2 id="stop">The last stop</h2>${account.lastStop ? lastStop(account.lastStop) : html`<p>No report of a stop is kept.</p>`}</section>
+${account.problems.length > 0 ? html`<section aria-labelledby="problems"><h2 id="problems">What could not be read</h2><ul class="notes">${account.problems.map((problem) => html`<li>${problem}</li>`)}</ul></section>` : null}
+${footer(account)}
+</main>
+${hatch()}
+${dataForScript(
+  'stops',
+  timelines.map(({ stops }) => stops),
+)}
+<script>${raw(SCRIPT)}</script>
+</body>
+</html>
+`;
+  return page.html;
+}
+
+function policy(): string {
+  const hashed = (text: string): string =>
+    `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  return `default-src 'none'; style-src ${hashed(STYLE)}; script-src ${hashed(SCRIPT)}; base-uri 'none'; form-action 'none'`;
+}
+
+/** A number and its unit belong on one line. */
+const UNIT = /(?<=\d) (?=[KMGT]?B\b|process|min\b|h\b|s\b)/g;
+
+/** What grew, when, because of what, and is anything left now: before anything else. */
+function opening(account: Account): Html {
+  const { period, name } = account;
+  const { grew } = account.verdict;
+  const left = leftInWords(account);
+  const { at, since } = when(account);
+  const because = grew?.because
+    ? html`<dd><code>${grew.because.command}</code><small>${branchSize(grew.because, grew.service)}</small></dd>`
+    : html`<dd>Not known<small>nobody saw which part of it grew</small></dd>`;
+  return html`<header>
+<p class="eyebrow"><b>${name}</b> · devctl report${period ? ` · ${span(period.fromMs, period.untilMs)}` : null}</p>
+<h1>${headline(account).replace(UNIT, '\u00A0')}</h1>
+<dl class="answers">
+${period ? html`<div><dt>${grew ? 'When' : 'From'}</dt><dd>${at}${since ? html`<small>${since}</small>` : null}</dd></div>` : null}
+${grew ? html`<div class="because"><dt>Because of</dt>${because}</div>` : null}
+<div><dt>Left now</dt><dd class="${left.tone}">${left.short}<small>${left.detail}</small></dd></div>
+</dl>
+${overview(account)}
+</header>`;
+}
+
+function timelineSection(account: Account, contents: readonly Html[]): Html {
+  const services = account.services.map((service, index) => {
+    const { name, state, upMs, restarts } = service;
+    const parts = [
+      stateNow(service, account),
+      ...(state === null ? [] : [`up ${formatDuration(upMs)}`]),
+      ...(restarts.length > 0 ? [counted(restarts.length, 'restart', 'restarts')] : []),
+      ...(service.peak ? [] : ['no samples']),
+    ];
+    return html`<article class="service"><h3>${name}</h3><p class="about">${parts.join(', ')}</p>${contents[index] ?? null}</article>`;
+  });
+  return html`<section aria-labelledby="timelines"><h2 id="timelines">Service by service</h2>
+<p class="legend">${legend(account)}</p>
+${services}</section>`;
+}
+
+/** Only of what is there. */
+function legend({ services, breaches }: Account): readonly Html[] {
+  const states = new Set(services.flatMap(({ spans }) => spans.map(({ state }) => state)));
+  const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
+    ['ready', 'up', states.has('ready') || states.has('running')],
+    ['starting', 'starting', states.has('starting') || states.has('spawning')],
+    ['waiting', 'waiting', states.has('waiting')],
+    ['backoff', 'before a restart', states.has('backoff') || states.has('clearing')],
+    ['failed', 'failed or unhealthy', states.has('failed') || states.has('unhealthy')],
+    ['exited', 'ended or stopping', states.has('exited') || states.has('stopping')],
+    ['restart', 'restart', services.some(({ restarts }) => restarts.length > 0)],
+    ['breach', 'limit exceeded', breaches.some(({ service }) => service !== null)],
+  ];
+  return keys
+    .filter(([, , isThere]) => isThere)
+    .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
+}
+
+/** Of what comes again and again the last ones are shown. */
+const MOST_LISTED = 100;
+
+function earlierOnes(all: number): Html | null {
+  const more = all - MOST_LISTED;
+  return more > 0 ? html`<p>${`${more} earlier ones are in devctl report --json.`}</p>` : null;
+}
+
+function breachSection({ breaches, period }: Account): Html {
+  const items = breaches
+    .slice(-MOST_LISTED)
+    .map(
+      ({ atMs, service, limit, value, allowed, action, branch }) =>
+        html`<li><time class="time" datetime="${new Date(atMs).toISOString()}">${period ? formatMoment(atMs, period) : null}</time><div><p><b>${service ?? 'The whole project'}</b>: ${amount(limit, value)}, allowed ${bare(limit, allowed)}; ${DONE[action]}</p>${branch ? html`<p class="because">What grew: <code>${branch.command}</code> (${branchSize(branch, service)})</p>` : null}</div></li>`,
+    );
+  return html`<section aria-labelledby="breaches"><h2 id="breaches">Limits exceeded</h2><ul class="breaches">${items}</ul>${earlierOnes(breaches.length)}</section>`;
+}
+
+function restartSection({ services, period }: Account): Html {
+  if (!period) return html``;
+  const all = services
+    .flatMap(({ name, restarts }) => restarts.map((restart) => ({ name, ...restart })))
+    .sort((a, b) => a.atMs - b.atMs);
+  const rows = all
+    .slice(-MOST_LISTED)
+    .map(
+      ({ name, atMs, reason, againMs }) =>
+        html`<tr><td class="time">${formatMoment(atMs, period)}</td><th scope="row">${name}</th><td>${reason}</td><td class="number">${againMs === null ? 'never' : formatDuration(againMs - atMs)}</td></tr>`,
+    );
+  if (rows.length === 0) return html``;
+  return html`<section aria-labelledby="restarts"><h2 id="restarts">Restarts</h2><div class="scroll" role="region" aria-label="Restarts" tabindex="0"><table><thead><tr><th scope="col">At</th><th scope="col">Service</th><th scope="col">Because</th><th scope="col" class="number">Again after</th></tr></thead><tbody>${rows}</tbody></table></div>${earlierOnes(all.length)}</section>`;
+}
+
+function footer({ atMs, earlier, moments, period }: Account): Html {
+  const before = earlier
+    ? html`<p>There is history since ${formatDateAndClock(earlier.fromMs)}${earlier.breaches > 0 ? `, with ${counted(earlier.breaches, 'limit breach', 'limit breaches')}` : null}: <code>devctl report --since</code> tells it as well.</p>`
+    : null;
+  const ends = moments
+    .slice(-MOST_LISTED)
+    .map(({ atMs: at, what }) => `${period ? formatMoment(at, period) : ''} ${what}`)
+    .join(', ');
+  return html`<footer><p>Told at ${formatDateAndClock(atMs)} (${formatZone(atMs)}) from the samples that the supervisor kept, and one look at the process table. Where a curve has a gap, nothing of the service was alive, or nobody looked.${ends ? ` ${ends}.` : null}</p>${before}</footer>`;
+}
+
+/** For what waits to be started again: stripes, so that it is not told by its colour alone. */
+function hatch(): Html {
+  return html`<svg width="0" height="0" aria-hidden="true" focusable="false"><defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path d="M0 0V5"/></pattern></defs></svg>`;
+}

@@ -1,0 +1,49 @@
+import type { Breach } from '../../limits/evaluate.ts';
+import type { Period, ServiceAccount, Span } from '../../report/model.ts';
+import { formatMoment } from '../terminal/clock.ts';
+import { formatSize } from '../terminal/sizes.ts';
+import { breachInWords, counted, percent } from '../text/words.ts';
+import { stateName } from './state-band.ts';
+
+/** More of them one would not walk through; the last ones are kept. */
+const MOST_NEWS = 500;
+
+/** What a reader of a timeline can stop at: where (0 to 1), and what is said there. */
+export type Stop = readonly [at: number, text: string];
+
+/** All looks and all news of one service, in their order. */
+export function stopsOf(
+  service: ServiceAccount,
+  breaches: readonly Breach[],
+  restarts: ServiceAccount['restarts'],
+  spans: readonly Span[],
+  period: Period,
+): readonly Stop[] {
+  const lengthMs = Math.max(1, period.untilMs - period.fromMs);
+  const stateAt = (at: number): string => {
+    const span = spans.find(({ fromMs, untilMs }) => at >= fromMs && at < untilMs);
+    return span ? ` ${stateName(span.state)},` : '';
+  };
+  const looks = service.timeline.flat().map((point) => ({
+    atMs: point.atMs,
+    text: `${stateAt(point.atMs)} ${counted(point.processes, 'process', 'processes')}, ${formatSize(point.memoryBytes)}, ${percent(point.cpuPercent)} cpu`,
+  }));
+  const news = [
+    ...restarts.map(({ atMs, reason }) => ({ atMs, text: ` restart: ${reason}` })),
+    ...breaches.map((breach) => ({
+      atMs: breach.atMs,
+      text: ` limit exceeded: ${breachInWords(breach)}`,
+    })),
+    ...spans.map((span) => ({
+      atMs: span.fromMs,
+      text: ` ${stateName(span.state)}${span.reason === null ? '' : `: ${span.reason}`}`,
+    })),
+  ].sort((a, b) => a.atMs - b.atMs);
+  return [...looks, ...news.slice(-MOST_NEWS)]
+    .filter(({ atMs }) => atMs >= period.fromMs && atMs <= period.untilMs)
+    .sort((a, b) => a.atMs - b.atMs)
+    .map(({ atMs, text }) => [
+      Math.round(((atMs - period.fromMs) / lengthMs) * 10_000) / 10_000,
+      `${formatMoment(atMs, period)}${text}`,
+    ]);
+}

@@ -1,0 +1,13 @@
+import type { ServiceStatus } from '../../operations/status/status.ts';
+import type { Theme } from './theme.ts';
+
+/** The state of a service in its colour: green is as it should be, red is not, yellow is on its way. */
+export function paintState(
+  { state, done, wanted }: Pick<ServiceStatus, 'state' | 'done' | 'wanted'>,
+  theme: Theme,
+): string {
+  if (done) return theme.green('done');
+  if (state === 'ready' || state === 'running') return theme.green(state);
+  if (state === 'failed' || state === 'unhealthy') return theme.red(state);
+  return wanted && state !== 'stopped' ? theme.yellow(state) : state;
+}

@@ -1,0 +1,209 @@
+import type { Account, Period, ServiceAccount } from '../../report/model.ts';
+import { formatDateAndClock, formatMoment } from '../terminal/clock.ts';
+import { formatDuration } from '../terminal/durations.ts';
+import { formatSize } from '../terminal/sizes.ts';
+import { sparkline } from '../terminal/sparkline.ts';
+import { tableWidth } from '../terminal/table.ts';
+import { type Theme, themeFor } from '../terminal/theme.ts';
+import { printable } from '../terminal/width.ts';
+import {
+  branchSize,
+  breachInWords,
+  counted,
+  headline,
+  leftInWords,
+  percent,
+  proofInWords,
+  span,
+  stateNow,
+  when,
+} from './words.ts';
+
+/** An account for people at a terminal: the answer first, then what it is made of. */
+export function printAccount(account: Account, color: boolean | undefined): void {
+  const theme = themeFor(process.stdout, color);
+  const sections = [
+    verdict(account, theme),
+    services(account, theme),
+    restarts(account, theme),
+    breaches(account, theme),
+    lastStop(account, theme),
+  ];
+  const text = sections.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'));
+  process.stdout.write(`${text.join('\n\n')}\n`);
+  const notes = themeFor(process.stderr, color);
+  for (const problem of account.problems) {
+    process.stderr.write(`${notes.yellow('!')} ${printable(problem)}\n`);
+  }
+  if (account.earlier) {
+    const { fromMs, breaches: count } = account.earlier;
+    const also = count > 0 ? `, with ${counted(count, 'limit breach', 'limit breaches')}` : '';
+    const since = formatDateAndClock(fromMs).replace(' ', 'T');
+    process.stderr.write(`! there is history before that${also}: devctl report --since ${since}\n`);
+  }
+}
+
+function verdict(account: Account, theme: Theme): readonly string[] {
+  const { grew } = account.verdict;
+  const left = leftInWords(account);
+  const { at, since } = when(account);
+  const paint = { good: theme.green, bad: theme.red, calm: theme.cyan }[left.tone];
+  const title = printable(headline(account));
+  const line = (name: string, text: string): string => `${theme.dim(name.padEnd(8))} ${text}`;
+  const branch = grew?.because;
+  const because =
+    grew && branch
+      ? [`${printable(branch.command)} (${branchSize(branch, grew.service)})`]
+      : grew
+        ? ['not known']
+        : [];
+  return [
+    theme.bold(grew?.limit != null ? theme.red(title) : title),
+    ...(account.period
+      ? [line('when', [at, since].filter((part) => part !== null).join(', '))]
+      : []),
+    ...because.map((text) => line('because', text)),
+    line('left now', `${paint(left.short)} (${printable(left.detail)})`),
+  ];
+}
+
+/** What stands beside a sparkline, and how long those are where no terminal says how wide it is. */
+const NUMBERS = 60;
+const PIPED = 30;
+
+/** As long as there is room for, so that nothing is wrapped. */
+function sparkColumns(): number {
+  const width = tableWidth(process.stdout);
+  return width === undefined ? PIPED : Math.max(8, Math.min(2 * PIPED, width - NUMBERS));
+}
+
+function services(account: Account, theme: Theme): readonly string[] {
+  const { services: all, period } = account;
+  if (!period || all.length === 0) return [];
+  return [
+    theme.dim(span(period.fromMs, period.untilMs)),
+    ...all.flatMap((service) => [
+      about(service, account, theme),
+      ...usage(service, 'processes', String, period, theme),
+      ...usage(service, 'memoryBytes', formatSize, period, theme),
+      ...usage(service, 'cpuPercent', percent, period, theme),
+    ]),
+  ];
+}
+
+function about(service: ServiceAccount, account: Account, theme: Theme): string {
+  const { name, state, upMs, restarts: some } = service;
+  const paint = state === 'failed' || state === 'unhealthy' ? theme.red : (text: string) => text;
+  const count = counted(some.length, 'restart', 'restarts');
+  const again = some.length > 0 ? `, ${theme.yellow(count)}` : '';
+  const up = state === null ? '' : `, up ${formatDuration(upMs)}`;
+  return `${theme.bold(printable(name))}  ${paint(stateNow(service, account))}${up}${again}`;
+}
+
+const MEASURES = { processes: 'processes', memoryBytes: 'memory', cpuPercent: 'cpu' } as const;
+
+function usage(
+  service: ServiceAccount,
+  field: keyof typeof MEASURES,
+  show: (value: number) => string,
+  period: Period,
+  theme: Theme,
+): readonly string[] {
+  const { peak, last } = service;
+  if (!peak) return [];
+  const { value, atMs } = peak[field];
+  const most = `${theme.dim('peak')} ${show(value).padStart(8)} ${theme.dim(`at ${formatMoment(atMs, period)}`)}`;
+  const now = last ? `  ${theme.dim('last')} ${show(last[field])}` : '';
+  const line = theme.cyan(spark(service, field, period));
+  return [`  ${theme.dim(MEASURES[field].padEnd(9))} ${line}  ${most}${now}`];
+}
+
+/** Its timeline over the whole period, so that those of all services can be read below each other. */
+function spark(
+  { timeline }: ServiceAccount,
+  field: keyof typeof MEASURES,
+  { fromMs, untilMs }: Period,
+): string {
+  const columns = sparkColumns();
+  const slots: (number | null)[] = Array.from({ length: columns }, () => null);
+  const slotAt = (atMs: number): number =>
+    Math.min(columns - 1, Math.floor(((atMs - fromMs) / Math.max(1, untilMs - fromMs)) * columns));
+  for (const piece of timeline) {
+    for (const [index, point] of piece.entries()) {
+      // A sample counts until the next one: while nothing moves there are few.
+      const until = piece[index + 1] ? slotAt(piece[index + 1]?.atMs ?? 0) - 1 : slotAt(point.atMs);
+      for (let slot = slotAt(point.atMs); slot <= Math.max(until, slotAt(point.atMs)); slot += 1) {
+        slots[slot] = Math.max(slots[slot] ?? 0, point[field]);
+      }
+    }
+  }
+  return sparkline(slots, { low: 0, high: Math.max(...slots.map((value) => value ?? 0)) });
+}
+
+/** As many as fit on a screen; --json has all of them. */
+const MOST_LISTED = 10;
+
+function earlierOnes(all: number): readonly string[] {
+  const more = all - MOST_LISTED;
+  return more > 0 ? [`… ${more} earlier ones (--json has them all)`] : [];
+}
+
+function lastOf(lines: readonly string[]): readonly string[] {
+  return [...earlierOnes(lines.length), ...lines.slice(-MOST_LISTED)];
+}
+
+function restarts({ services: all, period }: Account, theme: Theme): readonly string[] {
+  if (!period) return [];
+  const rows = all
+    .flatMap(({ name, restarts: some }) => some.map((restart) => ({ name, ...restart })))
+    .sort((a, b) => a.atMs - b.atMs)
+    .map(
+      ({ name, atMs, reason }) =>
+        `${formatMoment(atMs, period)} ${printable(name)}: ${printable(reason)}`,
+    );
+  return rows.length > 0 ? [theme.bold('Restarts'), ...lastOf(rows)] : [];
+}
+
+function breaches({ breaches: all, period }: Account, theme: Theme): readonly string[] {
+  if (!period || all.length === 0) return [];
+  return [
+    theme.bold('Limits exceeded'),
+    ...earlierOnes(all.length),
+    ...all
+      .slice(-MOST_LISTED)
+      .flatMap((breach) => [
+        `${formatMoment(breach.atMs, period)} ${printable(breachInWords(breach))}`,
+        ...(breach.branch
+          ? [
+              `         ${theme.dim('grew:')} ${printable(breach.branch.command)} (${branchSize(breach.branch, breach.service)})`,
+            ]
+          : []),
+      ]),
+  ];
+}
+
+function lastStop({ lastStop: stop }: Account, theme: Theme): readonly string[] {
+  if (!stop) return [];
+  const { processes, survivors, tookMs, at } = stop;
+  const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
+  const mark = survivors.length > 0 ? theme.red('✗') : theme.green('✓');
+  const began = Date.parse(at);
+  const time = Number.isNaN(began) ? at : formatDateAndClock(began);
+  const of = stop.scope === null ? '' : ` of ${stop.scope.join(', ')}`;
+  const kind = stop.forced ? 'forced ' : '';
+  const rest = killed > 0 ? `, ${killed} by SIGKILL` : '';
+  const alive = survivors
+    .slice(0, MOST_LISTED)
+    .map(
+      ({ pid, command, why }) => `  alive: pid ${pid}: ${printable(command)}: ${printable(why)}`,
+    );
+  const more = survivors.length - alive.length;
+  return [
+    theme.bold('The last stop'),
+    `${mark} ${printable(time)}, ${kind}stop${printable(of)}: ${counted(processes.length, 'process', 'processes')} ended in ${formatDuration(tookMs)}${rest}`,
+    ...(stop.why === null ? [] : [`  because ${printable(stop.why)}`]),
+    `  ${printable(proofInWords(stop))}`,
+    ...alive,
+    ...(more > 0 ? [`  … and ${more} more (--json has them all)`] : []),
+  ];
+}

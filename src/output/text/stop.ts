@@ -1,0 +1,187 @@
+import type { Capabilities } from '../../processes/capabilities.ts';
+import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
+import { formatDuration } from '../terminal/durations.ts';
+import { renderTable, tableWidth } from '../terminal/table.ts';
+import { type Theme, themeFor } from '../terminal/theme.ts';
+import { printable } from '../terminal/width.ts';
+
+/** A stop for people: what was stopped, what was found on the way, and the proof. */
+export function printStopReport(
+  report: StopReport,
+  color: boolean | undefined,
+  stream: NodeJS.WriteStream = process.stdout,
+): void {
+  const out = themeFor(stream, color);
+  const write = (line: string): void => {
+    stream.write(`${line}\n`);
+  };
+  if (report.kind === 'dry-run') {
+    printDryRun(report, out);
+    return;
+  }
+
+  for (const { name, outcome, processes, leaderPid, tookMs } of report.services) {
+    if (outcome === 'was-not-running') continue;
+    const good = outcome === 'stopped';
+    const killed = report.processes.filter(
+      ({ service, endedBy }) => service === name && endedBy === 'SIGKILL',
+    ).length;
+    const count = `${processes} process${processes === 1 ? '' : 'es'}${killed > 0 ? `, ${killed} killed after the grace period` : ''}`;
+    const ended =
+      processes === 0
+        ? `had ${leaderPid === null ? 'not begun' : 'ended already'}`
+        : `stopped in ${formatDuration(tookMs)} (${count})`;
+    const what = good ? ended : 'SURVIVED, see below';
+    write(`${good ? out.green('✓') : out.red('✗')} ${name}: ${what}`);
+  }
+  for (const line of unrecorded(report)) write(`${out.green('✓')} ${line}`);
+  const others = report.processes.filter(({ service }) => service === null);
+  if (others.length > 0) {
+    write(`${out.green('✓')} ended ${others.length} more that no service record names:`);
+    for (const line of processTable(others.slice(0, 10))) write(`  ${line}`);
+    if (others.length > 10) write(`  … and ${others.length - 10} more (--json has them all)`);
+  }
+  if (report.survivors.length > 0) {
+    write(out.red(`${report.survivors.length} still alive:`));
+    for (const { pid, command, why } of report.survivors)
+      write(`  pid ${pid}: ${command}: ${printable(why)}`);
+  }
+  printNotes(report, color);
+  if (report.forced && report.processes.length > 0) write(means(report.processes));
+  const { services, processes } = report;
+  if (services.length + processes.length > 0)
+    write(out.dim(`held by: ${inWords(report.capabilities)}`));
+  write(verdict(report, out));
+}
+
+/** Services that no record names: their processes said themselves whose they are. */
+function unrecorded({ services, processes, survivors }: StopReport): readonly string[] {
+  const known = new Set(services.map(({ name }) => name));
+  const alive = new Set(survivors.map(({ pid }) => pid));
+  const found = new Map<string, number>();
+  for (const { service, pid } of processes) {
+    if (service === null || known.has(service) || alive.has(pid)) continue;
+    found.set(service, (found.get(service) ?? 0) + 1);
+  }
+  return [...found].sort().map(([name, count]) => {
+    const noun = count === 1 ? 'process' : 'processes';
+    return `${name}: ended ${count} ${noun}, without a record`;
+  });
+}
+
+/** How what was found was found, and what it took to end it: in an emergency that is the question. */
+function means(processes: readonly ReportedProcess[]): string {
+  const found = tally(
+    processes.flatMap(({ evidence }) => [...new Set(evidence.map(({ kind }) => kind))]),
+  );
+  const ended = tally(processes.map(({ endedBy }) => endedBy ?? 'no signal'));
+  return `  found by ${found}; ended by ${ended}`;
+}
+
+/** `cookie (12), session (3)`, the most frequent first. */
+function tally(words: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([word, count]) => `${word} (${count})`)
+    .join(', ');
+}
+
+/** "subreaper yes, pidfd yes, cgroup no (no cgroup v2 is mounted)" */
+function inWords(capabilities: Capabilities): string {
+  const { subreaper, pidfd, cgroup } = capabilities;
+  return Object.entries({ subreaper, pidfd, cgroup })
+    .map(([name, { held, why }]) => `${name} ${held ? 'yes' : `no (${why})`}`)
+    .join(', ');
+}
+
+function verdict(report: StopReport, out: Theme): string {
+  if (report.survivors.length > 0) {
+    return `${out.red('✗')} not everything could be ended; the records are kept`;
+  }
+  if (report.processes.length === 0 && report.services.length === 0) {
+    return 'nothing was running';
+  }
+  const { scans, strength, why } = report.proof;
+  const complete = strength === 'complete';
+  const ended = `${report.processes.length} ended in ${formatDuration(report.tookMs)}`;
+  const held = report.ports.filter(({ free }) => !free);
+  const ports = report.ports.map(({ port }) => port).join(', ');
+  const noun = report.ports.length === 1 ? 'port' : 'ports';
+  const free = ports && held.length === 0 ? `, ${noun} ${ports} free` : '';
+  const proof = complete
+    ? `proof complete, ${scans} scans`
+    : `proof best effort: ${printable(why ?? '')}`;
+  const of = report.scope === null ? '' : ` of ${report.scope.join(', ')}`;
+  const result = complete ? `nothing${of} is left` : `nothing more${of} can be found`;
+  return `${out.green('✓')} ${result}: ${ended}${free} (${proof})`;
+}
+
+function printNotes(report: StopReport, color: boolean | undefined): void {
+  const notes = themeFor(process.stderr, color);
+  const note = (line: string): void => {
+    process.stderr.write(`${notes.yellow('!')} ${printable(line)}\n`);
+  };
+  for (const { service, detail } of report.stale)
+    note(`the record of ${service} is stale: ${detail}`);
+  for (const { port, service, free, holder } of report.ports) {
+    if (!free) note(`${service}: port ${port} is held by a process that is not ours: ${holder}`);
+  }
+  for (const { pid, service, evidence, command } of report.processes) {
+    // What nothing else pointed to: whoever wonders why it was ended finds the reason here.
+    const [only, ...more] = new Set(evidence.map(({ kind }) => kind));
+    if (more.length > 0 || (only !== 'output' && only !== 'port')) continue;
+    const why = evidence.map(({ detail }) => detail).join(', ');
+    note(`${service ?? 'no service'}: pid ${pid} was found only because it ${why}: ${command}`);
+  }
+  for (const problem of report.problems) note(problem);
+}
+
+function printDryRun(report: StopReport, out: Theme): void {
+  const { processes, supervisor, guards, spared } = report;
+  const lines =
+    processes.length === 0 ? ['nothing would be signalled'] : processTable(processes, out);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  const last = [
+    ...(supervisor ? [`the supervisor (pid ${supervisor.pid})`] : []),
+    ...(guards.length > 0
+      ? [
+          `${supervisor ? 'its' : 'the'} guard${guards.length > 1 ? 's' : ''} (pid ${guards.join(', ')})`,
+        ]
+      : []),
+  ];
+  if (last.length > 0) process.stdout.write(`then ${last.join(', ')}\n`);
+  if (spared.length > 0) {
+    process.stdout.write('\nspared:\n');
+    const rows = spared.map(({ pid, command, why }) => [String(pid), printable(why), command]);
+    const columns = [
+      { title: 'PID', align: 'right' as const },
+      { title: 'BECAUSE' },
+      { title: 'COMMAND', shrink: true },
+    ];
+    const table = renderTable(columns, rows, { width: tableWidth(process.stdout) });
+    process.stdout.write(`${table.join('\n')}\n`);
+  }
+}
+
+function processTable(processes: readonly ReportedProcess[], out?: Theme): readonly string[] {
+  const rows = processes.map(({ pid, service, evidence, signals, command }) => [
+    String(pid),
+    service ?? '-',
+    [...new Set(evidence.map(({ kind }) => kind))].join('+'),
+    signals.filter((signal) => signal !== 'SIGCONT').join(' ') || '-',
+    command,
+  ]);
+  return renderTable(
+    [
+      { title: 'PID', align: 'right' },
+      { title: 'OF' },
+      { title: 'BECAUSE' },
+      { title: 'SIGNAL' },
+      { title: 'COMMAND', shrink: true },
+    ],
+    rows,
+    { width: tableWidth(process.stdout), ...(out ? { paintTitle: out.dim } : {}) },
+  );
+}

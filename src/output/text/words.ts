@@ -1,0 +1,170 @@
+import type { Breach } from '../../limits/evaluate.ts';
+import type { Account, Branch, Growth, Left, ServiceAccount } from '../../report/model.ts';
+import type { StopReport } from '../../stopping/report.ts';
+import { formatClock, formatDate, formatDateAndClock } from '../terminal/clock.ts';
+import { formatDuration } from '../terminal/durations.ts';
+import { formatSize } from '../terminal/sizes.ts';
+
+/** The first thing to be read: what grew, else what did not stay up. */
+export function headline(account: Account): string {
+  const { grew } = account.verdict;
+  if (grew) return `${subject(grew.service)} ${growth(grew)}`;
+  const trouble = troubleIn(account.services);
+  if (trouble) return trouble;
+  if (account.period) return 'Nothing grew beyond its limits';
+  return account.lastStop
+    ? 'Of this time only the last stop is known'
+    : 'Nothing is known of what happened here';
+}
+
+/** What has failed, or else what was started again most often; null where all is well. */
+function troubleIn(services: readonly ServiceAccount[]): string | null {
+  const failed = services
+    .filter(({ spans }) => spans.some(({ state }) => state === 'failed'))
+    .map(({ name }) => name);
+  if (failed.length > 3) return `${failed.length} services failed`;
+  if (failed.length > 0) return `${failed.join(', ')} failed`;
+  const [worst] = [...services].sort((a, b) => b.restarts.length - a.restarts.length);
+  if (!worst || worst.restarts.length === 0) return null;
+  return `${worst.name} was restarted ${counted(worst.restarts.length, 'time', 'times')}`;
+}
+
+function subject(service: string | null): string {
+  return service ?? 'The project';
+}
+
+function growth({ measure, from, to, limit }: Growth): string {
+  const beyond = limit === null ? '' : `, beyond the limit of ${bare(measure, limit)}`;
+  const start = from !== null && from < to ? ` from ${bare(measure, from)}` : '';
+  switch (measure) {
+    case 'processes':
+    case 'memory':
+      return `grew${start} to ${amount(measure, to)}${beyond}`;
+    case 'cpu':
+      return `used ${amount(measure, to)}${beyond}`;
+    case 'runtime':
+      return `ran for ${amount(measure, to)}${beyond}`;
+    case 'idle':
+      return `did nothing for ${amount(measure, to)}${beyond}`;
+  }
+}
+
+/** A value in the unit of its measure: `112 processes`, `2.1 GB`, `340% cpu`, `2 h`. */
+export function amount(measure: Breach['limit'], value: number): string {
+  switch (measure) {
+    case 'processes':
+      return counted(value, 'process', 'processes');
+    case 'memory':
+      return formatSize(value);
+    case 'cpu':
+      return `${percent(value)} cpu`;
+    default:
+      return formatDuration(value);
+  }
+}
+
+/** The same, where its unit has been named just before. */
+export function bare(measure: Breach['limit'], value: number): string {
+  return measure === 'processes' ? String(value) : amount(measure, value);
+}
+
+/** `340%`, below ten `4.2%`. */
+export function percent(value: number): string {
+  return `${value < 10 ? value.toFixed(1).replace(/\.0$/, '') : Math.round(value)}%`;
+}
+
+export function counted(count: number, one: string, more: string): string {
+  return `${count} ${count === 1 ? one : more}`;
+}
+
+/** When it grew, and how long that was after the beginning of what is told. */
+export function when(account: Account): { readonly at: string; readonly since: string | null } {
+  const { grew } = account.verdict;
+  const { period } = account;
+  if (!grew) return { at: period ? span(period.fromMs, period.untilMs) : '-', since: null };
+  const after = grew.atMs - (period?.fromMs ?? grew.atMs);
+  const since = after > 0 ? `${formatDuration(after)} into the session` : null;
+  return { at: formatDateAndClock(grew.atMs), since };
+}
+
+/** `2026-11-23 17:04:10 to 17:21:03`. */
+export function span(fromMs: number, untilMs: number): string {
+  const sameDay = formatDate(fromMs) === formatDate(untilMs);
+  const until = sameDay ? formatClock(untilMs) : formatDateAndClock(untilMs);
+  return `${formatDateAndClock(fromMs)} to ${until}`;
+}
+
+/**
+ * What is said beside the command of the branch that grew.
+ *
+ * @param whose the service that is spoken of already; null: the project
+ */
+export function branchSize(branch: Branch, whose: string | null): string {
+  const { pid, processes, memoryBytes, service } = branch;
+  const memory = memoryBytes === null ? '' : `, ${formatSize(memoryBytes)}`;
+  return pid === null
+    ? `${processes} like it at the last stop; what grew nobody saw`
+    : `${service === null || service === whose ? '' : `of ${service}, `}pid ${pid} and below: ${counted(processes, 'process', 'processes')}${memory}`;
+}
+
+/** Where a service was at the end of what is told; what is up then may be gone since, unseen. */
+export function stateNow({ name, state }: ServiceAccount, { verdict }: Account): string {
+  if (state === null) return 'state not known';
+  if (state === 'idle') return 'stopped';
+  const isSeen = verdict.left?.services.some((service) => service.name === name) ?? false;
+  return isSeen || !ALIVE.has(state) ? state : `${state} when last seen`;
+}
+
+const ALIVE: ReadonlySet<string> = new Set(['starting', 'running', 'ready', 'unhealthy']);
+
+/** Is anything left? `good`: nothing; `bad`: what should not be; `calm`: what is meant to run. */
+export interface LeftInWords {
+  readonly tone: 'good' | 'bad' | 'calm';
+  readonly short: string;
+  readonly detail: string;
+}
+
+export function leftInWords(account: Account): LeftInWords {
+  const { left } = account.verdict;
+  const looked = `looked at ${formatDateAndClock(account.atMs)}`;
+  if (!left) return { tone: 'bad', short: 'Not known', detail: 'the process table cannot be read' };
+  if (left.orphans.length > 0) {
+    const alive = counted(left.orphans.length, 'orphan is alive', 'orphans are alive');
+    return { tone: 'bad', short: alive, detail: `${looked}; devctl stop ends them` };
+  }
+  if (left.services.length + left.unattributed > 0) return running(left, looked);
+  if (!account.lastStop || !left.proved) {
+    const detail = `${looked}; no stop has proved it since, devctl stop does`;
+    return { tone: 'good', short: 'Nothing was found', detail };
+  }
+  const isComplete = account.lastStop.proof.strength === 'complete';
+  const short = isComplete ? 'Nothing' : 'Nothing can be found';
+  return { tone: 'good', short, detail: `${proofInWords(account.lastStop)}; ${looked}` };
+}
+
+function running({ services, unattributed }: Left, looked: string): LeftInWords {
+  const processes = services.reduce((sum, one) => sum + one.processes, unattributed);
+  const what = counted(services.length, 'service runs', 'services run');
+  const detail = `${counted(processes, 'process', 'processes')}; ${looked}`;
+  return { tone: 'calm', short: what, detail };
+}
+
+export function proofInWords({ proof }: StopReport): string {
+  const scans = counted(proof.scans, 'scan', 'scans');
+  return proof.strength === 'complete'
+    ? `proof complete, ${scans}`
+    : `proof best effort: ${proof.why ?? 'why is not known'}`;
+}
+
+/** What devctl did about a breach. */
+export const DONE: { readonly [Action in Breach['action']]: string } = {
+  warn: 'warned',
+  stop: 'stopped',
+  restart: 'restarted',
+};
+
+/** `web: 112 processes, allowed 100; stopped`. */
+export function breachInWords({ service, limit, value, allowed, action }: Breach): string {
+  const what = `${amount(limit, value)}, allowed ${bare(limit, allowed)}`;
+  return `${service ?? 'the project'}: ${what}; ${DONE[action]}`;
+}

@@ -1,0 +1,25 @@
+import type { PortHolder } from './ports.ts';
+import { isGone, type ProcessInfo, type Snapshot } from './snapshot.ts';
+import { userName } from './users.ts';
+
+/** One command line for people, cut to a length that fits a report. */
+export function describeCommand(snapshot: Snapshot | null, process: ProcessInfo): string {
+  const argv = snapshot?.details.argv(process) ?? [];
+  const line = argv.join(' ').trim() || `[${process.name}]`;
+  return line.replaceAll(UNPRINTABLE, ' ').slice(0, 200);
+}
+
+/** A command line may hold any character, and must not reach a terminal as it is. */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+  /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g;
+
+/** "node server.js (pid 4711)", "a process of user 0", null for nobody. */
+export function describeHolder(holder: PortHolder | undefined, snapshot: Snapshot): string | null {
+  if (!holder) return null;
+  const { process, uid } = holder;
+  if (process && !isGone(process)) {
+    return `${describeCommand(snapshot, process)} (pid ${process.identity.pid})`;
+  }
+  return uid === null ? 'a process that cannot be seen' : `a process of ${userName(uid)}`;
+}

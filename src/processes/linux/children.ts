@@ -1,0 +1,34 @@
+import { listProcFolder, readProcFile, readProcLine } from '../proc-file.ts';
+
+/**
+ * Does the kernel list any child of this process, which must have one thread only? Of children that come and
+ * go /proc/PID/task/TID/children (proc_tid_children(5)) may miss some, but it is empty only if there was a
+ * moment without any: it begins with the first one, if there is one. It is empty as well once the process is
+ * dead: whoever asks has to see afterwards that it is alive.
+ *
+ * @returns null where there is no such list: nobody has this number, or the kernel has none
+ *   (CONFIG_PROC_CHILDREN)
+ */
+export function listsChildren(pid: number): boolean | null {
+  const list = readProcLine(`/proc/${pid}/task/${pid}/children`);
+  return list === null ? null : list.trim() !== '';
+}
+
+/**
+ * The children that the kernel lists for a process and all of its threads, living or zombies. As with
+ * `listsChildren`, those that come and go may be missing.
+ *
+ * @returns null where there is no such list
+ */
+export function childrenOf(pid: number): readonly number[] | null {
+  const threads = listProcFolder(`/proc/${pid}/task`);
+  if (threads === null) return null;
+  const children: number[] = [];
+  for (const thread of threads) {
+    const list = readProcFile(`/proc/${pid}/task/${thread}/children`);
+    if (list !== null) children.push(...list.split(' ').filter(Boolean).map(Number));
+    // A thread may end meanwhile; where the main one has no list, the kernel has none.
+    else if (thread === String(pid)) return null;
+  }
+  return children;
+}

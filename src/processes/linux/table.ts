@@ -1,0 +1,163 @@
+import { readBootId } from '../boot-id.ts';
+import { monotonicMs } from '../clock.ts';
+import { listProcFolder, readProcFile, readProcLine, readProcLink } from '../proc-file.ts';
+import {
+  indexSnapshot,
+  isGone,
+  type ProcessDetails,
+  type ProcessInfo,
+  type Snapshot,
+} from '../snapshot.ts';
+import type { ProcessTable, Visit } from '../table.ts';
+import { createProcDetails, type EnvironMemo, forgetTheDead } from './details.ts';
+import { parseStat } from './stat.ts';
+
+/** The process table of Linux, read from /proc without spawning anything. */
+export function openProcTable(): ProcessTable {
+  const bootId = readBootId();
+  const pidNamespace = readProcLink('/proc/self/ns/pid') ?? 'unknown';
+  const pageBytes = readPageBytes();
+  const environs: EnvironMemo = { byPid: new Map(), blocks: new Map() };
+  const ownStartTicks = parseStat(readProcLine('/proc/self/stat') ?? '')?.startTicks ?? 0;
+
+  function readProcess(pid: number | string): ProcessInfo | null {
+    const text = readProcLine(`/proc/${pid}/stat`);
+    const stat = text === null ? null : parseStat(text);
+    if (stat === null) return null;
+    return {
+      identity: { pid: stat.pid, startTicks: stat.startTicks, bootId, pidNamespace },
+      ppid: stat.ppid,
+      pgid: stat.pgid,
+      sid: stat.sid,
+      state: stat.state,
+      threads: stat.threads,
+      kernelThread: stat.kernelThread,
+      rssBytes: stat.rssPages * pageBytes,
+      cpuTicks: stat.cpuTicks,
+      childTicks: stat.childTicks,
+      name: stat.name,
+    };
+  }
+
+  function nowTicks(): number {
+    const ticks = parseUptime(readProcLine('/proc/uptime') ?? '');
+    // lxcfs shows the container's own uptime there, while field 22 of stat counts from the boot of
+    // the host: a clock that is behind our own start cannot be the right one.
+    if (ticks !== null && ticks >= ownStartTicks) return ticks;
+    return ownStartTicks + Math.floor(monotonicMs() / 10);
+  }
+
+  function snapshot(): Snapshot {
+    const takenAtMs = monotonicMs();
+    const moment = { takenAtMs, nowTicks: nowTicks(), bootId, pidNamespace };
+    const details = createProcDetails(environs, moment);
+    const processes: ProcessInfo[] = [];
+    const read = new Set<string>();
+    for (let round = 0; round < MAX_LISTINGS; round += 1) {
+      let vanished = 0;
+      for (const pid of listPids()) {
+        if (read.has(pid)) continue;
+        read.add(pid);
+        const process = readProcess(pid);
+        const isYoung =
+          process !== null && moment.nowTicks - process.identity.startTicks < YOUNG_TICKS;
+        const isHere = process !== null && (!isYoung || showsItsMark(process, details));
+        if (!isHere || isGone(process)) vanished += 1;
+        if (process !== null) processes.push(process);
+      }
+      if (vanished === 0) break;
+    }
+    const taken = indexSnapshot({ ...moment, details }, processes);
+    forgetTheDead(environs, taken.byPid);
+    return taken;
+  }
+
+  /**
+   * What hops every 30 ms is dead before the table has been read, and its environment with it: of the
+   * young it is read at once. (Everybody's is asked for anyway, for the cookie.)
+   *
+   * @returns false: it has died between the two reads
+   */
+  function showsItsMark(process: ProcessInfo, details: ProcessDetails): boolean {
+    return details.environ(process) !== null || readProcess(process.identity.pid) !== null;
+  }
+
+  function readAgain(before: Snapshot, closely: ReadonlySet<number>): Snapshot {
+    const moment = { takenAtMs: monotonicMs(), nowTicks: nowTicks(), bootId, pidNamespace };
+    const processes = listPids().flatMap((name) => {
+      const pid = Number(name);
+      const known = closely.has(pid) ? null : before.byPid.get(pid);
+      return known ?? readProcess(pid) ?? [];
+    });
+    return indexSnapshot({ ...moment, details: createProcDetails(environs, moment) }, processes);
+  }
+
+  async function scanDescending(visit: Visit): Promise<void> {
+    const moment = { takenAtMs: monotonicMs(), nowTicks: nowTicks() };
+    const details = createProcDetails(environs, moment);
+    for (const pid of listPids()
+      .map(Number)
+      .sort((a, b) => b - a)) {
+      const process = readProcess(pid);
+      if (process !== null) await visit(process, details);
+    }
+  }
+
+  return {
+    kind: 'proc',
+    bootId,
+    pidNamespace,
+    snapshot: async () => snapshot(),
+    read: async (pid) => readProcess(pid),
+    scanDescending,
+    changes: { forks: readForks, readAgain },
+    nowTicks,
+  };
+}
+
+/**
+ * What forks and exits between the listing and the read leaves a child that is on no list: then the
+ * table is listed again. One that hops every 30 ms was missed by four scans in a row on a busy machine.
+ */
+const MAX_LISTINGS = 8;
+
+/** One second. */
+const YOUNG_TICKS = 100;
+
+function listPids(): string[] {
+  const names = listProcFolder('/proc') ?? [];
+  return names.filter((name) => name.charCodeAt(0) >= 0x31 && name.charCodeAt(0) <= 0x39);
+}
+
+/** Where the kernel gives away fewer numbers, they come round sooner than anybody reckons with. */
+const USUAL_PIDS = 32_768;
+
+/** proc_stat(5). */
+function readForks(): number | null {
+  if (Number(readProcLine('/proc/sys/kernel/pid_max') ?? 0) < USUAL_PIDS) return null;
+  const [, forks] = /^processes (\d+)$/m.exec(readProcFile('/proc/stat') ?? '') ?? [];
+  return forks === undefined ? null : Number(forks);
+}
+
+/**
+ * Seconds since boot with two decimals, as ticks. Cut as text, not multiplied: 4.35 × 100 is
+ * 434.99999999999994.
+ */
+function parseUptime(text: string): number | null {
+  const match = /^(\d+)\.(\d\d)/.exec(text);
+  return match ? Number(match[1]) * 100 + Number(match[2]) : null;
+}
+
+const AT_PAGESZ = 6;
+
+/** The unit of `rss` in stat, from the auxiliary vector (getauxval(3)): 4 KiB, on some ARM 16 or 64. */
+function readPageBytes(): number {
+  const vector = Buffer.from(readProcFile('/proc/self/auxv', 'latin1') ?? '', 'latin1');
+  const wordBytes = process.arch === 'arm' || process.arch === 'ia32' ? 4 : 8;
+  const word = (offset: number) =>
+    wordBytes === 8 ? Number(vector.readBigUInt64LE(offset)) : vector.readUInt32LE(offset);
+  for (let offset = 0; offset + 2 * wordBytes <= vector.length; offset += 2 * wordBytes) {
+    if (word(offset) === AT_PAGESZ) return word(offset + wordBytes);
+  }
+  return 4096;
+}

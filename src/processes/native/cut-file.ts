@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { inWords } from '../../errors.ts';
+import { type FileCut, loadNative } from './native.ts';
+
+/**
+ * How the beginning of a file can be taken away while others write to its end, without touching what they
+ * write: they keep their descriptor, so no renaming helps, and whoever truncates loses what came meanwhile.
+ */
+export type CutWay =
+  | {
+      /** `collapse` is the better one: the file becomes shorter. A hole stays, for all who read the file. */
+      readonly how: FileCut;
+      /** Only whole multiples of this, in bytes. */
+      readonly block: number;
+    }
+  | { readonly how: null; readonly why: string };
+
+/** Blocks of file systems: nearly all have 4096, some (bigalloc, large pages) more. */
+const BLOCKS = [4096, 65_536];
+
+/**
+ * What can be done with the files of a folder, found out by doing it with a file that is removed again.
+ * Collapsing works on ext4 and XFS, holes also on btrfs, tmpfs and others (fallocate(2)).
+ */
+export async function findCutWay(folder: string): Promise<CutWay> {
+  const why = whyNever();
+  if (why !== null) return { how: null, why };
+  const path = join(folder, `.devctl-${randomBytes(8).toString('hex')}.tmp`);
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+    writeSync(fd, Buffer.alloc(4 * 65_536, 1));
+    for (const block of BLOCKS) {
+      if ((await cutFile(fd, 'collapse', 0, block)) === null) return { how: 'collapse', block };
+    }
+    const refusal = await cutFile(fd, 'punch', 0, 4096);
+    if (refusal === null) return { how: 'punch', block: 4096 };
+    return {
+      how: null,
+      why: `the file system of ${folder} cannot free a part of a file: ${refusal}`,
+    };
+  } catch (error) {
+    return { how: null, why: `trying it in ${folder}: ${inWords(error)}` };
+  } finally {
+    if (fd !== undefined) {
+      closeSync(fd);
+      rmSync(path, { force: true });
+    }
+  }
+}
+
+function whyNever(): string | null {
+  if (process.platform !== 'linux') return 'only Linux can free the beginning of a file';
+  // Plays a system that is not Linux.
+  return process.env.DEVCTL_PROCESS_TABLE === 'portable'
+    ? 'turned off by DEVCTL_PROCESS_TABLE=portable'
+    : null;
+}
+
+/**
+ * Frees a part of an open file. Without native calls util-linux' `fallocate` does it.
+ *
+ * @returns null when it is done, else why not
+ */
+export async function cutFile(
+  fd: number,
+  how: FileCut,
+  offset: number,
+  length: number,
+): Promise<string | null> {
+  const native = await loadNative();
+  if (native.available) return native.cutFile(fd, how, offset, length);
+  const { execFile } = createRequire(import.meta.url)(
+    'node:child_process',
+  ) as typeof import('node:child_process');
+  const way = how === 'collapse' ? '--collapse-range' : '--punch-hole';
+  const args = [way, '--offset', String(offset), '--length', String(length)];
+  return new Promise((resolve) => {
+    // The very file that is open here, whatever has its name by now.
+    execFile('fallocate', [...args, `/proc/${process.pid}/fd/${fd}`], (error, _, stderr) => {
+      resolve(error ? stderr.trim() || inWords(error) : null);
+    });
+  });
+}

@@ -1,0 +1,244 @@
+import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import type { Capability } from '../capabilities.ts';
+import { bindEndWatch, type EndWatch } from './end-watch.ts';
+import { bindPidfd, type Pidfd } from './pidfd.ts';
+
+/** The system calls that Node has no function for, reached through koffi (an optional dependency). */
+export interface Native {
+  readonly available: true;
+  /**
+   * Makes this process the parent of every orphan below it (PR_SET_CHILD_SUBREAPER, prctl(2)) and
+   * reads the bit back.
+   *
+   * @returns held when the kernel confirms it; a seccomp filter may refuse either call
+   */
+  becomeSubreaper(): Capability;
+  /**
+   * Reaps this one child if it is dead: waitpid(2) with WNOHANG. Only for adopted children: one
+   * that Node spawned is Node's to reap, and its 'exit' event would never come.
+   *
+   * @returns true when the zombie is gone; false when it still runs or is not our child
+   * @throws RangeError for a pid that waitpid would take for "any child"
+   */
+  reap(pid: number): boolean;
+  /**
+   * Has this process any child at all, living or zombie? The kernel's own answer (ECHILD from waitid(2)
+   * with WNOWAIT, which reaps nothing), so unlike a scan it cannot miss one that is just being born.
+   *
+   * @returns null where the kernel did not answer: a seccomp filter refuses waitid
+   */
+  hasChildren(): boolean | null;
+  /**
+   * Replaces this process by another program: execve(2). It stays a subreaper (prctl(2)), and the kernel reaps
+   * its children from now on, because SIGCHLD is ignored, which a program inherits too (sigaction(2)).
+   *
+   * @param argv from argv[0] on
+   * @param env entries `NAME=value`
+   * @returns only where it was refused: the errno name
+   */
+  become(program: string, argv: readonly string[], env: readonly string[]): string;
+  /**
+   * Frees a part of an open file: fallocate(2). `punch` leaves a hole, which reads as zeros; `collapse` takes
+   * the part out, so that what is behind it moves to its place. Both only whole blocks.
+   *
+   * @returns null when it is done, else the errno name
+   */
+  cutFile(fd: number, how: FileCut, offset: number, length: number): Promise<string | null>;
+  /** Has the other end of this pipe or socket closed, so that nobody reads what we write? poll(2) */
+  isReaderGone(fd: number): boolean;
+  /** Null where the kernel (before 5.3) or a seccomp filter refuses pidfds. */
+  readonly pidfd: Pidfd | null;
+  /** Null without pidfds, and where Node does not export libuv. Made when first asked for. */
+  readonly endWatch: () => EndWatch | null;
+  /** Why `pidfd` is null; null when it is not. */
+  readonly whyNoPidfd: string | null;
+  /**
+   * Makes our process group the foreground group of our terminal again: tcsetpgrp(3), with SIGTTOU ignored,
+   * which would stop a group that is in the background.
+   *
+   * @param fd an open file of the terminal
+   */
+  takeTerminal(fd: number): boolean;
+  /**
+   * Creates a FIFO, mkfifo(3).
+   *
+   * @throws Error with the errno name as `code`
+   */
+  mkfifo(path: string, mode: number): void;
+  /** Gives freed memory back to the system: malloc_trim(3). A C library that has no such call (musl) keeps none. */
+  trimMemory(): void;
+}
+
+export type FileCut = 'punch' | 'collapse';
+
+export interface NativeUnavailable {
+  readonly available: false;
+  /** For `doctor` and for the report of a stop: what is missing, in one sentence. */
+  readonly why: string;
+}
+
+const PR_SET_CHILD_SUBREAPER = 36;
+const PR_GET_CHILD_SUBREAPER = 37;
+const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x0100_0000;
+const P_ALL = 0;
+const SIG_IGN = 1;
+/** FALLOC_FL_PUNCH_HOLE goes with FALLOC_FL_KEEP_SIZE. */
+const CUT_MODE: Readonly<Record<FileCut, number>> = { punch: 2 | 1, collapse: 8 };
+const POLLERR = 8;
+const POLLHUP = 16;
+/** More than any platform's siginfo_t. */
+const SIGINFO_BYTES = 256;
+/** The koffi whose functions are called here: another one may mean something else by the same names. */
+const KOFFI_MAJOR = '3';
+/** Long enough for a cold disk; a module that never settles must not end devctl without a word. */
+const LOAD_MS = 3_000;
+
+let loaded: Promise<Native | NativeUnavailable> | undefined;
+
+/**
+ * Loads the native calls, once for the life of the process: 14 ms, so never before they are needed.
+ * DEVCTL_NATIVE=off turns them off; so does DEVCTL_PROCESS_TABLE=portable, which plays a system
+ * that has none of them.
+ */
+export function loadNative(): Promise<Native | NativeUnavailable> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<Native | NativeUnavailable> {
+  const why = whyNoNative();
+  if (why !== null) return { available: false, why };
+  try {
+    const { default: koffi } = await withinTime(import('koffi'));
+    const version = String(koffi.version);
+    if (version.split('.')[0] !== KOFFI_MAJOR) {
+      return { available: false, why: `koffi ${version} is not supported, only ${KOFFI_MAJOR}.x` };
+    }
+    return bind(koffi);
+  } catch (error) {
+    // Not installed, no build for this C library, or a libc without one of the functions.
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    return { available: false, why: `koffi does not load: ${reason}` };
+  }
+}
+
+function withinTime<Module>(loading: Promise<Module>): Promise<Module> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`it has not answered within ${LOAD_MS} ms`));
+    const timer = setTimeout(late, LOAD_MS);
+    loading.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** Why the native calls are not even tried; null where they are. */
+export function whyNoNative(): string | null {
+  if (process.platform !== 'linux') return 'subreapers and pidfds exist on Linux only';
+  if (process.env.DEVCTL_NATIVE === 'off') return 'turned off by DEVCTL_NATIVE=off';
+  if (process.env.DEVCTL_PROCESS_TABLE === 'portable') {
+    return 'turned off by DEVCTL_PROCESS_TABLE=portable';
+  }
+  return null;
+}
+
+function bind(koffi: typeof import('koffi').default): Native {
+  const libc = koffi.load(null);
+  const prctl = libc.func(
+    'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)',
+  );
+  const prctlGet = libc.func(
+    'int prctl(int, _Out_ int *, unsigned long, unsigned long, unsigned long)',
+  );
+  const waitpid = libc.func('int waitpid(int, _Out_ int *, int)');
+  const waitid = libc.func('int waitid(int, unsigned int, void *, int)');
+  const setSignal = libc.func('intptr_t signal(int, intptr_t)');
+  const execve = libc.func('int execve(const char *, const char **, const char **)');
+  const tcsetpgrp = libc.func('int tcsetpgrp(int, int)');
+  const getpgrp = libc.func('int getpgrp()');
+  const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
+  const fallocate = bindFallocate(libc);
+  const mallocTrim = bindMallocTrim(libc);
+  const poll = libc.func('int poll(void *, unsigned long, int)');
+  const errnoName = () => getSystemErrorName(-koffi.errno());
+  const pidfds = bindPidfd(libc, errnoName);
+  let endWatch: { readonly is: EndWatch | null } | null = null;
+  const refused = (call: string): Capability => ({ held: false, why: `${call}: ${errnoName()}` });
+  return {
+    available: true,
+    becomeSubreaper() {
+      if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) return refused('prctl');
+      const answer = [0];
+      if (prctlGet(PR_GET_CHILD_SUBREAPER, answer, 0, 0, 0) !== 0) return refused('prctl');
+      // gVisor and some emulators accept what they do not do.
+      const why = answer[0] === 1 ? null : 'prctl: the kernel did not keep PR_SET_CHILD_SUBREAPER';
+      return { held: why === null, why };
+    },
+    reap(pid) {
+      // 0 and negative numbers mean "any child" to waitpid, and steal the children of libuv.
+      if (!Number.isInteger(pid) || pid <= 1) throw new RangeError(`cannot reap pid ${pid}`);
+      return waitpid(pid, [0], WNOHANG) === pid;
+    },
+    hasChildren() {
+      const info = Buffer.alloc(SIGINFO_BYTES);
+      if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0) return true;
+      // Anything else (EPERM and ENOSYS of a seccomp filter) says nothing of children. libuv has no
+      // name for this one, so getSystemErrorName has none either.
+      return koffi.errno() === constants.errno.ECHILD ? false : null;
+    },
+    become(program, argv, env) {
+      setSignal(constants.signals.SIGCHLD, SIG_IGN);
+      execve(program, [...argv, null], [...env, null]);
+      return errnoName();
+    },
+    // Not here: the disk may have to take what was written first.
+    cutFile: (fd, how, offset, length) =>
+      new Promise((resolve, reject) => {
+        fallocate.async(fd, CUT_MODE[how], offset, length, (error: unknown, result: number) => {
+          if (error) reject(error);
+          else resolve(result === 0 ? null : errnoName());
+        });
+      }),
+    isReaderGone(fd) {
+      // struct pollfd: int fd; short events, revents.
+      const asked = Buffer.alloc(8);
+      asked.writeInt32LE(fd, 0);
+      return poll(asked, 1, 0) === 1 && (asked.readInt16LE(6) & (POLLERR | POLLHUP)) !== 0;
+    },
+    ...pidfds,
+    endWatch: () => {
+      endWatch ??= { is: pidfds.pidfd && bindEndWatch(koffi, libc, pidfds.pidfd, poll) };
+      return endWatch.is;
+    },
+    takeTerminal(fd) {
+      setSignal(constants.signals.SIGTTOU, SIG_IGN);
+      return tcsetpgrp(fd, getpgrp()) === 0;
+    },
+    trimMemory() {
+      mallocTrim?.(0);
+    },
+    mkfifo(path, mode) {
+      if (makeFifo(path, mode) === 0) return;
+      const code = errnoName();
+      throw Object.assign(new Error(`${code}: mkfifo ${path}`), { code });
+    },
+  };
+}
+
+/** Where an offset of the C library has 32 bits (glibc on 32-bit machines), the other one takes 64. */
+function bindFallocate(libc: import('koffi').LibraryHandle) {
+  try {
+    return libc.func('int fallocate64(int, int, int64, int64)');
+  } catch {
+    return libc.func('int fallocate(int, int, int64, int64)');
+  }
+}
+
+function bindMallocTrim(libc: import('koffi').LibraryHandle) {
+  try {
+    return libc.func('int malloc_trim(size_t)');
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
+import {
+  FOUNDING_FILES,
+  type FoundingFile,
+  type FoundingNumber,
+  formatFounding,
+  parseFoundingLine,
+} from './legacy-lines.ts';
+import {
+  markOf,
+  marksPath,
+  readMarks,
+  removeMarks,
+  withoutMarked,
+  writeMarks,
+} from './legacy-marks.ts';
+import { type RecordProblem, refusedFile } from './record-problem.ts';
+import { readOwnFile } from './safe-file.ts';
+import type { ServiceRecord } from './service-record.ts';
+
+/** A number out of the founding plan's files. It has no start time: the weakest of all records. */
+export interface FoundingEntry extends FoundingNumber {
+  /**
+   * When the file was last written, in ms since the epoch: a process that started later got a
+   * reused number. The earlier time for a number that stands in two files.
+   */
+  readonly writtenAtMs: number;
+}
+
+export interface FoundingRead {
+  readonly entries: readonly FoundingEntry[];
+  readonly problems: readonly RecordProblem[];
+}
+
+/**
+ * Reads what an old start-dev.sh, or we, left behind. Never throws for what it finds.
+ *
+ * A file that lies in the future (a clock was set back since, or is another machine's) tells nothing of
+ * how old its processes are, and so names nobody. Of our own lines the records know more anyway.
+ */
+export function readFoundingFiles(folder: ProjectFolder): FoundingRead {
+  const entries = new Map<string, FoundingEntry>();
+  const problems: RecordProblem[] = [];
+  const blocked = folderProblem(folder, null);
+  if (blocked) return { entries: [], problems: [blocked] };
+  problems.push(...refusedFile(marksPath(folder)));
+
+  for (const kind of KINDS) {
+    const path = foundingPath(folder, kind);
+    const file = readOwnFile(path);
+    if (file.kind === 'refused') {
+      problems.push({ path, service: null, kind: 'refused', reason: file.reason });
+    }
+    if (file.kind !== 'content') continue;
+    if (file.mtimeMs > Date.now() + COARSE_MS) {
+      const others = withoutMarked(file.bytes, readMarks(folder)[kind]);
+      if (numbersOfOthers(others, new Set()) !== '') {
+        problems.push({ path, service: null, kind: 'future', reason: IN_THE_FUTURE });
+      }
+      continue;
+    }
+    let ignored = 0;
+    for (const line of file.bytes.toString().split('\n')) {
+      const parsed = parseFoundingLine(line);
+      if (parsed.kind === 'number') remember(entries, parsed.number, file.mtimeMs);
+      if (parsed.kind === 'unknown') ignored += 1;
+    }
+    if (ignored > 0) {
+      const reason = `lines ignored that name no process: ${ignored}`;
+      problems.push({ path, service: null, kind: 'partial', reason });
+    }
+  }
+  return { entries: [...entries.values()], problems };
+}
+
+/**
+ * Brings the three files in step with the records, for scripts that read them. What someone else
+ * wrote into them stays, behind our lines and with its time, until `removeFoundingFiles`: it may be
+ * all that is known of a process. Files with nothing in them are removed.
+ *
+ * @returns what was left alone because it is not a file of ours
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
+export function writeFoundingFiles(
+  folder: ProjectFolder,
+  records: readonly ServiceRecord[],
+): readonly RecordProblem[] {
+  writableFolder(folder, null);
+  const problems: RecordProblem[] = [];
+  const marks = readMarks(folder);
+  const pids = new Set(records.flatMap(({ leader }) => (leader ? [leader.pid] : [])));
+  const writes: (() => void)[] = [];
+  for (const kind of KINDS) {
+    const path = foundingPath(folder, kind);
+    const file = readOwnFile(path);
+    if (file.kind === 'refused') {
+      problems.push({ path, service: null, kind: 'refused', reason: file.reason });
+      continue;
+    }
+    const ours = formatFounding(kind, records);
+    const old = file.kind === 'content' ? file.bytes : Buffer.alloc(0);
+    const foreign = numbersOfOthers(withoutMarked(old, marks[kind]), pids);
+    const content = ours + foreign;
+    const mtimeMs = foreign !== '' && file.kind === 'content' ? file.mtimeMs : undefined;
+    marks[kind] = [markOf(ours), ...marks[kind].slice(0, 1)];
+    if (content === '') writes.push(() => removeIfThere(path));
+    else if (content !== old.toString()) {
+      // Not flushed: after a power failure there is no process left to find.
+      writes.push(() => writeFileAtomically(path, content, { mtimeMs, flushed: false }));
+    }
+  }
+
+  if (writes.length === 0) return problems;
+  // Before the files, with the mark of the old lines too: a crash in between must not turn our own
+  // lines into a stranger's, which would stay for ever.
+  writeMarks(folder, marks);
+  for (const write of writes) write();
+  if (pids.size === 0) removeMarks(folder);
+  return problems;
+}
+
+/**
+ * Removes the three files whatever they hold. Only after the proof that none of their processes is
+ * alive. Missing is fine.
+ *
+ * @throws DevctlError 'records-unwritable'
+ */
+export function removeFoundingFiles(folder: ProjectFolder): void {
+  if (folderProblem(folder, null)) return;
+  for (const kind of KINDS) removeIfThere(foundingPath(folder, kind));
+  removeMarks(folder);
+}
+
+/** Times on FAT are whole even seconds, those on a network another machine's. */
+const COARSE_MS = 2_500;
+const IN_THE_FUTURE =
+  "written in the future, as the clock says: its numbers may be strangers' now, so nothing is ended because of them; if they are not, touch the file";
+
+const KINDS = Object.keys(FOUNDING_FILES) as readonly FoundingFile[];
+
+function foundingPath(folder: ProjectFolder, kind: FoundingFile): string {
+  return join(folder.pidsDir, FOUNDING_FILES[kind]);
+}
+
+/** Of what is not ours, the lines that name a process; the rest helps nobody. */
+function numbersOfOthers(text: string, ours: ReadonlySet<number>): string {
+  const lines = text.split(/\r?\n/).filter((line) => {
+    const parsed = parseFoundingLine(line);
+    return parsed.kind === 'number' && !ours.has(parsed.number.pid);
+  });
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function remember(
+  entries: Map<string, FoundingEntry>,
+  number: FoundingNumber,
+  writtenAtMs: number,
+): void {
+  const key = `${number.kind}:${number.pid}`;
+  const known = entries.get(key);
+  entries.set(key, {
+    ...number,
+    service: known?.service ?? number.service,
+    writtenAtMs: Math.min(known?.writtenAtMs ?? writtenAtMs, writtenAtMs),
+  });
+}

@@ -1,0 +1,51 @@
+import { isPid } from './field-checks.ts';
+import type { ServiceRecord } from './service-record.ts';
+
+/** The three files of the founding plan, by what a line of each holds. */
+export const FOUNDING_FILES = {
+  pids: 'services.pids',
+  groups: 'services.pids.groups',
+  services: 'services.pids.services',
+} as const;
+
+export type FoundingFile = keyof typeof FOUNDING_FILES;
+
+export interface FoundingNumber {
+  readonly pid: number;
+  /** Null where the line has only a number. */
+  readonly service: string | null;
+  /** 'group': the number names a process group. */
+  readonly kind: 'pid' | 'group';
+}
+
+export type FoundingLine =
+  | { readonly kind: 'number'; readonly number: FoundingNumber }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'unknown' };
+
+/**
+ * One line, in any of the three forms: `1234`, `web:1234`, `PGID:web:1234`. The founding script
+ * mixes them in one file, and people add comments. Pure and total.
+ */
+export function parseFoundingLine(line: string): FoundingLine {
+  const text = line.replace(/^\uFEFF/, '').trim();
+  if (text === '' || text.startsWith('#')) return { kind: 'empty' };
+  const [, group, service, digits] = /^(PGID:)?(?:(.{1,200}):)?\s*(\d{1,10})$/.exec(text) ?? [];
+  const pid = Number(digits);
+  if (digits === undefined || !isPid(pid)) return { kind: 'unknown' };
+  const kind = group ? 'group' : 'pid';
+  return { kind: 'number', number: { pid, service: service?.trim() || null, kind } };
+}
+
+/** The content of the three files for these records: one line for each leader. */
+export function formatFounding(
+  file: FoundingFile,
+  records: readonly Pick<ServiceRecord, 'service' | 'leader'>[],
+): string {
+  const lines = records.flatMap(({ service, leader }) => {
+    if (!leader) return [];
+    if (file === 'groups') return [`PGID:${service}:${leader.pid}\n`];
+    return [file === 'services' ? `${service}:${leader.pid}\n` : `${leader.pid}\n`];
+  });
+  return lines.join('');
+}

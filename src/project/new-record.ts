@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { isoTime } from '../processes/clock.ts';
+import type { Identity } from '../processes/identity.ts';
+import type { ProcessTable } from '../processes/table.ts';
+import type { ProjectFolder } from './folder.ts';
+import type { ServiceRecord } from './service-record.ts';
+
+/** What the intent of any run says, whoever spawns it. */
+export type Intent = Omit<
+  ServiceRecord,
+  | 'guard'
+  | 'subreaper'
+  | 'cgroup'
+  | 'command'
+  | 'cwd'
+  | 'ports'
+  | 'dependsOn'
+  | 'stop'
+  | 'log'
+  | 'stdin'
+>;
+
+/**
+ * The record of a run that is about to be spawned.
+ *
+ * @param self who will spawn it
+ */
+export function intentFor(
+  service: string,
+  folder: ProjectFolder,
+  table: Pick<ProcessTable, 'bootId' | 'pidNamespace' | 'nowTicks'>,
+  self: Identity,
+): Intent {
+  return {
+    schema: 1,
+    service,
+    project: folder.root,
+    runId: randomBytes(16).toString('hex'),
+    state: 'starting',
+    reason: null,
+    bootId: table.bootId,
+    pidNamespace: table.pidNamespace,
+    intentTicks: table.nowTicks(),
+    leader: null,
+    supervisor: self,
+    startedAt: isoTime(),
+    readyAt: null,
+    exitedAt: null,
+    exit: null,
+    restarts: 0,
+  };
+}

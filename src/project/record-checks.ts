@@ -1,0 +1,137 @@
+import { constants } from 'node:os';
+import { isAbsolute } from 'node:path';
+import type { StopSettings } from '../manifest/resolved.ts';
+import {
+  asObject,
+  isCount,
+  isIdentity,
+  isLabel,
+  isListOf,
+  isRunId,
+  isServiceName,
+  isText,
+} from './field-checks.ts';
+import type { Exit, LogRotation, ServiceRecord, ServiceState } from './service-record.ts';
+
+type Check = (value: unknown) => boolean;
+
+/** One check for each field: a new field of the record does not compile without one. */
+const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
+  schema: (value) => value === 1,
+  service: isServiceName,
+  project: isAbsolutePath,
+  runId: isRunId,
+  state: (value) => isText(value) && Object.hasOwn(STATES, value),
+  reason: orNull(isText),
+  bootId: isLabel,
+  pidNamespace: isLabel,
+  intentTicks: isCount,
+  leader: orNull(isIdentity),
+  supervisor: isIdentity,
+  guard: orNull(isIdentity),
+  subreaper: isBoolean,
+  cgroup: orNull(isRecordedGroup),
+  command: isCommand,
+  cwd: isText,
+  ports: (value) => isListOf(value, isPort),
+  dependsOn: (value) => isListOf(value, isServiceName),
+  stop: isStopSettings,
+  log: isAbsolutePath,
+  logRotation: (value) => value === undefined || value === null || isLogRotation(value),
+  stdin: orNull(isAbsolutePath),
+  startedAt: isText,
+  readyAt: orNull(isText),
+  exitedAt: orNull(isText),
+  exit: orNull(isExit),
+  restarts: isCount,
+  oneShot: (value) => value === undefined || isBoolean(value),
+  oneOff: isOneOff,
+};
+
+const STATES: { readonly [State in ServiceState]: true } = {
+  starting: true,
+  running: true,
+  ready: true,
+  unhealthy: true,
+  backoff: true,
+  exited: true,
+  failed: true,
+  stopping: true,
+};
+
+export type RecordShape =
+  | { readonly kind: 'record'; readonly record: ServiceRecord }
+  | { readonly kind: 'corrupt' | 'newer'; readonly reason: string };
+
+/** Is this value a service record of ours? Fields that it does not know are dropped. */
+export function shapeOfRecord(value: unknown): RecordShape {
+  const fields = asObject(value);
+  if (!fields) return { kind: 'corrupt', reason: 'not a JSON object' };
+  if (isCount(fields.schema) && fields.schema > 1) {
+    return { kind: 'newer', reason: `schema ${fields.schema}: written by a later devctl` };
+  }
+  const bad = Object.entries(FIELDS).find(([field, check]) => !check(fields[field]));
+  if (bad) return { kind: 'corrupt', reason: `field "${bad[0]}" is missing or malformed` };
+  const known = Object.keys(FIELDS).flatMap((field) =>
+    fields[field] === undefined ? [] : [[field, fields[field]]],
+  );
+  return { kind: 'record', record: Object.fromEntries(known) as ServiceRecord };
+}
+
+/** How a service wants to be stopped. */
+export function isStopSettings(value: unknown): value is StopSettings {
+  const fields = asObject(value);
+  return (
+    fields !== null &&
+    isText(fields.signal) &&
+    Object.hasOwn(constants.signals, fields.signal) &&
+    Number.isFinite(fields.graceMs) &&
+    (fields.graceMs as number) >= 0 &&
+    (fields.command === null || isCommand(fields.command))
+  );
+}
+
+function isExit(value: unknown): value is Exit {
+  const fields = asObject(value);
+  if (!fields) return false;
+  return (
+    (fields.code === null || Number.isSafeInteger(fields.code)) &&
+    (fields.signal === null || isText(fields.signal))
+  );
+}
+
+/** How a log is rotated. */
+export function isLogRotation(value: unknown): value is LogRotation {
+  const { maxSize, keep } = asObject(value) ?? {};
+  return isCount(maxSize) && maxSize > 0 && isCount(keep);
+}
+
+function isRecordedGroup(value: unknown): boolean {
+  const fields = asObject(value);
+  if (!fields || !isAbsolutePath(fields.path) || !isBoolean(fields.held)) return false;
+  return fields.view === undefined || isText(fields.view);
+}
+
+function isOneOff(value: unknown): boolean {
+  return value === undefined || isBoolean(asObject(value)?.terminal);
+}
+
+function isCommand(value: unknown): boolean {
+  return isText(value) || isListOf(value, isText);
+}
+
+function isPort(value: unknown): value is number {
+  return isCount(value) && value > 0 && value <= 65_535;
+}
+
+function isAbsolutePath(value: unknown): boolean {
+  return isText(value) && isAbsolute(value);
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean';
+}
+
+function orNull(check: Check): Check {
+  return (value) => value === null || check(value);
+}

@@ -1,0 +1,80 @@
+import type { LifeKind } from '../services/lifecycle/states.ts';
+import type { Span, StartAccount, StartRow } from './model.ts';
+import type { Change } from './spans.ts';
+
+/** On the way up. */
+const RISING: ReadonlySet<LifeKind> = new Set(['waiting', 'spawning', 'starting']);
+/** Between one attempt and the next: still the same start. */
+const AGAIN: ReadonlySet<LifeKind> = new Set(['clearing', 'backoff']);
+/** What a service that nobody starts comes from when it is started. */
+const DOWN: ReadonlySet<LifeKind> = new Set(['idle', 'exited', 'failed']);
+
+/** What begins within this time of the last news of a start is part of it: services are asked for one by one. */
+const SAME_START_MS = 1_000;
+
+/**
+ * The last start: from the moment when the first service began to wait or was spawned, until none is on its way any
+ * more. A restart by policy is none.
+ *
+ * @param changes of all services, in order of time
+ * @param dependsOn what the manifest says, where it can be read
+ */
+export function lastStartOf(
+  changes: readonly Change[],
+  dependsOn: ReadonlyMap<string, readonly string[]>,
+): StartAccount | null {
+  let start: Begun | null = null;
+  for (const change of changes) {
+    const { service, atMs, from, to } = change;
+    const begins = RISING.has(to) && DOWN.has(from);
+    if (begins && (start === null || !isSame(start, atMs))) {
+      start = { fromMs: atMs, newsMs: atMs, rows: new Map(), rising: new Set() };
+    }
+    if (start === null) continue;
+    if (begins && !start.rows.has(service)) start.rows.set(service, []);
+    if (!start.rows.has(service)) continue;
+    // What becomes of it later is no part of the start.
+    if (!begins && !start.rising.has(service)) continue;
+    start.rows.get(service)?.push(change);
+    start.newsMs = atMs;
+    if (RISING.has(to) || AGAIN.has(to)) start.rising.add(service);
+    else start.rising.delete(service);
+  }
+  return start === null ? null : tell(start, dependsOn);
+}
+
+interface Begun {
+  readonly fromMs: number;
+  newsMs: number;
+  readonly rows: Map<string, Change[]>;
+  readonly rising: Set<string>;
+}
+
+function isSame({ rising, newsMs }: Begun, atMs: number): boolean {
+  return rising.size > 0 || atMs - newsMs < SAME_START_MS;
+}
+
+function tell(
+  { fromMs, newsMs, rows }: Begun,
+  dependsOn: ReadonlyMap<string, readonly string[]>,
+): StartAccount {
+  const told = [...rows].map(([name, changes]): StartRow => {
+    const spans = changes.flatMap(({ to, atMs, reason, pid }, index): Span[] => {
+      const next = changes[index + 1]?.atMs ?? newsMs;
+      const goesOn = RISING.has(to) || AGAIN.has(to);
+      return goesOn ? [{ state: to, fromMs: atMs, untilMs: next, reason, pid }] : [];
+    });
+    const end = changes.at(-1);
+    const outcome = end && !RISING.has(end.to) && !AGAIN.has(end.to) ? end.to : null;
+    const isUp = outcome === 'ready' || outcome === 'running' || outcome === 'exited';
+    return {
+      name,
+      dependsOn: (dependsOn.get(name) ?? []).filter((one) => rows.has(one)),
+      spans,
+      outcome,
+      reason: end?.reason ?? null,
+      readyMs: isUp && end ? end.atMs - fromMs : null,
+    };
+  });
+  return { fromMs, untilMs: newsMs, rows: told };
+}

@@ -1,0 +1,192 @@
+import type { Breach } from '../limits/evaluate.ts';
+import type { LifeKind } from '../services/lifecycle/states.ts';
+import type { ReportedProcess, StopReport } from '../stopping/report.ts';
+import type { Change } from './spans.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * A report of a stop as `.pids/last-stop.json` has it. Whatever somebody has done to the file, what comes out can be
+ * printed: a list that is none is empty, a text that is none is "?".
+ *
+ * @returns null for what is no report of a stop
+ */
+export function toStopReport(value: unknown): StopReport | null {
+  const fields = objectOf(value);
+  if (fields?.kind !== 'stop' || typeof fields.at !== 'string') return null;
+  const proof = objectOf(fields.proof) ?? {};
+  const supervisor = objectOf(fields.supervisor);
+  return {
+    version: 1,
+    kind: 'stop',
+    project: text(fields.project),
+    at: fields.at,
+    tookMs: number(fields.tookMs),
+    forced: fields.forced === true,
+    why: textOrNull(fields.why),
+    scope: Array.isArray(fields.scope) ? fields.scope.map(text) : null,
+    services: objects(fields.services).map((one) => ({
+      name: text(one.name),
+      outcome:
+        one.outcome === 'survived' || one.outcome === 'was-not-running' ? one.outcome : 'stopped',
+      leaderPid: numberOrNull(one.leaderPid),
+      processes: number(one.processes),
+      tookMs: number(one.tookMs),
+    })),
+    processes: objects(fields.processes).map(toProcess),
+    survivors: objects(fields.survivors).map((one) => ({ ...toProcess(one), why: text(one.why) })),
+    spared: objects(fields.spared).map((one) => ({
+      pid: number(one.pid),
+      command: text(one.command),
+      evidence: evidenceOf(one.evidence),
+      veto: text(one.veto) as StopReport['spared'][number]['veto'],
+      why: text(one.why),
+    })),
+    stale: objects(fields.stale).map((one) => ({
+      service: text(one.service),
+      detail: text(one.detail),
+    })),
+    ports: objects(fields.ports).map((one) => ({
+      port: number(one.port),
+      service: text(one.service),
+      free: one.free === true,
+      holder: textOrNull(one.holder),
+    })),
+    problems: list(fields.problems).map(text),
+    supervisor: supervisor && { pid: number(supervisor.pid), ended: supervisor.ended === true },
+    guards: list(fields.guards).map(number),
+    capabilities: {
+      subreaper: toCapability(fields.capabilities, 'subreaper'),
+      pidfd: toCapability(fields.capabilities, 'pidfd'),
+      cgroup: toCapability(fields.capabilities, 'cgroup'),
+    },
+    proof: {
+      // What is not said to be complete is not.
+      strength: proof.strength === 'complete' ? 'complete' : 'best-effort',
+      why: textOrNull(proof.why),
+      scans: number(proof.scans),
+    },
+  };
+}
+
+function toProcess(fields: Fields): ReportedProcess {
+  return {
+    pid: number(fields.pid),
+    command: text(fields.command),
+    service: textOrNull(fields.service),
+    evidence: evidenceOf(fields.evidence),
+    signals: list(fields.signals).map(text),
+    endedBy: textOrNull(fields.endedBy),
+    endedAfterMs: numberOrNull(fields.endedAfterMs),
+  };
+}
+
+function evidenceOf(value: unknown): ReportedProcess['evidence'] {
+  return objects(value).map(({ kind, detail }) => ({
+    kind: text(kind) as ReportedProcess['evidence'][number]['kind'],
+    detail: text(detail),
+  }));
+}
+
+function toCapability(
+  capabilities: unknown,
+  name: string,
+): StopReport['capabilities']['subreaper'] {
+  const one = objectOf(objectOf(capabilities)?.[name]) ?? {};
+  return { held: one.held === true, why: textOrNull(one.why) };
+}
+
+/** A change as the history has it; null for one that speaks of no state that there is. */
+export function toChange(fields: Fields): Change | null {
+  const { atMs, service, from, to, reason, pid } = fields;
+  if (!isState(from) || !isState(to)) return null;
+  return {
+    atMs: number(atMs),
+    service: text(service),
+    from,
+    to,
+    reason: textOrNull(reason),
+    pid: numberOrNull(pid),
+  };
+}
+
+function isState(value: unknown): value is LifeKind {
+  return typeof value === 'string' && Object.hasOwn(STATES, value);
+}
+
+const STATES: { readonly [State in LifeKind]: true } = {
+  idle: true,
+  waiting: true,
+  spawning: true,
+  cancelling: true,
+  starting: true,
+  running: true,
+  ready: true,
+  unhealthy: true,
+  exited: true,
+  failed: true,
+  clearing: true,
+  backoff: true,
+  stopping: true,
+};
+
+const LIMITS: readonly string[] = ['processes', 'memory', 'cpu', 'runtime', 'idle'];
+const ACTIONS: readonly string[] = ['warn', 'stop', 'restart'];
+
+/** A breach as the history has it; null for what is none. */
+export function toBreach(value: unknown, atMs: number): Breach | null {
+  const fields = objectOf(value);
+  const { limit, action, service } = fields ?? {};
+  if (!fields || !LIMITS.includes(text(limit)) || !ACTIONS.includes(text(action))) return null;
+  const branch = objectOf(fields.branch);
+  return {
+    service: textOrNull(service),
+    limit: limit as Breach['limit'],
+    action: action as Breach['action'],
+    value: number(fields.value),
+    allowed: number(fields.allowed),
+    measuredAs:
+      fields.measuredAs === 'pss' || fields.measuredAs === 'rss' ? fields.measuredAs : null,
+    branch: branch && {
+      pid: number(branch.pid),
+      command: text(branch.command),
+      processes: number(branch.processes),
+      memoryBytes: number(branch.memoryBytes),
+      service: textOrNull(branch.service),
+    },
+    atMs,
+  };
+}
+
+function objectOf(value: unknown): Fields | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Fields)
+    : null;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function objects(value: unknown): readonly Fields[] {
+  return list(value).flatMap((one) => {
+    const fields = objectOf(one);
+    return fields ? [fields] : [];
+  });
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '?';
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}

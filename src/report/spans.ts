@@ -1,0 +1,83 @@
+import type { LifeKind } from '../services/lifecycle/states.ts';
+import type { Period, Restart, Span } from './model.ts';
+
+/** A change of one service, as the history has it. */
+export interface Change {
+  readonly atMs: number;
+  readonly service: string;
+  readonly from: LifeKind;
+  readonly to: LifeKind;
+  readonly reason: string | null;
+  readonly pid: number | null;
+}
+
+/** The states in which a service works, well or not. */
+const UP: ReadonlySet<LifeKind> = new Set(['running', 'ready', 'unhealthy']);
+
+/**
+ * The states of one service, one after the other, without gaps, within `period`.
+ *
+ * @param changes those of this service, in order of time, also from before the period
+ */
+export function spansOf(changes: readonly Change[], period: Period): readonly Span[] {
+  const [first] = changes;
+  if (!first) return [];
+  const spans: Span[] = [];
+  const { fromMs, untilMs } = period;
+  const add = (span: Span): void => {
+    const clipped = {
+      ...span,
+      fromMs: Math.max(fromMs, span.fromMs),
+      untilMs: Math.min(untilMs, span.untilMs),
+    };
+    if (clipped.fromMs < clipped.untilMs || span.fromMs === untilMs) spans.push(clipped);
+  };
+  if (first.from !== 'idle') {
+    add({ state: first.from, fromMs, untilMs: first.atMs, reason: null, pid: null });
+  }
+  for (const [index, { atMs, to, reason, pid }] of changes.entries()) {
+    const next = changes[index + 1]?.atMs ?? Math.max(untilMs, atMs);
+    add({ state: to, fromMs: atMs, untilMs: next, reason, pid });
+  }
+  return joined(spans);
+}
+
+/** A change to the same state is news of its reason alone. */
+function joined(spans: readonly Span[]): readonly Span[] {
+  const result: Span[] = [];
+  for (const span of spans) {
+    const last = result.at(-1);
+    if (last?.state === span.state && last.untilMs === span.fromMs && last.pid === span.pid) {
+      const reason = span.reason ?? last.reason;
+      result[result.length - 1] = { ...last, untilMs: span.untilMs, reason };
+    } else result.push(span);
+  }
+  return result;
+}
+
+export function upMs(spans: readonly Span[]): number {
+  return spans
+    .filter(({ state }) => UP.has(state))
+    .reduce((sum, { fromMs, untilMs }) => sum + untilMs - fromMs, 0);
+}
+
+/**
+ * What the supervisor has started again by itself. The decision is `clearing`, or `backoff` where there was nothing to
+ * clear; what is asked for by somebody is no restart of the supervisor's.
+ */
+export function restartsOf(changes: readonly Change[], period: Period): readonly Restart[] {
+  const restarts: { atMs: number; reason: string; againMs: number | null; open: boolean }[] = [];
+  for (const { atMs, from, to, reason } of changes) {
+    const last = restarts.at(-1);
+    const isDecision = (to === 'clearing' && from !== 'clearing') || to === 'backoff';
+    if (isDecision && !last?.open) {
+      restarts.push({ atMs, reason: reason ?? 'why is not known', againMs: null, open: true });
+    } else if (last?.open && to !== 'clearing' && to !== 'backoff') {
+      last.open = to === 'waiting';
+      if (to === 'spawning') last.againMs = atMs;
+    }
+  }
+  return restarts
+    .filter(({ atMs }) => atMs >= period.fromMs && atMs <= period.untilMs)
+    .map(({ atMs, reason, againMs }) => ({ atMs, reason, againMs }));
+}

@@ -1,0 +1,124 @@
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { errnoOf } from '../../errors.ts';
+import { commandLine, toArgv } from './command-line.ts';
+
+const IN_WORDS: Readonly<Record<string, string>> = {
+  EAGAIN: 'process limit reached: end other processes, or raise the limit (ulimit -u)',
+  ENOMEM: 'not enough memory to start another process',
+  EMFILE: 'devctl has too many open files (ulimit -n)',
+  ENFILE: 'the system has too many open files',
+  E2BIG: 'its arguments and environment are too long for the system',
+  ETXTBSY: 'the program file is being written at this moment',
+  ENOEXEC: 'the program file has an unknown format',
+};
+
+interface Place {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * Why a spawn failed, in words. The kernel says ENOENT for a missing program, a missing interpreter
+ * and a missing folder alike, so they are looked at here, after the fact.
+ *
+ * @param error what the spawn failed with
+ */
+export function spawnFailure(
+  error: unknown,
+  command: string | readonly string[],
+  place: Place,
+): string {
+  const errno = errnoOf(error);
+  const words = errno === undefined ? undefined : IN_WORDS[errno];
+  if (words !== undefined) return words;
+  return (
+    folderFault(place.cwd) ??
+    programFault(errno, toArgv(command)[0] ?? '', place) ??
+    `"${commandLine(command)}" cannot be started: ${error instanceof Error ? error.message : error}`
+  );
+}
+
+/** Why a command that something else is to start cannot be started, as far as that can be seen before. */
+export function missingProgram(command: string | readonly string[], place: Place): string | null {
+  const program = toArgv(command)[0] ?? '';
+  const folders = program.includes('/')
+    ? ['']
+    : (place.env.PATH ?? process.env.PATH ?? '').split(':');
+  let errno = 'ENOENT';
+  for (const folder of folders) {
+    const file = resolve(place.cwd, folder, program);
+    try {
+      accessSync(file, constants.X_OK);
+      if (statSync(file).isFile()) return null;
+      errno = 'EACCES';
+    } catch (error) {
+      if (errnoOf(error) === 'EACCES') errno = 'EACCES';
+    }
+  }
+  return spawnFailure(Object.assign(new Error(errno), { code: errno }), command, place);
+}
+
+function folderFault(cwd: string): string | null {
+  try {
+    if (!statSync(cwd).isDirectory()) return `its working directory ${cwd} is not a folder`;
+    accessSync(cwd, constants.X_OK);
+    return null;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return `its working directory ${cwd} does not exist`;
+    return `its working directory ${cwd} cannot be entered: permission denied`;
+  }
+}
+
+function programFault(
+  errno: string | undefined,
+  program: string,
+  { cwd, env }: Place,
+): string | null {
+  const named = program.includes('/');
+  if (errno === 'EACCES') {
+    // execvp(3) says so as well when nothing was found, but one of the folders may not be searched.
+    const folders = (env.PATH ?? '').split(':');
+    if (!named && env.PATH !== undefined && !folders.some((one) => exists(join(one, program)))) {
+      return `command "${program}" was not found in PATH, where not every folder may be searched`;
+    }
+    const where = named ? resolve(cwd, program) : `"${program}" in PATH`;
+    return `${where} is not an executable file (chmod +x?)`;
+  }
+  if (errno !== 'ENOENT' && errno !== 'ENOTDIR') return null;
+  if (!named) {
+    const local = join('node_modules', '.bin', program);
+    const hint = exists(join(cwd, local)) ? ` (there is ${local}: use npx, or name it so)` : '';
+    return `command "${program}" was not found in PATH${hint}`;
+  }
+  const file = resolve(cwd, program);
+  if (!exists(file)) return `command ${file} does not exist`;
+  const interpreter = interpreterOf(file);
+  return interpreter === null
+    ? `${file} cannot be started: a library loader that it needs does not exist`
+    : `${file} cannot be started: its interpreter ${interpreter} does not exist`;
+}
+
+function exists(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** What the first line names after `#!`, null for anything but a script. */
+function interpreterOf(file: string): string | null {
+  try {
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const head = Buffer.alloc(256);
+      const size = readSync(fd, head, 0, head.length, 0);
+      return /^#![ \t]*(\S+)/.exec(head.toString('utf8', 0, size))?.[1] ?? null;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,236 @@
+import {
+  endByItself,
+  endCleared,
+  endUnwell,
+  failToStart,
+  goOn,
+  loseHealth,
+  notSpawned,
+  passLimit,
+  pause,
+  timeOut,
+} from './ends.ts';
+import type { Circumstances, LifeEvent, LifeEventKind, Step } from './events.ts';
+import {
+  adopt,
+  becomeReady,
+  cancel,
+  cancelAgain,
+  comeUp,
+  dropOut,
+  endAsAsked,
+  endCancelled,
+  endStopped,
+  failStuck,
+  giveUp,
+  hadEnded,
+  type In,
+  ignore,
+  impossible,
+  leaveStop,
+  letStop,
+  type Move,
+  type On,
+  probeAgain,
+  recall,
+  redo,
+  regain,
+  rest,
+  spawn,
+  stop,
+  stopAgain,
+  wait,
+} from './moves.ts';
+import type { Life, LifeKind } from './states.ts';
+
+const notAsked = ignore('it was not asked to start');
+const asksTwice = ignore('it was asked to start already');
+const isUp = ignore('it is up already');
+const isStopping = ignore('it is being stopped: ask again when that is done');
+const notWaiting = ignore('it does not wait for dependencies any more');
+const hasEnded = ignore('nothing of it runs');
+const lateProbe = ignore('the answer of the probe came after it was over');
+const lateLimit = ignore('it is not up any more');
+const latePause = ignore('the pause was over already');
+const lateExit = ignore('the stop had proved this end before it was reported');
+const spawnIsOut = ignore('a spawn is on its way, so nothing is proved yet');
+const notStuck = ignore('nothing of it is being ended any more');
+const isKnown = ignore('it has a life here already');
+const noSpawn = impossible('no spawn was asked for');
+const spawnedTwice = impossible('its one spawn was answered already');
+const noProbe = impossible('no probe was started');
+const ownProcess = impossible('it has a process of its own');
+const hasLeftovers = impossible('what it left behind is ended before a start, not adopted');
+const endedTwice = impossible('its leader ended already');
+
+type Row<State extends LifeKind> = {
+  readonly [Event in LifeEventKind]: Move<In<State>, On<Event>>;
+};
+
+/** What comes too late wherever it is not waited for. */
+const LATE = {
+  recalled: isKnown,
+  interrupted: isKnown,
+  probeSucceeded: lateProbe,
+  probeTimedOut: lateProbe,
+  healthLost: lateProbe,
+  healthRegained: lateProbe,
+  limitPassed: lateLimit,
+  pauseOver: latePause,
+  stuck: notStuck,
+};
+
+/** Before a spawn was asked for. */
+const UNSPAWNED = { ...LATE, spawned: noSpawn, spawnFailed: noSpawn, exited: lateExit };
+
+/** From the order to spawn on. */
+const SPAWNED = {
+  ...LATE,
+  dependenciesMet: notWaiting,
+  dependencyFailed: notWaiting,
+  spawned: spawnedTwice,
+  spawnFailed: spawnedTwice,
+  adopted: ownProcess,
+};
+
+/** Until the answer to a spawn. */
+const UNANSWERED = {
+  ...SPAWNED,
+  exited: impossible('its spawn was not answered yet'),
+  probeSucceeded: noProbe,
+  probeTimedOut: noProbe,
+  stopped: spawnIsOut,
+};
+
+const ALIVE = {
+  ...SPAWNED,
+  limitPassed: passLimit,
+  askedToStop: stop,
+  standDown: letStop,
+  stopped: rest,
+};
+
+const ENDED = {
+  ...SPAWNED,
+  adopted: hasLeftovers,
+  askedToStop: stop,
+  standDown: hasEnded,
+  stopped: rest,
+};
+
+/**
+ * The life of a service: what each event does in each state.
+ *
+ * Every field is there, the impossible ones too, so that adding a state or an event is adding a
+ * row or a column and the compiler asks for each meeting of the two. Events that are news of another
+ * run than the present one never get here.
+ */
+const LIFECYCLE: { readonly [State in LifeKind]: Row<State> } = {
+  idle: {
+    ...UNSPAWNED,
+    askedToStart: wait,
+    dependenciesMet: notAsked,
+    dependencyFailed: notAsked,
+    adopted: adopt,
+    recalled: recall,
+    interrupted: goOn,
+    askedToStop: hasEnded,
+    standDown: hasEnded,
+    stopped: hasEnded,
+  },
+  waiting: {
+    ...UNSPAWNED,
+    askedToStart: asksTwice,
+    dependenciesMet: spawn,
+    dependencyFailed: giveUp,
+    adopted: adopt,
+    askedToStop: dropOut,
+    standDown: dropOut,
+    stopped: hasEnded,
+  },
+  spawning: {
+    ...UNANSWERED,
+    askedToStart: asksTwice,
+    spawned: comeUp,
+    spawnFailed: notSpawned,
+    askedToStop: cancel,
+    standDown: cancel,
+  },
+  cancelling: {
+    ...UNANSWERED,
+    askedToStart: isStopping,
+    spawned: endCancelled,
+    spawnFailed: endCancelled,
+    askedToStop: cancelAgain,
+    standDown: cancelAgain,
+  },
+  starting: {
+    ...ALIVE,
+    askedToStart: asksTwice,
+    exited: failToStart,
+    probeSucceeded: becomeReady,
+    probeTimedOut: timeOut,
+  },
+  running: {
+    ...ALIVE,
+    askedToStart: isUp,
+    exited: endByItself,
+    probeSucceeded: noProbe,
+    probeTimedOut: noProbe,
+    healthLost: loseHealth,
+  },
+  ready: { ...ALIVE, askedToStart: isUp, exited: endByItself, healthLost: loseHealth },
+  unhealthy: {
+    ...ALIVE,
+    askedToStart: probeAgain,
+    exited: endUnwell,
+    probeSucceeded: becomeReady,
+    healthRegained: regain,
+  },
+  exited: { ...ENDED, askedToStart: redo, exited: endedTwice },
+  failed: { ...ENDED, askedToStart: wait, exited: hadEnded },
+  clearing: {
+    ...SPAWNED,
+    askedToStart: (life) => ({ state: { ...life, wanted: true }, effects: [], refusal: null }),
+    exited: (life, event, now) =>
+      life.leader === null ? endedTwice(life) : endCleared(life, event, now),
+    askedToStop: stop,
+    standDown: letStop,
+    stopped: pause,
+    stuck: failStuck,
+  },
+  backoff: {
+    ...SPAWNED,
+    askedToStart: wait,
+    exited: lateExit,
+    pauseOver: spawn,
+    askedToStop: stop,
+    standDown: letStop,
+    stopped: rest,
+    stuck: failStuck,
+  },
+  stopping: {
+    ...SPAWNED,
+    askedToStart: isStopping,
+    exited: (life, event, now) =>
+      life.exit === null && life.leader !== null ? endAsAsked(life, event, now) : endedTwice(life),
+    askedToStop: stopAgain,
+    standDown: leaveStop,
+    stopped: endStopped,
+    stuck: failStuck,
+  },
+};
+
+const otherRun = ignore('it is news of an earlier run');
+
+/**
+ * Decides what an event means for a service.
+ *
+ * @returns the state after it and what is to be done, in order; `refusal` says why nothing happened
+ */
+export function lifecycle(state: Life, event: LifeEvent, now: Circumstances): Step {
+  if ('run' in event && event.run !== state.run) return otherRun(state);
+  // The table pairs each state with its own moves; the compiler cannot follow that through a lookup.
+  const move = LIFECYCLE[state.kind][event.kind] as Move;
+  return move(state, event, now);
+}

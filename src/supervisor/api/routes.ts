@@ -1,0 +1,146 @@
+import type {
+  ChildrenAnswer,
+  Hello,
+  SampleEvent,
+  StartRequest,
+  SupervisorEvent,
+} from '../../client/protocol.ts';
+import type { Sampler } from '../../history/sampler.ts';
+import type { Sample } from '../../history/samples.ts';
+import type { Witness } from '../../tracking/witness.ts';
+import type { Leases } from '../policies/lease-keeper.ts';
+import type { Limits } from '../policies/limit-enforcer.ts';
+import type { OwnStops } from '../policies/stops.ts';
+import type { Holding } from '../services/children.ts';
+import type { Lives } from '../services/service-table.ts';
+import { beginStarting, type Starting } from '../services/start-session.ts';
+import type { Holds } from './foreground-holds.ts';
+import {
+  toHoldRequest,
+  toReleaseRequest,
+  toStandDownRequest,
+  toStartRequest,
+  toStopCommandRequest,
+  toStopRequest,
+} from './parse-request.ts';
+import { type Route, STREAMED, type Stream } from './server.ts';
+
+/** What a supervisor can do for those who call it. */
+export interface SupervisorWork extends Pick<Holding, 'hasChildren' | 'runHeld'>, OwnStops {
+  readonly hello: Hello;
+  readonly lives: Lives;
+  readonly witness: Pick<Witness, 'look' | 'wake'>;
+  readonly sampler: Pick<Sampler, 'watch'>;
+  /** Samples of the last minutes, by time. */
+  recentSamples(): readonly Sample[];
+  /** Those under way. */
+  readonly starts: Set<Starting>;
+  /** Who is told of every event. */
+  readonly listeners: Set<(event: SupervisorEvent) => void>;
+  readonly holds: Holds;
+  readonly leases: Pick<Leases, 'take'>;
+  readonly limits: Pick<Limits, 'setProject'>;
+  /** Restarts that an earlier supervisor did not live to finish. */
+  goOnRestarting(request: StartRequest): void;
+  /** A caller is connected until he has got all of the answer, which may be after the work. */
+  whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown>;
+}
+
+/** The supervisor's API: each route reads its request, has the work done, and answers. */
+export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, Route>> {
+  const { hello, starts, listeners, holds, hasChildren, whileConnected, whileStoodDown } = work;
+  const { lives, witness, sampler, leases, runHeld, stopHere, endAfter } = work;
+
+  return {
+    'GET /hello': () => hello,
+
+    'GET /children': async (): Promise<ChildrenAnswer> => ({ children: await hasChildren() }),
+
+    'GET /events': (_body, stream) =>
+      whileConnected(stream, async () => {
+        const listen = (event: SupervisorEvent): void => stream.write(event);
+        listeners.add(listen);
+        stream.begin();
+        await stream.closed;
+        listeners.delete(listen);
+        return STREAMED;
+      }),
+
+    'GET /samples': (_body, stream) =>
+      whileConnected(stream, async () => {
+        const tell = (event: SampleEvent): void => stream.write(event);
+        tell({ type: 'history', samples: work.recentSamples() });
+        const unwatch = sampler.watch((sample) => tell({ type: 'sample', sample }));
+        witness.wake();
+        await stream.closed;
+        unwatch();
+        return STREAMED;
+      }),
+
+    'POST /start': (body, stream) =>
+      whileConnected(stream, async () => {
+        const request = toStartRequest(body);
+        // Before anything is spawned that is to end with it.
+        if (request.lease) await leases.take(request.lease.lease, request.lease.manifest);
+        work.goOnRestarting(request);
+        work.limits.setProject(request.limits);
+        const starting = beginStarting(lives, request, (change) => stream.write(change));
+        starts.add(starting);
+        void stream.closed.then(() => starting.abandon());
+        try {
+          const outcome = await starting.done;
+          // What has escaped so far is on disk before anybody is told that the services are up.
+          await witness.look();
+          stream.write({ type: 'result', ...outcome });
+        } finally {
+          starts.delete(starting);
+        }
+        return STREAMED;
+      }),
+
+    'POST /abort-starts': () => {
+      for (const starting of starts) starting.abandon();
+      return { aborted: starts.size };
+    },
+
+    'POST /stand-down': (body, stream) =>
+      whileConnected(stream, async () => {
+        await whileStoodDown(toStandDownRequest(body).names, async () => {
+          stream.write({ type: 'stood-down' });
+          await stream.closed;
+        });
+        return STREAMED;
+      }),
+
+    'POST /stop-command': (body, stream) =>
+      whileConnected(stream, async () => {
+        const { service, env } = toStopCommandRequest(body);
+        stream.write({ type: 'began' });
+        const over = new AbortController();
+        void stream.closed.then(() => over.abort());
+        stream.write({ type: 'ended', ...(await runHeld(service, env, over.signal)) });
+        return STREAMED;
+      }),
+
+    'POST /hold': (body, stream) =>
+      whileConnected(stream, async () => {
+        const listen = (event: SupervisorEvent): void => stream.write(event);
+        listeners.add(listen);
+        void stream.closed.then(() => listeners.delete(listen));
+        await holds.hold(toHoldRequest(body), stream);
+        return STREAMED;
+      }),
+
+    'POST /release': (body) => ({ released: holds.release(toReleaseRequest(body).id) }),
+
+    'POST /stop': (body, stream) =>
+      whileConnected(stream, async () => {
+        const request = toStopRequest(body);
+        const report = await stopHere(request);
+        stream.write({ type: 'report', report });
+        // A long report leaves in pieces: the end of this process must not cut it.
+        void stream.closed.then(() => endAfter(request, report));
+        return STREAMED;
+      }),
+  };
+}

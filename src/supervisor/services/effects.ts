@@ -1,0 +1,194 @@
+import { setTimeout } from 'node:timers/promises';
+import { errnoOf, inWords } from '../../errors.ts';
+import { openLogSource } from '../../logs/source.ts';
+import type { LivenessProbe, ProbeCheck } from '../../manifest/resolved.ts';
+import { COOKIE_VARIABLES, serviceCookie } from '../../ownership/cookie.ts';
+import { sameIdentity } from '../../processes/identity.ts';
+import type { ProcessInfo } from '../../processes/snapshot.ts';
+import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
+import { exitInWords } from '../../services/lifecycle/states.ts';
+import { watchHealth } from '../../services/probes/liveness.ts';
+import { openProbe, type Probe } from '../../services/probes/probe.ts';
+import { waitUntilReady } from '../../services/probes/readiness.ts';
+import { lookAtLog } from './log-access.ts';
+import type { Entry, Lives, LivesContext } from './service-table.ts';
+
+type Dispatch = Lives['dispatch'];
+
+/** How long the news of an exit may take that has happened already. */
+const EXIT_MS = 1_000;
+
+/** Spawns a service; its `spawned` or `spawnFailed`, and later its `exited`, are dispatched. */
+export async function spawn(
+  context: LivesContext,
+  target: Entry,
+  run: number,
+  dispatch: Dispatch,
+): Promise<void> {
+  const { service, record } = target;
+  if (!service || !record) throw new Error(`${target.name} has nothing to spawn`);
+  const { mkfifo } = context;
+  const required = target.request?.containment === 'cgroup';
+  const contain = containment(context, target, record.runId, required);
+  const launched = await lookAtLog(context, record, async (log) => {
+    // What may fail comes before there is a process that somebody must be told of.
+    const base = log.positionAt(0);
+    const made = await launch(service, {
+      env: environmentOf(context, target, record.runId),
+      logFile: record.log,
+      stdinPath: record.stdin,
+      ...(mkfifo ? { makeFifo: mkfifo } : {}),
+      ...(contain ? { contain } : {}),
+    });
+    if (made.kind === 'launched') target.logFrom = base + made.logOffset;
+    return made;
+  });
+  if (launched.kind === 'failed') {
+    void dispatch(target.name, { kind: 'spawnFailed', run, reason: launched.reason });
+    return;
+  }
+  if (record.cgroup) {
+    if (launched.uncontained)
+      context.log(`${target.name}: no control group: ${launched.uncontained}`);
+    target.record = { ...record, cgroup: { ...record.cgroup, held: !launched.uncontained } };
+  }
+  target.spawnedHere = true;
+  target.probed = service.ready !== null;
+  let leader: ProcessInfo | null = null;
+  try {
+    // Not a turn of the event loop has passed since the spawn, so even one that ended at once is still
+    // there as a zombie.
+    leader = await context.table.read(launched.pid);
+  } catch (error) {
+    const ended = await endUnread(launched);
+    const reason = `it started, but could not be looked at (${inWords(error)}), ${ended}`;
+    void dispatch(target.name, { kind: 'spawnFailed', run, reason });
+    return;
+  }
+  if (!leader) {
+    // Where another program (ps) has to look, Node has reaped what ended at once before it could.
+    const exit = await Promise.race([launched.exited, setTimeout(EXIT_MS, null, { ref: false })]);
+    const reason = `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`;
+    const { probed } = target;
+    const ended = exit ? { exit, probed } : {};
+    void dispatch(target.name, { kind: 'spawnFailed', run, reason, ...ended });
+    return;
+  }
+  const { identity } = leader;
+  void dispatch(target.name, { kind: 'spawned', run, identity, probed: target.probed });
+  void launched.exited.then((exit) => {
+    const { life } = target;
+    // After a stop that left it alone it was adopted as a run of its own.
+    const isSame = 'leader' in life && life.leader && sameIdentity(life.leader, identity);
+    void dispatch(target.name, { kind: 'exited', run: isSame ? life.run : run, exit });
+  });
+}
+
+/**
+ * Ends the session of a process whose identity nobody knows, so that no other way could end it safely.
+ * Until Node has told its exit, it is our own unreaped child and its number nobody else's.
+ *
+ * @returns what came of it, for the reason
+ */
+async function endUnread({ pid, exited }: Extract<Launch, { kind: 'launched' }>): Promise<string> {
+  try {
+    // Refused when Node has reaped it already: then its group may be anybody's.
+    process.kill(pid, 0);
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') return `and could not be ended (${inWords(error)})`;
+    return `and ${exitInWords(await exited)}`;
+  }
+  const exit = await Promise.race([exited, setTimeout(EXIT_MS, null, { ref: false })]);
+  return exit ? 'so it was ended' : `so it was sent SIGKILL, and has not ended yet (pid ${pid})`;
+}
+
+/**
+ * How a run gets into its control group; null where it shall have none.
+ *
+ * @throws Error where it must have one, and there are none
+ */
+function containment(
+  { groups, groupless }: LivesContext,
+  { request }: Entry,
+  runId: string,
+  required: boolean,
+): Contain | null {
+  if (required && !groups) throw new Error(`it cannot have a control group: ${groupless}`);
+  if (!groups || request?.containment === 'none') return null;
+  return (spawn) => groups.spawnInside(runId, required, spawn);
+}
+
+/** The caller's variables, the manifest's on top, and our cookie over whatever cookie was there. */
+function environmentOf(
+  { folder }: LivesContext,
+  { name, service, request }: Entry,
+  runId: string,
+): Record<string, string> {
+  const env: Record<string, string> = { ...request?.env, ...service?.env };
+  for (const variable of COOKIE_VARIABLES) delete env[variable];
+  return { ...env, ...serviceCookie(folder.projectId, name, runId) };
+}
+
+/** Waits until a service is ready or its time is up, and dispatches which. Rejects when it cannot ask. */
+export async function probe(
+  context: LivesContext,
+  target: Entry,
+  run: number,
+  dispatch: Dispatch,
+): Promise<void> {
+  const { service, record } = target;
+  if (!record) return;
+  if (!service?.ready) {
+    // Its manifest had a probe when it was started, and has none now: it counts as one without.
+    void dispatch(target.name, { kind: 'probeSucceeded', run });
+    return;
+  }
+  const over = new AbortController();
+  target.probe = over;
+  const { ready } = service;
+  const opened = await openFor(context, target, ready.check, target.logFrom);
+  const answer = await waitUntilReady(opened, ready, over.signal);
+  if (answer.kind === 'ready') void dispatch(target.name, { kind: 'probeSucceeded', run });
+  if (answer.kind === 'timed-out') {
+    const reason = `not ready after ${ready.timeoutMs} ms: ${answer.lastReason}`;
+    void dispatch(target.name, { kind: 'probeTimedOut', run, reason });
+  }
+}
+
+/** Watches the health of a run, and dispatches what becomes of it. Rejects when it cannot ask. */
+export async function watch(
+  context: LivesContext,
+  target: Entry,
+  { run, live, signal }: { run: number; live: LivenessProbe; signal: AbortSignal },
+  dispatch: Dispatch,
+): Promise<void> {
+  if (!target.record) return;
+  // A heartbeat is what is written from now on.
+  const end = await lookAtLog(context, target.record, (log) => log.extent()?.to ?? 0);
+  const opened = await openFor(context, target, live.check, end);
+  await watchHealth(opened, live, signal, {
+    lost: (reason) => void dispatch(target.name, { kind: 'healthLost', run, reason }),
+    regained: () => void dispatch(target.name, { kind: 'healthRegained', run }),
+  });
+}
+
+async function openFor(
+  context: LivesContext,
+  target: Entry,
+  check: ProbeCheck,
+  logFrom: number,
+): Promise<Probe> {
+  const { service, record } = target;
+  if (!service || !record) throw new Error(`${target.name} has no run`);
+  // Its run is said to be held: then what a probe runs must be as well.
+  const held = record.cgroup?.held && context.groups !== null;
+  const contain = held ? containment(context, target, record.runId, true) : null;
+  return openProbe(check, {
+    cwd: service.cwd,
+    env: environmentOf(context, target, record.runId),
+    log: openLogSource(context.folder, target.name, record.log),
+    logFrom,
+    ...(contain ? { contain } : {}),
+  });
+}

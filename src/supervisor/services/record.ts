@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { isoTime } from '../../processes/clock.ts';
+import { intentFor } from '../../project/new-record.ts';
+import type { ServiceRecord, ServiceState } from '../../project/service-record.ts';
+import type { LifeEffect } from '../../services/lifecycle/events.ts';
+import type { Entry, LivesContext } from './service-table.ts';
+
+type WriteRecord = Extract<LifeEffect, { kind: 'writeRecord' }>;
+
+/** What is to be recorded of a service in its new state; of a new run, its intent. */
+export function nextRecord(
+  context: LivesContext,
+  target: Entry,
+  effect: WriteRecord,
+): ServiceRecord {
+  const { state, reason, leader, exit, restarts } = effect;
+  const now = isoTime();
+  const isNewRun = effect.run !== target.run || !target.record;
+  const base = isNewRun ? intent(context, target) : target.record;
+  if (!base) throw new Error(`${target.name} has no record`);
+  return {
+    ...base,
+    state,
+    reason,
+    leader: leader ?? base.leader,
+    exit: exit ?? base.exit,
+    readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
+    exitedAt: HAS_ENDED.has(state) && exit !== null ? (base.exitedAt ?? now) : base.exitedAt,
+    restarts,
+  };
+}
+
+const HAS_ENDED: ReadonlySet<ServiceState> = new Set(['exited', 'failed', 'backoff']);
+
+function intent(context: LivesContext, target: Entry): ServiceRecord {
+  const { service, request, name } = target;
+  if (!service || !request) throw new Error(`${name} was never asked for`);
+  const { folder, table, self, guard, subreaper, groups } = context;
+  const base = intentFor(name, folder, table, self);
+  return {
+    ...base,
+    guard,
+    subreaper,
+    cgroup:
+      groups && request.containment !== 'none'
+        ? { path: groups.groupOf(base.runId), held: false, view: groups.view }
+        : null,
+    command: service.command,
+    cwd: service.cwd,
+    ports: service.ports,
+    dependsOn: Object.keys(service.dependsOn),
+    stop: service.stop,
+    log: join(request.logsDir, `${name}.log`),
+    logRotation: request.logRotation,
+    stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,
+    oneShot: service.oneShot,
+  };
+}

@@ -1,0 +1,249 @@
+import type { ServiceChange, StartRequest } from '../../client/protocol.ts';
+import { inWords } from '../../errors.ts';
+import { lastLines as lastOf } from '../../logs/reader.ts';
+import type { ResolvedService } from '../../manifest/resolved.ts';
+import type { EndRunRequest } from '../../operations/stop/end-run.ts';
+import { monotonicMs } from '../../processes/clock.ts';
+import type { Identity } from '../../processes/identity.ts';
+import type { ProcessTable } from '../../processes/table.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
+import { writeFoundingFiles } from '../../project/legacy-files.ts';
+import { readRecord, writeRecord } from '../../project/records.ts';
+import type { ServiceRecord } from '../../project/service-record.ts';
+import type { LifeEffect, LifeEvent } from '../../services/lifecycle/events.ts';
+import { idle, isWatched, type Life } from '../../services/lifecycle/states.ts';
+import { lifecycle } from '../../services/lifecycle/table.ts';
+import type { RunGroups } from '../../tracking/run-groups.ts';
+import { probe, spawn, watch } from './effects.ts';
+import { lookAtLog } from './log-access.ts';
+import { nextRecord } from './record.ts';
+import { spawnAgain } from './respawn.ts';
+
+/** A service as the supervisor knows it. */
+export interface Entry {
+  readonly name: string;
+  life: Life;
+  /** What the latest start wants it to be; null for one that was adopted and not asked for since. */
+  service: ResolvedService | null;
+  /** Has somebody wanted it to end, who did not succeed? */
+  unwanted: boolean;
+  request: Pick<StartRequest, 'env' | 'logsDir' | 'containment' | 'logRotation'> | null;
+  /** The run that `record` speaks of. */
+  run: number;
+  record: ServiceRecord | null;
+  /** Position in its log (`LogNote`) where this run began. */
+  logFrom: number;
+  /** Did this supervisor spawn its leader, so that Node reports the exit? */
+  spawnedHere: boolean;
+  /** Has this run a readiness probe, as far as is known? */
+  probed: boolean;
+  probe: AbortController | null;
+  /** What watches the health of a run. */
+  health: { readonly run: number; readonly over: AbortController } | null;
+  /** What is at work on a restart: ending the old tree, or the pause. */
+  restart: AbortController | null;
+  /** Events of one service are carried out one after the other, each with all its effects. */
+  queue: Promise<void>;
+}
+
+export interface LivesContext {
+  readonly folder: ProjectFolder;
+  readonly table: ProcessTable;
+  readonly self: Identity;
+  /** Null where no subreaper is above this process. */
+  readonly guard: Identity | null;
+  readonly subreaper: boolean;
+  /** Null where no control groups can be made. */
+  readonly groups: RunGroups | null;
+  /** Why they cannot; null where they can. */
+  readonly groupless: string | null;
+  readonly mkfifo: ((path: string) => void) | null;
+  /** Hears every change of state. */
+  tell(change: Omit<ServiceChange, 'afterMs'>): void;
+  /** For what has no listener: goes to the supervisor's log. */
+  log(line: string): void;
+  /** Keeps the log of a service where it is, until the answer is called. */
+  holdLog(name: string): Promise<() => void>;
+  /** @returns null when nothing of the run is alive, which is proved; else why not */
+  stopTree(name: string, request: EndRunRequest): Promise<string | null>;
+  /**
+   * Keeps every other devctl out of the project until the answer is called; null while one is at work.
+   *
+   * @throws DevctlError 'records-unwritable', 'unsafe'
+   */
+  takeTurn(): Promise<(() => void) | null>;
+}
+
+/** Feeds events into the life table of each service, and carries the effects out. */
+export interface Lives {
+  readonly entries: ReadonlyMap<string, Entry>;
+  entry(name: string): Entry;
+  dispatch(name: string, event: LifeEvent): Promise<void>;
+  records(): readonly ServiceRecord[];
+  /** What the run of a service has written last; none where that cannot be read. */
+  lastLines(name: string, count: number): Promise<readonly string[]>;
+}
+
+export function createLives(context: LivesContext): Lives {
+  const entries = new Map<string, Entry>();
+
+  const entry = (name: string): Entry => {
+    const known = entries.get(name);
+    if (known) return known;
+    const made: Entry = {
+      name,
+      life: idle,
+      service: null,
+      unwanted: false,
+      request: null,
+      run: 0,
+      record: null,
+      logFrom: 0,
+      spawnedHere: false,
+      probed: false,
+      probe: null,
+      health: null,
+      restart: null,
+      queue: Promise.resolve(),
+    };
+    entries.set(name, made);
+    return made;
+  };
+
+  const dispatch = (name: string, event: LifeEvent): Promise<void> => {
+    const target = entry(name);
+    target.queue = target.queue.then(() => live(target, event));
+    return target.queue;
+  };
+
+  const live = async (target: Entry, event: LifeEvent): Promise<void> => {
+    const { service } = target;
+    const now = { nowMs: monotonicMs(), random: Math.random(), terms: service };
+    const step = lifecycle(target.life, event, now);
+    if (step.refusal?.kind === 'impossible') {
+      context.log(`${target.name}: ${event.kind} while ${target.life.kind}: ${step.refusal.why}`);
+    }
+    target.life = step.state;
+    // Not an effect: what was taken over is watched from the start on that says how.
+    tendHealth(target);
+    for (const effect of step.effects) {
+      try {
+        await carryOut(target, effect);
+      } catch (error) {
+        const why = inWords(error);
+        context.log(`${target.name}: ${effect.kind}: ${why}`);
+        // Without its intent on disk nothing may be spawned; and each spawn must be answered.
+        const endsSpawn = effect.kind === 'spawn' || effect.kind === 'writeRecord';
+        if (!endsSpawn || step.state.kind !== 'spawning') continue;
+        const { run } = effect;
+        void dispatch(target.name, { kind: 'spawnFailed', run, reason: why });
+        return;
+      }
+    }
+  };
+
+  const carryOut = async (target: Entry, effect: LifeEffect): Promise<void> => {
+    switch (effect.kind) {
+      case 'writeRecord': {
+        const wasStopping = target.record?.state === 'stopping' && effect.run === target.run;
+        target.record = nextRecord(context, target, effect);
+        target.run = effect.run;
+        // Whoever has removed it meanwhile had proved the end that is only now reported. It stays removed,
+        // and so nothing is started again.
+        if ((wasStopping || effect.state === 'backoff') && isRemoved(target)) return;
+        writeRecord(context.folder, target.record);
+        writeFoundingFiles(context.folder, records());
+        return;
+      }
+      case 'spawn':
+        await spawn(context, target, effect.run, dispatch);
+        return;
+      case 'startProbe':
+        void probe(context, target, effect.run, dispatch).catch((error: unknown) => {
+          const reason = `its probe cannot be carried out: ${inWords(error)}`;
+          void dispatch(target.name, { kind: 'probeTimedOut', run: effect.run, reason });
+        });
+        return;
+      case 'stopProbe':
+        target.probe?.abort();
+        target.probe = null;
+        return;
+      case 'stopTree':
+        void endTree(target, effect.run, effect.command);
+        return;
+      case 'startPause':
+        void pause(target, effect.run, effect.ms);
+        return;
+      case 'leaveTree':
+      case 'stopPause':
+        target.restart?.abort();
+        target.restart = null;
+        return;
+      case 'tell': {
+        const { from, to, reason } = effect;
+        const pid = 'leader' in target.life ? (target.life.leader?.pid ?? null) : null;
+        const oneShot = target.service?.oneShot ?? false;
+        context.tell({ type: 'change', service: target.name, from, to, reason, pid, oneShot });
+      }
+    }
+  };
+
+  const tendHealth = (target: Entry): void => {
+    const { name, life, health, service } = target;
+    const live = isWatched(life) ? (service?.live ?? null) : null;
+    if (health && (live === null || health.run !== life.run)) {
+      health.over.abort();
+      target.health = null;
+    }
+    if (live === null || target.health) return;
+    const { run } = life;
+    const over = new AbortController();
+    target.health = { run, over };
+    watch(context, target, { run, live, signal: over.signal }, dispatch).catch((error: unknown) =>
+      context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
+    );
+  };
+
+  const isRemoved = ({ name }: Entry): boolean =>
+    readRecord(context.folder, name).kind === 'missing';
+
+  /** Not awaited by anybody: whoever comes with another order must not have to wait for it. */
+  const endTree = async (target: Entry, run: number, command: boolean): Promise<void> => {
+    target.restart?.abort();
+    const over = new AbortController();
+    target.restart = over;
+    const why = await context
+      .stopTree(target.name, { command, signal: over.signal })
+      .catch((error: unknown) => inWords(error));
+    if (over.signal.aborted) return;
+    const { name } = target;
+    void dispatch(
+      name,
+      why === null ? { kind: 'stopped', run } : { kind: 'stuck', run, reason: why },
+    );
+  };
+
+  const pause = async (target: Entry, run: number, ms: number): Promise<void> => {
+    const over = new AbortController();
+    target.restart = over;
+    try {
+      await spawnAgain(context, target, { run, pauseMs: ms, signal: over.signal }, dispatch);
+    } catch (error) {
+      const reason = `it cannot be started again: ${inWords(error)}`;
+      void dispatch(target.name, { kind: 'stuck', run, reason });
+    }
+  };
+
+  const records = (): readonly ServiceRecord[] =>
+    [...entries.values()].flatMap(({ record, life }) =>
+      record && life.kind !== 'idle' && life.kind !== 'waiting' ? [record] : [],
+    );
+
+  const lastLines: Lives['lastLines'] = async (name, count) => {
+    const { record, logFrom } = entry(name);
+    if (!record) return [];
+    return lookAtLog(context, record, (log) => lastOf(log, count, logFrom)).catch(() => []);
+  };
+
+  return { entries, entry, dispatch, records, lastLines };
+}

@@ -1,0 +1,57 @@
+import { type Identity, identityKey } from '../processes/identity.ts';
+import type { EndWatch } from '../processes/native/end-watch.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
+import type { Lives } from '../supervisor/services/service-table.ts';
+import type { WatchedRun } from './witness.ts';
+
+interface InheritedLeadersContext {
+  readonly lives: Pick<Lives, 'dispatch'> & {
+    readonly entries: ReadonlyMap<string, WatchedRun>;
+  };
+  /** Tells when a process ends; null where nothing can, so that only looking does. */
+  readonly endWatch: EndWatch | null;
+  /** One may have ended. */
+  readonly ended: () => void;
+}
+
+/** Notices the end of leaders that another supervisor has spawned: how they ended, nobody can know any more. */
+export interface InheritedLeaders {
+  see(snapshot: Snapshot): void;
+  stop(): void;
+}
+
+export function watchInheritedLeaders(context: InheritedLeadersContext): InheritedLeaders {
+  const { lives, endWatch } = context;
+  const watches = new Map<string, () => void>();
+
+  const watchOnly = (leaders: ReadonlyMap<string, Identity>): void => {
+    for (const [key, release] of watches) {
+      if (leaders.has(key)) continue;
+      release();
+      watches.delete(key);
+    }
+    for (const [key, { pid }] of leaders) {
+      if (watches.has(key)) continue;
+      // Should its number be somebody else's by now, his end only brings a look too many.
+      const release = endWatch?.watch(pid, context.ended);
+      if (release) watches.set(key, release);
+    }
+  };
+  return {
+    see(snapshot) {
+      const living = new Map<string, Identity>();
+      for (const { name, life, spawnedHere } of lives.entries.values()) {
+        if (spawnedHere || !('leader' in life) || life.leader === null) continue;
+        if (livesIn(snapshot, life.leader)) living.set(identityKey(life.leader), life.leader);
+        else if (life.kind !== 'stopping') {
+          const exit = { code: null, signal: null };
+          void lives.dispatch(name, { kind: 'exited', run: life.run, exit });
+        }
+      }
+      watchOnly(living);
+    },
+    stop() {
+      for (const release of watches.values()) release();
+    },
+  };
+}

@@ -1,0 +1,216 @@
+import type {
+  Claim,
+  Ownership,
+  OwnershipFacts,
+  RunGroup,
+  Traces,
+  Witnessed,
+} from '../ownership/claim.ts';
+import { claimProcesses } from '../ownership/claims.ts';
+import { describeCommand } from '../processes/describe.ts';
+import { type Identity, identityKey } from '../processes/identity.ts';
+import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import type { Quarry } from '../stopping/engine.ts';
+import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { readRunGroups } from './run-groups.ts';
+
+/**
+ * Fresh is what the scan before this one saw, if that was no longer ago: a number that has been free
+ * for longer may be a stranger's by now, and its leaderless group must prove itself again.
+ */
+const FRESH_MS = 2_000;
+
+/** A fork storm shows a new process with every look; those seen last are remembered. */
+const MAX_REMEMBERED = 5_000;
+
+interface Seen {
+  readonly witnessed: Witnessed;
+  /** The number of the scan that saw it last. */
+  readonly scan: number;
+}
+
+/** A quarry that keeps what the latest scan found, for the report. */
+export interface TrackedQuarry extends Quarry {
+  /** Command lines by pid, read when first seen: afterwards it may be too late. */
+  readonly commands: ReadonlyMap<number, string>;
+  /**
+   * Runs of which something was seen outside the control group that they have: it has moved itself, so
+   * that an empty group proves nothing of them.
+   */
+  readonly outside: ReadonlySet<string>;
+  latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors' | 'guards' | 'hosts'>;
+}
+
+/** A quarry that can be asked for more than the usual evidence shows. */
+export interface OwnedQuarry extends TrackedQuarry {
+  /** Claims by open files and ports too. Later claims know what it found, and do without. */
+  lookCloser(snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>>;
+}
+
+export interface Tracking {
+  readonly state: ProjectState;
+  readonly self: Identity;
+  /** Service names that are units of this stop. */
+  readonly names: ReadonlySet<string>;
+  remember(claims: readonly Claim[]): void;
+  /** Default: true. False for who reports nothing: each command line is a read of its own. */
+  readonly keepsCommands?: boolean;
+  /** Runs that an earlier part of the same stop has seen outside of their control groups. */
+  readonly outsideBefore?: ReadonlySet<string>;
+  /** Missing: there is no closer look. */
+  readonly readTraces?: (snapshot: Snapshot) => Promise<Traces>;
+}
+
+export const NOTHING_OWNED = {
+  claims: new Map(),
+  spared: [],
+  stale: [],
+  supervisors: [],
+  guards: [],
+  hosts: [],
+  adopters: [],
+};
+
+/** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
+export function trackOwned(tracking: Tracking): OwnedQuarry {
+  const seen = new Map<string, Seen>();
+  // By identity: a number that is given out again belongs to another command.
+  const commands = new Map<string, readonly [pid: number, command: string]>();
+  let latest: Ownership = NOTHING_OWNED;
+  /** By identity: in the middle of its execve(2) one shows nothing that tells it. */
+  const guards = new Map<string, ProcessInfo>();
+  let groups: readonly RunGroup[] = [];
+  const outside = new Set<string>(tracking.outsideBefore);
+  /** What only the closer look points to is not pointed to by the next. */
+  let sparedCloser: Ownership['spared'] = [];
+  let lookedAt: Snapshot | null = null;
+  let scan = { number: 0, atMs: 0 };
+  const note = (claims: Iterable<Claim>): void => {
+    for (const { process, service, runId } of claims) {
+      const { identity, pgid, sid } = process;
+      const key = identityKey(identity);
+      // Set anew, so that the map stays in the order in which they were last seen.
+      seen.delete(key);
+      seen.set(key, { witnessed: { service, runId, identity, pgid, sid }, scan: scan.number });
+    }
+    for (const key of seen.keys()) {
+      if (seen.size <= MAX_REMEMBERED) break;
+      seen.delete(key);
+      commands.delete(key);
+    }
+  };
+  const unitOf = ({ service }: Claim): string =>
+    service && tracking.names.has(service) ? service : UNATTRIBUTED;
+  /** What has been born since is judged when it can fork no more. */
+  const isKnownStranger = (pid: number): boolean => {
+    const process = lookedAt?.byPid.get(pid);
+    return process !== undefined && !isGone(process) && !latest.claims.has(pid);
+  };
+  const look = (snapshot: Snapshot, traces?: Traces): void => {
+    lookedAt = snapshot;
+    const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
+    const witnessed = [...seen.values()].map((one) => ({
+      ...one.witnessed,
+      fresh: recent && one.scan === scan.number,
+    }));
+    const facts = factsWith(tracking, snapshot, witnessed);
+    groups = facts.groups ?? [];
+    const found = claimProcesses(traces ? { ...facts, traces } : facts, snapshot);
+    const spared = [...found.spared, ...stillSpared(sparedCloser, found, snapshot)];
+    for (const guard of found.guards) guards.set(identityKey(guard.identity), guard);
+    latest = { ...found, spared, guards: livingGuards(guards, snapshot) };
+    for (const claim of latest.claims.values()) {
+      if (claim.runId !== null && isOutside(claim, snapshot)) outside.add(claim.runId);
+    }
+    scan = { number: scan.number + 1, atMs: snapshot.takenAtMs };
+    for (const { process } of tracking.keepsCommands === false ? [] : latest.claims.values()) {
+      const key = identityKey(process.identity);
+      if (commands.has(key)) continue;
+      commands.set(key, [process.identity.pid, describeCommand(snapshot, process)]);
+    }
+    note(latest.claims.values());
+  };
+  return {
+    get commands() {
+      return new Map(commands.values());
+    },
+    projectId: tracking.state.folder.projectId,
+    exemptRuns: tracking.state.exempt,
+    unitOf,
+    // What was born and killed within one scan is seen by no other: it is remembered all the same.
+    remember(claims) {
+      note(claims);
+      tracking.remember(claims);
+    },
+    outside,
+    supervisors: () => latest,
+    groupsOf: (unit) =>
+      groups
+        .filter(({ pids }) => {
+          return [...pids].some((pid) => {
+            const claim = latest.claims.get(pid);
+            return claim !== undefined && unitOf(claim) === unit;
+          });
+        })
+        // Not even frozen: it would be refused in the end, and a stranger have stood still for it.
+        .filter(({ pids }) => ![...pids].some(isKnownStranger))
+        .map(({ folder }) => folder),
+    latest: () => latest,
+    claim(snapshot) {
+      if (snapshot !== lookedAt) look(snapshot);
+      return latest.claims;
+    },
+    async lookCloser(snapshot) {
+      const traces = await tracking.readTraces?.(snapshot);
+      look(snapshot, traces);
+      sparedCloser = latest.spared;
+      return latest.claims;
+    },
+  };
+}
+
+/** Known by other evidence than its control group, although the system has them, and alive. */
+function isOutside({ process, runId, evidence }: Claim, { details }: Snapshot): boolean {
+  if (evidence.some(({ kind }) => kind === 'cgroup')) return false;
+  // Between the two looks it may just have ended; and in its group it would be a child's, say.
+  const path = details.controlGroup(process);
+  return path !== null && !`${path}/`.includes(`/${runId}/`);
+}
+
+/** All that were ever seen and live; forgets the others. */
+function livingGuards(
+  guards: Map<string, ProcessInfo>,
+  snapshot: Snapshot,
+): readonly ProcessInfo[] {
+  const living: ProcessInfo[] = [];
+  for (const [key, { identity }] of guards) {
+    const found = livesIn(snapshot, identity) ? snapshot.byPid.get(identity.pid) : undefined;
+    if (found) living.push(found);
+    else guards.delete(key);
+  }
+  return living;
+}
+
+/** What a closer look spared, and this one does not see at all, lives on all the same. */
+function stillSpared(
+  before: Ownership['spared'],
+  { claims, spared }: Ownership,
+  snapshot: Snapshot,
+): Ownership['spared'] {
+  const known = new Set([...claims.keys(), ...spared.map(({ process }) => process.identity.pid)]);
+  return before.filter(
+    ({ process: { identity } }) => !known.has(identity.pid) && livesIn(snapshot, identity),
+  );
+}
+
+/** What there is to judge by, with what earlier scans have seen. */
+export function factsWith(
+  { state, self }: Tracking,
+  snapshot: Snapshot,
+  seen: readonly Witnessed[],
+): OwnershipFacts {
+  const facts = factsOf(state, self, snapshot, Date.now());
+  // After the snapshot: whoever is in a group now and was not alive then is found by the next scan.
+  const groups = readRunGroups(state);
+  return { ...facts, groups, witnessed: [...facts.witnessed, ...seen] };
+}

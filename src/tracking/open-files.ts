@@ -1,0 +1,78 @@
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Traces } from '../ownership/claim.ts';
+import { sameMachine } from '../processes/identity.ts';
+import { findSocketOwners } from '../processes/ports.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
+import { type DeclaredService, projectBelow } from '../project/open-project.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
+import type { ProjectState } from './project-state.ts';
+
+/** Reads what the evidence of open files and ports needs beside the process table. */
+async function readTraces(
+  state: ProjectState,
+  declared: readonly DeclaredService[],
+  snapshot: Snapshot,
+  thorough: boolean,
+): Promise<Traces> {
+  const { records, problems, folder } = state;
+  const logs = new Map<string, string>();
+  const ports = new Map<number, string>();
+  // What is recorded is what runs: it stands above what the manifest says today.
+  for (const { name, log, ports: list } of [...declared, ...records.map(asDeclared)]) {
+    if (basename(log) === `${name}.log`) logs.set(inRealFolder(log), name);
+    for (const port of list) ports.set(port, name);
+  }
+  const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
+  const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
+  const notBeforeTicks = complete && !thorough ? Math.min(...begun) : null;
+  const found = await findSocketOwners(
+    [...ports.keys()],
+    snapshot,
+    ({ identity }) => notBeforeTicks === null || identity.startTicks >= notBeforeTicks,
+  );
+  return {
+    logs,
+    // The records folder is never a symbolic link, and neither are those in it (`ensureOwnFolder`).
+    logsFolder: join(inRealFolder(folder.pidsDir), 'logs'),
+    stdinFolder: join(inRealFolder(folder.pidsDir), 'stdin'),
+    listening: found
+      .filter(({ process }) => {
+        const cwd = snapshot.details.cwd(process);
+        return cwd === null || projectBelow(folder.root, cwd) === null;
+      })
+      .map(({ port, process }) => ({
+        pid: process.identity.pid,
+        port,
+        service: ports.get(port) ?? '',
+      })),
+    notBeforeTicks,
+  };
+}
+
+/** @param thorough look at everything, however old: records may be missing */
+export function tracesReader(
+  state: ProjectState,
+  declared: readonly DeclaredService[],
+  thorough: boolean,
+): (snapshot: Snapshot) => Promise<Traces> {
+  return (snapshot) => readTraces(state, declared, snapshot, thorough);
+}
+
+function asDeclared({ service, ports, log }: ServiceRecord): DeclaredService {
+  return { name: service, ports, log };
+}
+
+/**
+ * The path as the kernel spells it, also where it is gone. Its last part is taken as it is: a symbolic
+ * link in the place of a log would make everybody ours who writes to what it points to.
+ */
+function inRealFolder(path: string): string {
+  const above = dirname(path);
+  if (above === path) return path;
+  try {
+    return join(realpathSync(above), basename(path));
+  } catch {
+    return join(inRealFolder(above), basename(path));
+  }
+}

@@ -1,0 +1,44 @@
+import type { Claim } from '../ownership/claim.ts';
+import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
+import { describeCommand } from '../processes/describe.ts';
+import { identityKey } from '../processes/identity.ts';
+import { factsWith, NOTHING_OWNED, type TrackedQuarry, type Tracking } from './claim-tracker.ts';
+import { UNATTRIBUTED } from './project-state.ts';
+
+/** The unit of what only a pattern points to. */
+export const SWEPT = '(sweep)';
+
+/** What the sweep finds, scan after scan, beside what is owned by evidence. */
+export function trackSwept(
+  tracking: Tracking,
+  rules: SweepRules,
+  owned: TrackedQuarry,
+): TrackedQuarry {
+  const remembered = new Map<string, Claim>();
+  const commands = new Map<number, string>();
+  let latest: ReturnType<TrackedQuarry['latest']> = NOTHING_OWNED;
+  return {
+    commands,
+    outside: new Set(),
+    projectId: tracking.state.folder.projectId,
+    exemptRuns: tracking.state.exempt,
+    // Born in the middle of a scan with our cookie: what a service has just forked is not the sweep's.
+    unitOf: ({ evidence }) =>
+      evidence.some(({ kind }) => kind === 'cookie') ? UNATTRIBUTED : SWEPT,
+    remember: tracking.remember,
+    latest: () => latest,
+    claim(snapshot) {
+      const facts = factsWith(tracking, snapshot, []);
+      const claimed = new Set(owned.claim(snapshot).keys());
+      latest = { ...NOTHING_OWNED, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
+      for (const claim of latest.claims.values()) {
+        const { identity } = claim.process;
+        if (!commands.has(identity.pid)) {
+          commands.set(identity.pid, describeCommand(snapshot, claim.process));
+        }
+        remembered.set(identityKey(identity), claim);
+      }
+      return latest.claims;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { createLimitedTree } from '../../src/limits/meter.ts';
+import type { Limit } from '../../src/manifest/resolved.ts';
+import type { Claim } from '../../src/ownership/claim.ts';
+import type { Snapshot } from '../../src/processes/snapshot.ts';
+import { type Row, snapshotOf } from '../support/process-table.ts';
+
+const LIMITS: readonly Limit[] = [{ kind: 'processes', allowed: 3, windowMs: 0, action: 'warn' }];
+const USE = { cpuPercent: 0, runtimeMs: 0, output: null };
+const FAN: Row = { pid: 100, ppid: 1, argv: 'fan' };
+const children = (count: number): readonly Row[] =>
+  Array.from({ length: count }, (_, index) => ({ pid: 101 + index, ppid: 100, argv: 'sleep' }));
+
+function claimsOf(snapshot: Snapshot): readonly Claim[] {
+  const ours = [...snapshot.byPid.values()].filter(({ identity }) => identity.pid !== 1);
+  return ours.map((process) => ({ process, service: 'web', runId: 'run-web', evidence: [] }));
+}
+
+/** What the breach of the last look names: the process, and how many it has below it. */
+function branchAfter(...looks: readonly (readonly Row[])[]): readonly (number | undefined)[] {
+  const tree = createLimitedTree('web');
+  const verdicts = looks.map((rows) => {
+    const snapshot = snapshotOf([...rows]);
+    return tree.judge(LIMITS, claimsOf(snapshot), snapshot, USE);
+  });
+  const [breach] = verdicts.at(-1)?.fresh ?? [];
+  return [breach?.branch?.pid, breach?.branch?.processes];
+}
+
+test.each<[string, readonly (readonly Row[])[], number, number]>([
+  ['seen from its beginning', [[FAN], [FAN, ...children(3)]], 100, 4],
+  ['first seen beyond its limit', [[FAN, ...children(3)]], 100, 4],
+  // The last one alone has grown since that look, and explains nothing.
+  [
+    'first seen near its limit',
+    [
+      [FAN, ...children(2)],
+      [FAN, ...children(3)],
+    ],
+    100,
+    4,
+  ],
+])('the part that breaks a limit, %s', (_, looks, pid, processes) => {
+  expect(branchAfter(...looks)).toEqual([pid, processes]);
+});

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { awaitNewborns, isDevctl } from '../../src/lock/for-stop.ts';
+import { createFakeMachine } from '../support/fake-machine.ts';
+
+test.each<[argv: string, expected: boolean]>([
+  ['node /usr/local/bin/devctl start', true],
+  ['/opt/node/bin/node /app/node_modules/devctl/bin/devctl.js stop --force', true],
+  ['node bin/devctl.js start', true],
+  ['vim bin/devctl.js', false],
+  ['vim /app/bin/devctl', false],
+  ['node server.js /app/bin/devctl.js', false],
+  ['node /app/my-devctl.js', false],
+  ['tail -f devctl', false],
+  ['node', false],
+  ['', false],
+])('the holder of a lock may be ended as devctl: %s', (argv, expected) => {
+  expect(isDevctl(argv.split(' '))).toBe(expected);
+});
+
+test.each([
+  ['that still shows what its parent does', ['node', 'devctl', 'start']],
+  ['in the middle of its execve', []],
+])('a start that is to be killed stands still while it has a child %s', async (_, argv) => {
+  const machine = createFakeMachine();
+  const start = machine.fork(1, { argv: ['node', 'devctl', 'start'] });
+  const guard = machine.fork(start, { argv, environ: '' });
+  machine.after(200, guard, () => machine.exec(guard, { argv: ['node', 'guard.cjs'] }));
+  await awaitNewborns(machine, machine.identity(start));
+  expect(machine.processes.get(start)?.state).toBe('T');
+  expect(machine.processes.get(guard)?.argv).toEqual(['node', 'guard.cjs']);
+  expect(machine.nowMs()).toBeLessThan(300);
+});
+
+test('a child that stays as its parent is waited for no longer than a second', async () => {
+  const machine = createFakeMachine();
+  const start = machine.fork(1, { argv: ['node', 'devctl', 'start'] });
+  machine.fork(start);
+  await awaitNewborns(machine, machine.identity(start));
+  expect(machine.nowMs()).toBeLessThan(1_100);
+});

@@ -1,0 +1,221 @@
+import {
+  appendFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { expect, test, vi } from 'vitest';
+import { followLogs } from '../../src/logs/follow.ts';
+import { lastLines, mergeByTime, readLog, type ServiceLine } from '../../src/logs/reader.ts';
+import { openLogSource } from '../../src/logs/source.ts';
+import { fileKey, writeLogMap, writeNotes } from '../../src/logs/time-index-file.ts';
+import { toldLog } from '../../src/logs/tolerant-reader.ts';
+import { projectFolder } from '../../src/project/folder.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const ALL = { lines: null, sinceMs: null };
+
+function reader(project: TemporaryProject, name = 'web') {
+  return readLog(openLogSource(projectFolder(project.root), name, project.file(`${name}.log`)));
+}
+
+function keyOf(project: TemporaryProject, name = 'web'): string {
+  return fileKey(statSync(project.file(`${name}.log`), { bigint: true }));
+}
+
+function texts(lines: Iterable<ServiceLine>): string[] {
+  return [...lines].map(({ text }) => text);
+}
+
+test.each<[string, string, number, boolean, readonly string[]]>([
+  ['fewer than wanted', 'a\nb\n', 5, true, ['a', 'b']],
+  ['the last ones', 'a\nb\nc\n', 2, true, ['b', 'c']],
+  ['a last one without its end', 'a\nb\nc', 2, true, ['b', 'c']],
+  ['which waits for it while following', 'a\nb\nc', 2, false, ['b']],
+  ['none', 'a\nb\n', 0, true, []],
+  ['empty lines', 'a\n\n\n', 2, true, ['', '']],
+  ['nothing there', '', 3, true, []],
+])('the end of a log: %s', async (_name, content, lines, toEnd, expected) => {
+  await using project = await temporaryProject(undefined, { 'web.log': content });
+  expect(texts(reader(project).history({ lines, sinceMs: null }, toEnd))).toEqual(expected);
+});
+
+test('lines across blocks and across the files of a rotated log, as one', async () => {
+  const lines = Array.from({ length: 9_000 }, (_, i) => `line ${i} ${'ü'.repeat(i % 60)}`);
+  const whole = Buffer.from(`${lines.join('\n')}\n`);
+  // Cut where it falls: in the middle of a line, even of a character.
+  const cuts = [0, 200_001, 400_000, whole.length];
+  await using project = await temporaryProject();
+  for (const [number, name] of ['web.log.2', 'web.log.1', 'web.log'].entries()) {
+    writeFileSync(project.file(name), whole.subarray(cuts[number], cuts[number + 1]));
+  }
+  expect(texts(reader(project).history(ALL, true))).toEqual(lines);
+  for (const count of [1, 3_000, 8_999, 9_001]) {
+    expect(texts(reader(project).history({ lines: count, sinceMs: null }, true))).toEqual(
+      lines.slice(-count),
+    );
+  }
+});
+
+test('times come from the notes, and what was written since is found by them', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': 'one\ntwo\nthree\nfour\n' });
+  const folder = projectFolder(project.root);
+  writeNotes(folder, 'web', keyOf(project), [
+    { position: 4, atMs: 1_000, withinMs: null },
+    { position: 8, atMs: 2_000, withinMs: 50 },
+    { position: 14, atMs: 3_000, withinMs: 60 },
+  ]);
+  const modified = Math.ceil(statSync(project.file('web.log')).mtimeMs);
+  expect([...reader(project).history(ALL, true)].map(({ time }) => time)).toEqual([
+    { atMs: 1_000, withinMs: null },
+    { atMs: 2_000, withinMs: 50 },
+    { atMs: 3_000, withinMs: 60 },
+    // Nobody has noted it: all that is known is when the file was last written to.
+    { atMs: modified, withinMs: null },
+  ]);
+  const since = (sinceMs: number) => texts(reader(project).history({ ...ALL, sinceMs }, true));
+  expect(since(500)).toEqual(['one', 'two', 'three', 'four']);
+  expect(since(2_500)).toEqual(['three', 'four']);
+  expect(since(3_001)).toEqual(['four']);
+  expect(since(modified + 1)).toEqual([]);
+});
+
+test('notes of another file of the same name are none', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': 'one\n' });
+  writeNotes(projectFolder(project.root), 'web', '1:2:3', [
+    { position: 4, atMs: 1_000, withinMs: null },
+  ]);
+  expect([...reader(project).history(ALL, true)][0]?.time?.atMs).not.toBe(1_000);
+});
+
+test('several logs, by time; of one log never another order', () => {
+  const line = (service: string, text: string, atMs: number | null): ServiceLine => ({
+    service,
+    text,
+    time: atMs === null ? null : { atMs, withinMs: 0 },
+    position: 0,
+    continues: false,
+    partial: false,
+  });
+  const web = [
+    line('web', 'w1', 1),
+    line('web', 'w5', 5),
+    line('web', 'back', 2),
+    line('web', 'w7', 7),
+  ];
+  const api = [
+    line('api', 'old', null),
+    line('api', 'a3', 3),
+    line('api', 'a5', 5),
+    line('api', 'a6', 6),
+  ];
+  const merged = mergeByTime([web.values(), api.values(), [].values()]);
+  expect(texts(merged)).toEqual(['old', 'w1', 'a3', 'w5', 'back', 'a5', 'a6', 'w7']);
+});
+
+test('following: what comes, a prompt, a cut, a new file, and a log that was not there', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': 'before\nhalf ' });
+  const readers = [reader(project), reader(project, 'late')];
+  const seen: string[] = texts(readers.flatMap((one) => [...one.history(ALL, false)]));
+  const following = followLogs({
+    readers: () => readers,
+    folders: [project.root],
+    emit: (lines) =>
+      void seen.push(...lines.map(({ text, partial }) => text + (partial ? '…' : ''))),
+  });
+  const expectNext = (...expected: readonly string[]) =>
+    until(
+      () =>
+        seen.length >= expected.length && seen.slice(-expected.length).join() === expected.join(),
+      () => JSON.stringify(seen),
+    );
+  await expectNext('before', 'half …');
+  appendFileSync(project.file('web.log'), 'a line\nnext\n');
+  await expectNext('a line', 'next');
+  truncateSync(project.file('web.log'), 0);
+  appendFileSync(project.file('web.log'), 'cut\n');
+  await expectNext('cut');
+  renameSync(project.file('web.log'), project.file('elsewhere'));
+  writeFileSync(project.file('web.log'), 'another and longer than before\n');
+  await expectNext('another and longer than before');
+  writeFileSync(project.file('late.log'), 'hello\nand goodb');
+  await expectNext('hello', 'and goodb…');
+  appendFileSync(project.file('late.log'), 'ye');
+  following.stop();
+  await following.done;
+  expect(seen.at(-1)).toBe('ye…');
+});
+
+test('what grows all the time without a line end is shown every two seconds', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': '' });
+  const web = reader(project);
+  web.skip();
+  const shown: string[] = [];
+  for (let atMs = 10_000; atMs < 15_000; atMs += 200) {
+    appendFileSync(project.file('web.log'), `\r${atMs / 100}%`);
+    web.next(atMs);
+    const line = web.flush(atMs, 300);
+    if (line) shown.push(`${line.continues} ${line.text.split('\r').at(-1)}`);
+  }
+  expect(shown).toEqual(['false 120%', 'true 142%']);
+  // With a clock that is set back, a prompt does not wait for it either.
+  expect(web.flush(1_000, 300)).toMatchObject({ partial: true });
+});
+
+test('bytes that move to another file while somebody reads are read once', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': 'aaaa\nbbbb\n' });
+  const folder = projectFolder(project.root);
+  const following = reader(project);
+  expect(texts(following.history(ALL, false))).toEqual(['aaaa', 'bbbb']);
+  // The first line moves away, as a rotation does it.
+  writeFileSync(project.file('web.log.1'), 'aaaa\n');
+  writeFileSync(project.file('web.log'), 'bbbb\ncccc\ndddd\n');
+  writeLogMap(folder, 'web', { file: keyOf(project), base: 5, start: 5, moving: null });
+  expect(texts(following.next(1).lines)).toEqual(['cccc', 'dddd']);
+  expect(texts(reader(project).history(ALL, true))).toEqual(['aaaa', 'bbbb', 'cccc', 'dddd']);
+});
+
+test('a link in the place of a log is not followed', async () => {
+  await using project = await temporaryProject(undefined, { secret: 'text\n' });
+  symlinkSync(project.file('secret'), project.file('web.log'));
+  expect(() => [...reader(project).history(ALL, true)]).toThrow(/ELOOP/);
+
+  const told: string[] = [];
+  const web = toldLog(reader(project), (why) => told.push(why));
+  expect(texts(web.history(ALL, true))).toEqual([]);
+  expect(web.next(1)).toEqual({ lines: [], more: false });
+  expect(told).toEqual([expect.stringMatching(/^the log of web cannot be read: ELOOP/)]);
+  unlinkSync(project.file('web.log'));
+  writeFileSync(project.file('web.log'), 'again\n');
+  expect(texts(web.next(2).lines)).toEqual(['again']);
+});
+
+test('of lines that are quoted, at most a megabyte is', async () => {
+  const log = `first\n${'x'.repeat(3 * 1024 * 1024)}\nend`;
+  await using project = await temporaryProject(undefined, { 'web.log': log });
+  const source = openLogSource(projectFolder(project.root), 'web', project.file('web.log'));
+  const [long = '', ...rest] = lastLines(source, 20, 0);
+  expect(rest).toEqual(['end']);
+  expect(long).toHaveLength(1024 * 1024 - '\nend'.length);
+  expect(lastLines(source, 1, 0)).toEqual(['end']);
+});
+
+test('who moves a log himself waits for no move', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': 'aaaa\nbbbb\n' });
+  const folder = projectFolder(project.root);
+  writeFileSync(project.file('web.log.moving'), 'aaaa\n');
+  const map = { file: keyOf(project), base: 0, start: 0, moving: 5 };
+  writeLogMap(folder, 'web', map);
+  const source = openLogSource(folder, 'web', project.file('web.log'), 0);
+  const wait = vi.spyOn(Atomics, 'wait');
+  try {
+    expect(lastLines(source, 2, 0)).toEqual(['aaaa', 'bbbb']);
+    expect(wait).not.toHaveBeenCalled();
+  } finally {
+    wait.mockRestore();
+  }
+});

@@ -1,0 +1,230 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readLog } from '../../src/logs/reader.ts';
+import { noteLogs } from '../../src/logs/recorder.ts';
+import { finishRotation, rotateLog } from '../../src/logs/rotate.ts';
+import { openLogSource } from '../../src/logs/source.ts';
+import { fileKey, movingPath, readLogMap, writeLogMap } from '../../src/logs/time-index-file.ts';
+import { cutFile, findCutWay } from '../../src/processes/native/cut-file.ts';
+import { type ProjectFolder, prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+
+const COLLAPSE = { how: 'collapse', block: 4096 } as const;
+const PUNCH = { how: 'punch', block: 4096 } as const;
+const SIZE = 256 * 1024;
+const MANY = 1_000;
+
+const here = await findCutWay('.');
+/** Both ways can be tried where the better one works. */
+const ways = here.how === 'collapse' ? [COLLAPSE, PUNCH] : here.how === 'punch' ? [PUNCH] : [];
+
+/** Of the file systems that know only holes, the one that needs no disk. */
+const MEMORY = '/dev/shm';
+const isInMemory = existsSync(MEMORY) && (await findCutWay(MEMORY)).how === 'punch';
+/** A disk that others keep busy takes its time to write what it must before a file may become shorter. */
+const SLOW_MS = 300_000;
+
+/** A project folder where this way is the natural one. */
+async function projectFor(way: { readonly how: string }) {
+  if (way.how === 'collapse' || !isInMemory) return temporaryProject();
+  const root = mkdtempSync(join(MEMORY, 'devctl-test-'));
+  return {
+    root,
+    file: (name: string) => join(root, name),
+    write(name: string, text: string) {
+      writeFileSync(join(root, name), text);
+      return join(root, name);
+    },
+    async [Symbol.asyncDispose]() {
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+function prepared(project: Pick<TemporaryProject, 'root'>): ProjectFolder {
+  const folder = projectFolder(project.root);
+  prepareFolder(folder);
+  return folder;
+}
+
+function textOf(folder: ProjectFolder, path: string): string {
+  const lines = readLog(openLogSource(folder, 'web', path)).history(
+    { lines: null, sinceMs: null },
+    true,
+  );
+  return [...lines].map(({ text }) => `${text}\n`).join('');
+}
+
+test.each(ways)(
+  'a writer at full speed, 20 rotations and more, and a reader: every line once ($how)',
+  { timeout: SLOW_MS },
+  async (way) => {
+    await using project = await projectFor(way);
+    const folder = prepared(project);
+    const path = project.file('web.log');
+    const fd = openSync(path, 'a', 0o600);
+    const last = 1_000_000;
+    const writer = spawn('seq', ['1', String(last)], { stdio: ['ignore', fd, fd] });
+    const ended = once(writer, 'exit');
+    closeSync(fd);
+    let done = false;
+    void ended.then(() => {
+      done = true;
+    });
+
+    const reader = readLog(openLogSource(folder, 'web', path));
+    let expected = 1;
+    const follow = (): void => {
+      // What is being moved just now would be waited for, by the one who moves it.
+      if (readLogMap(folder, 'web')?.moving != null) return;
+      for (let more = true; more; ) {
+        const next = reader.next(Date.now());
+        more = next.more;
+        for (const { text } of next.lines) {
+          if (text !== String(expected)) throw new Error(`${text} instead of ${expected}`);
+          expected += 1;
+        }
+      }
+    };
+    let rotations = 0;
+    for (let ending = false; !ending; ) {
+      ending = done;
+      while (await rotateLog(folder, 'web', path, { maxSize: SIZE, keep: MANY }, way)) {
+        rotations += 1;
+        if (rotations % 5 === 0) follow();
+      }
+      follow();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(rotations).toBeGreaterThan(20);
+    expect(expected).toBe(last + 1);
+    const whole = Array.from({ length: last }, (_, index) => `${index + 1}\n`).join('');
+    expect(textOf(folder, path) === whole).toBe(true);
+    const { size, blocks } = statSync(path);
+    // What was moved takes no room any more; a collapsed log is short as well.
+    expect(blocks * 512).toBeLessThan(4 * SIZE);
+    if (way.how === 'collapse') expect(size).toBeLessThan(2 * SIZE);
+    expect(statSync(`${path}.1`).size).toBe(SIZE);
+  },
+);
+
+test.runIf(ways.length > 0).each([
+  [0, 0],
+  [2, 2],
+])('with keep %i, so many files are left of ten rotations', async (keep, files) => {
+  await using project = await projectFor(PUNCH);
+  const folder = prepared(project);
+  const path = project.write('web.log', 'x'.repeat(10 * 8192 + 5000));
+  let rotations = 0;
+  while (await rotateLog(folder, 'web', path, { maxSize: 8192, keep }, PUNCH)) rotations += 1;
+  expect(rotations).toBe(10);
+  const left = Array.from({ length: 12 }, (_, number) => `${path}.${number}`).filter(existsSync);
+  expect(left).toHaveLength(files);
+  expect(textOf(folder, path)).toHaveLength(files * 8192 + 5000 + 1);
+});
+
+const WAYS_AND_DEATHS = ways.flatMap((way) =>
+  [1, 2, 3, 4, 5].map((step) => ({ way, how: way.how, step })),
+);
+
+test.each(WAYS_AND_DEATHS)(
+  'killed after step $step ($how): nothing is missing and nothing is there twice',
+  { timeout: SLOW_MS },
+  async ({ way, step }) => {
+    await using project = await projectFor(way);
+    const folder = prepared(project);
+    const lines = Array.from({ length: 3_000 }, (_, index) => `line ${index}\n`).join('');
+    const path = project.write('web.log', lines);
+    // One rotation that is whole, then one that ends in the middle, as `rotateLog` lists its steps.
+    expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
+    const map = readLogMap(folder, 'web');
+    if (!map) throw new Error('There is no map');
+    const offset = map.start - map.base;
+    writeFileSync(movingPath(path), readFileSync(path).subarray(offset, offset + 8192));
+    const log = openSync(path, 'r+');
+    if (step >= 2) writeLogMap(folder, 'web', { ...map, moving: map.start + 8192 });
+    if (step >= 3) expect(await cutFile(log, 'punch', offset, 8192)).toBeNull();
+    if (step >= 4) {
+      writeFileSync(`${path}.2`, readFileSync(`${path}.1`));
+      writeFileSync(`${path}.1`, readFileSync(movingPath(path)));
+      rmSync(movingPath(path));
+    }
+    if (step >= 5 && way.how === 'collapse') {
+      expect(await cutFile(log, 'collapse', 0, 8192)).toBeNull();
+    }
+    closeSync(log);
+    // A reader that finds it so: with nobody who carries it on, it has waited its time.
+    const patient = openLogSource(folder, 'web', path);
+    if (step === 3) expect(patient.isMoving()).toBe(true);
+    if (step < 2) expect(textOf(folder, path)).toBe(lines);
+
+    appendFileSync(path, 'while nobody looked\n');
+    await finishRotation(folder, 'web', path, way);
+    expect(textOf(folder, path)).toBe(`${lines}while nobody looked\n`);
+    expect(readLogMap(folder, 'web')).toMatchObject({ moving: null });
+    expect(existsSync(movingPath(path))).toBe(false);
+    expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
+    expect(textOf(folder, path)).toBe(`${lines}while nobody looked\n`);
+  },
+);
+
+test.runIf(ways.length > 0)('a log that is not ours is left alone', async () => {
+  await using project = await temporaryProject();
+  const folder = prepared(project);
+  const path = project.file('web.log');
+  const rotation = { maxSize: 8192, keep: 1 };
+  expect(await rotateLog(folder, 'web', path, rotation, PUNCH)).toBe(false);
+  const text = 'x'.repeat(20_000);
+  symlinkSync(project.write('elsewhere', text), path);
+  await expect(rotateLog(folder, 'web', path, rotation, PUNCH)).rejects.toThrow('ELOOP');
+  rmSync(path);
+  linkSync(project.file('elsewhere'), path);
+  await expect(rotateLog(folder, 'web', path, rotation, PUNCH)).rejects.toThrow('second name');
+  expect(readFileSync(path, 'utf8')).toBe(text);
+});
+
+test.runIf(ways.length > 0)(
+  'a log with a hole that somebody empties goes on with what is written then',
+  async () => {
+    await using project = await projectFor(PUNCH);
+    const folder = prepared(project);
+    const path = project.write('web.log', 'x'.repeat(20_000));
+    expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 1 }, PUNCH)).toBe(true);
+    const moved = 'x'.repeat(8192);
+    truncateSync(path, 0);
+    appendFileSync(path, 'new\n');
+    expect(textOf(folder, path)).toBe(`${moved}new\n`);
+    const notes = noteLogs(folder, () => {});
+    notes.watch('web', path, null);
+    notes.stop();
+    // Longer than the hole was, and still all of it is there.
+    const more = `${'y'.repeat(30_000)}\n`;
+    appendFileSync(path, more);
+    expect(textOf(folder, path)).toBe(`${moved}new\n${more}`);
+  },
+);
+
+test('a map of another file counts for nothing', async () => {
+  await using project = await temporaryProject(undefined, { 'web.log': 'all\n' });
+  const folder = prepared(project);
+  const path = project.file('web.log');
+  writeLogMap(folder, 'web', { file: '1:2:3', base: 4, start: 4, moving: 9 });
+  expect(fileKey(statSync(path, { bigint: true }))).not.toBe('1:2:3');
+  expect(textOf(folder, path)).toBe('all\n');
+});

@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  formatHeader,
+  formatNote,
+  type LogNote,
+  parseNotes,
+  positionSince,
+  thinned,
+  timeOf,
+} from '../../src/logs/time-index.ts';
+
+const NOTES: readonly LogNote[] = [
+  { position: 10, atMs: 1_000, withinMs: null },
+  { position: 30, atMs: 2_000, withinMs: 100 },
+  { position: 40, atMs: 2_100, withinMs: 100 },
+];
+
+test.each([
+  ['the first byte: at any time before', 0, { atMs: 1_000, withinMs: null }],
+  ['the last byte of a note', 9, { atMs: 1_000, withinMs: null }],
+  ['the first of the next', 10, { atMs: 2_000, withinMs: 100 }],
+  ['in the middle', 35, { atMs: 2_100, withinMs: 100 }],
+  ['what nobody has noted', 40, null],
+])('the time of %s', (_name, position, expected) => {
+  expect(timeOf(NOTES, position)).toEqual(expected);
+});
+
+test.each([
+  ['before everything', 0, null],
+  ['at the first note', 1_000, null],
+  ['between two', 1_001, 10],
+  ['at the last', 2_100, 30],
+  ['after everything', 2_101, 40],
+])('what was written since: %s', (_name, sinceMs, expected) => {
+  expect(positionSince(NOTES, sinceMs)).toBe(expected);
+});
+
+test('what cannot be read costs only itself', () => {
+  const text = `${formatHeader('1:2:3')}${NOTES.map(formatNote).join('')}40 9 9\nrubbish\n50 3000 1`;
+  expect(parseNotes(text)).toEqual({
+    file: '1:2:3',
+    notes: [...NOTES, { position: 50, atMs: 3_000, withinMs: 1 }],
+  });
+  expect(parseNotes('')).toEqual({ file: null, notes: [] });
+});
+
+const anyNotes = fc
+  .array(fc.record({ grown: fc.nat(1_000), ms: fc.nat(1_000), isKnown: fc.boolean() }), {
+    maxLength: 60,
+  })
+  .map((steps) => {
+    let [position, atMs] = [0, 0];
+    return steps.map(({ grown, ms, isKnown }): LogNote => {
+      position += grown + 1;
+      atMs += ms;
+      return { position, atMs, withinMs: isKnown ? Math.floor(ms / 2) : null };
+    });
+  });
+
+test('thinned notes tell the truth, only less of it', () => {
+  fc.assert(
+    fc.property(anyNotes, fc.nat(60_000), (notes, first) => {
+      const thin = thinned(notes, first);
+      const end = notes.at(-1)?.position ?? 0;
+      expect(thin.at(-1)?.position ?? 0).toBe(end > first ? end : 0);
+      for (let position = first; position < end; position += 97) {
+        const [exact, coarse] = [timeOf(notes, position), timeOf(thin, position)];
+        // What a note says of a byte is a stretch of time, and the coarse one holds the exact one.
+        expect(coarse?.atMs).toBeGreaterThanOrEqual(exact?.atMs ?? 0);
+        if (coarse?.withinMs == null) continue;
+        const earliest = (exact?.atMs ?? 0) - (exact?.withinMs ?? Number.POSITIVE_INFINITY);
+        expect(coarse.atMs - coarse.withinMs).toBeLessThanOrEqual(earliest);
+      }
+    }),
+  );
+});

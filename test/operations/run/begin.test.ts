@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { beginRun } from '../../../src/operations/run/begin.ts';
+import { openHost } from '../../../src/processes/real-host.ts';
+import { openProcessTable } from '../../../src/processes/table.ts';
+import { projectFolder } from '../../../src/project/folder.ts';
+import { temporaryProject } from '../../support/temporary-project.ts';
+
+test('a one-off that cannot be looked at after its spawn is held all the same', async () => {
+  await using project = await temporaryProject();
+  const folder = projectFolder(project.root, project.file('.pids'));
+  const real = openProcessTable();
+  const host = openHost(real);
+  const table = {
+    ...real,
+    read: async () => {
+      throw new Error('EMFILE: too many open files');
+    },
+  };
+  const warnings: string[] = [];
+  const run = await beginRun(
+    { folder, host, table, self: await host.self() },
+    {
+      name: null,
+      command: ['/bin/sh', '-c', 'exit 3'],
+      cwd: project.root,
+      env: {},
+      graceMs: null,
+      containment: 'none',
+      logsDir: project.file('.pids/logs'),
+      services: [],
+      warn: (line) => void warnings.push(line),
+    },
+  );
+  expect(await run.exited).toEqual({ code: 3, signal: null });
+  expect(run.record).toMatchObject({ service: 'run-sh', state: 'running', leader: null });
+  expect(warnings).toEqual([expect.stringMatching(/run-sh .* could not be looked at: EMFILE/)]);
+});

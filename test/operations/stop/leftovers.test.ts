@@ -1,0 +1,68 @@
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { leftoverUnit } from '../../../src/operations/start/ports.ts';
+import { endLeftovers } from '../../../src/operations/stop/leftovers.ts';
+import { serviceCookie } from '../../../src/ownership/cookie.ts';
+import { projectFolder } from '../../../src/project/folder.ts';
+import { readProjectState, UNATTRIBUTED } from '../../../src/tracking/project-state.ts';
+import { createFakeMachine } from '../../support/fake-machine.ts';
+import { environBlock } from '../../support/process-table.ts';
+
+let root = '';
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'devctl-leftovers-')));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** A machine with something of `web` and something of `db`, whose leaders are gone. */
+async function leftoversOn(stuck: boolean) {
+  const folder = projectFolder(root, join(root, '.pids'));
+  const machine = createFakeMachine();
+  const [web, db] = ['web', 'db'].map((service) =>
+    machine.fork(1, {
+      name: service,
+      cwd: root,
+      environ: environBlock(serviceCookie(folder.projectId, service, service)) ?? '',
+      temper: stuck && service === 'web' ? { stuck, onTerm: () => {} } : {},
+    }),
+  );
+  const self = await machine.self();
+  const state = readProjectState(folder);
+  const context = { host: machine, self, state, forced: () => false, watch: () => {} };
+  return { machine, context, web, db };
+}
+
+test('only what was asked for is ended', async () => {
+  const { machine, context, web, db } = await leftoversOn(false);
+  await endLeftovers(context, ['web'], () => {});
+  expect(machine.signals.map(({ pid }) => pid)).toContain(web);
+  expect(machine.signals.map(({ pid }) => pid)).not.toContain(db);
+});
+
+test('what outlives SIGKILL is named, with the exit code of survivors', async () => {
+  const { context, web, db } = await leftoversOn(true);
+  const failure = await endLeftovers(context, ['web'], () => {}).catch((error: unknown) => error);
+  expect(failure).toMatchObject({
+    code: 'survivors',
+    exitCode: 4,
+    message: expect.stringContaining(`pid ${web})`),
+  });
+  expect(String(failure)).not.toContain(`pid ${db})`);
+});
+
+describe('who holds a port that a start needs', () => {
+  const of = (...services: (string | null)[]) => services.map((service) => ({ service }));
+  test.each<
+    [string, string | null, readonly { service: string | null }[], string[], string | null]
+  >([
+    ['a service that runs', 'old', of('old'), ['old'], null],
+    ['what is left of one', 'old', of('old', 'db', null), ['db'], 'old'],
+    ['nobody knows whose, while a service runs', null, of(null, 'db'), ['db'], null],
+    ['nobody knows whose, while something of a service lives', null, of(null, 'db'), [], null],
+    ['nobody knows whose, and there is nothing else', null, of(null, null), [], UNATTRIBUTED],
+  ])('%s', (_name, service, claims, running, expected) => {
+    expect(leftoverUnit({ service }, claims, new Set(running))).toBe(expected);
+  });
+});

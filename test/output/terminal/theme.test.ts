@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import { colorEnabled, createTheme, themeFor } from '../../../src/output/terminal/theme.ts';
+
+const terminal = { isTTY: true };
+const pipe = { isTTY: false };
+
+describe('colorEnabled', () => {
+  test.each([
+    ['a terminal', terminal, undefined, {}, true],
+    ['a pipe', pipe, undefined, {}, false],
+    ['--color into a pipe', pipe, true, { NO_COLOR: '1', TERM: 'dumb' }, true],
+    ['--no-color against FORCE_COLOR', terminal, false, { FORCE_COLOR: '1' }, false],
+    [
+      'NO_COLOR against FORCE_COLOR',
+      terminal,
+      undefined,
+      { NO_COLOR: '1', FORCE_COLOR: '1' },
+      false,
+    ],
+    ['an empty NO_COLOR does not count', terminal, undefined, { NO_COLOR: '' }, true],
+    ['FORCE_COLOR into a pipe', pipe, undefined, { FORCE_COLOR: '1' }, true],
+    ['an empty FORCE_COLOR counts', pipe, undefined, { FORCE_COLOR: '' }, true],
+    ['FORCE_COLOR=0', terminal, undefined, { FORCE_COLOR: '0' }, false],
+    ['FORCE_COLOR against TERM=dumb', pipe, undefined, { FORCE_COLOR: '1', TERM: 'dumb' }, true],
+    ['TERM=dumb', terminal, undefined, { TERM: 'dumb' }, false],
+    ['CI keeps its colour', terminal, undefined, { CI: 'true' }, true],
+  ])('%s', (_name, stream, flag, env, expected) => {
+    expect(colorEnabled(stream, flag, env)).toBe(expected);
+  });
+});
+
+test('a theme without colour changes nothing', () => {
+  const theme = createTheme(false);
+  expect(theme.bold(theme.red('x'))).toBe('x');
+});
+
+test('a theme with colour closes what it opens', () => {
+  expect(createTheme(true).red('x')).toBe('\u001B[31mx\u001B[39m');
+});
+
+test('nothing is painted around an empty cell', () => {
+  expect(createTheme(true).red('')).toBe('');
+});
+
+test('stdout and stderr decide for themselves', () => {
+  expect(themeFor(terminal, undefined, {}).enabled).toBe(true);
+  expect(themeFor(pipe, undefined, {}).enabled).toBe(false);
+});

@@ -1,0 +1,208 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { ProjectFolder } from '../../src/project/folder.ts';
+import {
+  readFoundingFiles,
+  removeFoundingFiles,
+  writeFoundingFiles,
+} from '../../src/project/legacy-files.ts';
+import { anyBytes, anyRecord, identity, recordOf, temporaryRecords } from './records-folder.ts';
+
+const NAMES = ['services.pids', 'services.pids.groups', 'services.pids.services'] as const;
+type Name = (typeof NAMES)[number];
+
+const pathOf = (folder: ProjectFolder, name: Name) => join(folder.pidsDir, name);
+const contents = (folder: ProjectFolder) =>
+  NAMES.map((name) => {
+    const path = pathOf(folder, name);
+    return existsSync(path) ? readFileSync(path, 'utf8') : null;
+  });
+const numbers = (folder: ProjectFolder) =>
+  readFoundingFiles(folder).entries.map(({ kind, pid, service }) => `${kind} ${pid} ${service}`);
+const web = (folder: ProjectFolder) => recordOf(folder, 'web', { leader: identity(1234) });
+const agent = (folder: ProjectFolder) =>
+  recordOf(folder, 'scaffold-agent', { leader: identity(5678) });
+
+test('the three files of the founding plan, to the letter', () => {
+  const folder = temporaryRecords();
+  const intent = recordOf(folder, 'db', { leader: null });
+  expect(writeFoundingFiles(folder, [web(folder), intent, agent(folder)])).toEqual([]);
+  expect(contents(folder)).toEqual([
+    '1234\n5678\n',
+    'PGID:web:1234\nPGID:scaffold-agent:5678\n',
+    'web:1234\nscaffold-agent:5678\n',
+  ]);
+  expect(readFoundingFiles(folder)).toMatchObject({
+    entries: [
+      { kind: 'pid', pid: 1234, service: 'web' },
+      { kind: 'pid', pid: 5678, service: 'scaffold-agent' },
+      { kind: 'group', pid: 1234, service: 'web' },
+      { kind: 'group', pid: 5678, service: 'scaffold-agent' },
+    ],
+    problems: [],
+  });
+});
+
+test('they follow the records and go with the last one', () => {
+  const folder = temporaryRecords();
+  writeFoundingFiles(folder, [web(folder), agent(folder)]);
+  writeFoundingFiles(folder, [agent(folder)]);
+  expect(contents(folder)).toEqual([
+    '5678\n',
+    'PGID:scaffold-agent:5678\n',
+    'scaffold-agent:5678\n',
+  ]);
+  const before = statSync(pathOf(folder, 'services.pids')).ino;
+  writeFoundingFiles(folder, [agent(folder)]);
+  expect(statSync(pathOf(folder, 'services.pids')).ino).toBe(before);
+  writeFoundingFiles(folder, []);
+  expect(readdirSync(folder.pidsDir).sort()).toEqual(['.gitignore', 'ledger', 'logs', 'services']);
+});
+
+test('what an old start-dev.sh wrote stays, with its time, until it is removed on purpose', () => {
+  const folder = temporaryRecords();
+  writeFileSync(pathOf(folder, 'services.pids'), '77\r\n# note\nold:88\n1234\nrubbish\n');
+  utimesSync(pathOf(folder, 'services.pids'), 1000, 1000);
+
+  writeFoundingFiles(folder, [web(folder)]);
+  expect(contents(folder)[0]).toBe('1234\n77\nold:88\n');
+  expect(statSync(pathOf(folder, 'services.pids')).mtimeMs).toBe(1_000_000);
+  writeFoundingFiles(folder, [agent(folder)]);
+  expect(contents(folder)[0]).toBe('5678\n77\nold:88\n');
+  writeFoundingFiles(folder, []);
+  expect(contents(folder)).toEqual(['77\nold:88\n', null, null]);
+  expect(statSync(pathOf(folder, 'services.pids')).mtimeMs).toBe(1_000_000);
+  writeFoundingFiles(folder, []);
+  expect(contents(folder)).toEqual(['77\nold:88\n', null, null]);
+
+  removeFoundingFiles(folder);
+  removeFoundingFiles(folder);
+  expect(contents(folder)).toEqual([null, null, null]);
+});
+
+test('what a script appends to our lines, or writes in place of them, stays too', () => {
+  const folder = temporaryRecords();
+  writeFoundingFiles(folder, [web(folder), agent(folder)]);
+  writeFileSync(pathOf(folder, 'services.pids'), '99\n', { flag: 'a' });
+  writeFileSync(pathOf(folder, 'services.pids.services'), 'lone:55\nweb:1234\n');
+  writeFoundingFiles(folder, [web(folder)]);
+  expect(contents(folder)).toEqual(['1234\n99\n', 'PGID:web:1234\n', 'web:1234\nlone:55\n']);
+});
+
+test('a crash between the marks and the files leaves our lines ours', () => {
+  const folder = temporaryRecords();
+  const marks = join(folder.pidsDir, 'founding.json');
+  writeFoundingFiles(folder, [web(folder), agent(folder)]);
+  const before = contents(folder);
+  writeFoundingFiles(folder, [web(folder)]);
+  for (const [at, name] of NAMES.entries()) writeFileSync(pathOf(folder, name), before[at] ?? '');
+  writeFoundingFiles(folder, [web(folder)]);
+  expect(contents(folder)).toEqual(['1234\n', 'PGID:web:1234\n', 'web:1234\n']);
+
+  writeFileSync(marks, 'garbage');
+  writeFoundingFiles(folder, [agent(folder)]);
+  expect(contents(folder)[0]).toBe('5678\n1234\n');
+});
+
+test.each<[string, string[], number]>([
+  ['1234', ['pid 1234 null'], 0],
+  ['  1234 \r\n\r\n', ['pid 1234 null'], 0],
+  ['\uFEFF1234\n', ['pid 1234 null'], 0],
+  ['orchestrator:1234', ['pid 1234 orchestrator'], 0],
+  ['orchestrator: 1234', ['pid 1234 orchestrator'], 0],
+  ['dev:api:1234', ['pid 1234 dev:api'], 0],
+  ['PGID:orchestrator:1234', ['group 1234 orchestrator'], 0],
+  ['PGID:1234', ['group 1234 null'], 0],
+  [
+    '1234\norchestrator:1234\nPGID:orchestrator:1234',
+    ['pid 1234 orchestrator', 'group 1234 orchestrator'],
+    0,
+  ],
+  ['# a comment\n\n12 # no\n34', ['pid 34 null'], 1],
+  ['0\n1\n-5\n01\n4194305\n99999999999\n1e3\n0x10\n12.5\n:\nPGID:web:\n7', ['pid 7 null'], 11],
+])('%j is read as %j', (content, expected, ignored) => {
+  const folder = temporaryRecords();
+  writeFileSync(pathOf(folder, 'services.pids'), content);
+  expect(numbers(folder)).toEqual(expected);
+  const reasons = readFoundingFiles(folder).problems.map(({ reason }) => reason);
+  expect(reasons).toEqual(ignored ? [`lines ignored that name no process: ${ignored}`] : []);
+});
+
+test('a number in two files has the name of one and the earlier time', () => {
+  const folder = temporaryRecords();
+  writeFileSync(pathOf(folder, 'services.pids'), '1234');
+  writeFileSync(pathOf(folder, 'services.pids.services'), 'web:1234');
+  utimesSync(pathOf(folder, 'services.pids'), 2000, 2000);
+  utimesSync(pathOf(folder, 'services.pids.services'), 1000, 1000);
+  expect(readFoundingFiles(folder).entries).toEqual([
+    { kind: 'pid', pid: 1234, service: 'web', writtenAtMs: 1_000_000 },
+  ]);
+});
+
+test('a file that lies in the future names nobody, and is a problem only if others wrote to it', () => {
+  const folder = temporaryRecords();
+  const tomorrow = Date.now() / 1000 + 86_400;
+  const setClockBack = () => {
+    for (const name of NAMES) utimesSync(pathOf(folder, name), tomorrow, tomorrow);
+  };
+  writeFoundingFiles(folder, [agent(folder)]);
+  expect(readFoundingFiles(folder).entries.length).toBe(2);
+  setClockBack();
+  expect(readFoundingFiles(folder)).toEqual({ entries: [], problems: [] });
+  writeFileSync(pathOf(folder, 'services.pids'), '77\n', { flag: 'a' });
+  setClockBack();
+  expect(readFoundingFiles(folder).problems).toMatchObject([{ kind: 'future' }]);
+  expect(numbers(folder)).toEqual([]);
+  // It stays as it is, with our lines beside it.
+  writeFoundingFiles(folder, []);
+  expect(contents(folder)).toEqual(['77\n', null, null]);
+});
+
+test('files that are links or folders are reported and left alone', () => {
+  const folder = temporaryRecords();
+  writeFileSync(join(folder.root, 'victim'), '1234\n');
+  symlinkSync(join(folder.root, 'victim'), pathOf(folder, 'services.pids'));
+  mkdirSync(pathOf(folder, 'services.pids.groups'));
+  expect(readFoundingFiles(folder)).toMatchObject({
+    entries: [],
+    problems: [{ kind: 'refused' }, { kind: 'refused' }],
+  });
+  expect(writeFoundingFiles(folder, [agent(folder)])).toMatchObject([
+    { kind: 'refused' },
+    { kind: 'refused' },
+  ]);
+  expect(readFileSync(join(folder.root, 'victim'), 'utf8')).toBe('1234\n');
+  expect(numbers(folder)).toEqual(['pid 5678 scaffold-agent']);
+});
+
+test('property: the leaders of all records come back, and what is no number is never a pid', () => {
+  const folder = temporaryRecords();
+  fc.assert(
+    fc.property(fc.array(anyRecord(folder), { maxLength: 6 }), anyBytes, (records, content) => {
+      removeFoundingFiles(folder);
+      for (const name of NAMES) writeFileSync(pathOf(folder, name), content);
+      const strangers = readFoundingFiles(folder).entries;
+      for (const { pid } of strangers) expect(pid).toBeGreaterThan(1);
+
+      writeFoundingFiles(folder, records);
+      const pids = new Set(readFoundingFiles(folder).entries.map(({ pid }) => pid));
+      for (const { leader } of records) if (leader) expect(pids).toContain(leader.pid);
+      writeFoundingFiles(folder, []);
+      const leaders = new Set(records.map(({ leader }) => leader?.pid));
+      const left = readFoundingFiles(folder).entries.map(({ kind, pid }) => `${kind} ${pid}`);
+      const expected = strangers.filter(({ pid }) => !leaders.has(pid));
+      expect(left).toEqual(expected.map(({ kind, pid }) => `${kind} ${pid}`));
+    }),
+  );
+});

@@ -1,0 +1,677 @@
+import { describe, expect, test } from 'vitest';
+import type { Circumstances, LifeEvent } from '../../../src/services/lifecycle/events.ts';
+import { NO_RESTARTS } from '../../../src/services/lifecycle/restart-policy.ts';
+import { idle, type Life } from '../../../src/services/lifecycle/states.ts';
+import { lifecycle } from '../../../src/services/lifecycle/table.ts';
+
+const leader = { pid: 100, startTicks: 5, bootId: 'boot', pidNamespace: 'ns' };
+const other = { ...leader, pid: 200 };
+const clean = { code: 0, signal: null };
+const crash = { code: 3, signal: null };
+const at = { run: 4, sinceMs: 10, restarts: NO_RESTARTS };
+/** The default: nothing is started again. */
+const never = {
+  policy: 'no',
+  maxRestarts: 2,
+  windowMs: 60_000,
+  backoffMs: 500,
+  maxBackoffMs: 1_000,
+  resetAfterMs: 5_000,
+  successExitCodes: [0],
+} as const;
+const onFailure = { ...never, policy: 'on-failure' } as const;
+const always = { ...never, policy: 'always' } as const;
+const now: Circumstances = {
+  nowMs: 99,
+  random: 0,
+  terms: { restart: never, oneShot: false },
+};
+const under = (restart: typeof never | typeof onFailure | typeof always): Circumstances => ({
+  ...now,
+  terms: { restart, oneShot: false },
+});
+const after = { total: 1, timesMs: [99], streak: 1 };
+
+const STATES = {
+  idle: { kind: 'idle', ...at },
+  waiting: { kind: 'waiting', ...at },
+  spawning: { kind: 'spawning', ...at },
+  cancelling: { kind: 'cancelling', ...at, endsTree: false },
+  starting: { kind: 'starting', ...at, leader },
+  running: { kind: 'running', ...at, leader },
+  ready: { kind: 'ready', ...at, leader },
+  unhealthy: { kind: 'unhealthy', ...at, leader, reason: 'slow', was: 'starting' },
+  exited: { kind: 'exited', ...at, exit: clean, reason: 'exited with code 0', done: false },
+  failed: { kind: 'failed', ...at, exit: crash, reason: 'exited with code 3' },
+  clearing: {
+    kind: 'clearing',
+    ...at,
+    leader,
+    exit: null,
+    reason: 'sick',
+    dueMs: 150,
+    wanted: false,
+  },
+  backoff: { kind: 'backoff', ...at, exit: crash, reason: 'exited with code 3' },
+  stopping: { kind: 'stopping', ...at, leader, exit: null, reason: null },
+} as const satisfies { [Kind in Life['kind']]: Extract<Life, { kind: Kind }> };
+
+const EVENTS = {
+  askedToStart: { kind: 'askedToStart' },
+  dependenciesMet: { kind: 'dependenciesMet' },
+  dependencyFailed: { kind: 'dependencyFailed', chain: ['api', 'db'], why: 'failed' },
+  spawned: { kind: 'spawned', run: 4, identity: other, probed: true },
+  spawnFailed: { kind: 'spawnFailed', run: 4, reason: 'no such command' },
+  adopted: { kind: 'adopted', identity: other, wasReady: true, probed: true, restarts: 0 },
+  recalled: { kind: 'recalled', exit: clean, reason: 'exited with code 0', restarts: 0 },
+  interrupted: { kind: 'interrupted', exit: crash, reason: 'exited with code 3', restarts: 2 },
+  exited: { kind: 'exited', run: 4, exit: crash },
+  probeSucceeded: { kind: 'probeSucceeded', run: 4 },
+  probeTimedOut: { kind: 'probeTimedOut', run: 4, reason: 'connection refused' },
+  healthLost: { kind: 'healthLost', run: 4, reason: 'sick' },
+  healthRegained: { kind: 'healthRegained', run: 4 },
+  limitPassed: { kind: 'limitPassed', run: 4, reason: 'used 2 GB', action: 'stop' },
+  pauseOver: { kind: 'pauseOver', run: 4 },
+  stuck: { kind: 'stuck', run: 4, reason: 'init outlives SIGKILL' },
+  askedToStop: { kind: 'askedToStop' },
+  standDown: { kind: 'standDown' },
+  stopped: { kind: 'stopped', run: 4 },
+} as const satisfies { [Kind in LifeEvent['kind']]: Extract<LifeEvent, { kind: Kind }> };
+
+/** '-' ignored, '!' impossible, otherwise the next state and what is done ('tell' is always done). */
+const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } } = {
+  idle: {
+    askedToStart: 'waiting',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: 'ready: writeRecord',
+    recalled: 'exited: writeRecord',
+    interrupted: 'failed: writeRecord',
+    exited: '-',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: '-',
+    standDown: '-',
+    stopped: '-',
+  },
+  waiting: {
+    askedToStart: '-',
+    dependenciesMet: 'spawning: writeRecord spawn',
+    dependencyFailed: 'failed: writeRecord',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: 'ready: writeRecord',
+    recalled: '-',
+    interrupted: '-',
+    exited: '-',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'idle',
+    standDown: 'idle',
+    stopped: '-',
+  },
+  spawning: {
+    askedToStart: '-',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: 'starting: writeRecord startProbe',
+    spawnFailed: 'failed: writeRecord',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: '!',
+    probeSucceeded: '!',
+    probeTimedOut: '!',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'cancelling: writeRecord',
+    standDown: 'cancelling: writeRecord',
+    stopped: '-',
+  },
+  cancelling: {
+    askedToStart: '-',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: 'stopping: writeRecord',
+    spawnFailed: 'stopping',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: '!',
+    probeSucceeded: '!',
+    probeTimedOut: '!',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'cancelling:',
+    standDown: 'cancelling:',
+    stopped: '-',
+  },
+  starting: {
+    askedToStart: '-',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: 'failed: stopProbe writeRecord',
+    probeSucceeded: 'ready: stopProbe writeRecord',
+    probeTimedOut: 'unhealthy: stopProbe writeRecord',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: 'stopping: stopProbe writeRecord stopTree',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'stopping: stopProbe writeRecord stopTree',
+    standDown: 'stopping: stopProbe writeRecord',
+    stopped: 'idle: stopProbe',
+  },
+  running: {
+    askedToStart: '-',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: 'failed: writeRecord',
+    probeSucceeded: '!',
+    probeTimedOut: '!',
+    healthLost: 'unhealthy: writeRecord',
+    healthRegained: '-',
+    limitPassed: 'stopping: writeRecord stopTree',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'stopping: writeRecord stopTree',
+    standDown: 'stopping: writeRecord',
+    stopped: 'idle',
+  },
+  ready: {
+    askedToStart: '-',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: 'failed: writeRecord',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: 'unhealthy: writeRecord',
+    healthRegained: '-',
+    limitPassed: 'stopping: writeRecord stopTree',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'stopping: writeRecord stopTree',
+    standDown: 'stopping: writeRecord',
+    stopped: 'idle',
+  },
+  unhealthy: {
+    askedToStart: 'starting: writeRecord startProbe',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: 'failed: writeRecord',
+    probeSucceeded: 'ready: writeRecord',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: 'stopping: writeRecord stopTree',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'stopping: writeRecord stopTree',
+    standDown: 'stopping: writeRecord',
+    stopped: 'idle',
+  },
+  exited: {
+    askedToStart: 'waiting',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: '!',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'stopping: writeRecord stopTree',
+    standDown: '-',
+    stopped: 'idle',
+  },
+  failed: {
+    askedToStart: 'waiting',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: '!',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: '-',
+    stuck: '-',
+    askedToStop: 'stopping: writeRecord stopTree',
+    standDown: '-',
+    stopped: 'idle',
+  },
+  clearing: {
+    askedToStart: 'clearing:',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: 'clearing: writeRecord',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: '-',
+    stuck: 'failed: writeRecord',
+    askedToStop: 'stopping: leaveTree writeRecord stopTree',
+    standDown: 'stopping: leaveTree writeRecord',
+    stopped: 'backoff: writeRecord startPause',
+  },
+  backoff: {
+    askedToStart: 'waiting: stopPause',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: '-',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: 'spawning: stopPause writeRecord spawn',
+    stuck: 'failed: stopPause writeRecord',
+    askedToStop: 'stopping: stopPause writeRecord stopTree',
+    standDown: 'stopping: stopPause writeRecord',
+    stopped: 'idle: stopPause',
+  },
+  stopping: {
+    askedToStart: '-',
+    dependenciesMet: '-',
+    dependencyFailed: '-',
+    spawned: '!',
+    spawnFailed: '!',
+    adopted: '!',
+    recalled: '-',
+    interrupted: '-',
+    exited: 'stopping',
+    probeSucceeded: '-',
+    probeTimedOut: '-',
+    healthLost: '-',
+    healthRegained: '-',
+    limitPassed: '-',
+    pauseOver: '-',
+    stuck: 'failed: writeRecord',
+    askedToStop: 'stopping: stopTree',
+    standDown: 'stopping: leaveTree',
+    stopped: 'idle',
+  },
+};
+
+const MARKS = { ignored: '-', impossible: '!' };
+
+function shown(state: Life, event: LifeEvent): string {
+  const step = lifecycle(state, event, now);
+  if (step.refusal) {
+    expect(step.state).toBe(state);
+    expect(step.effects).toEqual([]);
+    expect(step.refusal.why).not.toBe('');
+    return MARKS[step.refusal.kind];
+  }
+  const tells = step.effects.some((effect) => effect.kind === 'tell');
+  const work = step.effects.filter((effect) => effect.kind !== 'tell').map(({ kind }) => kind);
+  return [step.state.kind + (work.length > 0 || !tells ? ':' : ''), ...work].join(' ');
+}
+
+describe.each(Object.entries(STATES))('a service that is %s', (name, state) => {
+  test.each(Object.entries(EVENTS))('%s', (event, value) => {
+    const row = TABLE[name as Life['kind']];
+    expect(shown(state, value)).toBe(row[event as LifeEvent['kind']]);
+  });
+});
+
+test('the intent is written before the spawn, the probe is silenced before the record', () => {
+  const nothing = { reason: null, leader: null, exit: null, restarts: 0 };
+  expect(lifecycle(STATES.waiting, EVENTS.dependenciesMet, now)).toEqual({
+    state: { kind: 'spawning', run: 5, sinceMs: 99, restarts: NO_RESTARTS },
+    effects: [
+      { kind: 'writeRecord', run: 5, state: 'starting', ...nothing },
+      { kind: 'spawn', run: 5 },
+      { kind: 'tell', from: 'waiting', to: 'spawning', reason: null },
+    ],
+    refusal: null,
+  });
+});
+
+test('without a readiness probe, spawned is up', () => {
+  const step = lifecycle(STATES.spawning, { ...EVENTS.spawned, probed: false }, now);
+  expect(step.state).toEqual({ ...at, kind: 'running', sinceMs: 99, leader: other });
+  expect(step.effects.map(({ kind }) => kind)).toEqual(['writeRecord', 'tell']);
+});
+
+test.each([
+  ['ready before', { wasReady: true, probed: true }, 'ready'],
+  ['not yet ready', { wasReady: false, probed: true }, 'starting'],
+  ['without a probe', { wasReady: false, probed: false }, 'running'],
+])('what another supervisor started is adopted: %s', (_name, found, kind) => {
+  const { state } = lifecycle(idle, { ...EVENTS.adopted, ...found }, now);
+  expect(state).toEqual({ ...idle, kind, run: 1, sinceMs: 99, leader: other });
+});
+
+test.each([
+  ['starting', crash, 'failed', 'exited with code 3 before it was ready'],
+  ['starting', clean, 'failed', 'exited with code 0 before it was ready'],
+  [
+    'unhealthy',
+    { code: null, signal: 'SIGKILL' },
+    'failed',
+    'ended by SIGKILL before it was ready',
+  ],
+  ['ready', clean, 'exited', 'exited with code 0'],
+  ['ready', crash, 'failed', 'exited with code 3'],
+  ['running', clean, 'exited', 'exited with code 0'],
+  ['running', { code: null, signal: 'SIGSEGV' }, 'failed', 'ended by SIGSEGV'],
+  [
+    'running',
+    { code: null, signal: null },
+    'failed',
+    'ended, exit code unknown (it was taken over)',
+  ],
+] as const)('%s and an exit %j', (name, exit, kind, reason) => {
+  const { state } = lifecycle(STATES[name], { ...EVENTS.exited, exit }, now);
+  expect(state).toMatchObject({ kind, run: 4, sinceMs: 99, exit, reason });
+});
+
+test('a failed need is named with the way to it', () => {
+  expect(lifecycle(STATES.waiting, EVENTS.dependencyFailed, now).state).toMatchObject({
+    reason: 'not started: it needs api, which needs db, which failed',
+  });
+});
+
+test('an exit while it is being stopped is told, not recorded', () => {
+  const step = lifecycle(STATES.stopping, EVENTS.exited, now);
+  expect(step.state).toEqual({ ...STATES.stopping, exit: crash });
+  expect(step.effects.map(({ kind }) => kind)).toEqual(['tell']);
+  expect(lifecycle(step.state, EVENTS.exited, now).refusal?.kind).toBe('impossible');
+});
+
+test('a stop that was asked for during the spawn ends what was spawned', () => {
+  const cancelled = lifecycle(STATES.spawning, EVENTS.askedToStop, now).state;
+  const step = lifecycle(cancelled, EVENTS.spawned, now);
+  expect(step.state).toMatchObject({ kind: 'stopping', leader: other });
+  expect(step.effects.map(({ kind }) => kind)).toEqual(['writeRecord', 'stopTree', 'tell']);
+});
+
+test('news of an earlier run changes nothing', () => {
+  for (const state of Object.values(STATES)) {
+    for (const event of Object.values(EVENTS)) {
+      if (!('run' in event)) continue;
+      expect(lifecycle(state, { ...event, run: 3 }, now).refusal).toMatchObject({
+        kind: 'ignored',
+      });
+    }
+  }
+});
+
+describe('a restart', () => {
+  test('that another supervisor did not live to finish', () => {
+    const { state, effects } = lifecycle(STATES.idle, EVENTS.interrupted, under(onFailure));
+    expect(state).toEqual({
+      kind: 'clearing',
+      run: 5,
+      sinceMs: 99,
+      restarts: { total: 2, timesMs: [99], streak: 1 },
+      leader: null,
+      exit: crash,
+      reason: 'exited with code 3; restart 2 after a pause of 500ms',
+      dueMs: 599,
+      wanted: false,
+    });
+    expect(effects.map(({ kind }) => kind)).toEqual(['writeRecord', 'stopTree', 'tell']);
+  });
+
+  test.each([
+    ['starting', 'exited with code 3 before it was ready; restart 1 after a pause of 500ms'],
+    ['running', 'exited with code 3; restart 1 after a pause of 500ms'],
+    ['ready', 'exited with code 3; restart 1 after a pause of 500ms'],
+    ['unhealthy', 'exited with code 3 before it was ready; restart 1 after a pause of 500ms'],
+  ] as const)('after the end of one that was %s', (name, reason) => {
+    const { state, effects } = lifecycle(STATES[name], EVENTS.exited, under(onFailure));
+    expect(state).toEqual({
+      kind: 'clearing',
+      run: 4,
+      sinceMs: 99,
+      restarts: after,
+      leader: null,
+      exit: crash,
+      reason,
+      dueMs: 599,
+      wanted: false,
+    });
+    expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: false });
+    const record = { state: 'backoff', reason, leader: null, exit: crash, restarts: 1 };
+    expect(effects).toContainEqual({ kind: 'writeRecord', run: 4, ...record });
+  });
+
+  test.each([
+    ['running', EVENTS.healthLost, 'sick; restart 1 after a pause of 500ms'],
+    ['starting', EVENTS.probeTimedOut, 'connection refused; restart 1 after a pause of 500ms'],
+  ] as const)('of one that is alive (%s) begins with its stop command', (name, event, reason) => {
+    const { state, effects } = lifecycle(STATES[name], event, under(onFailure));
+    expect(state).toMatchObject({ kind: 'clearing', leader, exit: null, reason });
+    expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: true });
+  });
+
+  test('waits for the rest of the pause once the old tree is proved gone', () => {
+    const { effects } = lifecycle(STATES.clearing, EVENTS.stopped, now);
+    expect(effects).toContainEqual({ kind: 'startPause', run: 4, ms: 51 });
+    const late = lifecycle(STATES.clearing, EVENTS.stopped, { ...now, nowMs: 1_000 });
+    expect(late.effects).toContainEqual({ kind: 'startPause', run: 4, ms: 0 });
+  });
+
+  test('does not pause when somebody waits for it, and counts anew', () => {
+    const clearing = { ...STATES.clearing, restarts: after };
+    const wanted = lifecycle(clearing, EVENTS.askedToStart, now).state;
+    const { state } = lifecycle(wanted, EVENTS.stopped, now);
+    expect(state).toMatchObject({ kind: 'waiting', restarts: NO_RESTARTS });
+  });
+
+  test('does not take place while what is left cannot be ended', () => {
+    const { state } = lifecycle(STATES.clearing, EVENTS.stuck, now);
+    expect(state).toMatchObject({ kind: 'failed', reason: 'sick, but init outlives SIGKILL' });
+  });
+
+  test('is not tried again where the very first spawn fails, but is where a later one does', () => {
+    const first = lifecycle(STATES.spawning, EVENTS.spawnFailed, under(always));
+    expect(first.state.kind).toBe('failed');
+    const again = { ...STATES.spawning, restarts: after };
+    expect(lifecycle(again, EVENTS.spawnFailed, under(always)).state).toMatchObject({
+      kind: 'clearing',
+      reason: 'no such command; restart 2 after a pause of 1s',
+    });
+  });
+
+  test.each([
+    ['a task that has succeeded is done', 0, true, false, { kind: 'exited', done: true }],
+    ['one that has failed is not', 3, true, false, { kind: 'failed', exit: { code: 3 } }],
+    ['what is no task has ended', 0, false, false, { kind: 'exited', done: false }],
+    ['one that had to be ready first has failed', 0, false, true, { kind: 'failed' }],
+  ] as const)('of what ended before anybody could look: %s', (_, code, oneShot, probed, state) => {
+    const exit = { code, signal: null };
+    const terms = { restart: never, oneShot };
+    const event = { ...EVENTS.spawnFailed, exit, probed } as const;
+    expect(lifecycle(STATES.spawning, event, { ...now, terms }).state).toMatchObject(state);
+  });
+
+  test('that is one too many: failed, or left alive where it is not well', () => {
+    const often = { total: 9, timesMs: [90, 95], streak: 9 };
+    const ended = lifecycle({ ...STATES.running, restarts: often }, EVENTS.exited, under(always));
+    expect(ended.state).toMatchObject({
+      kind: 'failed',
+      reason: 'exited with code 3; given up after 2 restarts within 1m',
+    });
+    const sick = { ...STATES.ready, restarts: often };
+    const { state } = lifecycle(sick, EVENTS.healthLost, under(always));
+    expect(state).toMatchObject({
+      kind: 'unhealthy',
+      was: 'ready',
+      reason: 'sick; given up after 2 restarts within 1m',
+    });
+    expect(lifecycle(state, EVENTS.healthRegained, now).state).toMatchObject({ kind: 'ready' });
+    expect(lifecycle(state, EVENTS.exited, now).state).toMatchObject({
+      reason: 'exited with code 3; before that: sick; given up after 2 restarts within 1m',
+    });
+  });
+
+  test('an end with success: "always" starts again, "on-failure" does not', () => {
+    const event = { ...EVENTS.exited, exit: clean };
+    expect(lifecycle(STATES.ready, event, under(always)).state.kind).toBe('clearing');
+    expect(lifecycle(STATES.ready, event, under(onFailure)).state.kind).toBe('exited');
+    const custom: Circumstances = {
+      ...now,
+      terms: { restart: { ...onFailure, successExitCodes: [3] }, oneShot: true },
+    };
+    expect(lifecycle(STATES.ready, EVENTS.exited, custom).state).toMatchObject({
+      kind: 'exited',
+      done: true,
+    });
+    expect(lifecycle(STATES.ready, event, custom).state.kind).toBe('clearing');
+  });
+
+  test('nobody can start again what was taken over and not asked for since', () => {
+    const unknown = { ...now, terms: null };
+    expect(lifecycle(STATES.ready, EVENTS.exited, unknown).state.kind).toBe('failed');
+  });
+});
+
+describe('beyond a limit', () => {
+  const restarts = { ...EVENTS.limitPassed, action: 'restart' } as const;
+
+  test('it is ended with its stop command, and has failed when that is proved', () => {
+    const { state, effects } = lifecycle(STATES.ready, EVENTS.limitPassed, now);
+    expect(state).toMatchObject({ kind: 'stopping', leader, reason: 'used 2 GB' });
+    expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: true });
+    const ended = lifecycle(state, EVENTS.exited, now).state;
+    expect(lifecycle(ended, EVENTS.stopped, now).state).toMatchObject({
+      kind: 'failed',
+      exit: crash,
+      reason: 'used 2 GB',
+    });
+    const early = lifecycle(state, EVENTS.stopped, now).state;
+    expect(early).toMatchObject({ kind: 'failed', exit: { code: null, signal: null } });
+    expect(lifecycle(early, EVENTS.exited, now).refusal?.kind).toBe('ignored');
+    expect(lifecycle(state, EVENTS.stuck, now).state).toMatchObject({
+      reason: 'used 2 GB, but init outlives SIGKILL',
+    });
+  });
+
+  test.each(['askedToStop', 'standDown'] as const)('%s meanwhile is the reason then', (event) => {
+    const { state } = lifecycle(STATES.ready, EVENTS.limitPassed, now);
+    const asked = lifecycle(state, EVENTS[event], now).state;
+    expect(lifecycle(asked, EVENTS.stopped, now).state.kind).toBe('idle');
+  });
+
+  test('it is started again where its limit says so, whatever its policy', () => {
+    for (const policy of [never, onFailure, always]) {
+      const { state, effects } = lifecycle(STATES.running, restarts, under(policy));
+      const reason = 'used 2 GB; restart 1 after a pause of 500ms';
+      expect(state).toMatchObject({ kind: 'clearing', leader, exit: null, reason });
+      expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: true });
+    }
+  });
+
+  test('as often as its policy counts: then it is ended', () => {
+    const often = { ...STATES.ready, restarts: { total: 9, timesMs: [90, 95], streak: 9 } };
+    const { state } = lifecycle(often, restarts, now);
+    expect(state).toMatchObject({
+      kind: 'stopping',
+      reason: 'used 2 GB; given up after 2 restarts within 1m',
+    });
+    expect(lifecycle(state, EVENTS.stopped, now).state.kind).toBe('failed');
+  });
+});
+
+describe('a task', () => {
+  const task = { ...now, terms: { restart: onFailure, oneShot: true } };
+  const done = { ...STATES.exited, done: true };
+
+  test('that has succeeded is done, and not done again', () => {
+    const { state } = lifecycle(STATES.running, { ...EVENTS.exited, exit: clean }, task);
+    expect(state).toMatchObject({ kind: 'exited', done: true });
+    expect(lifecycle(state, EVENTS.askedToStart, task).refusal?.kind).toBe('ignored');
+  });
+
+  test('is done again where it is a service now, or after a stop', () => {
+    expect(lifecycle(done, EVENTS.askedToStart, now).state.kind).toBe('waiting');
+    expect(lifecycle(done, EVENTS.stopped, now).state.kind).toBe('idle');
+  });
+
+  test('whose end nobody saw is not tried again: it may have succeeded', () => {
+    const exit = { code: null, signal: null };
+    const { state } = lifecycle(STATES.running, { ...EVENTS.exited, exit }, task);
+    expect(state).toMatchObject({
+      kind: 'failed',
+      reason: 'ended, exit code unknown (it was taken over)',
+    });
+    const service = lifecycle(STATES.running, { ...EVENTS.exited, exit }, under(onFailure));
+    expect(service.state.kind).toBe('clearing');
+  });
+});
+
+test('what was taken over keeps its number of restarts', () => {
+  const { state, effects } = lifecycle(idle, { ...EVENTS.adopted, restarts: 3 }, now);
+  expect(state.restarts).toEqual({ total: 3, timesMs: [], streak: 0 });
+  expect(effects).toContainEqual(expect.objectContaining({ kind: 'writeRecord', restarts: 3 }));
+});
+
+test('one that is not well is not probed again as if it had just been started', () => {
+  const sick = { ...STATES.unhealthy, was: 'ready' as const };
+  expect(lifecycle(sick, EVENTS.askedToStart, now).refusal?.kind).toBe('ignored');
+});

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { watchHealth } from '../../../src/services/probes/liveness.ts';
+import type { ProbeAnswer } from '../../../src/services/probes/probe.ts';
+
+const ok: ProbeAnswer = { kind: 'ok' };
+const bad: ProbeAnswer = { kind: 'not-yet', reason: 'answered 500' };
+
+/** What is told while the probe gives these answers, one after the other. */
+async function heard(answers: readonly (ProbeAnswer | 'hangs')[], failures: number) {
+  const told: string[] = [];
+  const over = new AbortController();
+  const left = [...answers];
+  const attempt = (signal: AbortSignal): Promise<ProbeAnswer> => {
+    const answer = left.shift();
+    if (answer === undefined) over.abort();
+    if (answer !== 'hangs') return Promise.resolve(answer ?? ok);
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve({ kind: 'cut', reason: 'no answer' }));
+    });
+  };
+  const check = { kind: 'log', pattern: 'x' } as const;
+  const timing = { check, timeoutMs: 20, intervalMs: 1, failures };
+  await watchHealth({ attemptMs: 60_000, attempt }, timing, over.signal, {
+    lost: (reason) => told.push(reason),
+    regained: () => told.push('well'),
+  });
+  return told;
+}
+
+test.each<[string, readonly (ProbeAnswer | 'hangs')[], number, readonly string[]]>([
+  ['fewer than the threshold', [bad, bad, ok, bad, bad], 3, []],
+  ['as many', [ok, bad, bad], 2, ['its liveness probe failed 2 times in a row: answered 500']],
+  ['it is told once', [bad, bad, bad, bad], 1, ['its liveness probe failed once: answered 500']],
+  [
+    'and again after it was well',
+    [bad, ok, ok, bad],
+    1,
+    [
+      'its liveness probe failed once: answered 500',
+      'well',
+      'its liveness probe failed once: answered 500',
+    ],
+  ],
+  ['one without an answer', ['hangs'], 1, ['its liveness probe failed once: no answer']],
+])('%s', async (_name, answers, failures, told) => {
+  expect(await heard(answers, failures)).toEqual(told);
+});
+
+test('it is over at once when nobody wants to know any more', async () => {
+  const over = new AbortController();
+  const check = { kind: 'log', pattern: 'x' } as const;
+  const timing = { check, timeoutMs: 60_000, intervalMs: 60_000, failures: 1 };
+  const watching = watchHealth(
+    { attemptMs: 60_000, attempt: async () => ok },
+    timing,
+    over.signal,
+    {
+      lost: () => {},
+      regained: () => {},
+    },
+  );
+  over.abort();
+  await watching;
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import type { Lease } from '../../../src/leases/file.ts';
+import { openProcessTable } from '../../../src/processes/table.ts';
+import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
+import { createLeases, type Leases } from '../../../src/supervisor/policies/lease-keeper.ts';
+import { temporaryProject } from '../../support/temporary-project.ts';
+import { until } from '../../support/until.ts';
+
+test('a lease that is taken while the one before is honoured is kept, and honoured in its turn', async () => {
+  await using project = await temporaryProject();
+  const folder = projectFolder(project.root, project.file('.pids'));
+  prepareFolder(folder);
+  const table = openProcessTable();
+  const manifest = project.file('.devctl.json');
+  const lease = (): Lease => ({ endsAtTicks: table.nowTicks() + 10, ttlMs: 100, processes: [] });
+  let stops = 0;
+  const leases: Leases = createLeases({
+    folder,
+    table,
+    inherited: null,
+    endWatch: null,
+    async stop() {
+      stops += 1;
+      if (stops === 1) await leases.take(lease(), manifest);
+      return { processes: [], survivors: [] };
+    },
+    ended: () => {},
+    log: () => {},
+  });
+  try {
+    await leases.take(lease(), manifest);
+    await until(() => stops === 2);
+    expect(stops).toBe(2);
+  } finally {
+    leases.close();
+  }
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import type { Native } from '../../../src/processes/native/native.ts';
+import { createHolding } from '../../../src/supervisor/services/children.ts';
+import { temporaryRecords } from '../../project/records-folder.ts';
+import { createFakeMachine } from '../../support/fake-machine.ts';
+import { startSupervisor } from '../../support/fake-project.ts';
+
+/** A supervisor with one child, which Node hears of at a certain time if it has ended. */
+function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
+  const machine = createFakeMachine();
+  const supervisor = startSupervisor(machine, { temper: { reapsNot: true } });
+  const pid = machine.fork(supervisor, { ours: true });
+  if (child === 'zombie') machine.exit(pid);
+  const native: Pick<Native, 'hasChildren'> = {
+    hasChildren: () => child === 'alive' || machine.nowMs() < heardMs,
+  };
+  const holding = createHolding({
+    folder: temporaryRecords(),
+    host: machine,
+    self: machine.identity(supervisor),
+    native,
+    groups: null,
+    reap: async () => {},
+  });
+  return { holding, machine };
+}
+
+test.each<[string, 'alive' | 'zombie', number, boolean]>([
+  ['with a child that lives', 'alive', 0, false],
+  ['with one that has ended, of which Node hears later', 'zombie', 400, true],
+  ['with one that nobody ever reaps', 'zombie', Number.POSITIVE_INFINITY, false],
+])('a supervisor is alone, or not: %s', async (_, child, heardMs, expected) => {
+  const { holding, machine } = supervisorWith(child, heardMs);
+  expect(await holding.isAlone()).toBe(expected);
+  // Whoever has told it to end waits a second.
+  expect(machine.nowMs()).toBeLessThan(child === 'alive' ? 50 : 1_200);
+});

@@ -1,0 +1,250 @@
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { DevctlError } from '../../../src/errors.ts';
+import type { ResolvedService } from '../../../src/manifest/resolved.ts';
+import { openProcessTable, type ProcessTable } from '../../../src/processes/table.ts';
+import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
+import {
+  createLives,
+  type Lives,
+  type LivesContext,
+} from '../../../src/supervisor/services/service-table.ts';
+import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
+import { until } from '../../support/until.ts';
+
+/** The lives of one service, started in a supervisor that is this very process. */
+async function start(
+  project: TemporaryProject,
+  service: Partial<ResolvedService>,
+  table: Partial<ProcessTable> = {},
+  context: Partial<LivesContext> = {},
+): Promise<Lives> {
+  const folder = projectFolder(project.root, project.file('.pids'));
+  prepareFolder(folder);
+  mkdirSync(project.file('logs'), { recursive: true });
+  const real = openProcessTable();
+  const self = (await real.read(process.pid))?.identity;
+  if (!self) throw new Error('There is no process of our own');
+  const lives = createLives({
+    folder,
+    table: { ...real, ...table },
+    self,
+    guard: null,
+    subreaper: false,
+    groups: null,
+    groupless: 'a test has none',
+    mkfifo: null,
+    log: () => {},
+    tell: () => {},
+    stopTree: async () => null,
+    holdLog: async () => () => {},
+    takeTurn: async () => () => {},
+    ...context,
+  });
+  const entry = lives.entry('web');
+  entry.service = {
+    name: 'web',
+    command: ['sleep', '100'],
+    cwd: project.root,
+    env: {},
+    ports: [],
+    dependsOn: {},
+    stop: { signal: 'SIGTERM', graceMs: 1_000, command: null, script: null },
+    stdin: 'null',
+    ready: null,
+    live: null,
+    restart: { policy: 'no', successExitCodes: [0] },
+    oneShot: false,
+    ...service,
+  } as ResolvedService;
+  const env = { PATH: process.env.PATH ?? '', ...project.env };
+  entry.request = { env, logsDir: project.file('logs'), logRotation: null, containment: 'auto' };
+  await lives.dispatch('web', { kind: 'askedToStart' });
+  await lives.dispatch('web', { kind: 'dependenciesMet' });
+  return lives;
+}
+
+const ALWAYS = {
+  policy: 'always',
+  maxRestarts: 9,
+  windowMs: 60_000,
+  backoffMs: 0,
+  maxBackoffMs: 0,
+  resetAfterMs: 0,
+  successExitCodes: [0],
+} as const;
+
+/** Why it is in this state, once it is. */
+function reasonOf({ entries }: Lives, kind: 'failed' | 'unhealthy'): Promise<string> {
+  return until(() => {
+    const life = entries.get('web')?.life;
+    return life?.kind === kind && 'reason' in life ? life.reason : null;
+  });
+}
+
+function isReaped(pid: number): boolean {
+  try {
+    return !process.kill(pid, 0);
+  } catch {
+    return true;
+  }
+}
+
+test('what cannot be looked at after its spawn is ended, and its start fails', async () => {
+  await using project = await temporaryProject();
+  const read = async () => {
+    throw new Error('EMFILE: too many open files');
+  };
+  const lives = await start(project, {}, { read });
+  expect(await reasonOf(lives, 'failed')).toMatch(
+    /could not be looked at \(EMFILE.*so it was ended/,
+  );
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('one that ended before the look failed is not signalled any more', async () => {
+  await using project = await temporaryProject();
+  const read = async (pid: number) => {
+    await until(() => isReaped(pid));
+    throw new Error('EMFILE: too many open files');
+  };
+  const lives = await start(project, { command: ['sh', '-c', 'exit 3'] }, { read });
+  expect(await reasonOf(lives, 'failed')).toMatch(/and exited with code 3$/);
+});
+
+test('a spawn that throws is a spawn that failed', async () => {
+  await using project = await temporaryProject();
+  // Nothing that `launch` foresees: the environment cannot be put together.
+  const env = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw new Error('no luck');
+      },
+    },
+  );
+  const lives = await start(project, { env });
+  expect(await reasonOf(lives, 'failed')).toBe('no luck');
+});
+
+test('a probe that cannot be opened is one that never succeeds', async () => {
+  await using project = await temporaryProject();
+  const check = { kind: 'log', pattern: '(' } as const;
+  const ready = { check, timeoutMs: 60_000, intervalMs: 100 };
+  const lives = await start(project, { ready });
+  expect(await reasonOf(lives, 'unhealthy')).toMatch(
+    /its probe cannot be carried out: .*regular expression/i,
+  );
+  expect(project.oracle.everything().length).toBe(1);
+});
+
+test('what was stopped before its end was reported is neither recorded nor started again', async () => {
+  await using project = await temporaryProject();
+  const lives = await start(project, { restart: ALWAYS });
+  const leader = await until(() => {
+    const { life } = lives.entry('web');
+    return life.kind === 'running' ? life.leader : null;
+  });
+  const record = project.file('.pids/services/web.json');
+  rmSync(record);
+  process.kill(leader.pid, 'SIGKILL');
+  await until(() => lives.entry('web').life.kind === 'idle');
+  expect(existsSync(record)).toBe(false);
+  expect(project.oracle.everything()).toEqual([]);
+});
+
+test('what ends is started again once its turn has come', async () => {
+  await using project = await temporaryProject();
+  const lives = await start(project, { restart: ALWAYS });
+  const leader = await until(() => {
+    const { life } = lives.entry('web');
+    return life.kind === 'running' ? life.leader : null;
+  });
+  process.kill(leader.pid, 'SIGKILL');
+  const again = await until(() => {
+    const life = lives.entry('web').life;
+    return life.kind === 'running' && life.leader.pid !== leader.pid ? life : null;
+  });
+  expect(again.restarts.total).toBe(1);
+  expect(project.oracle.everything()).toHaveLength(1);
+  // Else it would be started again while the project is being removed.
+  await lives.dispatch('web', { kind: 'standDown' });
+});
+
+test('on a full disk a restart waits for room; where the records are gone it is given up', async () => {
+  await using project = await temporaryProject();
+  const refused: string[] = [];
+  let isFull = true;
+  const lives = await start(
+    project,
+    { restart: ALWAYS },
+    {},
+    {
+      takeTurn: async () => {
+        if (isFull) throw new DevctlError('records-unwritable', 'no room');
+        return () => {};
+      },
+      log: (line) => void refused.push(line),
+    },
+  );
+  const kill = async (before: number): Promise<number> => {
+    const leader = await until(() => {
+      const { life } = lives.entry('web');
+      return life.kind === 'running' && life.leader.pid !== before ? life.leader : null;
+    });
+    process.kill(leader.pid, 'SIGKILL');
+    return leader.pid;
+  };
+  const first = await kill(0);
+  await until(() => refused.some((line) => line === 'web: not started again yet: no room'));
+  expect(lives.entry('web').life.kind).toBe('backoff');
+  isFull = false;
+  const second = await kill(first);
+  expect(second).not.toBe(first);
+  isFull = true;
+  await until(() => lives.entry('web').life.kind === 'backoff');
+  rmSync(project.file('.pids'), { recursive: true });
+  expect(await reasonOf(lives, 'failed')).toContain('it cannot be started again: no room');
+});
+
+test('a log that cannot be looked at is let go of, and nothing is spawned', async () => {
+  await using project = await temporaryProject();
+  mkdirSync(project.file('logs'));
+  symlinkSync(project.file('logs/web.log.1'), project.file('logs/web.log.1'));
+  project.write('logs/web.log', '');
+  let held = 0;
+  const holdLog = async () => {
+    held += 1;
+    return () => {
+      held -= 1;
+    };
+  };
+  const lives = await start(project, {}, {}, { holdLog });
+  expect(await reasonOf(lives, 'failed')).toMatch(/ELOOP/);
+  expect(project.oracle.everything()).toEqual([]);
+  expect(held).toBe(0);
+});
+
+test('nothing is started again by a turn that came after another order', async () => {
+  await using project = await temporaryProject();
+  let stopMeanwhile = (): void => {};
+  const takeTurn = async () => {
+    stopMeanwhile();
+    return () => {};
+  };
+  const lives = await start(project, { restart: ALWAYS }, {}, { takeTurn });
+  const { record } = lives.entry('web');
+  stopMeanwhile = () => {
+    rmSync(project.file('.pids/services/web.json'));
+    lives.entry('web').restart?.abort();
+  };
+  const leader = await until(() => {
+    const { life } = lives.entry('web');
+    return life.kind === 'running' ? life.leader : null;
+  });
+  process.kill(leader.pid, 'SIGKILL');
+  await until(() => !existsSync(project.file('.pids/services/web.json')));
+  await lives.entry('web').queue;
+  expect(lives.entry('web').life.kind).toBe('backoff');
+  expect(lives.entry('web').record?.runId).toBe(record?.runId);
+});

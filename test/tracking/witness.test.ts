@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { openProcessTable } from '../../src/processes/table.ts';
+import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { readProjectState } from '../../src/tracking/project-state.ts';
+import { startWitness } from '../../src/tracking/witness.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+test('there is never more than one look at a time, nor none for ever', async () => {
+  await using project = await temporaryProject();
+  const folder = projectFolder(project.root, project.file('.pids'));
+  prepareFolder(folder);
+  const real = openProcessTable();
+  const self = (await real.read(process.pid))?.identity;
+  if (!self) throw new Error('There is no process of our own');
+  let looks = 0;
+  let now = 0;
+  let most = 0;
+  const witness = startWitness({
+    table: {
+      ...real,
+      async snapshot() {
+        looks += 1;
+        now += 1;
+        most = Math.max(most, now);
+        const snapshot = await real.snapshot();
+        now -= 1;
+        return snapshot;
+      },
+    },
+    self,
+    inherited: readProjectState(folder),
+    lives: {
+      entries: new Map(),
+      dispatch: async () => {},
+      records: () => [],
+    },
+    native: null,
+    groups: null,
+    end: () => expect.fail('there is no guard'),
+    log: (line) => {
+      throw new Error(line);
+    },
+  });
+  try {
+    for (let round = 0; round < 20; round += 1) {
+      witness.wake();
+      await Promise.all([
+        witness.look(),
+        witness.setStoodDown(true),
+        witness.look(),
+        witness.setStoodDown(false),
+        witness.look(),
+      ]);
+    }
+    expect(most).toBe(1);
+    const before = looks;
+    await until(() => looks > before);
+  } finally {
+    witness.stop();
+  }
+});
