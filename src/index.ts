@@ -5,12 +5,12 @@ import { definedOnly } from './manifest/variables.ts';
 import { type StartResult, startProject } from './operations/start/start.ts';
 import { readStatus, type StatusReport } from './operations/status/status.ts';
 import { stopFromHere } from './operations/stop/stop.ts';
+import { sweepSettingsOf } from './operations/stop/sweep-rules.ts';
 import { openHost } from './processes/real-host.ts';
 import { projectFolder } from './project/folder.ts';
-import { declaredServices, openProject, sweepSettingsOf } from './project/open-project.ts';
+import { declaredServices, openProject, requireProject } from './project/open-project.ts';
 import { selectNames } from './project/select-names.ts';
 import type { StopReport } from './stopping/report.ts';
-import { requireProject } from './supervisor/require-project.ts';
 
 export type { StartedService } from './client/protocol.ts';
 export { DevctlError, type ErrorCode, ExitCode } from './errors.ts';

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseSource, readSources, type SourceFile } from './support/imports.ts';
@@ -10,25 +11,47 @@ const LAYERS: readonly (readonly string[])[] = [
   ['cli.ts', 'index.ts'],
   ['quick.ts', 'commands'],
   ['output', 'supervisor'],
-  ['account'],
-  ['stopping', 'services', 'containers'],
+  ['operations'],
+  ['lock'],
+  ['client'],
+  ['tracking'],
+  ['report'],
+  ['history'],
+  ['services'],
+  ['limits', 'leases', 'logs', 'stopping'],
   ['ownership'],
   ['project'],
   ['manifest'],
   ['processes'],
-  ['errors.ts'],
+  ['errors.ts', 'package-root.ts'],
 ];
+
+/** The same inside a folder: a room may import from the rooms after it. A file beside the rooms is above them. */
+const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  supervisor: [['api'], ['policies'], ['services']],
+  operations: [['up'], ['start', 'run'], ['stop'], ['status', 'doctor']],
+  output: [['monitor', 'html'], ['text'], ['terminal']],
+  services: [['probes'], ['launch'], ['lifecycle']],
+};
 
 /** Decisions without the world: the same input always gives the same answer. */
 const PURE: readonly RegExp[] = [
   /^ownership\//,
-  /^account\//,
-  /^stopping\/(plan|waves)\.ts$/,
-  /^services\/(lifecycle|dependencies|restart-policy|leases|use|thinning|look-pace|limits|branch|breach-words)\.ts$/,
+  /^report\//,
+  /^services\/lifecycle\//,
+  /^stopping\/(plan|waves|state|asking|killing)\.ts$/,
+  /^limits\/(evaluate|growth-branch|words)\.ts$/,
+  /^leases\/evaluate\.ts$/,
+  /^history\/(usage|buckets)\.ts$/,
+  /^tracking\/scan-pace\.ts$/,
   /^quick\.ts$/,
-  /^output\/(monitor\/|repaint\.ts$)/,
-  /^processes\/(identity|snapshot|linux-stat)\.ts$/,
+  /^output\/monitor\/(?!full-screen|terminal-restorer)/,
+  /^processes\/(identity|snapshot)\.ts$/,
+  /^processes\/linux\/stat\.ts$/,
 ];
+
+/** More files than this in one folder, and nobody finds anything. */
+const MOST_FILES_IN_A_FOLDER = 30;
 
 /** Each takes longer to load than `status` may take in all. */
 const HEAVY_PACKAGES = ['zod', 'execa', 'ora', 'chalk', 'ps-list', 'pidtree', 'tree-kill', 'koffi'];
@@ -37,6 +60,22 @@ const HOT_PATHS = ['quick-main.ts', 'cli.ts', 'commands/status.ts', 'commands/st
 describe('who may import whom', () => {
   test.each(sources.map((source) => [source.file, source] as const))('%s', (_file, source) => {
     expect(importBreaches(source)).toEqual([]);
+  });
+});
+
+describe('the house', () => {
+  test('there is no circle of files, type imports included', () => {
+    expect(circles(sources)).toEqual([]);
+  });
+
+  test('an exported name is given once', () => {
+    expect(namesGivenTwice(sources)).toEqual([]);
+  });
+
+  test('no folder holds too many files', () => {
+    const folders = groupBy(sources, ({ file }) => posix.dirname(file));
+    const full = [...folders].filter(([, files]) => files.length > MOST_FILES_IN_A_FOLDER);
+    expect(full.map(([folder, files]) => `${folder}: ${files.length} files`)).toEqual([]);
   });
 });
 
@@ -66,15 +105,25 @@ describe('what status and stop load', () => {
 
 describe('the rules bite', () => {
   test.each([
-    ['upwards', 'processes/linux.ts', "import { x } from '../manifest/parse.ts';"],
-    ['upwards, types too', 'manifest/parse.ts', "import type { X } from '../project/lock.ts';"],
-    ['upwards, lazily', 'project/lock.ts', "const x = await import('../supervisor/client.ts');"],
+    ['upwards', 'processes/host.ts', "import { x } from '../manifest/parse.ts';"],
+    ['upwards, types too', 'manifest/parse.ts', "import type { X } from '../project/folder.ts';"],
+    ['upwards, lazily', 'lock/lock.ts', "const x = await import('../operations/send.ts');"],
     ['upwards, re-exported', 'errors.ts', "export * from './manifest/parse.ts';"],
-    ['sideways', 'stopping/engine.ts', "import { x } from '../services/launch.ts';"],
+    ['sideways', 'stopping/engine.ts', "import { x } from '../logs/reader.ts';"],
     ['into commands', 'supervisor/main.ts', "import {\n  a,\n  b,\n} from '../commands/stop.ts';"],
-    ['into output', 'services/launch.ts', "import { x } from '../output/theme.ts';"],
-    ['into output from the top', 'index.ts', "import { x } from './output/theme.ts';"],
-    ['output decides nothing', 'output/table.ts', "import { x } from '../ownership/claims.ts';"],
+    ['into the supervisor', 'commands/stop.ts', "import { x } from '../supervisor/log.ts';"],
+    ['into the supervisor, lazily', 'cli.ts', "const x = await import('./supervisor/log.ts');"],
+    ['into output', 'services/launch/launch.ts', "import { x } from '../../output/text/stop.ts';"],
+    ['into output from the top', 'index.ts', "import { x } from './output/terminal/theme.ts';"],
+    [
+      'output decides nothing',
+      'output/terminal/table.ts',
+      "import { x } from '../../ownership/claims.ts';",
+    ],
+    ['upwards between rooms', 'operations/stop/stop.ts', "import { x } from '../up/up.ts';"],
+    ['sideways between rooms', 'operations/run/run.ts', "import { x } from '../start/start.ts';"],
+    ['from a room to a file beside it', 'operations/up/up.ts', "import { x } from '../send.ts';"],
+    ['a room that nobody planned', 'operations/misc/x.ts', "import { x } from '../stop/stop.ts';"],
     ['a folder that nobody planned', 'utils/x.ts', "import { x } from '../errors.ts';"],
   ])('%s', (_name, file, text) => {
     expect(importBreaches(parseSource(file, text))).toHaveLength(1);
@@ -86,8 +135,11 @@ describe('the rules bite', () => {
     [
       'supervisor uses services',
       'supervisor/main.ts',
-      "import { x } from '../services/launch.ts';",
+      "import { x } from '../services/launch/launch.ts';",
     ],
+    ['downwards between rooms', 'operations/up/up.ts', "import { x } from '../stop/stop.ts';"],
+    ['a room of another folder', 'commands/up.ts', "import { x } from '../operations/up/up.ts';"],
+    ['a file beside the rooms', 'operations/send.ts', "import { x } from './stop/stop.ts';"],
     ['output knows shapes', 'output/x.ts', "import type { X } from '../stopping/report.ts';"],
     ['a comment is no import', 'errors.ts', "// import { x } from './cli.ts';"],
   ])('and let through: %s', (_name, file, text) => {
@@ -117,6 +169,26 @@ describe('the rules bite', () => {
     expect(impurities(parseSource('ownership/x.ts', text))).toEqual([]);
   });
 
+  test('a circle is found, also of types and behind other files', () => {
+    const files = [
+      parseSource('a.ts', "import { b } from './b.ts';"),
+      parseSource('b.ts', "import type { C } from './c.ts';"),
+      parseSource('c.ts', "const a = await import('./a.ts');"),
+      parseSource('d.ts', "import { a } from './a.ts';"),
+    ];
+    expect(circles(files)).toEqual(['a.ts, b.ts, c.ts']);
+    expect(circles(files.slice(0, 2))).toEqual([]);
+  });
+
+  test('a name that two files export is found; a re-export is none', () => {
+    const files = [
+      parseSource('a.ts', 'export function look() {}\nexport const LOOK_MS = 5;'),
+      parseSource('b.ts', 'export async function look() {}\nconst LOOK_MS = 5;'),
+      parseSource('c.ts', "export { look } from './a.ts';"),
+    ];
+    expect(namesGivenTwice(files)).toEqual(['look: a.ts, b.ts']);
+  });
+
   test('a heavy package is found behind several files, not behind a lazy import', () => {
     const files = [
       parseSource('a.ts', "import { b } from './b.ts';\nconst d = await import('./d.ts');"),
@@ -130,31 +202,98 @@ describe('the rules bite', () => {
   });
 });
 
-/** Every import that goes up, or sideways where only `supervisor` may. */
+/** Every import that goes up or sideways. */
 function importBreaches({ file, imports }: SourceFile): string[] {
-  const from = folderOf(file);
-  return imports.flatMap(({ target, typeOnly }) => {
-    const to = folderOf(target);
-    if (!target.endsWith('.ts') || to === from) return [];
-    return mayImport(from, to, typeOnly) ? [] : [`${file} must not import ${target}`];
-  });
+  return imports
+    .filter(({ target }) => target.endsWith('.ts'))
+    .filter(({ target, typeOnly }) => !mayImport(file, target, typeOnly))
+    .map(({ target }) => `${file} must not import ${target}`);
 }
 
-function mayImport(from: string, to: string, typeOnly: boolean): boolean {
+function mayImport(file: string, target: string, typeOnly: boolean): boolean {
+  const from = folderOf(file);
+  const to = folderOf(target);
+  if (to === from) return isDownwards(ROOMS[from], roomOf(file), roomOf(target));
   const isEntry = ['cli.ts', 'main.ts', 'quick-main.ts'].includes(from);
   if (to === 'output') return isEntry || from === 'commands';
   if (to === 'commands') return isEntry;
+  // Only the build and the tests begin there: it is a program of its own.
+  if (to === 'supervisor') return false;
   // What is printed has a shape, which the folder that made it defines.
   if (from === 'output') return to === 'errors.ts' || typeOnly;
-  const level = LAYERS.findIndex((folders) => folders.includes(from));
-  const below = LAYERS.findIndex((folders) => folders.includes(to));
-  return level !== -1 && level < below;
+  return LAYERS.some((names) => names.includes(from)) && isDownwards(LAYERS, from, to);
+}
+
+/** @param from null for a file that stands above all levels */
+function isDownwards(
+  levels: readonly (readonly string[])[] | undefined,
+  from: string | null,
+  to: string | null,
+): boolean {
+  if (!levels || from === to) return true;
+  const level = from === null ? -1 : levels.findIndex((names) => names.includes(from));
+  const below = to === null ? -1 : levels.findIndex((names) => names.includes(to));
+  return below > level && (from === null || level !== -1);
 }
 
 /** `manifest/parse.ts` → `manifest`, `errors.ts` → `errors.ts`. */
 function folderOf(file: string): string {
   return file.split('/')[0] ?? file;
 }
+
+/** `operations/stop/sweep.ts` → `stop`, `operations/send.ts` → null. */
+function roomOf(file: string): string | null {
+  const [, room, inside] = file.split('/');
+  return inside === undefined ? null : (room ?? null);
+}
+
+/** Sets of files that each reach the others (Tarjan's strongly connected components). */
+function circles(files: readonly SourceFile[]): string[] {
+  const byName = new Map(files.map((source) => [source.file, source]));
+  const reach = new Map<string, ReadonlySet<string>>();
+  for (const { file } of files) {
+    const seen = new Set<string>();
+    const queue = [file];
+    for (const name of queue) {
+      for (const { target } of byName.get(name)?.imports ?? []) {
+        if (!byName.has(target) || seen.has(target)) continue;
+        seen.add(target);
+        queue.push(target);
+      }
+    }
+    reach.set(file, seen);
+  }
+  const inCircle = [...reach].filter(([file, seen]) => seen.has(file)).map(([file]) => file);
+  const sets = inCircle.map((file) =>
+    inCircle.filter((other) => reach.get(file)?.has(other) && reach.get(other)?.has(file)),
+  );
+  return [...new Set(sets.map((set) => set.sort().join(', ')))];
+}
+
+/** Names of values that more than one file exports; types that say the same in two places are one anyway. */
+function namesGivenTwice(files: readonly SourceFile[]): string[] {
+  const given = files.flatMap(({ file, code }) =>
+    [...code.matchAll(EXPORTED)].map(([, name = '']) => ({ name, file })),
+  );
+  return [...groupBy(given, ({ name }) => name)]
+    .filter(([, places]) => places.length > 1)
+    .map(([name, places]) => `${name}: ${places.map(({ file }) => file).join(', ')}`)
+    .sort();
+}
+
+function groupBy<Value>(
+  values: readonly Value[],
+  keyOf: (value: Value) => string,
+): Map<string, Value[]> {
+  const groups = new Map<string, Value[]>();
+  for (const value of values) {
+    groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value]);
+  }
+  return groups;
+}
+
+const EXPORTED =
+  /^export (?:async )?(?:function\*?|const|class|interface|type|abstract class) (\w+)/gm;
 
 /** What a file takes from the world; what it takes from other files of ours is judged there. */
 function impurities({ file, code, imports }: SourceFile): string[] {

@@ -6,7 +6,7 @@ import type { Capabilities } from '../processes/capabilities.ts';
 import type { DeclaredService } from '../project/open-project.ts';
 import type { LogRotation } from '../project/service-record.ts';
 import type { HeldCommand } from '../services/launch/stop-command.ts';
-import type { LifeKind } from '../services/lifecycle/states.ts';
+import { isUp, type LifeKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
 
 /**
@@ -174,9 +174,4 @@ export type SampleEvent =
 /** Is it as whoever started it wants it to be? */
 export function hasSucceeded({ state, done }: Pick<StartedService, 'state' | 'done'>): boolean {
   return done || isUp(state);
-}
-
-/** The states in which a service counts as up. */
-export function isUp(state: LifeKind): boolean {
-  return state === 'running' || state === 'ready';
 }

@@ -8,8 +8,7 @@ import { createLogPrinter } from '../output/terminal/log-printer.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
-import { openProject } from '../project/open-project.ts';
-import { requireProject } from '../supervisor/require-project.ts';
+import { openProject, requireProject } from '../project/open-project.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { countOf, patternOf, sinceOf } from './log-options.ts';
 import { watchReader } from './watch-stdout.ts';
@@ -30,6 +29,7 @@ export interface LogsOptions {
 
 /** How many lines of each service `--follow` begins with, where nothing else is asked for. */
 const FOLLOW_LINES = 10;
+
 /** So many characters are written at once. */
 const BATCH = 64 * 1024;
 

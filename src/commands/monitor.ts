@@ -16,8 +16,7 @@ import { jsonLine } from '../output/terminal/json.ts';
 import { openSlowWriter } from '../output/terminal/slow-writer.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject, reopened } from '../project/open-project.ts';
-import { requireProject } from '../supervisor/require-project.ts';
+import { openProject, reopened, requireProject } from '../project/open-project.ts';
 import { watchReader } from './watch-stdout.ts';
 
 export interface MonitorOptions {

@@ -7,8 +7,7 @@ import { printJson } from '../output/terminal/json.ts';
 import { printAccount } from '../output/text/activity.ts';
 import { openHost } from '../processes/real-host.ts';
 import { writeFileAtomically } from '../project/atomic-file.ts';
-import { openProject } from '../project/open-project.ts';
-import { requireProject } from '../supervisor/require-project.ts';
+import { openProject, requireProject } from '../project/open-project.ts';
 import { sinceOf } from './log-options.ts';
 
 export interface ReportOptions {

@@ -3,7 +3,7 @@ import { loadManifest } from '../manifest/load.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { restartProject } from '../operations/start/restart.ts';
 import { printJson } from '../output/terminal/json.ts';
-import { openProgress } from '../output/terminal/progress.ts';
+import { openProgress } from '../output/terminal/open-progress.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';

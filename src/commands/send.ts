@@ -2,8 +2,7 @@ import { DevctlError, ExitCode } from '../errors.ts';
 import { sendToService } from '../operations/send.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject } from '../project/open-project.ts';
-import { requireProject } from '../supervisor/require-project.ts';
+import { openProject, requireProject } from '../project/open-project.ts';
 
 export interface SendOptions {
   readonly config?: string;

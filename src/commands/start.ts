@@ -1,4 +1,4 @@
-import { hasSucceeded, isUp, type ServiceChange, type StartedService } from '../client/protocol.ts';
+import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
 import { DevctlError, ExitCode } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { loadManifest } from '../manifest/load.ts';
@@ -8,10 +8,12 @@ import { toLease } from '../operations/start/lease.ts';
 import { type StartResult, startProject } from '../operations/start/start.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
-import { canSpin, openProgress, type Progress, readyOutcome } from '../output/terminal/progress.ts';
+import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
+import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
 import { printable, printableLines, printableLog } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
+import { isUp } from '../services/lifecycle/states.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
 import { giveWay } from './yield-lock.ts';
 

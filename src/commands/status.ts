@@ -9,9 +9,8 @@ import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject } from '../project/open-project.ts';
+import { openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
-import { requireProject } from '../supervisor/require-project.ts';
 import { leasesInWords } from './lease-options.ts';
 
 export interface StatusOptions {

@@ -1,4 +1,4 @@
-import type { StopOptions } from '../operations/stop/stop-project.ts';
+import type { StopOptions } from '../operations/stop/options.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printable } from '../output/terminal/width.ts';
 import { monotonicMs } from '../processes/clock.ts';

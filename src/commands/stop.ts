@@ -1,15 +1,15 @@
 import { ExitCode } from '../errors.ts';
 import { stopFromHere } from '../operations/stop/stop.ts';
+import { sweepSettingsOf } from '../operations/stop/sweep-rules.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { takePrecedence } from '../processes/precedence.ts';
 import { openHost } from '../processes/real-host.ts';
-import { declaredServices, openProject, sweepSettingsOf } from '../project/open-project.ts';
+import { declaredServices, openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { requireProject } from '../supervisor/require-project.ts';
 import { durationOption } from './duration-option.ts';
 import { createWatch, listenForInterrupts } from './stop-progress.ts';
 import { giveWay } from './yield-lock.ts';

@@ -1,9 +1,10 @@
 import { DevctlError, ExitCode } from '../errors.ts';
 import { sweepProject } from '../operations/stop/sweep.ts';
+import { sweepCommandRules } from '../operations/stop/sweep-rules.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { printSweepReport } from '../output/text/sweep.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject, sweepCommandRules } from '../project/open-project.ts';
+import { openProject } from '../project/open-project.ts';
 import { createWatch, listenForInterrupts } from './stop-progress.ts';
 
 export interface SweepCommandOptions {

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { Claim } from '../ownership/claim.ts';
 import { identityKey } from '../processes/identity.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import { SAMPLE_MS } from '../tracking/scan-pace.ts';
 import type { Sample } from './samples.ts';
+import { SAMPLE_MS } from './samples.ts';
 import { type Counted, type CountedLook, isMoving, takeSample } from './usage.ts';
 import type { Chronicle } from './writer.ts';
 

@@ -14,3 +14,6 @@ export interface Sample {
   /** Only those of which something is alive. */
   readonly services: Readonly<Record<string, ServiceUse>>;
 }
+
+/** The time between two samples, while something moves or somebody looks at them. */
+export const SAMPLE_MS = 1000;

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
+import type { LimitKind } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { removeIfThere, writeFileAtomically } from '../project/atomic-file.ts';
-import { asObject, isOwnIdentity, parseJson } from '../project/field-checks.ts';
+import { asObject, isCount, isOwnIdentity, isText, parseJson } from '../project/field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from '../project/folder.ts';
 import { readOwnFile } from '../project/safe-file.ts';
+import type { Breach } from './evaluate.ts';
 
 /** `.pids/breaches.json`: limits that are exceeded at this time, for `status`. There while there are any. */
 export interface BreachRecord {
@@ -37,4 +40,33 @@ export function removeBreachRecord(folder: ProjectFolder): void {
 
 function breachPath(folder: ProjectFolder): string {
   return join(folder.pidsDir, 'breaches.json');
+}
+
+/** The limits that are exceeded at this time, as the supervisor sees it; none where there is no supervisor. */
+export function currentBreaches(folder: ProjectFolder, snapshot: Snapshot): readonly Breach[] {
+  const record = readBreachRecord(folder);
+  if (!record || !livesIn(snapshot, record.supervisor)) return [];
+  return record.breaches.filter(isBreach);
+}
+
+export const KINDS: readonly string[] = [
+  'processes',
+  'memory',
+  'cpu',
+  'runtime',
+  'idle',
+] satisfies LimitKind[];
+export function isBreach(value: unknown): value is Breach {
+  const { service, limit, value: used, allowed, branch, atMs } = asObject(value) ?? {};
+  const isNumber = [used, allowed].every((one) => typeof one === 'number' && one >= 0);
+  const { command, pid, processes, memoryBytes } = asObject(branch) ?? {};
+  const isBranch = isText(command) && [pid, processes, memoryBytes].every(isCount);
+  return (
+    (service === null || isText(service)) &&
+    isText(limit) &&
+    KINDS.includes(limit) &&
+    isNumber &&
+    (branch === null || isBranch) &&
+    isCount(atMs)
+  );
 }

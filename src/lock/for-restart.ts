@@ -1,7 +1,7 @@
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { isAlive } from './for-stop.ts';
+import { isAlive } from './holder.ts';
 import { acquireLock } from './lock.ts';
 
 /** What whoever meets the lock of a supervisor that starts a service again is told that it is for. */

@@ -8,23 +8,29 @@ import { settledSnapshot } from '../processes/settled-snapshot.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import { isStarved, isSuspended } from '../processes/starvation.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
-import { RUN_COMMAND, START_COMMAND, TAKE_OVER_SIGNAL } from './holder.ts';
+import { isAlive, lockedBy, RUN_COMMAND, START_COMMAND, TAKE_OVER_SIGNAL } from './holder.ts';
 import { acquireLock, type LockOutcome } from './lock.ts';
 import type { LockHolder } from './ticket.ts';
 
 /** How long a supervisor may take to drop the starts that hold the lock. */
 const ABORT_MS = 500;
+
 /** How long a stop waits for another devctl command to let go. */
 const LOCK_WAIT_MS = 2_000;
+
 /** Of many `devctl run` that begin or end at once each holds it for a moment: they are waited for longer. */
 const RUNS_WAIT_MS = 20_000;
 const ABORT_EVERY_MS = 100;
+
 /** A supervisor that starts a service again holds it for less than that: no need to break in on it. */
 const RESTART_MS = 200;
+
 /** After that long a start that does not give way is ended: a stop is to win within LOCK_WAIT_MS. */
 const START_PATIENCE_MS = 1_000;
+
 /** On a machine on its knees a second is what a process may need to say a word and end. */
 const END_HOLDER_MS = 1_000;
+
 /** One that has only not been let run has longer. */
 const END_STARVED_HOLDER_MS = 5_000;
 
@@ -190,21 +196,4 @@ async function whyNotEnd(
 export function isDevctl(argv: readonly string[]): boolean {
   const [program = '', script = ''] = argv;
   return /^(node|devctl)$/.test(basename(program)) && /\/devctl(\.js)?$/.test(script);
-}
-
-/** Who is at work, and what to do. */
-export function lockedBy(
-  holder: { readonly identity: Identity; readonly command: string } | null,
-  suspended = false,
-): DevctlError {
-  const who = holder ? `devctl ${holder.command} (pid ${holder.identity.pid})` : 'another devctl';
-  const what = suspended ? 'was suspended while at work' : 'is at work';
-  const wait = suspended ? `let it go on (kill -CONT ${holder?.identity.pid})` : 'wait for it';
-  return new DevctlError('locked', `${who} ${what} in this project`, {
-    hint: `${wait}, or end it and everything else with: devctl stop --force`,
-  });
-}
-
-export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
-  return livesIn(await host.snapshot(), identity);
 }

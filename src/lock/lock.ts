@@ -4,9 +4,9 @@ import { errnoOf } from '../errors.ts';
 import { isoTime, monotonicMs } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import { unwritable } from '../project/atomic-file.ts';
+import { requireHolder } from '../project/field-checks.ts';
 import { type ProjectFolder, writableFolder } from '../project/folder.ts';
 import { asideName, type RecordProblem } from '../project/record-problem.ts';
-import { requireHolder } from '../project/recordable.ts';
 import { breakLock, removeOldRights } from './break.ts';
 import {
   isYoung,

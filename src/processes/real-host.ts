@@ -5,8 +5,9 @@ import type { Identity } from './identity.ts';
 import { killGroup } from './linux/control-groups.ts';
 import { loadNative } from './native/native.ts';
 import type { Pidfd } from './native/pidfd.ts';
+import { openProcessTable } from './open-table.ts';
 import { signalProcess, signalProcessGroup } from './signals.ts';
-import { openProcessTable, type ProcessTable } from './table.ts';
+import type { ProcessTable } from './table.ts';
 
 /**
  * The door to this machine.

@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { DevctlError } from '../errors.ts';
 import type { ManifestQuery } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
-import type { SweepSettings } from '../manifest/resolved.ts';
-import type { SweepRules } from '../ownership/sweep.ts';
 import { type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
 import { inspectFolder } from './safe-folder.ts';
@@ -64,59 +62,6 @@ export function declaredServices({ outline }: OpenProject): readonly DeclaredSer
   return services.map(({ name, ports }) => ({ name, ports, log: join(logsDir, `${name}.log`) }));
 }
 
-const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
-
-/**
- * What the sweep of a full stop may do here. Without a manifest nobody has said that this folder is a
- * project: then it takes --force, and a folder that holds more than one project by its nature is
- * never swept.
- */
-export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean): SweepSettings {
-  if (outline.kind !== 'absent') {
-    const { sweep, trusted } = outline;
-    // "user" is this user: another one's manifest may say what is swept in his folder, not everywhere.
-    return !trusted && sweep.scope === 'user' ? { ...sweep, scope: 'project' } : sweep;
-  }
-  const home = homedir();
-  const holdsHome = home === folder.root || home.startsWith(`${folder.root.replace(/\/$/, '')}/`);
-  return { ...DEFAULT_SWEEP, scope: force && !holdsHome ? 'project' : 'off' };
-}
-
-/**
- * What `devctl sweep` may do here. It is asked for by name, so `"scope": "off"`, which is about the sweep
- * of `stop`, does not turn it off; what would make it dangerous does.
- */
-export function sweepCommandRules(
-  project: OpenProject,
-):
-  | { readonly kind: 'allowed'; readonly rules: SweepRules }
-  | { readonly kind: 'refused'; readonly why: string; readonly hint: string } {
-  const { folder, outline } = project;
-  const settings = sweepSettingsOf(project, true);
-  const isOff = settings.scope === 'off';
-  if (isOff && outline.kind === 'absent') {
-    const why = `${folder.root} is, or holds, the home folder, and has no manifest`;
-    return { kind: 'refused', why, hint: 'go to the folder of the project' };
-  }
-  if (isOff && outline.kind === 'broken') {
-    const why = `what the manifest protects cannot be read: ${outline.why}`;
-    return { kind: 'refused', why, hint: 'devctl check names each mistake' };
-  }
-  return {
-    kind: 'allowed',
-    rules: compile(settings, settings.scope === 'user' ? 'user' : 'project'),
-  };
-}
-
-export function toSweepRules(settings: SweepSettings): SweepRules | null {
-  return settings.scope === 'off' ? null : compile(settings, settings.scope);
-}
-
-function compile({ patterns, protect }: SweepSettings, scope: SweepRules['scope']): SweepRules {
-  const all = (sources: readonly string[]): RegExp[] => sources.map((one) => new RegExp(one));
-  return { patterns: all(patterns), protect: all(protect), scope };
-}
-
 /**
  * Is a folder in a project below this one, such as a worktree or an example with a manifest of its own?
  *
@@ -131,4 +76,17 @@ export function projectBelow(root: string, path: string): string | null {
     folder = dirname(folder);
   }
   return null;
+}
+
+/**
+ * A folder without manifest, records or processes is no project: the person is in the wrong place.
+ *
+ * @param foundSomething were there services or processes all the same?
+ * @throws DevctlError 'manifest-not-found'
+ */
+export function requireProject({ folder, outline }: OpenProject, foundSomething: boolean): void {
+  if (outline.kind !== 'absent' || foundSomething || existsSync(folder.pidsDir)) return;
+  throw new DevctlError('manifest-not-found', `no manifest found: ${outline.looked}`, {
+    hint: 'go to the folder of your project, or name its manifest with --config FILE; if the manifest is lost: devctl stop --force',
+  });
 }

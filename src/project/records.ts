@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import { isServiceName, parseJson } from './field-checks.ts';
+import { isServiceName, parseJson, requireRecordable } from './field-checks.ts';
 import {
   folderProblem,
   isOfAnotherProject,
@@ -10,7 +10,6 @@ import {
 } from './folder.ts';
 import { shapeOfRecord } from './record-checks.ts';
 import type { RecordProblem } from './record-problem.ts';
-import { requireRecordable } from './recordable.ts';
 import { MAX_FILE_BYTES, readOwnFile } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 

@@ -2,10 +2,16 @@ import { basename, isAbsolute, join } from 'node:path';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import { asObject, isCount, isIdentity, isText, parseJson } from './field-checks.ts';
+import {
+  asObject,
+  isCount,
+  isIdentity,
+  isText,
+  parseJson,
+  requireRecordable,
+} from './field-checks.ts';
 import { folderProblem, type ProjectFolder, projectHash, writableFolder } from './folder.ts';
 import type { RecordProblem } from './record-problem.ts';
-import { requireRecordable } from './recordable.ts';
 import { readOwnFile } from './safe-file.ts';
 
 /** `.pids/supervisor.json`: who supervises this project, and where it listens. */

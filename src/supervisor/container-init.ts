@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { loadNative, type Native } from '../processes/native/native.ts';
+import { openProcessTable } from '../processes/open-table.ts';
 import { isGone } from '../processes/snapshot.ts';
-import { openProcessTable, type ProcessTable } from '../processes/table.ts';
+import type { ProcessTable } from '../processes/table.ts';
 
 /** What ends a container politely; passed on to the supervisor. */
 const PASSED_ON = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;

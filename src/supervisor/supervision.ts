@@ -26,7 +26,8 @@ import { createLimits } from './policies/limit-enforcer.ts';
 import { createOwnStops, hasLeader } from './policies/stops.ts';
 import { adopt, goOnRestarting } from './services/adopt.ts';
 import { createHolding, type Holding } from './services/children.ts';
-import { createLives, type Lives } from './services/service-table.ts';
+import type { Lives } from './services/entry.ts';
+import { createLives } from './services/service-table.ts';
 import type { Starting } from './services/start-session.ts';
 
 export interface SupervisionContext {

@@ -1,13 +1,28 @@
 import { type Identity, identityKey } from '../processes/identity.ts';
 import type { EndWatch } from '../processes/native/end-watch.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
-import type { Lives } from '../supervisor/services/service-table.ts';
-import type { WatchedRun } from './witness.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
+import type { LifeEvent } from '../services/lifecycle/events.ts';
+import type { Life } from '../services/lifecycle/states.ts';
+
+/** What the witness needs to know of one run. */
+export interface WatchedRun {
+  readonly name: string;
+  readonly life: Life;
+  /** True where this process spawned the leader, so that Node reports its exit. */
+  readonly spawnedHere: boolean;
+  record: ServiceRecord | null;
+}
+
+/** The runs that a supervisor or a `devctl run` cares for. */
+export interface WatchedRuns {
+  readonly entries: ReadonlyMap<string, WatchedRun>;
+  records(): readonly ServiceRecord[];
+  dispatch(name: string, event: LifeEvent): Promise<void>;
+}
 
 interface InheritedLeadersContext {
-  readonly lives: Pick<Lives, 'dispatch'> & {
-    readonly entries: ReadonlyMap<string, WatchedRun>;
-  };
+  readonly lives: Pick<WatchedRuns, 'dispatch' | 'entries'>;
   /** Tells when a process ends; null where nothing can, so that only looking does. */
   readonly endWatch: EndWatch | null;
   /** One may have ended. */

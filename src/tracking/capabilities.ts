@@ -1,16 +1,7 @@
-import type { Capabilities, Capability } from '../processes/capabilities.ts';
+import type { Capabilities } from '../processes/capabilities.ts';
 import type { Identity } from '../processes/identity.ts';
 import { sameIdentity } from '../processes/identity.ts';
-import type { Native, NativeUnavailable } from '../processes/native/native.ts';
-import type { ProcessInfo } from '../processes/snapshot.ts';
-import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
-
-/** Are the signals of this process sent through pidfds? */
-export function pidfdCapability(native: Native | NativeUnavailable): Capability {
-  if (!native.available) return { held: false, why: native.why };
-  return { held: native.pidfd !== null, why: native.whyNoPidfd };
-}
 
 /** What the living supervisor has said of itself in its record; `why` instead when there is none. */
 export function supervisorCapabilities(
@@ -21,37 +12,4 @@ export function supervisorCapabilities(
   if (recorded && living && sameIdentity(recorded.identity, living)) return recorded.capabilities;
   const none = { held: false, why: living ? 'the record of the supervisor is lost' : why };
   return { subreaper: none, pidfd: none, cgroup: none };
-}
-
-/**
- * What a stop of these runs could rely on.
- *
- * @param guards those that were alive
- */
-export function stopCapabilities(
-  state: ProjectState,
-  supervisor: Identity | null,
-  guards: readonly ProcessInfo[],
-  records: readonly ServiceRecord[],
-  native: Native | NativeUnavailable,
-): Capabilities {
-  const recorded = supervisorCapabilities(state, supervisor, 'no supervisor was alive');
-  const guarded = records.every(({ guard }) =>
-    guards.some(({ identity }) => guard !== null && sameIdentity(guard, identity)),
-  );
-  const subreaper: Capability =
-    records.length > 0 && guarded ? { held: true, why: null } : recorded.subreaper;
-  // What was never spawned needs none.
-  const without = records.find(({ cgroup, leader }) => leader !== null && !cgroup?.held);
-  const cgroup: Capability =
-    records.length > 0 && !without
-      ? { held: true, why: null }
-      : {
-          held: false,
-          // Also of one that has died: that there were none is still true.
-          why:
-            state.supervisor?.capabilities.cgroup.why ??
-            (without ? `${without.service} was started without one` : 'nothing was recorded'),
-        };
-  return { subreaper, pidfd: pidfdCapability(native), cgroup };
 }

@@ -1,3 +1,5 @@
+import { SAMPLE_MS } from '../history/samples.ts';
+
 /** What the last look at the process table has shown, as far as the next one depends on it. */
 export interface Seen {
   /** Has a process of ours come or gone, or moved to another group or session? */
@@ -13,8 +15,6 @@ export interface Seen {
 }
 
 export const SHORTEST_MS = 100;
-/** The time between two samples, while something moves or somebody looks at them. */
-export const SAMPLE_MS = 1_000;
 export const LONGEST_MS = 2_000;
 const LONGEST_HELD_MS = 5_000;
 const SLOWDOWN = 1.5;

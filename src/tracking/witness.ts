@@ -9,8 +9,7 @@ import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
-import type { Entry, Lives } from '../supervisor/services/service-table.ts';
-import { watchInheritedLeaders } from './adopted-leaders.ts';
+import { type WatchedRuns, watchInheritedLeaders } from './adopted-leaders.ts';
 import { trackOwned } from './claim-tracker.ts';
 import { createRest } from './idle-scan.ts';
 import type { ProjectState } from './project-state.ts';
@@ -19,17 +18,12 @@ import type { RunGroups } from './run-groups.ts';
 import { LONGEST_MS, nextPause, type Seen, SHORTEST_MS } from './scan-pace.ts';
 import { recordClaims } from './write-ledger.ts';
 
-/** What there is to know of a run in order to witness it. */
-export type WatchedRun = Pick<Entry, 'name' | 'life' | 'record' | 'spawnedHere'>;
-
 export interface WitnessContext {
   readonly table: ProcessTable;
   readonly self: Identity;
   /** What the records said when this supervisor began; what it started itself comes from `lives`. */
   readonly inherited: ProjectState;
-  readonly lives: Pick<Lives, 'dispatch' | 'records'> & {
-    readonly entries: ReadonlyMap<string, WatchedRun>;
-  };
+  readonly lives: WatchedRuns;
   /** Missing: every process of the project is its to witness. */
   readonly concerns?: (claim: Claim) => boolean;
   /** Null: nothing is adopted, so nothing is to be reaped. */

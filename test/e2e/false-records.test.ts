@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { openProcessTable } from '../../src/processes/open-table.ts';
 import { openHost } from '../../src/processes/real-host.ts';
-import { openProcessTable } from '../../src/processes/table.ts';
 import { bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { acquireLock } from '../../src/lock/lock.ts';
-import { openProcessTable } from '../../src/processes/table.ts';
+import { openProcessTable } from '../../src/processes/open-table.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';

@@ -7,7 +7,7 @@ import { headline } from '../../src/output/text/words.ts';
 import { giveAccount } from '../../src/report/build.ts';
 import { toBreach, toChange, toStopReport } from '../../src/report/parse-history.ts';
 import type { LifeKind } from '../../src/services/lifecycle/states.ts';
-import { changesOf, facts } from '../account/facts.ts';
+import { changesOf, facts } from '../report/facts.ts';
 
 describe('what is put into a page as text', () => {
   test('stays text, in elements and in attributes, whatever it is', () => {

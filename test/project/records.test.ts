@@ -12,9 +12,9 @@ import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ProjectFolder, projectFolder } from '../../src/project/folder.ts';
-import { belongsAside, setAside } from '../../src/project/record-problem.ts';
 import { readRecord, readRecords, removeRecord, writeRecord } from '../../src/project/records.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
+import { belongsAside, setAside } from '../../src/project/set-aside.ts';
 import {
   anyBytes,
   anyRecord,

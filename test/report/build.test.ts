@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Breach } from '../../src/limits/evaluate.ts';
 import { giveAccount } from '../../src/report/build.ts';
-import { changesOf, facts, sample } from '../account/facts.ts';
+import { changesOf, facts, sample } from '../report/facts.ts';
 import { runaway } from '../support/runaway.ts';
 
 const { lastStop } = runaway(500_000);

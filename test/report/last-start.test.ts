@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { lastStartOf } from '../../src/report/last-start.ts';
-import { changesOf } from '../account/facts.ts';
+import { changesOf } from '../report/facts.ts';
 
 const db = changesOf('db', [0, 'waiting'], [1, 'spawning'], [2, 'starting'], [500, 'ready']);
 const web = changesOf('web', [0, 'waiting'], [501, 'spawning'], [502, 'starting'], [900, 'ready']);

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { restartsOf, spansOf, upMs } from '../../src/report/spans.ts';
 import type { LifeKind } from '../../src/services/lifecycle/states.ts';
-import { changesOf } from '../account/facts.ts';
+import { changesOf } from '../report/facts.ts';
 
 const period = { fromMs: 100, untilMs: 200 };
 

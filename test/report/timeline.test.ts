@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { peakOf, timelineOf } from '../../src/report/timeline.ts';
-import { sample } from '../account/facts.ts';
+import { sample } from '../report/facts.ts';
 
 const period = { fromMs: 0, untilMs: 1_000 };
 

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { connectTo } from '../../src/client/client.ts';
 import type { ServiceChange } from '../../src/client/protocol.ts';
 import { acquireLock } from '../../src/lock/lock.ts';
-import { openProcessTable } from '../../src/processes/table.ts';
+import { openProcessTable } from '../../src/processes/open-table.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readRecords } from '../../src/project/records.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { loadNative } from '../../src/processes/native/native.ts';
+import { openProcessTable } from '../../src/processes/open-table.ts';
 import { isGone, type Snapshot } from '../../src/processes/snapshot.ts';
-import { openProcessTable } from '../../src/processes/table.ts';
 import { spawnChild } from '../../src/services/launch/spawn.ts';
 import { createReaper } from '../../src/tracking/reaper.ts';
 

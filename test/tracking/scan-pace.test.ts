@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  LONGEST_MS,
-  nextPause,
-  SAMPLE_MS,
-  type Seen,
-  SHORTEST_MS,
-} from '../../src/tracking/scan-pace.ts';
+import { SAMPLE_MS } from '../../src/history/samples.ts';
+import { LONGEST_MS, nextPause, type Seen, SHORTEST_MS } from '../../src/tracking/scan-pace.ts';
 
 const CALM: Seen = { changed: false, storm: false, moving: false, watched: false, held: true };
 

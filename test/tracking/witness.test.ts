@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { openProcessTable } from '../../src/processes/table.ts';
+import { openProcessTable } from '../../src/processes/open-table.ts';
 import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
 import { readProjectState } from '../../src/tracking/project-state.ts';
 import { startWitness } from '../../src/tracking/witness.ts';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DevctlError, inWords } from '../../errors.ts';
+import { takeLockToStart } from '../../lock/for-start.ts';
 import { RUN_COMMAND } from '../../lock/holder.ts';
 import type { Containment } from '../../manifest/resolved.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../../ownership/cookie.ts';
@@ -20,7 +21,6 @@ import type { Contain } from '../../services/launch/launch.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { openRunGroups, type RunGroups } from '../../tracking/run-groups.ts';
-import { takeLockToStart } from '../start/start.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import { oneOffName } from './decisions.ts';
 

@@ -15,8 +15,8 @@ import { readProjectState } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
 import type { Witness } from '../../tracking/witness.ts';
 import { MAX_PASSES } from '../stop/ask-guards.ts';
+import type { StopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
-import type { StopOptions } from '../stop/stop-project.ts';
 import type { BegunRun, RunPlace } from './begin.ts';
 
 /** A run whose end is near, and who looks after it. */

@@ -1,11 +1,12 @@
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import { takeLockToStart } from '../../lock/for-start.ts';
 import type { ResolvedManifest, RestartPolicy } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { isRestarting, type ServiceState } from '../../project/service-record.ts';
 import { livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { honourLease } from './lease.ts';
-import { type StartOptions, startLocked, takeLockToStart } from './start.ts';
+import { type StartOptions, startLocked } from './start.ts';
 
 /** A service that a supervisor cares for now. */
 export interface AdoptedService {

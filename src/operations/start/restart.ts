@@ -1,4 +1,5 @@
 import { DevctlError } from '../../errors.ts';
+import { takeLockToStart } from '../../lock/for-start.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import { type Choices, choicesOf, selectForStart, selectServices } from '../../manifest/select.ts';
 import type { Host } from '../../processes/host.ts';
@@ -7,10 +8,10 @@ import type { DeclaredService } from '../../project/open-project.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { surroundings } from '../../tracking/enclosing-run.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
+import type { StopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
-import type { StopOptions } from '../stop/stop-project.ts';
 import { knownNames } from '../stop/stop-runs.ts';
-import { type StartOptions, type StartResult, startLocked, takeLockToStart } from './start.ts';
+import { type StartOptions, type StartResult, startLocked } from './start.ts';
 
 export interface RestartOptions
   extends Pick<StartOptions, 'env' | 'listen' | 'warn'>,

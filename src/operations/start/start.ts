@@ -3,26 +3,24 @@ import { ensureSupervisor } from '../../client/connect.ts';
 import {
   type Hello,
   hasSucceeded,
-  isUp,
   type ServiceChange,
   type StartedService,
 } from '../../client/protocol.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import { currentBreaches } from '../../limits/breach-file.ts';
 import type { Breach } from '../../limits/evaluate.ts';
-import { isAlive, lockedBy } from '../../lock/for-stop.ts';
+import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
-import { acquireLock } from '../../lock/lock.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
-import type { Identity } from '../../processes/identity.ts';
 import { livesIn } from '../../processes/snapshot.ts';
-import { type ProjectFolder, prepareFolder } from '../../project/folder.ts';
-import { belongsAside, setAside } from '../../project/record-problem.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
-import { currentBreaches } from '../../supervisor/breaches.ts';
+import { belongsAside, setAside } from '../../project/set-aside.ts';
+import { isUp } from '../../services/lifecycle/states.ts';
 import { trackOwned } from '../../tracking/claim-tracker.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
@@ -56,11 +54,6 @@ export interface StartResult {
   readonly breaches: readonly Breach[];
 }
 
-/** A supervisor that starts a service again holds the lock for less than that: nothing to tell of. */
-const RESTART_MS = 200;
-/** How long a start waits for another devctl command to be done. */
-const LOCK_WAIT_MS = 5_000;
-
 /**
  * Starts services and returns when each is up or has failed. Starting what runs is success.
  *
@@ -80,37 +73,6 @@ export async function startProject(
   } finally {
     lock.release();
   }
-}
-
-/**
- * Takes the project lock for a command that starts something; another devctl is waited for.
- *
- * @param command what the lock says of us to others
- * @param waitMs how long it is waited for, in ms
- * @throws DevctlError 'locked', 'records-unwritable', 'unsafe'
- */
-export async function takeLockToStart(
-  host: Host,
-  folder: ProjectFolder,
-  command: string,
-  warn: (line: string) => void,
-  waitMs = LOCK_WAIT_MS,
-): Promise<{ release(): void }> {
-  const identity = await host.self();
-  prepareFolder(folder);
-  const request = {
-    identity,
-    command,
-    isAlive: (holder: Identity) => isAlive(host, holder),
-  };
-  let lock = await acquireLock(folder, { ...request, waitMs: RESTART_MS });
-  if (lock.kind === 'busy') {
-    const { holder } = lock;
-    warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);
-    lock = await acquireLock(folder, { ...request, waitMs });
-  }
-  if (lock.kind === 'busy') throw lockedBy(lock.holder);
-  return lock;
 }
 
 /** As `startProject`, for who holds the project lock already. */

@@ -1,4 +1,5 @@
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import { currentBreaches } from '../../limits/breach-file.ts';
 import type { Breach } from '../../limits/evaluate.ts';
 import { grownLogs } from '../../logs/oversized.ts';
 import type { Claim } from '../../ownership/claim.ts';
@@ -13,7 +14,6 @@ import {
   type ServiceRecord,
   type ServiceState,
 } from '../../project/service-record.ts';
-import { currentBreaches } from '../../supervisor/breaches.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 

@@ -15,8 +15,7 @@ import type {
 import { UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
 import { SWEPT } from '../../tracking/sweep-tracker.ts';
-import type { VerifiedOutcome } from './stop-locked.ts';
-import type { StopOutcome } from './stop-runs.ts';
+import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
 
 /** What a stop and a sweep have in common. */
 type ReportedOutcome = Pick<StopOutcome, 'owned' | 'swept' | 'history' | 'unended' | 'beganAtMs'>;

@@ -4,7 +4,7 @@ import type { StopReport } from '../../stopping/report.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import type { ProjectState } from '../../tracking/project-state.ts';
 import type { FirstLook } from './first-look.ts';
-import type { StopHeader } from './stop-project.ts';
+import type { StopHeader } from './options.ts';
 
 /** What a stop would do, told by its first look: every claim, its evidence and its first signal. */
 export function planDryRun(

@@ -12,12 +12,11 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
 import { removeFoundingFiles, writeFoundingFiles } from '../../project/legacy-files.ts';
-import { belongsAside, setAside } from '../../project/record-problem.ts';
 import { readRecords, removeRecord } from '../../project/records.ts';
+import { belongsAside, setAside } from '../../project/set-aside.ts';
 import { socketPaths } from '../../project/socket-path.ts';
 import { removeSupervisor } from '../../project/supervisor-record.ts';
 import type { StopReport } from '../../stopping/report.ts';
-import { stopCapabilities } from '../../tracking/capabilities.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { removeRunGroups } from '../../tracking/run-groups.ts';
 import {
@@ -28,9 +27,10 @@ import {
   reportSpared,
   reportSurvivors,
 } from './build-report.ts';
+import { stopCapabilities } from './capabilities.ts';
 import type { FirstLook } from './first-look.ts';
-import type { VerifiedOutcome } from './stop-locked.ts';
-import type { StopHeader, StopOptions } from './stop-project.ts';
+import type { StopHeader, StopOptions } from './options.ts';
+import type { VerifiedOutcome } from './outcome.ts';
 import { knownNames } from './stop-runs.ts';
 import { describeUnproved, findUnproved } from './unproved.ts';
 

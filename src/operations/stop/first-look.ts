@@ -6,7 +6,7 @@ import type { Snapshot } from '../../processes/snapshot.ts';
 import { trackOwned } from '../../tracking/claim-tracker.ts';
 import type { ProjectState } from '../../tracking/project-state.ts';
 import { trackSwept } from '../../tracking/sweep-tracker.ts';
-import type { StopOptions } from './stop-project.ts';
+import type { StopOptions } from './options.ts';
 
 /** What the first look at the machine saw. */
 export interface FirstLook {

@@ -16,14 +16,17 @@ import { askGuards, MAX_PASSES } from './ask-guards.ts';
 import { askHosts, stillHeld } from './ask-one-offs.ts';
 import { finishStop } from './finish.ts';
 import { look } from './first-look.ts';
-import type { StopHeader, StopOptions } from './stop-project.ts';
-import { type StopContext, type StopOutcome, stopRuns } from './stop-runs.ts';
+import type { StopHeader, StopOptions } from './options.ts';
+import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
+import { type StopContext, stopRuns } from './stop-runs.ts';
 import { findUnproved } from './unproved.ts';
 
 /** How long a supervisor may take to stand down before the stop goes on without it. */
 const STAND_DOWN_MS = 1_000;
+
 /** The same with force. */
 const FORCED_STAND_DOWN_MS = 500;
+
 /** How long one that has stood down may take to count its children: it answers, so it will. */
 const CHILDREN_MS = 3_000;
 const FORCE_GRACE_MS = 500;
@@ -171,16 +174,6 @@ function continued(before: StopOutcome, after: StopOutcome): StopOutcome {
 function childlessBy(answers: readonly (boolean | null)[]): boolean | null {
   if (answers.includes(true)) return false;
   return answers.length === 0 || answers.includes(null) ? null : true;
-}
-
-/** A stop with what its supervisors could add to the proof. */
-export interface VerifiedOutcome extends StopOutcome {
-  /** Those that still lived when everything else had ended. */
-  readonly supervisors: readonly ProcessInfo[];
-  readonly guards: readonly ProcessInfo[];
-  readonly hosts: readonly OneOffHost[];
-  /** What the kernel said of their children; null where nobody could be asked. */
-  readonly childless: boolean | null;
 }
 
 /** What a supervisor that has stood down still does for a stop. */

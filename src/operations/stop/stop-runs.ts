@@ -15,12 +15,13 @@ import { createHistory, type History } from '../../stopping/history.ts';
 import { lookAgain, stopWhatIsFound } from '../../stopping/passes.ts';
 import type { StopState, StopUnit } from '../../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
-import { type OwnedQuarry, type TrackedQuarry, trackOwned } from '../../tracking/claim-tracker.ts';
+import { trackOwned } from '../../tracking/claim-tracker.ts';
 import { tracesReader } from '../../tracking/open-files.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { SWEPT, trackSwept } from '../../tracking/sweep-tracker.ts';
 import { recordClaims } from '../../tracking/write-ledger.ts';
+import type { StopOutcome } from './outcome.ts';
 
 export interface StopRunsRequest {
   /** Null: everything of the project. */
@@ -57,21 +58,6 @@ export interface StopContext {
   readonly history?: History;
   /** Of that part too: runs that were seen outside of their control groups. */
   readonly outside?: ReadonlySet<string>;
-}
-
-/** The raw outcome, from which `stop-report.ts` makes the report. */
-export interface StopOutcome {
-  readonly units: readonly StopUnit[];
-  readonly state: StopState;
-  readonly history: History;
-  readonly owned: OwnedQuarry;
-  readonly swept: TrackedQuarry | null;
-  readonly problems: readonly string[];
-  /** Services whose stop command was run where nobody holds what it leaves. */
-  readonly unheld: readonly string[];
-  readonly beganAtMs: number;
-  /** What the last look of many still found: it comes back faster than it can be ended. */
-  readonly unended: readonly Claim[];
 }
 
 /**

@@ -2,10 +2,11 @@ import { DevctlError } from '../../errors.ts';
 import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { toSweepRules } from '../../project/open-project.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { surroundings } from '../../tracking/enclosing-run.ts';
-import { type StopOptions, stopProject } from './stop-project.ts';
+import type { StopOptions } from './options.ts';
+import { stopProject } from './stop-project.ts';
+import { toSweepRules } from './sweep-rules.ts';
 
 /** As for `stopProject`, but for what a supervisor has to be told in words. */
 export interface StopFromHereOptions extends Omit<StopOptions, 'sweep' | 'hasChildren'> {

@@ -17,7 +17,7 @@ import { tracesReader } from '../../tracking/open-files.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { SWEPT, trackSwept } from '../../tracking/sweep-tracker.ts';
 import { reportProcesses, reportSurvivors } from './build-report.ts';
-import type { StopOptions } from './stop-project.ts';
+import type { StopOptions } from './options.ts';
 
 export interface SweepProjectOptions extends Pick<StopOptions, 'dryRun' | 'forced' | 'watch'> {
   readonly rules: SweepRules;

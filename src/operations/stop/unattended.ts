@@ -1,12 +1,8 @@
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import {
-  declaredServices,
-  openProject,
-  sweepSettingsOf,
-  toSweepRules,
-} from '../../project/open-project.ts';
-import type { StopOptions } from './stop-project.ts';
+import { declaredServices, openProject } from '../../project/open-project.ts';
+import type { StopOptions } from './options.ts';
+import { sweepSettingsOf, toSweepRules } from './sweep-rules.ts';
 
 /** What `devctl stop` would ask for in the project folder, as its manifest is now. */
 export function stopOfEverything(folder: ProjectFolder, manifest: string): SupervisedStopRequest {

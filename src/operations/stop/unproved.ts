@@ -4,8 +4,8 @@ import { sameIdentity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
-import type { VerifiedOutcome } from './stop-locked.ts';
-import type { StopOptions } from './stop-project.ts';
+import type { StopOptions } from './options.ts';
+import type { VerifiedOutcome } from './outcome.ts';
 
 /** Vetoes that keep devctl from ending what is ours. What carries out the stop ends with it, and is none. */
 const OURS_ALL_THE_SAME: readonly VetoKind[] = ['ancestor', 'older-than-run'];

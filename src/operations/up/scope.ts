@@ -1,7 +1,8 @@
 import type { Host } from '../../processes/host.ts';
 import { livesIn } from '../../processes/snapshot.ts';
-import { type OpenProject, sweepSettingsOf } from '../../project/open-project.ts';
+import type { OpenProject } from '../../project/open-project.ts';
 import { readRecords } from '../../project/records.ts';
+import { sweepSettingsOf } from '../stop/sweep-rules.ts';
 
 /** Where nothing else runs, the supervisor ends as well; the sweep is for a stop of everything alone. */
 export function endScope(

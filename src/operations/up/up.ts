@@ -1,40 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { Hold, SupervisorClient } from '../../client/client.ts';
-import type { ServiceChange } from '../../client/protocol.ts';
 import { DevctlError } from '../../errors.ts';
-import type { Breach } from '../../limits/evaluate.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
-import { declaredServices, type OpenProject, sweepSettingsOf } from '../../project/open-project.ts';
+import { declaredServices, type OpenProject } from '../../project/open-project.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { type StartResult, startProject } from '../start/start.ts';
 import { stopFromHere } from '../stop/stop.ts';
-import type { StopOptions } from '../stop/stop-project.ts';
+import { sweepSettingsOf } from '../stop/sweep-rules.ts';
+import type { UpOptions } from './options.ts';
 import { endScope, runningNames } from './scope.ts';
-import type { UpRules, UpVerdict } from './verdict.ts';
+import type { UpVerdict } from './verdict.ts';
 import { watchUp } from './watch.ts';
-
-export interface UpOptions extends UpRules {
-  /** What is started: services, with all that they depend on. */
-  readonly names: readonly string[];
-  /** Was everything meant? Then the end is a whole `devctl stop`. */
-  readonly everything: boolean;
-  /** Services that were named: they end with this `up` even if they ran before. */
-  readonly named: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly listen: (change: ServiceChange) => void;
-  /** Told of each limit that is exceeded, of those services and of everything. */
-  readonly breached: (breach: Breach) => void;
-  readonly started: (result: StartResult) => void;
-  /** Told why it ends, before anything is stopped. */
-  readonly ending: (why: string) => void;
-  readonly warn: (line: string) => void;
-  /** Resolves when somebody wants it to end: a signal, a closed terminal. */
-  readonly asked: Promise<UpVerdict>;
-  readonly forced: () => boolean;
-  readonly watch: StopOptions['watch'];
-}
 
 export interface UpResult {
   readonly verdict: UpVerdict;

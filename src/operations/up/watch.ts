@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { ServiceChange, SupervisorEvent } from '../../client/protocol.ts';
-import { isAlive } from '../../lock/for-stop.ts';
+import { isAlive } from '../../lock/holder.ts';
 import { acquireLock } from '../../lock/lock.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
@@ -12,7 +12,7 @@ import type { Exit } from '../../project/service-record.ts';
 import type { LifeKind } from '../../services/lifecycle/states.ts';
 import type { StartResult } from '../start/start.ts';
 import { eachOnce } from './once.ts';
-import type { UpOptions } from './up.ts';
+import type { UpOptions } from './options.ts';
 import { judgeUp, type UpVerdict } from './verdict.ts';
 
 interface UpWatchContext {

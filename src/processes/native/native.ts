@@ -85,14 +85,18 @@ const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 const P_ALL = 0;
 const SIG_IGN = 1;
+
 /** FALLOC_FL_PUNCH_HOLE goes with FALLOC_FL_KEEP_SIZE. */
 const CUT_MODE: Readonly<Record<FileCut, number>> = { punch: 2 | 1, collapse: 8 };
 const POLLERR = 8;
 const POLLHUP = 16;
+
 /** More than any platform's siginfo_t. */
 const SIGINFO_BYTES = 256;
+
 /** The koffi whose functions are called here: another one may mean something else by the same names. */
 const KOFFI_MAJOR = '3';
+
 /** Long enough for a cold disk; a module that never settles must not end devctl without a word. */
 const LOAD_MS = 3_000;
 
@@ -241,4 +245,10 @@ function bindMallocTrim(libc: import('koffi').LibraryHandle) {
   } catch {
     return null;
   }
+}
+
+/** Are the signals of this process sent through pidfds? */
+export function pidfdCapability(native: Native | NativeUnavailable): Capability {
+  if (!native.available) return { held: false, why: native.why };
+  return { held: native.pidfd !== null, why: native.whyNoPidfd };
 }

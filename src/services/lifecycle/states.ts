@@ -104,3 +104,8 @@ export function exitInWords(exit: Exit): string {
   if (exit.code !== null) return `exited with code ${exit.code}`;
   return 'ended, exit code unknown (it was taken over)';
 }
+
+/** The states in which a service counts as up. */
+export function isUp(state: LifeKind): boolean {
+  return state === 'running' || state === 'ready';
+}

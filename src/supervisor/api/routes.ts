@@ -12,7 +12,7 @@ import type { Leases } from '../policies/lease-keeper.ts';
 import type { Limits } from '../policies/limit-enforcer.ts';
 import type { OwnStops } from '../policies/stops.ts';
 import type { Holding } from '../services/children.ts';
-import type { Lives } from '../services/service-table.ts';
+import type { Lives } from '../services/entry.ts';
 import { beginStarting, type Starting } from '../services/start-session.ts';
 import type { Holds } from './foreground-holds.ts';
 import {

@@ -12,7 +12,7 @@ import type { Claim } from '../../ownership/claim.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import type { Entry, Lives } from '../services/service-table.ts';
+import type { Entry, Lives } from '../services/entry.ts';
 
 export interface LimitsContext {
   readonly folder: ProjectFolder;

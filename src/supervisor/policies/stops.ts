@@ -8,7 +8,7 @@ import type { StopReport } from '../../stopping/report.ts';
 import type { Witness } from '../../tracking/witness.ts';
 import { resume, standDown } from '../services/adopt.ts';
 import type { Holding } from '../services/children.ts';
-import type { Lives } from '../services/service-table.ts';
+import type { Lives } from '../services/entry.ts';
 import type { Starting } from '../services/start-session.ts';
 
 /** The stops that concern a supervisor: those that others carry out, and its own. */

@@ -8,7 +8,7 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecord, readRecords } from '../../project/records.ts';
 import { isDone, isRestarting, type ServiceRecord } from '../../project/service-record.ts';
 import { exitInWords } from '../../services/lifecycle/states.ts';
-import type { Lives } from './service-table.ts';
+import type { Lives } from './entry.ts';
 
 /** Takes over every recorded run whose leader lives, without touching it, and what is known to be done. */
 export async function adopt(

@@ -8,10 +8,11 @@ import type { ProcessInfo } from '../../processes/snapshot.ts';
 import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
 import { exitInWords } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
-import { openProbe, type Probe } from '../../services/probes/probe.ts';
+import { openProbe } from '../../services/probes/open.ts';
+import type { Probe } from '../../services/probes/probe.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
+import type { Entry, Lives, LivesContext } from './entry.ts';
 import { lookAtLog } from './log-access.ts';
-import type { Entry, Lives, LivesContext } from './service-table.ts';
 
 type Dispatch = Lives['dispatch'];
 

@@ -1,6 +1,6 @@
 import { type LogSource, openLogSource } from '../../logs/source.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
-import type { LivesContext } from './service-table.ts';
+import type { LivesContext } from './entry.ts';
 
 /**
  * Looks at the log of a run, which stays where it is until that is done: what is written to an end that is

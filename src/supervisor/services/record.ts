@@ -3,7 +3,7 @@ import { isoTime } from '../../processes/clock.ts';
 import { intentFor } from '../../project/new-record.ts';
 import type { ServiceRecord, ServiceState } from '../../project/service-record.ts';
 import type { LifeEffect } from '../../services/lifecycle/events.ts';
-import type { Entry, LivesContext } from './service-table.ts';
+import type { Entry, LivesContext } from './entry.ts';
 
 type WriteRecord = Extract<LifeEffect, { kind: 'writeRecord' }>;
 

@@ -1,10 +1,11 @@
 import { DevctlError } from '../../errors.ts';
 import { readRecord } from '../../project/records.ts';
 import { pause } from '../../services/probes/pause.ts';
-import type { Entry, Lives, LivesContext } from './service-table.ts';
+import type { Entry, Lives, LivesContext } from './entry.ts';
 
 /** How often to ask whether the command that is at work in the project has let go. */
 const TURN_MS = 100;
+
 /** A full disk does not go away as soon. */
 const UNWRITABLE_MS = 1_000;
 

@@ -1,88 +1,17 @@
-import type { ServiceChange, StartRequest } from '../../client/protocol.ts';
 import { inWords } from '../../errors.ts';
 import { lastLines as lastOf } from '../../logs/reader.ts';
-import type { ResolvedService } from '../../manifest/resolved.ts';
-import type { EndRunRequest } from '../../operations/stop/end-run.ts';
 import { monotonicMs } from '../../processes/clock.ts';
-import type { Identity } from '../../processes/identity.ts';
-import type { ProcessTable } from '../../processes/table.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
 import { writeFoundingFiles } from '../../project/legacy-files.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { LifeEffect, LifeEvent } from '../../services/lifecycle/events.ts';
-import { idle, isWatched, type Life } from '../../services/lifecycle/states.ts';
+import { idle, isWatched } from '../../services/lifecycle/states.ts';
 import { lifecycle } from '../../services/lifecycle/table.ts';
-import type { RunGroups } from '../../tracking/run-groups.ts';
 import { probe, spawn, watch } from './effects.ts';
+import type { Entry, Lives, LivesContext } from './entry.ts';
 import { lookAtLog } from './log-access.ts';
 import { nextRecord } from './record.ts';
 import { spawnAgain } from './respawn.ts';
-
-/** A service as the supervisor knows it. */
-export interface Entry {
-  readonly name: string;
-  life: Life;
-  /** What the latest start wants it to be; null for one that was adopted and not asked for since. */
-  service: ResolvedService | null;
-  /** Has somebody wanted it to end, who did not succeed? */
-  unwanted: boolean;
-  request: Pick<StartRequest, 'env' | 'logsDir' | 'containment' | 'logRotation'> | null;
-  /** The run that `record` speaks of. */
-  run: number;
-  record: ServiceRecord | null;
-  /** Position in its log (`LogNote`) where this run began. */
-  logFrom: number;
-  /** Did this supervisor spawn its leader, so that Node reports the exit? */
-  spawnedHere: boolean;
-  /** Has this run a readiness probe, as far as is known? */
-  probed: boolean;
-  probe: AbortController | null;
-  /** What watches the health of a run. */
-  health: { readonly run: number; readonly over: AbortController } | null;
-  /** What is at work on a restart: ending the old tree, or the pause. */
-  restart: AbortController | null;
-  /** Events of one service are carried out one after the other, each with all its effects. */
-  queue: Promise<void>;
-}
-
-export interface LivesContext {
-  readonly folder: ProjectFolder;
-  readonly table: ProcessTable;
-  readonly self: Identity;
-  /** Null where no subreaper is above this process. */
-  readonly guard: Identity | null;
-  readonly subreaper: boolean;
-  /** Null where no control groups can be made. */
-  readonly groups: RunGroups | null;
-  /** Why they cannot; null where they can. */
-  readonly groupless: string | null;
-  readonly mkfifo: ((path: string) => void) | null;
-  /** Hears every change of state. */
-  tell(change: Omit<ServiceChange, 'afterMs'>): void;
-  /** For what has no listener: goes to the supervisor's log. */
-  log(line: string): void;
-  /** Keeps the log of a service where it is, until the answer is called. */
-  holdLog(name: string): Promise<() => void>;
-  /** @returns null when nothing of the run is alive, which is proved; else why not */
-  stopTree(name: string, request: EndRunRequest): Promise<string | null>;
-  /**
-   * Keeps every other devctl out of the project until the answer is called; null while one is at work.
-   *
-   * @throws DevctlError 'records-unwritable', 'unsafe'
-   */
-  takeTurn(): Promise<(() => void) | null>;
-}
-
-/** Feeds events into the life table of each service, and carries the effects out. */
-export interface Lives {
-  readonly entries: ReadonlyMap<string, Entry>;
-  entry(name: string): Entry;
-  dispatch(name: string, event: LifeEvent): Promise<void>;
-  records(): readonly ServiceRecord[];
-  /** What the run of a service has written last; none where that cannot be read. */
-  lastLines(name: string, count: number): Promise<readonly string[]>;
-}
 
 export function createLives(context: LivesContext): Lives {
   const entries = new Map<string, Entry>();

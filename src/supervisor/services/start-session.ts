@@ -1,14 +1,10 @@
-import {
-  isUp,
-  type ServiceChange,
-  type StartedService,
-  type StartRequest,
-} from '../../client/protocol.ts';
+import type { ServiceChange, StartedService, StartRequest } from '../../client/protocol.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
 import type { Life, LifeKind } from '../../services/lifecycle/states.ts';
-import type { Entry, Lives } from './service-table.ts';
+import { isUp } from '../../services/lifecycle/states.ts';
+import type { Entry, Lives } from './entry.ts';
 
 /** One `start` that is being carried out. */
 export interface Starting {
@@ -29,6 +25,7 @@ export interface StartOutcome {
 }
 
 const LAST_LINES = 20;
+
 /** A timer may be early by less than that. */
 const TIMER_MS = 5;
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { beginRun } from '../../../src/operations/run/begin.ts';
+import { openProcessTable } from '../../../src/processes/open-table.ts';
 import { openHost } from '../../../src/processes/real-host.ts';
-import { openProcessTable } from '../../../src/processes/table.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 

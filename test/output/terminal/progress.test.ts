@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { canSpin, openProgress, readyOutcome } from '../../../src/output/terminal/progress.ts';
+import { canSpin, openProgress } from '../../../src/output/terminal/open-progress.ts';
+import { readyOutcome } from '../../../src/output/terminal/progress.ts';
 import type { OutputStream } from '../../../src/output/terminal/theme.ts';
 import { until } from '../../support/until.ts';
 import { fakeStream } from '../fake-stream.ts';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { openLogSource } from '../../../src/logs/source.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
-import { openProbe, type Probe, type ProbeAnswer } from '../../../src/services/probes/probe.ts';
+import { openProbe } from '../../../src/services/probes/open.ts';
+import type { Probe, ProbeAnswer } from '../../../src/services/probes/probe.ts';
 import { waitUntilReady } from '../../../src/services/probes/readiness.ts';
 
 const never = () => new AbortController().signal;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Lease } from '../../../src/leases/file.ts';
-import { openProcessTable } from '../../../src/processes/table.ts';
+import { openProcessTable } from '../../../src/processes/open-table.ts';
 import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
 import { createLeases, type Leases } from '../../../src/supervisor/policies/lease-keeper.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';

@@ -2,13 +2,11 @@ import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { DevctlError } from '../../../src/errors.ts';
 import type { ResolvedService } from '../../../src/manifest/resolved.ts';
-import { openProcessTable, type ProcessTable } from '../../../src/processes/table.ts';
+import { openProcessTable } from '../../../src/processes/open-table.ts';
+import type { ProcessTable } from '../../../src/processes/table.ts';
 import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
-import {
-  createLives,
-  type Lives,
-  type LivesContext,
-} from '../../../src/supervisor/services/service-table.ts';
+import type { Lives, LivesContext } from '../../../src/supervisor/services/entry.ts';
+import { createLives } from '../../../src/supervisor/services/service-table.ts';
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 

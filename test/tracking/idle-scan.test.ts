@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { openProcessTable } from '../../src/processes/open-table.ts';
 import type { Snapshot } from '../../src/processes/snapshot.ts';
-import { openProcessTable } from '../../src/processes/table.ts';
 import { withAllBelow } from '../../src/processes/unchanged.ts';
-import { type Calm, lookCalmly, rememberCalm } from '../../src/supervisor/calm-look.ts';
+import { type Calm, lookCalmly, rememberCalm } from '../../src/tracking/idle-scan.ts';
 import { until } from '../support/until.ts';
 
 const table = openProcessTable();

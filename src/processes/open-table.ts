@@ -1,0 +1,38 @@
+import { readlinkSync } from 'node:fs';
+import { DevctlError } from '../errors.ts';
+import { openProcTable } from './linux/table.ts';
+import { openPortableTable } from './portable/table.ts';
+import type { ProcessTable } from './table.ts';
+
+/**
+ * The process table of this machine: /proc on Linux, `ps` elsewhere. DEVCTL_PROCESS_TABLE=portable
+ * forces the second, so that it is tested where most of us work.
+ *
+ * @throws DevctlError 'unsafe' when /proc is missing or shows another PID namespace than ours
+ */
+export function openProcessTable(env: NodeJS.ProcessEnv = process.env): ProcessTable {
+  if (process.platform !== 'linux') return openPortableTable();
+  requireOwnProc();
+  return env.DEVCTL_PROCESS_TABLE === 'portable' ? openPortableTable() : openProcTable();
+}
+
+/** In `unshare -p` without a /proc of its own, each pid read there names somebody else's process. */
+export function requireOwnProc(): void {
+  const self = ownNumberInProc();
+  if (self === String(process.pid)) return;
+  const problem =
+    self === null
+      ? 'there is no /proc, so no process can be recognised'
+      : `/proc belongs to another PID namespace (it calls this process ${self}, not ${process.pid})`;
+  throw new DevctlError('unsafe', problem, {
+    hint: 'mount a /proc of this namespace: mount -t proc proc /proc, or unshare --mount-proc',
+  });
+}
+
+export function ownNumberInProc(): string | null {
+  try {
+    return readlinkSync('/proc/self');
+  } catch {
+    return null;
+  }
+}
