@@ -84,7 +84,9 @@ export function buildProgram(choose: (action: Action) => void): Command {
       ),
     )
     .action((names: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/start.ts')).start(names, optionsOf(command))),
+      choose(async () =>
+        (await import('./commands/start.ts')).startCommand(names, optionsOf(command)),
+      ),
     );
 
   program
@@ -98,7 +100,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print each line, change and the report as JSON documents')
     .addHelpText('after', examples('up', 'up web', 'up --exit-code-from tests'))
     .action((names: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/up.ts')).up(names, optionsOf(command))),
+      choose(async () => (await import('./commands/up.ts')).upCommand(names, optionsOf(command))),
     );
 
   program
@@ -111,7 +113,9 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print the report as JSON')
     .addHelpText('after', examples('stop', 'stop web', 'stop --dry-run', 'stop --force'))
     .action((names: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/stop.ts')).stop(names, optionsOf(command))),
+      choose(async () =>
+        (await import('./commands/stop.ts')).stopCommand(names, optionsOf(command)),
+      ),
     );
 
   program
@@ -124,7 +128,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .addHelpText('after', examples('restart web', 'restart database --dependents', 'restart'))
     .action((names: string[], _: unknown, command: Command) =>
       choose(async () =>
-        (await import('./commands/restart.ts')).restart(names, optionsOf(command)),
+        (await import('./commands/restart.ts')).restartCommand(names, optionsOf(command)),
       ),
     );
 
@@ -134,7 +138,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print what was taken over as JSON')
     .addHelpText('after', examples('adopt', 'adopt --json'))
     .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/adopt.ts')).adopt(optionsOf(command))),
+      choose(async () => (await import('./commands/adopt.ts')).adoptCommand(optionsOf(command))),
     );
 
   program
@@ -144,7 +148,9 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print the table as JSON')
     .addHelpText('after', examples('status', 'status --json'))
     .action((names: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/status.ts')).status(names, optionsOf(command))),
+      choose(async () =>
+        (await import('./commands/status.ts')).statusCommand(names, optionsOf(command)),
+      ),
     );
 
   program
@@ -154,7 +160,9 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print the trees as JSON')
     .addHelpText('after', examples('tree', 'tree web --json'))
     .action((names: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/tree.ts')).tree(names, optionsOf(command))),
+      choose(async () =>
+        (await import('./commands/tree.ts')).treeCommand(names, optionsOf(command)),
+      ),
     );
 
   program
@@ -165,7 +173,9 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print it as JSON instead, a document a second, to anything')
     .addHelpText('after', examples('monitor', 'monitor --json'))
     .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/monitor.ts')).monitor(optionsOf(command))),
+      choose(async () =>
+        (await import('./commands/monitor.ts')).monitorCommand(optionsOf(command)),
+      ),
     );
 
   program
@@ -190,7 +200,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
       ),
     )
     .action((words: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/run.ts')).run(words, optionsOf(command))),
+      choose(async () => (await import('./commands/run.ts')).runCommand(words, optionsOf(command))),
     );
 
   program
@@ -202,7 +212,9 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print what was sent as JSON')
     .addHelpText('after', examples('send web rs', 'send api "reload now"', 'send db < dump.sql'))
     .action((name: string, text: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/send.ts')).send(name, text, optionsOf(command))),
+      choose(async () =>
+        (await import('./commands/send.ts')).sendCommand(name, text, optionsOf(command)),
+      ),
     );
 
   program
@@ -219,7 +231,9 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print each line as a JSON document')
     .addHelpText('after', examples('logs -f', 'logs web -n 50', 'logs --since 10m --grep error'))
     .action((names: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/logs.ts')).logs(names, optionsOf(command))),
+      choose(async () =>
+        (await import('./commands/logs.ts')).logsCommand(names, optionsOf(command)),
+      ),
     );
 
   program
@@ -235,7 +249,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print the report as JSON')
     .addHelpText('after', examples('report', 'report --html report.html', 'report --since 1d'))
     .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/report.ts')).report(optionsOf(command))),
+      choose(async () => (await import('./commands/report.ts')).reportCommand(optionsOf(command))),
     );
 
   program
@@ -245,7 +259,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print the report as JSON')
     .addHelpText('after', examples('sweep --dry-run', 'sweep'))
     .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/sweep.ts')).sweep(optionsOf(command))),
+      choose(async () => (await import('./commands/sweep.ts')).sweepCommand(optionsOf(command))),
     );
 
   program
@@ -254,7 +268,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print the findings as JSON')
     .addHelpText('after', examples('check', 'check --config other.json'))
     .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/check.ts')).check(optionsOf(command))),
+      choose(async () => (await import('./commands/check.ts')).checkCommand(optionsOf(command))),
     );
 
   program
@@ -263,7 +277,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--json', 'print the findings as JSON')
     .addHelpText('after', examples('doctor', 'doctor --json'))
     .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/doctor.ts')).doctor(optionsOf(command))),
+      choose(async () => (await import('./commands/doctor.ts')).doctorCommand(optionsOf(command))),
     );
 
   program
@@ -275,7 +289,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
       '\nExamples:\n  source <(devctl completion bash)     in ~/.bashrc; likewise zsh in ~/.zshrc\n  devctl completion fish | source      in ~/.config/fish/config.fish\n',
     )
     .action((shell: string) =>
-      choose(async () => (await import('./commands/completion.ts')).completion(shell)),
+      choose(async () => (await import('./commands/completion.ts')).completionCommand(shell)),
     );
 
   program
@@ -289,7 +303,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .argument('[words...]')
     .action((words: string[]) =>
       choose(async () =>
-        (await import('./commands/completion.ts')).complete(words, modelOf(program)),
+        (await import('./commands/completion.ts')).completeCommand(words, modelOf(program)),
       ),
     );
 

@@ -4,7 +4,7 @@ import { choicesOf, selectForStart } from './manifest/select.ts';
 import { definedOnly } from './manifest/variables.ts';
 import { type StartResult, startProject } from './operations/start/start.ts';
 import { readStatus, type StatusReport } from './operations/status/status.ts';
-import { stopFromHere } from './operations/stop/stop.ts';
+import { stopServices } from './operations/stop/stop.ts';
 import { sweepSettingsOf } from './operations/stop/sweep-rules.ts';
 import { openHost } from './processes/real-host.ts';
 import { projectFolder } from './project/folder.ts';
@@ -77,7 +77,7 @@ export async function stop(
     throw new DevctlError('usage', `graceMs is ${graceMs}: not a number of milliseconds`);
   }
   const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
-  const report = await stopFromHere(openHost(), project.folder, {
+  const report = await stopServices(openHost(), project.folder, {
     names: selectNames(project, options.names ?? []),
     force,
     dryRun: options.dryRun ?? false,

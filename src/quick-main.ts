@@ -21,8 +21,8 @@ async function carryOut({ command, names, options }: QuickCommand): Promise<void
   try {
     process.exitCode =
       command === 'status'
-        ? await (await import('./commands/status.ts')).status(names, options)
-        : await (await import('./commands/stop.ts')).stop(names, options);
+        ? await (await import('./commands/status.ts')).statusCommand(names, options)
+        : await (await import('./commands/stop.ts')).stopCommand(names, options);
   } catch (error) {
     const { printFailure } = await import('./output/terminal/failure.ts');
     process.exitCode = printFailure(error, { json: options.json ?? false, color: options.color });

@@ -270,11 +270,13 @@ function circles(files: readonly SourceFile[]): string[] {
   return [...new Set(sets.map((set) => set.sort().join(', ')))];
 }
 
-/** Names of values that more than one file exports; types that say the same in two places are one anyway. */
+/** Names that more than one file exports. */
 function namesGivenTwice(files: readonly SourceFile[]): string[] {
-  const given = files.flatMap(({ file, code }) =>
-    [...code.matchAll(EXPORTED)].map(([, name = '']) => ({ name, file })),
-  );
+  const given = files.flatMap(({ file, code }) => {
+    // A value and its type may share one name.
+    const names = new Set([...code.matchAll(EXPORTED)].map(([, name = '']) => name));
+    return [...names].map((name) => ({ name, file }));
+  });
   return [...groupBy(given, ({ name }) => name)]
     .filter(([, places]) => places.length > 1)
     .map(([name, places]) => `${name}: ${places.map(({ file }) => file).join(', ')}`)

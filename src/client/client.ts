@@ -1,5 +1,5 @@
 import { DevctlError, inWords } from '../errors.ts';
-import type { HeldCommand } from '../services/launch/stop-command.ts';
+import type { ContainedCommand } from '../services/launch/stop-command.ts';
 import type {
   ChildrenAnswer,
   Hello,
@@ -13,7 +13,7 @@ import type {
   StopCommandRequest,
   SupervisorEvent,
 } from './protocol.ts';
-import { ask, send, stream } from './transport.ts';
+import { post, request, stream } from './transport.ts';
 
 /** A supervisor that answers. Every call is one connection. */
 export interface SupervisorClient {
@@ -40,7 +40,7 @@ export interface SupervisorClient {
    *
    * @returns null when it was not even begun; not `held` when the supervisor died in the middle
    */
-  runStopCommand(body: StopCommandRequest, over: AbortSignal): Promise<HeldCommand | null>;
+  runStopCommand(body: StopCommandRequest, over: AbortSignal): Promise<ContainedCommand | null>;
   /**
    * Has services stopped should this process die; `listen` hears every change from then on.
    *
@@ -69,7 +69,7 @@ export function connectTo(socket: string): SupervisorClient {
   return {
     socket,
     async hello(timeoutMs) {
-      const hello = await ask(socket, 'GET', '/hello', undefined, timeoutMs);
+      const hello = await request(socket, 'GET', '/hello', undefined, timeoutMs);
       return isHello(hello) ? hello : null;
     },
     async start(body, listen) {
@@ -84,12 +84,12 @@ export function connectTo(socket: string): SupervisorClient {
       });
     },
     async abortStarts(timeoutMs) {
-      return (await ask(socket, 'POST', '/abort-starts', {}, timeoutMs)) !== null;
+      return (await request(socket, 'POST', '/abort-starts', {}, timeoutMs)) !== null;
     },
     async standDown(body, timeoutMs) {
       const over = new AbortController();
       const timer = setTimeout(() => over.abort(), timeoutMs);
-      const answer = await send(socket, 'POST', '/stand-down', body, over.signal);
+      const answer = await post(socket, 'POST', '/stand-down', body, over.signal);
       clearTimeout(timer);
       if (answer?.statusCode !== 200) {
         over.abort();
@@ -99,7 +99,7 @@ export function connectTo(socket: string): SupervisorClient {
       return () => over.abort();
     },
     async hasChildren(timeoutMs) {
-      const answer = await ask(socket, 'GET', '/children', undefined, timeoutMs);
+      const answer = await request(socket, 'GET', '/children', undefined, timeoutMs);
       return isChildrenAnswer(answer) ? answer.children : null;
     },
     async runStopCommand(body, over) {
@@ -143,7 +143,7 @@ export function connectTo(socket: string): SupervisorClient {
       return {
         over: lasting,
         async release(timeoutMs) {
-          await ask(socket, 'POST', '/release', { id: body.id }, timeoutMs);
+          await request(socket, 'POST', '/release', { id: body.id }, timeoutMs);
           over.abort();
         },
       };

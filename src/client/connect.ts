@@ -6,10 +6,10 @@ import { ownVersion, packageRoot } from '../package-root.ts';
 import type { Host } from '../processes/host.ts';
 import { whyNoNative } from '../processes/native/native.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
-import { isStarved } from '../processes/starvation.ts';
+import { isStarvedOfCpu } from '../processes/starvation.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { prepareSocketPath, socketPaths, whyNotOurs } from '../project/socket-path.ts';
-import { trackOwned } from '../tracking/claim-tracker.ts';
+import { trackClaims } from '../tracking/claim-tracker.ts';
 import { readProjectState } from '../tracking/project-state.ts';
 import { connectTo, type SupervisorClient } from './client.ts';
 import { endSupervisors } from './end-supervisor.ts';
@@ -30,7 +30,7 @@ const START_MS = 30_000;
  * @param running  the living supervisors of this project
  * @throws DevctlError 'supervisor-failed' with the last lines of its log
  */
-export async function ensureSupervisor(
+export async function connectToSupervisor(
   host: Host,
   folder: ProjectFolder,
   running: readonly ProcessInfo[],
@@ -67,9 +67,9 @@ export interface Living {
 export async function livingSupervisors(host: Host, folder: ProjectFolder): Promise<Living> {
   const state = readProjectState(folder);
   const self = await host.self();
-  const quarry = trackOwned({ state, self, names: new Set(), remember: () => {} });
-  quarry.claim(await host.snapshot());
-  return { running: quarry.latest().supervisors, socket: state.supervisor?.socket ?? null };
+  const tracker = trackClaims({ state, self, names: new Set(), remember: () => {} });
+  tracker.claim(await host.snapshot());
+  return { running: tracker.latest().supervisors, socket: state.supervisor?.socket ?? null };
 }
 
 /** A supervisor that answers, and what it said of itself. */
@@ -116,7 +116,7 @@ export async function findPatiently(
     // Nobody listens, or somebody else has answered.
     if (host.nowMs() - askedMs < HELLO_MS) return null;
     const now = await host.snapshot();
-    if (!running.some(({ identity }) => isStarved(identity, before, now))) return null;
+    if (!running.some(({ identity }) => isStarvedOfCpu(identity, before, now))) return null;
   }
 }
 

@@ -5,8 +5,8 @@ import type { Containment, Limit, ResolvedService, SweepSettings } from '../mani
 import type { Capabilities } from '../processes/capabilities.ts';
 import type { DeclaredService } from '../project/open-project.ts';
 import type { LogRotation } from '../project/service-record.ts';
-import type { HeldCommand } from '../services/launch/stop-command.ts';
-import { isUp, type LifeKind } from '../services/lifecycle/states.ts';
+import type { ContainedCommand } from '../services/launch/stop-command.ts';
+import { isUp, type StateKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
 
 /**
@@ -47,7 +47,7 @@ export interface StartRequest {
   readonly logsDir: string;
   readonly logRotation: LogRotation | null;
   readonly containment: Containment;
-  readonly limits: ProjectLimits;
+  readonly limits: LimitsRequest;
   /** For how long everything is to run; null: as it was before. */
   readonly lease?: LeaseRequest | null;
 }
@@ -59,7 +59,7 @@ export interface LeaseRequest {
 }
 
 /** On everything together. */
-export interface ProjectLimits {
+export interface LimitsRequest {
   readonly limits: readonly Limit[];
   /** Absolute path of the manifest, which says what a stop of everything sweeps; null: nothing is stopped. */
   readonly manifest: string | null;
@@ -73,8 +73,8 @@ export interface ChildrenAnswer {
 export interface ServiceChange {
   readonly type: 'change';
   readonly service: string;
-  readonly from: LifeKind;
-  readonly to: LifeKind;
+  readonly from: StateKind;
+  readonly to: StateKind;
   readonly reason: string | null;
   readonly pid: number | null;
   /** Is it a task, which is done once it has `exited`? */
@@ -86,7 +86,7 @@ export interface ServiceChange {
 /** What became of one service of a start. */
 export interface StartedService {
   readonly name: string;
-  readonly state: LifeKind;
+  readonly state: StateKind;
   readonly pid: number | null;
   readonly reason: string | null;
   /** From the request until it was up (or had failed), in ms. */
@@ -128,7 +128,7 @@ export interface StopCommandRequest {
 /** After `began` it must not be run again, whatever becomes of the supervisor. */
 export type StopCommandEvent =
   | { readonly type: 'began' }
-  | ({ readonly type: 'ended' } & HeldCommand);
+  | ({ readonly type: 'ended' } & ContainedCommand);
 
 /** `POST /stop`: the supervisor itself stops services, for a caller that is inside one of them. */
 export interface SupervisedStopRequest {

@@ -6,7 +6,7 @@ import { DevctlError } from '../errors.ts';
  *
  * @returns the JSON of the answer; null when it was refused, not whole within `timeoutMs`, or no JSON
  */
-export async function ask(
+export async function request(
   socket: string,
   method: string,
   path: string,
@@ -17,7 +17,7 @@ export async function ask(
   // Runs until the last byte: a supervisor may stop, or die, with half of its answer sent.
   const timer = setTimeout(() => over.abort(), timeoutMs);
   try {
-    const answer = await send(socket, method, path, body, over.signal);
+    const answer = await post(socket, method, path, body, over.signal);
     return answer?.statusCode === 200 ? JSON.parse(await readAll(answer)) : null;
   } catch {
     return null;
@@ -28,7 +28,7 @@ export async function ask(
 }
 
 /** One request; null when nobody listens, or `over` is aborted before an answer begins. */
-export async function send(
+export async function post(
   socketPath: string,
   method: string,
   path: string,
@@ -64,7 +64,7 @@ export async function stream(
 ): Promise<void> {
   const over = new AbortController();
   const signal = until ? AbortSignal.any([over.signal, until]) : over.signal;
-  const answer = await send(socket, body === undefined ? 'GET' : 'POST', path, body, signal);
+  const answer = await post(socket, body === undefined ? 'GET' : 'POST', path, body, signal);
   if (!answer) {
     throw new DevctlError('supervisor-failed', 'the supervisor does not answer', {
       hint: 'its log is .pids/supervisor.log; devctl stop works without it',

@@ -8,7 +8,7 @@ import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
 import { leasesInWords } from './lease-options.ts';
-import { giveWay } from './yield-lock.ts';
+import { yieldLock } from './yield-lock.ts';
 
 export interface AdoptOptions {
   readonly config?: string;
@@ -17,11 +17,11 @@ export interface AdoptOptions {
 }
 
 /** `devctl adopt`: 0 when what runs is cared for, also where nothing does. */
-export async function adopt(options: AdoptOptions): Promise<number> {
+export async function adoptCommand(options: AdoptOptions): Promise<number> {
   const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
   const folder = projectFolder(manifest.root, manifest.pidsDir);
   const notes = themeFor(process.stderr, options.color);
-  const over = giveWay(options);
+  const over = yieldLock(options);
   const result = await adoptProject(openHost(), folder, manifest, {
     env: definedOnly(process.env),
     warn: (line) => process.stderr.write(`${notes.yellow('!')} ${printable(line)}\n`),

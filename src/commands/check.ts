@@ -13,7 +13,7 @@ import { printable } from '../output/terminal/width.ts';
  * @returns 0, or with `json` also 2 when there are problems
  * @throws DevctlError with all problems, without `json`
  */
-export async function check(options: { config?: string; json?: boolean }): Promise<number> {
+export async function checkCommand(options: { config?: string; json?: boolean }): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   if (options.json === true) return tellJson(query);
   const manifest = loadManifest(query);

@@ -4,7 +4,7 @@ import { readRecords } from '../project/records.ts';
 import { type CommandLineModel, candidates, type Named } from './candidates.ts';
 
 /** `devctl completion SHELL`: prints the script that a shell is to read. */
-export function completion(shell: string): number {
+export function completionCommand(shell: string): number {
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell as keyof typeof SCRIPTS] : '';
   process.stdout.write(script);
   return ExitCode.Ok;
@@ -14,7 +14,7 @@ export function completion(shell: string): number {
  * What those scripts ask: prints one candidate a line, with a tab before its description; or `:files` or
  * `:command N`, where the shell knows better: word N is the name of another command. Never fails: a broken manifest must not write into a prompt.
  */
-export function complete(words: readonly string[], model: CommandLineModel): number {
+export function completeCommand(words: readonly string[], model: CommandLineModel): number {
   const found = candidates(words, model, () => namesOf(words));
   const lines =
     'shell' in found

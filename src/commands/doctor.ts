@@ -1,6 +1,6 @@
 import { ExitCode } from '../errors.ts';
-import { examine } from '../operations/doctor/doctor.ts';
-import type { Finding } from '../operations/doctor/finding.ts';
+import { diagnose } from '../operations/doctor/doctor.ts';
+import type { DoctorFinding } from '../operations/doctor/finding.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
@@ -14,22 +14,22 @@ export interface DoctorOptions {
 }
 
 /** `devctl doctor`: 0 when there is no problem, warnings or not; 1 when there is one. */
-export async function doctor(options: DoctorOptions): Promise<number> {
+export async function doctorCommand(options: DoctorOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
-  const findings = await examine(openHost(), openProject(query), query);
+  const findings = await diagnose(openHost(), openProject(query), query);
   const ok = !findings.some(({ level }) => level === 'problem');
   if (options.json) printJson({ ok, findings });
   else print(findings, themeFor(process.stdout, options.color));
   return ok ? ExitCode.Ok : ExitCode.Failed;
 }
 
-function print(findings: readonly Finding[], theme: Theme): void {
+function print(findings: readonly DoctorFinding[], theme: Theme): void {
   const marks = { ok: theme.green('✓'), warning: theme.yellow('!'), problem: theme.red('✗') };
   const lines = findings.flatMap(({ check, level, message, fix }) => [
     `${marks[level]} ${theme.dim(check.padEnd(10))} ${printable(message)}`,
     ...(fix === null ? [] : [`${' '.repeat(13)}${theme.dim('→')} ${printable(fix)}`]),
   ]);
-  const count = (level: Finding['level'], noun: string): string => {
+  const count = (level: DoctorFinding['level'], noun: string): string => {
     const number = findings.filter((one) => one.level === level).length;
     return `${number} ${noun}${number === 1 ? '' : 's'}`;
   };

@@ -1,9 +1,9 @@
 import { ExitCode } from '../errors.ts';
 import { followLogs } from '../logs/follow.ts';
 import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../logs/reader.ts';
-import { type LoggedService, logFolders, loggedServices } from '../logs/services.ts';
+import { logFolders, type ServiceLog, serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
-import { toldLog } from '../logs/tolerant-reader.ts';
+import { tolerantReader } from '../logs/tolerant-reader.ts';
 import { createLogPrinter } from '../output/terminal/log-printer.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
@@ -11,7 +11,7 @@ import { printable } from '../output/terminal/width.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { countOf, patternOf, sinceOf } from './log-options.ts';
-import { watchReader } from './watch-stdout.ts';
+import { watchStdout } from './watch-stdout.ts';
 
 export interface LogsOptions {
   readonly config?: string;
@@ -34,7 +34,7 @@ const FOLLOW_LINES = 10;
 const BATCH = 64 * 1024;
 
 /** `devctl logs`: what services have written, merged by time. */
-export async function logs(names: readonly string[], options: LogsOptions): Promise<number> {
+export async function logsCommand(names: readonly string[], options: LogsOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const follow = options.follow ?? false;
   const matches = patternOf(options.grep, options.ignoreCase ?? false);
@@ -43,7 +43,7 @@ export async function logs(names: readonly string[], options: LogsOptions): Prom
   const count = countOf(options.lines) ?? (follow && !isBounded ? FOLLOW_LINES : null);
 
   const project = openProject(query);
-  let services = loggedServices(project, names);
+  let services = serviceLogs(project, names);
   requireProject(project, services.length > 0);
   const stopped = new AbortController();
   const out = openSlowWriter(1, () => stopped.abort());
@@ -55,9 +55,10 @@ export async function logs(names: readonly string[], options: LogsOptions): Prom
     process.stderr.write(`${theme.red('✗')} ${printable(why)}\n`);
   };
   const readers = new Map<string, LogReader>();
-  const readerOf = ({ name, log }: LoggedService): LogReader => {
+  const readerOf = ({ name, log }: ServiceLog): LogReader => {
     const known =
-      readers.get(name) ?? toldLog(readLog(openLogSource(project.folder, name, log)), unreadable);
+      readers.get(name) ??
+      tolerantReader(readLog(openLogSource(project.folder, name, log)), unreadable);
     readers.set(name, known);
     return known;
   };
@@ -89,7 +90,7 @@ export async function logs(names: readonly string[], options: LogsOptions): Prom
       emit: (lines) => print(filtered(lines, matches), new AbortController().signal),
     });
     stopped.signal.addEventListener('abort', () => following.stop());
-    const unwatch = watchReader(1, out);
+    const unwatch = watchStdout(1, out);
     await following.done;
     unwatch();
   } else if (!print.any() && !stopped.signal.aborted && code === ExitCode.Ok) {
@@ -102,9 +103,9 @@ export async function logs(names: readonly string[], options: LogsOptions): Prom
 function currentServices(
   query: Parameters<typeof openProject>[0],
   names: readonly string[],
-): readonly LoggedService[] | null {
+): readonly ServiceLog[] | null {
   try {
-    return loggedServices(openProject(query), names);
+    return serviceLogs(openProject(query), names);
   } catch {
     return null;
   }
@@ -112,7 +113,7 @@ function currentServices(
 
 interface LineWriter {
   (lines: Iterable<ServiceLine>, over: AbortSignal): Promise<void>;
-  widen(services: readonly LoggedService[]): void;
+  widen(services: readonly ServiceLog[]): void;
   /** Was there anything? */
   any(): boolean;
 }
@@ -120,7 +121,7 @@ interface LineWriter {
 function lineWriter(
   out: SlowWriter,
   { json, color, timestamps, prefix }: LogsOptions,
-  services: readonly LoggedService[],
+  services: readonly ServiceLog[],
 ): LineWriter {
   const look = {
     color: colorEnabled(process.stdout, color),
@@ -141,8 +142,7 @@ function lineWriter(
     }
     if (batch !== '') await out.write(batch);
   };
-  const widen = (more: readonly LoggedService[]): void =>
-    printer.widen(more.map(({ name }) => name));
+  const widen = (more: readonly ServiceLog[]): void => printer.widen(more.map(({ name }) => name));
   widen(services);
   return Object.assign(write, { widen, any: () => some });
 }
@@ -164,7 +164,7 @@ function* lastOf(lines: Iterable<ServiceLine>, count: number): Generator<Service
 }
 
 /** An empty screen says nothing: was nothing written, or was it the wrong name? */
-function explainNothing(services: readonly LoggedService[], options: LogsOptions): void {
+function explainNothing(services: readonly ServiceLog[], options: LogsOptions): void {
   const isFiltered = options.grep !== undefined || options.since !== undefined;
   if (isFiltered || options.lines === '0') return;
   const names = services.map(({ name }) => printable(name)).join(', ');

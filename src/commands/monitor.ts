@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { DevctlError, ExitCode } from '../errors.ts';
-import { bySecond } from '../history/per-second.ts';
+import { perSecond } from '../history/per-second.ts';
 import { readRecentSamples } from '../history/read.ts';
-import { type LogWatch, watchLog } from '../logs/live-tail.ts';
-import { loggedServices } from '../logs/services.ts';
+import { type LiveTail, openLiveTail } from '../logs/live-tail.ts';
+import { serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
 import { type OwnCommand, runOwnCommand } from '../operations/run-devctl.ts';
 import { type Observation, observeProject } from '../operations/status/observe.ts';
@@ -17,7 +17,7 @@ import { openSlowWriter } from '../output/terminal/slow-writer.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, reopened, requireProject } from '../project/open-project.ts';
-import { watchReader } from './watch-stdout.ts';
+import { watchStdout } from './watch-stdout.ts';
 
 export interface MonitorOptions {
   readonly config?: string;
@@ -26,7 +26,7 @@ export interface MonitorOptions {
 }
 
 /** `devctl monitor`: what goes on, on the whole terminal, until `q`. */
-export async function monitor(options: MonitorOptions): Promise<number> {
+export async function monitorCommand(options: MonitorOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const project = openProject(query);
   requireProject(project, false);
@@ -35,7 +35,7 @@ export async function monitor(options: MonitorOptions): Promise<number> {
   const theme = themeFor(process.stdout, options.color);
   const { root } = project.folder;
   const recent = readRecentSamples(project.folder, 1_000 * MOST_SAMPLES);
-  const past = bySecond(recent, Date.now(), MOST_SAMPLES);
+  const past = perSecond(recent, Date.now(), MOST_SAMPLES);
   let leave = (_: number): void => {};
   const left = new Promise<number>((resolve) => {
     leave = resolve;
@@ -46,7 +46,7 @@ export async function monitor(options: MonitorOptions): Promise<number> {
     ended: (code) => leave(code),
   });
   let model = initialModel(screen.size(), basename(root) || root, past);
-  let logWatch: LogWatch | undefined;
+  let logWatch: LiveTail | undefined;
   let command: OwnCommand | undefined;
   let isDrawing = false;
 
@@ -69,10 +69,10 @@ export async function monitor(options: MonitorOptions): Promise<number> {
     logWatch?.stop();
     logWatch = undefined;
     if (service === null || service === NOBODYS) return;
-    const logged = loggedServices(reopened(query) ?? project, []);
+    const logged = serviceLogs(reopened(query) ?? project, []);
     const log = logged.find(({ name }) => name === service)?.log;
     if (log === undefined) return;
-    logWatch = watchLog({
+    logWatch = openLiveTail({
       source: openLogSource(project.folder, service, log),
       lines: MOST_LINES,
       hear: (lines, anew) =>
@@ -152,7 +152,7 @@ async function printObservations(query: Parameters<typeof openProject>[0]): Prom
   process.once('SIGINT', () => end(128 + 2));
   process.once('SIGTERM', () => end(128 + 15));
   process.once('SIGHUP', () => end(128 + 1));
-  const unwatch = watchReader(1, out);
+  const unwatch = watchStdout(1, out);
   await observing.done;
   unwatch();
   return code;

@@ -1,7 +1,7 @@
 import { lstatSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DevctlError, ExitCode, inWords } from '../errors.ts';
-import { readAccount } from '../operations/status/activity.ts';
+import { readActivity } from '../operations/status/activity.ts';
 import { reportPage } from '../output/html/page.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { printAccount } from '../output/text/activity.ts';
@@ -19,7 +19,7 @@ export interface ReportOptions {
 }
 
 /** `devctl report`: what happened. Always 0 once that is told: `status` judges. */
-export async function report(options: ReportOptions): Promise<number> {
+export async function reportCommand(options: ReportOptions): Promise<number> {
   const nowMs = Date.now();
   const sinceMs = sinceOf(options.since, nowMs);
   if (options.json && options.html === '-') {
@@ -28,7 +28,7 @@ export async function report(options: ReportOptions): Promise<number> {
     });
   }
   const project = openProject({ cwd: process.cwd(), config: options.config });
-  const account = await readAccount(openHost(), project, { nowMs, sinceMs });
+  const account = await readActivity(openHost(), project, { nowMs, sinceMs });
   requireProject(project, account.period !== null || account.lastStop !== null);
   if (options.html === '-') {
     process.stdout.write(reportPage(account));

@@ -10,8 +10,8 @@ import { projectFolder } from '../project/folder.ts';
 import { declaredServices, openProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
 import { allUp, summarise, tell } from './start.ts';
-import { createWatch, listenForInterrupts } from './stop-progress.ts';
-import { giveWay } from './yield-lock.ts';
+import { listenForInterrupts, stopProgress } from './stop-progress.ts';
+import { yieldLock } from './yield-lock.ts';
 
 export interface RestartCommandOptions {
   readonly config?: string;
@@ -22,7 +22,7 @@ export interface RestartCommandOptions {
 }
 
 /** `devctl restart`: 0 when everything is up again, 1 when something is not, 4 when something of the old runs is left. */
-export async function restart(
+export async function restartCommand(
   names: readonly string[],
   options: RestartCommandOptions,
 ): Promise<number> {
@@ -31,7 +31,7 @@ export async function restart(
   const manifest = loadManifest(query);
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const progress = openProgress({ color: options.color });
-  const over = giveWay(options);
+  const over = yieldLock(options);
   const interrupted = listenForInterrupts();
   const afterStop = (): void => {
     progress.close();
@@ -52,7 +52,7 @@ export async function restart(
         env: definedOnly(process.env),
         declared: declaredServices(openProject(query)),
         forced: interrupted,
-        watch: createWatch(),
+        watch: stopProgress(),
         stopped(report) {
           if (!options.json) printStopReport(report, options.color);
           process.removeAllListeners('SIGINT').once('SIGINT', afterStop);

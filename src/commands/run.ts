@@ -18,8 +18,8 @@ import { printable } from '../output/terminal/width.ts';
 import { type OpenProject, openProject, requireProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
 import { type LimitOptions, limitsOf } from './limit-options.ts';
-import { createWatch } from './stop-progress.ts';
-import { giveWay } from './yield-lock.ts';
+import { stopProgress } from './stop-progress.ts';
+import { yieldLock } from './yield-lock.ts';
 
 export interface RunCommandOptions extends LimitOptions {
   readonly config?: string;
@@ -35,10 +35,13 @@ export interface RunCommandOptions extends LimitOptions {
  * `devctl run`: the exit code of the command, or 128 + its signal; 124 when its time was up or it went
  * beyond a limit, 4 when something could not be ended.
  */
-export async function run(command: readonly string[], options: RunCommandOptions): Promise<number> {
+export async function runCommand(
+  command: readonly string[],
+  options: RunCommandOptions,
+): Promise<number> {
   const { json = false, color } = options;
   const failure = { json: json ? ('stderr' as const) : false, color };
-  const over = giveWay(failure);
+  const over = yieldLock(failure);
   try {
     return await runUntilOver(command, options, over);
   } catch (error) {
@@ -63,7 +66,7 @@ async function runUntilOver(
   const { outline, folder } = project;
   const say = speaker(options.color);
   const manifest = manifestOf(project, config, say.warn);
-  let watch: ReturnType<typeof createWatch> | undefined;
+  let watch: ReturnType<typeof stopProgress> | undefined;
   const result = await runOneOff(folder, {
     name,
     command,
@@ -86,7 +89,7 @@ async function runUntilOver(
     },
     watch(living) {
       // What is slow is the end, not the command.
-      watch ??= createWatch();
+      watch ??= stopProgress();
       watch(living);
     },
     warn: say.warn,

@@ -12,7 +12,7 @@ export interface SendOptions {
 }
 
 /** `devctl send`: writes one line, or without any text all of its stdin, to the stdin of a service. */
-export async function send(
+export async function sendCommand(
   name: string,
   words: readonly string[],
   options: SendOptions,

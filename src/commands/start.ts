@@ -15,7 +15,7 @@ import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
-import { giveWay } from './yield-lock.ts';
+import { yieldLock } from './yield-lock.ts';
 
 export interface StartCommandOptions extends LeaseOptions {
   readonly config?: string;
@@ -25,7 +25,7 @@ export interface StartCommandOptions extends LeaseOptions {
 }
 
 /** `devctl start`: returns when everything asked for is up, or 1 when something is not. */
-export async function start(
+export async function startCommand(
   names: readonly string[],
   options: StartCommandOptions,
 ): Promise<number> {
@@ -46,7 +46,7 @@ export async function start(
     process.exit(130);
   };
   process.once('SIGINT', onInterrupt);
-  const over = giveWay(options);
+  const over = yieldLock(options);
   try {
     const result = await startProject(
       host,

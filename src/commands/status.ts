@@ -20,7 +20,10 @@ export interface StatusOptions {
 }
 
 /** `devctl status`: 0 when everything that should run is up, 3 when not. */
-export async function status(names: readonly string[], options: StatusOptions): Promise<number> {
+export async function statusCommand(
+  names: readonly string[],
+  options: StatusOptions,
+): Promise<number> {
   const project = openProject({ cwd: process.cwd(), config: options.config });
   const report = await readStatus(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length + report.orphans.length > 0);

@@ -1,5 +1,5 @@
 import { ExitCode } from '../errors.ts';
-import { stopFromHere } from '../operations/stop/stop.ts';
+import { stopServices } from '../operations/stop/stop.ts';
 import { sweepSettingsOf } from '../operations/stop/sweep-rules.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
@@ -11,8 +11,8 @@ import { declaredServices, openProject, requireProject } from '../project/open-p
 import { selectNames } from '../project/select-names.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { durationOption } from './duration-option.ts';
-import { createWatch, listenForInterrupts } from './stop-progress.ts';
-import { giveWay } from './yield-lock.ts';
+import { listenForInterrupts, stopProgress } from './stop-progress.ts';
+import { yieldLock } from './yield-lock.ts';
 
 /** What a Ctrl-C must not make anybody fear for. */
 const KEPT = '; the records are kept until it is proved gone';
@@ -27,7 +27,10 @@ export interface StopCommandOptions {
 }
 
 /** `devctl stop`: 0 with the proof that nothing is left, 4 when something is, 5 when a port is held. */
-export async function stop(names: readonly string[], options: StopCommandOptions): Promise<number> {
+export async function stopCommand(
+  names: readonly string[],
+  options: StopCommandOptions,
+): Promise<number> {
   const project = openProject({ cwd: process.cwd(), config: options.config });
   const { folder, outline } = project;
   const selected = selectNames(project, names);
@@ -44,8 +47,8 @@ export async function stop(names: readonly string[], options: StopCommandOptions
     warn(`${outline.why}: stopping from the records${without}`, options.color);
   }
 
-  const over = giveWay(options);
-  const report = await stopFromHere(host, folder, {
+  const over = yieldLock(options);
+  const report = await stopServices(host, folder, {
     names: selected,
     force,
     dryRun,
@@ -53,7 +56,7 @@ export async function stop(names: readonly string[], options: StopCommandOptions
     sweep,
     declared,
     forced: listenForInterrupts(KEPT),
-    watch: createWatch(),
+    watch: stopProgress(),
     handedOver(service) {
       const line = `devctl runs inside the service ${service}: the supervisor performs the stop`;
       warn(line, options.color);

@@ -5,7 +5,7 @@ import { printJson } from '../output/terminal/json.ts';
 import { printSweepReport } from '../output/text/sweep.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject } from '../project/open-project.ts';
-import { createWatch, listenForInterrupts } from './stop-progress.ts';
+import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 
 export interface SweepCommandOptions {
   readonly config?: string;
@@ -19,7 +19,7 @@ export interface SweepCommandOptions {
  *
  * @throws DevctlError where sweeping could hit what is none of this project's
  */
-export async function sweep(options: SweepCommandOptions): Promise<number> {
+export async function sweepCommand(options: SweepCommandOptions): Promise<number> {
   const project = openProject({ cwd: process.cwd(), config: options.config });
   const allowed = sweepCommandRules(project);
   if (allowed.kind === 'refused') {
@@ -29,7 +29,7 @@ export async function sweep(options: SweepCommandOptions): Promise<number> {
     rules: allowed.rules,
     dryRun: options.dryRun ?? false,
     forced: listenForInterrupts(),
-    watch: createWatch(),
+    watch: stopProgress(),
   });
   if (options.json) printJson(report);
   else printSweepReport(report, options.color);

@@ -17,7 +17,7 @@ export interface TreeOptions {
 }
 
 /** `devctl tree`: every process of every service, and why it is ours. Always 0: `status` judges. */
-export async function tree(names: readonly string[], options: TreeOptions): Promise<number> {
+export async function treeCommand(names: readonly string[], options: TreeOptions): Promise<number> {
   const project = openProject({ cwd: process.cwd(), config: options.config });
   const report = await readTrees(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length > 0);

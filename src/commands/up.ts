@@ -4,9 +4,9 @@ import { DevctlError, ExitCode } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { followLogs } from '../logs/follow.ts';
 import { readLog } from '../logs/reader.ts';
-import { logFolders, loggedServices } from '../logs/services.ts';
+import { logFolders, serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
-import { toldLog } from '../logs/tolerant-reader.ts';
+import { tolerantReader } from '../logs/tolerant-reader.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart, selectServices } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
@@ -24,9 +24,9 @@ import { openHost } from '../processes/real-host.ts';
 import { openProject } from '../project/open-project.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { lineToJson, lineToText } from './log-line.ts';
-import { createWatch } from './stop-progress.ts';
-import { watchReader } from './watch-stdout.ts';
-import { giveWay } from './yield-lock.ts';
+import { stopProgress } from './stop-progress.ts';
+import { watchStdout } from './watch-stdout.ts';
+import { yieldLock } from './yield-lock.ts';
 
 export interface UpCommandOptions {
   readonly config?: string;
@@ -39,7 +39,10 @@ export interface UpCommandOptions {
 }
 
 /** `devctl up`: start, logs, and stop in one foreground command; see the README for its exit codes. */
-export async function up(names: readonly string[], options: UpCommandOptions): Promise<number> {
+export async function upCommand(
+  names: readonly string[],
+  options: UpCommandOptions,
+): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const manifest = loadManifest(query);
   const choices = choicesOf(manifest);
@@ -74,14 +77,14 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
         : { why: 'its output cannot be written', code: ExitCode.Failed },
     ),
   );
-  const unwatch = watchReader(1, out);
-  const over = giveWay(options);
-  const services = loggedServices(project, selected);
+  const unwatch = watchStdout(1, out);
+  const over = yieldLock(options);
+  const services = serviceLogs(project, selected);
   const readers = services.map(({ name, log }) =>
-    toldLog(readLog(openLogSource(project.folder, name, log)), warn),
+    tolerantReader(readLog(openLogSource(project.folder, name, log)), warn),
   );
   for (const reader of readers) reader.skip();
-  let watch: ReturnType<typeof createWatch> | undefined;
+  let watch: ReturnType<typeof stopProgress> | undefined;
   const following = followLogs({
     folders: logFolders(project, services),
     readers: () => readers,
@@ -124,7 +127,7 @@ export async function up(names: readonly string[], options: UpCommandOptions): P
       forced,
       watch: (living) => {
         // Its time begins with the stop.
-        watch ??= createWatch();
+        watch ??= stopProgress();
         watch(living);
       },
     });

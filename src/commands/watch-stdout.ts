@@ -9,7 +9,7 @@ const LOOK_MS = 500;
  *
  * @returns how to end that
  */
-export function watchReader(fd: number, writer: SlowWriter): () => void {
+export function watchStdout(fd: number, writer: SlowWriter): () => void {
   let over = false;
   let timer: NodeJS.Timeout | undefined;
   void loadNative().then((native) => {

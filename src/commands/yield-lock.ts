@@ -8,7 +8,7 @@ import { type FailureOutput, printFailure } from '../output/terminal/failure.ts'
  *
  * @returns how to end that
  */
-export function giveWay({ json = false, ...output }: Partial<FailureOutput>): () => void {
+export function yieldLock({ json = false, ...output }: Partial<FailureOutput>): () => void {
   let over = false;
   process.on(TAKE_OVER_SIGNAL, () => {
     // It was about to tell its result, and has let go of the lock.

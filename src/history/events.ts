@@ -1,6 +1,6 @@
 import type { Breach } from '../limits/evaluate.ts';
 import { asObject, isCount, isText } from '../project/field-checks.ts';
-import type { LifeKind } from '../services/lifecycle/states.ts';
+import type { StateKind } from '../services/lifecycle/states.ts';
 
 /** Something that has happened to a project, kept beyond the life of its supervisor. */
 export type HistoryEvent = {
@@ -10,8 +10,8 @@ export type HistoryEvent = {
   | {
       readonly kind: 'change';
       readonly service: string;
-      readonly from: LifeKind;
-      readonly to: LifeKind;
+      readonly from: StateKind;
+      readonly to: StateKind;
       readonly reason: string | null;
       readonly pid: number | null;
     }

@@ -10,7 +10,7 @@ const LONGEST_GAP_MS = 12_000;
  * @param samples by time, the oldest first
  * @param nowMs since the epoch; it belongs to the last one
  */
-export function bySecond(
+export function perSecond(
   samples: readonly Sample[],
   nowMs: number,
   seconds: number,

@@ -5,7 +5,7 @@ import { mergeTiers, parseSample } from './sample-lines.ts';
 import type { Sample } from './samples.ts';
 
 /** What is kept of a project's past. It outlives its supervisor, and a stop. */
-export interface History {
+export interface RecordedHistory {
   /** By time, the oldest first: one a second for the last minutes, and fewer the older they are. */
   readonly samples: readonly Sample[];
   /** By time, the oldest first. */
@@ -15,7 +15,7 @@ export interface History {
 }
 
 /** Reads what a supervisor writes, while it does. What cannot be read is left out; never throws. */
-export function readHistory(folder: ProjectFolder): History {
+export function readHistory(folder: ProjectFolder): RecordedHistory {
   let unread = 0;
   const read = <Item>(part: HistoryPart, parse: (line: unknown) => Item | null): Item[] =>
     readHistoryLines(folder, part).flatMap((line) => {

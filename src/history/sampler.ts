@@ -5,7 +5,7 @@ import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.
 import type { Sample } from './samples.ts';
 import { SAMPLE_MS } from './samples.ts';
 import { type Counted, type CountedLook, isMoving, takeSample } from './usage.ts';
-import type { Chronicle } from './writer.ts';
+import type { HistoryWriter } from './writer.ts';
 
 /** Takes a sample of what services use from the looks that the witness has anyway. */
 export interface Sampler {
@@ -24,7 +24,7 @@ export interface Sampler {
 /** Two looks that are a little too close must not halve the rate. */
 const TOLERANCE_MS = 100;
 
-export function createSampler(chronicle: Pick<Chronicle, 'sample'>): Sampler {
+export function createSampler(chronicle: Pick<HistoryWriter, 'sample'>): Sampler {
   const listeners = new Set<(sample: Sample) => void>();
   const cores = availableParallelism();
   let before: { readonly look: CountedLook; readonly takenAtMs: number } | null = null;

@@ -7,7 +7,7 @@ import { formatSample } from './sample-lines.ts';
 import type { Sample } from './samples.ts';
 
 /** Writes the history of a project, for `readHistory`. Nothing that goes wrong here reaches the caller. */
-export interface Chronicle {
+export interface HistoryWriter {
   /** @param forMs how long it speaks of: since the one before */
   sample(sample: Sample, forMs: number): void;
   event(event: HistoryEvent): void;
@@ -37,7 +37,10 @@ const WIDTHS = { hours: 10_000, days: 60_000 } as const;
  *
  * @param log is told when it cannot be written, and again only after it could
  */
-export function openChronicle(folder: ProjectFolder, log: (line: string) => void): Chronicle {
+export function openHistoryWriter(
+  folder: ProjectFolder,
+  log: (line: string) => void,
+): HistoryWriter {
   const buckets: { hours: Bucket | null; days: Bucket | null } = { hours: null, days: null };
   let isFailing = false;
 

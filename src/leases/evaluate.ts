@@ -37,7 +37,7 @@ const MS_PER_TICK = 10;
  *
  * @param record null: there is none
  */
-export function judgeLeases(record: LeaseRecord | null, moment: LeaseMoment): LeaseVerdict {
+export function evaluateLeases(record: LeaseRecord | null, moment: LeaseMoment): LeaseVerdict {
   if (!record || record.leases.length === 0 || record.bootId !== moment.bootId) {
     return { kind: 'none' };
   }

@@ -1,5 +1,5 @@
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
-import { judgeLeases, type LeaseVerdict } from './evaluate.ts';
+import { evaluateLeases, type LeaseVerdict } from './evaluate.ts';
 import type { LeaseRecord } from './file.ts';
 
 /** One of those for whom the project runs (`start --ttl`, `--while-pid`). */
@@ -13,7 +13,7 @@ export interface LeaseStatus {
 /** What the leases of a project say at the moment of a snapshot. */
 export function leasesAt(record: LeaseRecord | null, snapshot: Snapshot): LeaseVerdict {
   const { nowTicks, bootId, pidNamespace } = snapshot;
-  return judgeLeases(record, {
+  return evaluateLeases(record, {
     nowTicks,
     bootId,
     pidNamespace,

@@ -17,7 +17,7 @@ export interface BreachRecord {
 }
 
 /** Null for none, and for what cannot be read: it is only said for people. Never throws. */
-export function readBreachRecord(folder: ProjectFolder): BreachRecord | null {
+function readBreachRecord(folder: ProjectFolder): BreachRecord | null {
   if (folderProblem(folder, null)) return null;
   const file = readOwnFile(breachPath(folder));
   if (file.kind !== 'content') return null;
@@ -49,14 +49,14 @@ export function currentBreaches(folder: ProjectFolder, snapshot: Snapshot): read
   return record.breaches.filter(isBreach);
 }
 
-export const KINDS: readonly string[] = [
+const KINDS: readonly string[] = [
   'processes',
   'memory',
   'cpu',
   'runtime',
   'idle',
 ] satisfies LimitKind[];
-export function isBreach(value: unknown): value is Breach {
+function isBreach(value: unknown): value is Breach {
   const { service, limit, value: used, allowed, branch, atMs } = asObject(value) ?? {};
   const isNumber = [used, allowed].every((one) => typeof one === 'number' && one >= 0);
   const { command, pid, processes, memoryBytes } = asObject(branch) ?? {};

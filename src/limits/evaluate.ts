@@ -83,7 +83,7 @@ const QUIET_PERCENT = 2;
  * @param before null: the first look at this run
  * @returns all that are, those told before too, and what to remember
  */
-export function judgeLimits(
+export function evaluateLimits(
   before: LimitWatch | null,
   limits: readonly Limit[],
   use: LimitedUse,

@@ -2,14 +2,14 @@ import { identityKey } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 
 /** PURE. The part of a tree that has grown: a process with everything below it. */
-export interface Branch {
+export interface GrowthBranch {
   readonly top: ProcessInfo;
   readonly processes: number;
   readonly memoryBytes: number;
 }
 
 /** What has grown: the number of processes, their memory, or the time that they have used. */
-export type Growth = 'processes' | 'memory' | 'cpu';
+export type BranchGrowth = 'processes' | 'memory' | 'cpu';
 
 /** A branch with this share of the growth explains it. */
 const EXPLAINS = 0.8;
@@ -24,9 +24,9 @@ const EXPLAINS = 0.8;
 export function growthBranch(
   before: readonly ProcessInfo[],
   now: readonly ProcessInfo[],
-  growth: Growth,
+  growth: BranchGrowth,
   memoryOf: (process: ProcessInfo) => number,
-): Branch | null {
+): GrowthBranch | null {
   const earlier = new Map(before.map((process) => [identityKey(process.identity), process]));
   const grownBy = (process: ProcessInfo): number => {
     const was = earlier.get(identityKey(process.identity));

@@ -7,7 +7,7 @@ import {
   type Breach,
   type BreachBranch,
   type Exceeded,
-  judgeLimits,
+  evaluateLimits,
   type LimitWatch,
   nextDueMs,
 } from './evaluate.ts';
@@ -30,7 +30,7 @@ export interface TreeVerdict {
 }
 
 /** One run under its limits, from look to look. */
-export interface LimitedTree {
+export interface LimitMeter {
   judge(
     limits: readonly Limit[],
     claims: readonly Claim[],
@@ -50,7 +50,7 @@ const NEAR_SHARE = 0.8;
 const NEAR_MS = 6_000;
 
 /** @param service null: the project */
-export function createLimitedTree(service: string | null): LimitedTree {
+export function createLimitMeter(service: string | null): LimitMeter {
   let watch: LimitWatch | null = null;
   // How it began is no measure: the first look may have come when nearly everything was there.
   let calm: readonly ProcessInfo[] = [];
@@ -68,7 +68,7 @@ export function createLimitedTree(service: string | null): LimitedTree {
         processes: processes.length,
         memoryBytes: memory.bytes,
       };
-      const { watch: next, exceeded } = judgeLimits(watch, limits, now);
+      const { watch: next, exceeded } = evaluateLimits(watch, limits, now);
       watch = next;
       const shares = limits.map((limit) => shareOf(limit, now));
       if (shares.every((share) => share <= CALM_SHARE)) calm = processes;

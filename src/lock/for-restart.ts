@@ -13,7 +13,7 @@ const RESTART_COMMAND = 'supervisor, at a restart';
  * @returns what gives it back; null while another devctl holds it
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
-export async function takeTurn(
+export async function takeLockToRestart(
   host: Host,
   folder: ProjectFolder,
   self: Identity,

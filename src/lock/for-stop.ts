@@ -6,7 +6,7 @@ import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { settledSnapshot } from '../processes/settled-snapshot.ts';
 import { livesIn } from '../processes/snapshot.ts';
-import { isStarved, isSuspended } from '../processes/starvation.ts';
+import { isStarvedOfCpu, isSuspended } from '../processes/starvation.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { isAlive, lockedBy, RUN_COMMAND, START_COMMAND, TAKE_OVER_SIGNAL } from './holder.ts';
 import { acquireLock, type LockOutcome } from './lock.ts';
@@ -38,7 +38,7 @@ const END_STARVED_HOLDER_MS = 5_000;
 const NEWBORN_MS = 1_000;
 const NEWBORN_PAUSE_MS = 5;
 
-export interface LockQuest {
+export interface StopLockRequest {
   readonly host: Host;
   readonly folder: ProjectFolder;
   readonly self: Identity;
@@ -55,7 +55,7 @@ export interface LockQuest {
  * @returns null: go on without it
  * @throws DevctlError 'locked' when another command holds on to it, 'unsafe'
  */
-export async function takeLockToStop(quest: LockQuest): Promise<{ release(): void } | null> {
+export async function takeLockToStop(quest: StopLockRequest): Promise<{ release(): void } | null> {
   const { host, force, warn } = quest;
   try {
     const beganMs = host.nowMs();
@@ -102,7 +102,7 @@ export async function takeLockToStop(quest: LockQuest): Promise<{ release(): voi
 }
 
 /** A start that is under way gives way to a stop: its supervisor drops what is not spawned yet. */
-async function abortStarts({ host, folder }: LockQuest): Promise<void> {
+async function abortStarts({ host, folder }: StopLockRequest): Promise<void> {
   const { running, socket } = await livingSupervisors(host, folder);
   if (running.length === 0) return;
   const found = await findSupervisor(folder, running, socket, ABORT_MS);
@@ -118,13 +118,13 @@ type Busy = Extract<LockOutcome, { kind: 'busy' }>;
  * @returns what became of the lock; still busy when the holder may not be ended, or another one was
  *   quicker than we are
  */
-async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
+async function takeOver(quest: StopLockRequest, busy: Busy): Promise<LockOutcome> {
   const { host } = quest;
   const { holder } = busy;
   if (holder === null || (await whyNotEnd(quest, holder)) !== null) return busy;
   let lock: LockOutcome = busy;
   for (const signal of [TAKE_OVER_SIGNAL, 'SIGKILL'] as const) {
-    if (signal === 'SIGKILL') await awaitNewborns(host, holder.identity);
+    if (signal === 'SIGKILL') await awaitJustForked(host, holder.identity);
     await host.signal(holder.identity, signal);
     // One that is suspended has the signal pending until it runs again.
     await host.signal(holder.identity, 'SIGCONT');
@@ -134,7 +134,7 @@ async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
       const passedMs = host.nowMs() - askedMs;
       if (passedMs < END_HOLDER_MS) return true;
       if (passedMs >= END_STARVED_HOLDER_MS) return false;
-      return isStarved(holder.identity, asked, await host.snapshot());
+      return isStarvedOfCpu(holder.identity, asked, await host.snapshot());
     };
     do {
       lock = await attempt(quest, 10);
@@ -149,7 +149,7 @@ async function takeOver(quest: LockQuest, busy: Busy): Promise<LockOutcome> {
  * Until its own execve(2) a child shows what its parent does (vfork(2)). Killed now, a start would leave a guard
  * that nobody could tell from it. So it stands still until there is no such child.
  */
-export async function awaitNewborns(host: Host, parent: Identity): Promise<void> {
+export async function awaitJustForked(host: Host, parent: Identity): Promise<void> {
   await host.signal(parent, 'SIGSTOP');
   const deadline = host.nowMs() + NEWBORN_MS;
   while (host.nowMs() < deadline) {
@@ -162,7 +162,10 @@ export async function awaitNewborns(host: Host, parent: Identity): Promise<void>
   }
 }
 
-function attempt({ host, folder, self, force }: LockQuest, waitMs: number): Promise<LockOutcome> {
+function attempt(
+  { host, folder, self, force }: StopLockRequest,
+  waitMs: number,
+): Promise<LockOutcome> {
   prepareFolder(folder);
   return acquireLock(folder, {
     identity: self,
@@ -176,7 +179,7 @@ function attempt({ host, folder, self, force }: LockQuest, waitMs: number): Prom
 
 /** A lock file can be edited: only what runs devctl, and does not run us, is ended for it. */
 async function whyNotEnd(
-  { host, self }: LockQuest,
+  { host, self }: StopLockRequest,
   holder: LockHolder | null,
 ): Promise<string | null> {
   if (holder === null) return 'it cannot be read';

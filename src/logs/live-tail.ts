@@ -2,13 +2,13 @@ import { followLogs } from './follow.ts';
 import type { LogLine } from './line-cutter.ts';
 import { type LogReader, readLog, type ServiceLine } from './reader.ts';
 import type { LogSource } from './source.ts';
-import { toldLog } from './tolerant-reader.ts';
+import { tolerantReader } from './tolerant-reader.ts';
 
-export interface LogWatch {
+export interface LiveTail {
   stop(): void;
 }
 
-export interface LogWatchOptions {
+export interface LiveTailOptions {
   readonly source: LogSource;
   /** So many lines are wanted at most. */
   readonly lines: number;
@@ -27,7 +27,7 @@ const MANY_LINES = 200;
  * The end of one log, and what comes: for a screen, which is to show the last lines and not to fall
  * behind. Where more comes than is read at once, it begins again with the last ones.
  */
-export function watchLog({ source, lines, hear }: LogWatchOptions): LogWatch {
+export function openLiveTail({ source, lines, hear }: LiveTailOptions): LiveTail {
   let stopped = false;
   let calmUntil = 0;
   // On a screen there is one place for it: among what it writes.
@@ -36,7 +36,7 @@ export function watchLog({ source, lines, hear }: LogWatchOptions): LogWatch {
     const line = { text: `devctl: ${why}`, position: 0, continues: false, partial: false };
     notes.push({ ...line, service: source.service, time: null });
   };
-  const open = (): LogReader => toldLog(readLog(source), tell);
+  const open = (): LogReader => tolerantReader(readLog(source), tell);
   let reader = open();
   const last = (): LogLine[] => [
     ...reader.history({ lines, sinceMs: null }, false),

@@ -9,7 +9,7 @@ const AHEAD_BYTES = 8 * 1024 * 1024;
 const BLOCK_BYTES = 512;
 
 /** Logs that take far more of the disk than they are to, in words: nobody rotates them, or cannot. */
-export function grownLogs(records: readonly ServiceRecord[]): readonly string[] {
+export function findOversizedLogs(records: readonly ServiceRecord[]): readonly string[] {
   return records.flatMap(({ service, log, logRotation }) => {
     if (!logRotation) return [];
     const { maxSize } = logRotation;

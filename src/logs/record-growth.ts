@@ -1,18 +1,18 @@
 import { statSync } from 'node:fs';
 import type { ProjectFolder } from '../project/folder.ts';
-import { type LogNote, mapOf, thinned } from './time-index.ts';
+import { layoutOf, type TimeMark, thinned } from './time-index.ts';
 import {
-  appendNote,
+  appendTimeMark,
   fileKey,
-  NOTES_THIN_BYTES,
-  readLogMap,
-  readNotes,
-  writeLogMap,
-  writeNotes,
+  readLogLayout,
+  readTimeMarks,
+  TIME_INDEX_THIN_BYTES,
+  writeLogLayout,
+  writeTimeMarks,
 } from './time-index-file.ts';
 
 /** What is known of a log from the last time that it was looked at. */
-export interface NotedLog {
+export interface RecordedLog {
   readonly service: string;
   readonly path: string;
   /** Null: nobody has looked so far. */
@@ -25,7 +25,7 @@ export interface NotedLog {
 }
 
 /** Of a log that nobody has looked at. */
-export function beginNotes(service: string, path: string): NotedLog {
+export function beginTimeIndex(service: string, path: string): RecordedLog {
   return { service, path, file: null, position: 0, lookedAtMs: 0, bytes: 0 };
 }
 
@@ -38,9 +38,9 @@ const NO_FILE = '';
  * @returns `size`: how much of it is not rotated yet, in bytes
  * @throws DevctlError 'records-unwritable', 'unsafe', and what open(2) and write(2) fail with
  */
-export function noteGrowth(
+export function recordGrowth(
   folder: ProjectFolder,
-  target: NotedLog,
+  target: RecordedLog,
 ): { readonly grown: boolean; readonly size: number } {
   const found = statSync(target.path, { bigint: true, throwIfNoEntry: false });
   const { service } = target;
@@ -53,10 +53,10 @@ export function noteGrowth(
     return { grown: false, size: 0 };
   }
   const file = fileKey(found);
-  const known = readLogMap(folder, service);
-  const map = mapOf(known, file, Number(found.size));
+  const known = readLogLayout(folder, service);
+  const map = layoutOf(known, file, Number(found.size));
   // Once it is as large again as it was, nothing would tell any more that it was cut.
-  if (known?.file === file && known.base !== map.base) writeLogMap(folder, service, map);
+  if (known?.file === file && known.base !== map.base) writeLogLayout(folder, service, map);
   const end = map.base + Number(found.size);
   const isOther = target.file !== file || end < target.position;
   if (isOther) takeUp(folder, target, file, end);
@@ -68,24 +68,26 @@ export function noteGrowth(
   const modified = Math.ceil(Number(found.mtimeNs) / 1e6);
   const atMs = modified <= now && modified >= lookedAtMs ? modified : now;
   const withinMs = lookedAtMs === 0 ? null : Math.max(0, atMs - lookedAtMs);
-  const fresh: LogNote = {
+  const fresh: TimeMark = {
     position: end,
     atMs: lookedAtMs === 0 ? Math.min(modified, now) : atMs,
     withinMs,
   };
-  if (target.bytes >= NOTES_THIN_BYTES) {
-    const notes = thinned(readNotes(folder, service, file), map.start);
-    target.bytes = writeNotes(folder, service, file, notes);
+  if (target.bytes >= TIME_INDEX_THIN_BYTES) {
+    const notes = thinned(readTimeMarks(folder, service, file), map.start);
+    target.bytes = writeTimeMarks(folder, service, file, notes);
   }
-  target.bytes += appendNote(folder, service, fresh);
+  target.bytes += appendTimeMark(folder, service, fresh);
   target.position = end;
   return { grown: true, size };
 }
 
 /** A log that this process has not looked at so far, or another one in its place, or one that was cut. */
-function takeUp(folder: ProjectFolder, target: NotedLog, file: string, end: number): void {
-  const notes = readNotes(folder, target.service, file).filter(({ position }) => position <= end);
-  target.bytes = writeNotes(folder, target.service, file, notes);
+function takeUp(folder: ProjectFolder, target: RecordedLog, file: string, end: number): void {
+  const notes = readTimeMarks(folder, target.service, file).filter(
+    ({ position }) => position <= end,
+  );
+  target.bytes = writeTimeMarks(folder, target.service, file, notes);
   target.position = notes.at(-1)?.position ?? 0;
   // A new file had nothing in it when we last looked; of any other nobody has looked since its last note.
   if (target.file === null || notes.length > 0) target.lookedAtMs = 0;

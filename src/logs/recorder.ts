@@ -5,11 +5,11 @@ import { monotonicMs } from '../processes/clock.ts';
 import { type CutWay, findCutWay } from '../processes/native/cut-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { LogRotation } from '../project/service-record.ts';
-import { beginNotes, type NotedLog, noteGrowth } from './record-growth.ts';
+import { beginTimeIndex, type RecordedLog, recordGrowth } from './record-growth.ts';
 import { finishRotation, isUnfinished, rotateLog } from './rotate.ts';
 
 /** Notes when the logs of services grow, so that their lines have times. */
-export interface LogNotes {
+export interface LogRecorder {
   /**
    * From now on this log is watched, for as long as this process lives.
    *
@@ -26,7 +26,7 @@ export interface LogNotes {
 }
 
 /** One log that is watched. */
-interface Watched extends NotedLog {
+interface Watched extends RecordedLog {
   quietLooks: number;
   /** Tells of the next change, while nothing is written. */
   watcher: FSWatcher | null;
@@ -51,7 +51,7 @@ const REFUSED_MS = 60_000;
  * A log that is quiet costs nothing: inotify(7) wakes us. One that is written to is looked at ten times a
  * second, however much is written.
  */
-export function noteLogs(folder: ProjectFolder, log: (line: string) => void): LogNotes {
+export function recordLogs(folder: ProjectFolder, log: (line: string) => void): LogRecorder {
   const logs = new Map<string, Watched>();
   const active = new Set<Watched>();
   let timer: NodeJS.Timeout | null = null;
@@ -137,7 +137,7 @@ export function noteLogs(folder: ProjectFolder, log: (line: string) => void): Lo
     // What is being moved has no size that means anything.
     if (target.rotating) return true;
     try {
-      const { grown, size } = noteGrowth(folder, target);
+      const { grown, size } = recordGrowth(folder, target);
       const { rotation, refusedAtMs, holds } = target;
       const mayRotate = holds === 0 && monotonicMs() - refusedAtMs > REFUSED_MS;
       if (rotation && size > rotation.maxSize && mayRotate) beginRotation(target, rotation);
@@ -162,7 +162,7 @@ export function noteLogs(folder: ProjectFolder, log: (line: string) => void): Lo
         active.delete(known);
       }
       const made: Watched = {
-        ...beginNotes(service, path),
+        ...beginTimeIndex(service, path),
         quietLooks: 0,
         watcher: null,
         rotation,

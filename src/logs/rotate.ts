@@ -6,8 +6,8 @@ import { type CutWay, cutFile } from '../processes/native/cut-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { whyNotAppend } from '../project/safe-file.ts';
 import type { LogRotation } from '../project/service-record.ts';
-import { type LogMap, mapOf } from './time-index.ts';
-import { fileKey, movingPath, readLogMap, writeLogMap } from './time-index-file.ts';
+import { type LogLayout, layoutOf } from './time-index.ts';
+import { fileKey, movingPath, readLogLayout, writeLogLayout } from './time-index-file.ts';
 
 type Way = Extract<CutWay, { block: number }>;
 
@@ -44,14 +44,14 @@ export async function rotateLog(
     if (length === 0) return false;
     const moving = { ...map, moving: map.start + length };
     if (keep > 0) await copyOut(log, offset, length, movingPath(path));
-    writeLogMap(folder, service, moving);
+    writeLogLayout(folder, service, moving);
     const refusal = await cutFile(log.fd, 'punch', offset, length);
     if (refusal !== null) {
-      writeLogMap(folder, service, map);
+      writeLogLayout(folder, service, map);
       throw new Error(`freeing the beginning of ${path}: ${refusal}`);
     }
     await shift(path, keep);
-    writeLogMap(folder, service, await takeOut(log, moving, way));
+    writeLogLayout(folder, service, await takeOut(log, moving, way));
     return true;
   } finally {
     await log.close();
@@ -69,9 +69,9 @@ async function finishMove(
   path: string,
   log: FileHandle,
   way: Way,
-): Promise<LogMap> {
+): Promise<LogLayout> {
   const found = await log.stat({ bigint: true });
-  const map = mapOf(readLogMap(folder, service), fileKey(found), Number(found.size));
+  const map = layoutOf(readLogLayout(folder, service), fileKey(found), Number(found.size));
   if (map.moving === null) {
     // It was killed while it copied, and nothing was taken away.
     rmSync(movingPath(path), { force: true });
@@ -82,13 +82,13 @@ async function finishMove(
     await shift(path, Number.POSITIVE_INFINITY);
   }
   const settled = await takeOut(log, map, way);
-  writeLogMap(folder, service, settled);
+  writeLogLayout(folder, service, settled);
   return settled;
 }
 
 /** Is a move under way that nobody carries on? */
 export function isUnfinished(folder: ProjectFolder, service: string): boolean {
-  return (readLogMap(folder, service)?.moving ?? null) !== null;
+  return (readLogLayout(folder, service)?.moving ?? null) !== null;
 }
 
 /** As `finishMove`, for a log of which nothing else is to be moved. */
@@ -108,7 +108,7 @@ export async function finishRotation(
 }
 
 /** Takes the hole out of the log, unless that was done, or cannot be done. */
-async function takeOut(log: FileHandle, map: LogMap, way: Way): Promise<LogMap> {
+async function takeOut(log: FileHandle, map: LogLayout, way: Way): Promise<LogLayout> {
   const { base, start, moving } = map;
   if (moving === null) return map;
   const moved = { ...map, start: moving, moving: null };

@@ -5,7 +5,7 @@ import { readRecords } from '../project/records.ts';
 import { selectNames } from '../project/select-names.ts';
 
 /** A service that has, had, or may get a log. */
-export interface LoggedService {
+export interface ServiceLog {
   readonly name: string;
   /** Absolute path. */
   readonly log: string;
@@ -17,10 +17,7 @@ export interface LoggedService {
  *
  * @throws DevctlError 'service-unknown'
  */
-export function loggedServices(
-  project: OpenProject,
-  names: readonly string[],
-): readonly LoggedService[] {
+export function serviceLogs(project: OpenProject, names: readonly string[]): readonly ServiceLog[] {
   const logs = new Map<string, string>();
   for (const { name, log } of declaredServices(project)) logs.set(name, log);
   // What is recorded is what runs: it stands above what the manifest says today.
@@ -38,7 +35,7 @@ export function loggedServices(
 /** The folders of the logs, whether they are there already or not. */
 export function logFolders(
   { folder }: OpenProject,
-  services: readonly LoggedService[],
+  services: readonly ServiceLog[],
 ): readonly string[] {
   return [...new Set([join(folder.pidsDir, 'logs'), ...services.map(({ log }) => dirname(log))])];
 }

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { type LogMap, type LogNote, mapOf } from './time-index.ts';
-import { fileKey, movingPath, readLogMap, readNotes } from './time-index-file.ts';
+import { type LogLayout, layoutOf, type TimeMark } from './time-index.ts';
+import { fileKey, movingPath, readLogLayout, readTimeMarks } from './time-index-file.ts';
 
 /** The output of one service, over all files that it is in, by position (`LogNote`). */
 export interface LogSource {
@@ -20,7 +20,7 @@ export interface LogSource {
     position: number,
     into: Buffer,
   ): { readonly position: number; readonly bytes: Buffer } | null;
-  notes(): readonly LogNote[];
+  notes(): readonly TimeMark[];
   /** Of a byte of the file that the service writes to, by its place in that file. */
   positionAt(offset: number): number;
   /**
@@ -58,8 +58,8 @@ interface Layout extends LogExtent {
 
 interface Laid {
   /** As it was written down: it changes when something is moved. */
-  readonly known: LogMap;
-  readonly map: LogMap;
+  readonly known: LogLayout;
+  readonly map: LogLayout;
   readonly layout: Layout;
 }
 
@@ -86,8 +86,8 @@ export function openLogSource(
     if (!found) return null;
     const file = fileKey(found);
     const size = Number(found.size);
-    const known = readLogMap(folder, service);
-    const map = mapOf(known, file, size);
+    const known = readLogLayout(folder, service);
+    const map = layoutOf(known, file, size);
     const live = { path, from: map.start, to: map.base + size, base: map.base };
     const older = rotatedBefore(path, map.start);
     return {
@@ -106,7 +106,7 @@ export function openLogSource(
   };
 
   /** A move that nobody carries on: it is waited for once. */
-  let abandoned: LogMap | null = null;
+  let abandoned: LogLayout | null = null;
 
   /** Carries out `look` on a layout that stays the same while it does. */
   const steadily = <Seen>(look: (layout: Layout) => Seen): Seen | null => {
@@ -121,7 +121,7 @@ export function openLogSource(
       }
       if (map.moving !== null) abandoned = map;
       const seen = look(map.moving === null ? before.layout : settle(before));
-      const after = readLogMap(folder, service);
+      const after = readLogLayout(folder, service);
       if (isLast || after?.file !== map.file || sameMap(after, before.known)) return seen;
     }
   };
@@ -132,7 +132,7 @@ export function openLogSource(
     read: (position, into) => steadily(({ segments }) => readFrom(segments, position, into)),
     notes() {
       const found = statOf(path);
-      return found ? readNotes(folder, service, fileKey(found)) : [];
+      return found ? readTimeMarks(folder, service, fileKey(found)) : [];
     },
     positionAt: (offset) => (steadily(({ segments }) => segments.at(-1)?.base) ?? 0) + offset,
     isMoving: () => layout()?.map.moving != null,
@@ -216,7 +216,7 @@ function readAt(path: string, into: Buffer, offset: number): number {
   }
 }
 
-function sameMap(one: LogMap, other: LogMap): boolean {
+function sameMap(one: LogLayout, other: LogLayout): boolean {
   return one.base === other.base && one.start === other.start && one.moving === other.moving;
 }
 

@@ -4,10 +4,16 @@ import { appendFlags, writeFileAtomically } from '../project/atomic-file.ts';
 import { asObject, isCount, isServiceName, isText, parseJson } from '../project/field-checks.ts';
 import { type ProjectFolder, writableFolder } from '../project/folder.ts';
 import { readOwnFile } from '../project/safe-file.ts';
-import { formatHeader, formatNote, type LogMap, type LogNote, parseNotes } from './time-index.ts';
+import {
+  formatHeader,
+  formatTimeMark,
+  type LogLayout,
+  parseTimeMarks,
+  type TimeMark,
+} from './time-index.ts';
 
 /** From this size on, in bytes, the notes of a log are thinned. */
-export const NOTES_THIN_BYTES = 256 * 1024;
+export const TIME_INDEX_THIN_BYTES = 256 * 1024;
 
 const MAX_NOTES_BYTES = 4 * 1024 * 1024;
 
@@ -17,14 +23,14 @@ export function fileKey({ dev, ino, birthtimeNs }: BigIntStats): string {
 }
 
 /** The notes of a log; none where they are of another file, or nobody took any. Never throws. */
-export function readNotes(
+export function readTimeMarks(
   folder: ProjectFolder,
   service: string,
   file: string,
-): readonly LogNote[] {
+): readonly TimeMark[] {
   const read = readOwnFile(notesPath(folder, service), MAX_NOTES_BYTES);
   if (read.kind !== 'content') return [];
-  const parsed = parseNotes(read.bytes.toString('utf8'));
+  const parsed = parseTimeMarks(read.bytes.toString('utf8'));
   return parsed.file === file ? parsed.notes : [];
 }
 
@@ -34,10 +40,10 @@ export function readNotes(
  * @returns how many bytes it took
  * @throws what open(2) and write(2) fail with
  */
-export function appendNote(folder: ProjectFolder, service: string, note: LogNote): number {
+export function appendTimeMark(folder: ProjectFolder, service: string, note: TimeMark): number {
   const fd = openSync(notesPath(folder, service), appendFlags, 0o600);
   try {
-    return writeSync(fd, formatNote(note));
+    return writeSync(fd, formatTimeMark(note));
   } finally {
     closeSync(fd);
   }
@@ -49,20 +55,20 @@ export function appendNote(folder: ProjectFolder, service: string, note: LogNote
  * @returns size of the notes in bytes
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
-export function writeNotes(
+export function writeTimeMarks(
   folder: ProjectFolder,
   service: string,
   file: string,
-  notes: readonly LogNote[],
+  notes: readonly TimeMark[],
 ): number {
   writableFolder(folder, 'log-notes');
-  const text = formatHeader(file) + notes.map(formatNote).join('');
+  const text = formatHeader(file) + notes.map(formatTimeMark).join('');
   writeFileAtomically(notesPath(folder, service), text, { flushed: false });
   return Buffer.byteLength(text);
 }
 
 /** Where the bytes of a log are; null where nothing was ever moved. Never throws. */
-export function readLogMap(folder: ProjectFolder, service: string): LogMap | null {
+export function readLogLayout(folder: ProjectFolder, service: string): LogLayout | null {
   const read = readOwnFile(mapPath(folder, service));
   if (read.kind !== 'content') return null;
   const { file, base, start, moving } = asObject(parseJson(read.bytes)) ?? {};
@@ -80,7 +86,7 @@ export function readLogMap(folder: ProjectFolder, service: string): LogMap | nul
  *
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
-export function writeLogMap(folder: ProjectFolder, service: string, map: LogMap): void {
+export function writeLogLayout(folder: ProjectFolder, service: string, map: LogLayout): void {
   writableFolder(folder, 'log-notes');
   writeFileAtomically(mapPath(folder, service), `${JSON.stringify(map)}\n`, { flushed: false });
 }

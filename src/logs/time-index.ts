@@ -4,7 +4,7 @@
  * Positions count the bytes that were ever written to the log, so that they stay the same when its
  * beginning moves to another file: the first byte of the file itself is at `LogMap.base`.
  */
-export interface LogNote {
+export interface TimeMark {
   /** The log reached up to here. */
   readonly position: number;
   /** At this time: ms since the epoch. */
@@ -17,7 +17,7 @@ export interface LogNote {
 }
 
 /** Where the bytes of a log are, kept by whoever rotates it. */
-export interface LogMap {
+export interface LogLayout {
   /** Of the file that this speaks of. */
   readonly file: string;
   /** Position of the first byte of the file. */
@@ -37,7 +37,7 @@ export interface LineTime {
 }
 
 /** Of a file that was never rotated. */
-function unmoved(file: string): LogMap {
+function unmoved(file: string): LogLayout {
   return { file, base: 0, start: 0, moving: null };
 }
 
@@ -46,7 +46,7 @@ function unmoved(file: string): LogMap {
  *
  * @param known what was written down last, of whichever file
  */
-export function mapOf(known: LogMap | null, file: string, size: number): LogMap {
+export function layoutOf(known: LogLayout | null, file: string, size: number): LogLayout {
   if (known?.file !== file) return unmoved(file);
   // Somebody has emptied it, hole and all: what is written from then on follows what is gone.
   const isCut = known.moving === null && size < known.start - known.base;
@@ -58,18 +58,18 @@ export function formatHeader(file: string): string {
   return `file ${file}\n`;
 }
 
-export function formatNote({ position, atMs, withinMs }: LogNote): string {
+export function formatTimeMark({ position, atMs, withinMs }: TimeMark): string {
   return `${position} ${atMs} ${withinMs ?? '-'}\n`;
 }
 
 /** What cannot be read is left out: a line that was cut off by a full disk must not cost the others. */
-export function parseNotes(text: string): {
+export function parseTimeMarks(text: string): {
   readonly file: string | null;
-  readonly notes: readonly LogNote[];
+  readonly notes: readonly TimeMark[];
 } {
   const [first = '', ...rest] = text.split('\n');
   const file = first.startsWith('file ') ? first.slice('file '.length) : null;
-  const notes: LogNote[] = [];
+  const notes: TimeMark[] = [];
   let last = Number.NEGATIVE_INFINITY;
   for (const line of rest) {
     const [, position, atMs, withinMs] = /^(\d+) (\d+) (\d+|-)$/.exec(line) ?? [];
@@ -85,11 +85,11 @@ export function parseNotes(text: string): {
 }
 
 /** Half of the older notes, and none of what is gone: notes of one second are enough for yesterday. */
-export function thinned(notes: readonly LogNote[], firstPosition: number): readonly LogNote[] {
+export function thinned(notes: readonly TimeMark[], firstPosition: number): readonly TimeMark[] {
   const kept = notes.filter(({ position }) => position > firstPosition);
   const half = Math.floor(kept.length / 2);
-  const thin: LogNote[] = [];
-  let skipped: LogNote | null = null;
+  const thin: TimeMark[] = [];
+  let skipped: TimeMark | null = null;
   for (const note of kept.slice(0, half)) {
     if (skipped === null) {
       skipped = note;
@@ -102,7 +102,7 @@ export function thinned(notes: readonly LogNote[], firstPosition: number): reado
 }
 
 /** One note for the bytes of two: the time from the earliest to the latest that either knows. */
-function together(one: LogNote, next: LogNote): LogNote {
+function together(one: TimeMark, next: TimeMark): TimeMark {
   const atMs = Math.max(one.atMs, next.atMs);
   const isKnown = one.withinMs !== null && next.withinMs !== null;
   const began = Math.min(one.atMs - (one.withinMs ?? 0), next.atMs - (next.withinMs ?? 0));
@@ -110,20 +110,20 @@ function together(one: LogNote, next: LogNote): LogNote {
 }
 
 /** When the byte at `position` was written; null where nobody has noted it. */
-export function timeOf(notes: readonly LogNote[], position: number): LineTime | null {
+export function timeOf(notes: readonly TimeMark[], position: number): LineTime | null {
   const found = notes[firstBeyond(notes, position)];
   return found ? { atMs: found.atMs, withinMs: found.withinMs } : null;
 }
 
 /** Where what was written at or after a time begins: all that may be as young is behind it. */
-export function positionSince(notes: readonly LogNote[], sinceMs: number): number | null {
+export function positionSince(notes: readonly TimeMark[], sinceMs: number): number | null {
   const index = notes.findIndex(({ atMs }) => atMs >= sinceMs);
   if (index === -1) return notes.at(-1)?.position ?? null;
   return index === 0 ? null : (notes[index - 1]?.position ?? null);
 }
 
 /** The first note that reaches beyond a position. */
-function firstBeyond(notes: readonly LogNote[], position: number): number {
+function firstBeyond(notes: readonly TimeMark[], position: number): number {
   let [low, high] = [0, notes.length];
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -5,7 +5,7 @@ import type { LogReader } from './reader.ts';
  * A reader for people: what it cannot read (a link in the place of a log, no right to, no descriptor left) it tells, once
  * in a row, where another one throws. One log that cannot be read must not cost the others.
  */
-export function toldLog(reader: LogReader, tell: (why: string) => void): LogReader {
+export function tolerantReader(reader: LogReader, tell: (why: string) => void): LogReader {
   let isTold = false;
   const failed = (error: unknown): void => {
     if (!isTold) tell(`the log of ${reader.service} cannot be read: ${inWords(error)}`);

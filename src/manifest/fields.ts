@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { show } from './problem.ts';
-import { DURATION, LONGEST_MS, parseDuration, parseSize, SIZE } from './units.ts';
+import { DURATION, LONGEST_DURATION_MS, parseDuration, parseSize, SIZE } from './units.ts';
 
 /** What zod tells a message function; `input` is the value as it stands in the manifest. */
 interface Wrong {
@@ -40,7 +40,7 @@ function explainDuration({ input }: Wrong): string {
   if ((typeof input === 'number' && input < 0) || (typeof input === 'string' && /^-\d/.test(input)))
     return `must not be negative, got ${show(input)}`;
   if (typeof input === 'number' || (typeof input === 'string' && DURATION.test(input)))
-    return `must be at most ${LONGEST_MS / 3_600_000}h, got ${show(input)}`;
+    return `must be at most ${LONGEST_DURATION_MS / 3_600_000}h, got ${show(input)}`;
   return `expected a time such as "500ms", "3s", "2m" or "1h", or a number of milliseconds, got ${show(input)}`;
 }
 

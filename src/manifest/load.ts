@@ -1,12 +1,12 @@
 import { DevctlError } from '../errors.ts';
+import { checkShape } from './check-shape.ts';
 import { readEnvFiles, type Variables } from './env-file.ts';
 import { locateManifest, type ManifestPlace, type ManifestQuery, realPath } from './locate.ts';
-import { checkMeaning } from './meaning.ts';
 import { formatProblem, type Problem, problem, sortProblems } from './problem.ts';
 import { readTree } from './read.ts';
 import { resolveManifest } from './resolve.ts';
 import type { ResolvedManifest } from './resolved.ts';
-import { checkShape } from './shape.ts';
+import { checkMeaning } from './semantics.ts';
 import { at, entriesOf, keyPositionOf } from './tree.ts';
 import { checkSupported } from './unsupported.ts';
 

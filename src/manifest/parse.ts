@@ -3,7 +3,7 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
 import { readSource } from './source.ts';
-import type { Entry, Tree } from './tree.ts';
+import type { Tree, TreeEntry } from './tree.ts';
 
 /** What a file holds. A broken one still gives the part that could be read, `tree`, if any. */
 export interface Parsed {
@@ -72,7 +72,7 @@ function toTree(
     return { kind: 'list', at, items };
   }
   if (node.type !== 'object') return { kind: 'scalar', at, value: node.value ?? null };
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, TreeEntry>();
   for (const { children: [keyNode, valueNode] = [] } of children) {
     if (keyNode === undefined || valueNode === undefined) continue;
     const key = String(keyNode.value);

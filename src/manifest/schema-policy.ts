@@ -5,7 +5,7 @@ import { show } from './problem.ts';
 const restartPolicy = z.enum(['no', 'on-failure', 'always']);
 
 /** `restart`: whether a service that ended is started again. */
-export const restart = z.union(
+export const restartSchema = z.union(
   [
     restartPolicy,
     z

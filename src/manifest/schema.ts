@@ -2,7 +2,7 @@ import * as z from 'zod';
 import * as field from './fields.ts';
 import { show } from './problem.ts';
 import { projectLimits, serviceLimits } from './schema-limits.ts';
-import { restart } from './schema-policy.ts';
+import { restartSchema } from './schema-policy.ts';
 import { live, ready } from './schema-probe.ts';
 
 const condition = z.enum(['started', 'ready', 'completed', 'exited']);
@@ -55,7 +55,7 @@ const service = z.strictObject({
     .describe(
       'How to find out, once it is up, that it is still well. One that is not is `unhealthy`, and started again by `restart`.',
     ),
-  restart: restart
+  restart: restartSchema
     .optional()
     .describe('Whether to start it again when it ends by itself. Default: "no".'),
   stop: stop.optional().describe('How to end it.'),

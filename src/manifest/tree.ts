@@ -9,7 +9,7 @@ export type Tree = ObjectTree | ListTree | ScalarTree;
 export interface ObjectTree {
   readonly kind: 'object';
   readonly at: Position;
-  readonly entries: ReadonlyMap<string, Entry>;
+  readonly entries: ReadonlyMap<string, TreeEntry>;
 }
 
 export interface ListTree {
@@ -24,7 +24,7 @@ export interface ScalarTree {
   readonly value: string | number | boolean | null;
 }
 
-export interface Entry {
+export interface TreeEntry {
   readonly keyAt: Position;
   readonly value: Tree;
 }
@@ -65,7 +65,7 @@ export function at(tree: Tree | undefined, ...path: ValuePath): Tree | undefined
 }
 
 /** The entries of an object; nothing for any other value, so that broken manifests can be read. */
-export function entriesOf(tree: Tree | undefined): ReadonlyMap<string, Entry> {
+export function entriesOf(tree: Tree | undefined): ReadonlyMap<string, TreeEntry> {
   return tree?.kind === 'object' ? tree.entries : new Map();
 }
 

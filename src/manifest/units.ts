@@ -11,12 +11,12 @@ export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
 export const SIZE = /^(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)$/;
 
 /** Timers of Node hold 31 bits: a longer one would fire at once. */
-export const LONGEST_MS = 24 * 24 * 3_600_000;
+export const LONGEST_DURATION_MS = 24 * 24 * 3_600_000;
 
 /** "500ms", "3s", "2m", "1h" or a number of ms, as whole ms; null for anything else. */
 export function parseDuration(value: string | number): number | null {
   const ms = typeof value === 'number' ? value : amount(DURATION.exec(value), MS_PER_UNIT);
-  return ms !== null && ms >= 0 && ms <= LONGEST_MS ? Math.round(ms) : null;
+  return ms !== null && ms >= 0 && ms <= LONGEST_DURATION_MS ? Math.round(ms) : null;
 }
 
 /** "512MB", "2GB" (units of 1024) or a number of bytes, as whole bytes; null for anything else. */

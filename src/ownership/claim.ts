@@ -72,7 +72,7 @@ export interface Run {
 }
 
 /** A living `devctl run`: the parent of a one-off, and of what that leaves where it is a subreaper. */
-export interface OneOffHost {
+export interface OneOffParent {
   readonly process: ProcessInfo;
   readonly run: Run;
 }
@@ -97,7 +97,7 @@ export interface Witnessed {
 }
 
 /** A PID from the founding scripts' files. It carries no start time, so it needs support. */
-export interface FoundingPid {
+export interface LegacyPid {
   readonly pid: number;
   readonly service: string | null;
   /** 'group': it names a process group too, whose members may outlive its leader. Default: 'pid'. */
@@ -123,7 +123,7 @@ export interface RunGroup {
  * it listens on. Looking costs several reads for each process, so it is done only at the end of a stop,
  * and with --force.
  */
-export interface Traces {
+export interface OpenFileEvidence {
   /** Services by the paths of their log files, as the kernel spells them. */
   readonly logs: ReadonlyMap<string, string>;
   /** Where nothing but logs and FIFOs of services is: there the name of the file tells the service. */
@@ -154,11 +154,11 @@ export interface OwnershipFacts {
   /** What belongs to these runs is nobody's business here; missing: there are none. */
   readonly exemptRuns?: readonly string[];
   readonly witnessed: readonly Witnessed[];
-  readonly foundingPids: readonly FoundingPid[];
+  readonly legacyPids: readonly LegacyPid[];
   /** None where there are no control groups. */
   readonly groups?: readonly RunGroup[];
   /** Missing in a usual look. */
-  readonly traces?: Traces;
+  readonly openFiles?: OpenFileEvidence;
 }
 
 /** A record whose leader is not there, and why nothing is signalled because of it. */
@@ -181,7 +181,7 @@ export interface Ownership {
    */
   readonly guards: readonly ProcessInfo[];
   /** Those that hold one-offs; never claimed as such, they end with what they hold. */
-  readonly hosts: readonly OneOffHost[];
+  readonly oneOffParents: readonly OneOffParent[];
   /** Those of all three whose every child is ours: no other project that lives below them could leave it there. */
   readonly adopters: readonly ProcessInfo[];
 }

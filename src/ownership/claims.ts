@@ -3,6 +3,7 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import type { Claim, EvidenceKind, Ownership, OwnershipFacts, Witnessed } from './claim.ts';
 import { directEvidence, isSharedGroup } from './evidence.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
+import { openFileEvidence } from './open-files.ts';
 import {
   add,
   byStrength,
@@ -13,7 +14,6 @@ import {
   toEvidence,
 } from './search.ts';
 import { findStaleRuns } from './stale.ts';
-import { traceEvidence } from './traces.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';
 
 /**
@@ -53,11 +53,11 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
   for (const process of snapshot.byPid.values()) {
     if (isGone(process)) continue;
     for (const finding of directEvidence(search, process)) add(search, process, finding);
-    for (const finding of traceEvidence(search, process)) add(search, process, finding);
+    for (const finding of openFileEvidence(search, process)) add(search, process, finding);
   }
   for (const supervisor of vetoes.supervisors) claimChildren(search, supervisor, 'supervisor');
   for (const guard of vetoes.guards) claimChildren(search, guard, 'guard');
-  for (const { process, run } of vetoes.hosts) {
+  for (const { process, run } of vetoes.oneOffParents) {
     if (run.subreaper) claimChildren(search, process, 'devctl run', run);
   }
 
@@ -80,11 +80,11 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     stale: findStaleRuns(facts.runs, snapshot),
     supervisors: vetoes.supervisors,
     guards: vetoes.guards,
-    hosts: vetoes.hosts,
+    oneOffParents: vetoes.oneOffParents,
     adopters: [
       ...vetoes.supervisors,
       ...vetoes.guards,
-      ...vetoes.hosts.map(({ process }) => process),
+      ...vetoes.oneOffParents.map(({ process }) => process),
     ].filter(({ identity }) => search.adopters.includes(identity.pid)),
   };
 }

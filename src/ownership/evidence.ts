@@ -1,7 +1,7 @@
 import { sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
-import type { FoundingPid, RunGroup } from './claim.ts';
+import type { LegacyPid, RunGroup } from './claim.ts';
 import { readCookie } from './cookie.ts';
 import type { Finding, Search } from './search.ts';
 import { ancestry, type Veto } from './vetoes.ts';
@@ -49,7 +49,7 @@ export function directEvidence(search: Search, process: ProcessInfo): Finding[] 
     const { service, runId } = cookie;
     findings.push({ kind: 'cookie', detail: `DEVCTL_RUN=${runId ?? ''}`, service, runId });
   }
-  for (const listed of facts.foundingPids) {
+  for (const listed of facts.legacyPids) {
     if (identity.startTicks > listed.writtenTicks || !isListed(snapshot, listed, process)) continue;
     if (isKnownOtherwise(search, listed, process)) continue;
     if (!isInside(facts.root, snapshot.details.cwd(process))) continue;
@@ -64,7 +64,7 @@ export function directEvidence(search: Search, process: ProcessInfo): Finding[] 
 }
 
 /** Is it the listed process, or in the listed group of a leader that has died? */
-function isListed(snapshot: Snapshot, listed: FoundingPid, process: ProcessInfo): boolean {
+function isListed(snapshot: Snapshot, listed: LegacyPid, process: ProcessInfo): boolean {
   if (listed.pid === process.identity.pid) return true;
   if (listed.kind !== 'group' || listed.pid <= 1 || listed.pid !== process.pgid) return false;
   // A living leader is judged itself, and what is in its group follows from that.
@@ -78,7 +78,7 @@ function isListed(snapshot: Snapshot, listed: FoundingPid, process: ProcessInfo)
  */
 function isKnownOtherwise(
   { leaders }: Search,
-  { pid }: FoundingPid,
+  { pid }: LegacyPid,
   { identity }: ProcessInfo,
 ): boolean {
   const known = leaders.filter((leader) => leader.identity.pid === pid);

@@ -91,7 +91,7 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
 }
 
 function isHostOf({ vetoes }: Search, pid: number, runId: string | null): boolean {
-  return vetoes.hosts.some(
+  return vetoes.oneOffParents.some(
     ({ process, run }) => process.identity.pid === pid && run.runId === runId,
   );
 }

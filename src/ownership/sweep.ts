@@ -43,8 +43,8 @@ export function sweepClaims(
   remembered: ReadonlyMap<string, Claim> = new Map(),
   claimed: ReadonlySet<number> = new Set(),
 ): Pick<Ownership, 'claims' | 'spared'> {
-  const { byPid, supervisors, guards, hosts, cookies } = findVetoes(facts, snapshot);
-  const holders = [...supervisors, ...guards, ...hosts.map(({ process }) => process)];
+  const { byPid, supervisors, guards, oneOffParents, cookies } = findVetoes(facts, snapshot);
+  const holders = [...supervisors, ...guards, ...oneOffParents.map(({ process }) => process)];
   const ours = new Set(holders.map(({ identity }) => identity.pid));
   const invokingTree = findInvokingTree(facts, snapshot, rules);
   const judgement: Judgement = { facts, snapshot, rules, vetoes: byPid, invokingTree };

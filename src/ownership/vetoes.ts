@@ -1,8 +1,8 @@
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { OneOffHost, OwnershipFacts, VetoKind } from './claim.ts';
+import type { OneOffParent, OwnershipFacts, VetoKind } from './claim.ts';
 import { type Cookie, readCookie } from './cookie.ts';
-import { findHosts } from './hosts.ts';
+import { findOneOffParents } from './one-off-parents.ts';
 
 /** What the kernel calls a guard that has become what it is to be; before, it is Node, and no subreaper yet. */
 export const GUARD_NAME = 'sleep';
@@ -17,7 +17,7 @@ export interface Vetoes {
   readonly byPid: ReadonlyMap<number, Veto>;
   readonly supervisors: readonly ProcessInfo[];
   readonly guards: readonly ProcessInfo[];
-  readonly hosts: readonly OneOffHost[];
+  readonly oneOffParents: readonly OneOffParent[];
   /** Pids of other projects' guards: what they hold does not come to us. */
   readonly foreignGuards: ReadonlySet<number>;
   /** Cookies of this project, by pid. */
@@ -73,10 +73,10 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
       byPid.set(child.identity.pid, { kind: 'own-child', detail: 'a tool of the supervisor' });
     }
   }
-  const hosts = findHosts(facts, snapshot);
+  const oneOffParents = findOneOffParents(facts, snapshot);
   const adopters = [
     ...supervisors,
-    ...hosts.filter(({ run }) => run.subreaper).map(({ process }) => process),
+    ...oneOffParents.filter(({ run }) => run.subreaper).map(({ process }) => process),
   ];
   for (const pid of descendantsOfSelf(facts, snapshot, adopters)) {
     byPid.set(pid, { kind: 'own-child', detail: 'started by this devctl command' });
@@ -88,7 +88,7 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     const detail = index === 0 ? 'this devctl command' : 'runs this devctl command';
     byPid.set(process.identity.pid, { kind: index === 0 ? 'self' : 'ancestor', detail });
   }
-  return { byPid, supervisors, guards, hosts, foreignGuards, cookies };
+  return { byPid, supervisors, guards, oneOffParents, foreignGuards, cookies };
 }
 
 /**

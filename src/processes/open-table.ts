@@ -17,7 +17,7 @@ export function openProcessTable(env: NodeJS.ProcessEnv = process.env): ProcessT
 }
 
 /** In `unshare -p` without a /proc of its own, each pid read there names somebody else's process. */
-export function requireOwnProc(): void {
+function requireOwnProc(): void {
   const self = ownNumberInProc();
   if (self === String(process.pid)) return;
   const problem =
@@ -29,7 +29,7 @@ export function requireOwnProc(): void {
   });
 }
 
-export function ownNumberInProc(): string | null {
+function ownNumberInProc(): string | null {
   try {
     return readlinkSync('/proc/self');
   } catch {

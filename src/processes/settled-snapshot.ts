@@ -13,7 +13,7 @@ const PAUSE_MS = 5;
  * ones not there yet (proc_pid_environ(5)). That takes microseconds, and as long as it likes where it has to
  * wait for the processor meanwhile. What it is cannot be told before.
  */
-export function facelessIn({ byPid, details }: Snapshot): readonly ProcessInfo[] {
+export function midExecIn({ byPid, details }: Snapshot): readonly ProcessInfo[] {
   return [...byPid.values()].filter(
     (process) =>
       !process.kernelThread &&
@@ -38,7 +38,7 @@ export async function settledSnapshot(
   for (;;) {
     const snapshot = await host.snapshot();
     const nowMs = host.nowMs();
-    const becoming = facelessIn(snapshot).filter(({ identity }) => isBecoming(identity, nowMs));
+    const becoming = midExecIn(snapshot).filter(({ identity }) => isBecoming(identity, nowMs));
     if (becoming.length === 0 || nowMs - beganMs >= LONGEST_MS) return snapshot;
     await host.delay(PAUSE_MS);
   }

@@ -10,7 +10,7 @@ const ENOUGH_TICKS = 25;
  *
  * @param before of that moment
  */
-export function isStarved(identity: Identity, before: Snapshot, now: Snapshot): boolean {
+export function isStarvedOfCpu(identity: Identity, before: Snapshot, now: Snapshot): boolean {
   if (isSuspended(identity, now)) return false;
   return cpuTicksOf(identity, now) - cpuTicksOf(identity, before) < ENOUGH_TICKS;
 }

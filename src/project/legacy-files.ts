@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
 import {
-  FOUNDING_FILES,
-  type FoundingFile,
-  type FoundingNumber,
-  formatFounding,
-  parseFoundingLine,
+  formatLegacyLine,
+  LEGACY_FILES,
+  type LegacyFile,
+  type LegacyNumber,
+  parseLegacyLine,
 } from './legacy-lines.ts';
 import {
   markOf,
@@ -21,7 +21,7 @@ import { readOwnFile } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** A number out of the founding plan's files. It has no start time: the weakest of all records. */
-export interface FoundingEntry extends FoundingNumber {
+export interface LegacyEntry extends LegacyNumber {
   /**
    * When the file was last written, in ms since the epoch: a process that started later got a
    * reused number. The earlier time for a number that stands in two files.
@@ -29,8 +29,8 @@ export interface FoundingEntry extends FoundingNumber {
   readonly writtenAtMs: number;
 }
 
-export interface FoundingRead {
-  readonly entries: readonly FoundingEntry[];
+export interface LegacyRead {
+  readonly entries: readonly LegacyEntry[];
   readonly problems: readonly RecordProblem[];
 }
 
@@ -40,15 +40,15 @@ export interface FoundingRead {
  * A file that lies in the future (a clock was set back since, or is another machine's) tells nothing of
  * how old its processes are, and so names nobody. Of our own lines the records know more anyway.
  */
-export function readFoundingFiles(folder: ProjectFolder): FoundingRead {
-  const entries = new Map<string, FoundingEntry>();
+export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
+  const entries = new Map<string, LegacyEntry>();
   const problems: RecordProblem[] = [];
   const blocked = folderProblem(folder, null);
   if (blocked) return { entries: [], problems: [blocked] };
   problems.push(...refusedFile(marksPath(folder)));
 
   for (const kind of KINDS) {
-    const path = foundingPath(folder, kind);
+    const path = legacyPath(folder, kind);
     const file = readOwnFile(path);
     if (file.kind === 'refused') {
       problems.push({ path, service: null, kind: 'refused', reason: file.reason });
@@ -63,7 +63,7 @@ export function readFoundingFiles(folder: ProjectFolder): FoundingRead {
     }
     let ignored = 0;
     for (const line of file.bytes.toString().split('\n')) {
-      const parsed = parseFoundingLine(line);
+      const parsed = parseLegacyLine(line);
       if (parsed.kind === 'number') remember(entries, parsed.number, file.mtimeMs);
       if (parsed.kind === 'unknown') ignored += 1;
     }
@@ -77,13 +77,13 @@ export function readFoundingFiles(folder: ProjectFolder): FoundingRead {
 
 /**
  * Brings the three files in step with the records, for scripts that read them. What someone else
- * wrote into them stays, behind our lines and with its time, until `removeFoundingFiles`: it may be
+ * wrote into them stays, behind our lines and with its time, until `removeLegacyFiles`: it may be
  * all that is known of a process. Files with nothing in them are removed.
  *
  * @returns what was left alone because it is not a file of ours
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
-export function writeFoundingFiles(
+export function writeLegacyFiles(
   folder: ProjectFolder,
   records: readonly ServiceRecord[],
 ): readonly RecordProblem[] {
@@ -93,13 +93,13 @@ export function writeFoundingFiles(
   const pids = new Set(records.flatMap(({ leader }) => (leader ? [leader.pid] : [])));
   const writes: (() => void)[] = [];
   for (const kind of KINDS) {
-    const path = foundingPath(folder, kind);
+    const path = legacyPath(folder, kind);
     const file = readOwnFile(path);
     if (file.kind === 'refused') {
       problems.push({ path, service: null, kind: 'refused', reason: file.reason });
       continue;
     }
-    const ours = formatFounding(kind, records);
+    const ours = formatLegacyLine(kind, records);
     const old = file.kind === 'content' ? file.bytes : Buffer.alloc(0);
     const foreign = numbersOfOthers(withoutMarked(old, marks[kind]), pids);
     const content = ours + foreign;
@@ -127,9 +127,9 @@ export function writeFoundingFiles(
  *
  * @throws DevctlError 'records-unwritable'
  */
-export function removeFoundingFiles(folder: ProjectFolder): void {
+export function removeLegacyFiles(folder: ProjectFolder): void {
   if (folderProblem(folder, null)) return;
-  for (const kind of KINDS) removeIfThere(foundingPath(folder, kind));
+  for (const kind of KINDS) removeIfThere(legacyPath(folder, kind));
   removeMarks(folder);
 }
 
@@ -138,24 +138,24 @@ const COARSE_MS = 2_500;
 const IN_THE_FUTURE =
   "written in the future, as the clock says: its numbers may be strangers' now, so nothing is ended because of them; if they are not, touch the file";
 
-const KINDS = Object.keys(FOUNDING_FILES) as readonly FoundingFile[];
+const KINDS = Object.keys(LEGACY_FILES) as readonly LegacyFile[];
 
-function foundingPath(folder: ProjectFolder, kind: FoundingFile): string {
-  return join(folder.pidsDir, FOUNDING_FILES[kind]);
+function legacyPath(folder: ProjectFolder, kind: LegacyFile): string {
+  return join(folder.pidsDir, LEGACY_FILES[kind]);
 }
 
 /** Of what is not ours, the lines that name a process; the rest helps nobody. */
 function numbersOfOthers(text: string, ours: ReadonlySet<number>): string {
   const lines = text.split(/\r?\n/).filter((line) => {
-    const parsed = parseFoundingLine(line);
+    const parsed = parseLegacyLine(line);
     return parsed.kind === 'number' && !ours.has(parsed.number.pid);
   });
   return lines.map((line) => `${line}\n`).join('');
 }
 
 function remember(
-  entries: Map<string, FoundingEntry>,
-  number: FoundingNumber,
+  entries: Map<string, LegacyEntry>,
+  number: LegacyNumber,
   writtenAtMs: number,
 ): void {
   const key = `${number.kind}:${number.pid}`;

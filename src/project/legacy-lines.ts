@@ -2,15 +2,15 @@ import { isPid } from './field-checks.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** The three files of the founding plan, by what a line of each holds. */
-export const FOUNDING_FILES = {
+export const LEGACY_FILES = {
   pids: 'services.pids',
   groups: 'services.pids.groups',
   services: 'services.pids.services',
 } as const;
 
-export type FoundingFile = keyof typeof FOUNDING_FILES;
+export type LegacyFile = keyof typeof LEGACY_FILES;
 
-export interface FoundingNumber {
+export interface LegacyNumber {
   readonly pid: number;
   /** Null where the line has only a number. */
   readonly service: string | null;
@@ -18,8 +18,8 @@ export interface FoundingNumber {
   readonly kind: 'pid' | 'group';
 }
 
-export type FoundingLine =
-  | { readonly kind: 'number'; readonly number: FoundingNumber }
+export type LegacyLine =
+  | { readonly kind: 'number'; readonly number: LegacyNumber }
   | { readonly kind: 'empty' }
   | { readonly kind: 'unknown' };
 
@@ -27,7 +27,7 @@ export type FoundingLine =
  * One line, in any of the three forms: `1234`, `web:1234`, `PGID:web:1234`. The founding script
  * mixes them in one file, and people add comments. Pure and total.
  */
-export function parseFoundingLine(line: string): FoundingLine {
+export function parseLegacyLine(line: string): LegacyLine {
   const text = line.replace(/^\uFEFF/, '').trim();
   if (text === '' || text.startsWith('#')) return { kind: 'empty' };
   const [, group, service, digits] = /^(PGID:)?(?:(.{1,200}):)?\s*(\d{1,10})$/.exec(text) ?? [];
@@ -38,8 +38,8 @@ export function parseFoundingLine(line: string): FoundingLine {
 }
 
 /** The content of the three files for these records: one line for each leader. */
-export function formatFounding(
-  file: FoundingFile,
+export function formatLegacyLine(
+  file: LegacyFile,
   records: readonly Pick<ServiceRecord, 'service' | 'leader'>[],
 ): string {
   const lines = records.flatMap(({ service, leader }) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { asObject, isListOf, isText, parseJson } from './field-checks.ts';
 import type { ProjectFolder } from './folder.ts';
-import type { FoundingFile } from './legacy-lines.ts';
+import type { LegacyFile } from './legacy-lines.ts';
 import { readOwnFile } from './safe-file.ts';
 
 /**
@@ -13,7 +13,7 @@ import { readOwnFile } from './safe-file.ts';
  * A mark is the length and the hash of what we wrote at the beginning of a file. What a script
  * appends comes after it; a script that writes the file anew leaves nothing that fits the mark.
  */
-export type FoundingMarks = Record<FoundingFile, readonly string[]>;
+export type LegacyMarks = Record<LegacyFile, readonly string[]>;
 
 export function markOf(content: string | Buffer): string {
   return `${Buffer.byteLength(content)}:${hash('sha256', content)}`;
@@ -27,10 +27,10 @@ export function withoutMarked(content: Buffer, marks: readonly string[]): string
   return content.subarray(Math.max(0, ...lengths)).toString();
 }
 
-export function readMarks(folder: ProjectFolder): FoundingMarks {
+export function readMarks(folder: ProjectFolder): LegacyMarks {
   const file = readOwnFile(marksPath(folder));
   const fields = file.kind === 'content' ? asObject(parseJson(file.bytes)) : null;
-  const marks = (kind: FoundingFile) => {
+  const marks = (kind: LegacyFile) => {
     const value = fields?.[kind];
     return isListOf(value, isText) ? value : [];
   };
@@ -38,7 +38,7 @@ export function readMarks(folder: ProjectFolder): FoundingMarks {
 }
 
 /** @throws DevctlError 'records-unwritable' */
-export function writeMarks(folder: ProjectFolder, marks: FoundingMarks): void {
+export function writeMarks(folder: ProjectFolder, marks: LegacyMarks): void {
   writeFileAtomically(marksPath(folder), `${JSON.stringify(marks)}\n`, { flushed: false });
 }
 

@@ -6,7 +6,7 @@ import type { ProjectFolder } from './folder.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** What the intent of any run says, whoever spawns it. */
-export type Intent = Omit<
+export type NewRecord = Omit<
   ServiceRecord,
   | 'guard'
   | 'subreaper'
@@ -25,12 +25,12 @@ export type Intent = Omit<
  *
  * @param self who will spawn it
  */
-export function intentFor(
+export function newRecord(
   service: string,
   folder: ProjectFolder,
   table: Pick<ProcessTable, 'bootId' | 'pidNamespace' | 'nowTicks'>,
   self: Identity,
-): Intent {
+): NewRecord {
   return {
     schema: 1,
     service,

@@ -48,9 +48,9 @@ export function belongsAside(folder: ProjectFolder, { kind, path }: RecordProble
 }
 
 /** Not outside of the records folder, nor that folder itself, nor one of those in it. */
-export function isFileOfRecords({ pidsDir }: ProjectFolder, path: string): boolean {
+function isFileOfRecords({ pidsDir }: ProjectFolder, path: string): boolean {
   const inside = relative(pidsDir, path);
   return inside !== '' && !inside.startsWith('..') && !LAYOUT.has(inside);
 }
 
-export const LAYOUT = new Set(['services', 'ledger', 'logs', 'log-notes', 'history']);
+const LAYOUT = new Set(['services', 'ledger', 'logs', 'log-notes', 'history']);

@@ -3,7 +3,14 @@ import type { Breach } from '../limits/evaluate.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { growthOf } from './growth.ts';
 import { lastStartOf } from './last-start.ts';
-import type { Account, Earlier, Left, Moment, Period, ServiceAccount } from './model.ts';
+import type {
+  ActivityReport,
+  Earlier,
+  Left,
+  Period,
+  ReportMoment,
+  ServiceActivity,
+} from './model.ts';
 import { type Change, restartsOf, spansOf, upMs } from './spans.ts';
 import { own, peakOf, timelineOf } from './timeline.ts';
 
@@ -19,7 +26,7 @@ export interface Facts {
   readonly breaches: readonly Breach[];
   readonly supervisor: readonly SupervisorMoment[];
   /** Leases that were over: why everything was stopped. */
-  readonly leases: readonly Moment[];
+  readonly leases: readonly ReportMoment[];
   /** Does a supervisor live now, so that the history goes on until now? */
   readonly isWatched: boolean;
   /** In the order of the manifest; it may be lost, or broken. */
@@ -37,7 +44,7 @@ export interface SupervisorMoment {
 }
 
 /** PURE. What happened, as far as it is known. */
-export function giveAccount(facts: Facts): Account {
+export function buildReport(facts: Facts): ActivityReport {
   const { period, earlier } = periodOf(facts);
   const within = <Item extends { readonly atMs: number }>(items: readonly Item[]): Item[] =>
     period ? items.filter(({ atMs }) => atMs >= period.fromMs && atMs <= period.untilMs) : [];
@@ -74,7 +81,7 @@ export function giveAccount(facts: Facts): Account {
     breaches,
     moments: within([
       ...facts.supervisor.map(
-        ({ atMs, what }): Moment => ({ atMs, what: `the supervisor ${what}` }),
+        ({ atMs, what }): ReportMoment => ({ atMs, what: `the supervisor ${what}` }),
       ),
       ...facts.leases,
     ]).sort((a, b) => a.atMs - b.atMs),
@@ -158,7 +165,7 @@ interface Context {
 function serviceAccount(
   name: string,
   { period, samples, changes, breaks }: Context,
-): ServiceAccount {
+): ServiceActivity {
   const mine = changes.filter(({ service }) => service === name);
   const spans = spansOf(mine, period);
   const last = samples.at(-1);

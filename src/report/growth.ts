@@ -1,7 +1,7 @@
 import type { Sample } from '../history/samples.ts';
 import type { Breach } from '../limits/evaluate.ts';
 import type { StopReport } from '../stopping/report.ts';
-import type { Branch, Growth, Reading, ServiceAccount } from './model.ts';
+import type { Reading, ReportedBranch, ReportedGrowth, ServiceActivity } from './model.ts';
 import { own, together } from './timeline.ts';
 
 /** Without a limit: what at least doubled, and by so much, is worth a word. */
@@ -15,10 +15,10 @@ const MUCH_MEMORY = 512 * 1024 * 1024;
  */
 export function growthOf(
   breaches: readonly Breach[],
-  services: readonly ServiceAccount[],
+  services: readonly ServiceActivity[],
   samples: readonly Sample[],
   lastStop: StopReport | null,
-): Growth | null {
+): ReportedGrowth | null {
   const [worst] = [...breaches].sort(byWeight);
   if (worst) return ofBreach(worst, breaches, services, samples, lastStop);
   const grown = services
@@ -45,10 +45,10 @@ function byWeight(one: Breach, other: Breach): number {
 function ofBreach(
   worst: Breach,
   breaches: readonly Breach[],
-  services: readonly ServiceAccount[],
+  services: readonly ServiceActivity[],
   samples: readonly Sample[],
   lastStop: StopReport | null,
-): Growth {
+): ReportedGrowth {
   const { service, limit: measure, allowed: limit } = worst;
   const same = breaches.filter((one) => one.service === service && one.limit === measure);
   const first = same.reduce((a, b) => (b.atMs < a.atMs ? b : a));
@@ -70,7 +70,7 @@ function ofBreach(
 function mostSeen(
   service: string | null,
   measure: Breach['limit'],
-  services: readonly ServiceAccount[],
+  services: readonly ServiceActivity[],
   samples: readonly Sample[],
 ): Reading | null {
   if (measure !== 'processes' && measure !== 'memory') return null;
@@ -85,11 +85,11 @@ function mostSeen(
 }
 
 function unusual(
-  { name, peak }: ServiceAccount,
+  { name, peak }: ServiceActivity,
   measure: 'processes' | 'memory',
   samples: readonly Sample[],
   lastStop: StopReport | null,
-): Growth | null {
+): ReportedGrowth | null {
   const most = measure === 'memory' ? peak?.memoryBytes : peak?.processes;
   const from = usual(name, measure, samples, Number.POSITIVE_INFINITY);
   if (!most || from === null) return null;
@@ -102,7 +102,7 @@ function unusual(
 /** The lower quarter of what was seen until then: what is so for most of its life counts, not how it began. */
 function usual(
   service: string | null,
-  measure: Growth['measure'],
+  measure: ReportedGrowth['measure'],
   samples: readonly Sample[],
   untilMs: number,
 ): number | null {
@@ -117,7 +117,7 @@ function usual(
   return seen[Math.floor(seen.length / 4)] ?? null;
 }
 
-function factor({ from, to }: Growth): number {
+function factor({ from, to }: ReportedGrowth): number {
   return to / Math.max(1, from ?? 1);
 }
 
@@ -125,7 +125,7 @@ function factor({ from, to }: Growth): number {
  * Nobody saw the branch grow: the command line that the last stop met most often in this service. Those that
  * differ in numbers alone, as workers do, count as one.
  */
-function fromCommands(service: string, lastStop: StopReport | null): Branch | null {
+function fromCommands(service: string, lastStop: StopReport | null): ReportedBranch | null {
   const alike = new Map<string, string[]>();
   for (const { service: of, command } of lastStop?.processes ?? []) {
     if (of !== service) continue;

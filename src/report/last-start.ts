@@ -1,13 +1,13 @@
-import type { LifeKind } from '../services/lifecycle/states.ts';
-import type { Span, StartAccount, StartRow } from './model.ts';
+import type { StateKind } from '../services/lifecycle/states.ts';
+import type { Span, StartActivity, StartRow } from './model.ts';
 import type { Change } from './spans.ts';
 
 /** On the way up. */
-const RISING: ReadonlySet<LifeKind> = new Set(['waiting', 'spawning', 'starting']);
+const RISING: ReadonlySet<StateKind> = new Set(['waiting', 'spawning', 'starting']);
 /** Between one attempt and the next: still the same start. */
-const AGAIN: ReadonlySet<LifeKind> = new Set(['clearing', 'backoff']);
+const AGAIN: ReadonlySet<StateKind> = new Set(['clearing', 'backoff']);
 /** What a service that nobody starts comes from when it is started. */
-const DOWN: ReadonlySet<LifeKind> = new Set(['idle', 'exited', 'failed']);
+const DOWN: ReadonlySet<StateKind> = new Set(['idle', 'exited', 'failed']);
 
 /** What begins within this time of the last news of a start is part of it: services are asked for one by one. */
 const SAME_START_MS = 1_000;
@@ -22,7 +22,7 @@ const SAME_START_MS = 1_000;
 export function lastStartOf(
   changes: readonly Change[],
   dependsOn: ReadonlyMap<string, readonly string[]>,
-): StartAccount | null {
+): StartActivity | null {
   let start: Begun | null = null;
   for (const change of changes) {
     const { service, atMs, from, to } = change;
@@ -57,7 +57,7 @@ function isSame({ rising, newsMs }: Begun, atMs: number): boolean {
 function tell(
   { fromMs, newsMs, rows }: Begun,
   dependsOn: ReadonlyMap<string, readonly string[]>,
-): StartAccount {
+): StartActivity {
   const told = [...rows].map(([name, changes]): StartRow => {
     const spans = changes.flatMap(({ to, atMs, reason, pid }, index): Span[] => {
       const next = changes[index + 1]?.atMs ?? newsMs;

@@ -1,10 +1,10 @@
 import type { ServiceUse } from '../history/samples.ts';
 import type { Breach } from '../limits/evaluate.ts';
-import type { LifeKind } from '../services/lifecycle/states.ts';
+import type { StateKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
 
 /** What `devctl report --json` prints. All times are ms since the epoch. */
-export interface Account {
+export interface ActivityReport {
   readonly project: string;
   /** Of the manifest; else that of its folder. */
   readonly name: string;
@@ -16,14 +16,14 @@ export interface Account {
   readonly earlier: Earlier | null;
   readonly verdict: Verdict;
   /** What grew first, then as in the manifest. */
-  readonly services: readonly ServiceAccount[];
+  readonly services: readonly ServiceActivity[];
   /** Of all services together: pieces, as those of each. */
   readonly total: readonly (readonly Point[])[];
   /** In order of time. */
   readonly breaches: readonly Breach[];
   /** When the supervisor began or ended, and a lease was over; in order of time. */
-  readonly moments: readonly Moment[];
-  readonly lastStart: StartAccount | null;
+  readonly moments: readonly ReportMoment[];
+  readonly lastStart: StartActivity | null;
   /** `.pids/last-stop.json`; null where there is none, or none that can be read. */
   readonly lastStop: StopReport | null;
   /** What could not be read or believed. */
@@ -39,7 +39,7 @@ export interface Earlier extends Period {
   readonly breaches: number;
 }
 
-export interface Moment {
+export interface ReportMoment {
   readonly atMs: number;
   readonly what: string;
 }
@@ -47,7 +47,7 @@ export interface Moment {
 /** What grew, when, because of what, and is anything left now. */
 export interface Verdict {
   /** Null where nothing did. */
-  readonly grew: Growth | null;
+  readonly grew: ReportedGrowth | null;
   /** The service to look at: the one that grew, or of which the branch is that did; null: not known. */
   readonly culprit: string | null;
   /** Null: the process table could not be read. */
@@ -55,7 +55,7 @@ export interface Verdict {
 }
 
 /** What went beyond a limit; without one, the greatest growth that was seen. */
-export interface Growth {
+export interface ReportedGrowth {
   /** Null: the project. */
   readonly service: string | null;
   readonly measure: Breach['limit'];
@@ -68,11 +68,11 @@ export interface Growth {
   /** When the limit was reached; without one, when it was the most. */
   readonly atMs: number;
   /** What of it grew; null where nobody saw that. */
-  readonly because: Branch | null;
+  readonly because: ReportedBranch | null;
 }
 
 /** The part of a process tree that grew. */
-export interface Branch {
+export interface ReportedBranch {
   /** Null: it is told from the command lines of the last stop. */
   readonly pid: number | null;
   readonly command: string;
@@ -97,10 +97,10 @@ export interface Left {
   readonly proved: boolean;
 }
 
-export interface ServiceAccount {
+export interface ServiceActivity {
   readonly name: string;
   /** Where it was at the end of the period; null where the history does not tell. */
-  readonly state: LifeKind | null;
+  readonly state: StateKind | null;
   /** Within the period. */
   readonly upMs: number;
   readonly spans: readonly Span[];
@@ -114,7 +114,7 @@ export interface ServiceAccount {
 
 /** How long it was in one state. */
 export interface Span extends Period {
-  readonly state: LifeKind;
+  readonly state: StateKind;
   readonly reason: string | null;
   readonly pid: number | null;
 }
@@ -144,7 +144,7 @@ export interface Point extends ServiceUse {
 }
 
 /** How the last start went. */
-export interface StartAccount extends Period {
+export interface StartActivity extends Period {
   readonly rows: readonly StartRow[];
 }
 
@@ -154,7 +154,7 @@ export interface StartRow {
   /** Waiting, spawning, starting; in order of time. */
   readonly spans: readonly Span[];
   /** What it was then. */
-  readonly outcome: LifeKind | null;
+  readonly outcome: StateKind | null;
   readonly reason: string | null;
   /** From the beginning of the start, in ms; null: it did not get that far. */
   readonly readyMs: number | null;

@@ -1,5 +1,5 @@
 import type { Breach } from '../limits/evaluate.ts';
-import type { LifeKind } from '../services/lifecycle/states.ts';
+import type { StateKind } from '../services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
 import type { Change } from './spans.ts';
 
@@ -110,11 +110,11 @@ export function toChange(fields: Fields): Change | null {
   };
 }
 
-function isState(value: unknown): value is LifeKind {
+function isState(value: unknown): value is StateKind {
   return typeof value === 'string' && Object.hasOwn(STATES, value);
 }
 
-const STATES: { readonly [State in LifeKind]: true } = {
+const STATES: { readonly [State in StateKind]: true } = {
   idle: true,
   waiting: true,
   spawning: true,

@@ -1,18 +1,18 @@
-import type { LifeKind } from '../services/lifecycle/states.ts';
+import type { StateKind } from '../services/lifecycle/states.ts';
 import type { Period, Restart, Span } from './model.ts';
 
 /** A change of one service, as the history has it. */
 export interface Change {
   readonly atMs: number;
   readonly service: string;
-  readonly from: LifeKind;
-  readonly to: LifeKind;
+  readonly from: StateKind;
+  readonly to: StateKind;
   readonly reason: string | null;
   readonly pid: number | null;
 }
 
 /** The states in which a service works, well or not. */
-const UP: ReadonlySet<LifeKind> = new Set(['running', 'ready', 'unhealthy']);
+const UP: ReadonlySet<StateKind> = new Set(['running', 'ready', 'unhealthy']);
 
 /**
  * The states of one service, one after the other, without gaps, within `period`.

@@ -1,16 +1,16 @@
 import type { Claim, Ownership } from '../ownership/claim.ts';
-import { claimInScan } from '../ownership/newborn.ts';
+import { claimInScan } from '../ownership/just-forked.ts';
 import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
-import { facelessIn, settledSnapshot } from '../processes/settled-snapshot.ts';
+import { midExecIn, settledSnapshot } from '../processes/settled-snapshot.ts';
 import { isGone, type Snapshot } from '../processes/snapshot.ts';
-import type { History } from './history.ts';
+import type { StopHistory } from './history.ts';
 import { observedClock } from './observed-clock.ts';
 import { beginStop, isStopOver, planStop } from './plan.ts';
 import type { StopAction, StopPolicy, StopState, StopUnit } from './state.ts';
 
 /** What the engine needs to know about ownership, so that it has no judgement of its own. */
-export interface Quarry {
+export interface ClaimSource {
   readonly projectId: string;
   /** As in `OwnershipFacts`: what is born of these runs is left alone. */
   readonly exemptRuns?: readonly string[];
@@ -33,10 +33,10 @@ export interface Quarry {
 export interface StopRun {
   readonly host: Host;
   readonly units: readonly StopUnit[];
-  readonly quarry: Quarry;
+  readonly source: ClaimSource;
   /** `patient`: the units' grace is what the person has asked for, with force too. */
   readonly policy: StopPolicy & { readonly patient?: boolean };
-  readonly history: History;
+  readonly history: StopHistory;
   /** Runs a unit's stop command; resolves when it has ended, and never rejects. */
   runCommand(unit: string): Promise<void>;
   /** Hears what is still alive after each scan. */
@@ -57,7 +57,7 @@ const FORCE_GRACE_MS = 500;
  * everything. All decisions are `planStop`'s.
  */
 export async function runStop(run: StopRun): Promise<StopState> {
-  const { host, quarry, history } = run;
+  const { host, source, history } = run;
   const names = new Set(run.units.map(({ name }) => name));
   let state = beginStop(run.units);
   let pauseMs = FIRST_PAUSE_MS;
@@ -68,12 +68,12 @@ export async function runStop(run: StopRun): Promise<StopState> {
   for (;;) {
     const { snapshot, claims, targeted } = await look(run, names);
     // Remember before signalling: once a parent dies, its children may carry no other mark.
-    quarry.remember(history.see(targeted));
+    source.remember(history.see(targeted));
     history.settle(snapshot, host.nowMs());
     run.watch([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
     const units = isHurried(run) ? run.units.map(withForceGrace) : run.units;
-    const { unitOf, groupsOf = () => [] } = quarry;
+    const { unitOf, groupsOf = () => [] } = source;
     const nowMs = observedMs();
     const observation = { nowMs, snapshot, claims, unitOf, groupsOf, commandsDone, denied };
     const planned = planStop(state, units, observation, policy);
@@ -100,14 +100,14 @@ interface Look {
 }
 
 /** A look that finds nobody is no proof while somebody shows nothing that tells whose it is. */
-async function look({ host, quarry }: StopRun, names: ReadonlySet<string>): Promise<Look> {
+async function look({ host, source }: StopRun, names: ReadonlySet<string>): Promise<Look> {
   const see = (snapshot: Snapshot): Look => {
-    const claims = quarry.claim(snapshot);
-    const targeted = new Map([...claims].filter(([, claim]) => names.has(quarry.unitOf(claim))));
+    const claims = source.claim(snapshot);
+    const targeted = new Map([...claims].filter(([, claim]) => names.has(source.unitOf(claim))));
     return { snapshot, claims, targeted };
   };
   const first = see(await host.snapshot());
-  if (first.targeted.size > 0 || facelessIn(first.snapshot).length === 0) return first;
+  if (first.targeted.size > 0 || midExecIn(first.snapshot).length === 0) return first;
   return see(await settledSnapshot(host));
 }
 
@@ -179,7 +179,7 @@ async function signalGroup(
 }
 
 async function killGroup(
-  { host, quarry, history }: StopRun,
+  { host, source, history }: StopRun,
   { unit, group }: Extract<StopAction, { kind: 'kill-group' }>,
 ): Promise<void> {
   let members: readonly Claim[] = [];
@@ -187,15 +187,15 @@ async function killGroup(
     // In another PID namespace than ours, so nothing is known of it.
     if (pids.includes(0)) return false;
     const snapshot = await host.snapshot();
-    const claims = quarry.claim(snapshot);
+    const claims = source.claim(snapshot);
     const living = pids.filter((pid) => {
       const process = snapshot.byPid.get(pid);
       return process !== undefined && !isGone(process);
     });
     members = living.flatMap((pid) => claims.get(pid) ?? []);
     if (members.length < living.length) return false;
-    if (members.some((claim) => quarry.unitOf(claim) !== unit)) return false;
-    quarry.remember(
+    if (members.some((claim) => source.unitOf(claim) !== unit)) return false;
+    source.remember(
       history.see(new Map(members.map((claim) => [claim.process.identity.pid, claim]))),
     );
     return true;
@@ -211,21 +211,21 @@ async function killInScan(
   claims: ReadonlyMap<number, Claim>,
   note: (target: Identity, signal: SignalName, outcome: SignalOutcome) => void,
 ): Promise<void> {
-  const { host, quarry, history } = run;
+  const { host, source, history } = run;
   const recent = {
-    projectId: quarry.projectId,
-    exemptRuns: quarry.exemptRuns ?? [],
+    projectId: source.projectId,
+    exemptRuns: source.exemptRuns ?? [],
     self: await host.self(),
     snapshot,
     claims: new Map(claims),
-    ...(quarry.supervisors?.() ?? { supervisors: [], adopters: [] }),
+    ...(source.supervisors?.() ?? { supervisors: [], adopters: [] }),
   };
   const newborns: Claim[] = [];
   await host.scanDescending(async (process, details) => {
     const claim = claimInScan(recent, process, details);
-    if (!claim || quarry.unitOf(claim) !== unit) return;
+    if (!claim || source.unitOf(claim) !== unit) return;
     newborns.push(...history.see(new Map([[process.identity.pid, claim]])));
     note(process.identity, 'SIGKILL', await host.signal(process.identity, 'SIGKILL'));
   });
-  if (newborns.length > 0) quarry.remember(newborns);
+  if (newborns.length > 0) source.remember(newborns);
 }

@@ -4,7 +4,7 @@ import { type Identity, identityKey } from '../processes/identity.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 
 /** What one stop has seen of one process. */
-export interface Seen {
+export interface SeenProcess {
   /** As last seen. */
   readonly claim: Claim;
   readonly signals: readonly SignalName[];
@@ -13,7 +13,7 @@ export interface Seen {
 }
 
 /** The memory of one stop: every process that was ours, its signals, and when it was gone. */
-export interface History {
+export interface StopHistory {
   /**
    * Takes in claims that are alive.
    *
@@ -27,12 +27,12 @@ export interface History {
    */
   settle(snapshot: Snapshot, nowMs: number): void;
   signalled(target: Identity, signal: SignalName): void;
-  entries(): readonly Seen[];
+  entries(): readonly SeenProcess[];
   readonly scans: () => number;
 }
 
-export function createHistory(): History {
-  const seen = new Map<string, Seen>();
+export function createHistory(): StopHistory {
+  const seen = new Map<string, SeenProcess>();
   let scans = 0;
   return {
     see(claims) {
@@ -68,6 +68,6 @@ export function createHistory(): History {
   };
 }
 
-function pidOf({ claim }: Seen): number {
+function pidOf({ claim }: SeenProcess): number {
   return claim.process.identity.pid;
 }

@@ -6,7 +6,7 @@ import { observedClock } from './observed-clock.ts';
 import { PROOF_GAP_MS } from './plan.ts';
 import type { StopState, StopUnit } from './state.ts';
 
-/** Everything owned, by the costly evidence too (open files, ports); the quarry knows it from then on. */
+/** Everything owned, by the costly evidence too (open files, ports); the source knows it from then on. */
 export type CloserLook = (snapshot: Snapshot) => Promise<ReadonlyMap<number, Claim>>;
 
 /**
@@ -81,20 +81,20 @@ export async function stopWhatIsFound(
   }
 }
 
-function hasNoGrace({ quarry }: StopRun, units: readonly StopUnit[], claim: Claim): boolean {
-  return units.find(({ name }) => name === quarry.unitOf(claim))?.graceMs === 0;
+function hasNoGrace({ source }: StopRun, units: readonly StopUnit[], claim: Claim): boolean {
+  return units.find(({ name }) => name === source.unitOf(claim))?.graceMs === 0;
 }
 
 /** Looks once and remembers: what only this evidence shows must be known before the next scan. */
 export async function lookAgain(
-  { host, units, quarry, history }: StopRun,
+  { host, units, source, history }: StopRun,
   closer: CloserLook | null,
 ): Promise<readonly Claim[]> {
   const names = new Set(units.map(({ name }) => name));
   const snapshot = await host.snapshot();
-  const claims = closer ? await closer(snapshot) : quarry.claim(snapshot);
-  const targeted = new Map([...claims].filter(([, claim]) => names.has(quarry.unitOf(claim))));
-  quarry.remember(history.see(targeted));
+  const claims = closer ? await closer(snapshot) : source.claim(snapshot);
+  const targeted = new Map([...claims].filter(([, claim]) => names.has(source.unitOf(claim))));
+  source.remember(history.see(targeted));
   return [...targeted.values()];
 }
 
@@ -106,6 +106,6 @@ function survivingKeys(run: StopRun, state: StopState): readonly string[] {
     .map(({ claim }) => identityKey(claim.process.identity));
 }
 
-function isOfSurvivor({ quarry }: StopRun, state: StopState, claim: Claim): boolean {
-  return state.units.get(quarry.unitOf(claim))?.phase.kind === 'survived';
+function isOfSurvivor({ source }: StopRun, state: StopState, claim: Claim): boolean {
+  return state.units.get(source.unitOf(claim))?.phase.kind === 'survived';
 }

@@ -14,7 +14,7 @@ const PASSED_ON = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
  *
  * @returns the exit code of the real one; with the end of process 1 the kernel ends the container
  */
-export async function runAsInit(): Promise<number> {
+export async function runAsContainerInit(): Promise<number> {
   const child = spawn(process.execPath, process.argv.slice(1), {
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],

@@ -18,10 +18,10 @@ import { readProjectState } from '../tracking/project-state.ts';
 import { openRunGroups } from '../tracking/run-groups.ts';
 import { createApi } from './api/server.ts';
 import { awaitGuard, GUARDED } from './await-guard.ts';
-import { runAsInit } from './container-init.ts';
+import { runAsContainerInit } from './container-init.ts';
 import { openSupervisorLog } from './log.ts';
 import { createSupervision } from './supervision.ts';
-import { stayLean } from './v8-flags.ts';
+import { setV8Flags } from './v8-flags.ts';
 
 /**
  * The resident process of a project. Its arguments: the project folder and the records folder, and
@@ -30,7 +30,7 @@ import { stayLean } from './v8-flags.ts';
  * It may die at any moment: services outlive it, and every command works without it.
  */
 async function main(root: string, pidsDir: string, words: readonly string[]): Promise<void> {
-  stayLean();
+  setV8Flags();
   Object.assign(process.env, TOOL_COOKIE);
   const folder = projectFolder(root, pidsDir);
   prepareFolder(folder);
@@ -173,7 +173,7 @@ if (root === undefined || pidsDir === undefined) {
   process.stderr.write('this is the resident part of devctl: run devctl start\n');
   process.exitCode = 2;
 } else if (process.pid === 1) {
-  void runAsInit().then((code) => {
+  void runAsContainerInit().then((code) => {
     process.exitCode = code;
   });
 } else {

@@ -1,11 +1,11 @@
 import type { SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
 import { readRecentSamples } from '../history/read.ts';
 import { createSampler } from '../history/sampler.ts';
-import { openChronicle } from '../history/writer.ts';
-import { takeTurn } from '../lock/for-restart.ts';
-import { noteLogs } from '../logs/recorder.ts';
-import { endRun } from '../operations/stop/end-run.ts';
-import { stopOfEverything } from '../operations/stop/unattended.ts';
+import { openHistoryWriter } from '../history/writer.ts';
+import { takeLockToRestart } from '../lock/for-restart.ts';
+import { recordLogs } from '../logs/recorder.ts';
+import { endServiceRun } from '../operations/stop/end-run.ts';
+import { stopEverythingRequest } from '../operations/stop/unattended.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { monotonicMs } from '../processes/clock.ts';
 import type { Host } from '../processes/host.ts';
@@ -18,17 +18,17 @@ import type { StopReport } from '../stopping/report.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
 import type { RunGroups } from '../tracking/run-groups.ts';
 import { startWitness } from '../tracking/witness.ts';
-import { createHolds } from './api/foreground-holds.ts';
+import { createForegroundHolds } from './api/foreground-holds.ts';
 import { supervisorRoutes } from './api/routes.ts';
 import type { Route, Stream } from './api/server.ts';
-import { createLeases } from './policies/lease-keeper.ts';
-import { createLimits } from './policies/limit-enforcer.ts';
-import { createOwnStops, hasLeader } from './policies/stops.ts';
-import { adopt, goOnRestarting } from './services/adopt.ts';
-import { createHolding, type Holding } from './services/children.ts';
-import type { Lives } from './services/entry.ts';
-import { createLives } from './services/service-table.ts';
-import type { Starting } from './services/start-session.ts';
+import { createLeaseKeeper } from './policies/lease-keeper.ts';
+import { createLimitEnforcer } from './policies/limit-enforcer.ts';
+import { createStops, hasLeader } from './policies/stops.ts';
+import { adoptServices, resumeRestarts } from './services/adopt.ts';
+import { type Children, createChildren } from './services/children.ts';
+import type { ServiceTable } from './services/entry.ts';
+import { createServiceTable } from './services/service-table.ts';
+import type { StartSession } from './services/start-session.ts';
 
 export interface SupervisionContext {
   readonly folder: ProjectFolder;
@@ -60,19 +60,19 @@ const IDLE_END_MS = 5_000;
 /** Everything a supervisor does, behind its API. Adopts on creation what earlier ones left running. */
 export async function createSupervision(context: SupervisionContext): Promise<{
   readonly routes: Readonly<Record<string, Route>>;
-  readonly isAlone: Holding['isAlone'];
+  readonly isAlone: Children['isAlone'];
   close(): void;
 }> {
   const { folder, host, table, self, native, groups } = context;
-  const starts = new Set<Starting>();
+  const starts = new Set<StartSession>();
   const listeners = new Set<(event: SupervisorEvent) => void>();
   let connections = 0;
   let idleSinceMs = monotonicMs();
 
-  const notes = noteLogs(folder, context.log);
-  const chronicle = openChronicle(folder, context.log);
+  const notes = recordLogs(folder, context.log);
+  const chronicle = openHistoryWriter(folder, context.log);
   const sampler = createSampler(chronicle);
-  const lives: Lives = createLives({
+  const lives: ServiceTable = createServiceTable({
     folder,
     table,
     self,
@@ -94,14 +94,14 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       chronicle.event({ atMs, kind: 'change', service, from, to, reason, pid });
     },
     stopTree: (name, request) => {
-      const { runHeld } = holding;
-      return endRun(host, folder, name, { ...request, self, runHeld });
+      const { runContained: runHeld } = holding;
+      return endServiceRun(host, folder, name, { ...request, self, runHeld });
     },
     // A start that is under way here holds the lock for us.
     holdLog: (name) => notes.hold(name),
-    takeTurn: async () => (starts.size > 0 ? () => {} : takeTurn(host, folder, self)),
+    takeLock: async () => (starts.size > 0 ? () => {} : takeLockToRestart(host, folder, self)),
   });
-  const limits = createLimits({
+  const limits = createLimitEnforcer({
     folder,
     self,
     lives,
@@ -110,7 +110,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       chronicle.event({ atMs: breach.atMs, kind: 'breach', breach });
     },
     stopAll: async (manifest, why) => {
-      await stopUnasked(stopOfEverything(folder, manifest), why);
+      await stopUnasked(stopEverythingRequest(folder, manifest), why);
     },
     log: context.log,
   });
@@ -121,8 +121,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     lives,
     native,
     groups: context.groups,
-    onlooker: {
-      see(snapshot, claims) {
+    listener: {
+      onScan(snapshot, claims) {
         const sample = sampler.see(snapshot, claims);
         if (sample) limits.see(sample, snapshot, claims);
       },
@@ -133,17 +133,17 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     end: (target) => host.signal(target, 'SIGKILL'),
   });
   // A run that ends while it is being adopted is cleared up with this.
-  const holding = createHolding({ host, folder, self, native, groups, reap: witness.reap });
-  await adopt(host, lives, context.inherited.records);
+  const holding = createChildren({ host, folder, self, native, groups, reap: witness.reap });
+  await adoptServices(host, lives, context.inherited.records);
 
-  const stops = createOwnStops({
+  const stops = createStops({
     host,
     folder,
     lives,
     witness,
     starts,
     hasChildren: holding.hasChildren,
-    runHeld: holding.runHeld,
+    runContained: holding.runContained,
     stoppedAll: () => leases.reread(),
     log: context.log,
     end: context.end,
@@ -177,7 +177,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     // Nobody is connected, and yet it is not idle.
     connections += 1;
     try {
-      const report = await stops.stopHere(request, why);
+      const report = await stops.stopInProcess(request, why);
       stops.endAfter(request, report);
       return report;
     } finally {
@@ -185,8 +185,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       idleSinceMs = monotonicMs();
     }
   };
-  const holds = createHolds({ log: context.log, stop: stopUnasked });
-  const leases = createLeases({
+  const holds = createForegroundHolds({ log: context.log, stop: stopUnasked });
+  const leases = createLeaseKeeper({
     folder,
     table,
     inherited: context.inherited.lease,
@@ -212,7 +212,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     holds,
     leases,
     limits,
-    goOnRestarting: (request) => goOnRestarting(lives, folder, self, request),
+    goOnRestarting: (request) => resumeRestarts(lives, folder, self, request),
     ...holding,
     ...stops,
     whileConnected,
@@ -235,9 +235,9 @@ export async function createSupervision(context: SupervisionContext): Promise<{
 }
 
 /** Has no earlier supervisor left anything, not even something that cannot be read? */
-function isUntouched({ records, ledger, founding, problems }: ProjectState): boolean {
+function isUntouched({ records, ledger, legacy, problems }: ProjectState): boolean {
   // What a one-off leaves is its own command's to hold, and never was below a supervisor.
   const oneOffs = new Set(records.flatMap(({ oneOff, runId }) => (oneOff ? [runId] : [])));
   const others = [...records, ...ledger].filter(({ runId }) => !oneOffs.has(runId));
-  return [others, founding, problems].every((list) => list.length === 0);
+  return [others, legacy, problems].every((list) => list.length === 0);
 }

@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8';
  * - The space for young objects stays at its first size (2 MB, of 32): it grew for what a start allocates, and was
  *   not given back.
  */
-export function stayLean(): void {
+export function setV8Flags(): void {
   setFlagsFromString('--no-opt');
   setFlagsFromString('--semi-space-growth-factor=1');
 }

@@ -2,13 +2,13 @@ import { type Identity, identityKey } from '../processes/identity.ts';
 import type { EndWatch } from '../processes/native/end-watch.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
-import type { LifeEvent } from '../services/lifecycle/events.ts';
-import type { Life } from '../services/lifecycle/states.ts';
+import type { LifecycleEvent } from '../services/lifecycle/events.ts';
+import type { LifecycleState } from '../services/lifecycle/states.ts';
 
 /** What the witness needs to know of one run. */
 export interface WatchedRun {
   readonly name: string;
-  readonly life: Life;
+  readonly state: LifecycleState;
   /** True where this process spawned the leader, so that Node reports its exit. */
   readonly spawnedHere: boolean;
   record: ServiceRecord | null;
@@ -18,24 +18,24 @@ export interface WatchedRun {
 export interface WatchedRuns {
   readonly entries: ReadonlyMap<string, WatchedRun>;
   records(): readonly ServiceRecord[];
-  dispatch(name: string, event: LifeEvent): Promise<void>;
+  dispatch(name: string, event: LifecycleEvent): Promise<void>;
 }
 
-interface InheritedLeadersContext {
+interface AdoptedLeadersContext {
   readonly lives: Pick<WatchedRuns, 'dispatch' | 'entries'>;
   /** Tells when a process ends; null where nothing can, so that only looking does. */
   readonly endWatch: EndWatch | null;
   /** One may have ended. */
-  readonly ended: () => void;
+  readonly onEnd: () => void;
 }
 
 /** Notices the end of leaders that another supervisor has spawned: how they ended, nobody can know any more. */
-export interface InheritedLeaders {
-  see(snapshot: Snapshot): void;
+export interface AdoptedLeaders {
+  onScan(snapshot: Snapshot): void;
   stop(): void;
 }
 
-export function watchInheritedLeaders(context: InheritedLeadersContext): InheritedLeaders {
+export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLeaders {
   const { lives, endWatch } = context;
   const watches = new Map<string, () => void>();
 
@@ -48,14 +48,14 @@ export function watchInheritedLeaders(context: InheritedLeadersContext): Inherit
     for (const [key, { pid }] of leaders) {
       if (watches.has(key)) continue;
       // Should its number be somebody else's by now, his end only brings a look too many.
-      const release = endWatch?.watch(pid, context.ended);
+      const release = endWatch?.watch(pid, context.onEnd);
       if (release) watches.set(key, release);
     }
   };
   return {
-    see(snapshot) {
+    onScan(snapshot) {
       const living = new Map<string, Identity>();
-      for (const { name, life, spawnedHere } of lives.entries.values()) {
+      for (const { name, state: life, spawnedHere } of lives.entries.values()) {
         if (spawnedHere || !('leader' in life) || life.leader === null) continue;
         if (livesIn(snapshot, life.leader)) living.set(identityKey(life.leader), life.leader);
         else if (life.kind !== 'stopping') {

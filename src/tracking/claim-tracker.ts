@@ -1,16 +1,16 @@
 import type {
   Claim,
+  OpenFileEvidence,
   Ownership,
   OwnershipFacts,
   RunGroup,
-  Traces,
   Witnessed,
 } from '../ownership/claim.ts';
 import { claimProcesses } from '../ownership/claims.ts';
 import { describeCommand } from '../processes/describe.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { Quarry } from '../stopping/engine.ts';
+import type { ClaimSource } from '../stopping/engine.ts';
 import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
 
@@ -29,8 +29,8 @@ interface Seen {
   readonly scan: number;
 }
 
-/** A quarry that keeps what the latest scan found, for the report. */
-export interface TrackedQuarry extends Quarry {
+/** A tracker that keeps what the latest scan found, for the report. */
+export interface TrackedClaims extends ClaimSource {
   /** Command lines by pid, read when first seen: afterwards it may be too late. */
   readonly commands: ReadonlyMap<number, string>;
   /**
@@ -38,16 +38,19 @@ export interface TrackedQuarry extends Quarry {
    * that an empty group proves nothing of them.
    */
   readonly outside: ReadonlySet<string>;
-  latest(): Pick<Ownership, 'claims' | 'spared' | 'stale' | 'supervisors' | 'guards' | 'hosts'>;
+  latest(): Pick<
+    Ownership,
+    'claims' | 'spared' | 'stale' | 'supervisors' | 'guards' | 'oneOffParents'
+  >;
 }
 
-/** A quarry that can be asked for more than the usual evidence shows. */
-export interface OwnedQuarry extends TrackedQuarry {
+/** A tracker that can be asked for more than the usual evidence shows. */
+export interface ClaimTracker extends TrackedClaims {
   /** Claims by open files and ports too. Later claims know what it found, and do without. */
-  lookCloser(snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>>;
+  deepScan(snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>>;
 }
 
-export interface Tracking {
+export interface ClaimTrackerOptions {
   readonly state: ProjectState;
   readonly self: Identity;
   /** Service names that are units of this stop. */
@@ -58,25 +61,25 @@ export interface Tracking {
   /** Runs that an earlier part of the same stop has seen outside of their control groups. */
   readonly outsideBefore?: ReadonlySet<string>;
   /** Missing: there is no closer look. */
-  readonly readTraces?: (snapshot: Snapshot) => Promise<Traces>;
+  readonly readOpenFiles?: (snapshot: Snapshot) => Promise<OpenFileEvidence>;
 }
 
-export const NOTHING_OWNED = {
+export const NO_CLAIMS = {
   claims: new Map(),
   spared: [],
   stale: [],
   supervisors: [],
   guards: [],
-  hosts: [],
+  oneOffParents: [],
   adopters: [],
 };
 
 /** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
-export function trackOwned(tracking: Tracking): OwnedQuarry {
+export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
   const seen = new Map<string, Seen>();
   // By identity: a number that is given out again belongs to another command.
   const commands = new Map<string, readonly [pid: number, command: string]>();
-  let latest: Ownership = NOTHING_OWNED;
+  let latest: Ownership = NO_CLAIMS;
   /** By identity: in the middle of its execve(2) one shows nothing that tells it. */
   const guards = new Map<string, ProcessInfo>();
   let groups: readonly RunGroup[] = [];
@@ -106,7 +109,7 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
     const process = lookedAt?.byPid.get(pid);
     return process !== undefined && !isGone(process) && !latest.claims.has(pid);
   };
-  const look = (snapshot: Snapshot, traces?: Traces): void => {
+  const look = (snapshot: Snapshot, traces?: OpenFileEvidence): void => {
     lookedAt = snapshot;
     const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
     const witnessed = [...seen.values()].map((one) => ({
@@ -115,7 +118,7 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
     }));
     const facts = factsWith(tracking, snapshot, witnessed);
     groups = facts.groups ?? [];
-    const found = claimProcesses(traces ? { ...facts, traces } : facts, snapshot);
+    const found = claimProcesses(traces ? { ...facts, openFiles: traces } : facts, snapshot);
     const spared = [...found.spared, ...stillSpared(sparedCloser, found, snapshot)];
     for (const guard of found.guards) guards.set(identityKey(guard.identity), guard);
     latest = { ...found, spared, guards: livingGuards(guards, snapshot) };
@@ -160,8 +163,8 @@ export function trackOwned(tracking: Tracking): OwnedQuarry {
       if (snapshot !== lookedAt) look(snapshot);
       return latest.claims;
     },
-    async lookCloser(snapshot) {
-      const traces = await tracking.readTraces?.(snapshot);
+    async deepScan(snapshot) {
+      const traces = await tracking.readOpenFiles?.(snapshot);
       look(snapshot, traces);
       sparedCloser = latest.spared;
       return latest.claims;
@@ -205,7 +208,7 @@ function stillSpared(
 
 /** What there is to judge by, with what earlier scans have seen. */
 export function factsWith(
-  { state, self }: Tracking,
+  { state, self }: ClaimTrackerOptions,
   snapshot: Snapshot,
   seen: readonly Witnessed[],
 ): OwnershipFacts {

@@ -7,7 +7,7 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import { readProjectState } from './project-state.ts';
 
 /** What this very command runs in, of its own project. */
-export interface Surroundings {
+export interface EnclosingRun {
   /** A stop of this service would end itself half way, so the supervisor has to carry it out. */
   readonly service: string | null;
   /** One-offs (`devctl run`): they end when their commands do, which is after us. */
@@ -15,11 +15,11 @@ export interface Surroundings {
 }
 
 /** Finds out by the mark in our environment and by what is above us. */
-export async function surroundings(
+export async function findEnclosingRun(
   host: Host,
   folder: ProjectFolder,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<Surroundings> {
+): Promise<EnclosingRun> {
   const block = Object.entries(env).map(([name, value]) => `${name}=${value}\0`);
   const found = readCookie(block.join(''));
   const cookie = found?.projects.includes(folder.projectId) ? found : null;

@@ -4,12 +4,12 @@ import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { isUnchanged, withAllBelow } from '../processes/unchanged.ts';
-import type { TrackedQuarry } from './claim-tracker.ts';
+import type { TrackedClaims } from './claim-tracker.ts';
 import type { ProjectState } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
 
 /** The time between two whole looks, in which nothing of ours changes. */
-export interface Rest {
+export interface IdleScan {
   /**
    * After a whole look that saw nothing new.
    *
@@ -17,30 +17,30 @@ export interface Rest {
    */
   begin(snapshot: Snapshot, forks: number | null): void;
   /** @returns null when the table is to be read as a whole */
-  look(): ReturnType<typeof lookCalmly>;
+  scan(): ReturnType<typeof scanSinceBaseline>;
   end(): void;
 }
 
-export function createRest(
+export function createIdleScan(
   table: ProcessTable,
   self: Identity,
   state: () => ProjectState,
-  quarry: Pick<TrackedQuarry, 'latest'>,
-): Rest {
-  let calm: Calm | null = null;
+  tracker: Pick<TrackedClaims, 'latest'>,
+): IdleScan {
+  let calm: IdleBaseline | null = null;
   const members = (): string => {
     const groups = readRunGroups(state());
     return groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
   };
   return {
     begin(snapshot, forks) {
-      const { claims, guards, supervisors, hosts } = quarry.latest();
-      const above = [...guards, ...supervisors, ...hosts.map(({ process }) => process)];
+      const { claims, guards, supervisors, oneOffParents } = tracker.latest();
+      const above = [...guards, ...supervisors, ...oneOffParents.map(({ process }) => process)];
       const reapers = [self.pid, ...above.map(({ identity }) => identity.pid)];
       const seen = { claims: [...claims.values()], reapers, forks, members: members() };
-      calm = rememberCalm(table, snapshot, seen);
+      calm = takeBaseline(table, snapshot, seen);
     },
-    look: () => calm && lookCalmly(table, calm, members),
+    scan: () => calm && scanSinceBaseline(table, calm, members),
     end() {
       calm = null;
     },
@@ -48,7 +48,7 @@ export function createRest(
 }
 
 /** What a look that saw nothing new leaves for the next one, so that it need not see everything. */
-export interface Calm {
+export interface IdleBaseline {
   readonly snapshot: Snapshot;
   readonly claims: readonly Claim[];
   /** What is read again: all that is ours, and all that an orphan of ours would come to. */
@@ -60,19 +60,19 @@ export interface Calm {
 }
 
 /** At rest the table is read as a whole no less often. */
-export const WHOLE_MS = 60000;
+const WHOLE_MS = 60000;
 
 /**
- * The quarry knows less of what it has not seen for so long; and whoever looks that often has a reason to see
+ * The tracker knows less of what it has not seen for so long; and whoever looks that often has a reason to see
  * everything.
  */
-export const SHORTEST_REST_MS = 2000;
+const SHORTEST_REST_MS = 2000;
 
 /** Numbers are given away in turn, and there are twice as many at least: so none came round again. */
-export const MOST_FORKS = 16000;
+const MOST_FORKS = 16000;
 
 /** @returns null where the next look must see everything */
-export function rememberCalm(
+export function takeBaseline(
   table: Pick<ProcessTable, 'changes'>,
   snapshot: Snapshot,
   seen: {
@@ -82,7 +82,7 @@ export function rememberCalm(
     readonly forks: number | null;
     readonly members: string;
   },
-): Calm | null {
+): IdleBaseline | null {
   const { claims, reapers, forks, members } = seen;
   if (!table.changes || forks === null) return null;
   const ours = withAllBelow(snapshot, reapers);
@@ -96,9 +96,9 @@ export function rememberCalm(
  *
  * @returns null when something has changed, or may have: then the table is to be read as a whole
  */
-export function lookCalmly(
+export function scanSinceBaseline(
   { changes }: Pick<ProcessTable, 'changes'>,
-  calm: Calm,
+  calm: IdleBaseline,
   members: () => string,
 ): { readonly snapshot: Snapshot; readonly claims: readonly Claim[] } | null {
   const forks = changes?.forks() ?? null;

@@ -3,7 +3,7 @@ import type { Host } from '../processes/host.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
-import { type OwnedQuarry, trackOwned } from './claim-tracker.ts';
+import { type ClaimTracker, trackClaims } from './claim-tracker.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
 
 /** What the records say, and what one look at the process table shows of it. */
@@ -12,7 +12,7 @@ export interface ProjectLook {
   readonly snapshot: Snapshot;
   /** Everything that is ours. */
   readonly claims: readonly Claim[];
-  readonly latest: ReturnType<OwnedQuarry['latest']>;
+  readonly latest: ReturnType<ClaimTracker['latest']>;
 }
 
 /** Needs no supervisor, no valid manifest and no lock, and changes nothing. */
@@ -24,11 +24,11 @@ export async function lookAtProject(
   const snapshot = await host.snapshot();
   const self = await host.self();
   const names = new Set(state.records.map(({ service }) => service));
-  const quarry = trackOwned({ state, self, names, remember: () => {} });
-  const claims = [...quarry.claim(snapshot).values()].filter(
+  const tracker = trackClaims({ state, self, names, remember: () => {} });
+  const claims = [...tracker.claim(snapshot).values()].filter(
     ({ service, process }) => service !== null || !isExiting(process, snapshot),
   );
-  return { state, snapshot, claims, latest: quarry.latest() };
+  return { state, snapshot, claims, latest: tracker.latest() };
 }
 
 /**

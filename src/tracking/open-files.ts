@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Traces } from '../ownership/claim.ts';
+import type { OpenFileEvidence } from '../ownership/claim.ts';
 import { sameMachine } from '../processes/identity.ts';
 import { findSocketOwners } from '../processes/ports.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
@@ -14,7 +14,7 @@ async function readTraces(
   declared: readonly DeclaredService[],
   snapshot: Snapshot,
   thorough: boolean,
-): Promise<Traces> {
+): Promise<OpenFileEvidence> {
   const { records, problems, folder } = state;
   const logs = new Map<string, string>();
   const ports = new Map<number, string>();
@@ -51,11 +51,11 @@ async function readTraces(
 }
 
 /** @param thorough look at everything, however old: records may be missing */
-export function tracesReader(
+export function openFilesReader(
   state: ProjectState,
   declared: readonly DeclaredService[],
   thorough: boolean,
-): (snapshot: Snapshot) => Promise<Traces> {
+): (snapshot: Snapshot) => Promise<OpenFileEvidence> {
   return (snapshot) => readTraces(state, declared, snapshot, thorough);
 }
 

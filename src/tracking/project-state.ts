@@ -1,14 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
-import type { FoundingPid, OwnershipFacts } from '../ownership/claim.ts';
+import type { LegacyPid, OwnershipFacts } from '../ownership/claim.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
 import { readLedgers } from '../project/ledger.ts';
 import type { LedgerEntry } from '../project/ledger-lines.ts';
-import { type FoundingEntry, readFoundingFiles } from '../project/legacy-files.ts';
+import { type LegacyEntry, readLegacyFiles } from '../project/legacy-files.ts';
 import type { RecordProblem } from '../project/record-problem.ts';
 import { readRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
@@ -30,7 +30,7 @@ export interface ProjectState {
   readonly records: readonly ServiceRecord[];
   readonly ledger: readonly LedgerEntry[];
   readonly supervisor: SupervisorRecord | null;
-  readonly founding: readonly FoundingEntry[];
+  readonly legacy: readonly LegacyEntry[];
   /** For how long all this is to run; null: until somebody stops it. */
   readonly lease: LeaseRecord | null;
   /** What could not be read or believed; its processes are found by other evidence. */
@@ -46,7 +46,7 @@ export function readProjectState(
   const records = readRecords(folder);
   const ledgers = readLedgers(folder);
   const supervisor = readSupervisor(folder);
-  const founding = readFoundingFiles(folder);
+  const legacy = readLegacyFiles(folder);
   const lease = readLeases(folder);
   return {
     folder,
@@ -54,10 +54,10 @@ export function readProjectState(
     records: records.records.filter(({ runId }) => !exempt.includes(runId)),
     ledger: ledgers.entries.filter(({ runId }) => !exempt.includes(runId)),
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
-    founding: founding.entries,
+    legacy: legacy.entries,
     lease: lease.kind === 'record' ? lease.record : null,
     problems: [
-      ...[records, ledgers, founding].flatMap(({ problems }) => problems),
+      ...[records, ledgers, legacy].flatMap(({ problems }) => problems),
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
       ...(lease.kind === 'problem' ? [lease.problem] : []),
       ...lastStopProblems(folder),
@@ -76,15 +76,15 @@ function ownerOf(path: string): number | null {
 
 /** Is there nothing on disk that speaks of processes, and nobody at work who may be about to start some? */
 export function isBlank(state: ProjectState): boolean {
-  const { records, ledger, supervisor, founding, lease, problems } = state;
-  const isEmpty = [records, ledger, founding, problems].every((list) => list.length === 0);
+  const { records, ledger, supervisor, legacy, lease, problems } = state;
+  const isEmpty = [records, ledger, legacy, problems].every((list) => list.length === 0);
   return isEmpty && !supervisor && !lease && !existsSync(join(state.folder.pidsDir, 'lock'));
 }
 
 /**
  * The facts for `claimProcesses`.
  *
- * @param wallMs Date.now() at the time of the snapshot, to place the founding files' mtime on its clock
+ * @param wallMs Date.now() at the time of the snapshot, to place the legacy files' mtime on its clock
  */
 export function factsOf(
   state: ProjectState,
@@ -92,7 +92,7 @@ export function factsOf(
   snapshot: Pick<Snapshot, 'nowTicks'>,
   wallMs: number,
 ): OwnershipFacts {
-  const { folder, records, ledger, supervisor, founding, exempt } = state;
+  const { folder, records, ledger, supervisor, legacy, exempt } = state;
   return {
     projectId: folder.projectId,
     root: folder.root,
@@ -104,7 +104,7 @@ export function factsOf(
     witnessed: ledger.map((entry) =>
       entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
     ),
-    foundingPids: founding.map((entry) => toFoundingPid(entry, snapshot.nowTicks, wallMs)),
+    legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
   };
 }
 
@@ -112,7 +112,7 @@ export function factsOf(
 const CLOCK_TOLERANCE_TICKS = 100;
 const MS_PER_TICK = 10;
 
-function toFoundingPid(entry: FoundingEntry, nowTicks: number, wallMs: number): FoundingPid {
+function toLegacyPid(entry: LegacyEntry, nowTicks: number, wallMs: number): LegacyPid {
   const ageTicks = (wallMs - entry.writtenAtMs) / MS_PER_TICK;
   const { pid, service, kind } = entry;
   return { pid, service, kind, writtenTicks: nowTicks - ageTicks + CLOCK_TOLERANCE_TICKS };

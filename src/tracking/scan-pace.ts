@@ -1,7 +1,7 @@
 import { SAMPLE_MS } from '../history/samples.ts';
 
 /** What the last look at the process table has shown, as far as the next one depends on it. */
-export interface Seen {
+export interface LastScan {
   /** Has a process of ours come or gone, or moved to another group or session? */
   readonly changed: boolean;
   /** Are there dead to be reaped, many at once? */
@@ -14,8 +14,8 @@ export interface Seen {
   readonly held: boolean;
 }
 
-export const SHORTEST_MS = 100;
-export const LONGEST_MS = 2_000;
+export const SHORTEST_SCAN_PAUSE_MS = 100;
+export const LONGEST_SCAN_PAUSE_MS = 2_000;
 const LONGEST_HELD_MS = 5_000;
 const SLOWDOWN = 1.5;
 
@@ -24,9 +24,9 @@ const SLOWDOWN = 1.5;
  * when nothing moves (polling /proc every 500 ms costs 0.6 % of a core at 80 processes). Under a
  * subreaper nothing can leave the tree, so the ledger only serves for the case that it dies.
  */
-export function nextPause(pauseMs: number, { changed, storm, ...seen }: Seen): number {
-  if (changed || storm) return SHORTEST_MS;
-  const calm = seen.held ? LONGEST_HELD_MS : LONGEST_MS;
+export function nextScanPauseMs(pauseMs: number, { changed, storm, ...seen }: LastScan): number {
+  if (changed || storm) return SHORTEST_SCAN_PAUSE_MS;
+  const calm = seen.held ? LONGEST_HELD_MS : LONGEST_SCAN_PAUSE_MS;
   const longest = seen.moving || seen.watched ? SAMPLE_MS : calm;
-  return Math.min(Math.max(pauseMs, SHORTEST_MS) * SLOWDOWN, longest);
+  return Math.min(Math.max(pauseMs, SHORTEST_SCAN_PAUSE_MS) * SLOWDOWN, longest);
 }

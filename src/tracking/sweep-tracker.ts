@@ -2,21 +2,26 @@ import type { Claim } from '../ownership/claim.ts';
 import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
 import { describeCommand } from '../processes/describe.ts';
 import { identityKey } from '../processes/identity.ts';
-import { factsWith, NOTHING_OWNED, type TrackedQuarry, type Tracking } from './claim-tracker.ts';
+import {
+  type ClaimTrackerOptions,
+  factsWith,
+  NO_CLAIMS,
+  type TrackedClaims,
+} from './claim-tracker.ts';
 import { UNATTRIBUTED } from './project-state.ts';
 
 /** The unit of what only a pattern points to. */
 export const SWEPT = '(sweep)';
 
 /** What the sweep finds, scan after scan, beside what is owned by evidence. */
-export function trackSwept(
-  tracking: Tracking,
+export function trackSweep(
+  tracking: ClaimTrackerOptions,
   rules: SweepRules,
-  owned: TrackedQuarry,
-): TrackedQuarry {
+  owned: TrackedClaims,
+): TrackedClaims {
   const remembered = new Map<string, Claim>();
   const commands = new Map<number, string>();
-  let latest: ReturnType<TrackedQuarry['latest']> = NOTHING_OWNED;
+  let latest: ReturnType<TrackedClaims['latest']> = NO_CLAIMS;
   return {
     commands,
     outside: new Set(),
@@ -30,7 +35,7 @@ export function trackSwept(
     claim(snapshot) {
       const facts = factsWith(tracking, snapshot, []);
       const claimed = new Set(owned.claim(snapshot).keys());
-      latest = { ...NOTHING_OWNED, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
+      latest = { ...NO_CLAIMS, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
       for (const claim of latest.claims.values()) {
         const { identity } = claim.process;
         if (!commands.has(identity.pid)) {

@@ -9,13 +9,18 @@ import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
-import { type WatchedRuns, watchInheritedLeaders } from './adopted-leaders.ts';
-import { trackOwned } from './claim-tracker.ts';
-import { createRest } from './idle-scan.ts';
+import { type WatchedRuns, watchAdoptedLeaders } from './adopted-leaders.ts';
+import { trackClaims } from './claim-tracker.ts';
+import { createIdleScan } from './idle-scan.ts';
 import type { ProjectState } from './project-state.ts';
 import { createReaper } from './reaper.ts';
 import type { RunGroups } from './run-groups.ts';
-import { LONGEST_MS, nextPause, type Seen, SHORTEST_MS } from './scan-pace.ts';
+import {
+  type LastScan,
+  LONGEST_SCAN_PAUSE_MS,
+  nextScanPauseMs,
+  SHORTEST_SCAN_PAUSE_MS,
+} from './scan-pace.ts';
 import { recordClaims } from './write-ledger.ts';
 
 export interface WitnessContext {
@@ -31,16 +36,16 @@ export interface WitnessContext {
   /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
   /** Missing: nobody but the witness needs what it sees. */
-  readonly onlooker?: Onlooker;
+  readonly listener?: ScanListener;
   readonly log: (line: string) => void;
   /** SIGKILL for this very process. */
   readonly end: (target: Identity) => Promise<unknown>;
 }
 
 /** Who learns from the looks of the witness, so that the process table is read once for all. */
-export interface Onlooker {
+export interface ScanListener {
   /** @param claims of all processes that are ours in this snapshot */
-  see(snapshot: Snapshot, claims: readonly Claim[]): void;
+  onScan(snapshot: Snapshot, claims: readonly Claim[]): void;
   /** Is something going on that is worth a closer look? */
   isMoving(): boolean;
   /** Does somebody wait for what the next look shows? */
@@ -54,7 +59,7 @@ export interface Witness {
   /** While somebody else stops services: only reaps, writes nothing. */
   setStoodDown(stoodDown: boolean): Promise<void>;
   /** Looks at once, and resolves when everything seen is in the ledger. */
-  look(): Promise<void>;
+  scan(): Promise<void>;
   /** Reaps every zombie that was adopted, now. */
   reap(): Promise<void>;
   /** How many processes of ours the last look saw. */
@@ -76,7 +81,7 @@ export function startWitness(context: WitnessContext): Witness {
   const { table, lives, inherited, self, native } = context;
   const known = new Set<string>();
   const reaper = createReaper(table, self, native);
-  let pauseMs = SHORTEST_MS;
+  let pauseMs = SHORTEST_SCAN_PAUSE_MS;
   let timer: NodeJS.Timeout | null = null;
   let stoodDown = false;
   let stopped = false;
@@ -85,7 +90,7 @@ export function startWitness(context: WitnessContext): Witness {
   let changedAtMs: number | null = monotonicMs();
   const names = new Set<string>();
   const state = () => ({ ...inherited, records: lives.records(), problems: [] });
-  const quarry = trackOwned({
+  const tracker = trackClaims({
     get state() {
       return state();
     },
@@ -96,7 +101,7 @@ export function startWitness(context: WitnessContext): Witness {
     keepsCommands: false,
   });
 
-  const rest = createRest(table, self, state, quarry);
+  const rest = createIdleScan(table, self, state, tracker);
 
   const schedule = (ms: number): void => {
     if (timer) clearTimeout(timer);
@@ -109,11 +114,11 @@ export function startWitness(context: WitnessContext): Witness {
     // Without zombies to reap there is nothing to look for while somebody else is stopping services.
     if (stoodDown && !native) return;
     try {
-      const still = stoodDown || !isHeld() ? null : rest.look();
+      const still = stoodDown || !isHeld() ? null : rest.scan();
       if (still) {
-        context.onlooker?.see(still.snapshot, still.claims);
+        context.listener?.onScan(still.snapshot, still.claims);
         tidyUp();
-        pauseMs = nextPause(pauseMs, seen(false, 0));
+        pauseMs = nextScanPauseMs(pauseMs, seen(false, 0));
         schedule(pauseMs);
         return;
       }
@@ -126,15 +131,15 @@ export function startWitness(context: WitnessContext): Witness {
         // Of runs that have ended: the kernel keeps those with a process in them.
         if (context.groups) removeGroup(context.groups.folder);
         changed = witness(snapshot);
-        inheritedLeaders.see(snapshot);
+        inheritedLeaders.onScan(snapshot);
         endIdleGuards(snapshot);
       }
       if (changed || dead > 0) changedAtMs = monotonicMs();
       if (!stoodDown && !changed && dead === 0 && isHeld()) rest.begin(snapshot, forks);
-      pauseMs = nextPause(pauseMs, seen(changed, dead));
+      pauseMs = nextScanPauseMs(pauseMs, seen(changed, dead));
     } catch (error) {
       context.log(`looking at the process table: ${error instanceof Error ? error.stack : error}`);
-      pauseMs = LONGEST_MS;
+      pauseMs = LONGEST_SCAN_PAUSE_MS;
     }
     schedule(pauseMs);
   };
@@ -145,11 +150,11 @@ export function startWitness(context: WitnessContext): Witness {
     native?.trimMemory();
   };
 
-  const seen = (changed: boolean, dead: number): Seen => ({
+  const seen = (changed: boolean, dead: number): LastScan => ({
     changed,
     storm: native !== null && dead >= MANY_ZOMBIES,
-    moving: !stoodDown && (context.onlooker?.isMoving() ?? false),
-    watched: !stoodDown && (context.onlooker?.isWatched() ?? false),
+    moving: !stoodDown && (context.listener?.isMoving() ?? false),
+    watched: !stoodDown && (context.listener?.isWatched() ?? false),
     held: isHeld(),
   });
 
@@ -163,10 +168,10 @@ export function startWitness(context: WitnessContext): Witness {
   };
 
   const witness = (snapshot: Snapshot): boolean => {
-    const all = [...quarry.claim(snapshot).values()];
+    const all = [...tracker.claim(snapshot).values()];
     const claims = context.concerns ? all.filter(context.concerns) : all;
     count = claims.length;
-    context.onlooker?.see(snapshot, claims);
+    context.listener?.onScan(snapshot, claims);
     noteLeavers();
     const fresh = claims.filter(({ process }) => !known.has(placeOf(process)));
     const present = new Set(claims.map(({ process }) => placeOf(process)));
@@ -184,22 +189,22 @@ export function startWitness(context: WitnessContext): Witness {
   const noteLeavers = (): void => {
     for (const entry of lives.entries.values()) {
       const { record } = entry;
-      if (!record?.cgroup?.held || !quarry.outside.has(record.runId)) continue;
+      if (!record?.cgroup?.held || !tracker.outside.has(record.runId)) continue;
       entry.record = { ...record, cgroup: { ...record.cgroup, held: false } };
       writeRecord(inherited.folder, entry.record);
     }
   };
 
-  const inheritedLeaders = watchInheritedLeaders({
+  const inheritedLeaders = watchAdoptedLeaders({
     lives,
     endWatch: native?.endWatch() ?? null,
     // Not before the look that is under way is over: it may have looked too early.
-    ended: () => void Promise.resolve(looking).then(() => schedule(0)),
+    onEnd: () => void Promise.resolve(looking).then(() => schedule(0)),
   });
 
   /** Those of earlier supervisors, once what they kept has ended. */
   const endIdleGuards = (snapshot: Snapshot): void => {
-    for (const { identity, name } of quarry.latest().guards) {
+    for (const { identity, name } of tracker.latest().guards) {
       // One that is just coming up, and has not spawned its supervisor yet, is still Node.
       if (name !== GUARD_NAME || snapshot.byParent.has(identity.pid)) continue;
       if (listsChildren(identity.pid) === false) void context.end(identity);
@@ -208,7 +213,7 @@ export function startWitness(context: WitnessContext): Witness {
 
   const isHeld = (): boolean => {
     const watchesOthers = [...lives.entries.values()].some(
-      ({ spawnedHere, life }) => !spawnedHere && 'leader' in life,
+      ({ spawnedHere, state: life }) => !spawnedHere && 'leader' in life,
     );
     return native !== null && !watchesOthers;
   };
@@ -218,18 +223,18 @@ export function startWitness(context: WitnessContext): Witness {
     wake() {
       rest.end();
       changedAtMs = monotonicMs();
-      pauseMs = SHORTEST_MS;
+      pauseMs = SHORTEST_SCAN_PAUSE_MS;
       // Without a timer one is under way, or somebody else stops services.
       if (timer) schedule(pauseMs);
     },
     async setStoodDown(value) {
       stoodDown = value;
       // Much ends now, and what a subreaper has adopted is its to reap.
-      pauseMs = SHORTEST_MS;
+      pauseMs = SHORTEST_SCAN_PAUSE_MS;
       await looking;
       schedule(0);
     },
-    async look() {
+    async scan() {
       // One that is under way began before now, so what it did not see must be looked for again.
       await looking;
       rest.end();

@@ -11,7 +11,7 @@ import type { ProjectFolder } from '../../src/project/folder.ts';
 import { projectHash } from '../../src/project/folder.ts';
 import { readLastStop, writeLastStop } from '../../src/project/last-stop.ts';
 import { appendLedger } from '../../src/project/ledger.ts';
-import { writeFoundingFiles } from '../../src/project/legacy-files.ts';
+import { writeLegacyFiles } from '../../src/project/legacy-files.ts';
 import { writeRecord } from '../../src/project/records.ts';
 import { writeSupervisor } from '../../src/project/supervisor-record.ts';
 import { factsOf, readProjectState } from '../../src/tracking/project-state.ts';
@@ -54,7 +54,7 @@ function recorded(): ProjectFolder {
     recordOf(folder, 'db', { ...common, runId: RUN.db, leader: identity(510) }),
   ];
   for (const record of records) writeRecord(folder, record);
-  writeFoundingFiles(folder, records);
+  writeLegacyFiles(folder, records);
   const lines = [500, 501, 502, 520].map((pid) => ({
     runId: RUN.web,
     identity: identity(pid),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bySecond } from '../../src/history/per-second.ts';
+import { perSecond } from '../../src/history/per-second.ts';
 
 const NOW = 1_000_000;
 const use = (cpuPercent: number) => ({ web: { processes: 1, memoryBytes: 1, cpuPercent } });
@@ -17,7 +17,7 @@ test.each([
   ['nobody looked for long', [sample(60, 1)], [null, null, null, null]],
   ['nothing', [], [null, null, null, null]],
 ])('%s', (_name, samples, expected) => {
-  const seconds = bySecond(samples, NOW, 4);
+  const seconds = perSecond(samples, NOW, 4);
   expect(seconds.map(({ services }) => services.web?.cpuPercent ?? null)).toEqual(expected);
   expect(seconds.map(({ atMs }) => NOW - atMs)).toEqual([3_000, 2_000, 1_000, 0]);
 });

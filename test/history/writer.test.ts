@@ -1,7 +1,7 @@
 import { renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readHistory } from '../../src/history/read.ts';
-import { openChronicle } from '../../src/history/writer.ts';
+import { openHistoryWriter } from '../../src/history/writer.ts';
 import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
@@ -14,7 +14,7 @@ test('what is old is there in steps, with its peaks; and never more than the fil
   await using project = await temporaryProject();
   const folder = projectFolder(project.root);
   prepareFolder(folder);
-  const chronicle = openChronicle(folder, (line) => expect.fail(line));
+  const chronicle = openHistoryWriter(folder, (line) => expect.fail(line));
   const minutes = 90;
   // The size of thirty services, so that the finest reaches back for minutes only.
   const many = Object.fromEntries(
@@ -46,7 +46,7 @@ test('what cannot be written is told once, until it can be again', async () => {
   const folder = projectFolder(project.root);
   prepareFolder(folder);
   const told: string[] = [];
-  const chronicle = openChronicle(folder, (line) => told.push(line));
+  const chronicle = openHistoryWriter(folder, (line) => told.push(line));
   const write = () =>
     [1, 2, 3].forEach((second) => void chronicle.sample(sample(second, 1), 1_000));
   const inTheWay = project.file('.pids/history');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { judgeLeases, type LeaseMoment, withLease } from '../../src/leases/evaluate.ts';
+import { evaluateLeases, type LeaseMoment, withLease } from '../../src/leases/evaluate.ts';
 import type { Lease } from '../../src/leases/file.ts';
 import type { Identity } from '../../src/processes/identity.ts';
 
@@ -28,7 +28,7 @@ function at(nowTicks: number, ...alive: readonly number[]): LeaseMoment {
 }
 
 function judge(leases: readonly Lease[], moment: LeaseMoment, bootId = 'boot') {
-  return judgeLeases({ schema: 1, project: '/p', bootId, manifest: '/p/m', leases }, moment);
+  return evaluateLeases({ schema: 1, project: '/p', bootId, manifest: '/p/m', leases }, moment);
 }
 
 test.each([

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  judgeLimits,
+  evaluateLimits,
   type LimitedUse,
   type LimitWatch,
   nextDueMs,
@@ -30,7 +30,7 @@ function watch(
   return uses.map((use, index) => {
     const nowMs = 5_000 + index * 1_000;
     const all = typeof limits === 'function' ? limits(index) : limits;
-    const judged = judgeLimits(before, all, { ...calm, nowMs, ...use });
+    const judged = evaluateLimits(before, all, { ...calm, nowMs, ...use });
     before = judged.watch;
     return judged.exceeded
       .map(({ limit: { kind }, value, fresh }) => `${kind} ${value}${fresh ? '!' : ''}`)
@@ -144,7 +144,7 @@ test('another limit is another matter', () => {
 describe('when to look again', () => {
   const limits = [limit('runtime', 10_000), limit('idle', 4_000), limit('processes', 3)];
   const first = { ...calm, nowMs: 1_000, runtimeMs: 500 };
-  const { watch: begun } = judgeLimits(null, limits, first);
+  const { watch: begun } = evaluateLimits(null, limits, first);
 
   test('at the first limit of time', () => {
     expect(nextDueMs(begun, limits, first)).toBe(4_000);
@@ -155,7 +155,7 @@ describe('when to look again', () => {
   test('never for what has no time, or is told', () => {
     expect(nextDueMs(begun, [limit('memory', 1)], first)).toBeNull();
     const late = { ...first, nowMs: 20_000, runtimeMs: 20_000 };
-    const { watch: told } = judgeLimits(begun, limits, late);
+    const { watch: told } = evaluateLimits(begun, limits, late);
     expect(nextDueMs(told, limits, late)).toBeNull();
   });
 });
@@ -191,7 +191,7 @@ test('the mean of cpu is never more than its highest part, nor less than its low
       let nowMs = 0;
       for (const { percent, forMs } of stretches) {
         nowMs += forMs;
-        const { watch: next, exceeded }: ReturnType<typeof judgeLimits> = judgeLimits(
+        const { watch: next, exceeded }: ReturnType<typeof evaluateLimits> = evaluateLimits(
           before,
           limits,
           {

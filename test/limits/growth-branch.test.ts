@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Growth, growthBranch } from '../../src/limits/growth-branch.ts';
+import { type BranchGrowth, growthBranch } from '../../src/limits/growth-branch.ts';
 import type { ProcessInfo } from '../../src/processes/snapshot.ts';
 
 interface Row {
@@ -26,7 +26,7 @@ function process({ pid, ppid, rss = 10, cpu = 0, start = pid }: Row): ProcessInf
   };
 }
 
-function branch(before: readonly Row[], now: readonly Row[], growth: Growth): string {
+function branch(before: readonly Row[], now: readonly Row[], growth: BranchGrowth): string {
   const found = growthBranch(before.map(process), now.map(process), growth, (one) => one.rssBytes);
   return found ? `${found.top.identity.pid}: ${found.processes}, ${found.memoryBytes}` : 'none';
 }
@@ -38,7 +38,7 @@ const npm = { pid: 20, ppid: 12 };
 const vitest = { pid: 21, ppid: 20 };
 const workers = Array.from({ length: 9 }, (_, index) => ({ pid: 30 + index, ppid: 21 }));
 
-test.each<[string, readonly Row[], readonly Row[], Growth, string]>([
+test.each<[string, readonly Row[], readonly Row[], BranchGrowth, string]>([
   ['no processes', [], [], 'processes', 'none'],
   ['one', [], [server], 'processes', '10: 1, 10'],
   [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLimitedTree } from '../../src/limits/meter.ts';
+import { createLimitMeter } from '../../src/limits/meter.ts';
 import type { Limit } from '../../src/manifest/resolved.ts';
 import type { Claim } from '../../src/ownership/claim.ts';
 import type { Snapshot } from '../../src/processes/snapshot.ts';
@@ -18,7 +18,7 @@ function claimsOf(snapshot: Snapshot): readonly Claim[] {
 
 /** What the breach of the last look names: the process, and how many it has below it. */
 function branchAfter(...looks: readonly (readonly Row[])[]): readonly (number | undefined)[] {
-  const tree = createLimitedTree('web');
+  const tree = createLimitMeter('web');
   const verdicts = looks.map((rows) => {
     const snapshot = snapshotOf([...rows]);
     return tree.judge(LIMITS, claimsOf(snapshot), snapshot, USE);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { awaitNewborns, isDevctl } from '../../src/lock/for-stop.ts';
+import { awaitJustForked, isDevctl } from '../../src/lock/for-stop.ts';
 import { createFakeMachine } from '../support/fake-machine.ts';
 
 test.each<[argv: string, expected: boolean]>([
@@ -25,7 +25,7 @@ test.each([
   const start = machine.fork(1, { argv: ['node', 'devctl', 'start'] });
   const guard = machine.fork(start, { argv, environ: '' });
   machine.after(200, guard, () => machine.exec(guard, { argv: ['node', 'guard.cjs'] }));
-  await awaitNewborns(machine, machine.identity(start));
+  await awaitJustForked(machine, machine.identity(start));
   expect(machine.processes.get(start)?.state).toBe('T');
   expect(machine.processes.get(guard)?.argv).toEqual(['node', 'guard.cjs']);
   expect(machine.nowMs()).toBeLessThan(300);
@@ -35,6 +35,6 @@ test('a child that stays as its parent is waited for no longer than a second', a
   const machine = createFakeMachine();
   const start = machine.fork(1, { argv: ['node', 'devctl', 'start'] });
   machine.fork(start);
-  await awaitNewborns(machine, machine.identity(start));
+  await awaitJustForked(machine, machine.identity(start));
   expect(machine.nowMs()).toBeLessThan(1_100);
 });

@@ -1,7 +1,7 @@
 import { appendFileSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { LogLine } from '../../src/logs/line-cutter.ts';
-import { watchLog } from '../../src/logs/live-tail.ts';
+import { openLiveTail } from '../../src/logs/live-tail.ts';
 import { openLogSource } from '../../src/logs/source.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
@@ -12,7 +12,7 @@ test('the last lines first, then what comes; after a flood the last lines again'
   const path = project.write('.pids/logs/web.log', 'one\ntwo\nthree\n');
   let shown: readonly LogLine[] = [];
   let begun = 0;
-  const watching = watchLog({
+  const watching = openLiveTail({
     source: openLogSource(projectFolder(project.root), 'web', path),
     lines: 2,
     hear(lines, anew) {
@@ -41,7 +41,7 @@ test('a log that cannot be read says so in its place', async () => {
   await using project = await temporaryProject({ services: {} }, { secret: 'text\n' });
   symlinkSync(project.file('secret'), project.file('web.log'));
   const heard: string[] = [];
-  const watching = watchLog({
+  const watching = openLiveTail({
     source: openLogSource(projectFolder(project.root), 'web', project.file('web.log')),
     lines: 2,
     hear: (lines, anew) => void heard.push(`${anew} ${lines.map(({ text }) => text)}`),
@@ -60,7 +60,7 @@ test('a log that comes later is shown when it is there', async () => {
   const folder = projectFolder(project.root);
   const path = project.file('.pids/logs/web.log');
   const shown: string[] = [];
-  const watching = watchLog({
+  const watching = openLiveTail({
     source: openLogSource(folder, 'web', path),
     lines: 10,
     hear: (lines) => shown.push(...lines.map(({ text }) => text)),

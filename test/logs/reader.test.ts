@@ -11,8 +11,8 @@ import { expect, test, vi } from 'vitest';
 import { followLogs } from '../../src/logs/follow.ts';
 import { lastLines, mergeByTime, readLog, type ServiceLine } from '../../src/logs/reader.ts';
 import { openLogSource } from '../../src/logs/source.ts';
-import { fileKey, writeLogMap, writeNotes } from '../../src/logs/time-index-file.ts';
-import { toldLog } from '../../src/logs/tolerant-reader.ts';
+import { fileKey, writeLogLayout, writeTimeMarks } from '../../src/logs/time-index-file.ts';
+import { tolerantReader } from '../../src/logs/tolerant-reader.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -64,7 +64,7 @@ test('lines across blocks and across the files of a rotated log, as one', async 
 test('times come from the notes, and what was written since is found by them', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'one\ntwo\nthree\nfour\n' });
   const folder = projectFolder(project.root);
-  writeNotes(folder, 'web', keyOf(project), [
+  writeTimeMarks(folder, 'web', keyOf(project), [
     { position: 4, atMs: 1_000, withinMs: null },
     { position: 8, atMs: 2_000, withinMs: 50 },
     { position: 14, atMs: 3_000, withinMs: 60 },
@@ -86,7 +86,7 @@ test('times come from the notes, and what was written since is found by them', a
 
 test('notes of another file of the same name are none', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'one\n' });
-  writeNotes(projectFolder(project.root), 'web', '1:2:3', [
+  writeTimeMarks(projectFolder(project.root), 'web', '1:2:3', [
     { position: 4, atMs: 1_000, withinMs: null },
   ]);
   expect([...reader(project).history(ALL, true)][0]?.time?.atMs).not.toBe(1_000);
@@ -174,7 +174,7 @@ test('bytes that move to another file while somebody reads are read once', async
   // The first line moves away, as a rotation does it.
   writeFileSync(project.file('web.log.1'), 'aaaa\n');
   writeFileSync(project.file('web.log'), 'bbbb\ncccc\ndddd\n');
-  writeLogMap(folder, 'web', { file: keyOf(project), base: 5, start: 5, moving: null });
+  writeLogLayout(folder, 'web', { file: keyOf(project), base: 5, start: 5, moving: null });
   expect(texts(following.next(1).lines)).toEqual(['cccc', 'dddd']);
   expect(texts(reader(project).history(ALL, true))).toEqual(['aaaa', 'bbbb', 'cccc', 'dddd']);
 });
@@ -185,7 +185,7 @@ test('a link in the place of a log is not followed', async () => {
   expect(() => [...reader(project).history(ALL, true)]).toThrow(/ELOOP/);
 
   const told: string[] = [];
-  const web = toldLog(reader(project), (why) => told.push(why));
+  const web = tolerantReader(reader(project), (why) => told.push(why));
   expect(texts(web.history(ALL, true))).toEqual([]);
   expect(web.next(1)).toEqual({ lines: [], more: false });
   expect(told).toEqual([expect.stringMatching(/^the log of web cannot be read: ELOOP/)]);
@@ -209,7 +209,7 @@ test('who moves a log himself waits for no move', async () => {
   const folder = projectFolder(project.root);
   writeFileSync(project.file('web.log.moving'), 'aaaa\n');
   const map = { file: keyOf(project), base: 0, start: 0, moving: 5 };
-  writeLogMap(folder, 'web', map);
+  writeLogLayout(folder, 'web', map);
   const source = openLogSource(folder, 'web', project.file('web.log'), 0);
   const wait = vi.spyOn(Atomics, 'wait');
   try {

@@ -17,10 +17,15 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readLog } from '../../src/logs/reader.ts';
-import { noteLogs } from '../../src/logs/recorder.ts';
+import { recordLogs } from '../../src/logs/recorder.ts';
 import { finishRotation, rotateLog } from '../../src/logs/rotate.ts';
 import { openLogSource } from '../../src/logs/source.ts';
-import { fileKey, movingPath, readLogMap, writeLogMap } from '../../src/logs/time-index-file.ts';
+import {
+  fileKey,
+  movingPath,
+  readLogLayout,
+  writeLogLayout,
+} from '../../src/logs/time-index-file.ts';
 import { cutFile, findCutWay } from '../../src/processes/native/cut-file.ts';
 import { type ProjectFolder, prepareFolder, projectFolder } from '../../src/project/folder.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
@@ -92,7 +97,7 @@ test.each(ways)(
     let expected = 1;
     const follow = (): void => {
       // What is being moved just now would be waited for, by the one who moves it.
-      if (readLogMap(folder, 'web')?.moving != null) return;
+      if (readLogLayout(folder, 'web')?.moving != null) return;
       for (let more = true; more; ) {
         const next = reader.next(Date.now());
         more = next.more;
@@ -153,12 +158,12 @@ test.each(WAYS_AND_DEATHS)(
     const path = project.write('web.log', lines);
     // One rotation that is whole, then one that ends in the middle, as `rotateLog` lists its steps.
     expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
-    const map = readLogMap(folder, 'web');
+    const map = readLogLayout(folder, 'web');
     if (!map) throw new Error('There is no map');
     const offset = map.start - map.base;
     writeFileSync(movingPath(path), readFileSync(path).subarray(offset, offset + 8192));
     const log = openSync(path, 'r+');
-    if (step >= 2) writeLogMap(folder, 'web', { ...map, moving: map.start + 8192 });
+    if (step >= 2) writeLogLayout(folder, 'web', { ...map, moving: map.start + 8192 });
     if (step >= 3) expect(await cutFile(log, 'punch', offset, 8192)).toBeNull();
     if (step >= 4) {
       writeFileSync(`${path}.2`, readFileSync(`${path}.1`));
@@ -177,7 +182,7 @@ test.each(WAYS_AND_DEATHS)(
     appendFileSync(path, 'while nobody looked\n');
     await finishRotation(folder, 'web', path, way);
     expect(textOf(folder, path)).toBe(`${lines}while nobody looked\n`);
-    expect(readLogMap(folder, 'web')).toMatchObject({ moving: null });
+    expect(readLogLayout(folder, 'web')).toMatchObject({ moving: null });
     expect(existsSync(movingPath(path))).toBe(false);
     expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
     expect(textOf(folder, path)).toBe(`${lines}while nobody looked\n`);
@@ -210,7 +215,7 @@ test.runIf(ways.length > 0)(
     truncateSync(path, 0);
     appendFileSync(path, 'new\n');
     expect(textOf(folder, path)).toBe(`${moved}new\n`);
-    const notes = noteLogs(folder, () => {});
+    const notes = recordLogs(folder, () => {});
     notes.watch('web', path, null);
     notes.stop();
     // Longer than the hole was, and still all of it is there.
@@ -224,7 +229,7 @@ test('a map of another file counts for nothing', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'all\n' });
   const folder = prepared(project);
   const path = project.file('web.log');
-  writeLogMap(folder, 'web', { file: '1:2:3', base: 4, start: 4, moving: 9 });
+  writeLogLayout(folder, 'web', { file: '1:2:3', base: 4, start: 4, moving: 9 });
   expect(fileKey(statSync(path, { bigint: true }))).not.toBe('1:2:3');
   expect(textOf(folder, path)).toBe('all\n');
 });

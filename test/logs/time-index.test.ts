@@ -2,15 +2,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   formatHeader,
-  formatNote,
-  type LogNote,
-  parseNotes,
+  formatTimeMark,
+  parseTimeMarks,
   positionSince,
+  type TimeMark,
   thinned,
   timeOf,
 } from '../../src/logs/time-index.ts';
 
-const NOTES: readonly LogNote[] = [
+const NOTES: readonly TimeMark[] = [
   { position: 10, atMs: 1_000, withinMs: null },
   { position: 30, atMs: 2_000, withinMs: 100 },
   { position: 40, atMs: 2_100, withinMs: 100 },
@@ -37,12 +37,12 @@ test.each([
 });
 
 test('what cannot be read costs only itself', () => {
-  const text = `${formatHeader('1:2:3')}${NOTES.map(formatNote).join('')}40 9 9\nrubbish\n50 3000 1`;
-  expect(parseNotes(text)).toEqual({
+  const text = `${formatHeader('1:2:3')}${NOTES.map(formatTimeMark).join('')}40 9 9\nrubbish\n50 3000 1`;
+  expect(parseTimeMarks(text)).toEqual({
     file: '1:2:3',
     notes: [...NOTES, { position: 50, atMs: 3_000, withinMs: 1 }],
   });
-  expect(parseNotes('')).toEqual({ file: null, notes: [] });
+  expect(parseTimeMarks('')).toEqual({ file: null, notes: [] });
 });
 
 const anyNotes = fc
@@ -51,7 +51,7 @@ const anyNotes = fc
   })
   .map((steps) => {
     let [position, atMs] = [0, 0];
-    return steps.map(({ grown, ms, isKnown }): LogNote => {
+    return steps.map(({ grown, ms, isKnown }): TimeMark => {
       position += grown + 1;
       atMs += ms;
       return { position, atMs, withinMs: isKnown ? Math.floor(ms / 2) : null };

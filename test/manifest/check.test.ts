@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { check } from '../../src/commands/check.ts';
+import { checkCommand } from '../../src/commands/check.ts';
 import { folderWith } from './folder.ts';
 
 async function run(options: { config: string; json?: boolean }) {
   const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   try {
-    const exitCode = await check(options);
+    const exitCode = await checkCommand(options);
     return { exitCode, stdout: write.mock.calls.map(([chunk]) => String(chunk)).join('') };
   } finally {
     write.mockRestore();
@@ -25,7 +25,10 @@ test.each<[manifest: object, line: string]>([
 
 test('problems are thrown for people', async () => {
   const config = join(folderWith({ '.devctl.json': '{}' }), '.devctl.json');
-  await expect(check({ config })).rejects.toMatchObject({ code: 'manifest-invalid', exitCode: 2 });
+  await expect(checkCommand({ config })).rejects.toMatchObject({
+    code: 'manifest-invalid',
+    exitCode: 2,
+  });
 });
 
 test('and printed for programs', async () => {

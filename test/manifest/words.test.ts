@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { editDistance, nearest } from '../../src/manifest/nearest.ts';
 import { formatPath, show } from '../../src/manifest/problem.ts';
-import { LONGEST_MS, parseDuration, parseSize } from '../../src/manifest/units.ts';
+import { LONGEST_DURATION_MS, parseDuration, parseSize } from '../../src/manifest/units.ts';
 
 test.each<[string | number, number | null]>([
   ['500ms', 500],
@@ -12,7 +12,7 @@ test.each<[string | number, number | null]>([
   ['0s', 0],
   [0, 0],
   [250, 250],
-  ['576h', LONGEST_MS],
+  ['576h', LONGEST_DURATION_MS],
   ['577h', null],
   [-1, null],
   ['-3s', null],

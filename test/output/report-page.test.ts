@@ -4,9 +4,9 @@ import { parseSample } from '../../src/history/sample-lines.ts';
 import { dataForScript, html } from '../../src/output/html/html.ts';
 import { reportPage } from '../../src/output/html/page.ts';
 import { headline } from '../../src/output/text/words.ts';
-import { giveAccount } from '../../src/report/build.ts';
+import { buildReport } from '../../src/report/build.ts';
 import { toBreach, toChange, toStopReport } from '../../src/report/parse-history.ts';
-import type { LifeKind } from '../../src/services/lifecycle/states.ts';
+import type { StateKind } from '../../src/services/lifecycle/states.ts';
 import { changesOf, facts } from '../report/facts.ts';
 
 describe('what is put into a page as text', () => {
@@ -47,13 +47,13 @@ test.each([
         ...([1_000, 2_000, 3_000].flatMap((atMs) => [
           [atMs, 'spawning'],
           [atMs + 10, atMs < 3_000 ? 'backoff' : 'ready'],
-        ]) as [number, LifeKind][]),
+        ]) as [number, StateKind][]),
       ),
     ],
   ],
 ])('where nothing grew, what did not stay up comes first: %s', (told, changes) => {
   const sorted = [...changes].sort((a, b) => a.atMs - b.atMs);
-  expect(headline(giveAccount(facts({ changes: sorted })))).toBe(told);
+  expect(headline(buildReport(facts({ changes: sorted })))).toBe(told);
 });
 
 test('whatever is on disk, there is a page', () => {
@@ -89,7 +89,7 @@ test('whatever is on disk, there is a page', () => {
       (lastStop, changes, breaches, samples) => {
         const byTime = <Item extends { atMs: number }>(items: Item[]) =>
           items.toSorted((a, b) => a.atMs - b.atMs);
-        const account = giveAccount(
+        const account = buildReport(
           facts({
             lastStop: toStopReport(lastStop),
             changes: byTime(

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Ownership, OwnershipFacts, Traces } from '../../src/ownership/claim.ts';
+import type { OpenFileEvidence, Ownership, OwnershipFacts } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
@@ -115,13 +115,13 @@ function setUp(
       identity: identity(pid),
       fresh,
     })),
-    foundingPids: [],
-    ...(known.closer ? { traces: tracesOf(known.listening, known.intent) } : {}),
+    legacyPids: [],
+    ...(known.closer ? { openFiles: tracesOf(known.listening, known.intent) } : {}),
   };
   return { facts, rows: [...rows, self] };
 }
 
-function tracesOf(listening: readonly number[], notBeforeTicks: number): Traces {
+function tracesOf(listening: readonly number[], notBeforeTicks: number): OpenFileEvidence {
   const ports = listening.map((pid) => ({ pid, port: 4101, service: 'web' }));
   return { ...TRACES, listening: ports, notBeforeTicks };
 }

@@ -18,7 +18,7 @@ function facts(over: Partial<OwnershipFacts> = {}): OwnershipFacts {
     supervisor: null,
     runs: [run],
     witnessed: [],
-    foundingPids: [],
+    legacyPids: [],
     ...over,
   };
 }
@@ -588,7 +588,7 @@ test('where devctl is process 1, what its dead supervisor started is not its own
 
 describe('founding files', () => {
   const listed = { pid: 70, service: 'web', writtenTicks: 75 };
-  const of = (kind: 'pid' | 'group') => ({ foundingPids: [{ ...listed, kind }] });
+  const of = (kind: 'pid' | 'group') => ({ legacyPids: [{ ...listed, kind }] });
   const inGroup: Row = { pid: 72, pgid: 70, sid: 7, cwd: ROOT };
   tell([
     [
@@ -596,19 +596,19 @@ describe('founding files', () => {
       [{ pid: 70, cwd: ROOT }],
       [70],
       {
-        foundingPids: [listed],
+        legacyPids: [listed],
       },
     ],
-    ['working elsewhere', [{ pid: 70, cwd: '/home/me' }], [], { foundingPids: [listed] }],
+    ['working elsewhere', [{ pid: 70, cwd: '/home/me' }], [], { legacyPids: [listed] }],
     [
       'started after they were written',
       [{ pid: 70, ticks: 80, cwd: ROOT }],
       [],
       {
-        foundingPids: [listed],
+        legacyPids: [listed],
       },
     ],
-    ['the shell that runs devctl', [], [], { foundingPids: [{ ...listed, pid: 20 }] }],
+    ['the shell that runs devctl', [], [], { legacyPids: [{ ...listed, pid: 20 }] }],
     [
       'what else was started from the shell that runs devctl, in whatever form',
       [
@@ -617,14 +617,14 @@ describe('founding files', () => {
         { pid: 32, ppid: 1, pgid: 20, cwd: ROOT },
       ],
       [],
-      { foundingPids: [{ ...listed, pid: 20, writtenTicks: 950 }] },
+      { legacyPids: [{ ...listed, pid: 20, writtenTicks: 950 }] },
     ],
     ['the script of a service', [{ pid: 70, argv: 'sh run.sh', cwd: ROOT }], [70], of('pid')],
     [
       'a number that the records know as another process',
       [{ pid: 100, ticks: 120, cwd: ROOT }],
       [],
-      { foundingPids: [{ ...listed, pid: 100, writtenTicks: 900 }] },
+      { legacyPids: [{ ...listed, pid: 100, writtenTicks: 900 }] },
     ],
     ["a person's shell", [{ pid: 70, argv: '-bash', cwd: ROOT }], [], of('pid')],
     ['an editor', [{ pid: 70, argv: 'vim x.ts', cwd: ROOT }], [], of('pid')],

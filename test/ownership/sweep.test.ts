@@ -14,7 +14,7 @@ const FACTS: OwnershipFacts = {
   supervisor: null,
   runs: [],
   witnessed: [],
-  foundingPids: [],
+  legacyPids: [],
 };
 /** devctl in a person's terminal. */
 const TERMINAL: readonly Row[] = [

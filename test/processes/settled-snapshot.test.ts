@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { facelessIn, settledSnapshot } from '../../src/processes/settled-snapshot.ts';
+import { midExecIn, settledSnapshot } from '../../src/processes/settled-snapshot.ts';
 import { createFakeMachine } from '../support/fake-machine.ts';
 import { type Row, snapshotOf } from '../support/process-table.ts';
 
@@ -13,7 +13,7 @@ test.each<[string, Row, boolean]>([
   ['a zombie', { ...BECOMING, state: 'Z' }, false],
   ['a kernel thread', { ...BECOMING, kernelThread: true }, false],
 ])('without a face: %s', (_, row, expected) => {
-  const found = facelessIn(snapshotOf([row])).map(({ identity: { pid } }) => pid);
+  const found = midExecIn(snapshotOf([row])).map(({ identity: { pid } }) => pid);
   expect(found).toEqual(expected ? [100] : []);
 });
 

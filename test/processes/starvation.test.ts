@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isStarved, isSuspended } from '../../src/processes/starvation.ts';
+import { isStarvedOfCpu, isSuspended } from '../../src/processes/starvation.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const IT = identity(100);
@@ -14,7 +14,7 @@ test.each<[string, boolean, Partial<Row>]>([
   ['has died', false, { cpuTicks: 10, state: 'Z' }],
   ['has died, and another one has its number', false, { cpuTicks: 0, ticks: 5_000 }],
 ])('who does not answer has only not been let run: %s', (_, expected, row) => {
-  expect(isStarved(IT, after({ cpuTicks: 10 }), after(row))).toBe(expected);
+  expect(isStarvedOfCpu(IT, after({ cpuTicks: 10 }), after(row))).toBe(expected);
 });
 
 test('who is suspended, and who is not', () => {

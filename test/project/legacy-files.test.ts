@@ -13,9 +13,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProjectFolder } from '../../src/project/folder.ts';
 import {
-  readFoundingFiles,
-  removeFoundingFiles,
-  writeFoundingFiles,
+  readLegacyFiles,
+  removeLegacyFiles,
+  writeLegacyFiles,
 } from '../../src/project/legacy-files.ts';
 import { anyBytes, anyRecord, identity, recordOf, temporaryRecords } from './records-folder.ts';
 
@@ -29,7 +29,7 @@ const contents = (folder: ProjectFolder) =>
     return existsSync(path) ? readFileSync(path, 'utf8') : null;
   });
 const numbers = (folder: ProjectFolder) =>
-  readFoundingFiles(folder).entries.map(({ kind, pid, service }) => `${kind} ${pid} ${service}`);
+  readLegacyFiles(folder).entries.map(({ kind, pid, service }) => `${kind} ${pid} ${service}`);
 const web = (folder: ProjectFolder) => recordOf(folder, 'web', { leader: identity(1234) });
 const agent = (folder: ProjectFolder) =>
   recordOf(folder, 'scaffold-agent', { leader: identity(5678) });
@@ -37,13 +37,13 @@ const agent = (folder: ProjectFolder) =>
 test('the three files of the founding plan, to the letter', () => {
   const folder = temporaryRecords();
   const intent = recordOf(folder, 'db', { leader: null });
-  expect(writeFoundingFiles(folder, [web(folder), intent, agent(folder)])).toEqual([]);
+  expect(writeLegacyFiles(folder, [web(folder), intent, agent(folder)])).toEqual([]);
   expect(contents(folder)).toEqual([
     '1234\n5678\n',
     'PGID:web:1234\nPGID:scaffold-agent:5678\n',
     'web:1234\nscaffold-agent:5678\n',
   ]);
-  expect(readFoundingFiles(folder)).toMatchObject({
+  expect(readLegacyFiles(folder)).toMatchObject({
     entries: [
       { kind: 'pid', pid: 1234, service: 'web' },
       { kind: 'pid', pid: 5678, service: 'scaffold-agent' },
@@ -56,17 +56,17 @@ test('the three files of the founding plan, to the letter', () => {
 
 test('they follow the records and go with the last one', () => {
   const folder = temporaryRecords();
-  writeFoundingFiles(folder, [web(folder), agent(folder)]);
-  writeFoundingFiles(folder, [agent(folder)]);
+  writeLegacyFiles(folder, [web(folder), agent(folder)]);
+  writeLegacyFiles(folder, [agent(folder)]);
   expect(contents(folder)).toEqual([
     '5678\n',
     'PGID:scaffold-agent:5678\n',
     'scaffold-agent:5678\n',
   ]);
   const before = statSync(pathOf(folder, 'services.pids')).ino;
-  writeFoundingFiles(folder, [agent(folder)]);
+  writeLegacyFiles(folder, [agent(folder)]);
   expect(statSync(pathOf(folder, 'services.pids')).ino).toBe(before);
-  writeFoundingFiles(folder, []);
+  writeLegacyFiles(folder, []);
   expect(readdirSync(folder.pidsDir).sort()).toEqual(['.gitignore', 'ledger', 'logs', 'services']);
 });
 
@@ -75,43 +75,43 @@ test('what an old start-dev.sh wrote stays, with its time, until it is removed o
   writeFileSync(pathOf(folder, 'services.pids'), '77\r\n# note\nold:88\n1234\nrubbish\n');
   utimesSync(pathOf(folder, 'services.pids'), 1000, 1000);
 
-  writeFoundingFiles(folder, [web(folder)]);
+  writeLegacyFiles(folder, [web(folder)]);
   expect(contents(folder)[0]).toBe('1234\n77\nold:88\n');
   expect(statSync(pathOf(folder, 'services.pids')).mtimeMs).toBe(1_000_000);
-  writeFoundingFiles(folder, [agent(folder)]);
+  writeLegacyFiles(folder, [agent(folder)]);
   expect(contents(folder)[0]).toBe('5678\n77\nold:88\n');
-  writeFoundingFiles(folder, []);
+  writeLegacyFiles(folder, []);
   expect(contents(folder)).toEqual(['77\nold:88\n', null, null]);
   expect(statSync(pathOf(folder, 'services.pids')).mtimeMs).toBe(1_000_000);
-  writeFoundingFiles(folder, []);
+  writeLegacyFiles(folder, []);
   expect(contents(folder)).toEqual(['77\nold:88\n', null, null]);
 
-  removeFoundingFiles(folder);
-  removeFoundingFiles(folder);
+  removeLegacyFiles(folder);
+  removeLegacyFiles(folder);
   expect(contents(folder)).toEqual([null, null, null]);
 });
 
 test('what a script appends to our lines, or writes in place of them, stays too', () => {
   const folder = temporaryRecords();
-  writeFoundingFiles(folder, [web(folder), agent(folder)]);
+  writeLegacyFiles(folder, [web(folder), agent(folder)]);
   writeFileSync(pathOf(folder, 'services.pids'), '99\n', { flag: 'a' });
   writeFileSync(pathOf(folder, 'services.pids.services'), 'lone:55\nweb:1234\n');
-  writeFoundingFiles(folder, [web(folder)]);
+  writeLegacyFiles(folder, [web(folder)]);
   expect(contents(folder)).toEqual(['1234\n99\n', 'PGID:web:1234\n', 'web:1234\nlone:55\n']);
 });
 
 test('a crash between the marks and the files leaves our lines ours', () => {
   const folder = temporaryRecords();
   const marks = join(folder.pidsDir, 'founding.json');
-  writeFoundingFiles(folder, [web(folder), agent(folder)]);
+  writeLegacyFiles(folder, [web(folder), agent(folder)]);
   const before = contents(folder);
-  writeFoundingFiles(folder, [web(folder)]);
+  writeLegacyFiles(folder, [web(folder)]);
   for (const [at, name] of NAMES.entries()) writeFileSync(pathOf(folder, name), before[at] ?? '');
-  writeFoundingFiles(folder, [web(folder)]);
+  writeLegacyFiles(folder, [web(folder)]);
   expect(contents(folder)).toEqual(['1234\n', 'PGID:web:1234\n', 'web:1234\n']);
 
   writeFileSync(marks, 'garbage');
-  writeFoundingFiles(folder, [agent(folder)]);
+  writeLegacyFiles(folder, [agent(folder)]);
   expect(contents(folder)[0]).toBe('5678\n1234\n');
 });
 
@@ -135,7 +135,7 @@ test.each<[string, string[], number]>([
   const folder = temporaryRecords();
   writeFileSync(pathOf(folder, 'services.pids'), content);
   expect(numbers(folder)).toEqual(expected);
-  const reasons = readFoundingFiles(folder).problems.map(({ reason }) => reason);
+  const reasons = readLegacyFiles(folder).problems.map(({ reason }) => reason);
   expect(reasons).toEqual(ignored ? [`lines ignored that name no process: ${ignored}`] : []);
 });
 
@@ -145,7 +145,7 @@ test('a number in two files has the name of one and the earlier time', () => {
   writeFileSync(pathOf(folder, 'services.pids.services'), 'web:1234');
   utimesSync(pathOf(folder, 'services.pids'), 2000, 2000);
   utimesSync(pathOf(folder, 'services.pids.services'), 1000, 1000);
-  expect(readFoundingFiles(folder).entries).toEqual([
+  expect(readLegacyFiles(folder).entries).toEqual([
     { kind: 'pid', pid: 1234, service: 'web', writtenAtMs: 1_000_000 },
   ]);
 });
@@ -156,16 +156,16 @@ test('a file that lies in the future names nobody, and is a problem only if othe
   const setClockBack = () => {
     for (const name of NAMES) utimesSync(pathOf(folder, name), tomorrow, tomorrow);
   };
-  writeFoundingFiles(folder, [agent(folder)]);
-  expect(readFoundingFiles(folder).entries.length).toBe(2);
+  writeLegacyFiles(folder, [agent(folder)]);
+  expect(readLegacyFiles(folder).entries.length).toBe(2);
   setClockBack();
-  expect(readFoundingFiles(folder)).toEqual({ entries: [], problems: [] });
+  expect(readLegacyFiles(folder)).toEqual({ entries: [], problems: [] });
   writeFileSync(pathOf(folder, 'services.pids'), '77\n', { flag: 'a' });
   setClockBack();
-  expect(readFoundingFiles(folder).problems).toMatchObject([{ kind: 'future' }]);
+  expect(readLegacyFiles(folder).problems).toMatchObject([{ kind: 'future' }]);
   expect(numbers(folder)).toEqual([]);
   // It stays as it is, with our lines beside it.
-  writeFoundingFiles(folder, []);
+  writeLegacyFiles(folder, []);
   expect(contents(folder)).toEqual(['77\n', null, null]);
 });
 
@@ -174,11 +174,11 @@ test('files that are links or folders are reported and left alone', () => {
   writeFileSync(join(folder.root, 'victim'), '1234\n');
   symlinkSync(join(folder.root, 'victim'), pathOf(folder, 'services.pids'));
   mkdirSync(pathOf(folder, 'services.pids.groups'));
-  expect(readFoundingFiles(folder)).toMatchObject({
+  expect(readLegacyFiles(folder)).toMatchObject({
     entries: [],
     problems: [{ kind: 'refused' }, { kind: 'refused' }],
   });
-  expect(writeFoundingFiles(folder, [agent(folder)])).toMatchObject([
+  expect(writeLegacyFiles(folder, [agent(folder)])).toMatchObject([
     { kind: 'refused' },
     { kind: 'refused' },
   ]);
@@ -190,17 +190,17 @@ test('property: the leaders of all records come back, and what is no number is n
   const folder = temporaryRecords();
   fc.assert(
     fc.property(fc.array(anyRecord(folder), { maxLength: 6 }), anyBytes, (records, content) => {
-      removeFoundingFiles(folder);
+      removeLegacyFiles(folder);
       for (const name of NAMES) writeFileSync(pathOf(folder, name), content);
-      const strangers = readFoundingFiles(folder).entries;
+      const strangers = readLegacyFiles(folder).entries;
       for (const { pid } of strangers) expect(pid).toBeGreaterThan(1);
 
-      writeFoundingFiles(folder, records);
-      const pids = new Set(readFoundingFiles(folder).entries.map(({ pid }) => pid));
+      writeLegacyFiles(folder, records);
+      const pids = new Set(readLegacyFiles(folder).entries.map(({ pid }) => pid));
       for (const { leader } of records) if (leader) expect(pids).toContain(leader.pid);
-      writeFoundingFiles(folder, []);
+      writeLegacyFiles(folder, []);
       const leaders = new Set(records.map(({ leader }) => leader?.pid));
-      const left = readFoundingFiles(folder).entries.map(({ kind, pid }) => `${kind} ${pid}`);
+      const left = readLegacyFiles(folder).entries.map(({ kind, pid }) => `${kind} ${pid}`);
       const expected = strangers.filter(({ pid }) => !leaders.has(pid));
       expect(left).toEqual(expected.map(({ kind, pid }) => `${kind} ${pid}`));
     }),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Breach } from '../../src/limits/evaluate.ts';
-import { giveAccount } from '../../src/report/build.ts';
+import { buildReport } from '../../src/report/build.ts';
 import { changesOf, facts, sample } from '../report/facts.ts';
 import { runaway } from '../support/runaway.ts';
 
@@ -35,7 +35,7 @@ describe('what grew', () => {
       breach({ action: 'stop', branch, atMs: 55 }),
       breach({ atMs: 45 }),
     ].toSorted((a, b) => a.atMs - b.atMs);
-    const { verdict, services } = giveAccount(facts({ samples, breaches }));
+    const { verdict, services } = buildReport(facts({ samples, breaches }));
     expect(verdict.grew).toEqual({
       service: 'web',
       measure: 'processes',
@@ -49,7 +49,7 @@ describe('what grew', () => {
   });
 
   test('without a limit, what has grown far beyond its usual size, with the command that there was most of', () => {
-    const { grew } = giveAccount(facts({ samples, lastStop, stoppedMs: 500_000 })).verdict;
+    const { grew } = buildReport(facts({ samples, lastStop, stoppedMs: 500_000 })).verdict;
     expect(grew).toMatchObject({ service: 'web', from: 3, to: 40, limit: null, atMs: 60 });
     expect(grew?.because).toMatchObject({
       pid: null,
@@ -64,17 +64,17 @@ describe('what grew', () => {
     ['nothing ran', []],
   ])('nothing: %s', (_name, counts) => {
     const some = counts.map((count, index) => sample(index, { web: count }));
-    expect(giveAccount(facts({ samples: some })).verdict.grew).toBe(null);
+    expect(buildReport(facts({ samples: some })).verdict.grew).toBe(null);
   });
 
   test('the project: the most that all had together', () => {
-    const { grew } = giveAccount(facts({ samples, breaches: [breach({ service: null })] })).verdict;
+    const { grew } = buildReport(facts({ samples, breaches: [breach({ service: null })] })).verdict;
     expect(grew).toMatchObject({ service: null, from: 5, to: 42, because: null });
   });
 
   test('the part of the project that grew says which service to look at', () => {
     const branch = { pid: 7, command: 'x', processes: 9, memoryBytes: 5, service: 'api' };
-    const { verdict, services } = giveAccount(
+    const { verdict, services } = buildReport(
       facts({ samples, breaches: [breach({ service: null, branch })] }),
     );
     expect(verdict).toMatchObject({ culprit: 'api', grew: { service: null } });
@@ -83,7 +83,7 @@ describe('what grew', () => {
 
   test('a limit on memory that is counted otherwise is not compared with samples', () => {
     const breaches = [breach({ limit: 'memory', measuredAs: 'pss', value: 99 })];
-    const { grew } = giveAccount(facts({ samples, breaches })).verdict;
+    const { grew } = buildReport(facts({ samples, breaches })).verdict;
     expect(grew).toMatchObject({ from: null, to: 99 });
   });
 });
@@ -112,14 +112,14 @@ describe('what is told', () => {
     ],
     ['until now, while it is watched', { isWatched: true }, 10, 1_000_000, null],
   ])('%s', (_name, some, fromMs, untilMs, before) => {
-    const { period, earlier } = giveAccount(facts({ samples, breaches, ...some }));
+    const { period, earlier } = buildReport(facts({ samples, breaches, ...some }));
     expect(period).toEqual({ fromMs, untilMs });
     expect(earlier?.breaches ?? null).toBe(before);
   });
 
   test('nothing, where there is no history, or none so young', () => {
-    expect(giveAccount(facts())).toMatchObject({ period: null, services: [], lastStart: null });
-    expect(giveAccount(facts({ samples, sinceMs: 5000 }))).toMatchObject({
+    expect(buildReport(facts())).toMatchObject({ period: null, services: [], lastStart: null });
+    expect(buildReport(facts({ samples, sinceMs: 5000 }))).toMatchObject({
       period: null,
       earlier: { fromMs: 10 },
     });
@@ -127,7 +127,7 @@ describe('what is told', () => {
 
   test('why everything was stopped, where a lease was over', () => {
     const leases = [{ atMs: 600, what: 'its time of 2h was over' }];
-    const { moments } = giveAccount(facts({ leases, supervisor: [began(5), ended(700)] }));
+    const { moments } = buildReport(facts({ leases, supervisor: [began(5), ended(700)] }));
     expect(moments.map(({ what }) => what)).toEqual([
       'the supervisor began',
       'its time of 2h was over',
@@ -137,7 +137,7 @@ describe('what is told', () => {
 
   test('a stop that no supervisor saw has ended the services all the same', () => {
     const changes = changesOf('web', [400_000, 'ready']);
-    const { services } = giveAccount(facts({ changes, lastStop, stoppedMs: 500_000 }));
+    const { services } = buildReport(facts({ changes, lastStop, stoppedMs: 500_000 }));
     expect(services[0]?.state).toBe('idle');
   });
 });
@@ -152,10 +152,10 @@ describe('is anything left', () => {
     ['there was no stop', { lastStop: null, stoppedMs: null }, false],
     ['something is alive', { left: { services: [], orphans: [], unattributed: 1 } }, false],
   ])('%s', (_name, some, proved) => {
-    expect(giveAccount(facts({ ...stopped, ...some })).verdict.left?.proved).toBe(proved);
+    expect(buildReport(facts({ ...stopped, ...some })).verdict.left?.proved).toBe(proved);
   });
 
   test('where nobody could look, nothing is claimed', () => {
-    expect(giveAccount(facts({ ...stopped, left: null })).verdict.left).toBe(null);
+    expect(buildReport(facts({ ...stopped, left: null })).verdict.left).toBe(null);
   });
 });

@@ -1,12 +1,12 @@
 import type { Sample, ServiceUse } from '../../src/history/samples.ts';
 import type { Facts } from '../../src/report/build.ts';
 import type { Change } from '../../src/report/spans.ts';
-import type { LifeKind } from '../../src/services/lifecycle/states.ts';
+import type { StateKind } from '../../src/services/lifecycle/states.ts';
 
 /** Changes of one service: each state, and from when. */
 export function changesOf(
   service: string,
-  ...steps: readonly (readonly [atMs: number, to: LifeKind, reason?: string])[]
+  ...steps: readonly (readonly [atMs: number, to: StateKind, reason?: string])[]
 ): Change[] {
   return steps.map(([atMs, to, reason = null], index) => ({
     atMs,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { restartsOf, spansOf, upMs } from '../../src/report/spans.ts';
-import type { LifeKind } from '../../src/services/lifecycle/states.ts';
+import type { StateKind } from '../../src/services/lifecycle/states.ts';
 import { changesOf } from '../report/facts.ts';
 
 const period = { fromMs: 100, untilMs: 200 };
@@ -36,7 +36,7 @@ describe('states', () => {
   });
 
   test('follow each other without gap or overlap, whatever comes', () => {
-    const kinds = fc.constantFrom<LifeKind[]>(
+    const kinds = fc.constantFrom<StateKind[]>(
       'idle',
       'waiting',
       'starting',

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type {
-  Circumstances,
-  LifeEffect,
-  LifeEvent,
+  LifecycleEffect,
+  LifecycleEvent,
+  LifecycleInput,
   Step,
 } from '../../src/services/lifecycle/events.ts';
-import { idle, type Life, recordedState } from '../../src/services/lifecycle/states.ts';
+import { idle, type LifecycleState, recordedState } from '../../src/services/lifecycle/states.ts';
 import { lifecycle } from '../../src/services/lifecycle/table.ts';
 
 const exit = fc.constantFrom(
@@ -19,7 +19,7 @@ const identity = fc
   .integer({ min: 2, max: 9 })
   .map((pid) => ({ pid, startTicks: 1, bootId: 'boot', pidNamespace: 'ns' }));
 const probed = fc.boolean();
-const terms: Circumstances['terms'] = {
+const terms: LifecycleInput['terms'] = {
   restart: {
     policy: 'on-failure',
     maxRestarts: 3,
@@ -34,10 +34,10 @@ const terms: Circumstances['terms'] = {
 /** How many runs ago the news is from: mostly of the present one. */
 const age = fc.constantFrom(0, 0, 0, 1);
 
-const anyEvent: fc.Arbitrary<{ readonly event: LifeEvent; readonly age: number }> = fc.record({
+const anyEvent: fc.Arbitrary<{ readonly event: LifecycleEvent; readonly age: number }> = fc.record({
   age,
   event: fc.oneof(
-    fc.constantFrom<LifeEvent>(
+    fc.constantFrom<LifecycleEvent>(
       { kind: 'askedToStart' },
       { kind: 'askedToStart' },
       { kind: 'dependenciesMet' },
@@ -74,8 +74,8 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifeEvent; readonly age: number }
 
 /** A life through all the events, each seen as (before, event, step). */
 function live(
-  events: readonly { readonly event: LifeEvent; readonly age: number }[],
-  see: (before: Life, event: LifeEvent, step: Step, isAsked: boolean) => void,
+  events: readonly { readonly event: LifecycleEvent; readonly age: number }[],
+  see: (before: LifecycleState, event: LifecycleEvent, step: Step, isAsked: boolean) => void,
 ): void {
   let life = idle;
   let isAsked = false;
@@ -104,7 +104,7 @@ test('10,000 lives of any shape keep the rules', () => {
       let processes = 0;
       live(events, (before, event, { state, effects, refusal }, isAsked) => {
         const order = effects.map(({ kind }) => kind);
-        const does = (kind: LifeEffect['kind']) => order.includes(kind);
+        const does = (kind: LifecycleEffect['kind']) => order.includes(kind);
         const stale = 'run' in event && event.run !== before.run;
         rule(!stale || refusal !== null, 'news of an earlier run counted');
         if (refusal) {
@@ -180,7 +180,7 @@ test('an order to stop, carried out, always leads to rest', () => {
         { kind: 'spawned', run: life.run, identity, probed: true },
         { kind: 'exited', run: life.run, exit: { code: 0, signal: null } },
         { kind: 'stopped', run: life.run },
-      ] satisfies LifeEvent[]) {
+      ] satisfies LifecycleEvent[]) {
         life = lifecycle(life, event, { nowMs: 1_000, random: 0, terms }).state;
       }
       expect(['idle', 'exited', 'failed']).toContain(life.kind);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
 import type { RestartPolicy } from '../../src/manifest/resolved.ts';
-import type { LifeEvent, Terms } from '../../src/services/lifecycle/events.ts';
-import { idle, type Life } from '../../src/services/lifecycle/states.ts';
+import type { LifecycleEvent, RestartTerms } from '../../src/services/lifecycle/events.ts';
+import { idle, type LifecycleState } from '../../src/services/lifecycle/states.ts';
 import { lifecycle } from '../../src/services/lifecycle/table.ts';
 
 /** What happens in the world of one service: each only where it can happen at all. */
@@ -50,9 +50,14 @@ function rule(kept: boolean, broken: string): void {
 }
 
 /** One service with everything around it that keeps the contract of `LifeEffect`. */
-function simulate(terms: Terms, probed: boolean, history: readonly Happening[], random: number) {
+function simulate(
+  terms: RestartTerms,
+  probed: boolean,
+  history: readonly Happening[],
+  random: number,
+) {
   const { restart: policy } = terms;
-  let life: Life = idle;
+  let life: LifecycleState = idle;
   let nowMs = 1_000;
   let pauseOverMs: number | null = null;
   let ending = false;
@@ -61,7 +66,7 @@ function simulate(terms: Terms, probed: boolean, history: readonly Happening[], 
   let decidedMs: number[] = [];
   let rowOfRestarts = 0;
 
-  const send = (event: LifeEvent): void => {
+  const send = (event: LifecycleEvent): void => {
     const before = life;
     const { state, effects, refusal } = lifecycle(before, event, { nowMs, random, terms });
     rule(refusal?.kind !== 'impossible', `impossible: ${event.kind} while ${before.kind}`);
@@ -102,7 +107,7 @@ function simulate(terms: Terms, probed: boolean, history: readonly Happening[], 
     }
   };
 
-  const decide = (before: Life, event: LifeEvent): void => {
+  const decide = (before: LifecycleState, event: LifecycleEvent): void => {
     const isLimit = event.kind === 'limitPassed';
     rule(!isLimit || event.action === 'restart', 'a restart where the limit asks for an end');
     // Who asks for a restart at a limit means it, whatever the policy.
@@ -122,7 +127,7 @@ function simulate(terms: Terms, probed: boolean, history: readonly Happening[], 
     rule(pauseMs <= longestMs + 1 && pauseMs >= 0.75 * longestMs - 1, 'not the pause of this row');
   };
 
-  const failed = (event: LifeEvent): boolean =>
+  const failed = (event: LifecycleEvent): boolean =>
     event.kind !== 'exited' ||
     life.kind === 'starting' ||
     event.exit.code === null ||
@@ -221,7 +226,7 @@ function simulate(terms: Terms, probed: boolean, history: readonly Happening[], 
   }
 }
 
-function isUp({ kind }: Life): boolean {
+function isUp({ kind }: LifecycleState): boolean {
   return kind === 'running' || kind === 'ready';
 }
 

@@ -1,14 +1,14 @@
-import type { Claim, RunGroup, Traces } from '../../src/ownership/claim.ts';
+import type { Claim, OpenFileEvidence, RunGroup } from '../../src/ownership/claim.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import type { Identity } from '../../src/processes/identity.ts';
 import type { OpenFile, Snapshot } from '../../src/processes/snapshot.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
 import { runStop } from '../../src/stopping/engine.ts';
-import { createHistory, type History } from '../../src/stopping/history.ts';
+import { createHistory, type StopHistory } from '../../src/stopping/history.ts';
 import { stopWhatIsFound } from '../../src/stopping/passes.ts';
 import type { StopState, StopUnit } from '../../src/stopping/state.ts';
+import { rememberingSource, UNATTRIBUTED } from './fake-claim-source.ts';
 import type { Birth, FakeMachine } from './fake-process.ts';
-import { rememberingQuarry, UNATTRIBUTED } from './fake-quarry.ts';
 import { BOOT, environBlock, NAMESPACE } from './process-table.ts';
 
 const ROOT = '/home/me/app';
@@ -98,7 +98,7 @@ function recordOf(
 }
 
 const LOGS = `${ROOT}/.pids/logs`;
-const TRACES: Traces = {
+const TRACES: OpenFileEvidence = {
   logs: new Map(),
   logsFolder: LOGS,
   stdinFolder: `${ROOT}/.pids/stdin`,
@@ -133,7 +133,7 @@ export interface StopStory {
 
 export interface StopEnd {
   readonly state: StopState;
-  readonly history: History;
+  readonly history: StopHistory;
   /** What the last look of all still found. */
   readonly unended: readonly Claim[];
   readonly tookMs: number;
@@ -167,12 +167,12 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
     supervisor: story.supervisor ?? null,
     runs: story.records,
     witnessed: [],
-    foundingPids: [],
+    legacyPids: [],
   };
   const history = createHistory();
   const known = new Set([...names, ...(story.kept ?? [])]);
-  const owned = rememberingQuarry(facts, known, () => groupsOn(machine));
-  const quarry = {
+  const owned = rememberingSource(facts, known, () => groupsOn(machine));
+  const source = {
     ...owned,
     claim(snapshot: Snapshot) {
       const claims = owned.claim(snapshot);
@@ -183,7 +183,7 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
   const run = {
     host: machine,
     units: unitsOf(story, names),
-    quarry,
+    source,
     history,
     policy: { force: story.force ?? false },
     runCommand: story.runCommand ?? (async () => {}),

@@ -4,7 +4,7 @@ import { appendHistory } from '../../src/history/files.ts';
 import { formatSample } from '../../src/history/sample-lines.ts';
 import type { Sample, ServiceUse } from '../../src/history/samples.ts';
 import { projectFolder } from '../../src/project/folder.ts';
-import type { LifeKind } from '../../src/services/lifecycle/states.ts';
+import type { StateKind } from '../../src/services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../../src/stopping/report.ts';
 
 /** What somebody could have a process called who knows that it will be on a page. */
@@ -30,8 +30,8 @@ export function runaway(beganMs: number): Runaway {
   const change = (
     second: number,
     service: string,
-    from: LifeKind,
-    to: LifeKind,
+    from: StateKind,
+    to: StateKind,
     reason: string | null = null,
   ): HistoryEvent => ({ atMs: at(second), kind: 'change', service, from, to, reason, pid: null });
   const rise = (service: string, second: number, ready: number): HistoryEvent[] => [

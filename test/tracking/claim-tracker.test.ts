@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { guardCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import { projectFolder } from '../../src/project/folder.ts';
-import { trackOwned } from '../../src/tracking/claim-tracker.ts';
+import { trackClaims } from '../../src/tracking/claim-tracker.ts';
 import { readProjectState } from '../../src/tracking/project-state.ts';
 import { temporaryRecords } from '../project/records-folder.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
@@ -15,7 +15,7 @@ const BECOMING: Row = { ...GUARD, name: 'sleep', environ: '' };
 function guardsAfter(...looks: readonly (readonly Row[])[]): readonly number[] {
   const state = { ...readProjectState(temporaryRecords()), folder: PROJECT };
   const tracking = { state, self: identity(900), names: new Set<string>(), remember: () => {} };
-  const owned = trackOwned(tracking);
+  const owned = trackClaims(tracking);
   for (const rows of looks) owned.claim(snapshotOf(rows));
   return owned.latest().guards.map(({ identity: { pid } }) => pid);
 }

@@ -4,7 +4,11 @@ import { expect, test } from 'vitest';
 import { openProcessTable } from '../../src/processes/open-table.ts';
 import type { Snapshot } from '../../src/processes/snapshot.ts';
 import { withAllBelow } from '../../src/processes/unchanged.ts';
-import { type Calm, lookCalmly, rememberCalm } from '../../src/tracking/idle-scan.ts';
+import {
+  type IdleBaseline,
+  scanSinceBaseline,
+  takeBaseline,
+} from '../../src/tracking/idle-scan.ts';
 import { until } from '../support/until.ts';
 
 const table = openProcessTable();
@@ -28,7 +32,7 @@ function startShell(): ChildProcess & Disposable {
 const belowIn = (snapshot: Snapshot, pid: number) => withAllBelow(snapshot, [pid]);
 
 /** As a look remembers it that was so long ago. */
-async function calmOf(shell: ChildProcess, agoMs: number): Promise<Calm> {
+async function calmOf(shell: ChildProcess, agoMs: number): Promise<IdleBaseline> {
   const pid = shell.pid ?? 0;
   const forks = table.changes?.forks() ?? null;
   const now = await table.snapshot();
@@ -37,7 +41,7 @@ async function calmOf(shell: ChildProcess, agoMs: number): Promise<Calm> {
     const process = snapshot.byPid.get(one);
     return process ? [{ process, service: 'web', runId: 'run', evidence: [] }] : [];
   });
-  const calm = rememberCalm(table, snapshot, { claims, reapers: [pid], forks, members: 'm' });
+  const calm = takeBaseline(table, snapshot, { claims, reapers: [pid], forks, members: 'm' });
   if (!calm) throw new Error('It cannot be remembered');
   return calm;
 }
@@ -49,7 +53,7 @@ test.runIf(table.kind === 'proc')(
     const pid = shell.pid ?? 0;
     await until(async () => belowIn(await table.snapshot(), pid).size === 2);
     const calm = await calmOf(shell, 5 * SECOND);
-    const look = (of = calm, members = 'm') => lookCalmly(table, of, () => members);
+    const look = (of = calm, members = 'm') => scanSinceBaseline(table, of, () => members);
 
     const seen = look();
     expect(seen?.claims.map(({ process }) => process.identity)).toEqual(
@@ -64,7 +68,7 @@ test.runIf(table.kind === 'proc')(
     expect(look(await calmOf(shell, 61 * SECOND)), 'too late').toBeNull();
     expect(look({ ...calm, forks: calm.forks - 20_000 }), 'numbers come round').toBeNull();
     const elsewhere = { claims: calm.claims, reapers: [], forks: 1, members: 'm' };
-    expect(rememberCalm(table, calm.snapshot, elsewhere), 'not below us').toBeNull();
+    expect(takeBaseline(table, calm.snapshot, elsewhere), 'not below us').toBeNull();
 
     // A child that somebody else's child has, meanwhile.
     const stranger = spawn('sleep', ['1000'], { stdio: 'ignore' });

@@ -1,26 +1,35 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SAMPLE_MS } from '../../src/history/samples.ts';
-import { LONGEST_MS, nextPause, type Seen, SHORTEST_MS } from '../../src/tracking/scan-pace.ts';
+import {
+  type LastScan,
+  LONGEST_SCAN_PAUSE_MS,
+  nextScanPauseMs,
+  SHORTEST_SCAN_PAUSE_MS,
+} from '../../src/tracking/scan-pace.ts';
 
-const CALM: Seen = { changed: false, storm: false, moving: false, watched: false, held: true };
+const CALM: LastScan = { changed: false, storm: false, moving: false, watched: false, held: true };
 
 /** The pause that it comes to when nothing changes any more. */
-function settled(seen: Seen): number {
-  let pauseMs = SHORTEST_MS;
-  for (let looks = 0; looks < 30; looks += 1) pauseMs = nextPause(pauseMs, seen);
+function settled(seen: LastScan): number {
+  let pauseMs = SHORTEST_SCAN_PAUSE_MS;
+  for (let looks = 0; looks < 30; looks += 1) pauseMs = nextScanPauseMs(pauseMs, seen);
   return pauseMs;
 }
 
 describe('the pause between two looks', () => {
   test.each([
     ['nothing happens, and nothing can get away', CALM, 5_000],
-    ['nothing happens, but what leaves is only seen', { ...CALM, held: false }, LONGEST_MS],
+    [
+      'nothing happens, but what leaves is only seen',
+      { ...CALM, held: false },
+      LONGEST_SCAN_PAUSE_MS,
+    ],
     ['a service works', { ...CALM, moving: true }, SAMPLE_MS],
     ['somebody watches', { ...CALM, watched: true }, SAMPLE_MS],
     ['somebody watches what may leave', { ...CALM, watched: true, held: false }, SAMPLE_MS],
-    ['processes come and go', { ...CALM, changed: true }, SHORTEST_MS],
-    ['many dead wait', { ...CALM, storm: true }, SHORTEST_MS],
+    ['processes come and go', { ...CALM, changed: true }, SHORTEST_SCAN_PAUSE_MS],
+    ['many dead wait', { ...CALM, storm: true }, SHORTEST_SCAN_PAUSE_MS],
   ])('%s', (_what, seen, expected) => {
     expect(settled(seen)).toBe(expected);
   });
@@ -35,11 +44,11 @@ describe('the pause between two looks', () => {
     });
     fc.assert(
       fc.property(fc.nat(10_000), seen, (pauseMs, now) => {
-        const next = nextPause(pauseMs, now);
-        expect(next).toBeGreaterThanOrEqual(SHORTEST_MS);
+        const next = nextScanPauseMs(pauseMs, now);
+        expect(next).toBeGreaterThanOrEqual(SHORTEST_SCAN_PAUSE_MS);
         expect(next).toBeLessThanOrEqual(settled(now));
-        expect(next).toBeLessThanOrEqual(1.5 * Math.max(pauseMs, SHORTEST_MS));
-        expect(nextPause(next, { ...now, changed: true })).toBe(SHORTEST_MS);
+        expect(next).toBeLessThanOrEqual(1.5 * Math.max(pauseMs, SHORTEST_SCAN_PAUSE_MS));
+        expect(nextScanPauseMs(next, { ...now, changed: true })).toBe(SHORTEST_SCAN_PAUSE_MS);
       }),
     );
   });

@@ -46,11 +46,11 @@ test('there is never more than one look at a time, nor none for ever', async () 
     for (let round = 0; round < 20; round += 1) {
       witness.wake();
       await Promise.all([
-        witness.look(),
+        witness.scan(),
         witness.setStoodDown(true),
-        witness.look(),
+        witness.scan(),
         witness.setStoodDown(false),
-        witness.look(),
+        witness.scan(),
       ]);
     }
     expect(most).toBe(1);

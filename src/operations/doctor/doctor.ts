@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { findSupervisor } from '../../client/connect.ts';
-import { grownLogs } from '../../logs/oversized.ts';
+import { findOversizedLogs } from '../../logs/oversized.ts';
 import { examineManifest } from '../../manifest/load.ts';
 import type { ManifestQuery } from '../../manifest/locate.ts';
 import { formatProblem } from '../../manifest/problem.ts';
@@ -12,33 +12,33 @@ import { findPortHolders } from '../../processes/ports.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject } from '../../project/open-project.ts';
 import { isOrphan, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-import { type Finding, finder } from './finding.ts';
-import { onLimits, onMachine } from './machine.ts';
-import { onOtherProjects } from './other-projects.ts';
+import { type DoctorFinding, finder } from './finding.ts';
+import { checkLimits, checkMachine } from './machine.ts';
+import { checkOtherProjects } from './other-projects.ts';
 
 /**
  * Looks at everything that can keep devctl from keeping its promises here. Changes nothing, but for a control
  * group that it makes and removes again to see whether it can.
  */
-export async function examine(
+export async function diagnose(
   host: Host,
   project: OpenProject,
   query: ManifestQuery,
-): Promise<readonly Finding[]> {
+): Promise<readonly DoctorFinding[]> {
   const look = await lookAtProject(host, project.folder);
   const { snapshot } = look;
   return [
-    ...(await onMachine(project)),
-    ...onLimits(snapshot),
+    ...(await checkMachine(project)),
+    ...checkLimits(snapshot),
     ...onManifest(project, query),
     ...(await onRecords(project, look)),
     ...(await onLogs(project, query, look)),
     ...(await onPorts(project, look)),
-    ...onOtherProjects(project, snapshot),
+    ...checkOtherProjects(project, snapshot),
   ];
 }
 
-function onManifest({ outline }: OpenProject, query: ManifestQuery): readonly Finding[] {
+function onManifest({ outline }: OpenProject, query: ManifestQuery): readonly DoctorFinding[] {
   const find = finder('manifest');
   if (outline.kind === 'absent') {
     return [find('problem', `no manifest: ${outline.looked}`, 'devctl doctor --config FILE')];
@@ -62,13 +62,13 @@ const HELLO_MS = 1_000;
 async function onRecords(
   { folder }: OpenProject,
   { state, snapshot, claims, latest }: ProjectLook,
-): Promise<readonly Finding[]> {
+): Promise<readonly DoctorFinding[]> {
   const [records, supervisors, processes] = [
     finder('records'),
     finder('supervisor'),
     finder('processes'),
   ];
-  const found: Finding[] = state.problems.map(({ path, reason }) =>
+  const found: DoctorFinding[] = state.problems.map(({ path, reason }) =>
     records('problem', `${path}: ${reason}`, 'devctl stop'),
   );
   for (const { service, leader, oneOff, supervisor } of state.records) {
@@ -126,11 +126,11 @@ async function onLogs(
   { outline }: OpenProject,
   query: ManifestQuery,
   { state, latest }: ProjectLook,
-): Promise<readonly Finding[]> {
+): Promise<readonly DoctorFinding[]> {
   const find = finder('logs');
   if (outline.kind === 'absent') return [];
   const rotates = examineManifest(query).manifest?.logRotation ?? null;
-  const grown = grownLogs(state.records);
+  const grown = findOversizedLogs(state.records);
   if (!rotates && grown.length === 0) return [];
   const { logsDir } = outline;
   const way = await findCutWay(existsSync(logsDir) ? logsDir : outline.root);
@@ -153,7 +153,7 @@ async function onLogs(
 async function onPorts(
   project: OpenProject,
   { snapshot, claims }: ProjectLook,
-): Promise<readonly Finding[]> {
+): Promise<readonly DoctorFinding[]> {
   const find = finder('ports');
   const declared = new Map(
     declaredServices(project).flatMap(({ name, ports }) => ports.map((port) => [port, name])),

@@ -1,5 +1,5 @@
 /** Something that `doctor` has looked at. */
-export interface Finding {
+export interface DoctorFinding {
   readonly check:
     | 'machine'
     | 'limits'
@@ -17,8 +17,12 @@ export interface Finding {
 }
 
 /** Makes findings of one check. */
-export function finder(check: Finding['check']) {
-  return (level: Finding['level'], message: string, fix: string | null = null): Finding => ({
+export function finder(check: DoctorFinding['check']) {
+  return (
+    level: DoctorFinding['level'],
+    message: string,
+    fix: string | null = null,
+  ): DoctorFinding => ({
     check,
     level,
     message,

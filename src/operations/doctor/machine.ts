@@ -4,10 +4,10 @@ import { loadNative } from '../../processes/native/native.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { openRunGroups } from '../../tracking/run-groups.ts';
-import { type Finding, finder } from './finding.ts';
+import { type DoctorFinding, finder } from './finding.ts';
 
 /** What this machine can hold services with. Makes a control group, and removes it, to see whether it can. */
-export async function onMachine({ folder }: OpenProject): Promise<readonly Finding[]> {
+export async function checkMachine({ folder }: OpenProject): Promise<readonly DoctorFinding[]> {
   const find = finder('machine');
   const native = await loadNative();
   const subreaper = native.available ? native.becomeSubreaper() : { held: false, why: native.why };
@@ -38,7 +38,7 @@ const CLOSE = 0.8;
 const FEW_FILES = 1024;
 
 /** How close this machine is to what it allows. */
-export function onLimits(snapshot: Snapshot): readonly Finding[] {
+export function checkLimits(snapshot: Snapshot): readonly DoctorFinding[] {
   const find = finder('limits');
   const files = openFilesLimit();
   const found = processLimits(snapshot).map(({ used, limit, by }) => {

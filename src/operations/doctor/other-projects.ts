@@ -1,10 +1,13 @@
 import { readCookie } from '../../ownership/cookie.ts';
 import { isGone, type Snapshot } from '../../processes/snapshot.ts';
 import type { OpenProject } from '../../project/open-project.ts';
-import { type Finding, finder } from './finding.ts';
+import { type DoctorFinding, finder } from './finding.ts';
 
 /** What carries the mark of another project that nobody holds any more: no supervisor, guard or `devctl run`. */
-export function onOtherProjects({ folder }: OpenProject, snapshot: Snapshot): readonly Finding[] {
+export function checkOtherProjects(
+  { folder }: OpenProject,
+  snapshot: Snapshot,
+): readonly DoctorFinding[] {
   const find = finder('processes');
   const held = new Set<string>();
   const left = new Map<string, { count: number; folder: string | null }>();

@@ -13,7 +13,7 @@ import type { ProcessTable } from '../../processes/table.ts';
 import { controllingTerminal } from '../../processes/terminal.ts';
 import { isServiceName } from '../../project/field-checks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { intentFor } from '../../project/new-record.ts';
+import { newRecord } from '../../project/new-record.ts';
 import { removeRecord, writeRecord } from '../../project/records.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { attach } from '../../services/launch/attach.ts';
@@ -188,7 +188,7 @@ function intentOf(
   { command, cwd, graceMs, logsDir }: BeginOptions,
   { name, groups, native }: Means,
 ): ServiceRecord {
-  const base = intentFor(name, folder, table, self);
+  const base = newRecord(name, folder, table, self);
   return {
     ...base,
     guard: null,

@@ -10,7 +10,7 @@ import { removeLedger } from '../../project/ledger.ts';
 import { readRecord, removeRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { Proof, StopReport } from '../../stopping/report.ts';
-import { trackOwned } from '../../tracking/claim-tracker.ts';
+import { trackClaims } from '../../tracking/claim-tracker.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
 import type { Witness } from '../../tracking/witness.ts';
@@ -65,13 +65,13 @@ async function claimsOf({ folder, host, self, record }: EndingRun): Promise<read
   const state = readProjectState(folder);
   // Whatever has become of it on disk.
   const records = [...state.records.filter(({ service }) => service !== own.service), own];
-  const quarry = trackOwned({
+  const tracker = trackClaims({
     state: { ...state, records },
     self,
     names: new Set([own.service]),
     remember: () => {},
   });
-  return [...quarry.claim(await host.snapshot()).values()].filter(
+  return [...tracker.claim(await host.snapshot()).values()].filter(
     ({ runId }) => runId === own.runId,
   );
 }
@@ -92,7 +92,7 @@ async function isEmpty({ run, record, witness }: EndingRun): Promise<boolean | n
   return children === null ? null : !children;
 }
 
-export interface RunEnd {
+export interface OneOffEnd {
   readonly proof: Proof;
   readonly survivors: StopReport['survivors'];
   /** Null: nothing was left to be stopped. */
@@ -102,7 +102,7 @@ export interface RunEnd {
 }
 
 /** Ends everything of a run with the engine that stops services, and removes its record after the proof. */
-export async function endRun(ending: EndingRun): Promise<RunEnd> {
+export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
   const { folder, host, self, record } = ending;
   const { service } = record();
   if (!ending.killed && (await endEmpty(ending))) return EMPTY;
@@ -148,7 +148,7 @@ export async function endRun(ending: EndingRun): Promise<RunEnd> {
   }
 }
 
-const EMPTY: RunEnd = {
+const EMPTY: OneOffEnd = {
   proof: { strength: 'complete', why: null, scans: 0 },
   survivors: [],
   report: null,
@@ -168,7 +168,7 @@ async function endEmpty(ending: EndingRun): Promise<boolean> {
   return true;
 }
 
-function stopThatEnded({ folder, run }: EndingRun): RunEnd['stopped'] {
+function stopThatEnded({ folder, run }: EndingRun): OneOffEnd['stopped'] {
   const report = readLastStop(folder);
   const processes = Array.isArray(report?.processes) ? report.processes : [];
   if (!processes.some((one) => one?.pid === run.leader.pid)) return null;

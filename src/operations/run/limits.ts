@@ -1,22 +1,22 @@
 import { createSampler } from '../../history/sampler.ts';
 import type { Breach } from '../../limits/evaluate.ts';
-import { createLimitedTree } from '../../limits/meter.ts';
+import { createLimitMeter } from '../../limits/meter.ts';
 import type { Limit } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { bytesWritten } from '../../processes/linux/written-bytes.ts';
-import type { Onlooker } from '../../tracking/witness.ts';
+import type { ScanListener } from '../../tracking/witness.ts';
 
 /** Keeps a one-off to its limits: what the witness sees of it is measured, and each breach told once. */
 export function watchRunLimits(
   name: string,
   limits: readonly Limit[],
   tell: (breach: Breach) => void,
-): Onlooker {
+): ScanListener {
   const sampler = createSampler({ sample: () => {} });
-  const tree = createLimitedTree(name);
+  const tree = createLimitMeter(name);
   const isIdleLimited = limits.some(({ kind }) => kind === 'idle');
   return {
-    see(snapshot, claims) {
+    onScan(snapshot, claims) {
       const sample = sampler.see(snapshot, claims);
       if (!sample) return;
       const { fresh } = tree.judge(limits, claims, snapshot, {

@@ -15,7 +15,7 @@ import { startWitness, type WitnessContext } from '../../tracking/witness.ts';
 import type { StopOptions } from '../stop/options.ts';
 import { type BeginOptions, type BegunRun, beginRun, type RunPlace } from './begin.ts';
 import { onRunSignal, type RunCause, type RunSignal, type SignalSituation } from './decisions.ts';
-import { type EndingRun, endRun, findOrphans, type LeftBehind } from './end.ts';
+import { type EndingRun, endOneOff, findOrphans, type LeftBehind } from './end.ts';
 import { watchRunLimits } from './limits.ts';
 import { mirrorSuspension } from './suspension.ts';
 
@@ -89,13 +89,16 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
   const { service: name, runId, oneOff } = run.record;
   options.begun({ name, pid: run.leader.pid });
   let breach: Breach | null = null;
-  const onlooker = watchRunLimits(name, options.limits, (found) => {
+  const listener = watchRunLimits(name, options.limits, (found) => {
     options.breached(found);
     if (found.action === 'warn') return;
     breach ??= found;
     control.exceed();
   });
-  const { witness, record } = witnessRun(place, run, watched, { onlooker, log: options.warn });
+  const { witness, record } = witnessRun(place, run, watched, {
+    listener: listener,
+    log: options.warn,
+  });
   const onTerminal = oneOff?.terminal ?? false;
   const mirrored = onTerminal && table.kind === 'proc' ? mirrorSuspension(host, run.leader) : null;
 
@@ -118,7 +121,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     const { watch } = options;
     const ending: EndingRun = { ...place, run, witness, record, forced, killed, watch };
     const orphans = ended ? await findOrphans(ending) : [];
-    const { proof, survivors, report, stopped } = await endRun(ending);
+    const { proof, survivors, report, stopped } = await endOneOff(ending);
     if (stopped && cause === 'ended') cause = 'stopped';
     const last = await Promise.race([exited, pause(EXIT_MS, UNKNOWN, { ref: false })]);
     if (startedOnTerminal) await retakeTerminal(await host.snapshot());
@@ -145,7 +148,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
 
 function watchedRun({ record, leader }: BegunRun): WatchedRun {
   const life = { ...idle, kind: 'running', run: 1, leader } as const;
-  return { name: record.service, life, record, spawnedHere: true };
+  return { name: record.service, state: life, record, spawnedHere: true };
 }
 
 /** Witnesses the run, and nothing else of the project: that is the supervisor's. */
@@ -153,10 +156,10 @@ function witnessRun(
   { folder, table, self }: RunPlace,
   { record: begun, native }: BegunRun,
   watched: WatchedRun,
-  { onlooker, log }: Pick<WitnessContext, 'onlooker' | 'log'>,
+  { listener, log }: Pick<WitnessContext, 'listener' | 'log'>,
 ) {
   const record = () => watched.record ?? begun;
-  const none = { ...readProjectState(folder), records: [], ledger: [], founding: [], problems: [] };
+  const none = { ...readProjectState(folder), records: [], ledger: [], legacy: [], problems: [] };
   const witness = startWitness({
     table,
     self,
@@ -170,7 +173,7 @@ function witnessRun(
     native,
     // Its own group is removed with its end; those of others may just have been made to be entered.
     groups: null,
-    ...(onlooker ? { onlooker } : {}),
+    ...(listener ? { listener: listener } : {}),
     log,
     end: async () => {},
   });

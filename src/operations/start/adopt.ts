@@ -5,7 +5,7 @@ import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { isRestarting, type ServiceState } from '../../project/service-record.ts';
 import { livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-import { honourLease } from './lease.ts';
+import { stopIfLeaseEnded } from './lease.ts';
 import { type StartOptions, startLocked } from './start.ts';
 
 /** A service that a supervisor cares for now. */
@@ -45,7 +45,7 @@ export async function adoptProject(
   manifest: ResolvedManifest,
   { env, warn }: Pick<StartOptions, 'env' | 'warn'>,
 ): Promise<AdoptResult> {
-  await honourLease(host, folder, manifest.file, warn);
+  await stopIfLeaseEnded(host, folder, manifest.file, warn);
   const lock = await takeLockToStart(host, folder, 'adopt', warn);
   try {
     const before = await lookAtProject(host, folder);

@@ -5,9 +5,9 @@ import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import { isGone } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { surroundings } from '../../tracking/enclosing-run.ts';
+import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { stopProject } from '../stop/stop-project.ts';
-import { stopOfEverything, unwatchedStop } from '../stop/unattended.ts';
+import { stopEverythingRequest, unattendedStop } from '../stop/unattended.ts';
 
 export interface LeaseWish {
   /** Null: its time has no end. */
@@ -52,7 +52,7 @@ function noProcess(pid: number, isZombie: boolean): DevctlError {
  *
  * @throws DevctlError as `stopProject`, but for 'locked': whoever is at work is waited for by the start
  */
-export async function honourLease(
+export async function stopIfLeaseEnded(
   host: Host,
   folder: ProjectFolder,
   manifest: string,
@@ -62,11 +62,11 @@ export async function honourLease(
   if (read.kind !== 'record') return;
   const verdict = leasesAt(read.record, await host.snapshot());
   if (verdict.kind !== 'ended') return;
-  const { service, oneOffs } = await surroundings(host, folder, process.env);
+  const { service, oneOffs } = await findEnclosingRun(host, folder, process.env);
   // It would end itself half way: the supervisor does it when this command is done.
   if (service !== null || oneOffs.length > 0) return;
   warn(`${verdict.why}: stopping everything first`);
-  const options = unwatchedStop(stopOfEverything(folder, manifest));
+  const options = unattendedStop(stopEverythingRequest(folder, manifest));
   try {
     await stopProject(host, folder, { ...options, why: verdict.why });
   } catch (error) {

@@ -5,7 +5,7 @@ import { describeHolder } from '../../processes/describe.ts';
 import { findPortHolders, type PortHolder } from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { userName } from '../../processes/users.ts';
-import { trackOwned } from '../../tracking/claim-tracker.ts';
+import { trackClaims } from '../../tracking/claim-tracker.ts';
 import { UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import type { StopContext } from '../stop/stop-runs.ts';
@@ -32,8 +32,8 @@ export async function requireFreePorts(
     const holders = await findPortHolders([...wanted.keys()], snapshot);
     if (holders.length === 0) return;
 
-    const quarry = trackOwned({ state, self, names: new Set(), remember: () => {} });
-    const claims = quarry.claim(snapshot);
+    const tracker = trackClaims({ state, self, names: new Set(), remember: () => {} });
+    const claims = tracker.claim(snapshot);
     const running = new Set(
       state.records.filter(({ leader }) => leader && livesIn(snapshot, leader)).map(serviceOf),
     );

@@ -6,7 +6,7 @@ import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
 import type { StopReport } from '../../stopping/report.ts';
-import { surroundings } from '../../tracking/enclosing-run.ts';
+import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import type { StopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
@@ -45,14 +45,14 @@ export async function restartProject(
 ): Promise<RestartResult> {
   const choices = choicesOf(manifest);
   const named = options.names.length > 0 ? selectServices(choices, options.names) : null;
-  const { service: inside } = await surroundings(host, folder, process.env);
+  const { service: inside } = await findEnclosingRun(host, folder, process.env);
   const lock = await takeLockToStart(host, folder, 'restart', options.warn);
   try {
     const { records, ...rest } = readProjectState(folder);
     // One-offs are no services: nothing but a stop or their own end ends them.
     const oneOffs = records.flatMap(({ oneOff, service }) => (oneOff ? [service] : []));
     const known = knownNames({ records, ...rest }).filter((name) => !oneOffs.includes(name));
-    const { stop, start } = restartPlan(choices, named, known, options.dependents);
+    const { stop, start } = planRestart(choices, named, known, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideIt(inside);
     const { graceMs, forced, watch, declared } = options;
     const report = await stopLocked(
@@ -91,7 +91,7 @@ export async function restartProject(
  * @param named services of the manifest; null: all that run or that `start` starts
  * @param known what there are records of
  */
-export function restartPlan(
+export function planRestart(
   choices: Choices,
   named: readonly string[] | null,
   known: readonly string[],

@@ -1,5 +1,5 @@
 import type { SupervisorClient } from '../../client/client.ts';
-import { ensureSupervisor } from '../../client/connect.ts';
+import { connectToSupervisor } from '../../client/connect.ts';
 import {
   type Hello,
   hasSucceeded,
@@ -21,12 +21,12 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
 import { belongsAside, setAside } from '../../project/set-aside.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
-import { trackOwned } from '../../tracking/claim-tracker.ts';
+import { trackClaims } from '../../tracking/claim-tracker.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
-import { honourLease } from './lease.ts';
+import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
 
 export interface StartOptions {
@@ -66,7 +66,7 @@ export async function startProject(
   manifest: ResolvedManifest,
   options: StartOptions,
 ): Promise<StartResult> {
-  await honourLease(host, folder, manifest.file, options.warn);
+  await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
     return await startLocked(host, folder, manifest, options);
@@ -98,7 +98,7 @@ export async function startLocked(
   await requireFreePorts(context, idle, options.warn);
 
   const socket = state.supervisor?.socket ?? null;
-  const { client, hello } = await ensureSupervisor(host, folder, supervisors, socket);
+  const { client, hello } = await connectToSupervisor(host, folder, supervisors, socket);
   if (manifest.containment === 'cgroup') requireGroups(hello);
   // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
   for (const problem of state.problems) {
@@ -161,7 +161,7 @@ async function recover(
   services: readonly ResolvedService[],
   warn: StartOptions['warn'],
 ): Promise<{
-  readonly supervisors: ReturnType<ReturnType<typeof trackOwned>['latest']>['supervisors'];
+  readonly supervisors: ReturnType<ReturnType<typeof trackClaims>['latest']>['supervisors'];
   readonly idle: readonly ResolvedService[];
   /** Names of all services, asked for or not, whose leaders live. */
   readonly alive: ReadonlySet<string>;
@@ -169,10 +169,10 @@ async function recover(
   const { host, self, state } = context;
   thawRunGroups(state);
   const names = new Set(services.map(({ name }) => name));
-  const quarry = trackOwned({ state, self, names, remember: () => {} });
+  const tracker = trackClaims({ state, self, names, remember: () => {} });
   const snapshot = await host.snapshot();
-  const claims = [...quarry.claim(snapshot).values()];
-  const { supervisors, stale } = quarry.latest();
+  const claims = [...tracker.claim(snapshot).values()];
+  const { supervisors, stale } = tracker.latest();
   for (const { run, detail } of stale) warn(`the record of ${run.service} is stale: ${detail}`);
 
   const alive = new Set(

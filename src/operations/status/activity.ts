@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { inWords } from '../../errors.ts';
 import { historyProblems } from '../../history/files.ts';
-import { type History, readHistory } from '../../history/read.ts';
+import { type RecordedHistory, readHistory } from '../../history/read.ts';
 import type { Host } from '../../processes/host.ts';
 import { readLastStop } from '../../project/last-stop.ts';
 import type { OpenProject } from '../../project/open-project.ts';
-import { giveAccount } from '../../report/build.ts';
-import type { Account, Left } from '../../report/model.ts';
+import { buildReport } from '../../report/build.ts';
+import type { ActivityReport, Left } from '../../report/model.ts';
 import { toBreach, toChange, toStopReport } from '../../report/parse-history.ts';
 import { readStatus } from './status.ts';
 
@@ -17,16 +17,16 @@ import { readStatus } from './status.ts';
  *
  * @param sinceMs since the epoch; null: the last session
  */
-export async function readAccount(
+export async function readActivity(
   host: Pick<Host, 'snapshot' | 'self'>,
   project: OpenProject,
   { nowMs, sinceMs }: { readonly nowMs: number; readonly sinceMs: number | null },
-): Promise<Account> {
+): Promise<ActivityReport> {
   const { folder, outline } = project;
   const { history, problems } = believable(readHistory(folder), nowMs);
   const { lastStop, stoppedMs, damage } = stopOf(project);
   const { left, isWatched, told } = await look(host, project);
-  return giveAccount({
+  return buildReport({
     project: folder.root,
     name: outline.kind === 'absent' ? basename(folder.root) || folder.root : outline.name,
     nowMs,
@@ -60,9 +60,9 @@ export async function readAccount(
 const AHEAD_MS = 60_000;
 
 function believable(
-  { samples, events, unread }: History,
+  { samples, events, unread }: RecordedHistory,
   nowMs: number,
-): { history: Pick<History, 'samples' | 'events'>; problems: readonly string[] } {
+): { history: Pick<RecordedHistory, 'samples' | 'events'>; problems: readonly string[] } {
   const isPast = ({ atMs }: { readonly atMs: number }): boolean => atMs <= nowMs + AHEAD_MS;
   const history = { samples: samples.filter(isPast), events: events.filter(isPast) };
   const all = samples.length + events.length;

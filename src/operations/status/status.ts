@@ -1,7 +1,7 @@
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
 import type { Breach } from '../../limits/evaluate.ts';
-import { grownLogs } from '../../logs/oversized.ts';
+import { findOversizedLogs } from '../../logs/oversized.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
 import { describeCommand } from '../../processes/describe.ts';
@@ -140,7 +140,7 @@ export function statusOf(
       ...(outline.kind === 'broken' ? [outline.why] : []),
       ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),
       ...(lease.kind === 'ended' && !supervisor ? [describeUnhonoured(lease.why)] : []),
-      ...grownLogs(state.records).map((what) => `${what}; why: devctl doctor`),
+      ...findOversizedLogs(state.records).map((what) => `${what}; why: devctl doctor`),
       ...supervisors.filter(({ state: now }) => now === 'T').map(describeSuspended),
     ],
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,

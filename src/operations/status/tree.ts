@@ -62,14 +62,14 @@ export function treesOf(
   { state, snapshot, claims, latest }: ProjectLook,
   names: readonly string[] | null,
 ): TreeReport {
-  const { supervisors, guards, hosts } = latest;
+  const { supervisors, guards, oneOffParents } = latest;
   const known = state.records.map(({ service }) => service);
   const present = [...new Set([...known, ...claims.map(({ service }) => service)])];
   const wanted = present.filter((one) => names === null || (one !== null && names.includes(one)));
   const holders = [
     ...guards.map((process) => ({ process, role: 'guard' as const })),
     ...supervisors.map((process) => ({ process, role: 'supervisor' as const })),
-    ...hosts.map(({ process }) => ({ process, role: 'run' as const })),
+    ...oneOffParents.map(({ process }) => ({ process, role: 'run' as const })),
   ];
   return {
     project: state.folder.root,

@@ -1,4 +1,4 @@
-import type { OneOffHost } from '../../ownership/claim.ts';
+import type { OneOffParent } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { sameIdentity } from '../../processes/identity.ts';
 import { childrenOf } from '../../processes/linux/children.ts';
@@ -7,11 +7,11 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecord } from '../../project/records.ts';
 import { MAX_PASSES } from './ask-guards.ts';
 
-export interface HostQuestion {
+export interface OneOffQuestion {
   readonly host: Host;
   readonly folder: ProjectFolder;
   /** The commands `devctl run` that have held one-offs up to now. */
-  readonly hosts: readonly OneOffHost[];
+  readonly oneOffParents: readonly OneOffParent[];
   /** Stops again what is found. */
   stopAgain(): Promise<void>;
 }
@@ -21,9 +21,9 @@ export interface HostQuestion {
  *
  * @returns an answer for each: has it a living child? Null: it could not be asked
  */
-export async function askHosts(question: HostQuestion): Promise<readonly (boolean | null)[]> {
+export async function askOneOffs(question: OneOffQuestion): Promise<readonly (boolean | null)[]> {
   const answers: (boolean | null)[] = [];
-  for (const one of question.hosts) {
+  for (const one of question.oneOffParents) {
     let kept = await hasLivingChild(question.host, one);
     for (let pass = 1; kept && pass < MAX_PASSES; pass += 1) {
       await question.stopAgain();
@@ -38,9 +38,9 @@ export async function askHosts(question: HostQuestion): Promise<readonly (boolea
 /** Which of those that held one-offs at the beginning of a stop have held them to the end. */
 export function stillHeld(
   folder: ProjectFolder,
-  before: readonly OneOffHost[],
-  latest: readonly OneOffHost[],
-): readonly OneOffHost[] {
+  before: readonly OneOffParent[],
+  latest: readonly OneOffParent[],
+): readonly OneOffParent[] {
   return before.filter(
     (one) =>
       latest.some(({ process }) => sameIdentity(process.identity, one.process.identity)) ||
@@ -49,7 +49,7 @@ export function stillHeld(
 }
 
 /** It removes its record when the kernel has told it that it has no child left, and only then by itself. */
-function ownAnswer(folder: ProjectFolder, { run }: OneOffHost): boolean | null {
+function ownAnswer(folder: ProjectFolder, { run }: OneOffParent): boolean | null {
   return readRecord(folder, run.service).kind === 'missing' ? false : null;
 }
 
@@ -60,7 +60,7 @@ function ownAnswer(folder: ProjectFolder, { run }: OneOffHost): boolean | null {
  */
 async function hasLivingChild(
   host: Host,
-  { process: { identity } }: OneOffHost,
+  { process: { identity } }: OneOffParent,
 ): Promise<boolean | null> {
   const { byPid } = await host.snapshot();
   // Afterwards: what a child that has just died has left is on this list.

@@ -4,7 +4,7 @@ import { identityKey, sameIdentity } from '../../processes/identity.ts';
 import type { PortHolder } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
-import type { Seen } from '../../stopping/history.ts';
+import type { SeenProcess } from '../../stopping/history.ts';
 import type {
   Proof,
   ReportedPort,
@@ -26,7 +26,7 @@ export function reportProcesses(outcome: ReportedOutcome): readonly ReportedProc
 }
 
 function toReported(
-  { claim, signals, goneAtMs }: Seen,
+  { claim, signals, goneAtMs }: SeenProcess,
   beganAtMs: number,
   commands: ReadonlyMap<number, string>,
 ): ReportedProcess {
@@ -182,9 +182,10 @@ export function proofOf(
       return weak(
         `neither a subreaper nor a control group held ${service} from its start on: ${cannotExclude}`,
       );
-    const hosts = outcome.hosts.map(({ process }) => process);
-    const held = [...outcome.supervisors, ...outcome.guards, ...hosts].some(({ identity }) =>
-      [supervisor, guard].some((one) => one !== null && sameIdentity(one, identity)),
+    const oneOffParents = outcome.oneOffParents.map(({ process }) => process);
+    const held = [...outcome.supervisors, ...outcome.guards, ...oneOffParents].some(
+      ({ identity }) =>
+        [supervisor, guard].some((one) => one !== null && sameIdentity(one, identity)),
     );
     const starter = oneOff ? 'devctl run' : 'the supervisor';
     if (!held) return weak(`${starter} that started ${service} had died: ${cannotExclude}`);

@@ -2,11 +2,11 @@ import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import type { RunHeld } from '../../services/launch/stop-command.ts';
+import type { RunContained } from '../../services/launch/stop-command.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { stopRuns } from './stop-runs.ts';
 
-export interface EndRunRequest {
+export interface EndServiceRunRequest {
   /** Is there still somebody for its stop command to speak to? */
   readonly command: boolean;
   /** Aborted when somebody else ends it: then nothing more is sent, as if this process had been killed. */
@@ -20,11 +20,11 @@ export interface EndRunRequest {
  * @returns null when nothing of it is alive; else what is
  * @throws the reason of `signal`, once that is aborted
  */
-export async function endRun(
+export async function endServiceRun(
   host: Host,
   folder: ProjectFolder,
   name: string,
-  request: EndRunRequest & { readonly self: Identity; readonly runHeld: RunHeld },
+  request: EndServiceRunRequest & { readonly self: Identity; readonly runHeld: RunContained },
 ): Promise<string | null> {
   const { self, signal, runHeld } = request;
   const state = readProjectState(folder);

@@ -11,7 +11,7 @@ import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
-import { removeFoundingFiles, writeFoundingFiles } from '../../project/legacy-files.ts';
+import { removeLegacyFiles, writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecords, removeRecord } from '../../project/records.ts';
 import { belongsAside, setAside } from '../../project/set-aside.ts';
 import { socketPaths } from '../../project/socket-path.ts';
@@ -29,10 +29,10 @@ import {
 } from './build-report.ts';
 import { stopCapabilities } from './capabilities.ts';
 import type { FirstLook } from './first-look.ts';
+import { describeLeftAlone, findLeftAlone } from './left-alone.ts';
 import type { StopHeader, StopOptions } from './options.ts';
 import type { VerifiedOutcome } from './outcome.ts';
 import { knownNames } from './stop-runs.ts';
-import { describeUnproved, findUnproved } from './unproved.ts';
 
 /**
  * The last part of a stop: look once more with everything, check the ports, write the report, and
@@ -59,10 +59,10 @@ export async function finishStop(
   outcome.history.settle(snapshot, host.nowMs());
   const processes = reportProcesses(outcome);
   const records = targetedRecords(state, options);
-  const unproved = findUnproved(outcome, state, options);
+  const unproved = findLeftAlone(outcome, state, options);
   const survivors = [
     ...reportSurvivors(outcome, processes),
-    ...unproved.map((one) => describeUnproved(one, snapshot)),
+    ...unproved.map((one) => describeLeftAlone(one, snapshot)),
   ];
   const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));
   // What was ended without a record has had the ports that the manifest says.
@@ -180,8 +180,8 @@ function removeRecords(
       lost.size === 0 &&
       // What could not be judged may be all that is known of a process.
       !state.problems.some(({ kind }) => kind === 'future');
-    if (isProved) removeFoundingFiles(folder);
-    else writeFoundingFiles(folder, left);
+    if (isProved) removeLegacyFiles(folder);
+    else writeLegacyFiles(folder, left);
   });
 }
 

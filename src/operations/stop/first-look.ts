@@ -3,9 +3,9 @@ import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
-import { trackOwned } from '../../tracking/claim-tracker.ts';
+import { trackClaims } from '../../tracking/claim-tracker.ts';
 import type { ProjectState } from '../../tracking/project-state.ts';
-import { trackSwept } from '../../tracking/sweep-tracker.ts';
+import { trackSweep } from '../../tracking/sweep-tracker.ts';
 import type { StopOptions } from './options.ts';
 
 /** What the first look at the machine saw. */
@@ -15,7 +15,7 @@ export interface FirstLook {
   readonly swept: readonly Claim[];
   readonly supervisors: Ownership['supervisors'];
   readonly guards: Ownership['guards'];
-  readonly hosts: Ownership['hosts'];
+  readonly oneOffParents: Ownership['oneOffParents'];
   readonly spared: Ownership['spared'];
   readonly stale: Ownership['stale'];
   /** How many processes there are to be stopped, supervisors and guards included. */
@@ -23,7 +23,7 @@ export interface FirstLook {
 }
 
 /** Looks once at everything that a stop with these options would end. */
-export async function look(
+export async function lookBeforeStop(
   host: Host,
   state: ProjectState,
   self: Identity,
@@ -32,7 +32,7 @@ export async function look(
   const snapshot = await settledSnapshot(host);
   const names = new Set(options.names ?? state.records.map(({ service }) => service));
   const readTraces = options.force
-    ? (await import('../../tracking/open-files.ts')).tracesReader(state, options.declared, true)
+    ? (await import('../../tracking/open-files.ts')).openFilesReader(state, options.declared, true)
     : null;
   const tracking = {
     state,
@@ -41,24 +41,24 @@ export async function look(
     remember: () => {},
     ...(readTraces ? { readTraces } : {}),
   };
-  const owned = trackOwned(tracking);
-  const claimed = readTraces ? await owned.lookCloser(snapshot) : owned.claim(snapshot);
+  const owned = trackClaims(tracking);
+  const claimed = readTraces ? await owned.deepScan(snapshot) : owned.claim(snapshot);
   const all = [...claimed.values()];
   const claims =
     options.names === null ? all : all.filter((claim) => names.has(claim.service ?? ''));
   const swept =
-    options.names === null && options.sweep ? trackSwept(tracking, options.sweep, owned) : null;
+    options.names === null && options.sweep ? trackSweep(tracking, options.sweep, owned) : null;
   const sweepClaims = [...(swept?.claim(snapshot).values() ?? [])].filter(
     ({ process }) => !all.some((claim) => claim.process === process),
   );
-  const { supervisors, guards, hosts, spared, stale } = owned.latest();
+  const { supervisors, guards, oneOffParents, spared, stale } = owned.latest();
   return {
     snapshot,
     claims,
     swept: sweepClaims,
     supervisors,
     guards,
-    hosts,
+    oneOffParents,
     stale,
     spared: [...spared, ...(swept?.latest().spared ?? [])],
     found: claims.length + sweepClaims.length + supervisors.length + guards.length,

@@ -3,7 +3,7 @@ import type { SweepRules } from '../../ownership/sweep.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
-import type { RunHeld } from '../../services/launch/stop-command.ts';
+import type { RunContained } from '../../services/launch/stop-command.ts';
 
 export interface StopOptions {
   /** Service names; null: the whole project, its supervisor, and the sweep. */
@@ -25,7 +25,7 @@ export interface StopOptions {
   /** For a supervisor that carries out the stop itself; others ask theirs. */
   readonly hasChildren?: () => Promise<boolean | null>;
   /** For a supervisor too. */
-  readonly runHeld?: RunHeld;
+  readonly runContained?: RunContained;
 }
 
 /** What is the same for every part of one stop. */

@@ -1,16 +1,16 @@
-import type { Claim, OneOffHost } from '../../ownership/claim.ts';
+import type { Claim, OneOffParent } from '../../ownership/claim.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
-import type { History } from '../../stopping/history.ts';
+import type { StopHistory } from '../../stopping/history.ts';
 import type { StopState, StopUnit } from '../../stopping/state.ts';
-import type { OwnedQuarry, TrackedQuarry } from '../../tracking/claim-tracker.ts';
+import type { ClaimTracker, TrackedClaims } from '../../tracking/claim-tracker.ts';
 
 /** The raw outcome, from which `stop-report.ts` makes the report. */
 export interface StopOutcome {
   readonly units: readonly StopUnit[];
   readonly state: StopState;
-  readonly history: History;
-  readonly owned: OwnedQuarry;
-  readonly swept: TrackedQuarry | null;
+  readonly history: StopHistory;
+  readonly owned: ClaimTracker;
+  readonly swept: TrackedClaims | null;
   readonly problems: readonly string[];
   /** Services whose stop command was run where nobody holds what it leaves. */
   readonly unheld: readonly string[];
@@ -24,7 +24,7 @@ export interface VerifiedOutcome extends StopOutcome {
   /** Those that still lived when everything else had ended. */
   readonly supervisors: readonly ProcessInfo[];
   readonly guards: readonly ProcessInfo[];
-  readonly hosts: readonly OneOffHost[];
+  readonly oneOffParents: readonly OneOffParent[];
   /** What the kernel said of their children; null where nobody could be asked. */
   readonly childless: boolean | null;
 }

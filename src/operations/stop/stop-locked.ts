@@ -2,24 +2,24 @@ import { findSupervisor } from '../../client/connect.ts';
 import { endSupervisors } from '../../client/end-supervisor.ts';
 import { takeLockToStop } from '../../lock/for-stop.ts';
 import { definedOnly } from '../../manifest/variables.ts';
-import type { OneOffHost } from '../../ownership/claim.ts';
+import type { OneOffParent } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import type { RunHeld } from '../../services/launch/stop-command.ts';
+import type { RunContained } from '../../services/launch/stop-command.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { SWEPT } from '../../tracking/sweep-tracker.ts';
 import { askGuards, MAX_PASSES } from './ask-guards.ts';
-import { askHosts, stillHeld } from './ask-one-offs.ts';
+import { askOneOffs, stillHeld } from './ask-one-offs.ts';
 import { finishStop } from './finish.ts';
-import { look } from './first-look.ts';
+import { lookBeforeStop } from './first-look.ts';
+import { findLeftAlone } from './left-alone.ts';
 import type { StopHeader, StopOptions } from './options.ts';
 import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
-import { findUnproved } from './unproved.ts';
 
 /** How long a supervisor may take to stand down before the stop goes on without it. */
 const STAND_DOWN_MS = 1_000;
@@ -36,7 +36,7 @@ const FORCE_GRACE_MS = 500;
  *
  * @throws DevctlError 'locked' when another command is at work and this one may not break in
  */
-export async function carryOutStop(host: Host, header: StopHeader): Promise<StopReport> {
+export async function lockAndStop(host: Host, header: StopHeader): Promise<StopReport> {
   const { folder, options, self } = header;
   const problems: string[] = [];
   const lock = await takeLockToStop({
@@ -65,7 +65,12 @@ export async function stopLocked(
 ): Promise<StopReport> {
   const { folder, options, self } = header;
   // Only now: the holder of the lock may have started something, a supervisor even.
-  const second = await look(host, readProjectState(folder, options.exempt), self, options);
+  const second = await lookBeforeStop(
+    host,
+    readProjectState(folder, options.exempt),
+    self,
+    options,
+  );
   const { resume, hasChildren, runHeld } = await standDown(
     host,
     folder,
@@ -76,7 +81,7 @@ export async function stopLocked(
   try {
     const state = readProjectState(folder, options.exempt);
     const context = { host, self, state, ...options, runHeld };
-    const outcome = await stopAndVerify(context, options, second.hosts, hasChildren);
+    const outcome = await stopAndVerify(context, options, second.oneOffParents, hasChildren);
     const told = { ...outcome, problems: [...problems, ...outcome.problems] };
     return await finishStop(host, header, state, told, second);
   } finally {
@@ -92,7 +97,7 @@ export async function stopLocked(
 async function stopAndVerify(
   context: StopContext,
   options: StopOptions,
-  hostsBefore: readonly OneOffHost[],
+  parentsBefore: readonly OneOffParent[],
   hasChildren: () => Promise<boolean | null>,
 ): Promise<VerifiedOutcome> {
   const { names, force } = options;
@@ -115,8 +120,8 @@ async function stopAndVerify(
   let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true, closer });
   const { folder } = context.state;
   const { supervisors, guards } = outcome.owned.latest();
-  const hosts = stillHeld(folder, hostsBefore, outcome.owned.latest().hosts);
-  const held = { supervisors, guards, hosts };
+  const oneOffParents = stillHeld(folder, parentsBefore, outcome.owned.latest().oneOffParents);
+  const held = { supervisors, guards, oneOffParents };
   if (names !== null) return { ...outcome, ...held, childless: null };
   let children = await hasChildren();
   // A scan can miss what is being born while it reads; the kernel's list of children cannot.
@@ -126,7 +131,7 @@ async function stopAndVerify(
   }
   // A subreaper that ended now would hand what has survived on to process 1, out of everybody's sight.
   const survived = [...outcome.state.units.values()].some(({ phase }) => phase.kind === 'survived');
-  if (survived || findUnproved(outcome, context.state, options).length > 0) {
+  if (survived || findLeftAlone(outcome, context.state, options).length > 0) {
     return { ...outcome, ...held, childless: false };
   }
   await endSupervisors(host, outcome.owned.latest().supervisors, self);
@@ -137,7 +142,7 @@ async function stopAndVerify(
   };
   const told = await askGuards({ host, self, guards, supervisors, stopAgain: again });
   // A guard may have been below one of them.
-  const heard = await askHosts({ host, folder, hosts, stopAgain: again });
+  const heard = await askOneOffs({ host, folder, oneOffParents, stopAgain: again });
   const asked = [...told, ...heard];
   const isAsked = (guard: Identity): boolean =>
     guards.some(({ identity }) => sameIdentity(identity, guard));
@@ -180,7 +185,7 @@ function childlessBy(answers: readonly (boolean | null)[]): boolean | null {
 interface StoodDown {
   resume(): Promise<void>;
   hasChildren(): Promise<boolean | null>;
-  readonly runHeld: RunHeld;
+  readonly runHeld: RunContained;
 }
 
 /**
@@ -190,14 +195,14 @@ interface StoodDown {
 async function standDown(
   host: Host,
   folder: ProjectFolder,
-  { names, force, hasChildren: own, runHeld: ownRunHeld }: StopOptions,
+  { names, force, hasChildren: own, runContained: ownRunHeld }: StopOptions,
   self: Identity,
   supervisors: readonly ProcessInfo[],
 ): Promise<StoodDown> {
   const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
   const unknown = async (): Promise<null> => null;
   if (others.length === 0) {
-    const runHeld: RunHeld = ownRunHeld ?? unknown;
+    const runHeld: RunContained = ownRunHeld ?? unknown;
     return { resume: async () => {}, hasChildren: own ?? unknown, runHeld };
   }
   const recorded = readProjectState(folder).supervisor?.socket ?? null;

@@ -2,7 +2,7 @@ import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { isBlank, readProjectState } from '../../tracking/project-state.ts';
-import { type FirstLook, look } from './first-look.ts';
+import { type FirstLook, lookBeforeStop } from './first-look.ts';
 import type { StopHeader, StopOptions } from './options.ts';
 
 /**
@@ -21,10 +21,10 @@ export async function stopProject(
   const self = await host.self();
   const header = { folder, options, startedAt: new Date(), beganAtMs: host.nowMs(), self };
   const before = readProjectState(folder, options.exempt);
-  const first = await look(host, before, self, options);
+  const first = await lookBeforeStop(host, before, self, options);
   if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, before, first);
   if (isBlank(before) && first.found === 0) return idleReport(header, first, host.nowMs());
-  return (await import('./stop-locked.ts')).carryOutStop(host, header);
+  return (await import('./stop-locked.ts')).lockAndStop(host, header);
 }
 
 const NOT_LOOKED = { held: false, why: 'nothing was running' };

@@ -7,19 +7,19 @@ import type { DeclaredService } from '../../project/open-project.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import {
   commandProblem,
-  type RunHeld,
+  type RunContained,
   runStopCommand,
 } from '../../services/launch/stop-command.ts';
 import { runStop } from '../../stopping/engine.ts';
-import { createHistory, type History } from '../../stopping/history.ts';
+import { createHistory, type StopHistory } from '../../stopping/history.ts';
 import { lookAgain, stopWhatIsFound } from '../../stopping/passes.ts';
 import type { StopState, StopUnit } from '../../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
-import { trackOwned } from '../../tracking/claim-tracker.ts';
-import { tracesReader } from '../../tracking/open-files.ts';
+import { trackClaims } from '../../tracking/claim-tracker.ts';
+import { openFilesReader } from '../../tracking/open-files.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
-import { SWEPT, trackSwept } from '../../tracking/sweep-tracker.ts';
+import { SWEPT, trackSweep } from '../../tracking/sweep-tracker.ts';
 import { recordClaims } from '../../tracking/write-ledger.ts';
 import type { StopOutcome } from './outcome.ts';
 
@@ -53,9 +53,9 @@ export interface StopContext {
   /** Hears what is still alive after each scan. */
   watch(living: readonly Claim[]): void;
   /** Missing: stop commands are run below this process, which holds nothing that they leave. */
-  readonly runHeld?: RunHeld;
+  readonly runHeld?: RunContained;
   /** Of an earlier part of the same stop, to be continued. */
-  readonly history?: History;
+  readonly history?: StopHistory;
   /** Of that part too: runs that were seen outside of their control groups. */
   readonly outside?: ReadonlySet<string>;
 }
@@ -105,9 +105,9 @@ export async function stopRuns(
     names: new Set(names),
     remember,
     ...(context.outside ? { outsideBefore: context.outside } : {}),
-    ...(closer ? { readTraces: tracesReader(state, closer.declared, closer.atOnce) } : {}),
+    ...(closer ? { readTraces: openFilesReader(state, closer.declared, closer.atOnce) } : {}),
   };
-  const owned = trackOwned(tracking);
+  const owned = trackClaims(tracking);
   const common = {
     host,
     history,
@@ -122,8 +122,8 @@ export async function stopRuns(
     },
   };
 
-  const run = { ...common, units, quarry: owned };
-  const look = closer ? owned.lookCloser : null;
+  const run = { ...common, units, source: owned };
+  const look = closer ? owned.deepScan : null;
   if (closer?.atOnce) await lookAgain(run, look);
   let result: StopState;
   try {
@@ -137,13 +137,13 @@ export async function stopRuns(
   result = end.state;
 
   const swept = request.sweep
-    ? trackSwept({ ...tracking, remember: () => {} }, request.sweep, owned)
+    ? trackSweep({ ...tracking, remember: () => {} }, request.sweep, owned)
     : null;
   if (swept) {
     const sweepUnit = unit(SWEPT, 0, null, request);
     const snapshot = await host.snapshot();
     if (swept.claim(snapshot).size > 0) {
-      const sweeping = await runStop({ ...common, units: [sweepUnit], quarry: swept });
+      const sweeping = await runStop({ ...common, units: [sweepUnit], source: swept });
       result = { ...result, units: new Map([...result.units, ...sweeping.units]) };
     }
     units.push(sweepUnit);

@@ -3,13 +3,13 @@ import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
-import { surroundings } from '../../tracking/enclosing-run.ts';
+import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import type { StopOptions } from './options.ts';
 import { stopProject } from './stop-project.ts';
 import { toSweepRules } from './sweep-rules.ts';
 
 /** As for `stopProject`, but for what a supervisor has to be told in words. */
-export interface StopFromHereOptions extends Omit<StopOptions, 'sweep' | 'hasChildren'> {
+export interface StopServicesOptions extends Omit<StopOptions, 'sweep' | 'hasChildren'> {
   readonly sweep: SweepSettings;
   /** Told before the supervisor takes the stop over. */
   readonly handedOver: (service: string) => void;
@@ -23,13 +23,13 @@ export interface StopFromHereOptions extends Omit<StopOptions, 'sweep' | 'hasChi
  * @throws DevctlError as `stopProject`; 'unsafe' where that one-off is named; 'supervisor-failed' when the supervisor ended before it told
  *   the outcome
  */
-export async function stopFromHere(
+export async function stopServices(
   host: Host,
   folder: ProjectFolder,
-  options: StopFromHereOptions,
+  options: StopServicesOptions,
 ): Promise<StopReport> {
   const { names, dryRun, force, graceMs, sweep, declared } = options;
-  const { service, oneOffs } = await surroundings(host, folder, process.env);
+  const { service, oneOffs } = await findEnclosingRun(host, folder, process.env);
   const own = oneOffs.find((one) => names?.includes(one.service));
   if (own) throw insideOneOff(own.service);
   const inside = dryRun ? null : service;
@@ -38,9 +38,9 @@ export async function stopFromHere(
     return stopProject(host, folder, { ...options, exempt, sweep: toSweepRules(sweep) });
   }
   options.handedOver(inside);
-  const { stopThroughSupervisor } = await import('./via-supervisor.ts');
+  const { stopViaSupervisor } = await import('./via-supervisor.ts');
   const request = { names, force, graceMs, sweep, declared };
-  const report = await stopThroughSupervisor(host, folder, request);
+  const report = await stopViaSupervisor(host, folder, request);
   if (report) return report;
   throw new DevctlError('supervisor-failed', 'the supervisor ended before it told the outcome', {
     hint: 'devctl status, from a terminal outside of the services, shows what is left',

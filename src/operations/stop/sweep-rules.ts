@@ -3,7 +3,7 @@ import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { SweepRules } from '../../ownership/sweep.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 
-export const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
+const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
 
 /**
  * What the sweep of a full stop may do here. Without a manifest nobody has said that this folder is a
@@ -51,10 +51,7 @@ export function toSweepRules(settings: SweepSettings): SweepRules | null {
   return settings.scope === 'off' ? null : compile(settings, settings.scope);
 }
 
-export function compile(
-  { patterns, protect }: SweepSettings,
-  scope: SweepRules['scope'],
-): SweepRules {
+function compile({ patterns, protect }: SweepSettings, scope: SweepRules['scope']): SweepRules {
   const all = (sources: readonly string[]): RegExp[] => sources.map((one) => new RegExp(one));
   return { patterns: all(patterns), protect: all(protect), scope };
 }

@@ -12,10 +12,10 @@ import { stopWhatIsFound } from '../../stopping/passes.ts';
 import type { SweepReport } from '../../stopping/report.ts';
 import type { StopUnit } from '../../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
-import { trackOwned } from '../../tracking/claim-tracker.ts';
-import { tracesReader } from '../../tracking/open-files.ts';
+import { trackClaims } from '../../tracking/claim-tracker.ts';
+import { openFilesReader } from '../../tracking/open-files.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
-import { SWEPT, trackSwept } from '../../tracking/sweep-tracker.ts';
+import { SWEPT, trackSweep } from '../../tracking/sweep-tracker.ts';
 import { reportProcesses, reportSurvivors } from './build-report.ts';
 import type { StopOptions } from './options.ts';
 
@@ -43,15 +43,15 @@ export async function sweepProject(
     projectBelow: (cwd) => projectBelow(folder.root, cwd),
   };
   const state = readProjectState(folder);
-  const readTraces = tracesReader(state, declaredServices(project), true);
+  const readTraces = openFilesReader(state, declaredServices(project), true);
   const self = await host.self();
   const tracking = { state, self, names: new Set<string>(), remember: () => {} };
-  const owned = trackOwned({ ...tracking, readTraces });
-  const swept = trackSwept(tracking, rules, owned);
+  const owned = trackClaims({ ...tracking, readOpenFiles: readTraces });
+  const swept = trackSweep(tracking, rules, owned);
   const history = createHistory();
 
   const snapshot = await host.snapshot();
-  const ours = [...(await owned.lookCloser(snapshot)).values()];
+  const ours = [...(await owned.deepScan(snapshot)).values()];
   history.see(swept.claim(snapshot));
   const before = [...swept.latest().spared, ...ownedLookAlikes(ours, snapshot, rules)];
   const report = {
@@ -76,7 +76,7 @@ export async function sweepProject(
   const run = {
     host,
     history,
-    quarry: swept,
+    source: swept,
     units: [UNIT],
     policy: { force: false },
     forced: options.forced,

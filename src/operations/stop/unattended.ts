@@ -5,7 +5,10 @@ import type { StopOptions } from './options.ts';
 import { sweepSettingsOf, toSweepRules } from './sweep-rules.ts';
 
 /** What `devctl stop` would ask for in the project folder, as its manifest is now. */
-export function stopOfEverything(folder: ProjectFolder, manifest: string): SupervisedStopRequest {
+export function stopEverythingRequest(
+  folder: ProjectFolder,
+  manifest: string,
+): SupervisedStopRequest {
   const project = openProject({ cwd: folder.root, config: manifest });
   return {
     names: null,
@@ -17,7 +20,7 @@ export function stopOfEverything(folder: ProjectFolder, manifest: string): Super
 }
 
 /** How a stop is carried out that has no terminal: nobody sees it at work, or asks for force meanwhile. */
-export function unwatchedStop({ sweep, ...request }: SupervisedStopRequest): StopOptions {
+export function unattendedStop({ sweep, ...request }: SupervisedStopRequest): StopOptions {
   return {
     ...request,
     dryRun: false,

@@ -1,5 +1,5 @@
 import {
-  ensureSupervisor,
+  connectToSupervisor,
   findPatiently,
   livingSupervisors,
   type Reached,
@@ -17,7 +17,7 @@ import type { StopReport } from '../../stopping/report.ts';
  * @returns the report; null when the connection ended before it, because this process was one of
  *   those to end or the supervisor has died
  */
-export async function stopThroughSupervisor(
+export async function stopViaSupervisor(
   host: Host,
   folder: ProjectFolder,
   request: SupervisedStopRequest,
@@ -44,7 +44,7 @@ async function beginSupervisor(
   const lock = await takeLockToStop({ host, folder, self, force, warn: () => {} });
   try {
     const { running, socket } = await livingSupervisors(host, folder);
-    return await ensureSupervisor(host, folder, running, socket);
+    return await connectToSupervisor(host, folder, running, socket);
   } finally {
     lock?.release();
   }

@@ -1,10 +1,10 @@
-import type { LifeKind } from '../../services/lifecycle/states.ts';
+import type { StateKind } from '../../services/lifecycle/states.ts';
 
 /** What tells one piece of news from another. */
 interface News {
   readonly service: string;
-  readonly from: LifeKind;
-  readonly to: LifeKind;
+  readonly from: StateKind;
+  readonly to: StateKind;
   readonly pid: number | null;
   readonly reason: string | null;
 }
@@ -13,7 +13,7 @@ interface News {
  * Tells once what comes from two sources, in whatever order: the answer to a start and the events of its
  * supervisor both have all changes of that start, and those of the answer know how long it took.
  */
-export function eachOnce<Change extends News>(
+export function dedupeChanges<Change extends News>(
   tell: (change: Change) => void,
 ): (source: 'start' | 'hold', change: Change) => void {
   const heard = new Map<string, { start: number; hold: number }>();

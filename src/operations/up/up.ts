@@ -7,7 +7,7 @@ import type { Host } from '../../processes/host.ts';
 import { declaredServices, type OpenProject } from '../../project/open-project.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { type StartResult, startProject } from '../start/start.ts';
-import { stopFromHere } from '../stop/stop.ts';
+import { stopServices } from '../stop/stop.ts';
 import { sweepSettingsOf } from '../stop/sweep-rules.ts';
 import type { UpOptions } from './options.ts';
 import { endScope, runningNames } from './scope.ts';
@@ -125,7 +125,7 @@ export async function upProject(
   const reason = watch.verdict();
   options.ending(reason?.why ?? 'the start has failed');
   const { sweep, scope } = endScope(project, ours);
-  const report = await stopFromHere(host, folder, {
+  const report = await stopServices(host, folder, {
     names: scope,
     force: false,
     dryRun: false,

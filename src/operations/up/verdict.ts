@@ -1,10 +1,10 @@
 import type { Exit } from '../../project/service-record.ts';
-import type { LifeKind } from '../../services/lifecycle/states.ts';
+import type { StateKind } from '../../services/lifecycle/states.ts';
 
 /** One service of a `devctl up`, as far as its end is concerned. */
 export interface UpService {
   readonly name: string;
-  readonly kind: LifeKind;
+  readonly kind: StateKind;
   /** How it ended; null while it lives, and where that is not known. */
   readonly exit: Exit | null;
   /** Is it a task that is expected to end? */
@@ -31,7 +31,7 @@ export interface UpVerdict {
  * @param begun has everything been started that was to be?
  * @param signalNumber of a signal by its name
  */
-export function judgeUp(
+export function upEnded(
   services: readonly UpService[],
   rules: UpRules,
   begun: boolean,
@@ -57,7 +57,7 @@ export function judgeUp(
   return { why, code: failed.length > 0 ? 1 : 0 };
 }
 
-function hasEnded(kind: LifeKind): boolean {
+function hasEnded(kind: StateKind): boolean {
   return kind === 'exited' || kind === 'failed' || kind === 'idle';
 }
 

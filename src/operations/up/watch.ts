@@ -9,11 +9,11 @@ import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecord } from '../../project/records.ts';
 import type { Exit } from '../../project/service-record.ts';
-import type { LifeKind } from '../../services/lifecycle/states.ts';
+import type { StateKind } from '../../services/lifecycle/states.ts';
 import type { StartResult } from '../start/start.ts';
-import { eachOnce } from './once.ts';
+import { dedupeChanges } from './once.ts';
 import type { UpOptions } from './options.ts';
-import { judgeUp, type UpVerdict } from './verdict.ts';
+import { type UpVerdict, upEnded } from './verdict.ts';
 
 interface UpWatchContext {
   readonly host: Host;
@@ -47,10 +47,10 @@ const NEWS_MS = 500;
 
 export function watchUp({ host, folder, manifest, options }: UpWatchContext): UpWatch {
   const { names } = options;
-  const kinds = new Map<string, LifeKind>();
+  const kinds = new Map<string, StateKind>();
   const exits = new Map<string, Exit | null>();
   const spawnedAt = new Map<string, number>();
-  const tellOnce = eachOnce(options.listen);
+  const tellOnce = dedupeChanges(options.listen);
   let begun = false;
   let verdict: UpVerdict | null = null;
   let concluded = (): void => {};
@@ -70,7 +70,7 @@ export function watchUp({ host, folder, manifest, options }: UpWatchContext): Up
       exit: exits.get(name) ?? null,
       oneShot: manifest.services[name]?.oneShot ?? false,
     }));
-    return judgeUp(services, options, begun, signalNumber);
+    return upEnded(services, options, begun, signalNumber);
   };
   const isAllStopped = (): boolean => [...kinds.values()].every((kind) => kind === 'idle');
   const judge = (): void => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Account } from '../../report/model.ts';
+import type { ActivityReport } from '../../report/model.ts';
 import { formatDateAndClock, formatMoment, formatZone } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import {
@@ -25,7 +25,7 @@ import { waterfall } from './waterfall.ts';
  * An account as one page for a browser, complete in itself: it asks for nothing, from nowhere, and its policy
  * (CSP) would not let it. Whatever comes from outside is text in it.
  */
-export function reportPage(account: Account): string {
+export function reportPage(account: ActivityReport): string {
   const timelines = account.services.map((service, index) => timeline(service, account, index));
   const page = html`<!doctype html>
 <html lang="en">
@@ -78,7 +78,7 @@ function policy(): string {
 const UNIT = /(?<=\d) (?=[KMGT]?B\b|process|min\b|h\b|s\b)/g;
 
 /** What grew, when, because of what, and is anything left now: before anything else. */
-function opening(account: Account): Html {
+function opening(account: ActivityReport): Html {
   const { period, name } = account;
   const { grew } = account.verdict;
   const left = leftInWords(account);
@@ -98,7 +98,7 @@ ${overview(account)}
 </header>`;
 }
 
-function timelineSection(account: Account, contents: readonly Html[]): Html {
+function timelineSection(account: ActivityReport, contents: readonly Html[]): Html {
   const services = account.services.map((service, index) => {
     const { name, state, upMs, restarts } = service;
     const parts = [
@@ -115,7 +115,7 @@ ${services}</section>`;
 }
 
 /** Only of what is there. */
-function legend({ services, breaches }: Account): readonly Html[] {
+function legend({ services, breaches }: ActivityReport): readonly Html[] {
   const states = new Set(services.flatMap(({ spans }) => spans.map(({ state }) => state)));
   const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
     ['ready', 'up', states.has('ready') || states.has('running')],
@@ -140,7 +140,7 @@ function earlierOnes(all: number): Html | null {
   return more > 0 ? html`<p>${`${more} earlier ones are in devctl report --json.`}</p>` : null;
 }
 
-function breachSection({ breaches, period }: Account): Html {
+function breachSection({ breaches, period }: ActivityReport): Html {
   const items = breaches
     .slice(-MOST_LISTED)
     .map(
@@ -150,7 +150,7 @@ function breachSection({ breaches, period }: Account): Html {
   return html`<section aria-labelledby="breaches"><h2 id="breaches">Limits exceeded</h2><ul class="breaches">${items}</ul>${earlierOnes(breaches.length)}</section>`;
 }
 
-function restartSection({ services, period }: Account): Html {
+function restartSection({ services, period }: ActivityReport): Html {
   if (!period) return html``;
   const all = services
     .flatMap(({ name, restarts }) => restarts.map((restart) => ({ name, ...restart })))
@@ -165,7 +165,7 @@ function restartSection({ services, period }: Account): Html {
   return html`<section aria-labelledby="restarts"><h2 id="restarts">Restarts</h2><div class="scroll" role="region" aria-label="Restarts" tabindex="0"><table><thead><tr><th scope="col">At</th><th scope="col">Service</th><th scope="col">Because</th><th scope="col" class="number">Again after</th></tr></thead><tbody>${rows}</tbody></table></div>${earlierOnes(all.length)}</section>`;
 }
 
-function footer({ atMs, earlier, moments, period }: Account): Html {
+function footer({ atMs, earlier, moments, period }: ActivityReport): Html {
   const before = earlier
     ? html`<p>There is history since ${formatDateAndClock(earlier.fromMs)}${earlier.breaches > 0 ? `, with ${counted(earlier.breaches, 'limit breach', 'limit breaches')}` : null}: <code>devctl report --since</code> tells it as well.</p>`
     : null;

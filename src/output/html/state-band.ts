@@ -1,4 +1,4 @@
-import type { Period, ServiceAccount, Span } from '../../report/model.ts';
+import type { Period, ServiceActivity, Span } from '../../report/model.ts';
 import { formatMoment } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import { counted } from '../text/words.ts';
@@ -13,7 +13,7 @@ const SEEN = 0.0003;
 const MOST_TOLD = 20;
 
 /** The states of one service, one after the other, with a mark where it was restarted. */
-export function stateBand({ name, spans, restarts }: ServiceAccount, period: Period): Html {
+export function stateBand({ name, spans, restarts }: ServiceActivity, period: Period): Html {
   const lengthMs = Math.max(1, period.untilMs - period.fromMs);
   const shown = spans.filter(
     ({ state, fromMs, untilMs }) => state !== 'idle' && untilMs - fromMs >= lengthMs * SEEN,

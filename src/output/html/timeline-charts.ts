@@ -1,4 +1,4 @@
-import type { Account, ServiceAccount } from '../../report/model.ts';
+import type { ActivityReport, ServiceActivity } from '../../report/model.ts';
 import { formatMoment } from '../terminal/clock.ts';
 import { axis } from './axis.ts';
 import { type Html, html } from './html.ts';
@@ -7,7 +7,7 @@ import { stateBand } from './state-band.ts';
 import { type Stop, stopsOf } from './timeline-stops.ts';
 
 /** The first picture of the page: how much the whole project was, and what of it was the one that grew. */
-export function overview(account: Account): Html {
+export function overview(account: ActivityReport): Html {
   const { period, verdict, total, services, breaches } = account;
   const { grew } = verdict;
   if (!period || total.flat().length < 2) return html``;
@@ -48,7 +48,11 @@ export interface Timeline {
 }
 
 /** One service: its states, its measures, and where it was restarted or went too far. */
-export function timeline(service: ServiceAccount, account: Account, index: number): Timeline {
+export function timeline(
+  service: ServiceActivity,
+  account: ActivityReport,
+  index: number,
+): Timeline {
   const { name, peak, spans, restarts } = service;
   const period = account.period ?? { fromMs: 0, untilMs: 0 };
   const breaches = account.breaches.filter((breach) => breach.service === name);

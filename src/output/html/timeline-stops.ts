@@ -1,8 +1,8 @@
 import type { Breach } from '../../limits/evaluate.ts';
-import type { Period, ServiceAccount, Span } from '../../report/model.ts';
+import type { Period, ServiceActivity, Span } from '../../report/model.ts';
 import { formatMoment } from '../terminal/clock.ts';
 import { formatSize } from '../terminal/sizes.ts';
-import { breachInWords, counted, percent } from '../text/words.ts';
+import { breachSentence, counted, percent } from '../text/words.ts';
 import { stateName } from './state-band.ts';
 
 /** More of them one would not walk through; the last ones are kept. */
@@ -13,9 +13,9 @@ export type Stop = readonly [at: number, text: string];
 
 /** All looks and all news of one service, in their order. */
 export function stopsOf(
-  service: ServiceAccount,
+  service: ServiceActivity,
   breaches: readonly Breach[],
-  restarts: ServiceAccount['restarts'],
+  restarts: ServiceActivity['restarts'],
   spans: readonly Span[],
   period: Period,
 ): readonly Stop[] {
@@ -32,7 +32,7 @@ export function stopsOf(
     ...restarts.map(({ atMs, reason }) => ({ atMs, text: ` restart: ${reason}` })),
     ...breaches.map((breach) => ({
       atMs: breach.atMs,
-      text: ` limit exceeded: ${breachInWords(breach)}`,
+      text: ` limit exceeded: ${breachSentence(breach)}`,
     })),
     ...spans.map((span) => ({
       atMs: span.fromMs,

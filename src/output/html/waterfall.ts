@@ -1,4 +1,4 @@
-import type { Span, StartAccount, StartRow } from '../../report/model.ts';
+import type { Span, StartActivity, StartRow } from '../../report/model.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import { counted } from '../text/words.ts';
 import { xOf } from './axis.ts';
@@ -10,7 +10,7 @@ const BAR = 10;
 const MOST_CHARACTERS = 28;
 
 /** The last start, service by service: who waited for whom, and for how long. */
-export function waterfall(start: StartAccount): Html {
+export function waterfall(start: StartActivity): Html {
   const { rows } = start;
   const height = rows.length * ROW + 4;
   const drawn = rows.map((row, index) => {
@@ -28,7 +28,7 @@ ${table(rows, start)}`;
 }
 
 /** Only of what is there. */
-function legend({ rows }: StartAccount): readonly Html[] {
+function legend({ rows }: StartActivity): readonly Html[] {
   const states = new Set(rows.flatMap(({ spans }) => spans.map(({ state }) => state)));
   const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
     ['waiting', 'waiting', states.has('waiting')],
@@ -41,7 +41,7 @@ function legend({ rows }: StartAccount): readonly Html[] {
     .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
 }
 
-function bar({ state, fromMs, untilMs, reason }: Span, start: StartAccount, y: number): Html {
+function bar({ state, fromMs, untilMs, reason }: Span, start: StartActivity, y: number): Html {
   const lengthMs = Math.max(1, start.untilMs - start.fromMs);
   const width = Math.max(0.3, (100 * (untilMs - fromMs)) / lengthMs).toFixed(2);
   const text = `${state} for ${formatDuration(untilMs - fromMs)}${reason === null ? '' : `: ${reason}`}`;
@@ -49,7 +49,7 @@ function bar({ state, fromMs, untilMs, reason }: Span, start: StartAccount, y: n
 }
 
 /** From where a service was up to where one that had waited for it began. */
-function links(start: StartAccount): readonly Html[] {
+function links(start: StartActivity): readonly Html[] {
   const { rows, fromMs } = start;
   return rows.flatMap((row, index) => {
     const begun = row.spans.find(({ state }) => state === 'spawning');
@@ -74,7 +74,7 @@ function outcome({ outcome: state, readyMs }: StartRow): string {
   return `${state === 'exited' ? 'done' : (state ?? '')} after ${formatDuration(readyMs)}`;
 }
 
-function table(rows: readonly StartRow[], { fromMs }: StartAccount): Html {
+function table(rows: readonly StartRow[], { fromMs }: StartActivity): Html {
   const lines = rows.map((row) => {
     const total = (state: Span['state']): number =>
       row.spans

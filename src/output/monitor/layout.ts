@@ -22,7 +22,7 @@ const WIDE = 150;
 const LEAST = 3;
 
 /** Where the panes are on a screen of any size, however small. */
-export function layoutOf(model: Model): Layout {
+export function paneLayout(model: Model): Layout {
   const { size } = model;
   const header = size.rows >= 1;
   const footer = size.rows >= 3;

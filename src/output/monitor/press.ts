@@ -1,6 +1,6 @@
 import { doing } from './actions.ts';
 import type { Key } from './keys.ts';
-import { layoutOf } from './layout.ts';
+import { paneLayout } from './layout.ts';
 import { foundLine, scrolled } from './log-view.ts';
 import {
   type Action,
@@ -123,7 +123,7 @@ function stepped<One>(all: readonly One[], from: One | null, by: number): One | 
 
 /** How many lines of content a pane shows; some where it is not on the screen. */
 function heightOf(model: Model, pane: 'services' | 'processes' | 'log'): number {
-  return Math.max(1, (layoutOf(model).panes[pane]?.height ?? 2) - 1);
+  return Math.max(1, (paneLayout(model).panes[pane]?.height ?? 2) - 1);
 }
 
 function type(model: Model, typing: Typing, key: Key): Model {

@@ -4,7 +4,7 @@ import type { Theme } from '../terminal/theme.ts';
 import { displayWidth, printable } from '../terminal/width.ts';
 import { bothEnds, cell, shortAge, shortShare } from './cells.ts';
 import { helpLines } from './help.ts';
-import { layoutOf, type Rectangle } from './layout.ts';
+import { paneLayout, type Rectangle } from './layout.ts';
 import { logPane } from './log-pane.ts';
 import type { Model, Pane } from './model.ts';
 import { processesPane } from './processes-pane.ts';
@@ -17,7 +17,7 @@ const SHOW: Readonly<
 /** The whole screen: exactly as many lines as it has rows, none wider than it. Pure. */
 export function frameOf(model: Model, theme: Theme): readonly string[] {
   const { columns, rows } = model.size;
-  const { header, footer, panes } = layoutOf(model);
+  const { header, footer, panes } = paneLayout(model);
   const lines: string[] = Array.from({ length: rows }, () => '');
   if (header) lines[0] = headerOf(model, theme);
   if (footer) lines[rows - 1] = footerOf(model, theme);

@@ -26,13 +26,13 @@ export function canSpin(stream: OutputStream, env: NodeJS.ProcessEnv): boolean {
   return isTerminal && env.TERM !== 'dumb' && !isCi(env);
 }
 
-export function isCi(env: NodeJS.ProcessEnv): boolean {
+function isCi(env: NodeJS.ProcessEnv): boolean {
   const ci = env.CI;
   return ci !== undefined && ci !== '' && ci !== 'false' && ci !== '0';
 }
 
 /** VS Code's problem matchers and CI logs match these lines: they are part of the interface. */
-export function createLineProgress(stream: OutputStream): Progress {
+function createLineProgress(stream: OutputStream): Progress {
   const print = (line: string): void => void stream.write(`devctl: ${printableLines(line)}\n`);
   return {
     pending: (service, doing) => print(`${doing} ${service}`),

@@ -1,4 +1,4 @@
-import type { Account, Period, ServiceAccount } from '../../report/model.ts';
+import type { ActivityReport, Period, ServiceActivity } from '../../report/model.ts';
 import { formatDateAndClock, formatMoment } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import { formatSize } from '../terminal/sizes.ts';
@@ -8,7 +8,7 @@ import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
 import {
   branchSize,
-  breachInWords,
+  breachSentence,
   counted,
   headline,
   leftInWords,
@@ -20,7 +20,7 @@ import {
 } from './words.ts';
 
 /** An account for people at a terminal: the answer first, then what it is made of. */
-export function printAccount(account: Account, color: boolean | undefined): void {
+export function printAccount(account: ActivityReport, color: boolean | undefined): void {
   const theme = themeFor(process.stdout, color);
   const sections = [
     verdict(account, theme),
@@ -43,7 +43,7 @@ export function printAccount(account: Account, color: boolean | undefined): void
   }
 }
 
-function verdict(account: Account, theme: Theme): readonly string[] {
+function verdict(account: ActivityReport, theme: Theme): readonly string[] {
   const { grew } = account.verdict;
   const left = leftInWords(account);
   const { at, since } = when(account);
@@ -77,7 +77,7 @@ function sparkColumns(): number {
   return width === undefined ? PIPED : Math.max(8, Math.min(2 * PIPED, width - NUMBERS));
 }
 
-function services(account: Account, theme: Theme): readonly string[] {
+function services(account: ActivityReport, theme: Theme): readonly string[] {
   const { services: all, period } = account;
   if (!period || all.length === 0) return [];
   return [
@@ -91,7 +91,7 @@ function services(account: Account, theme: Theme): readonly string[] {
   ];
 }
 
-function about(service: ServiceAccount, account: Account, theme: Theme): string {
+function about(service: ServiceActivity, account: ActivityReport, theme: Theme): string {
   const { name, state, upMs, restarts: some } = service;
   const paint = state === 'failed' || state === 'unhealthy' ? theme.red : (text: string) => text;
   const count = counted(some.length, 'restart', 'restarts');
@@ -103,7 +103,7 @@ function about(service: ServiceAccount, account: Account, theme: Theme): string 
 const MEASURES = { processes: 'processes', memoryBytes: 'memory', cpuPercent: 'cpu' } as const;
 
 function usage(
-  service: ServiceAccount,
+  service: ServiceActivity,
   field: keyof typeof MEASURES,
   show: (value: number) => string,
   period: Period,
@@ -120,7 +120,7 @@ function usage(
 
 /** Its timeline over the whole period, so that those of all services can be read below each other. */
 function spark(
-  { timeline }: ServiceAccount,
+  { timeline }: ServiceActivity,
   field: keyof typeof MEASURES,
   { fromMs, untilMs }: Period,
 ): string {
@@ -152,7 +152,7 @@ function lastOf(lines: readonly string[]): readonly string[] {
   return [...earlierOnes(lines.length), ...lines.slice(-MOST_LISTED)];
 }
 
-function restarts({ services: all, period }: Account, theme: Theme): readonly string[] {
+function restarts({ services: all, period }: ActivityReport, theme: Theme): readonly string[] {
   if (!period) return [];
   const rows = all
     .flatMap(({ name, restarts: some }) => some.map((restart) => ({ name, ...restart })))
@@ -164,7 +164,7 @@ function restarts({ services: all, period }: Account, theme: Theme): readonly st
   return rows.length > 0 ? [theme.bold('Restarts'), ...lastOf(rows)] : [];
 }
 
-function breaches({ breaches: all, period }: Account, theme: Theme): readonly string[] {
+function breaches({ breaches: all, period }: ActivityReport, theme: Theme): readonly string[] {
   if (!period || all.length === 0) return [];
   return [
     theme.bold('Limits exceeded'),
@@ -172,7 +172,7 @@ function breaches({ breaches: all, period }: Account, theme: Theme): readonly st
     ...all
       .slice(-MOST_LISTED)
       .flatMap((breach) => [
-        `${formatMoment(breach.atMs, period)} ${printable(breachInWords(breach))}`,
+        `${formatMoment(breach.atMs, period)} ${printable(breachSentence(breach))}`,
         ...(breach.branch
           ? [
               `         ${theme.dim('grew:')} ${printable(breach.branch.command)} (${branchSize(breach.branch, breach.service)})`,
@@ -182,7 +182,7 @@ function breaches({ breaches: all, period }: Account, theme: Theme): readonly st
   ];
 }
 
-function lastStop({ lastStop: stop }: Account, theme: Theme): readonly string[] {
+function lastStop({ lastStop: stop }: ActivityReport, theme: Theme): readonly string[] {
   if (!stop) return [];
   const { processes, survivors, tookMs, at } = stop;
   const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;

@@ -1,12 +1,18 @@
 import type { Breach } from '../../limits/evaluate.ts';
-import type { Account, Branch, Growth, Left, ServiceAccount } from '../../report/model.ts';
+import type {
+  ActivityReport,
+  Left,
+  ReportedBranch,
+  ReportedGrowth,
+  ServiceActivity,
+} from '../../report/model.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { formatClock, formatDate, formatDateAndClock } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import { formatSize } from '../terminal/sizes.ts';
 
 /** The first thing to be read: what grew, else what did not stay up. */
-export function headline(account: Account): string {
+export function headline(account: ActivityReport): string {
   const { grew } = account.verdict;
   if (grew) return `${subject(grew.service)} ${growth(grew)}`;
   const trouble = troubleIn(account.services);
@@ -18,7 +24,7 @@ export function headline(account: Account): string {
 }
 
 /** What has failed, or else what was started again most often; null where all is well. */
-function troubleIn(services: readonly ServiceAccount[]): string | null {
+function troubleIn(services: readonly ServiceActivity[]): string | null {
   const failed = services
     .filter(({ spans }) => spans.some(({ state }) => state === 'failed'))
     .map(({ name }) => name);
@@ -33,7 +39,7 @@ function subject(service: string | null): string {
   return service ?? 'The project';
 }
 
-function growth({ measure, from, to, limit }: Growth): string {
+function growth({ measure, from, to, limit }: ReportedGrowth): string {
   const beyond = limit === null ? '' : `, beyond the limit of ${bare(measure, limit)}`;
   const start = from !== null && from < to ? ` from ${bare(measure, from)}` : '';
   switch (measure) {
@@ -78,7 +84,10 @@ export function counted(count: number, one: string, more: string): string {
 }
 
 /** When it grew, and how long that was after the beginning of what is told. */
-export function when(account: Account): { readonly at: string; readonly since: string | null } {
+export function when(account: ActivityReport): {
+  readonly at: string;
+  readonly since: string | null;
+} {
   const { grew } = account.verdict;
   const { period } = account;
   if (!grew) return { at: period ? span(period.fromMs, period.untilMs) : '-', since: null };
@@ -99,7 +108,7 @@ export function span(fromMs: number, untilMs: number): string {
  *
  * @param whose the service that is spoken of already; null: the project
  */
-export function branchSize(branch: Branch, whose: string | null): string {
+export function branchSize(branch: ReportedBranch, whose: string | null): string {
   const { pid, processes, memoryBytes, service } = branch;
   const memory = memoryBytes === null ? '' : `, ${formatSize(memoryBytes)}`;
   return pid === null
@@ -108,7 +117,7 @@ export function branchSize(branch: Branch, whose: string | null): string {
 }
 
 /** Where a service was at the end of what is told; what is up then may be gone since, unseen. */
-export function stateNow({ name, state }: ServiceAccount, { verdict }: Account): string {
+export function stateNow({ name, state }: ServiceActivity, { verdict }: ActivityReport): string {
   if (state === null) return 'state not known';
   if (state === 'idle') return 'stopped';
   const isSeen = verdict.left?.services.some((service) => service.name === name) ?? false;
@@ -124,7 +133,7 @@ export interface LeftInWords {
   readonly detail: string;
 }
 
-export function leftInWords(account: Account): LeftInWords {
+export function leftInWords(account: ActivityReport): LeftInWords {
   const { left } = account.verdict;
   const looked = `looked at ${formatDateAndClock(account.atMs)}`;
   if (!left) return { tone: 'bad', short: 'Not known', detail: 'the process table cannot be read' };
@@ -164,7 +173,7 @@ export const DONE: { readonly [Action in Breach['action']]: string } = {
 };
 
 /** `web: 112 processes, allowed 100; stopped`. */
-export function breachInWords({ service, limit, value, allowed, action }: Breach): string {
+export function breachSentence({ service, limit, value, allowed, action }: Breach): string {
   const what = `${amount(limit, value)}, allowed ${bare(limit, allowed)}`;
   return `${service ?? 'the project'}: ${what}; ${DONE[action]}`;
 }

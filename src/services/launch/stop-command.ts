@@ -18,7 +18,7 @@ export type CommandEnd =
   | { readonly kind: 'failed'; readonly why: string };
 
 /** A stop command that was run where what it leaves behind stays to be found. */
-export interface HeldCommand {
+export interface ContainedCommand {
   /** Null: the service has none. */
   readonly end: CommandEnd | null;
   /** Did a subreaper or the control group of the run hold all that it started, from its birth on? */
@@ -26,11 +26,11 @@ export interface HeldCommand {
 }
 
 /** Runs the stop command of this service below a supervisor; null where none could be asked to. */
-export type RunHeld = (
+export type RunContained = (
   service: string,
   env: Environment,
   over: AbortSignal,
-) => Promise<HeldCommand | null>;
+) => Promise<ContainedCommand | null>;
 
 export interface CommandPlace {
   /** The whole environment, but for the service's cookie, which is put over whatever cookie is there. */

@@ -1,12 +1,12 @@
 import { type DependencyGraph, knots } from '../../manifest/dependency-order.ts';
 import type { DependencyCondition } from '../../manifest/resolved.ts';
-import type { LifeKind } from './states.ts';
+import type { StateKind } from './states.ts';
 
 /**
  * Where a service stands, for those that need it. 'crashed': it failed after it was spawned. 'looping':
  * it ends again and again, and for longer than anybody can be asked to wait for it.
  */
-export type Standing = LifeKind | 'crashed' | 'looping';
+export type Standing = StateKind | 'crashed' | 'looping';
 
 /** What each service needs before it may be spawned: `ResolvedService.dependsOn`, by service. */
 export type Needs = ReadonlyMap<string, Readonly<Record<string, DependencyCondition>>>;

@@ -1,12 +1,12 @@
 import type { Identity } from '../../processes/identity.ts';
 import type { Exit } from '../../project/service-record.ts';
-import type { Circumstances, Step } from './events.ts';
+import type { LifecycleInput, Step } from './events.ts';
 import { type Alive, endTree, enter, type In, type Move, type On } from './moves.ts';
-import { decideRestart, NO_RESTARTS, type RunEnd } from './restart-policy.ts';
-import { exitInWords, type Life } from './states.ts';
+import { decideRestart, type EndOfRun, NO_RESTARTS } from './restart-policy.ts';
+import { exitInWords, type LifecycleState } from './states.ts';
 
 /** How a run has ended, or why it has to. */
-interface End extends RunEnd {
+interface End extends EndOfRun {
   readonly reason: string;
   readonly exit: Exit | null;
   /** Null: it is dead. */
@@ -36,9 +36,9 @@ export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (life, {
 
 /** Nobody asked it to end. Only a code that stands for success lets it pass for work that is done. */
 function endAfterUp(
-  life: Life,
+  life: LifecycleState,
   { reason, exit, wellMs }: { reason: string; exit: Exit; wellMs: number | null },
-  now: Circumstances,
+  now: LifecycleInput,
 ): Step {
   const failed = !isSuccess(exit, now);
   const end = { reason, exit, leader: null, failed, wellMs };
@@ -94,14 +94,14 @@ export const passLimit: Move<In<Alive>, On<'limitPassed'>> = (life, { reason, ac
   return orAgain(life, end, onFailure(now), (_life, { reason: why }) => endTree(life, why, now));
 };
 
-function onFailure(now: Circumstances): Circumstances {
+function onFailure(now: LifecycleInput): LifecycleInput {
   const { terms } = now;
   if (terms?.restart.policy !== 'no') return now;
   return { ...now, terms: { ...terms, restart: { ...terms.restart, policy: 'on-failure' } } };
 }
 
 /** How long the pause had lasted nobody knows: it begins anew, and with the first one. */
-export const goOn: Move<In<'idle'>, On<'interrupted'>> = (
+export const resumeRestart: Move<In<'idle'>, On<'interrupted'>> = (
   life,
   { exit, reason, restarts },
   now,
@@ -117,7 +117,7 @@ export const endCleared: Move<In<'clearing'>, On<'exited'>> = (life, { exit }, n
 };
 
 /** The one way to a pause, and so to a restart: nothing of the old run is alive. */
-export const pause: Move<In<'clearing'>, On<'stopped'>> = (life, _event, now) => {
+export const beginPause: Move<In<'clearing'>, On<'stopped'>> = (life, _event, now) => {
   const { exit, reason, dueMs, wanted, run } = life;
   if (wanted) return enter({ ...life, restarts: NO_RESTARTS }, now, { kind: 'waiting' });
   const ms = Math.max(0, dueMs - now.nowMs);
@@ -126,10 +126,10 @@ export const pause: Move<In<'clearing'>, On<'stopped'>> = (life, _event, now) =>
 
 /** Starts it again as its policy says, or else does what `rest` says, with the reason for that. */
 function orAgain(
-  life: Life,
+  life: LifecycleState,
   end: End,
-  now: Circumstances,
-  rest: (life: Life, end: End, now: Circumstances) => Step,
+  now: LifecycleInput,
+  rest: (life: LifecycleState, end: End, now: LifecycleInput) => Step,
 ): Step {
   const { terms, nowMs, random } = now;
   if (terms === null) return rest(life, end, now);
@@ -146,11 +146,11 @@ function orAgain(
   );
 }
 
-function fail(life: Life, { reason, exit }: End, now: Circumstances): Step {
+function fail(life: LifecycleState, { reason, exit }: End, now: LifecycleInput): Step {
   return enter(life, now, { kind: 'failed', exit, reason });
 }
 
-function isSuccess({ code, signal }: Exit, { terms }: Circumstances): boolean {
+function isSuccess({ code, signal }: Exit, { terms }: LifecycleInput): boolean {
   const codes = terms?.restart.successExitCodes ?? [0];
   return signal === null && code !== null && codes.includes(code);
 }

@@ -1,26 +1,26 @@
 import type { RestartPolicy } from '../../manifest/resolved.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { Exit, ServiceState } from '../../project/service-record.ts';
-import type { Life, LifeKind } from './states.ts';
+import type { LifecycleState, StateKind } from './states.ts';
 
 /** What its manifest says about how it ends. */
-export interface Terms {
+export interface RestartTerms {
   readonly restart: RestartPolicy;
   readonly oneShot: boolean;
 }
 
 /** What a decision depends on besides the state and the event. */
-export interface Circumstances {
+export interface LifecycleInput {
   /** Monotonic ms, as `Host.nowMs`. */
   readonly nowMs: number;
   /** From 0 to 1, drawn anew for each event. */
   readonly random: number;
   /** Null for one that was adopted and not asked for since: it cannot be started again. */
-  readonly terms: Terms | null;
+  readonly terms: RestartTerms | null;
 }
 
 /** What can happen to a service. Events that are news of one run say of which. */
-export type LifeEvent =
+export type LifecycleEvent =
   | { readonly kind: 'askedToStart' }
   | { readonly kind: 'dependenciesMet' }
   /** @param chain what it needs, nearest first; the last one is the one that failed (`why`) */
@@ -95,13 +95,13 @@ export type LifeEvent =
   /** A stop has proved that nothing of the run is alive. */
   | { readonly kind: 'stopped'; readonly run: number };
 
-export type LifeEventKind = LifeEvent['kind'];
+export type LifecycleEventKind = LifecycleEvent['kind'];
 
 /**
  * What the supervisor must do, in this order, each finished before the next one: a record is on
  * disk before the spawn that it announces.
  */
-export type LifeEffect =
+export type LifecycleEffect =
   | { readonly kind: 'stopProbe'; readonly run: number }
   | {
       readonly kind: 'writeRecord';
@@ -129,8 +129,8 @@ export type LifeEffect =
   /** Tell whoever listens, `from` and `to` may be the same when only the reason is news. */
   | {
       readonly kind: 'tell';
-      readonly from: LifeKind;
-      readonly to: LifeKind;
+      readonly from: StateKind;
+      readonly to: StateKind;
       readonly reason: string | null;
     };
 
@@ -141,8 +141,8 @@ export interface Refusal {
 }
 
 export interface Step {
-  readonly state: Life;
-  readonly effects: readonly LifeEffect[];
+  readonly state: LifecycleState;
+  readonly effects: readonly LifecycleEffect[];
   /** Null when the event counted. */
   readonly refusal: Refusal | null;
 }

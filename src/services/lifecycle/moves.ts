@@ -1,28 +1,39 @@
 import type { Identity } from '../../processes/identity.ts';
 import type { Exit } from '../../project/service-record.ts';
-import type { Circumstances, LifeEffect, LifeEvent, LifeEventKind, Step } from './events.ts';
+import type {
+  LifecycleEffect,
+  LifecycleEvent,
+  LifecycleEventKind,
+  LifecycleInput,
+  Step,
+} from './events.ts';
 import { NO_RESTARTS } from './restart-policy.ts';
-import { exitInWords, type Life, type LifeKind, type Place, recordedState } from './states.ts';
+import {
+  exitInWords,
+  type LifecycleState,
+  recordedState,
+  type StateKind,
+  type StatePlace,
+} from './states.ts';
 
-export type In<Kind extends LifeKind> = Extract<Life, { kind: Kind }>;
-export type On<Kind extends LifeEventKind> = Extract<LifeEvent, { kind: Kind }>;
+export type In<Kind extends StateKind> = Extract<LifecycleState, { kind: Kind }>;
+export type On<Kind extends LifecycleEventKind> = Extract<LifecycleEvent, { kind: Kind }>;
 
 /** One field of the table: what this event does to a service in this state. */
-export type Move<State extends Life = Life, Event extends LifeEvent = LifeEvent> = (
-  life: State,
-  event: Event,
-  now: Circumstances,
-) => Step;
+export type Move<
+  State extends LifecycleState = LifecycleState,
+  Event extends LifecycleEvent = LifecycleEvent,
+> = (life: State, event: Event, now: LifecycleInput) => Step;
 
 export type Alive = 'starting' | 'running' | 'ready' | 'unhealthy';
 
 /** It can happen at any time (a repetition, an answer that crossed with an order) and means nothing here. */
-export function ignore(why: string): (life: Life) => Step {
+export function ignore(why: string): (life: LifecycleState) => Step {
   return (life) => ({ state: life, effects: [], refusal: { kind: 'ignored', why } });
 }
 
 /** Nobody who keeps the contract of `LifeEffect` sends this. The state stays as it was. */
-export function impossible(why: string): (life: Life) => Step {
+export function impossible(why: string): (life: LifecycleState) => Step {
   return (life) => ({ state: life, effects: [], refusal: { kind: 'impossible', why } });
 }
 
@@ -33,7 +44,7 @@ export const wait: Move<In<'idle' | 'exited' | 'failed' | 'backoff'>, On<'askedT
   now,
 ) => enter({ ...life, restarts: NO_RESTARTS }, now, { kind: 'waiting' });
 
-export const spawn: Move<In<'waiting' | 'backoff'>, On<'dependenciesMet' | 'pauseOver'>> = (
+export const beginSpawn: Move<In<'waiting' | 'backoff'>, On<'dependenciesMet' | 'pauseOver'>> = (
   life,
   _event,
   now,
@@ -54,7 +65,7 @@ export const comeUp: Move<In<'spawning'>, On<'spawned'>> = (life, event, now) =>
     : enter(life, now, { kind: 'running', leader });
 };
 
-export const adopt: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (life, event, now) => {
+export const adoptRun: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (life, event, now) => {
   const run = life.run + 1;
   const leader = event.identity;
   const from = { ...life, restarts: { ...NO_RESTARTS, total: event.restarts } };
@@ -63,7 +74,7 @@ export const adopt: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (life, event, 
   return enter(from, now, { kind: 'starting', run, leader }, { kind: 'startProbe', run });
 };
 
-export const recall: Move<In<'idle'>, On<'recalled'>> = (life, event, now) => {
+export const restoreDone: Move<In<'idle'>, On<'recalled'>> = (life, event, now) => {
   const { exit, reason } = event;
   const from = { ...life, restarts: { ...NO_RESTARTS, total: event.restarts } };
   return enter(from, now, { kind: 'exited', run: life.run + 1, exit, reason, done: true });
@@ -91,16 +102,16 @@ export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (life, _eve
       )
     : ignore('it is up, though not well')(life);
 
-export const redo: Move<In<'exited'>, On<'askedToStart'>> = (life, event, now) =>
+export const startAgain: Move<In<'exited'>, On<'askedToStart'>> = (life, event, now) =>
   life.done && now.terms?.oneShot ? ignore('it is done')(life) : wait(life, event, now);
 
 /** Also where its leader is dead: what that left behind may live on. */
-export const stop: Move<
+export const beginStopping: Move<
   In<Alive | 'exited' | 'failed' | 'clearing' | 'backoff'>,
   On<'askedToStop'>
 > = (life, _event, now) => endTree(life, null, now);
 
-export const letStop: Move<In<Alive | 'clearing' | 'backoff'>, On<'standDown'>> = (
+export const handOver: Move<In<Alive | 'clearing' | 'backoff'>, On<'standDown'>> = (
   life,
   _event,
   now,
@@ -119,8 +130,11 @@ export const leaveStop: Move<In<'stopping'>, On<'standDown'>> = (life) => ({
   refusal: null,
 });
 
-export const dropOut: Move<In<'waiting'>, On<'askedToStop' | 'standDown'>> = (life, _event, now) =>
-  enter(life, now, { kind: 'idle' });
+export const cancelStart: Move<In<'waiting'>, On<'askedToStop' | 'standDown'>> = (
+  life,
+  _event,
+  now,
+) => enter(life, now, { kind: 'idle' });
 
 export const cancel: Move<In<'spawning'>, On<'askedToStop' | 'standDown'>> = (life, event, now) =>
   enter(life, now, { kind: 'cancelling', endsTree: event.kind === 'askedToStop' });
@@ -139,7 +153,7 @@ export const endCancelled: Move<In<'cancelling'>, On<'spawned' | 'spawnFailed'>>
 ) => {
   const leader = event.kind === 'spawned' ? event.identity : null;
   const ending = { kind: 'stopTree', run: life.run, command: leader !== null } as const;
-  const place: Place = { kind: 'stopping', leader, exit: null, reason: null };
+  const place: StatePlace = { kind: 'stopping', leader, exit: null, reason: null };
   return enter(life, now, place, ...(life.endsTree ? [ending] : []));
 };
 
@@ -153,17 +167,16 @@ export const endAsAsked: Move<In<'stopping'>, On<'exited'>> = (life, { exit }) =
   refusal: null,
 });
 
-export const rest: Move<In<Alive | 'exited' | 'failed' | 'backoff' | 'stopping'>, On<'stopped'>> = (
-  life,
-  _event,
-  now,
-) => enter(life, now, { kind: 'idle' });
+export const becomeIdle: Move<
+  In<Alive | 'exited' | 'failed' | 'backoff' | 'stopping'>,
+  On<'stopped'>
+> = (life, _event, now) => enter(life, now, { kind: 'idle' });
 
 const UNKNOWN: Exit = { code: null, signal: null };
 
 export const endStopped: Move<In<'stopping'>, On<'stopped'>> = (life, event, now) =>
   life.reason === null
-    ? rest(life, event, now)
+    ? becomeIdle(life, event, now)
     : enter(life, now, { kind: 'failed', exit: life.exit ?? UNKNOWN, reason: life.reason });
 
 /** The news of an end that was proved before may come late. */
@@ -181,26 +194,26 @@ export const failStuck: Move<In<'clearing' | 'backoff' | 'stopping'>, On<'stuck'
   return enter(life, now, { kind: 'failed', exit: life.exit, reason: `${before}${reason}` });
 };
 
-function stopping(life: Life, reason: string | null): Place & { kind: 'stopping' } {
+function stopping(life: LifecycleState, reason: string | null): StatePlace & { kind: 'stopping' } {
   return { kind: 'stopping', leader: leaderOf(life), exit: null, reason };
 }
 
 /** @param reason null: somebody has asked for it */
-export function endTree(life: Life, reason: string | null, now: Circumstances): Step {
+export function endTree(life: LifecycleState, reason: string | null, now: LifecycleInput): Step {
   const command = leaderOf(life) !== null;
   return enter(life, now, stopping(life, reason), { kind: 'stopTree', run: life.run, command });
 }
 
 /** Goes to the next state, with the record and the listeners in step, whatever else is to be done. */
 export function enter(
-  from: Life,
-  { nowMs }: Circumstances,
-  to: Place & { readonly run?: number },
-  ...work: readonly LifeEffect[]
+  from: LifecycleState,
+  { nowMs }: LifecycleInput,
+  to: StatePlace & { readonly run?: number },
+  ...work: readonly LifecycleEffect[]
 ): Step {
-  const state: Life = { run: from.run, restarts: from.restarts, ...to, sinceMs: nowMs };
+  const state: LifecycleState = { run: from.run, restarts: from.restarts, ...to, sinceMs: nowMs };
   const reason = reasonOf(state);
-  const effects: LifeEffect[] = [];
+  const effects: LifecycleEffect[] = [];
   // A probe belongs to one starting. Stopping one that has just answered does no harm.
   if (from.kind === 'starting') effects.push({ kind: 'stopProbe', run: from.run });
   if (from.kind === 'backoff') effects.push({ kind: 'stopPause', run: from.run });
@@ -218,14 +231,14 @@ export function enter(
   return { state, effects, refusal: null };
 }
 
-function leaderOf(life: Life): Identity | null {
+function leaderOf(life: LifecycleState): Identity | null {
   return 'leader' in life ? life.leader : null;
 }
 
-function exitOf(life: Life): Exit | null {
+function exitOf(life: LifecycleState): Exit | null {
   return 'exit' in life ? life.exit : null;
 }
 
-function reasonOf(life: Life): string | null {
+function reasonOf(life: LifecycleState): string | null {
   return 'reason' in life ? life.reason : null;
 }

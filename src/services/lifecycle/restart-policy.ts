@@ -13,7 +13,7 @@ export interface RestartHistory {
 export const NO_RESTARTS: RestartHistory = { total: 0, timesMs: [], streak: 0 };
 
 /** How a run has come to its end. */
-export interface RunEnd {
+export interface EndOfRun {
   /** Other than with an exit code that stands for success. */
   readonly failed: boolean;
   /** How long it had been up and well, in ms; null for one that was not. */
@@ -46,7 +46,7 @@ const JITTER = 0.25;
 export function decideRestart(
   policy: RestartPolicy,
   history: RestartHistory,
-  end: RunEnd,
+  end: EndOfRun,
   nowMs: number,
   random: number,
 ): RestartDecision {

@@ -9,14 +9,14 @@ import { NO_RESTARTS, type RestartHistory } from './restart-policy.ts';
  * run (an exit that is reported after a stop was proved and a new start was asked for) cannot be
  * taken for news of this one. `sinceMs` is when it came into this state, on the clock of `Host.nowMs`.
  */
-export type Life = {
+export type LifecycleState = {
   readonly run: number;
   readonly sinceMs: number;
   readonly restarts: RestartHistory;
-} & Place;
+} & StatePlace;
 
 /** A state, with what belongs to it alone. */
-export type Place =
+export type StatePlace =
   | { readonly kind: 'idle' }
   /** Asked to start, but what it depends on is not far enough yet. */
   | { readonly kind: 'waiting' }
@@ -70,19 +70,19 @@ export type Place =
       readonly reason: string | null;
     };
 
-export type LifeKind = Life['kind'];
+export type StateKind = LifecycleState['kind'];
 
 /** How a service begins in a new supervisor. */
-export const idle: Life = { kind: 'idle', run: 0, sinceMs: 0, restarts: NO_RESTARTS };
+export const idle: LifecycleState = { kind: 'idle', run: 0, sinceMs: 0, restarts: NO_RESTARTS };
 
 /** Is this a state in which a service is asked whether it is well? */
-export function isWatched(life: Life): boolean {
+export function isWatched(life: LifecycleState): boolean {
   if (life.kind === 'unhealthy') return life.was !== 'starting';
   return life.kind === 'running' || life.kind === 'ready';
 }
 
 /** What the record says of this state; null where there is no record to be written. */
-export function recordedState(kind: LifeKind): ServiceState | null {
+export function recordedState(kind: StateKind): ServiceState | null {
   switch (kind) {
     case 'idle':
     case 'waiting':
@@ -106,6 +106,6 @@ export function exitInWords(exit: Exit): string {
 }
 
 /** The states in which a service counts as up. */
-export function isUp(state: LifeKind): boolean {
+export function isUp(state: StateKind): boolean {
   return state === 'running' || state === 'ready';
 }

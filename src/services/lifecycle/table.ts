@@ -1,47 +1,47 @@
 import {
+  beginPause,
   endByItself,
   endCleared,
   endUnwell,
   failToStart,
-  goOn,
   loseHealth,
   notSpawned,
   passLimit,
-  pause,
+  resumeRestart,
   timeOut,
 } from './ends.ts';
-import type { Circumstances, LifeEvent, LifeEventKind, Step } from './events.ts';
+import type { LifecycleEvent, LifecycleEventKind, LifecycleInput, Step } from './events.ts';
 import {
-  adopt,
+  adoptRun,
+  becomeIdle,
   becomeReady,
+  beginSpawn,
+  beginStopping,
   cancel,
   cancelAgain,
+  cancelStart,
   comeUp,
-  dropOut,
   endAsAsked,
   endCancelled,
   endStopped,
   failStuck,
   giveUp,
   hadEnded,
+  handOver,
   type In,
   ignore,
   impossible,
   leaveStop,
-  letStop,
   type Move,
   type On,
   probeAgain,
-  recall,
-  redo,
   regain,
-  rest,
-  spawn,
-  stop,
+  restoreDone,
+  startAgain,
   stopAgain,
   wait,
 } from './moves.ts';
-import type { Life, LifeKind } from './states.ts';
+import type { LifecycleState, StateKind } from './states.ts';
 
 const notAsked = ignore('it was not asked to start');
 const asksTwice = ignore('it was asked to start already');
@@ -63,8 +63,8 @@ const ownProcess = impossible('it has a process of its own');
 const hasLeftovers = impossible('what it left behind is ended before a start, not adopted');
 const endedTwice = impossible('its leader ended already');
 
-type Row<State extends LifeKind> = {
-  readonly [Event in LifeEventKind]: Move<In<State>, On<Event>>;
+type Row<State extends StateKind> = {
+  readonly [Event in LifecycleEventKind]: Move<In<State>, On<Event>>;
 };
 
 /** What comes too late wherever it is not waited for. */
@@ -105,17 +105,17 @@ const UNANSWERED = {
 const ALIVE = {
   ...SPAWNED,
   limitPassed: passLimit,
-  askedToStop: stop,
-  standDown: letStop,
-  stopped: rest,
+  askedToStop: beginStopping,
+  standDown: handOver,
+  stopped: becomeIdle,
 };
 
 const ENDED = {
   ...SPAWNED,
   adopted: hasLeftovers,
-  askedToStop: stop,
+  askedToStop: beginStopping,
   standDown: hasEnded,
-  stopped: rest,
+  stopped: becomeIdle,
 };
 
 /**
@@ -125,15 +125,15 @@ const ENDED = {
  * row or a column and the compiler asks for each meeting of the two. Events that are news of another
  * run than the present one never get here.
  */
-const LIFECYCLE: { readonly [State in LifeKind]: Row<State> } = {
+const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
   idle: {
     ...UNSPAWNED,
     askedToStart: wait,
     dependenciesMet: notAsked,
     dependencyFailed: notAsked,
-    adopted: adopt,
-    recalled: recall,
-    interrupted: goOn,
+    adopted: adoptRun,
+    recalled: restoreDone,
+    interrupted: resumeRestart,
     askedToStop: hasEnded,
     standDown: hasEnded,
     stopped: hasEnded,
@@ -141,11 +141,11 @@ const LIFECYCLE: { readonly [State in LifeKind]: Row<State> } = {
   waiting: {
     ...UNSPAWNED,
     askedToStart: asksTwice,
-    dependenciesMet: spawn,
+    dependenciesMet: beginSpawn,
     dependencyFailed: giveUp,
-    adopted: adopt,
-    askedToStop: dropOut,
-    standDown: dropOut,
+    adopted: adoptRun,
+    askedToStop: cancelStart,
+    standDown: cancelStart,
     stopped: hasEnded,
   },
   spawning: {
@@ -187,26 +187,26 @@ const LIFECYCLE: { readonly [State in LifeKind]: Row<State> } = {
     probeSucceeded: becomeReady,
     healthRegained: regain,
   },
-  exited: { ...ENDED, askedToStart: redo, exited: endedTwice },
+  exited: { ...ENDED, askedToStart: startAgain, exited: endedTwice },
   failed: { ...ENDED, askedToStart: wait, exited: hadEnded },
   clearing: {
     ...SPAWNED,
     askedToStart: (life) => ({ state: { ...life, wanted: true }, effects: [], refusal: null }),
     exited: (life, event, now) =>
       life.leader === null ? endedTwice(life) : endCleared(life, event, now),
-    askedToStop: stop,
-    standDown: letStop,
-    stopped: pause,
+    askedToStop: beginStopping,
+    standDown: handOver,
+    stopped: beginPause,
     stuck: failStuck,
   },
   backoff: {
     ...SPAWNED,
     askedToStart: wait,
     exited: lateExit,
-    pauseOver: spawn,
-    askedToStop: stop,
-    standDown: letStop,
-    stopped: rest,
+    pauseOver: beginSpawn,
+    askedToStop: beginStopping,
+    standDown: handOver,
+    stopped: becomeIdle,
     stuck: failStuck,
   },
   stopping: {
@@ -228,7 +228,7 @@ const otherRun = ignore('it is news of an earlier run');
  *
  * @returns the state after it and what is to be done, in order; `refusal` says why nothing happened
  */
-export function lifecycle(state: Life, event: LifeEvent, now: Circumstances): Step {
+export function lifecycle(state: LifecycleState, event: LifecycleEvent, now: LifecycleInput): Step {
   if ('run' in event && event.run !== state.run) return otherRun(state);
   // The table pairs each state with its own moves; the compiler cannot follow that through a lookup.
   const move = LIFECYCLE[state.kind][event.kind] as Move;

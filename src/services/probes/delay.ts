@@ -1,5 +1,5 @@
 import type { ProbeCheck } from '../../manifest/resolved.ts';
-import { pause } from './pause.ts';
+import { pauseBetweenAttempts } from './pause.ts';
 import type { Probe } from './probe.ts';
 
 /** Ready when it is still alive after some time. The weakest of all: it proves nothing but that. */
@@ -7,7 +7,7 @@ export function delayProbe(check: Extract<ProbeCheck, { kind: 'delay' }>): Probe
   return {
     attemptMs: Number.POSITIVE_INFINITY,
     attempt: async (signal) =>
-      (await pause(check.delayMs, signal))
+      (await pauseBetweenAttempts(check.delayMs, signal))
         ? { kind: 'ok' }
         : { kind: 'cut', reason: `its delay of ${check.delayMs} ms is not over` },
   };

@@ -1,5 +1,5 @@
 import type { LivenessProbe } from '../../manifest/resolved.ts';
-import { pause } from './pause.ts';
+import { pauseBetweenAttempts } from './pause.ts';
 import type { Probe } from './probe.ts';
 import { attempt } from './readiness.ts';
 
@@ -26,7 +26,7 @@ export async function watchHealth(
   const patient = { ...probe, attemptMs: timeoutMs };
   let failed = 0;
   let isWell = true;
-  while (await pause(intervalMs, signal)) {
+  while (await pauseBetweenAttempts(intervalMs, signal)) {
     const answer = await attempt(patient, timeoutMs, signal);
     if (signal.aborted) return;
     failed = answer.kind === 'ok' ? 0 : failed + 1;

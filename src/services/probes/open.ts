@@ -1,7 +1,7 @@
 import type { ProbeCheck } from '../../manifest/resolved.ts';
 import type { Probe, ProbeContext } from './probe.ts';
 
-export const OPEN_PROBE: {
+const OPEN_PROBE: {
   readonly [Kind in ProbeCheck['kind']]: (
     check: Extract<ProbeCheck, { kind: Kind }>,
     context: ProbeContext,

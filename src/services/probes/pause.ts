@@ -3,7 +3,7 @@
  *
  * @returns true when the whole time has passed
  */
-export function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+export function pauseBetweenAttempts(ms: number, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return Promise.resolve(false);
   return new Promise((resolve) => {
     const finish = (passed: boolean) => {

@@ -1,5 +1,5 @@
 import { monotonicMs } from '../../processes/clock.ts';
-import { pause } from './pause.ts';
+import { pauseBetweenAttempts } from './pause.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';
 
 /** What became of waiting for a service to be ready. */
@@ -37,7 +37,7 @@ export async function waitUntilReady(
     if (lastReason === null || !cutShort) lastReason = answer.reason;
 
     const remainingMs = startedMs + timing.timeoutMs - monotonicMs();
-    await pause(Math.max(0, Math.min(timing.intervalMs, remainingMs)), signal);
+    await pauseBetweenAttempts(Math.max(0, Math.min(timing.intervalMs, remainingMs)), signal);
   }
 }
 

@@ -4,14 +4,14 @@ import { DevctlError, inWords } from '../../errors.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import type { Stream } from './server.ts';
 
-export interface HoldsContext {
+export interface ForegroundHoldsContext {
   /** Stops, in this process, what a holder wanted to be stopped. */
   readonly stop: (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
   readonly log: (line: string) => void;
 }
 
 /** Those who keep services up only for as long as they live: `devctl up`. */
-export interface Holds {
+export interface ForegroundHolds {
   /** Lasts until the holder has hung up; if he has not released his hold before, he has died. */
   hold(request: HoldRequest, stream: Stream): Promise<void>;
   /** @returns was there such a hold? */
@@ -28,7 +28,7 @@ const AGAIN_MS = 1_000;
  * `devctl up` ends with everything that it has started. Killed, it cannot see to that itself; its end of
  * the connection closes then, however it died.
  */
-export function createHolds({ stop, log }: HoldsContext): Holds {
+export function createForegroundHolds({ stop, log }: ForegroundHoldsContext): ForegroundHolds {
   const held = new Set<string>();
 
   const stopFor = async ({ id, ...request }: HoldRequest): Promise<void> => {

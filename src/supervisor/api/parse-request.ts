@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path';
 import type {
   HoldRequest,
   LeaseRequest,
-  ProjectLimits,
+  LimitsRequest,
   StandDownRequest,
   StartRequest,
   StopCommandRequest,
@@ -130,7 +130,7 @@ function isRestartPolicy(value: unknown): boolean {
   );
 }
 
-function isProjectLimits(value: unknown): value is ProjectLimits {
+function isProjectLimits(value: unknown): value is LimitsRequest {
   const { limits, manifest } = asObject(value) ?? {};
   return isListOf(limits, isLimit) && (manifest === null || isAbsolutePath(manifest));
 }

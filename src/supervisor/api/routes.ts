@@ -8,13 +8,13 @@ import type {
 import type { Sampler } from '../../history/sampler.ts';
 import type { Sample } from '../../history/samples.ts';
 import type { Witness } from '../../tracking/witness.ts';
-import type { Leases } from '../policies/lease-keeper.ts';
-import type { Limits } from '../policies/limit-enforcer.ts';
-import type { OwnStops } from '../policies/stops.ts';
-import type { Holding } from '../services/children.ts';
-import type { Lives } from '../services/entry.ts';
-import { beginStarting, type Starting } from '../services/start-session.ts';
-import type { Holds } from './foreground-holds.ts';
+import type { LeaseKeeper } from '../policies/lease-keeper.ts';
+import type { LimitEnforcer } from '../policies/limit-enforcer.ts';
+import type { Stops } from '../policies/stops.ts';
+import type { Children } from '../services/children.ts';
+import type { ServiceTable } from '../services/entry.ts';
+import { beginStart, type StartSession } from '../services/start-session.ts';
+import type { ForegroundHolds } from './foreground-holds.ts';
 import {
   toHoldRequest,
   toReleaseRequest,
@@ -26,20 +26,20 @@ import {
 import { type Route, STREAMED, type Stream } from './server.ts';
 
 /** What a supervisor can do for those who call it. */
-export interface SupervisorWork extends Pick<Holding, 'hasChildren' | 'runHeld'>, OwnStops {
+export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runContained'>, Stops {
   readonly hello: Hello;
-  readonly lives: Lives;
-  readonly witness: Pick<Witness, 'look' | 'wake'>;
+  readonly lives: ServiceTable;
+  readonly witness: Pick<Witness, 'scan' | 'wake'>;
   readonly sampler: Pick<Sampler, 'watch'>;
   /** Samples of the last minutes, by time. */
   recentSamples(): readonly Sample[];
   /** Those under way. */
-  readonly starts: Set<Starting>;
+  readonly starts: Set<StartSession>;
   /** Who is told of every event. */
   readonly listeners: Set<(event: SupervisorEvent) => void>;
-  readonly holds: Holds;
-  readonly leases: Pick<Leases, 'take'>;
-  readonly limits: Pick<Limits, 'setProject'>;
+  readonly holds: ForegroundHolds;
+  readonly leases: Pick<LeaseKeeper, 'take'>;
+  readonly limits: Pick<LimitEnforcer, 'setProject'>;
   /** Restarts that an earlier supervisor did not live to finish. */
   goOnRestarting(request: StartRequest): void;
   /** A caller is connected until he has got all of the answer, which may be after the work. */
@@ -49,7 +49,15 @@ export interface SupervisorWork extends Pick<Holding, 'hasChildren' | 'runHeld'>
 /** The supervisor's API: each route reads its request, has the work done, and answers. */
 export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, Route>> {
   const { hello, starts, listeners, holds, hasChildren, whileConnected, whileStoodDown } = work;
-  const { lives, witness, sampler, leases, runHeld, stopHere, endAfter } = work;
+  const {
+    lives,
+    witness,
+    sampler,
+    leases,
+    runContained: runHeld,
+    stopInProcess: stopHere,
+    endAfter,
+  } = work;
 
   return {
     'GET /hello': () => hello,
@@ -84,13 +92,13 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
         if (request.lease) await leases.take(request.lease.lease, request.lease.manifest);
         work.goOnRestarting(request);
         work.limits.setProject(request.limits);
-        const starting = beginStarting(lives, request, (change) => stream.write(change));
+        const starting = beginStart(lives, request, (change) => stream.write(change));
         starts.add(starting);
         void stream.closed.then(() => starting.abandon());
         try {
           const outcome = await starting.done;
           // What has escaped so far is on disk before anybody is told that the services are up.
-          await witness.look();
+          await witness.scan();
           stream.write({ type: 'result', ...outcome });
         } finally {
           starts.delete(starting);

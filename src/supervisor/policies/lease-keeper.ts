@@ -2,7 +2,7 @@ import { setTimeout as pass } from 'node:timers/promises';
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import { DevctlError, inWords } from '../../errors.ts';
 import {
-  judgeLeases,
+  evaluateLeases,
   type LeaseMoment,
   type LeaseVerdict,
   withLease,
@@ -14,7 +14,7 @@ import {
   removeLeases,
   writeLeases,
 } from '../../leases/file.ts';
-import { stopOfEverything } from '../../operations/stop/unattended.ts';
+import { stopEverythingRequest } from '../../operations/stop/unattended.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { EndWatch } from '../../processes/native/end-watch.ts';
 import { livesIn } from '../../processes/snapshot.ts';
@@ -22,7 +22,7 @@ import type { ProcessTable } from '../../processes/table.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
 
-export interface LeasesContext {
+export interface LeaseKeeperContext {
   readonly folder: ProjectFolder;
   readonly table: ProcessTable;
   /** What an earlier supervisor was to see to. */
@@ -40,7 +40,7 @@ export interface LeasesContext {
 }
 
 /** For how long the project runs, and what ends it then. */
-export interface Leases {
+export interface LeaseKeeper {
   /**
    * Adds a lease, or renews one; it is on disk when this returns.
    *
@@ -63,7 +63,7 @@ const FAILED_MS = 30_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Sees to it that everything is stopped when the last lease is over. */
-export function createLeases(context: LeasesContext): Leases {
+export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
   const { folder, table, log } = context;
   let record = context.inherited;
   let timer: NodeJS.Timeout | null = null;
@@ -71,7 +71,7 @@ export function createLeases(context: LeasesContext): Leases {
   let closed = false;
 
   const judge = async (): Promise<LeaseVerdict> =>
-    judgeLeases(record, await momentFor(table, record));
+    evaluateLeases(record, await momentFor(table, record));
 
   let watches: readonly (() => void)[] = [];
   const disarm = (): void => {
@@ -119,7 +119,7 @@ export function createLeases(context: LeasesContext): Leases {
   /** @returns how long to wait before the next look at what has become of it */
   const tryToStop = async (ended: LeaseRecord, why: string): Promise<number> => {
     try {
-      const request = stopOfEverything(folder, ended.manifest);
+      const request = stopEverythingRequest(folder, ended.manifest);
       const { processes, survivors } = await context.stop(request, why);
       log(`${why}: ${processes.length} ended, ${survivors.length} left`);
       // A start may have come with a lease of its own as soon as the stop had let go of the lock.

@@ -1,23 +1,23 @@
 import { lstatSync } from 'node:fs';
-import type { ProjectLimits } from '../../client/protocol.ts';
+import type { LimitsRequest } from '../../client/protocol.ts';
 import { inWords } from '../../errors.ts';
 import type { Sample } from '../../history/samples.ts';
 import { totalOf } from '../../history/usage.ts';
 import { removeBreachRecord, writeBreachRecord } from '../../limits/breach-file.ts';
 import type { Breach } from '../../limits/evaluate.ts';
-import { createLimitedTree, type LimitedTree } from '../../limits/meter.ts';
+import { createLimitMeter, type LimitMeter } from '../../limits/meter.ts';
 import { breachInWords, warningInWords } from '../../limits/words.ts';
 import type { Limit } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import type { Entry, Lives } from '../services/entry.ts';
+import type { ServiceEntry, ServiceTable } from '../services/entry.ts';
 
-export interface LimitsContext {
+export interface LimitEnforcerContext {
   readonly folder: ProjectFolder;
   readonly self: Identity;
-  readonly lives: Pick<Lives, 'dispatch' | 'entries'>;
+  readonly lives: Pick<ServiceTable, 'dispatch' | 'entries'>;
   /** Told of each breach once. */
   readonly tell: (breach: Breach) => void;
   /** Stops everything, as nobody has asked for. */
@@ -26,11 +26,11 @@ export interface LimitsContext {
 }
 
 /** Keeps services, and all of them together, to what they may use. */
-export interface Limits {
+export interface LimitEnforcer {
   /** To be called with each sample, and what it was made of. */
   see(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void;
   /** On everything together, as the latest start has it. */
-  setProject(limits: ProjectLimits): void;
+  setProject(limits: LimitsRequest): void;
   /** Is something so near to a limit that ends it that more looks are worth their price? */
   isNear(): boolean;
   close(): void;
@@ -38,25 +38,25 @@ export interface Limits {
 
 const MS_PER_TICK = 10;
 
-export function createLimits(context: LimitsContext): Limits {
+export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforcer {
   const { folder, self, lives, log } = context;
-  const trees = new Map<string, { readonly run: number; readonly tree: LimitedTree }>();
-  const project = createLimitedTree(null);
-  let projectLimits: ProjectLimits = { limits: [], manifest: null };
+  const trees = new Map<string, { readonly run: number; readonly tree: LimitMeter }>();
+  const project = createLimitMeter(null);
+  let projectLimits: LimitsRequest = { limits: [], manifest: null };
   let stopping = false;
   let written = '';
   let near = false;
 
   const judgeService = (
-    entry: Entry,
+    entry: ServiceEntry,
     { sample, snapshot, claims }: Look,
   ): readonly Breach[] | null => {
-    const { name, life, service, record } = entry;
+    const { name, state: life, service, record } = entry;
     const limits = service?.limits ?? [];
     const leader = isUnderWay(entry) && 'leader' in life ? life.leader : null;
     if (limits.length === 0 || leader === null) return null;
     const known = trees.get(name);
-    const tree = known?.run === life.run ? known.tree : createLimitedTree(name);
+    const tree = known?.run === life.run ? known.tree : createLimitMeter(name);
     trees.set(name, { run: life.run, tree });
     const { breaches, fresh } = tree.judge(limits, claims.get(name) ?? [], snapshot, {
       cpuPercent: sample.services[name]?.cpuPercent ?? 0,
@@ -154,7 +154,7 @@ function byService(claims: readonly Claim[]): ReadonlyMap<string, readonly Claim
   return found;
 }
 
-function isUnderWay({ life: { kind } }: Entry): boolean {
+function isUnderWay({ state: { kind } }: ServiceEntry): boolean {
   return kind === 'starting' || kind === 'running' || kind === 'ready' || kind === 'unhealthy';
 }
 

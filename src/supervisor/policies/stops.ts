@@ -1,45 +1,45 @@
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import { stopProject } from '../../operations/stop/stop-project.ts';
-import { unwatchedStop } from '../../operations/stop/unattended.ts';
+import { unattendedStop } from '../../operations/stop/unattended.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import type { LifeKind } from '../../services/lifecycle/states.ts';
+import type { StateKind } from '../../services/lifecycle/states.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import type { Witness } from '../../tracking/witness.ts';
 import { resume, standDown } from '../services/adopt.ts';
-import type { Holding } from '../services/children.ts';
-import type { Lives } from '../services/entry.ts';
-import type { Starting } from '../services/start-session.ts';
+import type { Children } from '../services/children.ts';
+import type { ServiceTable } from '../services/entry.ts';
+import type { StartSession } from '../services/start-session.ts';
 
 /** The stops that concern a supervisor: those that others carry out, and its own. */
-export interface OwnStops {
+export interface Stops {
   /** Leaves these services (null: everything) alone meanwhile. Whatever becomes of the work: afterwards they are watched again. */
   whileStoodDown<T>(names: readonly string[] | null, work: () => Promise<T>): Promise<T>;
   /** Carries one out. */
-  stopHere(request: SupervisedStopRequest, why?: string): Promise<StopReport>;
+  stopInProcess(request: SupervisedStopRequest, why?: string): Promise<StopReport>;
   /** Ends the supervisor when the stop has left nothing to supervise. */
   endAfter(request: SupervisedStopRequest, report: StopReport): void;
 }
 
-interface OwnStopsContext extends Pick<Holding, 'hasChildren' | 'runHeld'> {
+interface OwnStopsContext extends Pick<Children, 'hasChildren' | 'runContained'> {
   readonly host: Host;
   readonly folder: ProjectFolder;
-  readonly lives: Lives;
+  readonly lives: ServiceTable;
   readonly witness: Witness;
   /** Those that are under way. */
-  readonly starts: ReadonlySet<Starting>;
+  readonly starts: ReadonlySet<StartSession>;
   /** Told when all may have been stopped by somebody else. */
   readonly stoppedAll: () => void;
   readonly log: (line: string) => void;
   readonly end: () => void;
 }
 
-export function createOwnStops(context: OwnStopsContext): OwnStops {
-  const { host, folder, lives, witness, starts, hasChildren, runHeld } = context;
+export function createStops(context: OwnStopsContext): Stops {
+  const { host, folder, lives, witness, starts, hasChildren, runContained: runHeld } = context;
   let standingDown = 0;
   let resuming: Promise<unknown> = Promise.resolve();
 
-  const whileStoodDown: OwnStops['whileStoodDown'] = async (names, work) => {
+  const whileStoodDown: Stops['whileStoodDown'] = async (names, work) => {
     standingDown += 1;
     try {
       await resuming;
@@ -63,12 +63,12 @@ export function createOwnStops(context: OwnStopsContext): OwnStops {
   };
   return {
     whileStoodDown,
-    stopHere(request, why) {
+    stopInProcess(request, why) {
       return whileStoodDown(request.names, () =>
         stopProject(host, folder, {
-          ...unwatchedStop(request),
+          ...unattendedStop(request),
           hasChildren,
-          runHeld,
+          runContained: runHeld,
           ...(why === undefined ? {} : { why }),
         }),
       );
@@ -82,11 +82,12 @@ export function createOwnStops(context: OwnStopsContext): OwnStops {
 }
 
 /** Without a leader now, but not for long. */
-const AT_WORK: ReadonlySet<LifeKind> = new Set(['spawning', 'clearing', 'backoff']);
+const AT_WORK: ReadonlySet<StateKind> = new Set(['spawning', 'clearing', 'backoff']);
 
 /** Has any of them a process of its own, or will it have one in a moment? */
-export function hasLeader(lives: Lives): boolean {
+export function hasLeader(lives: ServiceTable): boolean {
   return [...lives.entries.values()].some(
-    ({ life: { kind }, life }) => ('leader' in life && life.leader !== null) || AT_WORK.has(kind),
+    ({ state: { kind }, state: life }) =>
+      ('leader' in life && life.leader !== null) || AT_WORK.has(kind),
   );
 }

@@ -8,12 +8,12 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecord, readRecords } from '../../project/records.ts';
 import { isDone, isRestarting, type ServiceRecord } from '../../project/service-record.ts';
 import { exitInWords } from '../../services/lifecycle/states.ts';
-import type { Lives } from './entry.ts';
+import type { ServiceTable } from './entry.ts';
 
 /** Takes over every recorded run whose leader lives, without touching it, and what is known to be done. */
-export async function adopt(
+export async function adoptServices(
   host: Host,
-  lives: Lives,
+  lives: ServiceTable,
   records: readonly ServiceRecord[],
 ): Promise<void> {
   const snapshot = await host.snapshot();
@@ -24,7 +24,7 @@ export async function adopt(
     if (oneOff || (!isAlive && !isDone(record))) continue;
     const entry = lives.entry(service);
     entry.record = record;
-    entry.run = entry.life.run + 1;
+    entry.run = entry.state.run + 1;
     entry.spawnedHere = false;
     if (!isAlive) {
       const exit = record.exit ?? { code: null, signal: null };
@@ -47,8 +47,8 @@ export async function adopt(
  *
  * @param request says how each is to be started: without that, nothing is
  */
-export function goOnRestarting(
-  lives: Lives,
+export function resumeRestarts(
+  lives: ServiceTable,
   folder: ProjectFolder,
   self: Identity,
   request: StartRequest,
@@ -57,7 +57,7 @@ export function goOnRestarting(
     const { name } = service;
     const entry = lives.entry(name);
     const read = readRecord(folder, name);
-    if (entry.life.kind !== 'idle' || entry.unwanted || read.kind !== 'record') continue;
+    if (entry.state.kind !== 'idle' || entry.unwanted || read.kind !== 'record') continue;
     const { record } = read;
     // After a reboot nobody has asked for anything yet.
     if (record.oneOff || !isRestarting(record) || !sameMachine(record, self)) continue;
@@ -65,7 +65,7 @@ export function goOnRestarting(
     entry.request = request;
     // It is ours to care for now; but what left that supervisor's tree as it died was held by nobody.
     entry.record = { ...record, supervisor: self, subreaper: false };
-    entry.run = entry.life.run + 1;
+    entry.run = entry.state.run + 1;
     const { exit, restarts } = record;
     const how = exit ? exitInWords(exit) : 'it was not well';
     const reason = `${how}, and its supervisor ended before it was started again`;
@@ -78,7 +78,10 @@ const CANCEL_MS = 2_000;
 const LOOK_MS = 5;
 
 /** Leaves services to somebody else, who is going to end them. Null: all. */
-export async function standDown(lives: Lives, names: readonly string[] | null): Promise<void> {
+export async function standDown(
+  lives: ServiceTable,
+  names: readonly string[] | null,
+): Promise<void> {
   const targets = [...lives.entries.values()].filter(
     ({ name }) => names === null || names.includes(name),
   );
@@ -86,17 +89,24 @@ export async function standDown(lives: Lives, names: readonly string[] | null): 
   // Whoever stops them should see what a spawn that was on its way has brought; but he looks for
   // himself, so an answer that never comes must not keep him waiting.
   const deadline = monotonicMs() + CANCEL_MS;
-  while (targets.some(({ life }) => life.kind === 'cancelling') && monotonicMs() < deadline) {
+  while (
+    targets.some(({ state: life }) => life.kind === 'cancelling') &&
+    monotonicMs() < deadline
+  ) {
     await pass(LOOK_MS);
   }
 }
 
 /** After a stop by somebody else: what is proved gone is idle, what still runs is adopted again. */
-export async function resume(host: Host, lives: Lives, folder: ProjectFolder): Promise<void> {
+export async function resume(
+  host: Host,
+  lives: ServiceTable,
+  folder: ProjectFolder,
+): Promise<void> {
   const { records } = readRecords(folder);
   const recorded = new Set(records.map(({ service }) => service));
   for (const entry of [...lives.entries.values()]) {
-    const { name, life } = entry;
+    const { name, state: life } = entry;
     // One with a reason is on its way to its end by us, whatever others were stopped meanwhile.
     if (life.kind === 'stopping' && life.reason === null) {
       // What has outlived a stop is taken over, but not started again once it ends: nobody wants it.
@@ -110,10 +120,10 @@ export async function resume(host: Host, lives: Lives, folder: ProjectFolder): P
       lives.entry(name).record = null;
     }
   }
-  await adopt(
+  await adoptServices(
     host,
     lives,
-    records.filter(({ service }) => lives.entry(service).life.kind === 'idle'),
+    records.filter(({ service }) => lives.entry(service).state.kind === 'idle'),
   );
 }
 

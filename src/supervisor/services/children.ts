@@ -5,17 +5,17 @@ import { isGone } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecords } from '../../project/records.ts';
 import type { Contain } from '../../services/launch/launch.ts';
-import { type RunHeld, runStopCommand } from '../../services/launch/stop-command.ts';
+import { type RunContained, runStopCommand } from '../../services/launch/stop-command.ts';
 import type { RunGroups } from '../../tracking/run-groups.ts';
 
 /** What a supervisor does for a stop, whoever carries it out, because everything is below it. */
-export interface Holding {
+export interface Children {
   /** Has it any child left? Null where it cannot tell. */
   hasChildren(): Promise<boolean | null>;
   /** Is nothing alive below it? Only where it can tell for certain. */
   isAlone(): Promise<boolean>;
   /** Runs the stop command of a service where it holds what that leaves. */
-  readonly runHeld: RunHeld;
+  readonly runContained: RunContained;
 }
 
 interface HoldingContext {
@@ -34,7 +34,7 @@ const MOST_REAPS = 3;
 const NEWS_MS = 1_000;
 const LOOK_MS = 50;
 
-export function createHolding(context: HoldingContext): Holding {
+export function createChildren(context: HoldingContext): Children {
   const { host, folder, self, native, groups, reap } = context;
   const hasChildren = async (): Promise<boolean | null> => {
     if (!native) return null;
@@ -59,7 +59,7 @@ export function createHolding(context: HoldingContext): Holding {
       } while (host.nowMs() < deadline);
       return false;
     },
-    async runHeld(service, env, over) {
+    async runContained(service, env, over) {
       const record = readRecords(folder).records.find((one) => one.service === service);
       if (!record) return { end: null, held: false };
       let inGroup = false;

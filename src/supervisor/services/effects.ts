@@ -11,18 +11,18 @@ import { watchHealth } from '../../services/probes/liveness.ts';
 import { openProbe } from '../../services/probes/open.ts';
 import type { Probe } from '../../services/probes/probe.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
-import type { Entry, Lives, LivesContext } from './entry.ts';
-import { lookAtLog } from './log-access.ts';
+import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
+import { withLog } from './log-access.ts';
 
-type Dispatch = Lives['dispatch'];
+type Dispatch = ServiceTable['dispatch'];
 
 /** How long the news of an exit may take that has happened already. */
 const EXIT_MS = 1_000;
 
 /** Spawns a service; its `spawned` or `spawnFailed`, and later its `exited`, are dispatched. */
-export async function spawn(
-  context: LivesContext,
-  target: Entry,
+export async function spawnService(
+  context: ServiceTableContext,
+  target: ServiceEntry,
   run: number,
   dispatch: Dispatch,
 ): Promise<void> {
@@ -31,7 +31,7 @@ export async function spawn(
   const { mkfifo } = context;
   const required = target.request?.containment === 'cgroup';
   const contain = containment(context, target, record.runId, required);
-  const launched = await lookAtLog(context, record, async (log) => {
+  const launched = await withLog(context, record, async (log) => {
     // What may fail comes before there is a process that somebody must be told of.
     const base = log.positionAt(0);
     const made = await launch(service, {
@@ -78,7 +78,7 @@ export async function spawn(
   const { identity } = leader;
   void dispatch(target.name, { kind: 'spawned', run, identity, probed: target.probed });
   void launched.exited.then((exit) => {
-    const { life } = target;
+    const { state: life } = target;
     // After a stop that left it alone it was adopted as a run of its own.
     const isSame = 'leader' in life && life.leader && sameIdentity(life.leader, identity);
     void dispatch(target.name, { kind: 'exited', run: isSame ? life.run : run, exit });
@@ -110,8 +110,8 @@ async function endUnread({ pid, exited }: Extract<Launch, { kind: 'launched' }>)
  * @throws Error where it must have one, and there are none
  */
 function containment(
-  { groups, groupless }: LivesContext,
-  { request }: Entry,
+  { groups, groupless }: ServiceTableContext,
+  { request }: ServiceEntry,
   runId: string,
   required: boolean,
 ): Contain | null {
@@ -122,8 +122,8 @@ function containment(
 
 /** The caller's variables, the manifest's on top, and our cookie over whatever cookie was there. */
 function environmentOf(
-  { folder }: LivesContext,
-  { name, service, request }: Entry,
+  { folder }: ServiceTableContext,
+  { name, service, request }: ServiceEntry,
   runId: string,
 ): Record<string, string> {
   const env: Record<string, string> = { ...request?.env, ...service?.env };
@@ -132,9 +132,9 @@ function environmentOf(
 }
 
 /** Waits until a service is ready or its time is up, and dispatches which. Rejects when it cannot ask. */
-export async function probe(
-  context: LivesContext,
-  target: Entry,
+export async function probeService(
+  context: ServiceTableContext,
+  target: ServiceEntry,
   run: number,
   dispatch: Dispatch,
 ): Promise<void> {
@@ -158,15 +158,15 @@ export async function probe(
 }
 
 /** Watches the health of a run, and dispatches what becomes of it. Rejects when it cannot ask. */
-export async function watch(
-  context: LivesContext,
-  target: Entry,
+export async function watchService(
+  context: ServiceTableContext,
+  target: ServiceEntry,
   { run, live, signal }: { run: number; live: LivenessProbe; signal: AbortSignal },
   dispatch: Dispatch,
 ): Promise<void> {
   if (!target.record) return;
   // A heartbeat is what is written from now on.
-  const end = await lookAtLog(context, target.record, (log) => log.extent()?.to ?? 0);
+  const end = await withLog(context, target.record, (log) => log.extent()?.to ?? 0);
   const opened = await openFor(context, target, live.check, end);
   await watchHealth(opened, live, signal, {
     lost: (reason) => void dispatch(target.name, { kind: 'healthLost', run, reason }),
@@ -175,8 +175,8 @@ export async function watch(
 }
 
 async function openFor(
-  context: LivesContext,
-  target: Entry,
+  context: ServiceTableContext,
+  target: ServiceEntry,
   check: ProbeCheck,
   logFrom: number,
 ): Promise<Probe> {

@@ -1,18 +1,18 @@
 import type { ServiceChange, StartRequest } from '../../client/protocol.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
-import type { EndRunRequest } from '../../operations/stop/end-run.ts';
+import type { EndServiceRunRequest } from '../../operations/stop/end-run.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { ProcessTable } from '../../processes/table.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
-import type { LifeEvent } from '../../services/lifecycle/events.ts';
-import type { Life } from '../../services/lifecycle/states.ts';
+import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
+import type { LifecycleState } from '../../services/lifecycle/states.ts';
 import type { RunGroups } from '../../tracking/run-groups.ts';
 
 /** A service as the supervisor knows it. */
-export interface Entry {
+export interface ServiceEntry {
   readonly name: string;
-  life: Life;
+  state: LifecycleState;
   /** What the latest start wants it to be; null for one that was adopted and not asked for since. */
   service: ResolvedService | null;
   /** Has somebody wanted it to end, who did not succeed? */
@@ -36,7 +36,7 @@ export interface Entry {
   queue: Promise<void>;
 }
 
-export interface LivesContext {
+export interface ServiceTableContext {
   readonly folder: ProjectFolder;
   readonly table: ProcessTable;
   readonly self: Identity;
@@ -55,20 +55,20 @@ export interface LivesContext {
   /** Keeps the log of a service where it is, until the answer is called. */
   holdLog(name: string): Promise<() => void>;
   /** @returns null when nothing of the run is alive, which is proved; else why not */
-  stopTree(name: string, request: EndRunRequest): Promise<string | null>;
+  stopTree(name: string, request: EndServiceRunRequest): Promise<string | null>;
   /**
    * Keeps every other devctl out of the project until the answer is called; null while one is at work.
    *
    * @throws DevctlError 'records-unwritable', 'unsafe'
    */
-  takeTurn(): Promise<(() => void) | null>;
+  takeLock(): Promise<(() => void) | null>;
 }
 
 /** Feeds events into the life table of each service, and carries the effects out. */
-export interface Lives {
-  readonly entries: ReadonlyMap<string, Entry>;
-  entry(name: string): Entry;
-  dispatch(name: string, event: LifeEvent): Promise<void>;
+export interface ServiceTable {
+  readonly entries: ReadonlyMap<string, ServiceEntry>;
+  entry(name: string): ServiceEntry;
+  dispatch(name: string, event: LifecycleEvent): Promise<void>;
   records(): readonly ServiceRecord[];
   /** What the run of a service has written last; none where that cannot be read. */
   lastLines(name: string, count: number): Promise<readonly string[]>;

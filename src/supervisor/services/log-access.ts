@@ -1,6 +1,6 @@
 import { type LogSource, openLogSource } from '../../logs/source.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
-import type { LivesContext } from './entry.ts';
+import type { ServiceTableContext } from './entry.ts';
 
 /**
  * Looks at the log of a run, which stays where it is until that is done: what is written to an end that is
@@ -8,8 +8,8 @@ import type { LivesContext } from './entry.ts';
  *
  * @throws what `look` does
  */
-export async function lookAtLog<Seen>(
-  { folder, holdLog }: Pick<LivesContext, 'folder' | 'holdLog'>,
+export async function withLog<Seen>(
+  { folder, holdLog }: Pick<ServiceTableContext, 'folder' | 'holdLog'>,
   { service, log }: Pick<ServiceRecord, 'service' | 'log'>,
   look: (log: LogSource) => Seen | Promise<Seen>,
 ): Promise<Seen> {

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { isoTime } from '../../processes/clock.ts';
-import { intentFor } from '../../project/new-record.ts';
+import { newRecord } from '../../project/new-record.ts';
 import type { ServiceRecord, ServiceState } from '../../project/service-record.ts';
-import type { LifeEffect } from '../../services/lifecycle/events.ts';
-import type { Entry, LivesContext } from './entry.ts';
+import type { LifecycleEffect } from '../../services/lifecycle/events.ts';
+import type { ServiceEntry, ServiceTableContext } from './entry.ts';
 
-type WriteRecord = Extract<LifeEffect, { kind: 'writeRecord' }>;
+type WriteRecord = Extract<LifecycleEffect, { kind: 'writeRecord' }>;
 
 /** What is to be recorded of a service in its new state; of a new run, its intent. */
 export function nextRecord(
-  context: LivesContext,
-  target: Entry,
+  context: ServiceTableContext,
+  target: ServiceEntry,
   effect: WriteRecord,
 ): ServiceRecord {
   const { state, reason, leader, exit, restarts } = effect;
@@ -32,11 +32,11 @@ export function nextRecord(
 
 const HAS_ENDED: ReadonlySet<ServiceState> = new Set(['exited', 'failed', 'backoff']);
 
-function intent(context: LivesContext, target: Entry): ServiceRecord {
+function intent(context: ServiceTableContext, target: ServiceEntry): ServiceRecord {
   const { service, request, name } = target;
   if (!service || !request) throw new Error(`${name} was never asked for`);
   const { folder, table, self, guard, subreaper, groups } = context;
-  const base = intentFor(name, folder, table, self);
+  const base = newRecord(name, folder, table, self);
   return {
     ...base,
     guard,

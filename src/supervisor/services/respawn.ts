@@ -1,7 +1,7 @@
 import { DevctlError } from '../../errors.ts';
 import { readRecord } from '../../project/records.ts';
-import { pause } from '../../services/probes/pause.ts';
-import type { Entry, Lives, LivesContext } from './entry.ts';
+import { pauseBetweenAttempts } from '../../services/probes/pause.ts';
+import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 
 /** How often to ask whether the command that is at work in the project has let go. */
 const TURN_MS = 100;
@@ -16,18 +16,18 @@ const UNWRITABLE_MS = 1_000;
  *
  * @throws DevctlError where it cannot be locked for another reason, or its records are gone
  */
-export async function spawnAgain(
-  context: LivesContext,
-  target: Entry,
+export async function respawn(
+  context: ServiceTableContext,
+  target: ServiceEntry,
   { run, pauseMs, signal }: { run: number; pauseMs: number; signal: AbortSignal },
-  dispatch: Lives['dispatch'],
+  dispatch: ServiceTable['dispatch'],
 ): Promise<void> {
   const { name, record } = target;
-  await pause(pauseMs, signal);
+  await pauseBetweenAttempts(pauseMs, signal);
   while (!signal.aborted) {
     let release: (() => void) | null;
     try {
-      release = await context.takeTurn();
+      release = await context.takeLock();
     } catch (error) {
       // Of a project whose folder is gone nothing is ever started again.
       const isGone = readRecord(context.folder, name).kind === 'missing';
@@ -35,11 +35,11 @@ export async function spawnAgain(
         throw error;
       }
       context.log(`${name}: not started again yet: ${error.message}`);
-      await pause(UNWRITABLE_MS, signal);
+      await pauseBetweenAttempts(UNWRITABLE_MS, signal);
       continue;
     }
     if (release === null) {
-      await pause(TURN_MS, signal);
+      await pauseBetweenAttempts(TURN_MS, signal);
       continue;
     }
     try {
@@ -51,7 +51,7 @@ export async function spawnAgain(
       if (isGone || (read.kind === 'record' && read.record.runId !== record?.runId)) {
         context.log(`${name}: not started again: its record was removed`);
         await dispatch(name, { kind: 'stopped', run });
-        if (target.life.kind === 'idle') target.record = null;
+        if (target.state.kind === 'idle') target.record = null;
         return;
       }
       await dispatch(name, { kind: 'pauseOver', run });

@@ -1,27 +1,27 @@
 import { inWords } from '../../errors.ts';
 import { lastLines as lastOf } from '../../logs/reader.ts';
 import { monotonicMs } from '../../processes/clock.ts';
-import { writeFoundingFiles } from '../../project/legacy-files.ts';
+import { writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
-import type { LifeEffect, LifeEvent } from '../../services/lifecycle/events.ts';
+import type { LifecycleEffect, LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { idle, isWatched } from '../../services/lifecycle/states.ts';
 import { lifecycle } from '../../services/lifecycle/table.ts';
-import { probe, spawn, watch } from './effects.ts';
-import type { Entry, Lives, LivesContext } from './entry.ts';
-import { lookAtLog } from './log-access.ts';
+import { probeService, spawnService, watchService } from './effects.ts';
+import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
+import { withLog } from './log-access.ts';
 import { nextRecord } from './record.ts';
-import { spawnAgain } from './respawn.ts';
+import { respawn } from './respawn.ts';
 
-export function createLives(context: LivesContext): Lives {
-  const entries = new Map<string, Entry>();
+export function createServiceTable(context: ServiceTableContext): ServiceTable {
+  const entries = new Map<string, ServiceEntry>();
 
-  const entry = (name: string): Entry => {
+  const entry = (name: string): ServiceEntry => {
     const known = entries.get(name);
     if (known) return known;
-    const made: Entry = {
+    const made: ServiceEntry = {
       name,
-      life: idle,
+      state: idle,
       service: null,
       unwanted: false,
       request: null,
@@ -39,20 +39,20 @@ export function createLives(context: LivesContext): Lives {
     return made;
   };
 
-  const dispatch = (name: string, event: LifeEvent): Promise<void> => {
+  const dispatch = (name: string, event: LifecycleEvent): Promise<void> => {
     const target = entry(name);
     target.queue = target.queue.then(() => live(target, event));
     return target.queue;
   };
 
-  const live = async (target: Entry, event: LifeEvent): Promise<void> => {
+  const live = async (target: ServiceEntry, event: LifecycleEvent): Promise<void> => {
     const { service } = target;
     const now = { nowMs: monotonicMs(), random: Math.random(), terms: service };
-    const step = lifecycle(target.life, event, now);
+    const step = lifecycle(target.state, event, now);
     if (step.refusal?.kind === 'impossible') {
-      context.log(`${target.name}: ${event.kind} while ${target.life.kind}: ${step.refusal.why}`);
+      context.log(`${target.name}: ${event.kind} while ${target.state.kind}: ${step.refusal.why}`);
     }
-    target.life = step.state;
+    target.state = step.state;
     // Not an effect: what was taken over is watched from the start on that says how.
     tendHealth(target);
     for (const effect of step.effects) {
@@ -71,7 +71,7 @@ export function createLives(context: LivesContext): Lives {
     }
   };
 
-  const carryOut = async (target: Entry, effect: LifeEffect): Promise<void> => {
+  const carryOut = async (target: ServiceEntry, effect: LifecycleEffect): Promise<void> => {
     switch (effect.kind) {
       case 'writeRecord': {
         const wasStopping = target.record?.state === 'stopping' && effect.run === target.run;
@@ -81,14 +81,14 @@ export function createLives(context: LivesContext): Lives {
         // and so nothing is started again.
         if ((wasStopping || effect.state === 'backoff') && isRemoved(target)) return;
         writeRecord(context.folder, target.record);
-        writeFoundingFiles(context.folder, records());
+        writeLegacyFiles(context.folder, records());
         return;
       }
       case 'spawn':
-        await spawn(context, target, effect.run, dispatch);
+        await spawnService(context, target, effect.run, dispatch);
         return;
       case 'startProbe':
-        void probe(context, target, effect.run, dispatch).catch((error: unknown) => {
+        void probeService(context, target, effect.run, dispatch).catch((error: unknown) => {
           const reason = `its probe cannot be carried out: ${inWords(error)}`;
           void dispatch(target.name, { kind: 'probeTimedOut', run: effect.run, reason });
         });
@@ -110,15 +110,15 @@ export function createLives(context: LivesContext): Lives {
         return;
       case 'tell': {
         const { from, to, reason } = effect;
-        const pid = 'leader' in target.life ? (target.life.leader?.pid ?? null) : null;
+        const pid = 'leader' in target.state ? (target.state.leader?.pid ?? null) : null;
         const oneShot = target.service?.oneShot ?? false;
         context.tell({ type: 'change', service: target.name, from, to, reason, pid, oneShot });
       }
     }
   };
 
-  const tendHealth = (target: Entry): void => {
-    const { name, life, health, service } = target;
+  const tendHealth = (target: ServiceEntry): void => {
+    const { name, state: life, health, service } = target;
     const live = isWatched(life) ? (service?.live ?? null) : null;
     if (health && (live === null || health.run !== life.run)) {
       health.over.abort();
@@ -128,16 +128,17 @@ export function createLives(context: LivesContext): Lives {
     const { run } = life;
     const over = new AbortController();
     target.health = { run, over };
-    watch(context, target, { run, live, signal: over.signal }, dispatch).catch((error: unknown) =>
-      context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
+    watchService(context, target, { run, live, signal: over.signal }, dispatch).catch(
+      (error: unknown) =>
+        context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
     );
   };
 
-  const isRemoved = ({ name }: Entry): boolean =>
+  const isRemoved = ({ name }: ServiceEntry): boolean =>
     readRecord(context.folder, name).kind === 'missing';
 
   /** Not awaited by anybody: whoever comes with another order must not have to wait for it. */
-  const endTree = async (target: Entry, run: number, command: boolean): Promise<void> => {
+  const endTree = async (target: ServiceEntry, run: number, command: boolean): Promise<void> => {
     target.restart?.abort();
     const over = new AbortController();
     target.restart = over;
@@ -152,11 +153,11 @@ export function createLives(context: LivesContext): Lives {
     );
   };
 
-  const pause = async (target: Entry, run: number, ms: number): Promise<void> => {
+  const pause = async (target: ServiceEntry, run: number, ms: number): Promise<void> => {
     const over = new AbortController();
     target.restart = over;
     try {
-      await spawnAgain(context, target, { run, pauseMs: ms, signal: over.signal }, dispatch);
+      await respawn(context, target, { run, pauseMs: ms, signal: over.signal }, dispatch);
     } catch (error) {
       const reason = `it cannot be started again: ${inWords(error)}`;
       void dispatch(target.name, { kind: 'stuck', run, reason });
@@ -164,14 +165,14 @@ export function createLives(context: LivesContext): Lives {
   };
 
   const records = (): readonly ServiceRecord[] =>
-    [...entries.values()].flatMap(({ record, life }) =>
+    [...entries.values()].flatMap(({ record, state: life }) =>
       record && life.kind !== 'idle' && life.kind !== 'waiting' ? [record] : [],
     );
 
-  const lastLines: Lives['lastLines'] = async (name, count) => {
+  const lastLines: ServiceTable['lastLines'] = async (name, count) => {
     const { record, logFrom } = entry(name);
     if (!record) return [];
-    return lookAtLog(context, record, (log) => lastOf(log, count, logFrom)).catch(() => []);
+    return withLog(context, record, (log) => lastOf(log, count, logFrom)).catch(() => []);
   };
 
   return { entries, entry, dispatch, records, lastLines };

@@ -2,12 +2,12 @@ import type { ServiceChange, StartedService, StartRequest } from '../../client/p
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
-import type { Life, LifeKind } from '../../services/lifecycle/states.ts';
+import type { LifecycleState, StateKind } from '../../services/lifecycle/states.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
-import type { Entry, Lives } from './entry.ts';
+import type { ServiceEntry, ServiceTable } from './entry.ts';
 
 /** One `start` that is being carried out. */
-export interface Starting {
+export interface StartSession {
   /** Resolves when every service of it is up or has failed, or when it was abandoned. */
   readonly done: Promise<StartOutcome>;
   /**
@@ -33,18 +33,18 @@ const TIMER_MS = 5;
  * Starts services in order of dependence, as parallel as the graph allows. Carries out what
  * `nextToStart` decides after each change, until nothing of this start is on its way any more.
  */
-export function beginStarting(
-  lives: Lives,
+export function beginStart(
+  lives: ServiceTable,
   request: StartRequest,
   listen: (change: ServiceChange) => void,
-): Starting {
+): StartSession {
   const beganAtMs = monotonicMs();
   const names = new Set(request.services.map(({ name }) => name));
   const needs: Needs = new Map(request.services.map(({ name, dependsOn }) => [name, dependsOn]));
   const settledAtMs = new Map<string, number>();
   const upBefore = new Set(
     request.services
-      .filter((service) => isUpOrDone(lives.entry(service.name).life, service))
+      .filter((service) => isUpOrDone(lives.entry(service.name).state, service))
       .map(({ name }) => name),
   );
   let asked = false;
@@ -59,7 +59,7 @@ export function beginStarting(
   /** Then nothing may happen for a long time: the pause before a restart may be minutes. */
   const timers: NodeJS.Timeout[] = [];
   const standing = (name: string): Standing => {
-    const { life } = lives.entry(name);
+    const { state: life } = lives.entry(name);
     const { kind } = life;
     if (kind === 'failed' && life.exit !== null) return 'crashed';
     const isRestarting = kind === 'clearing' || kind === 'backoff';
@@ -98,7 +98,7 @@ export function beginStarting(
       const entry = lives.entry(service.name);
       entry.unwanted = false;
       // What runs keeps the definition that it was started with; of what was taken over this is the only one.
-      if (isUp(entry.life.kind) && entry.service !== null) {
+      if (isUp(entry.state.kind) && entry.service !== null) {
         entry.service = withLimitsOf(entry.service, service);
         continue;
       }
@@ -107,7 +107,7 @@ export function beginStarting(
     }
     for (const service of request.running ?? []) {
       const entry = lives.entry(service.name);
-      if (!isUp(entry.life.kind) || entry.unwanted) continue;
+      if (!isUp(entry.state.kind) || entry.unwanted) continue;
       if (entry.service !== null) {
         entry.service = withLimitsOf(entry.service, service);
         continue;
@@ -141,7 +141,7 @@ export function beginStarting(
     done: report(),
     abandon() {
       for (const name of names) {
-        const { life } = lives.entry(name);
+        const { state: life } = lives.entry(name);
         if (life.kind === 'waiting') void lives.dispatch(name, { kind: 'askedToStop' });
       }
       abandoned = true;
@@ -177,11 +177,11 @@ const ON_ITS_WAY: ReadonlySet<Standing> = new Set([
 ]);
 
 /** As a task it may have succeeded; if the manifest calls it one no longer, that does not count. */
-function isUpOrDone(life: Life, { oneShot }: ResolvedService): boolean {
+function isUpOrDone(life: LifecycleState, { oneShot }: ResolvedService): boolean {
   return isUp(life.kind) || (oneShot && life.kind === 'exited' && life.done);
 }
 
-const HAS_FAILED: ReadonlySet<LifeKind> = new Set([
+const HAS_FAILED: ReadonlySet<StateKind> = new Set([
   'failed',
   'exited',
   'unhealthy',
@@ -190,8 +190,8 @@ const HAS_FAILED: ReadonlySet<LifeKind> = new Set([
 ]);
 
 async function describe(
-  lives: Lives,
-  { name, life, record }: Entry,
+  lives: ServiceTable,
+  { name, state: life, record }: ServiceEntry,
   abandoned: boolean,
   timing: Pick<StartedService, 'tookMs' | 'alreadyRunning'>,
 ): Promise<StartedService> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { restartPlan } from '../../../src/operations/start/restart.ts';
+import { planRestart } from '../../../src/operations/start/restart.ts';
 
 const service = (name: string, dependsOn: readonly string[] = [], autostart = true) => ({
   name,
@@ -33,5 +33,5 @@ test.each([
   ['no names, a service that the manifest lost', null, ['old', 'api'], false, ['old', 'api'], all],
   ['nothing runs: as a start', null, [], false, [], all],
 ] as const)('%s', (_, named, known, dependents, stop, start) => {
-  expect(restartPlan(choices, named, known, dependents)).toEqual({ stop, start });
+  expect(planRestart(choices, named, known, dependents)).toEqual({ stop, start });
 });

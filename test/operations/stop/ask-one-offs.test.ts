@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { askHosts } from '../../../src/operations/stop/ask-one-offs.ts';
+import { askOneOffs } from '../../../src/operations/stop/ask-one-offs.ts';
 import { openHost } from '../../../src/processes/real-host.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
 import { writeRecord } from '../../../src/project/records.ts';
@@ -34,25 +34,25 @@ test.runIf(process.platform === 'linux')(
     const question = {
       host,
       folder,
-      hosts: [{ process: holder, run }],
+      oneOffParents: [{ process: holder, run }],
       stopAgain: async () => {
         stops += 1;
       },
     };
-    expect({ told: await askHosts(question), stops }).toEqual({ told: [true], stops: 2 });
+    expect({ told: await askOneOffs(question), stops }).toEqual({ told: [true], stops: 2 });
     await killAtOnce(leaf);
     await until(() => find('sleep 121'));
     stops = 0;
-    expect({ told: await askHosts(question), stops }).toEqual({ told: [false], stops: 0 });
+    expect({ told: await askOneOffs(question), stops }).toEqual({ told: [false], stops: 0 });
 
     // With its record left behind it was killed, and who knows what came to process 1.
     writeRecord(folder, run);
     const last = find('sleep 121');
     if (last) await killAtOnce(last);
-    expect(await askHosts(question)).toEqual([null]);
+    expect(await askOneOffs(question)).toEqual([null]);
     // Else it has ended by itself, once it had no child left.
     await devctl(project, 'stop', '--force');
-    expect(await askHosts(question)).toEqual([false]);
+    expect(await askOneOffs(question)).toEqual([false]);
   },
 );
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { findUnproved } from '../../../src/operations/stop/unproved.ts';
-import { trackOwned } from '../../../src/tracking/claim-tracker.ts';
+import { findLeftAlone } from '../../../src/operations/stop/left-alone.ts';
+import { trackClaims } from '../../../src/tracking/claim-tracker.ts';
 import { readProjectState } from '../../../src/tracking/project-state.ts';
 import { recordOf, temporaryRecords } from '../../project/records-folder.ts';
 import { BOOT, identity, NAMESPACE, snapshotOf } from '../../support/process-table.ts';
@@ -24,7 +24,7 @@ test('a stop that was witnessed lists what it runs in, and not itself', () => {
     sid: 500,
   }));
   const state = { ...readProjectState(folder), records: [record], ledger: witnessed };
-  const owned = trackOwned({
+  const owned = trackClaims({
     state,
     self: identity(520),
     names: new Set(['web']),
@@ -48,6 +48,6 @@ test('a stop that was witnessed lists what it runs in, and not itself', () => {
     forced: () => false,
     watch: () => {},
   };
-  const unproved = findUnproved({ owned }, state, options);
+  const unproved = findLeftAlone({ owned }, state, options);
   expect(unproved.map(({ spared: one }) => one.process.identity.pid)).toEqual([510]);
 });

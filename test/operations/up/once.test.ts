@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { eachOnce } from '../../../src/operations/up/once.ts';
+import { dedupeChanges } from '../../../src/operations/up/once.ts';
 
 const change = (pid: number) =>
   ({ service: 'web', from: 'spawning', to: 'running', pid, reason: null }) as const;
@@ -10,7 +10,7 @@ test('two sources with the same news in any order and number: each is told as of
   fc.assert(
     fc.property(heard, (all) => {
       const told: number[] = [];
-      const tell = eachOnce(({ pid }: ReturnType<typeof change>) => told.push(pid));
+      const tell = dedupeChanges(({ pid }: ReturnType<typeof change>) => told.push(pid));
       for (const { source, pid } of all) tell(source, change(pid));
       for (const wanted of [0, 1, 2, 3]) {
         const from = (one: string) =>

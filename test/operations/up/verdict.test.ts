@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { judgeUp, type UpService } from '../../../src/operations/up/verdict.ts';
-import type { LifeKind } from '../../../src/services/lifecycle/states.ts';
+import { type UpService, upEnded } from '../../../src/operations/up/verdict.ts';
+import type { StateKind } from '../../../src/services/lifecycle/states.ts';
 
 const number = (signal: string) => (signal === 'SIGKILL' ? 9 : 0);
 
@@ -10,7 +10,7 @@ function services(...lines: readonly string[]): UpService[] {
     const [name = '', kind, how, task] = line.split(' ');
     const code = how !== undefined && /^\d+$/.test(how) ? Number(how) : null;
     const exit = how === undefined ? null : { code, signal: code === null ? how : null };
-    return { name, kind: kind as LifeKind, exit, oneShot: task === 'task' };
+    return { name, kind: kind as StateKind, exit, oneShot: task === 'task' };
   });
 }
 
@@ -40,12 +40,12 @@ test.each([
     1,
   ],
 ])('%s', (_name, rules, list, code) => {
-  expect(judgeUp(list, rules, true, number)?.code ?? null).toBe(code);
+  expect(upEnded(list, rules, true, number)?.code ?? null).toBe(code);
 });
 
 test('nothing has ended for good before everything was started', () => {
-  expect(judgeUp(services('a exited 0'), PLAIN, false, number)).toBeNull();
-  expect(judgeUp(services('a failed 3'), ABORT, false, number)).toEqual({
+  expect(upEnded(services('a exited 0'), PLAIN, false, number)).toBeNull();
+  expect(upEnded(services('a failed 3'), ABORT, false, number)).toEqual({
     why: 'a exited with code 3',
     code: 3,
   });

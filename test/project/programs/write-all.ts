@@ -5,7 +5,7 @@ import { acquireLock } from '../../../src/lock/lock.ts';
 import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
 import { writeLastStop } from '../../../src/project/last-stop.ts';
 import { appendLedger, readLedgers } from '../../../src/project/ledger.ts';
-import { readFoundingFiles } from '../../../src/project/legacy-files.ts';
+import { readLegacyFiles } from '../../../src/project/legacy-files.ts';
 import { readRecords } from '../../../src/project/records.ts';
 import { isAlive, selfIdentity } from './alive.ts';
 
@@ -33,7 +33,7 @@ const outcome = {
     if (lock.kind === 'held') lock.release();
   }),
   records: records.map(({ service }) => service),
-  refused: [...problems, ...readFoundingFiles(folder).problems].map(({ reason }) => reason),
+  refused: [...problems, ...readLegacyFiles(folder).problems].map(({ reason }) => reason),
   ledgerProblems: readLedgers(folder).problems.map(({ kind }) => kind),
 };
 process.stdout.write(JSON.stringify(outcome));

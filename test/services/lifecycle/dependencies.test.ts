@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DependencyCondition } from '../../../src/manifest/resolved.ts';
 import { nextToStart, type Standing } from '../../../src/services/lifecycle/dependencies.ts';
-import type { LifeKind } from '../../../src/services/lifecycle/states.ts';
+import type { StateKind } from '../../../src/services/lifecycle/states.ts';
 
 const graph = (needs: Record<string, Record<string, DependencyCondition>>) =>
   new Map(Object.entries(needs));
@@ -128,7 +128,7 @@ test('a long chain is named by both ends', () => {
       Array.from({ length: size }, (_, i) => [`s${i}`, i > 0 ? { [`s${i - 1}`]: 'ready' } : {}]),
     ),
   );
-  const now = new Map<string, LifeKind>([...needs.keys()].map((name) => [name, 'waiting']));
+  const now = new Map<string, StateKind>([...needs.keys()].map((name) => [name, 'waiting']));
   expect(nextToStart(now, needs).startable).toEqual(['s0']);
   now.set('s0', 'failed');
   const { blocked } = nextToStart(now, needs);
@@ -140,7 +140,14 @@ test('whichever services fail, every start comes to an end', () => {
   const shape = fc.array(
     fc.record({
       needs: fc.array(fc.tuple(fc.nat(20), fc.constantFrom('started' as const, 'ready' as const))),
-      ends: fc.constantFrom<LifeKind>('ready', 'ready', 'running', 'unhealthy', 'failed', 'exited'),
+      ends: fc.constantFrom<StateKind>(
+        'ready',
+        'ready',
+        'running',
+        'unhealthy',
+        'failed',
+        'exited',
+      ),
     }),
     { maxLength: 20 },
   );
@@ -155,7 +162,7 @@ test('whichever services fail, every start comes to an end', () => {
           ),
         ]),
       );
-      const now = new Map<string, LifeKind>([...needs.keys()].map((name) => [name, 'waiting']));
+      const now = new Map<string, StateKind>([...needs.keys()].map((name) => [name, 'waiting']));
       for (let round = 0; [...now.values()].includes('waiting'); round += 1) {
         expect(round).toBeLessThanOrEqual(services.length);
         const { startable, blocked } = nextToStart(now, needs);

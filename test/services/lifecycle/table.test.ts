@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Circumstances, LifeEvent } from '../../../src/services/lifecycle/events.ts';
+import type { LifecycleEvent, LifecycleInput } from '../../../src/services/lifecycle/events.ts';
 import { NO_RESTARTS } from '../../../src/services/lifecycle/restart-policy.ts';
-import { idle, type Life } from '../../../src/services/lifecycle/states.ts';
+import { idle, type LifecycleState } from '../../../src/services/lifecycle/states.ts';
 import { lifecycle } from '../../../src/services/lifecycle/table.ts';
 
 const leader = { pid: 100, startTicks: 5, bootId: 'boot', pidNamespace: 'ns' };
@@ -21,12 +21,12 @@ const never = {
 } as const;
 const onFailure = { ...never, policy: 'on-failure' } as const;
 const always = { ...never, policy: 'always' } as const;
-const now: Circumstances = {
+const now: LifecycleInput = {
   nowMs: 99,
   random: 0,
   terms: { restart: never, oneShot: false },
 };
-const under = (restart: typeof never | typeof onFailure | typeof always): Circumstances => ({
+const under = (restart: typeof never | typeof onFailure | typeof always): LifecycleInput => ({
   ...now,
   terms: { restart, oneShot: false },
 });
@@ -54,7 +54,7 @@ const STATES = {
   },
   backoff: { kind: 'backoff', ...at, exit: crash, reason: 'exited with code 3' },
   stopping: { kind: 'stopping', ...at, leader, exit: null, reason: null },
-} as const satisfies { [Kind in Life['kind']]: Extract<Life, { kind: Kind }> };
+} as const satisfies { [Kind in LifecycleState['kind']]: Extract<LifecycleState, { kind: Kind }> };
 
 const EVENTS = {
   askedToStart: { kind: 'askedToStart' },
@@ -76,10 +76,10 @@ const EVENTS = {
   askedToStop: { kind: 'askedToStop' },
   standDown: { kind: 'standDown' },
   stopped: { kind: 'stopped', run: 4 },
-} as const satisfies { [Kind in LifeEvent['kind']]: Extract<LifeEvent, { kind: Kind }> };
+} as const satisfies { [Kind in LifecycleEvent['kind']]: Extract<LifecycleEvent, { kind: Kind }> };
 
 /** '-' ignored, '!' impossible, otherwise the next state and what is done ('tell' is always done). */
-const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } } = {
+const TABLE: { [Kind in LifecycleState['kind']]: { [Kind in LifecycleEvent['kind']]: string } } = {
   idle: {
     askedToStart: 'waiting',
     dependenciesMet: '-',
@@ -357,7 +357,7 @@ const TABLE: { [Kind in Life['kind']]: { [Kind in LifeEvent['kind']]: string } }
 
 const MARKS = { ignored: '-', impossible: '!' };
 
-function shown(state: Life, event: LifeEvent): string {
+function shown(state: LifecycleState, event: LifecycleEvent): string {
   const step = lifecycle(state, event, now);
   if (step.refusal) {
     expect(step.state).toBe(state);
@@ -372,8 +372,8 @@ function shown(state: Life, event: LifeEvent): string {
 
 describe.each(Object.entries(STATES))('a service that is %s', (name, state) => {
   test.each(Object.entries(EVENTS))('%s', (event, value) => {
-    const row = TABLE[name as Life['kind']];
-    expect(shown(state, value)).toBe(row[event as LifeEvent['kind']]);
+    const row = TABLE[name as LifecycleState['kind']];
+    expect(shown(state, value)).toBe(row[event as LifecycleEvent['kind']]);
   });
 });
 
@@ -574,7 +574,7 @@ describe('a restart', () => {
     const event = { ...EVENTS.exited, exit: clean };
     expect(lifecycle(STATES.ready, event, under(always)).state.kind).toBe('clearing');
     expect(lifecycle(STATES.ready, event, under(onFailure)).state.kind).toBe('exited');
-    const custom: Circumstances = {
+    const custom: LifecycleInput = {
       ...now,
       terms: { restart: { ...onFailure, successExitCodes: [3] }, oneShot: true },
     };

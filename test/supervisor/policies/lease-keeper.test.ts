@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import type { Lease } from '../../../src/leases/file.ts';
 import { openProcessTable } from '../../../src/processes/open-table.ts';
 import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
-import { createLeases, type Leases } from '../../../src/supervisor/policies/lease-keeper.ts';
+import {
+  createLeaseKeeper,
+  type LeaseKeeper,
+} from '../../../src/supervisor/policies/lease-keeper.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
@@ -14,7 +17,7 @@ test('a lease that is taken while the one before is honoured is kept, and honour
   const manifest = project.file('.devctl.json');
   const lease = (): Lease => ({ endsAtTicks: table.nowTicks() + 10, ttlMs: 100, processes: [] });
   let stops = 0;
-  const leases: Leases = createLeases({
+  const leases: LeaseKeeper = createLeaseKeeper({
     folder,
     table,
     inherited: null,

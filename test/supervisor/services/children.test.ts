@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Native } from '../../../src/processes/native/native.ts';
-import { createHolding } from '../../../src/supervisor/services/children.ts';
+import { createChildren } from '../../../src/supervisor/services/children.ts';
 import { temporaryRecords } from '../../project/records-folder.ts';
 import { createFakeMachine } from '../../support/fake-machine.ts';
 import { startSupervisor } from '../../support/fake-project.ts';
@@ -14,7 +14,7 @@ function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
   const native: Pick<Native, 'hasChildren'> = {
     hasChildren: () => child === 'alive' || machine.nowMs() < heardMs,
   };
-  const holding = createHolding({
+  const holding = createChildren({
     folder: temporaryRecords(),
     host: machine,
     self: machine.identity(supervisor),

@@ -5,8 +5,8 @@ import type { ResolvedService } from '../../../src/manifest/resolved.ts';
 import { openProcessTable } from '../../../src/processes/open-table.ts';
 import type { ProcessTable } from '../../../src/processes/table.ts';
 import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
-import type { Lives, LivesContext } from '../../../src/supervisor/services/entry.ts';
-import { createLives } from '../../../src/supervisor/services/service-table.ts';
+import type { ServiceTable, ServiceTableContext } from '../../../src/supervisor/services/entry.ts';
+import { createServiceTable } from '../../../src/supervisor/services/service-table.ts';
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
@@ -15,15 +15,15 @@ async function start(
   project: TemporaryProject,
   service: Partial<ResolvedService>,
   table: Partial<ProcessTable> = {},
-  context: Partial<LivesContext> = {},
-): Promise<Lives> {
+  context: Partial<ServiceTableContext> = {},
+): Promise<ServiceTable> {
   const folder = projectFolder(project.root, project.file('.pids'));
   prepareFolder(folder);
   mkdirSync(project.file('logs'), { recursive: true });
   const real = openProcessTable();
   const self = (await real.read(process.pid))?.identity;
   if (!self) throw new Error('There is no process of our own');
-  const lives = createLives({
+  const lives = createServiceTable({
     folder,
     table: { ...real, ...table },
     self,
@@ -36,7 +36,7 @@ async function start(
     tell: () => {},
     stopTree: async () => null,
     holdLog: async () => () => {},
-    takeTurn: async () => () => {},
+    takeLock: async () => () => {},
     ...context,
   });
   const entry = lives.entry('web');
@@ -73,9 +73,9 @@ const ALWAYS = {
 } as const;
 
 /** Why it is in this state, once it is. */
-function reasonOf({ entries }: Lives, kind: 'failed' | 'unhealthy'): Promise<string> {
+function reasonOf({ entries }: ServiceTable, kind: 'failed' | 'unhealthy'): Promise<string> {
   return until(() => {
-    const life = entries.get('web')?.life;
+    const life = entries.get('web')?.state;
     return life?.kind === kind && 'reason' in life ? life.reason : null;
   });
 }
@@ -140,13 +140,13 @@ test('what was stopped before its end was reported is neither recorded nor start
   await using project = await temporaryProject();
   const lives = await start(project, { restart: ALWAYS });
   const leader = await until(() => {
-    const { life } = lives.entry('web');
+    const { state: life } = lives.entry('web');
     return life.kind === 'running' ? life.leader : null;
   });
   const record = project.file('.pids/services/web.json');
   rmSync(record);
   process.kill(leader.pid, 'SIGKILL');
-  await until(() => lives.entry('web').life.kind === 'idle');
+  await until(() => lives.entry('web').state.kind === 'idle');
   expect(existsSync(record)).toBe(false);
   expect(project.oracle.everything()).toEqual([]);
 });
@@ -155,12 +155,12 @@ test('what ends is started again once its turn has come', async () => {
   await using project = await temporaryProject();
   const lives = await start(project, { restart: ALWAYS });
   const leader = await until(() => {
-    const { life } = lives.entry('web');
+    const { state: life } = lives.entry('web');
     return life.kind === 'running' ? life.leader : null;
   });
   process.kill(leader.pid, 'SIGKILL');
   const again = await until(() => {
-    const life = lives.entry('web').life;
+    const life = lives.entry('web').state;
     return life.kind === 'running' && life.leader.pid !== leader.pid ? life : null;
   });
   expect(again.restarts.total).toBe(1);
@@ -178,7 +178,7 @@ test('on a full disk a restart waits for room; where the records are gone it is 
     { restart: ALWAYS },
     {},
     {
-      takeTurn: async () => {
+      takeLock: async () => {
         if (isFull) throw new DevctlError('records-unwritable', 'no room');
         return () => {};
       },
@@ -187,7 +187,7 @@ test('on a full disk a restart waits for room; where the records are gone it is 
   );
   const kill = async (before: number): Promise<number> => {
     const leader = await until(() => {
-      const { life } = lives.entry('web');
+      const { state: life } = lives.entry('web');
       return life.kind === 'running' && life.leader.pid !== before ? life.leader : null;
     });
     process.kill(leader.pid, 'SIGKILL');
@@ -195,12 +195,12 @@ test('on a full disk a restart waits for room; where the records are gone it is 
   };
   const first = await kill(0);
   await until(() => refused.some((line) => line === 'web: not started again yet: no room'));
-  expect(lives.entry('web').life.kind).toBe('backoff');
+  expect(lives.entry('web').state.kind).toBe('backoff');
   isFull = false;
   const second = await kill(first);
   expect(second).not.toBe(first);
   isFull = true;
-  await until(() => lives.entry('web').life.kind === 'backoff');
+  await until(() => lives.entry('web').state.kind === 'backoff');
   rmSync(project.file('.pids'), { recursive: true });
   expect(await reasonOf(lives, 'failed')).toContain('it cannot be started again: no room');
 });
@@ -230,19 +230,19 @@ test('nothing is started again by a turn that came after another order', async (
     stopMeanwhile();
     return () => {};
   };
-  const lives = await start(project, { restart: ALWAYS }, {}, { takeTurn });
+  const lives = await start(project, { restart: ALWAYS }, {}, { takeLock: takeTurn });
   const { record } = lives.entry('web');
   stopMeanwhile = () => {
     rmSync(project.file('.pids/services/web.json'));
     lives.entry('web').restart?.abort();
   };
   const leader = await until(() => {
-    const { life } = lives.entry('web');
+    const { state: life } = lives.entry('web');
     return life.kind === 'running' ? life.leader : null;
   });
   process.kill(leader.pid, 'SIGKILL');
   await until(() => !existsSync(project.file('.pids/services/web.json')));
   await lives.entry('web').queue;
-  expect(lives.entry('web').life.kind).toBe('backoff');
+  expect(lives.entry('web').state.kind).toBe('backoff');
   expect(lives.entry('web').record?.runId).toBe(record?.runId);
 });

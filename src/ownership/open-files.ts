@@ -3,9 +3,9 @@ import { isInside } from '../project/inside.ts';
 import type { Finding, Search } from './search.ts';
 
 /** Evidence from the files that a process has open and the ports that it listens on. */
-export function traceEvidence(search: Search, process: ProcessInfo): Finding[] {
+export function openFileEvidence(search: Search, process: ProcessInfo): Finding[] {
   const { facts, snapshot } = search;
-  const { traces } = facts;
+  const { openFiles: traces } = facts;
   const { pid, startTicks } = process.identity;
   if (!traces || process.kernelThread || pid <= 1) return [];
   if (traces.notBeforeTicks !== null && startTicks < traces.notBeforeTicks) return [];
@@ -62,7 +62,7 @@ function outputEvidence(search: Search, process: ProcessInfo, file: OpenFile): F
 
 /** What a path is, by the records and the manifest, or else by its folder. */
 function outputAt(
-  { facts: { traces } }: Search,
+  { facts: { openFiles: traces } }: Search,
   path: string,
 ): { readonly kind: 'log' | 'stdin'; readonly service: string | null } | null {
   if (!traces) return null;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { OwnershipFacts, Traces } from '../../src/ownership/claim.ts';
+import type { OpenFileEvidence, OwnershipFacts } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import type { OpenFile } from '../../src/processes/snapshot.ts';
@@ -10,7 +10,7 @@ const LOG = `${ROOT}/.pids/logs/web.log`;
 const FIFO = `${ROOT}/.pids/stdin/web`;
 const ELSEWHERE = '/var/log/app/api.log';
 
-const TRACES: Traces = {
+const TRACES: OpenFileEvidence = {
   logs: new Map([
     [LOG, 'web'],
     [ELSEWHERE, 'api'],
@@ -20,7 +20,7 @@ const TRACES: Traces = {
   listening: [],
   notBeforeTicks: null,
 };
-const BLANK: Traces = { ...TRACES, logs: new Map() };
+const BLANK: OpenFileEvidence = { ...TRACES, logs: new Map() };
 const RUN = {
   service: 'web',
   runId: 'aa11',
@@ -50,8 +50,8 @@ function claims(rows: readonly Row[], over: Partial<OwnershipFacts> = {}) {
     supervisor: null,
     runs: [],
     witnessed: [],
-    foundingPids: [],
-    traces: TRACES,
+    legacyPids: [],
+    openFiles: TRACES,
     ...over,
   };
   return claimProcesses(facts, snapshotOf([SHELL, SELF, ...rows]));
@@ -86,10 +86,10 @@ describe('output', () => {
     ['the log of a service in another folder', [daemon([log(ELSEWHERE)])], [100]],
     ['a log that was removed', [daemon([log(`${LOG} (deleted)`)])], [100]],
     ['a FIFO that was removed', [daemon([fifo(`${FIFO} (deleted)`)])], [100]],
-    ['without records: the folder tells', [daemon([log()])], [100], { traces: BLANK }],
-    ['without records: of the FIFO too', [daemon([fifo()])], [100], { traces: BLANK }],
-    ['and of what was removed', [daemon([log(`${LOG} (deleted)`)])], [100], { traces: BLANK }],
-    ['without records, a folder of others', [daemon([log(ELSEWHERE)])], [], { traces: BLANK }],
+    ['without records: the folder tells', [daemon([log()])], [100], { openFiles: BLANK }],
+    ['without records: of the FIFO too', [daemon([fifo()])], [100], { openFiles: BLANK }],
+    ['and of what was removed', [daemon([log(`${LOG} (deleted)`)])], [100], { openFiles: BLANK }],
+    ['without records, a folder of others', [daemon([log(ELSEWHERE)])], [], { openFiles: BLANK }],
     ['a log that was rotated by renaming', [daemon([log(`${LOG}.1`)])], [100]],
     ['a folder below the logs', [daemon([log(`${ROOT}/.pids/logs/x/web.log`)])], []],
     ["the supervisor's own log", [daemon([log(`${ROOT}/.pids/supervisor.log`)])], []],
@@ -121,7 +121,7 @@ describe('output', () => {
       ],
     });
     const names = (target: string) =>
-      claims([daemon([log(target)])], { traces: BLANK }).claims.get(100)?.service;
+      claims([daemon([log(target)])], { openFiles: BLANK }).claims.get(100)?.service;
     expect(names(`${ROOT}/.pids/logs/a.b-c.log (deleted)`)).toBe('a.b-c');
     expect(names(`${LOG}.1`)).toBe('web');
     expect(names(`${ROOT}/.pids/logs/.nfs0001`)).toBe(null);
@@ -271,7 +271,7 @@ describe('vetoes', () => {
       'too old to be looked at',
       [before, daemon([log()])],
       [100],
-      { traces: { ...TRACES, notBeforeTicks: 90 } },
+      { openFiles: { ...TRACES, notBeforeTicks: 90 } },
     ],
   ]);
 });
@@ -279,7 +279,7 @@ describe('vetoes', () => {
 describe('port', () => {
   const listening = { ...TRACES, listening: [{ pid: 100, port: 4101, service: 'web' }] };
   const server: Row = { pid: 100, cwd: `${ROOT}/api` };
-  const over = { traces: listening };
+  const over = { openFiles: listening };
   tell([
     ['in the project', [server], [100], over],
     ['elsewhere', [{ ...server, cwd: '/srv' }], [], over],

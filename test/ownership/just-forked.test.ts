@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Claim } from '../../src/ownership/claim.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
-import { claimInScan } from '../../src/ownership/newborn.ts';
+import { claimInScan } from '../../src/ownership/just-forked.ts';
 import { identity, processOf, type Row, snapshotOf } from '../support/process-table.ts';
 
 const OURS = serviceCookie('app', 'web', 'aa11');

@@ -1,13 +1,16 @@
 import { sameIdentity } from '../processes/identity.ts';
 import { isGone, type Snapshot } from '../processes/snapshot.ts';
-import type { OneOffHost, OwnershipFacts } from './claim.ts';
+import type { OneOffParent, OwnershipFacts } from './claim.ts';
 
 /**
  * The living commands that hold one-offs. A record is a file that anyone may edit, and what is below a host
  * is ended: so the command line must agree, unless it is ourselves.
  */
-export function findHosts(facts: OwnershipFacts, snapshot: Snapshot): readonly OneOffHost[] {
-  return facts.runs.flatMap((run): OneOffHost[] => {
+export function findOneOffParents(
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+): readonly OneOffParent[] {
+  return facts.runs.flatMap((run): OneOffParent[] => {
     const { supervisor, oneOff } = run;
     if (!oneOff || !supervisor) return [];
     const process = snapshot.byPid.get(supervisor.pid);

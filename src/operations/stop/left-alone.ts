@@ -17,7 +17,7 @@ interface Unproved {
 }
 
 /** What was to be stopped and was left alone, because it runs this command or its record is wrong. */
-export function findUnproved(
+export function findLeftAlone(
   { owned }: Pick<VerifiedOutcome, 'owned'>,
   state: ProjectState,
   { names }: StopOptions,
@@ -47,7 +47,7 @@ function serviceOf(
   return service === UNATTRIBUTED ? null : service;
 }
 
-export function describeUnproved(
+export function describeLeftAlone(
   { spared: { process, evidence, veto }, service }: Unproved,
   snapshot: Snapshot,
 ): StopReport['survivors'][number] {

@@ -1,15 +1,15 @@
 import type {
   Claim,
+  OpenFileEvidence,
   Ownership,
   OwnershipFacts,
   RunGroup,
-  Traces,
   Witnessed,
 } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { identityKey } from '../../src/processes/identity.ts';
 import type { Snapshot } from '../../src/processes/snapshot.ts';
-import type { Quarry } from '../../src/stopping/engine.ts';
+import type { ClaimSource } from '../../src/stopping/engine.ts';
 
 export const UNATTRIBUTED = '(no service)';
 
@@ -19,13 +19,13 @@ export const UNATTRIBUTED = '(no service)';
  * Fresh is what the scan before this one saw alive, and no older: a number that was freed any longer
  * ago may already be a stranger's.
  */
-export function rememberingQuarry(
+export function rememberingSource(
   facts: OwnershipFacts,
   names: ReadonlySet<string>,
   readGroups: () => readonly RunGroup[] = () => [],
-): Quarry & {
+): ClaimSource & {
   latest(): Ownership;
-  lookCloser(snapshot: Snapshot, traces: Traces): ReadonlyMap<number, Claim>;
+  lookCloser(snapshot: Snapshot, traces: OpenFileEvidence): ReadonlyMap<number, Claim>;
 } {
   const seen = new Map<string, { readonly witnessed: Witnessed; readonly scan: number }>();
   let latest: Ownership = {
@@ -34,11 +34,11 @@ export function rememberingQuarry(
     stale: [],
     supervisors: [],
     guards: [],
-    hosts: [],
+    oneOffParents: [],
     adopters: [],
   };
   let scan = 0;
-  const remember: Quarry['remember'] = (claims) => {
+  const remember: ClaimSource['remember'] = (claims) => {
     for (const { process, service, runId } of claims) {
       const { identity, pgid, sid } = process;
       const witnessed = { service, runId, identity, pgid, sid };
@@ -46,16 +46,19 @@ export function rememberingQuarry(
     }
   };
   let groups: readonly RunGroup[] = [];
-  const unitOf: Quarry['unitOf'] = ({ service }) =>
+  const unitOf: ClaimSource['unitOf'] = ({ service }) =>
     service && names.has(service) ? service : UNATTRIBUTED;
-  const look = (snapshot: Snapshot, traces?: Traces): ReadonlyMap<number, Claim> => {
+  const look = (snapshot: Snapshot, traces?: OpenFileEvidence): ReadonlyMap<number, Claim> => {
     const witnessed = [...seen.values()].map((one) => ({
       ...one.witnessed,
       fresh: one.scan === scan,
     }));
     groups = readGroups();
     const more = { groups, witnessed: [...facts.witnessed, ...witnessed] };
-    latest = claimProcesses({ ...facts, ...more, ...(traces ? { traces } : {}) }, snapshot);
+    latest = claimProcesses(
+      { ...facts, ...more, ...(traces ? { openFiles: traces } : {}) },
+      snapshot,
+    );
     scan += 1;
     remember([...latest.claims.values()]);
     return latest.claims;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { OwnershipFacts, Run } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { serviceCookie } from '../../src/ownership/cookie.ts';
-import { isRunCommand } from '../../src/ownership/hosts.ts';
+import { isRunCommand } from '../../src/ownership/one-off-parents.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const OURS = serviceCookie('app', 'run-npm', 'aa11');
@@ -44,7 +44,7 @@ function claims(
       supervisor: null,
       runs: [{ ...run, ...over }],
       witnessed: [],
-      foundingPids: [],
+      legacyPids: [],
       ...facts,
     },
     snapshotOf(rows),

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { newTicket, placeTicket } from '../../src/lock/ticket.ts';
 import type { ProjectFolder } from '../../src/project/folder.ts';
+import { bundle, run } from '../project/programs.ts';
+import { identity, temporaryRecords } from '../project/records-folder.ts';
 import { until } from '../support/until.ts';
-import { bundle, run } from './programs.ts';
-import { identity, temporaryRecords } from './records-folder.ts';
 
 const PROCESSES = 20;
 
