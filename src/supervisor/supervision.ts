@@ -94,8 +94,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       chronicle.event({ atMs, kind: 'change', service, from, to, reason, pid });
     },
     stopTree: (name, request) => {
-      const { runContained: runHeld } = holding;
-      return endServiceRun(host, folder, name, { ...request, self, runHeld });
+      const { runContained } = holding;
+      return endServiceRun(host, folder, name, { ...request, self, runContained });
     },
     // A start that is under way here holds the lock for us.
     holdLog: (name) => notes.hold(name),

@@ -9,7 +9,7 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
 
 /** Reads what the evidence of open files and ports needs beside the process table. */
-async function readTraces(
+async function readOpenFiles(
   state: ProjectState,
   declared: readonly DeclaredService[],
   snapshot: Snapshot,
@@ -56,7 +56,7 @@ export function openFilesReader(
   declared: readonly DeclaredService[],
   thorough: boolean,
 ): (snapshot: Snapshot) => Promise<OpenFileEvidence> {
-  return (snapshot) => readTraces(state, declared, snapshot, thorough);
+  return (snapshot) => readOpenFiles(state, declared, snapshot, thorough);
 }
 
 function asDeclared({ service, ports, log }: ServiceRecord): DeclaredService {

@@ -93,7 +93,7 @@ test('an exempt run is nobody’s business', () => {
     listening: [{ pid: 210, port: 3000, service: 'web' }],
     notBeforeTicks: null,
   };
-  const facts = { traces, runs: [] };
+  const facts = { openFiles: traces, runs: [] };
   expect(claims([...all, server], {}, { ...facts, exemptRuns })).toEqual([]);
   const stranger: Row = { ...server, environ: {} };
   expect(claims([...all, stranger], {}, { ...facts, exemptRuns })).toEqual(['210 web']);

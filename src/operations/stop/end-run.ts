@@ -24,9 +24,9 @@ export async function endServiceRun(
   host: Host,
   folder: ProjectFolder,
   name: string,
-  request: EndServiceRunRequest & { readonly self: Identity; readonly runHeld: RunContained },
+  request: EndServiceRunRequest & { readonly self: Identity; readonly runContained: RunContained },
 ): Promise<string | null> {
-  const { self, signal, runHeld } = request;
+  const { self, signal, runContained } = request;
   const state = readProjectState(folder);
   const { history } = await stopRuns(
     {
@@ -35,7 +35,7 @@ export async function endServiceRun(
       state,
       forced: () => false,
       watch: () => signal.throwIfAborted(),
-      runHeld,
+      runContained,
     },
     {
       names: [name],

@@ -31,7 +31,7 @@ export async function lookBeforeStop(
 ): Promise<FirstLook> {
   const snapshot = await settledSnapshot(host);
   const names = new Set(options.names ?? state.records.map(({ service }) => service));
-  const readTraces = options.force
+  const readOpenFiles = options.force
     ? (await import('../../tracking/open-files.ts')).openFilesReader(state, options.declared, true)
     : null;
   const tracking = {
@@ -39,10 +39,10 @@ export async function lookBeforeStop(
     self,
     names,
     remember: () => {},
-    ...(readTraces ? { readTraces } : {}),
+    ...(readOpenFiles ? { readOpenFiles } : {}),
   };
   const owned = trackClaims(tracking);
-  const claimed = readTraces ? await owned.deepScan(snapshot) : owned.claim(snapshot);
+  const claimed = readOpenFiles ? await owned.deepScan(snapshot) : owned.claim(snapshot);
   const all = [...claimed.values()];
   const claims =
     options.names === null ? all : all.filter((claim) => names.has(claim.service ?? ''));

@@ -71,7 +71,7 @@ export async function stopLocked(
     self,
     options,
   );
-  const { resume, hasChildren, runHeld } = await standDown(
+  const { resume, hasChildren, runContained } = await standDown(
     host,
     folder,
     options,
@@ -80,7 +80,7 @@ export async function stopLocked(
   );
   try {
     const state = readProjectState(folder, options.exempt);
-    const context = { host, self, state, ...options, runHeld };
+    const context = { host, self, state, ...options, runContained };
     const outcome = await stopAndVerify(context, options, second.oneOffParents, hasChildren);
     const told = { ...outcome, problems: [...problems, ...outcome.problems] };
     return await finishStop(host, header, state, told, second);
@@ -185,7 +185,7 @@ function childlessBy(answers: readonly (boolean | null)[]): boolean | null {
 interface StoodDown {
   resume(): Promise<void>;
   hasChildren(): Promise<boolean | null>;
-  readonly runHeld: RunContained;
+  readonly runContained: RunContained;
 }
 
 /**
@@ -195,15 +195,15 @@ interface StoodDown {
 async function standDown(
   host: Host,
   folder: ProjectFolder,
-  { names, force, hasChildren: own, runContained: ownRunHeld }: StopOptions,
+  { names, force, hasChildren: own, runContained: ownRunContained }: StopOptions,
   self: Identity,
   supervisors: readonly ProcessInfo[],
 ): Promise<StoodDown> {
   const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
   const unknown = async (): Promise<null> => null;
   if (others.length === 0) {
-    const runHeld: RunContained = ownRunHeld ?? unknown;
-    return { resume: async () => {}, hasChildren: own ?? unknown, runHeld };
+    const runContained: RunContained = ownRunContained ?? unknown;
+    return { resume: async () => {}, hasChildren: own ?? unknown, runContained };
   }
   const recorded = readProjectState(folder).supervisor?.socket ?? null;
   const patienceMs = force ? FORCED_STAND_DOWN_MS : STAND_DOWN_MS;
@@ -218,7 +218,7 @@ async function standDown(
     },
     hasChildren: async () => (resume && (await found?.client.hasChildren(CHILDREN_MS))) ?? null,
     // It does not come back to life for it: frozen, it would neither answer nor hang up.
-    runHeld: async (service, env, over) =>
+    runContained: async (service, env, over) =>
       (resume && (await found?.client.runStopCommand({ service, env: definedOnly(env) }, over))) ??
       null,
   };

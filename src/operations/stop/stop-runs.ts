@@ -53,7 +53,7 @@ export interface StopContext {
   /** Hears what is still alive after each scan. */
   watch(living: readonly Claim[]): void;
   /** Missing: stop commands are run below this process, which holds nothing that they leave. */
-  readonly runHeld?: RunContained;
+  readonly runContained?: RunContained;
   /** Of an earlier part of the same stop, to be continued. */
   readonly history?: StopHistory;
   /** Of that part too: runs that were seen outside of their control groups. */
@@ -88,7 +88,7 @@ export async function stopRuns(
     const graceMs = units.find((one) => one.name === name)?.graceMs ?? 0;
     const begunMs = host.nowMs();
     const { env } = process;
-    const { end, held } = (await context.runHeld?.(name, env, over.signal)) ?? {
+    const { end, held } = (await context.runContained?.(name, env, over.signal)) ?? {
       end: await runStopCommand(state.folder, record, { env, over: over.signal }),
       held: false,
     };
@@ -105,7 +105,7 @@ export async function stopRuns(
     names: new Set(names),
     remember,
     ...(context.outside ? { outsideBefore: context.outside } : {}),
-    ...(closer ? { readTraces: openFilesReader(state, closer.declared, closer.atOnce) } : {}),
+    ...(closer ? { readOpenFiles: openFilesReader(state, closer.declared, closer.atOnce) } : {}),
   };
   const owned = trackClaims(tracking);
   const common = {

@@ -43,10 +43,10 @@ export async function sweepProject(
     projectBelow: (cwd) => projectBelow(folder.root, cwd),
   };
   const state = readProjectState(folder);
-  const readTraces = openFilesReader(state, declaredServices(project), true);
+  const readOpenFiles = openFilesReader(state, declaredServices(project), true);
   const self = await host.self();
   const tracking = { state, self, names: new Set<string>(), remember: () => {} };
-  const owned = trackClaims({ ...tracking, readOpenFiles: readTraces });
+  const owned = trackClaims({ ...tracking, readOpenFiles });
   const swept = trackSweep(tracking, rules, owned);
   const history = createHistory();
 

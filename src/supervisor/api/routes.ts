@@ -49,15 +49,7 @@ export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runConta
 /** The supervisor's API: each route reads its request, has the work done, and answers. */
 export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, Route>> {
   const { hello, starts, listeners, holds, hasChildren, whileConnected, whileStoodDown } = work;
-  const {
-    lives,
-    witness,
-    sampler,
-    leases,
-    runContained: runHeld,
-    stopInProcess: stopHere,
-    endAfter,
-  } = work;
+  const { lives, witness, sampler, leases, runContained, stopInProcess, endAfter } = work;
 
   return {
     'GET /hello': () => hello,
@@ -126,7 +118,7 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
         stream.write({ type: 'began' });
         const over = new AbortController();
         void stream.closed.then(() => over.abort());
-        stream.write({ type: 'ended', ...(await runHeld(service, env, over.signal)) });
+        stream.write({ type: 'ended', ...(await runContained(service, env, over.signal)) });
         return STREAMED;
       }),
 
@@ -144,7 +136,7 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
     'POST /stop': (body, stream) =>
       whileConnected(stream, async () => {
         const request = toStopRequest(body);
-        const report = await stopHere(request);
+        const report = await stopInProcess(request);
         stream.write({ type: 'report', report });
         // A long report leaves in pieces: the end of this process must not cut it.
         void stream.closed.then(() => endAfter(request, report));

@@ -35,7 +35,7 @@ interface OwnStopsContext extends Pick<Children, 'hasChildren' | 'runContained'>
 }
 
 export function createStops(context: OwnStopsContext): Stops {
-  const { host, folder, lives, witness, starts, hasChildren, runContained: runHeld } = context;
+  const { host, folder, lives, witness, starts, hasChildren, runContained } = context;
   let standingDown = 0;
   let resuming: Promise<unknown> = Promise.resolve();
 
@@ -68,7 +68,7 @@ export function createStops(context: OwnStopsContext): Stops {
         stopProject(host, folder, {
           ...unattendedStop(request),
           hasChildren,
-          runContained: runHeld,
+          runContained,
           ...(why === undefined ? {} : { why }),
         }),
       );
