@@ -4,6 +4,7 @@ import { choicesOf, selectForStart } from './manifest/select.ts';
 import { definedOnly } from './manifest/variables.ts';
 import { type StartResult, startProject } from './operations/start/start.ts';
 import { readStatus, type StatusReport } from './operations/status/status.ts';
+import { stopOptions } from './operations/stop/options.ts';
 import { stopServices } from './operations/stop/stop.ts';
 import { sweepSettingsOf } from './operations/stop/sweep-rules.ts';
 import { openHost } from './processes/real-host.ts';
@@ -78,15 +79,14 @@ export async function stop(
   }
   const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
   const report = await stopServices(openHost(), project.folder, {
-    names: selectNames(project, options.names ?? []),
-    force,
-    dryRun: options.dryRun ?? false,
-    graceMs,
+    ...stopOptions({
+      names: selectNames(project, options.names ?? []),
+      force,
+      dryRun: options.dryRun ?? false,
+      graceMs,
+      declared: declaredServices(project),
+    }),
     sweep: sweepSettingsOf(project, force),
-    declared: declaredServices(project),
-    forced: () => false,
-    watch: () => {},
-    handedOver: () => {},
   });
   requireProject(project, force || report.processes.length > 0);
   return report;

@@ -67,7 +67,7 @@ export interface Living {
 export async function livingSupervisors(host: Host, folder: ProjectFolder): Promise<Living> {
   const state = readProjectState(folder);
   const self = await host.self();
-  const tracker = trackClaims({ state, self, names: new Set(), remember: () => {} });
+  const tracker = trackClaims({ state, self, names: new Set() });
   tracker.claim(await host.snapshot());
   return { running: tracker.latest().supervisors, socket: state.supervisor?.socket ?? null };
 }

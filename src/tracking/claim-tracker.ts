@@ -55,7 +55,8 @@ export interface ClaimTrackerOptions {
   readonly self: Identity;
   /** Service names that are units of this stop. */
   readonly names: ReadonlySet<string>;
-  remember(claims: readonly Claim[]): void;
+  /** Called with what the engine wants kept; missing: nothing outlives this process. */
+  readonly remember?: (claims: readonly Claim[]) => void;
   /** Default: true. False for who reports nothing: each command line is a read of its own. */
   readonly keepsCommands?: boolean;
   /** Runs that an earlier part of the same stop has seen outside of their control groups. */
@@ -143,7 +144,7 @@ export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
     // What was born and killed within one scan is seen by no other: it is remembered all the same.
     remember(claims) {
       note(claims);
-      tracking.remember(claims);
+      tracking.remember?.(claims);
     },
     outside,
     supervisors: () => latest,

@@ -24,7 +24,7 @@ export async function lookAtProject(
   const snapshot = await host.snapshot();
   const self = await host.self();
   const names = new Set(state.records.map(({ service }) => service));
-  const tracker = trackClaims({ state, self, names, remember: () => {} });
+  const tracker = trackClaims({ state, self, names });
   const claims = [...tracker.claim(snapshot).values()].filter(
     ({ service, process }) => service !== null || !isExiting(process, snapshot),
   );

@@ -30,7 +30,8 @@ export function trackSweep(
     // Born in the middle of a scan with our cookie: what a service has just forked is not the sweep's.
     unitOf: ({ evidence }) =>
       evidence.some(({ kind }) => kind === 'cookie') ? UNATTRIBUTED : SWEPT,
-    remember: tracking.remember,
+    // A pattern is no evidence, so the ledger gets nothing of it.
+    remember() {},
     latest: () => latest,
     claim(snapshot) {
       const facts = factsWith(tracking, snapshot, []);

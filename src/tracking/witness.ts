@@ -96,7 +96,6 @@ export function startWitness(context: WitnessContext): Witness {
     },
     self,
     names,
-    remember: () => {},
     // For months, in a project that restarts often, they would pile up; only a stop reports them.
     keepsCommands: false,
   });

@@ -120,7 +120,7 @@ async function freeName(
     (one) => one && livesIn(snapshot, one),
   );
   if (living) throw taken(name, `it runs already (pid ${living.pid})`);
-  const context = { host, self, state, forced: () => false, watch: () => {} };
+  const context = { host, self, state };
   await endLeftovers(context, [name], warn);
   return name;
 }

@@ -15,7 +15,7 @@ import { readProjectState } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
 import type { Witness } from '../../tracking/witness.ts';
 import { MAX_PASSES } from '../stop/ask-guards.ts';
-import type { StopOptions } from '../stop/options.ts';
+import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
 import type { BegunRun, RunPlace } from './begin.ts';
 
@@ -69,7 +69,6 @@ async function claimsOf({ folder, host, self, record }: EndingRun): Promise<read
     state: { ...state, records },
     self,
     names: new Set([own.service]),
-    remember: () => {},
   });
   return [...tracker.claim(await host.snapshot()).values()].filter(
     ({ runId }) => runId === own.runId,
@@ -103,7 +102,7 @@ export interface OneOffEnd {
 
 /** Ends everything of a run with the engine that stops services, and removes its record after the proof. */
 export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
-  const { folder, host, self, record } = ending;
+  const { folder, host, record } = ending;
   const { service } = record();
   if (!ending.killed && (await endEmpty(ending))) return EMPTY;
   const release = await lockToEnd(ending);
@@ -116,26 +115,9 @@ export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
     if (ending.killed && (await endEmpty(ending))) return EMPTY;
     let report: StopReport | null = null;
     for (let pass = 0; pass < MAX_PASSES; pass += 1) {
-      report = await stopLocked(
-        host,
-        {
-          folder,
-          options: {
-            names: [service],
-            force: ending.forced(),
-            dryRun: false,
-            graceMs: null,
-            sweep: null,
-            declared: [],
-            forced: ending.forced,
-            watch: ending.watch,
-          },
-          startedAt: new Date(),
-          beganAtMs: host.nowMs(),
-          self,
-        },
-        [],
-      );
+      const { forced, watch } = ending;
+      const wish = stopOptions({ names: [service], force: forced(), forced, watch });
+      report = await stopLocked(host, await stopHeader(host, folder, wish), []);
       // A scan can miss what is being born while it reads; the kernel's list of children cannot.
       if (report.survivors.length > 0 || (await isEmpty(ending)) !== false) break;
       if ((await claimsOf(ending)).length === 0) break;

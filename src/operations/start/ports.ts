@@ -32,7 +32,7 @@ export async function requireFreePorts(
     const holders = await findPortHolders([...wanted.keys()], snapshot);
     if (holders.length === 0) return;
 
-    const tracker = trackClaims({ state, self, names: new Set(), remember: () => {} });
+    const tracker = trackClaims({ state, self, names: new Set() });
     const claims = tracker.claim(snapshot);
     const running = new Set(
       state.records.filter(({ leader }) => leader && livesIn(snapshot, leader)).map(serviceOf),

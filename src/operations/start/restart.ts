@@ -8,7 +8,7 @@ import type { DeclaredService } from '../../project/open-project.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
-import type { StopOptions } from '../stop/options.ts';
+import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
 import { knownNames } from '../stop/stop-runs.ts';
 import { type StartOptions, type StartResult, startLocked } from './start.ts';
@@ -55,26 +55,8 @@ export async function restartProject(
     const { stop, start } = planRestart(choices, named, known, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideIt(inside);
     const { graceMs, forced, watch, declared } = options;
-    const report = await stopLocked(
-      host,
-      {
-        folder,
-        options: {
-          names: stop,
-          force: false,
-          dryRun: false,
-          graceMs,
-          sweep: null,
-          declared,
-          forced,
-          watch,
-        },
-        startedAt: new Date(),
-        beganAtMs: host.nowMs(),
-        self: await host.self(),
-      },
-      [],
-    );
+    const wish = stopOptions({ names: stop, graceMs, declared, forced, watch });
+    const report = await stopLocked(host, await stopHeader(host, folder, wish), []);
     options.stopped(report);
     if (report.survivors.length > 0) return { stop: report, start: null };
     const { env, listen, warn } = options;

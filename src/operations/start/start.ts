@@ -87,7 +87,7 @@ export async function startLocked(
   const services = options.names.flatMap((name) => manifest.services[name] ?? []);
   const state = readProjectState(folder);
   for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
-  const context = { host, self, state, forced: () => false, watch: () => {} };
+  const context = { host, self, state };
   if (manifest.logRotation) {
     const way = await (await import('../../processes/native/cut-file.ts')).findCutWay(
       manifest.logsDir,
@@ -169,7 +169,7 @@ async function recover(
   const { host, self, state } = context;
   thawRunGroups(state);
   const names = new Set(services.map(({ name }) => name));
-  const tracker = trackClaims({ state, self, names, remember: () => {} });
+  const tracker = trackClaims({ state, self, names });
   const snapshot = await host.snapshot();
   const claims = [...tracker.claim(snapshot).values()];
   const { supervisors, stale } = tracker.latest();

@@ -111,13 +111,21 @@ export function reportSpared(
     if (veto.kind !== 'other-project' || known.has(identityKey(process.identity))) return false;
     return livesIn(snapshot, process.identity);
   });
-  return [...latest, ...nested].map(({ process, evidence, veto }) => ({
+  return [...latest, ...nested].map((one) => describeSpared(one, snapshot));
+}
+
+/** A process that was left alone, for the report. */
+export function describeSpared(
+  { process, evidence, veto }: Spared,
+  snapshot: Snapshot,
+): StopReport['spared'][number] {
+  return {
     pid: process.identity.pid,
     command: describeCommand(snapshot, process),
     evidence,
     veto: veto.kind,
     why: veto.detail,
-  }));
+  };
 }
 
 /**

@@ -3,15 +3,14 @@ import { describeCommand } from '../../processes/describe.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import type { ProjectState } from '../../tracking/project-state.ts';
-import type { FirstLook } from './first-look.ts';
+import { describeSpared } from './build-report.ts';
+import { emptyReport } from './empty-report.ts';
+import { describeStale, type FirstLook } from './first-look.ts';
 import type { StopHeader } from './options.ts';
 
 /** What a stop would do, told by its first look: every claim, its evidence and its first signal. */
-export function planDryRun(
-  { folder, options, startedAt }: StopHeader,
-  state: ProjectState,
-  first: FirstLook,
-): StopReport {
+export function planDryRun(header: StopHeader, state: ProjectState, first: FirstLook): StopReport {
+  const { options } = header;
   const records = new Map(state.records.map((record) => [record.service, record]));
   const planned = [...first.claims, ...first.swept].map((claim: Claim) => ({
     pid: claim.process.identity.pid,
@@ -24,14 +23,8 @@ export function planDryRun(
   }));
   const supervisor = options.names === null ? first.supervisors[0] : undefined;
   return {
-    version: 1,
+    ...emptyReport(header),
     kind: 'dry-run',
-    project: folder.root,
-    at: startedAt.toISOString(),
-    tookMs: 0,
-    forced: options.force,
-    why: options.why ?? null,
-    scope: options.names,
     services: [...new Set(first.claims.flatMap(({ service }) => service ?? []))].map((name) => ({
       name,
       outcome: 'stopped',
@@ -40,16 +33,8 @@ export function planDryRun(
       tookMs: 0,
     })),
     processes: planned,
-    survivors: [],
-    spared: first.spared.map(({ process, evidence, veto }) => ({
-      pid: process.identity.pid,
-      command: describeCommand(first.snapshot, process),
-      evidence,
-      veto: veto.kind,
-      why: veto.detail,
-    })),
-    stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
-    ports: [],
+    spared: first.spared.map((one) => describeSpared(one, first.snapshot)),
+    stale: describeStale(first.stale),
     problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
     supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,
     guards: options.names === null ? first.guards.map(({ identity }) => identity.pid) : [],

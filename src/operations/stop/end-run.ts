@@ -1,10 +1,10 @@
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
-import { livesIn } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { stopRuns } from './stop-runs.ts';
+import { survivorsInWords } from './survivors.ts';
 
 export interface EndServiceRunRequest {
   /** Is there still somebody for its stop command to speak to? */
@@ -33,7 +33,6 @@ export async function endServiceRun(
       host,
       self,
       state,
-      forced: () => false,
       watch: () => signal.throwIfAborted(),
       runContained,
     },
@@ -46,12 +45,6 @@ export async function endServiceRun(
       closer: { declared: [], atOnce: false },
     },
   );
-  const snapshot = await host.snapshot();
-  const survivors = history
-    .entries()
-    .map(({ claim }) => claim.process)
-    .filter(({ identity }) => livesIn(snapshot, identity));
-  if (survivors.length === 0) return null;
-  const who = survivors.map((one) => `${one.name} (pid ${one.identity.pid})`).join(', ');
-  return `what is left of it outlives SIGKILL: ${who}`;
+  const survivors = survivorsInWords(history, await host.snapshot());
+  return survivors && `what is left of it outlives SIGKILL: ${survivors}`;
 }

@@ -28,7 +28,8 @@ import {
   reportSurvivors,
 } from './build-report.ts';
 import { stopCapabilities } from './capabilities.ts';
-import type { FirstLook } from './first-look.ts';
+import { emptyReport } from './empty-report.ts';
+import { describeStale, type FirstLook } from './first-look.ts';
 import { describeLeftAlone, findLeftAlone } from './left-alone.ts';
 import type { StopHeader, StopOptions } from './options.ts';
 import type { VerifiedOutcome } from './outcome.ts';
@@ -101,19 +102,14 @@ export async function finishStop(
   attempt('the control groups', () => removeRunGroups(state));
   const wholeProject = options.names === null;
   const report: StopReport = {
-    version: 1,
-    kind: 'stop',
-    project: folder.root,
-    at: header.startedAt.toISOString(),
+    ...emptyReport(header),
     tookMs: Math.round(host.nowMs() - header.beganAtMs),
     forced: options.force || options.forced(),
-    why: options.why ?? null,
-    scope: options.names,
     services: reportServices(outcome, records, lost),
     processes,
     survivors,
     spared,
-    stale: first.stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    stale: describeStale(first.stale),
     ports: reportPorts(ports, holders, snapshot),
     problems,
     capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),

@@ -3,6 +3,7 @@ import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
+import type { StopReport } from '../../stopping/report.ts';
 import { trackClaims } from '../../tracking/claim-tracker.ts';
 import type { ProjectState } from '../../tracking/project-state.ts';
 import { trackSweep } from '../../tracking/sweep-tracker.ts';
@@ -38,7 +39,6 @@ export async function lookBeforeStop(
     state,
     self,
     names,
-    remember: () => {},
     ...(readOpenFiles ? { readOpenFiles } : {}),
   };
   const owned = trackClaims(tracking);
@@ -63,4 +63,9 @@ export async function lookBeforeStop(
     spared: [...spared, ...(swept?.latest().spared ?? [])],
     found: claims.length + sweepClaims.length + supervisors.length + guards.length,
   };
+}
+
+/** Records that speak of processes which are not alive any more, for the report. */
+export function describeStale(stale: FirstLook['stale']): StopReport['stale'] {
+  return stale.map(({ run, detail }) => ({ service: run.service, detail }));
 }

@@ -1,6 +1,6 @@
 import { DevctlError } from '../../errors.ts';
-import { livesIn } from '../../processes/snapshot.ts';
 import { type StopContext, stopRuns } from './stop-runs.ts';
+import { survivorsInWords } from './survivors.ts';
 
 /**
  * Ends what earlier runs left behind, before anything is started in its place. The old records' stop
@@ -23,14 +23,10 @@ export async function endLeftovers(
     { names, force: false, graceMs: null, sweep: null },
   );
   for (const problem of problems) warn(problem);
-  const snapshot = await context.host.snapshot();
-  const survivors = history
-    .entries()
-    .map(({ claim }) => claim.process)
-    .filter(({ identity }) => livesIn(snapshot, identity));
-  if (survivors.length === 0) return;
-  const who = survivors.map(({ identity, name }) => `${name} (pid ${identity.pid})`).join(', ');
-  throw new DevctlError('survivors', `still alive after SIGKILL, left over from before: ${who}`, {
+  const survivors = survivorsInWords(history, await context.host.snapshot());
+  if (survivors === null) return;
+  const message = `still alive after SIGKILL, left over from before: ${survivors}`;
+  throw new DevctlError('survivors', message, {
     hint: 'nothing was started; what it takes to end them: devctl stop',
   });
 }

@@ -1,5 +1,6 @@
 import type { Claim } from '../../ownership/claim.ts';
 import type { SweepRules } from '../../ownership/sweep.ts';
+import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
@@ -28,11 +29,40 @@ export interface StopOptions {
   readonly runContained?: RunContained;
 }
 
-/** What is the same for every part of one stop. */
+/** Completes the options of a stop: polite, without a sweep, and with nobody who watches or asks for force. */
+export function stopOptions(
+  options: Pick<StopOptions, 'names'> & Partial<StopOptions>,
+): StopOptions {
+  return {
+    force: false,
+    dryRun: false,
+    graceMs: null,
+    sweep: null,
+    declared: [],
+    forced: () => false,
+    watch: () => {},
+    ...options,
+  };
+}
+
+/** One stop, from its beginning: every part of it gets the same. */
 export interface StopHeader {
   readonly folder: ProjectFolder;
   readonly options: StopOptions;
   readonly startedAt: Date;
+  /** On the clock of `Host.nowMs`. */
   readonly beganAtMs: number;
+  /** The process that carries out the stop. */
   readonly self: Identity;
+}
+
+/** Begins a stop: its clocks run from here. */
+export async function stopHeader(
+  host: Pick<Host, 'nowMs' | 'self'>,
+  folder: ProjectFolder,
+  options: StopOptions,
+): Promise<StopHeader> {
+  const startedAt = new Date();
+  const beganAtMs = host.nowMs();
+  return { folder, options, startedAt, beganAtMs, self: await host.self() };
 }

@@ -48,10 +48,10 @@ export interface StopContext {
   readonly host: Host;
   readonly self: Identity;
   readonly state: ProjectState;
-  /** Becomes true when the person asked a second time. */
-  forced(): boolean;
-  /** Hears what is still alive after each scan. */
-  watch(living: readonly Claim[]): void;
+  /** Becomes true when the person asks a second time; missing: nobody does. */
+  readonly forced?: () => boolean;
+  /** Called with the claims that are still alive after each scan. */
+  readonly watch?: (living: readonly Claim[]) => void;
   /** Missing: stop commands are run below this process, which holds nothing that they leave. */
   readonly runContained?: RunContained;
   /** Of an earlier part of the same stop, to be continued. */
@@ -113,8 +113,8 @@ export async function stopRuns(
     history,
     // Who forces may have said how long it takes.
     policy: { force: request.force, patient: request.graceMs !== null },
-    forced: context.forced,
-    watch: context.watch,
+    forced: context.forced ?? (() => false),
+    watch: context.watch ?? (() => {}),
     runCommand: (name: string) => {
       const running = runCommand(name);
       commands.push(running);
@@ -136,9 +136,7 @@ export async function stopRuns(
   const end = await stopWhatIsFound(run, result, look);
   result = end.state;
 
-  const swept = request.sweep
-    ? trackSweep({ ...tracking, remember: () => {} }, request.sweep, owned)
-    : null;
+  const swept = request.sweep ? trackSweep(tracking, request.sweep, owned) : null;
   if (swept) {
     const sweepUnit = unit(SWEPT, 0, null, request);
     const snapshot = await host.snapshot();

@@ -12,7 +12,7 @@ import { toSweepRules } from './sweep-rules.ts';
 export interface StopServicesOptions extends Omit<StopOptions, 'sweep' | 'hasChildren'> {
   readonly sweep: SweepSettings;
   /** Told before the supervisor takes the stop over. */
-  readonly handedOver: (service: string) => void;
+  readonly handedOver?: (service: string) => void;
 }
 
 /**
@@ -37,7 +37,7 @@ export async function stopServices(
     const exempt = oneOffs.map(({ runId }) => runId);
     return stopProject(host, folder, { ...options, exempt, sweep: toSweepRules(sweep) });
   }
-  options.handedOver(inside);
+  options.handedOver?.(inside);
   const { stopViaSupervisor } = await import('./via-supervisor.ts');
   const request = { names, force, graceMs, sweep, declared };
   const report = await stopViaSupervisor(host, folder, request);

@@ -1,7 +1,6 @@
 import type { Spared } from '../../ownership/claim.ts';
 import { ownedLookAlikes, type SweepRules } from '../../ownership/sweep.ts';
 import { isoTime } from '../../processes/clock.ts';
-import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import { identityKey } from '../../processes/identity.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
@@ -16,7 +15,7 @@ import { trackClaims } from '../../tracking/claim-tracker.ts';
 import { openFilesReader } from '../../tracking/open-files.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { SWEPT, trackSweep } from '../../tracking/sweep-tracker.ts';
-import { reportProcesses, reportSurvivors } from './build-report.ts';
+import { describeSpared, reportProcesses, reportSurvivors } from './build-report.ts';
 import type { StopOptions } from './options.ts';
 
 export interface SweepProjectOptions extends Pick<StopOptions, 'dryRun' | 'forced' | 'watch'> {
@@ -45,7 +44,7 @@ export async function sweepProject(
   const state = readProjectState(folder);
   const readOpenFiles = openFilesReader(state, declaredServices(project), true);
   const self = await host.self();
-  const tracking = { state, self, names: new Set<string>(), remember: () => {} };
+  const tracking = { state, self, names: new Set<string>() };
   const owned = trackClaims({ ...tracking, readOpenFiles });
   const swept = trackSweep(tracking, rules, owned);
   const history = createHistory();
@@ -68,7 +67,7 @@ export async function sweepProject(
       tookMs: Math.round(host.nowMs() - beganAtMs),
       processes: planned.map((one) => ({ ...one, signals: [UNIT.signal] })),
       survivors: [],
-      spared: describeSpared(before, snapshot),
+      spared: describeLookAlikes(before, snapshot),
       scans: 1,
     };
   }
@@ -94,7 +93,7 @@ export async function sweepProject(
     tookMs: Math.round(host.nowMs() - beganAtMs),
     processes,
     survivors: reportSurvivors(outcome, processes),
-    spared: describeSpared([...before, ...swept.latest().spared], after),
+    spared: describeLookAlikes([...before, ...swept.latest().spared], after),
     scans: history.scans(),
   };
 }
@@ -109,18 +108,12 @@ const UNIT: StopUnit = {
 };
 
 /** Each of them once, and only those that are still there to be spared. */
-function describeSpared(all: readonly Spared[], snapshot: Snapshot): SweepReport['spared'] {
+function describeLookAlikes(all: readonly Spared[], snapshot: Snapshot): SweepReport['spared'] {
   const each = new Map(all.map((one) => [identityKey(one.process.identity), one]));
   return [...each.values()]
     .filter(({ process }) => livesIn(snapshot, process.identity))
     .sort((a, b) => a.process.identity.pid - b.process.identity.pid)
-    .map(({ process, evidence, veto }) => ({
-      pid: process.identity.pid,
-      command: describeCommand(snapshot, process),
-      evidence,
-      veto: veto.kind,
-      why: whyOf(veto),
-    }));
+    .map((one) => ({ ...describeSpared(one, snapshot), why: whyOf(one.veto) }));
 }
 
 /** Of a veto from a cookie the detail is the cookie itself. */

@@ -1,7 +1,7 @@
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { declaredServices, openProject } from '../../project/open-project.ts';
-import type { StopOptions } from './options.ts';
+import { type StopOptions, stopOptions } from './options.ts';
 import { sweepSettingsOf, toSweepRules } from './sweep-rules.ts';
 
 /** What `devctl stop` would ask for in the project folder, as its manifest is now. */
@@ -21,11 +21,5 @@ export function stopEverythingRequest(
 
 /** How a stop is carried out that has no terminal: nobody sees it at work, or asks for force meanwhile. */
 export function unattendedStop({ sweep, ...request }: SupervisedStopRequest): StopOptions {
-  return {
-    ...request,
-    dryRun: false,
-    sweep: toSweepRules(sweep),
-    forced: () => false,
-    watch: () => {},
-  };
+  return stopOptions({ ...request, sweep: toSweepRules(sweep) });
 }

@@ -7,6 +7,7 @@ import type { Host } from '../../processes/host.ts';
 import { declaredServices, type OpenProject } from '../../project/open-project.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { type StartResult, startProject } from '../start/start.ts';
+import { stopOptions } from '../stop/options.ts';
 import { stopServices } from '../stop/stop.ts';
 import { sweepSettingsOf } from '../stop/sweep-rules.ts';
 import type { UpOptions } from './options.ts';
@@ -125,16 +126,11 @@ export async function upProject(
   const reason = watch.verdict();
   options.ending(reason?.why ?? 'the start has failed');
   const { sweep, scope } = endScope(project, ours);
+  const { forced, watch: onScan } = options;
+  const declared = declaredServices(project);
   const report = await stopServices(host, folder, {
-    names: scope,
-    force: false,
-    dryRun: false,
-    graceMs: null,
+    ...stopOptions({ names: scope, declared, forced, watch: onScan }),
     sweep,
-    declared: declaredServices(project),
-    forced: options.forced,
-    watch: options.watch,
-    handedOver: () => {},
   });
   await (hold as Hold | null)?.release(RELEASE_MS);
   if (failure !== null) throw failure;

@@ -1,0 +1,12 @@
+import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
+import type { StopHistory } from '../../stopping/history.ts';
+
+/** Names every process of this stop that is still alive, `node (pid 12), sh (pid 13)`; null when none is. */
+export function survivorsInWords(history: StopHistory, snapshot: Snapshot): string | null {
+  const survivors = history
+    .entries()
+    .map(({ claim }) => claim.process)
+    .filter(({ identity }) => livesIn(snapshot, identity));
+  if (survivors.length === 0) return null;
+  return survivors.map(({ name, identity }) => `${name} (pid ${identity.pid})`).join(', ');
+}
