@@ -9,8 +9,7 @@ import type { ProcessInfo } from '../processes/snapshot.ts';
 import { isStarvedOfCpu } from '../processes/starvation.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { prepareSocketPath, socketPaths, whyNotOurs } from '../project/socket-path.ts';
-import { trackClaims } from '../tracking/claim-tracker.ts';
-import { readProjectState } from '../tracking/project-state.ts';
+import { lookAtProject } from '../tracking/look.ts';
 import { connectTo, type SupervisorClient } from './client.ts';
 import { endSupervisors } from './end-supervisor.ts';
 import { type Hello, INHERITS, SUPERVISOR_FLAGS } from './protocol.ts';
@@ -56,20 +55,18 @@ export async function connectToSupervisor(
   });
 }
 
-/** Who there is to be asked. */
+/** The supervisors of a project that can be asked. */
 export interface Living {
   /** The supervisors of this project that live. */
   readonly running: readonly ProcessInfo[];
-  /** Where the record says that they listen. */
+  /** The path of the socket, as the record of the supervisor says. */
   readonly socket: string | null;
 }
 
+/** Looks for the supervisors of a project. */
 export async function livingSupervisors(host: Host, folder: ProjectFolder): Promise<Living> {
-  const state = readProjectState(folder);
-  const self = await host.self();
-  const tracker = trackClaims({ state, self, names: new Set() });
-  tracker.claim(await host.snapshot());
-  return { running: tracker.latest().supervisors, socket: state.supervisor?.socket ?? null };
+  const { state, latest } = await lookAtProject(host, folder);
+  return { running: latest.supervisors, socket: state.supervisor?.socket ?? null };
 }
 
 /** A supervisor that answers, and what it said of itself. */

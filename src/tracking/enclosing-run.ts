@@ -1,32 +1,34 @@
 import { readCookie } from '../ownership/cookie.ts';
 import { ancestry } from '../ownership/vetoes.ts';
-import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
-import type { ProjectFolder } from '../project/folder.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
-import { readProjectState } from './project-state.ts';
+import type { ProjectState } from './project-state.ts';
 
-/** What this very command runs in, of its own project. */
+/** The service and the one-offs of its own project that this command runs inside of. */
 export interface EnclosingRun {
-  /** A stop of this service would end itself half way, so the supervisor has to carry it out. */
+  /** A stop of this service would end this command half way, so the supervisor has to carry it out. */
   readonly service: string | null;
-  /** One-offs (`devctl run`): they end when their commands do, which is after us. */
+  /** One-offs (`devctl run`): each ends when its command does, which is after this one. */
   readonly oneOffs: readonly ServiceRecord[];
 }
 
-/** Finds out by the mark in our environment and by what is above us. */
-export async function findEnclosingRun(
-  host: Host,
-  folder: ProjectFolder,
+/**
+ * Finds out by the mark in our environment and by our ancestors.
+ *
+ * @param self the process that runs this command
+ * @param env its environment
+ */
+export function findEnclosingRun(
+  { folder, records }: Pick<ProjectState, 'folder' | 'records'>,
+  snapshot: Snapshot,
+  self: Identity,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<EnclosingRun> {
+): EnclosingRun {
   const block = Object.entries(env).map(([name, value]) => `${name}=${value}\0`);
   const found = readCookie(block.join(''));
   const cookie = found?.projects.includes(folder.projectId) ? found : null;
-  const { records } = readProjectState(folder);
-  if (records.length === 0) return { service: cookie?.service ?? null, oneOffs: [] };
-  const self = await host.self();
-  const above = ancestry(self.pid, await host.snapshot());
+  const above = ancestry(self.pid, snapshot);
   const isAbove = (one: Identity | null): boolean =>
     one !== null && above.some(({ identity }) => sameIdentity(identity, one));
   const oneOffs = records.filter(

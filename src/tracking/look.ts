@@ -6,25 +6,31 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import { type ClaimTracker, trackClaims } from './claim-tracker.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
 
-/** What the records say, and what one look at the process table shows of it. */
+/** The records of a project and one snapshot of the process table, and what the one shows of the other. */
 export interface ProjectLook {
   readonly state: ProjectState;
   readonly snapshot: Snapshot;
-  /** Everything that is ours. */
+  /** Every process that is ours. */
   readonly claims: readonly Claim[];
   readonly latest: ReturnType<ClaimTracker['latest']>;
 }
 
-/** Needs no supervisor, no valid manifest and no lock, and changes nothing. */
+/**
+ * Looks once at a project. Needs no supervisor, no valid manifest and no lock, and changes nothing.
+ *
+ * Each step of a command takes the look of the step before. A step that has waited, signalled or written
+ * makes a new one.
+ *
+ * @param state the records, where they have just been read
+ */
 export async function lookAtProject(
   host: Pick<Host, 'snapshot' | 'self'>,
   folder: ProjectFolder,
+  state = readProjectState(folder),
 ): Promise<ProjectLook> {
-  const state = readProjectState(folder);
   const snapshot = await host.snapshot();
   const self = await host.self();
-  const names = new Set(state.records.map(({ service }) => service));
-  const tracker = trackClaims({ state, self, names });
+  const tracker = trackClaims({ state, self, names: new Set() });
   const claims = [...tracker.claim(snapshot).values()].filter(
     ({ service, process }) => service !== null || !isExiting(process, snapshot),
   );
@@ -32,18 +38,19 @@ export async function lookAtProject(
 }
 
 /**
- * Has it given back its memory, and with it arguments and environment? It may be the supervisor, which nothing
- * tells from an orphan below the guard any more; in a moment it is gone.
+ * True while a process exits: its memory is gone, so its arguments and environment read as empty. The claims
+ * leave it out, because an exiting supervisor looks like an orphan of the guard.
  */
 function isExiting(process: ProcessInfo, { details }: Snapshot): boolean {
   const argv = details.argv(process) ?? [];
-  // What is swapped out has no memory either, but arguments. `ps` puts the name where there are none.
+  // A process that is swapped out uses no memory either, but has arguments. `ps` prints the name in brackets
+  // where there are none.
   return process.rssBytes === 0 && ['', `[${process.name}]`].includes(argv.join(' '));
 }
 
-/** Has it outlived its run, or is there nothing left that it could belong to? */
+/** Tells whether the process has outlived its run, or no run is left that it could belong to. */
 export function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot): boolean {
-  // Below the supervisor, of no known service: as long as a service runs it may well be part of it.
+  // The process is below the supervisor and of no known service: it may belong to any service that runs.
   if (claim.service === null) {
     return !state.records.some((record) => livingLeader(record, snapshot) !== null);
   }
@@ -53,7 +60,7 @@ export function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot):
   return livingLeader(record, snapshot) === null;
 }
 
-/** Null: it has ended. */
+/** The leader of a run that is alive; null once it has ended. */
 export function livingLeader(record: ServiceRecord, snapshot: Snapshot): ServiceRecord['leader'] {
   const { leader } = record;
   return leader && livesIn(snapshot, leader) ? leader : null;

@@ -39,6 +39,7 @@ export interface ProjectState {
   readonly exempt: readonly string[];
 }
 
+/** Reads everything in `.pids` at one moment. Never throws: a file that cannot be used becomes a problem. */
 export function readProjectState(
   folder: ProjectFolder,
   exempt: readonly string[] = [],
@@ -48,11 +49,11 @@ export function readProjectState(
   const supervisor = readSupervisor(folder);
   const legacy = readLegacyFiles(folder);
   const lease = readLeases(folder);
-  return {
+  const all = {
     folder,
     ownerUid: ownerOf(folder.root),
-    records: records.records.filter(({ runId }) => !exempt.includes(runId)),
-    ledger: ledgers.entries.filter(({ runId }) => !exempt.includes(runId)),
+    records: records.records,
+    ledger: ledgers.entries,
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
     legacy: legacy.entries,
     lease: lease.kind === 'record' ? lease.record : null,
@@ -62,7 +63,23 @@ export function readProjectState(
       ...(lease.kind === 'problem' ? [lease.problem] : []),
       ...lastStopProblems(folder),
     ],
+    exempt: [],
+  };
+  return withoutRuns(all, exempt);
+}
+
+/**
+ * Leaves out the records and ledgers of some runs.
+ *
+ * @param exempt run ids of the one-offs that this command runs inside of
+ */
+export function withoutRuns(state: ProjectState, exempt: readonly string[]): ProjectState {
+  const { records, ledger } = state;
+  return {
+    ...state,
     exempt,
+    records: records.filter(({ runId }) => !exempt.includes(runId)),
+    ledger: ledger.filter(({ runId }) => !exempt.includes(runId)),
   };
 }
 

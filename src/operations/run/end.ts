@@ -10,7 +10,7 @@ import { removeLedger } from '../../project/ledger.ts';
 import { readRecord, removeRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { Proof, StopReport } from '../../stopping/report.ts';
-import { trackClaims } from '../../tracking/claim-tracker.ts';
+import { lookAtProject } from '../../tracking/look.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
 import type { Witness } from '../../tracking/witness.ts';
@@ -60,19 +60,13 @@ export async function findOrphans(ending: EndingRun): Promise<readonly LeftBehin
   }
 }
 
-async function claimsOf({ folder, host, self, record }: EndingRun): Promise<readonly Claim[]> {
+async function claimsOf({ folder, host, record }: EndingRun): Promise<readonly Claim[]> {
   const own = record();
   const state = readProjectState(folder);
   // Whatever has become of it on disk.
   const records = [...state.records.filter(({ service }) => service !== own.service), own];
-  const tracker = trackClaims({
-    state: { ...state, records },
-    self,
-    names: new Set([own.service]),
-  });
-  return [...tracker.claim(await host.snapshot()).values()].filter(
-    ({ runId }) => runId === own.runId,
-  );
+  const { claims } = await lookAtProject(host, folder, { ...state, records });
+  return claims.filter(({ runId }) => runId === own.runId);
 }
 
 /**

@@ -52,7 +52,8 @@ export async function adoptProject(
     const names = caredFor(before).map(({ service }) => service);
     if (names.length === 0) return { supervisor: null, services: [], leases: [] };
     const nobody = { names: [], abortOnFailure: false };
-    await startLocked(host, folder, manifest, { ...nobody, env, warn, listen: () => {} });
+    const wish = { ...nobody, env, warn, listen: () => {} };
+    await startLocked(host, folder, manifest, wish, before);
     const after = await lookAtProject(host, folder);
     const [supervisor] = after.latest.supervisors;
     if (!supervisor) throw new Error('a supervisor that has just answered is gone');

@@ -6,6 +6,7 @@ import type { Host } from '../../processes/host.ts';
 import { isGone } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
+import { readProjectState } from '../../tracking/project-state.ts';
 import { stopProject } from '../stop/stop-project.ts';
 import { stopEverythingRequest, unattendedStop } from '../stop/unattended.ts';
 
@@ -58,17 +59,19 @@ export async function stopIfLeaseEnded(
   manifest: string,
   warn: (line: string) => void,
 ): Promise<void> {
-  const read = readLeases(folder);
-  if (read.kind !== 'record') return;
-  const verdict = leasesAt(read.record, await host.snapshot());
+  // Most projects have no lease: one read tells that.
+  if (readLeases(folder).kind !== 'record') return;
+  const state = readProjectState(folder);
+  const snapshot = await host.snapshot();
+  const verdict = leasesAt(state.lease, snapshot);
   if (verdict.kind !== 'ended') return;
-  const { service, oneOffs } = await findEnclosingRun(host, folder, process.env);
+  const { service, oneOffs } = findEnclosingRun(state, snapshot, await host.self(), process.env);
   // It would end itself half way: the supervisor does it when this command is done.
   if (service !== null || oneOffs.length > 0) return;
   warn(`${verdict.why}: stopping everything first`);
   const options = unattendedStop(stopEverythingRequest(folder, manifest));
   try {
-    await stopProject(host, folder, { ...options, why: verdict.why });
+    await stopProject(host, folder, { ...options, why: verdict.why }, { state, snapshot });
   } catch (error) {
     if (!(error instanceof DevctlError && error.code === 'locked')) throw error;
   }

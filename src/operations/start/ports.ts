@@ -5,7 +5,7 @@ import { describeHolder } from '../../processes/describe.ts';
 import { findPortHolders, type PortHolder } from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { userName } from '../../processes/users.ts';
-import { trackClaims } from '../../tracking/claim-tracker.ts';
+import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import type { StopContext } from '../stop/stop-runs.ts';
@@ -17,33 +17,32 @@ const MAX_PASSES = 3;
  * Sees to it that the ports of these services are free. What holds one and is left over from earlier
  * runs (a service that was renamed, an orphan nobody can name) is ended.
  *
+ * @param look made after the last signal
  * @throws DevctlError 'port-taken' naming each holder, before anything is ended; 'survivors'
  */
 export async function requireFreePorts(
   context: StopContext,
+  look: Pick<ProjectLook, 'snapshot' | 'claims'>,
   services: readonly ResolvedService[],
   warn: (line: string) => void,
 ): Promise<void> {
-  const { host, state, self } = context;
+  const { host, state } = context;
   const wanted = new Map(services.flatMap((one) => one.ports.map((port) => [port, one] as const)));
   if (wanted.size === 0) return;
-  for (let pass = 1; ; pass += 1) {
-    const snapshot = await host.snapshot();
+  for (let { snapshot, claims } = look, pass = 1; ; pass += 1) {
     const holders = await findPortHolders([...wanted.keys()], snapshot);
     if (holders.length === 0) return;
 
-    const tracker = trackClaims({ state, self, names: new Set() });
-    const claims = tracker.claim(snapshot);
     const running = new Set(
       state.records.filter(({ leader }) => leader && livesIn(snapshot, leader)).map(serviceOf),
     );
     const units = new Set<string>();
     const taken: string[] = [];
     for (const holder of holders) {
-      const claim = (holder.process && claims.get(holder.process.identity.pid)) ?? null;
-      const unit = claim && leftoverUnit(claim, [...claims.values()], running);
+      const pid = holder.process?.identity.pid;
+      const claim = claims.find(({ process }) => process.identity.pid === pid) ?? null;
+      const unit = claim && leftoverUnit(claim, claims, running);
       if (unit !== null && pass <= MAX_PASSES) {
-        const pid = holder.process?.identity.pid;
         warn(`port ${holder.port} is held by a left-over of ours (pid ${pid})`);
         units.add(unit);
         continue;
@@ -58,6 +57,7 @@ export async function requireFreePorts(
       });
     }
     await endLeftovers(context, [...units], warn);
+    ({ snapshot, claims } = await lookAtProject(host, state.folder, state));
   }
 }
 

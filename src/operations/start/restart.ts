@@ -45,13 +45,14 @@ export async function restartProject(
 ): Promise<RestartResult> {
   const choices = choicesOf(manifest);
   const named = options.names.length > 0 ? selectServices(choices, options.names) : null;
-  const { service: inside } = await findEnclosingRun(host, folder, process.env);
   const lock = await takeLockToStart(host, folder, 'restart', options.warn);
   try {
-    const { records, ...rest } = readProjectState(folder);
+    const state = readProjectState(folder);
+    const snapshot = await host.snapshot();
+    const { service: inside } = findEnclosingRun(state, snapshot, await host.self(), process.env);
     // One-offs are no services: nothing but a stop or their own end ends them.
-    const oneOffs = records.flatMap(({ oneOff, service }) => (oneOff ? [service] : []));
-    const known = knownNames({ records, ...rest }).filter((name) => !oneOffs.includes(name));
+    const oneOffs = state.records.flatMap(({ oneOff, service }) => (oneOff ? [service] : []));
+    const known = knownNames(state).filter((name) => !oneOffs.includes(name));
     const { stop, start } = planRestart(choices, named, known, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideIt(inside);
     const { graceMs, forced, watch, declared } = options;

@@ -16,12 +16,12 @@ import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
-import { livesIn } from '../../processes/snapshot.ts';
+import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
 import { belongsAside, setAside } from '../../project/set-aside.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
-import { trackClaims } from '../../tracking/claim-tracker.ts';
+import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
@@ -75,17 +75,23 @@ export async function startProject(
   }
 }
 
-/** As `startProject`, for who holds the project lock already. */
+/**
+ * As `startProject`, for a caller that holds the project lock already.
+ *
+ * @param look made under that lock; missing: it is made now
+ */
 export async function startLocked(
   host: Host,
   folder: ProjectFolder,
   manifest: ResolvedManifest,
   options: StartOptions,
+  look?: ProjectLook,
 ): Promise<StartResult> {
   const self = await host.self();
   makeLogsFolder(folder, manifest.logsDir);
   const services = options.names.flatMap((name) => manifest.services[name] ?? []);
-  const state = readProjectState(folder);
+  const before = look ?? (await lookAtProject(host, folder));
+  const { state } = before;
   for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
   const context = { host, self, state };
   if (manifest.logRotation) {
@@ -94,10 +100,11 @@ export async function startLocked(
     );
     if (way.how === null) options.warn(`logs are not rotated here, and grow: ${way.why}`);
   }
-  const { supervisors, idle, alive } = await recover(context, services, options.warn);
-  await requireFreePorts(context, idle, options.warn);
+  const { idle, alive, ...found } = await recover(context, before, services, options.warn);
+  await requireFreePorts(context, found.look, idle, options.warn);
 
   const socket = state.supervisor?.socket ?? null;
+  const { supervisors } = before.latest;
   const { client, hello } = await connectToSupervisor(host, folder, supervisors, socket);
   if (manifest.containment === 'cgroup') requireGroups(hello);
   // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
@@ -123,8 +130,9 @@ export async function startLocked(
   const failed = result.services.some((one) => !hasSucceeded(one));
   // What an abandoned start has started is taken down by the stop that waits for our lock.
   const takesDown = failed && options.abortOnFailure && !result.abandoned;
-  const leases = await leasesOf(host, folder);
-  const breaches = currentBreaches(folder, await host.snapshot());
+  const after = await host.snapshot();
+  const leases = leasesOf(folder, after);
+  const breaches = currentBreaches(folder, after);
   if (!takesDown) return { services: result.services, aborted: [], leases, breaches };
   const aborted = result.services
     .filter(({ alreadyRunning }) => !alreadyRunning)
@@ -139,9 +147,9 @@ export async function startLocked(
   return { services: ended, aborted, leases, breaches };
 }
 
-async function leasesOf(host: Host, folder: ProjectFolder): Promise<readonly LeaseStatus[]> {
+function leasesOf(folder: ProjectFolder, snapshot: Snapshot): readonly LeaseStatus[] {
   const read = readLeases(folder);
-  return read.kind === 'record' ? leaseStatus(leasesAt(read.record, await host.snapshot())) : [];
+  return read.kind === 'record' ? leaseStatus(leasesAt(read.record, snapshot)) : [];
 }
 
 function requireGroups({ capabilities }: Hello): void {
@@ -153,28 +161,27 @@ function requireGroups({ capabilities }: Hello): void {
 }
 
 /**
- * Ends what earlier runs of these services left behind, and tells what has to be started: what still
- * has its leader goes on running and is adopted.
+ * Ends what earlier runs of these services left behind, and tells what has to be started: a service whose
+ * leader is alive goes on running and is adopted.
  */
 async function recover(
   context: StopContext,
+  look: ProjectLook,
   services: readonly ResolvedService[],
   warn: StartOptions['warn'],
 ): Promise<{
-  readonly supervisors: ReturnType<ReturnType<typeof trackClaims>['latest']>['supervisors'];
+  /** A new look where something was ended. */
+  readonly look: ProjectLook;
   readonly idle: readonly ResolvedService[];
-  /** Names of all services, asked for or not, whose leaders live. */
+  /** Names of all services, asked for or not, whose leaders are alive. */
   readonly alive: ReadonlySet<string>;
 }> {
-  const { host, self, state } = context;
+  const { host, state } = context;
+  const { snapshot, claims, latest } = look;
   thawRunGroups(state);
-  const names = new Set(services.map(({ name }) => name));
-  const tracker = trackClaims({ state, self, names });
-  const snapshot = await host.snapshot();
-  const claims = [...tracker.claim(snapshot).values()];
-  const { supervisors, stale } = tracker.latest();
-  for (const { run, detail } of stale) warn(`the record of ${run.service} is stale: ${detail}`);
-
+  for (const { run, detail } of latest.stale) {
+    warn(`the record of ${run.service} is stale: ${detail}`);
+  }
   const alive = new Set(
     state.records
       .filter(({ leader }) => leader && livesIn(snapshot, leader))
@@ -187,12 +194,11 @@ async function recover(
   const leftover = idle
     .map(({ name }) => name)
     .filter((name) => claims.some(({ service }) => service === name));
-  if (leftover.length > 0) {
-    const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
-    warn(`ending ${count} left over of earlier runs of ${leftover.join(', ')}`);
-    await endLeftovers(context, leftover, warn);
-  }
-  return { supervisors, idle, alive };
+  if (leftover.length === 0) return { look, idle, alive };
+  const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
+  warn(`ending ${count} left over of earlier runs of ${leftover.join(', ')}`);
+  await endLeftovers(context, leftover, warn);
+  return { look: await lookAtProject(host, state.folder, state), idle, alive };
 }
 
 async function takeDown(

@@ -2,15 +2,15 @@ import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
-import type { ProjectState } from '../../tracking/project-state.ts';
 import { describeSpared } from './build-report.ts';
 import { emptyReport } from './empty-report.ts';
 import { describeStale, type FirstLook } from './first-look.ts';
 import type { StopHeader } from './options.ts';
 
 /** What a stop would do, told by its first look: every claim, its evidence and its first signal. */
-export function planDryRun(header: StopHeader, state: ProjectState, first: FirstLook): StopReport {
+export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
   const { options } = header;
+  const { state } = first;
   const records = new Map(state.records.map((record) => [record.service, record]));
   const planned = [...first.claims, ...first.swept].map((claim: Claim) => ({
     pid: claim.process.identity.pid,

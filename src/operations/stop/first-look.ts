@@ -1,16 +1,16 @@
 import type { Claim, Ownership } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
-import type { Identity } from '../../processes/identity.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { trackClaims } from '../../tracking/claim-tracker.ts';
-import type { ProjectState } from '../../tracking/project-state.ts';
+import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
 import { trackSweep } from '../../tracking/sweep-tracker.ts';
-import type { StopOptions } from './options.ts';
+import type { StopHeader } from './options.ts';
 
-/** What the first look at the machine saw. */
+/** The first look of a stop: everything that it is to end. */
 export interface FirstLook {
+  readonly state: ProjectState;
   readonly snapshot: Snapshot;
   readonly claims: readonly Claim[];
   readonly swept: readonly Claim[];
@@ -23,14 +23,21 @@ export interface FirstLook {
   readonly found: number;
 }
 
-/** Looks once at everything that a stop with these options would end. */
-export async function lookBeforeStop(
+/** Reads the records and takes a snapshot, as a stop needs them. */
+export async function readForStop(
   host: Host,
+  { folder, options }: StopHeader,
+): Promise<Pick<FirstLook, 'state' | 'snapshot'>> {
+  const state = readProjectState(folder, options.exempt);
+  return { state, snapshot: await settledSnapshot(host) };
+}
+
+/** Finds everything that a stop with these options would end. */
+export async function lookBeforeStop(
   state: ProjectState,
-  self: Identity,
-  options: StopOptions,
+  snapshot: Snapshot,
+  { options, self }: Pick<StopHeader, 'options' | 'self'>,
 ): Promise<FirstLook> {
-  const snapshot = await settledSnapshot(host);
   const names = new Set(options.names ?? state.records.map(({ service }) => service));
   const readOpenFiles = options.force
     ? (await import('../../tracking/open-files.ts')).openFilesReader(state, options.declared, true)
@@ -53,6 +60,7 @@ export async function lookBeforeStop(
   );
   const { supervisors, guards, oneOffParents, spared, stale } = owned.latest();
   return {
+    state,
     snapshot,
     claims,
     swept: sweepClaims,

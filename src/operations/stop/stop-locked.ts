@@ -6,8 +6,6 @@ import type { OneOffParent } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
-import type { ProcessInfo } from '../../processes/snapshot.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
@@ -15,7 +13,7 @@ import { SWEPT } from '../../tracking/sweep-tracker.ts';
 import { askGuards, MAX_PASSES } from './ask-guards.ts';
 import { askOneOffs, stillHeld } from './ask-one-offs.ts';
 import { finishStop } from './finish.ts';
-import { lookBeforeStop } from './first-look.ts';
+import { type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
 import { findLeftAlone } from './left-alone.ts';
 import type { StopHeader, StopOptions } from './options.ts';
 import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
@@ -65,20 +63,11 @@ export async function stopLocked(
 ): Promise<StopReport> {
   const { folder, options, self } = header;
   // Only now: the holder of the lock may have started something, a supervisor even.
-  const second = await lookBeforeStop(
-    host,
-    readProjectState(folder, options.exempt),
-    self,
-    options,
-  );
-  const { resume, hasChildren, runContained } = await standDown(
-    host,
-    folder,
-    options,
-    self,
-    second.supervisors,
-  );
+  const { state: before, snapshot } = await readForStop(host, header);
+  const second = await lookBeforeStop(before, snapshot, header);
+  const { resume, hasChildren, runContained } = await standDown(host, header, second);
   try {
+    // Once more: until it stood down, the supervisor may have written records.
     const state = readProjectState(folder, options.exempt);
     const context = { host, self, state, ...options, runContained };
     const outcome = await stopAndVerify(context, options, second.oneOffParents, hasChildren);
@@ -194,18 +183,17 @@ interface StoodDown {
  */
 async function standDown(
   host: Host,
-  folder: ProjectFolder,
-  { names, force, hasChildren: own, runContained: ownRunContained }: StopOptions,
-  self: Identity,
-  supervisors: readonly ProcessInfo[],
+  { folder, options, self }: StopHeader,
+  { state, supervisors }: FirstLook,
 ): Promise<StoodDown> {
+  const { names, force, hasChildren: own, runContained: ownRunContained } = options;
   const others = supervisors.filter(({ identity }) => identity.pid !== self.pid);
   const unknown = async (): Promise<null> => null;
   if (others.length === 0) {
     const runContained: RunContained = ownRunContained ?? unknown;
     return { resume: async () => {}, hasChildren: own ?? unknown, runContained };
   }
-  const recorded = readProjectState(folder).supervisor?.socket ?? null;
+  const recorded = state.supervisor?.socket ?? null;
   const patienceMs = force ? FORCED_STAND_DOWN_MS : STAND_DOWN_MS;
   const found = await findSupervisor(folder, others, recorded, patienceMs);
   const resume = (await found?.client.standDown({ names }, patienceMs)) ?? null;

@@ -1,9 +1,11 @@
 import { DevctlError } from '../../errors.ts';
 import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
+import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
+import { readProjectState, withoutRuns } from '../../tracking/project-state.ts';
 import type { StopOptions } from './options.ts';
 import { stopProject } from './stop-project.ts';
 import { toSweepRules } from './sweep-rules.ts';
@@ -29,13 +31,16 @@ export async function stopServices(
   options: StopServicesOptions,
 ): Promise<StopReport> {
   const { names, dryRun, force, graceMs, sweep, declared } = options;
-  const { service, oneOffs } = await findEnclosingRun(host, folder, process.env);
+  const state = readProjectState(folder);
+  const snapshot = await settledSnapshot(host);
+  const { service, oneOffs } = findEnclosingRun(state, snapshot, await host.self(), process.env);
   const own = oneOffs.find((one) => names?.includes(one.service));
   if (own) throw insideOneOff(own.service);
   const inside = dryRun ? null : service;
   if (inside === null || (names !== null && !names.includes(inside))) {
     const exempt = oneOffs.map(({ runId }) => runId);
-    return stopProject(host, folder, { ...options, exempt, sweep: toSweepRules(sweep) });
+    const seen = { state: withoutRuns(state, exempt), snapshot };
+    return stopProject(host, folder, { ...options, exempt, sweep: toSweepRules(sweep) }, seen);
   }
   options.handedOver?.(inside);
   const { stopViaSupervisor } = await import('./via-supervisor.ts');
