@@ -8,16 +8,14 @@ import {
   isListOf,
   isOwnIdentity,
   isText,
-  parseJson,
 } from '../project/field-checks.ts';
 import {
   folderProblem,
-  isOfAnotherProject,
   type ProjectFolder,
+  whyOfAnotherProject,
   writableFolder,
 } from '../project/folder.ts';
-import type { RecordProblem } from '../project/record-problem.ts';
-import { readOwnFile } from '../project/safe-file.ts';
+import { type JsonFields, type RecordRead, readJsonRecord } from '../project/json-record.ts';
 
 /** A process that has a project run for as long as it lives. */
 export interface LeaseProcess {
@@ -49,30 +47,14 @@ export interface LeaseRecord {
   readonly leases: readonly Lease[];
 }
 
-export type LeaseRead =
-  | { readonly kind: 'record'; readonly record: LeaseRecord }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'problem'; readonly problem: RecordProblem };
-
 /** Never throws for what it finds. */
-export function readLeases(folder: ProjectFolder): LeaseRead {
+export function readLeases(folder: ProjectFolder): RecordRead<LeaseRecord> {
   const blocked = folderProblem(folder, null);
   if (blocked) return { kind: 'problem', problem: blocked };
-  const file = readOwnFile(leasePath(folder));
-  if (file.kind === 'missing') return file;
-  if (file.kind === 'refused') return problem(folder, 'refused', file.reason);
-
-  const fields = asObject(parseJson(file.bytes));
-  if (!fields) return problem(folder, 'corrupt', 'not a JSON object');
-  if (isCount(fields.schema) && fields.schema > 1) {
-    return problem(folder, 'newer', `schema ${fields.schema}: written by a later devctl`);
-  }
-  const record = toRecord(fields);
-  if (!record) return problem(folder, 'corrupt', 'a field is missing or malformed');
-  if (isOfAnotherProject(folder, record.project)) {
-    return problem(folder, 'foreign', `it belongs to the project ${record.project}`);
-  }
-  return { kind: 'record', record };
+  return readJsonRecord(leasePath(folder), {
+    parse: (fields) => toRecord(fields) ?? 'a field is missing or malformed',
+    whyForeign: ({ project }) => whyOfAnotherProject(folder, project),
+  });
 }
 
 /** @throws DevctlError 'records-unwritable', 'unsafe' */
@@ -104,7 +86,7 @@ function isLeaseProcess(value: unknown): value is LeaseProcess {
   return isOwnIdentity(identity) && isText(command);
 }
 
-function toRecord(fields: Readonly<Record<string, unknown>>): LeaseRecord | null {
+function toRecord(fields: JsonFields): LeaseRecord | null {
   const { schema, project, bootId, manifest, leases } = fields;
   if (schema !== 1 || !isText(project) || !isAbsolute(project) || !isLabel(bootId)) return null;
   if (!isText(manifest) || !isAbsolute(manifest) || !isListOf(leases, isLease)) return null;
@@ -113,8 +95,4 @@ function toRecord(fields: Readonly<Record<string, unknown>>): LeaseRecord | null
 
 function leasePath(folder: ProjectFolder): string {
   return join(folder.pidsDir, 'lease.json');
-}
-
-function problem(folder: ProjectFolder, kind: RecordProblem['kind'], reason: string): LeaseRead {
-  return { kind: 'problem', problem: { path: leasePath(folder), service: null, kind, reason } };
 }

@@ -3,9 +3,9 @@ import type { LimitKind } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { removeIfThere, writeFileAtomically } from '../project/atomic-file.ts';
-import { asObject, isCount, isOwnIdentity, isText, parseJson } from '../project/field-checks.ts';
+import { asObject, isCount, isOwnIdentity, isText } from '../project/field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from '../project/folder.ts';
-import { readOwnFile } from '../project/safe-file.ts';
+import { readJsonFields } from '../project/json-record.ts';
 import type { Breach } from './evaluate.ts';
 
 /** `.pids/breaches.json`: limits that are exceeded at this time, for `status`. There while there are any. */
@@ -19,9 +19,7 @@ export interface BreachRecord {
 /** Null for none, and for what cannot be read: it is only said for people. Never throws. */
 function readBreachRecord(folder: ProjectFolder): BreachRecord | null {
   if (folderProblem(folder, null)) return null;
-  const file = readOwnFile(breachPath(folder));
-  if (file.kind !== 'content') return null;
-  const { schema, supervisor, breaches } = asObject(parseJson(file.bytes)) ?? {};
+  const { schema, supervisor, breaches } = readJsonFields(breachPath(folder)) ?? {};
   if (schema !== 1 || !isOwnIdentity(supervisor) || !Array.isArray(breaches)) return null;
   return { supervisor, breaches };
 }

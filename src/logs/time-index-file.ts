@@ -1,8 +1,9 @@
 import { type BigIntStats, closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { appendFlags, writeFileAtomically } from '../project/atomic-file.ts';
-import { asObject, isCount, isServiceName, isText, parseJson } from '../project/field-checks.ts';
+import { isCount, isServiceName, isText } from '../project/field-checks.ts';
 import { type ProjectFolder, writableFolder } from '../project/folder.ts';
+import { readJsonFields } from '../project/json-record.ts';
 import { readOwnFile } from '../project/safe-file.ts';
 import {
   formatHeader,
@@ -69,9 +70,7 @@ export function writeTimeMarks(
 
 /** Where the bytes of a log are; null where nothing was ever moved. Never throws. */
 export function readLogLayout(folder: ProjectFolder, service: string): LogLayout | null {
-  const read = readOwnFile(mapPath(folder, service));
-  if (read.kind !== 'content') return null;
-  const { file, base, start, moving } = asObject(parseJson(read.bytes)) ?? {};
+  const { file, base, start, moving } = readJsonFields(mapPath(folder, service)) ?? {};
   const isWhole =
     isText(file) &&
     isCount(base) &&

@@ -144,6 +144,11 @@ export function isOfAnotherProject(
   return project !== undefined && project !== folder.root && existsSync(project);
 }
 
+/** The same in words; null where the project is ours. */
+export function whyOfAnotherProject(folder: ProjectFolder, project: string): string | null {
+  return isOfAnotherProject(folder, project) ? `it belongs to the project ${project}` : null;
+}
+
 /** The file names in a folder, sorted; none where it is missing. What else is wrong is reported. */
 export function namesIn(directory: string, problems: RecordProblem[]): readonly string[] {
   try {

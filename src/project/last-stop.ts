@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from './atomic-file.ts';
-import { asObject, isCount, parseJson } from './field-checks.ts';
+import { isCount } from './field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
+import { readJsonFields } from './json-record.ts';
 import { type RecordProblem, refusedFile } from './record-problem.ts';
-import { readOwnFile } from './safe-file.ts';
 
 /** A report of thousands of processes with their evidence takes some MB. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
@@ -23,8 +23,7 @@ export function writeLastStop(folder: ProjectFolder, report: { readonly version:
 /** @returns null where there is none, or none that can be read; nothing depends on it */
 export function readLastStop(folder: ProjectFolder): LastStop | null {
   if (folderProblem(folder, null)) return null;
-  const file = readOwnFile(lastStopPath(folder), MAX_REPORT_BYTES);
-  const report = file.kind === 'content' ? asObject(parseJson(file.bytes)) : null;
+  const report = readJsonFields(lastStopPath(folder), MAX_REPORT_BYTES);
   return report && isCount(report.version) ? { ...report, version: report.version } : null;
 }
 

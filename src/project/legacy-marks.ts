@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import { asObject, isListOf, isText, parseJson } from './field-checks.ts';
+import { isListOf, isText } from './field-checks.ts';
 import type { ProjectFolder } from './folder.ts';
+import { readJsonFields } from './json-record.ts';
 import type { LegacyFile } from './legacy-lines.ts';
-import { readOwnFile } from './safe-file.ts';
 
 /**
  * `.pids/founding.json`: which lines of the founding plan's files we wrote ourselves. The files have
@@ -28,8 +28,7 @@ export function withoutMarked(content: Buffer, marks: readonly string[]): string
 }
 
 export function readMarks(folder: ProjectFolder): LegacyMarks {
-  const file = readOwnFile(marksPath(folder));
-  const fields = file.kind === 'content' ? asObject(parseJson(file.bytes)) : null;
+  const fields = readJsonFields(marksPath(folder));
   const marks = (kind: LegacyFile) => {
     const value = fields?.[kind];
     return isListOf(value, isText) ? value : [];

@@ -11,6 +11,7 @@ import {
   isServiceName,
   isText,
 } from './field-checks.ts';
+import type { JsonFields } from './json-record.ts';
 import type { Exit, LogRotation, ServiceRecord, ServiceState } from './service-record.ts';
 
 type Check = (value: unknown) => boolean;
@@ -59,23 +60,18 @@ const STATES: { readonly [State in ServiceState]: true } = {
   stopping: true,
 };
 
-export type RecordShape =
-  | { readonly kind: 'record'; readonly record: ServiceRecord }
-  | { readonly kind: 'corrupt' | 'newer'; readonly reason: string };
-
-/** Is this value a service record of ours? Fields that it does not know are dropped. */
-export function shapeOfRecord(value: unknown): RecordShape {
-  const fields = asObject(value);
-  if (!fields) return { kind: 'corrupt', reason: 'not a JSON object' };
-  if (isCount(fields.schema) && fields.schema > 1) {
-    return { kind: 'newer', reason: `schema ${fields.schema}: written by a later devctl` };
-  }
+/**
+ * Checks every field of a service record. Fields that it does not know are dropped.
+ *
+ * @returns the record, or why the fields are none
+ */
+export function toServiceRecord(fields: JsonFields): ServiceRecord | string {
   const bad = Object.entries(FIELDS).find(([field, check]) => !check(fields[field]));
-  if (bad) return { kind: 'corrupt', reason: `field "${bad[0]}" is missing or malformed` };
+  if (bad) return `field "${bad[0]}" is missing or malformed`;
   const known = Object.keys(FIELDS).flatMap((field) =>
     fields[field] === undefined ? [] : [[field, fields[field]]],
   );
-  return { kind: 'record', record: Object.fromEntries(known) as ServiceRecord };
+  return Object.fromEntries(known) as ServiceRecord;
 }
 
 /** How a service wants to be stopped. */

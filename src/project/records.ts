@@ -1,16 +1,17 @@
 import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import { isServiceName, parseJson, requireRecordable } from './field-checks.ts';
+import { isServiceName, requireRecordable } from './field-checks.ts';
 import {
   folderProblem,
-  isOfAnotherProject,
   namesIn,
   type ProjectFolder,
+  whyOfAnotherProject,
   writableFolder,
 } from './folder.ts';
-import { shapeOfRecord } from './record-checks.ts';
+import { type RecordRead, readJsonRecord } from './json-record.ts';
+import { toServiceRecord } from './record-checks.ts';
 import type { RecordProblem } from './record-problem.ts';
-import { MAX_FILE_BYTES, readOwnFile } from './safe-file.ts';
+import { MAX_FILE_BYTES } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 export interface RecordsRead {
@@ -33,37 +34,29 @@ export function readRecords(folder: ProjectFolder): RecordsRead {
   for (const name of namesIn(directory, problems)) {
     if (!name.endsWith('.json') || name.startsWith('.')) continue;
     const service = name.slice(0, -'.json'.length);
-    const read = isServiceName(service)
-      ? readRecord(folder, service)
-      : problem(join(directory, name), null, 'corrupt', 'not the name of a service');
+    if (!isServiceName(service)) {
+      const path = join(directory, name);
+      problems.push({ path, service: null, kind: 'corrupt', reason: 'not the name of a service' });
+      continue;
+    }
+    const read = readRecord(folder, service);
     if (read.kind === 'record') records.push(read.record);
     else if (read.kind === 'problem') problems.push(read.problem);
   }
   return { records, problems };
 }
 
-export type RecordRead =
-  | { readonly kind: 'record'; readonly record: ServiceRecord }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'problem'; readonly problem: RecordProblem };
-
 /** The record of one service. Never throws for what it finds. */
-export function readRecord(folder: ProjectFolder, service: string): RecordRead {
-  const path = recordPath(folder, service);
-  const file = readOwnFile(path);
-  if (file.kind === 'missing') return file;
-  if (file.kind === 'refused') return problem(path, service, 'refused', file.reason);
-
-  const shape = shapeOfRecord(parseJson(file.bytes));
-  if (shape.kind !== 'record') return problem(path, service, shape.kind, shape.reason);
-  const { record } = shape;
-  if (record.service !== service) {
-    return problem(path, service, 'corrupt', `it speaks of another service, "${record.service}"`);
-  }
-  if (isOfAnotherProject(folder, record.project)) {
-    return problem(path, service, 'foreign', `it belongs to the project ${record.project}`);
-  }
-  return { kind: 'record', record };
+export function readRecord(folder: ProjectFolder, service: string): RecordRead<ServiceRecord> {
+  return readJsonRecord(recordPath(folder, service), {
+    service,
+    parse(fields) {
+      const record = toServiceRecord(fields);
+      if (typeof record === 'string' || record.service === service) return record;
+      return `it speaks of another service, "${record.service}"`;
+    },
+    whyForeign: ({ project }) => whyOfAnotherProject(folder, project),
+  });
 }
 
 /**
@@ -73,8 +66,8 @@ export function readRecord(folder: ProjectFolder, service: string): RecordRead {
  */
 export function writeRecord(folder: ProjectFolder, record: ServiceRecord): void {
   requireRecordable(record.supervisor);
-  const shape = shapeOfRecord(record);
-  if (shape.kind !== 'record') throw new Error(`record of ${record.service}: ${shape.reason}`);
+  const checked = toServiceRecord({ ...record });
+  if (typeof checked === 'string') throw new Error(`record of ${record.service}: ${checked}`);
   const content = `${JSON.stringify(record, null, 2)}\n`;
   if (Buffer.byteLength(content) > MAX_FILE_BYTES) {
     throw new Error(`record of ${record.service}: larger than ${MAX_FILE_BYTES} bytes`);
@@ -100,13 +93,4 @@ export function removeRecord(folder: ProjectFolder, service: string, runId: stri
 function recordPath(folder: ProjectFolder, service: string): string {
   if (!isServiceName(service)) throw new Error(`not a service name: ${JSON.stringify(service)}`);
   return join(folder.pidsDir, 'services', `${service}.json`);
-}
-
-function problem(
-  path: string,
-  service: string | null,
-  kind: RecordProblem['kind'],
-  reason: string,
-): RecordRead {
-  return { kind: 'problem', problem: { path, service, kind, reason } };
 }

@@ -2,17 +2,9 @@ import { basename, isAbsolute, join } from 'node:path';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import {
-  asObject,
-  isCount,
-  isIdentity,
-  isText,
-  parseJson,
-  requireRecordable,
-} from './field-checks.ts';
+import { asObject, isIdentity, isText, requireRecordable } from './field-checks.ts';
 import { folderProblem, type ProjectFolder, projectHash, writableFolder } from './folder.ts';
-import type { RecordProblem } from './record-problem.ts';
-import { readOwnFile } from './safe-file.ts';
+import { type JsonFields, type RecordRead, readJsonRecord } from './json-record.ts';
 
 /** `.pids/supervisor.json`: who supervises this project, and where it listens. */
 export interface SupervisorRecord {
@@ -30,31 +22,18 @@ export interface SupervisorRecord {
   readonly startedAt: string;
 }
 
-export type SupervisorRead =
-  | { readonly kind: 'record'; readonly record: SupervisorRecord }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'problem'; readonly problem: RecordProblem };
-
-/** Never throws for what it finds. That it is recorded does not mean that it is alive. */
-export function readSupervisor(folder: ProjectFolder): SupervisorRead {
+/** Never throws for what it finds. A supervisor that is recorded need not be alive. */
+export function readSupervisor(folder: ProjectFolder): RecordRead<SupervisorRecord> {
   const blocked = folderProblem(folder, null);
   if (blocked) return { kind: 'problem', problem: blocked };
-  const file = readOwnFile(supervisorPath(folder));
-  if (file.kind === 'missing') return file;
-  if (file.kind === 'refused') return problem(folder, 'refused', file.reason);
-
-  const fields = asObject(parseJson(file.bytes));
-  if (!fields) return problem(folder, 'corrupt', 'not a JSON object');
-  if (isCount(fields.schema) && fields.schema > 1) {
-    return problem(folder, 'newer', `schema ${fields.schema}: written by a later devctl`);
-  }
-  const record = toRecord(fields);
-  if (!record) return problem(folder, 'corrupt', 'a field is missing or malformed');
-  // A copied `.pids` names the socket of the original project, whose supervisor is not ours.
-  if (basename(record.socket) !== `${projectHash(folder.root)}.sock`) {
-    return problem(folder, 'foreign', 'it names the supervisor of another project folder');
-  }
-  return { kind: 'record', record };
+  return readJsonRecord(supervisorPath(folder), {
+    parse: (fields) => toRecord(fields) ?? 'a field is missing or malformed',
+    // A copied `.pids` names the socket of the original project, whose supervisor is not ours.
+    whyForeign: ({ socket }) =>
+      basename(socket) === `${projectHash(folder.root)}.sock`
+        ? null
+        : 'it names the supervisor of another project folder',
+  });
 }
 
 /** @throws DevctlError 'records-unwritable', 'unsafe' */
@@ -76,7 +55,7 @@ export function removeSupervisor(folder: ProjectFolder, identity: Identity): boo
   return removeIfThere(supervisorPath(folder));
 }
 
-function toRecord(fields: Readonly<Record<string, unknown>>): SupervisorRecord | null {
+function toRecord(fields: JsonFields): SupervisorRecord | null {
   const { schema, identity, socket, version, startedAt } = fields;
   const groups = fields.groups ?? null;
   const capabilities = toCapabilities(asObject(fields.capabilities));
@@ -97,15 +76,4 @@ function toCapabilities(fields: ReturnType<typeof asObject>): Capabilities | nul
 
 function supervisorPath(folder: ProjectFolder): string {
   return join(folder.pidsDir, 'supervisor.json');
-}
-
-function problem(
-  folder: ProjectFolder,
-  kind: RecordProblem['kind'],
-  reason: string,
-): SupervisorRead {
-  return {
-    kind: 'problem',
-    problem: { path: supervisorPath(folder), service: null, kind, reason },
-  };
 }
