@@ -1,6 +1,6 @@
-import { basename } from 'node:path';
 import { findSupervisor, livingSupervisors } from '../client/connect.ts';
 import { DevctlError } from '../errors.ts';
+import { isDevctl } from '../ownership/devctl-argv.ts';
 import { ancestry } from '../ownership/vetoes.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
@@ -193,10 +193,4 @@ async function whyNotEnd(
   if (!found || !livesIn(snapshot, identity)) return null;
   const argv = snapshot.details.argv(found) ?? [];
   return isDevctl(argv) ? null : `its holder (pid ${identity.pid}) is not devctl`;
-}
-
-/** Is it a devctl command, rather than something that only mentions one (`vim bin/devctl.js`)? */
-export function isDevctl(argv: readonly string[]): boolean {
-  const [program = '', script = ''] = argv;
-  return /^(node|devctl)$/.test(basename(program)) && /\/devctl(\.js)?$/.test(script);
 }

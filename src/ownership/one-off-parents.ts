@@ -1,6 +1,7 @@
 import { sameIdentity } from '../processes/identity.ts';
 import { isGone, type Snapshot } from '../processes/snapshot.ts';
 import type { OneOffParent, OwnershipFacts } from './claim.ts';
+import { isRunCommand } from './devctl-argv.ts';
 
 /**
  * The living commands that hold one-offs. A record is a file that anyone may edit, and what is below a host
@@ -18,13 +19,4 @@ export function findOneOffParents(
     const isSelf = sameIdentity(facts.self, supervisor);
     return isSelf || isRunCommand(snapshot.details.argv(process) ?? []) ? [{ process, run }] : [];
   });
-}
-
-/** Is it `node …/devctl run …`, with whatever options between? */
-export function isRunCommand(argv: readonly string[]): boolean {
-  const [program = ''] = argv;
-  if (!/(^|\/)(node|devctl)$/.test(program)) return false;
-  const script = argv.findIndex((word) => /(^|\/)devctl(\.js)?$/.test(word));
-  const end = argv.indexOf('--', script + 1);
-  return script >= 0 && argv.slice(script + 1, end < 0 ? undefined : end).includes('run');
 }

@@ -7,9 +7,10 @@ import {
   realpathSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
+import { isInside } from './inside.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 
@@ -100,7 +101,7 @@ function requireRoom({ pidsDir }: ProjectFolder): void {
  */
 export function writableFolder(folder: ProjectFolder, part: FolderPart | null): string {
   const { pidsDir, root } = folder;
-  if (isInside(root, pidsDir)) {
+  if (isInside(pidsDir, root)) {
     throw new DevctlError('unsafe', `${pidsDir} holds the project itself`, {
       hint: 'give the records a folder of their own with "pidsDir", for example ".pids"',
     });
@@ -172,11 +173,6 @@ function ignoreInGit(pidsDir: string): void {
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw unwritable(path, error);
   }
-}
-
-function isInside(path: string, directory: string): boolean {
-  const way = relative(directory, path);
-  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
 }
 
 /** A folder that is gone still needs a name: what was started from it may be running. */

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import type { OwnershipFacts, Run } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { serviceCookie } from '../../src/ownership/cookie.ts';
-import { isRunCommand } from '../../src/ownership/one-off-parents.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const OURS = serviceCookie('app', 'run-npm', 'aa11');
@@ -97,16 +96,4 @@ test('an exempt run is nobody’s business', () => {
   expect(claims([...all, server], {}, { ...facts, exemptRuns })).toEqual([]);
   const stranger: Row = { ...server, environ: {} };
   expect(claims([...all, stranger], {}, { ...facts, exemptRuns })).toEqual(['210 web']);
-});
-
-test.each([
-  [['node', '/x/bin/devctl.js', 'run', 'npm'], true],
-  [['/usr/bin/node', '/x/node_modules/.bin/devctl', '--config', 'a', 'run', '--', 'x'], true],
-  [['node', '--enable-source-maps', '/x/bin/devctl.js', 'run', '--', 'x'], true],
-  [['node', '/x/bin/devctl.js', 'stop', 'web', '--', 'run'], false],
-  [['vim', 'bin/devctl.js', 'run'], false],
-  [['node', 'server.js', 'run'], false],
-  [[], false],
-])('%j: %s', (argv, expected) => {
-  expect(isRunCommand(argv)).toBe(expected);
 });

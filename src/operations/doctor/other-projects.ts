@@ -1,4 +1,5 @@
 import { readCookie } from '../../ownership/cookie.ts';
+import { isRunCommand } from '../../ownership/devctl-argv.ts';
 import { isGone, type Snapshot } from '../../processes/snapshot.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { type DoctorFinding, finder } from './finding.ts';
@@ -18,8 +19,7 @@ export function checkOtherProjects(
     if (!cookie || id === undefined || id === folder.projectId) continue;
     const above = snapshot.byPid.get(one.ppid);
     const argv = (above && snapshot.details.argv(above)) ?? [];
-    const run = argv.some((word) => /(^|\/)devctl(\.js)?$/.test(word)) && argv.includes('run');
-    if (cookie.role === 'supervisor' || run) held.add(id);
+    if (cookie.role === 'supervisor' || isRunCommand(argv)) held.add(id);
     if (cookie.service === null) continue;
     const known = left.get(id) ?? { count: 0, folder: snapshot.details.cwd(one) };
     left.set(id, { ...known, count: known.count + 1 });
