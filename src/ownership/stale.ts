@@ -3,7 +3,7 @@ import type { Snapshot } from '../processes/snapshot.ts';
 import type { Run, StaleRun } from './claim.ts';
 
 /**
- * Finds the records that no longer speak of the process whose number they carry.
+ * Finds the records that no longer describe the process whose number they carry.
  *
  * A run whose leader has simply ended is not stale: it is over, and may have left orphans.
  */
