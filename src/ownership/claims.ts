@@ -2,7 +2,8 @@
  * The files of this folder, which answers: whose process is it?
  *
  *   claim            the data: evidence, claims, vetoes, and the facts they are drawn from
- *   claims           finds every process that is ours: all evidence, then the closure over families
+ *   claims           finds every process that is ours: all evidence, then the closure over families;
+ *                    records that no longer describe a process
  *   search           the state of that search, and the only way to a claim
  *   evidence         evidence that a process shows by itself
  *   open-files       evidence from open files and ports
@@ -15,24 +16,30 @@
  *   just-forked      judges a single process in the middle of a scan
  *   sweep            the last net: programs that look like ours
  *   patterns         command lines that the sweep looks for and those that it protects
- *   stale            records that no longer describe a process
  */
-import { sameMachine } from '../processes/identity.ts';
+import { sameIdentity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { Claim, EvidenceKind, Ownership, OwnershipFacts, Witnessed } from './claim.ts';
+import type {
+  Claim,
+  EvidenceKind,
+  Ownership,
+  OwnershipFacts,
+  Run,
+  StaleRun,
+  Witnessed,
+} from './claim.ts';
 import { directEvidence, isSharedGroup } from './evidence.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { openFileEvidence } from './open-files.ts';
 import {
-  add,
+  addFinding,
   byStrength,
+  type ClaimSearch,
   type Finding,
   type Origin,
   originOf,
-  type Search,
   toEvidence,
 } from './search.ts';
-import { findStaleRuns } from './stale.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';
 
 /**
@@ -48,7 +55,7 @@ import { ancestry, findVetoes, type Veto } from './vetoes.ts';
  */
 export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
   const vetoes = findVetoes(facts, snapshot);
-  const search: Search = {
+  const search: ClaimSearch = {
     facts,
     snapshot,
     vetoes,
@@ -71,8 +78,8 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
 
   for (const process of snapshot.byPid.values()) {
     if (isGone(process)) continue;
-    for (const finding of directEvidence(search, process)) add(search, process, finding);
-    for (const finding of openFileEvidence(search, process)) add(search, process, finding);
+    for (const finding of directEvidence(search, process)) addFinding(search, process, finding);
+    for (const finding of openFileEvidence(search, process)) addFinding(search, process, finding);
   }
   for (const supervisor of vetoes.supervisors) claimChildren(search, supervisor, 'supervisor');
   for (const guard of vetoes.guards) claimChildren(search, guard, 'guard');
@@ -128,7 +135,7 @@ const NO_ORIGIN: Origin = { service: null, runId: null };
  * supervisor. A one-off parent spawns only its one-off.
  */
 function claimChildren(
-  search: Search,
+  search: ClaimSearch,
   { identity: { pid } }: ProcessInfo,
   role: 'supervisor' | 'guard' | 'devctl run',
   { service, runId }: Origin = NO_ORIGIN,
@@ -145,7 +152,7 @@ function claimChildren(
     );
     if (nestedVeto && !isKnown) {
       search.spared.set(child.identity.pid, { findings: [finding], veto: nestedVeto });
-    } else add(search, child, finding);
+    } else addFinding(search, child, finding);
   }
 }
 
@@ -158,7 +165,7 @@ function claimChildren(
  * @param top pid of the supervisor, guard or one-off parent
  * @returns the veto for every other child of `top`; null when there is no such project
  */
-function findNestedProject({ snapshot, vetoes }: Search, top: number): Veto | null {
+function findNestedProject({ snapshot, vetoes }: ClaimSearch, top: number): Veto | null {
   for (const [pid, veto] of vetoes.byPid) {
     if (veto.kind !== 'other-project') continue;
     const above = ancestry(pid, snapshot).map(({ identity }) => identity.pid);
@@ -172,7 +179,7 @@ function findNestedProject({ snapshot, vetoes }: Search, top: number): Veto | nu
 }
 
 /** Claims the children of `heads`, and the members of the sessions and groups that they lead. */
-function closeOverFamilies(search: Search, heads: ReadonlyMap<number, Finding[]>): void {
+function closeOverFamilies(search: ClaimSearch, heads: ReadonlyMap<number, Finding[]>): void {
   const { snapshot } = search;
   // A map's iterator also visits keys that are added during the walk, so this loop reaches the whole closure.
   for (const pid of heads.keys()) {
@@ -189,15 +196,37 @@ function closeOverFamilies(search: Search, heads: ReadonlyMap<number, Finding[]>
         if (member === head || isGone(member)) continue;
         // A member older than its head belongs to an earlier process with the same number.
         if (member.identity.startTicks < head.identity.startTicks) continue;
-        add(search, member, { kind, detail, ...origin });
+        addFinding(search, member, { kind, detail, ...origin });
       }
     }
   }
 }
 
-function toClaim(search: Search, pid: number): [number, Claim][] {
+function toClaim(search: ClaimSearch, pid: number): [number, Claim][] {
   const process = search.snapshot.byPid.get(pid);
   const findings = [...(search.found.get(pid) ?? [])].sort(byStrength);
   if (!process || findings.length === 0) return [];
   return [[pid, { process, ...originOf(search, pid), evidence: findings.map(toEvidence) }]];
+}
+
+/**
+ * Finds the records that no longer describe the process whose number they carry.
+ *
+ * A run whose leader has simply ended is not stale: it is over, and may have left orphans.
+ */
+function findStaleRuns(runs: readonly Run[], snapshot: Snapshot): readonly StaleRun[] {
+  return runs.flatMap((run): StaleRun[] => {
+    if (run.pidNamespace !== snapshot.pidNamespace) {
+      const detail =
+        'written in another PID namespace (a container?), where its numbers mean others';
+      return [{ run, kind: 'other-namespace', detail }];
+    }
+    if (run.bootId !== snapshot.bootId) {
+      return [{ run, kind: 'before-boot', detail: 'written before the last boot of this machine' }];
+    }
+    const current = run.leader && snapshot.byPid.get(run.leader.pid);
+    if (!run.leader || !current || sameIdentity(run.leader, current.identity)) return [];
+    const detail = `pid ${run.leader.pid} is another process now (${current.name}), it was not touched`;
+    return [{ run, kind: 'pid-reused', detail }];
+  });
 }

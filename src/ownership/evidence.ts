@@ -3,11 +3,11 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import { isInside } from '../project/inside.ts';
 import type { LegacyPid, RunGroup } from './claim.ts';
 import { readCookie } from './cookie.ts';
-import type { Finding, Search } from './search.ts';
+import type { ClaimSearch, Finding } from './search.ts';
 import { ancestry, type Veto } from './vetoes.ts';
 
 /** Collects the evidence that a process shows by itself, without looking at its relatives. */
-export function directEvidence(search: Search, process: ProcessInfo): Finding[] {
+export function directEvidence(search: ClaimSearch, process: ProcessInfo): Finding[] {
   const { facts, snapshot, vetoes } = search;
   const { identity } = process;
   const findings: Finding[] = [];
@@ -77,7 +77,7 @@ function isListed(snapshot: Snapshot, listed: LegacyPid, process: ProcessInfo): 
  * time and the list has none, so the number has changed hands, however young the list looks.
  */
 function isKnownOtherwise(
-  { leaders }: Search,
+  { leaders }: ClaimSearch,
   { pid }: LegacyPid,
   { identity }: ProcessInfo,
 ): boolean {
@@ -110,7 +110,7 @@ function isInGroup(group: string, path: string | null): boolean {
  * nested supervisor and its services are in ours.
  */
 function isBelowNested(
-  { snapshot, vetoes }: Search,
+  { snapshot, vetoes }: ClaimSearch,
   { pids }: RunGroup,
   process: ProcessInfo,
 ): boolean {

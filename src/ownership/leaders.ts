@@ -1,12 +1,11 @@
-import { identityKey, sameMachine } from '../processes/identity.ts';
+import { type Identity, identityKey, sameIdentity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
 import type { OwnershipFacts } from './claim.ts';
-import { isSameNumber } from './numbers.ts';
-import { add, type Leader, type Search } from './search.ts';
+import { addFinding, type ClaimSearch, type Leader } from './search.ts';
 
 /** Lists every process once known to be ours that may have led a session or a group. */
-export function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): Search['leaders'] {
+export function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): ClaimSearch['leaders'] {
   const leaders = new Map<string, Leader>();
   const addLeader = (leader: Leader): void => {
     if (leader.identity.pid <= 1 || !sameMachine(leader.identity, snapshot)) return;
@@ -35,18 +34,8 @@ export function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): Search['
   return [...leaders.values()];
 }
 
-/**
- * Tells whether a member may be ours although the number of its session or group may have been free
- * meanwhile. It must work in the project and carry our cookie, which every process of ours hands on to its
- * children. A process that shows no environment at all may have cleared it, and passes.
- */
-function mayBeOurs({ facts, snapshot, vetoes }: Search, member: ProcessInfo): boolean {
-  if (!isInside(facts.root, snapshot.details.cwd(member))) return false;
-  return vetoes.cookies.has(member.identity.pid) || !snapshot.details.environ(member);
-}
-
 /** Claims the members of sessions and groups whose leader is known to be ours and has died. */
-export function claimLeaderless(search: Search): void {
+export function claimLeaderless(search: ClaimSearch): void {
   const { snapshot, found } = search;
   for (const { identity, origin, fresh, ledSession, ledGroup, sid } of search.leaders) {
     const current = snapshot.byPid.get(identity.pid);
@@ -69,8 +58,39 @@ export function claimLeaderless(search: Search): void {
         if (!anchored && !mayBeOurs(search, member)) continue;
         const family = kind === 'session' ? 'session' : 'process group';
         const detail = `in ${family} ${identity.pid}, whose leader has died`;
-        add(search, member, { kind, detail, ...origin });
+        addFinding(search, member, { kind, detail, ...origin });
       }
     }
   }
+}
+
+/**
+ * Tells whether a session or group is still the one that our process led, or its number has been given
+ * away.
+ *
+ * The kernel never reuses a number while a process has it as pid, pgid or sid (alloc_pid keeps it
+ * attached), so a session with members is ours unless it died out completely in between. A new leader, or
+ * a member older than our leader, shows that it did.
+ *
+ * @param leader   our process that led it
+ * @param current  the process that has the number as its pid today, a zombie included
+ * @param members  the processes whose sid (or pgid) is the number
+ */
+function isSameNumber(
+  leader: Identity,
+  current: ProcessInfo | undefined,
+  members: readonly ProcessInfo[],
+): boolean {
+  if (current) return sameIdentity(current.identity, leader);
+  return members.every(({ identity }) => identity.startTicks >= leader.startTicks);
+}
+
+/**
+ * Tells whether a member may be ours although the number of its session or group may have been free
+ * meanwhile. It must work in the project and carry our cookie, which every process of ours hands on to its
+ * children. A process that shows no environment at all may have cleared it, and passes.
+ */
+function mayBeOurs({ facts, snapshot, vetoes }: ClaimSearch, member: ProcessInfo): boolean {
+  if (!isInside(facts.root, snapshot.details.cwd(member))) return false;
+  return vetoes.cookies.has(member.identity.pid) || !snapshot.details.environ(member);
 }

@@ -1,9 +1,9 @@
 import type { OpenFile, ProcessInfo } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
-import type { Finding, Search } from './search.ts';
+import type { ClaimSearch, Finding } from './search.ts';
 
 /** Collects the evidence from the files that a process has open and the ports that it listens on. */
-export function openFileEvidence(search: Search, process: ProcessInfo): Finding[] {
+export function openFileEvidence(search: ClaimSearch, process: ProcessInfo): Finding[] {
   const { facts, snapshot } = search;
   const { openFiles } = facts;
   const { pid, startTicks } = process.identity;
@@ -25,7 +25,7 @@ export function openFileEvidence(search: Search, process: ProcessInfo): Finding[
 }
 
 /** Tells whether a process belongs to our user or to the owner of the project: root sees every user's ports. */
-function isOfOurUser({ facts, snapshot }: Search, process: ProcessInfo): boolean {
+function isOfOurUser({ facts, snapshot }: ClaimSearch, process: ProcessInfo): boolean {
   const self = snapshot.byPid.get(facts.self.pid);
   const [own, other] = [self && snapshot.details.uid(self), snapshot.details.uid(process)];
   return own === undefined || own === other || other === facts.ownerUid;
@@ -41,7 +41,7 @@ function isOfOurUser({ facts, snapshot }: Search, process: ProcessInfo): boolean
  * exception: a service may open /dev/stdout again, for writing only and without O_APPEND. That counts where
  * the process also works in the project.
  */
-function outputEvidence(search: Search, process: ProcessInfo, file: OpenFile): Finding | null {
+function outputEvidence(search: ClaimSearch, process: ProcessInfo, file: OpenFile): Finding | null {
   if (!file.writable || !file.target.startsWith('/')) return null;
   // The kernel and lsof add this to the path of a removed file (after `rm -rf .pids`, say).
   const path = file.target.replace(/ \(deleted\)$/, '');
@@ -64,7 +64,7 @@ function outputEvidence(search: Search, process: ProcessInfo, file: OpenFile): F
 
 /** Finds the service whose log or FIFO has this path: by the records and the manifest, else by the folder. */
 function outputAt(
-  { facts: { openFiles } }: Search,
+  { facts: { openFiles } }: ClaimSearch,
   path: string,
 ): { readonly kind: 'log' | 'stdin'; readonly service: string | null } | null {
   if (!openFiles) return null;
@@ -85,11 +85,11 @@ function validName(name: string | null): string | null {
   return name !== null && /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/.test(name) ? name : null;
 }
 
-function runOf({ facts }: Search, service: string): string | null {
+function runOf({ facts }: ClaimSearch, service: string): string | null {
   return facts.runs.find((run) => run.service === service)?.runId ?? null;
 }
 
-function isOlder(search: Search, process: ProcessInfo, runId: string | null): boolean {
+function isOlder(search: ClaimSearch, process: ProcessInfo, runId: string | null): boolean {
   const intent = runId === null ? undefined : search.intentTicks.get(runId);
   return intent !== undefined && process.identity.startTicks < intent;
 }

@@ -137,14 +137,14 @@ export function matchPattern(argv: readonly string[], custom: readonly RegExp[])
 }
 
 /** Says why the sweep must never touch a program; null when it may. */
-export function protection(argv: readonly string[], custom: readonly RegExp[]): string | null {
+export function whyProtected(argv: readonly string[], custom: readonly RegExp[]): string | null {
   const program = namesOf(argv).find((name) => PROTECTED_PROGRAMS.has(name));
   if (program) return `${program} is on the protected list`;
-  return customProtection(argv, custom);
+  return whyProtectedByPattern(argv, custom);
 }
 
 /** Says why a program is protected even as a wrapper shell below a swept process; null when it is not. */
-export function customProtection(
+export function whyProtectedByPattern(
   argv: readonly string[],
   custom: readonly RegExp[],
 ): string | null {

@@ -1,6 +1,6 @@
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { EvidenceKind } from './claim.ts';
-import { isEditorOrAgent, isShell, isWrapperShell, protection } from './patterns.ts';
+import { isEditorOrAgent, isShell, isWrapperShell, whyProtected } from './patterns.ts';
 import { ancestry, type Veto } from './vetoes.ts';
 
 /**
@@ -8,7 +8,7 @@ import { ancestry, type Veto } from './vetoes.ts';
  * file that anyone may open, a port that anyone may take. Weak evidence claims no protected program, and
  * says nothing about the descendants of a process that it does not claim.
  */
-export function isWeak(kind: EvidenceKind): boolean {
+export function isWeakEvidence(kind: EvidenceKind): boolean {
   return kind === 'founding-file' || kind === 'output' || kind === 'port' || kind === 'pattern';
 }
 
@@ -18,18 +18,18 @@ export function isWeak(kind: EvidenceKind): boolean {
  *
  * @param vetoes by pid
  */
-export function protectedFrom(
+export function findProtection(
   snapshot: Snapshot,
   vetoes: ReadonlyMap<number, Veto>,
   process: ProcessInfo,
   kind: EvidenceKind,
 ): Veto | null {
-  if (!isWeak(kind)) return null;
+  if (!isWeakEvidence(kind)) return null;
   const argv = snapshot.details.argv(process) ?? [];
-  const program = isWrapperShell(argv) ? null : protection(argv, []);
+  const program = isWrapperShell(argv) ? null : whyProtected(argv, []);
   if (program !== null) return { kind: 'protected', detail: program };
   if (kind === 'founding-file') return null;
-  const nested = nestedProject(snapshot, vetoes, process);
+  const nested = nestedProjectVeto(snapshot, vetoes, process);
   if (nested) return nested;
   const detail =
     startedByEditor(process, snapshot) ??
@@ -41,7 +41,7 @@ export function protectedFrom(
  * Finds the veto of another project above a process. A process that another project's service started
  * belongs to that project, even if it has cleared its cookie.
  */
-export function nestedProject(
+export function nestedProjectVeto(
   snapshot: Snapshot,
   vetoes: ReadonlyMap<number, Veto>,
   { identity }: ProcessInfo,

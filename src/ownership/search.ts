@@ -8,7 +8,7 @@ import {
   type Spared,
   type Witnessed,
 } from './claim.ts';
-import { isWeak, protectedFrom } from './protection.ts';
+import { findProtection, isWeakEvidence } from './protection.ts';
 import type { Vetoes } from './vetoes.ts';
 
 /** The run that a process belongs to, as far as it is known. */
@@ -33,7 +33,7 @@ export interface Leader {
 }
 
 /** The state of one search through the process table: its facts, and the findings so far. */
-export interface Search {
+export interface ClaimSearch {
   readonly facts: OwnershipFacts;
   readonly snapshot: Snapshot;
   readonly vetoes: Vetoes;
@@ -58,7 +58,7 @@ export interface Search {
  * Adds a finding for a process: the only way to a claim. A veto spares the process, and the same finding is
  * kept once.
  */
-export function add(search: Search, process: ProcessInfo, finding: Finding): void {
+export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: Finding): void {
   const { pid, startTicks } = process.identity;
   if (isExempt(search, pid, finding)) return;
   const intent = finding.runId === null ? undefined : search.intentTicks.get(finding.runId);
@@ -74,13 +74,13 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
       : undefined) ??
-    protectedFrom(search.snapshot, search.vetoes.byPid, process, finding.kind);
+    findProtection(search.snapshot, search.vetoes.byPid, process, finding.kind);
   if (veto) {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
     search.spared.set(pid, spared);
     // Weak evidence (a bare pid, an open log) does not extend to the other children of an ancestor.
-    const passes = spared.findings.filter(({ kind }) => !isWeak(kind));
+    const passes = spared.findings.filter(({ kind }) => !isWeakEvidence(kind));
     if (veto.kind === 'ancestor' && passes.length > 0) search.passed.set(pid, passes);
     return;
   }
@@ -97,7 +97,7 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
   else if (findings[known]?.service === null) findings[known] = finding;
 }
 
-function isOneOffParentOf({ vetoes }: Search, pid: number, runId: string | null): boolean {
+function isOneOffParentOf({ vetoes }: ClaimSearch, pid: number, runId: string | null): boolean {
   return vetoes.oneOffParents.some(
     ({ process, run }) => process.identity.pid === pid && run.runId === runId,
   );
@@ -107,13 +107,13 @@ function isOneOffParentOf({ vetoes }: Search, pid: number, runId: string | null)
  * Tells whether a finding or the process itself belongs to an exempt run. A process with the cookie of an
  * exempt run belongs to that run, even if a port or a log points to another one.
  */
-function isExempt({ facts, vetoes }: Search, pid: number, { runId }: Finding): boolean {
+function isExempt({ facts, vetoes }: ClaimSearch, pid: number, { runId }: Finding): boolean {
   const marked = vetoes.cookies.get(pid)?.runId;
   return facts.exemptRuns?.some((exempt) => exempt === runId || exempt === marked) ?? false;
 }
 
 /** Finds the run of a process, according to the strongest evidence that names a service. */
-export function originOf(search: Search, pid: number): Origin {
+export function originOf(search: ClaimSearch, pid: number): Origin {
   const findings = [...(search.found.get(pid) ?? search.passed.get(pid) ?? [])].sort(byStrength);
   const best = findings.find(({ service }) => service !== null);
   return best ? { service: best.service, runId: best.runId } : { service: null, runId: null };

@@ -2,8 +2,8 @@ import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
 import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
-import { customProtection, isWrapperShell, matchPattern, protection } from './patterns.ts';
-import { nestedProject, startedByEditor } from './protection.ts';
+import { isWrapperShell, matchPattern, whyProtected, whyProtectedByPattern } from './patterns.ts';
+import { nestedProjectVeto, startedByEditor } from './protection.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';
 
 /** The rules of a sweep, from the manifest or the defaults. */
@@ -91,7 +91,7 @@ function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence
   const { facts, snapshot, rules, vetoes, invokingTree } = judgement;
   const { pid } = process.identity;
   const argv = snapshot.details.argv(process) ?? [];
-  const veto = vetoes.get(pid) ?? nestedProject(snapshot, vetoes, process);
+  const veto = vetoes.get(pid) ?? nestedProjectVeto(snapshot, vetoes, process);
   if (veto) return veto;
   if (invokingTree.has(pid)) {
     return { kind: 'invoking-tree', detail: 'it belongs to what runs this devctl command' };
@@ -99,7 +99,7 @@ function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence
   // The `sh -c` between npm and its script belongs to npm; a shell on its own belongs to a person.
   const isWrapper = evidence.kind === 'descendant' && isWrapperShell(argv);
   const reason =
-    (isWrapper ? customProtection : protection)(argv, rules.protect) ??
+    (isWrapper ? whyProtectedByPattern : whyProtected)(argv, rules.protect) ??
     startedByEditor(process, snapshot);
   if (reason) return { kind: 'protected', detail: reason };
   const cwd = snapshot.details.cwd(process);
