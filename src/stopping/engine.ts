@@ -40,7 +40,7 @@ export interface StopRun {
   /** Runs a unit's stop command; resolves when it has ended, and never rejects. */
   runCommand(unit: string): Promise<void>;
   /** Hears what is still alive after each scan. */
-  watch(living: readonly Claim[]): void;
+  onScan(living: readonly Claim[]): void;
   /** True from the moment on at which a second Ctrl-C, say, asked for force. */
   forced(): boolean;
 }
@@ -68,9 +68,9 @@ export async function runStop(run: StopRun): Promise<StopState> {
   for (;;) {
     const { snapshot, claims, targeted } = await look(run, names);
     // Remember before signalling: once a parent dies, its children may carry no other mark.
-    source.remember(history.see(targeted));
-    history.settle(snapshot, host.nowMs());
-    run.watch([...targeted.values()]);
+    source.remember(history.recordLiving(targeted));
+    history.recordGone(snapshot, host.nowMs());
+    run.onScan([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
     const units = isHurried(run) ? run.units.map(withForceGrace) : run.units;
     const { unitOf, groupsOf = () => [] } = source;
@@ -134,7 +134,7 @@ async function act(
 ): Promise<void> {
   const { host, history } = run;
   const note = (target: Identity, signal: SignalName, outcome: SignalOutcome): void => {
-    if (outcome === 'sent') history.signalled(target, signal);
+    if (outcome === 'sent') history.recordSignal(target, signal);
     if (outcome === 'denied') denied.add(identityKey(target));
   };
   switch (action.kind) {
@@ -144,7 +144,7 @@ async function act(
     case 'signal-group': {
       const outcome = await signalGroup(host, action);
       if (outcome === 'sent') {
-        for (const member of action.members) history.signalled(member, action.signal);
+        for (const member of action.members) history.recordSignal(member, action.signal);
         return;
       }
       // Not the whole group let itself be signalled (another user's member, a group that has just
@@ -196,12 +196,12 @@ async function killGroup(
     if (members.length < living.length) return false;
     if (members.some((claim) => source.unitOf(claim) !== unit)) return false;
     source.remember(
-      history.see(new Map(members.map((claim) => [claim.process.identity.pid, claim]))),
+      history.recordLiving(new Map(members.map((claim) => [claim.process.identity.pid, claim]))),
     );
     return true;
   });
   if (outcome !== 'killed') return;
-  for (const { process } of members) history.signalled(process.identity, 'SIGKILL');
+  for (const { process } of members) history.recordSignal(process.identity, 'SIGKILL');
 }
 
 async function killInScan(
@@ -224,7 +224,7 @@ async function killInScan(
   await host.scanDescending(async (process, details) => {
     const claim = claimInScan(recent, process, details);
     if (!claim || source.unitOf(claim) !== unit) return;
-    newborns.push(...history.see(new Map([[process.identity.pid, claim]])));
+    newborns.push(...history.recordLiving(new Map([[process.identity.pid, claim]])));
     note(process.identity, 'SIGKILL', await host.signal(process.identity, 'SIGKILL'));
   });
   if (newborns.length > 0) source.remember(newborns);

@@ -19,23 +19,23 @@ export interface StopHistory {
    *
    * @returns those that were not known before
    */
-  see(claims: ReadonlyMap<number, Claim>): readonly Claim[];
+  recordLiving(claims: ReadonlyMap<number, Claim>): readonly Claim[];
   /**
    * Notes the end of everything that this scan of the whole table shows no more. What lives on but is
    * claimed no longer (a sweep's catch in a later pass, one that took another project's mark) has not
    * ended.
    */
-  settle(snapshot: Snapshot, nowMs: number): void;
-  signalled(target: Identity, signal: SignalName): void;
+  recordGone(snapshot: Snapshot, nowMs: number): void;
+  recordSignal(target: Identity, signal: SignalName): void;
   entries(): readonly SeenProcess[];
   readonly scans: () => number;
 }
 
-export function createHistory(): StopHistory {
+export function createStopHistory(): StopHistory {
   const seen = new Map<string, SeenProcess>();
   let scans = 0;
   return {
-    see(claims) {
+    recordLiving(claims) {
       const fresh: Claim[] = [];
       for (const claim of claims.values()) {
         const key = identityKey(claim.process.identity);
@@ -50,7 +50,7 @@ export function createHistory(): StopHistory {
       }
       return fresh;
     },
-    settle(snapshot, nowMs) {
+    recordGone(snapshot, nowMs) {
       scans += 1;
       for (const [key, entry] of seen) {
         if (entry.goneAtMs !== null) continue;
@@ -58,7 +58,7 @@ export function createHistory(): StopHistory {
         if (!lives) seen.set(key, { ...entry, goneAtMs: nowMs });
       }
     },
-    signalled(target, signal) {
+    recordSignal(target, signal) {
       const key = identityKey(target);
       const entry = seen.get(key);
       if (entry) seen.set(key, { ...entry, signals: [...entry.signals, signal] });

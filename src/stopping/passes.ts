@@ -7,7 +7,7 @@ import { PROOF_GAP_MS } from './plan.ts';
 import type { StopState, StopUnit } from './state.ts';
 
 /** Everything owned, by the costly evidence too (open files, ports); the source knows it from then on. */
-export type CloserLook = (snapshot: Snapshot) => Promise<ReadonlyMap<number, Claim>>;
+export type DeepScan = (snapshot: Snapshot) => Promise<ReadonlyMap<number, Claim>>;
 
 /**
  * What is found by then has had no grace period yet and gets all of it. What is found later replaces what
@@ -17,7 +17,7 @@ const GRACEFUL_PASSES = 2;
 /** What is found after it was killed and proved gone is killed again, this often at most. */
 const MAX_KILLS = 3;
 
-export interface PassesEnd {
+export interface PassesOutcome {
   readonly state: StopState;
   /** What the last look still found; empty after a good stop. */
   readonly unended: readonly Claim[];
@@ -30,11 +30,11 @@ export interface PassesEnd {
  *
  * @param closer null: the usual evidence again
  */
-export async function stopWhatIsFound(
+export async function stopUntilNothingIsFound(
   run: StopRun,
   ended: StopState,
-  closer: CloserLook | null,
-): Promise<PassesEnd> {
+  closer: DeepScan | null,
+): Promise<PassesOutcome> {
   let state = ended;
   let pass = 0;
   let kills = 0;
@@ -43,11 +43,11 @@ export async function stopWhatIsFound(
   const beganMs = observedMs();
   const watch = (living: readonly Claim[]): void => {
     observedMs();
-    run.watch(living);
+    run.onScan(living);
   };
   for (;;) {
     const survivors = new Set(survivingKeys(run, state));
-    const seen = await lookAgain(run, closer);
+    const seen = await scanAgain(run, closer);
     // What replaces what has outlived SIGKILL would do so for ever.
     const hasSurvived = ({ process }: Claim): boolean =>
       survivors.has(identityKey(process.identity));
@@ -75,9 +75,9 @@ export async function stopWhatIsFound(
     for (const { process } of late) {
       const { identity } = process;
       const outcome = await run.host.signal(identity, 'SIGSTOP');
-      if (outcome === 'sent') run.history.signalled(identity, 'SIGSTOP');
+      if (outcome === 'sent') run.history.recordSignal(identity, 'SIGSTOP');
     }
-    state = await runStop({ ...run, units, watch });
+    state = await runStop({ ...run, units, onScan: watch });
   }
 }
 
@@ -86,15 +86,15 @@ function hasNoGrace({ source }: StopRun, units: readonly StopUnit[], claim: Clai
 }
 
 /** Looks once and remembers: what only this evidence shows must be known before the next scan. */
-export async function lookAgain(
+export async function scanAgain(
   { host, units, source, history }: StopRun,
-  closer: CloserLook | null,
+  closer: DeepScan | null,
 ): Promise<readonly Claim[]> {
   const names = new Set(units.map(({ name }) => name));
   const snapshot = await host.snapshot();
   const claims = closer ? await closer(snapshot) : source.claim(snapshot);
   const targeted = new Map([...claims].filter(([, claim]) => names.has(source.unitOf(claim))));
-  source.remember(history.see(targeted));
+  source.remember(history.recordLiving(targeted));
   return [...targeted.values()];
 }
 

@@ -57,7 +57,7 @@ export async function finishStop(
     }
   };
 
-  outcome.history.settle(snapshot, host.nowMs());
+  outcome.history.recordGone(snapshot, host.nowMs());
   const processes = reportProcesses(outcome);
   const records = targetedRecords(state, options);
   const unproved = findLeftAlone(outcome, state, options);

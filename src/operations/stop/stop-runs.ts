@@ -11,8 +11,8 @@ import {
   runStopCommand,
 } from '../../services/launch/stop-command.ts';
 import { runStop } from '../../stopping/engine.ts';
-import { createHistory, type StopHistory } from '../../stopping/history.ts';
-import { lookAgain, stopWhatIsFound } from '../../stopping/passes.ts';
+import { createStopHistory, type StopHistory } from '../../stopping/history.ts';
+import { scanAgain, stopUntilNothingIsFound } from '../../stopping/passes.ts';
 import type { StopState, StopUnit } from '../../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
 import { trackClaims } from '../../tracking/claim-tracker.ts';
@@ -70,7 +70,7 @@ export async function stopRuns(
 ): Promise<StopOutcome> {
   const { host, state } = context;
   const beganAtMs = host.nowMs();
-  const history = context.history ?? createHistory();
+  const history = context.history ?? createStopHistory();
   const problems = new Set<string>();
   const names = request.names ?? request.known ?? knownNames(state);
   const units = unitsOf(state, names, request);
@@ -114,7 +114,7 @@ export async function stopRuns(
     // Who forces may have said how long it takes.
     policy: { force: request.force, patient: request.graceMs !== null },
     forced: context.forced ?? (() => false),
-    watch: context.watch ?? (() => {}),
+    onScan: context.watch ?? (() => {}),
     runCommand: (name: string) => {
       const running = runCommand(name);
       commands.push(running);
@@ -124,7 +124,7 @@ export async function stopRuns(
 
   const run = { ...common, units, source: owned };
   const look = closer ? owned.deepScan : null;
-  if (closer?.atOnce) await lookAgain(run, look);
+  if (closer?.atOnce) await scanAgain(run, look);
   let result: StopState;
   try {
     result = await runStop(run);
@@ -133,7 +133,7 @@ export async function stopRuns(
     over.abort();
   }
   await Promise.all(commands);
-  const end = await stopWhatIsFound(run, result, look);
+  const end = await stopUntilNothingIsFound(run, result, look);
   result = end.state;
 
   const swept = request.sweep ? trackSweep(tracking, request.sweep, owned) : null;

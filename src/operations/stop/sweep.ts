@@ -6,8 +6,8 @@ import { identityKey } from '../../processes/identity.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject, projectBelow } from '../../project/open-project.ts';
 import { runStop } from '../../stopping/engine.ts';
-import { createHistory } from '../../stopping/history.ts';
-import { stopWhatIsFound } from '../../stopping/passes.ts';
+import { createStopHistory } from '../../stopping/history.ts';
+import { stopUntilNothingIsFound } from '../../stopping/passes.ts';
 import type { SweepReport } from '../../stopping/report.ts';
 import type { StopUnit } from '../../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
@@ -47,11 +47,11 @@ export async function sweepProject(
   const tracking = { state, self, names: new Set<string>() };
   const owned = trackClaims({ ...tracking, readOpenFiles });
   const swept = trackSweep(tracking, rules, owned);
-  const history = createHistory();
+  const history = createStopHistory();
 
   const snapshot = await host.snapshot();
   const ours = [...(await owned.deepScan(snapshot)).values()];
-  history.see(swept.claim(snapshot));
+  history.recordLiving(swept.claim(snapshot));
   const before = [...swept.latest().spared, ...ownedLookAlikes(ours, snapshot, rules)];
   const report = {
     version: 1,
@@ -79,12 +79,12 @@ export async function sweepProject(
     units: [UNIT],
     policy: { force: false },
     forced: options.forced,
-    watch: options.watch,
+    onScan: options.watch,
     runCommand: async () => {},
   };
-  const { unended } = await stopWhatIsFound(run, await runStop(run), null);
+  const { unended } = await stopUntilNothingIsFound(run, await runStop(run), null);
   const after = await host.snapshot();
-  history.settle(after, host.nowMs());
+  history.recordGone(after, host.nowMs());
   const outcome = { owned, swept, history, unended, beganAtMs };
   const processes = reportProcesses(outcome);
   return {
