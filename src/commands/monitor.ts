@@ -75,7 +75,7 @@ export async function monitorCommand(options: MonitorOptions): Promise<number> {
     logWatch = openLiveTail({
       source: openLogSource(project.folder, service, log),
       lines: MOST_LINES,
-      hear: (lines, anew) =>
+      onLines: (lines, anew) =>
         hear({
           kind: 'lines',
           service,

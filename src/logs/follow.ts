@@ -11,7 +11,7 @@ export interface FollowOptions {
   readonly emit: (lines: readonly ServiceLine[]) => Promise<void> | void;
 }
 
-export interface Following {
+export interface LogFollower {
   /** Resolves when `stop` was called, with everything given out that was there then. */
   readonly done: Promise<void>;
   /** Looks soon: there is likely something new. */
@@ -29,7 +29,7 @@ const ROUND_MS = 20;
 const QUIET_MS = 300;
 
 /** Gives out what is written to logs, as it is written. */
-export function followLogs({ readers, folders, emit }: FollowOptions): Following {
+export function followLogs({ readers, folders, emit }: FollowOptions): LogFollower {
   let current = readers();
   let askedAt = monotonicMs();
   let stopping = false;
@@ -95,7 +95,7 @@ export function followLogs({ readers, folders, emit }: FollowOptions): Following
       else {
         const spent = monotonicMs() - beganAt;
         if (spent < ROUND_MS && woken) await new Promise((go) => setTimeout(go, ROUND_MS - spent));
-        await rest(current.some((reader) => reader.waits()) ? QUIET_MS / 2 : LOOK_MS);
+        await rest(current.some((reader) => reader.hasPartialLine()) ? QUIET_MS / 2 : LOOK_MS);
       }
     }
     current = readers();

@@ -17,7 +17,7 @@ export interface LineCutter {
   /** Gives out what is there of a line that has no end yet; null where there is nothing. */
   flush(): LogLine | null;
   /** How many bytes wait for their line end. */
-  waiting(): number;
+  bufferedBytes(): number;
   /** Forgets them: the log begins anew. */
   reset(): void;
 }
@@ -28,7 +28,7 @@ const LONGEST_PART = 4 * 1024 * 1024;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-export function cutLines(longestPart = LONGEST_PART): LineCutter {
+export function createLineCutter(longestPart = LONGEST_PART): LineCutter {
   let parts: Buffer[] = [];
   let held = 0;
   let begin = 0;
@@ -79,7 +79,7 @@ export function cutLines(longestPart = LONGEST_PART): LineCutter {
       return lines;
     },
     flush: () => (held > 0 ? takeSome(take) : null),
-    waiting: () => held,
+    bufferedBytes: () => held,
     reset() {
       parts = [];
       held = 0;

@@ -13,7 +13,7 @@ export interface LiveTailOptions {
   /** So many lines are wanted at most. */
   readonly lines: number;
   /** `anew`: what was given out before is followed by something else, or much was left out since. */
-  readonly hear: (lines: readonly LogLine[], anew: boolean) => void;
+  readonly onLines: (lines: readonly LogLine[], anew: boolean) => void;
 }
 
 const LOOK_MS = 250;
@@ -27,7 +27,7 @@ const MANY_LINES = 200;
  * The end of one log, and what comes: for a screen, which is to show the last lines and not to fall
  * behind. Where more comes than is read at once, it begins again with the last ones.
  */
-export function openLiveTail({ source, lines, hear }: LiveTailOptions): LiveTail {
+export function openLiveTail({ source, lines, onLines: hear }: LiveTailOptions): LiveTail {
   let stopped = false;
   let calmUntil = 0;
   // On a screen there is one place for it: among what it writes.
@@ -58,7 +58,7 @@ export function openLiveTail({ source, lines, hear }: LiveTailOptions): LiveTail
       return { lines: [], more: false };
     },
     flush: (now, ms) => reader.flush(now, ms),
-    waits: () => reader.waits(),
+    hasPartialLine: () => reader.hasPartialLine(),
   };
   const following = followLogs({
     readers: () => [steady],

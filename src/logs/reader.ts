@@ -1,4 +1,4 @@
-import { cutLines, type LogLine } from './line-cutter.ts';
+import { createLineCutter, type LogLine } from './line-cutter.ts';
 import type { LogExtent, LogSource } from './source.ts';
 import { type LineTime, positionSince, timeOf } from './time-index.ts';
 
@@ -9,7 +9,7 @@ export interface ServiceLine extends LogLine {
 }
 
 /** Which of what is there already is wanted. */
-export interface Wanted {
+export interface LogRange {
   /** The last so many lines; null: all. */
   readonly lines: number | null;
   /** What may have been written at or after this: ms since the epoch. */
@@ -26,7 +26,7 @@ export interface LogReader {
    *
    * @param toEnd give out a last line without its end as well
    */
-  history(wanted: Wanted, toEnd: boolean): Generator<ServiceLine>;
+  history(wanted: LogRange, toEnd: boolean): Generator<ServiceLine>;
   /** Leaves out what is there now. */
   skip(): void;
   /**
@@ -38,7 +38,7 @@ export interface LogReader {
   /** A line without its end that has not grown for `ms`, or has had none for very long, as a progress bar. */
   flush(now: number, ms: number): ServiceLine | null;
   /** Is there a line without its end? */
-  waits(): boolean;
+  hasPartialLine(): boolean;
 }
 
 /** What grows all the time is shown as often: a progress bar, the dots of a test run. */
@@ -51,7 +51,7 @@ const FARTHEST_BACK = 64 * 1024 * 1024;
 
 export function readLog(source: LogSource): LogReader {
   const { service } = source;
-  const cutter = cutLines();
+  const cutter = createLineCutter();
   let position = 0;
   let file: string | null = null;
   let lookedAt = 0;
@@ -79,13 +79,13 @@ export function readLog(source: LogSource): LogReader {
       grewAt = lookedAt;
       if (!extent) return;
       follow(extent);
-      const notes = source.notes();
-      const noted = notes.at(-1)?.position ?? Number.NEGATIVE_INFINITY;
+      const marks = source.timeMarks();
+      const noted = marks.at(-1)?.position ?? Number.NEGATIVE_INFINITY;
       const timed = (line: LogLine): ServiceLine => {
         const late = line.position >= noted;
         const time = late
           ? { atMs: extent.modifiedMs, withinMs: null }
-          : timeOf(notes, line.position);
+          : timeOf(marks, line.position);
         return { ...line, service, time };
       };
       position = Math.max(
@@ -101,7 +101,7 @@ export function readLog(source: LogSource): LogReader {
         for (const line of cutter.push(read.bytes, read.position)) yield timed(line);
       }
       const rest = toEnd ? cutter.flush() : null;
-      waitsSince = cutter.waiting() > 0 ? lookedAt : null;
+      waitsSince = cutter.bufferedBytes() > 0 ? lookedAt : null;
       if (rest) yield timed(rest);
     },
     skip() {
@@ -124,7 +124,7 @@ export function readLog(source: LogSource): LogReader {
       const time = { atMs: now, withinMs: before === 0 ? null : Math.max(0, now - before) };
       const lines = cutter.push(read.bytes, read.position);
       if (lines.length > 0) waitsSince = null;
-      if (cutter.waiting() > 0) waitsSince ??= now;
+      if (cutter.bufferedBytes() > 0) waitsSince ??= now;
       return {
         lines: lines.map((line) => ({ ...line, service, time })),
         more: position < extent.to,
@@ -132,12 +132,12 @@ export function readLog(source: LogSource): LogReader {
     },
     flush(now, ms) {
       const isLong = waitsSince !== null && hasPassed(SHOWN_EACH_MS, waitsSince, now);
-      if (cutter.waiting() === 0 || !(isLong || hasPassed(ms, grewAt, now))) return null;
+      if (cutter.bufferedBytes() === 0 || !(isLong || hasPassed(ms, grewAt, now))) return null;
       const line = cutter.flush();
       waitsSince = null;
       return line && { ...line, service, time: { atMs: grewAt, withinMs: null } };
     },
-    waits: () => cutter.waiting() > 0,
+    hasPartialLine: () => cutter.bufferedBytes() > 0,
   };
 }
 
@@ -149,13 +149,13 @@ function hasPassed(ms: number, sinceMs: number, nowMs: number): boolean {
 /** Where the line begins that may be the first to be as young. */
 function beginSince(source: LogSource, extent: LogExtent, sinceMs: number): number {
   if (extent.modifiedMs < sinceMs) return extent.to;
-  const noted = positionSince(source.notes(), sinceMs);
+  const noted = positionSince(source.timeMarks(), sinceMs);
   if (noted === null || noted <= extent.from) return extent.from;
   return behindNewline(source, extent.from, Math.min(noted, extent.to), 1);
 }
 
 /** Where the last `count` lines begin. */
-function beginOfLast(source: LogSource, extent: LogExtent, wanted: Wanted): number {
+function beginOfLast(source: LogSource, extent: LogExtent, wanted: LogRange): number {
   const { to } = extent;
   const count = wanted.lines ?? 0;
   const from = Math.max(extent.from, wanted.from ?? extent.from, to - FARTHEST_BACK);

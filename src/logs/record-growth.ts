@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { ProjectFolder } from '../project/folder.ts';
-import { layoutOf, type TimeMark, thinned } from './time-index.ts';
+import { layoutOf, type TimeMark, thinTimeMarks } from './time-index.ts';
 import {
   appendTimeMark,
   fileKey,
@@ -20,7 +20,7 @@ export interface RecordedLog {
   /** Up to here there is a note. */
   position: number;
   lookedAtMs: number;
-  /** Size of the notes. */
+  /** Size of the marks. */
   bytes: number;
 }
 
@@ -74,8 +74,8 @@ export function recordGrowth(
     withinMs,
   };
   if (target.bytes >= TIME_INDEX_THIN_BYTES) {
-    const notes = thinned(readTimeMarks(folder, service, file), map.start);
-    target.bytes = writeTimeMarks(folder, service, file, notes);
+    const marks = thinTimeMarks(readTimeMarks(folder, service, file), map.start);
+    target.bytes = writeTimeMarks(folder, service, file, marks);
   }
   target.bytes += appendTimeMark(folder, service, fresh);
   target.position = end;
@@ -84,12 +84,12 @@ export function recordGrowth(
 
 /** A log that this process has not looked at so far, or another one in its place, or one that was cut. */
 function takeUp(folder: ProjectFolder, target: RecordedLog, file: string, end: number): void {
-  const notes = readTimeMarks(folder, target.service, file).filter(
+  const marks = readTimeMarks(folder, target.service, file).filter(
     ({ position }) => position <= end,
   );
-  target.bytes = writeTimeMarks(folder, target.service, file, notes);
-  target.position = notes.at(-1)?.position ?? 0;
+  target.bytes = writeTimeMarks(folder, target.service, file, marks);
+  target.position = marks.at(-1)?.position ?? 0;
   // A new file had nothing in it when we last looked; of any other nobody has looked since its last note.
-  if (target.file === null || notes.length > 0) target.lookedAtMs = 0;
+  if (target.file === null || marks.length > 0) target.lookedAtMs = 0;
   target.file = file;
 }

@@ -6,7 +6,7 @@ import { type CutWay, findCutWay } from '../processes/native/cut-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { LogRotation } from '../project/service-record.ts';
 import { beginTimeIndex, type RecordedLog, recordGrowth } from './record-growth.ts';
-import { finishRotation, isUnfinished, rotateLog } from './rotate.ts';
+import { finishRotation, isRotationUnfinished, rotateLog } from './rotate.ts';
 
 /** Notes when the logs of services grow, so that their lines have times. */
 export interface LogRecorder {
@@ -15,13 +15,13 @@ export interface LogRecorder {
    *
    * @param rotation null: it grows
    */
-  watch(service: string, path: string, rotation: LogRotation | null): void;
+  record(service: string, path: string, rotation: LogRotation | null): void;
   /**
    * Waits until nothing of this log is being moved, and keeps it so.
    *
    * @returns what ends that
    */
-  hold(service: string): Promise<() => void>;
+  pin(service: string): Promise<() => void>;
   stop(): void;
 }
 
@@ -150,7 +150,7 @@ export function recordLogs(folder: ProjectFolder, log: (line: string) => void): 
   };
 
   return {
-    watch(service, path, rotation) {
+    record(service, path, rotation) {
       const known = logs.get(service);
       if (known?.path === path) {
         known.rotation = rotation;
@@ -173,10 +173,10 @@ export function recordLogs(folder: ProjectFolder, log: (line: string) => void): 
       logs.set(service, made);
       begin(made);
       // Without this, the positions of a rotation that was cut off would not be right.
-      if (isUnfinished(folder, service)) made.rotating = finish(made);
+      if (isRotationUnfinished(folder, service)) made.rotating = finish(made);
       else lookAt(made);
     },
-    async hold(service) {
+    async pin(service) {
       const target = logs.get(service);
       if (!target) return () => {};
       target.holds += 1;

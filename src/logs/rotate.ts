@@ -87,7 +87,7 @@ async function finishMove(
 }
 
 /** Is a move under way that nobody carries on? */
-export function isUnfinished(folder: ProjectFolder, service: string): boolean {
+export function isRotationUnfinished(folder: ProjectFolder, service: string): boolean {
   return (readLogLayout(folder, service)?.moving ?? null) !== null;
 }
 

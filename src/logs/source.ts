@@ -20,7 +20,7 @@ export interface LogSource {
     position: number,
     into: Buffer,
   ): { readonly position: number; readonly bytes: Buffer } | null;
-  notes(): readonly TimeMark[];
+  timeMarks(): readonly TimeMark[];
   /** Of a byte of the file that the service writes to, by its place in that file. */
   positionAt(offset: number): number;
   /**
@@ -130,7 +130,7 @@ export function openLogSource(
     service,
     extent: () => steadily(({ segments: _, ...extent }) => extent),
     read: (position, into) => steadily(({ segments }) => readFrom(segments, position, into)),
-    notes() {
+    timeMarks() {
       const found = statOf(path);
       return found ? readTimeMarks(folder, service, fileKey(found)) : [];
     },

@@ -53,8 +53,8 @@ export function layoutOf(known: LogLayout | null, file: string, size: number): L
   return isCut ? { ...known, base: known.start } : known;
 }
 
-/** The first line of the notes tells of which file they are. */
-export function formatHeader(file: string): string {
+/** The first line of the marks tells of which file they are. */
+export function formatTimeIndexHeader(file: string): string {
   return `file ${file}\n`;
 }
 
@@ -65,37 +65,40 @@ export function formatTimeMark({ position, atMs, withinMs }: TimeMark): string {
 /** What cannot be read is left out: a line that was cut off by a full disk must not cost the others. */
 export function parseTimeMarks(text: string): {
   readonly file: string | null;
-  readonly notes: readonly TimeMark[];
+  readonly marks: readonly TimeMark[];
 } {
   const [first = '', ...rest] = text.split('\n');
   const file = first.startsWith('file ') ? first.slice('file '.length) : null;
-  const notes: TimeMark[] = [];
+  const marks: TimeMark[] = [];
   let last = Number.NEGATIVE_INFINITY;
   for (const line of rest) {
     const [, position, atMs, withinMs] = /^(\d+) (\d+) (\d+|-)$/.exec(line) ?? [];
     if (position === undefined || Number(position) <= last) continue;
     last = Number(position);
-    notes.push({
+    marks.push({
       position: last,
       atMs: Number(atMs),
       withinMs: withinMs === '-' ? null : Number(withinMs),
     });
   }
-  return { file, notes };
+  return { file, marks };
 }
 
-/** Half of the older notes, and none of what is gone: notes of one second are enough for yesterday. */
-export function thinned(notes: readonly TimeMark[], firstPosition: number): readonly TimeMark[] {
-  const kept = notes.filter(({ position }) => position > firstPosition);
+/** Half of the older marks, and none of what is gone: marks of one second are enough for yesterday. */
+export function thinTimeMarks(
+  marks: readonly TimeMark[],
+  firstPosition: number,
+): readonly TimeMark[] {
+  const kept = marks.filter(({ position }) => position > firstPosition);
   const half = Math.floor(kept.length / 2);
   const thin: TimeMark[] = [];
   let skipped: TimeMark | null = null;
-  for (const note of kept.slice(0, half)) {
+  for (const mark of kept.slice(0, half)) {
     if (skipped === null) {
-      skipped = note;
+      skipped = mark;
       continue;
     }
-    thin.push(together(skipped, note));
+    thin.push(together(skipped, mark));
     skipped = null;
   }
   return [...thin, ...(skipped ? [skipped] : []), ...kept.slice(half)];
@@ -110,24 +113,24 @@ function together(one: TimeMark, next: TimeMark): TimeMark {
 }
 
 /** When the byte at `position` was written; null where nobody has noted it. */
-export function timeOf(notes: readonly TimeMark[], position: number): LineTime | null {
-  const found = notes[firstBeyond(notes, position)];
+export function timeOf(marks: readonly TimeMark[], position: number): LineTime | null {
+  const found = marks[firstBeyond(marks, position)];
   return found ? { atMs: found.atMs, withinMs: found.withinMs } : null;
 }
 
 /** Where what was written at or after a time begins: all that may be as young is behind it. */
-export function positionSince(notes: readonly TimeMark[], sinceMs: number): number | null {
-  const index = notes.findIndex(({ atMs }) => atMs >= sinceMs);
-  if (index === -1) return notes.at(-1)?.position ?? null;
-  return index === 0 ? null : (notes[index - 1]?.position ?? null);
+export function positionSince(marks: readonly TimeMark[], sinceMs: number): number | null {
+  const index = marks.findIndex(({ atMs }) => atMs >= sinceMs);
+  if (index === -1) return marks.at(-1)?.position ?? null;
+  return index === 0 ? null : (marks[index - 1]?.position ?? null);
 }
 
 /** The first note that reaches beyond a position. */
-function firstBeyond(notes: readonly TimeMark[], position: number): number {
-  let [low, high] = [0, notes.length];
+function firstBeyond(marks: readonly TimeMark[], position: number): number {
+  let [low, high] = [0, marks.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((notes[middle]?.position ?? 0) > position) high = middle;
+    if ((marks[middle]?.position ?? 0) > position) high = middle;
     else low = middle + 1;
   }
   return low;

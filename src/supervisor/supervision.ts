@@ -86,7 +86,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     tell(change) {
       witness.wake();
       const { record } = lives.entry(change.service);
-      if (record) notes.watch(change.service, record.log, record.logRotation ?? null);
+      if (record) notes.record(change.service, record.log, record.logRotation ?? null);
       for (const starting of starts) starting.hear(change);
       for (const listen of listeners) listen({ ...change, afterMs: 0 });
       const { service, from, to, reason, pid } = change;
@@ -98,7 +98,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       return endServiceRun(host, folder, name, { ...request, self, runContained });
     },
     // A start that is under way here holds the lock for us.
-    holdLog: (name) => notes.hold(name),
+    holdLog: (name) => notes.pin(name),
     takeLock: async () => (starts.size > 0 ? () => {} : takeLockToRestart(host, folder, self)),
   });
   const limits = createLimitEnforcer({

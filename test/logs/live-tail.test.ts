@@ -15,7 +15,7 @@ test('the last lines first, then what comes; after a flood the last lines again'
   const watching = openLiveTail({
     source: openLogSource(projectFolder(project.root), 'web', path),
     lines: 2,
-    hear(lines, anew) {
+    onLines(lines, anew) {
       if (anew) begun += 1;
       shown = anew ? lines : [...shown, ...lines];
     },
@@ -44,7 +44,7 @@ test('a log that cannot be read says so in its place', async () => {
   const watching = openLiveTail({
     source: openLogSource(projectFolder(project.root), 'web', project.file('web.log')),
     lines: 2,
-    hear: (lines, anew) => void heard.push(`${anew} ${lines.map(({ text }) => text)}`),
+    onLines: (lines, anew) => void heard.push(`${anew} ${lines.map(({ text }) => text)}`),
   });
   try {
     expect(heard).toEqual([
@@ -63,7 +63,7 @@ test('a log that comes later is shown when it is there', async () => {
   const watching = openLiveTail({
     source: openLogSource(folder, 'web', path),
     lines: 10,
-    hear: (lines) => shown.push(...lines.map(({ text }) => text)),
+    onLines: (lines) => shown.push(...lines.map(({ text }) => text)),
   });
   try {
     project.write('.pids/logs/web.log', 'hello\n');

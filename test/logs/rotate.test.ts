@@ -216,7 +216,7 @@ test.runIf(ways.length > 0)(
     appendFileSync(path, 'new\n');
     expect(textOf(folder, path)).toBe(`${moved}new\n`);
     const notes = recordLogs(folder, () => {});
-    notes.watch('web', path, null);
+    notes.record('web', path, null);
     notes.stop();
     // Longer than the hole was, and still all of it is there.
     const more = `${'y'.repeat(30_000)}\n`;
