@@ -13,17 +13,18 @@ import {
   type TimeMark,
 } from './time-index.ts';
 
-/** From this size on, in bytes, the marks of a log are thinned. */
+/** Size from which on the time index of a log is thinned. */
 export const TIME_INDEX_THIN_BYTES = 256 * 1024;
 
+/** Size beyond which a time index is not read, because devctl has not written it. */
 const MAX_TIME_INDEX_BYTES = 4 * 1024 * 1024;
 
-/** What tells a file from the one that had its name, and perhaps its inode, before. */
+/** Builds the key that tells a file from an earlier file with the same name, and perhaps the same inode. */
 export function fileKey({ dev, ino, birthtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${birthtimeNs}`;
 }
 
-/** The marks of a log; none where they are of another file, or nobody took any. Never throws. */
+/** Reads the time marks of a log; none when there are none for this file. Never throws. */
 export function readTimeMarks(
   folder: ProjectFolder,
   service: string,
@@ -36,9 +37,9 @@ export function readTimeMarks(
 }
 
 /**
- * Adds a note to those that `writeNotes` has begun.
+ * Adds a mark to the time index that `writeTimeMarks` has begun.
  *
- * @returns how many bytes it took
+ * @returns size of the mark in bytes
  * @throws what open(2) and write(2) fail with
  */
 export function appendTimeMark(folder: ProjectFolder, service: string, mark: TimeMark): number {
@@ -51,9 +52,9 @@ export function appendTimeMark(folder: ProjectFolder, service: string, mark: Tim
 }
 
 /**
- * Replaces all marks. Not flushed: after a power failure times are worth little.
+ * Replaces all marks of a log. The file is not flushed, because after a power failure times are worth little.
  *
- * @returns size of the marks in bytes
+ * @returns size of the time index in bytes
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
 export function writeTimeMarks(
@@ -68,7 +69,7 @@ export function writeTimeMarks(
   return Buffer.byteLength(text);
 }
 
-/** Where the bytes of a log are; null where nothing was ever moved. Never throws. */
+/** Reads the layout of a log; null when the log was never rotated. Never throws. */
 export function readLogLayout(folder: ProjectFolder, service: string): LogLayout | null {
   const { file, base, start, moving } = readJsonFields(layoutPath(folder, service)) ?? {};
   const isWhole =
@@ -81,7 +82,8 @@ export function readLogLayout(folder: ProjectFolder, service: string): LogLayout
 }
 
 /**
- * Not flushed: with the map of a moment before a power failure no byte is lost, but times are wrong.
+ * Writes the layout of a log. The file is not flushed: with an older layout after a power failure no byte is
+ * lost, only the times are wrong.
  *
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
@@ -92,7 +94,7 @@ export function writeLogLayout(folder: ProjectFolder, service: string, layout: L
   });
 }
 
-/** Where the beginning of a log is copied to, before it becomes the newest of the rotated ones. */
+/** Returns the path that the beginning of a log is copied to, before it becomes the newest rotated file. */
 export function movingPath(log: string): string {
   return `${log}.moving`;
 }
