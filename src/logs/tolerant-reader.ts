@@ -14,10 +14,10 @@ export function tolerantReader(reader: LogReader, onFailure: (why: string) => vo
     isReported = true;
   };
   return {
-    ...reader,
-    *history(wanted, toEnd) {
+    service: reader.service,
+    *history(range, toEnd) {
       try {
-        yield* reader.history(wanted, toEnd);
+        yield* reader.history(range, toEnd);
       } catch (error) {
         failed(error);
       }
@@ -39,5 +39,7 @@ export function tolerantReader(reader: LogReader, onFailure: (why: string) => vo
         return { lines: [], more: false };
       }
     },
+    flush: (nowMs, ms) => reader.flush(nowMs, ms),
+    hasPartialLine: () => reader.hasPartialLine(),
   };
 }
