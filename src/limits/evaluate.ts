@@ -42,7 +42,7 @@ export interface LimitedUse {
 }
 
 /** What is remembered of one run between two looks. */
-export interface LimitWatch {
+export interface LimitMemory {
   readonly beganAtMs: number;
   readonly lastMs: number;
   /** The last stretches of time, oldest first. */
@@ -55,10 +55,10 @@ export interface LimitWatch {
   /** When there was output or cpu last. */
   readonly activeAtMs: number;
   /** What was told, and is still so. */
-  readonly told: readonly Told[];
+  readonly reported: readonly ReportedLimit[];
 }
 
-interface Told {
+interface ReportedLimit {
   readonly limit: Limit;
   readonly atMs: number;
 }
@@ -84,17 +84,17 @@ const QUIET_PERCENT = 2;
  * @returns all that are, those told before too, and what to remember
  */
 export function evaluateLimits(
-  before: LimitWatch | null,
+  before: LimitMemory | null,
   limits: readonly Limit[],
   use: LimitedUse,
-): { readonly watch: LimitWatch; readonly exceeded: readonly Exceeded[] } {
+): { readonly memory: LimitMemory; readonly exceeded: readonly Exceeded[] } {
   const seen = remember(before, limits, use);
   const exceeded: Exceeded[] = [];
-  const told: Told[] = [];
+  const reported: ReportedLimit[] = [];
   for (const limit of limits) {
     const value = measure(limit, use, seen);
     if (value === null) continue;
-    const earlier = before?.told.find((one) => isSame(one.limit, limit));
+    const earlier = before?.reported.find((report) => isSame(report.limit, limit));
     // Time does not come back: there the limit itself is too much.
     const isOver = isTime(limit) ? value >= limit.allowed : value > limit.allowed;
     const isStill = earlier !== undefined && value > limit.allowed * KEPT_AGAIN;
@@ -102,33 +102,33 @@ export function evaluateLimits(
     const isUndone = limit.action !== 'warn' && use.nowMs - (earlier?.atMs ?? 0) >= ACT_AGAIN_MS;
     const fresh = isOver && (earlier === undefined || isUndone);
     exceeded.push({ limit, value, fresh });
-    told.push({ limit, atMs: fresh ? use.nowMs : (earlier?.atMs ?? use.nowMs) });
+    reported.push({ limit, atMs: fresh ? use.nowMs : (earlier?.atMs ?? use.nowMs) });
   }
-  return { watch: { ...seen, told }, exceeded };
+  return { memory: { ...seen, reported }, exceeded };
 }
 
 /** In how many ms will a limit of time be reached, if nothing happens until then? Null: by none. */
 export function nextDueMs(
-  watch: LimitWatch,
+  memory: LimitMemory,
   limits: readonly Limit[],
   use: LimitedUse,
 ): number | null {
   const left = limits.flatMap((limit) => {
-    const isTold = watch.told.some((told) => isSame(told.limit, limit));
-    const value = isTime(limit) && !isTold ? measure(limit, use, watch) : null;
+    const isReported = memory.reported.some((earlier) => isSame(earlier.limit, limit));
+    const value = isTime(limit) && !isReported ? measure(limit, use, memory) : null;
     return value === null ? [] : [Math.max(0, limit.allowed - value)];
   });
   return left.length > 0 ? Math.min(...left) : null;
 }
 
 function remember(
-  before: LimitWatch | null,
+  before: LimitMemory | null,
   limits: readonly Limit[],
   { nowMs, cpuPercent, output }: LimitedUse,
-): LimitWatch {
+): LimitMemory {
   if (before === null) {
     const at = { beganAtMs: nowMs, lastMs: nowMs, activeAtMs: nowMs };
-    return { ...at, cpu: [], output, told: [] };
+    return { ...at, cpu: [], output, reported: [] };
   }
   const windowMs = Math.max(0, ...limits.map((limit) => limit.windowMs));
   const stretch = { endMs: nowMs, forMs: nowMs - before.lastMs, percent: cpuPercent };
@@ -143,22 +143,24 @@ function remember(
 }
 
 /** Null: that cannot be said yet. */
-function measure({ kind, windowMs }: Limit, use: LimitedUse, watch: LimitWatch): number | null {
+function measure({ kind, windowMs }: Limit, use: LimitedUse, memory: LimitMemory): number | null {
   switch (kind) {
     case 'processes':
       return use.processes;
     case 'memory':
       return use.memoryBytes;
     case 'cpu':
-      return use.nowMs - watch.beganAtMs >= windowMs ? meanCpu(watch, use.nowMs - windowMs) : null;
+      return use.nowMs - memory.beganAtMs >= windowMs
+        ? meanCpu(memory, use.nowMs - windowMs)
+        : null;
     case 'runtime':
       return use.runtimeMs;
     case 'idle':
-      return use.nowMs - watch.activeAtMs;
+      return use.nowMs - memory.activeAtMs;
   }
 }
 
-function meanCpu({ cpu }: LimitWatch, fromMs: number): number {
+function meanCpu({ cpu }: LimitMemory, fromMs: number): number {
   let spent = 0;
   let time = 0;
   for (const { endMs, forMs, percent } of cpu) {

@@ -8,7 +8,7 @@ import {
   type BreachBranch,
   type Exceeded,
   evaluateLimits,
-  type LimitWatch,
+  type LimitMemory,
   nextDueMs,
 } from './evaluate.ts';
 import { growthBranch } from './growth-branch.ts';
@@ -22,7 +22,7 @@ export interface TreeUse {
   readonly output: string | null;
 }
 
-export interface TreeVerdict {
+export interface MeterReading {
   /** All limits that are exceeded. */
   readonly breaches: readonly Breach[];
   /** Those of them that are news. */
@@ -31,12 +31,12 @@ export interface TreeVerdict {
 
 /** One run under its limits, from look to look. */
 export interface LimitMeter {
-  judge(
+  measure(
     limits: readonly Limit[],
     claims: readonly Claim[],
     snapshot: Snapshot,
     use: TreeUse,
-  ): TreeVerdict;
+  ): MeterReading;
   /** Is it so near to a limit that ends it that it should be looked at more often? */
   isNear(): boolean;
 }
@@ -51,7 +51,7 @@ const NEAR_MS = 6_000;
 
 /** @param service null: the project */
 export function createLimitMeter(service: string | null): LimitMeter {
-  let watch: LimitWatch | null = null;
+  let limitMemory: LimitMemory | null = null;
   // How it began is no measure: the first look may have come when nearly everything was there.
   let calm: readonly ProcessInfo[] = [];
   let breaches: readonly Breach[] = [];
@@ -59,7 +59,7 @@ export function createLimitMeter(service: string | null): LimitMeter {
   const measureMemory = createMemoryMeter();
 
   return {
-    judge(limits, claims, snapshot, use) {
+    measure(limits, claims, snapshot, use) {
       const processes = claims.map(({ process }) => process);
       const memory = measureMemory(processes, limits, snapshot);
       const now = {
@@ -68,8 +68,8 @@ export function createLimitMeter(service: string | null): LimitMeter {
         processes: processes.length,
         memoryBytes: memory.bytes,
       };
-      const { watch: next, exceeded } = evaluateLimits(watch, limits, now);
-      watch = next;
+      const { memory: next, exceeded } = evaluateLimits(limitMemory, limits, now);
+      limitMemory = next;
       const shares = limits.map((limit) => shareOf(limit, now));
       if (shares.every((share) => share <= CALM_SHARE)) calm = processes;
       const ending = limits.filter(({ action }) => action !== 'warn');

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   evaluateLimits,
   type LimitedUse,
-  type LimitWatch,
+  type LimitMemory,
   nextDueMs,
 } from '../../src/limits/evaluate.ts';
 import type { Limit } from '../../src/manifest/resolved.ts';
@@ -26,12 +26,12 @@ function watch(
   limits: readonly Limit[] | ((index: number) => readonly Limit[]),
   uses: readonly Partial<LimitedUse>[],
 ): readonly string[] {
-  let before: LimitWatch | null = null;
+  let before: LimitMemory | null = null;
   return uses.map((use, index) => {
     const nowMs = 5_000 + index * 1_000;
     const all = typeof limits === 'function' ? limits(index) : limits;
     const judged = evaluateLimits(before, all, { ...calm, nowMs, ...use });
-    before = judged.watch;
+    before = judged.memory;
     return judged.exceeded
       .map(({ limit: { kind }, value, fresh }) => `${kind} ${value}${fresh ? '!' : ''}`)
       .join(', ');
@@ -144,7 +144,7 @@ test('another limit is another matter', () => {
 describe('when to look again', () => {
   const limits = [limit('runtime', 10_000), limit('idle', 4_000), limit('processes', 3)];
   const first = { ...calm, nowMs: 1_000, runtimeMs: 500 };
-  const { watch: begun } = evaluateLimits(null, limits, first);
+  const { memory: begun } = evaluateLimits(null, limits, first);
 
   test('at the first limit of time', () => {
     expect(nextDueMs(begun, limits, first)).toBe(4_000);
@@ -155,8 +155,8 @@ describe('when to look again', () => {
   test('never for what has no time, or is told', () => {
     expect(nextDueMs(begun, [limit('memory', 1)], first)).toBeNull();
     const late = { ...first, nowMs: 20_000, runtimeMs: 20_000 };
-    const { watch: told } = evaluateLimits(begun, limits, late);
-    expect(nextDueMs(told, limits, late)).toBeNull();
+    const { memory: reported } = evaluateLimits(begun, limits, late);
+    expect(nextDueMs(reported, limits, late)).toBeNull();
   });
 });
 
@@ -187,11 +187,11 @@ test('the mean of cpu is never more than its highest part, nor less than its low
   fc.assert(
     fc.property(parts, (stretches) => {
       const limits = [limit('cpu', 0.001, { windowMs: 5_000 })];
-      let before: LimitWatch | null = null;
+      let before: LimitMemory | null = null;
       let nowMs = 0;
       for (const { percent, forMs } of stretches) {
         nowMs += forMs;
-        const { watch: next, exceeded }: ReturnType<typeof evaluateLimits> = evaluateLimits(
+        const { memory: next, exceeded }: ReturnType<typeof evaluateLimits> = evaluateLimits(
           before,
           limits,
           {

@@ -21,7 +21,7 @@ function branchAfter(...looks: readonly (readonly Row[])[]): readonly (number | 
   const tree = createLimitMeter('web');
   const verdicts = looks.map((rows) => {
     const snapshot = snapshotOf([...rows]);
-    return tree.judge(LIMITS, claimsOf(snapshot), snapshot, USE);
+    return tree.measure(LIMITS, claimsOf(snapshot), snapshot, USE);
   });
   const [breach] = verdicts.at(-1)?.fresh ?? [];
   return [breach?.branch?.pid, breach?.branch?.processes];

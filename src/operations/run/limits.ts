@@ -19,7 +19,7 @@ export function watchRunLimits(
     onScan(snapshot, claims) {
       const sample = sampler.see(snapshot, claims);
       if (!sample) return;
-      const { fresh } = tree.judge(limits, claims, snapshot, {
+      const { fresh } = tree.measure(limits, claims, snapshot, {
         cpuPercent: sample.services[name]?.cpuPercent ?? 0,
         runtimeMs: 0,
         output: isIdleLimited ? writtenBy(claims) : null,

@@ -58,7 +58,7 @@ export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforce
     const known = trees.get(name);
     const tree = known?.run === life.run ? known.tree : createLimitMeter(name);
     trees.set(name, { run: life.run, tree });
-    const { breaches, fresh } = tree.judge(limits, claims.get(name) ?? [], snapshot, {
+    const { breaches, fresh } = tree.measure(limits, claims.get(name) ?? [], snapshot, {
       cpuPercent: sample.services[name]?.cpuPercent ?? 0,
       runtimeMs: Math.max(0, snapshot.nowTicks - leader.startTicks) * MS_PER_TICK,
       output: hasIdle(limits) && record ? stateOfLog(record.log) : null,
@@ -77,7 +77,7 @@ export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforce
     const { limits, manifest } = projectLimits;
     const { cpuPercent } = totalOf(sample);
     const use = { cpuPercent, runtimeMs: 0, output: null };
-    const { breaches, fresh } = project.judge(limits, claims, snapshot, use);
+    const { breaches, fresh } = project.measure(limits, claims, snapshot, use);
     for (const breach of fresh) tell(breach);
     const acting = fresh.find(({ action }) => action === 'stop');
     if (acting && manifest !== null && !stopping) {
