@@ -4,7 +4,7 @@ import { identityKey } from '../processes/identity.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { Sample } from './samples.ts';
 import { SAMPLE_MS } from './samples.ts';
-import { type Counted, type CountedLook, isMoving, takeSample } from './usage.ts';
+import { type CountedProcess, type CountedScan, isMoving, takeSample } from './usage.ts';
 import type { HistoryWriter } from './writer.ts';
 
 /** Takes a sample of what services use from the looks that the witness has anyway. */
@@ -13,12 +13,12 @@ export interface Sampler {
    * @param claims of all processes that are ours in this snapshot
    * @returns null where it is too early for another sample, or there is nothing to tell
    */
-  see(snapshot: Snapshot, claims: readonly Claim[]): Sample | null;
+  onScan(snapshot: Snapshot, claims: readonly Claim[]): Sample | null;
   /** Did services use more in the last sample than they do when nothing happens? */
   isMoving(): boolean;
-  isWatched(): boolean;
+  hasSubscribers(): boolean;
   /** Hears each sample from now on, until the answer is called. */
-  watch(listen: (sample: Sample) => void): () => void;
+  subscribe(listen: (sample: Sample) => void): () => void;
 }
 
 /** Two looks that are a little too close must not halve the rate. */
@@ -27,12 +27,12 @@ const TOLERANCE_MS = 100;
 export function createSampler(chronicle: Pick<HistoryWriter, 'sample'>): Sampler {
   const listeners = new Set<(sample: Sample) => void>();
   const cores = availableParallelism();
-  let before: { readonly look: CountedLook; readonly takenAtMs: number } | null = null;
+  let before: { readonly look: CountedScan; readonly takenAtMs: number } | null = null;
   let latest: Sample | null = null;
   let moving = false;
 
   return {
-    see(snapshot, claims) {
+    onScan(snapshot, claims) {
       const { takenAtMs, nowTicks } = snapshot;
       const passedMs = before ? takenAtMs - before.takenAtMs : Number.POSITIVE_INFINITY;
       if (passedMs < SAMPLE_MS - TOLERANCE_MS) return null;
@@ -50,22 +50,25 @@ export function createSampler(chronicle: Pick<HistoryWriter, 'sample'>): Sampler
       return sample;
     },
     isMoving: () => moving,
-    isWatched: () => listeners.size > 0,
-    watch(listen) {
+    hasSubscribers: () => listeners.size > 0,
+    subscribe(listen) {
       listeners.add(listen);
       return () => listeners.delete(listen);
     },
   };
 }
 
-function count(claims: readonly Claim[]): readonly Counted[] {
+function count(claims: readonly Claim[]): readonly CountedProcess[] {
   return claims.flatMap(({ service, process }) =>
     service === null ? [] : [toCounted(service, process, false)],
   );
 }
 
 /** What of those that were there before is dead, and not waited for yet. */
-function zombiesOf(known: readonly Counted[], snapshot: Snapshot): readonly Counted[] {
+function zombiesOf(
+  known: readonly CountedProcess[],
+  snapshot: Snapshot,
+): readonly CountedProcess[] {
   return known.flatMap(({ key, pid, service }) => {
     const found = snapshot.byPid.get(pid);
     const isIt = found !== undefined && identityKey(found.identity) === key;
@@ -73,7 +76,7 @@ function zombiesOf(known: readonly Counted[], snapshot: Snapshot): readonly Coun
   });
 }
 
-function toCounted(service: string, process: ProcessInfo, gone: boolean): Counted {
+function toCounted(service: string, process: ProcessInfo, gone: boolean): CountedProcess {
   const { identity, ppid, cpuTicks, childTicks = 0, rssBytes } = process;
   return {
     key: identityKey(identity),

@@ -1,7 +1,7 @@
 import type { Sample, ServiceUse } from './samples.ts';
 
 /** What of one process counts, in one look. */
-export interface Counted {
+export interface CountedProcess {
   /** Its identity, as a key. */
   readonly key: string;
   readonly service: string;
@@ -17,12 +17,12 @@ export interface Counted {
 }
 
 /** One look at all processes that services have. */
-export interface CountedLook {
+export interface CountedScan {
   /** Since the epoch, in ms. */
   readonly atMs: number;
   /** The clock of the process table. */
   readonly nowTicks: number;
-  readonly processes: readonly Counted[];
+  readonly processes: readonly CountedProcess[];
 }
 
 /**
@@ -35,7 +35,7 @@ export interface CountedLook {
  * @param before null: there was none, so nothing can be said of the cpu yet
  * @param cores of the machine: no clock that is off makes more of it
  */
-export function takeSample(before: CountedLook | null, now: CountedLook, cores: number): Sample {
+export function takeSample(before: CountedScan | null, now: CountedScan, cores: number): Sample {
   const spent = before ? ticksSince(before, now) : new Map<string, number>();
   const passed = before ? Math.max(1, now.nowTicks - before.nowTicks) : 1;
   // No plain object: "constructor" is a good name for a service, and every object has one.
@@ -54,7 +54,7 @@ export function takeSample(before: CountedLook | null, now: CountedLook, cores: 
 }
 
 /** By service. */
-function ticksSince(before: CountedLook, now: CountedLook): ReadonlyMap<string, number> {
+function ticksSince(before: CountedScan, now: CountedScan): ReadonlyMap<string, number> {
   const earlier = new Map(before.processes.map((one) => [one.key, one]));
   const here = new Set(now.processes.map(({ key }) => key));
   const inherited = ticksOfTheDead(before, here);
@@ -71,7 +71,7 @@ function ticksSince(before: CountedLook, now: CountedLook): ReadonlyMap<string, 
 
 /** What those that have ended since had used then, by the nearest above them that has not. */
 function ticksOfTheDead(
-  before: CountedLook,
+  before: CountedScan,
   here: ReadonlySet<string>,
 ): ReadonlyMap<string, number> {
   const byPid = new Map(before.processes.map((one) => [one.pid, one]));

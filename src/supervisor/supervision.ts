@@ -123,11 +123,11 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     groups: context.groups,
     listener: {
       onScan(snapshot, claims) {
-        const sample = sampler.see(snapshot, claims);
+        const sample = sampler.onScan(snapshot, claims);
         if (sample) limits.see(sample, snapshot, claims);
       },
       isMoving: sampler.isMoving,
-      isWatched: () => sampler.isWatched() || limits.isNear(),
+      isWatched: () => sampler.hasSubscribers() || limits.isNear(),
     },
     log: context.log,
     end: (target) => host.signal(target, 'SIGKILL'),

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Sample } from '../../src/history/samples.ts';
 import {
-  type Counted,
-  type CountedLook,
+  type CountedProcess,
+  type CountedScan,
   isMoving,
   takeSample,
   totalOf,
@@ -11,19 +11,23 @@ import {
 
 const MB = 1024 * 1024;
 
-function process(pid: number, cpuTicks: number, more: Partial<Counted> = {}): Counted {
+function process(
+  pid: number,
+  cpuTicks: number,
+  more: Partial<CountedProcess> = {},
+): CountedProcess {
   const rest = { service: 'web', ppid: 1, startTicks: 0, rssBytes: MB, gone: false };
   return { key: `key-${pid}`, pid, cpuTicks, ...rest, ...more };
 }
 
 /** One look a second. */
-const look = (second: number, ...processes: Counted[]): CountedLook => ({
+const look = (second: number, ...processes: CountedProcess[]): CountedScan => ({
   atMs: 1_000 * second,
   nowTicks: 100 * second,
   processes,
 });
 
-const cpu = (before: CountedLook, now: CountedLook) =>
+const cpu = (before: CountedScan, now: CountedScan) =>
   takeSample(before, now, 4).services.web?.cpuPercent;
 
 describe('cpu since the look before', () => {
@@ -117,7 +121,7 @@ describe('cpu since the look before', () => {
     fc.assert(
       fc.property(fc.array(life, { minLength: 1, maxLength: 8 }), (lives) => {
         const seconds = 8;
-        let [before, counted, spent] = [null as CountedLook | null, 0, 0];
+        let [before, counted, spent] = [null as CountedScan | null, 0, 0];
         const childTicks = lives.map(() => 0);
         const parents = lives.map(({ above }, index) => (index === 0 ? -1 : above % index));
         // The first lives as long as all of it; nobody outlives the one above him.

@@ -17,7 +17,7 @@ export function watchRunLimits(
   const isIdleLimited = limits.some(({ kind }) => kind === 'idle');
   return {
     onScan(snapshot, claims) {
-      const sample = sampler.see(snapshot, claims);
+      const sample = sampler.onScan(snapshot, claims);
       if (!sample) return;
       const { fresh } = tree.measure(limits, claims, snapshot, {
         cpuPercent: sample.services[name]?.cpuPercent ?? 0,

@@ -63,7 +63,7 @@ export function observeProject(
   let failures = 0;
   let latest: Sample = { atMs: 0, services: {} };
   const sampler = createSampler({ sample: () => {} });
-  sampler.watch((taken) => {
+  sampler.subscribe((taken) => {
     sample = taken;
   });
 
@@ -120,7 +120,7 @@ export function observeProject(
         continue;
       }
       sample = null;
-      sampler.see(look.snapshot, look.claims);
+      sampler.onScan(look.snapshot, look.claims);
       const isDue = usage === null || look.snapshot.takenAtMs - usage.takenAtMs >= SAMPLE_MS;
       if (isDue) usage = usageOf(look, usage);
       if (stopping) return;

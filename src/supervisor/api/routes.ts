@@ -30,7 +30,7 @@ export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runConta
   readonly hello: Hello;
   readonly lives: ServiceTable;
   readonly witness: Pick<Witness, 'scan' | 'wake'>;
-  readonly sampler: Pick<Sampler, 'watch'>;
+  readonly sampler: Pick<Sampler, 'subscribe'>;
   /** Samples of the last minutes, by time. */
   recentSamples(): readonly Sample[];
   /** Those under way. */
@@ -70,7 +70,7 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
       whileConnected(stream, async () => {
         const tell = (event: SampleEvent): void => stream.write(event);
         tell({ type: 'history', samples: work.recentSamples() });
-        const unwatch = sampler.watch((sample) => tell({ type: 'sample', sample }));
+        const unwatch = sampler.subscribe((sample) => tell({ type: 'sample', sample }));
         witness.wake();
         await stream.closed;
         unwatch();
