@@ -7,27 +7,34 @@ import { SAMPLE_MS } from './samples.ts';
 import { type CountedProcess, type CountedScan, isMoving, takeSample } from './usage.ts';
 import type { HistoryWriter } from './writer.ts';
 
-/** Takes a sample of what services use from the looks that the witness has anyway. */
+/** Takes samples of what services use, from the scans that the witness makes anyway. */
 export interface Sampler {
   /**
+   * Takes a sample from a scan.
+   *
    * @param claims of all processes that are ours in this snapshot
-   * @returns null where it is too early for another sample, or there is nothing to tell
+   * @returns null when it is too early for another sample, or there are no processes
    */
   onScan(snapshot: Snapshot, claims: readonly Claim[]): Sample | null;
-  /** Did services use more in the last sample than they do when nothing happens? */
+  /** Tells whether the use of services has changed in the last sample. */
   isMoving(): boolean;
   hasSubscribers(): boolean;
-  /** Hears each sample from now on, until the answer is called. */
-  subscribe(listen: (sample: Sample) => void): () => void;
+  /**
+   * Calls `onSample` with each sample from now on.
+   *
+   * @returns ends the subscription
+   */
+  subscribe(onSample: (sample: Sample) => void): () => void;
 }
 
-/** Two looks that are a little too close must not halve the rate. */
+/** Time by which two scans may be too close, so that a scan a little too early does not halve the rate. */
 const TOLERANCE_MS = 100;
 
-export function createSampler(chronicle: Pick<HistoryWriter, 'sample'>): Sampler {
+/** Creates a sampler that writes its samples to the history. */
+export function createSampler(writer: Pick<HistoryWriter, 'sample'>): Sampler {
   const listeners = new Set<(sample: Sample) => void>();
   const cores = availableParallelism();
-  let before: { readonly look: CountedScan; readonly takenAtMs: number } | null = null;
+  let before: { readonly scan: CountedScan; readonly takenAtMs: number } | null = null;
   let latest: Sample | null = null;
   let moving = false;
 
@@ -36,24 +43,24 @@ export function createSampler(chronicle: Pick<HistoryWriter, 'sample'>): Sampler
       const { takenAtMs, nowTicks } = snapshot;
       const passedMs = before ? takenAtMs - before.takenAtMs : Number.POSITIVE_INFINITY;
       if (passedMs < SAMPLE_MS - TOLERANCE_MS) return null;
-      const known = before?.look.processes ?? [];
+      const known = before?.scan.processes ?? [];
       const processes = [...count(claims), ...zombiesOf(known, snapshot)];
-      // With nothing there, and nothing there before, there is nothing to tell.
+      // Without processes now and before, a sample would say nothing.
       if (processes.length === 0 && known.length === 0) return null;
-      const look = { atMs: Date.now(), nowTicks, processes };
-      const sample = takeSample(before?.look ?? null, look, cores);
+      const scan = { atMs: Date.now(), nowTicks, processes };
+      const sample = takeSample(before?.scan ?? null, scan, cores);
       moving = isMoving(latest, sample);
-      before = { look, takenAtMs };
+      before = { scan, takenAtMs };
       latest = sample;
-      chronicle.sample(sample, passedMs);
-      for (const listen of listeners) listen(sample);
+      writer.sample(sample, passedMs);
+      for (const onSample of listeners) onSample(sample);
       return sample;
     },
     isMoving: () => moving,
     hasSubscribers: () => listeners.size > 0,
-    subscribe(listen) {
-      listeners.add(listen);
-      return () => listeners.delete(listen);
+    subscribe(onSample) {
+      listeners.add(onSample);
+      return () => listeners.delete(onSample);
     },
   };
 }
@@ -64,7 +71,7 @@ function count(claims: readonly Claim[]): readonly CountedProcess[] {
   );
 }
 
-/** What of those that were there before is dead, and not waited for yet. */
+/** Finds the processes of the scan before that are dead, and that no parent has waited for yet. */
 function zombiesOf(
   known: readonly CountedProcess[],
   snapshot: Snapshot,
