@@ -29,7 +29,7 @@ export type RestartDecision =
       readonly note: string;
     }
   /** `note` is null where nobody wanted it to be started again. */
-  | { readonly kind: 'rest'; readonly note: string | null };
+  | { readonly kind: 'no-restart'; readonly note: string | null };
 
 /** By how much of itself a pause may be shorter, so that what fails together does not come back together. */
 const JITTER = 0.25;
@@ -51,12 +51,12 @@ export function decideRestart(
   random: number,
 ): RestartDecision {
   if (policy.policy === 'no' || (policy.policy === 'on-failure' && !end.failed)) {
-    return { kind: 'rest', note: null };
+    return { kind: 'no-restart', note: null };
   }
   const recent = history.timesMs.filter((at) => nowMs - at < policy.windowMs);
   if (recent.length >= policy.maxRestarts) {
     const within = `${recent.length} restart${recent.length === 1 ? '' : 's'} within ${durationInWords(policy.windowMs)}`;
-    return { kind: 'rest', note: `given up after ${within}` };
+    return { kind: 'no-restart', note: `given up after ${within}` };
   }
   const streak = (end.wellMs ?? -1) >= policy.resetAfterMs ? 0 : history.streak;
   const total = history.total + 1;

@@ -76,9 +76,9 @@ export type StateKind = LifecycleState['kind'];
 export const idle: LifecycleState = { kind: 'idle', run: 0, sinceMs: 0, restarts: NO_RESTARTS };
 
 /** Is this a state in which a service is asked whether it is well? */
-export function isWatched(life: LifecycleState): boolean {
-  if (life.kind === 'unhealthy') return life.was !== 'starting';
-  return life.kind === 'running' || life.kind === 'ready';
+export function isProbedForLiveness(state: LifecycleState): boolean {
+  if (state.kind === 'unhealthy') return state.was !== 'starting';
+  return state.kind === 'running' || state.kind === 'ready';
 }
 
 /** What the record says of this state; null where there is no record to be written. */

@@ -5,7 +5,7 @@ import { writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { LifecycleEffect, LifecycleEvent } from '../../services/lifecycle/events.ts';
-import { idle, isWatched } from '../../services/lifecycle/states.ts';
+import { idle, isProbedForLiveness } from '../../services/lifecycle/states.ts';
 import { lifecycle } from '../../services/lifecycle/table.ts';
 import { probeService, spawnService, watchService } from './effects.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
@@ -119,7 +119,7 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
 
   const tendHealth = (target: ServiceEntry): void => {
     const { name, state: life, health, service } = target;
-    const live = isWatched(life) ? (service?.live ?? null) : null;
+    const live = isProbedForLiveness(life) ? (service?.live ?? null) : null;
     if (health && (live === null || health.run !== life.run)) {
       health.over.abort();
       target.health = null;

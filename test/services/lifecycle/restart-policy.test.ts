@@ -14,10 +14,10 @@ const policy: RestartPolicy = {
 const crash = { failed: true, wellMs: null };
 
 test.each([
-  ['no', true, 'rest'],
-  ['no', false, 'rest'],
+  ['no', true, 'no-restart'],
+  ['no', false, 'no-restart'],
   ['on-failure', true, 'restart'],
-  ['on-failure', false, 'rest'],
+  ['on-failure', false, 'no-restart'],
   ['always', true, 'restart'],
   ['always', false, 'restart'],
 ] as const)('"%s", failed %s: %s', (name, failed, kind) => {
@@ -25,7 +25,7 @@ test.each([
   const decision = decideRestart({ ...policy, policy: name }, NO_RESTARTS, end, 0, 0);
   expect(decision.kind).toBe(kind);
   // It was not given up: nobody wanted it.
-  if (decision.kind === 'rest') expect(decision.note).toBeNull();
+  if (decision.kind === 'no-restart') expect(decision.note).toBeNull();
 });
 
 test.each([
@@ -54,7 +54,7 @@ test('without a pause there is none, however often it is started again', () => {
 });
 
 test.each([
-  ['three within the window', [10, 20, 30], 60_009, 'rest'],
+  ['three within the window', [10, 20, 30], 60_009, 'no-restart'],
   ['one of them is too old', [10, 20, 30], 60_010, 'restart'],
   ['two', [10, 20], 100, 'restart'],
 ])('%s', (_name, timesMs, nowMs, kind) => {
@@ -77,7 +77,7 @@ test('what is decided is remembered, what is too old is not', () => {
 test('a maximum of 0 never starts anything again, and says so', () => {
   const none = { ...policy, maxRestarts: 0, windowMs: 90_000 };
   expect(decideRestart(none, NO_RESTARTS, crash, 0, 0)).toEqual({
-    kind: 'rest',
+    kind: 'no-restart',
     note: 'given up after 0 restarts within 90s',
   });
 });
