@@ -5,7 +5,7 @@ import { type Alive, endTree, enter, type In, type Move, type On } from './moves
 import { decideRestart, type EndOfRun, NO_RESTARTS } from './restart-policy.ts';
 import { exitInWords, type LifecycleState } from './states.ts';
 
-/** How a run has ended, or why it has to. */
+/** How a run has ended, or why it has to end. */
 interface End extends EndOfRun {
   readonly reason: string;
   readonly exit: Exit | null;
@@ -13,7 +13,10 @@ interface End extends EndOfRun {
   readonly leader: Identity | null;
 }
 
-/** A spawn that never worked is a mistake to be told at once; one that worked before may work again. */
+/**
+ * Ends a run whose spawn failed. A service that never worked fails at once, because that is most likely a
+ * mistake in the manifest. A service that worked before is started again, because it may work again.
+ */
 export const failToSpawn: Move<In<'spawning'>, On<'spawnFailed'>> = (
   state,
   { reason, exit = null, probed = false },
@@ -34,7 +37,10 @@ export const failToStart: Move<In<'starting'>, On<'exited'>> = (state, { exit },
 export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (state, { exit }, now) =>
   endAfterUp(state, { reason: exitInWords(exit), exit, wellMs: now.nowMs - state.sinceMs }, now);
 
-/** Nobody asked it to end. Only a code that stands for success lets it pass for work that is done. */
+/**
+ * Ends a run that was up and that nobody has asked to end. Only an exit code that stands for success counts
+ * as work that is done.
+ */
 function endAfterUp(
   state: LifecycleState,
   { reason, exit, wellMs }: { reason: string; exit: Exit; wellMs: number | null },
@@ -42,7 +48,7 @@ function endAfterUp(
 ): Step {
   const failed = !isSuccess(exit, now);
   const end = { reason, exit, leader: null, failed, wellMs };
-  // It may well have done its task: whoever knows that has to ask for it again.
+  // The exit code is unknown, so the task may be done. Only a person can know that, and ask for it again.
   const isUnknown = exit.code === null && exit.signal === null;
   if (isUnknown && now.terms?.oneShot) return fail(state, end, now);
   return restartOr(state, end, now, (_state, { reason: why }) =>
@@ -64,7 +70,10 @@ export const endUnhealthy: Move<In<'unhealthy'>, On<'exited'>> = (state, { exit 
   return restartOr(state, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 
-/** Without a restart it is left alive: whoever asked for it decides, with the log at hand. */
+/**
+ * Restarts a service that did not become ready in time. Without a restart it is left alive, so that the person
+ * who asked for it can decide, with the log at hand.
+ */
 export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (state, { reason }, now) => {
   const { leader } = state;
   const end = { reason, exit: null, leader, failed: true, wellMs: null };
@@ -73,7 +82,7 @@ export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (state, { reas
   );
 };
 
-/** Without a restart it is left alive, and asked on. */
+/** Restarts a service that is no longer healthy. Without a restart it is left alive, and probed on. */
 export const loseHealth: Move<In<'running' | 'ready'>, On<'healthLost'>> = (
   state,
   { reason },
@@ -86,7 +95,10 @@ export const loseHealth: Move<In<'running' | 'ready'>, On<'healthLost'>> = (
   );
 };
 
-/** Who asks for a restart means it, whatever the policy; but its counts hold, and beyond them it is ended. */
+/**
+ * Ends or restarts a service that exceeds a limit. A manifest that asks for a restart at a limit gets it,
+ * whatever the restart policy is. But the counts of the policy hold, and beyond them the service is ended.
+ */
 export const exceedLimit: Move<In<Alive>, On<'limitPassed'>> = (state, { reason, action }, now) => {
   const { leader, kind } = state;
   if (action === 'stop') return endTree(state, reason, now);
@@ -97,13 +109,17 @@ export const exceedLimit: Move<In<Alive>, On<'limitPassed'>> = (state, { reason,
   );
 };
 
+/** Replaces the restart policy `no` by `on-failure`. */
 function onFailure(now: LifecycleInput): LifecycleInput {
   const { terms } = now;
   if (terms?.restart.policy !== 'no') return now;
   return { ...now, terms: { ...terms, restart: { ...terms.restart, policy: 'on-failure' } } };
 }
 
-/** How long the pause had lasted nobody knows: it begins anew, and with the first one. */
+/**
+ * Resumes a restart that an earlier supervisor had begun. Nobody knows how long its pause had lasted, so it
+ * begins anew, with the first pause.
+ */
 export const resumeRestart: Move<In<'idle'>, On<'interrupted'>> = (
   state,
   { exit, reason, restarts },
@@ -119,7 +135,7 @@ export const endCleared: Move<In<'clearing'>, On<'exited'>> = (state, { exit }, 
   return enter(state, now, { kind: 'clearing', leader: null, exit, reason, dueMs, wanted });
 };
 
-/** The one way to a pause, and so to a restart: nothing of the old run is alive. */
+/** Begins the pause before a restart. Every restart comes this way, so nothing of the old run is alive. */
 export const beginPause: Move<In<'clearing'>, On<'stopped'>> = (state, _event, now) => {
   const { exit, reason, dueMs, wanted, run } = state;
   if (wanted) return enter({ ...state, restarts: NO_RESTARTS }, now, { kind: 'waiting' });
@@ -127,18 +143,18 @@ export const beginPause: Move<In<'clearing'>, On<'stopped'>> = (state, _event, n
   return enter(state, now, { kind: 'backoff', exit, reason }, { kind: 'startPause', run, ms });
 };
 
-/** Starts it again as its policy says, or else does what `rest` says, with the reason for that. */
+/** Starts a service again as its policy says, or else carries out `otherwise`, with the reason. */
 function restartOr(
   state: LifecycleState,
   end: End,
   now: LifecycleInput,
-  rest: (state: LifecycleState, end: End, now: LifecycleInput) => Step,
+  otherwise: (state: LifecycleState, end: End, now: LifecycleInput) => Step,
 ): Step {
   const { terms, nowMs, random } = now;
-  if (terms === null) return rest(state, end, now);
+  if (terms === null) return otherwise(state, end, now);
   const decision = decideRestart(terms.restart, state.restarts, end, nowMs, random);
   const reason = decision.note === null ? end.reason : `${end.reason}; ${decision.note}`;
-  if (decision.kind === 'no-restart') return rest(state, { ...end, reason }, now);
+  if (decision.kind === 'no-restart') return otherwise(state, { ...end, reason }, now);
   const { exit, leader } = end;
   const dueMs = nowMs + decision.pauseMs;
   return enter(

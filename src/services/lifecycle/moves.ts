@@ -16,28 +16,37 @@ import {
   type StatePlace,
 } from './states.ts';
 
+/** The state of this kind. */
 export type In<Kind extends StateKind> = Extract<LifecycleState, { kind: Kind }>;
+/** The event of this kind. */
 export type On<Kind extends LifecycleEventKind> = Extract<LifecycleEvent, { kind: Kind }>;
 
-/** One field of the table: what this event does to a service in this state. */
+/** One field of the table: the decision for an event in a state. */
 export type Move<
   State extends LifecycleState = LifecycleState,
   Event extends LifecycleEvent = LifecycleEvent,
 > = (state: State, event: Event, now: LifecycleInput) => Step;
 
+/** The states in which the leader is alive. */
 export type Alive = 'starting' | 'running' | 'ready' | 'unhealthy';
 
-/** It can happen at any time (a repetition, an answer that crossed with an order) and means nothing here. */
+/**
+ * Builds the move for an event that may come at any time (a repetition, an answer that crossed with an order)
+ * and means nothing in this state.
+ */
 export function ignore(why: string): (state: LifecycleState) => Step {
   return (state) => ({ state, effects: [], refusal: { kind: 'ignored', why } });
 }
 
-/** Nobody who keeps the contract of `LifeEffect` sends this. The state stays as it was. */
+/**
+ * Builds the move for an event that no supervisor sends that keeps the contract of `LifecycleEffect`. The state
+ * stays as it was.
+ */
 export function impossible(why: string): (state: LifecycleState) => Step {
   return (state) => ({ state, effects: [], refusal: { kind: 'impossible', why } });
 }
 
-/** Whoever asks begins anew: what was restarted before counts no longer. */
+/** Begins a start that somebody asked for. Earlier restarts no longer count. */
 export const beginWaiting: Move<
   In<'idle' | 'exited' | 'failed' | 'backoff'>,
   On<'askedToStart'>
@@ -90,7 +99,7 @@ export const regainHealth: Move<In<'unhealthy'>, On<'healthRegained'>> = (state,
     ? ignore('it has not been well yet')(state)
     : enter(state, now, { kind: state.was, leader: state.leader });
 
-/** Asked to start once more, it gets another chance to become ready. It is not spawned again. */
+/** Gives a service that did not become ready in time another chance, without spawning it again. */
 export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (state, _event, now) =>
   state.was === 'starting'
     ? enter(
@@ -104,12 +113,13 @@ export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (state, _ev
 export const startAgain: Move<In<'exited'>, On<'askedToStart'>> = (state, event, now) =>
   state.done && now.terms?.oneShot ? ignore('it is done')(state) : beginWaiting(state, event, now);
 
-/** Also where its leader is dead: what that left behind may live on. */
+/** Ends a run, also when its leader is dead, because descendants of the leader may live on. */
 export const beginStopping: Move<
   In<Alive | 'exited' | 'failed' | 'clearing' | 'backoff'>,
   On<'askedToStop'>
 > = (state, _event, now) => endTree(state, null, now);
 
+/** Leaves a run to another process that ends it. */
 export const handOver: Move<In<Alive | 'clearing' | 'backoff'>, On<'standDown'>> = (
   state,
   _event,
@@ -122,7 +132,10 @@ export const stopAgain: Move<In<'stopping'>, On<'askedToStop'>> = (state) => ({
   refusal: null,
 });
 
-/** Two who end the same would go on by turns, and the slower one might meet what is started next. */
+/**
+ * Leaves a stop to another process that ends the same run. Two processes that end it would act by turns, and
+ * the slower one might meet the processes of the next start.
+ */
 export const handOverStop: Move<In<'stopping'>, On<'standDown'>> = (state) => ({
   state: { ...state, reason: null },
   effects: [{ kind: 'leaveTree', run: state.run }],
@@ -141,13 +154,16 @@ export const cancelSpawn: Move<In<'spawning'>, On<'askedToStop' | 'standDown'>> 
   now,
 ) => enter(state, now, { kind: 'cancelling', endsTree: event.kind === 'askedToStop' });
 
-/** Who was asked last is the one who ends what the spawn brings. */
+/** Takes note of the last request, which decides whether this supervisor ends the process that the spawn brings. */
 export const cancelSpawnAgain: Move<In<'cancelling'>, On<'askedToStop' | 'standDown'>> = (
   state,
   { kind },
 ) => ({ state: { ...state, endsTree: kind === 'askedToStop' }, effects: [], refusal: null });
 
-/** Spawned or not: there is a record now that only a stop may remove. */
+/**
+ * Ends a spawn that was cancelled before it was answered. Even if it failed there is a record now, which only a
+ * stop may remove.
+ */
 export const endCancelled: Move<In<'cancelling'>, On<'spawned' | 'spawnFailed'>> = (
   state,
   event,
@@ -160,8 +176,8 @@ export const endCancelled: Move<In<'cancelling'>, On<'spawned' | 'spawnFailed'>>
 };
 
 /**
- * The exit is told, but not recorded: from the order to stop on the record belongs to the stop,
- * and writing it here could bring back one that was removed after the proof.
+ * Tells the exit of the leader during a stop, but does not record it. From the order to stop on the record
+ * belongs to the stop, and writing it here could bring back a record that was removed after the proof.
  */
 export const exitWhileStopping: Move<In<'stopping'>, On<'exited'>> = (state, { exit }) => ({
   state: { ...state, exit },
@@ -181,7 +197,7 @@ export const endStopped: Move<In<'stopping'>, On<'stopped'>> = (state, event, no
     ? becomeIdle(state, event, now)
     : enter(state, now, { kind: 'failed', exit: state.exit ?? UNKNOWN, reason: state.reason });
 
-/** The news of an end that was proved before may come late. */
+/** Ignores an exit that is reported after a stop has proved it. */
 export const ignoreLateEnd: Move<In<'failed'>, On<'exited'>> = (state) =>
   state.exit !== null && state.exit.code === null && state.exit.signal === null
     ? ignore('its end was proved before it was reported')(state)
@@ -200,13 +216,21 @@ function stopping(state: LifecycleState, reason: string | null): StatePlace & { 
   return { kind: 'stopping', leader: leaderOf(state), exit: null, reason };
 }
 
-/** @param reason null: somebody has asked for it */
+/**
+ * Ends every process of a run.
+ *
+ * @param reason null: somebody has asked for it
+ */
 export function endTree(state: LifecycleState, reason: string | null, now: LifecycleInput): Step {
   const command = leaderOf(state) !== null;
   return enter(state, now, stopping(state, reason), { kind: 'stopTree', run: state.run, command });
 }
 
-/** Goes to the next state, with the record and the listeners in step, whatever else is to be done. */
+/**
+ * Enters the next state, keeps the record and the listeners in step, and adds further effects.
+ *
+ * @param to the next state; with `run` when a new run begins
+ */
 export function enter(
   from: LifecycleState,
   { nowMs }: LifecycleInput,
@@ -216,7 +240,7 @@ export function enter(
   const state: LifecycleState = { run: from.run, restarts: from.restarts, ...to, sinceMs: nowMs };
   const reason = reasonOf(state);
   const effects: LifecycleEffect[] = [];
-  // A probe belongs to one starting. Stopping one that has just answered does no harm.
+  // A readiness probe belongs to one start. Stopping a probe that has just answered does no harm.
   if (from.kind === 'starting') effects.push({ kind: 'stopProbe', run: from.run });
   if (from.kind === 'backoff') effects.push({ kind: 'stopPause', run: from.run });
   if (from.kind === 'clearing' && state.kind === 'stopping') {

@@ -1,3 +1,14 @@
+/*
+ * The files of this folder, which decide what a service does next:
+ *
+ *   table           state × event → next state and effects: every combination
+ *   states          the states, with their data
+ *   events          the events, and the effects that the supervisor carries out
+ *   moves           the decisions of starting, stopping and being ready
+ *   ends            the decisions at the end of a run
+ *   restart-policy  whether and when a service that has ended is started again
+ *   dependencies    which waiting services may start
+ */
 import {
   beginPause,
   endByItself,
@@ -67,7 +78,7 @@ type Row<State extends StateKind> = {
   readonly [Event in LifecycleEventKind]: Move<In<State>, On<Event>>;
 };
 
-/** What comes too late wherever it is not waited for. */
+/** Events that come too late in every state that does not wait for them. */
 const LATE = {
   recalled: isKnown,
   interrupted: isKnown,
@@ -80,10 +91,10 @@ const LATE = {
   stuck: notStuck,
 };
 
-/** Before a spawn was asked for. */
+/** Events before a spawn was asked for. */
 const UNSPAWNED = { ...LATE, spawned: noSpawn, spawnFailed: noSpawn, exited: lateExit };
 
-/** From the order to spawn on. */
+/** Events from the order to spawn on. */
 const SPAWNED = {
   ...LATE,
   dependenciesMet: notWaiting,
@@ -93,7 +104,7 @@ const SPAWNED = {
   adopted: ownProcess,
 };
 
-/** Until the answer to a spawn. */
+/** Events until the spawn is answered. */
 const UNANSWERED = {
   ...SPAWNED,
   exited: impossible('its spawn was not answered yet'),
@@ -102,6 +113,7 @@ const UNANSWERED = {
   stopped: spawnIsOut,
 };
 
+/** Events while the leader is alive. */
 const ALIVE = {
   ...SPAWNED,
   limitPassed: exceedLimit,
@@ -110,6 +122,7 @@ const ALIVE = {
   stopped: becomeIdle,
 };
 
+/** Events after a run has ended by itself. */
 const ENDED = {
   ...SPAWNED,
   adopted: hasLeftovers,
@@ -119,11 +132,11 @@ const ENDED = {
 };
 
 /**
- * The life of a service: what each event does in each state.
+ * The lifecycle of a service: the decision for each event in each state.
  *
- * Every field is there, the impossible ones too, so that adding a state or an event is adding a
- * row or a column and the compiler asks for each meeting of the two. Events that are news of another
- * run than the present one never get here.
+ * Every combination is there, the impossible ones too. So a new state is a new row, a new event is a new
+ * column, and the compiler asks for each combination. News of another run than the present one never gets
+ * here.
  */
 const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
   idle: {
@@ -228,7 +241,7 @@ const otherRun = ignore('it is news of an earlier run');
 /**
  * Decides what an event means for a service.
  *
- * @returns the state after it and what is to be done, in order; `refusal` says why nothing happened
+ * @returns the next state and the effects, in order; `refusal` says why nothing happened
  */
 export function lifecycle(state: LifecycleState, event: LifecycleEvent, now: LifecycleInput): Step {
   if ('run' in event && event.run !== state.run) return otherRun(state);
