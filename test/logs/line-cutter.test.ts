@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createLineCutter } from '../../src/logs/line-cutter.ts';
 
-test('lines, whatever the pieces are in which they come', () => {
+test('lines are the same in whatever pieces the bytes come', () => {
   const anyText = fc.array(fc.constantFrom('a', 'ü', '✓', '🦊', '\n', '\n', '\r'), {
     maxLength: 60,
   });
@@ -28,7 +28,7 @@ test('lines, whatever the pieces are in which they come', () => {
   );
 });
 
-test('a prompt is given out when nothing more comes, and what is typed goes on with it', () => {
+test('a prompt is given out when nothing more comes, and the answer continues its line', () => {
   const cutter = createLineCutter();
   expect(cutter.push(Buffer.from('one\nPass'), 0)).toMatchObject([{ text: 'one' }]);
   expect(cutter.bufferedBytes()).toBe(4);

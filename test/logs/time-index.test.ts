@@ -17,11 +17,11 @@ const NOTES: readonly TimeMark[] = [
 ];
 
 test.each([
-  ['the first byte: at any time before', 0, { atMs: 1_000, withinMs: null }],
+  ['the first byte: written at any time before', 0, { atMs: 1_000, withinMs: null }],
   ['the last byte of a mark', 9, { atMs: 1_000, withinMs: null }],
-  ['the first of the next', 10, { atMs: 2_000, withinMs: 100 }],
+  ['the first byte of the next mark', 10, { atMs: 2_000, withinMs: 100 }],
   ['in the middle', 35, { atMs: 2_100, withinMs: 100 }],
-  ['what nobody has noted', 40, null],
+  ['beyond the last mark', 40, null],
 ])('the time of %s', (_name, position, expected) => {
   expect(timeOf(NOTES, position)).toEqual(expected);
 });
@@ -29,14 +29,14 @@ test.each([
 test.each([
   ['before everything', 0, null],
   ['at the first mark', 1_000, null],
-  ['between two', 1_001, 10],
-  ['at the last', 2_100, 30],
+  ['between two marks', 1_001, 10],
+  ['at the last mark', 2_100, 30],
   ['after everything', 2_101, 40],
 ])('what was written since: %s', (_name, sinceMs, expected) => {
   expect(positionSince(NOTES, sinceMs)).toBe(expected);
 });
 
-test('what cannot be read costs only itself', () => {
+test('a malformed line costs no other line', () => {
   const text = `${formatTimeIndexHeader('1:2:3')}${NOTES.map(formatTimeMark).join('')}40 9 9\nrubbish\n50 3000 1`;
   expect(parseTimeMarks(text)).toEqual({
     file: '1:2:3',
@@ -58,7 +58,7 @@ const anyNotes = fc
     });
   });
 
-test('thinned marks tell the truth, only less of it', () => {
+test('thinned marks are true, only less exact', () => {
   fc.assert(
     fc.property(anyNotes, fc.nat(60_000), (marks, first) => {
       const thin = thinTimeMarks(marks, first);
@@ -66,7 +66,7 @@ test('thinned marks tell the truth, only less of it', () => {
       expect(thin.at(-1)?.position ?? 0).toBe(end > first ? end : 0);
       for (let position = first; position < end; position += 97) {
         const [exact, coarse] = [timeOf(marks, position), timeOf(thin, position)];
-        // What a note says of a byte is a stretch of time, and the coarse one holds the exact one.
+        // A mark gives each byte a stretch of time, and the thinned stretch contains the exact one.
         expect(coarse?.atMs).toBeGreaterThanOrEqual(exact?.atMs ?? 0);
         if (coarse?.withinMs == null) continue;
         const earliest = (exact?.atMs ?? 0) - (exact?.withinMs ?? Number.POSITIVE_INFINITY);
