@@ -7,6 +7,7 @@ import { findOneOffParents } from './one-off-parents.ts';
 /** The process name of a guard at work. Before its execve(2) it is still Node, and no subreaper yet. */
 export const GUARD_NAME = 'sleep';
 
+/** The reason why a process is left alone, whatever evidence points to it. */
 export interface Veto {
   readonly kind: VetoKind;
   readonly detail: string;

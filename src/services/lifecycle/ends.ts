@@ -130,6 +130,7 @@ export const resumeRestart: Move<In<'idle'>, On<'interrupted'>> = (
   return restartOr(from, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 
+/** Takes note that the leader of a run has ended which is being ended before a restart. */
 export const endCleared: Move<In<'clearing'>, On<'exited'>> = (state, { exit }, now) => {
   const { reason, dueMs, wanted } = state;
   return enter(state, now, { kind: 'clearing', leader: null, exit, reason, dueMs, wanted });

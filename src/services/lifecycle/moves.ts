@@ -66,6 +66,7 @@ export const failDependency: Move<In<'waiting'>, On<'dependencyFailed'>> = (stat
   return enter(state, now, { kind: 'failed', exit: null, reason });
 };
 
+/** Brings a spawned service up, or starts its readiness probe. */
 export const completeSpawn: Move<In<'spawning'>, On<'spawned'>> = (state, event, now) => {
   const leader = event.identity;
   return event.probed
@@ -73,6 +74,7 @@ export const completeSpawn: Move<In<'spawning'>, On<'spawned'>> = (state, event,
     : enter(state, now, { kind: 'running', leader });
 };
 
+/** Takes over a living run of an earlier supervisor. */
 export const adoptRun: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (state, event, now) => {
   const run = state.run + 1;
   const leader = event.identity;
@@ -82,6 +84,7 @@ export const adoptRun: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (state, eve
   return enter(from, now, { kind: 'starting', run, leader }, { kind: 'startProbe', run });
 };
 
+/** Takes over the result of a task that was done under an earlier supervisor. */
 export const restoreDone: Move<In<'idle'>, On<'recalled'>> = (state, event, now) => {
   const { exit, reason } = event;
   const from = { ...state, restarts: { ...NO_RESTARTS, total: event.restarts } };
@@ -110,6 +113,7 @@ export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (state, _ev
       )
     : ignore('it is up, though not well')(state);
 
+/** Starts a service that has ended with success, unless it is a task that is done. */
 export const startAgain: Move<In<'exited'>, On<'askedToStart'>> = (state, event, now) =>
   state.done && now.terms?.oneShot ? ignore('it is done')(state) : beginWaiting(state, event, now);
 
@@ -126,6 +130,7 @@ export const handOver: Move<In<Alive | 'clearing' | 'backoff'>, On<'standDown'>>
   now,
 ) => enter(state, now, stopping(state, null));
 
+/** Repeats the order to end a run. A reason for the stop no longer counts, because somebody asks for it now. */
 export const stopAgain: Move<In<'stopping'>, On<'askedToStop'>> = (state) => ({
   state: { ...state, reason: null },
   effects: [{ kind: 'stopTree', run: state.run, command: false }],
@@ -142,12 +147,14 @@ export const handOverStop: Move<In<'stopping'>, On<'standDown'>> = (state) => ({
   refusal: null,
 });
 
+/** Cancels a start that waits for dependencies. */
 export const cancelStart: Move<In<'waiting'>, On<'askedToStop' | 'standDown'>> = (
   state,
   _event,
   now,
 ) => enter(state, now, { kind: 'idle' });
 
+/** Cancels a spawn that is not answered yet. */
 export const cancelSpawn: Move<In<'spawning'>, On<'askedToStop' | 'standDown'>> = (
   state,
   event,
@@ -192,6 +199,7 @@ export const becomeIdle: Move<
 
 const UNKNOWN: Exit = { code: null, signal: null };
 
+/** Ends a stop whose proof is there: the service is idle, or has failed when nobody asked for the stop. */
 export const endStopped: Move<In<'stopping'>, On<'stopped'>> = (state, event, now) =>
   state.reason === null
     ? becomeIdle(state, event, now)
@@ -203,6 +211,7 @@ export const ignoreLateEnd: Move<In<'failed'>, On<'exited'>> = (state) =>
     ? ignore('its end was proved before it was reported')(state)
     : impossible('it has no process')(state);
 
+/** Gives up a run whose remains cannot be ended. */
 export const failStuck: Move<In<'clearing' | 'backoff' | 'stopping'>, On<'stuck'>> = (
   state,
   { reason },
