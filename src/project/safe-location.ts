@@ -2,16 +2,17 @@ import { realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isTrustedUser } from '../processes/trusted-user.ts';
 
-/** S_ISVTX: what is in such a folder, only its owner may rename or remove (inode(7)). */
+/** S_ISVTX: only the owner of a file in such a folder may rename or remove it (inode(7)). */
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
 
 /**
- * Could another user put something else in the place of what we make in this folder? He could if he
- * owned it or a folder above it, or might write to one that is not sticky (as /tmp is). Between our look
- * at a name and its use there would be time to do so, however closely we look.
+ * Says why another user could replace what devctl makes in this folder; null when nobody could. Another
+ * user can do so who owns the folder or one above it, or who may write to one of them that is not
+ * sticky (as /tmp is). No check of the file itself helps, because there is always time between the
+ * check and the use.
  *
- * @returns why it is not safe, for people; null when it is
+ * @returns the reason, for people
  */
 export function whyUnsafePlace(folder: string): string | null {
   try {

@@ -8,19 +8,20 @@ import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 import { whyUnsafePlace } from './safe-location.ts';
 
 /**
- * The longest path in bytes. sun_path holds 108 on Linux (unix(7)) and 104 on macOS, with the NUL;
- * a longer one is cut off silently by some and refused by others.
+ * Length of the longest socket path in bytes. sun_path holds 108 on Linux (unix(7)) and 104 on macOS,
+ * with the NUL. Some systems cut off a longer path silently, others refuse it.
  */
 const MAX_SOCKET_BYTES = 100;
 
-/** In /tmp nobody can remove what another user has put there to be in the way. */
+/** Remedy for a folder that another user has made in /tmp to block devctl: only its owner can remove it. */
 const OF_YOUR_OWN = 'set XDG_RUNTIME_DIR to a folder of your own, with mode 0700';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Where the supervisor of this project listens: derived from the project alone, so that it is found
- * after `rm -rf .pids`, and short, however long the project's path is.
+ * Chooses the path at which the supervisor of this project listens. It is derived from the project
+ * alone, so that it is found after `rm -rf .pids`. It is short, however long the path of the project
+ * is.
  *
  * Creates the folder (`$XDG_RUNTIME_DIR/devctl` or `TMP/devctl-UID`), mode 0700.
  *
@@ -51,9 +52,9 @@ export function prepareSocketPath(
 }
 
 /**
- * Every path at which a supervisor of this project may listen, the likeliest first: the one that
- * started it may have had other variables in its environment than we have. Those in folders that
- * other users could have prepared are left out, so it is safe to connect to what is returned.
+ * Lists every path at which a supervisor of this project may listen, the likeliest first: its
+ * environment may have had other variables than ours. Paths in folders that other users could have
+ * prepared are left out, so it is safe to connect to the rest.
  */
 export function socketPaths(
   folder: ProjectFolder,
@@ -63,13 +64,13 @@ export function socketPaths(
 }
 
 /**
- * Why nobody must connect to what is at this path; null when only the user himself can have put it there,
- * or nothing is there.
+ * Says why devctl must not connect to a socket path; null when only our own user can have made the
+ * socket, or when there is none.
  */
 export function whyNotOurs(path: string): string | null {
   const place = dirname(path);
   const seen = inspectFolder(place);
-  // A folder that is missing now may be another user's in a moment.
+  // A folder that is missing now may belong to another user in a moment.
   if (seen.kind !== 'own') return `${place}: ${seen.kind === 'refused' ? seen.reason : seen.kind}`;
   if ((seen.mode & 0o022) !== 0) return `others may write to ${place}`;
   const unsafe = whyUnsafePlace(dirname(place));
@@ -94,7 +95,10 @@ function possiblePaths(folder: ProjectFolder, environment: Environment): readonl
   );
 }
 
-/** XDG_RUNTIME_DIR is often set to a folder that is not there: su, sudo, containers. */
+/**
+ * True for a folder that exists and is writable. XDG_RUNTIME_DIR often names a missing one: su, sudo,
+ * containers.
+ */
 function isUsable(directory: string): boolean {
   try {
     accessSync(directory, constants.W_OK | constants.X_OK);
