@@ -5,7 +5,7 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import type { LifecycleEvent } from '../services/lifecycle/events.ts';
 import type { LifecycleState } from '../services/lifecycle/states.ts';
 
-/** What the witness needs to know of one run. */
+/** A run, as far as the witness needs to know it. */
 export interface WatchedRun {
   readonly name: string;
   readonly state: LifecycleState;
@@ -14,7 +14,7 @@ export interface WatchedRun {
   record: ServiceRecord | null;
 }
 
-/** The runs that a supervisor or a `devctl run` cares for. */
+/** The runs that a supervisor or a `devctl run` looks after. */
 export interface WatchedRuns {
   readonly entries: ReadonlyMap<string, WatchedRun>;
   records(): readonly ServiceRecord[];
@@ -23,13 +23,16 @@ export interface WatchedRuns {
 
 interface AdoptedLeadersContext {
   readonly lives: Pick<WatchedRuns, 'dispatch' | 'entries'>;
-  /** Tells when a process ends; null where nothing can, so that only looking does. */
+  /** Reports the end of a process; null when the platform cannot, so that only a scan notices it. */
   readonly endWatch: EndWatch | null;
-  /** One may have ended. */
+  /** Called when a leader may have ended. */
   readonly onEnd: () => void;
 }
 
-/** Notices the end of leaders that another supervisor has spawned: how they ended, nobody can know any more. */
+/**
+ * Notices the end of leaders that another supervisor has spawned. Nobody can know their exit code any
+ * more, because they are no children of this process.
+ */
 export interface AdoptedLeaders {
   onScan(snapshot: Snapshot): void;
   stop(): void;
@@ -47,7 +50,7 @@ export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLead
     }
     for (const [key, { pid }] of leaders) {
       if (watches.has(key)) continue;
-      // Should its number be somebody else's by now, his end only brings a look too many.
+      // If another process has the number by now, its end only causes one scan too many.
       const release = endWatch?.watch(pid, context.onEnd);
       if (release) watches.set(key, release);
     }

@@ -15,27 +15,28 @@ import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
 
 /**
- * Fresh is what the scan before this one saw, if that was no longer ago: a number that has been free
- * for longer may be a stranger's by now, and its leaderless group must prove itself again.
+ * Longest time for which the sight of a process counts as fresh, if the scan before this one saw it.
+ * After a longer time its number may be that of a bystander, and a group without a leader must prove
+ * itself again.
  */
 const FRESH_MS = 2_000;
 
-/** A fork storm shows a new process with every look; those seen last are remembered. */
+/** Largest number of processes to remember, those seen last. In a fork storm every scan shows new ones. */
 const MAX_REMEMBERED = 5_000;
 
 interface Seen {
   readonly witnessed: Witnessed;
-  /** The number of the scan that saw it last. */
+  /** Number of the scan that saw it last. */
   readonly scan: number;
 }
 
-/** A tracker that keeps what the latest scan found, for the report. */
+/** A tracker that keeps the result of the latest scan, for the report. */
 export interface TrackedClaims extends ClaimSource {
-  /** Command lines by pid, read when first seen: afterwards it may be too late. */
+  /** Command lines by pid, read when the process is first seen, because later it may be too late. */
   readonly commands: ReadonlyMap<number, string>;
   /**
-   * Runs of which something was seen outside the control group that they have: it has moved itself, so
-   * that an empty group proves nothing of them.
+   * Runs with a process that was seen outside of the run's control group. It has moved there itself, so
+   * an empty group proves nothing of these runs.
    */
   readonly outside: ReadonlySet<string>;
   latest(): Pick<
@@ -44,24 +45,27 @@ export interface TrackedClaims extends ClaimSource {
   >;
 }
 
-/** A tracker that can be asked for more than the usual evidence shows. */
+/** A tracker that can also search by more than the usual evidence. */
 export interface ClaimTracker extends TrackedClaims {
-  /** Claims by open files and ports too. Later claims know what it found, and do without. */
+  /**
+   * Claims processes by open files and ports, too. Later scans remember what it found, without this
+   * evidence.
+   */
   deepScan(snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>>;
 }
 
 export interface ClaimTrackerOptions {
   readonly state: ProjectState;
   readonly self: Identity;
-  /** Service names that are units of this stop. */
+  /** Names of the services that are units of this stop. */
   readonly names: ReadonlySet<string>;
-  /** Called with what the engine wants kept; missing: nothing outlives this process. */
+  /** Called with the claims that the engine wants to keep; missing: nothing outlives this process. */
   readonly remember?: (claims: readonly Claim[]) => void;
-  /** Default: true. False for who reports nothing: each command line is a read of its own. */
+  /** Default: true. False for a caller that reports nothing, because each command line costs a read. */
   readonly keepsCommands?: boolean;
   /** Runs that an earlier part of the same stop has seen outside of their control groups. */
   readonly outsideBefore?: ReadonlySet<string>;
-  /** Missing: there is no closer look. */
+  /** Missing: there is no deep scan. */
   readonly readOpenFiles?: (snapshot: Snapshot) => Promise<OpenFileEvidence>;
 }
 

@@ -10,10 +10,14 @@ import {
 } from './claim-tracker.ts';
 import { UNATTRIBUTED } from './project-state.ts';
 
-/** The unit of what only a pattern points to. */
+/** The name of the unit for processes that only a pattern points to. */
 export const SWEPT = '(sweep)';
 
-/** What the sweep finds, scan after scan, beside what is owned by evidence. */
+/**
+ * Tracks what the sweep finds, scan after scan, besides the processes that evidence makes ours.
+ *
+ * @param owned the tracker of those processes
+ */
 export function trackSweep(
   tracking: ClaimTrackerOptions,
   rules: SweepRules,
@@ -27,10 +31,11 @@ export function trackSweep(
     outside: new Set(),
     projectId: tracking.state.folder.projectId,
     exemptRuns: tracking.state.exempt,
-    // Born in the middle of a scan with our cookie: what a service has just forked is not the sweep's.
+    // A process with our cookie was born in the middle of the scan. A service has just forked it, so it
+    // is no find of the sweep.
     unitOf: ({ evidence }) =>
       evidence.some(({ kind }) => kind === 'cookie') ? UNATTRIBUTED : SWEPT,
-    // A pattern is no evidence, so the ledger gets nothing of it.
+    // A pattern is no evidence, so nothing goes into the ledger.
     remember() {},
     latest: () => latest,
     claim(snapshot) {

@@ -5,8 +5,9 @@ import type { Moment } from '../project/ledger-lines.ts';
 import { NO_RUN, UNATTRIBUTED } from './project-state.ts';
 
 /**
- * Writes claimed processes to the ledgers of their services; what no service is known for goes to a
- * ledger of its own, because below a subreaper that dies it has no other mark left.
+ * Writes claimed processes to the ledgers of their services. Processes that no evidence ties to a
+ * service go to a ledger of their own, because they have no other mark left when the subreaper above
+ * them dies.
  *
  * @returns size of each ledger that was written, in bytes
  * @throws DevctlError 'records-unwritable', 'unsafe'
