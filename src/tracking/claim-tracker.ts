@@ -79,17 +79,20 @@ export const NO_CLAIMS = {
   adopters: [],
 };
 
-/** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
+/**
+ * Tracks the processes that evidence makes ours, scan after scan. Everything seen so far is evidence
+ * for the next scan.
+ */
 export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
   const seen = new Map<string, Seen>();
-  // By identity: a number that is given out again belongs to another command.
+  // By identity, because a pid that is used again belongs to another command.
   const commands = new Map<string, readonly [pid: number, command: string]>();
   let latest: Ownership = NO_CLAIMS;
-  /** By identity: in the middle of its execve(2) one shows nothing that tells it. */
+  /** By identity. A guard in the middle of its execve(2) shows nothing that tells it from another process. */
   const guards = new Map<string, ProcessInfo>();
   let groups: readonly RunGroup[] = [];
   const outside = new Set<string>(tracking.outsideBefore);
-  /** What only the closer look points to is not pointed to by the next. */
+  /** Spared by the deep scan. The next ordinary scan would not list them, so keep them. */
   let sparedCloser: Ownership['spared'] = [];
   let lookedAt: Snapshot | null = null;
   let scan = { number: 0, atMs: 0 };
@@ -97,7 +100,7 @@ export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
     for (const { process, service, runId } of claims) {
       const { identity, pgid, sid } = process;
       const key = identityKey(identity);
-      // Set anew, so that the map stays in the order in which they were last seen.
+      // Deleted and set anew, so that the map is ordered by when each process was seen last.
       seen.delete(key);
       seen.set(key, { witnessed: { service, runId, identity, pgid, sid }, scan: scan.number });
     }
@@ -109,7 +112,10 @@ export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
   };
   const unitOf = ({ service }: Claim): string =>
     service && tracking.names.has(service) ? service : UNATTRIBUTED;
-  /** What has been born since is judged when it can fork no more. */
+  /**
+   * True for a process that the last scan saw alive and did not claim. A process that was born since is
+   * judged later, when it can fork no more.
+   */
   const isKnownStranger = (pid: number): boolean => {
     const process = lookedAt?.byPid.get(pid);
     return process !== undefined && !isGone(process) && !latest.claims.has(pid);
@@ -145,7 +151,7 @@ export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
     projectId: tracking.state.folder.projectId,
     exemptRuns: tracking.state.exempt,
     unitOf,
-    // What was born and killed within one scan is seen by no other: it is remembered all the same.
+    // A process that was born and killed within one scan is in no other scan, so remember it here.
     remember(claims) {
       note(claims);
       tracking.remember?.(claims);
@@ -160,7 +166,8 @@ export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
             return claim !== undefined && unitOf(claim) === unit;
           });
         })
-        // Not even frozen: it would be refused in the end, and a stranger have stood still for it.
+        // A group with a stranger in it is not even frozen: its end would be refused, after the
+        // stranger stood still for it.
         .filter(({ pids }) => ![...pids].some(isKnownStranger))
         .map(({ folder }) => folder),
     latest: () => latest,
@@ -177,15 +184,19 @@ export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
   };
 }
 
-/** Known by other evidence than its control group, although the system has them, and alive. */
+/**
+ * True for a process outside the control group of its run: alive, on a system with control groups, and
+ * known by other evidence.
+ */
 function isOutside({ process, runId, evidence }: Claim, { details }: Snapshot): boolean {
   if (evidence.some(({ kind }) => kind === 'cgroup')) return false;
-  // Between the two looks it may just have ended; and in its group it would be a child's, say.
+  // The process may have ended between the snapshot and the reading of the groups: then it has no path.
+  // A path below the run's group, such as that of a group which a child has made, counts as inside.
   const path = details.controlGroup(process);
   return path !== null && !`${path}/`.includes(`/${runId}/`);
 }
 
-/** All that were ever seen and live; forgets the others. */
+/** Returns the guards that were ever seen and are alive; forgets the others. */
 function livingGuards(
   guards: Map<string, ProcessInfo>,
   snapshot: Snapshot,
@@ -199,7 +210,7 @@ function livingGuards(
   return living;
 }
 
-/** What a closer look spared, and this one does not see at all, lives on all the same. */
+/** Returns the processes that the deep scan spared, that this scan does not list, and that are alive. */
 function stillSpared(
   before: Ownership['spared'],
   { claims, spared }: Ownership,
@@ -211,14 +222,15 @@ function stillSpared(
   );
 }
 
-/** What there is to judge by, with what earlier scans have seen. */
+/** Returns the facts to judge by, with what earlier scans have seen. */
 export function factsWith(
   { state, self }: ClaimTrackerOptions,
   snapshot: Snapshot,
   seen: readonly Witnessed[],
 ): OwnershipFacts {
   const facts = factsOf(state, self, snapshot, Date.now());
-  // After the snapshot: whoever is in a group now and was not alive then is found by the next scan.
+  // Read after the snapshot: a process that is in a group now and was not yet alive then is found by
+  // the next scan.
   const groups = readRunGroups(state);
   return { ...facts, groups, witnessed: [...facts.witnessed, ...seen] };
 }

@@ -26,56 +26,59 @@ import { recordClaims } from './write-ledger.ts';
 export interface WitnessContext {
   readonly table: ProcessTable;
   readonly self: Identity;
-  /** What the records said when this supervisor began; what it started itself comes from `lives`. */
+  /** What the records said when this process began. What it starts itself comes from `lives`. */
   readonly inherited: ProjectState;
   readonly lives: WatchedRuns;
-  /** Missing: every process of the project is its to witness. */
+  /** Picks the claims to witness. Missing: all of the project. */
   readonly concerns?: (claim: Claim) => boolean;
-  /** Null: nothing is adopted, so nothing is to be reaped. */
+  /** Null: this process adopts nothing, so there is nothing to reap. */
   readonly native: Native | null;
   /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
-  /** Missing: nobody but the witness needs what it sees. */
+  /** Missing: only the witness needs the scans. */
   readonly listener?: ScanListener;
   readonly log: (line: string) => void;
-  /** SIGKILL for this very process. */
+  /** Sends SIGKILL to the target, and to no other process. */
   readonly end: (target: Identity) => Promise<unknown>;
 }
 
-/** Who learns from the looks of the witness, so that the process table is read once for all. */
+/** Learns from the scans of the witness, so that the process table is read once for all. */
 export interface ScanListener {
   /** @param claims of all processes that are ours in this snapshot */
   onScan(snapshot: Snapshot, claims: readonly Claim[]): void;
-  /** Is something going on that is worth a closer look? */
+  /** True when something is going on that is worth a scan each second. */
   isMoving(): boolean;
-  /** Does somebody wait for what the next look shows? */
+  /** True when somebody waits for what the next scan shows. */
   isWatched(): boolean;
 }
 
-/** The supervisor's eye on the process table. */
+/** Scans the process table again and again, and writes down what it sees. */
 export interface Witness {
-  /** Looks soon: something has just changed. */
+  /** Scans soon, because something has just changed. */
   wake(): void;
-  /** While somebody else stops services: only reaps, writes nothing. */
+  /** While a stop is at work, the witness only reaps and writes nothing. */
   setStoodDown(stoodDown: boolean): Promise<void>;
-  /** Looks at once, and resolves when everything seen is in the ledger. */
+  /** Scans at once, and resolves when everything seen is in the ledger. */
   scan(): Promise<void>;
-  /** Reaps every zombie that was adopted, now. */
+  /** Reaps every adopted zombie, now. */
   reap(): Promise<void>;
-  /** How many processes of ours the last look saw. */
+  /** Number of processes of ours in the last scan. */
   owned(): number;
   stop(): void;
 }
 
-/** What a start or a storm has needed is given back when nothing has changed for so long. */
+/** Time without a change after which the memory that a start or a fork storm needed is given back. */
 const TIDY_MS = 10_000;
 
-/** A storm of forks leaves thousands in a second, and each keeps a number that others need. */
+/**
+ * Zombies in one scan that make it a fork storm. A storm leaves thousands in a second, and each keeps a
+ * pid that others need.
+ */
 const MANY_ZOMBIES = 20;
 
 /**
- * Records the identity of every descendant while it can still be seen, notices the end of adopted
- * leaders, and reaps adopted zombies.
+ * Starts to record the identity of every descendant while it can still be seen, to notice the end of
+ * adopted leaders, and to reap adopted zombies.
  */
 export function startWitness(context: WitnessContext): Witness {
   const { table, lives, inherited, self, native } = context;
@@ -86,7 +89,7 @@ export function startWitness(context: WitnessContext): Witness {
   let stoodDown = false;
   let stopped = false;
   let count = 0;
-  /** When something changed last, until what that needed was given back. */
+  /** When something changed last; null once the memory for it has been given back. */
   let changedAtMs: number | null = monotonicMs();
   const names = new Set<string>();
   const state = () => ({ ...inherited, records: lives.records(), problems: [] });
@@ -96,7 +99,7 @@ export function startWitness(context: WitnessContext): Witness {
     },
     self,
     names,
-    // For months, in a project that restarts often, they would pile up; only a stop reports them.
+    // In a project that restarts often, they would pile up for months; only a stop reports them.
     keepsCommands: false,
   });
 
@@ -110,7 +113,7 @@ export function startWitness(context: WitnessContext): Witness {
   const look = async (): Promise<void> => {
     if (timer) clearTimeout(timer);
     timer = null;
-    // Without zombies to reap there is nothing to look for while somebody else is stopping services.
+    // While a stop is at work, only reaping is left to do.
     if (stoodDown && !native) return;
     try {
       const still = stoodDown || !isHeld() ? null : rest.scan();
@@ -127,7 +130,8 @@ export function startWitness(context: WitnessContext): Witness {
       const dead = reaper.reapIn(snapshot);
       let changed = false;
       if (!stoodDown) {
-        // Of runs that have ended: the kernel keeps those with a process in them.
+        // Removes the groups of runs that have ended. The kernel refuses to remove one with a process
+        // in it.
         if (context.groups) removeGroup(context.groups.folder);
         changed = witness(snapshot);
         inheritedLeaders.onScan(snapshot);
@@ -158,7 +162,7 @@ export function startWitness(context: WitnessContext): Witness {
   });
 
   let looking: Promise<void> | null = null;
-  /** Never two at a time: whoever asks for another one joins it. */
+  /** Never two scans at a time: a caller that wants another one joins the one under way. */
   const begin = (): Promise<void> => {
     looking ??= look().finally(() => {
       looking = null;
@@ -184,7 +188,10 @@ export function startWitness(context: WitnessContext): Witness {
     return fresh.length > 0 || lost.length > 0;
   };
 
-  /** An empty group proves nothing of a run of which something has moved elsewhere. */
+  /**
+   * Notes in the record that a process has left the group of its run, because its empty group proves
+   * nothing from then on.
+   */
   const noteLeavers = (): void => {
     for (const entry of lives.entries.values()) {
       const { record } = entry;
@@ -197,14 +204,14 @@ export function startWitness(context: WitnessContext): Witness {
   const inheritedLeaders = watchAdoptedLeaders({
     lives,
     endWatch: native?.endWatch() ?? null,
-    // Not before the look that is under way is over: it may have looked too early.
+    // Not before the scan under way has ended: it may have read the process too early.
     onEnd: () => void Promise.resolve(looking).then(() => schedule(0)),
   });
 
-  /** Those of earlier supervisors, once what they kept has ended. */
+  /** Ends guards of earlier supervisors that have nothing below them any more. */
   const endIdleGuards = (snapshot: Snapshot): void => {
     for (const { identity, name } of tracker.latest().guards) {
-      // One that is just coming up, and has not spawned its supervisor yet, is still Node.
+      // A guard that is just coming up, and has not spawned its supervisor, is still Node by name.
       if (name !== GUARD_NAME || snapshot.byParent.has(identity.pid)) continue;
       if (listsChildren(identity.pid) === false) void context.end(identity);
     }
@@ -223,18 +230,18 @@ export function startWitness(context: WitnessContext): Witness {
       rest.end();
       changedAtMs = monotonicMs();
       pauseMs = SHORTEST_SCAN_PAUSE_MS;
-      // Without a timer one is under way, or somebody else stops services.
+      // Without a timer a scan is under way, or a stop is at work.
       if (timer) schedule(pauseMs);
     },
     async setStoodDown(value) {
       stoodDown = value;
-      // Much ends now, and what a subreaper has adopted is its to reap.
+      // Many processes end now, and a subreaper must reap those that it adopts.
       pauseMs = SHORTEST_SCAN_PAUSE_MS;
       await looking;
       schedule(0);
     },
     async scan() {
-      // One that is under way began before now, so what it did not see must be looked for again.
+      // A scan under way began before now, so what it has not seen must be looked for once more.
       await looking;
       rest.end();
       await begin();
@@ -249,12 +256,15 @@ export function startWitness(context: WitnessContext): Witness {
   };
 }
 
-/** One that has moved to another group or session is witnessed again: it may come to lead it. */
+/**
+ * Returns a key for a process in its group and session. A process that moves to another one gets a new
+ * key and is witnessed again, because it may come to lead the group or session.
+ */
 function placeOf({ identity, pgid, sid }: ProcessInfo): string {
   return `${identityKey(identity)} ${pgid} ${sid}`;
 }
 
-/** Is it alive, or does a session or group that it led live on? */
+/** True when the process is alive, or when a session or group that it led has members. */
 function isOfUse(identity: Identity, snapshot: Snapshot): boolean {
   const found = snapshot.byPid.get(identity.pid);
   if (found) return sameIdentity(found.identity, identity);
