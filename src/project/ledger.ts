@@ -25,8 +25,8 @@ import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './safe-file.ts
 export const LEDGER_COMPACT_BYTES = 256 * 1024;
 
 /**
- * Bytes that are read at most. Of a larger ledger only the end is read: the newest batches, each with
- * its header.
+ * Largest part of a ledger that is read, in bytes. Of a larger ledger only the end is read: the newest
+ * batches, each with its header.
  */
 const MAX_LEDGER_BYTES = 16 * 1024 * 1024;
 

@@ -35,29 +35,33 @@ export interface SupervisionContext {
   readonly host: Host;
   readonly table: ProcessTable;
   readonly self: Identity;
-  /** The subreaper above this process, if there is one. */
+  /** The subreaper above this process; null: there is none. */
   readonly guard: Identity | null;
-  /** The native calls, where they made this process a subreaper. */
+  /** The native calls, if they made this process a subreaper; else null. */
   readonly native: Native | null;
   readonly capabilities: Capabilities;
-  /** Null where no control groups can be made; `capabilities` says why. */
+  /** Null when no control groups can be made; `capabilities` says why. */
   readonly groups: RunGroups | null;
   readonly version: string;
   readonly log: (line: string) => void;
-  /** What earlier supervisors left. */
+  /** The records as earlier supervisors left them. */
   readonly inherited: ProjectState;
-  /** Did one of them have something below it when it was ended, recorded or not? */
+  /** True when an earlier supervisor had a process below it when it was ended, recorded or not. */
   readonly inherits: boolean;
+  /** Ends this process. */
   readonly end: () => void;
 }
 
-/** How far back those are told who begin to watch. */
+/** How far back the samples go that a new watcher gets first. */
 const RECENT_MS = 5 * 60_000;
 
-/** With nothing to supervise and nobody connected for so long, the supervisor ends itself. */
+/** Time without services and connections after which the supervisor ends itself. */
 const IDLE_END_MS = 5_000;
 
-/** Everything a supervisor does, behind its API. Adopts on creation what earlier ones left running. */
+/**
+ * Puts together everything that a supervisor does, behind its API, and adopts what earlier supervisors
+ * left running.
+ */
 export async function createSupervision(context: SupervisionContext): Promise<{
   readonly routes: Readonly<Record<string, Route>>;
   readonly isAlone: Children['isAlone'];
@@ -77,7 +81,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     table,
     self,
     guard: context.guard,
-    // What an earlier supervisor left may have escaped when that one died.
+    // A process that an earlier supervisor left may have escaped when that supervisor died.
     subreaper: native !== null && !context.inherits && isUntouched(context.inherited),
     groups: context.groups,
     groupless: context.capabilities.cgroup.why,
@@ -132,7 +136,8 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     log: context.log,
     end: (target) => host.signal(target, 'SIGKILL'),
   });
-  // A run that ends while it is being adopted is cleared up with this.
+  // Made before the adoption, because a run that ends while it is being adopted needs it to be cleaned
+  // up.
   const holding = createChildren({ host, folder, self, native, groups, reap: witness.reap });
   await adoptServices(host, lives, context.inherited.records);
 
@@ -149,7 +154,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     end: context.end,
   });
 
-  /** A caller is connected until he has got all of the answer, which may be after the work. */
+  /** Counts a caller as connected until the whole answer is sent, which may be after the work. */
   const whileConnected = (stream: Stream, work: () => Promise<unknown>): Promise<unknown> => {
     connections += 1;
     void stream.closed.then(() => {
@@ -160,7 +165,10 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   };
 
   const isBusy = (): boolean => connections > 0 || witness.owned() > 0 || hasLeader(lives);
-  /** What is dead is reaped first, so that nothing seems to be below us. A start may come meanwhile. */
+  /**
+   * Ends the supervisor, unless it has become busy. Zombies are reaped first, because they would count
+   * as processes below it; a start may come meanwhile.
+   */
   const endIdle = async (): Promise<void> => {
     await witness.reap();
     if (isBusy()) return;
@@ -174,7 +182,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   }, IDLE_END_MS / 2);
 
   const stopUnasked = async (request: SupervisedStopRequest, why: string): Promise<StopReport> => {
-    // Nobody is connected, and yet it is not idle.
+    // No caller is connected, but the supervisor is not idle.
     connections += 1;
     try {
       const report = await stops.stopInProcess(request, why);
@@ -234,9 +242,9 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   };
 }
 
-/** Has no earlier supervisor left anything, not even something that cannot be read? */
+/** True when no earlier supervisor has left anything, not even a file that cannot be read. */
 function isUntouched({ records, ledger, legacy, problems }: ProjectState): boolean {
-  // What a one-off leaves is its own command's to hold, and never was below a supervisor.
+  // Processes that a one-off leaves belong to its own `devctl run`, and were never below a supervisor.
   const oneOffs = new Set(records.flatMap(({ oneOff, runId }) => (oneOff ? [runId] : [])));
   const others = [...records, ...ledger].filter(({ runId }) => !oneOffs.has(runId));
   return [others, legacy, problems].every((list) => list.length === 0);

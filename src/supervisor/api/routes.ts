@@ -25,24 +25,24 @@ import {
 } from './parse-request.ts';
 import { type Route, STREAMED, type Stream } from './server.ts';
 
-/** What a supervisor can do for those who call it. */
+/** What a supervisor can do for its callers. */
 export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runContained'>, Stops {
   readonly hello: Hello;
   readonly lives: ServiceTable;
   readonly witness: Pick<Witness, 'scan' | 'wake'>;
   readonly sampler: Pick<Sampler, 'watch'>;
-  /** Samples of the last minutes, by time. */
+  /** The samples of the last minutes, in the order of time. */
   recentSamples(): readonly Sample[];
-  /** Those under way. */
+  /** The starts that are under way. */
   readonly starts: Set<StartSession>;
-  /** Who is told of every event. */
+  /** Called with every event. */
   readonly listeners: Set<(event: SupervisorEvent) => void>;
   readonly holds: ForegroundHolds;
   readonly leases: Pick<LeaseKeeper, 'take'>;
   readonly limits: Pick<LimitEnforcer, 'setProject'>;
-  /** Restarts that an earlier supervisor did not live to finish. */
+  /** Resumes the restarts that an earlier supervisor did not live to finish. */
   goOnRestarting(request: StartRequest): void;
-  /** A caller is connected until he has got all of the answer, which may be after the work. */
+  /** Counts a caller as connected until the whole answer is sent, which may be after the work. */
   whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown>;
 }
 
@@ -80,7 +80,7 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
     'POST /start': (body, stream) =>
       whileConnected(stream, async () => {
         const request = toStartRequest(body);
-        // Before anything is spawned that is to end with it.
+        // The lease is on disk before any service is spawned that ends with it.
         if (request.lease) await leases.take(request.lease.lease, request.lease.manifest);
         work.goOnRestarting(request);
         work.limits.setProject(request.limits);
@@ -89,7 +89,8 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
         void stream.closed.then(() => starting.abandon());
         try {
           const outcome = await starting.done;
-          // What has escaped so far is on disk before anybody is told that the services are up.
+          // Processes that have escaped so far are on disk before the caller learns that the services
+          // are up.
           await witness.scan();
           stream.write({ type: 'result', ...outcome });
         } finally {
@@ -138,7 +139,7 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
         const request = toStopRequest(body);
         const report = await stopInProcess(request);
         stream.write({ type: 'report', report });
-        // A long report leaves in pieces: the end of this process must not cut it.
+        // A long report is sent in pieces, so the process must not end before the last one.
         void stream.closed.then(() => endAfter(request, report));
         return STREAMED;
       }),

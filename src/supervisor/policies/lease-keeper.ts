@@ -25,21 +25,21 @@ import type { StopReport } from '../../stopping/report.ts';
 export interface LeaseKeeperContext {
   readonly folder: ProjectFolder;
   readonly table: ProcessTable;
-  /** What an earlier supervisor was to see to. */
+  /** The leases that an earlier supervisor had. */
   readonly inherited: LeaseRecord | null;
-  /** Stops, in this process, what nobody has asked to be stopped. */
+  /** Stops services in this process, without a command that asked for it. */
   readonly stop: (
     request: SupervisedStopRequest,
     why: string,
   ) => Promise<Pick<StopReport, 'processes' | 'survivors'>>;
-  /** Tells when a process ends; null where nothing can, so that only looking does. */
+  /** Reports the end of a process; null when the platform cannot, so that only polling notices it. */
   readonly endWatch: EndWatch | null;
-  /** Told once, before anything is stopped. */
+  /** Called once, before anything is stopped. */
   readonly ended: (why: string) => void;
   readonly log: (line: string) => void;
 }
 
-/** For how long the project runs, and what ends it then. */
+/** Keeps the leases of the project, which say for how long it runs. */
 export interface LeaseKeeper {
   /**
    * Adds a lease, or renews one; it is on disk when this returns.
@@ -47,22 +47,28 @@ export interface LeaseKeeper {
    * @throws DevctlError 'records-unwritable', 'unsafe'
    */
   take(lease: Lease, manifest: string): Promise<void>;
-  /** To be called every few seconds: time may have passed in which no timer ran (suspend). */
+  /**
+   * Checks whether the last lease is over. Call it every few seconds, because time may have passed in
+   * which no timer ran (suspend).
+   */
   look(): void;
-  /** After a stop of everything, by whomever: it may have removed the record. */
+  /** Call it after a stop of everything, whichever process carried it out: it may have removed the record. */
   reread(): void;
-  /** Nothing runs any more that it could end. */
+  /** Drops all leases, because no service runs any more that they could end. */
   drop(): void;
   close(): void;
 }
 
-/** A command that is at work is waited for; what else may be wrong does not go away as soon. */
+/**
+ * Pauses before the next attempt to stop: another command is at work, or anything else is wrong, which
+ * does not go away as soon.
+ */
 const LOCKED_MS = 1_000;
 const FAILED_MS = 30_000;
-/** The longest that a timer of Node can be. */
+/** Longest time of a Node timer, in ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Sees to it that everything is stopped when the last lease is over. */
+/** Stops everything when the last lease is over. */
 export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
   const { folder, table, log } = context;
   let record = context.inherited;
@@ -106,7 +112,8 @@ export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
     log(`${why}: stopping everything`);
     context.ended(why);
     try {
-      // Until it is done, or somebody has stopped everything or renewed the lease meanwhile.
+      // Until everything is stopped, by this or by another process, or a lease has been renewed
+      // meanwhile.
       while (record && !closed && (await judge()).kind === 'ended') {
         await pass(await tryToStop(record, why));
       }
@@ -116,13 +123,13 @@ export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
     }
   };
 
-  /** @returns how long to wait before the next look at what has become of it */
+  /** @returns how long to wait before the next check, in ms */
   const tryToStop = async (ended: LeaseRecord, why: string): Promise<number> => {
     try {
       const request = stopEverythingRequest(folder, ended.manifest);
       const { processes, survivors } = await context.stop(request, why);
       log(`${why}: ${processes.length} ended, ${survivors.length} left`);
-      // A start may have come with a lease of its own as soon as the stop had let go of the lock.
+      // A start may have brought a new lease as soon as the stop had released the lock.
       if (record === ended) record = null;
       return 0;
     } catch (error) {
@@ -171,7 +178,7 @@ export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
   };
 }
 
-/** A look at the processes of the leases, and at nothing else. */
+/** Reads the clock and the processes of the leases, and nothing else. */
 async function momentFor(table: ProcessTable, record: LeaseRecord | null): Promise<LeaseMoment> {
   const pids = new Set(
     record?.leases.flatMap(({ processes }) => processes.map(({ identity }) => identity.pid)),

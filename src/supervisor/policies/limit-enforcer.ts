@@ -18,20 +18,23 @@ export interface LimitEnforcerContext {
   readonly folder: ProjectFolder;
   readonly self: Identity;
   readonly lives: Pick<ServiceTable, 'dispatch' | 'entries'>;
-  /** Told of each breach once. */
+  /** Called once for each breach. */
   readonly tell: (breach: Breach) => void;
-  /** Stops everything, as nobody has asked for. */
+  /** Stops everything, without a command that asked for it. */
   readonly stopAll: (manifest: string, why: string) => Promise<void>;
   readonly log: (line: string) => void;
 }
 
-/** Keeps services, and all of them together, to what they may use. */
+/**
+ * Ends or restarts services that exceed their limits, and stops all of them when they exceed the
+ * project's.
+ */
 export interface LimitEnforcer {
-  /** To be called with each sample, and what it was made of. */
+  /** Call it with each sample, and with what the sample was made of. */
   see(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void;
-  /** On everything together, as the latest start has it. */
+  /** Sets the limits on all services together, as the latest start has them. */
   setProject(limits: LimitsRequest): void;
-  /** Is something so near to a limit that ends it that more looks are worth their price? */
+  /** True when a service is so near to a limit that ends it that more scans are worth their price. */
   isNear(): boolean;
   close(): void;
 }
@@ -98,7 +101,7 @@ export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforce
     context.tell(breach);
   };
 
-  /** For `status`, which asks nobody. */
+  /** Writes the exceeded limits to disk for `status`, which does not ask the supervisor. */
   const keep = (breaches: readonly Breach[]): void => {
     const text = breaches.length > 0 ? JSON.stringify(breaches) : '';
     if (text === written) return;
@@ -108,7 +111,7 @@ export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforce
       written = text;
     } catch (error) {
       log(`noting which limits are exceeded: ${inWords(error)}`);
-      // Once is enough: with the next change it is tried again.
+      // One line in the log is enough: the next change is another attempt.
       written = text;
     }
   };
@@ -124,7 +127,7 @@ export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforce
       }
       found.push(...judgeProject(sample, snapshot, claims));
       near = project.isNear() || [...trees.values()].some(({ tree }) => tree.isNear());
-      // What is being acted upon has a reason of its own to show.
+      // A service that is being ended or restarted shows that as its reason.
       keep(found.filter(({ action }) => action === 'warn'));
     },
     setProject(limits) {

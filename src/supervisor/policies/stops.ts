@@ -11,13 +11,16 @@ import type { Children } from '../services/children.ts';
 import type { ServiceTable } from '../services/entry.ts';
 import type { StartSession } from '../services/start-session.ts';
 
-/** The stops that concern a supervisor: those that others carry out, and its own. */
+/** The stops that concern a supervisor: those that commands carry out, and its own. */
 export interface Stops {
-  /** Leaves these services (null: everything) alone meanwhile. Whatever becomes of the work: afterwards they are watched again. */
+  /**
+   * Does some work, and meanwhile leaves these services (null: all) alone. Looks after them again
+   * afterwards, whatever becomes of the work.
+   */
   whileStoodDown<T>(names: readonly string[] | null, work: () => Promise<T>): Promise<T>;
-  /** Carries one out. */
+  /** Carries out a stop in this process. */
   stopInProcess(request: SupervisedStopRequest, why?: string): Promise<StopReport>;
-  /** Ends the supervisor when the stop has left nothing to supervise. */
+  /** Ends the supervisor if the stop has left nothing to supervise. */
   endAfter(request: SupervisedStopRequest, report: StopReport): void;
 }
 
@@ -26,9 +29,9 @@ interface OwnStopsContext extends Pick<Children, 'hasChildren' | 'runContained'>
   readonly folder: ProjectFolder;
   readonly lives: ServiceTable;
   readonly witness: Witness;
-  /** Those that are under way. */
+  /** The starts that are under way. */
   readonly starts: ReadonlySet<StartSession>;
-  /** Told when all may have been stopped by somebody else. */
+  /** Called when everything may have been stopped. */
   readonly stoppedAll: () => void;
   readonly log: (line: string) => void;
   readonly end: () => void;
@@ -50,7 +53,7 @@ export function createStops(context: OwnStopsContext): Stops {
     } finally {
       standingDown -= 1;
       if (names === null) context.stoppedAll();
-      // A forced stop may have broken in on another one, which is not done yet.
+      // A forced stop may have come during another stop, which is still at work.
       if (standingDown === 0) {
         resuming = resume(host, lives, folder).catch((error: unknown) => {
           const why = error instanceof Error ? error.stack : error;
@@ -81,10 +84,10 @@ export function createStops(context: OwnStopsContext): Stops {
   };
 }
 
-/** Without a leader now, but not for long. */
+/** States of a service without a leader that will have one in a moment. */
 const AT_WORK: ReadonlySet<StateKind> = new Set(['spawning', 'clearing', 'backoff']);
 
-/** Has any of them a process of its own, or will it have one in a moment? */
+/** True when a service has a process of its own, or will have one in a moment. */
 export function hasLeader(lives: ServiceTable): boolean {
   return [...lives.entries.values()].some(
     ({ state: { kind }, state: life }) =>

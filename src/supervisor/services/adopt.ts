@@ -10,7 +10,10 @@ import { isDone, isRestarting, type ServiceRecord } from '../../project/service-
 import { exitInWords } from '../../services/lifecycle/states.ts';
 import type { ServiceTable } from './entry.ts';
 
-/** Takes over every recorded run whose leader lives, without touching it, and what is known to be done. */
+/**
+ * Adopts every recorded run whose leader is alive, without touching it, and every task that is recorded
+ * as done.
+ */
 export async function adoptServices(
   host: Host,
   lives: ServiceTable,
@@ -20,7 +23,7 @@ export async function adoptServices(
   for (const record of records) {
     const { leader, service, state, readyAt, restarts, oneOff } = record;
     const isAlive = leader !== null && livesIn(snapshot, leader);
-    // A one-off is for the command that holds it to watch.
+    // A one-off belongs to its `devctl run`, which watches it.
     if (oneOff || (!isAlive && !isDone(record))) continue;
     const entry = lives.entry(service);
     entry.record = record;
@@ -32,8 +35,8 @@ export async function adoptServices(
       await lives.dispatch(service, { kind: 'recalled', exit, reason, restarts });
       continue;
     }
-    // The probe of what an earlier supervisor started is in the manifest, which comes with the next
-    // start; until then its record counts.
+    // The readiness probe of an adopted run is in the manifest, which comes with the next start. Until
+    // then its record counts.
     entry.probed ||= state === 'ready';
     const { probed } = entry;
     const wasReady = readyAt !== null;
@@ -43,9 +46,9 @@ export async function adoptServices(
 }
 
 /**
- * Goes on with the restarts that an earlier supervisor did not live to finish.
+ * Resumes the restarts that an earlier supervisor did not live to finish.
  *
- * @param request says how each is to be started: without that, nothing is
+ * @param request says how to start each service; a service that it does not name is not restarted
  */
 export function resumeRestarts(
   lives: ServiceTable,
@@ -59,11 +62,12 @@ export function resumeRestarts(
     const read = readRecord(folder, name);
     if (entry.state.kind !== 'idle' || entry.unwanted || read.kind !== 'record') continue;
     const { record } = read;
-    // After a reboot nobody has asked for anything yet.
+    // After a reboot nobody has asked for any service yet.
     if (record.oneOff || !isRestarting(record) || !sameMachine(record, self)) continue;
     entry.service = service;
     entry.request = request;
-    // It is ours to care for now; but what left that supervisor's tree as it died was held by nobody.
+    // This supervisor looks after the service now. But a process that left the tree of the earlier one
+    // as that died had no subreaper.
     entry.record = { ...record, supervisor: self, subreaper: false };
     entry.run = entry.state.run + 1;
     const { exit, restarts } = record;
@@ -73,11 +77,15 @@ export function resumeRestarts(
   }
 }
 
-/** How long a spawn that is on its way may take to be answered. */
+/** How long to wait for the answer to a spawn that is under way. */
 const CANCEL_MS = 2_000;
 const LOOK_MS = 5;
 
-/** Leaves services to somebody else, who is going to end them. Null: all. */
+/**
+ * Leaves services to a stop, which is going to end them.
+ *
+ * @param names null: all
+ */
 export async function standDown(
   lives: ServiceTable,
   names: readonly string[] | null,
@@ -86,8 +94,8 @@ export async function standDown(
     ({ name }) => names === null || names.includes(name),
   );
   await Promise.all(targets.map(({ name }) => lives.dispatch(name, { kind: 'standDown' })));
-  // Whoever stops them should see what a spawn that was on its way has brought; but he looks for
-  // himself, so an answer that never comes must not keep him waiting.
+  // The stop should see the process of a spawn that was under way. But the stop scans for itself, so an
+  // answer that never comes must not keep it waiting.
   const deadline = monotonicMs() + CANCEL_MS;
   while (
     targets.some(({ state: life }) => life.kind === 'cancelling') &&
@@ -97,7 +105,10 @@ export async function standDown(
   }
 }
 
-/** After a stop by somebody else: what is proved gone is idle, what still runs is adopted again. */
+/**
+ * Looks after services again when a stop is over. A service that is proved dead becomes idle; a service
+ * that still runs is adopted again.
+ */
 export async function resume(
   host: Host,
   lives: ServiceTable,
@@ -107,15 +118,18 @@ export async function resume(
   const recorded = new Set(records.map(({ service }) => service));
   for (const entry of [...lives.entries.values()]) {
     const { name, state: life } = entry;
-    // One with a reason is on its way to its end by us, whatever others were stopped meanwhile.
+    // A service with a reason is being ended by this supervisor, whichever others were stopped
+    // meanwhile.
     if (life.kind === 'stopping' && life.reason === null) {
-      // What has outlived a stop is taken over, but not started again once it ends: nobody wants it.
+      // A process that has outlived the stop is adopted, but not restarted once it ends, because nobody
+      // wants it.
       entry.service = null;
       entry.unwanted = true;
       await lives.dispatch(name, { kind: 'stopped', run: life.run });
       lives.entry(name).record = null;
     } else if (hasEnded(life.kind) && !recorded.has(name)) {
-      // Its record is not to come back with the next one that is written, and what was done is to be done again.
+      // The stop has removed its record: do not write it again with the next one. A task that was done
+      // has to be done again.
       await lives.dispatch(name, { kind: 'stopped', run: life.run });
       lives.entry(name).record = null;
     }

@@ -16,10 +16,10 @@ import { withLog } from './log-access.ts';
 
 type Dispatch = ServiceTable['dispatch'];
 
-/** How long the news of an exit may take that has happened already. */
+/** How long Node may take to report an exit that has happened already. */
 const EXIT_MS = 1_000;
 
-/** Spawns a service; its `spawned` or `spawnFailed`, and later its `exited`, are dispatched. */
+/** Spawns a service. Dispatches `spawned` or `spawnFailed`, and later `exited`. */
 export async function spawnService(
   context: ServiceTableContext,
   target: ServiceEntry,
@@ -32,7 +32,7 @@ export async function spawnService(
   const required = target.request?.containment === 'cgroup';
   const contain = containment(context, target, record.runId, required);
   const launched = await withLog(context, record, async (log) => {
-    // What may fail comes before there is a process that somebody must be told of.
+    // This may fail, so it comes before the spawn: afterwards there is a process to report.
     const base = log.positionAt(0);
     const made = await launch(service, {
       env: environmentOf(context, target, record.runId),
@@ -57,7 +57,7 @@ export async function spawnService(
   target.probed = service.ready !== null;
   let leader: ProcessInfo | null = null;
   try {
-    // Not a turn of the event loop has passed since the spawn, so even one that ended at once is still
+    // Not a turn of the event loop has passed since the spawn, so a process that ended at once is still
     // there as a zombie.
     leader = await context.table.read(launched.pid);
   } catch (error) {
@@ -67,7 +67,8 @@ export async function spawnService(
     return;
   }
   if (!leader) {
-    // Where another program (ps) has to look, Node has reaped what ended at once before it could.
+    // On a platform where another program (ps) reads the table, Node has reaped a process that ended at
+    // once before the answer came.
     const exit = await Promise.race([launched.exited, setTimeout(EXIT_MS, null, { ref: false })]);
     const reason = `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`;
     const { probed } = target;
@@ -79,21 +80,22 @@ export async function spawnService(
   void dispatch(target.name, { kind: 'spawned', run, identity, probed: target.probed });
   void launched.exited.then((exit) => {
     const { state: life } = target;
-    // After a stop that left it alone it was adopted as a run of its own.
+    // After a stop that left it alone, the process was adopted as another run.
     const isSame = 'leader' in life && life.leader && sameIdentity(life.leader, identity);
     void dispatch(target.name, { kind: 'exited', run: isSame ? life.run : run, exit });
   });
 }
 
 /**
- * Ends the session of a process whose identity nobody knows, so that no other way could end it safely.
- * Until Node has told its exit, it is our own unreaped child and its number nobody else's.
+ * Ends the session of a process whose identity could not be read, so that no other way could end it
+ * safely. Its number cannot belong to another process, because it is an unreaped child of ours until
+ * Node reports its exit.
  *
- * @returns what came of it, for the reason
+ * @returns the outcome, for the reason
  */
 async function endUnread({ pid, exited }: Extract<Launch, { kind: 'launched' }>): Promise<string> {
   try {
-    // Refused when Node has reaped it already: then its group may be anybody's.
+    // Fails when Node has reaped the process already: then its group may be anybody's.
     process.kill(pid, 0);
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
@@ -105,9 +107,9 @@ async function endUnread({ pid, exited }: Extract<Launch, { kind: 'launched' }>)
 }
 
 /**
- * How a run gets into its control group; null where it shall have none.
+ * Returns how to spawn inside the run's control group; null when the run is to have none.
  *
- * @throws Error where it must have one, and there are none
+ * @throws Error when it must have one, and there are none
  */
 function containment(
   { groups, groupless }: ServiceTableContext,
@@ -120,7 +122,10 @@ function containment(
   return (spawn) => groups.spawnInside(runId, required, spawn);
 }
 
-/** The caller's variables, the manifest's on top, and our cookie over whatever cookie was there. */
+/**
+ * Builds the environment of a service: the caller's variables, the manifest's on top, and our cookie in
+ * place of any other.
+ */
 function environmentOf(
   { folder }: ServiceTableContext,
   { name, service, request }: ServiceEntry,
@@ -131,7 +136,10 @@ function environmentOf(
   return { ...env, ...serviceCookie(folder.projectId, name, runId) };
 }
 
-/** Waits until a service is ready or its time is up, and dispatches which. Rejects when it cannot ask. */
+/**
+ * Waits until a service is ready or its time is up, and dispatches the outcome. Rejects when the probe
+ * cannot be carried out.
+ */
 export async function probeService(
   context: ServiceTableContext,
   target: ServiceEntry,
@@ -157,7 +165,10 @@ export async function probeService(
   }
 }
 
-/** Watches the health of a run, and dispatches what becomes of it. Rejects when it cannot ask. */
+/**
+ * Runs the liveness probe of a service and dispatches when its health is lost or regained. Rejects when
+ * the probe cannot be carried out.
+ */
 export async function watchService(
   context: ServiceTableContext,
   target: ServiceEntry,
@@ -165,7 +176,7 @@ export async function watchService(
   dispatch: Dispatch,
 ): Promise<void> {
   if (!target.record) return;
-  // A heartbeat is what is written from now on.
+  // Only lines that are written from now on count as a heartbeat.
   const end = await withLog(context, target.record, (log) => log.extent()?.to ?? 0);
   const opened = await openFor(context, target, live.check, end);
   await watchHealth(opened, live, signal, {
@@ -182,7 +193,8 @@ async function openFor(
 ): Promise<Probe> {
   const { service, record } = target;
   if (!service || !record) throw new Error(`${target.name} has no run`);
-  // Its run is said to be held: then what a probe runs must be as well.
+  // The record says that the control group contains the whole run, so the probe's processes must be in
+  // it, too.
   const held = record.cgroup?.held && context.groups !== null;
   const contain = held ? containment(context, target, record.runId, true) : null;
   return openProbe(check, {

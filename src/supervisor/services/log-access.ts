@@ -3,10 +3,11 @@ import type { ServiceRecord } from '../../project/service-record.ts';
 import type { ServiceTableContext } from './entry.ts';
 
 /**
- * Looks at the log of a run, which stays where it is until that is done: what is written to an end that is
- * being moved has no position yet. Nothing here waits for a move, which this very process would have to end.
+ * Reads the log of a run, and pins it meanwhile, because a line that is written while a rotation moves
+ * the beginning has no position yet. It does not wait for a rotation that was cut short, because this
+ * very process would have to finish that.
  *
- * @throws what `look` does
+ * @throws what `look` throws
  */
 export async function withLog<Seen>(
   { folder, holdLog }: Pick<ServiceTableContext, 'folder' | 'holdLog'>,

@@ -7,7 +7,7 @@ import type { ServiceEntry, ServiceTableContext } from './entry.ts';
 
 type WriteRecord = Extract<LifecycleEffect, { kind: 'writeRecord' }>;
 
-/** What is to be recorded of a service in its new state; of a new run, its intent. */
+/** Returns the record of a service in its new state; for a new run, its intent. */
 export function nextRecord(
   context: ServiceTableContext,
   target: ServiceEntry,

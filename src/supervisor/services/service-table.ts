@@ -53,7 +53,8 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
       context.log(`${target.name}: ${event.kind} while ${target.state.kind}: ${step.refusal.why}`);
     }
     target.state = step.state;
-    // Not an effect: what was taken over is watched from the start on that says how.
+    // Not an effect of the event alone: an adopted service gets its liveness probe only from the start
+    // that names it.
     tendHealth(target);
     for (const effect of step.effects) {
       try {
@@ -61,7 +62,7 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
       } catch (error) {
         const why = inWords(error);
         context.log(`${target.name}: ${effect.kind}: ${why}`);
-        // Without its intent on disk nothing may be spawned; and each spawn must be answered.
+        // Nothing may be spawned without its intent on disk, and each spawn must be answered.
         const endsSpawn = effect.kind === 'spawn' || effect.kind === 'writeRecord';
         if (!endsSpawn || step.state.kind !== 'spawning') continue;
         const { run } = effect;
@@ -77,8 +78,8 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
         const wasStopping = target.record?.state === 'stopping' && effect.run === target.run;
         target.record = nextRecord(context, target, effect);
         target.run = effect.run;
-        // Whoever has removed it meanwhile had proved the end that is only now reported. It stays removed,
-        // and so nothing is started again.
+        // A stop removed this record after proving the process dead. Do not write it back, and do not
+        // restart.
         if ((wasStopping || effect.state === 'backoff') && isRemoved(target)) return;
         writeRecord(context.folder, target.record);
         writeLegacyFiles(context.folder, records());
@@ -137,7 +138,7 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
   const isRemoved = ({ name }: ServiceEntry): boolean =>
     readRecord(context.folder, name).kind === 'missing';
 
-  /** Not awaited by anybody: whoever comes with another order must not have to wait for it. */
+  /** Ends the processes of a run. No caller waits for it, because the next event must not have to wait. */
   const endTree = async (target: ServiceEntry, run: number, command: boolean): Promise<void> => {
     target.restart?.abort();
     const over = new AbortController();

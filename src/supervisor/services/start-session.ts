@@ -6,16 +6,16 @@ import type { LifecycleState, StateKind } from '../../services/lifecycle/states.
 import { isUp } from '../../services/lifecycle/states.ts';
 import type { ServiceEntry, ServiceTable } from './entry.ts';
 
-/** One `start` that is being carried out. */
+/** One `start` that is under way. */
 export interface StartSession {
-  /** Resolves when every service of it is up or has failed, or when it was abandoned. */
+  /** Resolves when every service of the start is up or has failed, or when the start was abandoned. */
   readonly done: Promise<StartOutcome>;
   /**
-   * Drops what has not been spawned yet and waits for nothing any more, so that the caller lets go of
-   * the lock; what runs goes on running.
+   * Drops the services that have not been spawned yet and stops waiting, so that the caller releases
+   * the lock. Services that run go on running.
    */
   abandon(): void;
-  /** To be called with every change of every service. */
+  /** Call it with every change of every service. */
   hear(change: Omit<ServiceChange, 'afterMs'>): void;
 }
 
@@ -26,12 +26,12 @@ export interface StartOutcome {
 
 const LAST_LINES = 20;
 
-/** A timer may be early by less than that. */
+/** Margin in ms, because a timer may be early by less than that. */
 const TIMER_MS = 5;
 
 /**
- * Starts services in order of dependence, as parallel as the graph allows. Carries out what
- * `nextToStart` decides after each change, until nothing of this start is on its way any more.
+ * Starts services in the order of their dependencies, as parallel as the graph allows. Carries out what
+ * `nextToStart` decides after each change, until no service of this start is under way.
  */
 export function beginStart(
   lives: ServiceTable,
@@ -54,9 +54,15 @@ export function beginStart(
     settle = resolve;
   });
 
-  /** Of what is restarted again and again nobody knows when that will be over: its first time is the limit. */
+  /**
+   * When to stop waiting for a service, by name. A service that is restarted again and again may never
+   * settle, so the time that its first attempt has is the limit.
+   */
   const giveUpAtMs = new Map<string, number>();
-  /** Then nothing may happen for a long time: the pause before a restart may be minutes. */
+  /**
+   * Timers for these moments, because no change may come for a long time: the pause before a restart
+   * may be minutes.
+   */
   const timers: NodeJS.Timeout[] = [];
   const standing = (name: string): Standing => {
     const { state: life } = lives.entry(name);
@@ -68,7 +74,7 @@ export function beginStart(
   };
   const isOnItsWay = (name: string): boolean => {
     const now = standing(name);
-    // Of a task that is being done nobody knows yet whether it succeeds.
+    // A task that runs has neither succeeded nor failed yet.
     const isTask = lives.entry(name).service?.oneShot ?? false;
     return ON_ITS_WAY.has(now) || (isTask && now === 'running');
   };
@@ -76,8 +82,8 @@ export function beginStart(
     new Map([...lives.entries.keys()].map((name) => [name, standing(name)]));
 
   const advance = (): void => {
-    // Everything is asked for before anything is judged, or the rest would count as not wanted. The
-    // asking itself is a change that we hear of.
+    // Nothing is judged before everything has been asked for, because a service that is not asked for
+    // yet would count as unwanted. The asking itself causes changes that lead here.
     if (!asked) return;
     const { startable, blocked } = nextToStart(states(), needs);
     for (const name of startable) {
@@ -97,7 +103,8 @@ export function beginStart(
     for (const service of request.services) {
       const entry = lives.entry(service.name);
       entry.unwanted = false;
-      // What runs keeps the definition that it was started with; of what was taken over this is the only one.
+      // A running service keeps the definition that it was started with. An adopted one has no other
+      // than this.
       if (isUp(entry.state.kind) && entry.service !== null) {
         entry.service = withLimitsOf(entry.service, service);
         continue;
@@ -114,7 +121,7 @@ export function beginStart(
       }
       entry.service = service;
       entry.request = request;
-      // It is up, so this begins nothing but its liveness probe.
+      // It is up, so this only begins its liveness probe.
       void lives.dispatch(service.name, { kind: 'askedToStart' });
     }
     await Promise.all([...names].map((name) => lives.dispatch(name, { kind: 'askedToStart' })));
@@ -162,7 +169,7 @@ export function beginStart(
   };
 }
 
-/** What runs is kept to what the manifest says now: nothing needs to be started again for that. */
+/** Applies the limits of the manifest as it is now, which needs no restart. */
 function withLimitsOf(running: ResolvedService, { limits }: ResolvedService): ResolvedService {
   return { ...running, limits };
 }
@@ -176,7 +183,10 @@ const ON_ITS_WAY: ReadonlySet<Standing> = new Set([
   'backoff',
 ]);
 
-/** As a task it may have succeeded; if the manifest calls it one no longer, that does not count. */
+/**
+ * True for a service that is up, and for a task that has succeeded, if the manifest still calls it a
+ * task.
+ */
 function isUpOrDone(life: LifecycleState, { oneShot }: ResolvedService): boolean {
   return isUp(life.kind) || (oneShot && life.kind === 'exited' && life.done);
 }
@@ -201,7 +211,7 @@ async function describe(
   const log = record?.log ?? '';
   const done = life.kind === 'exited' && life.done;
   const failed = HAS_FAILED.has(life.kind) && !done;
-  // One that was never spawned in this start has nothing in the log that explains it.
+  // A service that was never spawned in this start has no explanation in its log.
   const explains = failed && record !== null && !(life.kind === 'failed' && life.exit === null);
   return {
     name,
