@@ -38,7 +38,7 @@ test.each([
   expect(socketPaths(folder, {})).toContain(path);
 });
 
-test('a folder that others may enter is closed', () => {
+test('a folder that other users may enter is closed to them', () => {
   const runtime = temporaryFolder();
   mkdirSync(join(runtime, 'devctl'));
   chmodSync(join(runtime, 'devctl'), 0o777);
@@ -49,7 +49,7 @@ test('a folder that others may enter is closed', () => {
 test.each<[string, (path: string) => void]>([
   ['a symbolic link', (path) => symlinkSync(tmpdir(), path)],
   ['a file', (path) => writeFileSync(path, '')],
-])('%s in its place is refused, and nobody connects through it', (_name, make) => {
+])('%s in place of the folder is refused, and no socket below it is used', (_name, make) => {
   const XDG_RUNTIME_DIR = temporaryFolder();
   make(join(XDG_RUNTIME_DIR, 'devctl'));
   const folder = projectFolder(temporaryFolder());
@@ -58,7 +58,7 @@ test.each<[string, (path: string) => void]>([
   expect(reachable.filter((path) => path.startsWith(XDG_RUNTIME_DIR))).toEqual([]);
 });
 
-test('a folder in which others could replace ours is passed over, and nobody connects there', () => {
+test('a place where others could replace our folder is passed over, and no socket there is used', () => {
   const open = temporaryFolder();
   chmodSync(open, 0o777);
   const XDG_RUNTIME_DIR = join(open, 'inside');

@@ -6,7 +6,7 @@ import { startWitness } from '../../src/tracking/witness.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('there is never more than one look at a time, nor none for ever', async () => {
+test('there is never more than one scan at a time, and there is always another one', async () => {
   await using project = await temporaryProject();
   const folder = projectFolder(project.root, project.file('.pids'));
   prepareFolder(folder);

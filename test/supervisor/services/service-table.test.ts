@@ -10,7 +10,7 @@ import { createServiceTable } from '../../../src/supervisor/services/service-tab
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
-/** The lives of one service, started in a supervisor that is this very process. */
+/** Starts one service, in a supervisor that is this very process. */
 async function start(
   project: TemporaryProject,
   service: Partial<ResolvedService>,
@@ -72,7 +72,7 @@ const ALWAYS = {
   successExitCodes: [0],
 } as const;
 
-/** Why it is in this state, once it is. */
+/** Waits until the service is in this state, and returns the reason. */
 function reasonOf({ entries }: ServiceTable, kind: 'failed' | 'unhealthy'): Promise<string> {
   return until(() => {
     const life = entries.get('web')?.state;
@@ -88,7 +88,7 @@ function isReaped(pid: number): boolean {
   }
 }
 
-test('what cannot be looked at after its spawn is ended, and its start fails', async () => {
+test('a process that cannot be read after its spawn is ended, and its start fails', async () => {
   await using project = await temporaryProject();
   const read = async () => {
     throw new Error('EMFILE: too many open files');
@@ -100,7 +100,7 @@ test('what cannot be looked at after its spawn is ended, and its start fails', a
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('one that ended before the look failed is not signalled any more', async () => {
+test('a process that ended before it could not be read is not signalled', async () => {
   await using project = await temporaryProject();
   const read = async (pid: number) => {
     await until(() => isReaped(pid));
@@ -110,9 +110,9 @@ test('one that ended before the look failed is not signalled any more', async ()
   expect(await reasonOf(lives, 'failed')).toMatch(/and exited with code 3$/);
 });
 
-test('a spawn that throws is a spawn that failed', async () => {
+test('a spawn that throws counts as failed', async () => {
   await using project = await temporaryProject();
-  // Nothing that `launch` foresees: the environment cannot be put together.
+  // An error that `launch` does not foresee: the environment cannot be put together.
   const env = new Proxy(
     {},
     {
@@ -125,7 +125,7 @@ test('a spawn that throws is a spawn that failed', async () => {
   expect(await reasonOf(lives, 'failed')).toBe('no luck');
 });
 
-test('a probe that cannot be opened is one that never succeeds', async () => {
+test('a probe that cannot be opened never succeeds', async () => {
   await using project = await temporaryProject();
   const check = { kind: 'log', pattern: '(' } as const;
   const ready = { check, timeoutMs: 60_000, intervalMs: 100 };
@@ -136,7 +136,7 @@ test('a probe that cannot be opened is one that never succeeds', async () => {
   expect(project.oracle.everything().length).toBe(1);
 });
 
-test('what was stopped before its end was reported is neither recorded nor started again', async () => {
+test('a service that was stopped before its exit was reported is neither recorded nor restarted', async () => {
   await using project = await temporaryProject();
   const lives = await start(project, { restart: ALWAYS });
   const leader = await until(() => {
@@ -151,7 +151,7 @@ test('what was stopped before its end was reported is neither recorded nor start
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('what ends is started again once its turn has come', async () => {
+test('a service that ends is restarted once the lock is free', async () => {
   await using project = await temporaryProject();
   const lives = await start(project, { restart: ALWAYS });
   const leader = await until(() => {
@@ -165,11 +165,11 @@ test('what ends is started again once its turn has come', async () => {
   });
   expect(again.restarts.total).toBe(1);
   expect(project.oracle.everything()).toHaveLength(1);
-  // Else it would be started again while the project is being removed.
+  // Otherwise it would be restarted while the project is being removed.
   await lives.dispatch('web', { kind: 'standDown' });
 });
 
-test('on a full disk a restart waits for room; where the records are gone it is given up', async () => {
+test('on a full disk a restart waits for room; without records it is given up', async () => {
   await using project = await temporaryProject();
   const refused: string[] = [];
   let isFull = true;
@@ -205,7 +205,7 @@ test('on a full disk a restart waits for room; where the records are gone it is 
   expect(await reasonOf(lives, 'failed')).toContain('it cannot be started again: no room');
 });
 
-test('a log that cannot be looked at is let go of, and nothing is spawned', async () => {
+test('when a log cannot be read, nothing is spawned and the log is not pinned', async () => {
   await using project = await temporaryProject();
   mkdirSync(project.file('logs'));
   symlinkSync(project.file('logs/web.log.1'), project.file('logs/web.log.1'));
@@ -223,7 +223,7 @@ test('a log that cannot be looked at is let go of, and nothing is spawned', asyn
   expect(held).toBe(0);
 });
 
-test('nothing is started again by a turn that came after another order', async () => {
+test('a lock that comes after another order restarts nothing', async () => {
   await using project = await temporaryProject();
   let stopMeanwhile = (): void => {};
   const takeTurn = async () => {
