@@ -1,11 +1,11 @@
-import { accessSync, constants, lstatSync } from 'node:fs';
+import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
+import { isTrustedUser } from '../processes/trusted-user.ts';
 import { type ProjectFolder, projectHash } from './folder.ts';
 import { otherOwner } from './safe-file.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
-import { whyUnsafePlace } from './safe-location.ts';
 
 /**
  * Length of the longest socket path in bytes. sun_path holds 108 on Linux (unix(7)) and 104 on macOS,
@@ -72,13 +72,40 @@ export function whyNotOurs(path: string): string | null {
   const seen = inspectFolder(place);
   // A folder that is missing now may belong to another user in a moment.
   if (seen.kind !== 'own') return `${place}: ${seen.kind === 'refused' ? seen.reason : seen.kind}`;
-  if ((seen.mode & 0o022) !== 0) return `others may write to ${place}`;
+  if ((seen.mode & OTHERS_WRITE) !== 0) return `others may write to ${place}`;
   const unsafe = whyUnsafePlace(dirname(place));
   if (unsafe !== null) return unsafe;
   const socket = lstatSync(path, { throwIfNoEntry: false });
   if (!socket) return null;
   return socket.isSocket() ? otherOwner(socket.uid) : 'not a socket';
 }
+
+/**
+ * Says why another user could replace what devctl makes in this folder; null when nobody could. A user
+ * who owns the folder or one above it could, and so could a user who may write to one of them, unless
+ * that is sticky (as /tmp is). A check of the file itself does not help, because there is always time
+ * between the check and the use.
+ *
+ * @returns the reason, for people
+ */
+function whyUnsafePlace(folder: string): string | null {
+  try {
+    for (let path = realpathSync(folder); ; path = dirname(path)) {
+      const { uid, mode } = statSync(path);
+      if (!isTrustedUser(uid)) return `${path} belongs to user ${uid}`;
+      if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) {
+        return `others may write to ${path}`;
+      }
+      if (path === dirname(path)) return null;
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** S_ISVTX: only the owner of a file in such a folder may rename or remove it (inode(7)). */
+const STICKY = 0o1000;
+const OTHERS_WRITE = 0o022;
 
 function possiblePaths(folder: ProjectFolder, environment: Environment): readonly string[] {
   const uid = process.geteuid?.() ?? 0;
