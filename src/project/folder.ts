@@ -1,3 +1,30 @@
+/*
+ * The files of this folder, which holds what outlives a command:
+ *
+ *   folder             the folders of a project: named, made, and checked before use
+ *   open-project       finds the project of a folder, with or without a valid manifest
+ *   select-names       the services that names on a command line mean
+ *   service-record     the record of one run, `services/NAME.json`: its fields
+ *   new-record         makes the record of a run that is about to be spawned
+ *   records            reads, writes and removes service records
+ *   record-checks      checks the fields of a service record
+ *   field-checks       checks single values that were read from disk
+ *   supervisor-record  the record of the supervisor, `supervisor.json`
+ *   last-stop          the report of the last stop, `last-stop.json`
+ *   ledger             witnessed identities, `ledger/NAME`: appended, read, compacted
+ *   ledger-lines       the text of a ledger
+ *   legacy-files       `services.pids` and its companions, for old scripts
+ *   legacy-lines       the text of these files
+ *   legacy-marks       which of their lines devctl wrote itself, `founding.json`
+ *   json-record        reads a JSON file as a record or as a problem
+ *   record-problem     a file that devctl does not obey, and why
+ *   set-aside          renames such a file, so that it is not in the way
+ *   atomic-file        replaces a file at once, and removes files
+ *   safe-file          reads only files of our own user, through no link
+ *   safe-folder        makes and checks folders in the same way
+ *   socket-path        where the supervisor listens
+ *   inside             whether a path lies in a folder
+ */
 import { hash } from 'node:crypto';
 import {
   accessSync,
@@ -67,7 +94,7 @@ export function projectHash(realRoot: string): string {
  *   or holds the project itself; 'records-unwritable' when it cannot be written, or is too deep
  */
 export function prepareFolder(folder: ProjectFolder): void {
-  requireRoom(folder);
+  requireShortPath(folder);
   for (const directory of [folder.pidsDir, ...PARTS.map((part) => writableFolder(folder, part))]) {
     try {
       // When all folders exist already, nothing has been written so far. Find out now, not at the
@@ -89,7 +116,7 @@ const MAX_PATH_BYTES = process.platform === 'darwin' ? 1024 : 4096;
 const ROOM_BYTES = 140;
 
 /** Refuses a path that leaves no room for records, because the first write would fail without saying why. */
-function requireRoom({ pidsDir }: ProjectFolder): void {
+function requireShortPath({ pidsDir }: ProjectFolder): void {
   const bytes = Buffer.byteLength(pidsDir);
   if (bytes + ROOM_BYTES <= MAX_PATH_BYTES) return;
   const most = MAX_PATH_BYTES - ROOM_BYTES;
@@ -164,7 +191,7 @@ export function whyOfAnotherProject(folder: ProjectFolder, project: string): str
 }
 
 /** Lists the file names in a folder, sorted. A missing folder has none; any other error becomes a problem. */
-export function namesIn(directory: string, problems: RecordProblem[]): readonly string[] {
+export function listFileNames(directory: string, problems: RecordProblem[]): readonly string[] {
   try {
     return readdirSync(directory).sort();
   } catch (error) {

@@ -3,7 +3,7 @@ import { writeFileAtomically } from './atomic-file.ts';
 import { isCount } from './field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
 import { readJsonFields } from './json-record.ts';
-import { type RecordProblem, refusedFile } from './record-problem.ts';
+import { type RecordProblem, refusedFileProblems } from './record-problem.ts';
 
 /** Largest report that is read: one of thousands of processes with their evidence takes some MB. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
@@ -40,7 +40,7 @@ export function readLastStop(folder: ProjectFolder): LastStop | null {
  * the next one.
  */
 export function lastStopProblems(folder: ProjectFolder): readonly RecordProblem[] {
-  return folderProblem(folder, null) ? [] : refusedFile(lastStopPath(folder));
+  return folderProblem(folder, null) ? [] : refusedFileProblems(lastStopPath(folder));
 }
 
 function lastStopPath(folder: ProjectFolder): string {

@@ -2,10 +2,10 @@ import type { Identity } from '../processes/identity.ts';
 import { isCount, isGroup, isLabel, isPid, isRunId, isText } from './field-checks.ts';
 
 /** The boot and the PID namespace in which the pids of a ledger are valid. */
-export type Moment = Pick<Identity, 'bootId' | 'pidNamespace'>;
+export type PidScope = Pick<Identity, 'bootId' | 'pidNamespace'>;
 
 /** The project that wrote the lines, by its real path: a `.pids` can be copied, or shared by two projects. */
-interface Ours {
+interface WrittenBy {
   readonly project?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface LedgerEntry {
 }
 
 /** An entry as it stands in a ledger, whichever project wrote it. */
-export interface WrittenEntry extends LedgerEntry, Ours {}
+export interface WrittenEntry extends LedgerEntry, WrittenBy {}
 
 /** What an appender knows of one process. The boot and the PID namespace are those of the batch. */
 export type LedgerLine = Pick<LedgerEntry, 'runId' | 'ppid' | 'pgid' | 'sid'> & {
@@ -35,8 +35,8 @@ export type LedgerLine = Pick<LedgerEntry, 'runId' | 'ppid' | 'pgid' | 'sid'> & 
  * writer left unfinished cannot spoil the header. A line is a JSON array: a torn line lacks its bracket
  * and does not parse, so it can never be read as another process.
  */
-export function formatBatch(moment: Moment & Ours, lines: readonly LedgerLine[]): string {
-  const { bootId, pidNamespace, project } = moment;
+export function formatBatch(scope: PidScope & WrittenBy, lines: readonly LedgerLine[]): string {
+  const { bootId, pidNamespace, project } = scope;
   const whose = project === undefined ? [] : [project];
   const header = JSON.stringify(['devctl-ledger', 1, bootId, pidNamespace, ...whose]);
   const rows = lines.map(({ runId, identity, ppid, pgid, sid }) =>
@@ -55,18 +55,18 @@ export interface LedgerParsed {
 export function parseLedger(service: string, content: string): LedgerParsed {
   const entries: WrittenEntry[] = [];
   let ignored = 0;
-  let moment: (Moment & Ours) | null = null;
+  let scope: (PidScope & WrittenBy) | null = null;
   for (const line of content.split('\n')) {
     if (line === '') continue;
     const value = parseLine(line);
-    const header = toMoment(value);
-    const entry = moment && toEntry(service, moment, value);
-    if (header) moment = header;
+    const header = toScope(value);
+    const entry = scope && toEntry(service, scope, value);
+    if (header) scope = header;
     else if (entry) entries.push(entry);
     else {
       ignored += 1;
       // Lines after a damaged header would be taken for processes of another boot: ignore them.
-      if (line.includes('devctl')) moment = null;
+      if (line.includes('devctl')) scope = null;
     }
   }
   return { entries, ignored };
@@ -93,7 +93,7 @@ export function formatLatest(entries: readonly WrittenEntry[]): string {
     .join('');
 }
 
-function toMoment(value: unknown): (Moment & Ours) | null {
+function toScope(value: unknown): (PidScope & WrittenBy) | null {
   if (!Array.isArray(value) || value.length < 4 || value.length > 5) return null;
   const [name, version, bootId, pidNamespace, project] = value as unknown[];
   if (name !== 'devctl-ledger' || version !== 1) return null;
@@ -102,12 +102,16 @@ function toMoment(value: unknown): (Moment & Ours) | null {
   return isText(project) ? { bootId, pidNamespace, project } : null;
 }
 
-function toEntry(service: string, moment: Moment & Ours, value: unknown): WrittenEntry | null {
+function toEntry(
+  service: string,
+  scope: PidScope & WrittenBy,
+  value: unknown,
+): WrittenEntry | null {
   if (!Array.isArray(value) || value.length !== 6) return null;
   const [runId, pid, startTicks, ppid, pgid, sid] = value as unknown[];
   if (!isRunId(runId) || !isPid(pid) || !isCount(startTicks)) return null;
   if (!isCount(ppid) || !isGroup(pgid) || !isGroup(sid)) return null;
-  const { bootId, pidNamespace, project } = moment;
+  const { bootId, pidNamespace, project } = scope;
   const identity = { pid, startTicks, bootId, pidNamespace };
   return {
     service,

@@ -6,7 +6,7 @@ import { isServiceName } from './field-checks.ts';
 import {
   folderProblem,
   isOfAnotherProject,
-  namesIn,
+  listFileNames,
   type ProjectFolder,
   writableFolder,
 } from './folder.ts';
@@ -15,7 +15,7 @@ import {
   formatLatest,
   type LedgerEntry,
   type LedgerLine,
-  type Moment,
+  type PidScope,
   parseLedger,
 } from './ledger-lines.ts';
 import { isSetAside, type RecordProblem } from './record-problem.ts';
@@ -40,10 +40,10 @@ const MAX_LEDGER_BYTES = 16 * 1024 * 1024;
 export function appendLedger(
   folder: ProjectFolder,
   service: string,
-  moment: Moment,
+  scope: PidScope,
   lines: readonly LedgerLine[],
 ): number {
-  const batch = Buffer.from(formatBatch({ ...moment, project: folder.root }, lines));
+  const batch = Buffer.from(formatBatch({ ...scope, project: folder.root }, lines));
   const path = ledgerPath(folder, service);
   try {
     for (;;) {
@@ -73,7 +73,7 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
   if (blocked) return { entries, problems: [blocked] };
 
   const directory = join(folder.pidsDir, 'ledger');
-  for (const service of namesIn(directory, problems)) {
+  for (const service of listFileNames(directory, problems)) {
     if (!isServiceName(service) || isSetAside(service)) continue;
     const path = join(directory, service);
     const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');

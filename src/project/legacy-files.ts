@@ -13,10 +13,10 @@ import {
   marksPath,
   readMarks,
   removeMarks,
-  withoutMarked,
+  withoutOwnLines,
   writeMarks,
 } from './legacy-marks.ts';
-import { type RecordProblem, refusedFile } from './record-problem.ts';
+import { type RecordProblem, refusedFileProblems } from './record-problem.ts';
 import { readOwnFile } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 
@@ -50,7 +50,7 @@ export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
   const problems: RecordProblem[] = [];
   const blocked = folderProblem(folder, null);
   if (blocked) return { entries: [], problems: [blocked] };
-  problems.push(...refusedFile(marksPath(folder)));
+  problems.push(...refusedFileProblems(marksPath(folder)));
 
   for (const kind of KINDS) {
     const path = legacyPath(folder, kind);
@@ -60,7 +60,7 @@ export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
     }
     if (file.kind !== 'content') continue;
     if (file.mtimeMs > Date.now() + COARSE_MS) {
-      const others = withoutMarked(file.bytes, readMarks(folder)[kind]);
+      const others = withoutOwnLines(file.bytes, readMarks(folder)[kind]);
       if (numbersOfOthers(others, new Set()) !== '') {
         problems.push({ path, service: null, kind: 'future', reason: IN_THE_FUTURE });
       }
@@ -106,7 +106,7 @@ export function writeLegacyFiles(
     }
     const ours = formatLegacyLine(kind, records);
     const old = file.kind === 'content' ? file.bytes : Buffer.alloc(0);
-    const foreign = numbersOfOthers(withoutMarked(old, marks[kind]), pids);
+    const foreign = numbersOfOthers(withoutOwnLines(old, marks[kind]), pids);
     const content = ours + foreign;
     const mtimeMs = foreign !== '' && file.kind === 'content' ? file.mtimeMs : undefined;
     marks[kind] = [markOf(ours), ...marks[kind].slice(0, 1)];

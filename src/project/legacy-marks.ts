@@ -21,7 +21,7 @@ export function markOf(content: string | Buffer): string {
 }
 
 /** Returns what comes after our own lines; the whole content when no mark fits. */
-export function withoutMarked(content: Buffer, marks: readonly string[]): string {
+export function withoutOwnLines(content: Buffer, marks: readonly string[]): string {
   const lengths = marks
     .filter((mark) => markOf(content.subarray(0, lengthOf(mark))) === mark)
     .map(lengthOf);

@@ -30,7 +30,7 @@ export function openProject(query: ManifestQuery): OpenProject {
  * Opens a project once more. Returns null while the manifest cannot be read, because somebody edits it
  * or the folder is gone: then the caller keeps what it had.
  */
-export function reopened(query: ManifestQuery): OpenProject | null {
+export function reopenProject(query: ManifestQuery): OpenProject | null {
   try {
     return openProject(query);
   } catch {

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { isoTime } from '../processes/clock.ts';
-import { refusalOf } from './safe-file.ts';
+import { whyRefused } from './safe-file.ts';
 
 /**
  * Something in the records folder that devctl did not obey. Readers return problems instead of throwing
@@ -26,8 +26,8 @@ export interface RecordProblem {
 }
 
 /** Reports a link, a folder or a file of another user at a path of ours that no reader has to open. */
-export function refusedFile(path: string): readonly RecordProblem[] {
-  const reason = refusalOf(path);
+export function refusedFileProblems(path: string): readonly RecordProblem[] {
+  const reason = whyRefused(path);
   return reason === null ? [] : [{ path, service: null, kind: 'refused', reason }];
 }
 

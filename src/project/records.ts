@@ -3,7 +3,7 @@ import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { isServiceName, requireRecordable } from './field-checks.ts';
 import {
   folderProblem,
-  namesIn,
+  listFileNames,
   type ProjectFolder,
   whyOfAnotherProject,
   writableFolder,
@@ -31,7 +31,7 @@ export function readRecords(folder: ProjectFolder): RecordsRead {
   if (blocked) return { records, problems: [blocked] };
 
   const directory = join(folder.pidsDir, 'services');
-  for (const name of namesIn(directory, problems)) {
+  for (const name of listFileNames(directory, problems)) {
     if (!name.endsWith('.json') || name.startsWith('.')) continue;
     const service = name.slice(0, -'.json'.length);
     if (!isServiceName(service)) {

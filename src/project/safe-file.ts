@@ -68,7 +68,7 @@ export function openOwnFile(path: string): FileOpened {
 }
 
 /** Says why a file would not be read; null when it would be, or is missing. Never throws. */
-export function refusalOf(path: string): string | null {
+export function whyRefused(path: string): string | null {
   const file = openOwnFile(path);
   if (file.kind === 'open') closeSync(file.fd);
   return file.kind === 'refused' ? file.reason : null;

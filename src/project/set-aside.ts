@@ -37,7 +37,7 @@ export function setAside(
  * is not ours would be replaced by the next record, or block it for ever. A file that cannot be read
  * just now (EMFILE, EACCES) stays.
  */
-export function belongsAside(folder: ProjectFolder, { kind, path }: RecordProblem): boolean {
+export function mustSetAside(folder: ProjectFolder, { kind, path }: RecordProblem): boolean {
   if (kind === 'corrupt') return true;
   if (kind !== 'refused' || !isFileOfRecords(folder, path)) return false;
   const found = lstatSync(path, { throwIfNoEntry: false });

@@ -60,14 +60,14 @@ export function socketPaths(
   folder: ProjectFolder,
   environment: Environment = process.env,
 ): readonly string[] {
-  return possiblePaths(folder, environment).filter((path) => whyNotOurs(path) === null);
+  return possiblePaths(folder, environment).filter((path) => whyUnsafeSocket(path) === null);
 }
 
 /**
  * Says why devctl must not connect to a socket path; null when only our own user can have made the
  * socket, or when there is none.
  */
-export function whyNotOurs(path: string): string | null {
+export function whyUnsafeSocket(path: string): string | null {
   const place = dirname(path);
   const seen = inspectFolder(place);
   // A folder that is missing now may belong to another user in a moment.

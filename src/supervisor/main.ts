@@ -10,7 +10,7 @@ import { loadNative, pidfdCapability } from '../processes/native/native.ts';
 import { openProcessTable } from '../processes/open-table.ts';
 import { openHost } from '../processes/real-host.ts';
 import { prepareFolder, projectFolder } from '../project/folder.ts';
-import { belongsAside, setAside } from '../project/set-aside.ts';
+import { mustSetAside, setAside } from '../project/set-aside.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
 import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
@@ -74,7 +74,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   // The command that started us holds the project lock. A foreign file would block the records that we
   // write.
   for (const problem of inherited.problems) {
-    if (belongsAside(folder, problem)) setAside(folder, problem);
+    if (mustSetAside(folder, problem)) setAside(folder, problem);
   }
   writeSupervisor(folder, {
     schema: 1,

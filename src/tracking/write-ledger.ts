@@ -1,7 +1,7 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { appendLedger } from '../project/ledger.ts';
-import type { Moment } from '../project/ledger-lines.ts';
+import type { PidScope } from '../project/ledger-lines.ts';
 import { NO_RUN, UNATTRIBUTED } from './project-state.ts';
 
 /**
@@ -14,7 +14,7 @@ import { NO_RUN, UNATTRIBUTED } from './project-state.ts';
  */
 export function recordClaims(
   folder: ProjectFolder,
-  moment: Moment,
+  scope: PidScope,
   claims: readonly Claim[],
 ): ReadonlyMap<string, number> {
   const byService = new Map<string, Claim[]>();
@@ -33,7 +33,7 @@ export function recordClaims(
       pgid,
       sid,
     }));
-    sizes.set(service, appendLedger(folder, service, moment, lines));
+    sizes.set(service, appendLedger(folder, service, scope, lines));
   }
   return sizes;
 }

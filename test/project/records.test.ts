@@ -14,7 +14,7 @@ import { describe, expect, test } from 'vitest';
 import { type ProjectFolder, projectFolder } from '../../src/project/folder.ts';
 import { readRecord, readRecords, removeRecord, writeRecord } from '../../src/project/records.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
-import { belongsAside, setAside } from '../../src/project/set-aside.ts';
+import { mustSetAside, setAside } from '../../src/project/set-aside.ts';
 import {
   anyBytes,
   anyRecord,
@@ -126,7 +126,7 @@ test.each([
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, Buffer.alloc(2 * 1024 * 1024));
   const problem = { path, service: 'web', kind: 'refused', reason: 'EACCES' } as const;
-  expect(belongsAside(folder, problem)).toBe(expected);
+  expect(mustSetAside(folder, problem)).toBe(expected);
 });
 
 test('a file whose name is no service name is reported', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { projectFolder, projectHash } from '../../src/project/folder.ts';
-import { prepareSocketPath, socketPaths, whyNotOurs } from '../../src/project/socket-path.ts';
+import { prepareSocketPath, socketPaths, whyUnsafeSocket } from '../../src/project/socket-path.ts';
 import { temporaryFolder } from './records-folder.ts';
 
 test('the path is short, private, and the same without records', async () => {
@@ -67,10 +67,10 @@ test('a place where others could replace our folder is passed over, and no socke
   const wanted = join(XDG_RUNTIME_DIR, 'devctl', `${projectHash(folder.root)}.sock`);
   expect(prepareSocketPath(folder, { XDG_RUNTIME_DIR })).not.toBe(wanted);
   expect(socketPaths(folder, { XDG_RUNTIME_DIR })).not.toContain(wanted);
-  expect(whyNotOurs(wanted)).toBe(`others may write to ${open}`);
+  expect(whyUnsafeSocket(wanted)).toBe(`others may write to ${open}`);
   // As /tmp: there only the owner of a name may rename it.
   chmodSync(open, 0o1777);
   expect(prepareSocketPath(folder, { XDG_RUNTIME_DIR })).toBe(wanted);
   writeFileSync(wanted, '');
-  expect(whyNotOurs(wanted)).toBe('not a socket');
+  expect(whyUnsafeSocket(wanted)).toBe('not a socket');
 });
