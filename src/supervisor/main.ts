@@ -65,8 +65,8 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     groups: 'why' in groups ? null : groups,
     version,
     log,
-    inherited,
-    inherits: words.includes(INHERITS),
+    initialState: inherited,
+    inheritsProcesses: words.includes(INHERITS),
     end: () => void end(0),
   });
   const server = createApi(supervision.routes, log);

@@ -45,9 +45,9 @@ export interface SupervisionContext {
   readonly version: string;
   readonly log: (line: string) => void;
   /** The records as earlier supervisors left them. */
-  readonly inherited: ProjectState;
+  readonly initialState: ProjectState;
   /** True when an earlier supervisor had a process below it when it was ended, recorded or not. */
-  readonly inherits: boolean;
+  readonly inheritsProcesses: boolean;
   /** Ends this process. */
   readonly end: () => void;
 }
@@ -82,16 +82,16 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     self,
     guard: context.guard,
     // A process that an earlier supervisor left may have escaped when that supervisor died.
-    subreaper: native !== null && !context.inherits && isUntouched(context.inherited),
+    subreaper: native !== null && !context.inheritsProcesses && isUntouched(context.initialState),
     groups: context.groups,
-    groupless: context.capabilities.cgroup.why,
+    whyNoGroups: context.capabilities.cgroup.why,
     mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
     log: context.log,
-    tell(change) {
+    onChange(change) {
       witness.wake();
       const { record } = lives.entry(change.service);
       if (record) notes.watch(change.service, record.log, record.logRotation ?? null);
-      for (const starting of starts) starting.hear(change);
+      for (const starting of starts) starting.onChange(change);
       for (const listen of listeners) listen({ ...change, afterMs: 0 });
       const { service, from, to, reason, pid } = change;
       const atMs = Date.now();
@@ -102,14 +102,14 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       return endServiceRun(host, folder, name, { ...request, self, runContained });
     },
     // A start that is under way here holds the lock for us.
-    holdLog: (name) => notes.hold(name),
+    pinLog: (name) => notes.hold(name),
     takeLock: async () => (starts.size > 0 ? () => {} : takeLockToRestart(host, folder, self)),
   });
   const limits = createLimitEnforcer({
     folder,
     self,
-    lives,
-    tell(breach) {
+    services: lives,
+    onBreach(breach) {
       for (const listen of listeners) listen({ type: 'breach', breach });
       chronicle.event({ atMs: breach.atMs, kind: 'breach', breach });
     },
@@ -121,35 +121,35 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   const witness = startWitness({
     table,
     self,
-    inherited: context.inherited,
-    lives,
+    initialState: context.initialState,
+    runs: lives,
     native,
     groups: context.groups,
     listener: {
       onScan(snapshot, claims) {
         const sample = sampler.see(snapshot, claims);
-        if (sample) limits.see(sample, snapshot, claims);
+        if (sample) limits.onSample(sample, snapshot, claims);
       },
       isMoving: sampler.isMoving,
       isWatched: () => sampler.isWatched() || limits.isNear(),
     },
     log: context.log,
-    end: (target) => host.signal(target, 'SIGKILL'),
+    kill: (target) => host.signal(target, 'SIGKILL'),
   });
   // Made before the adoption, because a run that ends while it is being adopted needs it to be cleaned
   // up.
   const holding = createChildren({ host, folder, self, native, groups, reap: witness.reap });
-  await adoptServices(host, lives, context.inherited.records);
+  await adoptServices(host, lives, context.initialState.records);
 
   const stops = createStops({
     host,
     folder,
-    lives,
+    services: lives,
     witness,
     starts,
     hasChildren: holding.hasChildren,
     runContained: holding.runContained,
-    stoppedAll: () => leases.reread(),
+    onStoppedAll: () => leases.reread(),
     log: context.log,
     end: context.end,
   });
@@ -164,7 +164,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     return work();
   };
 
-  const isBusy = (): boolean => connections > 0 || witness.owned() > 0 || hasLeader(lives);
+  const isBusy = (): boolean => connections > 0 || witness.ownedCount() > 0 || hasLeader(lives);
   /**
    * Ends the supervisor, unless it has become busy. Zombies are reaped first, because they would count
    * as processes below it; a start may come meanwhile.
@@ -176,7 +176,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     context.end();
   };
   const idleTimer = setInterval(() => {
-    leases.look();
+    leases.check();
     if (isBusy()) idleSinceMs = monotonicMs();
     else if (monotonicMs() - idleSinceMs >= IDLE_END_MS) void endIdle();
   }, IDLE_END_MS / 2);
@@ -197,10 +197,10 @@ export async function createSupervision(context: SupervisionContext): Promise<{
   const leases = createLeaseKeeper({
     folder,
     table,
-    inherited: context.inherited.lease,
+    initialRecord: context.initialState.lease,
     endWatch: native?.endWatch() ?? null,
     stop: stopUnasked,
-    ended: (why) => chronicle.event({ atMs: Date.now(), kind: 'lease', why }),
+    onEnded: (why) => chronicle.event({ atMs: Date.now(), kind: 'lease', why }),
     log: context.log,
   });
 
@@ -211,7 +211,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
       projectId: folder.projectId,
       capabilities: context.capabilities,
     },
-    lives,
+    services: lives,
     witness,
     sampler,
     recentSamples: () => readRecentSamples(folder, RECENT_MS),
@@ -220,7 +220,7 @@ export async function createSupervision(context: SupervisionContext): Promise<{
     holds,
     leases,
     limits,
-    goOnRestarting: (request) => resumeRestarts(lives, folder, self, request),
+    resumeRestarts: (request) => resumeRestarts(lives, folder, self, request),
     ...holding,
     ...stops,
     whileConnected,

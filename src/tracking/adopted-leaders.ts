@@ -22,7 +22,7 @@ export interface WatchedRuns {
 }
 
 interface AdoptedLeadersContext {
-  readonly lives: Pick<WatchedRuns, 'dispatch' | 'entries'>;
+  readonly runs: Pick<WatchedRuns, 'dispatch' | 'entries'>;
   /** Reports the end of a process; null when the platform cannot, so that only a scan notices it. */
   readonly endWatch: EndWatch | null;
   /** Called when a leader may have ended. */
@@ -39,7 +39,7 @@ export interface AdoptedLeaders {
 }
 
 export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLeaders {
-  const { lives, endWatch } = context;
+  const { runs, endWatch } = context;
   const watches = new Map<string, () => void>();
 
   const watchOnly = (leaders: ReadonlyMap<string, Identity>): void => {
@@ -58,12 +58,12 @@ export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLead
   return {
     onScan(snapshot) {
       const living = new Map<string, Identity>();
-      for (const { name, state: life, spawnedHere } of lives.entries.values()) {
-        if (spawnedHere || !('leader' in life) || life.leader === null) continue;
-        if (livesIn(snapshot, life.leader)) living.set(identityKey(life.leader), life.leader);
-        else if (life.kind !== 'stopping') {
+      for (const { name, state, spawnedHere } of runs.entries.values()) {
+        if (spawnedHere || !('leader' in state) || state.leader === null) continue;
+        if (livesIn(snapshot, state.leader)) living.set(identityKey(state.leader), state.leader);
+        else if (state.kind !== 'stopping') {
           const exit = { code: null, signal: null };
-          void lives.dispatch(name, { kind: 'exited', run: life.run, exit });
+          void runs.dispatch(name, { kind: 'exited', run: state.run, exit });
         }
       }
       watchOnly(living);

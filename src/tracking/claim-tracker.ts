@@ -127,7 +127,7 @@ export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
       ...one.witnessed,
       fresh: recent && one.scan === scan.number,
     }));
-    const facts = factsWith(tracking, snapshot, witnessed);
+    const facts = currentFacts(tracking, snapshot, witnessed);
     groups = facts.groups ?? [];
     const found = claimProcesses(traces ? { ...facts, openFiles: traces } : facts, snapshot);
     const spared = [...found.spared, ...stillSpared(sparedCloser, found, snapshot)];
@@ -223,7 +223,7 @@ function stillSpared(
 }
 
 /** Returns the facts to judge by, with what earlier scans have seen. */
-export function factsWith(
+export function currentFacts(
   { state, self }: ClaimTrackerOptions,
   snapshot: Snapshot,
   seen: readonly Witnessed[],

@@ -28,7 +28,7 @@ export function createIdleScan(
   state: () => ProjectState,
   tracker: Pick<TrackedClaims, 'latest'>,
 ): IdleScan {
-  let calm: IdleBaseline | null = null;
+  let baseline: IdleBaseline | null = null;
   const members = (): string => {
     const groups = readRunGroups(state());
     return groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
@@ -39,11 +39,11 @@ export function createIdleScan(
       const above = [...guards, ...supervisors, ...oneOffParents.map(({ process }) => process)];
       const reapers = [self.pid, ...above.map(({ identity }) => identity.pid)];
       const seen = { claims: [...claims.values()], reapers, forks, members: members() };
-      calm = takeBaseline(table, snapshot, seen);
+      baseline = takeBaseline(table, snapshot, seen);
     },
-    scan: () => calm && scanSinceBaseline(table, calm, members),
+    scan: () => baseline && scanSinceBaseline(table, baseline, members),
     end() {
-      calm = null;
+      baseline = null;
     },
   };
 }
@@ -67,7 +67,7 @@ export interface IdleBaseline {
 }
 
 /** Longest time between two full scans. */
-const WHOLE_MS = 60000;
+const LONGEST_REST_MS = 60000;
 
 /**
  * Shortest time after a full scan before a cheap one may follow. The tracker trusts what it has seen
@@ -113,16 +113,17 @@ export function takeBaseline(
  */
 export function scanSinceBaseline(
   { changes }: Pick<ProcessTable, 'changes'>,
-  calm: IdleBaseline,
+  baseline: IdleBaseline,
   members: () => string,
 ): { readonly snapshot: Snapshot; readonly claims: readonly Claim[] } | null {
   const forks = changes?.forks() ?? null;
-  if (!changes || forks === null || forks - calm.forks > MOST_FORKS) return null;
-  const restMs = monotonicMs() - calm.snapshot.takenAtMs;
-  if (restMs < SHORTEST_REST_MS || restMs > WHOLE_MS) return null;
-  const snapshot = changes.readAgain(calm.snapshot, calm.ours);
-  if (!isUnchanged(calm.snapshot, snapshot, calm.ours) || members() !== calm.members) return null;
-  const claims = calm.claims.flatMap((claim) => {
+  if (!changes || forks === null || forks - baseline.forks > MOST_FORKS) return null;
+  const restMs = monotonicMs() - baseline.snapshot.takenAtMs;
+  if (restMs < SHORTEST_REST_MS || restMs > LONGEST_REST_MS) return null;
+  const snapshot = changes.readAgain(baseline.snapshot, baseline.ours);
+  if (!isUnchanged(baseline.snapshot, snapshot, baseline.ours) || members() !== baseline.members)
+    return null;
+  const claims = baseline.claims.flatMap((claim) => {
     const process = snapshot.byPid.get(claim.process.identity.pid);
     return process ? [{ ...claim, process }] : [];
   });

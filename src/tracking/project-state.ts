@@ -95,7 +95,7 @@ function ownerOf(path: string): number | null {
  * True when nothing on disk speaks of processes, and no devctl is at work that may be about to start
  * some.
  */
-export function isBlank(state: ProjectState): boolean {
+export function isBlankState(state: ProjectState): boolean {
   const { records, ledger, supervisor, legacy, lease, problems } = state;
   const isEmpty = [records, ledger, legacy, problems].every((list) => list.length === 0);
   return isEmpty && !supervisor && !lease && !existsSync(join(state.folder.pidsDir, 'lock'));

@@ -1,4 +1,4 @@
-import { setTimeout as passTurn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import type { Native } from '../processes/native/native.ts';
 import { newsOfEnd } from '../processes/own-children.ts';
@@ -18,7 +18,7 @@ export interface Reaper {
 }
 
 /** How long Node may take to report an end that the process table shows already. */
-const NEWS_MS = 1_000;
+const EXIT_REPORT_MS = 1_000;
 
 /**
  * Makes a reaper that leaves Node's own children to Node, because otherwise Node never reports their
@@ -55,12 +55,12 @@ export function createReaper(table: ProcessTable, self: Identity, native: Native
       if (!native) return;
       const first = await table.snapshot();
       const before = adoptedZombies(first);
-      const news = deadChildren(first).flatMap(({ identity }) => newsOfEnd(identity.pid) ?? []);
-      await Promise.race([Promise.all(news), passTurn(NEWS_MS, null, { ref: false })]);
+      const reports = deadChildren(first).flatMap(({ identity }) => newsOfEnd(identity.pid) ?? []);
+      await Promise.race([Promise.all(reports), delay(EXIT_REPORT_MS, null, { ref: false })]);
       // A zombie that is not known to be Node's may be Node's all the same. Give Node the time to reap
       // it.
-      await passTurn(1);
-      await passTurn(1);
+      await delay(1);
+      await delay(1);
       const dead = adoptedZombies(await table.snapshot());
       reap(dead, new Set(before.map(({ identity }) => identityKey(identity))));
     },

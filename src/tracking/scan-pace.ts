@@ -11,12 +11,12 @@ export interface LastScan {
   /** True while somebody watches the samples. */
   readonly watched: boolean;
   /** True when no process of ours can escape unseen, and nobody waits for an end that only a scan shows. */
-  readonly held: boolean;
+  readonly contained: boolean;
 }
 
 export const SHORTEST_SCAN_PAUSE_MS = 100;
 export const LONGEST_SCAN_PAUSE_MS = 2_000;
-const LONGEST_HELD_MS = 5_000;
+const LONGEST_CONTAINED_PAUSE_MS = 5_000;
 const SLOWDOWN = 1.5;
 
 /**
@@ -27,7 +27,7 @@ const SLOWDOWN = 1.5;
  */
 export function nextScanPauseMs(pauseMs: number, { changed, storm, ...seen }: LastScan): number {
   if (changed || storm) return SHORTEST_SCAN_PAUSE_MS;
-  const calm = seen.held ? LONGEST_HELD_MS : LONGEST_SCAN_PAUSE_MS;
-  const longest = seen.moving || seen.watched ? SAMPLE_MS : calm;
+  const longestAtRest = seen.contained ? LONGEST_CONTAINED_PAUSE_MS : LONGEST_SCAN_PAUSE_MS;
+  const longest = seen.moving || seen.watched ? SAMPLE_MS : longestAtRest;
   return Math.min(Math.max(pauseMs, SHORTEST_SCAN_PAUSE_MS) * SLOWDOWN, longest);
 }

@@ -4,7 +4,7 @@ import { describeCommand } from '../processes/describe.ts';
 import { identityKey } from '../processes/identity.ts';
 import {
   type ClaimTrackerOptions,
-  factsWith,
+  currentFacts,
   NO_CLAIMS,
   type TrackedClaims,
 } from './claim-tracker.ts';
@@ -16,12 +16,12 @@ export const SWEPT = '(sweep)';
 /**
  * Tracks what the sweep finds, scan after scan, besides the processes that evidence makes ours.
  *
- * @param owned the tracker of those processes
+ * @param byEvidence the tracker of those processes
  */
 export function trackSweep(
-  tracking: ClaimTrackerOptions,
+  options: ClaimTrackerOptions,
   rules: SweepRules,
-  owned: TrackedClaims,
+  byEvidence: TrackedClaims,
 ): TrackedClaims {
   const remembered = new Map<string, Claim>();
   const commands = new Map<number, string>();
@@ -29,8 +29,8 @@ export function trackSweep(
   return {
     commands,
     outside: new Set(),
-    projectId: tracking.state.folder.projectId,
-    exemptRuns: tracking.state.exempt,
+    projectId: options.state.folder.projectId,
+    exemptRuns: options.state.exempt,
     // A process with our cookie was born in the middle of the scan. A service has just forked it, so it
     // is no find of the sweep.
     unitOf: ({ evidence }) =>
@@ -39,8 +39,8 @@ export function trackSweep(
     remember() {},
     latest: () => latest,
     claim(snapshot) {
-      const facts = factsWith(tracking, snapshot, []);
-      const claimed = new Set(owned.claim(snapshot).keys());
+      const facts = currentFacts(options, snapshot, []);
+      const claimed = new Set(byEvidence.claim(snapshot).keys());
       latest = { ...NO_CLAIMS, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
       for (const claim of latest.claims.values()) {
         const { identity } = claim.process;

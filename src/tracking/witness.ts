@@ -27,8 +27,8 @@ export interface WitnessContext {
   readonly table: ProcessTable;
   readonly self: Identity;
   /** What the records said when this process began. What it starts itself comes from `lives`. */
-  readonly inherited: ProjectState;
-  readonly lives: WatchedRuns;
+  readonly initialState: ProjectState;
+  readonly runs: WatchedRuns;
   /** Picks the claims to witness. Missing: all of the project. */
   readonly concerns?: (claim: Claim) => boolean;
   /** Null: this process adopts nothing, so there is nothing to reap. */
@@ -39,7 +39,7 @@ export interface WitnessContext {
   readonly listener?: ScanListener;
   readonly log: (line: string) => void;
   /** Sends SIGKILL to the target, and to no other process. */
-  readonly end: (target: Identity) => Promise<unknown>;
+  readonly kill: (target: Identity) => Promise<unknown>;
 }
 
 /** Learns from the scans of the witness, so that the process table is read once for all. */
@@ -63,7 +63,7 @@ export interface Witness {
   /** Reaps every adopted zombie, now. */
   reap(): Promise<void>;
   /** Number of processes of ours in the last scan. */
-  owned(): number;
+  ownedCount(): number;
   stop(): void;
 }
 
@@ -81,7 +81,7 @@ const MANY_ZOMBIES = 20;
  * adopted leaders, and to reap adopted zombies.
  */
 export function startWitness(context: WitnessContext): Witness {
-  const { table, lives, inherited, self, native } = context;
+  const { table, runs: lives, initialState: inherited, self, native } = context;
   const known = new Set<string>();
   const reaper = createReaper(table, self, native);
   let pauseMs = SHORTEST_SCAN_PAUSE_MS;
@@ -158,7 +158,7 @@ export function startWitness(context: WitnessContext): Witness {
     storm: native !== null && dead >= MANY_ZOMBIES,
     moving: !stoodDown && (context.listener?.isMoving() ?? false),
     watched: !stoodDown && (context.listener?.isWatched() ?? false),
-    held: isHeld(),
+    contained: isHeld(),
   });
 
   let looking: Promise<void> | null = null;
@@ -202,7 +202,7 @@ export function startWitness(context: WitnessContext): Witness {
   };
 
   const inheritedLeaders = watchAdoptedLeaders({
-    lives,
+    runs: lives,
     endWatch: native?.endWatch() ?? null,
     // Not before the scan under way has ended: it may have read the process too early.
     onEnd: () => void Promise.resolve(looking).then(() => schedule(0)),
@@ -213,7 +213,7 @@ export function startWitness(context: WitnessContext): Witness {
     for (const { identity, name } of tracker.latest().guards) {
       // A guard that is just coming up, and has not spawned its supervisor, is still Node by name.
       if (name !== GUARD_NAME || snapshot.byParent.has(identity.pid)) continue;
-      if (listsChildren(identity.pid) === false) void context.end(identity);
+      if (listsChildren(identity.pid) === false) void context.kill(identity);
     }
   };
 
@@ -247,7 +247,7 @@ export function startWitness(context: WitnessContext): Witness {
       await begin();
     },
     reap: reaper.reapNow,
-    owned: () => count,
+    ownedCount: () => count,
     stop() {
       stopped = true;
       inheritedLeaders.stop();

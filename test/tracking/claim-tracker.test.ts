@@ -12,12 +12,12 @@ const SUPERVISOR: Row = { pid: 510, ppid: 500, environ: supervisorCookie(PROJECT
 /** A guard in the middle of its execve(2): its name is new, and it has no environment yet. */
 const BECOMING: Row = { ...GUARD, name: 'sleep', environ: '' };
 
-function guardsAfter(...looks: readonly (readonly Row[])[]): readonly number[] {
+function guardsAfter(...scans: readonly (readonly Row[])[]): readonly number[] {
   const state = { ...readProjectState(temporaryRecords()), folder: PROJECT };
-  const tracking = { state, self: identity(900), names: new Set<string>(), remember: () => {} };
-  const owned = trackClaims(tracking);
-  for (const rows of looks) owned.claim(snapshotOf(rows));
-  return owned.latest().guards.map(({ identity: { pid } }) => pid);
+  const options = { state, self: identity(900), names: new Set<string>(), remember: () => {} };
+  const tracker = trackClaims(options);
+  for (const rows of scans) tracker.claim(snapshotOf(rows));
+  return tracker.latest().guards.map(({ identity: { pid } }) => pid);
 }
 
 test.each<[string, readonly (readonly Row[])[], readonly number[]]>([
@@ -28,6 +28,6 @@ test.each<[string, readonly (readonly Row[])[], readonly number[]]>([
   ['not a process with an environment', [[{ ...BECOMING, environ: 'A=1\0' }, SUPERVISOR]], []],
   ['not a process that has its pid by now', [[GUARD], [{ ...BECOMING, ticks: 9_000 }]], []],
   ['not a guard that has died', [[GUARD], [{ ...GUARD, state: 'Z' }]], []],
-])('a guard in the middle of its execve: %s', (_, looks, expected) => {
-  expect(guardsAfter(...looks)).toEqual(expected);
+])('a guard in the middle of its execve: %s', (_, scans, expected) => {
+  expect(guardsAfter(...scans)).toEqual(expected);
 });

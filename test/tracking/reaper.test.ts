@@ -28,7 +28,7 @@ test.runIf(native.available)(
     const deadline = performance.now() + 5_000;
     while (!isZombie(snapshot) && performance.now() < deadline) snapshot = await table.snapshot();
     expect(isZombie(snapshot)).toBe(true);
-    for (let look = 0; look < 3; look += 1) reaper.reapIn(await table.snapshot());
+    for (let scan = 0; scan < 3; scan += 1) reaper.reapIn(await table.snapshot());
     await reaper.reapNow();
     expect(await exit).toEqual([7, null]);
   },

@@ -8,28 +8,38 @@ import {
   SHORTEST_SCAN_PAUSE_MS,
 } from '../../src/tracking/scan-pace.ts';
 
-const CALM: LastScan = { changed: false, storm: false, moving: false, watched: false, held: true };
+const AT_REST: LastScan = {
+  changed: false,
+  storm: false,
+  moving: false,
+  watched: false,
+  contained: true,
+};
 
 /** Returns the pause after many scans that all saw this. */
 function settled(seen: LastScan): number {
   let pauseMs = SHORTEST_SCAN_PAUSE_MS;
-  for (let looks = 0; looks < 30; looks += 1) pauseMs = nextScanPauseMs(pauseMs, seen);
+  for (let scans = 0; scans < 30; scans += 1) pauseMs = nextScanPauseMs(pauseMs, seen);
   return pauseMs;
 }
 
 describe('the pause between two scans', () => {
   test.each([
-    ['nothing happens, and no process can escape', CALM, 5_000],
-    ['nothing happens, but processes can escape', { ...CALM, held: false }, LONGEST_SCAN_PAUSE_MS],
-    ['a service works', { ...CALM, moving: true }, SAMPLE_MS],
-    ['somebody watches', { ...CALM, watched: true }, SAMPLE_MS],
+    ['nothing happens, and no process can escape', AT_REST, 5_000],
+    [
+      'nothing happens, but processes can escape',
+      { ...AT_REST, contained: false },
+      LONGEST_SCAN_PAUSE_MS,
+    ],
+    ['a service works', { ...AT_REST, moving: true }, SAMPLE_MS],
+    ['somebody watches', { ...AT_REST, watched: true }, SAMPLE_MS],
     [
       'somebody watches, and processes can escape',
-      { ...CALM, watched: true, held: false },
+      { ...AT_REST, watched: true, contained: false },
       SAMPLE_MS,
     ],
-    ['processes come and go', { ...CALM, changed: true }, SHORTEST_SCAN_PAUSE_MS],
-    ['many zombies wait', { ...CALM, storm: true }, SHORTEST_SCAN_PAUSE_MS],
+    ['processes come and go', { ...AT_REST, changed: true }, SHORTEST_SCAN_PAUSE_MS],
+    ['many zombies wait', { ...AT_REST, storm: true }, SHORTEST_SCAN_PAUSE_MS],
   ])('%s', (_what, seen, expected) => {
     expect(settled(seen)).toBe(expected);
   });
@@ -40,7 +50,7 @@ describe('the pause between two scans', () => {
       storm: fc.constant(false),
       moving: fc.boolean(),
       watched: fc.boolean(),
-      held: fc.boolean(),
+      contained: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.nat(10_000), seen, (pauseMs, now) => {

@@ -1,4 +1,4 @@
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HoldRequest, SupervisedStopRequest } from '../../client/protocol.ts';
 import { DevctlError, inWords } from '../../errors.ts';
 import type { StopReport } from '../../stopping/report.ts';
@@ -25,7 +25,7 @@ export interface ForegroundHolds {
 const WHY = 'its devctl up has died';
 /** Attempts to stop, because another command may hold the project lock. */
 const TRIES = 30;
-const AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 
 /**
  * `devctl up` stops everything that it has started when it ends. When it was killed it cannot, but the
@@ -43,7 +43,7 @@ export function createForegroundHolds({ stop, log }: ForegroundHoldsContext): Fo
       } catch (error) {
         log(`stopping for a devctl up that has died (${id}): ${inWords(error)}`);
         if (!(error instanceof DevctlError && error.code === 'locked')) return;
-        await pass(AGAIN_MS);
+        await delay(RETRY_MS);
       }
     }
   };

@@ -28,7 +28,7 @@ import { type Route, STREAMED, type Stream } from './server.ts';
 /** What a supervisor can do for its callers. */
 export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runContained'>, Stops {
   readonly hello: Hello;
-  readonly lives: ServiceTable;
+  readonly services: ServiceTable;
   readonly witness: Pick<Witness, 'scan' | 'wake'>;
   readonly sampler: Pick<Sampler, 'watch'>;
   /** The samples of the last minutes, in the order of time. */
@@ -41,7 +41,7 @@ export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runConta
   readonly leases: Pick<LeaseKeeper, 'take'>;
   readonly limits: Pick<LimitEnforcer, 'setProject'>;
   /** Resumes the restarts that an earlier supervisor did not live to finish. */
-  goOnRestarting(request: StartRequest): void;
+  resumeRestarts(request: StartRequest): void;
   /** Counts a caller as connected until the whole answer is sent, which may be after the work. */
   whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown>;
 }
@@ -49,7 +49,7 @@ export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runConta
 /** The supervisor's API: each route reads its request, has the work done, and answers. */
 export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, Route>> {
   const { hello, starts, listeners, holds, hasChildren, whileConnected, whileStoodDown } = work;
-  const { lives, witness, sampler, leases, runContained, stopInProcess, endAfter } = work;
+  const { services: lives, witness, sampler, leases, runContained, stopInProcess, endAfter } = work;
 
   return {
     'GET /hello': () => hello,
@@ -82,7 +82,7 @@ export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, 
         const request = toStartRequest(body);
         // The lease is on disk before any service is spawned that ends with it.
         if (request.lease) await leases.take(request.lease.lease, request.lease.manifest);
-        work.goOnRestarting(request);
+        work.resumeRestarts(request);
         work.limits.setProject(request.limits);
         const starting = beginStart(lives, request, (change) => stream.write(change));
         starts.add(starting);

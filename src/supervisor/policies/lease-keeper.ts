@@ -26,7 +26,7 @@ export interface LeaseKeeperContext {
   readonly folder: ProjectFolder;
   readonly table: ProcessTable;
   /** The leases that an earlier supervisor had. */
-  readonly inherited: LeaseRecord | null;
+  readonly initialRecord: LeaseRecord | null;
   /** Stops services in this process, without a command that asked for it. */
   readonly stop: (
     request: SupervisedStopRequest,
@@ -35,7 +35,7 @@ export interface LeaseKeeperContext {
   /** Reports the end of a process; null when the platform cannot, so that only polling notices it. */
   readonly endWatch: EndWatch | null;
   /** Called once, before anything is stopped. */
-  readonly ended: (why: string) => void;
+  readonly onEnded: (why: string) => void;
   readonly log: (line: string) => void;
 }
 
@@ -51,7 +51,7 @@ export interface LeaseKeeper {
    * Checks whether the last lease is over. Call it every few seconds, because time may have passed in
    * which no timer ran (suspend).
    */
-  look(): void;
+  check(): void;
   /** Call it after a stop of everything, whichever process carried it out: it may have removed the record. */
   reread(): void;
   /** Drops all leases, because no service runs any more that they could end. */
@@ -71,7 +71,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Stops everything when the last lease is over. */
 export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
   const { folder, table, log } = context;
-  let record = context.inherited;
+  let record = context.initialRecord;
   let timer: NodeJS.Timeout | null = null;
   let honouring = false;
   let closed = false;
@@ -110,7 +110,7 @@ export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
     if (honouring || closed) return;
     honouring = true;
     log(`${why}: stopping everything`);
-    context.ended(why);
+    context.onEnded(why);
     try {
       // Until everything is stopped, by this or by another process, or a lease has been renewed
       // meanwhile.
@@ -154,7 +154,7 @@ export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
       record = next;
       await arm();
     },
-    look,
+    check: look,
     reread() {
       const read = readLeases(folder);
       if (read.kind !== 'missing') return;

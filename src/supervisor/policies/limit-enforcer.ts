@@ -17,9 +17,9 @@ import type { ServiceEntry, ServiceTable } from '../services/entry.ts';
 export interface LimitEnforcerContext {
   readonly folder: ProjectFolder;
   readonly self: Identity;
-  readonly lives: Pick<ServiceTable, 'dispatch' | 'entries'>;
+  readonly services: Pick<ServiceTable, 'dispatch' | 'entries'>;
   /** Called once for each breach. */
-  readonly tell: (breach: Breach) => void;
+  readonly onBreach: (breach: Breach) => void;
   /** Stops everything, without a command that asked for it. */
   readonly stopAll: (manifest: string, why: string) => Promise<void>;
   readonly log: (line: string) => void;
@@ -31,7 +31,7 @@ export interface LimitEnforcerContext {
  */
 export interface LimitEnforcer {
   /** Call it with each sample, and with what the sample was made of. */
-  see(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void;
+  onSample(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void;
   /** Sets the limits on all services together, as the latest start has them. */
   setProject(limits: LimitsRequest): void;
   /** True when a service is so near to a limit that ends it that more scans are worth their price. */
@@ -42,7 +42,7 @@ export interface LimitEnforcer {
 const MS_PER_TICK = 10;
 
 export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforcer {
-  const { folder, self, lives, log } = context;
+  const { folder, self, services: lives, log } = context;
   const trees = new Map<string, { readonly run: number; readonly tree: LimitMeter }>();
   const project = createLimitMeter(null);
   let projectLimits: LimitsRequest = { limits: [], manifest: null };
@@ -98,7 +98,7 @@ export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforce
   const tell = (breach: Breach): void => {
     const what = breach.action === 'warn' ? '' : ` (${breach.action})`;
     log(`limit: ${warningInWords(breach)}${what}`);
-    context.tell(breach);
+    context.onBreach(breach);
   };
 
   /** Writes the exceeded limits to disk for `status`, which does not ask the supervisor. */
@@ -117,7 +117,7 @@ export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforce
   };
 
   return {
-    see(sample, snapshot, claims) {
+    onSample(sample, snapshot, claims) {
       const look: Look = { sample, snapshot, claims: byService(claims) };
       const found: Breach[] = [];
       for (const entry of lives.entries.values()) {

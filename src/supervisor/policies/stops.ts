@@ -6,7 +6,7 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import type { StateKind } from '../../services/lifecycle/states.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import type { Witness } from '../../tracking/witness.ts';
-import { resume, standDown } from '../services/adopt.ts';
+import { resumeServices, standDownServices } from '../services/adopt.ts';
 import type { Children } from '../services/children.ts';
 import type { ServiceTable } from '../services/entry.ts';
 import type { StartSession } from '../services/start-session.ts';
@@ -24,21 +24,21 @@ export interface Stops {
   endAfter(request: SupervisedStopRequest, report: StopReport): void;
 }
 
-interface OwnStopsContext extends Pick<Children, 'hasChildren' | 'runContained'> {
+interface StopsContext extends Pick<Children, 'hasChildren' | 'runContained'> {
   readonly host: Host;
   readonly folder: ProjectFolder;
-  readonly lives: ServiceTable;
+  readonly services: ServiceTable;
   readonly witness: Witness;
   /** The starts that are under way. */
   readonly starts: ReadonlySet<StartSession>;
   /** Called when everything may have been stopped. */
-  readonly stoppedAll: () => void;
+  readonly onStoppedAll: () => void;
   readonly log: (line: string) => void;
   readonly end: () => void;
 }
 
-export function createStops(context: OwnStopsContext): Stops {
-  const { host, folder, lives, witness, starts, hasChildren, runContained } = context;
+export function createStops(context: StopsContext): Stops {
+  const { host, folder, services, witness, starts, hasChildren, runContained } = context;
   let standingDown = 0;
   let resuming: Promise<unknown> = Promise.resolve();
 
@@ -46,16 +46,16 @@ export function createStops(context: OwnStopsContext): Stops {
     standingDown += 1;
     try {
       await resuming;
-      for (const starting of starts) starting.abandon();
-      await standDown(lives, names);
+      for (const session of starts) session.abandon();
+      await standDownServices(services, names);
       await witness.setStoodDown(true);
       return await work();
     } finally {
       standingDown -= 1;
-      if (names === null) context.stoppedAll();
+      if (names === null) context.onStoppedAll();
       // A forced stop may have come during another stop, which is still at work.
       if (standingDown === 0) {
-        resuming = resume(host, lives, folder).catch((error: unknown) => {
+        resuming = resumeServices(host, services, folder).catch((error: unknown) => {
           const why = error instanceof Error ? error.stack : error;
           context.log(`taking over again what runs: ${why}`);
         });
@@ -78,7 +78,7 @@ export function createStops(context: OwnStopsContext): Stops {
     },
     endAfter({ names }, { survivors }) {
       const isDone =
-        names === null && survivors.length === 0 && starts.size === 0 && !hasLeader(lives);
+        names === null && survivors.length === 0 && starts.size === 0 && !hasLeader(services);
       if (isDone) context.end();
     },
   };
@@ -88,9 +88,8 @@ export function createStops(context: OwnStopsContext): Stops {
 const AT_WORK: ReadonlySet<StateKind> = new Set(['spawning', 'clearing', 'backoff']);
 
 /** True when a service has a process of its own, or will have one in a moment. */
-export function hasLeader(lives: ServiceTable): boolean {
-  return [...lives.entries.values()].some(
-    ({ state: { kind }, state: life }) =>
-      ('leader' in life && life.leader !== null) || AT_WORK.has(kind),
+export function hasLeader(services: ServiceTable): boolean {
+  return [...services.entries.values()].some(
+    ({ state }) => ('leader' in state && state.leader !== null) || AT_WORK.has(state.kind),
   );
 }

@@ -1,4 +1,4 @@
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StartRequest } from '../../client/protocol.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import type { Host } from '../../processes/host.ts';
@@ -16,7 +16,7 @@ import type { ServiceTable } from './entry.ts';
  */
 export async function adoptServices(
   host: Host,
-  lives: ServiceTable,
+  services: ServiceTable,
   records: readonly ServiceRecord[],
 ): Promise<void> {
   const snapshot = await host.snapshot();
@@ -25,14 +25,14 @@ export async function adoptServices(
     const isAlive = leader !== null && livesIn(snapshot, leader);
     // A one-off belongs to its `devctl run`, which watches it.
     if (oneOff || (!isAlive && !isDone(record))) continue;
-    const entry = lives.entry(service);
+    const entry = services.entry(service);
     entry.record = record;
     entry.run = entry.state.run + 1;
     entry.spawnedHere = false;
     if (!isAlive) {
       const exit = record.exit ?? { code: null, signal: null };
       const reason = record.reason ?? exitInWords(exit);
-      await lives.dispatch(service, { kind: 'recalled', exit, reason, restarts });
+      await services.dispatch(service, { kind: 'recalled', exit, reason, restarts });
       continue;
     }
     // The readiness probe of an adopted run is in the manifest, which comes with the next start. Until
@@ -41,7 +41,7 @@ export async function adoptServices(
     const { probed } = entry;
     const wasReady = readyAt !== null;
     const found = { identity: leader, wasReady, probed, restarts };
-    await lives.dispatch(service, { kind: 'adopted', ...found });
+    await services.dispatch(service, { kind: 'adopted', ...found });
   }
 }
 
@@ -51,14 +51,14 @@ export async function adoptServices(
  * @param request says how to start each service; a service that it does not name is not restarted
  */
 export function resumeRestarts(
-  lives: ServiceTable,
+  services: ServiceTable,
   folder: ProjectFolder,
   self: Identity,
   request: StartRequest,
 ): void {
   for (const service of request.running ?? []) {
     const { name } = service;
-    const entry = lives.entry(name);
+    const entry = services.entry(name);
     const read = readRecord(folder, name);
     if (entry.state.kind !== 'idle' || entry.unwanted || read.kind !== 'record') continue;
     const { record } = read;
@@ -73,35 +73,32 @@ export function resumeRestarts(
     const { exit, restarts } = record;
     const how = exit ? exitInWords(exit) : 'it was not well';
     const reason = `${how}, and its supervisor ended before it was started again`;
-    void lives.dispatch(name, { kind: 'interrupted', exit, reason, restarts });
+    void services.dispatch(name, { kind: 'interrupted', exit, reason, restarts });
   }
 }
 
 /** How long to wait for the answer to a spawn that is under way. */
 const CANCEL_MS = 2_000;
-const LOOK_MS = 5;
+const POLL_MS = 5;
 
 /**
  * Leaves services to a stop, which is going to end them.
  *
  * @param names null: all
  */
-export async function standDown(
-  lives: ServiceTable,
+export async function standDownServices(
+  services: ServiceTable,
   names: readonly string[] | null,
 ): Promise<void> {
-  const targets = [...lives.entries.values()].filter(
+  const targets = [...services.entries.values()].filter(
     ({ name }) => names === null || names.includes(name),
   );
-  await Promise.all(targets.map(({ name }) => lives.dispatch(name, { kind: 'standDown' })));
+  await Promise.all(targets.map(({ name }) => services.dispatch(name, { kind: 'standDown' })));
   // The stop should see the process of a spawn that was under way. But the stop scans for itself, so an
   // answer that never comes must not keep it waiting.
   const deadline = monotonicMs() + CANCEL_MS;
-  while (
-    targets.some(({ state: life }) => life.kind === 'cancelling') &&
-    monotonicMs() < deadline
-  ) {
-    await pass(LOOK_MS);
+  while (targets.some(({ state }) => state.kind === 'cancelling') && monotonicMs() < deadline) {
+    await delay(POLL_MS);
   }
 }
 
@@ -109,35 +106,35 @@ export async function standDown(
  * Looks after services again when a stop is over. A service that is proved dead becomes idle; a service
  * that still runs is adopted again.
  */
-export async function resume(
+export async function resumeServices(
   host: Host,
-  lives: ServiceTable,
+  services: ServiceTable,
   folder: ProjectFolder,
 ): Promise<void> {
   const { records } = readRecords(folder);
   const recorded = new Set(records.map(({ service }) => service));
-  for (const entry of [...lives.entries.values()]) {
-    const { name, state: life } = entry;
+  for (const entry of [...services.entries.values()]) {
+    const { name, state } = entry;
     // A service with a reason is being ended by this supervisor, whichever others were stopped
     // meanwhile.
-    if (life.kind === 'stopping' && life.reason === null) {
+    if (state.kind === 'stopping' && state.reason === null) {
       // A process that has outlived the stop is adopted, but not restarted once it ends, because nobody
       // wants it.
       entry.service = null;
       entry.unwanted = true;
-      await lives.dispatch(name, { kind: 'stopped', run: life.run });
-      lives.entry(name).record = null;
-    } else if (hasEnded(life.kind) && !recorded.has(name)) {
+      await services.dispatch(name, { kind: 'stopped', run: state.run });
+      services.entry(name).record = null;
+    } else if (hasEnded(state.kind) && !recorded.has(name)) {
       // The stop has removed its record: do not write it again with the next one. A task that was done
       // has to be done again.
-      await lives.dispatch(name, { kind: 'stopped', run: life.run });
-      lives.entry(name).record = null;
+      await services.dispatch(name, { kind: 'stopped', run: state.run });
+      services.entry(name).record = null;
     }
   }
   await adoptServices(
     host,
-    lives,
-    records.filter(({ service }) => lives.entry(service).state.kind === 'idle'),
+    services,
+    records.filter(({ service }) => services.entry(service).state.kind === 'idle'),
   );
 }
 

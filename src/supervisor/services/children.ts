@@ -21,7 +21,7 @@ export interface Children {
   readonly runContained: RunContained;
 }
 
-interface HoldingContext {
+interface ChildrenContext {
   readonly host: Pick<Host, 'snapshot' | 'nowMs' | 'delay'>;
   readonly self: Identity;
   readonly folder: ProjectFolder;
@@ -34,10 +34,10 @@ interface HoldingContext {
 /** How often to reap zombies before a child that is left counts as alive. */
 const MOST_REAPS = 3;
 /** How long to wait for Node to reap its own children, which takes a while on a busy machine. */
-const NEWS_MS = 1_000;
-const LOOK_MS = 50;
+const REAP_MS = 1_000;
+const POLL_MS = 50;
 
-export function createChildren(context: HoldingContext): Children {
+export function createChildren(context: ChildrenContext): Children {
   const { host, folder, self, native, groups, reap } = context;
   const hasChildren = async (): Promise<boolean | null> => {
     if (!native) return null;
@@ -53,18 +53,18 @@ export function createChildren(context: HoldingContext): Children {
   return {
     hasChildren,
     async isAlone() {
-      const deadline = host.nowMs() + NEWS_MS;
+      const deadline = host.nowMs() + REAP_MS;
       do {
         const children = await hasChildren();
         if (children !== true) return children === false;
         const { byParent } = await host.snapshot();
         if (byParent.get(self.pid)?.some((child) => !isGone(child))) return false;
-        await host.delay(LOOK_MS);
+        await host.delay(POLL_MS);
       } while (host.nowMs() < deadline);
       return false;
     },
     async runContained(service, env, over) {
-      const record = readRecords(folder).records.find((one) => one.service === service);
+      const record = readRecords(folder).records.find((known) => known.service === service);
       if (!record) return { end: null, held: false };
       let inGroup = false;
       const contain: Contain = (spawn) => {

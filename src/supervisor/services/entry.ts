@@ -30,7 +30,7 @@ export interface ServiceEntry {
   /** Ends the readiness probe that is under way. */
   probe: AbortController | null;
   /** The liveness probe of a run, and what ends it. */
-  health: { readonly run: number; readonly over: AbortController } | null;
+  health: { readonly run: number; readonly controller: AbortController } | null;
   /** Ends the restart that is under way: the end of the old tree, or the pause. */
   restart: AbortController | null;
   /** Events of one service are handled one after the other, each with all its effects. */
@@ -48,14 +48,14 @@ export interface ServiceTableContext {
   /** Null when no control groups can be made. */
   readonly groups: RunGroups | null;
   /** Why no control groups can be made; null when they can. */
-  readonly groupless: string | null;
+  readonly whyNoGroups: string | null;
   readonly mkfifo: ((path: string) => void) | null;
   /** Called with every change of state. */
-  tell(change: Omit<ServiceChange, 'afterMs'>): void;
+  onChange(change: Omit<ServiceChange, 'afterMs'>): void;
   /** Writes a line to the supervisor's log. */
   log(line: string): void;
   /** Pins the log of a service, so that it is not rotated until the returned function is called. */
-  holdLog(name: string): Promise<() => void>;
+  pinLog(name: string): Promise<() => void>;
   /**
    * Ends every process of a run.
    *

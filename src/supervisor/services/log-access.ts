@@ -7,16 +7,16 @@ import type { ServiceTableContext } from './entry.ts';
  * the beginning has no position yet. It does not wait for a rotation that was cut short, because this
  * very process would have to finish that.
  *
- * @throws what `look` throws
+ * @throws what `read` throws
  */
-export async function withLog<Seen>(
-  { folder, holdLog }: Pick<ServiceTableContext, 'folder' | 'holdLog'>,
+export async function withPinnedLog<Seen>(
+  { folder, pinLog }: Pick<ServiceTableContext, 'folder' | 'pinLog'>,
   { service, log }: Pick<ServiceRecord, 'service' | 'log'>,
-  look: (log: LogSource) => Seen | Promise<Seen>,
+  read: (log: LogSource) => Seen | Promise<Seen>,
 ): Promise<Seen> {
-  const release = await holdLog(service);
+  const release = await pinLog(service);
   try {
-    return await look(openLogSource(folder, service, log, 0));
+    return await read(openLogSource(folder, service, log, 0));
   } finally {
     release();
   }

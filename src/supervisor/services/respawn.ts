@@ -4,10 +4,10 @@ import { pauseBetweenAttempts } from '../../services/probes/pause.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 
 /** How long to wait before the next attempt to take the lock from the command that holds it. */
-const TURN_MS = 100;
+const LOCK_RETRY_MS = 100;
 
 /** How long to wait after the project could not be locked: a full disk does not go away sooner. */
-const UNWRITABLE_MS = 1_000;
+const DISK_RETRY_MS = 1_000;
 
 /**
  * Starts a service again after the pause, as soon as no other devctl is at work in the project: a start
@@ -19,11 +19,11 @@ const UNWRITABLE_MS = 1_000;
  */
 export async function respawn(
   context: ServiceTableContext,
-  target: ServiceEntry,
+  entry: ServiceEntry,
   { run, pauseMs, signal }: { run: number; pauseMs: number; signal: AbortSignal },
   dispatch: ServiceTable['dispatch'],
 ): Promise<void> {
-  const { name, record } = target;
+  const { name, record } = entry;
   await pauseBetweenAttempts(pauseMs, signal);
   while (!signal.aborted) {
     let release: (() => void) | null;
@@ -36,11 +36,11 @@ export async function respawn(
         throw error;
       }
       context.log(`${name}: not started again yet: ${error.message}`);
-      await pauseBetweenAttempts(UNWRITABLE_MS, signal);
+      await pauseBetweenAttempts(DISK_RETRY_MS, signal);
       continue;
     }
     if (release === null) {
-      await pauseBetweenAttempts(TURN_MS, signal);
+      await pauseBetweenAttempts(LOCK_RETRY_MS, signal);
       continue;
     }
     try {
@@ -53,12 +53,12 @@ export async function respawn(
       if (isGone || (read.kind === 'record' && read.record.runId !== record?.runId)) {
         context.log(`${name}: not started again: its record was removed`);
         await dispatch(name, { kind: 'stopped', run });
-        if (target.state.kind === 'idle') target.record = null;
+        if (entry.state.kind === 'idle') entry.record = null;
         return;
       }
       await dispatch(name, { kind: 'pauseOver', run });
       // The answer to the spawn is in the queue. Once it is handled, the record has the new leader.
-      await target.queue;
+      await entry.queue;
     } finally {
       release();
     }

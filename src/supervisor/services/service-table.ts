@@ -7,9 +7,9 @@ import type { ServiceRecord } from '../../project/service-record.ts';
 import type { LifecycleEffect, LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { idle, isWatched } from '../../services/lifecycle/states.ts';
 import { lifecycle } from '../../services/lifecycle/table.ts';
-import { probeService, spawnService, watchService } from './effects.ts';
+import { probeLiveness, probeReadiness, spawnService } from './effects.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
-import { withLog } from './log-access.ts';
+import { withPinnedLog } from './log-access.ts';
 import { nextRecord } from './record.ts';
 import { respawn } from './respawn.ts';
 
@@ -89,7 +89,7 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
         await spawnService(context, target, effect.run, dispatch);
         return;
       case 'startProbe':
-        void probeService(context, target, effect.run, dispatch).catch((error: unknown) => {
+        void probeReadiness(context, target, effect.run, dispatch).catch((error: unknown) => {
           const reason = `its probe cannot be carried out: ${inWords(error)}`;
           void dispatch(target.name, { kind: 'probeTimedOut', run: effect.run, reason });
         });
@@ -113,7 +113,7 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
         const { from, to, reason } = effect;
         const pid = 'leader' in target.state ? (target.state.leader?.pid ?? null) : null;
         const oneShot = target.service?.oneShot ?? false;
-        context.tell({ type: 'change', service: target.name, from, to, reason, pid, oneShot });
+        context.onChange({ type: 'change', service: target.name, from, to, reason, pid, oneShot });
       }
     }
   };
@@ -122,14 +122,14 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
     const { name, state: life, health, service } = target;
     const live = isWatched(life) ? (service?.live ?? null) : null;
     if (health && (live === null || health.run !== life.run)) {
-      health.over.abort();
+      health.controller.abort();
       target.health = null;
     }
     if (live === null || target.health) return;
     const { run } = life;
     const over = new AbortController();
-    target.health = { run, over };
-    watchService(context, target, { run, live, signal: over.signal }, dispatch).catch(
+    target.health = { run, controller: over };
+    probeLiveness(context, target, { run, live, signal: over.signal }, dispatch).catch(
       (error: unknown) =>
         context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
     );
@@ -173,7 +173,7 @@ export function createServiceTable(context: ServiceTableContext): ServiceTable {
   const lastLines: ServiceTable['lastLines'] = async (name, count) => {
     const { record, logFrom } = entry(name);
     if (!record) return [];
-    return withLog(context, record, (log) => lastOf(log, count, logFrom)).catch(() => []);
+    return withPinnedLog(context, record, (log) => lastOf(log, count, logFrom)).catch(() => []);
   };
 
   return { entries, entry, dispatch, records, lastLines };

@@ -16,7 +16,7 @@ export interface StartSession {
    */
   abandon(): void;
   /** Call it with every change of every service. */
-  hear(change: Omit<ServiceChange, 'afterMs'>): void;
+  onChange(change: Omit<ServiceChange, 'afterMs'>): void;
 }
 
 export interface StartOutcome {
@@ -154,7 +154,7 @@ export function beginStart(
       abandoned = true;
       settle();
     },
-    hear(change) {
+    onChange(change) {
       const { service: name, to } = change;
       if (to === 'spawning' && !giveUpAtMs.has(name)) {
         const timeoutMs = lives.entry(name).service?.ready?.timeoutMs ?? 0;

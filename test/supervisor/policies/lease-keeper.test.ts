@@ -20,14 +20,14 @@ test('a lease that is taken while an ended one stops everything is kept, and end
   const leases: LeaseKeeper = createLeaseKeeper({
     folder,
     table,
-    inherited: null,
+    initialRecord: null,
     endWatch: null,
     async stop() {
       stops += 1;
       if (stops === 1) await leases.take(lease(), manifest);
       return { processes: [], survivors: [] };
     },
-    ended: () => {},
+    onEnded: () => {},
     log: () => {},
   });
   try {

@@ -14,7 +14,7 @@ function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
   const native: Pick<Native, 'hasChildren'> = {
     hasChildren: () => child === 'alive' || machine.nowMs() < heardMs,
   };
-  const holding = createChildren({
+  const children = createChildren({
     folder: temporaryRecords(),
     host: machine,
     self: machine.identity(supervisor),
@@ -22,7 +22,7 @@ function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
     groups: null,
     reap: async () => {},
   });
-  return { holding, machine };
+  return { children, machine };
 }
 
 test.each<[string, 'alive' | 'zombie', number, boolean]>([
@@ -30,8 +30,8 @@ test.each<[string, 'alive' | 'zombie', number, boolean]>([
   ['with a zombie of which Node hears later', 'zombie', 400, true],
   ['with a zombie that is never reaped', 'zombie', Number.POSITIVE_INFINITY, false],
 ])('whether a supervisor is alone: %s', async (_, child, heardMs, expected) => {
-  const { holding, machine } = supervisorWith(child, heardMs);
-  expect(await holding.isAlone()).toBe(expected);
+  const { children, machine } = supervisorWith(child, heardMs);
+  expect(await children.isAlone()).toBe(expected);
   // A process that waits for the supervisor's end waits for a second.
   expect(machine.nowMs()).toBeLessThan(child === 'alive' ? 50 : 1_200);
 });
