@@ -1,4 +1,4 @@
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import { DevctlError, inWords } from '../../errors.ts';
 import {
@@ -70,112 +70,127 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Stops everything when the last lease is over. */
 export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
-  const { folder, table, log } = context;
-  let record = context.initialRecord;
-  let timer: NodeJS.Timeout | null = null;
-  let honouring = false;
-  let closed = false;
+  return new Keeper(context);
+}
 
-  const judge = async (): Promise<LeaseVerdict> =>
-    evaluateLeases(record, await momentFor(table, record));
+class Keeper implements LeaseKeeper {
+  readonly #context: LeaseKeeperContext;
+  #record: LeaseRecord | null;
+  #timer: NodeJS.Timeout | null = null;
+  #endWatches: readonly (() => void)[] = [];
+  #stopping = false;
+  #closed = false;
 
-  let watches: readonly (() => void)[] = [];
-  const disarm = (): void => {
-    if (timer) clearTimeout(timer);
-    timer = null;
-    for (const release of watches) release();
-    watches = [];
-  };
-  const arm = async (): Promise<void> => {
-    const verdict = await judge();
-    disarm();
-    if (closed || verdict.kind !== 'lasts') return;
+  constructor(context: LeaseKeeperContext) {
+    this.#context = context;
+    this.#record = context.initialRecord;
+    void this.#arm();
+  }
+
+  async take(lease: Lease, manifest: string): Promise<void> {
+    const { folder, table } = this.#context;
+    const moment = await momentFor(table, this.#record);
+    const before = this.#record?.bootId === moment.bootId ? this.#record.leases : [];
+    const next: LeaseRecord = {
+      schema: 1,
+      project: folder.root,
+      bootId: moment.bootId,
+      manifest,
+      leases: withLease(before, lease, moment),
+    };
+    writeLeases(folder, next);
+    this.#record = next;
+    await this.#arm();
+  }
+
+  check(): void {
+    if (!this.#record || this.#stopping) return;
+    void this.#evaluate()
+      .then((verdict) => (verdict.kind === 'ended' ? this.#stopEverything(verdict.why) : undefined))
+      .catch((error: unknown) => this.#context.log(`looking at the lease: ${inWords(error)}`));
+  }
+
+  reread(): void {
+    const read = readLeases(this.#context.folder);
+    if (read.kind !== 'missing') return;
+    this.#record = null;
+    this.#disarm();
+  }
+
+  drop(): void {
+    if (!this.#record) return;
+    this.#record = null;
+    this.#disarm();
+    try {
+      removeLeases(this.#context.folder);
+    } catch (error) {
+      this.#context.log(`removing the lease: ${inWords(error)}`);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#disarm();
+  }
+
+  async #evaluate(): Promise<LeaseVerdict> {
+    return evaluateLeases(this.#record, await momentFor(this.#context.table, this.#record));
+  }
+
+  /** Has `check` called when the last lease may be over: after its time, or when one of its processes ends. */
+  async #arm(): Promise<void> {
+    const verdict = await this.#evaluate();
+    this.#disarm();
+    if (this.#closed || verdict.kind !== 'lasts') return;
+    const check = (): void => this.check();
     const processes = verdict.leases.flatMap((lease) => lease.processes);
-    watches = processes.flatMap(
-      ({ identity: { pid } }) => context.endWatch?.watch(pid, look) ?? [],
+    this.#endWatches = processes.flatMap(
+      ({ identity: { pid } }) => this.#context.endWatch?.watch(pid, check) ?? [],
     );
     const ends = verdict.leases.map(({ endsInMs }) => endsInMs ?? Number.POSITIVE_INFINITY);
     const nextMs = Math.min(...ends);
-    if (nextMs <= LONGEST_TIMER_MS) timer = setTimeout(look, nextMs);
-  };
+    if (nextMs <= LONGEST_TIMER_MS) this.#timer = setTimeout(check, nextMs);
+  }
 
-  const look = (): void => {
-    if (!record || honouring) return;
-    void judge()
-      .then((verdict) => (verdict.kind === 'ended' ? honour(verdict.why) : undefined))
-      .catch((error: unknown) => log(`looking at the lease: ${inWords(error)}`));
-  };
+  #disarm(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    for (const release of this.#endWatches) release();
+    this.#endWatches = [];
+  }
 
-  const honour = async (why: string): Promise<void> => {
-    if (honouring || closed) return;
-    honouring = true;
-    log(`${why}: stopping everything`);
-    context.onEnded(why);
+  async #stopEverything(why: string): Promise<void> {
+    if (this.#stopping || this.#closed) return;
+    this.#stopping = true;
+    this.#context.log(`${why}: stopping everything`);
+    this.#context.onEnded(why);
     try {
       // Until everything is stopped, by this or by another process, or a lease has been renewed
       // meanwhile.
-      while (record && !closed && (await judge()).kind === 'ended') {
-        await pass(await tryToStop(record, why));
+      while (this.#record && !this.#closed && (await this.#evaluate()).kind === 'ended') {
+        await delay(await this.#tryToStop(this.#record, why));
       }
     } finally {
-      honouring = false;
-      void arm();
+      this.#stopping = false;
+      void this.#arm();
     }
-  };
+  }
 
   /** @returns how long to wait before the next check, in ms */
-  const tryToStop = async (ended: LeaseRecord, why: string): Promise<number> => {
+  async #tryToStop(ended: LeaseRecord, why: string): Promise<number> {
+    const { folder, log } = this.#context;
     try {
       const request = stopEverythingRequest(folder, ended.manifest);
-      const { processes, survivors } = await context.stop(request, why);
+      const { processes, survivors } = await this.#context.stop(request, why);
       log(`${why}: ${processes.length} ended, ${survivors.length} left`);
       // A start may have brought a new lease as soon as the stop had released the lock.
-      if (record === ended) record = null;
+      if (this.#record === ended) this.#record = null;
       return 0;
     } catch (error) {
       log(`stopping because ${why}: ${inWords(error)}`);
       return error instanceof DevctlError && error.code === 'locked' ? LOCKED_MS : FAILED_MS;
     }
-  };
-
-  void arm();
-  return {
-    async take(lease, manifest) {
-      const moment = await momentFor(table, record);
-      const before = record?.bootId === moment.bootId ? record.leases : [];
-      const next: LeaseRecord = {
-        schema: 1,
-        project: folder.root,
-        bootId: moment.bootId,
-        manifest,
-        leases: withLease(before, lease, moment),
-      };
-      writeLeases(folder, next);
-      record = next;
-      await arm();
-    },
-    check: look,
-    reread() {
-      const read = readLeases(folder);
-      if (read.kind !== 'missing') return;
-      record = null;
-      disarm();
-    },
-    drop() {
-      if (!record) return;
-      record = null;
-      disarm();
-      try {
-        removeLeases(folder);
-      } catch (error) {
-        log(`removing the lease: ${inWords(error)}`);
-      }
-    },
-    close() {
-      closed = true;
-      disarm();
-    },
-  };
+  }
 }
 
 /** Reads the clock and the processes of the leases, and nothing else. */
