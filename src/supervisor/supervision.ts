@@ -1,9 +1,10 @@
-import type { SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
+import type { ServiceChange, SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
 import { readRecentSamples } from '../history/read.ts';
-import { createSampler } from '../history/sampler.ts';
-import { openHistoryWriter } from '../history/writer.ts';
+import { createSampler, type Sampler } from '../history/sampler.ts';
+import { type HistoryWriter, openHistoryWriter } from '../history/writer.ts';
+import type { Breach } from '../limits/evaluate.ts';
 import { takeLockToRestart } from '../lock/for-restart.ts';
-import { recordLogs } from '../logs/recorder.ts';
+import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
 import { endServiceRun } from '../operations/stop/end-run.ts';
 import { stopEverythingRequest } from '../operations/stop/unattended.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
@@ -17,13 +18,13 @@ import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
 import type { RunGroups } from '../tracking/run-groups.ts';
-import { startWitness } from '../tracking/witness.ts';
+import { startWitness, type Witness } from '../tracking/witness.ts';
 import { createForegroundHolds } from './api/foreground-holds.ts';
 import { supervisorRoutes } from './api/routes.ts';
 import type { Route, Stream } from './api/server.ts';
-import { createLeaseKeeper } from './policies/lease-keeper.ts';
-import { createLimitEnforcer } from './policies/limit-enforcer.ts';
-import { createStops, hasLeader } from './policies/stops.ts';
+import { createLeaseKeeper, type LeaseKeeper } from './policies/lease-keeper.ts';
+import { createLimitEnforcer, type LimitEnforcer } from './policies/limit-enforcer.ts';
+import { createStops, hasLeader, type Stops } from './policies/stops.ts';
 import { adoptServices, resumeRestarts } from './services/adopt.ts';
 import { type Children, createChildren } from './services/children.ts';
 import type { ServiceTable } from './services/entry.ts';
@@ -58,188 +59,273 @@ const RECENT_MS = 5 * 60_000;
 /** Time without services and connections after which the supervisor ends itself. */
 const IDLE_END_MS = 5_000;
 
-/**
- * Puts together everything that a supervisor does, behind its API, and adopts what earlier supervisors
- * left running.
- */
-export async function createSupervision(context: SupervisionContext): Promise<{
+/** Everything that a supervisor does, behind its API. */
+export interface Supervision {
   readonly routes: Readonly<Record<string, Route>>;
   readonly isAlone: Children['isAlone'];
   close(): void;
-}> {
-  const { folder, host, table, self, native, groups } = context;
-  const starts = new Set<StartSession>();
-  const listeners = new Set<(event: SupervisorEvent) => void>();
-  let connections = 0;
-  let idleSinceMs = monotonicMs();
+}
 
-  const notes = recordLogs(folder, context.log);
-  const chronicle = openHistoryWriter(folder, context.log);
-  const sampler = createSampler(chronicle);
-  const lives: ServiceTable = createServiceTable({
-    folder,
-    table,
-    self,
-    guard: context.guard,
-    // A process that an earlier supervisor left may have escaped when that supervisor died.
-    subreaper: native !== null && !context.inheritsProcesses && isUntouched(context.initialState),
-    groups: context.groups,
-    whyNoGroups: context.capabilities.cgroup.why,
-    mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
-    log: context.log,
-    onChange(change) {
-      witness.wake();
-      const { record } = lives.entry(change.service);
-      if (record) notes.watch(change.service, record.log, record.logRotation ?? null);
-      for (const starting of starts) starting.onChange(change);
-      for (const listen of listeners) listen({ ...change, afterMs: 0 });
-      const { service, from, to, reason, pid } = change;
-      const atMs = Date.now();
-      chronicle.event({ atMs, kind: 'change', service, from, to, reason, pid });
-    },
-    stopTree: (name, request) => {
-      const { runContained } = holding;
-      return endServiceRun(host, folder, name, { ...request, self, runContained });
-    },
-    // A start that is under way here holds the lock for us.
-    pinLog: (name) => notes.hold(name),
-    takeLock: async () => (starts.size > 0 ? () => {} : takeLockToRestart(host, folder, self)),
-  });
-  const limits = createLimitEnforcer({
-    folder,
-    self,
-    services: lives,
-    onBreach(breach) {
-      for (const listen of listeners) listen({ type: 'breach', breach });
-      chronicle.event({ atMs: breach.atMs, kind: 'breach', breach });
-    },
-    stopAll: async (manifest, why) => {
-      await stopUnasked(stopEverythingRequest(folder, manifest), why);
-    },
-    log: context.log,
-  });
-  const witness = startWitness({
-    table,
-    self,
-    initialState: context.initialState,
-    runs: lives,
-    native,
-    groups: context.groups,
-    listener: {
-      onScan(snapshot, claims) {
-        const sample = sampler.see(snapshot, claims);
-        if (sample) limits.onSample(sample, snapshot, claims);
+/** Begins to supervise a project. Adopts what earlier supervisors left running. */
+export async function createSupervision(context: SupervisionContext): Promise<Supervision> {
+  const beganAtMs = monotonicMs();
+  const watched = new WatchedServices(context, (request, why) =>
+    supervisor.stopUnattended(request, why),
+  );
+  await adoptServices(context.host, watched.services, context.initialState.records);
+  const supervisor = new Supervisor(context, watched, beganAtMs);
+  return supervisor;
+}
+
+type StopUnattended = (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
+
+/** The services of the project, and all that learns of their changes. */
+class WatchedServices {
+  /** The starts that are under way. */
+  readonly starts = new Set<StartSession>();
+  readonly listeners = new Set<(event: SupervisorEvent) => void>();
+  readonly logs: LogRecorder;
+  readonly history: HistoryWriter;
+  readonly sampler: Sampler;
+  readonly services: ServiceTable;
+  readonly limits: LimitEnforcer;
+  readonly witness: Witness;
+  readonly children: Children;
+  readonly #context: SupervisionContext;
+
+  constructor(context: SupervisionContext, stopUnattended: StopUnattended) {
+    const { folder, host, self, native, groups, log } = context;
+    this.#context = context;
+    this.logs = recordLogs(folder, log);
+    this.history = openHistoryWriter(folder, log);
+    this.sampler = createSampler(this.history);
+    this.services = this.#createServices();
+    this.limits = createLimitEnforcer({
+      folder,
+      self,
+      services: this.services,
+      onBreach: (breach) => this.#onBreach(breach),
+      stopAll: async (manifest, why) => {
+        await stopUnattended(stopEverythingRequest(folder, manifest), why);
       },
-      isMoving: sampler.isMoving,
-      isWatched: () => sampler.isWatched() || limits.isNear(),
-    },
-    log: context.log,
-    kill: (target) => host.signal(target, 'SIGKILL'),
-  });
-  // Made before the adoption, because a run that ends while it is being adopted needs it to be cleaned
-  // up.
-  const holding = createChildren({ host, folder, self, native, groups, reap: witness.reap });
-  await adoptServices(host, lives, context.initialState.records);
+      log,
+    });
+    this.witness = this.#startWitness();
+    // Made before the adoption, because a run that ends while it is being adopted needs it to be
+    // cleaned up.
+    this.children = createChildren({
+      host,
+      folder,
+      self,
+      native,
+      groups,
+      reap: () => this.witness.reap(),
+    });
+  }
 
-  const stops = createStops({
-    host,
-    folder,
-    services: lives,
-    witness,
-    starts,
-    hasChildren: holding.hasChildren,
-    runContained: holding.runContained,
-    onStoppedAll: () => leases.reread(),
-    log: context.log,
-    end: context.end,
-  });
+  close(): void {
+    this.limits.close();
+    this.witness.stop();
+    this.logs.stop();
+    this.history.close();
+  }
+
+  #createServices(): ServiceTable {
+    const { folder, host, table, self, guard, native, groups, log } = this.#context;
+    const { capabilities, initialState, inheritsProcesses } = this.#context;
+    return createServiceTable({
+      folder,
+      table,
+      self,
+      guard,
+      // A process that an earlier supervisor left may have escaped when that supervisor died.
+      subreaper: native !== null && !inheritsProcesses && isUntouched(initialState),
+      groups,
+      whyNoGroups: capabilities.cgroup.why,
+      mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
+      log,
+      onChange: (change) => this.#onChange(change),
+      stopTree: (name, request) => {
+        const { runContained } = this.children;
+        return endServiceRun(host, folder, name, { ...request, self, runContained });
+      },
+      pinLog: (name) => this.logs.hold(name),
+      // A start that is under way here holds the lock for us.
+      takeLock: async () =>
+        this.starts.size > 0 ? () => {} : takeLockToRestart(host, folder, self),
+    });
+  }
+
+  #startWitness(): Witness {
+    const { host, table, self, native, groups, initialState, log } = this.#context;
+    const { sampler, limits } = this;
+    return startWitness({
+      table,
+      self,
+      initialState,
+      runs: this.services,
+      native,
+      groups,
+      listener: {
+        onScan(snapshot, claims) {
+          const sample = sampler.see(snapshot, claims);
+          if (sample) limits.onSample(sample, snapshot, claims);
+        },
+        isMoving: () => sampler.isMoving(),
+        isWatched: () => sampler.isWatched() || limits.isNear(),
+      },
+      log,
+      kill: (target) => host.signal(target, 'SIGKILL'),
+    });
+  }
+
+  #onChange(change: Omit<ServiceChange, 'afterMs'>): void {
+    const { service, from, to, reason, pid } = change;
+    this.witness.wake();
+    const { record } = this.services.entry(service);
+    if (record) this.logs.watch(service, record.log, record.logRotation ?? null);
+    for (const session of this.starts) session.onChange(change);
+    for (const onEvent of this.listeners) onEvent({ ...change, afterMs: 0 });
+    this.history.event({ atMs: Date.now(), kind: 'change', service, from, to, reason, pid });
+  }
+
+  #onBreach(breach: Breach): void {
+    for (const onEvent of this.listeners) onEvent({ type: 'breach', breach });
+    this.history.event({ atMs: breach.atMs, kind: 'breach', breach });
+  }
+}
+
+/** The API of the watched services: stops, leases, holds, and the end of an idle supervisor. */
+class Supervisor implements Supervision {
+  readonly routes: Readonly<Record<string, Route>>;
+  readonly isAlone: Children['isAlone'];
+  readonly #context: SupervisionContext;
+  readonly #watched: WatchedServices;
+  readonly #stops: Stops;
+  readonly #leases: LeaseKeeper;
+  readonly #idleTimer: NodeJS.Timeout;
+  #connections = 0;
+  #idleSinceMs: number;
+
+  constructor(context: SupervisionContext, watched: WatchedServices, beganAtMs: number) {
+    this.#context = context;
+    this.#watched = watched;
+    this.#idleSinceMs = beganAtMs;
+    this.isAlone = watched.children.isAlone;
+    this.#stops = this.#createStops();
+    this.#idleTimer = setInterval(() => this.#checkIdle(), IDLE_END_MS / 2);
+    this.#leases = this.#createLeases();
+    this.routes = this.#createRoutes();
+    watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'began' });
+  }
+
+  async stopUnattended(request: SupervisedStopRequest, why: string): Promise<StopReport> {
+    // No caller is connected, but the supervisor is not idle.
+    this.#connections += 1;
+    try {
+      const report = await this.#stops.stopInProcess(request, why);
+      this.#stops.endAfter(request, report);
+      return report;
+    } finally {
+      this.#disconnect();
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#idleTimer);
+    this.#leases.close();
+    this.#watched.close();
+    this.#watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'ended' });
+    if (this.#context.groups) removeGroup(this.#context.groups.folder);
+  }
+
+  #createStops(): Stops {
+    const { host, folder, log, end } = this.#context;
+    const { services, witness, starts, children } = this.#watched;
+    return createStops({
+      host,
+      folder,
+      services,
+      witness,
+      starts,
+      hasChildren: children.hasChildren,
+      runContained: children.runContained,
+      onStoppedAll: () => this.#leases.reread(),
+      log,
+      end,
+    });
+  }
+
+  #createLeases(): LeaseKeeper {
+    const { folder, table, native, initialState, log } = this.#context;
+    return createLeaseKeeper({
+      folder,
+      table,
+      initialRecord: initialState.lease,
+      endWatch: native?.endWatch() ?? null,
+      stop: (request, why) => this.stopUnattended(request, why),
+      onEnded: (why) => this.#watched.history.event({ atMs: Date.now(), kind: 'lease', why }),
+      log,
+    });
+  }
+
+  #createRoutes(): Readonly<Record<string, Route>> {
+    const { folder, self, version, capabilities, log } = this.#context;
+    const { services, witness, sampler, starts, listeners, limits, children } = this.#watched;
+    return supervisorRoutes({
+      hello: { version, pid: self.pid, projectId: folder.projectId, capabilities },
+      services,
+      witness,
+      sampler,
+      recentSamples: () => readRecentSamples(folder, RECENT_MS),
+      starts,
+      listeners,
+      holds: createForegroundHolds({
+        log,
+        stop: (request, why) => this.stopUnattended(request, why),
+      }),
+      leases: this.#leases,
+      limits,
+      resumeRestarts: (request) => resumeRestarts(services, folder, self, request),
+      ...children,
+      ...this.#stops,
+      whileConnected: (stream, work) => this.#whileConnected(stream, work),
+    });
+  }
 
   /** Counts a caller as connected until the whole answer is sent, which may be after the work. */
-  const whileConnected = (stream: Stream, work: () => Promise<unknown>): Promise<unknown> => {
-    connections += 1;
-    void stream.closed.then(() => {
-      connections -= 1;
-      idleSinceMs = monotonicMs();
-    });
+  #whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown> {
+    this.#connections += 1;
+    void stream.closed.then(() => this.#disconnect());
     return work();
-  };
+  }
 
-  const isBusy = (): boolean => connections > 0 || witness.ownedCount() > 0 || hasLeader(lives);
+  #disconnect(): void {
+    this.#connections -= 1;
+    this.#idleSinceMs = monotonicMs();
+  }
+
+  #checkIdle(): void {
+    this.#leases.check();
+    if (this.#isBusy()) this.#idleSinceMs = monotonicMs();
+    else if (monotonicMs() - this.#idleSinceMs >= IDLE_END_MS) void this.#endIdle();
+  }
+
+  #isBusy(): boolean {
+    const { witness, services } = this.#watched;
+    return this.#connections > 0 || witness.ownedCount() > 0 || hasLeader(services);
+  }
+
   /**
    * Ends the supervisor, unless it has become busy. Zombies are reaped first, because they would count
    * as processes below it; a start may come meanwhile.
    */
-  const endIdle = async (): Promise<void> => {
-    await witness.reap();
-    if (isBusy()) return;
-    leases.drop();
-    context.end();
-  };
-  const idleTimer = setInterval(() => {
-    leases.check();
-    if (isBusy()) idleSinceMs = monotonicMs();
-    else if (monotonicMs() - idleSinceMs >= IDLE_END_MS) void endIdle();
-  }, IDLE_END_MS / 2);
-
-  const stopUnasked = async (request: SupervisedStopRequest, why: string): Promise<StopReport> => {
-    // No caller is connected, but the supervisor is not idle.
-    connections += 1;
-    try {
-      const report = await stops.stopInProcess(request, why);
-      stops.endAfter(request, report);
-      return report;
-    } finally {
-      connections -= 1;
-      idleSinceMs = monotonicMs();
-    }
-  };
-  const holds = createForegroundHolds({ log: context.log, stop: stopUnasked });
-  const leases = createLeaseKeeper({
-    folder,
-    table,
-    initialRecord: context.initialState.lease,
-    endWatch: native?.endWatch() ?? null,
-    stop: stopUnasked,
-    onEnded: (why) => chronicle.event({ atMs: Date.now(), kind: 'lease', why }),
-    log: context.log,
-  });
-
-  const routes = supervisorRoutes({
-    hello: {
-      version: context.version,
-      pid: self.pid,
-      projectId: folder.projectId,
-      capabilities: context.capabilities,
-    },
-    services: lives,
-    witness,
-    sampler,
-    recentSamples: () => readRecentSamples(folder, RECENT_MS),
-    starts,
-    listeners,
-    holds,
-    leases,
-    limits,
-    resumeRestarts: (request) => resumeRestarts(lives, folder, self, request),
-    ...holding,
-    ...stops,
-    whileConnected,
-  });
-  chronicle.event({ atMs: Date.now(), kind: 'supervisor', what: 'began' });
-  return {
-    routes,
-    isAlone: holding.isAlone,
-    close() {
-      clearInterval(idleTimer);
-      leases.close();
-      limits.close();
-      witness.stop();
-      notes.stop();
-      chronicle.close();
-      chronicle.event({ atMs: Date.now(), kind: 'supervisor', what: 'ended' });
-      if (context.groups) removeGroup(context.groups.folder);
-    },
-  };
+  async #endIdle(): Promise<void> {
+    await this.#watched.witness.reap();
+    if (this.#isBusy()) return;
+    this.#leases.drop();
+    this.#context.end();
+  }
 }
 
 /** True when no earlier supervisor has left anything, not even a file that cannot be read. */
