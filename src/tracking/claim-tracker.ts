@@ -83,105 +83,141 @@ export const NO_CLAIMS = {
  * Tracks the processes that evidence makes ours, scan after scan. Everything seen so far is evidence
  * for the next scan.
  */
-export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
-  const seen = new Map<string, Seen>();
-  // By identity, because a pid that is used again belongs to another command.
-  const commands = new Map<string, readonly [pid: number, command: string]>();
-  let latest: Ownership = NO_CLAIMS;
+export function trackClaims(options: ClaimTrackerOptions): ClaimTracker {
+  return new Tracker(options);
+}
+
+class Tracker implements ClaimTracker {
+  readonly projectId: string;
+  readonly exemptRuns: readonly string[];
+  readonly outside: Set<string>;
+  readonly #options: ClaimTrackerOptions;
+  /** By identity, in the order in which they were seen last. */
+  readonly #seen = new Map<string, Seen>();
+  /** By identity, because a pid that is used again belongs to another command. */
+  readonly #commands = new Map<string, readonly [pid: number, command: string]>();
   /** By identity. A guard in the middle of its execve(2) shows nothing that tells it from another process. */
-  const guards = new Map<string, ProcessInfo>();
-  let groups: readonly RunGroup[] = [];
-  const outside = new Set<string>(tracking.outsideBefore);
+  readonly #guards = new Map<string, ProcessInfo>();
+  #groups: readonly RunGroup[] = [];
+  #latest: Ownership = NO_CLAIMS;
   /** Spared by the deep scan. The next ordinary scan would not list them, so keep them. */
-  let sparedCloser: Ownership['spared'] = [];
-  let lookedAt: Snapshot | null = null;
-  let scan = { number: 0, atMs: 0 };
-  const note = (claims: Iterable<Claim>): void => {
+  #sparedByDeepScan: Ownership['spared'] = [];
+  #scanned: Snapshot | null = null;
+  #lastScan = { number: 0, atMs: 0 };
+
+  constructor(options: ClaimTrackerOptions) {
+    const { folder, exempt } = options.state;
+    this.#options = options;
+    this.projectId = folder.projectId;
+    this.exemptRuns = exempt;
+    this.outside = new Set(options.outsideBefore);
+  }
+
+  get commands(): ReadonlyMap<number, string> {
+    return new Map(this.#commands.values());
+  }
+
+  claim(snapshot: Snapshot): ReadonlyMap<number, Claim> {
+    if (snapshot !== this.#scanned) this.#scan(snapshot);
+    return this.#latest.claims;
+  }
+
+  // A field, as are `unitOf` and `groupsOf`, because callers take it as a function of its own.
+  readonly deepScan = async (snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>> => {
+    const openFiles = await this.#options.readOpenFiles?.(snapshot);
+    this.#scan(snapshot, openFiles);
+    this.#sparedByDeepScan = this.#latest.spared;
+    return this.#latest.claims;
+  };
+
+  latest(): Ownership {
+    return this.#latest;
+  }
+
+  supervisors(): Ownership {
+    return this.#latest;
+  }
+
+  readonly unitOf = ({ service }: Claim): string =>
+    service && this.#options.names.has(service) ? service : UNATTRIBUTED;
+
+  readonly groupsOf = (unit: string): readonly string[] =>
+    this.#groups
+      .filter(({ pids }) => [...pids].some((pid) => this.#isInUnit(pid, unit)))
+      // A group with a stranger in it is not even frozen: its end would be refused, after the stranger
+      // stood still for it.
+      .filter(({ pids }) => ![...pids].some((pid) => this.#isKnownStranger(pid)))
+      .map(({ folder }) => folder);
+
+  /** Also remembers a process that was born and killed within one scan: no other scan shows it. */
+  remember(claims: readonly Claim[]): void {
+    this.#note(claims);
+    this.#options.remember?.(claims);
+  }
+
+  #scan(snapshot: Snapshot, openFiles?: OpenFileEvidence): void {
+    this.#scanned = snapshot;
+    const facts = currentFacts(this.#options, snapshot, this.#witnessed(snapshot));
+    this.#groups = facts.groups ?? [];
+    const found = claimProcesses(openFiles ? { ...facts, openFiles } : facts, snapshot);
+    const spared = [...found.spared, ...stillSpared(this.#sparedByDeepScan, found, snapshot)];
+    for (const guard of found.guards) this.#guards.set(identityKey(guard.identity), guard);
+    this.#latest = { ...found, spared, guards: livingGuards(this.#guards, snapshot) };
+    for (const claim of found.claims.values()) {
+      if (claim.runId !== null && isOutside(claim, snapshot)) this.outside.add(claim.runId);
+    }
+    this.#lastScan = { number: this.#lastScan.number + 1, atMs: snapshot.takenAtMs };
+    this.#keepCommands(found.claims.values(), snapshot);
+    this.#note(found.claims.values());
+  }
+
+  #witnessed(snapshot: Snapshot): readonly Witnessed[] {
+    const { number, atMs } = this.#lastScan;
+    const isRecent = snapshot.takenAtMs - atMs <= FRESH_MS;
+    return [...this.#seen.values()].map(({ witnessed, scan }) => ({
+      ...witnessed,
+      fresh: isRecent && scan === number,
+    }));
+  }
+
+  #keepCommands(claims: Iterable<Claim>, snapshot: Snapshot): void {
+    if (this.#options.keepsCommands === false) return;
+    for (const { process } of claims) {
+      const key = identityKey(process.identity);
+      if (this.#commands.has(key)) continue;
+      this.#commands.set(key, [process.identity.pid, describeCommand(snapshot, process)]);
+    }
+  }
+
+  #note(claims: Iterable<Claim>): void {
     for (const { process, service, runId } of claims) {
       const { identity, pgid, sid } = process;
       const key = identityKey(identity);
       // Deleted and set anew, so that the map is ordered by when each process was seen last.
-      seen.delete(key);
-      seen.set(key, { witnessed: { service, runId, identity, pgid, sid }, scan: scan.number });
+      this.#seen.delete(key);
+      const witnessed = { service, runId, identity, pgid, sid };
+      this.#seen.set(key, { witnessed, scan: this.#lastScan.number });
     }
-    for (const key of seen.keys()) {
-      if (seen.size <= MAX_REMEMBERED) break;
-      seen.delete(key);
-      commands.delete(key);
+    for (const key of this.#seen.keys()) {
+      if (this.#seen.size <= MAX_REMEMBERED) break;
+      this.#seen.delete(key);
+      this.#commands.delete(key);
     }
-  };
-  const unitOf = ({ service }: Claim): string =>
-    service && tracking.names.has(service) ? service : UNATTRIBUTED;
+  }
+
+  #isInUnit(pid: number, unit: string): boolean {
+    const claim = this.#latest.claims.get(pid);
+    return claim !== undefined && this.unitOf(claim) === unit;
+  }
+
   /**
    * True for a process that the last scan saw alive and did not claim. A process that was born since is
    * judged later, when it can fork no more.
    */
-  const isKnownStranger = (pid: number): boolean => {
-    const process = lookedAt?.byPid.get(pid);
-    return process !== undefined && !isGone(process) && !latest.claims.has(pid);
-  };
-  const look = (snapshot: Snapshot, traces?: OpenFileEvidence): void => {
-    lookedAt = snapshot;
-    const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
-    const witnessed = [...seen.values()].map((one) => ({
-      ...one.witnessed,
-      fresh: recent && one.scan === scan.number,
-    }));
-    const facts = currentFacts(tracking, snapshot, witnessed);
-    groups = facts.groups ?? [];
-    const found = claimProcesses(traces ? { ...facts, openFiles: traces } : facts, snapshot);
-    const spared = [...found.spared, ...stillSpared(sparedCloser, found, snapshot)];
-    for (const guard of found.guards) guards.set(identityKey(guard.identity), guard);
-    latest = { ...found, spared, guards: livingGuards(guards, snapshot) };
-    for (const claim of latest.claims.values()) {
-      if (claim.runId !== null && isOutside(claim, snapshot)) outside.add(claim.runId);
-    }
-    scan = { number: scan.number + 1, atMs: snapshot.takenAtMs };
-    for (const { process } of tracking.keepsCommands === false ? [] : latest.claims.values()) {
-      const key = identityKey(process.identity);
-      if (commands.has(key)) continue;
-      commands.set(key, [process.identity.pid, describeCommand(snapshot, process)]);
-    }
-    note(latest.claims.values());
-  };
-  return {
-    get commands() {
-      return new Map(commands.values());
-    },
-    projectId: tracking.state.folder.projectId,
-    exemptRuns: tracking.state.exempt,
-    unitOf,
-    // A process that was born and killed within one scan is in no other scan, so remember it here.
-    remember(claims) {
-      note(claims);
-      tracking.remember?.(claims);
-    },
-    outside,
-    supervisors: () => latest,
-    groupsOf: (unit) =>
-      groups
-        .filter(({ pids }) => {
-          return [...pids].some((pid) => {
-            const claim = latest.claims.get(pid);
-            return claim !== undefined && unitOf(claim) === unit;
-          });
-        })
-        // A group with a stranger in it is not even frozen: its end would be refused, after the
-        // stranger stood still for it.
-        .filter(({ pids }) => ![...pids].some(isKnownStranger))
-        .map(({ folder }) => folder),
-    latest: () => latest,
-    claim(snapshot) {
-      if (snapshot !== lookedAt) look(snapshot);
-      return latest.claims;
-    },
-    async deepScan(snapshot) {
-      const traces = await tracking.readOpenFiles?.(snapshot);
-      look(snapshot, traces);
-      sparedCloser = latest.spared;
-      return latest.claims;
-    },
-  };
+  #isKnownStranger(pid: number): boolean {
+    const process = this.#scanned?.byPid.get(pid);
+    return process !== undefined && !isGone(process) && !this.#latest.claims.has(pid);
+  }
 }
 
 /**
