@@ -53,7 +53,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   const guarded = words.includes(GUARDED);
   const { guard, why } = guarded ? await awaitGuard(table) : { guard: null, why: null };
   if (guarded && guard === null) log(`there is no guard: ${why}`);
-  const inherited = readProjectState(folder);
+  const initialState = readProjectState(folder);
   const supervision = await createSupervision({
     folder,
     host,
@@ -65,7 +65,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     groups: 'why' in groups ? null : groups,
     version,
     log,
-    initialState: inherited,
+    initialState,
     inheritsProcesses: words.includes(INHERITS),
     end: () => void end(0),
   });
@@ -73,7 +73,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   await listen(server, socket);
   // The command that started us holds the project lock. A foreign file would block the records that we
   // write.
-  for (const problem of inherited.problems) {
+  for (const problem of initialState.problems) {
     if (mustSetAside(folder, problem)) setAside(folder, problem);
   }
   writeSupervisor(folder, {
@@ -178,7 +178,7 @@ function inDetail(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-const [root, pidsDir, ...rest] = process.argv.slice(2);
+const [root, pidsDir, ...words] = process.argv.slice(2);
 if (root === undefined || pidsDir === undefined) {
   process.stderr.write('this is the resident part of devctl: run devctl start\n');
   process.exitCode = 2;
@@ -188,7 +188,7 @@ if (root === undefined || pidsDir === undefined) {
   });
 } else {
   outliveFaults();
-  main(root, pidsDir, rest).catch((error: unknown) => {
+  main(root, pidsDir, words).catch((error: unknown) => {
     // The command that started us shows the last lines of the log to the user, who can act on them.
     const hint = error instanceof DevctlError && error.hint ? `; ${error.hint}` : '';
     log(error instanceof DevctlError ? `${error.message}${hint}` : inDetail(error));

@@ -1,3 +1,17 @@
+/*
+ * The files of this folder, which is the resident process of a project:
+ *
+ *   main            the entry: prepares the process, and listens
+ *   supervision     puts together everything that a supervisor does
+ *   api/            its routes
+ *   policies/       when it stops services
+ *   services/       the state of each service
+ *   log             its log, a file that stays small
+ *   v8-flags        keeps its memory and its cost at rest small
+ *   guard           the entry of the guard, the subreaper above it
+ *   await-guard     waits until the guard is ready
+ *   container-init  the entry as process 1 of a container
+ */
 import type { ServiceChange, SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
 import { readRecentSamples } from '../history/read.ts';
 import { createSampler, type Sampler } from '../history/sampler.ts';

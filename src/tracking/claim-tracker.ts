@@ -1,3 +1,21 @@
+/*
+ * The files of this folder, which keeps track of our processes from scan to scan:
+ *
+ *   project-state    everything that the records say, read at one moment
+ *   claim-tracker    the processes that evidence makes ours, scan after scan
+ *   sweep-tracker    the same for the processes that only a pattern points to
+ *   look             the records and one scan together, for a command
+ *   witness          scans again and again, and writes down what it sees, for a parent of runs
+ *   idle-scan        a cheap scan, while no process of ours changes
+ *   scan-pace        how long to wait between two scans
+ *   write-ledger     writes claims to the ledgers
+ *   adopted-leaders  notices the end of leaders that are no children of ours
+ *   reaper           reaps zombies that a subreaper has adopted
+ *   run-groups       the control groups of the runs: made, read, removed
+ *   open-files       reads the evidence of open files and ports
+ *   enclosing-run    the runs that this very command is inside of
+ *   capabilities     what the living supervisor can contain services with
+ */
 import type {
   Claim,
   OpenFileEvidence,

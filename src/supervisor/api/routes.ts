@@ -1,3 +1,11 @@
+/*
+ * The files of this folder, which is the supervisor's API:
+ *
+ *   server            HTTP over a Unix socket: bodies, streams, errors
+ *   routes            what each route does
+ *   parse-request     checks the body of a request
+ *   foreground-holds  stops services for a `devctl up` that was killed
+ */
 import type {
   ChildrenAnswer,
   Hello,

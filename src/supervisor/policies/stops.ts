@@ -1,3 +1,10 @@
+/*
+ * The files of this folder, which stops services and the supervisor itself:
+ *
+ *   stops           carries out stops, and stands down for those of commands
+ *   lease-keeper    stops everything when the last lease is over
+ *   limit-enforcer  ends, restarts or warns of services that exceed a limit
+ */
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import { stopProject } from '../../operations/stop/stop-project.ts';
 import { unattendedStop } from '../../operations/stop/unattended.ts';

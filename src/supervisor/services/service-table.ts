@@ -1,3 +1,16 @@
+/*
+ * The files of this folder, which carries the state of each service:
+ *
+ *   entry          the data: one service as the supervisor knows it, and the service table
+ *   service-table  feeds events into the state machine, and carries out its effects
+ *   effects        the effects that take time: spawn, readiness probe, liveness probe
+ *   record         the next record of a service, after an effect
+ *   respawn        starts a service again after a pause, with the project lock held
+ *   log-access     reads a log while it is pinned
+ *   start-session  one `start`: several services in the order of their dependencies
+ *   adopt          takes services over, stands down for a stop, resumes afterwards
+ *   children       what only the parent of all services can do for a stop
+ */
 import { inWords } from '../../errors.ts';
 import { lastLines } from '../../logs/reader.ts';
 import { monotonicMs } from '../../processes/clock.ts';
