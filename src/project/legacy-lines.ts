@@ -10,6 +10,7 @@ export const LEGACY_FILES = {
 
 export type LegacyFile = keyof typeof LEGACY_FILES;
 
+/** A number that a line names. */
 export interface LegacyNumber {
   readonly pid: number;
   /** Null when the line holds only a number. */

@@ -16,6 +16,7 @@ import type { LegacyFile } from './legacy-lines.ts';
  */
 export type LegacyMarks = Record<LegacyFile, readonly string[]>;
 
+/** Makes the mark for content that devctl is about to write. */
 export function markOf(content: string | Buffer): string {
   return `${Buffer.byteLength(content)}:${hash('sha256', content)}`;
 }

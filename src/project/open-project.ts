@@ -60,6 +60,7 @@ export interface DeclaredService {
   readonly log: string;
 }
 
+/** Lists the services of the manifest, also when the manifest is not valid. */
 export function declaredServices({ outline }: OpenProject): readonly DeclaredService[] {
   if (outline.kind === 'absent') return [];
   const { services, logsDir } = outline;

@@ -37,6 +37,7 @@ export interface RunGroups {
   spawnInside<Child>(runId: string, required: boolean, spawn: () => Child): SpawnedInside<Child>;
 }
 
+/** A child that was to be born in a control group. */
 export interface SpawnedInside<Child> {
   readonly child: Child;
   /** Why the child is not certain to be inside; null when it is. */

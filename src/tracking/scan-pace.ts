@@ -14,9 +14,13 @@ export interface LastScan {
   readonly contained: boolean;
 }
 
+/** Pause after a change. */
 export const SHORTEST_SCAN_PAUSE_MS = 100;
+/** Longest pause at rest while processes can escape unseen. */
 export const LONGEST_SCAN_PAUSE_MS = 2_000;
+/** Longest pause at rest while no process can escape unseen. */
 const LONGEST_CONTAINED_PAUSE_MS = 5_000;
+/** Factor by which the pause grows when nothing has changed. */
 const SLOWDOWN = 1.5;
 
 /**
