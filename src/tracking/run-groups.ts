@@ -27,7 +27,7 @@ export interface RunGroups {
   groupOf(runId: string): string;
   /**
    * Makes the group of a run and spawns inside it. This process moves into the group for the length of
-   * one fork, so that the child is born there and can start nothing outside. To move the child after
+   * one fork, so that the child is born there and can start nothing outside. Moving the child after
    * the spawn lost 7 to 12 % of the processes that fork at once (measured).
    *
    * @param spawn synchronous; called outside the group, with a `why` in the result, when the group
