@@ -8,7 +8,7 @@ import { whyNoNative } from '../processes/native/native.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 import { isStarvedOfCpu } from '../processes/starvation.ts';
 import type { ProjectFolder } from '../project/folder.ts';
-import { prepareSocketPath, socketPaths, whyNotOurs } from '../project/socket-path.ts';
+import { prepareSocketPath, socketPaths, whyUnsafeSocket } from '../project/socket-path.ts';
 import { lookAtProject } from '../tracking/look.ts';
 import { connectTo, type SupervisorClient } from './client.ts';
 import { endSupervisors } from './end-supervisor.ts';
@@ -86,7 +86,7 @@ export async function findSupervisor(
   recordedSocket: string | null,
   timeoutMs = HELLO_MS,
 ): Promise<Reached | null> {
-  const recorded = recordedSocket !== null && whyNotOurs(recordedSocket) === null;
+  const recorded = recordedSocket !== null && whyUnsafeSocket(recordedSocket) === null;
   const paths = new Set([...(recorded ? [recordedSocket] : []), ...socketPaths(folder)]);
   for (const path of paths) {
     const client = connectTo(path);

@@ -16,7 +16,7 @@ import { jsonLine } from '../output/terminal/json.ts';
 import { openSlowWriter } from '../output/terminal/slow-writer.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject, reopened, requireProject } from '../project/open-project.ts';
+import { openProject, reopenProject, requireProject } from '../project/open-project.ts';
 import { watchStdout } from './watch-stdout.ts';
 
 export interface MonitorOptions {
@@ -69,7 +69,7 @@ export async function monitorCommand(options: MonitorOptions): Promise<number> {
     logWatch?.stop();
     logWatch = undefined;
     if (service === null || service === NOBODYS) return;
-    const logged = serviceLogs(reopened(query) ?? project, []);
+    const logged = serviceLogs(reopenProject(query) ?? project, []);
     const log = logged.find(({ name }) => name === service)?.log;
     if (log === undefined) return;
     logWatch = openLiveTail({

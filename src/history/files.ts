@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { appendFlags } from '../project/atomic-file.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from '../project/folder.ts';
-import { type RecordProblem, refusedFile } from '../project/record-problem.ts';
+import { type RecordProblem, refusedFileProblems } from '../project/record-problem.ts';
 import { readOwnFile, whyNotAppend } from '../project/safe-file.ts';
 
 /** A part of a project's history: three rows of samples, coarser the longer they are kept, and the events. */
@@ -85,7 +85,7 @@ export function historyProblems(folder: ProjectFolder): readonly RecordProblem[]
   if (blocked) return [blocked];
   return Object.keys(MOST_BYTES).flatMap((part) => {
     const path = historyPath(folder, part as HistoryPart);
-    return [path, olderPath(path)].flatMap(refusedFile);
+    return [path, olderPath(path)].flatMap(refusedFileProblems);
   });
 }
 

@@ -163,8 +163,8 @@ function witnessRun(
   const witness = startWitness({
     table,
     self,
-    inherited: none,
-    lives: {
+    initialState: none,
+    runs: {
       entries: new Map([[watched.name, watched]]),
       records: () => [record()],
       dispatch: async () => {},
@@ -175,7 +175,7 @@ function witnessRun(
     groups: null,
     ...(listener ? { listener: listener } : {}),
     log,
-    end: async () => {},
+    kill: async () => {},
   });
   return { witness, record };
 }

@@ -19,7 +19,7 @@ import type { Host } from '../../processes/host.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
-import { belongsAside, setAside } from '../../project/set-aside.ts';
+import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
@@ -109,7 +109,7 @@ export async function startLocked(
   if (manifest.containment === 'cgroup') requireGroups(hello);
   // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
   for (const problem of state.problems) {
-    if (belongsAside(folder, problem)) setAside(folder, problem);
+    if (mustSetAside(folder, problem)) setAside(folder, problem);
   }
   await options.reached?.(client);
   const { env, listen } = options;

@@ -6,7 +6,7 @@ import { warningInWords } from '../../limits/words.ts';
 import type { ManifestQuery } from '../../manifest/locate.ts';
 import type { Host } from '../../processes/host.ts';
 import { identityKey } from '../../processes/identity.ts';
-import { openProject, reopened } from '../../project/open-project.ts';
+import { openProject, reopenProject } from '../../project/open-project.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type StatusReport, statusOf } from './status.ts';
 import { type ServiceTree, treesOf } from './tree.ts';
@@ -113,7 +113,7 @@ export function observeProject(
       const beganMs = host.nowMs();
       woken = 'no';
       watchRecords();
-      project = reopened(query) ?? project;
+      project = reopenProject(query) ?? project;
       const look = await attempt();
       if (look === null) {
         await pass(LOOK_MS, []);

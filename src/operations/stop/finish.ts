@@ -13,7 +13,7 @@ import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
 import { removeLegacyFiles, writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecords, removeRecord } from '../../project/records.ts';
-import { belongsAside, setAside } from '../../project/set-aside.ts';
+import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { socketPaths } from '../../project/socket-path.ts';
 import { removeSupervisor } from '../../project/supervisor-record.ts';
 import type { StopReport } from '../../stopping/report.ts';
@@ -79,7 +79,7 @@ export async function finishStop(
 
   for (const problem of state.problems) {
     problems.push(`${problem.path}: ${problem.reason}`);
-    if (belongsAside(folder, problem)) attempt('setting it aside', () => setAside(folder, problem));
+    if (mustSetAside(folder, problem)) attempt('setting it aside', () => setAside(folder, problem));
   }
   const guards = options.names === null ? first.guards : [];
   // Where something has survived, they are kept above it.

@@ -1,7 +1,7 @@
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
-import { isBlank } from '../../tracking/project-state.ts';
+import { isBlankState } from '../../tracking/project-state.ts';
 import { emptyReport } from './empty-report.ts';
 import { describeStale, type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
 import { type StopOptions, stopHeader } from './options.ts';
@@ -25,7 +25,7 @@ export async function stopProject(
   const { state, snapshot } = seen ?? (await readForStop(host, header));
   const first = await lookBeforeStop(state, snapshot, header);
   if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, first);
-  if (isBlank(state) && first.found === 0) {
+  if (isBlankState(state) && first.found === 0) {
     const tookMs = Math.round(host.nowMs() - header.beganAtMs);
     return { ...emptyReport(header), tookMs, stale: describeStale(first.stale) };
   }
