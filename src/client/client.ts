@@ -15,6 +15,9 @@ import type {
 } from './protocol.ts';
 import { post, request, stream } from './transport.ts';
 
+/** The time that a supervisor has to drop the services that starts in progress have not spawned yet, in ms. */
+export const ABORT_STARTS_MS = 500;
+
 /** A supervisor that answers. Every call is one connection. */
 export interface SupervisorClient {
   readonly socket: string;
