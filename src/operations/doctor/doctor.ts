@@ -57,8 +57,6 @@ function onManifest({ outline }: OpenProject, query: ManifestQuery): readonly Do
   }
 }
 
-const HELLO_MS = 1_000;
-
 async function onRecords(
   { folder }: OpenProject,
   { state, snapshot, claims, latest }: ProjectLook,
@@ -97,7 +95,7 @@ async function onRecords(
   } else {
     const { pid } = first.identity;
     const socket = state.supervisor?.socket ?? null;
-    const reached = await findSupervisor(folder, latest.supervisors, socket, HELLO_MS);
+    const reached = await findSupervisor(folder, latest.supervisors, socket);
     const other = reached && reached.hello.version !== ownVersion() ? reached.hello.version : null;
     if (first.state === 'T') {
       found.push(supervisors('problem', `pid ${pid} is suspended`, `kill -CONT ${pid}`));

@@ -1,8 +1,8 @@
 import {
   connectToSupervisor,
-  findPatiently,
+  findSupervisorPatiently,
   livingSupervisors,
-  type Reached,
+  type ReachedSupervisor,
 } from '../../client/connect.ts';
 import type { SupervisedStopEvent, SupervisedStopRequest } from '../../client/protocol.ts';
 import { takeLockToStop } from '../../lock/for-stop.ts';
@@ -23,7 +23,7 @@ export async function stopViaSupervisor(
   request: SupervisedStopRequest,
 ): Promise<StopReport | null> {
   const { running, socket } = await livingSupervisors(host, folder);
-  const found = await findPatiently(host, folder, running, socket);
+  const found = await findSupervisorPatiently(host, folder, running, socket);
   const fits = found?.hello.version === ownVersion();
   const { client } = fits ? found : await beginSupervisor(host, folder, request.force);
   let report: StopReport | null = null;
@@ -39,7 +39,7 @@ async function beginSupervisor(
   host: Host,
   folder: ProjectFolder,
   force: boolean,
-): Promise<Reached> {
+): Promise<ReachedSupervisor> {
   const self = await host.self();
   const lock = await takeLockToStop({ host, folder, self, force, warn: () => {} });
   try {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pass } from 'node:timers/promises';
-import type { Hold, SupervisorClient } from '../../client/client.ts';
+import type { ForegroundHold, SupervisorClient } from '../../client/client.ts';
 import { DevctlError } from '../../errors.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
@@ -44,7 +44,7 @@ export async function upProject(
     : names.filter((name) => options.named.includes(name) || !before.has(name));
   const watch = watchUp({ host, folder, manifest, options });
   let client: SupervisorClient | null = null;
-  let hold: Hold | null = null;
+  let hold: ForegroundHold | null = null;
 
   const reached = async (found: SupervisorClient): Promise<void> => {
     if (watch.verdict()) throw new Given();
@@ -132,7 +132,7 @@ export async function upProject(
     ...stopOptions({ names: scope, declared, forced, watch: onScan }),
     sweep,
   });
-  await (hold as Hold | null)?.release(RELEASE_MS);
+  await (hold as ForegroundHold | null)?.release(RELEASE_MS);
   if (failure !== null) throw failure;
   if (!reason) throw new Error('an up ends with a reason');
   return { verdict: reason, report };
