@@ -52,7 +52,7 @@ export async function restartCommand(
         env: definedOnly(process.env),
         declared: declaredServices(openProject(query)),
         forced: interrupted,
-        watch: stopProgress(),
+        onScan: stopProgress(),
         stopped(report) {
           if (!options.json) printStopReport(report, options.color);
           process.removeAllListeners('SIGINT').once('SIGINT', afterStop);

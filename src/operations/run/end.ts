@@ -28,7 +28,7 @@ export interface EndingRun extends RunPlace {
   readonly forced: () => boolean;
   /** The command was ended by a signal that we have not sent: by a stop perhaps, which is then waited for. */
   readonly killed: boolean;
-  readonly watch: StopOptions['watch'];
+  readonly watch: StopOptions['onScan'];
 }
 
 /** A process that its command left behind. */
@@ -110,7 +110,7 @@ export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
     let report: StopReport | null = null;
     for (let pass = 0; pass < MAX_PASSES; pass += 1) {
       const { forced, watch } = ending;
-      const wish = stopOptions({ names: [service], force: forced(), forced, watch });
+      const wish = stopOptions({ names: [service], force: forced(), forced, onScan: watch });
       report = await stopLocked(host, await stopHeader(host, folder, wish), []);
       // A scan can miss what is being born while it reads; the kernel's list of children cannot.
       if (report.survivors.length > 0 || (await isEmpty(ending)) !== false) break;

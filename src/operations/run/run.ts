@@ -32,7 +32,7 @@ export interface RunOptions extends BeginOptions {
   readonly begun: (run: { readonly name: string; readonly pid: number }) => void;
   /** Told before everything is ended although the command has not. */
   readonly ending: (cause: RunCause) => void;
-  readonly watch: StopOptions['watch'];
+  readonly watch: StopOptions['onScan'];
 }
 
 export interface RunResult {

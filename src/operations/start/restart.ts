@@ -15,7 +15,7 @@ import { type StartOptions, type StartResult, startLocked } from './start.ts';
 
 export interface RestartOptions
   extends Pick<StartOptions, 'env' | 'listen' | 'warn'>,
-    Pick<StopOptions, 'graceMs' | 'forced' | 'watch'> {
+    Pick<StopOptions, 'graceMs' | 'forced' | 'onScan'> {
   /** Services and groups as they were asked for; empty: everything. */
   readonly names: readonly string[];
   /** Restart as well what depends on them, directly or not. */
@@ -55,8 +55,8 @@ export async function restartProject(
     const known = knownNames(state).filter((name) => !oneOffs.includes(name));
     const { stop, start } = planRestart(choices, named, known, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideIt(inside);
-    const { graceMs, forced, watch, declared } = options;
-    const wish = stopOptions({ names: stop, graceMs, declared, forced, watch });
+    const { graceMs, forced, onScan: watch, declared } = options;
+    const wish = stopOptions({ names: stop, graceMs, declared, forced, onScan: watch });
     const report = await stopLocked(host, await stopHeader(host, folder, wish), []);
     options.stopped(report);
     if (report.survivors.length > 0) return { stop: report, start: null };

@@ -7,7 +7,7 @@ import { emptyReport } from './empty-report.ts';
 import { describeStale, type FirstLook } from './first-look.ts';
 import type { StopHeader } from './options.ts';
 
-/** What a stop would do, told by its first look: every claim, its evidence and its first signal. */
+/** Reports what a stop would do: every claim of its first look, with the evidence and the first signal. */
 export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
   const { options } = header;
   const { state } = first;

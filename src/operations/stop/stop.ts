@@ -10,20 +10,21 @@ import type { StopOptions } from './options.ts';
 import { stopProject } from './stop-project.ts';
 import { toSweepRules } from './sweep-rules.ts';
 
-/** As for `stopProject`, but for what a supervisor has to be told in words. */
+/** As for `stopProject`, but the sweep is in a form that can be sent to a supervisor. */
 export interface StopServicesOptions extends Omit<StopOptions, 'sweep' | 'hasChildren'> {
   readonly sweep: SweepSettings;
-  /** Told before the supervisor takes the stop over. */
-  readonly handedOver?: (service: string) => void;
+  /** Called before the supervisor takes the stop over, with the service that this process runs inside of. */
+  readonly onHandOver?: (service: string) => void;
 }
 
 /**
- * Stops services, wherever this process runs. Inside one of those to be stopped it would end itself
- * half way: there the supervisor carries out the stop. A one-off that we run in is left to its own end, which
- * its `devctl run` sees to.
+ * Stops services, wherever this process runs.
  *
- * @throws DevctlError as `stopProject`; 'unsafe' where that one-off is named; 'supervisor-failed' when the supervisor ended before it told
- *   the outcome
+ * Inside a service that is to be stopped, this process would end itself half way, so the supervisor carries out the
+ * stop. A one-off that this process runs inside of is left alone: its `devctl run` ends it when its command ends.
+ *
+ * @throws DevctlError as `stopProject`; 'unsafe' when `names` has that one-off; 'supervisor-failed' when the supervisor
+ *   ended before it sent the report
  */
 export async function stopServices(
   host: Host,
@@ -34,7 +35,7 @@ export async function stopServices(
   const state = readProjectState(folder);
   const snapshot = await settledSnapshot(host);
   const { service, oneOffs } = findEnclosingRun(state, snapshot, await host.self(), process.env);
-  const own = oneOffs.find((one) => names?.includes(one.service));
+  const own = oneOffs.find((record) => names?.includes(record.service));
   if (own) throw insideOneOff(own.service);
   const inside = dryRun ? null : service;
   if (inside === null || (names !== null && !names.includes(inside))) {
@@ -42,7 +43,7 @@ export async function stopServices(
     const seen = { state: withoutRuns(state, exempt), snapshot };
     return stopProject(host, folder, { ...options, exempt, sweep: toSweepRules(sweep) }, seen);
   }
-  options.handedOver?.(inside);
+  options.onHandOver?.(inside);
   const { stopViaSupervisor } = await import('./via-supervisor.ts');
   const request = { names, force, graceMs, sweep, declared };
   const report = await stopViaSupervisor(host, folder, request);

@@ -22,5 +22,5 @@ export interface UpOptions extends UpRules {
   /** Resolves when somebody wants it to end: a signal, a closed terminal. */
   readonly asked: Promise<UpVerdict>;
   readonly forced: () => boolean;
-  readonly watch: StopOptions['watch'];
+  readonly watch: StopOptions['onScan'];
 }

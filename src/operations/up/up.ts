@@ -129,7 +129,7 @@ export async function upProject(
   const { forced, watch: onScan } = options;
   const declared = declaredServices(project);
   const report = await stopServices(host, folder, {
-    ...stopOptions({ names: scope, declared, forced, watch: onScan }),
+    ...stopOptions({ names: scope, declared, forced, onScan: onScan }),
     sweep,
   });
   await (hold as ForegroundHold | null)?.release(RELEASE_MS);
