@@ -53,11 +53,11 @@ export async function restartCommand(
         declared: declaredServices(openProject(query)),
         forced: interrupted,
         onScan: stopProgress(),
-        stopped(report) {
+        onStopped(report) {
           if (!options.json) printStopReport(report, options.color);
           process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
         },
-        listen: (change) => tell(progress, change),
+        onChange: (change) => tell(progress, change),
         warn: (line) => progress.note(`! ${line}`),
       },
     );
