@@ -1,3 +1,11 @@
+/*
+ * The files of this folder: how `devctl doctor` examines a project and its machine.
+ *
+ *   doctor          runs all checks; checks the manifest, records, supervisor, orphans, logs, and ports
+ *   machine         checks the means of containment, and the limits of the machine
+ *   other-projects  finds orphans of other projects
+ *   finding         the result of one check
+ */
 import { existsSync } from 'node:fs';
 import { findSupervisor } from '../../client/connect.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';

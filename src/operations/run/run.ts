@@ -1,3 +1,14 @@
+/*
+ * The files of this folder: how `devctl run` runs one command with the containment of a service.
+ *
+ *   run         the one-off from its beginning to its result
+ *   begin       takes the lock, chooses the name, writes the record, and spawns the command
+ *   control     ends everything early: at a timeout, a signal, or a limit
+ *   decisions   decides about signals, the exit code, and the name
+ *   limits      measures the one-off at each scan
+ *   suspension  mirrors Ctrl-Z between this process and the command
+ *   end         finds orphans, ends them, and removes the record after the proof
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Breach } from '../../limits/evaluate.ts';
 import type { Limit } from '../../manifest/resolved.ts';

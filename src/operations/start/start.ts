@@ -1,3 +1,12 @@
+/*
+ * The files of this folder: how services are started.
+ *
+ *   start    starts services, and waits until each is up or has failed
+ *   adopt    makes sure that a supervisor cares for the services that run
+ *   restart  stops services with proof, and starts them again under one lock
+ *   lease    makes the lease of a start; stops everything first if the last lease has ended
+ *   ports    makes sure that the ports of the services are free
+ */
 import type { SupervisorClient } from '../../client/client.ts';
 import { connectToSupervisor } from '../../client/connect.ts';
 import {

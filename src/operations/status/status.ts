@@ -1,3 +1,11 @@
+/*
+ * The files of this folder: how a project is described. Nothing here changes anything.
+ *
+ *   status    the state of each service, by its record and the process table
+ *   tree      the processes of each service, as trees
+ *   observe   looks again and again, for the monitor
+ *   activity  what happened, for `devctl report`
+ */
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
 import type { Breach } from '../../limits/evaluate.ts';

@@ -33,7 +33,7 @@ export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
       tookMs: 0,
     })),
     processes: planned,
-    spared: first.spared.map((one) => describeSpared(one, first.snapshot)),
+    spared: first.spared.map((process) => describeSpared(process, first.snapshot)),
     stale: describeStale(first.stale),
     problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
     supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,

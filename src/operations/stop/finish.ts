@@ -59,7 +59,9 @@ export async function finishStop(
   const processes = reportProcesses(outcome);
   const survivors = [
     ...reportSurvivors(outcome, processes),
-    ...findLeftAlone(outcome, state, options).map((one) => describeLeftAlone(one, snapshot)),
+    ...findLeftAlone(outcome, state, options).map((process) =>
+      describeLeftAlone(process, snapshot),
+    ),
   ];
   const records = targetedRecords(state, options);
   const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));

@@ -171,7 +171,7 @@ class RunsStop {
     const { host, state, runContained } = this.#context;
     const record = state.records.find(({ service }) => service === name);
     if (!record) return;
-    const graceMs = this.#units.find((one) => one.name === name)?.graceMs ?? 0;
+    const graceMs = this.#units.find((unit) => unit.name === name)?.graceMs ?? 0;
     const begunMs = host.nowMs();
     const { env } = process;
     const over = this.#unitsOver.signal;

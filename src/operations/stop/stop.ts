@@ -1,3 +1,29 @@
+/*
+ * The files of this folder: how services are stopped, with proof.
+ *
+ *   stop            entry of the commands: stops here, or by the supervisor if this process runs inside a service
+ *   stop-project    the first look; loads the rest only when there is something to stop
+ *   stop-locked     the stop under the lock: stand down, end, ask the kernel, end supervisors and guards, finish
+ *   stop-runs       ends runs with the stop engine, and writes the ledger
+ *   finish          checks the ports, writes the report, removes the records of dead processes
+ *   first-look      finds all processes that a stop is to end
+ *   ask-guards      asks the kernel for children of guards, and ends the guards
+ *   ask-one-offs    asks the kernel for children of `devctl run` commands
+ *   left-alone      processes of ours that a veto protects
+ *   build-report    the parts of the report, and the proof
+ *   capabilities    the means of containment that a stop could rely on
+ *   empty-report    the report of a stop that has ended nothing
+ *   survivors       names the survivors of a stop in one line
+ *   dry-run         reports what a stop would do
+ *   via-supervisor  has the supervisor carry out the stop
+ *   unattended      the stop that a supervisor carries out without a user
+ *   end-run         ends the rest of a run before a restart
+ *   leftovers       ends the processes of earlier runs before a start
+ *   sweep           `devctl sweep`: ends look-alikes that belong to no service
+ *   sweep-rules     the patterns and the scope of a sweep
+ *   options         the options and the header of a stop
+ *   outcome         the outcome of the stop engine
+ */
 import { DevctlError } from '../../errors.ts';
 import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';

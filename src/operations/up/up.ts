@@ -1,3 +1,12 @@
+/*
+ * The files of this folder: how `devctl up` starts services, keeps them up, and stops them.
+ *
+ *   up       the session from the start to the stop, and the stop at its end
+ *   watch    follows the services by the events of the supervisor
+ *   verdict  decides whether the session ends, and with which exit code
+ *   once     reports each change once although two sources have it
+ *   options  the options of a session
+ */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
