@@ -59,7 +59,8 @@ export async function post(
  * Calls `onEvent` with every event of an NDJSON answer, until the answer ends or `until` is aborted.
  *
  * @param body undefined: the request is a GET
- * @throws DevctlError 'supervisor-failed' when the supervisor does not answer, refuses, or sends a line that is no event
+ * @throws DevctlError 'supervisor-failed' when the supervisor does not answer, refuses, or sends a line that is no
+ *   event
  */
 export async function stream(
   socket: string,

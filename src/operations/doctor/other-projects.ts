@@ -4,7 +4,7 @@ import { isGone, type Snapshot } from '../../processes/snapshot.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { type DoctorFinding, finder } from './finding.ts';
 
-/** Finds orphans of other projects: processes with the mark of a project that has no supervisor, guard or `devctl run`. */
+/** Finds orphans of other projects: processes of a project that has neither a supervisor, a guard, nor a `devctl run`. */
 export function checkOtherProjects(
   { folder }: OpenProject,
   snapshot: Snapshot,

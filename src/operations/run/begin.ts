@@ -25,8 +25,8 @@ import { endLeftovers } from '../stop/leftovers.ts';
 import { oneOffName } from './decisions.ts';
 
 /**
- * The time that other `devctl run` commands have to spawn theirs, in ms. Longer than that of a start, because dozens may
- * begin at once (`make -j`), and each holds the lock while it spawns.
+ * The time that other `devctl run` commands have to spawn theirs, in ms. Longer than that of a start, because dozens
+ * may begin at once (`make -j`), and each holds the lock while it spawns.
  */
 const OTHER_RUNS_MS = 20_000;
 
@@ -108,8 +108,8 @@ async function becomeParent(): Promise<Native | null> {
 }
 
 /**
- * Chooses the name of the one-off, and ends the processes that an earlier one-off of this name left behind. Call it with
- * the lock held.
+ * Chooses the name of the one-off, and ends the processes that an earlier one-off of this name left behind. Call it
+ * with the lock held.
  */
 async function chooseName(
   { folder, host, self }: RunContext,

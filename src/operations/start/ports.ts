@@ -10,7 +10,7 @@ import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts
 import { endLeftovers } from '../stop/leftovers.ts';
 import type { StopContext } from '../stop/stop-runs.ts';
 
-/** The number of passes that end leftovers. After each, another process of ours may take the port that it waited for. */
+/** The number of passes that end leftovers: after each, another process of ours may take a port that it waited for. */
 const LEFTOVER_PASSES = 3;
 
 /**

@@ -27,6 +27,9 @@ export interface VerifiedOutcome extends StopOutcome {
   readonly guards: readonly ProcessInfo[];
   /** The `devctl run` commands that were there during the whole stop. */
   readonly oneOffParents: readonly OneOffParent[];
-  /** True when the kernel says that none of them has a child; null when one of them could not be asked. */
+  /**
+   * True when the kernel says that none of them has a child. False when one has, or a process survived. Null when one
+   * could not be asked.
+   */
   readonly childless: boolean | null;
 }

@@ -249,7 +249,7 @@ function childlessBy(answers: readonly (boolean | null)[]): boolean | null {
   return answers.length === 0 || answers.includes(null) ? null : true;
 }
 
-/** The parts of a stop that only the supervisor can do, even when it has stood down: it is the parent of every process. */
+/** The parts of a stop that only a supervisor can do, because it is the parent of every process. */
 interface StoodDown {
   resume(): Promise<void>;
   /** Null: the supervisor cannot tell, or did not answer. */
