@@ -27,6 +27,9 @@ import { post, request, stream } from './transport.ts';
 /** The time that a supervisor has to drop the services that starts in progress have not spawned yet, in ms. */
 export const ABORT_STARTS_MS = 500;
 
+/** The pause between two requests to abort starts, in ms. */
+export const ABORT_AGAIN_MS = 100;
+
 /** A supervisor that answers. Every call is one connection. */
 export interface SupervisorClient {
   readonly socket: string;

@@ -1,4 +1,4 @@
-import { ABORT_STARTS_MS } from '../client/client.ts';
+import { ABORT_AGAIN_MS, ABORT_STARTS_MS } from '../client/client.ts';
 import { findSupervisor, livingSupervisors } from '../client/connect.ts';
 import { DevctlError } from '../errors.ts';
 import { isDevctl } from '../ownership/devctl-argv.ts';
@@ -23,9 +23,6 @@ const ONE_OFF_HOLDER_MS = 20_000;
 /** The time after which a stop ends a start that keeps the lock: shorter than HOLDER_MS, so that the stop wins. */
 const START_HOLDER_MS = 1_000;
 
-/** The pause between two requests to the supervisor to abort its starts, in ms. */
-const ABORT_AGAIN_MS = 100;
-
 /** The time that a holder has to end after a signal: on an overloaded machine it may need a second for that. */
 const HOLDER_END_MS = 1_000;
 
@@ -38,7 +35,7 @@ const JUST_FORKED_MS = 1_000;
 const JUST_FORKED_POLL_MS = 5;
 
 /** The longest pause between two tries. A start that waits for the same lock pauses for longer, so the stop wins. */
-const LONGEST_PAUSE_MS = 10;
+const LONGEST_LOCK_PAUSE_MS = 10;
 
 export interface StopLockRequest {
   readonly host: Host;
@@ -189,7 +186,7 @@ function attempt(
     command: force ? 'stop --force' : 'stop',
     isAlive: (holder) => isAlive(host, holder),
     waitMs,
-    longestPauseMs: LONGEST_PAUSE_MS,
+    longestPauseMs: LONGEST_LOCK_PAUSE_MS,
   });
 }
 

@@ -40,13 +40,13 @@ const LOOK_EVERY_MS = 1_000;
 /** The least time between two samples, in ms. CPU time is counted in ticks of 10 ms, which is too coarse for less. */
 const SAMPLE_EVERY_MS = 900;
 /** The least pause after a look, in ms, because changes of records come in bursts. */
-const SHORTEST_PAUSE_MS = 100;
+const SHORTEST_LOOK_PAUSE_MS = 100;
 /** The number of failed looks in a row after which the observation gives up. */
 const MOST_FAILURES = 10;
 /** The largest share of the time that is spent on looks, so that the observer does not slow the services down. */
 const MOST_SHARE = 0.05;
 /** The longest pause that this share may cause, in ms, so that the monitor does not show old data. */
-const LONGEST_PAUSE_MS = 4_000;
+const LONGEST_LOOK_PAUSE_MS = 4_000;
 
 /**
  * Looks at a project once a second, and soon after its records have changed. Like `status`, it asks the process table:
@@ -116,7 +116,10 @@ class ProjectObserver implements Observing {
       if (this.#stopping) return;
       this.#onObservation(this.#observation(look, sampled));
       const tookMs = this.#host.nowMs() - beganMs;
-      const restMs = Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, tookMs / MOST_SHARE));
+      const restMs = Math.min(
+        LONGEST_LOOK_PAUSE_MS,
+        Math.max(SHORTEST_LOOK_PAUSE_MS, tookMs / MOST_SHARE),
+      );
       await this.#pause(restMs, ['now']);
       await this.#pause(Math.max(0, LOOK_EVERY_MS - restMs - tookMs), ['soon', 'now']);
     }

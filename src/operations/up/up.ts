@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  ABORT_AGAIN_MS,
   ABORT_STARTS_MS,
   type ForegroundHold,
   type SupervisorClient,
@@ -34,8 +35,6 @@ export interface UpResult {
   readonly report: StopReport;
 }
 
-/** The pause between two requests to the supervisor to abort the start, in ms. */
-const ABORT_AGAIN_MS = 100;
 /** The time that the supervisor has to release the hold, in ms. */
 const RELEASE_HOLD_MS = 1_000;
 
