@@ -1,11 +1,12 @@
 /*
  * The files of this folder: how a command talks to the supervisor of its project.
  *
- *   client          every call to a supervisor, as methods of one object
- *   protocol        the routes: what each takes and answers
- *   transport       requests and NDJSON streams over a Unix socket
- *   connect         finds the supervisor that answers, or starts one
- *   end-supervisor  ends supervisors and their guards
+ *   client            every call to a supervisor, as methods of one object
+ *   protocol          the routes: the request and the answer of each
+ *   transport         requests and NDJSON streams over a Unix socket
+ *   connect           finds the supervisor that answers
+ *   start-supervisor  finds it, or starts one
+ *   end-supervisor    ends supervisors and their guards
  */
 import { DevctlError, inWords } from '../errors.ts';
 import type { ContainedCommand } from '../services/launch/stop-command.ts';

@@ -8,7 +8,7 @@
  *   ports    makes sure that the ports of the services are free
  */
 import type { SupervisorClient } from '../../client/client.ts';
-import { connectToSupervisor } from '../../client/connect.ts';
+
 import {
   type Hello,
   hasSucceeded,
@@ -16,6 +16,7 @@ import {
   type StartedService,
   type StartRequest,
 } from '../../client/protocol.ts';
+import { connectToSupervisor } from '../../client/start-supervisor.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
