@@ -76,18 +76,18 @@ async function runUntilOver(
     timeoutMs,
     containment: manifest?.containment ?? 'auto',
     limits: runLimits(own, manifest?.limits ?? PROJECT_WARNINGS),
-    breached(breach) {
+    onBreach(breach) {
       const then = breach.action === 'warn' ? '' : ': ending everything';
       say.warn(`over its limit: ${warningInWords(breach)}${then}`);
     },
     logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
-    hearSignals,
-    begun: over,
-    ending(cause) {
+    subscribeToSignals: hearSignals,
+    onBegun: over,
+    onEnding(cause) {
       if (cause === 'timed-out') say.warn(`its ${timeout} are over: ending everything`);
     },
-    watch(living) {
+    onScan(living) {
       // What is slow is the end, not the command.
       watch ??= stopProgress();
       watch(living);

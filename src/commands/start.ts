@@ -57,7 +57,7 @@ export async function startCommand(
         abortOnFailure: options.abortOnFailure ?? false,
         lease,
         env: definedOnly(process.env),
-        listen(change) {
+        onChange(change) {
           if (onTerminal && WHY_NOT.has(change.to)) told.set(change.service, change.reason);
           tell(progress, change);
         },

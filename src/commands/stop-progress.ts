@@ -15,7 +15,7 @@ export function listenForInterrupts(kept = ''): () => boolean {
 }
 
 /** Says every second what holds the stop up, so that nobody has to guess. */
-export function stopProgress(): StopOptions['watch'] {
+export function stopProgress(): StopOptions['onScan'] {
   const beganMs = monotonicMs();
   let nextMs = 1_000;
   return (living) => {

@@ -103,17 +103,17 @@ export async function upCommand(
       exitCodeFrom,
       abortOnExit: options.abortOnExit ?? false,
       env: definedOnly(process.env),
-      listen: (change) => {
+      onChange: (change) => {
         following.wake();
         if (json) void out.write(jsonLine(change));
         else tell(note, change);
       },
-      breached: (breach) => {
+      onBreach: (breach) => {
         if (json) void out.write(jsonLine({ type: 'breach', breach }));
         // What is ended or started again says why.
         else if (breach.action === 'warn') warn(`over its limit: ${warningInWords(breach)}`);
       },
-      started: ({ services: all }) => {
+      onStarted: ({ services: all }) => {
         if (json) return;
         const running = all.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
         const [end, stay] = [running.filter(isOurs), running.filter((name) => !isOurs(name))];
@@ -121,11 +121,11 @@ export async function upCommand(
         if (stay.length > 0) note(`ran before, goes on after this: ${stay.join(', ')}`);
         note(`${all.filter(hasSucceeded).length} of ${all.length} services are up`);
       },
-      ending: (why) => note(`${why}: stopping`),
+      onEnding: (why) => note(`${why}: stopping`),
       warn,
-      asked,
+      askedToEnd: asked,
       forced,
-      watch: (living) => {
+      onScan: (living) => {
         // Its time begins with the stop.
         watch ??= stopProgress();
         watch(living);

@@ -7,13 +7,13 @@ import { describeStale, type FirstLook, lookBeforeStop, readForStop } from './fi
 import { type StopOptions, stopHeader } from './options.ts';
 
 /**
- * Stops services, or the whole project, and proves that nothing of them is left.
+ * Stops services, or the whole project, and proves that no process of them is left.
  *
- * With nothing to stop it returns after one look. What carries out a stop is loaded only when there is
- * one, so that a stop costs next to nothing on an idle machine.
+ * With nothing to stop it returns after one look. The code that carries out a stop is loaded only when it is needed,
+ * so that a stop on an idle machine costs next to nothing.
  *
- * @param seen the records and a snapshot, where the caller has just read them
- * @throws DevctlError 'locked' when another command is at work and this one may not break in
+ * @param seen the records and a snapshot, if the caller has just read them
+ * @throws DevctlError 'locked' when another command keeps the lock and this stop may not take it by force
  */
 export async function stopProject(
   host: Host,
