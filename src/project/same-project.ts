@@ -1,0 +1,60 @@
+import type { FolderPlace, Place, ProjectRecord } from './project-file.ts';
+
+/**
+ * How a folder stands to the `project.json` in it.
+ *
+ * - here: the record speaks of this very folder, at this path
+ * - moved: of this very folder, which had another path then
+ * - copy: of another folder, or nobody can tell; its records name nothing here
+ * - shared: of another project that keeps its records in the same folder
+ */
+export type Standing = 'here' | 'moved' | 'copy' | 'shared';
+
+/** The questions about the rest of the machine, each asked only where the answer decides. */
+export interface Surroundings {
+  /** Is there a folder at the recorded path? */
+  readonly oldPathExists: () => boolean;
+  /**
+   * Does a living process of the id work in another existing folder that holds the id, or does the registry name
+   * such a folder? True as well where a process lives and its working directory cannot be read.
+   */
+  readonly livesElsewhere: () => boolean;
+}
+
+/**
+ * Proves that the id in a folder is the folder's own, or calls the folder a copy.
+ *
+ * The recorded path decides first, because remounts, overlays and restored backups change device and inode. Device
+ * and inode prove a move within one file system. A move across file systems is a copy whose original has gone, so
+ * it counts only where no process says that the original is elsewhere. A path from another machine, boot or PID
+ * namespace says nothing about moves. In doubt the folder is a copy: a missed move costs a warning, a wrong one
+ * ends the processes of another project.
+ */
+export function standingOf(
+  record: ProjectRecord,
+  here: FolderPlace & { readonly pidsDir: string },
+  { oldPathExists, livesElsewhere }: Surroundings,
+): Standing {
+  if (record.path === here.path) return 'here';
+  if (isSamePlace(record, here)) {
+    if (record.device === here.device && record.inode === here.inode) return 'moved';
+    if (record.pidsDir === here.pidsDir && oldPathExists()) return 'shared';
+    if (!oldPathExists() && !livesElsewhere()) return 'moved';
+  }
+  return 'copy';
+}
+
+/** Tells whether a path and a pid mean the same at both: one kernel since its boot, one PID namespace. */
+export function isSamePlace(a: Place, b: Place): boolean {
+  return a.bootId === b.bootId && a.pidNamespace === b.pidNamespace;
+}
+
+/**
+ * Tells whether records that were written at `there` may speak of processes that live, but not here: on another
+ * machine, or in another PID namespace of this boot. Records of an earlier boot of this machine speak of dead ones.
+ */
+export function mayLiveElsewhere(there: Place, here: Place): boolean {
+  if (there.bootId === here.bootId) return there.pidNamespace !== here.pidNamespace;
+  // Without a machine id, another boot id may be a reboot of this machine or another machine.
+  return there.machineId === null || here.machineId === null || there.machineId !== here.machineId;
+}
