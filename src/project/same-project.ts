@@ -38,7 +38,8 @@ export function standingOf(
   if (record.path === here.path) return 'here';
   if (isSamePlace(record, here)) {
     if (record.device === here.device && record.inode === here.inode) return 'moved';
-    if (record.pidsDir === here.pidsDir && oldPathExists()) return 'shared';
+    // Records that lie outside of the project do not tell whose they are once its folder has gone.
+    if (record.pidsDir === here.pidsDir) return oldPathExists() ? 'shared' : 'copy';
     if (!oldPathExists() && !livesElsewhere()) return 'moved';
   }
   return 'copy';

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import type { FolderPlace, ProjectRecord } from '../../src/project/project-file.ts';
+import { mayLiveElsewhere, standingOf } from '../../src/project/same-project.ts';
+
+const RECORD: ProjectRecord = {
+  schema: 1,
+  id: '00112233445566aa',
+  path: '/home/me/app',
+  formerPaths: [],
+  pidsDir: '/home/me/app/.pids',
+  device: '2049',
+  inode: '77',
+  machineId: 'm1',
+  bootId: 'b1',
+  pidNamespace: 'pid:[1]',
+};
+
+type Here = Partial<FolderPlace & { readonly pidsDir: string }>;
+
+const here = (over: Here = {}) => {
+  const { path, pidsDir, device, inode, machineId, bootId, pidNamespace } = { ...RECORD, ...over };
+  return { path, pidsDir: over.pidsDir ?? pidsDir, device, inode, machineId, bootId, pidNamespace };
+};
+
+const NOWHERE = { oldPathExists: false, livesElsewhere: false };
+const MOVED = { path: '/home/me/app2', pidsDir: '/home/me/app2/.pids' };
+
+describe('is the id in a folder the folder’s own?', () => {
+  test.each<[what: string, here: Here, world: Partial<typeof NOWHERE>, standing: string]>([
+    ['the folder itself', {}, {}, 'here'],
+    ['remounted: another device and inode', { device: '9', inode: '9' }, {}, 'here'],
+    [
+      'a restored backup, at the same path, on another machine',
+      { machineId: 'm2', bootId: 'b9' },
+      {},
+      'here',
+    ],
+    ['renamed', MOVED, {}, 'moved'],
+    ['renamed, with a new checkout at the old path', MOVED, { oldPathExists: true }, 'moved'],
+    ['moved to another file system', { ...MOVED, device: '9', inode: '9' }, {}, 'moved'],
+    ['copied: the original is there', { ...MOVED, inode: '9' }, { oldPathExists: true }, 'copy'],
+    [
+      'copied, then the original was renamed',
+      { ...MOVED, inode: '9' },
+      { livesElsewhere: true },
+      'copy',
+    ],
+    ['renamed and rebooted: nobody can tell', { ...MOVED, bootId: 'b2' }, {}, 'copy'],
+    ['another machine', { ...MOVED, machineId: 'm2', bootId: 'b2' }, {}, 'copy'],
+    [
+      'another container with the same folder at another path',
+      { ...MOVED, pidNamespace: 'pid:[2]' },
+      {},
+      'copy',
+    ],
+    [
+      'a template that was checked out',
+      { path: '/x', pidsDir: '/x/.pids', bootId: 'b7', inode: '5' },
+      {},
+      'copy',
+    ],
+    [
+      'a records folder of two projects',
+      { path: '/home/me/other', inode: '9' },
+      { oldPathExists: true },
+      'shared',
+    ],
+    [
+      'a records folder of two, the other one gone',
+      { path: '/home/me/other', inode: '9' },
+      {},
+      'copy',
+    ],
+  ])('%s', (_what, over, world, standing) => {
+    const { oldPathExists, livesElsewhere } = { ...NOWHERE, ...world };
+    const answers = { oldPathExists: () => oldPathExists, livesElsewhere: () => livesElsewhere };
+    expect(standingOf(RECORD, here(over), answers)).toBe(standing);
+  });
+});
+
+describe('may records speak of processes that live, but not here?', () => {
+  test.each([
+    ['the same place', here(), here(), false],
+    ['this machine, rebooted', here({ bootId: 'b0' }), here(), false],
+    ['another container', here({ pidNamespace: 'pid:[2]' }), here(), true],
+    ['another machine', here({ machineId: 'm2', bootId: 'b2' }), here(), true],
+    ['a machine without an id', here({ machineId: null, bootId: 'b2' }), here(), true],
+    ['seen from one without an id', here({ bootId: 'b2' }), here({ machineId: null }), true],
+  ])('%s', (_what, there, now, expected) => {
+    expect(mayLiveElsewhere(there, now)).toBe(expected);
+  });
+});
