@@ -30,6 +30,7 @@ const EXIT_CODES = {
   'start-failed': ExitCode.Failed,
   'supervisor-failed': ExitCode.Failed,
   'records-unwritable': ExitCode.Failed,
+  'records-shared': ExitCode.Usage,
   'report-unwritable': ExitCode.Failed,
   'tool-missing': ExitCode.Failed,
   'send-failed': ExitCode.Failed,

@@ -103,7 +103,7 @@ function supervisorProgram(
   const cookie = guarded ? guardCookie : supervisorCookie;
   return {
     program: [...flags, script, ...args],
-    env: { ...env, ...cookie(folder.projectId) },
+    env: { ...env, ...cookie(folder) },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
+import type { ProjectIdentity } from './whose-cookie.ts';
 
 /**
  * The reasons to call a process ours, strongest first. `docs/architecture.md` says what each of them can
@@ -46,6 +47,8 @@ export type VetoKind =
   | 'init'
   | 'kernel-thread'
   | 'other-project'
+  /** Ours by its place, another living project's by its mark: devctl does not guess. */
+  | 'in-doubt'
   | 'older-than-run'
   | 'protected'
   | 'outside-project'
@@ -154,7 +157,7 @@ export interface OpenFileEvidence {
 
 /** Everything that is known about a project's processes, except the process table itself. */
 export interface OwnershipFacts {
-  readonly projectId: string;
+  readonly project: ProjectIdentity;
   /** Real path of the project folder. */
   readonly root: string;
   /** The user who owns the project folder; null or missing when unknown. */
@@ -172,6 +175,22 @@ export interface OwnershipFacts {
   readonly groups?: readonly RunGroup[];
   /** Missing in an ordinary scan. */
   readonly openFiles?: OpenFileEvidence;
+  /**
+   * Processes that the records of other projects name. Missing: nobody has looked, because no evidence ties a
+   * process with another project's cookie to us.
+   */
+  readonly elsewhere?: readonly RecordedElsewhere[];
+}
+
+/** What a cookie says of its project. */
+export interface ForeignMark {
+  readonly mark: string;
+  readonly projectId: string | null;
+}
+
+/** A process that the records of another project name. */
+export interface RecordedElsewhere extends ForeignMark {
+  readonly identity: Identity;
 }
 
 /** A record that no longer describes the process whose number it carries. Nothing is signalled because of it. */
@@ -198,4 +217,6 @@ export interface Ownership {
   readonly oneOffParents: readonly OneOffParent[];
   /** Supervisors, guards and one-off parents with no other project below them. Any orphan they adopt is ours. */
   readonly adopters: readonly ProcessInfo[];
+  /** The other projects whose records decide about a process here: asked for by `OwnershipFacts.elsewhere`. */
+  readonly foreignMarks: readonly ForeignMark[];
 }

@@ -19,6 +19,7 @@
  */
 import { sameIdentity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { ancestry } from './ancestry.ts';
 import type {
   Claim,
   EvidenceKind,
@@ -40,7 +41,7 @@ import {
   originOf,
   toEvidence,
 } from './search.ts';
-import { ancestry, findVetoes, type Veto } from './vetoes.ts';
+import { findVetoes, type Veto } from './vetoes.ts';
 
 /**
  * Finds every living process that is ours.
@@ -68,12 +69,13 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     leaders: findLeaders(facts, snapshot),
     witnessed: indexByPid(facts.witnessed),
     sharedGroups: new Set(
-      facts.groups?.filter((group) => isSharedGroup(group, snapshot, vetoes.byPid)),
+      facts.groups?.filter((group) => isSharedGroup(group, facts, snapshot, vetoes)),
     ),
     adopters: [],
     found: new Map(),
     passed: new Map(),
     spared: new Map(),
+    foreignMarks: new Map(vetoes.unsettled.map((mark) => [`${mark.mark} ${mark.projectId}`, mark])),
   };
 
   for (const process of snapshot.byPid.values()) {
@@ -112,6 +114,7 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
       ...vetoes.guards,
       ...vetoes.oneOffParents.map(({ process }) => process),
     ].filter(({ identity }) => search.adopters.includes(identity.pid)),
+    foreignMarks: [...search.foreignMarks.values()],
   };
 }
 
@@ -165,15 +168,17 @@ function claimChildren(
  * @param top pid of the supervisor, guard or one-off parent
  * @returns the veto for every other child of `top`; null when there is no such project
  */
-function findNestedProject({ snapshot, vetoes }: ClaimSearch, top: number): Veto | null {
+function findNestedProject(search: ClaimSearch, top: number): Veto | null {
+  const { snapshot, vetoes } = search;
   for (const [pid, veto] of vetoes.byPid) {
-    if (veto.kind !== 'other-project') continue;
+    // A recorded process of ours may have read another project's mark from a file. That makes no project.
+    if (veto.kind !== 'other-project' || search.found.has(pid)) continue;
     const above = ancestry(pid, snapshot).map(({ identity }) => identity.pid);
     if (!above.includes(top)) continue;
     // Only a guard between the two counts, because a foreign guard may also stand above `top`.
     const between = above.slice(0, above.indexOf(top));
     if (between.some((ancestor) => vetoes.foreignGuards.has(ancestor))) continue;
-    return { kind: 'other-project', detail: `may be of a project below us: ${veto.detail}` };
+    return { kind: 'in-doubt', detail: `may be of a project below us: ${veto.detail}` };
   }
   return null;
 }

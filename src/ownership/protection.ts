@@ -1,7 +1,8 @@
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { ancestry } from './ancestry.ts';
 import type { EvidenceKind } from './claim.ts';
 import { isEditorOrAgent, isShell, isWrapperShell, whyProtected } from './patterns.ts';
-import { ancestry, type Veto } from './vetoes.ts';
+import type { Veto } from './vetoes.ts';
 
 /**
  * Tells whether a person's own programs may show this evidence as well: a number without a start time, a

@@ -3,13 +3,16 @@ import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import {
   EVIDENCE_KINDS,
   type Evidence,
+  type EvidenceKind,
+  type ForeignMark,
   type OwnershipFacts,
   type RunGroup,
   type Spared,
   type Witnessed,
 } from './claim.ts';
+import { nearestProject } from './nearest-project.ts';
 import { findProtection, isWeakEvidence } from './protection.ts';
-import type { Vetoes } from './vetoes.ts';
+import type { Veto, Vetoes } from './vetoes.ts';
 
 /** The run that a process belongs to, as far as it is known. */
 export interface Origin {
@@ -52,6 +55,8 @@ export interface ClaimSearch {
   readonly passed: Map<number, Finding[]>;
   /** Evidence for the processes that a veto protects, by pid. */
   readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
+  /** Other projects whose records decide about a process that evidence ties to us. */
+  readonly foreignMarks: Map<string, ForeignMark>;
 }
 
 /**
@@ -70,10 +75,10 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
   // In the same way `devctl run` is in the control group of its own run.
   if (finding.kind === 'cgroup' && isOneOffParentOf(search, pid, finding.runId)) return;
   const veto =
-    search.vetoes.byPid.get(pid) ??
+    judgeMark(search, process, finding.kind) ??
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
-      : undefined) ??
+      : null) ??
     findProtection(search.snapshot, search.vetoes.byPid, process, finding.kind);
   if (veto) {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
@@ -95,6 +100,50 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
   if (known < 0) findings.push(finding);
   // The ledger first knew the process without a service, and knows the service by now.
   else if (findings[known]?.service === null) findings[known] = finding;
+}
+
+/** Evidence that names a process for ever. It outweighs any mark, unless another project stands between. */
+const RECORDED: readonly EvidenceKind[] = ['leader', 'cgroup'];
+
+/** Evidence from the place of a process among its relatives, or from before its execve(2). */
+const BY_PLACE: readonly EvidenceKind[] = ['ledger', 'descendant', 'session', 'group'];
+
+/**
+ * Weighs the mark in the environment of a process against where it is.
+ *
+ * A recorded identity outweighs any mark, because a service may read another project's environment from a file.
+ * Where another project stands nearer, the process is that project's, whatever its mark says. In between devctl
+ * does not guess: the process is left alone and told of.
+ */
+function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind): Veto | null {
+  const { facts, snapshot, vetoes, found } = search;
+  const { pid } = process.identity;
+  const veto = vetoes.byPid.get(pid) ?? null;
+  const foreign = vetoes.foreignCookies.get(pid);
+  if (veto?.kind !== 'other-project' || !foreign) {
+    return veto ?? (kind === 'cookie' && !found.has(pid) ? judgeOwnMark(search, process) : null);
+  }
+  if (found.has(pid)) return null;
+  if (!RECORDED.includes(kind) && !BY_PLACE.includes(kind)) return veto;
+  for (const mark of foreign.projects) {
+    search.foreignMarks.set(mark, { mark, projectId: foreign.projectId });
+  }
+  const nearest = nearestProject(facts, snapshot, vetoes, process);
+  if (nearest === 'other' || nearest === 'adopted-by-other') return veto;
+  if (RECORDED.includes(kind)) return null;
+  return {
+    kind: 'in-doubt',
+    detail: `it is among our processes, but carries the mark of another project (${veto.detail})`,
+  };
+}
+
+/** Our mark on a process below another project: a service there may have read our environment from a file. */
+function judgeOwnMark({ facts, snapshot, vetoes }: ClaimSearch, process: ProcessInfo): Veto | null {
+  if (vetoes.elsewhere.size === 0) return null;
+  const nearest = nearestProject(facts, snapshot, vetoes, process);
+  const detail = 'it carries our mark, but is below another project that runs';
+  if (nearest === 'other') return { kind: 'other-project', detail };
+  return nearest === 'adopted-by-other' ? { kind: 'in-doubt', detail } : null;
 }
 
 function isOneOffParentOf({ vetoes }: ClaimSearch, pid: number, runId: string | null): boolean {

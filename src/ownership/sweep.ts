@@ -1,10 +1,11 @@
 import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
+import { ancestry } from './ancestry.ts';
 import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
 import { isWrapperShell, matchPattern, whyProtected, whyProtectedByPattern } from './patterns.ts';
 import { nestedProjectVeto, startedByEditor } from './protection.ts';
-import { ancestry, findVetoes, type Veto } from './vetoes.ts';
+import { findVetoes, type Veto } from './vetoes.ts';
 
 /** The rules of a sweep, from the manifest or the defaults. */
 export interface SweepRules {

@@ -40,6 +40,7 @@ import { removeLeftovers, unwritable } from './atomic-file.ts';
 import { isInside } from './inside.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
+import { type FolderStanding, readStanding } from './standing.ts';
 
 /** Where a project keeps the files that outlive a command. */
 export interface ProjectFolder {
@@ -48,8 +49,22 @@ export interface ProjectFolder {
   /** Absolute path of the records folder, `.pids` by default. */
   readonly pidsDir: string;
   /** The value of DEVCTL_PROJECT in the environment of everything that the project starts. */
-  readonly projectId: string;
+  readonly mark: string;
+  /** Values of that variable that may stand for this project: of its path, and of the paths that it had before. */
+  readonly marks: readonly string[];
+  /** The real path of the folder, and the paths that it had before. */
+  readonly paths: readonly string[];
+  /**
+   * The id that travels with the folder, in DEVCTL_PROJECT_ID and in every record. Another manifest than
+   * `.devctl.json` in the same folder has an id of its own. Null: none is proved, so the path decides.
+   */
+  readonly id: string | null;
+  /** How the folder stands to the records in it. */
+  readonly standing: FolderStanding;
 }
+
+/** The name of the manifest whose project has the plain id. */
+const USUAL_MANIFEST = '.devctl.json';
 
 /** The folders inside `.pids`. */
 export type FolderPart = 'services' | 'ledger' | 'logs' | 'log-notes' | 'history';
@@ -60,10 +75,30 @@ const PARTS: readonly FolderPart[] = ['services', 'ledger', 'logs'];
  * Names the folders of a project. Creates nothing.
  *
  * @param pidsDir absolute, or relative to the root
+ * @param manifest the manifest, whose name tells the projects of one folder apart
  */
-export function projectFolder(root: string, pidsDir = '.pids'): ProjectFolder {
+export function projectFolder(
+  root: string,
+  pidsDir = '.pids',
+  manifest = USUAL_MANIFEST,
+): ProjectFolder {
   const real = realPath(root);
-  return { root: real, pidsDir: resolve(real, pidsDir), projectId: projectId(real) };
+  const standing = readStanding(real, resolve(real, pidsDir));
+  const paths = [real, ...standing.formerPaths];
+  return {
+    root: real,
+    pidsDir: standing.pidsDir,
+    mark: markOfPath(real),
+    marks: paths.map(markOf),
+    paths,
+    id: standing.id && variantOf(standing.id, basename(manifest)),
+    standing,
+  };
+}
+
+/** The id of the project that another manifest in the same folder makes. */
+function variantOf(id: string, manifest: string): string {
+  return manifest === USUAL_MANIFEST ? id : `${id}-${hash('sha256', manifest).slice(0, 8)}`;
 }
 
 /**
@@ -71,8 +106,12 @@ export function projectFolder(root: string, pidsDir = '.pids'): ProjectFolder {
  * checkouts with the same name are two projects; one checkout seen through a symbolic link is the same
  * project.
  */
-export function projectId(root: string): string {
-  const real = realPath(root);
+export function markOfPath(root: string): string {
+  return markOf(realPath(root));
+}
+
+/** As `markOfPath`, for a path without links, which may be gone. */
+function markOf(real: string): string {
   const slug = basename(real)
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
@@ -81,9 +120,27 @@ export function projectId(root: string): string {
   return `${slug || 'project'}-${projectHash(real)}`;
 }
 
-/** Returns the unique part of the project id: 16 hex digits. */
+/** Returns the unique part of the mark of a path: 16 hex digits. */
 export function projectHash(realRoot: string): string {
   return hash('sha256', realRoot).slice(0, 16);
+}
+
+/** Returns the file name of the socket of a supervisor that was started in this folder. */
+export function socketName(realRoot: string): string {
+  return `${projectHash(realRoot)}.sock`;
+}
+
+/** Returns the name of the control group of a project that was started in this folder. */
+export function groupNameOf(realRoot: string): string {
+  return `devctl-${projectHash(realRoot)}`;
+}
+
+/** What a record says of its project. */
+export function recordedProject({ root, id }: Pick<ProjectFolder, 'root' | 'id'>): {
+  readonly project: string;
+  readonly projectId?: string;
+} {
+  return { project: root, ...(id === null ? {} : { projectId: id }) };
 }
 
 /**
@@ -173,21 +230,43 @@ export function folderProblem(
   return null;
 }
 
-/**
- * True for records of another project that still exists. A `.pids` that was copied along with its
- * project names the processes of the original, so obeying it would stop the original. When the original
- * is gone, the project was moved, and its records are ours.
- */
-export function isOfAnotherProject(
-  folder: ProjectFolder,
-  project: string | undefined,
-): project is string {
-  return project !== undefined && project !== folder.root && existsSync(project);
+/** The project that a record speaks of. */
+export interface RecordedProject {
+  /** Real path of the project folder when the record was written. Missing in ledgers of early versions. */
+  readonly project?: string | undefined;
+  /** Its id; missing in records of early versions, and in ledgers. */
+  readonly projectId?: string | undefined;
 }
 
-/** Says in words that a record belongs to another project; null when it is ours. */
-export function whyOfAnotherProject(folder: ProjectFolder, project: string): string | null {
-  return isOfAnotherProject(folder, project) ? `it belongs to the project ${project}` : null;
+/**
+ * Says in words that a record belongs to another project; null when it is ours.
+ *
+ * A `.pids` that was copied along with its project names the processes of the original, so obeying it would stop the
+ * original. Where ids are missing the path decides: a record of another path that still exists is foreign, and a
+ * record of a path that has gone is that of a project which was moved here.
+ */
+export function whyOfAnotherProject(
+  folder: ProjectFolder,
+  { project, projectId }: RecordedProject,
+): string | null {
+  const { standing, original } = folder.standing;
+  if (standing === 'copy') return `it was copied from ${original}, and names nothing here`;
+  if (projectId !== undefined && folder.id !== null) {
+    if (projectId === folder.id) return null;
+    if (baseOf(projectId) === baseOf(folder.id))
+      return 'it belongs to another manifest of this folder';
+    if (project !== undefined && !folder.paths.includes(project)) {
+      return `it belongs to the project ${project}`;
+    }
+    return null;
+  }
+  if (project === undefined || folder.paths.includes(project) || !existsSync(project)) return null;
+  return `it belongs to the project ${project}`;
+}
+
+/** The id of a folder, without the part that tells its manifests apart. */
+function baseOf(id: string): string {
+  return id.slice(0, 16);
 }
 
 /** Lists the file names in a folder, sorted. A missing folder has none; any other error becomes a problem. */

@@ -5,9 +5,9 @@ import { appendFlags, removeIfThere, unwritable, writeFileAtomically } from './a
 import { isServiceName } from './field-checks.ts';
 import {
   folderProblem,
-  isOfAnotherProject,
   listFileNames,
   type ProjectFolder,
+  whyOfAnotherProject,
   writableFolder,
 } from './folder.ts';
 import {
@@ -85,8 +85,8 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
     const parsed = parseLedger(service, file.bytes.toString());
     const foreign = new Set<string>();
     for (const { project, ...entry } of parsed.entries) {
-      if (isOfAnotherProject(folder, project)) foreign.add(project);
-      else entries.push(entry);
+      if (whyOfAnotherProject(folder, { project }) === null) entries.push(entry);
+      else foreign.add(project ?? folder.standing.original ?? 'another project');
     }
     for (const project of foreign) {
       const reason = `lines ignored that belong to the project ${project}`;
@@ -141,7 +141,9 @@ export function removeLedger(folder: ProjectFolder, service: string): void {
   const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
   if (file.kind !== 'content') return;
   const { entries } = parseLedger(service, file.bytes.toString());
-  const foreign = entries.filter(({ project }) => isOfAnotherProject(folder, project));
+  const foreign = entries.filter(
+    ({ project }) => whyOfAnotherProject(folder, { project }) !== null,
+  );
   if (foreign.length === 0) removeIfThere(path);
   else writeFileAtomically(path, formatLatest(foreign));
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isoTime } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
-import type { ProjectFolder } from './folder.ts';
+import { type ProjectFolder, recordedProject } from './folder.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** The fields of a new record that are the same whether a supervisor or `devctl run` spawns the run. */
@@ -34,7 +34,7 @@ export function newRecord(
   return {
     schema: 1,
     service,
-    project: folder.root,
+    ...recordedProject(folder),
     runId: randomBytes(16).toString('hex'),
     state: 'starting',
     reason: null,

@@ -32,6 +32,8 @@ export interface ProjectRecord extends FolderPlace {
   readonly id: string;
   /** Paths that the folder had earlier while something ran, oldest first: marks of processes may still say them. */
   readonly formerPaths: readonly string[];
+  /** Other paths at which this very folder was seen, because it is mounted more than once. */
+  readonly alsoAt: readonly string[];
   /** Absolute path of the records folder: tells a copied `.pids` from one that two projects share. */
   readonly pidsDir: string;
 }
@@ -82,16 +84,17 @@ function projectRecordPath(pidsDir: string): string {
 }
 
 function toProjectRecord(fields: JsonFields): ProjectRecord | null {
-  const { schema, id, path, formerPaths, pidsDir, device, inode } = fields;
+  const { schema, id, path, formerPaths, alsoAt, pidsDir, device, inode } = fields;
   const { machineId, bootId, pidNamespace } = fields;
   if (schema !== 1 || !isProjectId(id) || !isAbsolutePath(path) || !isAbsolutePath(pidsDir)) {
     return null;
   }
-  if (!isListOf(formerPaths, isAbsolutePath) || !isNumber(device) || !isNumber(inode)) return null;
+  if (!isListOf(formerPaths, isAbsolutePath) || !isListOf(alsoAt, isAbsolutePath)) return null;
+  if (!isNumber(device) || !isNumber(inode)) return null;
   if (machineId !== null && !isLabel(machineId)) return null;
   if (!isLabel(bootId) || !isLabel(pidNamespace)) return null;
   const folder = { path, device, inode, machineId, bootId, pidNamespace };
-  return { schema, id, formerPaths, pidsDir, ...folder };
+  return { schema, id, formerPaths, alsoAt, pidsDir, ...folder };
 }
 
 function isAbsolutePath(value: unknown): value is string {

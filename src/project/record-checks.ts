@@ -21,6 +21,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   schema: (value) => value === 1,
   service: isServiceName,
   project: isAbsolutePath,
+  projectId: (value) => value === undefined || isRunId(value),
   runId: isRunId,
   state: (value) => isText(value) && Object.hasOwn(STATES, value),
   reason: orNull(isText),

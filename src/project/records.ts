@@ -55,7 +55,7 @@ export function readRecord(folder: ProjectFolder, service: string): RecordRead<S
       if (typeof record === 'string' || record.service === service) return record;
       return `it speaks of another service, "${record.service}"`;
     },
-    whyForeign: ({ project }) => whyOfAnotherProject(folder, project),
+    whyForeign: (record) => whyOfAnotherProject(folder, record),
   });
 }
 

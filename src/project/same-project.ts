@@ -35,7 +35,7 @@ export function standingOf(
   here: FolderPlace & { readonly pidsDir: string },
   { oldPathExists, livesElsewhere }: Surroundings,
 ): Standing {
-  if (record.path === here.path) return 'here';
+  if (record.path === here.path || record.alsoAt.includes(here.path)) return 'here';
   if (isSamePlace(record, here)) {
     if (record.device === here.device && record.inode === here.inode) return 'moved';
     // Records that lie outside of the project do not tell whose they are once its folder has gone.

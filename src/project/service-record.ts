@@ -62,6 +62,8 @@ export interface ServiceRecord {
   readonly service: string;
   /** Real path of the project folder. */
   readonly project: string;
+  /** The id of the project (`project.json`). Missing where there is none, and in records of early versions. */
+  readonly projectId?: string;
   /** 128 random bits in hex: the value of DEVCTL_RUN in the environment of everything in this run. */
   readonly runId: string;
   readonly state: ServiceState;

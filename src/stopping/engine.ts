@@ -14,6 +14,7 @@
  */
 import type { Claim, Ownership } from '../ownership/claim.ts';
 import { claimInScan } from '../ownership/just-forked.ts';
+import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { midExecIn, settledSnapshot } from '../processes/settled-snapshot.ts';
@@ -25,7 +26,7 @@ import type { StopAction, StopPolicy, StopState, StopUnit } from './state.ts';
 
 /** The source of all claims, so that the engine itself never decides whose a process is. */
 export interface ClaimSource {
-  readonly projectId: string;
+  readonly project: ProjectIdentity;
   /** As in `OwnershipFacts`: processes that these runs fork during the stop are left alone. */
   readonly exemptRuns?: readonly string[];
   /** Claims every process of ours in a snapshot, and remembers them for the next call. */
@@ -236,7 +237,7 @@ async function killInScan(
 ): Promise<void> {
   const { host, source, history } = run;
   const recent = {
-    projectId: source.projectId,
+    project: source.project,
     exemptRuns: source.exemptRuns ?? [],
     self: await host.self(),
     snapshot,

@@ -20,11 +20,11 @@ import { GUARDED, HELD } from './await-guard.ts';
  * the next stop. Where it cannot be had (no native calls, no `sleep`), a supervisor does without.
  */
 async function main(root: string, pidsDir: string, rest: readonly string[]): Promise<void> {
-  const { projectId } = projectFolder(root, pidsDir);
+  const folder = projectFolder(root, pidsDir);
   const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
   const argv = [...SUPERVISOR_FLAGS, script, root, pidsDir, ...rest, GUARDED];
   const child = spawn(process.execPath, argv, {
-    env: { ...process.env, ...supervisorCookie(projectId) },
+    env: { ...process.env, ...supervisorCookie(folder) },
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', READY_FD, 'pipe'],
   });

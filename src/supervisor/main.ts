@@ -9,7 +9,7 @@ import { isoTime } from '../processes/clock.ts';
 import { loadNative, pidfdCapability } from '../processes/native/native.ts';
 import { openProcessTable } from '../processes/open-table.ts';
 import { openHost } from '../processes/real-host.ts';
-import { prepareFolder, projectFolder } from '../project/folder.ts';
+import { prepareFolder, projectFolder, recordedProject } from '../project/folder.ts';
 import { mustSetAside, setAside } from '../project/set-aside.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
@@ -80,6 +80,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     schema: 1,
     identity: self,
     socket,
+    ...recordedProject(folder),
     capabilities,
     groups: 'why' in groups ? null : groups.folder,
     version,

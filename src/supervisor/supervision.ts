@@ -287,7 +287,7 @@ class Supervisor implements Supervision {
     const { folder, self, version, capabilities, log } = this.#context;
     const { services, witness, sampler, starts, listeners, limits, children } = this.#watched;
     return supervisorRoutes({
-      hello: { version, pid: self.pid, projectId: folder.projectId, capabilities },
+      hello: { version, pid: self.pid, projectId: folder.mark, capabilities },
       services,
       witness,
       sampler,

@@ -25,11 +25,13 @@ import type {
   Witnessed,
 } from '../ownership/claim.ts';
 import { claimProcesses } from '../ownership/claims.ts';
+import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import { describeCommand } from '../processes/describe.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ClaimSource } from '../stopping/engine.ts';
-import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { openOtherProjects } from './other-projects.ts';
+import { factsOf, type ProjectState, projectIdentity, UNATTRIBUTED } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
 
 /**
@@ -96,6 +98,7 @@ export const NO_CLAIMS = {
   guards: [],
   oneOffParents: [],
   adopters: [],
+  foreignMarks: [],
 };
 
 /**
@@ -107,7 +110,7 @@ export function trackClaims(options: ClaimTrackerOptions): ClaimTracker {
 }
 
 class Tracker implements ClaimTracker {
-  readonly projectId: string;
+  readonly project: ProjectIdentity;
   readonly exemptRuns: readonly string[];
   readonly outside: Set<string>;
   readonly #options: ClaimTrackerOptions;
@@ -122,12 +125,13 @@ class Tracker implements ClaimTracker {
   /** Spared by the deep scan. The next ordinary scan would not list them, so keep them. */
   #sparedByDeepScan: Ownership['spared'] = [];
   #scanned: Snapshot | null = null;
+  readonly #otherProjects = openOtherProjects();
   #lastScan = { number: 0, atMs: 0 };
 
   constructor(options: ClaimTrackerOptions) {
     const { folder, exempt } = options.state;
     this.#options = options;
-    this.projectId = folder.projectId;
+    this.project = projectIdentity(folder);
     this.exemptRuns = exempt;
     this.outside = new Set(options.outsideBefore);
   }
@@ -178,7 +182,7 @@ class Tracker implements ClaimTracker {
     this.#scanned = snapshot;
     const facts = currentFacts(this.#options, snapshot, this.#witnessed(snapshot));
     this.#groups = facts.groups ?? [];
-    const found = claimProcesses(openFiles ? { ...facts, openFiles } : facts, snapshot);
+    const found = this.#claim(openFiles ? { ...facts, openFiles } : facts, snapshot);
     const spared = [...found.spared, ...stillSpared(this.#sparedByDeepScan, found, snapshot)];
     for (const guard of found.guards) this.#guards.set(identityKey(guard.identity), guard);
     this.#latest = { ...found, spared, guards: livingGuards(this.#guards, snapshot) };
@@ -188,6 +192,16 @@ class Tracker implements ClaimTracker {
     this.#lastScan = { number: this.#lastScan.number + 1, atMs: snapshot.takenAtMs };
     this.#keepCommands(found.claims.values(), snapshot);
     this.#note(found.claims.values());
+  }
+
+  /** Judges once more with the records of other projects, where they decide about a process here. */
+  #claim(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
+    const found = claimProcesses(facts, snapshot);
+    if (found.foreignMarks.length === 0) return found;
+    const { folder } = this.#options.state;
+    const { recorded, ids } = this.#otherProjects.find(folder, found.foreignMarks, snapshot);
+    const project = { ...facts.project, idsElsewhere: ids };
+    return claimProcesses({ ...facts, project, elsewhere: recorded }, snapshot);
   }
 
   #witnessed(snapshot: Snapshot): readonly Witnessed[] {

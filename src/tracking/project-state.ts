@@ -2,9 +2,10 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
 import type { LegacyPid, OwnershipFacts } from '../ownership/claim.ts';
+import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
-import type { ProjectFolder } from '../project/folder.ts';
+import { groupNameOf, type ProjectFolder } from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
 import { readLedgers } from '../project/ledger.ts';
 import type { LedgerEntry } from '../project/ledger-lines.ts';
@@ -114,7 +115,7 @@ export function factsOf(
 ): OwnershipFacts {
   const { folder, records, ledger, supervisor, legacy, exempt } = state;
   return {
-    projectId: folder.projectId,
+    project: projectIdentity(folder),
     root: folder.root,
     ownerUid: state.ownerUid,
     self,
@@ -125,6 +126,17 @@ export function factsOf(
       entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
     ),
     legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
+  };
+}
+
+/** What tells the cookies of this project from all others. Which ids live elsewhere is found out when it matters. */
+export function projectIdentity({ paths, marks, id }: ProjectFolder): ProjectIdentity {
+  return {
+    paths,
+    marks: new Set(marks),
+    id,
+    idsElsewhere: new Set(),
+    groupNames: new Set(paths.map(groupNameOf)),
   };
 }
 

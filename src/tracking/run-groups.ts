@@ -13,7 +13,7 @@ import {
   removeGroup,
   thawGroup,
 } from '../processes/linux/control-groups.ts';
-import { type ProjectFolder, projectHash } from '../project/folder.ts';
+import { groupNameOf, type ProjectFolder } from '../project/folder.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
 
@@ -55,7 +55,7 @@ const REMOVED: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENODEV']);
 
 /** Returns the name of a project's group, below the group that its supervisor was started in. */
 function nameOf(folder: ProjectFolder): string {
-  return `devctl-${projectHash(folder.root)}`;
+  return groupNameOf(folder.root);
 }
 
 /**
@@ -194,13 +194,17 @@ const PROJECT_GROUP = /^devctl-[0-9a-f]+$/;
  * True when the control group of this run has held everything that the run ever started, and is empty.
  * This proves the end of the run. The group is removed.
  *
+ * @param paths the paths of the project folder, of which the group has its name
  * @returns false also when the group cannot be seen from here, because missing is not the same as empty
  *   there
  */
-export function isProvedByGroup({ cgroup, runId, project }: ServiceRecord): boolean {
+export function isProvedByGroup(
+  { cgroup, runId }: ServiceRecord,
+  { paths }: Pick<ProjectFolder, 'paths'>,
+): boolean {
   if (!cgroup?.held || groupPath(cgroup.path) === null) return false;
   if (cgroup.view !== groupView()) return false;
   // Anybody can edit a record, so an empty group of another name proves nothing, and stays.
-  const name = join(`devctl-${projectHash(project)}`, runId);
-  return cgroup.path.endsWith(`/${name}`) && removeGroup(cgroup.path);
+  const isOurs = paths.some((path) => cgroup.path.endsWith(`/${groupNameOf(path)}/${runId}`));
+  return isOurs && removeGroup(cgroup.path);
 }

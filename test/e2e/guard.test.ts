@@ -4,9 +4,10 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { guardCookie } from '../../src/ownership/cookie.ts';
-import { projectId } from '../../src/project/folder.ts';
+import { markOfPath } from '../../src/project/folder.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctlWith } from '../support/devctl.ts';
+import { marksOf } from '../support/marks.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
 import {
@@ -142,7 +143,7 @@ test.runIf(hasSubreaper)(
 test.runIf(hasSubreaper)('one that is only just coming up is left alone', async () => {
   await using project = await started({ web: service('sleeper') });
   const begin = (file: string, ...args: readonly string[]) => {
-    const cookie = guardCookie(projectId(project.root));
+    const cookie = guardCookie(marksOf(markOfPath(project.root)));
     return spawn(file, args, { env: { ...process.env, ...project.env, ...cookie } });
   };
   const coming = begin(process.execPath, '-e', 'setInterval(() => {}, 1000)');
@@ -238,7 +239,7 @@ test.runIf(hasSubreaper)(
     await using project = await started({ web: service('sleeper') });
     const late = project.write('late.cjs', LATE_SUPERVISOR);
     const guard = join(repositoryRoot, 'dist', 'supervisor', 'guard.cjs');
-    const cookie = JSON.stringify(guardCookie(projectId(project.root)));
+    const cookie = JSON.stringify(guardCookie(marksOf(markOfPath(project.root))));
     const words = JSON.stringify([late, guard, project.root, cookie]);
     const preload = project.write(
       'preload.cjs',

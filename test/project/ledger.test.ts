@@ -243,7 +243,8 @@ test('property: no content of a ledger throws or yields a pid of 1 or less', () 
 
 test('in a copied or shared ledger, the entries of the other project do not count', () => {
   const folder = temporaryRecords();
-  const other = { ...folder, root: dirname(folder.root) };
+  const root = dirname(folder.root);
+  const other = { ...folder, root, paths: [root] };
   appendLedger(other, 'web', boot1, [entry(10)]);
   appendLedger(folder, 'web', boot1, [entry(11)]);
   const read = readLedgers(folder);

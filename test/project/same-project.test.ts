@@ -7,6 +7,7 @@ const RECORD: ProjectRecord = {
   id: '00112233445566aa',
   path: '/home/me/app',
   formerPaths: [],
+  alsoAt: [],
   pidsDir: '/home/me/app/.pids',
   device: '2049',
   inode: '77',

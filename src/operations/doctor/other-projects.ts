@@ -16,7 +16,7 @@ export function checkOtherProjects(
     if (isGone(process) || process.kernelThread) continue;
     const cookie = readCookie(snapshot.details.environ(process) ?? '');
     const [id] = cookie?.projects ?? [];
-    if (!cookie || id === undefined || id === folder.projectId) continue;
+    if (!cookie || id === undefined || id === folder.mark) continue;
     const parent = snapshot.byPid.get(process.ppid);
     const argv = (parent && snapshot.details.argv(parent)) ?? [];
     if (cookie.role === 'supervisor' || isRunCommand(argv)) contained.add(id);

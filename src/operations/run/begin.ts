@@ -191,7 +191,7 @@ function attachCommand(
 ): ReturnType<typeof attach> {
   const env: Record<string, string> = { ...given };
   for (const variable of COOKIE_VARIABLES) delete env[variable];
-  Object.assign(env, serviceCookie(folder.projectId, service, runId));
+  Object.assign(env, serviceCookie(folder, service, runId));
   const required = containment === 'cgroup';
   const contain: Contain | null = groups && ((spawn) => groups.spawnInside(runId, required, spawn));
   return attach(command, { cwd, env, terminal: oneOff?.terminal ?? false, contain });

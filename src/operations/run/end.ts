@@ -138,7 +138,7 @@ const EMPTY: OneOffEnd = {
 async function endEmpty(ending: EndingRun): Promise<boolean> {
   const { folder, run, record } = ending;
   if ((await isEmpty(ending)) !== true) return false;
-  if (record().cgroup?.held && !isProvedByGroup(record())) return false;
+  if (record().cgroup?.held && !isProvedByGroup(record(), folder)) return false;
   const { service, runId } = record();
   removeRecord(folder, service, runId);
   removeLedger(folder, service);

@@ -3,6 +3,7 @@ import { describeCommand, describeHolder } from '../../processes/describe.ts';
 import { type Identity, identityKey, sameIdentity } from '../../processes/identity.ts';
 import type { PortHolder } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { SeenProcess } from '../../stopping/history.ts';
 import type {
@@ -142,6 +143,7 @@ export function describeSpared(
 /** The facts that a proof is judged by. */
 interface ProofFacts {
   /** The records of the runs that were to be stopped. */
+  readonly folder: ProjectFolder;
   readonly records: readonly ServiceRecord[];
   /** The supervisors that lived when the stop began. */
   readonly supervisorsBefore: readonly ProcessInfo[];
@@ -221,10 +223,10 @@ function whyChildIsLeft({ childless }: VerifiedOutcome): string | null {
     : null;
 }
 
-function whyUncontained({ records, outcome, wholeProject }: ProofFacts): string | null {
+function whyUncontained({ folder, records, outcome, wholeProject }: ProofFacts): string | null {
   // An empty control group proves the end of its run by itself, even without a supervisor.
   const unproved = records.filter(
-    (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
+    (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record, folder),
   );
   const parents = [
     ...outcome.supervisors,

@@ -82,7 +82,8 @@ export async function finishStop(
   if (wholeProject) removeProjectFiles(cleanup);
   attempt('the control groups', () => removeRunGroups(state));
 
-  const facts = { records, supervisorsBefore: first.supervisors, outcome, spared, wholeProject };
+  const { supervisors: supervisorsBefore } = first;
+  const facts = { folder, records, supervisorsBefore, outcome, spared, wholeProject };
   const report: StopReport = {
     ...emptyReport(header),
     tookMs: Math.round(host.nowMs() - header.beganAtMs),

@@ -61,7 +61,7 @@ export async function runStopCommand(
   const [file = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
   const env: Record<string, string | undefined> = { ...place.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
-  Object.assign(env, serviceCookie(folder.projectId, record.service, record.runId));
+  Object.assign(env, serviceCookie(folder, record.service, record.runId));
   const log = openLog(record.log);
   let child: ChildProcess;
   try {

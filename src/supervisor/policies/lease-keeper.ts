@@ -19,7 +19,7 @@ import type { Identity } from '../../processes/identity.ts';
 import type { EndWatch } from '../../processes/native/end-watch.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import type { ProcessTable } from '../../processes/table.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
+import { type ProjectFolder, recordedProject } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
 
 export interface LeaseKeeperContext {
@@ -93,7 +93,7 @@ class Keeper implements LeaseKeeper {
     const before = this.#record?.bootId === moment.bootId ? this.#record.leases : [];
     const next: LeaseRecord = {
       schema: 1,
-      project: folder.root,
+      ...recordedProject(folder),
       bootId: moment.bootId,
       manifest,
       leases: withLease(before, lease, moment),

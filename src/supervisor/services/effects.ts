@@ -161,7 +161,7 @@ function environmentOf(
 ): Record<string, string> {
   const env: Record<string, string> = { ...request?.env, ...service?.env };
   for (const variable of COOKIE_VARIABLES) delete env[variable];
-  return { ...env, ...serviceCookie(folder.projectId, name, runId) };
+  return { ...env, ...serviceCookie(folder, name, runId) };
 }
 
 /**

@@ -1,0 +1,44 @@
+import type { Cookie } from './cookie.ts';
+
+/** What tells the cookies of a project from all others. */
+export interface ProjectIdentity {
+  /** The real path of the project folder, and the paths that it had before. */
+  readonly paths: readonly string[];
+  /** Values of DEVCTL_PROJECT that may stand for this project, now or under an earlier path. */
+  readonly marks: ReadonlySet<string>;
+  /** The id of the project; null: none is proved, so the path decides. */
+  readonly id: string | null;
+  /** Ids that live, or are registered, in another folder, or whose processes are in another PID namespace. */
+  readonly idsElsewhere: ReadonlySet<string>;
+  /** Names of the control groups of the project, `devctl-<hash>`, under its present and its earlier paths. */
+  readonly groupNames: ReadonlySet<string>;
+}
+
+/** Digits of an id that all manifests of one folder share. */
+const BASE_LENGTH = 16;
+
+/**
+ * Tells whether a cookie is that of this project.
+ *
+ * Each mark must be one of ours, whatever the id says: an early devctl that was started inside a service sets the
+ * mark and leaves our id in the environment. A mark of ours with another id is ours where that id is nowhere else:
+ * the records were lost, and a new id was drawn.
+ */
+export function isCookieOf(project: ProjectIdentity, cookie: Cookie): boolean {
+  const { projects, projectId } = cookie;
+  if (!projects.every((mark) => project.marks.has(mark))) return false;
+  if (projectId === null || projectId === project.id) return true;
+  return isUnsettled(project, cookie) && !project.idsElsewhere.has(projectId);
+}
+
+/** Tells whether a cookie has a mark of ours and the id of another project, which may be this one before. */
+export function isUnsettled(
+  { marks, id }: ProjectIdentity,
+  { projects, projectId }: Cookie,
+): boolean {
+  if (projectId === null || projectId === id || !projects.every((mark) => marks.has(mark))) {
+    return false;
+  }
+  // Another manifest of the same folder.
+  return id === null || projectId.slice(0, BASE_LENGTH) !== id.slice(0, BASE_LENGTH);
+}

@@ -1,0 +1,45 @@
+import { existsSync, readlinkSync } from 'node:fs';
+import { errnoOf } from '../errors.ts';
+import { runToolSync } from './system-tool.ts';
+
+/** The working directory of a process. */
+export type WorkingFolder =
+  | { readonly kind: 'folder'; readonly path: string }
+  /** The process lives, and its folder was removed. */
+  | { readonly kind: 'removed' }
+  /** There is no such process. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'unreadable' };
+
+/** The suffix that the kernel puts behind the path of a removed folder: proc_pid_cwd(5). */
+const DELETED = ' (deleted)';
+
+/** Reads the working directory of one process, without a process table. */
+export function readWorkingFolder(pid: number): WorkingFolder {
+  if (process.platform !== 'linux') return askLsof(pid);
+  try {
+    const path = readlinkSync(`/proc/${pid}/cwd`);
+    // A folder may have that end in its own name.
+    const isRemoved = path.endsWith(DELETED) && !existsSync(path);
+    return isRemoved ? { kind: 'removed' } : { kind: 'folder', path };
+  } catch (error) {
+    const errno = errnoOf(error) ?? '';
+    return ['ENOENT', 'ESRCH'].includes(errno) ? { kind: 'gone' } : { kind: 'unreadable' };
+  }
+}
+
+function askLsof(pid: number): WorkingFolder {
+  const listing = runToolSync('lsof', ['-a', '-d', 'cwd', '-p', String(pid), '-Fn']);
+  if (listing === null) return isAlive(pid) ? { kind: 'unreadable' } : { kind: 'gone' };
+  const path = /^n(.+)$/m.exec(listing)?.[1];
+  return path ? { kind: 'folder', path } : { kind: isAlive(pid) ? 'unreadable' : 'gone' };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}

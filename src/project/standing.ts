@@ -1,0 +1,168 @@
+import { hash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readWorkingFolder } from '../processes/working-folder.ts';
+import { asObject, isPid } from './field-checks.ts';
+import { readJsonFields } from './json-record.ts';
+import {
+  type Place,
+  type ProjectRecord,
+  readFolderPlace,
+  readPlace,
+  readProjectRecord,
+} from './project-file.ts';
+import type { RecordProblem } from './record-problem.ts';
+import { lookUpProject } from './registry.ts';
+import { isSamePlace, mayLiveElsewhere, type Standing, standingOf } from './same-project.ts';
+
+/** What `project.json` proves about a folder. */
+export interface FolderStanding {
+  /** 'unknown': there is no record of the project, or it cannot be believed, so the path decides. */
+  readonly standing: Standing | 'unknown';
+  /** The id, where it is proved to be the folder's own. */
+  readonly id: string | null;
+  /** Former real paths of the folder, oldest first. */
+  readonly formerPaths: readonly string[];
+  /** The path of the project that a copy or a shared records folder speaks of. */
+  readonly original: string | null;
+  /** The records folder to use: below the usual one, where that is in use from another machine or container. */
+  readonly pidsDir: string;
+  /** The place whose records the usual folder holds, where they may speak of processes that live there. */
+  readonly elsewhere: Place | null;
+  /** What is wrong with the record. */
+  readonly problems: readonly RecordProblem[];
+}
+
+/**
+ * Reads `project.json` and proves what it says. Never throws, and changes nothing.
+ *
+ * @param root real path of the project folder
+ * @param pidsDir absolute path of the records folder that the manifest names
+ */
+export function readStanding(root: string, pidsDir: string): FolderStanding {
+  const read = readProjectRecord(pidsDir);
+  if (read.kind !== 'record') {
+    const problems = read.kind === 'problem' ? [read.problem] : [];
+    return { ...UNKNOWN, pidsDir, problems };
+  }
+  const { record } = read;
+  const place = readPlace();
+  if (mayLiveElsewhere(record, place) && namesSomething(pidsDir)) {
+    const own = join(pidsDir, 'places', placeName(place));
+    return { ...readOwn(root, own, place), elsewhere: record };
+  }
+  return judge(record, root, pidsDir, place);
+}
+
+const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
+  standing: 'unknown',
+  id: null,
+  formerPaths: [],
+  original: null,
+  elsewhere: null,
+  problems: [],
+};
+
+function readOwn(root: string, pidsDir: string, place: Place): FolderStanding {
+  const read = readProjectRecord(pidsDir);
+  return read.kind === 'record'
+    ? judge(read.record, root, pidsDir, place)
+    : { ...UNKNOWN, pidsDir };
+}
+
+function judge(record: ProjectRecord, root: string, pidsDir: string, place: Place): FolderStanding {
+  const here = readFolderPlace(root, place) ?? { ...place, path: root, device: '', inode: '' };
+  const standing = standingOf(
+    record,
+    { ...here, pidsDir },
+    {
+      oldPathExists: () => existsSync(record.path),
+      livesElsewhere: () => livesElsewhere(record, root, pidsDir, place),
+    },
+  );
+  const base = { ...UNKNOWN, standing, pidsDir };
+  if (standing === 'copy' || standing === 'shared') return { ...base, original: record.path };
+  const { id, formerPaths } = record;
+  const former = standing === 'moved' ? [...formerPaths, record.path] : formerPaths;
+  return { ...base, id, formerPaths: [...new Set(former)].filter((path) => path !== root) };
+}
+
+/**
+ * Tells whether the records of a folder name something: then they are not overwritten from another place. Empty
+ * folders name nothing.
+ */
+export function namesSomething(pidsDir: string): boolean {
+  if (existsSync(join(pidsDir, 'supervisor.json'))) return true;
+  return ['services', 'ledger'].some((part) => {
+    try {
+      return readdirSync(join(pidsDir, part)).some((name) => !name.startsWith('.'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The name of the folder in which a place keeps its own records beside those of another place. */
+function placeName({ machineId, bootId, pidNamespace }: Place): string {
+  // The namespace number is given away again after a boot, and without a machine id nothing else tells machines apart.
+  const machine = machineId ?? bootId;
+  return hash('sha256', JSON.stringify([machine, bootId, pidNamespace])).slice(0, 12);
+}
+
+/**
+ * Asks the processes that the records name, and the registry, whether the project lives in another folder. A process
+ * whose working directory cannot be read may do so.
+ */
+function livesElsewhere(
+  { id }: ProjectRecord,
+  root: string,
+  pidsDir: string,
+  place: Place,
+): boolean {
+  const holdsId = (folder: string): boolean => folder !== root && holdsProject(folder, id);
+  const entry = lookUpProject(id);
+  if (entry && isSamePlace(entry, place) && entry.path !== root) {
+    const read = readProjectRecord(entry.pidsDir);
+    if (read.kind === 'record' && read.record.id === id && existsSync(entry.path)) return true;
+  }
+  return recordedPids(pidsDir).some((pid) => {
+    const folder = readWorkingFolder(pid);
+    if (folder.kind === 'unreadable') return true;
+    return folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId);
+  });
+}
+
+/** Tells whether a folder has a `.pids` with this id. */
+export function holdsProject(folder: string, id: string): boolean {
+  const read = readProjectRecord(join(folder, '.pids'));
+  return read.kind === 'record' && read.record.id === id;
+}
+
+function foldersUpwards(path: string): readonly string[] {
+  const folders: string[] = [];
+  for (let folder = path; ; folder = dirname(folder)) {
+    folders.push(folder);
+    if (folder === dirname(folder)) return folders;
+  }
+}
+
+/** The pids of supervisor, guards and leaders, as the records say, read without believing anything else of them. */
+function recordedPids(pidsDir: string): readonly number[] {
+  const services = join(pidsDir, 'services');
+  let names: readonly string[] = [];
+  try {
+    names = readdirSync(services).filter((name) => name.endsWith('.json'));
+  } catch {
+    // No folder, no leaders.
+  }
+  const records = [
+    readJsonFields(join(pidsDir, 'supervisor.json')),
+    ...names.map((name) => readJsonFields(join(services, name))),
+  ];
+  const identities = records.flatMap((fields) => {
+    const { identity, supervisor, guard, leader } = fields ?? {};
+    return [identity, supervisor, guard, leader];
+  });
+  const pids = identities.map((identity) => asObject(identity)?.pid).filter(isPid);
+  return [...new Set(pids)];
+}

@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
+import { readCookie } from '../ownership/cookie.ts';
+import type { Identity } from '../processes/identity.ts';
+import { readPidNamespace } from '../processes/pid-namespace.ts';
+import { readProcLink } from '../processes/proc-file.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { markOfPath, type ProjectFolder, projectFolder } from '../project/folder.ts';
+import { readRegistry } from '../project/registry.ts';
+import { holdsProject } from '../project/standing.ts';
+import { readProjectState } from './project-state.ts';
+
+/** What is known of other projects whose marks were met. */
+export interface OtherProjectsFound {
+  /** The processes that their records name. */
+  readonly recorded: readonly RecordedElsewhere[];
+  /** Ids that live in another folder, or in another PID namespace. */
+  readonly ids: ReadonlySet<string>;
+}
+
+/** Looks up other projects: in the registry of this user, and in the folders that their processes work in. */
+export interface OtherProjects {
+  find(own: ProjectFolder, marks: readonly ForeignMark[], snapshot: Snapshot): OtherProjectsFound;
+}
+
+/** The time for which an answer is good, in ms: a nested project would be looked up in every scan. */
+const GOOD_MS = 1_000;
+
+/** Opens the look-up. It remembers its last answer for a moment. */
+export function openOtherProjects(): OtherProjects {
+  let last: { readonly key: string; readonly atMs: number; found: OtherProjectsFound } | null =
+    null;
+  return {
+    find(own, marks, snapshot) {
+      const key = JSON.stringify(marks);
+      if (last?.key !== key || snapshot.takenAtMs - last.atMs > GOOD_MS) {
+        last = { key, atMs: snapshot.takenAtMs, found: lookUp(own, marks, snapshot) };
+      }
+      return last.found;
+    },
+  };
+}
+
+function lookUp(
+  own: ProjectFolder,
+  marks: readonly ForeignMark[],
+  snapshot: Snapshot,
+): OtherProjectsFound {
+  const recorded: RecordedElsewhere[] = [];
+  const ids = new Set<string>();
+  for (const mark of marks) {
+    const processes = processesOf(mark, snapshot);
+    const folders = foldersOf(own, mark, processes, snapshot);
+    for (const folder of folders) {
+      for (const identity of identitiesIn(folder)) recorded.push({ ...mark, identity });
+    }
+    const { projectId } = mark;
+    if (projectId === null) continue;
+    if (folders.length > 0 || processes.some(isInOtherNamespace)) ids.add(projectId);
+  }
+  return { recorded, ids };
+}
+
+function processesOf(mark: ForeignMark, snapshot: Snapshot): readonly ProcessInfo[] {
+  return [...snapshot.byPid.values()].filter((process) => {
+    if (isGone(process) || process.kernelThread) return false;
+    const cookie = readCookie(snapshot.details.environ(process) ?? '');
+    return cookie?.projects.includes(mark.mark) && cookie.projectId === mark.projectId;
+  });
+}
+
+/** The folders of a project, other than our own: by the registry, and by what its processes work in. */
+function foldersOf(
+  own: ProjectFolder,
+  mark: ForeignMark,
+  processes: readonly ProcessInfo[],
+  snapshot: Snapshot,
+): readonly ProjectFolder[] {
+  const found = new Map<string, ProjectFolder>();
+  const consider = (path: string, pidsDir?: string): void => {
+    if (path === own.root || found.has(path) || !isFolderOf(path, mark)) return;
+    found.set(path, projectFolder(path, pidsDir));
+  };
+  for (const { path, pidsDir } of readRegistry()) {
+    if (existsSync(path)) consider(path, pidsDir);
+  }
+  for (const process of processes) {
+    for (const folder of upwards(snapshot.details.cwd(process))) consider(folder);
+  }
+  return [...found.values()];
+}
+
+/** Where both are known the id decides, because another checkout may be at the path by now. */
+function isFolderOf(path: string, { mark, projectId }: ForeignMark): boolean {
+  if (projectId !== null) return holdsProject(path, projectId.slice(0, 16));
+  return markOfPath(path) === mark;
+}
+
+function upwards(path: string | null): readonly string[] {
+  const folders: string[] = [];
+  if (path === null || !path.startsWith('/')) return folders;
+  for (let folder = path; ; folder = dirname(folder)) {
+    folders.push(folder);
+    if (folder === dirname(folder)) return folders;
+  }
+}
+
+/** Every process that the records of a project name. */
+function identitiesIn(folder: ProjectFolder): readonly Identity[] {
+  const { records, ledger, supervisor } = readProjectState(folder);
+  return [
+    ...records.flatMap(({ leader, guard, supervisor: parent }) => [leader, guard, parent]),
+    ...ledger.map(({ identity }) => identity),
+    supervisor?.identity ?? null,
+  ].flatMap((identity) => identity ?? []);
+}
+
+function isInOtherNamespace({ identity: { pid } }: ProcessInfo): boolean {
+  const namespace = readProcLink(`/proc/${pid}/ns/pid`);
+  return namespace !== null && namespace !== readPidNamespace();
+}
