@@ -8,7 +8,7 @@ import { stopOptions } from './operations/stop/options.ts';
 import { stopServices } from './operations/stop/stop.ts';
 import { sweepSettingsOf } from './operations/stop/sweep-rules.ts';
 import { openHost } from './processes/real-host.ts';
-import { projectFolder } from './project/folder.ts';
+import { folderOfManifest } from './project/folder.ts';
 import { declaredServices, openProject, requireProject } from './project/open-project.ts';
 import { selectNames } from './project/select-names.ts';
 import type { StopReport } from './stopping/report.ts';
@@ -48,7 +48,7 @@ export async function start(
 ): Promise<StartResult> {
   const { cwd = process.cwd(), config, names = [], env = process.env } = options;
   const manifest = loadManifest({ cwd, config });
-  const folder = projectFolder(manifest.root, manifest.pidsDir);
+  const folder = folderOfManifest(manifest);
   return startProject(openHost(), folder, manifest, {
     names: selectForStart(choicesOf(manifest), names),
     abortOnFailure: options.abortOnFailure ?? false,

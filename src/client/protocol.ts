@@ -34,6 +34,8 @@ export const SUPERVISOR_FLAGS = ['--max-semi-space-size=1'] as const;
 
 /** The argument of a supervisor that replaces another one, which has processes below it. */
 export const INHERITS = '--inherits';
+/** Before the name of a manifest that is not `.devctl.json`. */
+export const MANIFEST_NAME = '--manifest=';
 
 /** `POST /start`. The answer is a stream of `StartEvent`. To close it drops every service that is not spawned yet. */
 export interface StartRequest {

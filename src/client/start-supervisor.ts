@@ -7,12 +7,12 @@ import { ownVersion, packageRoot } from '../package-root.ts';
 import type { Host } from '../processes/host.ts';
 import { whyNoNative } from '../processes/native/native.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
-import type { ProjectFolder } from '../project/folder.ts';
+import { type ProjectFolder, USUAL_MANIFEST } from '../project/folder.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { connectTo } from './client.ts';
 import { ANSWER_MS, findSupervisorPatiently, type ReachedSupervisor } from './connect.ts';
 import { endSupervisors } from './end-supervisor.ts';
-import { INHERITS, READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
+import { INHERITS, MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
 
 /** The time that a new supervisor has to become ready: an overloaded machine takes long to start a Node process. */
 const READY_MS = 30_000;
@@ -97,7 +97,9 @@ function supervisorProgram(
 ): { readonly program: readonly string[]; readonly env: NodeJS.ProcessEnv } {
   const script = join(packageRoot(), 'dist', 'supervisor', guarded ? 'guard.cjs' : 'main.js');
   const flags = guarded ? [] : SUPERVISOR_FLAGS;
-  const args = [folder.root, folder.pidsDir, ...(inherits ? [INHERITS] : [])];
+  const { root, pidsDir, manifestName } = folder;
+  const named = manifestName === USUAL_MANIFEST ? [] : [`${MANIFEST_NAME}${manifestName}`];
+  const args = [root, pidsDir, ...named, ...(inherits ? [INHERITS] : [])];
   const env: NodeJS.ProcessEnv = { ...process.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
   const cookie = guarded ? guardCookie : supervisorCookie;

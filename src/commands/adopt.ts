@@ -6,7 +6,7 @@ import { printJson } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { projectFolder } from '../project/folder.ts';
+import { folderOfManifest } from '../project/folder.ts';
 import { leasesInWords } from './lease-options.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -19,7 +19,7 @@ export interface AdoptOptions {
 /** `devctl adopt`: 0 when what runs is cared for, also where nothing does. */
 export async function adoptCommand(options: AdoptOptions): Promise<number> {
   const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
-  const folder = projectFolder(manifest.root, manifest.pidsDir);
+  const folder = folderOfManifest(manifest);
   const notes = themeFor(process.stderr, options.color);
   const over = yieldLock(options);
   const result = await adoptProject(openHost(), folder, manifest, {

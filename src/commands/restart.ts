@@ -6,7 +6,7 @@ import { printJson } from '../output/terminal/json.ts';
 import { openProgress } from '../output/terminal/open-progress.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
-import { projectFolder } from '../project/folder.ts';
+import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, openProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
 import { allUp, summarise, tell } from './start.ts';
@@ -41,26 +41,21 @@ export async function restartCommand(
     process.exit(130);
   };
   try {
-    const { stop, start } = await restartProject(
-      openHost(),
-      projectFolder(manifest.root, manifest.pidsDir),
-      manifest,
-      {
-        names,
-        dependents: options.dependents ?? false,
-        graceMs,
-        env: definedOnly(process.env),
-        declared: declaredServices(openProject(query)),
-        forced: interrupted,
-        onScan: stopProgress(),
-        onStopped(report) {
-          if (!options.json) printStopReport(report, options.color);
-          process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
-        },
-        onChange: (change) => tell(progress, change),
-        warn: (line) => progress.note(`! ${line}`),
+    const { stop, start } = await restartProject(openHost(), folderOfManifest(manifest), manifest, {
+      names,
+      dependents: options.dependents ?? false,
+      graceMs,
+      env: definedOnly(process.env),
+      declared: declaredServices(openProject(query)),
+      forced: interrupted,
+      onScan: stopProgress(),
+      onStopped(report) {
+        if (!options.json) printStopReport(report, options.color);
+        process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
       },
-    );
+      onChange: (change) => tell(progress, change),
+      warn: (line) => progress.note(`! ${line}`),
+    });
     progress.close();
     const ok = start !== null && allUp(start);
     if (options.json) printJson({ ok, stop, start });

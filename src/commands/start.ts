@@ -12,7 +12,7 @@ import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
 import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
 import { printable, printableLines, printableLog } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { projectFolder } from '../project/folder.ts';
+import { folderOfManifest } from '../project/folder.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
 import { yieldLock } from './yield-lock.ts';
@@ -48,22 +48,17 @@ export async function startCommand(
   process.once('SIGINT', onInterrupt);
   const over = yieldLock(options);
   try {
-    const result = await startProject(
-      host,
-      projectFolder(manifest.root, manifest.pidsDir),
-      manifest,
-      {
-        names: selected,
-        abortOnFailure: options.abortOnFailure ?? false,
-        lease,
-        env: definedOnly(process.env),
-        onChange(change) {
-          if (onTerminal && WHY_NOT.has(change.to)) told.set(change.service, change.reason);
-          tell(progress, change);
-        },
-        warn: (line) => progress.note(`! ${line}`),
+    const result = await startProject(host, folderOfManifest(manifest), manifest, {
+      names: selected,
+      abortOnFailure: options.abortOnFailure ?? false,
+      lease,
+      env: definedOnly(process.env),
+      onChange(change) {
+        if (onTerminal && WHY_NOT.has(change.to)) told.set(change.service, change.reason);
+        tell(progress, change);
       },
-    );
+      warn: (line) => progress.note(`! ${line}`),
+    });
     progress.close();
     if (options.json) printJson({ ok: allUp(result), ...result });
     else summarise(result, told);

@@ -1,6 +1,7 @@
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
+import { settleProject } from '../project/settle-project.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
 import { isAlive, lockedBy } from './holder.ts';
 import { acquireLock } from './lock.ts';
@@ -8,13 +9,20 @@ import { acquireLock } from './lock.ts';
 /** The time that another devctl command has to release the lock before a start gives up, in ms. */
 const OTHER_COMMAND_MS = 5_000;
 
+/** The project lock, held by a command that starts something. */
+export interface StartLock {
+  /** The folder, with the id of the project, which is certain from now on. */
+  readonly folder: ProjectFolder;
+  release(): void;
+}
+
 /**
- * Takes the project lock for a command that starts something. Waits for another devctl command that holds it.
+ * Takes the project lock for a command that starts something, and makes the id of the project certain. Waits for another devctl command that holds it.
  *
  * @param command the name of this command in the lock file
  * @param warn told which command is waited for; a restart by the supervisor is too short to be mentioned
  * @param waitMs the time that the holder has to release the lock, in ms
- * @throws DevctlError 'locked', 'records-unwritable', 'unsafe'
+ * @throws DevctlError 'locked', 'records-unwritable', 'records-shared', 'unsafe'
  */
 export async function takeLockToStart(
   host: Host,
@@ -22,7 +30,7 @@ export async function takeLockToStart(
   command: string,
   warn: (line: string) => void,
   waitMs = OTHER_COMMAND_MS,
-): Promise<{ release(): void }> {
+): Promise<StartLock> {
   const identity = await host.self();
   prepareFolder(folder);
   const request = {
@@ -37,5 +45,11 @@ export async function takeLockToStart(
     lock = await acquireLock(folder, { ...request, waitMs });
   }
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
-  return lock;
+  const { release } = lock;
+  try {
+    return { folder: settleProject(folder), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }

@@ -60,6 +60,8 @@ export type VetoKind =
 /** A process that evidence points to, and the veto that protects it. */
 export interface Spared {
   readonly process: ProcessInfo;
+  /** The service that the evidence points to; null or missing where it points to none. */
+  readonly service?: string | null;
   readonly evidence: readonly Evidence[];
   readonly veto: { readonly kind: VetoKind; readonly detail: string };
 }

@@ -39,6 +39,7 @@ import {
   type Finding,
   type Origin,
   originOf,
+  strongestOrigin,
   toEvidence,
 } from './search.ts';
 import { findVetoes, type Veto } from './vetoes.ts';
@@ -101,9 +102,9 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     claims: new Map([...search.found].flatMap(([pid]) => toClaim(search, pid))),
     spared: [...search.spared].flatMap(([pid, { findings, veto }]) => {
       const process = snapshot.byPid.get(pid);
-      return process && !search.found.has(pid)
-        ? [{ process, evidence: findings.map(toEvidence), veto }]
-        : [];
+      if (!process || search.found.has(pid)) return [];
+      const { service } = strongestOrigin(findings);
+      return [{ process, service, evidence: findings.map(toEvidence), veto }];
     }),
     stale: findStaleRuns(facts.runs, snapshot),
     supervisors: vetoes.supervisors,

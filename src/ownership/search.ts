@@ -163,8 +163,12 @@ function isExempt({ facts, vetoes }: ClaimSearch, pid: number, { runId }: Findin
 
 /** Finds the run of a process, according to the strongest evidence that names a service. */
 export function originOf(search: ClaimSearch, pid: number): Origin {
-  const findings = [...(search.found.get(pid) ?? search.passed.get(pid) ?? [])].sort(byStrength);
-  const best = findings.find(({ service }) => service !== null);
+  return strongestOrigin(search.found.get(pid) ?? search.passed.get(pid) ?? []);
+}
+
+/** Finds the run that the strongest of these findings names. */
+export function strongestOrigin(findings: readonly Finding[]): Origin {
+  const best = [...findings].sort(byStrength).find(({ service }) => service !== null);
   return best ? { service: best.service, runId: best.runId } : { service: null, runId: null };
 }
 

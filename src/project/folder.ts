@@ -59,12 +59,14 @@ export interface ProjectFolder {
    * `.devctl.json` in the same folder has an id of its own. Null: none is proved, so the path decides.
    */
   readonly id: string | null;
+  /** The file name of the manifest. */
+  readonly manifestName: string;
   /** How the folder stands to the records in it. */
   readonly standing: FolderStanding;
 }
 
 /** The name of the manifest whose project has the plain id. */
-const USUAL_MANIFEST = '.devctl.json';
+export const USUAL_MANIFEST = '.devctl.json';
 
 /** The folders inside `.pids`. */
 export type FolderPart = 'services' | 'ledger' | 'logs' | 'log-notes' | 'history';
@@ -92,8 +94,18 @@ export function projectFolder(
     marks: paths.map(markOf),
     paths,
     id: standing.id && variantOf(standing.id, basename(manifest)),
+    manifestName: basename(manifest),
     standing,
   };
+}
+
+/** Names the folders of the project of a manifest. */
+export function folderOfManifest(manifest: {
+  readonly root: string;
+  readonly pidsDir: string;
+  readonly file: string;
+}): ProjectFolder {
+  return projectFolder(manifest.root, manifest.pidsDir, manifest.file);
 }
 
 /** The id of the project that another manifest in the same folder makes. */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import type { ManifestQuery } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
-import { type ProjectFolder, projectFolder } from './folder.ts';
+import { folderOfManifest, type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
 import { inspectFolder } from './safe-folder.ts';
 
@@ -20,7 +20,7 @@ export interface OpenProject {
 export function openProject(query: ManifestQuery): OpenProject {
   const outline = readManifestOutline(query);
   if (outline.kind !== 'absent') {
-    return { folder: projectFolder(outline.root, outline.pidsDir), outline };
+    return { folder: folderOfManifest(outline), outline };
   }
   const root = outline.root ?? nearestRecords(query.cwd) ?? query.cwd;
   return { folder: projectFolder(root), outline };

@@ -36,11 +36,10 @@ const MOST_FORMER_PATHS = 20;
  * Makes the id of a project certain, before something is started: writes `project.json`, gives a copy an id of its
  * own, and notes in the registry where the project is. Call it with the project lock held.
  *
- * @param manifest the manifest that the command uses
  * @returns the folder with its id
  * @throws DevctlError 'records-unwritable', 'unsafe'; 'records-shared' while another project runs with these records
  */
-export function settleProject(folder: ProjectFolder, manifest: string): ProjectFolder {
+export function settleProject(folder: ProjectFolder): ProjectFolder {
   const { standing, original } = folder.standing;
   if (standing === 'shared' && namesSomething(folder.pidsDir)) throw inUse(folder, original);
   const before = currentRecord(folder);
@@ -51,7 +50,7 @@ export function settleProject(folder: ProjectFolder, manifest: string): ProjectF
   const { id, path, pidsDir, machineId, bootId, pidNamespace } = record;
   const at = isoTime();
   registerProject({ schema: 1, id, path, pidsDir, machineId, bootId, pidNamespace, at });
-  return projectFolder(folder.root, pidsDir, manifest);
+  return projectFolder(folder.root, pidsDir, folder.manifestName);
 }
 
 function keepId(folder: ProjectFolder, id: string, before: ProjectRecord | null): ProjectRecord {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { READY_FD, SUPERVISOR_FLAGS } from '../client/protocol.ts';
+import { MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from '../client/protocol.ts';
 import { inWords } from '../errors.ts';
 import { supervisorCookie } from '../ownership/cookie.ts';
 import { packageRoot } from '../package-root.ts';
@@ -20,7 +20,8 @@ import { GUARDED, HELD } from './await-guard.ts';
  * the next stop. Where it cannot be had (no native calls, no `sleep`), a supervisor does without.
  */
 async function main(root: string, pidsDir: string, rest: readonly string[]): Promise<void> {
-  const folder = projectFolder(root, pidsDir);
+  const named = rest.find((word) => word.startsWith(MANIFEST_NAME));
+  const folder = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
   const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
   const argv = [...SUPERVISOR_FLAGS, script, root, pidsDir, ...rest, GUARDED];
   const child = spawn(process.execPath, argv, {

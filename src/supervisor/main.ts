@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, unlinkSync, writeSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { INHERITS, READY_FD } from '../client/protocol.ts';
+import { INHERITS, MANIFEST_NAME, READY_FD } from '../client/protocol.ts';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
 import { ownVersion } from '../package-root.ts';
@@ -33,7 +33,8 @@ import { setV8Flags } from './v8-flags.ts';
 async function main(root: string, pidsDir: string, words: readonly string[]): Promise<void> {
   setV8Flags();
   Object.assign(process.env, TOOL_COOKIE);
-  const folder = projectFolder(root, pidsDir);
+  const named = words.find((word) => word.startsWith(MANIFEST_NAME));
+  const folder = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
   prepareFolder(folder);
   const loaded = await loadNative();
   // Before the first spawn, because only processes that are spawned later are certain to stay below us.

@@ -57,6 +57,8 @@ export interface RunContext {
 
 /** A one-off whose command is spawned. */
 export interface BegunRun {
+  /** The folder, with the id of the project. */
+  readonly folder: ProjectFolder;
   readonly record: ServiceRecord;
   readonly leader: Identity;
   /** Null: there are no control groups. */
@@ -88,10 +90,11 @@ export async function beginRun(context: RunContext, options: BeginOptions): Prom
   }
   const native = await becomeParent();
   const lock = await takeLockToStart(host, folder, RUN_COMMAND, warn, OTHER_RUNS_MS);
+  const settled = { ...context, folder: lock.folder };
   try {
-    const name = await chooseName(context, options);
+    const name = await chooseName(settled, options);
     const usable = 'why' in groups ? null : groups;
-    return await spawnRun(context, options, { name, groups: usable, native });
+    return await spawnRun(settled, options, { name, groups: usable, native });
   } finally {
     lock.release();
   }
@@ -180,7 +183,7 @@ async function spawnRun(
     options.warn(`its record could not be brought up to date: ${inWords(error)}`);
   }
   const unknown = { pid, startTicks: 0, bootId: table.bootId, pidNamespace: table.pidNamespace };
-  return { record, leader: leader ?? unknown, groups, native, exited };
+  return { folder, record, leader: leader ?? unknown, groups, native, exited };
 }
 
 function attachCommand(

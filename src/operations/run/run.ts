@@ -78,15 +78,16 @@ const EXIT_REPORT_MS = 2_000;
 export async function runOneOff(folder: ProjectFolder, options: RunOptions): Promise<RunResult> {
   const table = openProcessTable();
   const host = openHost(table);
-  const context: RunContext = { folder, host, table, self: await host.self() };
+  const unsettled: RunContext = { folder, host, table, self: await host.self() };
   const startedOnTerminal = controllingTerminal()?.isForeground ?? false;
   const beganAtMs = host.nowMs();
   const control = new RunControl(host, options);
   const onSpawn = (): void => control.subscribe();
-  const run = await beginRun(context, { ...options, onSpawn }).catch((error: unknown) => {
+  const run = await beginRun(unsettled, { ...options, onSpawn }).catch((error: unknown) => {
     control.unsubscribe();
     throw error;
   });
+  const context: RunContext = { ...unsettled, folder: run.folder };
   const { service: name, runId } = run.record;
   const { pid } = run.leader;
   options.onBegun({ name, pid });

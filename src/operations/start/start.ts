@@ -80,7 +80,7 @@ export async function startProject(
   await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
-    return await startLocked(host, folder, manifest, options);
+    return await startLocked(host, lock.folder, manifest, options);
   } finally {
     lock.release();
   }

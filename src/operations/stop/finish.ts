@@ -57,9 +57,10 @@ export async function finishStop(
 
   outcome.history.recordGone(snapshot, host.nowMs());
   const processes = reportProcesses(outcome);
+  const stillAlive = first.spared.filter(({ process }) => livesIn(snapshot, process.identity));
   const survivors = [
     ...reportSurvivors(outcome, processes),
-    ...findLeftAlone(outcome, state, options).map((process) =>
+    ...findLeftAlone(outcome, state, options, stillAlive).map((process) =>
       describeLeftAlone(process, snapshot),
     ),
   ];
