@@ -4,15 +4,25 @@ import { DevctlError, ExitCode } from './errors.ts';
 import { nearest } from './manifest/nearest.ts';
 import { ownVersion } from './package-root.ts';
 
-/** Options of every command. */
-interface GlobalOptions {
-  readonly config?: string;
-  readonly color?: boolean;
-  readonly json?: boolean;
-}
-
-/** What a command's action resolves to: its exit code. */
+/** Runs the command that was chosen, and resolves to its exit code. */
 type Action = () => Promise<number>;
+
+/** What one command has of its own. */
+interface CommandEntry {
+  readonly name: string;
+  readonly description: string;
+  readonly operands?: readonly (readonly [name: string, description: string])[];
+  readonly options?: readonly (readonly [
+    flags: string,
+    description: string,
+    collectValues?: typeof collect,
+  ])[];
+  /** The description of its `--json`, which every one of them has. */
+  readonly json: string;
+  readonly examples: readonly [string, ...string[]];
+  /** Loads the function of the command. It takes the operands, then the options. */
+  load(): Promise<(...args: never[]) => Promise<number>>;
+}
 
 /**
  * Parses one command line and carries it out.
@@ -42,7 +52,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
   }
 }
 
-/** Every command and option of devctl. A new command is one entry here and one file in commands/. */
+/** Builds the parser of devctl's command line, with every command and option. */
 export function buildProgram(choose: (action: Action) => void): Command {
   const program = new Command('devctl')
     .description('Starts, stops and watches the processes of a project. Leaves no orphans.')
@@ -62,223 +72,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     throw new CommanderError(ExitCode.Ok, 'commander.version', 'printed');
   });
 
-  program
-    .command('start')
-    .description('start services and wait until they are ready')
-    .argument('[names...]', 'services or groups, with what they depend on (default: all)')
-    .option('--abort-on-failure', 'when one fails, stop again what this start has started')
-    .option('--ttl <duration>', 'stop everything after so long, e.g. 30m or 2h')
-    .option(
-      '--while-pid <pid>',
-      'stop everything when this process has ended; of several, the last',
-      collect,
-    )
-    .option('--json', 'print the result as JSON')
-    .addHelpText(
-      'after',
-      examples(
-        'start',
-        'start web',
-        'start backend --abort-on-failure',
-        'start --ttl 2h --while-pid $$',
-      ),
-    )
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/start.ts')).startCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('up')
-    .description('start services, show what they write, and stop them with Ctrl-C')
-    .argument('[names...]', 'services or groups, with what they depend on (default: all)')
-    .option('--exit-code-from <name>', 'end when this service ends, with its exit code')
-    .option('--abort-on-exit', 'end when any service ends; a task that succeeds does not count')
-    .option('-t, --timestamps', 'with the time of each line')
-    .option('--no-prefix', 'without the names of the services')
-    .option('--json', 'print each line, change and the report as JSON documents')
-    .addHelpText('after', examples('up', 'up web', 'up --exit-code-from tests'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/up.ts')).upCommand(names, optionsOf(command))),
-    );
-
-  program
-    .command('stop')
-    .description('stop services, with every process they ever started, and prove it')
-    .argument('[names...]', 'services or groups (default: everything, with the sweep)')
-    .option('--force', 'short grace period, no stop commands, no waiting for other commands')
-    .option('--dry-run', 'show what would be signalled and why, signal nothing')
-    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', examples('stop', 'stop web', 'stop --dry-run', 'stop --force'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/stop.ts')).stopCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('restart')
-    .description('stop services with proof, then start them again')
-    .argument('[names...]', 'services or groups (default: all that run or start by themselves)')
-    .option('--dependents', 'restart what depends on them as well')
-    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
-    .option('--json', 'print both results as JSON')
-    .addHelpText('after', examples('restart web', 'restart database --dependents', 'restart'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/restart.ts')).restartCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('adopt')
-    .description('have a supervisor care for what runs, after its own was killed; restarts nothing')
-    .option('--json', 'print what was taken over as JSON')
-    .addHelpText('after', examples('adopt', 'adopt --json'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/adopt.ts')).adoptCommand(optionsOf(command))),
-    );
-
-  program
-    .command('status')
-    .description('show services and their processes; exits 3 when not all are up')
-    .argument('[names...]', 'services or groups (default: all)')
-    .option('--json', 'print the table as JSON')
-    .addHelpText('after', examples('status', 'status --json'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/status.ts')).statusCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('tree')
-    .description('show every process of every service as a tree, and why it is ours')
-    .argument('[names...]', 'services or groups (default: all)')
-    .option('--json', 'print the trees as JSON')
-    .addHelpText('after', examples('tree', 'tree web --json'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/tree.ts')).treeCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('monitor')
-    .description(
-      'show what goes on, on the whole terminal: services, processes, logs, and keys to act',
-    )
-    .option('--json', 'print it as JSON instead, a document a second, to anything')
-    .addHelpText('after', examples('monitor', 'monitor --json'))
-    .action((_: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/monitor.ts')).monitorCommand(optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('run')
-    .description('run one command, and end everything that it leaves behind')
-    .argument('<command...>', 'the command and its arguments, after --')
-    .option('--name <name>', 'what status and stop call it (default: run-COMMAND)')
-    .option('--timeout <duration>', 'end everything after so long, with exit code 124')
-    .option('--max-processes <n>', 'end everything, with 124, at more processes than that')
-    .option('--max-memory <size>', 'the same at more memory: 512MB, 2GB')
-    .option('--max-cpu <cores>', 'the same at more cpu, over 30 s: 1.5, or 150%')
-    .option('--idle <duration>', 'the same after so long without output and cpu')
-    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
-    .option('--fail-on-orphans', 'exit 4 when it leaves processes behind')
-    .option('--json', 'print the result as one line of JSON on stderr, at the end')
-    .addHelpText(
-      'after',
-      examples(
-        'run -- npm test',
-        'run --timeout 10m --fail-on-orphans -- npm test',
-        'run --max-processes 200 --max-memory 8GB -- npm test',
-      ),
-    )
-    .action((words: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/run.ts')).runCommand(words, optionsOf(command))),
-    );
-
-  program
-    .command('send')
-    .description('write a line to the stdin of a service')
-    .argument('<name>', 'a service')
-    .argument('[text...]', 'the line; without it, all that comes from stdin')
-    .option('--no-newline', 'send the text alone, without a line end')
-    .option('--json', 'print what was sent as JSON')
-    .addHelpText('after', examples('send web rs', 'send api "reload now"', 'send db < dump.sql'))
-    .action((name: string, text: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/send.ts')).sendCommand(name, text, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('logs')
-    .description('show what services have written, merged by time')
-    .argument('[names...]', 'services or groups (default: all)')
-    .option('-f, --follow', 'go on with what comes, until Ctrl-C')
-    .option('-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)')
-    .option('--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05')
-    .option('--grep <regex>', 'only lines that match')
-    .option('-i, --ignore-case', 'for --grep')
-    .option('-t, --timestamps', 'with the time of each line, as far as it is known')
-    .option('--no-prefix', 'without the names of the services')
-    .option('--json', 'print each line as a JSON document')
-    .addHelpText('after', examples('logs -f', 'logs web -n 50', 'logs --since 10m --grep error'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/logs.ts')).logsCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('report')
-    .description(
-      'tell what happened: what grew, when and why, restarts, the last stop and its proof',
-    )
-    .option('--html <file>', 'write it as one page for a browser (-: to stdout)')
-    .option(
-      '--since <time>',
-      'all since then: 10m, 2h, 17:05, 2026-11-23T17:05 (default: the last session)',
-    )
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', examples('report', 'report --html report.html', 'report --since 1d'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/report.ts')).reportCommand(optionsOf(command))),
-    );
-
-  program
-    .command('sweep')
-    .description('end dev tools that work in the project and belong to no service')
-    .option('--dry-run', 'show what would be ended, and what is spared, with reasons')
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', examples('sweep --dry-run', 'sweep'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/sweep.ts')).sweepCommand(optionsOf(command))),
-    );
-
-  program
-    .command('check')
-    .description('validate the manifest, start nothing')
-    .option('--json', 'print the findings as JSON')
-    .addHelpText('after', examples('check', 'check --config other.json'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/check.ts')).checkCommand(optionsOf(command))),
-    );
-
-  program
-    .command('doctor')
-    .description('look for what keeps devctl from its promises here, and say what mends it')
-    .option('--json', 'print the findings as JSON')
-    .addHelpText('after', examples('doctor', 'doctor --json'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/doctor.ts')).doctorCommand(optionsOf(command))),
-    );
+  for (const entry of COMMANDS) addCommand(program, entry, choose);
 
   program
     .command('completion')
@@ -308,6 +102,213 @@ export function buildProgram(choose: (action: Action) => void): Command {
     );
 
   return program;
+}
+
+/** A new command is one entry here and one file in commands/. */
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'start',
+    description: 'start services and wait until they are ready',
+    operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
+    options: [
+      ['--abort-on-failure', 'when one fails, stop again what this start has started'],
+      ['--ttl <duration>', 'stop everything after so long, e.g. 30m or 2h'],
+      [
+        '--while-pid <pid>',
+        'stop everything when this process has ended; of several, the last',
+        collect,
+      ],
+    ],
+    json: 'print the result as JSON',
+    examples: [
+      'start',
+      'start web',
+      'start backend --abort-on-failure',
+      'start --ttl 2h --while-pid $$',
+    ],
+    load: async () => (await import('./commands/start.ts')).startCommand,
+  },
+  {
+    name: 'up',
+    description: 'start services, show what they write, and stop them with Ctrl-C',
+    operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
+    options: [
+      ['--exit-code-from <name>', 'end when this service ends, with its exit code'],
+      ['--abort-on-exit', 'end when any service ends; a task that succeeds does not count'],
+      ['-t, --timestamps', 'with the time of each line'],
+      ['--no-prefix', 'without the names of the services'],
+    ],
+    json: 'print each line, change and the report as JSON documents',
+    examples: ['up', 'up web', 'up --exit-code-from tests'],
+    load: async () => (await import('./commands/up.ts')).upCommand,
+  },
+  {
+    name: 'stop',
+    description: 'stop services, with every process they ever started, and prove it',
+    operands: [['[names...]', 'services or groups (default: everything, with the sweep)']],
+    options: [
+      ['--force', 'short grace period, no stop commands, no waiting for other commands'],
+      ['--dry-run', 'show what would be signalled and why, signal nothing'],
+      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+    ],
+    json: 'print the report as JSON',
+    examples: ['stop', 'stop web', 'stop --dry-run', 'stop --force'],
+    load: async () => (await import('./commands/stop.ts')).stopCommand,
+  },
+  {
+    name: 'restart',
+    description: 'stop services with proof, then start them again',
+    operands: [['[names...]', 'services or groups (default: all that run or start by themselves)']],
+    options: [
+      ['--dependents', 'restart what depends on them as well'],
+      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+    ],
+    json: 'print both results as JSON',
+    examples: ['restart web', 'restart database --dependents', 'restart'],
+    load: async () => (await import('./commands/restart.ts')).restartCommand,
+  },
+  {
+    name: 'adopt',
+    description: 'have a supervisor care for what runs, after its own was killed; restarts nothing',
+    json: 'print what was taken over as JSON',
+    examples: ['adopt', 'adopt --json'],
+    load: async () => (await import('./commands/adopt.ts')).adoptCommand,
+  },
+  {
+    name: 'status',
+    description: 'show services and their processes; exits 3 when not all are up',
+    operands: [['[names...]', 'services or groups (default: all)']],
+    json: 'print the table as JSON',
+    examples: ['status', 'status --json'],
+    load: async () => (await import('./commands/status.ts')).statusCommand,
+  },
+  {
+    name: 'tree',
+    description: 'show every process of every service as a tree, and why it is ours',
+    operands: [['[names...]', 'services or groups (default: all)']],
+    json: 'print the trees as JSON',
+    examples: ['tree', 'tree web --json'],
+    load: async () => (await import('./commands/tree.ts')).treeCommand,
+  },
+  {
+    name: 'monitor',
+    description:
+      'show what goes on, on the whole terminal: services, processes, logs, and keys to act',
+    json: 'print it as JSON instead, a document a second, to anything',
+    examples: ['monitor', 'monitor --json'],
+    load: async () => (await import('./commands/monitor.ts')).monitorCommand,
+  },
+  {
+    name: 'run',
+    description: 'run one command, and end everything that it leaves behind',
+    operands: [['<command...>', 'the command and its arguments, after --']],
+    options: [
+      ['--name <name>', 'what status and stop call it (default: run-COMMAND)'],
+      ['--timeout <duration>', 'end everything after so long, with exit code 124'],
+      ['--max-processes <n>', 'end everything, with 124, at more processes than that'],
+      ['--max-memory <size>', 'the same at more memory: 512MB, 2GB'],
+      ['--max-cpu <cores>', 'the same at more cpu, over 30 s: 1.5, or 150%'],
+      ['--idle <duration>', 'the same after so long without output and cpu'],
+      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+      ['--fail-on-orphans', 'exit 4 when it leaves processes behind'],
+    ],
+    json: 'print the result as one line of JSON on stderr, at the end',
+    examples: [
+      'run -- npm test',
+      'run --timeout 10m --fail-on-orphans -- npm test',
+      'run --max-processes 200 --max-memory 8GB -- npm test',
+    ],
+    load: async () => (await import('./commands/run.ts')).runCommand,
+  },
+  {
+    name: 'send',
+    description: 'write a line to the stdin of a service',
+    operands: [
+      ['<name>', 'a service'],
+      ['[text...]', 'the line; without it, all that comes from stdin'],
+    ],
+    options: [['--no-newline', 'send the text alone, without a line end']],
+    json: 'print what was sent as JSON',
+    examples: ['send web rs', 'send api "reload now"', 'send db < dump.sql'],
+    load: async () => (await import('./commands/send.ts')).sendCommand,
+  },
+  {
+    name: 'logs',
+    description: 'show what services have written, merged by time',
+    operands: [['[names...]', 'services or groups (default: all)']],
+    options: [
+      ['-f, --follow', 'go on with what comes, until Ctrl-C'],
+      ['-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)'],
+      ['--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05'],
+      ['--grep <regex>', 'only lines that match'],
+      ['-i, --ignore-case', 'for --grep'],
+      ['-t, --timestamps', 'with the time of each line, as far as it is known'],
+      ['--no-prefix', 'without the names of the services'],
+    ],
+    json: 'print each line as a JSON document',
+    examples: ['logs -f', 'logs web -n 50', 'logs --since 10m --grep error'],
+    load: async () => (await import('./commands/logs.ts')).logsCommand,
+  },
+  {
+    name: 'report',
+    description:
+      'tell what happened: what grew, when and why, restarts, the last stop and its proof',
+    options: [
+      ['--html <file>', 'write it as one page for a browser (-: to stdout)'],
+      [
+        '--since <time>',
+        'all since then: 10m, 2h, 17:05, 2026-11-23T17:05 (default: the last session)',
+      ],
+    ],
+    json: 'print the report as JSON',
+    examples: ['report', 'report --html report.html', 'report --since 1d'],
+    load: async () => (await import('./commands/report.ts')).reportCommand,
+  },
+  {
+    name: 'sweep',
+    description: 'end dev tools that work in the project and belong to no service',
+    options: [['--dry-run', 'show what would be ended, and what is spared, with reasons']],
+    json: 'print the report as JSON',
+    examples: ['sweep --dry-run', 'sweep'],
+    load: async () => (await import('./commands/sweep.ts')).sweepCommand,
+  },
+  {
+    name: 'check',
+    description: 'validate the manifest, start nothing',
+    json: 'print the findings as JSON',
+    examples: ['check', 'check --config other.json'],
+    load: async () => (await import('./commands/check.ts')).checkCommand,
+  },
+  {
+    name: 'doctor',
+    description: 'look for what keeps devctl from its promises here, and say what mends it',
+    json: 'print the findings as JSON',
+    examples: ['doctor', 'doctor --json'],
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  },
+];
+
+function addCommand(program: Command, entry: CommandEntry, choose: (action: Action) => void): void {
+  const { name, description, operands = [], options = [], json, examples, load } = entry;
+  const command = program.command(name).description(description);
+  for (const operand of operands) command.argument(...operand);
+  for (const [flags, text, collectValues] of options) {
+    if (collectValues) command.option(flags, text, collectValues);
+    else command.option(flags, text);
+  }
+  command
+    .option('--json', json)
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  devctl ${line}\n`).join('')}`)
+    .action((...given: unknown[]) => {
+      // commander passes the operands, then the options of the command alone, then the command.
+      const args = [...given.slice(0, -2), command.optsWithGlobals()] as never[];
+      choose(async () => (await load())(...args));
+    });
+}
+
+/** An option that may be given more than once. */
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 /** The program as the completions need it: nothing is to be written down twice. */
@@ -346,20 +347,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or manifest, 3 not all up, 4 process
             5 port held by another program, 6 another devctl at work
 `;
 
-/** An option that may be given more than once. */
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  devctl ${line}\n`).join('')}`;
-}
-
-function optionsOf<Options extends GlobalOptions>(command: Command): Options {
-  return command.optsWithGlobals<Options>();
-}
-
-/** From package.json, which is one folder up from src/ and from dist/ alike. */
 /** commander's `error: unknown option '--jsn'\n(Did you mean --json?)` as message and hint. */
 function usageError(error: CommanderError): DevctlError {
   const [first = '', ...rest] = error.message.split('\n');
