@@ -40,7 +40,7 @@ const PURE: readonly RegExp[] = [
   /^report\//,
   /^services\/lifecycle\//,
   /^stopping\/(plan|waves|state|asking|killing)\.ts$/,
-  /^limits\/(evaluate|growth-branch|words)\.ts$/,
+  /^limits\/(check-breach|evaluate|growth-branch|words)\.ts$/,
   /^leases\/evaluate\.ts$/,
   /^history\/(usage|buckets)\.ts$/,
   /^tracking\/scan-pace\.ts$/,

@@ -1,4 +1,4 @@
-import type { Limit, LimitKind, ResourceLimits } from './resolved.ts';
+import { LIMIT_KINDS, type Limit, type LimitKind, type ResourceLimits } from './resolved.ts';
 import type { ProjectLimits, ServiceLimits } from './schema-limits.ts';
 
 /** Over so long the mean of the cpu counts, where nothing else is said. */
@@ -38,14 +38,12 @@ export function resolveProjectLimits(limits: ProjectLimits | undefined): readonl
   ];
 }
 
-const KINDS: readonly LimitKind[] = ['processes', 'memory', 'cpu', 'runtime', 'idle'];
-
 function given(
   numbers: { readonly [Kind in LimitKind]?: number | undefined },
   cpuWindow: number | undefined,
   action: Limit['action'],
 ): readonly Limit[] {
-  return KINDS.flatMap((kind) => {
+  return LIMIT_KINDS.flatMap((kind) => {
     const allowed = numbers[kind];
     const windowMs = kind === 'cpu' ? (cpuWindow ?? CPU_WINDOW_MS) : 0;
     return allowed === undefined ? [] : [{ kind, allowed, windowMs, action }];

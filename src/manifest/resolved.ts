@@ -64,7 +64,13 @@ export interface RestartPolicy {
   readonly successExitCodes: readonly number[];
 }
 
-export type LimitKind = 'processes' | 'memory' | 'cpu' | 'runtime' | 'idle';
+/** The kinds of limits that the supervisor checks while a service runs. */
+export const LIMIT_KINDS = ['processes', 'memory', 'cpu', 'runtime', 'idle'] as const;
+export type LimitKind = (typeof LIMIT_KINDS)[number];
+
+export function isLimitKind(value: unknown): value is LimitKind {
+  return LIMIT_KINDS.some((kind) => kind === value);
+}
 
 /** How much of something a service, or all of them together, may use, and what happens beyond that. */
 export interface Limit {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import * as field from './fields.ts';
 import { show } from './problem.ts';
+import { LIMIT_KINDS } from './resolved.ts';
 
 const CORES = /^\d+(?:\.\d+)?%$/;
 
@@ -32,9 +33,6 @@ const cpuWindow = field.duration
   .refine((ms) => ms >= 1_000, 'must be at least 1s')
   .optional()
   .describe('The time over which cpu counts, as a mean. Default: "30s".');
-
-/** Keys of limits that something can be done about while a service runs. */
-const WATCHED = ['processes', 'memory', 'cpu', 'runtime', 'idle'] as const;
 
 /** `limits` of a service. */
 export const serviceLimits = z
@@ -75,7 +73,7 @@ export const serviceLimits = z
       const message = `says nothing without a limit: give ${inWords(keys)}`;
       context.addIssue({ code: 'custom', message, path: [key] });
     };
-    goesWith('action', WATCHED);
+    goesWith('action', LIMIT_KINDS);
     goesWith('cpuWindow', ['cpu']);
   });
 

@@ -1,3 +1,4 @@
+import { isBreach } from '../limits/check-breach.ts';
 import type { Breach } from '../limits/evaluate.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
@@ -130,32 +131,12 @@ const STATES: { readonly [State in StateKind]: true } = {
   stopping: true,
 };
 
-const LIMITS: readonly string[] = ['processes', 'memory', 'cpu', 'runtime', 'idle'];
-const ACTIONS: readonly string[] = ['warn', 'stop', 'restart'];
-
 /** A breach as the history has it; null for what is none. */
 export function toBreach(value: unknown, atMs: number): Breach | null {
-  const fields = objectOf(value);
-  const { limit, action, service } = fields ?? {};
-  if (!fields || !LIMITS.includes(text(limit)) || !ACTIONS.includes(text(action))) return null;
-  const branch = objectOf(fields.branch);
-  return {
-    service: textOrNull(service),
-    limit: limit as Breach['limit'],
-    action: action as Breach['action'],
-    value: number(fields.value),
-    allowed: number(fields.allowed),
-    measuredAs:
-      fields.measuredAs === 'pss' || fields.measuredAs === 'rss' ? fields.measuredAs : null,
-    branch: branch && {
-      pid: number(branch.pid),
-      command: text(branch.command),
-      processes: number(branch.processes),
-      memoryBytes: number(branch.memoryBytes),
-      service: textOrNull(branch.service),
-    },
-    atMs,
-  };
+  const breach = { ...objectOf(value), atMs };
+  if (!isBreach(breach)) return null;
+  const { service, limit, action, value: used, allowed, measuredAs, branch } = breach;
+  return { service, limit, action, value: used, allowed, measuredAs, branch, atMs };
 }
 
 function objectOf(value: unknown): Fields | null {

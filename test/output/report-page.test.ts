@@ -69,12 +69,21 @@ test('whatever is on disk, there is a page', () => {
     service: anything,
     reason: anything,
   });
+  const branch = fc.record({
+    pid: fc.nat(),
+    command: fc.string(),
+    processes: fc.nat(),
+    memoryBytes: fc.nat(),
+    service: fc.option(fc.string()),
+  });
   const breach = fc.record({
     limit: fc.constantFrom('memory', 'cpu', 'idle', 'x'),
     action: fc.constantFrom('stop', 'warn'),
-    service: anything,
-    branch: anything,
-    value: anything,
+    service: fc.oneof(fc.string(), fc.constant(null), anything),
+    branch: fc.oneof(fc.constant(null), branch, anything),
+    value: fc.oneof(fc.nat(), anything),
+    allowed: fc.nat(),
+    measuredAs: fc.constantFrom('pss', 'rss', null),
   });
   const sample = fc.record({
     atMs: time,

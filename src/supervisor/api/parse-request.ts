@@ -9,7 +9,7 @@ import type {
   SupervisedStopRequest,
 } from '../../client/protocol.ts';
 import { isLease } from '../../leases/file.ts';
-import type { Limit } from '../../manifest/resolved.ts';
+import { isLimitKind, type Limit } from '../../manifest/resolved.ts';
 import { asObject, isCount, isListOf, isServiceName, isText } from '../../project/field-checks.ts';
 import { isLogRotation, isStopSettings } from '../../project/record-checks.ts';
 import { BadRequest } from './server.ts';
@@ -135,13 +135,10 @@ function isProjectLimits(value: unknown): value is LimitsRequest {
   return isListOf(limits, isLimit) && (manifest === null || isAbsolutePath(manifest));
 }
 
-const LIMIT_KINDS = ['processes', 'memory', 'cpu', 'runtime', 'idle'];
-
 function isLimit(value: unknown): value is Limit {
   const { kind, allowed, windowMs, action } = asObject(value) ?? {};
   return (
-    isText(kind) &&
-    LIMIT_KINDS.includes(kind) &&
+    isLimitKind(kind) &&
     typeof allowed === 'number' &&
     allowed > 0 &&
     isCount(windowMs) &&
