@@ -7,8 +7,7 @@ import { readTree } from './read.ts';
 import { resolveManifest } from './resolve.ts';
 import type { ResolvedManifest } from './resolved.ts';
 import { checkMeaning } from './semantics.ts';
-import { at, entriesOf, keyPositionOf } from './tree.ts';
-import { checkSupported } from './unsupported.ts';
+import { at, entriesOf, keyPositionOf, type Tree } from './tree.ts';
 
 const MOST_SERVICES = 1_000;
 const MOST_LINES = 100;
@@ -81,4 +80,12 @@ export function examineManifest(query: LoadQuery): Examination {
     callerEnv: query.env ?? process.env,
   });
   return { place, manifest, problems: [] };
+}
+
+/** Refuses containers, because a manifest whose containers are silently ignored would be worse. */
+function checkSupported(tree: Tree): Problem[] {
+  if (at(tree, 'containers') === undefined) return [];
+  const path = ['containers'];
+  const found = problem(keyPositionOf(tree, path), path, 'not supported yet: containers');
+  return [{ ...found, unsupported: true }];
 }

@@ -80,8 +80,8 @@ const service = z.strictObject({
  * `.devctl.json`: the one source of what may be in a manifest. The JSON Schema for editors is
  * generated from it, and its descriptions are the reference.
  *
- * It knows shapes only: what names and paths mean is checked in meaning.ts, what this version
- * cannot do yet in unsupported.ts.
+ * It knows shapes only. `semantics.ts` checks what names and paths mean, and `load.ts` refuses what
+ * this version cannot do yet.
  */
 export const manifestSchema = z.strictObject({
   $schema: z.string().optional().describe('Where editors find the JSON Schema of this file.'),

@@ -3,7 +3,6 @@ import { formatSize } from '../terminal/sizes.ts';
 import type { Theme } from '../terminal/theme.ts';
 import { displayWidth, printable } from '../terminal/width.ts';
 import { bothEnds, cell, shortAge, shortShare } from './cells.ts';
-import { helpLines } from './help.ts';
 import { paneLayout, type Rectangle } from './layout.ts';
 import { logPane } from './log-pane.ts';
 import type { Model, Pane } from './model.ts';
@@ -137,3 +136,40 @@ function hints(isSearching: boolean, columns: number, theme: Theme): string {
 }
 
 const GAP = 2;
+
+/** What the keys do, in so many lines. */
+function helpLines(columns: number, rows: number, theme: Theme): readonly string[] {
+  const lines = HELP.map(([keys, what]) =>
+    cell(
+      `  ${theme.bold(keys)}${' '.repeat(Math.max(0, KEYS_WIDTH - keys.length))}${what}`,
+      columns,
+    ),
+  );
+  return Array.from({ length: rows }, (_, row) => lines[row - 1] ?? '');
+}
+
+const HELP: readonly (readonly [string, string])[] = [
+  ['↑ ↓ k j', 'choose a service; in the other panes a process, or a line'],
+  ['Tab', 'the next pane (Shift-Tab: the one before); a dot marks it'],
+  ['PgUp PgDn', 'scroll the log, or the processes while they are marked'],
+  ['Home End g G', 'to its beginning and its end; at its end the log follows'],
+  ['', ''],
+  ['r', 'restart: all of it ends, with proof, then it starts'],
+  ['s', 'stop, with proof; once more meanwhile: kill what is left'],
+  ['t Enter', 'start, with what it depends on'],
+  ['', ''],
+  ['/', 'search the log (capitals count if there are any)'],
+  ['n N', 'the next older, the next newer match'],
+  ['f', 'only services whose name has a text'],
+  ['Esc', 'take back the search, the filter, the scrolling'],
+  ['', ''],
+  ['q Ctrl-C', 'quit: services go on'],
+  ['Ctrl-Z', 'suspend: fg comes back'],
+  ['Ctrl-L', 'draw everything anew'],
+  ['', ''],
+  ['', 'CPU is of one core, over the last second; RST counts restarts.'],
+  ['', 'The bars show the last minute; memory counts from its lowest on.'],
+];
+
+/** The columns of the keys. */
+const KEYS_WIDTH = 14;
