@@ -1,4 +1,4 @@
-import { DevctlError, ExitCode } from '../../errors.ts';
+import { DevctlError, ExitCode, inWords } from '../../errors.ts';
 import { jsonLine, printJson } from './json.ts';
 import { type OutputStream, themeFor } from './theme.ts';
 import { printableLines } from './width.ts';
@@ -23,7 +23,7 @@ export function printFailure(error: unknown, output: FailureOutput): number {
   const stderr = output.stderr ?? process.stderr;
   const theme = themeFor(stderr, output.color);
   const known = error instanceof DevctlError ? error : undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = inWords(error);
   if (known) {
     stderr.write(`${theme.red('✗')} ${printableLines(message)}\n`);
     if (known.hint) stderr.write(`  ${theme.dim('→')} ${printableLines(known.hint)}\n`);

@@ -1,3 +1,4 @@
+import { formatDateAndClock } from './clock.ts';
 import { createTheme } from './theme.ts';
 import { displayWidth, loggedText } from './width.ts';
 
@@ -65,9 +66,6 @@ export function createLogPrinter({ color, prefix, times }: LogLook): LogPrinter 
 /** In local time, always as wide. `~`: it may have been written much earlier. */
 function formatTime(atMs: number | null, vague: boolean): string {
   if (atMs === null) return `${'-'.padEnd(23)} `;
-  const at = new Date(atMs);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-  return `${day} ${time}.${String(at.getMilliseconds()).padStart(3, '0')}${vague ? '~' : ' '}`;
+  const ms = String(new Date(atMs).getMilliseconds()).padStart(3, '0');
+  return `${formatDateAndClock(atMs)}.${ms}${vague ? '~' : ' '}`;
 }
