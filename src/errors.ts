@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /** Exit codes of every command, documented in the README. `run` passes on its command's own code. */
 export const ExitCode = {
   Ok: 0,
@@ -19,6 +21,12 @@ export const ExitCode = {
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Tells the exit code for what a signal has ended, as a shell does: 128 and the number of the signal. */
+export function exitCodeOf(signal: string): number {
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  return 128 + (numbers[signal] ?? 0);
+}
 
 /** Which exit code a failure ends with. A code that is missing here is not a failure of the user's. */
 const EXIT_CODES = {

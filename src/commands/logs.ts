@@ -1,4 +1,4 @@
-import { ExitCode } from '../errors.ts';
+import { ExitCode, exitCodeOf } from '../errors.ts';
 import { followLogs } from '../logs/follow.ts';
 import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../logs/reader.ts';
 import { logFolders, type ServiceLog, serviceLogs } from '../logs/services.ts';
@@ -64,9 +64,9 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
   };
 
   const interrupted = new Promise<number>((resolve) => {
-    process.once('SIGINT', () => resolve(128 + 2));
-    process.once('SIGTERM', () => resolve(128 + 15));
-    process.once('SIGHUP', () => resolve(128 + 1));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => resolve(exitCodeOf(signal)));
+    }
   });
   void interrupted.then((signalled) => {
     code = signalled;

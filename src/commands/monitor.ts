@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { DevctlError, ExitCode } from '../errors.ts';
+import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { perSecond } from '../history/per-second.ts';
 import { readRecentSamples } from '../history/read.ts';
 import { type LiveTail, openLiveTail } from '../logs/live-tail.ts';
@@ -149,9 +149,9 @@ async function printObservations(query: Parameters<typeof openProject>[0]): Prom
         void out.write(jsonLine({ ...status, ...sample, services: described(status, sample) }));
     },
   );
-  process.once('SIGINT', () => end(128 + 2));
-  process.once('SIGTERM', () => end(128 + 15));
-  process.once('SIGHUP', () => end(128 + 1));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => end(exitCodeOf(signal)));
+  }
   const unwatch = watchStdout(1, out);
   await observing.done;
   unwatch();

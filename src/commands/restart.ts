@@ -1,4 +1,4 @@
-import { ExitCode } from '../errors.ts';
+import { ExitCode, exitCodeOf } from '../errors.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { restartProject } from '../operations/start/restart.ts';
@@ -38,7 +38,7 @@ export async function restartCommand(
     const message = 'interrupted: what was started goes on running; devctl status shows what';
     process.stderr.write(`\n${message}\n`);
     if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
-    process.exit(130);
+    process.exit(exitCodeOf('SIGINT'));
   };
   try {
     const { stop, start } = await restartProject(

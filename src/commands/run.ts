@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
@@ -96,11 +95,9 @@ async function runUntilOver(
   });
   if (options.json) writeSync(STDERR, jsonLine(result));
   else tell(result, say);
-  const signals: Readonly<Record<string, number>> = constants.signals;
   return runExitCode(
     { ...result, orphans: result.orphans.length, survivors: result.survivors.length },
     options.failOnOrphans ?? false,
-    (signal) => signals[signal],
   );
 }
 

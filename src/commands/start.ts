@@ -1,5 +1,5 @@
 import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
-import { DevctlError, ExitCode } from '../errors.ts';
+import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
@@ -43,7 +43,7 @@ export async function startCommand(
     const message = 'interrupted: what was started goes on running; devctl stop ends it';
     process.stderr.write(`\n${message}\n`);
     if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
-    process.exit(130);
+    process.exit(exitCodeOf('SIGINT'));
   };
   process.once('SIGINT', onInterrupt);
   const over = yieldLock(options);

@@ -65,10 +65,10 @@ export async function stopCommand(
   requireProject(project, force || report.processes.length > 0);
   if (options.json) printJson(report);
   else printStopReport(report, options.color);
-  return exitCodeOf(report);
+  return codeOf(report);
 }
 
-function exitCodeOf(report: StopReport): number {
+function codeOf(report: StopReport): number {
   if (report.survivors.length > 0) return ExitCode.Survivors;
   return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : ExitCode.Ok;
 }

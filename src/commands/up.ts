@@ -1,6 +1,5 @@
-import { constants } from 'node:os';
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
-import { DevctlError, ExitCode } from '../errors.ts';
+import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { followLogs } from '../logs/follow.ts';
 import { readLog } from '../logs/reader.ts';
@@ -163,7 +162,7 @@ function listenForEnds(note: (text: string) => void) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       count += 1;
-      const code = 128 + constants.signals[signal];
+      const code = exitCodeOf(signal);
       // The terminal has shown a ^C.
       if (signal === 'SIGINT' && process.stderr.isTTY) process.stderr.write('\n');
       if (count === 1) ask({ why: signal === 'SIGINT' ? 'interrupted' : signal, code });

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { constants } from 'node:os';
+import { exitCodeOf } from '../../errors.ts';
 import { endKeys, type Key, readKeys } from './keys.ts';
 import type { Size } from './model.ts';
 import { repaint } from './repaint.ts';
@@ -77,7 +77,7 @@ export function openFullScreen(listener: FullScreenListener): FullScreen {
       for (const key of keys) listener.key(key);
     }, ESC_MS);
   };
-  const gone = (): void => listener.ended(128 + constants.signals.SIGHUP);
+  const gone = (): void => listener.ended(exitCodeOf('SIGHUP'));
   const resized = (): void => {
     shown = null;
     listener.resized(sizeOf(stdout));
@@ -89,7 +89,7 @@ export function openFullScreen(listener: FullScreenListener): FullScreen {
     resized();
   };
   const ends = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
-    const hear = (): void => listener.ended(128 + constants.signals[signal]);
+    const hear = (): void => listener.ended(exitCodeOf(signal));
     process.on(signal, hear);
     return () => process.off(signal, hear);
   });
