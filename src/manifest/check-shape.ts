@@ -3,7 +3,7 @@ import { explainName, variableValue, withoutValue } from './fields.ts';
 import { nearest } from './nearest.ts';
 import { type Problem, problem, show, type ValuePath } from './problem.ts';
 import { type Manifest, manifestSchema } from './schema.ts';
-import { at, entriesOf, keyPositionOf, positionOf, type Tree, toValue } from './tree.ts';
+import { entriesOf, keyPositionOf, positionOf, type Tree, toValue, valueAt } from './tree.ts';
 
 /** The manifest by the schema, or everything that is wrong with its shape. */
 export interface Shape {
@@ -19,7 +19,9 @@ export function checkShape(tree: Tree): Shape {
   const result = manifestSchema.safeParse(toValue(tree), { error: explain, reportInput: true });
   const issues = result.error?.issues.flatMap((issue) => flatten(issue, [])) ?? [];
   const problems = [
-    ...issues.filter((issue) => !isEcho(issue, issues)).flatMap((issue) => toProblems(issue, tree)),
+    ...issues
+      .filter((issue) => !isConsequence(issue, issues))
+      .flatMap((issue) => toProblems(issue, tree)),
     ...checkPrototypeKeys(tree),
   ];
   return problems.length === 0 && result.success
@@ -31,7 +33,7 @@ export function checkShape(tree: Tree): Shape {
 function flatten(issue: Issue, prefix: ValuePath): Issue[] {
   const path = [...prefix, ...pathOf(issue)];
   if (issue.code !== 'invalid_union') return [{ ...issue, path: [...path] }];
-  const meant = issue.errors.find(
+  const intended = issue.errors.find(
     (member) =>
       member.length > 0 &&
       !member.some(
@@ -39,11 +41,11 @@ function flatten(issue: Issue, prefix: ValuePath): Issue[] {
           inside.length === 0 && (code === 'invalid_type' || code === 'invalid_value'),
       ),
   );
-  return meant?.flatMap((inner) => flatten(inner, path)) ?? [{ ...issue, path: [...path] }];
+  return intended?.flatMap((inner) => flatten(inner, path)) ?? [{ ...issue, path: [...path] }];
 }
 
 /** A rule about a whole object says little when one of its keys is mistyped. */
-function isEcho(issue: Issue, issues: readonly Issue[]): boolean {
+function isConsequence(issue: Issue, issues: readonly Issue[]): boolean {
   return (
     issue.code === 'custom' &&
     issues.some(
@@ -105,9 +107,9 @@ function keysAt(schema: z.core.$ZodType, path: ValuePath): string[] {
  */
 function checkPrototypeKeys(tree: Tree): Problem[] {
   const names: ValuePath[] = [['services'], ['groups']];
-  const services = [...entriesOf(at(tree, 'services')).keys()];
+  const services = [...entriesOf(valueAt(tree, 'services')).keys()];
   const environments = [['env'], ...services.map((name) => ['services', name, 'env'])];
-  const has = (path: ValuePath) => entriesOf(at(tree, ...path)).has('__proto__');
+  const has = (path: ValuePath) => entriesOf(valueAt(tree, ...path)).has('__proto__');
   return [
     ...names.filter(has).map((path) => {
       const full = [...path, '__proto__'];
@@ -115,7 +117,7 @@ function checkPrototypeKeys(tree: Tree): Problem[] {
     }),
     ...environments.filter(has).flatMap((path) => {
       const full = [...path, '__proto__'];
-      const value = at(tree, ...full);
+      const value = valueAt(tree, ...full);
       const result = variableValue.safeParse(value && toValue(value));
       return (result.error?.issues ?? []).map(({ message }) =>
         problem(positionOf(tree, full), full, message),

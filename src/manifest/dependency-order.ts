@@ -14,8 +14,11 @@ export type Waves = readonly (readonly string[])[];
  * Tarjan's algorithm, with a stack of its own: a chain of 10,000 services must not overflow the
  * call stack. Linear in nodes and edges; the answer depends on the names alone, not on their order.
  */
-export function knots(names: Iterable<string>, graph: DependencyGraph): Waves {
-  const found: string[][] = [];
+export function stronglyConnectedComponents(
+  names: Iterable<string>,
+  graph: DependencyGraph,
+): Waves {
+  const components: string[][] = [];
   const marks = new Map<string, { readonly order: number; low: number; open: boolean }>();
   const open: string[] = [];
 
@@ -43,10 +46,10 @@ export function knots(names: Iterable<string>, graph: DependencyGraph): Waves {
       const caller = path.at(-1);
       const above = caller && marks.get(caller.name);
       if (above) above.low = Math.min(above.low, mark.low);
-      if (mark.low === mark.order) found.push(untie(step.name, open, marks));
+      if (mark.low === mark.order) components.push(popComponent(step.name, open, marks));
     }
   }
-  return found;
+  return components;
 }
 
 /**
@@ -59,38 +62,38 @@ export function stopWaves(names: Iterable<string>, graph: DependencyGraph): Wave
   const wanted = new Set(names);
   const depth = new Map<string, number>();
   // Dependents first: by the time a knot is reached, all that depend on it have pushed it down.
-  for (const knot of knots(wanted, graph).toReversed()) {
-    const own = Math.max(...knot.map((name) => depth.get(name) ?? 0));
-    const below = own + (knot.some((name) => wanted.has(name)) ? 1 : 0);
-    for (const name of knot) depth.set(name, own);
-    for (const need of outside(knot, graph)) {
+  for (const component of stronglyConnectedComponents(wanted, graph).toReversed()) {
+    const own = Math.max(...component.map((name) => depth.get(name) ?? 0));
+    const below = own + (component.some((name) => wanted.has(name)) ? 1 : 0);
+    for (const name of component) depth.set(name, own);
+    for (const need of needsOutside(component, graph)) {
       depth.set(need, Math.max(depth.get(need) ?? 0, below));
     }
   }
-  return inWaves(wanted, depth);
+  return groupByDepth(wanted, depth);
 }
 
-function untie(
+function popComponent(
   root: string,
   open: string[],
   marks: ReadonlyMap<string, { open: boolean }>,
 ): string[] {
-  const knot = open.splice(open.lastIndexOf(root));
-  for (const name of knot) {
+  const component = open.splice(open.lastIndexOf(root));
+  for (const name of component) {
     const mark = marks.get(name);
     if (mark) mark.open = false;
   }
-  return sorted(knot);
+  return sorted(component);
 }
 
-function* outside(knot: readonly string[], graph: DependencyGraph): Generator<string> {
-  const inside = new Set(knot);
-  for (const name of knot) {
+function* needsOutside(component: readonly string[], graph: DependencyGraph): Generator<string> {
+  const inside = new Set(component);
+  for (const name of component) {
     for (const need of graph.get(name) ?? []) if (!inside.has(need)) yield need;
   }
 }
 
-function inWaves(names: Iterable<string>, depth: ReadonlyMap<string, number>): Waves {
+function groupByDepth(names: Iterable<string>, depth: ReadonlyMap<string, number>): Waves {
   const waves = new Map<number, string[]>();
   for (const name of sorted(names)) {
     const wave = depth.get(name) ?? 0;

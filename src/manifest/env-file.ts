@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { type Problem, problem, show, type ValuePath } from './problem.ts';
 import { readSource } from './source.ts';
-import { at, entriesOf, itemsOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 /** Variables by name; an object without a prototype, or one that is only read by own keys. */
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -16,7 +16,7 @@ export interface EnvFiles {
 /** Reads each env file that the project or a service names, once. */
 export function readEnvFiles(tree: Tree, root: string): EnvFiles {
   const texts = new Map<string, string>();
-  const services = [...entriesOf(at(tree, 'services')).keys()];
+  const services = [...entriesOf(valueAt(tree, 'services')).keys()];
   const places = [['envFile'], ...services.map((name) => ['services', name, 'envFile'])];
   const problems = places.flatMap((path) =>
     namesAt(tree, path).flatMap(({ name, path: where, value }) => {
@@ -40,7 +40,7 @@ function namesAt(
   tree: Tree,
   path: ValuePath,
 ): readonly { readonly name: string; readonly path: ValuePath; readonly value: Tree }[] {
-  const value = at(tree, ...path);
+  const value = valueAt(tree, ...path);
   if (value === undefined) return [];
   const places =
     value.kind === 'list'

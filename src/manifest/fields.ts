@@ -3,7 +3,7 @@ import { show } from './problem.ts';
 import { DURATION, LONGEST_DURATION_MS, parseDuration, parseSize, SIZE } from './units.ts';
 
 /** What zod tells a message function; `input` is the value as it stands in the manifest. */
-interface Wrong {
+interface RejectedInput {
   readonly input?: unknown;
 }
 
@@ -12,7 +12,7 @@ const SERVICE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/;
 /** A service's name is part of file names, so it holds no slash. */
 export const serviceName = z.string().regex(SERVICE_NAME, { error: explainName });
 
-export function explainName({ input }: Wrong): string {
+export function explainName({ input }: RejectedInput): string {
   return `${show(input)} cannot be a name: use 1 to 63 letters, digits, ".", "_" or "-", the first a letter or digit`;
 }
 
@@ -36,7 +36,7 @@ export const duration = z
     return z.NEVER;
   });
 
-function explainDuration({ input }: Wrong): string {
+function explainDuration({ input }: RejectedInput): string {
   if ((typeof input === 'number' && input < 0) || (typeof input === 'string' && /^-\d/.test(input)))
     return `must not be negative, got ${show(input)}`;
   if (typeof input === 'number' || (typeof input === 'string' && DURATION.test(input)))
@@ -59,7 +59,7 @@ export const size = z
     return z.NEVER;
   });
 
-function explainSize({ input }: Wrong): string {
+function explainSize({ input }: RejectedInput): string {
   return `expected a size such as "512MB" or "2GB", or a number of bytes, got ${show(input)}`;
 }
 
@@ -116,7 +116,7 @@ export const port = z
   .min(1, { error: explainPort })
   .max(65_535, { error: explainPort });
 
-function explainPort({ input }: Wrong): string {
+function explainPort({ input }: RejectedInput): string {
   return `expected a port from 1 to 65535, got ${show(input)}`;
 }
 
@@ -172,7 +172,7 @@ export const tcpTarget = z.union(
   { error: explainTcpTarget },
 );
 
-function explainTcpTarget({ input }: Wrong): string {
+function explainTcpTarget({ input }: RejectedInput): string {
   return `expected a port such as 3000, or "HOST:PORT", got ${show(input)}`;
 }
 

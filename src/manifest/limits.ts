@@ -15,7 +15,7 @@ export const PROJECT_WARNINGS: readonly Limit[] = [
 
 export function resolveServiceLimits(limits: ServiceLimits | undefined): readonly Limit[] {
   const { processes, memory, cpu, cpuWindow, runtime, idle, action = 'warn' } = limits ?? {};
-  return given({ processes, memory, cpu, runtime, idle }, cpuWindow, action);
+  return limitsFrom({ processes, memory, cpu, runtime, idle }, cpuWindow, action);
 }
 
 export function resolveResources(limits: ServiceLimits | undefined): ResourceLimits {
@@ -33,12 +33,12 @@ export function resolveProjectLimits(limits: ProjectLimits | undefined): readonl
   };
   const named = limits ?? {};
   return [
-    ...given(numbers, cpuWindow, action),
+    ...limitsFrom(numbers, cpuWindow, action),
     ...PROJECT_WARNINGS.filter(({ kind }) => !(kind in named)),
   ];
 }
 
-function given(
+function limitsFrom(
   numbers: { readonly [Kind in LimitKind]?: number | undefined },
   cpuWindow: number | undefined,
   action: Limit['action'],

@@ -6,8 +6,8 @@ import { formatProblem, type Problem, problem, sortProblems } from './problem.ts
 import { readTree } from './read.ts';
 import { resolveManifest } from './resolve.ts';
 import type { ResolvedManifest } from './resolved.ts';
-import { checkMeaning } from './semantics.ts';
-import { at, entriesOf, keyPositionOf, type Tree } from './tree.ts';
+import { checkSemantics } from './semantics.ts';
+import { entriesOf, keyPositionOf, type Tree, valueAt } from './tree.ts';
 
 const MOST_SERVICES = 1_000;
 const MOST_LINES = 100;
@@ -55,7 +55,7 @@ export function examineManifest(query: LoadQuery): Examination {
   const { tree, problems } = readTree(place);
   if (tree === null || problems.length > 0) return { place, manifest: null, problems };
 
-  const services = entriesOf(at(tree, 'services')).size;
+  const services = entriesOf(valueAt(tree, 'services')).size;
   if (services > MOST_SERVICES) {
     const message = `names ${services} services; devctl supervises at most ${MOST_SERVICES}`;
     const found = problem(keyPositionOf(tree, ['services']), ['services'], message);
@@ -66,7 +66,7 @@ export function examineManifest(query: LoadQuery): Examination {
   const envFiles = readEnvFiles(tree, place.root);
   const found = [
     ...shape.problems,
-    ...checkMeaning(tree, place.root),
+    ...checkSemantics(tree, place.root),
     ...envFiles.problems,
     ...checkSupported(tree),
   ];
@@ -84,7 +84,7 @@ export function examineManifest(query: LoadQuery): Examination {
 
 /** Refuses containers, because a manifest whose containers are silently ignored would be worse. */
 function checkSupported(tree: Tree): Problem[] {
-  if (at(tree, 'containers') === undefined) return [];
+  if (valueAt(tree, 'containers') === undefined) return [];
   const path = ['containers'];
   const found = problem(keyPositionOf(tree, path), path, 'not supported yet: containers');
   return [{ ...found, unsupported: true }];

@@ -53,13 +53,13 @@ export function findManifest({ cwd, config }: ManifestQuery): Located {
       ? found(root, basename(named), owner)
       : { kind: 'absent', looked: named, root, passedOver: [] };
   }
-  const host = statSync(start, { throwIfNoEntry: false })?.uid;
+  const startOwner = statSync(start, { throwIfNoEntry: false })?.uid;
   const passedOver: string[] = [];
   for (let folder = start; ; folder = dirname(folder)) {
     const file = join(folder, MANIFEST_NAME);
     const owner = ownerOf(file);
     if (owner !== null) {
-      if (isTrustedUser(owner) || owner === host) return found(folder, MANIFEST_NAME, owner);
+      if (isTrustedUser(owner) || owner === startOwner) return found(folder, MANIFEST_NAME, owner);
       passedOver.push(`${file} belongs to user ${owner}`);
     }
     if (folder === dirname(folder))
@@ -86,23 +86,23 @@ export function locateManifest(query: ManifestQuery): ManifestPlace {
 
 function found(root: string, name: string, owner: number): Located {
   const local = join(root, LOCAL_MANIFEST_NAME);
-  const besides = name === LOCAL_MANIFEST_NAME ? null : ownerOf(local);
-  const merged = besides !== null && (isTrustedUser(besides) || besides === owner);
-  const trusted = isTrustedUser(owner) && (!merged || isTrustedUser(besides));
+  const localOwner = name === LOCAL_MANIFEST_NAME ? null : ownerOf(local);
+  const merged = localOwner !== null && (isTrustedUser(localOwner) || localOwner === owner);
+  const trusted = isTrustedUser(owner) && (!merged || isTrustedUser(localOwner));
   return { kind: 'found', file: join(root, name), root, local: merged ? local : null, trusted };
 }
 
 /** The user whose word it is: of a link, the one who made the link, unless its target is another's. */
 function ownerOf(path: string): number | null {
-  const link = look(() => lstatSync(path, { throwIfNoEntry: false }));
+  const link = tryStat(() => lstatSync(path, { throwIfNoEntry: false }));
   if (!link) return null;
   const target = link.isSymbolicLink()
-    ? look(() => statSync(path, { throwIfNoEntry: false }))
+    ? tryStat(() => statSync(path, { throwIfNoEntry: false }))
     : link;
   return target && !isTrustedUser(target.uid) ? target.uid : link.uid;
 }
 
-function look(stat: () => Stats | undefined): Stats | undefined {
+function tryStat(stat: () => Stats | undefined): Stats | undefined {
   try {
     return stat();
   } catch {

@@ -3,7 +3,7 @@ import { findManifest, type ManifestPlace, type ManifestQuery } from './locate.t
 import { formatProblem } from './problem.ts';
 import { readTree } from './read.ts';
 import type { SweepSettings } from './resolved.ts';
-import { at, entriesOf, itemsOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 /** What `stop` and `status` want to know of a service that has no record. */
 export interface OutlinedService {
@@ -65,10 +65,10 @@ function outline(
   readable: boolean,
 ): ManifestContents {
   const strings = (...path: string[]) => listOf(tree, path, isText, 'text', complaints);
-  const pidsDir = resolve(root, ownFolder(root, textOf(tree, ['pidsDir'], complaints)));
+  const pidsDir = resolve(root, recordsFolder(root, textOf(tree, ['pidsDir'], complaints)));
   const services = [...objectOf(tree, ['services'], complaints)].map((name) => ({
     name,
-    autostart: scalarOf(at(tree, 'services', name, 'autostart')) !== false,
+    autostart: scalarOf(valueAt(tree, 'services', name, 'autostart')) !== false,
     ports: listOf(tree, ['services', name, 'ports'], isPort, 'ports', complaints),
     dependsOn: dependsOn(tree, name),
   }));
@@ -97,7 +97,7 @@ function outlineSweep(
   const before = complaints.length;
   const protect = listOf(tree, ['sweep', 'protect'], isPattern, 'patterns', complaints);
   const protectsAll = complaints.length === before;
-  const scope = scalarOf(at(tree, 'sweep', 'scope')) ?? 'project';
+  const scope = scalarOf(valueAt(tree, 'sweep', 'scope')) ?? 'project';
   if (scope !== 'project' && scope !== 'user' && scope !== 'off')
     complaints.push('sweep.scope: expected "project", "user" or "off"');
   if (scope === 'off' || !protectsAll || !readable) return { patterns, scope: 'off', protect };
@@ -109,7 +109,7 @@ function outlineSweep(
 }
 
 function dependsOn(tree: Tree | undefined, service: string): readonly string[] {
-  const value = at(tree, 'services', service, 'dependsOn');
+  const value = valueAt(tree, 'services', service, 'dependsOn');
   return [...itemsOf(value).map(scalarOf).filter(isText), ...entriesOf(value).keys()];
 }
 
@@ -118,7 +118,7 @@ function textOf(
   path: readonly string[],
   complaints: string[],
 ): string | undefined {
-  const found = at(tree, ...path);
+  const found = valueAt(tree, ...path);
   const text = scalarOf(found);
   if (isText(text)) return text;
   if (found !== undefined) complaints.push(`${path.join('.')}: expected text`);
@@ -130,7 +130,7 @@ function objectOf(
   path: readonly string[],
   complaints: string[],
 ): Iterable<string> {
-  const found = at(tree, ...path);
+  const found = valueAt(tree, ...path);
   if (found !== undefined && found.kind !== 'object')
     complaints.push(`${path.join('.')}: expected an object`);
   return entriesOf(found).keys();
@@ -143,7 +143,7 @@ function listOf<Item>(
   items: string,
   complaints: string[],
 ): readonly Item[] {
-  const found = at(tree, ...path);
+  const found = valueAt(tree, ...path);
   const values: readonly unknown[] = itemsOf(found).map(scalarOf);
   if (found !== undefined && (found.kind !== 'list' || !values.every(isItem)))
     complaints.push(`${path.join('.')}: expected a list of ${items}`);
@@ -151,7 +151,7 @@ function listOf<Item>(
 }
 
 /** As the validation has it: not the project's folder, nor one above it. */
-function ownFolder(root: string, dir: string | undefined): string {
+function recordsFolder(root: string, dir: string | undefined): string {
   const inside = dir === undefined ? '' : relative(resolve(root, dir), root);
   return dir !== undefined && (inside.startsWith('..') || isAbsolute(inside)) ? dir : '.pids';
 }

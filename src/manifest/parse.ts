@@ -12,8 +12,8 @@ export interface Parsed {
   readonly problems: readonly Problem[];
 }
 
-const SMALLEST = '{"services": {"web": {"command": "npm run dev"}}}';
-const DEEPEST = 50;
+const SMALLEST_MANIFEST = '{"services": {"web": {"command": "npm run dev"}}}';
+const MAX_DEPTH = 50;
 const MOST_SYNTAX_PROBLEMS = 20;
 
 /** Reads and parses one file; whatever is wrong with it is in the answer, nothing is thrown. */
@@ -36,7 +36,7 @@ export function parseText(text: string, file: string): Parsed {
     const node = parseTree(text, errors, { allowTrailingComma: true });
     // Nothing but the end of the file where a value was expected: blank, or only comments.
     if (node === undefined && errors.length === 1 && errors[0]?.length === 0)
-      return fail(0, `is empty. The smallest manifest: ${SMALLEST}`);
+      return fail(0, `is empty. The smallest manifest: ${SMALLEST_MANIFEST}`);
     const found = errors.length > 0 ? syntaxProblems(errors, text, position) : [];
     const tree = node === undefined ? null : toTree(node, [], position, found);
     return { tree, problems: found };
@@ -48,7 +48,7 @@ export function parseText(text: string, file: string): Parsed {
   }
 }
 
-const TOO_DEEP = `is nested more than ${DEEPEST} levels deep`;
+const TOO_DEEP = `is nested more than ${MAX_DEPTH} levels deep`;
 
 class TooDeep extends Error {
   readonly offset: number;
@@ -64,7 +64,7 @@ function toTree(
   position: (offset: number) => Position,
   found: Problem[],
 ): Tree {
-  if (path.length > DEEPEST) throw new TooDeep(node.offset);
+  if (path.length > MAX_DEPTH) throw new TooDeep(node.offset);
   const at = position(node.offset);
   const children = node.children ?? [];
   if (node.type === 'array') {
@@ -94,7 +94,7 @@ function syntaxProblems(
   const byLine = new Map<number, Problem>();
   for (const { error, offset, length } of errors) {
     const where = position(offset);
-    const seen = nameIt(text.slice(offset, offset + length), text.slice(offset + length));
+    const seen = describeToken(text.slice(offset, offset + length), text.slice(offset + length));
     if (!byLine.has(where.line) && byLine.size < MOST_SYNTAX_PROBLEMS)
       byLine.set(where.line, problem(where, [], explainSyntax(error, seen)));
   }
@@ -102,7 +102,7 @@ function syntaxProblems(
 }
 
 /** What was met, in words. A value is not shown, because it may be a secret that lacks its quotes. */
-function nameIt(seen: string, after: string): string {
+function describeToken(seen: string, after: string): string {
   const isName = /^\s*:/.test(after);
   if (seen.trim() === '') return 'the end of the file';
   if (seen.startsWith("'")) return SINGLE_QUOTED;

@@ -13,7 +13,7 @@ import type {
   RestartPolicy,
 } from './resolved.ts';
 import type { Manifest, ManifestService } from './schema.ts';
-import { at, entriesOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 const DEFAULT_GRACE_MS = 3_000;
 const DEFAULT_KEPT_LOGS = 5;
@@ -32,7 +32,7 @@ const DEFAULT_RESTART: RestartPolicy = {
 };
 
 /** All that a resolved manifest is made of. */
-export interface Ingredients {
+export interface ManifestParts {
   readonly place: ManifestPlace;
   /** By the schema, with nothing in it that is not supported. */
   readonly manifest: Manifest;
@@ -45,13 +45,13 @@ export interface Ingredients {
 }
 
 /** Fills in every default and makes every path absolute. Its objects have no prototype. */
-export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
-  const { place, manifest } = ingredients;
+export function resolveManifest(parts: ManifestParts): ResolvedManifest {
+  const { place, manifest } = parts;
   const { root, file } = place;
   const pidsDir = resolve(root, manifest.pidsDir ?? '.pids');
-  const projectEnv = environmentOf(ingredients, manifest.envFile, ['env'], {});
+  const projectEnv = environmentOf(parts, manifest.envFile, ['env'], {});
   const services = mapValues(manifest.services, (service, name) =>
-    resolveService(ingredients, name, service, projectEnv),
+    resolveService(parts, name, service, projectEnv),
   );
   const { patterns = [], scope = 'project', protect = [] } = manifest.sweep ?? {};
   return deepFreeze({
@@ -75,18 +75,18 @@ export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
 }
 
 function resolveService(
-  ingredients: Ingredients,
+  parts: ManifestParts,
   name: string,
   service: ManifestService,
   projectEnv: Readonly<Record<string, string>>,
 ): ResolvedService {
-  const { place, manifest, tree } = ingredients;
+  const { place, manifest, tree } = parts;
   const defined = keyPositionOf(tree, ['services', name]);
   return {
     name,
     command: service.command,
     cwd: resolve(place.root, service.cwd ?? '.'),
-    env: environmentOf(ingredients, service.envFile, ['services', name, 'env'], projectEnv),
+    env: environmentOf(parts, service.envFile, ['services', name, 'env'], projectEnv),
     ports: service.ports ?? [],
     dependsOn: resolveDependencies(service.dependsOn ?? [], manifest),
     ready: service.ready === undefined ? null : resolveReady(service.ready),
@@ -169,7 +169,7 @@ function resolveCheck(probe: NonNullable<ManifestService['live']>): LivenessProb
 
 /** What came before, then the env files in their order, then `env`; the later wins. */
 function environmentOf(
-  { place, tree, envFiles, callerEnv }: Ingredients,
+  { place, tree, envFiles, callerEnv }: ManifestParts,
   files: string | readonly string[] | undefined,
   envPath: readonly string[],
   before: Readonly<Record<string, string>>,
@@ -180,7 +180,7 @@ function environmentOf(
     Object.assign(env, expandEnvFile(text, [env, callerEnv]));
   }
   // Read from the tree, not from what zod made of it: zod drops a variable called __proto__.
-  for (const [name, { value }] of entriesOf(at(tree, ...envPath)))
+  for (const [name, { value }] of entriesOf(valueAt(tree, ...envPath)))
     env[name] = String(scalarOf(value));
   return env;
 }

@@ -3,14 +3,14 @@ import * as field from './fields.ts';
 import { show } from './problem.ts';
 import { LIMIT_KINDS } from './resolved.ts';
 
-const CORES = /^\d+(?:\.\d+)?%$/;
+const CPU_SHARE = /^\d+(?:\.\d+)?%$/;
 
 /** A share of the processor, as percent of one core: 1.5, or "150%", is one and a half. */
 const cores = z
   .union(
     [
       z.number({ error: explainCores }).positive({ error: explainCores }),
-      z.string({ error: explainCores }).regex(CORES, { error: explainCores }),
+      z.string({ error: explainCores }).regex(CPU_SHARE, { error: explainCores }),
     ],
     { error: explainCores },
   )
@@ -25,9 +25,9 @@ function explainCores({ input }: { readonly input?: unknown }): string {
   return `expected a number of cores such as 1.5, or a share such as "150%", got ${show(input)}`;
 }
 
-const most = z.int().min(1);
-const bytes = field.size.refine((size) => size > 0, 'must be more than 0');
-const time = field.duration.refine((ms) => ms >= 100, 'must be at least 100ms');
+const positiveCount = z.int().min(1);
+const positiveSize = field.size.refine((size) => size > 0, 'must be more than 0');
+const longEnoughTime = field.duration.refine((ms) => ms >= 100, 'must be at least 100ms');
 
 const cpuWindow = field.duration
   .refine((ms) => ms >= 1_000, 'must be at least 1s')
@@ -37,8 +37,8 @@ const cpuWindow = field.duration
 /** `limits` of a service. */
 export const serviceLimits = z
   .strictObject({
-    processes: most.optional().describe('Most processes that may be alive at once.'),
-    memory: bytes
+    processes: positiveCount.optional().describe('Most processes that may be alive at once.'),
+    memory: positiveSize
       .optional()
       .describe(
         'Most memory of all its processes: "512MB", "2GB", or bytes. What they share counts once, where the system tells.',
@@ -47,9 +47,11 @@ export const serviceLimits = z
       .optional()
       .describe('Most processor time over `cpuWindow`, in cores: 1.5, or "150%" of one.'),
     cpuWindow,
-    runtime: time.optional().describe('Longest life of one run: "30m", "8h".'),
-    idle: time.optional().describe('Longest time without output and (nearly) without cpu: "10m".'),
-    openFiles: most
+    runtime: longEnoughTime.optional().describe('Longest life of one run: "30m", "8h".'),
+    idle: longEnoughTime
+      .optional()
+      .describe('Longest time without output and (nearly) without cpu: "10m".'),
+    openFiles: positiveCount
       .optional()
       .describe(
         'Most open files of each of its processes (RLIMIT_NOFILE), from its next start on.',
@@ -77,7 +79,7 @@ export const serviceLimits = z
     goesWith('cpuWindow', ['cpu']);
   });
 
-function off<Schema extends z.ZodType>(schema: Schema) {
+function limitOrOff<Schema extends z.ZodType>(schema: Schema) {
   return z.union([z.literal('off'), schema], {
     error: ({ input }) => `expected a limit, or "off", got ${show(input)}`,
   });
@@ -89,10 +91,10 @@ export const projectLimits = z.union(
     z.literal('off'),
     z
       .strictObject({
-        processes: off(most)
+        processes: limitOrOff(positiveCount)
           .optional()
           .describe('Most processes of all services together. Default: a warning at 100; "off".'),
-        memory: off(bytes)
+        memory: limitOrOff(positiveSize)
           .optional()
           .describe('Most memory of all services together. Default: a warning at "8GB"; "off".'),
         cpu: cores

@@ -1,5 +1,5 @@
 import { DevctlError } from '../errors.ts';
-import { knots } from './dependency-order.ts';
+import { stronglyConnectedComponents } from './dependency-order.ts';
 import { nearest } from './nearest.ts';
 import type { ResolvedManifest } from './resolved.ts';
 
@@ -56,7 +56,7 @@ export function selectForStart(choices: Choices, names: readonly string[]): read
       ? selectServices(choices, names)
       : choices.services.flatMap(({ name, autostart }) => (autostart ? [name] : []));
   const graph = new Map(choices.services.map(({ name, dependsOn }) => [name, dependsOn]));
-  const needed = new Set(knots(wanted, graph).flat());
+  const needed = new Set(stronglyConnectedComponents(wanted, graph).flat());
   return choices.services.flatMap(({ name }) => (needed.has(name) ? [name] : []));
 }
 

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
-import { type DependencyGraph, knots } from './dependency-order.ts';
+import { type DependencyGraph, stronglyConnectedComponents } from './dependency-order.ts';
 import { checkFolders } from './folders.ts';
 import { nearest } from './nearest.ts';
 import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
-import { at, entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
 import { parseSize } from './units.ts';
 
 /**
@@ -13,10 +13,10 @@ import { parseSize } from './units.ts';
  *
  * @param root the folder of the manifest, for paths
  */
-export function checkMeaning(tree: Tree, root: string): Problem[] {
+export function checkSemantics(tree: Tree, root: string): Problem[] {
   return [
     ...checkDependencies(tree),
-    ...checkCircles(tree),
+    ...checkCycles(tree),
     ...checkTasks(tree),
     ...checkPorts(tree),
     ...checkGroups(tree),
@@ -28,7 +28,7 @@ export function checkMeaning(tree: Tree, root: string): Problem[] {
 
 /** What ends by itself must be able to, and what is waited for until it has ended too. */
 function checkTasks(tree: Tree): Problem[] {
-  const find = (...path: string[]) => at(tree, 'services', ...path);
+  const find = (...path: string[]) => valueAt(tree, 'services', ...path);
   const restartsAlways = (service: string): boolean =>
     (scalarOf(find(service, 'restart')) ?? scalarOf(find(service, 'restart', 'policy'))) ===
     'always';
@@ -39,7 +39,7 @@ function checkTasks(tree: Tree): Problem[] {
     };
     const isTask = scalarOf(find(service, 'oneShot')) === true;
     const has = (key: string) => isTask && find(service, key) !== undefined;
-    const waits = [...entriesOf(find(service, 'dependsOn'))].filter(([name, { value }]) => {
+    const endless = [...entriesOf(find(service, 'dependsOn'))].filter(([name, { value }]) => {
       const condition = scalarOf(value);
       return (condition === 'completed' || condition === 'exited') && restartsAlways(name);
     });
@@ -56,7 +56,7 @@ function checkTasks(tree: Tree): Problem[] {
             ),
           ]
         : []),
-      ...waits.map(([name, { value }]) => {
+      ...endless.map(([name, { value }]) => {
         const path = ['services', service, 'dependsOn', name];
         const never = `never comes: ${show(name)} is always started again`;
         return problem(keyPositionOf(tree, path), path, `${show(scalarOf(value))} ${never}`);
@@ -71,7 +71,7 @@ function dependenciesOf(
   service: string,
 ): readonly { readonly name: string; readonly path: ValuePath }[] {
   const path = ['services', service, 'dependsOn'];
-  const value = at(tree, ...path);
+  const value = valueAt(tree, ...path);
   const names = [...entriesOf(value).keys()].map((name) => ({ name, path: [...path, name] }));
   const listed = itemsOf(value).flatMap((item, index) => {
     const name = scalarOf(item);
@@ -81,14 +81,14 @@ function dependenciesOf(
 }
 
 function serviceNames(tree: Tree): readonly string[] {
-  return [...entriesOf(at(tree, 'services')).keys()];
+  return [...entriesOf(valueAt(tree, 'services')).keys()];
 }
 
 function checkDependencies(tree: Tree): Problem[] {
   const names = serviceNames(tree);
-  const groups = entriesOf(at(tree, 'groups'));
+  const groups = entriesOf(valueAt(tree, 'groups'));
   const known = new Set(names);
-  const suggest = sparingly(names);
+  const suggest = limitedSuggestions(names);
   return names.flatMap((service) => {
     const seen = new Set<string>();
     return dependenciesOf(tree, service).flatMap(({ name, path }) => {
@@ -102,35 +102,39 @@ function checkDependencies(tree: Tree): Problem[] {
 }
 
 /** One problem for each knot, at the place that closes the circle. */
-function checkCircles(tree: Tree): Problem[] {
+function checkCycles(tree: Tree): Problem[] {
   const names = serviceNames(tree);
   const graph: DependencyGraph = new Map(
     names.map((name) => [name, dependenciesOf(tree, name).map((need) => need.name)]),
   );
-  return knots(names, graph).flatMap((knot) => {
-    const first = names.find((name) => knot.includes(name)) ?? '';
-    const circle = wayBack(first, new Set(knot), graph);
-    const last = circle.at(-2);
+  return stronglyConnectedComponents(names, graph).flatMap((component) => {
+    const first = names.find((name) => component.includes(name)) ?? '';
+    const cycle = shortestCycle(first, new Set(component), graph);
+    const last = cycle.at(-2);
     if (last === undefined) return [];
     const closing = dependenciesOf(tree, last).find(({ name }) => name === first);
     const path = closing?.path ?? ['services', last, 'dependsOn'];
-    return [problem(keyPositionOf(tree, path), path, `goes in a circle: ${shorten(circle)}`)];
+    return [problem(keyPositionOf(tree, path), path, `goes in a circle: ${shorten(cycle)}`)];
   });
 }
 
 /** The shortest way from a name over others of its knot back to it: `[a, b, a]`; empty if none. */
-function wayBack(start: string, knot: ReadonlySet<string>, graph: DependencyGraph): string[] {
+function shortestCycle(
+  start: string,
+  component: ReadonlySet<string>,
+  graph: DependencyGraph,
+): string[] {
   const cameFrom = new Map<string, string>();
   const queue = [start];
   for (const name of queue) {
     for (const need of graph.get(name) ?? []) {
       if (need === start) {
-        const way = [start];
+        const cycle = [start];
         for (let step: string | undefined = name; step !== undefined; step = cameFrom.get(step))
-          way.unshift(step);
-        return way;
+          cycle.unshift(step);
+        return cycle;
       }
-      if (!knot.has(need) || cameFrom.has(need)) continue;
+      if (!component.has(need) || cameFrom.has(need)) continue;
       cameFrom.set(need, name);
       queue.push(need);
     }
@@ -138,15 +142,15 @@ function wayBack(start: string, knot: ReadonlySet<string>, graph: DependencyGrap
   return [];
 }
 
-function shorten(circle: readonly string[]): string {
-  const shown = circle.length > 20 ? [...circle.slice(0, 10), '…', ...circle.slice(-5)] : circle;
+function shorten(cycle: readonly string[]): string {
+  const shown = cycle.length > 20 ? [...cycle.slice(0, 10), '…', ...cycle.slice(-5)] : cycle;
   return shown.join(' → ');
 }
 
 function checkPorts(tree: Tree): Problem[] {
   const owners = new Map<number, { readonly service: string; readonly at: Position }>();
   return serviceNames(tree).flatMap((service) =>
-    itemsOf(at(tree, 'services', service, 'ports')).flatMap((item, index) => {
+    itemsOf(valueAt(tree, 'services', service, 'ports')).flatMap((item, index) => {
       const port = scalarOf(item);
       if (typeof port !== 'number') return [];
       const owner = owners.get(port);
@@ -166,10 +170,10 @@ function checkPorts(tree: Tree): Problem[] {
 function checkGroups(tree: Tree): Problem[] {
   const names = serviceNames(tree);
   const known = new Set(names);
-  const suggest = sparingly(names);
-  const groups = entriesOf(at(tree, 'groups'));
+  const suggest = limitedSuggestions(names);
+  const groups = entriesOf(valueAt(tree, 'groups'));
   return [...groups].flatMap(([group, { keyAt, value }]) => {
-    const clash = known.has(group)
+    const nameClash = known.has(group)
       ? [problem(keyAt, ['groups', group], `is also the name of a service: a name means one thing`)]
       : [];
     const seen = new Set<string>();
@@ -183,7 +187,7 @@ function checkGroups(tree: Tree): Problem[] {
         ? []
         : [unknownService(item.at, path, name, suggest, groups.has(name))];
     });
-    return [...clash, ...members];
+    return [...nameClash, ...members];
   });
 }
 
@@ -213,7 +217,7 @@ function unknownService(
 }
 
 /** A thousand wrong names against a thousand right ones would take seconds: only the first get help. */
-function sparingly(names: readonly string[]): (name: string) => string | null {
+function limitedSuggestions(names: readonly string[]): (name: string) => string | null {
   let left = 20;
   return (name) => (left-- > 0 ? nearest(name, names) : null);
 }
@@ -223,8 +227,8 @@ const SMALLEST_LOG = 8 * 1024;
 
 /** A `keep` that keeps nothing, and a size that no log can have. */
 function checkLogs(tree: Tree): Problem[] {
-  const keep = at(tree, 'logs', 'keep');
-  const maxSize = at(tree, 'logs', 'maxSize');
+  const keep = valueAt(tree, 'logs', 'keep');
+  const maxSize = valueAt(tree, 'logs', 'maxSize');
   if (keep !== undefined && maxSize === undefined) {
     const message = 'without maxSize no log is rotated, and there is nothing to keep';
     return [problem(keep.at, ['logs', 'keep'], message)];

@@ -54,7 +54,7 @@ export function toValue(tree: Tree): unknown {
   return value;
 }
 
-export function at(tree: Tree | undefined, ...path: ValuePath): Tree | undefined {
+export function valueAt(tree: Tree | undefined, ...path: ValuePath): Tree | undefined {
   let current = tree;
   for (const step of path) {
     if (current?.kind === 'object') current = current.entries.get(String(step))?.value;
@@ -81,7 +81,7 @@ export function scalarOf(tree: Tree | undefined): string | number | boolean | nu
 
 /** Where the value is; the key of what should hold it when it is missing. */
 export function positionOf(tree: Tree, path: ValuePath): Position {
-  const found = at(tree, ...path);
+  const found = valueAt(tree, ...path);
   if (found !== undefined) return found.at;
   return path.length === 0 ? tree.at : keyPositionOf(tree, path.slice(0, -1));
 }
@@ -89,7 +89,7 @@ export function positionOf(tree: Tree, path: ValuePath): Position {
 /** Where the key of the value is; the value itself where it has none (the root, a list's item). */
 export function keyPositionOf(tree: Tree, path: ValuePath): Position {
   const key = path.at(-1);
-  const parent = at(tree, ...path.slice(0, -1));
+  const parent = valueAt(tree, ...path.slice(0, -1));
   const entry = parent?.kind === 'object' ? parent.entries.get(String(key)) : undefined;
   return entry?.keyAt ?? positionOf(tree, path);
 }

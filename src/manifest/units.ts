@@ -15,13 +15,13 @@ export const LONGEST_DURATION_MS = 24 * 24 * 3_600_000;
 
 /** "500ms", "3s", "2m", "1h" or a number of ms, as whole ms; null for anything else. */
 export function parseDuration(value: string | number): number | null {
-  const ms = typeof value === 'number' ? value : amount(DURATION.exec(value), MS_PER_UNIT);
+  const ms = typeof value === 'number' ? value : toBaseUnit(DURATION.exec(value), MS_PER_UNIT);
   return ms !== null && ms >= 0 && ms <= LONGEST_DURATION_MS ? Math.round(ms) : null;
 }
 
 /** "512MB", "2GB" (units of 1024) or a number of bytes, as whole bytes; null for anything else. */
 export function parseSize(value: string | number): number | null {
-  const bytes = typeof value === 'number' ? value : amount(SIZE.exec(value), BYTES_PER_UNIT);
+  const bytes = typeof value === 'number' ? value : toBaseUnit(SIZE.exec(value), BYTES_PER_UNIT);
   return bytes !== null && bytes >= 0 && bytes <= Number.MAX_SAFE_INTEGER
     ? Math.round(bytes)
     : null;
@@ -35,7 +35,7 @@ export function durationInWords(ms: number): string {
   return `${ms}ms`;
 }
 
-function amount(
+function toBaseUnit(
   match: RegExpExecArray | null,
   units: Readonly<Record<string, number>>,
 ): number | null {
@@ -43,11 +43,11 @@ function amount(
   return match === null || unit === undefined ? null : Number(match[1]) * unit;
 }
 
-const UNITS = ['TB', 'GB', 'MB', 'KB'] as const;
+const SIZE_UNITS = ['TB', 'GB', 'MB', 'KB'] as const;
 
 /** "1.2 GB", "512 MB", in units of 1024. */
 export function sizeInWords(bytes: number): string {
-  const unit = UNITS.find((one) => bytes >= (BYTES_PER_UNIT[one] ?? 1)) ?? 'B';
+  const unit = SIZE_UNITS.find((one) => bytes >= (BYTES_PER_UNIT[one] ?? 1)) ?? 'B';
   const value = bytes / (BYTES_PER_UNIT[unit] ?? 1);
   return `${value < 100 ? Math.round(value * 10) / 10 : Math.round(value)} ${unit}`;
 }

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseFile, parseText } from '../../src/manifest/parse.ts';
 import { formatProblem } from '../../src/manifest/problem.ts';
-import { at, keyPositionOf, mergeTrees, positionOf, toValue } from '../../src/manifest/tree.ts';
+import {
+  keyPositionOf,
+  mergeTrees,
+  positionOf,
+  toValue,
+  valueAt,
+} from '../../src/manifest/tree.ts';
 import { folderWith } from './folder.ts';
 
 const FILE = '/project/.devctl.json';
@@ -155,7 +161,7 @@ test('any text gives a tree or problems with places inside it, never an exceptio
         expect(line).toBeDefined();
         expect(place.column).toBeLessThanOrEqual((line?.length ?? 0) + 2);
       }
-      if (tree) expect(at(tree)).toBe(tree);
+      if (tree) expect(valueAt(tree)).toBe(tree);
     }),
     { numRuns: 500 },
   );
