@@ -13,12 +13,12 @@ export interface ActivityReport {
   /** What the history that is told covers; null where there is none. */
   readonly period: Period | null;
   /** History before that: `--since` has it told as well. Null where there is none. */
-  readonly earlier: Earlier | null;
+  readonly earlier: EarlierHistory | null;
   readonly verdict: Verdict;
   /** What grew first, then as in the manifest. */
   readonly services: readonly ServiceActivity[];
   /** Of all services together: pieces, as those of each. */
-  readonly total: readonly (readonly Point[])[];
+  readonly total: readonly (readonly TimelinePoint[])[];
   /** In order of time. */
   readonly breaches: readonly Breach[];
   /** When the supervisor began or ended, and a lease was over; in order of time. */
@@ -35,7 +35,7 @@ export interface Period {
   readonly untilMs: number;
 }
 
-export interface Earlier extends Period {
+export interface EarlierHistory extends Period {
   readonly breaches: number;
 }
 
@@ -51,7 +51,7 @@ export interface Verdict {
   /** The service to look at: the one that grew, or of which the branch is that did; null: not known. */
   readonly culprit: string | null;
   /** Null: the process table could not be read. */
-  readonly left: Left | null;
+  readonly left: Leftovers | null;
 }
 
 /** What went beyond a limit; without one, the greatest growth that was seen. */
@@ -83,7 +83,7 @@ export interface ReportedBranch {
 }
 
 /** What one look at the process table found when the account was given. */
-export interface Left {
+export interface Leftovers {
   readonly services: readonly { readonly name: string; readonly processes: number }[];
   /** Living processes of ended runs. */
   readonly orphans: readonly {
@@ -103,17 +103,17 @@ export interface ServiceActivity {
   readonly state: StateKind | null;
   /** Within the period. */
   readonly upMs: number;
-  readonly spans: readonly Span[];
+  readonly spans: readonly StateSpan[];
   readonly restarts: readonly Restart[];
   readonly peak: Peak | null;
   /** In the last sample of the period; null where that has none of it. */
   readonly last: ServiceUse | null;
   /** Pieces of its timeline; between them nothing is known. */
-  readonly timeline: readonly (readonly Point[])[];
+  readonly timeline: readonly (readonly TimelinePoint[])[];
 }
 
 /** How long it was in one state. */
-export interface Span extends Period {
+export interface StateSpan extends Period {
   readonly state: StateKind;
   readonly reason: string | null;
   readonly pid: number | null;
@@ -128,18 +128,18 @@ export interface Restart {
 
 /** The most of each, and when. */
 export interface Peak {
-  readonly processes: Reading;
-  readonly memoryBytes: Reading;
-  readonly cpuPercent: Reading;
+  readonly processes: PeakReading;
+  readonly memoryBytes: PeakReading;
+  readonly cpuPercent: PeakReading;
 }
 
-export interface Reading {
+export interface PeakReading {
   readonly value: number;
   readonly atMs: number;
 }
 
 /** The most of each measure from `atMs` until the next point. */
-export interface Point extends ServiceUse {
+export interface TimelinePoint extends ServiceUse {
   readonly atMs: number;
 }
 
@@ -152,7 +152,7 @@ export interface StartRow {
   readonly name: string;
   readonly dependsOn: readonly string[];
   /** Waiting, spawning, starting; in order of time. */
-  readonly spans: readonly Span[];
+  readonly spans: readonly StateSpan[];
   /** What it was then. */
   readonly outcome: StateKind | null;
   readonly reason: string | null;

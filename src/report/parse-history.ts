@@ -2,7 +2,7 @@ import { isBreach } from '../limits/check-breach.ts';
 import type { Breach } from '../limits/evaluate.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
-import type { Change } from './spans.ts';
+import type { StateChange } from './spans.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -98,7 +98,7 @@ function toCapability(
 }
 
 /** A change as the history has it; null for one that speaks of no state that there is. */
-export function toChange(fields: Fields): Change | null {
+export function toChange(fields: Fields): StateChange | null {
   const { atMs, service, from, to, reason, pid } = fields;
   if (!isState(from) || !isState(to)) return null;
   return {

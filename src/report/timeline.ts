@@ -1,5 +1,5 @@
 import type { Sample, ServiceUse } from '../history/samples.ts';
-import type { Peak, Period, Point, Reading } from './model.ts';
+import type { Peak, PeakReading, Period, TimelinePoint } from './model.ts';
 
 /** More points than this nobody can see beside each other. */
 const MOST_POINTS = 300;
@@ -18,13 +18,13 @@ export function timelineOf(
   samples: readonly Sample[],
   period: Period,
   breaks: readonly number[],
-  most = MOST_POINTS,
-): readonly (readonly Point[])[] {
-  const pieces: Point[][] = [];
-  let piece: Point[] | null = null;
+  maxPoints = MOST_POINTS,
+): readonly (readonly TimelinePoint[])[] {
+  const pieces: TimelinePoint[][] = [];
+  let piece: TimelinePoint[] | null = null;
   let before = Number.NEGATIVE_INFINITY;
   for (const { atMs, services } of samples) {
-    const use = service === null ? together(services) : own(services, service);
+    const use = service === null ? totalUsage(services) : usageOf(services, service);
     if (use === null || breaks.some((at) => at > before && at <= atMs)) piece = null;
     before = atMs;
     if (use === null) continue;
@@ -34,25 +34,31 @@ export function timelineOf(
     }
     piece.push({ atMs, ...use });
   }
-  const widthMs = (period.untilMs - period.fromMs) / most;
-  const all = pieces.reduce((sum, { length }) => sum + length, 0);
-  return all <= most ? pieces : pieces.map((points) => thin(points, period.fromMs, widthMs));
+  const widthMs = (period.untilMs - period.fromMs) / maxPoints;
+  const pointCount = pieces.reduce((sum, { length }) => sum + length, 0);
+  return pointCount <= maxPoints
+    ? pieces
+    : pieces.map((points) => downsample(points, period.fromMs, widthMs));
 }
 
-function thin(points: readonly Point[], fromMs: number, widthMs: number): readonly Point[] {
-  const thinned: Point[] = [];
+function downsample(
+  points: readonly TimelinePoint[],
+  fromMs: number,
+  widthMs: number,
+): readonly TimelinePoint[] {
+  const thinned: TimelinePoint[] = [];
   let slot = Number.NaN;
   for (const point of points) {
     const at = Math.floor((point.atMs - fromMs) / Math.max(1, widthMs));
     const last = thinned.at(-1);
-    if (last && at === slot) thinned[thinned.length - 1] = most(last, point);
+    if (last && at === slot) thinned[thinned.length - 1] = maximumOf(last, point);
     else thinned.push(point);
     slot = at;
   }
   return thinned;
 }
 
-function most(one: Point, other: Point): Point {
+function maximumOf(one: TimelinePoint, other: TimelinePoint): TimelinePoint {
   return {
     atMs: one.atMs,
     processes: Math.max(one.processes, other.processes),
@@ -62,7 +68,7 @@ function most(one: Point, other: Point): Point {
 }
 
 /** All services as one. A sample without any is one all the same: nothing was alive. */
-export function together(services: Sample['services']): ServiceUse {
+export function totalUsage(services: Sample['services']): ServiceUse {
   const uses = Object.values(services);
   const sum = (field: keyof ServiceUse): number =>
     uses.reduce((total, use) => total + use[field], 0);
@@ -77,9 +83,9 @@ export function together(services: Sample['services']): ServiceUse {
 export function peakOf(service: string, samples: readonly Sample[]): Peak | null {
   let peak: Peak | null = null;
   for (const { atMs, services } of samples) {
-    const use = own(services, service);
+    const use = usageOf(services, service);
     if (use === null) continue;
-    const reading = (measure: keyof ServiceUse): Reading => {
+    const reading = (measure: keyof ServiceUse): PeakReading => {
       const known = peak?.[measure];
       return known && known.value >= use[measure] ? known : { value: use[measure], atMs };
     };
@@ -93,6 +99,6 @@ export function peakOf(service: string, samples: readonly Sample[]): Peak | null
 }
 
 /** Names come from files: `constructor` is no property of what was read. */
-export function own(services: Sample['services'], name: string): ServiceUse | null {
+export function usageOf(services: Sample['services'], name: string): ServiceUse | null {
   return Object.hasOwn(services, name) ? (services[name] ?? null) : null;
 }

@@ -1,13 +1,13 @@
 import type { Sample, ServiceUse } from '../../src/history/samples.ts';
-import type { Facts } from '../../src/report/build.ts';
-import type { Change } from '../../src/report/spans.ts';
+import type { ReportInput } from '../../src/report/build.ts';
+import type { StateChange } from '../../src/report/spans.ts';
 import type { StateKind } from '../../src/services/lifecycle/states.ts';
 
 /** Changes of one service: each state, and from when. */
 export function changesOf(
   service: string,
   ...steps: readonly (readonly [atMs: number, to: StateKind, reason?: string])[]
-): Change[] {
+): StateChange[] {
   return steps.map(([atMs, to, reason = null], index) => ({
     atMs,
     service,
@@ -28,7 +28,7 @@ function use(count: number): ServiceUse {
 }
 
 /** A project of which nothing is known. */
-export function facts(some: Partial<Facts> = {}): Facts {
+export function facts(some: Partial<ReportInput> = {}): ReportInput {
   return {
     project: '/work/shop',
     name: 'shop',

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { restartsOf, spansOf, upMs } from '../../src/report/spans.ts';
+import { restartsOf, spansOf, uptimeMs } from '../../src/report/spans.ts';
 import type { StateKind } from '../../src/services/lifecycle/states.ts';
 import { changesOf } from '../report/facts.ts';
 
@@ -19,7 +19,7 @@ describe('states', () => {
       { state: 'ready', fromMs: 100, untilMs: 150 },
       { state: 'failed', fromMs: 150, untilMs: 200, reason: 'exited with code 1' },
     ]);
-    expect(upMs(spans)).toBe(50);
+    expect(uptimeMs(spans)).toBe(50);
   });
 
   test('news of the reason alone begins none', () => {
@@ -53,7 +53,7 @@ describe('states', () => {
           expect(span.untilMs).toBeGreaterThanOrEqual(span.fromMs);
           if (index > 0) expect(span.fromMs).toBe(spans[index - 1]?.untilMs);
         }
-        expect(upMs(spans)).toBeLessThanOrEqual(100);
+        expect(uptimeMs(spans)).toBeLessThanOrEqual(100);
       }),
     );
   });

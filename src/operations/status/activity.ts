@@ -7,7 +7,7 @@ import type { Host } from '../../processes/host.ts';
 import { readLastStop } from '../../project/last-stop.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { buildReport } from '../../report/build.ts';
-import type { ActivityReport, Left } from '../../report/model.ts';
+import type { ActivityReport, Leftovers } from '../../report/model.ts';
 import { toBreach, toChange, toStopReport } from '../../report/parse-history.ts';
 import { readStatus } from './status.ts';
 
@@ -93,7 +93,11 @@ function stopOf({ folder }: OpenProject) {
 async function look(
   host: Pick<Host, 'snapshot' | 'self'>,
   project: OpenProject,
-): Promise<{ left: Omit<Left, 'proved'> | null; isWatched: boolean; told: readonly string[] }> {
+): Promise<{
+  left: Omit<Leftovers, 'proved'> | null;
+  isWatched: boolean;
+  told: readonly string[];
+}> {
   try {
     const { services, orphans, unattributed, supervisor, problems } = await readStatus(
       host,

@@ -1,5 +1,5 @@
 import type { Breach } from '../../limits/evaluate.ts';
-import type { Period, Point } from '../../report/model.ts';
+import type { Period, TimelinePoint } from '../../report/model.ts';
 import { formatSize } from '../terminal/sizes.ts';
 import { percent } from '../text/words.ts';
 import { gridLines, xOf } from './axis.ts';
@@ -29,7 +29,7 @@ export const MEMORY: Measure = {
 };
 export const CPU: Measure = { field: 'cpuPercent', name: 'Cpu', limit: 'cpu', show: percent };
 
-type Pieces = readonly (readonly Point[])[];
+type Pieces = readonly (readonly TimelinePoint[])[];
 
 /** One curve in a picture; the first ones lie below the last. */
 interface Curve {

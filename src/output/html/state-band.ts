@@ -1,4 +1,4 @@
-import type { Period, ServiceActivity, Span } from '../../report/model.ts';
+import type { Period, ServiceActivity, StateSpan } from '../../report/model.ts';
 import { formatMoment } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import { counted } from '../text/words.ts';
@@ -30,7 +30,7 @@ export function stateBand({ name, spans, restarts }: ServiceActivity, period: Pe
   return html`<svg class="band" width="100%" height="16" role="img" aria-label="${label}">${bands}${marks}</svg>`;
 }
 
-function statesInWords(spans: readonly Span[], period: Period): string {
+function statesInWords(spans: readonly StateSpan[], period: Period): string {
   if (spans.length === 0) return 'not known';
   const told = spans
     .slice(-MOST_TOLD)
@@ -40,11 +40,11 @@ function statesInWords(spans: readonly Span[], period: Period): string {
 }
 
 /** As the page says it. */
-export function stateName(state: Span['state']): string {
+export function stateName(state: StateSpan['state']): string {
   return state === 'idle' ? 'stopped' : state;
 }
 
-function spanInWords({ state, fromMs, untilMs, reason }: Span, period: Period): string {
+function spanInWords({ state, fromMs, untilMs, reason }: StateSpan, period: Period): string {
   const why = reason === null ? '' : `: ${reason}`;
   return `${formatMoment(fromMs, period)} ${stateName(state)} for ${formatDuration(untilMs - fromMs)}${why}`;
 }

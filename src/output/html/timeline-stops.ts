@@ -1,5 +1,5 @@
 import type { Breach } from '../../limits/evaluate.ts';
-import type { Period, ServiceActivity, Span } from '../../report/model.ts';
+import type { Period, ServiceActivity, StateSpan } from '../../report/model.ts';
 import { formatMoment } from '../terminal/clock.ts';
 import { formatSize } from '../terminal/sizes.ts';
 import { breachSentence, counted, percent } from '../text/words.ts';
@@ -16,7 +16,7 @@ export function stopsOf(
   service: ServiceActivity,
   breaches: readonly Breach[],
   restarts: ServiceActivity['restarts'],
-  spans: readonly Span[],
+  spans: readonly StateSpan[],
   period: Period,
 ): readonly Stop[] {
   const lengthMs = Math.max(1, period.untilMs - period.fromMs);

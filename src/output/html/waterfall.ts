@@ -1,4 +1,4 @@
-import type { Span, StartActivity, StartRow } from '../../report/model.ts';
+import type { StartActivity, StartRow, StateSpan } from '../../report/model.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import { counted } from '../text/words.ts';
 import { xOf } from './axis.ts';
@@ -41,7 +41,7 @@ function legend({ rows }: StartActivity): readonly Html[] {
     .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
 }
 
-function bar({ state, fromMs, untilMs, reason }: Span, start: StartActivity, y: number): Html {
+function bar({ state, fromMs, untilMs, reason }: StateSpan, start: StartActivity, y: number): Html {
   const lengthMs = Math.max(1, start.untilMs - start.fromMs);
   const width = Math.max(0.3, (100 * (untilMs - fromMs)) / lengthMs).toFixed(2);
   const text = `${state} for ${formatDuration(untilMs - fromMs)}${reason === null ? '' : `: ${reason}`}`;
@@ -76,7 +76,7 @@ function outcome({ outcome: state, readyMs }: StartRow): string {
 
 function table(rows: readonly StartRow[], { fromMs }: StartActivity): Html {
   const lines = rows.map((row) => {
-    const total = (state: Span['state']): number =>
+    const total = (state: StateSpan['state']): number =>
       row.spans
         .filter((span) => span.state === state)
         .reduce((sum, span) => sum + span.untilMs - span.fromMs, 0);

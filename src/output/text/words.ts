@@ -1,7 +1,7 @@
 import type { Breach } from '../../limits/evaluate.ts';
 import type {
   ActivityReport,
-  Left,
+  Leftovers,
   ReportedBranch,
   ReportedGrowth,
   ServiceActivity,
@@ -151,7 +151,7 @@ export function leftInWords(account: ActivityReport): LeftInWords {
   return { tone: 'good', short, detail: `${proofInWords(account.lastStop)}; ${looked}` };
 }
 
-function running({ services, unattributed }: Left, looked: string): LeftInWords {
+function running({ services, unattributed }: Leftovers, looked: string): LeftInWords {
   const processes = services.reduce((sum, one) => sum + one.processes, unattributed);
   const what = counted(services.length, 'service runs', 'services run');
   const detail = `${counted(processes, 'process', 'processes')}; ${looked}`;
