@@ -1,7 +1,7 @@
 import type { ServiceLine } from '../logs/reader.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import type { LogPrinter } from '../output/terminal/log-printer.ts';
-import { lastShown } from '../output/terminal/width.ts';
+import { finalText } from '../output/terminal/width.ts';
 
 /** One that may be so much older than its time says has a `~` there. */
 const VAGUE_MS = 1_000;
@@ -11,7 +11,7 @@ export function lineToText(printer: LogPrinter, line: ServiceLine): string {
   const { service, text, time, continues } = line;
   const vague = time !== null && (time.withinMs === null || time.withinMs > VAGUE_MS);
   const atMs = time?.atMs ?? null;
-  return printer.format({ service, text: lastShown(text), atMs, vague, continues });
+  return printer.format({ service, text: finalText(text), atMs, vague, continues });
 }
 
 /** The same for programs, a document a line. */

@@ -15,7 +15,7 @@ import {
   type Effect,
   initialModel,
   type Model,
-  NOBODYS,
+  NO_SERVICE,
 } from '../output/monitor/model.ts';
 import { MOST_SAMPLES, type MonitorEvent, update } from '../output/monitor/update.ts';
 import { frameOf } from '../output/monitor/view.ts';
@@ -144,7 +144,7 @@ class Monitor {
   #follow(service: string | null): void {
     this.#tail?.stop();
     this.#tail = undefined;
-    if (service === null || service === NOBODYS) return;
+    if (service === null || service === NO_SERVICE) return;
     const logged = serviceLogs(reopened(this.#query) ?? this.#project, []);
     const log = logged.find(({ name }) => name === service)?.log;
     if (log === undefined) return;

@@ -4,7 +4,7 @@ import { DevctlError, ExitCode, inWords } from '../errors.ts';
 import { readActivity } from '../operations/status/activity.ts';
 import { reportPage } from '../output/html/page.ts';
 import { printJson } from '../output/terminal/json.ts';
-import { printAccount } from '../output/text/activity.ts';
+import { printActivity } from '../output/text/activity.ts';
 import { openHost } from '../processes/real-host.ts';
 import { writeFileAtomically } from '../project/atomic-file.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
@@ -36,7 +36,7 @@ export async function reportCommand(options: ReportOptions): Promise<number> {
   }
   if (options.html !== undefined) writePage(options.html, reportPage(account));
   if (options.json) printJson(account);
-  else if (options.html === undefined) printAccount(account, options.color);
+  else if (options.html === undefined) printActivity(account, options.color);
   else process.stderr.write(`devctl: the report is in ${options.html}\n`);
   return ExitCode.Ok;
 }

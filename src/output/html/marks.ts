@@ -1,14 +1,14 @@
 /** How wide a mark is, as a share of the width. */
-const MARK = 0.005;
+const MARK_SHARE = 0.005;
 
 /** Of marks that would hide each other, the first. */
-export function apart<Item extends { readonly atMs: number }>(
+export function withoutOverlap<Item extends { readonly atMs: number }>(
   items: readonly Item[],
   lengthMs: number,
 ): readonly Item[] {
   let last = Number.NEGATIVE_INFINITY;
   return items.filter(({ atMs }) => {
-    if (atMs - last < lengthMs * MARK) return false;
+    if (atMs - last < lengthMs * MARK_SHARE) return false;
     last = atMs;
     return true;
   });

@@ -1,10 +1,10 @@
 import type { Breach } from '../../limits/evaluate.ts';
 import type { Period, TimelinePoint } from '../../report/model.ts';
 import { formatSize } from '../terminal/sizes.ts';
-import { percent } from '../text/words.ts';
+import { formatPercent } from '../text/words.ts';
 import { gridLines, xOf } from './axis.ts';
 import { type Html, html } from './html.ts';
-import { apart } from './marks.ts';
+import { withoutOverlap } from './marks.ts';
 
 type Field = 'processes' | 'memoryBytes' | 'cpuPercent';
 
@@ -27,7 +27,7 @@ export const MEMORY: Measure = {
   limit: 'memory',
   show: formatSize,
 };
-export const CPU: Measure = { field: 'cpuPercent', name: 'Cpu', limit: 'cpu', show: percent };
+export const CPU: Measure = { field: 'cpuPercent', name: 'Cpu', limit: 'cpu', show: formatPercent };
 
 type Pieces = readonly (readonly TimelinePoint[])[];
 
@@ -67,7 +67,7 @@ export function picture({
   // A limit that is far away says more in words than a flat curve below it.
   const shown = limit !== null && limit <= 2 * most ? limit : null;
   const top = Math.max(most, shown ?? 0) * 1.06 || 1;
-  const marks = apart(breaches, period.untilMs - period.fromMs).map(
+  const marks = withoutOverlap(breaches, period.untilMs - period.fromMs).map(
     ({ atMs }) =>
       html`<line class="breach" x1="${xOf(atMs, period)}" x2="${xOf(atMs, period)}" y1="0" y2="100%"/>`,
   );

@@ -1,6 +1,6 @@
 import type { StartActivity, StartRow, StateSpan } from '../../report/model.ts';
 import { formatDuration } from '../terminal/durations.ts';
-import { counted } from '../text/words.ts';
+import { countInWords } from '../text/words.ts';
 import { xOf } from './axis.ts';
 import { type Html, html } from './html.ts';
 
@@ -19,7 +19,7 @@ export function waterfall(start: StartActivity): Html {
 <line class="rail" x1="0" x2="100%" y1="${y + 27}" y2="${y + 27}"/>${row.spans.map((span) => bar(span, start, y + 22))}</g>`;
   });
   const up = rows.filter(({ readyMs }) => readyMs !== null).length;
-  const label = `The last start: ${up} of ${counted(rows.length, 'service', 'services')} up after ${formatDuration(start.untilMs - start.fromMs)}. The table below has the numbers.`;
+  const label = `The last start: ${up} of ${countInWords(rows.length, 'service', 'services')} up after ${formatDuration(start.untilMs - start.fromMs)}. The table below has the numbers.`;
   return html`<figure>
 <svg class="waterfall" width="100%" height="${height}" role="img" aria-label="${label}">${drawn}${links(start)}</svg>
 <figcaption class="legend">${legend(start)}</figcaption>

@@ -10,14 +10,14 @@ export interface CommandResult {
   readonly lastLine: string;
 }
 
-const DOING: Readonly<Record<Verb, string>> = {
+const IN_WORDS: Readonly<Record<Verb, string>> = {
   start: 'starting',
   stop: 'stopping',
   restart: 'restarting',
 };
 
-export function doing({ verb, service }: Action): string {
-  return `${DOING[verb]} ${service}`;
+export function actionInWords({ verb, service }: Action): string {
+  return `${IN_WORDS[verb]} ${service}`;
 }
 
 /** The result of an action in one line: what ended, the proof, and what came up. */
@@ -37,7 +37,7 @@ export function outcomeOf({ verb, service }: Action, result: CommandResult): Out
     if (!started) return stop;
     const { processes } = document.stop;
     const start = startOutcome(service, started);
-    const ended = processes.length > 0 ? endedOf(document.stop) : 'was not running';
+    const ended = processes.length > 0 ? endedInWords(document.stop) : 'was not running';
     // Its own name once: `web: 5 ended, 0 left (proof complete); ready after 1.2 s (pid 123)`.
     const up = start.text.startsWith(`${service} `)
       ? start.text.slice(service.length + 1)
@@ -72,12 +72,12 @@ function stopOutcome(service: string, report: StopReport): Outcome {
   const what =
     processes.length === 0
       ? `${service} was not running`
-      : `${service} stopped in ${formatDuration(tookMs)}: ${endedOf(report)}`;
+      : `${service} stopped in ${formatDuration(tookMs)}: ${endedInWords(report)}`;
   return { good: !taken, text: `${what}${port}` };
 }
 
 /** `5 ended, 0 left (proof complete)`. */
-function endedOf({ processes, proof }: StopReport): string {
+function endedInWords({ processes, proof }: StopReport): string {
   const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
   const how = killed > 0 ? ` (${killed} killed)` : '';
   const strength = proof.strength === 'complete' ? 'proof complete' : 'best effort';

@@ -1,5 +1,5 @@
 import type { Theme } from '../terminal/theme.ts';
-import { loggedText, printable } from '../terminal/width.ts';
+import { cleanLogText, printable } from '../terminal/width.ts';
 import { bothEnds, cell } from './cells.ts';
 import { linesBelow, linesShown, matchAt, matchesLine, TAB } from './log-view.ts';
 import type { LogEntry, Model } from './model.ts';
@@ -14,7 +14,7 @@ export function logPane(
   const { log, chosen, pane, search } = model;
   const of = chosen === null ? '' : ` of ${printable(chosen)}`;
   const left = `${pane === 'log' ? '·' : ' '} LOG${of}`;
-  const title = theme.dim(bothEnds(left, standing(model), width));
+  const title = theme.dim(bothEnds(left, positionInWords(model), width));
   const shown = linesShown(log, height - 1).map((line) => {
     const isFound = line.number === log.found && search !== '';
     const marker = isFound ? theme.cyan('▸') : ' ';
@@ -25,7 +25,7 @@ export function logPane(
 }
 
 /** Where one is in it. */
-function standing({ log, search }: Model): string {
+function positionInWords({ log, search }: Model): string {
   const below = linesBelow(log);
   const place = below > 0 ? `${below} more below` : '';
   if (search === '') return place;
@@ -37,7 +37,7 @@ function standing({ log, search }: Model): string {
 /** With its own colours; where it matches the search, with that alone. */
 function textOf({ text, plain }: LogEntry, search: string, theme: Theme): string {
   const at = matchAt(plain, search);
-  if (at < 0) return loggedText(text, theme.enabled).replaceAll('\t', TAB);
+  if (at < 0) return cleanLogText(text, theme.enabled).replaceAll('\t', TAB);
   const end = at + search.length;
   return plain.slice(0, at) + theme.reverse(plain.slice(at, end)) + plain.slice(end);
 }

@@ -1,4 +1,4 @@
-import { lastShown, loggedText } from '../terminal/width.ts';
+import { cleanLogText, finalText } from '../terminal/width.ts';
 import type { LogEntry, LogView } from './model.ts';
 
 /** A line as a log has it, returns included. */
@@ -24,7 +24,7 @@ export function withLines(log: LogView, added: readonly NewLine[]): LogView {
     const overwrites = continues && last !== undefined && text.includes('\r');
     if (overwrites) all.pop();
     const mark = continues && !overwrites ? '… ' : '';
-    const line = `${mark}${lastShown(text)}`.slice(0, MOST_CHARACTERS);
+    const line = `${mark}${finalText(text)}`.slice(0, MOST_CHARACTERS);
     const number = (last?.number ?? 0) + (overwrites ? 0 : 1);
     all.push({ number, text: line, plain: plainText(line) });
   }
@@ -35,7 +35,7 @@ export function withLines(log: LogView, added: readonly NewLine[]): LogView {
 }
 
 function plainText(line: string): string {
-  return loggedText(line, false).replaceAll('\t', TAB);
+  return cleanLogText(line, false).replaceAll('\t', TAB);
 }
 
 /** Tab stops are those of the whole screen; here a tab is so much. */
@@ -72,7 +72,7 @@ export function scrolled(log: LogView, by: number, height: number): LogView {
  * @param way -1: towards the older ones
  * @returns null where there is none that way
  */
-export function foundLine(
+export function findLine(
   log: LogView,
   text: string,
   way: -1 | 1,
@@ -83,14 +83,14 @@ export function foundLine(
   const { lines } = log;
   const last = linesShown(log, height).at(-1)?.number ?? 0;
   const from = log.found ?? last + (way < 0 ? 1 : 0);
-  const beyond = (number: number): boolean =>
+  const isAhead = (number: number): boolean =>
     way < 0 ? number < from || (!again && number === from) : number > from;
-  const isWanted = (line: LogEntry): boolean => beyond(line.number) && matchesLine(line, text);
+  const isWanted = (line: LogEntry): boolean => isAhead(line.number) && matchesLine(line, text);
   const match = way < 0 ? lines.findLast(isWanted) : lines.find(isWanted);
-  return match ? standingOn(log, match.number, height) : null;
+  return match ? showMatch(log, match.number, height) : null;
 }
 
-function standingOn(log: LogView, found: number, height: number): LogView {
+function showMatch(log: LogView, found: number, height: number): LogView {
   const shown = linesShown(log, height);
   const isSeen = shown.some(({ number }) => number === found);
   if (isSeen) return { ...log, found, end: log.end ?? (shown.at(-1)?.number ?? 0) + 1 };

@@ -91,7 +91,7 @@ export type Effect =
   | { readonly kind: 'redraw' };
 
 /** Of what is below the supervisor and of no known service. */
-export const NOBODYS = '(no service)';
+export const NO_SERVICE = '(no service)';
 
 export function initialModel(size: Size, title: string, samples: readonly Sample[]): Model {
   return {
@@ -133,21 +133,21 @@ export type ServiceRow = Pick<
 export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
   if (!seen) return [];
   const wanted = filter.toLowerCase();
-  const nobodys = seen.trees.find(({ service }) => service === null);
+  const unowned = seen.trees.find(({ service }) => service === null);
   const all: ServiceRow[] = [...seen.status.services];
-  if (nobodys && nobodys.processes > 0) {
+  if (unowned && unowned.processes > 0) {
     all.push({
-      name: NOBODYS,
+      name: NO_SERVICE,
       state: 'stopped',
       reason: null,
       done: false,
       wanted: false,
       pid: null,
       uptimeMs: null,
-      processes: nobodys.processes,
+      processes: unowned.processes,
       orphans: seen.status.orphans.filter(({ service }) => service === null).length,
       restarts: 0,
-      rssBytes: nobodys.rssBytes,
+      rssBytes: unowned.rssBytes,
     });
   }
   return all.filter(({ name }) => name.toLowerCase().includes(wanted));
@@ -168,7 +168,7 @@ export interface ProcessRow {
 }
 
 export function processRows({ seen, chosen }: Model): readonly ProcessRow[] {
-  const service = chosen === NOBODYS ? null : chosen;
+  const service = chosen === NO_SERVICE ? null : chosen;
   const tree = chosen === null ? undefined : seen?.trees.find((one) => one.service === service);
   return (tree?.roots ?? []).flatMap((root) => branch(root, '', ''));
 }

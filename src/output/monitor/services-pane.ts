@@ -4,10 +4,10 @@ import { formatSize } from '../terminal/sizes.ts';
 import { cpuRange, lastMinute, memoryRange, sparkline } from '../terminal/sparkline.ts';
 import type { Theme } from '../terminal/theme.ts';
 import { displayWidth, printable } from '../terminal/width.ts';
-import { doing } from './actions.ts';
+import { actionInWords } from './actions.ts';
 import { cell, shortAge, shortShare } from './cells.ts';
 import { type Model, type ServiceRow, serviceRows } from './model.ts';
-import { windowOf } from './pane.ts';
+import { visibleRows } from './pane.ts';
 
 interface Column {
   readonly title: string;
@@ -35,7 +35,7 @@ export function servicesPane(
   height: number,
 ): readonly string[] {
   const rows = serviceRows(model);
-  const { columns, spark, name } = fitted(columnsOf(model, rows, theme), rows, width);
+  const { columns, spark, name } = fitColumns(columnsOf(model, rows, theme), rows, width);
   const line = (marker: string, first: string, cells: readonly string[]): string =>
     cell(`${marker} ${[cell(first, name), ...cells].join(' '.repeat(GAP))}`, width);
   const widthOf = (column: Column): number =>
@@ -44,7 +44,7 @@ export function servicesPane(
   const isHere = model.pane === 'services';
   const title = theme.dim(line(isHere ? '·' : ' ', 'SERVICE', titles));
   const at = rows.findIndex((row) => row.name === model.chosen);
-  const shown = windowOf(rows, at, height - 1).map((row) => {
+  const shown = visibleRows(rows, at, height - 1).map((row) => {
     const isChosen = row.name === model.chosen;
     const marker = isChosen ? theme.cyan('▸') : ' ';
     const short = bothEndsOf(printable(row.name), name);
@@ -60,7 +60,7 @@ export function servicesPane(
     );
     return line(marker, label, cells);
   });
-  if (rows.length === 0) shown.push(cell(theme.dim(`  ${nothing(model)}`), width));
+  if (rows.length === 0) shown.push(cell(theme.dim(`  ${emptyListText(model)}`), width));
   return [title, ...shown].slice(0, height);
 }
 
@@ -71,7 +71,7 @@ function bothEndsOf(text: string, width: number): string {
   return `${text.slice(0, width - 1 - tail)}…${text.slice(-tail)}`;
 }
 
-function nothing({ seen, filter }: Model): string {
+function emptyListText({ seen, filter }: Model): string {
   if (!seen) return 'looking …';
   return filter === ''
     ? 'no services: devctl start begins them'
@@ -91,7 +91,7 @@ function columnsOf(
   const [action] = actions;
   const state = (row: ServiceRow): string =>
     action?.service === row.name
-      ? theme.yellow(doing(action).split(' ')[0] ?? '')
+      ? theme.yellow(actionInWords(action).split(' ')[0] ?? '')
       : paintState(row, theme);
   const stateWidth = rows.reduce((most, row) => Math.max(most, displayWidth(state(row))), 7);
   const right = 'right' as const;
@@ -158,7 +158,7 @@ function columnsOf(
 }
 
 /** As many columns as there is room for, then the names, and what is left for the sparklines. */
-function fitted(all: readonly Column[], rows: readonly ServiceRow[], width: number) {
+function fitColumns(all: readonly Column[], rows: readonly ServiceRow[], width: number) {
   const longest = rows.reduce((most, { name }) => Math.max(most, displayWidth(name)), 7);
   let columns = [...all];
   const room = (): number =>

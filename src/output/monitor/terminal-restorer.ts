@@ -63,12 +63,12 @@ export function startTerminalRestorer(): TerminalRestorer {
   } catch {
     // Some refusals are thrown (ENOMEM).
   }
-  const say = (word: string): void => void child?.stdin?.write(`${word}\n`);
+  const send = (word: string): void => void child?.stdin?.write(`${word}\n`);
   return {
-    arm: () => say('on'),
-    disarm: () => say('off'),
+    arm: () => send('on'),
+    disarm: () => send('off'),
     dismiss() {
-      say('bye');
+      send('bye');
       child?.stdin?.end();
     },
   };

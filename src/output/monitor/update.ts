@@ -1,5 +1,5 @@
 import type { Observation } from '../../operations/status/observe.ts';
-import { type CommandResult, doing, outcomeOf } from './actions.ts';
+import { actionInWords, type CommandResult, outcomeOf } from './actions.ts';
 import type { Key } from './keys.ts';
 import { EMPTY_LOG, type NewLine, withLines } from './log-view.ts';
 import { type Effect, type Model, processRows, type Size, serviceRows } from './model.ts';
@@ -35,11 +35,14 @@ const SHOWN_MS = 20_000;
 export function update(model: Model, event: MonitorEvent): Updated {
   switch (event.kind) {
     case 'key':
-      return settled(model, press(model, event.key));
+      return withValidChoice(model, press(model, event.key));
     case 'resized':
       return { model: { ...model, size: event.size }, effects: [{ kind: 'redraw' }] };
     case 'observed':
-      return settled(model, { model: observed(model, event.observation), effects: [] });
+      return withValidChoice(model, {
+        model: withObservation(model, event.observation),
+        effects: [],
+      });
     case 'lines': {
       if (event.service !== model.chosen) return { model, effects: [] };
       const log = event.anew ? EMPTY_LOG : model.log;
@@ -49,15 +52,15 @@ export function update(model: Model, event: MonitorEvent): Updated {
       const [action] = model.actions;
       if (!action) return { model, effects: [] };
       const line = event.line.replace(/^devctl: /, '');
-      const message = { good: true, text: `${doing(action)}: ${line}`, untilMs: null };
+      const message = { good: true, text: `${actionInWords(action)}: ${line}`, untilMs: null };
       return { model: { ...model, message }, effects: [] };
     }
     case 'ended':
-      return ended(model, event.result);
+      return withResult(model, event.result);
   }
 }
 
-function ended(model: Model, result: CommandResult): Updated {
+function withResult(model: Model, result: CommandResult): Updated {
   const [done, next] = model.actions;
   if (!done) return { model, effects: [] };
   const message = { ...outcomeOf(done, result), untilMs: model.nowMs + SHOWN_MS };
@@ -67,7 +70,7 @@ function ended(model: Model, result: CommandResult): Updated {
   };
 }
 
-function observed(model: Model, observation: Observation): Model {
+function withObservation(model: Model, observation: Observation): Model {
   const { sample, sampled } = observation;
   const message = model.message;
   const isOver = message?.untilMs != null && message.untilMs <= sample.atMs;
@@ -81,7 +84,7 @@ function observed(model: Model, observation: Observation): Model {
 }
 
 /** What is chosen must be there; another choice has another log. */
-function settled(before: Model, { model, effects }: Updated): Updated {
+function withValidChoice(before: Model, { model, effects }: Updated): Updated {
   const names = serviceRows(model).map(({ name }) => name);
   const isThere = model.chosen !== null && names.includes(model.chosen);
   const chosen = isThere ? model.chosen : (names[0] ?? null);

@@ -9,7 +9,7 @@ import type { Model, Pane } from './model.ts';
 import { processesPane } from './processes-pane.ts';
 import { servicesPane } from './services-pane.ts';
 
-const SHOW: Readonly<
+const PANE_VIEWS: Readonly<
   Record<Pane, (model: Model, theme: Theme, width: number, height: number) => readonly string[]>
 > = { services: servicesPane, processes: processesPane, log: logPane };
 
@@ -26,10 +26,10 @@ export function frameOf(model: Model, theme: Theme): readonly string[] {
     return lines.map((line, row) => help[row - 1] ?? line);
   }
   for (const [pane, place] of Object.entries(panes) as [Pane, Rectangle][]) {
-    const shown = SHOW[pane](model, theme, place.width, place.height);
+    const shown = PANE_VIEWS[pane](model, theme, place.width, place.height);
     for (const [index, line] of shown.entries()) {
       const row = place.top + index;
-      lines[row] = beside(lines[row] ?? '', line, place, theme);
+      lines[row] = appendPaneLine(lines[row] ?? '', line, place, theme);
     }
   }
   const { log } = panes;
@@ -37,12 +37,12 @@ export function frameOf(model: Model, theme: Theme): readonly string[] {
   // The rule between the two halves goes down to the end.
   return lines.map((line, row) => {
     const isBetween = row >= log.top && row < log.top + log.height;
-    return isBetween && displayWidth(line) < log.left ? beside(line, '', log, theme) : line;
+    return isBetween && displayWidth(line) < log.left ? appendPaneLine(line, '', log, theme) : line;
   });
 }
 
 /** Puts a line of a pane behind what stands left of it. */
-function beside(before: string, line: string, { left }: Rectangle, theme: Theme): string {
+function appendPaneLine(before: string, line: string, { left }: Rectangle, theme: Theme): string {
   return left === 0 ? line : `${cell(before, left - 2)}${theme.dim('│')} ${line}`;
 }
 
@@ -66,7 +66,7 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
     ...(orphans.length > 0
       ? [theme.red(`${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`)]
       : []),
-    ...(leases.length > 0 ? [leased(leases)] : []),
+    ...(leases.length > 0 ? [leaseInWords(leases)] : []),
     ...(problems.length > 0 ? [theme.yellow('! devctl doctor')] : []),
     ...(filter === '' ? [] : [`filter: ${printable(filter)}`]),
   ];
@@ -77,7 +77,7 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
 }
 
 /** How long all of it still runs: for as long as one of those lasts who asked for it. */
-function leased(leases: Observation['status']['leases']): string {
+function leaseInWords(leases: Observation['status']['leases']): string {
   const times = leases.map(({ endsInMs }) => endsInMs);
   const longest = times.some((one) => one === null) ? null : Math.max(...times.map(Number));
   if (longest !== null) return `stops in ${shortAge(longest)}`;
@@ -119,11 +119,11 @@ function footerOf({ size, typing, message, actions, search }: Model, theme: Them
     const then = waiting.length > 0 ? theme.dim(`then: ${printable(waiting.join(', '))}`) : '';
     return bothEnds(`${paint(mark)} ${printable(message.text)}`, then, columns);
   }
-  return cell(hints(search !== '', columns, theme), columns);
+  return cell(keyHints(search !== '', columns, theme), columns);
 }
 
 /** As many as there is room for. */
-function hints(isSearching: boolean, columns: number, theme: Theme): string {
+function keyHints(isSearching: boolean, columns: number, theme: Theme): string {
   const shown: { readonly key: string; readonly text: string }[] = [];
   let room = columns + GAP;
   for (const [key, what] of [...(isSearching ? [['n N', 'next'] as const] : []), ...KEYS]) {

@@ -14,15 +14,15 @@ export function printJson(
   stream: Pick<OutputStream, 'write'> = process.stdout,
 ): void {
   const text = JSON.stringify({ version: VERSION, ...body }, null, 2);
-  stream.write(`${text.replace(UNSEEN, escaped)}\n`);
+  stream.write(`${text.replace(INVISIBLE, escaped)}\n`);
 }
 
 /** One line of a stream of JSON documents (NDJSON), with its newline. */
 export function jsonLine(body: object): string {
-  return `${JSON.stringify({ version: VERSION, ...body }).replace(UNSEEN, escaped)}\n`;
+  return `${JSON.stringify({ version: VERSION, ...body }).replace(INVISIBLE, escaped)}\n`;
 }
 
-const UNSEEN = /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g;
+const INVISIBLE = /[\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g;
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

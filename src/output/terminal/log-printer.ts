@@ -1,6 +1,6 @@
 import { formatDateAndClock } from './clock.ts';
 import { createTheme } from './theme.ts';
-import { displayWidth, loggedText } from './width.ts';
+import { cleanLogText, displayWidth } from './width.ts';
 
 /** A line as a command has it: text, and what is known of it. */
 export interface PrintedLine {
@@ -57,7 +57,7 @@ export function createLogPrinter({ color, prefix, times }: LogLook): LogPrinter 
       const time = times ? `${theme.dim(formatTime(atMs, vague))} ` : '';
       const name = prefix ? `${paint(service, `${padded(service)} |`)} ` : '';
       const mark = continues ? theme.dim('… ') : '';
-      return `${time}${name}${mark}${loggedText(text, color)}\n`;
+      return `${time}${name}${mark}${cleanLogText(text, color)}\n`;
     },
     note: (name, text) => `${theme.dim(`${padded(name)} |`)} ${text}\n`,
   };

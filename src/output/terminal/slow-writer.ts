@@ -1,5 +1,5 @@
 import { write } from 'node:fs';
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
 import { isReaderGone, tellLostOutput } from './lost-output.ts';
 
@@ -14,7 +14,7 @@ export interface SlowWriter {
 }
 
 /** A pipe may be set not to wait for its reader, by whoever holds it as well. */
-const FULL_MS = 10;
+const RETRY_MS = 10;
 
 /**
  * Unlike process.stdout, whose writes to pipes and terminals wait for the reader, and all signals with
@@ -38,7 +38,7 @@ export function openSlowWriter(fd: number, closed: (failure: unknown) => void): 
         at += await writeSome(fd, bytes.subarray(at));
       } catch (error) {
         if (errnoOf(error) === 'EAGAIN') {
-          await pass(FULL_MS);
+          await delay(RETRY_MS);
           continue;
         }
         tellLostOutput(error);

@@ -47,7 +47,7 @@ export function renderTable(
 
 const GAP = '  ';
 /** Below this, a cut column says nothing: the line may then be longer than the terminal. */
-const NARROWEST = 8;
+const NARROWEST_COLUMN = 8;
 
 /** Takes what is missing from the shrinkable columns, the widest first. */
 function fitWidths(
@@ -65,7 +65,7 @@ function fitWidths(
     .sort((a, b) => (natural[b.index] ?? 0) - (natural[a.index] ?? 0));
   for (const { index } of shrinkable) {
     const width = widths[index] ?? 0;
-    const cut = Math.max(0, Math.min(excess, width - NARROWEST));
+    const cut = Math.max(0, Math.min(excess, width - NARROWEST_COLUMN));
     widths[index] = width - cut;
     excess -= cut;
   }

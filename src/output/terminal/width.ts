@@ -81,7 +81,7 @@ export function printableLog(line: string): string {
  *
  * @param colors keep colours, which end with the line, or leave them out as well
  */
-export function loggedText(line: string, colors: boolean): string {
+export function cleanLogText(line: string, colors: boolean): string {
   if (!CONTROL_BUT_TAB.test(line)) return line;
   let colored = false;
   const text = line.replace(SEQUENCE, (sequence) => {
@@ -100,7 +100,7 @@ export function loggedText(line: string, colors: boolean): string {
  * What a terminal shows of a line in the end: a progress bar writes it over and over, with a return
  * before each time.
  */
-export function lastShown(text: string): string {
+export function finalText(text: string): string {
   const parts = text.split('\r').filter((part) => part !== '');
   return parts.at(-1) ?? '';
 }

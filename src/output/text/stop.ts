@@ -34,7 +34,7 @@ export function printStopReport(
     const what = good ? ended : 'SURVIVED, see below';
     write(`${good ? out.green('✓') : out.red('✗')} ${name}: ${what}`);
   }
-  for (const line of unrecorded(report)) write(`${out.green('✓')} ${line}`);
+  for (const line of unrecordedInWords(report)) write(`${out.green('✓')} ${line}`);
   const others = report.processes.filter(({ service }) => service === null);
   if (others.length > 0) {
     write(`${out.green('✓')} ended ${others.length} more that no service record names:`);
@@ -47,15 +47,15 @@ export function printStopReport(
       write(`  pid ${pid}: ${command}: ${printable(why)}`);
   }
   printNotes(report, color);
-  if (report.forced && report.processes.length > 0) write(means(report.processes));
+  if (report.forced && report.processes.length > 0) write(meansInWords(report.processes));
   const { services, processes } = report;
   if (services.length + processes.length > 0)
-    write(out.dim(`held by: ${inWords(report.capabilities)}`));
+    write(out.dim(`held by: ${capabilitiesInWords(report.capabilities)}`));
   write(verdict(report, out));
 }
 
 /** Services that no record names: their processes said themselves whose they are. */
-function unrecorded({ services, processes, survivors }: StopReport): readonly string[] {
+function unrecordedInWords({ services, processes, survivors }: StopReport): readonly string[] {
   const known = new Set(services.map(({ name }) => name));
   const alive = new Set(survivors.map(({ pid }) => pid));
   const found = new Map<string, number>();
@@ -70,7 +70,7 @@ function unrecorded({ services, processes, survivors }: StopReport): readonly st
 }
 
 /** How what was found was found, and what it took to end it: in an emergency that is the question. */
-function means(processes: readonly ReportedProcess[]): string {
+function meansInWords(processes: readonly ReportedProcess[]): string {
   const found = tally(
     processes.flatMap(({ evidence }) => [...new Set(evidence.map(({ kind }) => kind))]),
   );
@@ -89,7 +89,7 @@ function tally(words: readonly string[]): string {
 }
 
 /** "subreaper yes, pidfd yes, cgroup no (no cgroup v2 is mounted)" */
-function inWords(capabilities: Capabilities): string {
+function capabilitiesInWords(capabilities: Capabilities): string {
   const { subreaper, pidfd, cgroup } = capabilities;
   return Object.entries({ subreaper, pidfd, cgroup })
     .map(([name, { held, why }]) => `${name} ${held ? 'yes' : `no (${why})`}`)

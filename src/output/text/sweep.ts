@@ -13,7 +13,7 @@ export function printSweepReport(report: SweepReport, color: boolean | undefined
     const rows = processes.map((one) => [
       String(one.pid),
       printable(one.evidence.map(({ detail }) => detail).join(', ')),
-      fateOf(one, report.kind),
+      endInWords(one, report.kind),
       printable(one.command),
     ]);
     const fate = { title: report.kind === 'sweep' ? 'ENDED' : 'SIGNAL' };
@@ -40,7 +40,10 @@ function table(columns: readonly Column[], rows: readonly string[][], out: Theme
   return renderTable(columns, rows, { width: tableWidth(process.stdout), paintTitle: out.dim });
 }
 
-function fateOf({ signals, endedBy, endedAfterMs }: ReportedProcess, kind: SweepReport['kind']) {
+function endInWords(
+  { signals, endedBy, endedAfterMs }: ReportedProcess,
+  kind: SweepReport['kind'],
+) {
   if (kind === 'sweep-dry-run') return signals.join(' ');
   if (endedAfterMs === null) return 'no';
   return endedBy === null ? 'by itself' : `by ${endedBy}`;

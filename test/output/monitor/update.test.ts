@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { linesShown } from '../../../src/output/monitor/log-view.ts';
-import { type Model, NOBODYS, serviceRows } from '../../../src/output/monitor/model.ts';
+import { type Model, NO_SERVICE, serviceRows } from '../../../src/output/monitor/model.ts';
 import { type MonitorEvent, update } from '../../../src/output/monitor/update.ts';
 import { anyKeys, anyServices, monitorOf, observation, pressed, written } from './models.ts';
 
@@ -94,7 +94,7 @@ describe('acting', () => {
       observation: { ...seen, trees: [nobodys] },
     };
     const { model } = update(monitorOf([]), event);
-    expect(model.chosen).toBe(NOBODYS);
+    expect(model.chosen).toBe(NO_SERVICE);
     expect(key(model, 's').effects).toEqual([]);
   });
 

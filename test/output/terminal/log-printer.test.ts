@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLogPrinter } from '../../../src/output/terminal/log-printer.ts';
-import { loggedText } from '../../../src/output/terminal/width.ts';
+import { cleanLogText } from '../../../src/output/terminal/width.ts';
 
 const PLAIN = { color: false, prefix: true, times: false };
 const LINE = { service: 'web', text: 'up', atMs: null, vague: false, continues: false };
@@ -46,5 +46,5 @@ test.each<[string, boolean, string]>([
   ['\u001b]0;never ends', true, '\\x1b]0;never ends'],
   ['bell\u0007 back\b \u009b31m \u202e', false, 'bell\\x07 back\\x08 \\x9b31m \\x202e'],
 ])('%j with colours %s', (text, colors, expected) => {
-  expect(loggedText(text, colors)).toBe(expected);
+  expect(cleanLogText(text, colors)).toBe(expected);
 });

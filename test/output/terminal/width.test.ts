@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   displayWidth,
-  lastShown,
+  finalText,
   printable,
   truncate,
 } from '../../../src/output/terminal/width.ts';
@@ -73,5 +73,5 @@ test.each([
   ['\r\r', ''],
   ['\rspinning', 'spinning'],
 ])('of %j a terminal shows %j', (text, shown) => {
-  expect(lastShown(text)).toBe(shown);
+  expect(finalText(text)).toBe(shown);
 });
