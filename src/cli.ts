@@ -36,7 +36,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
   });
   const args = withSeparator(words, valuedFlags(program));
   const end = args.indexOf('--');
-  const own = end < 0 ? args : args.slice(0, end);
+  const optionWords = end < 0 ? args : args.slice(0, end);
   try {
     program.parse(args, { from: 'user' });
     return action ? await action() : ExitCode.Ok;
@@ -46,14 +46,14 @@ export async function runProgram(words: readonly string[]): Promise<number> {
     if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.Usage;
     const { printFailure } = await import('./output/terminal/failure.ts');
     return printFailure(error instanceof CommanderError ? usageError(error) : error, {
-      json: own.includes('--json'),
-      color: colorFlag(own),
+      json: optionWords.includes('--json'),
+      color: colorFlag(optionWords),
     });
   }
 }
 
 /** Builds the parser of devctl's command line, with every command and option. */
-export function buildProgram(choose: (action: Action) => void): Command {
+export function buildProgram(onChosen: (action: Action) => void): Command {
   const program = new Command('devctl')
     .description('Starts, stops and watches the processes of a project. Leaves no orphans.')
     .option('-c, --config <file>', 'manifest to use (default: .devctl.json here or above)')
@@ -72,7 +72,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     throw new CommanderError(ExitCode.Ok, 'commander.version', 'printed');
   });
 
-  for (const entry of COMMANDS) addCommand(program, entry, choose);
+  for (const entry of COMMANDS) addCommand(program, entry, onChosen);
 
   program
     .command('completion')
@@ -83,7 +83,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
       '\nExamples:\n  source <(devctl completion bash)     in ~/.bashrc; likewise zsh in ~/.zshrc\n  devctl completion fish | source      in ~/.config/fish/config.fish\n',
     )
     .action((shell: string) =>
-      choose(async () => (await import('./commands/completion.ts')).completionCommand(shell)),
+      onChosen(async () => (await import('./commands/completion.ts')).completionCommand(shell)),
     );
 
   program
@@ -96,7 +96,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .command('__complete', { hidden: true })
     .argument('[words...]')
     .action((words: string[]) =>
-      choose(async () =>
+      onChosen(async () =>
         (await import('./commands/completion.ts')).completeCommand(words, modelOf(program)),
       ),
     );
@@ -288,7 +288,11 @@ const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
-function addCommand(program: Command, entry: CommandEntry, choose: (action: Action) => void): void {
+function addCommand(
+  program: Command,
+  entry: CommandEntry,
+  onChosen: (action: Action) => void,
+): void {
   const { name, description, operands = [], options = [], json, examples, load } = entry;
   const command = program.command(name).description(description);
   for (const operand of operands) command.argument(...operand);
@@ -302,7 +306,7 @@ function addCommand(program: Command, entry: CommandEntry, choose: (action: Acti
     .action((...given: unknown[]) => {
       // commander passes the operands, then the options of the command alone, then the command.
       const args = [...given.slice(0, -2), command.optsWithGlobals()] as never[];
-      choose(async () => (await load())(...args));
+      onChosen(async () => (await load())(...args));
     });
 }
 

@@ -42,8 +42,8 @@ export function parseQuickly(args: readonly string[]): QuickCommand | null {
   const options: Record<string, boolean | string> = {};
   const words = rest.values();
   for (const word of words) {
-    const flag = own(FLAGS[command], word);
-    const valued = own(VALUES[command], word);
+    const flag = ownProperty(FLAGS[command], word);
+    const valued = ownProperty(VALUES[command], word);
     if (flag) Object.assign(options, flag);
     else if (valued) {
       const value = words.next().value;
@@ -55,7 +55,10 @@ export function parseQuickly(args: readonly string[]): QuickCommand | null {
   return { command, names, options };
 }
 
-function own<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
+function ownProperty<Value>(
+  table: Readonly<Record<string, Value>>,
+  key: string,
+): Value | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 

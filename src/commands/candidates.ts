@@ -23,7 +23,7 @@ export interface CommandModel {
   }[];
 }
 
-export interface Named {
+export interface ProjectNames {
   readonly services: readonly string[];
   readonly groups: readonly string[];
 }
@@ -51,14 +51,17 @@ export type Candidates =
 export function candidates(
   words: readonly string[],
   model: CommandLineModel,
-  names: () => Named,
+  names: () => ProjectNames,
 ): Candidates {
   const typed = words.at(-1) ?? '';
-  const { command, operands, operandsAt, awaits, beyond } = read(words.slice(0, -1), model);
-  const its = { shell: 'command', at: 1 + (operandsAt ?? words.length - 1) } as const;
-  if (command?.name === 'run' && (beyond || operands.length > 0)) return its;
-  if (awaits) return awaits.value === 'file' ? { shell: 'files' } : [];
-  if (!beyond && typed.startsWith('-')) {
+  const { command, operands, operandsAt, awaitedOption, hasSeparator } = parseWords(
+    words.slice(0, -1),
+    model,
+  );
+  const shellCompletes = { shell: 'command', at: 1 + (operandsAt ?? words.length - 1) } as const;
+  if (command?.name === 'run' && (hasSeparator || operands.length > 0)) return shellCompletes;
+  if (awaitedOption) return awaitedOption.value === 'file' ? { shell: 'files' } : [];
+  if (!hasSeparator && typed.startsWith('-')) {
     const all = [...(command?.options ?? []), ...model.options];
     const flags = all.flatMap(({ flags: some, description }) =>
       some.map((word) => ({ word, description })),
@@ -69,8 +72,8 @@ export function candidates(
   const position = Math.min(operands.length, Math.max(0, command.arguments.length - 1));
   const argument = command.arguments[position];
   if (!argument || (operands.length > position && !argument.variadic)) return [];
-  if (argument.choices.length > 0) return matching(argument.choices.map(plain), typed);
-  if (command.name === 'run') return its;
+  if (argument.choices.length > 0) return matching(argument.choices.map(withoutDescription), typed);
+  if (command.name === 'run') return shellCompletes;
   if (command.name === 'help') return matching(model.commands.map(asCandidate), typed);
   if (argument.name !== 'name' && argument.name !== 'names') return [];
   const { services, groups } = names();
@@ -82,47 +85,47 @@ export function candidates(
   );
 }
 
-interface Reading {
+interface ParsedWords {
   readonly command: CommandModel | null;
   readonly operands: readonly string[];
   /** Where the first of them is; null while there is none. */
   readonly operandsAt: number | null;
   /** The option whose value comes next. */
-  readonly awaits: OptionModel | null;
+  readonly awaitedOption: OptionModel | null;
   /** Was there a `--`? */
-  readonly beyond: boolean;
+  readonly hasSeparator: boolean;
 }
 
-function read(words: readonly string[], model: CommandLineModel): Reading {
+function parseWords(words: readonly string[], model: CommandLineModel): ParsedWords {
   let command: CommandModel | null = null;
   const operands: string[] = [];
-  let awaits: OptionModel | null = null;
-  let beyond = false;
+  let awaitedOption: OptionModel | null = null;
+  let hasSeparator = false;
   let operandsAt: number | null = null;
   for (const [at, word] of words.entries()) {
-    if (awaits) awaits = null;
-    else if (!beyond && word === '--') beyond = true;
-    else if (!beyond && word.startsWith('-') && operands.length === 0) {
+    if (awaitedOption) awaitedOption = null;
+    else if (!hasSeparator && word === '--') hasSeparator = true;
+    else if (!hasSeparator && word.startsWith('-') && operands.length === 0) {
       const known: readonly OptionModel[] = [...(command?.options ?? []), ...model.options];
       const option = known.find(({ flags }) => flags.includes(word));
-      awaits = option && option.value !== null ? option : null;
-    } else if (!beyond && word.startsWith('-')) continue;
+      awaitedOption = option && option.value !== null ? option : null;
+    } else if (!hasSeparator && word.startsWith('-')) continue;
     else if (command) {
       operandsAt ??= at;
       operands.push(word);
-    } else command = model.commands.find(({ name }) => name === word) ?? NO_COMMAND;
+    } else command = model.commands.find(({ name }) => name === word) ?? UNKNOWN_COMMAND;
   }
-  return { command, operands, operandsAt, awaits, beyond };
+  return { command, operands, operandsAt, awaitedOption, hasSeparator };
 }
 
 /** A mistyped one: nothing can be said of what follows. */
-const NO_COMMAND: CommandModel = { name: '', description: '', options: [], arguments: [] };
+const UNKNOWN_COMMAND: CommandModel = { name: '', description: '', options: [], arguments: [] };
 
 function asCandidate({ name, description }: CommandModel): Candidate {
   return { word: name, description };
 }
 
-function plain(word: string): Candidate {
+function withoutDescription(word: string): Candidate {
   return { word, description: '' };
 }
 

@@ -15,7 +15,7 @@ import { printable } from '../output/terminal/width.ts';
  */
 export async function checkCommand(options: { config?: string; json?: boolean }): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
-  if (options.json === true) return tellJson(query);
+  if (options.json === true) return printJsonReport(query);
   const manifest = loadManifest(query);
   const { file, services, groups } = manifest;
   const counted = [
@@ -27,7 +27,10 @@ export async function checkCommand(options: { config?: string; json?: boolean })
   return ExitCode.Ok;
 }
 
-async function tellJson(query: { cwd: string; config: string | undefined }): Promise<number> {
+async function printJsonReport(query: {
+  cwd: string;
+  config: string | undefined;
+}): Promise<number> {
   const { manifest, ...answer } = examine(query);
   const notes = manifest ? await notesOn(manifest) : [];
   const report = { ok: answer.problems.length === 0, ...answer, notes };
@@ -38,7 +41,7 @@ async function tellJson(query: { cwd: string; config: string | undefined }): Pro
 function examine(query: { cwd: string; config: string | undefined }) {
   try {
     const { place, manifest, problems }: Examination = examineManifest(query);
-    return { file: place.file, problems: problems.map(toJson), manifest };
+    return { file: place.file, problems: problems.map(problemToJson), manifest };
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     const nowhere = { file: null, line: null, column: null, path: '', suggestion: null };
@@ -57,7 +60,7 @@ async function notesOn({ logRotation, logsDir }: ResolvedManifest): Promise<read
   return way.how === null ? [`logs are not rotated here, and grow: ${way.why}`] : [];
 }
 
-function toJson({ at, path, message, suggestion, unsupported }: Problem) {
+function problemToJson({ at, path, message, suggestion, unsupported }: Problem) {
   return { ...at, path: formatPath(path), message, suggestion, unsupported };
 }
 

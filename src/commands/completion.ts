@@ -1,7 +1,7 @@
 import { ExitCode } from '../errors.ts';
 import { openProject } from '../project/open-project.ts';
 import { readRecords } from '../project/records.ts';
-import { type CommandLineModel, candidates, type Named } from './candidates.ts';
+import { type CommandLineModel, candidates, type ProjectNames } from './candidates.ts';
 
 /** `devctl completion SHELL`: prints the script that a shell is to read. */
 export function completionCommand(shell: string): number {
@@ -24,7 +24,7 @@ export function completeCommand(words: readonly string[], model: CommandLineMode
   return ExitCode.Ok;
 }
 
-function namesOf(words: readonly string[]): Named {
+function namesOf(words: readonly string[]): ProjectNames {
   try {
     const flag = words.findIndex((word) => word === '-c' || word === '--config');
     const config = flag < 0 ? undefined : words[flag + 1];

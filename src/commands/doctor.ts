@@ -19,11 +19,11 @@ export async function doctorCommand(options: DoctorOptions): Promise<number> {
   const findings = await diagnose(openHost(), openProject(query), query);
   const ok = !findings.some(({ level }) => level === 'problem');
   if (options.json) printJson({ ok, findings });
-  else print(findings, themeFor(process.stdout, options.color));
+  else printFindings(findings, themeFor(process.stdout, options.color));
   return ok ? ExitCode.Ok : ExitCode.Failed;
 }
 
-function print(findings: readonly DoctorFinding[], theme: Theme): void {
+function printFindings(findings: readonly DoctorFinding[], theme: Theme): void {
   const marks = { ok: theme.green('✓'), warning: theme.yellow('!'), problem: theme.red('✗') };
   const lines = findings.flatMap(({ check, level, message, fix }) => [
     `${marks[level]} ${theme.dim(check.padEnd(10))} ${printable(message)}`,

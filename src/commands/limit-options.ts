@@ -17,7 +17,7 @@ export interface LimitOptions {
  *
  * @throws DevctlError 'usage'
  */
-export function limitsOf(options: LimitOptions): readonly Limit[] {
+export function limitOptions(options: LimitOptions): readonly Limit[] {
   const { maxProcesses, maxMemory, maxCpu, idle } = options;
   return [
     ...limit('processes', maxProcesses, (text) => (/^\d+$/.test(text) ? Number(text) : null), {

@@ -15,10 +15,10 @@ export function lineToText(printer: LogPrinter, line: ServiceLine): string {
 }
 
 /** The same for programs, a document a line. */
-export function lineToJson(line: ServiceLine, more: object = {}): string {
+export function lineToJson(line: ServiceLine, extraFields: object = {}): string {
   const { service, text, time, continues, partial } = line;
   return jsonLine({
-    ...more,
+    ...extraFields,
     service,
     time: time === null ? null : new Date(time.atMs).toISOString(),
     withinMs: time?.withinMs ?? null,

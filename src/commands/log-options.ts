@@ -3,7 +3,7 @@ import { DevctlError } from '../errors.ts';
 import { parseDuration } from '../manifest/units.ts';
 
 /** `-n 20`; null where it is not given. */
-export function countOf(text: string | undefined): number | null {
+export function linesOption(text: string | undefined): number | null {
   if (text === undefined) return null;
   if (text === 'all') return null;
   if (/^\d{1,9}$/.test(text)) return Number(text);
@@ -16,7 +16,7 @@ export function countOf(text: string | undefined): number | null {
  * `--since 10m`, `--since 17:05`, `--since 2026-11-23`, `--since 2026-11-23T17:05:10Z`, as ms since the epoch.
  * Without a zone it is local time.
  */
-export function sinceOf(text: string | undefined, nowMs: number): number | null {
+export function sinceOption(text: string | undefined, nowMs: number): number | null {
   if (text === undefined) return null;
   const duration = parseDuration(text);
   if (duration !== null) return nowMs - duration;
@@ -49,7 +49,7 @@ function dateAndTime(text: string): number | null {
 }
 
 /** Does a line match, with its colours or without? */
-export function patternOf(
+export function grepOption(
   text: string | undefined,
   ignoreCase: boolean,
 ): (line: string) => boolean {

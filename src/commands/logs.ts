@@ -10,7 +10,7 @@ import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { lineToJson, lineToText } from './log-line.ts';
-import { countOf, patternOf, sinceOf } from './log-options.ts';
+import { grepOption, linesOption, sinceOption } from './log-options.ts';
 import { watchStdout } from './watch-stdout.ts';
 
 export interface LogsOptions {
@@ -37,10 +37,10 @@ const BATCH = 64 * 1024;
 export async function logsCommand(names: readonly string[], options: LogsOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const follow = options.follow ?? false;
-  const matches = patternOf(options.grep, options.ignoreCase ?? false);
-  const sinceMs = sinceOf(options.since, Date.now());
+  const matches = grepOption(options.grep, options.ignoreCase ?? false);
+  const sinceMs = sinceOption(options.since, Date.now());
   const isBounded = options.lines !== undefined || sinceMs !== null;
-  const count = countOf(options.lines) ?? (follow && !isBounded ? FOLLOW_LINES : null);
+  const count = linesOption(options.lines) ?? (follow && !isBounded ? FOLLOW_LINES : null);
 
   const project = openProject(query);
   let services = serviceLogs(project, names);
@@ -48,9 +48,9 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
   const stopped = new AbortController();
   const out = openSlowWriter(1, () => stopped.abort());
   const print = lineWriter(out, options, services);
-  let code: number = ExitCode.Ok;
+  let exitCode: number = ExitCode.Ok;
   const unreadable = (why: string): void => {
-    code = ExitCode.Failed;
+    exitCode = ExitCode.Failed;
     const theme = themeFor(process.stderr, options.color);
     process.stderr.write(`${theme.red('✗')} ${printable(why)}\n`);
   };
@@ -69,7 +69,7 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
     }
   });
   void interrupted.then((signalled) => {
-    code = signalled;
+    exitCode = signalled;
     stopped.abort();
   });
 
@@ -93,10 +93,10 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
     const unwatch = watchStdout(1, out);
     await following.done;
     unwatch();
-  } else if (!print.any() && !stopped.signal.aborted && code === ExitCode.Ok) {
+  } else if (!print.any() && !stopped.signal.aborted && exitCode === ExitCode.Ok) {
     explainNothing(services, options);
   }
-  return code;
+  return exitCode;
 }
 
 /** Null while somebody edits the manifest, or the records are gone: then it stays as it was. */
@@ -129,11 +129,11 @@ function lineWriter(
     times: timestamps ?? false,
   };
   const printer = createLogPrinter(look);
-  let some = false;
+  let hasLines = false;
   const write = async (lines: Iterable<ServiceLine>, over: AbortSignal): Promise<void> => {
     let batch = '';
     for (const line of lines) {
-      some = true;
+      hasLines = true;
       batch += json ? lineToJson(line) : lineToText(printer, line);
       if (batch.length < BATCH) continue;
       await out.write(batch);
@@ -144,7 +144,7 @@ function lineWriter(
   };
   const widen = (more: readonly ServiceLog[]): void => printer.widen(more.map(({ name }) => name));
   widen(services);
-  return Object.assign(write, { widen, any: () => some });
+  return Object.assign(write, { widen, any: () => hasLines });
 }
 
 function* filtered(

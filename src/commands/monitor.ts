@@ -75,7 +75,7 @@ class Monitor {
     this.#screen = openFullScreen({
       key: (key) => this.#onEvent({ kind: 'key', key }),
       resized: (size) => this.#onEvent({ kind: 'resized', size }),
-      ended: (code) => this.#leave(code),
+      ended: (exitCode) => this.#leave(exitCode),
     });
     this.#model = initialModel(this.#screen.size(), basename(folder.root) || folder.root, past);
     this.#observing = observeProject(openHost(), query, (observation) =>
@@ -170,9 +170,9 @@ class Monitor {
 
 /** What a screen would show, a document a look, until Ctrl-C or until nobody reads any more. */
 async function printObservations(query: Parameters<typeof openProject>[0]): Promise<number> {
-  let code: number = ExitCode.Ok;
+  let exitCode: number = ExitCode.Ok;
   const end = (signalled: number): void => {
-    code = signalled;
+    exitCode = signalled;
     observing.stop();
   };
   const out = openSlowWriter(1, () => end(ExitCode.Ok));
@@ -190,7 +190,7 @@ async function printObservations(query: Parameters<typeof openProject>[0]): Prom
   const unwatch = watchStdout(1, out);
   await observing.done;
   unwatch();
-  return code;
+  return exitCode;
 }
 
 /** As `status --json` has them, with the processor's share of the last second instead of the whole life's. */

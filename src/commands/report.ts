@@ -8,7 +8,7 @@ import { printActivity } from '../output/text/activity.ts';
 import { openHost } from '../processes/real-host.ts';
 import { writeFileAtomically } from '../project/atomic-file.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
-import { sinceOf } from './log-options.ts';
+import { sinceOption } from './log-options.ts';
 
 export interface ReportOptions {
   readonly config?: string;
@@ -21,22 +21,22 @@ export interface ReportOptions {
 /** `devctl report`: what happened. Always 0 once that is told: `status` judges. */
 export async function reportCommand(options: ReportOptions): Promise<number> {
   const nowMs = Date.now();
-  const sinceMs = sinceOf(options.since, nowMs);
+  const sinceMs = sinceOption(options.since, nowMs);
   if (options.json && options.html === '-') {
     throw new DevctlError('usage', '--json and --html - would both be on stdout', {
       hint: 'name a file: --html report.html',
     });
   }
   const project = openProject({ cwd: process.cwd(), config: options.config });
-  const account = await readActivity(openHost(), project, { nowMs, sinceMs });
-  requireProject(project, account.period !== null || account.lastStop !== null);
+  const report = await readActivity(openHost(), project, { nowMs, sinceMs });
+  requireProject(project, report.period !== null || report.lastStop !== null);
   if (options.html === '-') {
-    process.stdout.write(reportPage(account));
+    process.stdout.write(reportPage(report));
     return ExitCode.Ok;
   }
-  if (options.html !== undefined) writePage(options.html, reportPage(account));
-  if (options.json) printJson(account);
-  else if (options.html === undefined) printActivity(account, options.color);
+  if (options.html !== undefined) writePage(options.html, reportPage(report));
+  if (options.json) printJson(report);
+  else if (options.html === undefined) printActivity(report, options.color);
   else process.stderr.write(`devctl: the report is in ${options.html}\n`);
   return ExitCode.Ok;
 }

@@ -9,7 +9,7 @@ import { openHost } from '../processes/real-host.ts';
 import { projectFolder } from '../project/folder.ts';
 import { declaredServices, openProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
-import { allUp, summarise, tell } from './start.ts';
+import { allUp, printSummary, showChange } from './start.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -31,7 +31,7 @@ export async function restartCommand(
   const manifest = loadManifest(query);
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const progress = openProgress({ color: options.color });
-  const over = yieldLock(options);
+  const endYield = yieldLock(options);
   const interrupted = listenForInterrupts();
   const afterStop = (): void => {
     progress.close();
@@ -57,19 +57,19 @@ export async function restartCommand(
           if (!options.json) printStopReport(report, options.color);
           process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
         },
-        listen: (change) => tell(progress, change),
+        listen: (change) => showChange(progress, change),
         warn: (line) => progress.note(`! ${line}`),
       },
     );
     progress.close();
     const ok = start !== null && allUp(start);
     if (options.json) printJson({ ok, stop, start });
-    else if (start) summarise(start);
+    else if (start) printSummary(start);
     if (start === null) return ExitCode.Survivors;
     return ok ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     progress.close();
     process.off('SIGINT', afterStop);
-    over();
+    endYield();
   }
 }

@@ -16,7 +16,7 @@ import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { type OpenProject, openProject, requireProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
-import { type LimitOptions, limitsOf } from './limit-options.ts';
+import { type LimitOptions, limitOptions } from './limit-options.ts';
 import { stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -40,31 +40,31 @@ export async function runCommand(
 ): Promise<number> {
   const { json = false, color } = options;
   const failure = { json: json ? ('stderr' as const) : false, color };
-  const over = yieldLock(failure);
+  const endYield = yieldLock(failure);
   try {
-    return await runUntilOver(command, options, over);
+    return await runUntilOver(command, options, endYield);
   } catch (error) {
     return printFailure(error, failure);
   } finally {
-    over();
+    endYield();
   }
 }
 
-/** @param over to be called once it runs */
+/** @param endYield to be called once it runs */
 async function runUntilOver(
   command: readonly string[],
   options: RunCommandOptions,
-  over: () => void,
+  endYield: () => void,
 ): Promise<number> {
   const { config, timeout, grace, name = null } = options;
   const timeoutMs = timeout === undefined ? null : durationOption('--timeout', timeout);
   const graceMs = grace === undefined ? null : durationOption('--grace', grace);
-  const own = limitsOf(options);
+  const ownLimits = limitOptions(options);
   const project = openProject({ cwd: process.cwd(), config });
   requireProject(project, false);
   const { outline, folder } = project;
-  const say = speaker(options.color);
-  const manifest = manifestOf(project, config, say.warn);
+  const notes = createNotes(options.color);
+  const manifest = manifestOf(project, config, notes.warn);
   let watch: ReturnType<typeof stopProgress> | undefined;
   const result = await runOneOff(folder, {
     name,
@@ -74,27 +74,27 @@ async function runUntilOver(
     graceMs,
     timeoutMs,
     containment: manifest?.containment ?? 'auto',
-    limits: runLimits(own, manifest?.limits ?? PROJECT_WARNINGS),
+    limits: runLimits(ownLimits, manifest?.limits ?? PROJECT_WARNINGS),
     breached(breach) {
       const then = breach.action === 'warn' ? '' : ': ending everything';
-      say.warn(`over its limit: ${warningInWords(breach)}${then}`);
+      notes.warn(`over its limit: ${warningInWords(breach)}${then}`);
     },
     logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
-    hearSignals,
-    begun: over,
+    hearSignals: subscribeToSignals,
+    begun: endYield,
     ending(cause) {
-      if (cause === 'timed-out') say.warn(`its ${timeout} are over: ending everything`);
+      if (cause === 'timed-out') notes.warn(`its ${timeout} are over: ending everything`);
     },
     watch(living) {
       // What is slow is the end, not the command.
       watch ??= stopProgress();
       watch(living);
     },
-    warn: say.warn,
+    warn: notes.warn,
   });
   if (options.json) writeSync(STDERR, jsonLine(result));
-  else tell(result, say);
+  else printResult(result, notes);
   return runExitCode(
     { ...result, orphans: result.orphans.length, survivors: result.survivors.length },
     options.failOnOrphans ?? false,
@@ -121,17 +121,17 @@ function manifestOf(
 
 const SIGNALS: readonly RunSignal[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'];
 
-function hearSignals(listen: (signal: RunSignal) => void): () => void {
-  const heard = SIGNALS.map((signal) => [signal, () => listen(signal)] as const);
-  for (const [signal, hear] of heard) process.on(signal, hear);
+function subscribeToSignals(listen: (signal: RunSignal) => void): () => void {
+  const listeners = SIGNALS.map((signal) => [signal, () => listen(signal)] as const);
+  for (const [signal, listener] of listeners) process.on(signal, listener);
   return () => {
-    for (const [signal, hear] of heard) process.off(signal, hear);
+    for (const [signal, listener] of listeners) process.off(signal, listener);
   };
 }
 
 const STDERR = 2;
 
-interface Speaker {
+interface RunNotes {
   good(line: string): void;
   warn(line: string): void;
   bad(line: string): void;
@@ -139,7 +139,7 @@ interface Speaker {
 }
 
 /** stdout is the command's, and so is stderr while it runs: what devctl says there is short. */
-function speaker(color: boolean | undefined): Speaker {
+function createNotes(color: boolean | undefined): RunNotes {
   const theme = themeFor(process.stderr, color);
   const write = (mark: string, line: string): void => {
     process.stderr.write(`${mark} ${printable(line)}\n`);
@@ -155,27 +155,31 @@ function speaker(color: boolean | undefined): Speaker {
 const MOST_LINES = 20;
 
 /** Nothing at all where there is nothing to tell: a run that left nothing is as quiet as its command. */
-function tell(
+function printResult(
   { orphans, survivors, proof, stop, name, cause, why, tookMs }: RunResult,
-  say: Speaker,
+  notes: RunNotes,
 ): void {
-  if (cause === 'stopped') say.warn(`${name} was ended by a devctl stop${why ? `: ${why}` : ''}`);
+  if (cause === 'stopped') notes.warn(`${name} was ended by a devctl stop${why ? `: ${why}` : ''}`);
   if (orphans.length > 0) {
     const count = `${orphans.length} process${orphans.length === 1 ? '' : 'es'}`;
-    say.warn(`${name} left ${count} behind:`);
-    for (const { pid, command } of orphans.slice(0, MOST_LINES)) say.more(`pid ${pid}: ${command}`);
-    if (orphans.length > MOST_LINES) say.more(`… and ${orphans.length - MOST_LINES} more`);
+    notes.warn(`${name} left ${count} behind:`);
+    for (const { pid, command } of orphans.slice(0, MOST_LINES))
+      notes.more(`pid ${pid}: ${command}`);
+    if (orphans.length > MOST_LINES) notes.more(`… and ${orphans.length - MOST_LINES} more`);
   }
-  for (const problem of stop?.problems ?? []) say.warn(problem);
-  for (const { pid, command, why } of survivors) say.bad(`pid ${pid} is alive: ${command}: ${why}`);
+  for (const problem of stop?.problems ?? []) notes.warn(problem);
+  for (const { pid, command, why } of survivors)
+    notes.bad(`pid ${pid} is alive: ${command}: ${why}`);
   if (survivors.length > 0) {
-    say.more(`→ the record is kept; devctl stop ${name} tries again`);
+    notes.more(`→ the record is kept; devctl stop ${name} tries again`);
     return;
   }
   if (stop === null || (orphans.length === 0 && cause === 'ended')) return;
   const complete = proof.strength === 'complete';
-  const sure = complete ? 'proof complete' : `proof best effort: ${proof.why}`;
+  const proofInWords = complete ? 'proof complete' : `proof best effort: ${proof.why}`;
   const took = formatDuration(cause === 'ended' ? stop.tookMs : tookMs);
   const when = cause === 'ended' ? `ended in ${took}` : `after ${took} in all`;
-  say.good(`${complete ? 'nothing' : 'nothing more'} of ${name} is left: ${when} (${sure})`);
+  notes.good(
+    `${complete ? 'nothing' : 'nothing more'} of ${name} is left: ${when} (${proofInWords})`,
+  );
 }

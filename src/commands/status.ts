@@ -28,11 +28,11 @@ export async function statusCommand(
   const report = await readStatus(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length + report.orphans.length > 0);
   if (options.json) printJson(report);
-  else print(report, options.color);
+  else printStatus(report, options.color);
   return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
 }
 
-function print(report: StatusReport, color: boolean | undefined): void {
+function printStatus(report: StatusReport, color: boolean | undefined): void {
   const theme = themeFor(process.stdout, color);
   const lines = renderTable(
     [

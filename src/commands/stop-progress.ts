@@ -4,12 +4,12 @@ import { printable } from '../output/terminal/width.ts';
 import { monotonicMs } from '../processes/clock.ts';
 
 /** The first Ctrl-C turns a stop into --force; it goes on until its proof. */
-export function listenForInterrupts(kept = ''): () => boolean {
+export function listenForInterrupts(suffix = ''): () => boolean {
   let interrupts = 0;
   process.on('SIGINT', () => {
     interrupts += 1;
     // The terminal has shown a ^C.
-    process.stderr.write(interrupts > 1 ? '\n' : `\ndevctl: killing what is left${kept}\n`);
+    process.stderr.write(interrupts > 1 ? '\n' : `\ndevctl: killing what is left${suffix}\n`);
   });
   return () => interrupts > 0;
 }

@@ -47,7 +47,7 @@ export async function stopCommand(
     warn(`${outline.why}: stopping from the records${without}`, options.color);
   }
 
-  const over = yieldLock(options);
+  const endYield = yieldLock(options);
   const report = await stopServices(host, folder, {
     names: selected,
     force,
@@ -61,7 +61,7 @@ export async function stopCommand(
       const line = `devctl runs inside the service ${service}: the supervisor performs the stop`;
       warn(line, options.color);
     },
-  }).finally(over);
+  }).finally(endYield);
   requireProject(project, force || report.processes.length > 0);
   if (options.json) printJson(report);
   else printStopReport(report, options.color);

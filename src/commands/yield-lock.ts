@@ -9,16 +9,16 @@ import { type FailureOutput, printFailure } from '../output/terminal/failure.ts'
  * @returns how to end that
  */
 export function yieldLock({ json = false, ...output }: Partial<FailureOutput>): () => void {
-  let over = false;
+  let isOver = false;
   process.on(TAKE_OVER_SIGNAL, () => {
     // It was about to tell its result, and has let go of the lock.
-    if (over) return;
+    if (isOver) return;
     const reason = new DevctlError('locked', 'a devctl stop has taken over from this command', {
       hint: 'it goes on from what is there; devctl status shows what is left',
     });
     process.exit(printFailure(reason, { json, ...output }));
   });
   return () => {
-    over = true;
+    isOver = true;
   };
 }

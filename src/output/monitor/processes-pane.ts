@@ -10,16 +10,16 @@ interface Figure {
   readonly title: 'PID' | 'CPU' | 'MEMORY' | 'AGE';
   readonly width: number;
   /** Where there is too little room, the one with the lowest goes first. */
-  readonly worth: number;
+  readonly priority: number;
 }
 
 function figuresOf(rows: readonly ProcessRow[]): readonly Figure[] {
   const pids = rows.map(({ member }) => String(member.pid).length);
   return [
-    { title: 'PID', width: Math.max(5, ...pids), worth: 3 },
-    { title: 'CPU', width: 6, worth: 4 },
-    { title: 'MEMORY', width: 9, worth: 5 },
-    { title: 'AGE', width: 6, worth: 2 },
+    { title: 'PID', width: Math.max(5, ...pids), priority: 3 },
+    { title: 'CPU', width: 6, priority: 4 },
+    { title: 'MEMORY', width: 9, priority: 5 },
+    { title: 'AGE', width: 6, priority: 2 },
   ];
 }
 
@@ -112,7 +112,7 @@ function fitColumns(rows: readonly ProcessRow[], width: number) {
   const room = (): number =>
     width - GAP - figures.reduce((sum, figure) => sum + figure.width + GAP, 0);
   while (figures.length > 0 && room() < NARROWEST_COMMAND) {
-    const least = figures.reduce((worst, one) => (one.worth < worst.worth ? one : worst));
+    const least = figures.reduce((worst, one) => (one.priority < worst.priority ? one : worst));
     figures = figures.filter((figure) => figure !== least);
   }
   const longest = rows.reduce(

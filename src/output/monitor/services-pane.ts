@@ -14,7 +14,7 @@ interface Column {
   readonly width: number;
   readonly align: 'left' | 'right';
   /** Where there is too little room, the column with the lowest goes first. */
-  readonly worth: number;
+  readonly priority: number;
   /** @param spark columns for a sparkline */
   show(row: ServiceRow, spark: number): string;
   /** Has it a sparkline behind its figure? */
@@ -98,33 +98,33 @@ function columnsOf(
   const some = ({ processes }: ServiceRow): boolean => processes > 0;
   const pidWidth = rows.reduce((most, { pid }) => Math.max(most, String(pid ?? '').length), 5);
   return [
-    { title: 'STATE', width: stateWidth, align: 'left', worth: 9, show: state },
+    { title: 'STATE', width: stateWidth, align: 'left', priority: 9, show: state },
     {
       title: 'PID',
       width: pidWidth,
       align: right,
-      worth: 4,
+      priority: 4,
       show: ({ pid }) => String(pid ?? '-'),
     },
     {
       title: 'AGE',
       width: 6,
       align: right,
-      worth: 6,
+      priority: 6,
       show: ({ uptimeMs }) => (uptimeMs === null ? '-' : shortAge(uptimeMs)),
     },
     {
       title: 'RST',
       width: 3,
       align: right,
-      worth: 3,
+      priority: 3,
       show: ({ restarts }) => (restarts > 0 ? theme.yellow(String(restarts)) : '0'),
     },
     {
       title: 'PROCS',
       width: 5,
       align: right,
-      worth: 5,
+      priority: 5,
       show: ({ processes, orphans }) =>
         orphans > 0 ? theme.red(String(processes)) : String(processes),
     },
@@ -132,7 +132,7 @@ function columnsOf(
       title: 'CPU',
       width: 6,
       align: right,
-      worth: 8,
+      priority: 8,
       spark: true,
       show(row, spark) {
         const figure = some(row) ? shortShare(latest(row.name)?.cpuPercent ?? 0) : '-';
@@ -145,7 +145,7 @@ function columnsOf(
       title: 'MEMORY',
       width: 9,
       align: right,
-      worth: 7,
+      priority: 7,
       spark: true,
       show(row, spark) {
         const figure = some(row) ? formatSize(row.rssBytes) : '-';
@@ -164,7 +164,7 @@ function fitColumns(all: readonly Column[], rows: readonly ServiceRow[], width: 
   const room = (): number =>
     width - GAP - columns.reduce((sum, column) => sum + column.width + GAP, 0);
   while (columns.length > 0 && room() < Math.min(longest, NARROWEST_NAME)) {
-    const least = columns.reduce((worst, one) => (one.worth < worst.worth ? one : worst));
+    const least = columns.reduce((worst, one) => (one.priority < worst.priority ? one : worst));
     columns = columns.filter((column) => column !== least);
   }
   const sparks = columns.filter(({ spark }) => spark).length;
