@@ -3,7 +3,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { type Problem, problem, show } from './problem.ts';
 import { entriesOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
-/** Working folders that are not there, and a records folder that could not be devctl's own. */
+/** Finds working folders that do not exist, and a records folder that holds files of the project. */
 export function checkFolders(tree: Tree, root: string): Problem[] {
   const answers = new Map<string, string | undefined>();
   const missing = [...entriesOf(valueAt(tree, 'services')).keys()].flatMap((service) => {
@@ -23,7 +23,9 @@ export function checkFolders(tree: Tree, root: string): Problem[] {
   return [...missing, ...checkPidsDir(tree, root)];
 }
 
-/** Records are written, locked and removed there: never in a folder with files of the project. */
+/**
+ * Refuses a records folder that contains the project, because devctl writes, locks and removes files there.
+ */
 function checkPidsDir(tree: Tree, root: string): Problem[] {
   const value = valueAt(tree, 'pidsDir');
   const dir = scalarOf(value);

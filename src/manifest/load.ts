@@ -1,3 +1,33 @@
+/*
+ * The files of this folder: how `.devctl.json` is found, read, checked and resolved.
+ *
+ *   load              the whole way for commands that need a valid manifest
+ *   outline           the short way for `status` and `stop`, which must work with a broken manifest too
+ *   locate            finds the manifest, and skips those of other users
+ *   read              reads the manifest and merges `.devctl.local.json` over it
+ *   source            reads a text file, or says why it cannot be read
+ *   parse             parses JSON with comments to a tree, with all syntax errors
+ *   tree              values with their positions, and access to them by path
+ *   problem           a mistake in a manifest: its position, its words, its order
+ *   schema            the keys of a manifest, the only definition of them
+ *   schema-limits     the schema of `limits`
+ *   schema-policy     the schema of `restart`
+ *   schema-probe      the schema of `ready` and `live`
+ *   fields            the schema of values: durations, sizes, commands, names
+ *   units             parses and formats durations and sizes
+ *   check-shape       checks a tree against the schema, and words what is wrong
+ *   semantics         checks what the schema cannot see: names, cycles, ports
+ *   folders           checks the folders that a manifest names
+ *   nearest           suggests the word that a mistyped word meant
+ *   env-file          reads env files and expands the variables in them
+ *   variables         removes unset variables from an environment
+ *   resolve           fills in defaults and makes paths absolute
+ *   limits            resolves limits, and has the default warnings
+ *   resolved          the shapes of a resolved manifest
+ *   select            finds the services that names on the command line stand for
+ *   dependency-order  orders services by their dependencies
+ *   json-schema       generates the JSON Schema for editors
+ */
 import { DevctlError } from '../errors.ts';
 import { checkShape } from './check-shape.ts';
 import { readEnvFiles, type Variables } from './env-file.ts';
@@ -13,15 +43,15 @@ const MOST_SERVICES = 1_000;
 const MOST_LINES = 100;
 
 export interface LoadQuery extends ManifestQuery {
-  /** The caller's environment, for `$NAME` in env files; `process.env` by default. */
+  /** The environment of the caller, for `$NAME` in env files; `process.env` by default. */
   readonly env?: Variables | undefined;
 }
 
-/** A manifest, or all that is wrong with it: exactly one of the two. */
+/** The outcome of reading a manifest: the manifest or its problems, never both. */
 export interface Examination {
   readonly place: ManifestPlace;
   readonly manifest: ResolvedManifest | null;
-  /** In the order of the file. */
+  /** In the order of the files: the manifest, then `.devctl.local.json`. */
   readonly problems: readonly Problem[];
 }
 
@@ -29,7 +59,7 @@ export interface Examination {
  * Finds, reads, checks and resolves the manifest.
  *
  * @throws DevctlError `manifest-not-found`; `manifest-invalid` with one line for each problem;
- * `manifest-unsupported` when all of it is right, but this version cannot do some of it
+ *   `manifest-unsupported` when the manifest is valid, but this version cannot do a part of it
  */
 export function loadManifest(query: LoadQuery): ResolvedManifest {
   const { manifest, problems } = examineManifest(query);
@@ -46,7 +76,7 @@ export function loadManifest(query: LoadQuery): ResolvedManifest {
 }
 
 /**
- * As {@link loadManifest}, with the problems as data.
+ * Does the same as {@link loadManifest}, but returns the problems as data.
  *
  * @throws DevctlError `manifest-not-found` only
  */
@@ -82,7 +112,7 @@ export function examineManifest(query: LoadQuery): Examination {
   return { place, manifest, problems: [] };
 }
 
-/** Refuses containers, because a manifest whose containers are silently ignored would be worse. */
+/** Refuses containers, because ignoring them silently would be worse. */
 function checkSupported(tree: Tree): Problem[] {
   if (valueAt(tree, 'containers') === undefined) return [];
   const path = ['containers'];

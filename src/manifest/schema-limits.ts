@@ -5,7 +5,7 @@ import { LIMIT_KINDS } from './resolved.ts';
 
 const CPU_SHARE = /^\d+(?:\.\d+)?%$/;
 
-/** A share of the processor, as percent of one core: 1.5, or "150%", is one and a half. */
+/** A share of the processor, as percent of one core: 1.5 and "150%" both mean one and a half cores. */
 const cores = z
   .union(
     [
@@ -34,7 +34,7 @@ const cpuWindow = field.duration
   .optional()
   .describe('The time over which cpu counts, as a mean. Default: "30s".');
 
-/** `limits` of a service. */
+/** The schema of `limits` of a service. */
 export const serviceLimits = z
   .strictObject({
     processes: positiveCount.optional().describe('Most processes that may be alive at once.'),
@@ -85,7 +85,7 @@ function limitOrOff<Schema extends z.ZodType>(schema: Schema) {
   });
 }
 
-/** `limits` of the project: of everything that runs in it together. */
+/** The schema of `limits` of the project, which count everything that runs in it together. */
 export const projectLimits = z.union(
   [
     z.literal('off'),

@@ -7,8 +7,8 @@ import { entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree, valueAt } from 
 import { parseSize } from './units.ts';
 
 /**
- * What the schema cannot see: names that nobody has, circles, ports given twice, folders that are
- * not there. Works on a tree of any shape and passes over what the schema complains about, so that
+ * Checks rules that the schema cannot see: unknown names, dependency cycles, ports given twice, missing
+ * folders. It works on a tree of any shape and skips the values that the schema complains about, so that
  * problems of both kinds are reported together.
  *
  * @param root the folder of the manifest, for paths
@@ -26,7 +26,7 @@ export function checkSemantics(tree: Tree, root: string): Problem[] {
   ];
 }
 
-/** What ends by itself must be able to, and what is waited for until it has ended too. */
+/** Checks that a task can end, and that a service can end when another service waits for its end. */
 function checkTasks(tree: Tree): Problem[] {
   const find = (...path: string[]) => valueAt(tree, 'services', ...path);
   const restartsAlways = (service: string): boolean =>
@@ -65,7 +65,7 @@ function checkTasks(tree: Tree): Problem[] {
   });
 }
 
-/** The names in a service's `dependsOn`, written as a list or as an object, with their places. */
+/** Lists the names in the `dependsOn` of a service with their paths. `dependsOn` is a list or an object. */
 function dependenciesOf(
   tree: Tree,
   service: string,
@@ -101,7 +101,7 @@ function checkDependencies(tree: Tree): Problem[] {
   });
 }
 
-/** One problem for each knot, at the place that closes the circle. */
+/** Reports one problem for each dependency cycle, at the dependency that closes it. */
 function checkCycles(tree: Tree): Problem[] {
   const names = serviceNames(tree);
   const graph: DependencyGraph = new Map(
@@ -118,7 +118,10 @@ function checkCycles(tree: Tree): Problem[] {
   });
 }
 
-/** The shortest way from a name over others of its knot back to it: `[a, b, a]`; empty if none. */
+/**
+ * Finds the shortest cycle from a name through its component back to the name: `[a, b, a]`; empty when
+ * there is none.
+ */
 function shortestCycle(
   start: string,
   component: ReadonlySet<string>,
@@ -191,7 +194,10 @@ function checkGroups(tree: Tree): Problem[] {
   });
 }
 
-/** The records of `web` and `Web` would be one file where names ignore case, as on macOS. */
+/**
+ * Refuses names that differ in case only, because `web` and `Web` would share one record file where file
+ * names ignore case, as on macOS.
+ */
 function checkCase(tree: Tree): Problem[] {
   const seen = new Map<string, string>();
   return serviceNames(tree).flatMap((name) => {
@@ -216,16 +222,21 @@ function unknownService(
     : problem(where, path, `no service is called ${show(name)}`, suggest(name));
 }
 
-/** A thousand wrong names against a thousand right ones would take seconds: only the first get help. */
+/**
+ * Creates a function that suggests a name for each of the first 20 unknown names. To compare a thousand
+ * wrong names with a thousand right names would take seconds.
+ */
 function limitedSuggestions(names: readonly string[]): (name: string) => string | null {
   let left = 20;
   return (name) => (left-- > 0 ? nearest(name, names) : null);
 }
 
-/** Two blocks of a disk: one to be moved and one to stay. */
+/**
+ * Smallest size of a log that can be rotated, in bytes: two blocks of a disk, one to move and one to stay.
+ */
 const SMALLEST_LOG = 8 * 1024;
 
-/** A `keep` that keeps nothing, and a size that no log can have. */
+/** Refuses a `keep` without rotation, and a `maxSize` that is too small for rotation. */
 function checkLogs(tree: Tree): Problem[] {
   const keep = valueAt(tree, 'logs', 'keep');
   const maxSize = valueAt(tree, 'logs', 'maxSize');
