@@ -1,3 +1,14 @@
+/*
+ * The files of this folder: what happened in a project, told from its history, its last stop and one scan.
+ *
+ *   build          builds the report from all of the below
+ *   model          the shape of the report, which `devctl report --json` prints
+ *   parse-history  reads changes, breaches and the last stop, which may be damaged
+ *   growth         finds what grew, and because of what
+ *   spans          turns changes of state into spans, uptime and restarts
+ *   timeline       turns samples into timelines and peaks
+ *   last-start     finds the last start, service by service
+ */
 import type { Sample } from '../history/samples.ts';
 import type { Breach } from '../limits/evaluate.ts';
 import type { StopReport } from '../stopping/report.ts';
@@ -14,25 +25,25 @@ import type {
 import { restartsOf, type StateChange, spansOf, uptimeMs } from './spans.ts';
 import { peakOf, timelineOf, usageOf } from './timeline.ts';
 
-/** All that an account is made of. Each list is in order of time. */
+/** The input of `buildReport`. Each list is in order of time. */
 export interface ReportInput {
   readonly project: string;
   readonly name: string;
   readonly nowMs: number;
-  /** `--since`; null: the last session. */
+  /** The time of `--since`; null: the report covers the last session. */
   readonly sinceMs: number | null;
   readonly samples: readonly Sample[];
   readonly changes: readonly StateChange[];
   readonly breaches: readonly Breach[];
   readonly supervisor: readonly SupervisorMoment[];
-  /** Leases that were over: why everything was stopped. */
+  /** Leases that have ended, each with the reason why everything was stopped. */
   readonly leases: readonly ReportMoment[];
-  /** Does a supervisor live now, so that the history goes on until now? */
+  /** True while a supervisor lives, because the history then reaches until now. */
   readonly isWatched: boolean;
-  /** In the order of the manifest; it may be lost, or broken. */
+  /** In the order of the manifest, as far as it can be read. */
   readonly declared: readonly { readonly name: string; readonly dependsOn: readonly string[] }[];
   readonly lastStop: StopReport | null;
-  /** When it began; null where there is none. */
+  /** When the last stop began; null when there was none. */
   readonly stoppedMs: number | null;
   readonly left: Omit<Leftovers, 'proved'> | null;
   readonly problems: readonly string[];
@@ -43,7 +54,7 @@ export interface SupervisorMoment {
   readonly what: 'began' | 'ended';
 }
 
-/** PURE. What happened, as far as it is known. */
+/** Builds the report of what happened, as far as the history tells. */
 export function buildReport(input: ReportInput): ActivityReport {
   const { period, earlier } = periodOf(input);
   const inPeriod = <Item extends { readonly atMs: number }>(items: readonly Item[]): Item[] =>
@@ -95,8 +106,8 @@ export function buildReport(input: ReportInput): ActivityReport {
 }
 
 /**
- * The last session: since the supervisor before has ended with its last service. One that was killed has ended nothing,
- * and what it had started goes on.
+ * Finds the period of the report. By default it is the last session, which begins after a supervisor has
+ * ended with its last service. A supervisor that was killed ends no session, because its services go on.
  */
 function periodOf(input: ReportInput): { period: Period | null; earlier: EarlierHistory | null } {
   const times = [input.samples, input.changes, input.breaches, input.supervisor].flatMap((list) =>
@@ -130,7 +141,7 @@ function historyBefore(
   return { fromMs: firstMs, untilMs: fromMs, breaches: before };
 }
 
-/** A stop that no supervisor saw has left no change: its report says that the services have ended. */
+/** Adds the changes of a stop that no supervisor saw, from the report of that stop. */
 function withChangesOfStop(input: ReportInput): readonly StateChange[] {
   const { changes, lastStop } = input;
   const atMs = stopEndMs(input);
@@ -190,7 +201,7 @@ function serviceActivity(
   };
 }
 
-/** Was the last stop one of everything, complete, and is there nothing that came after it? */
+/** True when the last stop covered everything and was complete, and nothing came after it. */
 function isProved(input: ReportInput): boolean {
   const { lastStop, changes, samples, left } = input;
   const endMs = stopEndMs(input);
@@ -205,5 +216,5 @@ function stopEndMs({ lastStop, stoppedMs }: ReportInput): number | null {
   return lastStop && stoppedMs !== null ? stoppedMs + lastStop.tookMs : null;
 }
 
-/** News of the end may be written a moment after the report. */
+/** Time after the end of a stop in which its last changes may still be written. */
 const LATE_CHANGES_MS = 5_000;

@@ -4,12 +4,13 @@ import type { StopReport } from '../stopping/report.ts';
 import type { PeakReading, ReportedBranch, ReportedGrowth, ServiceActivity } from './model.ts';
 import { totalUsage, usageOf } from './timeline.ts';
 
-/** Without a limit: what at least doubled, and by so much, is worth a word. */
+/** Least growth to report where no limit was exceeded. The value must also have doubled. */
 const MANY_PROCESSES = 10;
 const MUCH_MEMORY = 512 * 1024 * 1024;
 
 /**
- * What grew: the breach that did most, or else the service that grew most beyond what is usual for it.
+ * Finds the growth to report: that of the worst breach, or else that of the service that grew most beyond
+ * its baseline.
  *
  * @param samples of the period, in order of time
  */
@@ -33,7 +34,7 @@ export function growthOf(
 
 const ACTIONS_BY_SEVERITY = ['warn', 'restart', 'stop'];
 
-/** What was acted upon before what was only told, then how far beyond, then what came first. */
+/** Compares breaches: ended or restarted before only warned, then greater excess, then earlier time. */
 function bySeverity(one: Breach, other: Breach): number {
   return (
     ACTIONS_BY_SEVERITY.indexOf(other.action) - ACTIONS_BY_SEVERITY.indexOf(one.action) ||
@@ -52,7 +53,7 @@ function growthOfBreach(
   const { service, limit: measure, allowed: limit } = worst;
   const sameLimit = breaches.filter((one) => one.service === service && one.limit === measure);
   const first = sameLimit.reduce((a, b) => (b.atMs < a.atMs ? b : a));
-  // Samples count shared memory once for each process: they cannot be compared with such a limit.
+  // Samples count shared memory once for each process, so they cannot be compared with a limit on PSS.
   const comparable = worst.measuredAs !== 'pss';
   const seen = comparable ? largestSeen(service, measure, services, samples) : null;
   const branch = worst.branch ?? sameLimit.find((one) => one.branch !== null)?.branch ?? null;
@@ -99,7 +100,10 @@ function growthOfService(
   return { service: name, measure, from, to: most.value, limit: null, atMs: most.atMs, because };
 }
 
-/** The lower quarter of what was seen until then: what is so for most of its life counts, not how it began. */
+/**
+ * Calculates the baseline of a service before a time: the lower quartile of its samples, because most of
+ * its life counts, not its beginning.
+ */
 function baselineOf(
   service: string | null,
   measure: ReportedGrowth['measure'],
@@ -122,8 +126,8 @@ function growthFactor({ from, to }: ReportedGrowth): number {
 }
 
 /**
- * Nobody saw the branch grow: the command line that the last stop met most often in this service. Those that
- * differ in numbers alone, as workers do, count as one.
+ * Guesses the branch of a growth that nobody measured: the most frequent command line of the service at the
+ * last stop. Command lines that differ only in numbers, as those of workers do, count as one.
  */
 function branchFromLastStop(service: string, lastStop: StopReport | null): ReportedBranch | null {
   const byPattern = new Map<string, string[]>();

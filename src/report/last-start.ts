@@ -2,22 +2,25 @@ import type { StateKind } from '../services/lifecycle/states.ts';
 import type { StartActivity, StartRow, StateSpan } from './model.ts';
 import type { StateChange } from './spans.ts';
 
-/** On the way up. */
+/** States on the way up. */
 const STARTING: ReadonlySet<StateKind> = new Set(['waiting', 'spawning', 'starting']);
-/** Between one attempt and the next: still the same start. */
+/** States between two attempts of the same start. */
 const RETRYING: ReadonlySet<StateKind> = new Set(['clearing', 'backoff']);
-/** What a service that nobody starts comes from when it is started. */
+/** States from which a start begins. */
 const DOWN: ReadonlySet<StateKind> = new Set(['idle', 'exited', 'failed']);
 
-/** What begins within this time of the last news of a start is part of it: services are asked for one by one. */
+/**
+ * Time after the last change of a start in which another beginning still belongs to it, because services
+ * are asked for one by one.
+ */
 const SAME_START_MS = 1_000;
 
 /**
- * The last start: from the moment when the first service began to wait or was spawned, until none is on its way any
- * more. A restart by policy is none.
+ * Finds the last start. It begins when the first service waits or is spawned, and ends when no service is
+ * on its way any more. A restart by policy is no start.
  *
  * @param changes of all services, in order of time
- * @param dependsOn what the manifest says, where it can be read
+ * @param dependsOn dependencies by service, as far as the manifest can be read
  */
 export function lastStartOf(
   changes: readonly StateChange[],
@@ -33,7 +36,7 @@ export function lastStartOf(
     if (start === null) continue;
     if (begins && !start.rows.has(service)) start.rows.set(service, []);
     if (!start.rows.has(service)) continue;
-    // What becomes of it later is no part of the start.
+    // Later changes of a service are no part of the start.
     if (!begins && !start.rising.has(service)) continue;
     start.rows.get(service)?.push(change);
     start.newsMs = atMs;

@@ -7,10 +7,10 @@ import type { StateChange } from './spans.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * A report of a stop as `.pids/last-stop.json` has it. Whatever somebody has done to the file, what comes out can be
- * printed: a list that is none is empty, a text that is none is "?".
+ * Parses the report of a stop in `.pids/last-stop.json`. The result can always be printed, whatever the
+ * file holds: a list of the wrong type becomes empty, a text of the wrong type becomes "?".
  *
- * @returns null for what is no report of a stop
+ * @returns null when the value is no report of a stop
  */
 export function toStopReport(value: unknown): StopReport | null {
   const fields = objectOf(value);
@@ -62,7 +62,7 @@ export function toStopReport(value: unknown): StopReport | null {
       cgroup: toCapability(fields.capabilities, 'cgroup'),
     },
     proof: {
-      // What is not said to be complete is not.
+      // A proof is complete only when the file says so.
       strength: proof.strength === 'complete' ? 'complete' : 'best-effort',
       why: textOrNull(proof.why),
       scans: number(proof.scans),
@@ -97,7 +97,7 @@ function toCapability(
   return { held: one.held === true, why: textOrNull(one.why) };
 }
 
-/** A change as the history has it; null for one that speaks of no state that there is. */
+/** Parses a change of the history; null when one of its states is unknown. */
 export function toChange(fields: Fields): StateChange | null {
   const { atMs, service, from, to, reason, pid } = fields;
   if (!isState(from) || !isState(to)) return null;
@@ -131,7 +131,7 @@ const STATES: { readonly [State in StateKind]: true } = {
   stopping: true,
 };
 
-/** A breach as the history has it; null for what is none. */
+/** Parses a breach of the history; null for anything else. */
 export function toBreach(value: unknown, atMs: number): Breach | null {
   const breach = { ...objectOf(value), atMs };
   if (!isBreach(breach)) return null;

@@ -1,7 +1,7 @@
 import type { StateKind } from '../services/lifecycle/states.ts';
 import type { Period, Restart, StateSpan } from './model.ts';
 
-/** A change of one service, as the history has it. */
+/** A change of state of one service, as the history has it. */
 export interface StateChange {
   readonly atMs: number;
   readonly service: string;
@@ -11,13 +11,13 @@ export interface StateChange {
   readonly pid: number | null;
 }
 
-/** The states in which a service works, well or not. */
+/** States in which a service runs, healthy or not. */
 const UP: ReadonlySet<StateKind> = new Set(['running', 'ready', 'unhealthy']);
 
 /**
- * The states of one service, one after the other, without gaps, within `period`.
+ * Turns changes into spans: the states of one service within `period`, one after the other, without gaps.
  *
- * @param changes those of this service, in order of time, also from before the period
+ * @param changes of this service, in order of time, also from before the period
  */
 export function spansOf(changes: readonly StateChange[], period: Period): readonly StateSpan[] {
   const [first] = changes;
@@ -42,7 +42,7 @@ export function spansOf(changes: readonly StateChange[], period: Period): readon
   return mergeEqualStates(spans);
 }
 
-/** A change to the same state is news of its reason alone. */
+/** Merges neighbouring spans of the same state, because a change to the same state only brings a new reason. */
 function mergeEqualStates(spans: readonly StateSpan[]): readonly StateSpan[] {
   const result: StateSpan[] = [];
   for (const span of spans) {
@@ -62,8 +62,8 @@ export function uptimeMs(spans: readonly StateSpan[]): number {
 }
 
 /**
- * What the supervisor has started again by itself. The decision is `clearing`, or `backoff` where there was nothing to
- * clear; what is asked for by somebody is no restart of the supervisor's.
+ * Finds the restarts that the supervisor decided on. The decision is the change to `clearing`, or to
+ * `backoff` when there was nothing to clear. Restarts that a user asked for do not count.
  */
 export function restartsOf(changes: readonly StateChange[], period: Period): readonly Restart[] {
   const restarts: { atMs: number; reason: string; againMs: number | null; open: boolean }[] = [];

@@ -1,19 +1,19 @@
 import type { Sample, ServiceUse } from '../history/samples.ts';
 import type { Peak, PeakReading, Period, TimelinePoint } from './model.ts';
 
-/** More points than this nobody can see beside each other. */
+/** Most points of a timeline, because more cannot be told apart beside each other. */
 const MOST_POINTS = 300;
 
 /**
- * The timeline of one service in pieces: where a sample does not have it, or nobody was looking, one ends and
- * another begins. Where there are more samples than can be drawn, a point stands for several, with the
- * most of each measure, so that no peak is lost.
+ * Builds the timeline of one service, in pieces. A piece ends where a sample lacks the service, or where no
+ * supervisor took samples. When there are more samples than points, a point stands for several samples and
+ * has the highest value of each measure, so that no peak is lost.
  *
+ * @param service null: all services together
  * @param samples in order of time
- * @param breaks when nobody was looking for a while: moments that no piece goes across
+ * @param breaks times at which sampling was interrupted; no piece goes across them
  */
 export function timelineOf(
-  /** Null: all of them together. */
   service: string | null,
   samples: readonly Sample[],
   period: Period,
@@ -67,7 +67,7 @@ function maximumOf(one: TimelinePoint, other: TimelinePoint): TimelinePoint {
   };
 }
 
-/** All services as one. A sample without any is one all the same: nothing was alive. */
+/** Sums the usage of all services. A sample without services counts as zero, because nothing was alive. */
 export function totalUsage(services: Sample['services']): ServiceUse {
   const uses = Object.values(services);
   const sum = (field: keyof ServiceUse): number =>
@@ -79,7 +79,7 @@ export function totalUsage(services: Sample['services']): ServiceUse {
   };
 }
 
-/** The most of each measure, and when it was reached first; null without a sample of it. */
+/** Finds the highest value of each measure and its first time; null when no sample has the service. */
 export function peakOf(service: string, samples: readonly Sample[]): Peak | null {
   let peak: Peak | null = null;
   for (const { atMs, services } of samples) {
@@ -98,7 +98,10 @@ export function peakOf(service: string, samples: readonly Sample[]): Peak | null
   return peak;
 }
 
-/** Names come from files: `constructor` is no property of what was read. */
+/**
+ * Looks up the usage of a service. It takes own keys only, because names come from files: `constructor` is
+ * no service.
+ */
 export function usageOf(services: Sample['services'], name: string): ServiceUse | null {
   return Object.hasOwn(services, name) ? (services[name] ?? null) : null;
 }
