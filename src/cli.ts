@@ -1,3 +1,25 @@
+/*
+ * The files beside the folders, and those of commands/.
+ *
+ *   main             runs one command line; entry of the program
+ *   quick-main       entry of `status` and `stop` in their usual forms, which need neither commander nor ESM
+ *   quick            parses these forms
+ *   cli              every command and option, with the lazy import of each command
+ *   index            the library: start, stop and status as functions
+ *   errors           failures that the user can act on, and exit codes
+ *   package-root     the folder of the installed package, and its version
+ *
+ *   commands/NAME    one command: reads its options, calls one operation, prints the result, returns the exit code
+ *   candidates       finds the words that may complete a command line
+ *   duration-option  parses options that are durations
+ *   lease-options    reads `--ttl` and `--while-pid`, and describes leases
+ *   limit-options    reads the limits of `run`
+ *   log-options      parses `--lines`, `--since` and `--grep`
+ *   log-line         formats a line of a log, as text and as JSON
+ *   stop-progress    says what a stop waits for, and listens for Ctrl-C
+ *   watch-stdout     notices that the reader of stdout has gone
+ *   yield-lock       ends a command with a reason when a stop needs its lock
+ */
 import { Argument, Command, CommanderError } from 'commander';
 import type { CommandLineModel } from './commands/candidates.ts';
 import { DevctlError, ExitCode } from './errors.ts';
@@ -7,7 +29,7 @@ import { ownVersion } from './package-root.ts';
 /** Runs the command that was chosen, and resolves to its exit code. */
 type Action = () => Promise<number>;
 
-/** What one command has of its own. */
+/** The parts in which one command differs from another. */
 interface CommandEntry {
   readonly name: string;
   readonly description: string;
@@ -17,15 +39,15 @@ interface CommandEntry {
     description: string,
     collectValues?: typeof collect,
   ])[];
-  /** The description of its `--json`, which every one of them has. */
+  /** Description of the option `--json`, which all these commands have. */
   readonly json: string;
   readonly examples: readonly [string, ...string[]];
-  /** Loads the function of the command. It takes the operands, then the options. */
+  /** Loads the function of the command, which takes the operands and then the options. */
   load(): Promise<(...args: never[]) => Promise<number>>;
 }
 
 /**
- * Parses one command line and carries it out.
+ * Parses one command line and runs its command.
  *
  * @returns the exit code
  */
@@ -42,7 +64,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
     return action ? await action() : ExitCode.Ok;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.Ok;
-    // No command at all: commander has printed its help on stderr.
+    // Without a command, commander has printed the help on stderr.
     if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.Usage;
     const { printFailure } = await import('./output/terminal/failure.ts');
     return printFailure(error instanceof CommanderError ? usageError(error) : error, {
@@ -61,7 +83,7 @@ export function buildProgram(onChosen: (action: Action) => void): Command {
     .option('--no-color', 'no colour')
     .option('-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    // Its own would print the help of everything for a command that there is not.
+    // commander's own help command prints the help of the program for an unknown command.
     .helpCommand(false)
     .configureOutput({ outputError: () => {} })
     .exitOverride()
@@ -104,7 +126,7 @@ export function buildProgram(onChosen: (action: Action) => void): Command {
   return program;
 }
 
-/** A new command is one entry here and one file in commands/. */
+/** The commands that only differ in these parts. A new command is one entry here and one file in commands/. */
 const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'start',
@@ -310,12 +332,12 @@ function addCommand(
     });
 }
 
-/** An option that may be given more than once. */
+/** Collects the values of an option that may be given more than once. */
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
-/** The program as the completions need it: nothing is to be written down twice. */
+/** Describes the program for the shell completions, so that no command is written down twice. */
 export function modelOf(program: Command): CommandLineModel {
   const optionsOf = (one: Command) =>
     one.options.map(({ short, long, description, flags }) => ({
@@ -351,7 +373,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or manifest, 3 not all up, 4 process
             5 port held by another program, 6 another devctl at work
 `;
 
-/** commander's `error: unknown option '--jsn'\n(Did you mean --json?)` as message and hint. */
+/**
+ * Turns an error of commander, such as `error: unknown option '--jsn'\n(Did you mean --json?)`, into a
+ * message and a hint.
+ */
 function usageError(error: CommanderError): DevctlError {
   const [first = '', ...rest] = error.message.split('\n');
   const suggestion = /^\((Did you mean .*)\)$/.exec(rest.join(' '))?.[1];
@@ -360,7 +385,11 @@ function usageError(error: CommanderError): DevctlError {
   });
 }
 
-/** @throws DevctlError 'usage' */
+/**
+ * Finds the command whose help is wanted; without a name it is the program.
+ *
+ * @throws DevctlError 'usage'
+ */
 function helpOf(program: Command, name: string | undefined): Command {
   if (name === undefined) return program;
   const all = program.commands.filter((one) => !one.name().startsWith('_'));
@@ -375,7 +404,7 @@ function helpOf(program: Command, name: string | undefined): Command {
   });
 }
 
-/** The options of `run`, and of all commands, that take a value. */
+/** Lists the options that take a value: those of `run`, and those of all commands. */
 export function valuedFlags(program: Command): readonly string[] {
   const { options, commands } = modelOf(program);
   const run = commands.find(({ name }) => name === 'run')?.options ?? [];
@@ -383,8 +412,8 @@ export function valuedFlags(program: Command): readonly string[] {
 }
 
 /**
- * `devctl run npm test --watch` means `devctl run -- npm test --watch`: what follows the first word of the
- * command is the command's.
+ * Inserts `--` before the command of `devctl run`, because everything after its first word belongs to it:
+ * `devctl run npm test --watch` means the same with `--` before npm.
  *
  * @param valued options that take a value
  */
@@ -405,7 +434,7 @@ export function withSeparator(
   return args;
 }
 
-/** The flag before commander could tell: the arguments may be what is wrong. */
+/** Reads the colour options by hand, because commander may have refused the arguments. */
 function colorFlag(args: readonly string[]): boolean | undefined {
   if (args.includes('--no-color')) return false;
   return args.includes('--color') ? true : undefined;

@@ -16,7 +16,7 @@ export interface AdoptOptions {
   readonly color?: boolean;
 }
 
-/** `devctl adopt`: 0 when what runs is cared for, also where nothing does. */
+/** Runs `devctl adopt`. Exits 0 when a supervisor cares for everything that runs, also when nothing runs. */
 export async function adoptCommand(options: AdoptOptions): Promise<number> {
   const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
   const folder = projectFolder(manifest.root, manifest.pidsDir);

@@ -1,14 +1,14 @@
-/** What can be said on a command line, as the shell completions need it. */
+/** The commands and options of devctl, for the shell completions. */
 export interface CommandLineModel {
   readonly options: readonly OptionModel[];
   readonly commands: readonly CommandModel[];
 }
 
 export interface OptionModel {
-  /** `-c`, `--config`. */
+  /** The forms of the option: `-c`, `--config`. */
   readonly flags: readonly string[];
   readonly description: string;
-  /** What its value is: `file` of `--config <file>`; null: it takes none. */
+  /** The kind of the value: `file` for `--config <file>`; null when the option takes none. */
   readonly value: string | null;
 }
 
@@ -34,8 +34,8 @@ export interface Candidate {
 }
 
 /**
- * `files` and `command`: the shell knows better. `at`: which word is the name of that command, where `devctl`
- * is word 0.
+ * The words that may come next. For `files` and `command` the shell completes by itself. `at` is the index
+ * of the word that names the other command; `devctl` is word 0.
  */
 export type Candidates =
   | readonly Candidate[]
@@ -43,10 +43,10 @@ export type Candidates =
   | { readonly shell: 'command'; readonly at: number };
 
 /**
- * What may stand in the place of the last word. Pure.
+ * Finds the words that may stand in the place of the last word.
  *
  * @param words after `devctl`; the last one is being typed, and may be empty
- * @param names only called where names are asked for
+ * @param names called only when names of services are needed
  */
 export function candidates(
   words: readonly string[],
@@ -88,11 +88,11 @@ export function candidates(
 interface ParsedWords {
   readonly command: CommandModel | null;
   readonly operands: readonly string[];
-  /** Where the first of them is; null while there is none. */
+  /** Index of the first operand; null when there is none. */
   readonly operandsAt: number | null;
   /** The option whose value comes next. */
   readonly awaitedOption: OptionModel | null;
-  /** Was there a `--`? */
+  /** True after a `--`. */
   readonly hasSeparator: boolean;
 }
 
@@ -118,7 +118,7 @@ function parseWords(words: readonly string[], model: CommandLineModel): ParsedWo
   return { command, operands, operandsAt, awaitedOption, hasSeparator };
 }
 
-/** A mistyped one: nothing can be said of what follows. */
+/** Stands for a mistyped command, after which nothing can be completed. */
 const UNKNOWN_COMMAND: CommandModel = { name: '', description: '', options: [], arguments: [] };
 
 function asCandidate({ name, description }: CommandModel): Candidate {

@@ -8,9 +8,9 @@ import { printJson } from '../output/terminal/json.ts';
 import { printable } from '../output/terminal/width.ts';
 
 /**
- * `devctl check`: validates the manifest and starts nothing.
+ * Runs `devctl check`: validates the manifest and starts nothing.
  *
- * @returns 0, or with `json` also 2 when there are problems
+ * @returns 0; with `json` also 2 when there are problems
  * @throws DevctlError with all problems, without `json`
  */
 export async function checkCommand(options: { config?: string; json?: boolean }): Promise<number> {
@@ -49,12 +49,12 @@ function examine(query: { cwd: string; config: string | undefined }) {
   }
 }
 
-/** What is right in the manifest, and cannot be done on this machine. */
+/** Finds settings that are valid, but do not work on this machine. */
 async function notesOn({ logRotation, logsDir }: ResolvedManifest): Promise<readonly string[]> {
   if (!logRotation) return [];
   const { findCutWay } = await import('../processes/native/cut-file.ts');
   let folder = logsDir;
-  // The folder that it will be made in is on the same disk.
+  // The nearest folder that exists is on the disk where the folder of the logs will be.
   while (!existsSync(folder)) folder = dirname(folder);
   const way = await findCutWay(folder);
   return way.how === null ? [`logs are not rotated here, and grow: ${way.why}`] : [];

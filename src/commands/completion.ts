@@ -3,7 +3,7 @@ import { openProject } from '../project/open-project.ts';
 import { readRecords } from '../project/records.ts';
 import { type CommandLineModel, candidates, type ProjectNames } from './candidates.ts';
 
-/** `devctl completion SHELL`: prints the script that a shell is to read. */
+/** Runs `devctl completion SHELL`: prints the script for the shell to read. */
 export function completionCommand(shell: string): number {
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell as keyof typeof SCRIPTS] : '';
   process.stdout.write(script);
@@ -11,8 +11,9 @@ export function completionCommand(shell: string): number {
 }
 
 /**
- * What those scripts ask: prints one candidate a line, with a tab before its description; or `:files` or
- * `:command N`, where the shell knows better: word N is the name of another command. Never fails: a broken manifest must not write into a prompt.
+ * Answers the completion scripts: prints one candidate a line, with a tab before its description. It prints
+ * `:files` or `:command N` when the shell is to complete by itself; word N is the name of another command.
+ * It never fails, because a broken manifest must not write into a prompt.
  */
 export function completeCommand(words: readonly string[], model: CommandLineModel): number {
   const found = candidates(words, model, () => namesOf(words));

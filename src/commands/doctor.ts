@@ -13,7 +13,7 @@ export interface DoctorOptions {
   readonly color?: boolean;
 }
 
-/** `devctl doctor`: 0 when there is no problem, warnings or not; 1 when there is one. */
+/** Runs `devctl doctor`. Exits 1 when there is a problem; warnings alone exit 0. */
 export async function doctorCommand(options: DoctorOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const findings = await diagnose(openHost(), openProject(query), query);

@@ -10,7 +10,11 @@ export interface LeaseOptions {
   readonly whilePid?: readonly string[];
 }
 
-/** @throws DevctlError 'usage' */
+/**
+ * Reads the options of a lease.
+ *
+ * @throws DevctlError 'usage'
+ */
 export function leaseWish({ ttl, whilePid = [] }: LeaseOptions): LeaseWish {
   const ttlMs = ttl === undefined ? null : durationOption('--ttl', ttl);
   if (ttlMs === 0) {
@@ -33,7 +37,10 @@ function toPid(text: string): number {
   );
 }
 
-/** "everything is stopped in 1 h 59 min, or when pid 4711 (node agent.js) has ended"; null without a lease. */
+/**
+ * Describes leases; null when there is none.
+ * Example: "everything is stopped in 1 h 59 min, or when pid 4711 (node agent.js) has ended".
+ */
 export function leasesInWords(leases: readonly LeaseStatus[]): string | null {
   const [first, ...more] = leases.map(leaseInWords);
   if (first === undefined) return null;

@@ -27,13 +27,13 @@ export interface LogsOptions {
   readonly prefix?: boolean;
 }
 
-/** How many lines of each service `--follow` begins with, where nothing else is asked for. */
+/** Number of lines of each service that `--follow` begins with by default. */
 const FOLLOW_LINES = 10;
 
-/** So many characters are written at once. */
+/** Number of characters to collect before a write. */
 const BATCH = 64 * 1024;
 
-/** `devctl logs`: what services have written, merged by time. */
+/** Runs `devctl logs`: prints what services have written, merged by time. */
 export async function logsCommand(names: readonly string[], options: LogsOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const follow = options.follow ?? false;
@@ -99,7 +99,10 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
   return exitCode;
 }
 
-/** Null while somebody edits the manifest, or the records are gone: then it stays as it was. */
+/**
+ * Finds the logs by the manifest as it is now; null when it cannot be read, because somebody edits it or
+ * the records are gone. The logs then stay as they were.
+ */
 function currentServices(
   query: Parameters<typeof openProject>[0],
   names: readonly string[],
@@ -114,7 +117,7 @@ function currentServices(
 interface LineWriter {
   (lines: Iterable<ServiceLine>, over: AbortSignal): Promise<void>;
   widen(services: readonly ServiceLog[]): void;
-  /** Was there anything? */
+  /** True when a line was printed. */
   any(): boolean;
 }
 
@@ -163,7 +166,7 @@ function* lastOf(lines: Iterable<ServiceLine>, count: number): Generator<Service
   yield* last;
 }
 
-/** An empty screen says nothing: was nothing written, or was it the wrong name? */
+/** Explains an empty output: either nothing was written yet, or the name was wrong. */
 function explainNothing(services: readonly ServiceLog[], options: LogsOptions): void {
   const isFiltered = options.grep !== undefined || options.since !== undefined;
   if (isFiltered || options.lines === '0') return;

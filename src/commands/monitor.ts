@@ -47,7 +47,7 @@ export async function monitorCommand(options: MonitorOptions): Promise<number> {
   return new Monitor(project, query, themeFor(process.stdout, options.color)).run();
 }
 
-/** Feeds the pure `update` with what happens, draws its model, and carries out its effects. */
+/** Feeds `update` with events, draws its model, and carries out its effects. */
 class Monitor {
   readonly #project: OpenProject;
   readonly #query: ManifestQuery;
@@ -168,7 +168,7 @@ class Monitor {
   }
 }
 
-/** What a screen would show, a document a look, until Ctrl-C or until nobody reads any more. */
+/** Prints one document for each sample, until Ctrl-C or until the reader has gone. */
 async function printObservations(query: Parameters<typeof openProject>[0]): Promise<number> {
   let exitCode: number = ExitCode.Ok;
   const end = (signalled: number): void => {
@@ -193,7 +193,10 @@ async function printObservations(query: Parameters<typeof openProject>[0]): Prom
   return exitCode;
 }
 
-/** As `status --json` has them, with the processor's share of the last second instead of the whole life's. */
+/**
+ * Describes the services as `status --json` does, but with the cpu share of the last second instead of the
+ * whole life.
+ */
 function described(status: Observation['status'], sample: Observation['sample']) {
   return status.services.map((service) => ({
     ...service,

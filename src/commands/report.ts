@@ -18,7 +18,7 @@ export interface ReportOptions {
   readonly since?: string;
 }
 
-/** `devctl report`: what happened. Always 0 once that is told: `status` judges. */
+/** Runs `devctl report`. Exits 0 when the report is printed, because `status` judges. */
 export async function reportCommand(options: ReportOptions): Promise<number> {
   const nowMs = Date.now();
   const sinceMs = sinceOption(options.since, nowMs);
@@ -42,8 +42,9 @@ export async function reportCommand(options: ReportOptions): Promise<number> {
 }
 
 /**
- * A new file each time, which nobody else may read: command lines may hold secrets, and what another user has put in its
- * place beforehand gets nothing. What is no file (/dev/stdout, a FIFO) is written to.
+ * Writes the page to a new file that no other user may read, because command lines may hold secrets. A file
+ * that another user has put in its place gets nothing. A path that is no regular file (/dev/stdout, a FIFO)
+ * is written to directly.
  */
 function writePage(file: string, page: string): void {
   const path = resolve(file);

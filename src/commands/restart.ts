@@ -21,13 +21,16 @@ export interface RestartCommandOptions {
   readonly grace?: string;
 }
 
-/** `devctl restart`: 0 when everything is up again, 1 when something is not, 4 when something of the old runs is left. */
+/**
+ * Runs `devctl restart`. Exits 0 when everything is up again, 1 when a service is not, 4 when processes of
+ * the old runs are left.
+ */
 export async function restartCommand(
   names: readonly string[],
   options: RestartCommandOptions,
 ): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
-  // A mistake in the manifest is told while everything still runs.
+  // Loaded before the stop, so that a mistake in the manifest is reported while everything still runs.
   const manifest = loadManifest(query);
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const progress = openProgress({ color: options.color });

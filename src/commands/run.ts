@@ -31,8 +31,8 @@ export interface RunCommandOptions extends LimitOptions {
 }
 
 /**
- * `devctl run`: the exit code of the command, or 128 + its signal; 124 when its time was up or it went
- * beyond a limit, 4 when something could not be ended.
+ * Runs `devctl run`. Exits with the code of the command, or 128 and its signal; with 124 after a timeout or
+ * beyond a limit; with 4 when a process could not be ended.
  */
 export async function runCommand(
   command: readonly string[],
@@ -50,7 +50,11 @@ export async function runCommand(
   }
 }
 
-/** @param endYield to be called once it runs */
+/**
+ * Runs the command, and ends everything that it leaves behind.
+ *
+ * @param endYield called once the command runs
+ */
 async function runUntilOver(
   command: readonly string[],
   options: RunCommandOptions,
@@ -87,7 +91,7 @@ async function runUntilOver(
       if (cause === 'timed-out') notes.warn(`its ${timeout} are over: ending everything`);
     },
     watch(living) {
-      // What is slow is the end, not the command.
+      // Created when the end begins, because its time counts from there.
       watch ??= stopProgress();
       watch(living);
     },
@@ -101,7 +105,10 @@ async function runUntilOver(
   );
 }
 
-/** A manifest with a mistake does not keep anybody from running a command: no service is started. */
+/**
+ * Loads the manifest. A mistake in it does not keep the user from running a command, because no service is
+ * started.
+ */
 function manifestOf(
   { outline }: OpenProject,
   config: string | undefined,
@@ -138,7 +145,10 @@ interface RunNotes {
   more(line: string): void;
 }
 
-/** stdout is the command's, and so is stderr while it runs: what devctl says there is short. */
+/**
+ * Creates the printer of devctl's own lines. They are short, because stdout and stderr belong to the
+ * command while it runs.
+ */
 function createNotes(color: boolean | undefined): RunNotes {
   const theme = themeFor(process.stderr, color);
   const write = (mark: string, line: string): void => {
@@ -154,7 +164,7 @@ function createNotes(color: boolean | undefined): RunNotes {
 
 const MOST_LINES = 20;
 
-/** Nothing at all where there is nothing to tell: a run that left nothing is as quiet as its command. */
+/** Prints the result. A run that left nothing behind prints nothing, as its command alone would. */
 function printResult(
   { orphans, survivors, proof, stop, name, cause, why, tookMs }: RunResult,
   notes: RunNotes,

@@ -24,7 +24,7 @@ export interface StartCommandOptions extends LeaseOptions {
   readonly abortOnFailure?: boolean;
 }
 
-/** `devctl start`: returns when everything asked for is up, or 1 when something is not. */
+/** Runs `devctl start`. Exits when every requested service is up, or with 1 when one is not. */
 export async function startCommand(
   names: readonly string[],
   options: StartCommandOptions,
@@ -35,7 +35,8 @@ export async function startCommand(
   const host = openHost();
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
-  // Who watches has seen it; a script finds the line with the cross beside the log.
+  // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
+  // beside the log.
   const onTerminal = canSpin(process.stderr, process.env);
   const reasonsShown = new Map<string, string | null>();
   const onInterrupt = (): void => {
@@ -76,10 +77,13 @@ export async function startCommand(
   }
 }
 
-/** The states that `tell` gives a reason for. */
+/** States for which `showChange` prints a reason. */
 const TROUBLE_STATES: ReadonlySet<string> = new Set(['failed', 'exited', 'unhealthy']);
 
-/** As `docker run IMAGE devctl start`: to say "2 services are up" and take them along would be a lie. */
+/**
+ * Refuses to run as process 1, as in `docker run IMAGE devctl start`, because the kernel ends all services
+ * together with process 1.
+ */
 function refuseAsProcessOne(): void {
   if (process.pid !== 1) return;
   const what =
@@ -89,7 +93,7 @@ function refuseAsProcessOne(): void {
   });
 }
 
-/** A change of one service, while it happens. */
+/** Shows a change of one service while it happens. */
 export function showChange(
   progress: Progress,
   { service, from, to, reason, pid, oneShot, afterMs }: ServiceChange,
@@ -102,7 +106,7 @@ export function showChange(
       progress.pending(service, 'waiting for');
       return;
     case 'clearing':
-      // Once more with the exit of what is being ended.
+      // A second change to `clearing` brings the exit of the process that is being ended.
       if (from !== 'clearing') progress.note(`! ${service}: ${reason}`);
       return;
     case 'running':
@@ -124,12 +128,12 @@ export function showChange(
   }
 }
 
-/** Is everything up that was asked for? */
+/** True when every requested service is up. */
 export function allUp({ services }: StartResult): boolean {
   return services.every(hasSucceeded);
 }
 
-/** What progress did not say already: what ran before, why something failed, what to do next. */
+/** Prints what the progress has not said: which services ran before, why a service failed, what to do next. */
 export function printSummary(
   { services, aborted, leases, breaches }: StartResult,
   reasonsShown: ReadonlyMap<string, string | null> = new Map(),

@@ -19,7 +19,7 @@ export interface StatusOptions {
   readonly color?: boolean;
 }
 
-/** `devctl status`: 0 when everything that should run is up, 3 when not. */
+/** Runs `devctl status`. Exits 0 when every service that should run is up, otherwise 3. */
 export async function statusCommand(
   names: readonly string[],
   options: StatusOptions,

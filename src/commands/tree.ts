@@ -16,7 +16,10 @@ export interface TreeOptions {
   readonly color?: boolean;
 }
 
-/** `devctl tree`: every process of every service, and why it is ours. Always 0: `status` judges. */
+/**
+ * Runs `devctl tree`: prints every process of every service, and why it is ours. Exits 0, because `status`
+ * judges.
+ */
 export async function treeCommand(names: readonly string[], options: TreeOptions): Promise<number> {
   const project = openProject({ cwd: process.cwd(), config: options.config });
   const report = await readTrees(openHost(), project, selectNames(project, names));
@@ -58,8 +61,10 @@ function printTrees({ services, devctl }: TreeReport, color: boolean | undefined
 }
 
 /**
- * @param stem what stands before this process
- * @param below what stands before those below it
+ * Builds the rows of a process and of everything below it.
+ *
+ * @param stem the branches before this process
+ * @param below the branches before its children
  */
 function treeRows(one: TreeProcess, stem: string, below: string, theme: Theme): string[][] {
   const { pid, cpuPercent, rssBytes, ageMs, evidence, command, orphan, state, children } = one;

@@ -39,7 +39,10 @@ export interface UpCommandOptions {
   readonly abortOnExit?: boolean;
 }
 
-/** Runs `devctl up`: starts services, shows their logs, and stops them when it ends. The README has its exit codes. */
+/**
+ * Runs `devctl up`: starts services, shows their logs, and stops them at its end. The README has its exit
+ * codes.
+ */
 export async function upCommand(
   names: readonly string[],
   options: UpCommandOptions,
@@ -64,7 +67,7 @@ interface UpScope {
   readonly manifest: ResolvedManifest;
   /** The services to start: the named ones, and what they depend on. */
   readonly selected: readonly string[];
-  /** The services that the user named; null: none, which means all. */
+  /** The services that the user named; null when there are none, which means all. */
   readonly named: readonly string[] | null;
 }
 
@@ -223,7 +226,7 @@ function codeOf(verdict: UpVerdict, report: StopReport): number {
   return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : verdict.code;
 }
 
-/** What asks `up` to end. */
+/** Requests to end `up`, from signals and from its output. */
 interface EndRequests {
   /** Resolves with the first request. */
   readonly asked: Promise<UpVerdict>;
@@ -243,7 +246,7 @@ function listenForEnds(note: (text: string) => void): EndRequests {
     process.on(signal, () => {
       count += 1;
       const code = exitCodeOf(signal);
-      // The cursor stands behind the ^C that the terminal has shown.
+      // The line break is for the ^C that the terminal has shown.
       if (signal === 'SIGINT' && process.stderr.isTTY) process.stderr.write('\n');
       if (count === 1) ask({ why: signal === 'SIGINT' ? 'interrupted' : signal, code });
       else if (count === 2) note('killing what is left');
@@ -269,7 +272,7 @@ function noteChange(
       if (from === 'stopping') note(`${service} was stopped`);
       return;
     case 'clearing':
-      // A second change to the same state brings the exit of the process that is being ended.
+      // A second change to `clearing` brings the exit of the process that is being ended.
       if (from !== 'clearing') note(`${service}: ${reason}`);
       return;
     case 'waiting':

@@ -1,13 +1,16 @@
 import type { SlowWriter } from '../output/terminal/slow-writer.ts';
 import { loadNative } from '../processes/native/native.ts';
 
-/** How soon it is noticed that `grep -m1` has seen enough, although nothing more is written. */
+/**
+ * Time between two checks for a reader that has gone: `grep -m1` may have seen enough although nothing more
+ * is written.
+ */
 const POLL_MS = 500;
 
 /**
- * Closes a writer when nobody reads any more. Where there are no native calls, its next write finds out.
+ * Closes a writer when its reader has gone. Without native calls, only the next write notices that.
  *
- * @returns how to end that
+ * @returns a function that ends the checks
  */
 export function watchStdout(fd: number, writer: SlowWriter): () => void {
   let isOver = false;
