@@ -4,12 +4,12 @@ import { formatDuration } from '../terminal/durations.ts';
 import { countInWords } from '../text/words.ts';
 import { type Html, html } from './html.ts';
 
-/** A page that a browser opens at once; `.pids/last-stop.json` has all of them. */
+/** Most rows of a table, so that a browser opens the page at once; `.pids/last-stop.json` has all of them. */
 const MOST_ROWS = 2_000;
-/** A longer list is folded. */
+/** Most processes of a stop that are shown unfolded. */
 const OPEN_ROWS = 12;
 
-/** The last stop: what it ended, how, and how sure it is that nothing is left. */
+/** Shows the last stop: the processes that it ended, how, and how sure it is that nothing is left. */
 export function lastStop(stop: StopReport): Html {
   const { processes, survivors, spared, ports, problems } = stop;
   const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
@@ -99,7 +99,7 @@ function processTable(title: string, processes: readonly ReportedProcess[]): Htm
   return html`<div class="scroll" role="region" aria-label="${`Processes of ${title}`}" tabindex="0"><table><thead><tr><th scope="col" class="number">Pid</th><th scope="col">Command</th><th scope="col">Why ours</th><th scope="col">Ended by</th><th scope="col" class="number">After</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-/** The kinds at once, the words when asked for. */
+/** Shows the kinds of evidence, with the details folded. */
 function reasons(evidence: ReportedProcess['evidence']): Html {
   const kinds = [...new Set(evidence.map(({ kind }) => kind))].join(', ');
   const details = evidence.map(({ kind, detail }) => html`<li>${kind}: ${detail}</li>`);

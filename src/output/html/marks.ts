@@ -1,7 +1,7 @@
-/** How wide a mark is, as a share of the width. */
+/** Width of a mark, as a share of the whole width. */
 const MARK_SHARE = 0.005;
 
-/** Of marks that would hide each other, the first. */
+/** Keeps the first of marks that would hide each other. */
 export function withoutOverlap<Item extends { readonly atMs: number }>(
   items: readonly Item[],
   lengthMs: number,

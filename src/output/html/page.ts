@@ -1,3 +1,19 @@
+/*
+ * The files of this folder: the page of `devctl report --html`.
+ *
+ *   page             the page: answers, sections, footer, and its policy (CSP)
+ *   html             builds HTML from templates, and escapes every value
+ *   timeline-charts  the overview, and the charts of each service
+ *   picture          one chart: curves, limit and marks
+ *   axis             the labels of time, and the grid
+ *   state-band       the states of a service as a band
+ *   timeline-stops   the texts that the slider over a timeline shows
+ *   waterfall        the last start as a waterfall
+ *   last-stop        the last stop, its proof and its processes
+ *   marks            drops marks that would hide each other
+ *   script           the program of the page
+ *   style            the styles of the page
+ */
 import { createHash } from 'node:crypto';
 import type { ActivityReport } from '../../report/model.ts';
 import { formatDateAndClock, formatMoment, formatZone } from '../terminal/clock.ts';
@@ -22,8 +38,8 @@ import { overview, timeline } from './timeline-charts.ts';
 import { waterfall } from './waterfall.ts';
 
 /**
- * An account as one page for a browser, complete in itself: it asks for nothing, from nowhere, and its policy
- * (CSP) would not let it. Whatever comes from outside is text in it.
+ * Builds the report as one HTML page. The page is complete in itself: it loads nothing, and its policy
+ * (CSP) forbids it to. Text from outside stays text.
  */
 export function reportPage(report: ActivityReport): string {
   const timelines = report.services.map((service, index) => timeline(service, report, index));
@@ -74,10 +90,10 @@ function policy(): string {
   return `default-src 'none'; style-src ${hashed(STYLE)}; script-src ${hashed(SCRIPT)}; base-uri 'none'; form-action 'none'`;
 }
 
-/** A number and its unit belong on one line. */
+/** The space between a number and its unit, which belong on one line. */
 const UNIT = /(?<=\d) (?=[KMGT]?B\b|process|min\b|h\b|s\b)/g;
 
-/** What grew, when, because of what, and is anything left now: before anything else. */
+/** Opens the page with the answers: what grew, when, because of what, and whether anything is left now. */
 function opening(report: ActivityReport): Html {
   const { period, name } = report;
   const { grew } = report.verdict;
@@ -114,7 +130,7 @@ function timelineSection(report: ActivityReport, contents: readonly Html[]): Htm
 ${services}</section>`;
 }
 
-/** Only of what is there. */
+/** Explains the colours and marks that this page uses. */
 function legend({ services, breaches }: ActivityReport): readonly Html[] {
   const states = new Set(services.flatMap(({ spans }) => spans.map(({ state }) => state)));
   const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
@@ -132,7 +148,7 @@ function legend({ services, breaches }: ActivityReport): readonly Html[] {
     .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
 }
 
-/** Of what comes again and again the last ones are shown. */
+/** Most entries of a list; the last ones are shown. */
 const MOST_LISTED = 100;
 
 function earlierOnes(all: number): Html | null {
@@ -176,7 +192,7 @@ function footer({ atMs, earlier, moments, period }: ActivityReport): Html {
   return html`<footer><p>Told at ${formatDateAndClock(atMs)} (${formatZone(atMs)}) from the samples that the supervisor kept, and one look at the process table. Where a curve has a gap, nothing of the service was alive, or nobody looked.${momentsInWords ? ` ${momentsInWords}.` : null}</p>${before}</footer>`;
 }
 
-/** For what waits to be started again: stripes, so that it is not told by its colour alone. */
+/** Defines stripes for a service that waits for its restart, so that colour is not the only sign. */
 function hatch(): Html {
   return html`<svg width="0" height="0" aria-hidden="true" focusable="false"><defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path d="M0 0V5"/></pattern></defs></svg>`;
 }

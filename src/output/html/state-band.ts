@@ -6,13 +6,13 @@ import { xOf } from './axis.ts';
 import { type Html, html } from './html.ts';
 import { withoutOverlap } from './marks.ts';
 
-/** What is narrower cannot be seen, as a share of the width. */
+/** Smallest width of a state that can be seen, as a share of the whole width. */
 const VISIBLE_SHARE = 0.0003;
 
-/** So many states are read out; a service in a crash loop has thousands. */
+/** Most states that are read out, because a service in a crash loop has thousands. */
 const MOST_SPOKEN = 20;
 
-/** The states of one service, one after the other, with a mark where it was restarted. */
+/** Draws the states of one service, one after the other, with a mark for each restart. */
 export function stateBand({ name, spans, restarts }: ServiceActivity, period: Period): Html {
   const lengthMs = Math.max(1, period.untilMs - period.fromMs);
   const shown = spans.filter(
@@ -40,7 +40,7 @@ function statesInWords(spans: readonly StateSpan[], period: Period): string {
   return `${before > 0 ? `${before} before, then ` : ''}${spoken.join(', ')}`;
 }
 
-/** As the page says it. */
+/** Names a state as the page does. */
 export function stateName(state: StateSpan['state']): string {
   return state === 'idle' ? 'stopped' : state;
 }

@@ -6,7 +6,7 @@ import { CPU, limitOf, MEMORY, PROCESSES, picture } from './picture.ts';
 import { stateBand } from './state-band.ts';
 import { type SliderStop, sliderStops } from './timeline-stops.ts';
 
-/** The first picture of the page: how much the whole project was, and what of it was the one that grew. */
+/** Draws the first picture of the page: the usage of the whole project, and the part of the service that grew. */
 export function overview(report: ActivityReport): Html {
   const { period, verdict, total, services, breaches } = report;
   const { grew } = verdict;
@@ -47,7 +47,7 @@ export interface Timeline {
   readonly stops: readonly SliderStop[];
 }
 
-/** One service: its states, its measures, and where it was restarted or went too far. */
+/** Draws one service: its states, its measures, its restarts and its breaches. */
 export function timeline(
   service: ServiceActivity,
   report: ActivityReport,

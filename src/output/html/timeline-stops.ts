@@ -5,13 +5,13 @@ import { formatSize } from '../terminal/sizes.ts';
 import { breachSentence, countInWords, formatPercent } from '../text/words.ts';
 import { stateName } from './state-band.ts';
 
-/** More of them one would not walk through; the last ones are kept. */
+/** Most events of a timeline, because nobody would walk through more; the last ones are kept. */
 const MOST_EVENTS = 500;
 
-/** What a reader of a timeline can stop at: where (0 to 1), and what is said there. */
+/** A stop of the slider over a timeline: its place (0 to 1), and its text. */
 export type SliderStop = readonly [at: number, text: string];
 
-/** All looks and all news of one service, in their order. */
+/** Lists all samples and events of one service, in order of time. */
 export function sliderStops(
   service: ServiceActivity,
   breaches: readonly Breach[],

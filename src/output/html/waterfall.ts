@@ -6,10 +6,10 @@ import { type Html, html } from './html.ts';
 
 const ROW = 40;
 const BAR = 10;
-/** Of names, which may be long: on a phone as much as this fits beside what became of it. */
+/** Most characters of a name, so that on a phone the outcome fits beside it. */
 const MOST_CHARACTERS = 28;
 
-/** The last start, service by service: who waited for whom, and for how long. */
+/** Draws the last start, service by service: which service waited for which, and for how long. */
 export function waterfall(start: StartActivity): Html {
   const { rows } = start;
   const height = rows.length * ROW + 4;
@@ -27,7 +27,7 @@ export function waterfall(start: StartActivity): Html {
 ${table(rows, start)}`;
 }
 
-/** Only of what is there. */
+/** Explains the colours and marks that this picture uses. */
 function legend({ rows }: StartActivity): readonly Html[] {
   const states = new Set(rows.flatMap(({ spans }) => spans.map(({ state }) => state)));
   const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
@@ -48,7 +48,7 @@ function bar({ state, fromMs, untilMs, reason }: StateSpan, start: StartActivity
   return html`<rect class="${`state ${state}`}" x="${xOf(fromMs, start)}" width="${width}%" y="${y}" height="${BAR}" rx="2"><title>${text}</title></rect>`;
 }
 
-/** From where a service was up to where one that had waited for it began. */
+/** Draws a line from the time a service was up to the time a service that had waited for it was spawned. */
 function links(start: StartActivity): readonly Html[] {
   const { rows, fromMs } = start;
   return rows.flatMap((row, index) => {

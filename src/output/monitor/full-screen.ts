@@ -31,7 +31,7 @@ export interface FullScreenListener {
 export interface FullScreen {
   size(): Size;
   draw(frame: readonly string[]): void;
-  /** Makes the next frame be drawn as a whole. */
+  /** Forgets the frame on the screen, so that the next frame is drawn as a whole. */
   forget(): void;
   /** Gives the terminal back until the shell continues the job (`fg`), as Ctrl-Z does. */
   suspend(): void;

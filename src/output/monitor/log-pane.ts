@@ -4,7 +4,7 @@ import { bothEnds, cell } from './cells.ts';
 import { linesBelow, linesShown, matchAt, matchesLine, TAB } from './log-view.ts';
 import type { LogEntry, Model } from './model.ts';
 
-/** What the chosen service writes. */
+/** Draws the log of the chosen service. */
 export function logPane(
   model: Model,
   theme: Theme,
@@ -24,7 +24,7 @@ export function logPane(
   return [title, ...shown].slice(0, height);
 }
 
-/** Where one is in it. */
+/** Describes the position in the log: the newer lines below, and the matches of the search. */
 function positionInWords({ log, search }: Model): string {
   const below = linesBelow(log);
   const place = below > 0 ? `${below} more below` : '';
@@ -34,7 +34,7 @@ function positionInWords({ log, search }: Model): string {
   return place === '' ? count : `${count}, ${place}`;
 }
 
-/** With its own colours; where it matches the search, with that alone. */
+/** Formats a line with its own colours, or with its match in reverse and no other colour. */
 function textOf({ text, plain }: LogEntry, search: string, theme: Theme): string {
   const at = matchAt(plain, search);
   if (at < 0) return cleanLogText(text, theme.enabled).replaceAll('\t', TAB);

@@ -19,7 +19,7 @@ interface Pressed {
   readonly effects: readonly Effect[];
 }
 
-/** What one key does. */
+/** Handles one key. */
 export function press(model: Model, key: Key): Pressed {
   if (key === 'ctrl-c') return withEffect(model, { kind: 'quit', code: 130 });
   if (key === 'ctrl-z') return withEffect(model, { kind: 'suspend' });
@@ -72,7 +72,7 @@ function withPane(model: Model, by: number): Model {
   return { ...model, pane: PANES[at % PANES.length] ?? 'services' };
 }
 
-/** Esc takes back one thing after the other: the message, the search, the filter, the scrolling. */
+/** Takes back one thing for each Esc: the message, the search, the filter, the scrolling. */
 function undoOne(model: Model): Model {
   const { message, search, filter, log } = model;
   if (message && message.untilMs !== null) return { ...model, message: null };
@@ -86,7 +86,7 @@ function moveSelection(model: Model, key: Key): Model {
   const page = PAGES[key] ?? 0;
   const end = ENDS[key] ?? 0;
   if (by === 0 && page === 0 && end === 0) return model;
-  // Whole pages are for what is read, unless one stands in the processes.
+  // Page keys scroll the log, unless the processes are marked.
   const pane = by === 0 && model.pane === 'services' ? 'log' : model.pane;
   const height = heightOf(model, pane);
   const lines = end !== 0 ? end * FAR : by + Math.round(page * Math.max(1, height - 1));
@@ -104,7 +104,7 @@ function moveSelection(model: Model, key: Key): Model {
   }
 }
 
-/** Further than any list is long. */
+/** More lines than any list has. */
 const FAR = 1e9;
 const LINES: Readonly<Record<Key, number>> = { up: -1, k: -1, down: 1, j: 1 };
 const PAGES: Readonly<Record<Key, number>> = {
@@ -121,7 +121,7 @@ function stepFrom<One>(all: readonly One[], from: One | null, by: number): One |
   return all[to] ?? from;
 }
 
-/** How many lines of content a pane shows; some where it is not on the screen. */
+/** Counts the lines of content that a pane shows; at least one, also for a pane that is not on the screen. */
 function heightOf(model: Model, pane: 'services' | 'processes' | 'log'): number {
   return Math.max(1, (paneLayout(model).panes[pane]?.height ?? 2) - 1);
 }
@@ -148,7 +148,7 @@ function firstLine(text: string): string {
   return text.split(/[\u0000-\u001F\u007F]/)[0] ?? '';
 }
 
-/** What is typed counts at once. */
+/** Applies typed text at once. */
 function withText(model: Model, { of }: Typing, text: string): Model {
   if (of === 'filter') return { ...model, filter: text };
   const fresh = { ...model, search: text, log: { ...model.log, found: null } };
@@ -162,7 +162,10 @@ function searched(model: Model, way: -1 | 1): Model {
   return found ? { ...model, log: found } : model;
 }
 
-/** One at a time: they would wait for each other's lock. The same once more cuts a stop short. */
+/**
+ * Requests an action. Actions run one at a time, because they would wait for each other's lock. A second
+ * stop of the same service cuts the first one short.
+ */
 function requestAction(model: Model, verb: Verb): Pressed {
   const { chosen, actions } = model;
   if (chosen === null) return withoutEffects(model);

@@ -9,7 +9,7 @@ const GAP = 2;
 interface Figure {
   readonly title: 'PID' | 'CPU' | 'MEMORY' | 'AGE';
   readonly width: number;
-  /** Where there is too little room, the one with the lowest goes first. */
+  /** When there is too little room, the figure with the lowest priority goes first. */
   readonly priority: number;
 }
 
@@ -23,12 +23,12 @@ function figuresOf(rows: readonly ProcessRow[]): readonly Figure[] {
   ];
 }
 
-/** Of the command so much is to be seen before a figure is shown. */
+/** Columns of the command that must be visible before a figure is shown. */
 const NARROWEST_COMMAND = 16;
 const MOST_EXPLAINED = 12;
 const BECAUSE = { least: 8, most: 60 };
 
-/** The processes of the chosen service as a tree, and why each is ours. */
+/** Draws the processes of the chosen service as a tree, and why each is ours. */
 export function processesPane(
   model: Model,
   theme: Theme,
@@ -57,7 +57,7 @@ export function processesPane(
   const complaints =
     reason === null ? [] : [cell(`  ${theme.yellow('!')} ${printable(reason)}`, width)];
   const room = height - 1 - complaints.length;
-  // Whoever stands on a process wants to know it exactly.
+  // The selected process gets its evidence in full.
   const spare = Math.min(MOST_EXPLAINED, Math.max(1, room - rows.length));
   const explained =
     isHere && chosen && room >= 3 ? evidenceLines(chosen, width - GAP).slice(0, spare) : [];
@@ -90,7 +90,7 @@ function evidenceKinds({ member }: ProcessRow): string {
   return [...new Set(member.evidence.map(({ kind }) => kind))].join(' ');
 }
 
-/** Every reason in full, in lines. */
+/** Lists all evidence for a process in full, wrapped to lines. */
 function evidenceLines({ member }: ProcessRow, width: number): readonly string[] {
   const reasons = member.evidence.map(({ kind, detail }) => `${kind} (${printable(detail)})`);
   const lines: string[] = [];
@@ -106,7 +106,7 @@ function evidenceLines({ member }: ProcessRow, width: number): readonly string[]
   return [...lines, line];
 }
 
-/** The command gets what is left, and shares it with the reasons. */
+/** Fits the columns to the width. The command gets the rest, and shares it with the evidence. */
 function fitColumns(rows: readonly ProcessRow[], width: number) {
   let figures = figuresOf(rows);
   const room = (): number =>

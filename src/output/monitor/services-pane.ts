@@ -13,21 +13,25 @@ interface Column {
   readonly title: string;
   readonly width: number;
   readonly align: 'left' | 'right';
-  /** Where there is too little room, the column with the lowest goes first. */
+  /** When there is too little room, the column with the lowest priority goes first. */
   readonly priority: number;
-  /** @param spark columns for a sparkline */
+  /**
+   * Formats the cell of a service.
+   *
+   * @param spark columns for a sparkline
+   */
   show(row: ServiceRow, spark: number): string;
-  /** Has it a sparkline behind its figure? */
+  /** True when a sparkline stands beside the figure. */
   readonly spark?: boolean;
 }
 
 const GAP = 2;
 const NARROWEST_NAME = 6;
-/** Of most names enough is seen then. */
+/** Columns in which most names can be recognised. */
 const WIDE_NAME = 12;
 const SPARK = { least: 4, most: 30 };
 
-/** The list of services: title, then a line each, the chosen one in view. */
+/** Draws the list of services: a title, then a line for each service, with the chosen one in view. */
 export function servicesPane(
   model: Model,
   theme: Theme,
@@ -51,7 +55,7 @@ export function servicesPane(
     const label = isChosen ? theme.bold(short) : short;
     const [first] = columns;
     if (row.processes === 0 && row.reason !== null && !row.done && first) {
-      // Nothing runs that could be measured: there is room for the reason.
+      // Nothing runs that could be measured, so there is room for the reason.
       const state = cell(first.show(row, spark), first.width);
       return line(marker, label, [state, theme.dim(printable(row.reason))]);
     }
@@ -64,7 +68,10 @@ export function servicesPane(
   return [title, ...shown].slice(0, height);
 }
 
-/** Names that begin alike (`packages-web-api`, `packages-web-app`) often differ at their end. */
+/**
+ * Shortens a name in its middle, because names that begin alike (`packages-web-api`, `packages-web-app`)
+ * often differ at their end.
+ */
 function bothEndsOf(text: string, width: number): string {
   if (displayWidth(text) <= width || width < 3) return text;
   const tail = Math.floor((width - 1) / 2);
@@ -157,7 +164,7 @@ function columnsOf(
   ];
 }
 
-/** As many columns as there is room for, then the names, and what is left for the sparklines. */
+/** Fits the columns to the width: the figures first, then the names; the sparklines get the rest. */
 function fitColumns(all: readonly Column[], rows: readonly ServiceRow[], width: number) {
   const longest = rows.reduce((most, { name }) => Math.max(most, displayWidth(name)), 7);
   let columns = [...all];
@@ -168,7 +175,7 @@ function fitColumns(all: readonly Column[], rows: readonly ServiceRow[], width: 
     columns = columns.filter((column) => column !== least);
   }
   const sparks = columns.filter(({ spark }) => spark).length;
-  // A long name is cut before the bars are left out.
+  // A long name is cut before the sparklines are left out.
   const forSparks = room() - sparks * (SPARK.least + 1);
   const uncut = Math.max(0, Math.min(longest, room()));
   const name = forSparks >= Math.min(longest, WIDE_NAME) ? Math.min(longest, forSparks) : uncut;

@@ -5,12 +5,12 @@ import { EMPTY_LOG, type NewLine, withLines } from './log-view.ts';
 import { type Effect, type Model, processRows, type Size, serviceRows } from './model.ts';
 import { press } from './press.ts';
 
-/** What can happen to the screen. */
+/** An event for the screen. */
 export type MonitorEvent =
   | { readonly kind: 'key'; readonly key: Key }
   | { readonly kind: 'resized'; readonly size: Size }
   | { readonly kind: 'observed'; readonly observation: Observation }
-  /** `anew`: what was there before is of another log, or much was left out since. */
+  /** `anew`: the earlier lines are of another log, or many lines were left out since. */
   | {
       readonly kind: 'lines';
       readonly service: string;
@@ -26,12 +26,12 @@ export interface Updated {
   readonly effects: readonly Effect[];
 }
 
-/** So many samples are kept: a minute, and what the first step of the bars may hold more. */
+/** Most samples to keep: a minute, and the samples that the first step of the bars may hold beyond it. */
 export const MOST_SAMPLES = 80;
-/** A result is shown for so long. */
+/** Time for which a result is shown. */
 const SHOWN_MS = 20_000;
 
-/** The next state of the screen, and what the world is to do. Pure. */
+/** Calculates the next state of the screen, and the effects to carry out. */
 export function update(model: Model, event: MonitorEvent): Updated {
   switch (event.kind) {
     case 'key':
@@ -83,7 +83,7 @@ function withObservation(model: Model, observation: Observation): Model {
   };
 }
 
-/** What is chosen must be there; another choice has another log. */
+/** Makes sure that the chosen service exists. Another choice begins with an empty log. */
 function withValidChoice(before: Model, { model, effects }: Updated): Updated {
   const names = serviceRows(model).map(({ name }) => name);
   const isThere = model.chosen !== null && names.includes(model.chosen);

@@ -13,7 +13,7 @@ const PANE_VIEWS: Readonly<
   Record<Pane, (model: Model, theme: Theme, width: number, height: number) => readonly string[]>
 > = { services: servicesPane, processes: processesPane, log: logPane };
 
-/** The whole screen: exactly as many lines as it has rows, none wider than it. Pure. */
+/** Draws the whole screen: exactly as many lines as it has rows, and none wider than the screen. */
 export function frameOf(model: Model, theme: Theme): readonly string[] {
   const { columns, rows } = model.size;
   const { header, footer, panes } = paneLayout(model);
@@ -34,14 +34,14 @@ export function frameOf(model: Model, theme: Theme): readonly string[] {
   }
   const { log } = panes;
   if (!log || log.left === 0) return lines;
-  // The rule between the two halves goes down to the end.
+  // The line between the two halves goes down to the end.
   return lines.map((line, row) => {
     const isBetween = row >= log.top && row < log.top + log.height;
     return isBetween && displayWidth(line) < log.left ? appendPaneLine(line, '', log, theme) : line;
   });
 }
 
-/** Puts a line of a pane behind what stands left of it. */
+/** Appends a line of a pane to the pane on its left. */
 function appendPaneLine(before: string, line: string, { left }: Rectangle, theme: Theme): string {
   return left === 0 ? line : `${cell(before, left - 2)}${theme.dim('│')} ${line}`;
 }
@@ -76,7 +76,7 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
   return bothEnds(left, fits ? held : '', size.columns);
 }
 
-/** How long all of it still runs: for as long as one of those lasts who asked for it. */
+/** Describes for how long everything runs: as long as the longest lease. */
 function leaseInWords(leases: Observation['status']['leases']): string {
   const times = leases.map(({ endsInMs }) => endsInMs);
   const longest = times.some((one) => one === null) ? null : Math.max(...times.map(Number));
@@ -85,7 +85,10 @@ function leaseInWords(leases: Observation['status']['leases']): string {
   return `stops with pid ${pids.join(', ')}`;
 }
 
-/** The ones that are missed last come first. */
+/**
+ * The keys for the footer. The most important keys come first, because the last ones go when there is too
+ * little room.
+ */
 const KEYS = [
   ['?', 'help'],
   ['q', 'quit'],
@@ -97,10 +100,10 @@ const KEYS = [
   ['Tab', 'pane'],
   ['f', 'filter'],
 ] as const;
-/** In which order they are shown. */
+/** The order in which the footer shows the keys. */
 const ORDER = ['n N', '↑↓', 'Tab', 'r', 's', 't', '/', 'f', '?', 'q'];
 
-/** What is being typed, else what was done, else what can be done. */
+/** Draws the footer: the text that is being typed, or else the message, or else the keys. */
 function footerOf({ size, typing, message, actions, search }: Model, theme: Theme): string {
   const { columns } = size;
   if (typing) {
@@ -122,7 +125,7 @@ function footerOf({ size, typing, message, actions, search }: Model, theme: Them
   return cell(keyHints(search !== '', columns, theme), columns);
 }
 
-/** As many as there is room for. */
+/** Lists as many keys as there is room for. */
 function keyHints(isSearching: boolean, columns: number, theme: Theme): string {
   const shown: { readonly key: string; readonly text: string }[] = [];
   let room = columns + GAP;
@@ -137,7 +140,7 @@ function keyHints(isSearching: boolean, columns: number, theme: Theme): string {
 
 const GAP = 2;
 
-/** What the keys do, in so many lines. */
+/** Explains the keys, in exactly `rows` lines. */
 function helpLines(columns: number, rows: number, theme: Theme): readonly string[] {
   const lines = HELP.map(([keys, what]) =>
     cell(
@@ -171,5 +174,5 @@ const HELP: readonly (readonly [string, string])[] = [
   ['', 'The bars show the last minute; memory counts from its lowest on.'],
 ];
 
-/** The columns of the keys. */
+/** Width of the column of keys. */
 const KEYS_WIDTH = 14;

@@ -4,18 +4,18 @@ import { type OutputStream, themeFor } from './theme.ts';
 import { printableLines } from './width.ts';
 
 export interface FailureOutput {
-  /** 'stderr': as one line there, because stdout is somebody else's. */
+  /** 'stderr': as one line there, because stdout belongs to the command of `devctl run`. */
   readonly json: boolean | 'stderr';
-  /** --color or --no-color, undefined for neither. */
+  /** True for --color, false for --no-color, undefined for neither. */
   readonly color?: boolean | undefined;
   readonly stdout?: OutputStream;
   readonly stderr?: OutputStream;
 }
 
 /**
- * Tells what went wrong: two lines for what the user can act on, an apology and the stack for a
- * fault of devctl's own. With --json the document on stdout says it too, so that a script which
- * parses stdout finds a reason there.
+ * Prints a failure: two lines for a failure that the user can act on, an apology and the stack for a fault
+ * of devctl. With --json stdout gets a document about it too, because a script that parses stdout finds the
+ * reason there.
  *
  * @returns the exit code
  */

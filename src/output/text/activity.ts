@@ -19,7 +19,7 @@ import {
   stateInWords,
 } from './words.ts';
 
-/** An account for people at a terminal: the answer first, then what it is made of. */
+/** Prints a report for people at a terminal: the answer first, then its parts. */
 export function printActivity(report: ActivityReport, color: boolean | undefined): void {
   const theme = themeFor(process.stdout, color);
   const sections = [
@@ -67,11 +67,11 @@ function verdictLines(report: ActivityReport, theme: Theme): readonly string[] {
   ];
 }
 
-/** What stands beside a sparkline, and how long those are where no terminal says how wide it is. */
+/** Columns of the numbers beside a sparkline, and columns of a sparkline where there is no terminal. */
 const NUMBERS = 60;
 const PIPED = 30;
 
-/** As long as there is room for, so that nothing is wrapped. */
+/** Finds the columns of sparklines, so that no line wraps. */
 function sparkColumns(): number {
   const width = tableWidth(process.stdout);
   return width === undefined ? PIPED : Math.max(8, Math.min(2 * PIPED, width - NUMBERS));
@@ -118,7 +118,7 @@ function usage(
   return [`  ${theme.dim(MEASURES[field].padEnd(9))} ${line}  ${most}${now}`];
 }
 
-/** Its timeline over the whole period, so that those of all services can be read below each other. */
+/** Draws the timeline over the whole period, so that the sparklines of all services line up. */
 function sparklineOf(
   { timeline }: ServiceActivity,
   field: keyof typeof MEASURES,
@@ -130,7 +130,7 @@ function sparklineOf(
     Math.min(columns - 1, Math.floor(((atMs - fromMs) / Math.max(1, untilMs - fromMs)) * columns));
   for (const piece of timeline) {
     for (const [index, point] of piece.entries()) {
-      // A sample counts until the next one: while nothing moves there are few.
+      // A sample counts until the next one, because a quiet project has few samples.
       const until = piece[index + 1] ? slotAt(piece[index + 1]?.atMs ?? 0) - 1 : slotAt(point.atMs);
       for (let slot = slotAt(point.atMs); slot <= Math.max(until, slotAt(point.atMs)); slot += 1) {
         slots[slot] = Math.max(slots[slot] ?? 0, point[field]);
@@ -140,7 +140,7 @@ function sparklineOf(
   return sparkline(slots, { low: 0, high: Math.max(...slots.map((value) => value ?? 0)) });
 }
 
-/** As many as fit on a screen; --json has all of them. */
+/** Most entries of a list, so that it fits on a screen; --json has all of them. */
 const MOST_LISTED = 10;
 
 function earlierLine(all: number): readonly string[] {

@@ -5,7 +5,7 @@ import { renderTable, tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
 
-/** A stop for people: what was stopped, what was found on the way, and the proof. */
+/** Prints a stop for people: the stopped services, what was found on the way, and the proof. */
 export function printStopReport(
   report: StopReport,
   color: boolean | undefined,
@@ -54,7 +54,7 @@ export function printStopReport(
   write(verdict(report, out));
 }
 
-/** Services that no record names: their processes said themselves whose they are. */
+/** Describes services without a record, whose processes say themselves to which service they belong. */
 function unrecordedInWords({ services, processes, survivors }: StopReport): readonly string[] {
   const known = new Set(services.map(({ name }) => name));
   const alive = new Set(survivors.map(({ pid }) => pid));
@@ -69,7 +69,7 @@ function unrecordedInWords({ services, processes, survivors }: StopReport): read
   });
 }
 
-/** How what was found was found, and what it took to end it: in an emergency that is the question. */
+/** Describes how the processes were found and what ended them, which is the question in an emergency. */
 function meansInWords(processes: readonly ReportedProcess[]): string {
   const found = tally(
     processes.flatMap(({ evidence }) => [...new Set(evidence.map(({ kind }) => kind))]),
@@ -78,7 +78,7 @@ function meansInWords(processes: readonly ReportedProcess[]): string {
   return `  found by ${found}; ended by ${ended}`;
 }
 
-/** `cookie (12), session (3)`, the most frequent first. */
+/** Counts words, the most frequent first: `cookie (12), session (3)`. */
 function tally(words: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -88,7 +88,7 @@ function tally(words: readonly string[]): string {
     .join(', ');
 }
 
-/** "subreaper yes, pidfd yes, cgroup no (no cgroup v2 is mounted)" */
+/** Describes the capabilities: "subreaper yes, pidfd yes, cgroup no (no cgroup v2 is mounted)". */
 function capabilitiesInWords(capabilities: Capabilities): string {
   const { subreaper, pidfd, cgroup } = capabilities;
   return Object.entries({ subreaper, pidfd, cgroup })
@@ -129,7 +129,8 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
     if (!free) note(`${service}: port ${port} is held by a process that is not ours: ${holder}`);
   }
   for (const { pid, service, evidence, command } of report.processes) {
-    // What nothing else pointed to: whoever wonders why it was ended finds the reason here.
+    // Only an open log or a port pointed to this process. A user who wonders why it was ended finds the
+    // reason here.
     const [only, ...more] = new Set(evidence.map(({ kind }) => kind));
     if (more.length > 0 || (only !== 'output' && only !== 'port')) continue;
     const why = evidence.map(({ detail }) => detail).join(', ');

@@ -4,7 +4,7 @@ import { type Column, renderTable, tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
 
-/** A sweep for people: what was ended and why, what was left alone and why. */
+/** Prints a sweep for people: the processes that were ended or left alone, and why. */
 export function printSweepReport(report: SweepReport, color: boolean | undefined): void {
   const out = themeFor(process.stdout, color);
   const { processes, spared, survivors } = report;

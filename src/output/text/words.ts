@@ -1,3 +1,11 @@
+/*
+ * The files of this folder: the texts that people read about a stop, a sweep and a report.
+ *
+ *   words     sentences about a report, for the terminal and for the page
+ *   activity  prints `devctl report`
+ *   stop      prints a stop and a dry run
+ *   sweep     prints `devctl sweep`
+ */
 import type { Breach } from '../../limits/evaluate.ts';
 import type {
   ActivityReport,
@@ -11,7 +19,7 @@ import { formatClock, formatDate, formatDateAndClock } from '../terminal/clock.t
 import { formatDuration } from '../terminal/durations.ts';
 import { formatSize } from '../terminal/sizes.ts';
 
-/** The first thing to be read: what grew, else what did not stay up. */
+/** Writes the headline: what grew, or else which service did not stay up. */
 export function headline(report: ActivityReport): string {
   const { grew } = report.verdict;
   if (grew) return `${subjectOf(grew.service)} ${growthInWords(grew)}`;
@@ -23,7 +31,7 @@ export function headline(report: ActivityReport): string {
     : 'Nothing is known of what happened here';
 }
 
-/** What has failed, or else what was started again most often; null where all is well. */
+/** Describes the services that failed, or else the service with the most restarts; null when all is well. */
 function troubleIn(services: readonly ServiceActivity[]): string | null {
   const failed = services
     .filter(({ spans }) => spans.some(({ state }) => state === 'failed'))
@@ -56,7 +64,7 @@ function growthInWords({ measure, from, to, limit }: ReportedGrowth): string {
   }
 }
 
-/** A value in the unit of its measure: `112 processes`, `2.1 GB`, `340% cpu`, `2 h`. */
+/** Formats a value in the unit of its measure: `112 processes`, `2.1 GB`, `340% cpu`, `2 h`. */
 export function formatMeasure(measure: Breach['limit'], value: number): string {
   switch (measure) {
     case 'processes':
@@ -70,12 +78,12 @@ export function formatMeasure(measure: Breach['limit'], value: number): string {
   }
 }
 
-/** The same, where its unit has been named just before. */
+/** Does the same, but leaves out "processes", because the text before has named the unit. */
 export function formatMeasureShort(measure: Breach['limit'], value: number): string {
   return measure === 'processes' ? String(value) : formatMeasure(measure, value);
 }
 
-/** `340%`, below ten `4.2%`. */
+/** Formats a percentage: `340%`, below ten `4.2%`. */
 export function formatPercent(value: number): string {
   return `${value < 10 ? value.toFixed(1).replace(/\.0$/, '') : Math.round(value)}%`;
 }
@@ -84,7 +92,7 @@ export function countInWords(count: number, one: string, more: string): string {
   return `${count} ${count === 1 ? one : more}`;
 }
 
-/** When it grew, and how long that was after the beginning of what is told. */
+/** Describes when the growth was, and how long after the beginning of the period. */
 export function growthTime(report: ActivityReport): {
   readonly at: string;
   readonly since: string | null;
@@ -97,7 +105,7 @@ export function growthTime(report: ActivityReport): {
   return { at: formatDateAndClock(grew.atMs), since };
 }
 
-/** `2026-11-23 17:04:10 to 17:21:03`. */
+/** Formats a period: `2026-11-23 17:04:10 to 17:21:03`. */
 export function formatPeriod(fromMs: number, untilMs: number): string {
   const sameDay = formatDate(fromMs) === formatDate(untilMs);
   const until = sameDay ? formatClock(untilMs) : formatDateAndClock(untilMs);
@@ -105,9 +113,9 @@ export function formatPeriod(fromMs: number, untilMs: number): string {
 }
 
 /**
- * What is said beside the command of the branch that grew.
+ * Describes the size of the branch that grew, to stand beside its command.
  *
- * @param whose the service that is spoken of already; null: the project
+ * @param whose the service that the text before has named; null: the project
  */
 export function branchSize(branch: ReportedBranch, whose: string | null): string {
   const { pid, processes, memoryBytes, service } = branch;
@@ -117,7 +125,10 @@ export function branchSize(branch: ReportedBranch, whose: string | null): string
     : `${service === null || service === whose ? '' : `of ${service}, `}pid ${pid} and below: ${countInWords(processes, 'process', 'processes')}${memory}`;
 }
 
-/** Where a service was at the end of what is told; what is up then may be gone since, unseen. */
+/**
+ * Describes the state of a service at the end of the period. A service that was up then may have gone
+ * since, unseen.
+ */
 export function stateInWords(
   { name, state }: ServiceActivity,
   { verdict }: ActivityReport,
@@ -130,7 +141,10 @@ export function stateInWords(
 
 const ALIVE: ReadonlySet<string> = new Set(['starting', 'running', 'ready', 'unhealthy']);
 
-/** Is anything left? `good`: nothing; `bad`: what should not be; `calm`: what is meant to run. */
+/**
+ * The answer to "is anything left?". 'good': nothing; 'bad': processes that should not be there; 'calm':
+ * services that are meant to run.
+ */
 export interface LeftInWords {
   readonly tone: 'good' | 'bad' | 'calm';
   readonly short: string;
@@ -169,14 +183,14 @@ export function proofInWords({ proof }: StopReport): string {
     : `proof best effort: ${proof.why ?? 'why is not known'}`;
 }
 
-/** What devctl did about a breach. */
+/** The action that devctl took on a breach. */
 export const ACTION_TAKEN: { readonly [Action in Breach['action']]: string } = {
   warn: 'warned',
   stop: 'stopped',
   restart: 'restarted',
 };
 
-/** `web: 112 processes, allowed 100; stopped`. */
+/** Describes a breach: `web: 112 processes, allowed 100; stopped`. */
 export function breachSentence({ service, limit, value, allowed, action }: Breach): string {
   const what = `${formatMeasure(limit, value)}, allowed ${formatMeasureShort(limit, allowed)}`;
   return `${service ?? 'the project'}: ${what}; ${ACTION_TAKEN[action]}`;
