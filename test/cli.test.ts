@@ -58,7 +58,7 @@ test.each([
 
 test('a reader that goes away is no failure', async () => {
   const fifo = join(mkdtempSync(join(currentRunFolder(), 'cli-')), 'stdout');
-  // Opened for both first, so that opening for writing need not wait; then nobody reads.
+  // The FIFO is opened for both first, so that opening it for writing need not wait. Then nobody reads.
   const script = 'mkfifo "$1"; exec 3<>"$1" 4>"$1" 3>&-; exec node "$2" --help >&4';
   const result = await execa('bash', ['-c', script, 'bash', fifo, launcher], { reject: false });
   expect(result).toMatchObject({ exitCode: 0, stderr: '' });

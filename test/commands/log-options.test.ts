@@ -10,7 +10,7 @@ test.each([
   ['1d', NOON - 86_400_000],
   ['11:58', NOON - 120_000],
   ['11:59:30', NOON - 30_000],
-  // Not yet today: yesterday's.
+  // This time has not come yet today, so it means yesterday.
   ['12:01', NOON + 60_000 - 86_400_000],
   ['2026-11-23', new Date(2026, 10, 23).getTime()],
   ['2026-11-23 11:00', NOON - 3_600_000],

@@ -74,7 +74,7 @@ function reachable(from: string, needs: ReadonlyMap<string, readonly string[]>):
 }
 
 test('the cost grows with the graph, not with its square, and a deep chain does not overflow', () => {
-  // Counted, not timed: how often the needs of a service are looked at.
+  // Counts how often the needs of a service are read, because a time would depend on the machine.
   const looks = (size: number): number => {
     let count = 0;
     const chain = new Map<string, readonly string[]>();

@@ -6,7 +6,7 @@ import { DevctlError } from '../../src/errors.ts';
 import { loadManifest } from '../../src/manifest/load.ts';
 import { errorOf, folderWith, write } from './folder.ts';
 
-/** The lines of the error, without the name of the file. */
+/** Returns the lines of the error, without the name of the file. */
 function problemsOf(manifest: unknown, files: Readonly<Record<string, unknown>> = {}): string[] {
   const cwd = folderWith({ '.devctl.json': manifest, ...files });
   const error = errorOf(() => loadManifest({ cwd }));
@@ -14,7 +14,7 @@ function problemsOf(manifest: unknown, files: Readonly<Record<string, unknown>> 
   return error.message.split('\n').map((line) => line.replace(/^\.devctl\.json:/, ''));
 }
 
-/** What is said about one service, named web, without the place. */
+/** Returns the problems of one service, named web, without their places. */
 function problemsOfService(service: object, more: object = {}): string[] {
   const manifest = { services: { web: { command: 'x', ...service } }, ...more };
   return problemsOf(JSON.stringify(manifest)).map((line) =>

@@ -24,7 +24,7 @@ test('every field has a description', () => {
   expect(bare).toEqual([]);
 });
 
-// zod reads the schema back as an editor would: a second opinion on what it allows.
+// zod reads the schema back as an editor would, for a second opinion on what the schema allows.
 const asEditorsSeeIt = z.fromJSONSchema(JSON.parse(manifestJsonSchema()));
 const web = (fields: object) => ({ services: { web: { command: 'x', ...fields } } });
 

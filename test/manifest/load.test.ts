@@ -170,7 +170,7 @@ describe('limits', () => {
     [{}, [limit('processes', 100), limit('memory', 8 * GB)]],
     ['off', []],
     [{ processes: 'off' }, [limit('memory', 8 * GB)]],
-    // What it does not name stays a warning.
+    // A limit that the manifest does not name stays a warning.
     [
       { processes: 300, action: 'stop' },
       [limit('processes', 300, 'stop'), limit('memory', 8 * GB)],

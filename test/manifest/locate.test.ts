@@ -63,7 +63,8 @@ test.runIf(isRoot)('a manifest that another user left above the folder is passed
   const error = errorOf(() => locateManifest({ cwd }));
   expect(error.message).toContain(`(passed over: ${file} belongs to user ${EVE})`);
 
-  // Named by hand, or in a folder of that user, it is meant; but what it says is not our own wish.
+  // The user has named the manifest, or works in a folder of its owner, so it is found. It is not trusted
+  // all the same.
   const named = { kind: 'found', file, trusted: false };
   expect(findManifest({ cwd, config: '../.devctl.json' })).toMatchObject(named);
   mkdirSync(join(root, 'hers'));

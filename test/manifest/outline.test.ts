@@ -11,7 +11,7 @@ const NOTHING = {
   local: null,
   services: [],
   groups: {},
-  // The part that cannot be read may hold an `off` or a `protect`.
+  // The unread part may hold an `off` or a `protect`.
   sweep: { patterns: [], scope: 'off', protect: [] },
 };
 
@@ -109,7 +109,7 @@ test.each<[sweep: unknown, why: string, expected: object]>([
     { scope: 'project', patterns: [] },
   ],
   [{ patterns: ['.*', 'ok'] }, 'sweep.patterns: expected', { patterns: ['ok'] }],
-  // Who knows what the pattern would have protected.
+  // The broken pattern may have protected any process.
   [{ protect: ['(', 'vim'] }, 'sweep.protect: expected', { scope: 'off', protect: ['vim'] }],
   [{ scope: 'off', protect: 5 }, 'sweep.protect: expected', { scope: 'off' }],
 ])('a broken sweep never sweeps more: %j', (sweep, why, expected) => {

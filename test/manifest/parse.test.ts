@@ -112,7 +112,7 @@ test('every value has its line and column, in all three kinds of lines', () => {
   expect(positionOf(tree, ['a', 'b', 1])).toEqual({ file: FILE, line: 4, column: 4 });
   expect(positionOf(tree, ['a', 'b'])).toEqual({ file: FILE, line: 3, column: 8 });
   expect(keyPositionOf(tree, ['a', 'b'])).toEqual({ file: FILE, line: 3, column: 3 });
-  // What is missing is missing from the nearest thing that is there.
+  // A missing value has the position of the nearest value that exists.
   expect(positionOf(tree, ['a', 'x', 'y'])).toEqual({ file: FILE, line: 2, column: 2 });
 });
 

@@ -3,7 +3,7 @@ import type { ReportInput } from '../../src/report/build.ts';
 import type { StateChange } from '../../src/report/spans.ts';
 import type { StateKind } from '../../src/services/lifecycle/states.ts';
 
-/** Changes of one service: each state, and from when. */
+/** Builds changes of one service: each state, and its time. */
 export function changesOf(
   service: string,
   ...steps: readonly (readonly [atMs: number, to: StateKind, reason?: string])[]
@@ -27,7 +27,7 @@ function use(count: number): ServiceUse {
   return { processes: count, memoryBytes: count * 1000, cpuPercent: count };
 }
 
-/** A project of which nothing is known. */
+/** Builds the input of a report on a project without history. */
 export function facts(some: Partial<ReportInput> = {}): ReportInput {
   return {
     project: '/work/shop',

@@ -38,7 +38,7 @@ test('a terminal that carries it out shows the frame, whatever was there before'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: sequences start with ESC
 const PLACED = /\u001B\[(\d+);1H([a-z ]*)\u001B\[0m(\u001B\[K)?/g;
 
-/** The few sequences that there are, on a screen of 8 columns without wrapping. */
+/** Carries out the few sequences of `repaint` on a screen of 8 columns without wrapping. */
 function carriedOut(before: readonly string[], text: string): string[] {
   let lines = [...before];
   for (const [, row, line, clears] of text.matchAll(PLACED)) {

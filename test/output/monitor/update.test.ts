@@ -39,7 +39,7 @@ describe('choosing', () => {
     const { model, effects } = key(written(begin(), 'of web'), 'down');
     expect(effects).toEqual([{ kind: 'follow', service: 'db' }]);
     expect(model.log.lines).toEqual([]);
-    // What still comes of the old one is not shown as the new one's.
+    // Late lines of the earlier service are not shown as lines of the new one.
     const late: MonitorEvent = {
       kind: 'lines',
       service: 'web',

@@ -38,10 +38,10 @@ test.each<[string, boolean, string]>([
   ['plain ✓ text\twith a tab', true, 'plain ✓ text\twith a tab'],
   ['\u001b[32mgreen\u001b[39m', true, '\u001b[32mgreen\u001b[39m\u001b[0m'],
   ['\u001b[32mgreen\u001b[39m', false, 'green'],
-  // What npm and vite write: cleared lines, a moved cursor, a title, a link.
+  // Sequences of npm and vite: a cleared line, a moved cursor, a title, a link.
   ['\u001b[2K\u001b[1Gdone\u001b]0;title\u0007', true, 'done'],
   ['\u001b]8;;http://x\u001b\\link\u001b]8;;\u001b\\', false, 'link'],
-  // Nothing may reach the terminal that only looks like a sequence, or is one of another kind.
+  // No text that only looks like a sequence, and no sequence of another kind, may reach the terminal.
   ['\u001b[6n\u001bPq\u001b\\', true, '\\x1bPq\\x1b\\'],
   ['\u001b]0;never ends', true, '\\x1b]0;never ends'],
   ['bell\u0007 back\b \u009b31m \u202e', false, 'bell\\x07 back\\x08 \\x9b31m \\x202e'],

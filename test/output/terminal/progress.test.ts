@@ -80,7 +80,7 @@ describe('on a terminal', () => {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes start with ESC
 const COLOR = /\u001B\[[1-9]\d*m/;
 
-/** A terminal as far as ora asks: it moves the cursor through methods of the stream. */
+/** Creates a terminal as ora needs it: ora moves the cursor through methods of the stream. */
 function fakeTerminal(columns = 80): { stream: OutputStream; text: () => string } {
   const written: string[] = [];
   const stream = Object.assign(new PassThrough(), {
