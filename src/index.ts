@@ -53,7 +53,7 @@ export async function start(
     names: selectForStart(choicesOf(manifest), names),
     abortOnFailure: options.abortOnFailure ?? false,
     env: definedOnly(env),
-    listen: () => {},
+    onChange: () => {},
     warn: () => {},
   });
 }

@@ -2,16 +2,17 @@ import type { Host, SignalName } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { livesIn, type ProcessInfo } from '../processes/snapshot.ts';
 
+/** The time that a supervisor has to end after SIGTERM, in ms. */
 const TERM_MS = 1_000;
-/** Only what is stuck in the kernel takes long, and on a busy machine whoever has to die first gets his turn. */
+/** The time that a process has to die of SIGKILL, in ms. It dies late when it is stuck in the kernel or gets no CPU. */
 const KILL_MS = 5_000;
 const POLL_MS = 10;
 
 /**
- * Ends the supervisors of a project, after everything below them is gone: a subreaper that dies first
- * would hand its orphans on to process 1.
+ * Ends the supervisors of a project. Call it when everything below them is gone, because a subreaper that dies hands
+ * its orphans on to process 1.
  *
- * @param self  a supervisor that carries out the stop itself is left alone
+ * @param self the process that carries out the stop: if it is a supervisor, it is left alone
  */
 export async function endSupervisors(
   host: Host,
@@ -27,7 +28,7 @@ export async function endSupervisors(
   ]);
 }
 
-/** Ends what is left of the supervisors' guards. A guard is a program without manners: nothing to ask it. */
+/** Ends the guards of supervisors, with SIGKILL at once: a guard has nothing to finish. */
 export async function endGuards(host: Host, guards: readonly ProcessInfo[]): Promise<void> {
   await end(
     host,
@@ -45,7 +46,7 @@ async function end(
   for (const [signal, waitMs] of steps) {
     for (const target of targets) {
       await host.signal(target, signal);
-      // One that was frozen because it did not answer has the signal pending until it runs again.
+      // A supervisor that was frozen, because it did not answer, keeps the signal pending until it runs again.
       await host.signal(target, 'SIGCONT');
     }
     const deadline = host.nowMs() + waitMs;

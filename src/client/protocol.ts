@@ -10,45 +10,47 @@ import { isUp, type StateKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
 
 /**
- * The supervisor's API: HTTP and JSON over a Unix socket, streams as NDJSON. By hand:
+ * `GET /hello`: a supervisor introduces itself.
+ *
+ * The supervisor's API is HTTP and JSON over a Unix socket, with streams as NDJSON. By hand:
  * `curl --unix-socket PATH http://devctl/hello` (the path is in `.pids/supervisor.json`).
  */
 export interface Hello {
   readonly version: string;
   readonly pid: number;
   readonly projectId: string;
-  /** What it can hold its services with. */
+  /** The means that it has to contain its services. */
   readonly capabilities: Capabilities;
 }
 
-/** The file descriptor on which the starter waits for a line: our address, or nothing. */
+/** The file descriptor on which a starter waits for a line from its supervisor: it is ready now. */
 export const READY_FD = 3;
 
 /**
- * What a supervisor's Node is told: beside a storm of forks V8 makes room for 16 MB of what is short-lived, and keeps it.
- * With 1 MB it collects that a little more often (node --v8-options).
+ * The flags of a supervisor's Node. During a fork storm V8 grows the space for short-lived objects to 16 MB, and keeps
+ * it. With 1 MB it collects them a little more often (node --v8-options).
  */
 export const SUPERVISOR_FLAGS = ['--max-semi-space-size=1'] as const;
 
-/** The argument of a supervisor that replaces one with something below it. */
+/** The argument of a supervisor that replaces another one, which has processes below it. */
 export const INHERITS = '--inherits';
 
-/** `POST /start`. Answered by a stream of `StartEvent`; closing it drops what has not been spawned. */
+/** `POST /start`. The answer is a stream of `StartEvent`. To close it drops every service that is not spawned yet. */
 export interface StartRequest {
-  /** In no particular order; what they depend on is among them. */
+  /** The services to start, with all their dependencies among them, in no particular order. */
   readonly services: readonly ResolvedService[];
   /**
-   * What runs and is not asked for: a supervisor that has taken it over learns here how to watch it and to
-   * start it again.
+   * Services that run and are not to be started. A supervisor that has adopted them learns here how to probe and to
+   * restart them.
    */
   readonly running?: readonly ResolvedService[];
-  /** The caller's environment, so that services see the terminal that started them. */
+  /** The environment of the caller, so that services see the terminal that started them. */
   readonly env: Readonly<Record<string, string>>;
   readonly logsDir: string;
   readonly logRotation: LogRotation | null;
   readonly containment: Containment;
   readonly limits: LimitsRequest;
-  /** For how long everything is to run; null: as it was before. */
+  /** The lease that everything runs on; null: the lease stays as it is. */
   readonly lease?: LeaseRequest | null;
 }
 
@@ -58,18 +60,19 @@ export interface LeaseRequest {
   readonly manifest: string;
 }
 
-/** On everything together. */
+/** The limits of the project: on all services together. */
 export interface LimitsRequest {
   readonly limits: readonly Limit[];
-  /** Absolute path of the manifest, which says what a stop of everything sweeps; null: nothing is stopped. */
+  /** Absolute path of the manifest, which says what a stop of everything sweeps. Null: nothing is stopped. */
   readonly manifest: string | null;
 }
 
-/** `GET /children`. Null: it is no subreaper, so the answer would prove nothing. */
+/** `GET /children`: does the supervisor have a child? Null when it is no subreaper: the answer would prove nothing. */
 export interface ChildrenAnswer {
   readonly children: boolean | null;
 }
 
+/** A service has entered another state. */
 export interface ServiceChange {
   readonly type: 'change';
   readonly service: string;
@@ -77,25 +80,25 @@ export interface ServiceChange {
   readonly to: StateKind;
   readonly reason: string | null;
   readonly pid: number | null;
-  /** Is it a task, which is done once it has `exited`? */
+  /** True for a task, which is done once it has `exited`. */
   readonly oneShot: boolean;
-  /** Since this start was asked for, in ms. */
+  /** The time since the request of this start, in ms. */
   readonly afterMs: number;
 }
 
-/** What became of one service of a start. */
+/** The result of one service of a start. */
 export interface StartedService {
   readonly name: string;
   readonly state: StateKind;
   readonly pid: number | null;
   readonly reason: string | null;
-  /** From the request until it was up (or had failed), in ms. */
+  /** The time from the request until it was up or had failed, in ms. */
   readonly tookMs: number;
-  /** Was it up, or done, before? */
+  /** True when it was up, or done, before the start. */
   readonly alreadyRunning: boolean;
-  /** A task that has succeeded: that counts as up. */
+  /** True for a task that has succeeded, which counts as up. */
   readonly done: boolean;
-  /** The last lines of its log, where it failed. */
+  /** The last lines of its log, if it failed. */
   readonly lastLines: readonly string[];
   readonly log: string;
 }
@@ -105,34 +108,34 @@ export type StartEvent =
   | {
       readonly type: 'result';
       readonly services: readonly StartedService[];
-      /** Did a stop come in between, which is waiting for this start to let go of the lock? */
+      /** True when a stop has interrupted the start, and waits for it to release the lock. */
       readonly abandoned: boolean;
     };
 
-/** `POST /stand-down`. Lasts as long as the caller keeps the connection open. */
+/** `POST /stand-down`: the supervisor leaves services alone for as long as the caller keeps the connection open. */
 export interface StandDownRequest {
-  /** Null: all. */
+  /** Null: all services. */
   readonly names: readonly string[] | null;
 }
 
 /**
- * `POST /stop-command`: runs the stop command of a service below the supervisor, for a caller that has
- * had it stand down. Lasts as long as the caller keeps the connection open.
+ * `POST /stop-command`: the supervisor, which has stood down for the caller, runs the stop command of a service as a
+ * child of its own. It kills the command when the caller closes the connection.
  */
 export interface StopCommandRequest {
   readonly service: string;
-  /** The caller's environment. */
+  /** The environment of the caller. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** After `began` it must not be run again, whatever becomes of the supervisor. */
+/** After `began` the caller must not run the command again, even if the supervisor dies. */
 export type StopCommandEvent =
   | { readonly type: 'began' }
   | ({ readonly type: 'ended' } & ContainedCommand);
 
-/** `POST /stop`: the supervisor itself stops services, for a caller that is inside one of them. */
+/** `POST /stop`: the supervisor itself stops services, for a caller that runs inside one of them. */
 export interface SupervisedStopRequest {
-  /** Null: everything, itself included. */
+  /** Null: everything, the supervisor included. */
   readonly names: readonly string[] | null;
   readonly sweep: SweepSettings;
   readonly declared: readonly DeclaredService[];
@@ -143,35 +146,35 @@ export interface SupervisedStopRequest {
 export type SupervisedStopEvent = { readonly type: 'report'; readonly report: StopReport };
 
 /**
- * `POST /hold`: what is to be stopped when the caller hangs up without having released the hold, because
- * he was killed. Answered by a stream of `HoldEvent`.
+ * `POST /hold`: a foreground hold. The supervisor carries out this stop when the connection closes and the caller has
+ * not released the hold, because then the caller was killed. The answer is a stream of `HoldEvent`.
  */
 export interface HoldRequest extends SupervisedStopRequest {
-  /** Made up by the caller, for `POST /release`. */
+  /** Chosen by the caller, for `POST /release`. */
   readonly id: string;
 }
 
-/** `held` first, then every event. */
+/** The first event is `held`; the events of the supervisor follow. */
 export type HoldEvent = { readonly type: 'held' } | SupervisorEvent;
 
-/** A limit is exceeded: told once, until it has been kept again. */
+/** A limit is exceeded. Sent once, and again only after the limit has been kept meanwhile. */
 export interface BreachEvent {
   readonly type: 'breach';
   readonly breach: Breach;
 }
 
-/** What everyone who keeps `GET /events` open is told. */
+/** One event of `GET /events`, which every subscriber gets. */
 export type SupervisorEvent = ServiceChange | BreachEvent;
 
 /**
- * `GET /samples`: the last minutes first, by time, then each new one. While somebody listens there is one a
- * second.
+ * `GET /samples`: the samples of the last minutes first, by time, then each new one. The supervisor takes one a
+ * second while anybody subscribes.
  */
 export type SampleEvent =
   | { readonly type: 'history'; readonly samples: readonly Sample[] }
   | { readonly type: 'sample'; readonly sample: Sample };
 
-/** Is it as whoever started it wants it to be? */
+/** Tells whether a service is as its start wanted it: up, or a task that is done. */
 export function hasSucceeded({ state, done }: Pick<StartedService, 'state' | 'done'>): boolean {
   return done || isUp(state);
 }

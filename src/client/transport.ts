@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { DevctlError } from '../errors.ts';
 
 /**
- * One short question.
+ * Sends one request and reads the whole answer.
  *
- * @returns the JSON of the answer; null when it was refused, not whole within `timeoutMs`, or no JSON
+ * @returns the JSON of the answer; null when the supervisor refused, when the answer was not complete within
+ *   `timeoutMs`, or when it was no JSON
  */
 export async function request(
   socket: string,
@@ -13,34 +14,39 @@ export async function request(
   body: unknown,
   timeoutMs: number,
 ): Promise<unknown> {
-  const over = new AbortController();
-  // Runs until the last byte: a supervisor may stop, or die, with half of its answer sent.
-  const timer = setTimeout(() => over.abort(), timeoutMs);
+  const connection = new AbortController();
+  // The timer runs until the last byte, because a supervisor may stop or die when half of its answer is sent.
+  const timer = setTimeout(() => connection.abort(), timeoutMs);
   try {
-    const answer = await post(socket, method, path, body, over.signal);
+    const answer = await post(socket, method, path, body, connection.signal);
     return answer?.statusCode === 200 ? JSON.parse(await readAll(answer)) : null;
   } catch {
     return null;
   } finally {
     clearTimeout(timer);
-    over.abort();
+    connection.abort();
   }
 }
 
-/** One request; null when nobody listens, or `over` is aborted before an answer begins. */
+/**
+ * Sends one request, and resolves when the answer begins.
+ *
+ * @param signal closes the connection when it is aborted
+ * @returns null when no process listens on the socket, or the signal was aborted before the answer began
+ */
 export async function post(
   socketPath: string,
   method: string,
   path: string,
   body: unknown,
-  over: AbortSignal,
+  signal: AbortSignal,
 ): Promise<IncomingMessage | null> {
-  // Loaded when there is a supervisor to talk to: a stop with nothing to stop never pays for it.
+  // Loaded only when there is a supervisor to talk to, so that a stop with nothing to stop does not pay for it.
   const { request } = await import('node:http');
   return new Promise((resolve) => {
-    const outgoing = request({ socketPath, method, path, agent: false, signal: over });
+    const outgoing = request({ socketPath, method, path, agent: false, signal });
     outgoing.once('response', (answer) => {
-      // Whoever reads it learns of an early end all the same; nobody must die of it.
+      // Without a listener an early end of the answer would end this process. The reader learns of it all the same.
       answer.on('error', () => {});
       resolve(answer);
     });
@@ -50,20 +56,21 @@ export async function post(
 }
 
 /**
- * Hands on every event of an NDJSON answer, until it ends or `until` is aborted.
+ * Calls `onEvent` with every event of an NDJSON answer, until the answer ends or `until` is aborted.
  *
- * @param body undefined: a GET
- * @throws DevctlError 'supervisor-failed'
+ * @param body undefined: the request is a GET
+ * @throws DevctlError 'supervisor-failed' when the supervisor does not answer, refuses, or sends a line that is no
+ *   event
  */
 export async function stream(
   socket: string,
   path: string,
   body: unknown,
-  listen: (event: unknown) => void,
+  onEvent: (event: unknown) => void,
   until?: AbortSignal,
 ): Promise<void> {
-  const over = new AbortController();
-  const signal = until ? AbortSignal.any([over.signal, until]) : over.signal;
+  const connection = new AbortController();
+  const signal = until ? AbortSignal.any([connection.signal, until]) : connection.signal;
   const answer = await post(socket, body === undefined ? 'GET' : 'POST', path, body, signal);
   if (!answer) {
     throw new DevctlError('supervisor-failed', 'the supervisor does not answer', {
@@ -75,13 +82,16 @@ export async function stream(
       const why = await readAll(answer).catch(() => 'it said no more');
       throw new DevctlError('supervisor-failed', `the supervisor refused: ${why}`);
     }
-    for await (const line of linesOf(answer)) if (line.length > 0) listen(parseEvent(line));
+    for await (const line of linesOf(answer)) if (line.length > 0) onEvent(parseEvent(line));
   } finally {
-    over.abort();
+    connection.abort();
   }
 }
 
-/** Its death ends the lines; what is missing then shows in the result. */
+/**
+ * Cuts an answer into lines. The death of the supervisor ends them without an error: the last event is missing
+ * then, which the caller notices.
+ */
 async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
   let rest = '';
   answer.setEncoding('utf8');
@@ -97,13 +107,13 @@ async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
   yield rest;
 }
 
-/** @throws DevctlError 'supervisor-failed' for what is no JSON object */
+/** @throws DevctlError 'supervisor-failed' for a line that is no JSON object */
 function parseEvent(line: string): object {
   let event: unknown;
   try {
     event = JSON.parse(line);
   } catch {
-    // Said below.
+    // The error below says so.
   }
   if (event instanceof Object) return event;
   const shown = line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}…` : line;
@@ -112,6 +122,7 @@ function parseEvent(line: string): object {
   });
 }
 
+/** The length at which an error cuts the line that it quotes. */
 const SHOWN_CHARACTERS = 200;
 
 async function readAll(answer: IncomingMessage): Promise<string> {

@@ -1,6 +1,6 @@
 import { DevctlError } from '../errors.ts';
 import type { LeaseStatus } from '../leases/status.ts';
-import type { LeaseWish } from '../operations/start/lease.ts';
+import type { RequestedLease } from '../operations/start/lease.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printable } from '../output/terminal/width.ts';
 import { durationOption } from './duration-option.ts';
@@ -15,7 +15,7 @@ export interface LeaseOptions {
  *
  * @throws DevctlError 'usage'
  */
-export function leaseWish({ ttl, whilePid = [] }: LeaseOptions): LeaseWish {
+export function leaseWish({ ttl, whilePid = [] }: LeaseOptions): RequestedLease {
   const ttlMs = ttl === undefined ? null : durationOption('--ttl', ttl);
   if (ttlMs === 0) {
     throw new DevctlError('usage', '--ttl 0: that is over before anything runs', {

@@ -26,7 +26,7 @@ import { openHost } from '../processes/real-host.ts';
 import {
   type OpenProject,
   openProject,
-  reopened,
+  reopenProject,
   requireProject,
 } from '../project/open-project.ts';
 import { watchStdout } from './watch-stdout.ts';
@@ -145,13 +145,13 @@ class Monitor {
     this.#tail?.stop();
     this.#tail = undefined;
     if (service === null || service === NO_SERVICE) return;
-    const logged = serviceLogs(reopened(this.#query) ?? this.#project, []);
+    const logged = serviceLogs(reopenProject(this.#query) ?? this.#project, []);
     const log = logged.find(({ name }) => name === service)?.log;
     if (log === undefined) return;
     this.#tail = openLiveTail({
       source: openLogSource(this.#project.folder, service, log),
       lines: MOST_LINES,
-      hear: (lines, anew) => this.#onEvent({ kind: 'lines', service, anew, lines }),
+      onLines: (lines, anew) => this.#onEvent({ kind: 'lines', service, anew, lines }),
     });
   }
 

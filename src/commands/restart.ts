@@ -55,12 +55,12 @@ export async function restartCommand(
         env: definedOnly(process.env),
         declared: declaredServices(openProject(query)),
         forced: interrupted,
-        watch: stopProgress(),
-        stopped(report) {
+        onScan: stopProgress(),
+        onStopped(report) {
           if (!options.json) printStopReport(report, options.color);
           process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
         },
-        listen: (change) => showChange(progress, change),
+        onChange: (change) => showChange(progress, change),
         warn: (line) => progress.note(`! ${line}`),
       },
     );

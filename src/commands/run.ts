@@ -79,18 +79,18 @@ async function runUntilOver(
     timeoutMs,
     containment: manifest?.containment ?? 'auto',
     limits: runLimits(ownLimits, manifest?.limits ?? PROJECT_WARNINGS),
-    breached(breach) {
+    onBreach(breach) {
       const then = breach.action === 'warn' ? '' : ': ending everything';
       notes.warn(`over its limit: ${warningInWords(breach)}${then}`);
     },
     logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
-    hearSignals: subscribeToSignals,
-    begun: endYield,
-    ending(cause) {
+    subscribeToSignals,
+    onBegun: endYield,
+    onEnding(cause) {
       if (cause === 'timed-out') notes.warn(`its ${timeout} are over: ending everything`);
     },
-    watch(living) {
+    onScan(living) {
       // Created when the end begins, because its time counts from there.
       watch ??= stopProgress();
       watch(living);

@@ -58,7 +58,7 @@ export async function startCommand(
         abortOnFailure: options.abortOnFailure ?? false,
         lease,
         env: definedOnly(process.env),
-        listen(change) {
+        onChange(change) {
           if (onTerminal && TROUBLE_STATES.has(change.to))
             reasonsShown.set(change.service, change.reason);
           showChange(progress, change);

@@ -20,7 +20,7 @@ export function listenForInterrupts(suffix = ''): () => boolean {
 }
 
 /** Creates a function that says every second which processes a stop waits for. */
-export function stopProgress(): StopOptions['watch'] {
+export function stopProgress(): StopOptions['onScan'] {
   const beganMs = monotonicMs();
   let nextMs = 1_000;
   return (living) => {

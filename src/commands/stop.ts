@@ -59,8 +59,8 @@ export async function stopCommand(
     sweep,
     declared,
     forced: listenForInterrupts(KEPT),
-    watch: stopProgress(),
-    handedOver(service) {
+    onScan: stopProgress(),
+    onHandOver(service) {
       const line = `devctl runs inside the service ${service}: the supervisor performs the stop`;
       warn(line, options.color);
     },

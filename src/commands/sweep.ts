@@ -29,7 +29,7 @@ export async function sweepCommand(options: SweepCommandOptions): Promise<number
     rules: allowed.rules,
     dryRun: options.dryRun ?? false,
     forced: listenForInterrupts(),
-    watch: stopProgress(),
+    onScan: stopProgress(),
   });
   if (options.json) printJson(report);
   else printSweepReport(report, options.color);

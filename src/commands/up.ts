@@ -1,7 +1,7 @@
 import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
-import { type Following, followLogs } from '../logs/follow.ts';
+import { followLogs, type LogFollower } from '../logs/follow.ts';
 import { readLog, type ServiceLine } from '../logs/reader.ts';
 import { logFolders, serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
@@ -80,7 +80,7 @@ class Up {
   readonly #out: SlowWriter;
   readonly #unwatchStdout: () => void;
   readonly #endYield: () => void;
-  readonly #following: Following;
+  readonly #following: LogFollower;
   /** Set when the stop begins, because its time counts from there. */
   #stopProgress: ReturnType<typeof stopProgress> | undefined;
 
@@ -123,7 +123,7 @@ class Up {
     }
   }
 
-  #followNewLines(): Following {
+  #followNewLines(): LogFollower {
     const { project, selected } = this.#scope;
     const services = serviceLogs(project, selected);
     const readers = services.map(({ name, log }) =>
@@ -154,24 +154,24 @@ class Up {
       exitCodeFrom,
       abortOnExit,
       env: definedOnly(process.env),
-      listen: (change) => {
+      onChange: (change) => {
         this.#following.wake();
         if (json) void this.#out.write(jsonLine(change));
         else noteChange(note, change);
       },
-      breached: (breach) => {
+      onBreach: (breach) => {
         if (json) void this.#out.write(jsonLine({ type: 'breach', breach }));
         // The end or the restart of a service says why by itself.
         else if (breach.action === 'warn') warn(`over its limit: ${warningInWords(breach)}`);
       },
-      started: ({ services }) => {
+      onStarted: ({ services }) => {
         if (!json) this.#noteStarted(services);
       },
-      ending: (why) => note(`${why}: stopping`),
+      onEnding: (why) => note(`${why}: stopping`),
       warn,
-      asked: this.#ends.asked,
+      askedToEnd: this.#ends.asked,
       forced: this.#ends.forced,
-      watch: (living) => {
+      onScan: (living) => {
         this.#stopProgress ??= stopProgress();
         this.#stopProgress(living);
       },

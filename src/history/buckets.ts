@@ -1,10 +1,12 @@
 import type { Sample } from './samples.ts';
 
-/** Several samples of the same stretch of time, on their way to be one. */
+/** Several samples of one stretch of time, gathered to become one sample. */
 export interface Bucket {
+  /** Number of the stretch: time since the epoch, divided by its width. */
   readonly number: number;
+  /** Time of the last sample, since the epoch, in ms. */
   readonly atMs: number;
-  /** How long they speak of, together. */
+  /** Time that the samples speak of together. */
   readonly forMs: number;
   readonly services: ReadonlyMap<string, BucketUse>;
 }
@@ -12,15 +14,16 @@ export interface Bucket {
 interface BucketUse {
   readonly processes: number;
   readonly memoryBytes: number;
-  /** Percent of one core × ms. */
+  /** In percent of one core × ms. */
   readonly cpu: number;
 }
 
 /**
- * Adds a sample to those before it that fall into the same stretch of time.
+ * Adds a sample to the bucket of its stretch of time.
  *
- * @param forMs how long it speaks of: since the one before
- * @returns `done`: the one that stands for those of the stretch before, when this begins a new one
+ * @param forMs time that the sample speaks of: since the sample before
+ * @param widthMs width of a stretch
+ * @returns `done`: the sample of the full bucket, when this sample begins a new one
  */
 export function addToBucket(
   bucket: Bucket | null,
@@ -47,7 +50,10 @@ export function addToBucket(
   return { bucket: made, done: null };
 }
 
-/** The most that there was of processes and memory, because a peak is what people look for; the mean of the cpu. */
+/**
+ * Turns a bucket into one sample: the peak of processes and memory, because people look for peaks, and the
+ * mean of the processor.
+ */
 export function toSample({ atMs, forMs, services }: Bucket): Sample {
   const uses = [...services].map(([name, { processes, memoryBytes, cpu }]) => {
     const cpuPercent = Math.round((10 * cpu) / forMs) / 10;

@@ -2,7 +2,7 @@ import type { Breach } from '../limits/evaluate.ts';
 import { asObject, isCount, isText } from '../project/field-checks.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 
-/** Something that has happened to a project, kept beyond the life of its supervisor. */
+/** An event of a project, kept beyond the life of its supervisor. */
 export type HistoryEvent = {
   /** Since the epoch, in ms. */
   readonly atMs: number;
@@ -20,7 +20,7 @@ export type HistoryEvent = {
   | { readonly kind: 'lease'; readonly why: string }
 );
 
-/** @returns null for what is no event: a line that was cut off, or one of a later devctl */
+/** Checks an event from disk; null when it is none: a line that was cut off, or written by a later devctl. */
 export function toHistoryEvent(value: unknown): HistoryEvent | null {
   const fields = asObject(value);
   return fields !== null && isCount(fields.atMs) && isEvent(fields) ? fields : null;

@@ -1,17 +1,31 @@
+/*
+ * The files of this folder. `.pids/history/` keeps what services used, and what happened to them:
+ *
+ *   samples       the data: one sample of all services
+ *   usage         computes a sample from two scans
+ *   sampler       takes samples from the scans of the witness
+ *   buckets       gathers samples of ten seconds or a minute into one
+ *   sample-lines  a sample as a line of text; several files of samples as one row
+ *   events        state changes, breaches, and the lives of supervisors
+ *   files         the files on disk: appended to, renamed when they are large
+ *   writer        writes samples and events
+ *   read          reads both
+ *   per-second    samples at even distances, for curves
+ */
 import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { appendFlags } from '../project/atomic-file.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from '../project/folder.ts';
-import { type RecordProblem, refusedFile } from '../project/record-problem.ts';
+import { type RecordProblem, refusedFileProblems } from '../project/record-problem.ts';
 import { readOwnFile, whyNotAppend } from '../project/safe-file.ts';
 
-/** The files of a project's history: samples, the coarser the longer they are kept, and events. */
+/** A part of a project's history: three rows of samples, coarser the longer they are kept, and the events. */
 export type HistoryPart = 'recent' | 'hours' | 'days' | 'events';
 
 /**
- * From this size on, in bytes, the next line begins a new file. The one before is kept, and that before it
- * replaced, so each part takes twice as much at most.
+ * Size in bytes from which on the next line begins a new file. One older file is kept, so each part takes at
+ * most twice as much.
  */
 const MOST_BYTES: Readonly<Record<HistoryPart, number>> = {
   recent: 512 * 1024,
@@ -20,12 +34,12 @@ const MOST_BYTES: Readonly<Record<HistoryPart, number>> = {
   events: 512 * 1024,
 };
 
-/** A last line may go beyond: what is larger than this is not ours. */
+/** Size beyond which a file is not read, because devctl has not written it. */
 const MAX_READ_BYTES = 4 * 1024 * 1024;
 
 /**
- * Adds a line to a part of the history, in one write. Not flushed: after a power failure the last seconds
- * are worth little.
+ * Adds a line to a part of the history, in one write. The file is not flushed, because after a power failure
+ * the last seconds are worth little.
  *
  * @param line JSON without a newline in it
  * @throws DevctlError 'records-unwritable', 'unsafe', and what open(2) and write(2) fail with
@@ -40,7 +54,7 @@ export function appendHistory(folder: ProjectFolder, part: HistoryPart, line: st
     const found = fstatSync(fd);
     const refused = whyNotAppend(found);
     if (refused) throw new DevctlError('unsafe', `${path} is not safe to use: ${refused}`);
-    // The newline goes first: so a line that a full disk has cut off costs no other one.
+    // The newline goes first, so that a line that a full disk has cut off does not spoil the next one.
     const bytes = Buffer.from(found.size === 0 ? line : `\n${line}`);
     const written = writeSync(fd, bytes);
     if (written < bytes.length) {
@@ -53,11 +67,11 @@ export function appendHistory(folder: ProjectFolder, part: HistoryPart, line: st
   if (size >= MOST_BYTES[part]) renameSync(path, olderPath(path));
 }
 
-/** The lines of a part, the oldest first, as values of JSON; undefined for those that are none. Never throws. */
+/** Reads the lines of a part as JSON values, the oldest first; undefined for a malformed line. Never throws. */
 export function readHistoryLines(folder: ProjectFolder, part: HistoryPart): readonly unknown[] {
   if (folderProblem(folder, 'history')) return [];
   const path = historyPath(folder, part);
-  // In this order, because one becomes the other: then the newer one is in the older one too.
+  // The newer file first, because it may be renamed to the older one meanwhile. Then it is read twice.
   const current = textOf(path);
   const older = textOf(olderPath(path));
   const isSame = current !== '' && older.startsWith(current);
@@ -65,13 +79,13 @@ export function readHistoryLines(folder: ProjectFolder, part: HistoryPart): read
   return lines.filter((line) => line !== '').map(toValue);
 }
 
-/** What is in the place of a file of the history and is not read. */
+/** Lists the files of the history that are not read, because they are not safe to use. */
 export function historyProblems(folder: ProjectFolder): readonly RecordProblem[] {
   const blocked = folderProblem(folder, 'history');
   if (blocked) return [blocked];
   return Object.keys(MOST_BYTES).flatMap((part) => {
     const path = historyPath(folder, part as HistoryPart);
-    return [path, olderPath(path)].flatMap(refusedFile);
+    return [path, olderPath(path)].flatMap(refusedFileProblems);
   });
 }
 
@@ -92,7 +106,7 @@ function openForAppending(folder: ProjectFolder, path: string): number {
   try {
     return openSync(path, appendFlags, 0o600);
   } catch (error) {
-    // Nobody's records folder is made again for this: whoever has removed it wants it gone.
+    // The records folder is not made again for this, because somebody who removed it wants it gone.
     if (errnoOf(error) !== 'ENOENT' || !existsSync(folder.pidsDir)) throw error;
     writableFolder(folder, 'history');
     return openSync(path, appendFlags, 0o600);

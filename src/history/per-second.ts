@@ -1,14 +1,14 @@
 import type { Sample } from './samples.ts';
 
-/** While nothing moves, samples are so far apart at most. */
+/** Longest time between two samples while a supervisor takes them. */
 const LONGEST_GAP_MS = 12_000;
 
 /**
- * Samples as they were taken, more often or less, as one for each of the last `seconds`. One speaks of the
- * time since the one before it; where nobody looked, there are no services.
+ * Spreads samples, which are more or less frequent, to one sample for each of the last `seconds`. A sample
+ * speaks of the time since the sample before it. A second in which nobody took samples has no services.
  *
  * @param samples by time, the oldest first
- * @param nowMs since the epoch; it belongs to the last one
+ * @param nowMs since the epoch, in ms: the end of the last second
  */
 export function perSecond(
   samples: readonly Sample[],
@@ -19,7 +19,7 @@ export function perSecond(
   return Array.from({ length: seconds }, (_, index) => {
     const atMs = nowMs - 1_000 * (seconds - 1 - index);
     while (next < samples.length && (samples[next]?.atMs ?? 0) < atMs) next += 1;
-    // What ends now has not been sampled yet: the one before still holds.
+    // The present second has no sample yet, so the one before still counts.
     const sample = samples[next] ?? samples.at(-1);
     if (!sample) return { atMs, services: {} };
     const before = samples[next - 1]?.atMs ?? Number.NEGATIVE_INFINITY;

@@ -4,17 +4,17 @@ import { type HistoryPart, readHistoryLines } from './files.ts';
 import { mergeTiers, parseSample } from './sample-lines.ts';
 import type { Sample } from './samples.ts';
 
-/** What is kept of a project's past. It outlives its supervisor, and a stop. */
+/** The recorded past of a project. It outlives the supervisor, and a stop. */
 export interface RecordedHistory {
-  /** By time, the oldest first: one a second for the last minutes, and fewer the older they are. */
+  /** By time, the oldest first: one a second for the last minutes, and less frequent the older they are. */
   readonly samples: readonly Sample[];
   /** By time, the oldest first. */
   readonly events: readonly HistoryEvent[];
-  /** Lines that say nothing: cut off, overwritten, or of a later devctl. */
+  /** Number of lines that could not be read: cut off, overwritten, or written by a later devctl. */
   readonly unread: number;
 }
 
-/** Reads what a supervisor writes, while it does. What cannot be read is left out; never throws. */
+/** Reads the history, also while a supervisor writes it. Unreadable lines are left out. Never throws. */
 export function readHistory(folder: ProjectFolder): RecordedHistory {
   let unread = 0;
   const read = <Item>(part: HistoryPart, parse: (line: unknown) => Item | null): Item[] =>
@@ -32,7 +32,7 @@ export function readHistory(folder: ProjectFolder): RecordedHistory {
   };
 }
 
-/** Samples that are no older than so many ms, by time, the oldest first. Never throws. */
+/** Reads the samples that are not older than `withinMs`, by time, the oldest first. Never throws. */
 export function readRecentSamples(folder: ProjectFolder, withinMs: number): readonly Sample[] {
   const since = Date.now() - withinMs;
   const recent = readHistoryLines(folder, 'recent').flatMap((line) => parseSample(line) ?? []);

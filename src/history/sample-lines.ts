@@ -1,7 +1,7 @@
 import { asObject, isCount } from '../project/field-checks.ts';
 import type { Sample, ServiceUse } from './samples.ts';
 
-/** One line of a file of samples: `{"atMs":…,"services":{"NAME":[processes,memoryBytes,cpuPercent]}}`. */
+/** Formats a line of a file of samples: `{"atMs":…,"services":{"NAME":[processes,memoryBytes,cpuPercent]}}`. */
 export function formatSample({ atMs, services }: Sample): string {
   const uses = Object.entries(services).map(([name, use]) => [name, toTuple(use)] as const);
   return JSON.stringify({ atMs, services: Object.fromEntries(uses) });
@@ -11,7 +11,12 @@ function toTuple({ processes, memoryBytes, cpuPercent }: ServiceUse): readonly n
   return [processes, memoryBytes, Math.round(cpuPercent * 10) / 10];
 }
 
-/** @param value one line, as JSON has it @returns null for what is none, such as a line that was cut off */
+/**
+ * Checks a sample from disk.
+ *
+ * @param value one line, as a JSON value
+ * @returns null when it is no sample, such as a line that was cut off
+ */
 export function parseSample(value: unknown): Sample | null {
   const fields = asObject(value);
   const services = asObject(fields?.services);
@@ -28,8 +33,10 @@ export function parseSample(value: unknown): Sample | null {
 }
 
 /**
- * One row of samples out of several of the same time, the finest first: each is used for what is older than
- * all of the finer ones.
+ * Merges several rows of samples of the same time into one. Each row counts for the time before all finer
+ * rows.
+ *
+ * @param tiers the finest first
  */
 export function mergeTiers(tiers: readonly (readonly Sample[])[]): readonly Sample[] {
   let from = Number.POSITIVE_INFINITY;

@@ -4,68 +4,78 @@ import { identityKey } from '../processes/identity.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { Sample } from './samples.ts';
 import { SAMPLE_MS } from './samples.ts';
-import { type Counted, type CountedLook, isMoving, takeSample } from './usage.ts';
+import { type CountedProcess, type CountedScan, isMoving, takeSample } from './usage.ts';
 import type { HistoryWriter } from './writer.ts';
 
-/** Takes a sample of what services use from the looks that the witness has anyway. */
+/** Takes samples of what services use, from the scans that the witness makes anyway. */
 export interface Sampler {
   /**
+   * Takes a sample from a scan.
+   *
    * @param claims of all processes that are ours in this snapshot
-   * @returns null where it is too early for another sample, or there is nothing to tell
+   * @returns null when it is too early for another sample, or there are no processes
    */
-  see(snapshot: Snapshot, claims: readonly Claim[]): Sample | null;
-  /** Did services use more in the last sample than they do when nothing happens? */
+  onScan(snapshot: Snapshot, claims: readonly Claim[]): Sample | null;
+  /** Tells whether the use of services has changed in the last sample. */
   isMoving(): boolean;
-  isWatched(): boolean;
-  /** Hears each sample from now on, until the answer is called. */
-  watch(listen: (sample: Sample) => void): () => void;
+  hasSubscribers(): boolean;
+  /**
+   * Calls `onSample` with each sample from now on.
+   *
+   * @returns ends the subscription
+   */
+  subscribe(onSample: (sample: Sample) => void): () => void;
 }
 
-/** Two looks that are a little too close must not halve the rate. */
+/** Time by which two scans may be too close, so that a scan a little too early does not halve the rate. */
 const TOLERANCE_MS = 100;
 
-export function createSampler(chronicle: Pick<HistoryWriter, 'sample'>): Sampler {
+/** Creates a sampler that writes its samples to the history. */
+export function createSampler(writer: Pick<HistoryWriter, 'sample'>): Sampler {
   const listeners = new Set<(sample: Sample) => void>();
   const cores = availableParallelism();
-  let before: { readonly look: CountedLook; readonly takenAtMs: number } | null = null;
+  let before: { readonly scan: CountedScan; readonly takenAtMs: number } | null = null;
   let latest: Sample | null = null;
   let moving = false;
 
   return {
-    see(snapshot, claims) {
+    onScan(snapshot, claims) {
       const { takenAtMs, nowTicks } = snapshot;
       const passedMs = before ? takenAtMs - before.takenAtMs : Number.POSITIVE_INFINITY;
       if (passedMs < SAMPLE_MS - TOLERANCE_MS) return null;
-      const known = before?.look.processes ?? [];
+      const known = before?.scan.processes ?? [];
       const processes = [...count(claims), ...zombiesOf(known, snapshot)];
-      // With nothing there, and nothing there before, there is nothing to tell.
+      // Without processes now and before, a sample would say nothing.
       if (processes.length === 0 && known.length === 0) return null;
-      const look = { atMs: Date.now(), nowTicks, processes };
-      const sample = takeSample(before?.look ?? null, look, cores);
+      const scan = { atMs: Date.now(), nowTicks, processes };
+      const sample = takeSample(before?.scan ?? null, scan, cores);
       moving = isMoving(latest, sample);
-      before = { look, takenAtMs };
+      before = { scan, takenAtMs };
       latest = sample;
-      chronicle.sample(sample, passedMs);
-      for (const listen of listeners) listen(sample);
+      writer.sample(sample, passedMs);
+      for (const onSample of listeners) onSample(sample);
       return sample;
     },
     isMoving: () => moving,
-    isWatched: () => listeners.size > 0,
-    watch(listen) {
-      listeners.add(listen);
-      return () => listeners.delete(listen);
+    hasSubscribers: () => listeners.size > 0,
+    subscribe(onSample) {
+      listeners.add(onSample);
+      return () => listeners.delete(onSample);
     },
   };
 }
 
-function count(claims: readonly Claim[]): readonly Counted[] {
+function count(claims: readonly Claim[]): readonly CountedProcess[] {
   return claims.flatMap(({ service, process }) =>
     service === null ? [] : [toCounted(service, process, false)],
   );
 }
 
-/** What of those that were there before is dead, and not waited for yet. */
-function zombiesOf(known: readonly Counted[], snapshot: Snapshot): readonly Counted[] {
+/** Finds the processes of the scan before that are dead, and that no parent has waited for yet. */
+function zombiesOf(
+  known: readonly CountedProcess[],
+  snapshot: Snapshot,
+): readonly CountedProcess[] {
   return known.flatMap(({ key, pid, service }) => {
     const found = snapshot.byPid.get(pid);
     const isIt = found !== undefined && identityKey(found.identity) === key;
@@ -73,7 +83,7 @@ function zombiesOf(known: readonly Counted[], snapshot: Snapshot): readonly Coun
   });
 }
 
-function toCounted(service: string, process: ProcessInfo, gone: boolean): Counted {
+function toCounted(service: string, process: ProcessInfo, gone: boolean): CountedProcess {
   const { identity, ppid, cpuTicks, childTicks = 0, rssBytes } = process;
   return {
     key: identityKey(identity),

@@ -1,4 +1,4 @@
-/** What one service used, in one look. */
+/** The use of one service at one moment. */
 export interface ServiceUse {
   readonly processes: number;
   /** RSS of its tree (sum), in bytes. */
@@ -7,13 +7,13 @@ export interface ServiceUse {
   readonly cpuPercent: number;
 }
 
-/** One look at all services of the project. */
+/** The use of all services of the project at one moment. */
 export interface Sample {
   /** Since the epoch, in ms. */
   readonly atMs: number;
-  /** Only those of which something is alive. */
+  /** Only services with living processes. */
   readonly services: Readonly<Record<string, ServiceUse>>;
 }
 
-/** The time between two samples, while something moves or somebody looks at them. */
+/** Time between two samples, while the use changes or somebody subscribes to the samples. */
 export const SAMPLE_MS = 1000;

@@ -1,44 +1,44 @@
 import type { Sample, ServiceUse } from './samples.ts';
 
-/** What of one process counts, in one look. */
-export interface Counted {
-  /** Its identity, as a key. */
+/** One process of a scan, with the fields that count. */
+export interface CountedProcess {
+  /** Its identity key. */
   readonly key: string;
   readonly service: string;
   readonly pid: number;
   readonly ppid: number;
   /** On the clock of the process table. */
   readonly startTicks: number;
-  /** Its own, and of the children that it has waited for. */
+  /** Processor time of the process, and of the children that it has waited for. */
   readonly cpuTicks: number;
   readonly rssBytes: number;
-  /** A zombie: nothing of it is left but what it used, which nobody has waited for yet. */
+  /** True for a zombie: only its processor time is left, and its parent has not waited for it yet. */
   readonly gone: boolean;
 }
 
-/** One look at all processes that services have. */
-export interface CountedLook {
+/** All processes of services in one scan. */
+export interface CountedScan {
   /** Since the epoch, in ms. */
   readonly atMs: number;
-  /** The clock of the process table. */
+  /** On the clock of the process table. */
   readonly nowTicks: number;
-  readonly processes: readonly Counted[];
+  readonly processes: readonly CountedProcess[];
 }
 
 /**
- * What each service uses.
+ * Computes the use of each service from two scans in a row.
  *
- * A process that has ended takes its time along, unless its parent waited for it: then the parent has all of it,
- * also what was counted before, which is left out here. So a build of ten thousand short commands counts,
+ * When a process ends and its parent waits for it, all of its processor time moves to the parent, also the
+ * part that was counted before. That part is left out here. So a build of ten thousand short commands counts,
  * and nothing counts twice.
  *
- * @param before null: there was none, so nothing can be said of the cpu yet
- * @param cores of the machine: no clock that is off makes more of it
+ * @param before null: there was no earlier scan, so nothing is known of the processor yet
+ * @param cores number of cores of the machine, the upper bound when a clock is off
  */
-export function takeSample(before: CountedLook | null, now: CountedLook, cores: number): Sample {
+export function takeSample(before: CountedScan | null, now: CountedScan, cores: number): Sample {
   const spent = before ? ticksSince(before, now) : new Map<string, number>();
   const passed = before ? Math.max(1, now.nowTicks - before.nowTicks) : 1;
-  // No plain object: "constructor" is a good name for a service, and every object has one.
+  // No plain object: a service may be called "constructor", which every object has.
   const services = new Map<string, ServiceUse>();
   for (const { service, rssBytes, gone } of now.processes) {
     if (gone) continue;
@@ -53,15 +53,15 @@ export function takeSample(before: CountedLook | null, now: CountedLook, cores: 
   return { atMs: now.atMs, services: Object.fromEntries(services) };
 }
 
-/** By service. */
-function ticksSince(before: CountedLook, now: CountedLook): ReadonlyMap<string, number> {
-  const earlier = new Map(before.processes.map((one) => [one.key, one]));
+/** Counts the ticks of processor time since the scan before, by service. */
+function ticksSince(before: CountedScan, now: CountedScan): ReadonlyMap<string, number> {
+  const earlier = new Map(before.processes.map((counted) => [counted.key, counted]));
   const here = new Set(now.processes.map(({ key }) => key));
   const inherited = ticksOfTheDead(before, here);
   const spent = new Map<string, number>();
   for (const { key, service, cpuTicks, startTicks } of now.processes) {
     const known = earlier.get(key);
-    // One that is older and was not seen as ours has used what it has used before.
+    // An older process that was not ours in the scan before used its time before it became ours.
     const from = known ? known.cpuTicks : startTicks >= before.nowTicks ? 0 : cpuTicks;
     const ticks = Math.max(0, cpuTicks - from - (inherited.get(key) ?? 0));
     spent.set(service, (spent.get(service) ?? 0) + ticks);
@@ -69,17 +69,20 @@ function ticksSince(before: CountedLook, now: CountedLook): ReadonlyMap<string, 
   return spent;
 }
 
-/** What those that have ended since had used then, by the nearest above them that has not. */
+/**
+ * Counts the ticks that ended processes had used in the scan before, by the key of their nearest living
+ * ancestor.
+ */
 function ticksOfTheDead(
-  before: CountedLook,
+  before: CountedScan,
   here: ReadonlySet<string>,
 ): ReadonlyMap<string, number> {
-  const byPid = new Map(before.processes.map((one) => [one.pid, one]));
+  const byPid = new Map(before.processes.map((counted) => [counted.pid, counted]));
   const inherited = new Map<string, number>();
   for (const dead of before.processes) {
     if (here.has(dead.key)) continue;
     let above = byPid.get(dead.ppid);
-    // A table that is read while it changes may show a circle.
+    // A table that changes while it is read may show a circle.
     for (let steps = 0; above && !here.has(above.key); steps += 1) {
       above = steps < byPid.size ? byPid.get(above.ppid) : undefined;
     }
@@ -88,13 +91,13 @@ function ticksOfTheDead(
   return inherited;
 }
 
-/** Of all services together, in percent of one core: below this nothing moves. */
+/** Use of all services together, in percent of one core, below which they count as still. */
 const STILL_PERCENT = 5;
-/** What has grown or shrunk by less of itself, or by less than so many bytes, has not moved. */
+/** Change of the memory, as a share of it and in bytes, below which services count as still. */
 const STILL_SHARE = 0.05;
 const STILL_BYTES = 8 * 1024 * 1024;
 
-/** Is something going on that is worth a closer look? */
+/** Tells whether the use of services changes, so that samples should come more often. */
 export function isMoving(before: Sample | null, now: Sample): boolean {
   const [was, is] = [totalOf(before), totalOf(now)];
   const grown = Math.abs(is.memoryBytes - was.memoryBytes);
@@ -105,7 +108,7 @@ export function isMoving(before: Sample | null, now: Sample): boolean {
   );
 }
 
-/** All services together. */
+/** Sums up the use of all services. */
 export function totalOf(sample: Sample | null): ServiceUse {
   const total = { processes: 0, memoryBytes: 0, cpuPercent: 0 };
   for (const use of Object.values(sample?.services ?? {})) {

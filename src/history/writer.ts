@@ -6,12 +6,12 @@ import { appendHistory, type HistoryPart, readHistoryLines } from './files.ts';
 import { formatSample } from './sample-lines.ts';
 import type { Sample } from './samples.ts';
 
-/** Writes the history of a project, for `readHistory`. Nothing that goes wrong here reaches the caller. */
+/** Writes the history of a project. A failure never reaches the caller. */
 export interface HistoryWriter {
-  /** @param forMs how long it speaks of: since the one before */
+  /** @param forMs time that the sample speaks of: since the sample before */
   sample(sample: Sample, forMs: number): void;
   event(event: HistoryEvent): void;
-  /** Writes what was still being gathered. */
+  /** Writes the samples that are still being gathered. */
   close(): void;
 }
 
@@ -28,50 +28,64 @@ export function endSession(folder: ProjectFolder, atMs: number): void {
   appendHistory(folder, 'events', JSON.stringify(event));
 }
 
-/** Every sample goes to `recent`; these gather those of one stretch of time. In ms. */
+/** The parts of the history that gather samples, with the width of their buckets in ms. */
 const WIDTHS = { hours: 10_000, days: 60_000 } as const;
+const GATHERED = ['hours', 'days'] as const;
 
 /**
- * Several files, each finer and shorter than the next, and only appended to: so nothing has to be read or kept
- * in memory in order to thin what grows old.
+ * Opens the history of a project for writing.
  *
- * @param log is told when it cannot be written, and again only after it could
+ * Every sample goes to `recent`. The other parts are coarser and reach further back. All are only appended to,
+ * so nothing has to be read or kept in memory in order to thin old samples.
+ *
+ * @param log called when the history cannot be written, and again only after it could be written
  */
 export function openHistoryWriter(
   folder: ProjectFolder,
   log: (line: string) => void,
 ): HistoryWriter {
-  const buckets: { hours: Bucket | null; days: Bucket | null } = { hours: null, days: null };
-  let isFailing = false;
+  return new Writer(folder, log);
+}
 
-  const append = (part: HistoryPart, line: string): void => {
-    try {
-      appendHistory(folder, part, line);
-      isFailing = false;
-    } catch (error) {
-      if (!isFailing) log(`the history has a gap: ${inWords(error)}`);
-      isFailing = true;
+class Writer implements HistoryWriter {
+  readonly #folder: ProjectFolder;
+  readonly #log: (line: string) => void;
+  readonly #buckets: Record<keyof typeof WIDTHS, Bucket | null> = { hours: null, days: null };
+  #isFailing = false;
+
+  constructor(folder: ProjectFolder, log: (line: string) => void) {
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  sample(sample: Sample, forMs: number): void {
+    this.#append('recent', formatSample(sample));
+    for (const part of GATHERED) {
+      const { bucket, done } = addToBucket(this.#buckets[part], sample, forMs, WIDTHS[part]);
+      this.#buckets[part] = bucket;
+      if (done) this.#append(part, formatSample(done));
     }
-  };
+  }
 
-  return {
-    sample(sample, forMs) {
-      append('recent', formatSample(sample));
-      for (const part of ['hours', 'days'] as const) {
-        const { bucket, done } = addToBucket(buckets[part], sample, forMs, WIDTHS[part]);
-        buckets[part] = bucket;
-        if (done) append(part, formatSample(done));
-      }
-    },
-    event(event) {
-      append('events', JSON.stringify(event));
-    },
-    close() {
-      for (const part of ['hours', 'days'] as const) {
-        const bucket = buckets[part];
-        if (bucket) append(part, formatSample(toSample(bucket)));
-        buckets[part] = null;
-      }
-    },
-  };
+  event(event: HistoryEvent): void {
+    this.#append('events', JSON.stringify(event));
+  }
+
+  close(): void {
+    for (const part of GATHERED) {
+      const bucket = this.#buckets[part];
+      if (bucket) this.#append(part, formatSample(toSample(bucket)));
+      this.#buckets[part] = null;
+    }
+  }
+
+  #append(part: HistoryPart, line: string): void {
+    try {
+      appendHistory(this.#folder, part, line);
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing) this.#log(`the history has a gap: ${inWords(error)}`);
+      this.#isFailing = true;
+    }
+  }
 }

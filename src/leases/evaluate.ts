@@ -1,27 +1,35 @@
+/*
+ * The files of this folder:
+ *
+ *   evaluate  decides whether the leases of a project last, and renews them
+ *   file      `.pids/lease.json`
+ *   status    leases at the moment of a snapshot, and how `status` shows them
+ */
 import { durationInWords } from '../manifest/units.ts';
 import { type Identity, identityKey, sameMachine } from '../processes/identity.ts';
 import type { Lease, LeaseProcess, LeaseRecord } from './file.ts';
 
-/** PURE. The moment at which leases are judged. */
+/** The moment at which leases are evaluated. */
 export interface LeaseMoment {
-  /** In units of `Identity.startTicks`: a clock that runs on while the machine sleeps. */
+  /** In units of `Identity.startTicks`: a clock that goes on while the machine sleeps. */
   readonly nowTicks: number;
   readonly bootId: string;
   readonly pidNamespace: string;
-  /** Is exactly this process alive? Only asked for those of this boot and namespace. */
+  /** Tells whether exactly this process is alive. Called only for processes of this boot and PID namespace. */
   isAlive(identity: Identity): boolean;
 }
 
-/** What a lease still waits for. */
+/** A lease that lasts, and what it still waits for. */
 export interface StandingLease {
   /** Null: its time has no end. */
   readonly endsInMs: number | null;
-  /** Of its processes, those that live. */
+  /** Its processes that are alive. */
   readonly processes: readonly LeaseProcess[];
 }
 
+/** Whether the leases of a project last. */
 export type LeaseVerdict =
-  /** There is none, or it was for what an earlier boot had running. */
+  /** There is no lease, or only leases of an earlier boot. */
   | { readonly kind: 'none' }
   | { readonly kind: 'lasts'; readonly leases: readonly StandingLease[] }
   /** The last one is over. */
@@ -30,12 +38,13 @@ export type LeaseVerdict =
 const MS_PER_TICK = 10;
 
 /**
- * Is the project to run on?
+ * Decides whether the project runs on.
  *
- * A lease is over when its time is, or when the last of its processes has ended, whichever comes first. Each
- * lease stands for somebody who needs what runs, so the project runs until the last one is over.
+ * A lease is over when its time is over, or when the last of its processes has ended, whichever comes first.
+ * Each lease stands for a person or a program that needs the services, so the project runs until the last
+ * lease is over.
  *
- * @param record null: there is none
+ * @param record null: there are no leases
  */
 export function evaluateLeases(record: LeaseRecord | null, moment: LeaseMoment): LeaseVerdict {
   if (!record || record.leases.length === 0 || record.bootId !== moment.bootId) {
@@ -52,6 +61,7 @@ export function evaluateLeases(record: LeaseRecord | null, moment: LeaseMoment):
   return { kind: 'ended', why: `the lease ended: ${reasons.join('; ')}` };
 }
 
+/** Says why a lease is over; null while it lasts. */
 function whyOver(lease: Lease, moment: LeaseMoment): string | null {
   const { endsAtTicks, ttlMs, processes } = lease;
   if (endsAtTicks !== null && moment.nowTicks >= endsAtTicks) {
@@ -70,7 +80,7 @@ function remains(lease: Lease, moment: LeaseMoment): StandingLease {
   };
 }
 
-/** One of another container cannot be judged from here: nothing is stopped for it. */
+/** Lists the living processes of a lease. A process of another container counts, because it cannot be seen from here. */
 function living({ processes }: Lease, moment: LeaseMoment): readonly LeaseProcess[] {
   return processes.filter(
     ({ identity }) => !sameMachine(identity, moment) || moment.isAlive(identity),
@@ -78,10 +88,10 @@ function living({ processes }: Lease, moment: LeaseMoment): readonly LeaseProces
 }
 
 /**
- * The leases of a project once another one has been asked for.
+ * Adds a lease to those of a project, and drops the leases that are over.
  *
- * For the same processes (or for none) it is the same lease, renewed: the later end counts, because somebody
- * else may have asked for it. What is over does not count any more.
+ * A lease for the same processes (or for none) is the same lease, renewed. Then the later end counts, because
+ * somebody else may have asked for it.
  */
 export function withLease(
   leases: readonly Lease[],

@@ -17,37 +17,37 @@ import {
 } from '../project/folder.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from '../project/json-record.ts';
 
-/** A process that has a project run for as long as it lives. */
+/** A process that keeps a project running for as long as it lives. */
 export interface LeaseProcess {
   readonly identity: Identity;
   /** Its command line, for people. */
   readonly command: string;
 }
 
-/** For how long somebody wants the project to run. It has an end, or processes, or both. */
+/** How long somebody wants the project to run. A lease has an end, or processes, or both. */
 export interface Lease {
-  /** When its time is over, on the clock of `Identity.startTicks`; null: that has no end. */
+  /** When its time is over, in `Identity.startTicks` units; null: its time has no end. */
   readonly endsAtTicks: number | null;
-  /** For how long it was asked for, for people; null with `endsAtTicks`. */
+  /** The time that was asked for, for people; null when `endsAtTicks` is null. */
   readonly ttlMs: number | null;
-  /** It is over when all of these have ended; none: that is up to its time alone. */
+  /** The lease is over when all of these have ended. Empty: only its time counts. */
   readonly processes: readonly LeaseProcess[];
 }
 
-/** `.pids/lease.json`: when a supervisor, this one or a later one, is to stop everything. */
+/** `.pids/lease.json`: when the supervisor, this one or a later one, stops everything. */
 export interface LeaseRecord {
   readonly schema: 1;
   /** Real path of the project folder. */
   readonly project: string;
-  /** The boot on whose clock the leases end: they do not outlive it, and neither does what they are for. */
+  /** The boot on whose clock the leases end. The leases do not outlive it, because the services do not either. */
   readonly bootId: string;
   /** Absolute path of the manifest, which says what a full stop sweeps. */
   readonly manifest: string;
-  /** Everything is stopped when the last of them is over. */
+  /** The supervisor stops everything when the last of these is over. */
   readonly leases: readonly Lease[];
 }
 
-/** Never throws for what it finds. */
+/** Reads the leases of a project. Never throws, whatever is in the file's place. */
 export function readLeases(folder: ProjectFolder): RecordRead<LeaseRecord> {
   const blocked = folderProblem(folder, null);
   if (blocked) return { kind: 'problem', problem: blocked };
@@ -64,15 +64,17 @@ export function writeLeases(folder: ProjectFolder, record: LeaseRecord): void {
 }
 
 /**
- * @returns was there any?
+ * Removes the leases of a project.
+ *
+ * @returns true when there were any
  * @throws DevctlError 'records-unwritable'
  */
 export function removeLeases(folder: ProjectFolder): boolean {
-  // Only what is ours to obey is ours to remove.
+  // A file that devctl does not obey (another project's, a newer schema's) it does not remove either.
   return readLeases(folder).kind === 'record' && removeIfThere(leasePath(folder));
 }
 
-/** Is this value a lease, as records and requests have them? */
+/** Tells whether a value of a record or of a request is a lease. */
 export function isLease(value: unknown): value is Lease {
   const { endsAtTicks, ttlMs, processes } = asObject(value) ?? {};
   const isTimed = isCount(endsAtTicks) && isCount(ttlMs);
@@ -80,7 +82,7 @@ export function isLease(value: unknown): value is Lease {
   return isListOf(processes, isLeaseProcess) && (isTimed || processes.length > 0);
 }
 
-/** Nothing is ever signalled through it: it may well be process 1. */
+/** Tells whether a value is the process of a lease. It may be process 1, because devctl never signals it. */
 function isLeaseProcess(value: unknown): value is LeaseProcess {
   const { identity, command } = asObject(value) ?? {};
   return isOwnIdentity(identity) && isText(command);

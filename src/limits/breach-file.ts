@@ -8,15 +8,15 @@ import { readJsonFields } from '../project/json-record.ts';
 import { isBreach } from './check-breach.ts';
 import type { Breach } from './evaluate.ts';
 
-/** `.pids/breaches.json`: limits that are exceeded at this time, for `status`. There while there are any. */
+/** `.pids/breaches.json`: the limits that are exceeded at this time, for `status`. Missing when there are none. */
 export interface BreachRecord {
-  /** The supervisor that has seen it: what another one said counts no longer. */
+  /** The supervisor that measured them. Without it the record no longer counts. */
   readonly supervisor: Identity;
-  /** `Breach` of services/limits.ts; not looked at here. */
+  /** Each a `Breach`, not checked yet. */
   readonly breaches: readonly unknown[];
 }
 
-/** Null for none, and for what cannot be read: it is only said for people. Never throws. */
+/** Reads the record; null when there is none that can be read, because it only informs people. Never throws. */
 function readBreachRecord(folder: ProjectFolder): BreachRecord | null {
   if (folderProblem(folder, null)) return null;
   const { schema, supervisor, breaches } = readJsonFields(breachPath(folder)) ?? {};
@@ -40,7 +40,7 @@ function breachPath(folder: ProjectFolder): string {
   return join(folder.pidsDir, 'breaches.json');
 }
 
-/** The limits that are exceeded at this time, as the supervisor sees it; none where there is no supervisor. */
+/** Reads the limits that are exceeded at this time; none when no supervisor lives that measured them. */
 export function currentBreaches(folder: ProjectFolder, snapshot: Snapshot): readonly Breach[] {
   const record = readBreachRecord(folder);
   if (!record || !livesIn(snapshot, record.supervisor)) return [];

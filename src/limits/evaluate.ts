@@ -1,134 +1,146 @@
+/*
+ * The files of this folder, which measure services against their limits:
+ *
+ *   evaluate       decides which limits are exceeded
+ *   meter          measures one run from sample to sample: its memory, its breaches
+ *   growth-branch  finds the part of a process tree that has grown
+ *   words          breaches in words
+ *   breach-file    `.pids/breaches.json`, the breaches of this moment
+ */
 import type { Limit, LimitKind } from '../manifest/resolved.ts';
 
-/** PURE. A limit that was exceeded, by a service or by all of them together. */
+/** A limit that was exceeded by a service, or by all services together. */
 export interface Breach {
-  /** Null: the project. */
+  /** Null: all services of the project together. */
   readonly service: string | null;
   readonly limit: LimitKind;
   /** In the unit of the limit: processes, bytes, percent of one core, ms. */
   readonly value: number;
   readonly allowed: number;
   readonly action: Limit['action'];
-  /** Of `memory`: with what processes share counted once (pss), or for each of them (rss). Else null. */
+  /** For `memory`: 'pss' counts a page that processes share once, 'rss' counts it for each process. Else null. */
   readonly measuredAs: 'pss' | 'rss' | null;
-  /** The part of the tree that has grown; null where that has no meaning, or is not known. */
+  /** The part of the tree that has grown; null when that has no meaning, or is unknown. */
   readonly branch: BreachBranch | null;
   /** Since the epoch, in ms. */
   readonly atMs: number;
 }
 
-/** A process with everything below it. */
+/** A process with all its descendants. */
 export interface BreachBranch {
   readonly pid: number;
   readonly command: string;
   readonly processes: number;
   readonly memoryBytes: number;
-  /** Null: of no known one. */
+  /** Null when the process belongs to no known service. */
   readonly service: string | null;
 }
 
-/** What somebody with limits used, at one moment. */
+/** The use of a run, or of a project, at one moment. */
 export interface LimitedUse {
   /** Monotonic, in ms. */
   readonly nowMs: number;
   readonly processes: number;
   readonly memoryBytes: number;
-  /** Since the look before, in percent of one core. */
+  /** Since the measurement before, in percent of one core. */
   readonly cpuPercent: number;
   /** Since the start of the run. */
   readonly runtimeMs: number;
-  /** Changes whenever there is output; null where nobody looks for it. */
+  /** A text that changes whenever there is output; null when no limit needs it. */
   readonly output: string | null;
 }
 
-/** What is remembered of one run between two looks. */
-export interface LimitWatch {
+/** The memory of one run's measurements, kept from one to the next. */
+export interface LimitMemory {
+  /** Time of the first measurement. */
   readonly beganAtMs: number;
+  /** Time of the last measurement. */
   readonly lastMs: number;
-  /** The last stretches of time, oldest first. */
+  /** The use of the processor between measurements, oldest first, as far back as the longest window. */
   readonly cpu: readonly {
     readonly endMs: number;
     readonly forMs: number;
     readonly percent: number;
   }[];
   readonly output: string | null;
-  /** When there was output or cpu last. */
+  /** When the run last wrote output or used the processor. */
   readonly activeAtMs: number;
-  /** What was told, and is still so. */
-  readonly told: readonly Told[];
+  /** The limits that were reported as exceeded, and still are. */
+  readonly reported: readonly ReportedLimit[];
 }
 
-interface Told {
+interface ReportedLimit {
   readonly limit: Limit;
   readonly atMs: number;
 }
 
-/** A limit that is exceeded; `fresh`: that is news, or it is time to act once more. */
+/** A limit that is exceeded. */
 export interface Exceeded {
   readonly limit: Limit;
   readonly value: number;
+  /** True when that is news, or when it is time to act once more. */
   readonly fresh: boolean;
 }
 
-/** Below this share of it a limit is kept again: what moves up and down around it is told once. */
+/** Share of a limit below which it is kept again, so that a value that moves around it is reported once. */
 const KEPT_AGAIN = 0.9;
-/** What should have ended something by now, and has not (somebody was at work), is done again. */
+/** Time after which an action is repeated, because the service still runs (another command held the lock). */
 const ACT_AGAIN_MS = 10_000;
-/** Of one core: what waits for something to happen looks at the clock now and then. */
+/** Use of one core up to which a service counts as idle: a service that waits looks at the clock now and then. */
 const QUIET_PERCENT = 2;
 
 /**
- * Which limits are exceeded?
+ * Finds the limits that are exceeded.
  *
- * @param before null: the first look at this run
- * @returns all that are, those told before too, and what to remember
+ * @param before null: the first measurement of this run
+ * @returns all limits that are exceeded, earlier reported ones too, and the memory for the next call
  */
 export function evaluateLimits(
-  before: LimitWatch | null,
+  before: LimitMemory | null,
   limits: readonly Limit[],
   use: LimitedUse,
-): { readonly watch: LimitWatch; readonly exceeded: readonly Exceeded[] } {
+): { readonly memory: LimitMemory; readonly exceeded: readonly Exceeded[] } {
   const seen = remember(before, limits, use);
   const exceeded: Exceeded[] = [];
-  const told: Told[] = [];
+  const reported: ReportedLimit[] = [];
   for (const limit of limits) {
     const value = measure(limit, use, seen);
     if (value === null) continue;
-    const earlier = before?.told.find((one) => isSame(one.limit, limit));
-    // Time does not come back: there the limit itself is too much.
+    const earlier = before?.reported.find((report) => isSame(report.limit, limit));
+    // Time only grows, so a limit of time is exceeded as soon as it is reached.
     const isOver = isTime(limit) ? value >= limit.allowed : value > limit.allowed;
     const isStill = earlier !== undefined && value > limit.allowed * KEPT_AGAIN;
     if (!isOver && !isStill) continue;
     const isUndone = limit.action !== 'warn' && use.nowMs - (earlier?.atMs ?? 0) >= ACT_AGAIN_MS;
     const fresh = isOver && (earlier === undefined || isUndone);
     exceeded.push({ limit, value, fresh });
-    told.push({ limit, atMs: fresh ? use.nowMs : (earlier?.atMs ?? use.nowMs) });
+    reported.push({ limit, atMs: fresh ? use.nowMs : (earlier?.atMs ?? use.nowMs) });
   }
-  return { watch: { ...seen, told }, exceeded };
+  return { memory: { ...seen, reported }, exceeded };
 }
 
-/** In how many ms will a limit of time be reached, if nothing happens until then? Null: by none. */
+/** Returns in how many ms the next limit of time is reached, if nothing happens until then; null: none is. */
 export function nextDueMs(
-  watch: LimitWatch,
+  memory: LimitMemory,
   limits: readonly Limit[],
   use: LimitedUse,
 ): number | null {
   const left = limits.flatMap((limit) => {
-    const isTold = watch.told.some((told) => isSame(told.limit, limit));
-    const value = isTime(limit) && !isTold ? measure(limit, use, watch) : null;
+    const isReported = memory.reported.some((earlier) => isSame(earlier.limit, limit));
+    const value = isTime(limit) && !isReported ? measure(limit, use, memory) : null;
     return value === null ? [] : [Math.max(0, limit.allowed - value)];
   });
   return left.length > 0 ? Math.min(...left) : null;
 }
 
 function remember(
-  before: LimitWatch | null,
+  before: LimitMemory | null,
   limits: readonly Limit[],
   { nowMs, cpuPercent, output }: LimitedUse,
-): LimitWatch {
+): LimitMemory {
   if (before === null) {
     const at = { beganAtMs: nowMs, lastMs: nowMs, activeAtMs: nowMs };
-    return { ...at, cpu: [], output, told: [] };
+    return { ...at, cpu: [], output, reported: [] };
   }
   const windowMs = Math.max(0, ...limits.map((limit) => limit.windowMs));
   const stretch = { endMs: nowMs, forMs: nowMs - before.lastMs, percent: cpuPercent };
@@ -142,23 +154,25 @@ function remember(
   };
 }
 
-/** Null: that cannot be said yet. */
-function measure({ kind, windowMs }: Limit, use: LimitedUse, watch: LimitWatch): number | null {
+/** Measures the value that a limit speaks of; null when there is no value yet. */
+function measure({ kind, windowMs }: Limit, use: LimitedUse, memory: LimitMemory): number | null {
   switch (kind) {
     case 'processes':
       return use.processes;
     case 'memory':
       return use.memoryBytes;
     case 'cpu':
-      return use.nowMs - watch.beganAtMs >= windowMs ? meanCpu(watch, use.nowMs - windowMs) : null;
+      return use.nowMs - memory.beganAtMs >= windowMs
+        ? meanCpu(memory, use.nowMs - windowMs)
+        : null;
     case 'runtime':
       return use.runtimeMs;
     case 'idle':
-      return use.nowMs - watch.activeAtMs;
+      return use.nowMs - memory.activeAtMs;
   }
 }
 
-function meanCpu({ cpu }: LimitWatch, fromMs: number): number {
+function meanCpu({ cpu }: LimitMemory, fromMs: number): number {
   let spent = 0;
   let time = 0;
   for (const { endMs, forMs, percent } of cpu) {

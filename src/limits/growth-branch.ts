@@ -1,25 +1,26 @@
 import { identityKey } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 
-/** PURE. The part of a tree that has grown: a process with everything below it. */
+/** The part of a process tree that has grown: a process with all its descendants. */
 export interface GrowthBranch {
   readonly top: ProcessInfo;
   readonly processes: number;
   readonly memoryBytes: number;
 }
 
-/** What has grown: the number of processes, their memory, or the time that they have used. */
+/** The quantity that has grown: the number of processes, their memory, or their processor time. */
 export type BranchGrowth = 'processes' | 'memory' | 'cpu';
 
-/** A branch with this share of the growth explains it. */
+/** Share of the growth with which a branch explains it. */
 const EXPLAINS = 0.8;
 
 /**
- * The smallest part of a tree that explains its growth. Where none does, the largest one that has its parent
- * elsewhere; null for no processes.
+ * Finds the smallest branch of a process tree that explains its growth. When none does, finds the branch with
+ * the most growth among those whose top has its parent elsewhere.
  *
- * @param before the same tree when all was well; what is not in it is all growth
- * @param memoryOf in bytes
+ * @param before the same tree when all was well; a process that is not in it counts as growth in full
+ * @param memoryOf memory of a process, in bytes
+ * @returns null when there are no processes
  */
 export function growthBranch(
   before: readonly ProcessInfo[],
@@ -42,7 +43,7 @@ export function growthBranch(
   const tree = toTree(now);
   const weights = sumUp(tree, grownBy);
   const total = now.reduce((sum, process) => sum + grownBy(process), 0);
-  // Nothing has grown: the limit has become less. Then everything counts.
+  // Nothing has grown, so the limit has become smaller. Then everything counts as growth.
   if (total === 0 && before.length > 0) return growthBranch([], now, growth, memoryOf);
 
   let top = heaviest(tree.roots, weights);
@@ -74,13 +75,13 @@ function toTree(processes: readonly ProcessInfo[]): Tree {
     else if (siblings) siblings.push(process);
     else children.set(process.ppid, [process]);
   }
-  // What a table that changes while it is read shows as a circle has no root, and is left out.
+  // A table that changes while it is read may show a circle. A circle has no root, and is left out.
   const order = [...roots];
   for (const process of order) order.push(...(children.get(process.identity.pid) ?? []));
   return { roots, children, order };
 }
 
-/** For each process, the sum over it and everything below it. */
+/** Sums a value over each process and all its descendants. */
 function sumUp(
   { order, children }: Tree,
   of: (process: ProcessInfo) => number,

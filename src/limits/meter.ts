@@ -8,126 +8,164 @@ import {
   type BreachBranch,
   type Exceeded,
   evaluateLimits,
-  type LimitWatch,
+  type LimitedUse,
+  type LimitMemory,
   nextDueMs,
 } from './evaluate.ts';
 import { growthBranch } from './growth-branch.ts';
 
-/** What a tree used that somebody has put limits on, beside what its processes show. */
+/** The use of a process tree that its processes do not show by themselves. */
 export interface TreeUse {
   /** Since the sample before, in percent of one core. */
   readonly cpuPercent: number;
   readonly runtimeMs: number;
-  /** Changes whenever there is output; null where nobody looks for it. */
+  /** A text that changes whenever there is output; null when no limit needs it. */
   readonly output: string | null;
 }
 
-export interface TreeVerdict {
+/** The result of one measurement. */
+export interface MeterReading {
   /** All limits that are exceeded. */
   readonly breaches: readonly Breach[];
-  /** Those of them that are news. */
+  /** The breaches that are news. */
   readonly fresh: readonly Breach[];
 }
 
-/** One run under its limits, from look to look. */
+/** Measures one run, or a project, against its limits, from sample to sample. */
 export interface LimitMeter {
-  judge(
+  /**
+   * Measures once.
+   *
+   * @param claims all processes of the run, or of the project
+   */
+  measure(
     limits: readonly Limit[],
     claims: readonly Claim[],
     snapshot: Snapshot,
     use: TreeUse,
-  ): TreeVerdict;
-  /** Is it so near to a limit that ends it that it should be looked at more often? */
+  ): MeterReading;
+  /** Tells whether a limit with an action is so near that the next sample should come sooner. */
   isNear(): boolean;
 }
 
-/** What is exceeded by so much more than was told is told anew where it is looked up. */
+/** Refresh a recorded breach when its value has grown by a quarter. */
 const GROWN = 1.25;
-/** With less than this share of each of its limits a tree is as it should be. */
+/** Share of each of its limits up to which a tree is as it should be. */
 const CALM_SHARE = 0.5;
+/** Share of a limit from which on it is near. */
 const NEAR_SHARE = 0.8;
 /** A limit of time that is reached within this time is near. */
 const NEAR_MS = 6_000;
 
-/** @param service null: the project */
+/**
+ * Creates the meter of a run.
+ *
+ * @param service null: all services of the project together
+ */
 export function createLimitMeter(service: string | null): LimitMeter {
-  let watch: LimitWatch | null = null;
-  // How it began is no measure: the first look may have come when nearly everything was there.
-  let calm: readonly ProcessInfo[] = [];
-  let breaches: readonly Breach[] = [];
-  let near = false;
-  const measureMemory = createMemoryMeter();
-
-  return {
-    judge(limits, claims, snapshot, use) {
-      const processes = claims.map(({ process }) => process);
-      const memory = measureMemory(processes, limits, snapshot);
-      const now = {
-        ...use,
-        nowMs: snapshot.takenAtMs,
-        processes: processes.length,
-        memoryBytes: memory.bytes,
-      };
-      const { watch: next, exceeded } = evaluateLimits(watch, limits, now);
-      watch = next;
-      const shares = limits.map((limit) => shareOf(limit, now));
-      if (shares.every((share) => share <= CALM_SHARE)) calm = processes;
-      const ending = limits.filter(({ action }) => action !== 'warn');
-      const isNearOne = ending.some((limit) => shareOf(limit, now) >= NEAR_SHARE);
-      near = isNearOne || (nextDueMs(next, ending, now) ?? NEAR_MS) < NEAR_MS;
-
-      const before = calm;
-      const toBreach = ({ limit, value }: Exceeded): Breach => ({
-        service,
-        limit: limit.kind,
-        value: limit.kind === 'cpu' ? value : Math.round(value),
-        allowed: limit.allowed,
-        action: limit.action,
-        measuredAs: limit.kind === 'memory' ? memory.as : null,
-        branch: branchOf(limit, { before, claims, snapshot, memoryOf: memory.of }),
-        atMs: Date.now(),
-      });
-      const fresh: Breach[] = [];
-      breaches = exceeded.map((one) => {
-        const told = breaches.find(({ limit }) => limit === one.limit.kind);
-        if (told && !one.fresh && one.value < told.value * GROWN) return told;
-        const breach = toBreach(one);
-        if (one.fresh) fresh.push(breach);
-        return told && !one.fresh ? { ...breach, atMs: told.atMs } : breach;
-      });
-      return { breaches, fresh };
-    },
-    isNear: () => near,
-  };
+  return new Meter(service);
 }
 
-function shareOf(
-  { kind, allowed }: Limit,
-  now: {
-    readonly processes: number;
-    readonly memoryBytes: number;
-    readonly cpuPercent: number;
-  },
-): number {
+class Meter implements LimitMeter {
+  readonly #service: string | null;
+  readonly #measureMemory = createMemoryMeter();
+  #memory: LimitMemory | null = null;
+  /**
+   * The tree when it last was as it should be; growth is measured from there. Empty at first, because the first
+   * sample may have come when nearly all processes were there.
+   */
+  #calmTree: readonly ProcessInfo[] = [];
+  #breaches: readonly Breach[] = [];
+  #isNear = false;
+
+  constructor(service: string | null) {
+    this.#service = service;
+  }
+
+  measure(
+    limits: readonly Limit[],
+    claims: readonly Claim[],
+    snapshot: Snapshot,
+    use: TreeUse,
+  ): MeterReading {
+    const processes = claims.map(({ process }) => process);
+    const memory = this.#measureMemory(processes, limits, snapshot);
+    const now: LimitedUse = {
+      ...use,
+      nowMs: snapshot.takenAtMs,
+      processes: processes.length,
+      memoryBytes: memory.bytes,
+    };
+    const { memory: next, exceeded } = evaluateLimits(this.#memory, limits, now);
+    this.#memory = next;
+    const isCalm = limits.every((limit) => shareOf(limit, now) <= CALM_SHARE);
+    if (isCalm) this.#calmTree = processes;
+    this.#isNear = isNearAny(next, limits, now);
+    return this.#read(exceeded, { before: this.#calmTree, claims, snapshot, memory });
+  }
+
+  isNear(): boolean {
+    return this.#isNear;
+  }
+
+  /** Turns the exceeded limits into breaches. A breach that has hardly grown stays as it was recorded. */
+  #read(exceeded: readonly Exceeded[], scene: Scene): MeterReading {
+    const fresh: Breach[] = [];
+    this.#breaches = exceeded.map((excess) => {
+      const recorded = this.#breaches.find(({ limit }) => limit === excess.limit.kind);
+      if (recorded && !excess.fresh && excess.value < recorded.value * GROWN) return recorded;
+      const breach = this.#toBreach(excess, scene);
+      if (excess.fresh) fresh.push(breach);
+      return recorded && !excess.fresh ? { ...breach, atMs: recorded.atMs } : breach;
+    });
+    return { breaches: this.#breaches, fresh };
+  }
+
+  #toBreach({ limit, value }: Exceeded, scene: Scene): Breach {
+    return {
+      service: this.#service,
+      limit: limit.kind,
+      value: limit.kind === 'cpu' ? value : Math.round(value),
+      allowed: limit.allowed,
+      action: limit.action,
+      measuredAs: limit.kind === 'memory' ? scene.memory.as : null,
+      branch: branchOf(limit, scene),
+      atMs: Date.now(),
+    };
+  }
+}
+
+/** Tells whether any limit with an action is near. */
+function isNearAny(memory: LimitMemory, limits: readonly Limit[], now: LimitedUse): boolean {
+  const acting = limits.filter(({ action }) => action !== 'warn');
+  if (acting.some((limit) => shareOf(limit, now) >= NEAR_SHARE)) return true;
+  return (nextDueMs(memory, acting, now) ?? NEAR_MS) < NEAR_MS;
+}
+
+/** Returns the share of a limit that is used; 0 for a limit of time. */
+function shareOf({ kind, allowed }: Limit, now: LimitedUse): number {
   if (kind === 'processes') return now.processes / allowed;
   if (kind === 'memory') return now.memoryBytes / allowed;
   return kind === 'cpu' ? now.cpuPercent / allowed : 0;
 }
 
+/** The processes of one measurement, in which a grown branch is searched. */
 interface Scene {
+  /** The same tree when all was well. */
   readonly before: readonly ProcessInfo[];
   readonly claims: readonly Claim[];
   readonly snapshot: Snapshot;
-  readonly memoryOf: (process: ProcessInfo) => number;
+  readonly memory: Memory;
 }
 
+/** Finds the branch of a tree that has exceeded a limit; null for a limit of time. */
 function branchOf(
   { kind }: Limit,
-  { before, claims, snapshot, memoryOf }: Scene,
+  { before, claims, snapshot, memory }: Scene,
 ): BreachBranch | null {
   if (kind === 'runtime' || kind === 'idle') return null;
   const processes = claims.map(({ process }) => process);
-  const branch = growthBranch(before, processes, kind, memoryOf);
+  const branch = growthBranch(before, processes, kind, memory.of);
   if (!branch) return null;
   const { top } = branch;
   return {
@@ -139,17 +177,23 @@ function branchOf(
   };
 }
 
+/** The memory of a process tree. */
 interface Memory {
   readonly bytes: number;
+  /** 'pss' counts a page that processes share once, 'rss' counts it for each process. */
   readonly as: 'rss' | 'pss';
+  /** Returns the memory of one process in bytes. */
   readonly of: (process: ProcessInfo) => number;
 }
 
-/** Until RSS has grown by so much, or so much time has passed, what it was without shared pages is not read again. */
+/** PSS is read again only when RSS has grown by this share, or when this time has passed. */
 const READ_AGAIN_SHARE = 1.05;
 const READ_AGAIN_MS = 10_000;
 
-/** RSS as long as that is within the limit: it never says less than PSS, which costs far more to read. */
+/**
+ * Creates the meter of a tree's memory. It reads RSS, and PSS only when RSS exceeds the limit: RSS is never less
+ * than PSS, and PSS costs far more to read.
+ */
 function createMemoryMeter() {
   let last: { readonly memory: Memory; readonly rss: number; readonly atMs: number } | null = null;
 
@@ -160,14 +204,14 @@ function createMemoryMeter() {
     if (allowed === undefined || rss <= allowed) return ofRss;
     const isRecent = last !== null && at.takenAtMs - last.atMs < READ_AGAIN_MS;
     if (last && isRecent && rss <= last.rss * READ_AGAIN_SHARE) return last.memory;
-    const memory = readShared(processes) ?? ofRss;
+    const memory = readSharedMemory(processes) ?? ofRss;
     last = { memory, rss, atMs: at.takenAtMs };
     return memory;
   };
 }
 
-/** Null where it cannot be read of each of them. */
-function readShared(processes: readonly ProcessInfo[]): Memory | null {
+/** Reads the PSS of a tree; null when it cannot be read for every process. */
+function readSharedMemory(processes: readonly ProcessInfo[]): Memory | null {
   const shares = new Map<number, number>();
   for (const { identity } of processes) {
     const pss = readPss(identity.pid);

@@ -1,7 +1,7 @@
 import { durationInWords, sizeInWords } from '../manifest/units.ts';
 import type { Breach, BreachBranch } from './evaluate.ts';
 
-/** PURE. "used 1.2 GB, limit 1 GB; most of it below vitest (pid 812): 74 processes, 1.1 GB" */
+/** Says what was exceeded: "used 1.2 GB, limit 1 GB; most of it below vitest (pid 812): 74 processes, 1.1 GB". */
 export function breachInWords(breach: Breach): string {
   const { branch } = breach;
   return branch === null
@@ -9,7 +9,7 @@ export function breachInWords(breach: Breach): string {
     : `${excessInWords(breach)}; ${partOf(breach, branch)} below ${branchInWords(branch)}`;
 }
 
-/** The same with who it was: "web: 74 processes, limit 20; …". */
+/** Says what was exceeded, and by which service: "web: 74 processes, limit 20; …". */
 export function warningInWords(breach: Breach): string {
   const of = breach.service === null ? ofProject(breach) : '';
   return `${breach.service ?? 'all services together'}: ${breachInWords(breach)}${of}`;
@@ -49,7 +49,7 @@ function processesInWords(count: number): string {
   return `${count} ${count === 1 ? 'process' : 'processes'}`;
 }
 
-/** What was measured is never a round number: in whole units, rounded down. */
+/** Says a measured time, which is never a round number, in whole units, rounded down. */
 function passedInWords(ms: number): string {
   const unit = [3_600_000, 60_000, 1_000].find((one) => ms >= 2 * one) ?? 100;
   return durationInWords(Math.floor(ms / unit) * unit);

@@ -13,32 +13,36 @@ import {
 } from './ticket.ts';
 
 /**
- * Breaking a lock whose holder is dead, such that a fresh lock is never broken.
+ * How a lock with a dead holder is broken, so that a fresh lock is never broken.
  *
- * The trap: two processes find the same dead holder; one removes the lock and takes it anew; the
- * other, a moment late, removes the new one. No look before the removal helps, because there is
- * always a moment between the two, and putting a wrongly taken lock back leaves one without it.
+ * The trap: two processes find the same dead holder. One of them removes the lock and takes a new one; the other is
+ * a moment late and removes the new lock. A check before the removal does not help, because the lock can change
+ * between the check and the removal. And to put the lock back later leaves its holder without it for a moment.
  *
- * So the right to remove one particular lock, named by its token, is itself taken by an atomic
- * creation: `lock.break-TOKEN`. Its holder is then the only process that may remove that lock (the
- * lock's own holder is dead), and what nobody else may remove cannot become another lock between
- * the look and the rename. If it dies too, the right to stand in for it is taken the same way, named
- * by the token of *its* ticket, and so on: a chain, of which only the living end may act.
+ * So a process first takes the right to remove one particular lock. The right is a file that is created atomically
+ * and named by the token of the lock: `lock.break-TOKEN`. Only its holder may remove that lock, because the holder of
+ * the lock is dead. So the lock cannot become another lock between the check and the rename.
+ *
+ * The holder of the right may die too. Then another process takes the right to replace that holder in the same way,
+ * with a file that is named by the token of the dead holder's ticket, and so on. The files form a chain, and only the
+ * living process at its end may remove the lock.
  */
 
 export type BreakOutcome =
-  /** The lock is gone, by us or by another: try again to take it. */
+  /** We or another process removed the lock: try again to take it. */
   | { readonly kind: 'gone' }
-  /** Moved here by us: what lay there was not a lock. */
+  /** The file was no lock, and we have moved it to this path. */
   | { readonly kind: 'moved'; readonly path: string }
-  /** Another living process is about to break it; null where its ticket is not written yet. */
+  /** Another living process is about to break the lock. Null while its ticket is not written yet. */
   | { readonly kind: 'wait'; readonly breaker: LockHolder | null }
-  /** The files changed under us: look again. */
+  /** The files changed meanwhile: look again. */
   | { readonly kind: 'changed' };
 
 /**
- * @param token of the dead lock, as it was seen
- * @param moveTo where to move what is not a lock; null to delete a lock whose holder is dead
+ * Removes a lock with a dead holder, or moves a file that is no lock out of the way.
+ *
+ * @param token the token of the dead lock, as the caller has read it
+ * @param moveTo the path for a file that is no lock; null: delete the lock
  * @throws the error of the file system
  */
 export async function breakLock(
@@ -51,7 +55,7 @@ export async function breakLock(
   const right = await takeRight(lock, token, self, isAlive);
   if (right.kind !== 'ours') return right;
 
-  // While the lock is there the chain must stay whole behind us: then only our end of it goes.
+  // While the lock is there, the rest of the chain must stay: then remove only our own file.
   let done: readonly string[] = right.chain.slice(-1);
   try {
     const seen = lookAtTicket(lock);
@@ -65,9 +69,9 @@ export async function breakLock(
 }
 
 /**
- * Removes what crashed breakers left of locks that are gone. Listing comes before looking: a right
- * that is listed is of a lock that was there before, and if that is not the lock now, it never will
- * be again. Never throws: what stays harms nobody.
+ * Removes the files of rights to break locks that are gone; crashed processes left them. The files are listed before
+ * the lock is read: each listed right belongs to an earlier lock, and if that lock is not there now, it will never be
+ * again. Never throws, because a file that stays does no harm.
  */
 export function removeOldRights(lock: string): void {
   try {
@@ -80,16 +84,18 @@ export function removeOldRights(lock: string): void {
       if (!isToken(seen, token)) rmSync(join(dirname(lock), name), { force: true });
     }
   } catch {
-    // Somebody removes the folder, or it cannot be listed.
+    // Another process removes the folder, or the folder cannot be listed.
   }
 }
 
 const GONE = { kind: 'gone' } as const;
 
 type Right =
+  /** Our own file is the last of the chain. */
   | { readonly kind: 'ours'; readonly chain: readonly string[] }
   | Extract<BreakOutcome, { kind: 'wait' | 'changed' }>;
 
+/** Takes the right to remove the lock with this token. */
 async function takeRight(
   lock: string,
   token: string,
@@ -107,8 +113,8 @@ async function takeRight(
     ends.push({ path, token: seen.token });
     path = `${lock}.break-${token}.${seen.token}`;
   }
-  // One of the breakers before us may have given up its right just before it died; then there is
-  // another first end by now, and ours hangs on nothing.
+  // One of the processes before us may have removed its file just before it died. Then another chain may have begun,
+  // and our file belongs to none.
   if (ends.every((end) => isToken(lookAtTicket(end.path), end.token))) {
     return { kind: 'ours', chain: [...ends.map((end) => end.path), path] };
   }
@@ -116,7 +122,7 @@ async function takeRight(
   return { kind: 'changed' };
 }
 
-/** To be called by the only process that has the right to. */
+/** Removes or moves the lock. Only the process with the right to do so may call it. */
 function remove(lock: string, token: string, moveTo: string | null): BreakOutcome {
   const aside = moveTo ?? temporaryPath(lock);
   try {
@@ -130,7 +136,7 @@ function remove(lock: string, token: string, moveTo: string | null): BreakOutcom
     rmSync(aside, { force: true });
     return GONE;
   }
-  // Only someone who removes `.pids` by hand, rights and all, can bring us here: put it back.
+  // This is another lock. That can only happen when somebody removes `.pids` by hand, with the rights: put it back.
   try {
     linkSync(aside, lock);
   } catch (error) {

@@ -4,13 +4,16 @@ import type { ProjectFolder } from '../project/folder.ts';
 import { isAlive } from './holder.ts';
 import { acquireLock } from './lock.ts';
 
-/** What whoever meets the lock of a supervisor that starts a service again is told that it is for. */
+/** The name of the supervisor in the lock file, while it restarts a service. */
 const RESTART_COMMAND = 'supervisor, at a restart';
+
+/** The longest time for which a supervisor holds the lock to restart a service, in ms. */
+export const RESTART_LOCK_MS = 200;
 
 /**
  * Takes the project lock for the moment of a restart.
  *
- * @returns what gives it back; null while another devctl holds it
+ * @returns the function that releases the lock; null while another devctl holds it
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
 export async function takeLockToRestart(

@@ -1,20 +1,19 @@
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
+import { RESTART_LOCK_MS } from './for-restart.ts';
 import { isAlive, lockedBy } from './holder.ts';
 import { acquireLock } from './lock.ts';
 
-/** A supervisor that starts a service again holds the lock for less than that: nothing to tell of. */
-const RESTART_MS = 200;
-
-/** How long a start waits for another devctl command to be done. */
-const LOCK_WAIT_MS = 5_000;
+/** The time that another devctl command has to release the lock before a start gives up, in ms. */
+const OTHER_COMMAND_MS = 5_000;
 
 /**
- * Takes the project lock for a command that starts something; another devctl is waited for.
+ * Takes the project lock for a command that starts something. Waits for another devctl command that holds it.
  *
- * @param command what the lock says of us to others
- * @param waitMs how long it is waited for, in ms
+ * @param command the name of this command in the lock file
+ * @param warn told which command is waited for; a restart by the supervisor is too short to be mentioned
+ * @param waitMs the time that the holder has to release the lock, in ms
  * @throws DevctlError 'locked', 'records-unwritable', 'unsafe'
  */
 export async function takeLockToStart(
@@ -22,7 +21,7 @@ export async function takeLockToStart(
   folder: ProjectFolder,
   command: string,
   warn: (line: string) => void,
-  waitMs = LOCK_WAIT_MS,
+  waitMs = OTHER_COMMAND_MS,
 ): Promise<{ release(): void }> {
   const identity = await host.self();
   prepareFolder(folder);
@@ -31,7 +30,7 @@ export async function takeLockToStart(
     command,
     isAlive: (holder: Identity) => isAlive(host, holder),
   };
-  let lock = await acquireLock(folder, { ...request, waitMs: RESTART_MS });
+  let lock = await acquireLock(folder, { ...request, waitMs: RESTART_LOCK_MS });
   if (lock.kind === 'busy') {
     const { holder } = lock;
     warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);

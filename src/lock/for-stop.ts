@@ -1,3 +1,4 @@
+import { ABORT_AGAIN_MS, ABORT_STARTS_MS } from '../client/client.ts';
 import { findSupervisor, livingSupervisors } from '../client/connect.ts';
 import { DevctlError } from '../errors.ts';
 import { isDevctl } from '../ownership/devctl-argv.ts';
@@ -8,35 +9,33 @@ import { settledSnapshot } from '../processes/settled-snapshot.ts';
 import { livesIn } from '../processes/snapshot.ts';
 import { isStarvedOfCpu, isSuspended } from '../processes/starvation.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
+import { RESTART_LOCK_MS } from './for-restart.ts';
 import { isAlive, lockedBy, RUN_COMMAND, START_COMMAND, TAKE_OVER_SIGNAL } from './holder.ts';
 import { acquireLock, type LockOutcome } from './lock.ts';
 import type { LockHolder } from './ticket.ts';
 
-/** How long a supervisor may take to drop the starts that hold the lock. */
-const ABORT_MS = 500;
+/** The time that another devctl command has to release the lock before a stop gives up, in ms. */
+const HOLDER_MS = 2_000;
 
-/** How long a stop waits for another devctl command to let go. */
-const LOCK_WAIT_MS = 2_000;
+/** The same while a `devctl run` holds the lock: many of them may begin or end at once, each for a moment. */
+const ONE_OFF_HOLDER_MS = 20_000;
 
-/** Of many `devctl run` that begin or end at once each holds it for a moment: they are waited for longer. */
-const RUNS_WAIT_MS = 20_000;
-const ABORT_EVERY_MS = 100;
+/** The time after which a stop ends a start that keeps the lock: shorter than HOLDER_MS, so that the stop wins. */
+const START_HOLDER_MS = 1_000;
 
-/** A supervisor that starts a service again holds it for less than that: no need to break in on it. */
-const RESTART_MS = 200;
+/** The time that a holder has to end after a signal: on an overloaded machine it may need a second for that. */
+const HOLDER_END_MS = 1_000;
 
-/** After that long a start that does not give way is ended: a stop is to win within LOCK_WAIT_MS. */
-const START_PATIENCE_MS = 1_000;
+/** The same for a holder that the kernel has given no CPU time. */
+const STARVED_HOLDER_END_MS = 5_000;
+const HOLDER_END_POLL_MS = 10;
 
-/** On a machine on its knees a second is what a process may need to say a word and end. */
-const END_HOLDER_MS = 1_000;
+/** The longest wait for a child between fork and exec, in ms. */
+const JUST_FORKED_MS = 1_000;
+const JUST_FORKED_POLL_MS = 5;
 
-/** One that has only not been let run has longer. */
-const END_STARVED_HOLDER_MS = 5_000;
-
-/** A newborn that waits for the processor for longer is waited for no more. */
-const NEWBORN_MS = 1_000;
-const NEWBORN_PAUSE_MS = 5;
+/** The longest pause between two tries. A start that waits for the same lock pauses for longer, so the stop wins. */
+const LONGEST_LOCK_PAUSE_MS = 10;
 
 export interface StopLockRequest {
   readonly host: Host;
@@ -48,117 +47,132 @@ export interface StopLockRequest {
 }
 
 /**
- * Takes the project lock for a stop. A start that holds it gives way, and one that cannot (it is
- * suspended, or its supervisor does not answer) is ended; with force any holder is, and a folder that
- * cannot be written is no obstacle.
+ * Takes the project lock for a stop.
  *
- * @returns null: go on without it
- * @throws DevctlError 'locked' when another command holds on to it, 'unsafe'
+ * A start that holds the lock gives way. The stop ends a start that cannot give way, because it is suspended or
+ * because its supervisor does not answer. With force, the stop ends any holder, and goes on without the lock where
+ * the folder cannot be written.
+ *
+ * @returns null: the stop goes on without the lock
+ * @throws DevctlError 'locked' when another command keeps the lock, 'unsafe'
  */
-export async function takeLockToStop(quest: StopLockRequest): Promise<{ release(): void } | null> {
-  const { host, force, warn } = quest;
+export async function takeLockToStop(
+  request: StopLockRequest,
+): Promise<{ release(): void } | null> {
+  const { force, warn } = request;
   try {
-    const beganMs = host.nowMs();
-    const isPatient = (holder: LockHolder | null): boolean => {
-      const waitMs = holder?.command === RUN_COMMAND ? RUNS_WAIT_MS : LOCK_WAIT_MS;
-      return host.nowMs() - beganMs < waitMs;
-    };
-    const patience = host.nowMs() + START_PATIENCE_MS;
-    let lock = await attempt(quest, force ? RESTART_MS : 0);
-    let hasTakenOver = false;
-    // Again and again: the holder may not have asked its supervisor yet, or not have one yet, and when
-    // it lets go, the next start may be quicker than we are.
-    while (lock.kind === 'busy' && !force && isPatient(lock.holder)) {
-      const { holder } = lock;
-      const suspended = holder !== null && isSuspended(holder.identity, await host.snapshot());
-      if (!suspended && holder?.command !== RUN_COMMAND) await abortStarts(quest);
-      lock = await attempt(quest, suspended ? 0 : ABORT_EVERY_MS);
-      if (lock.kind === 'held') break;
-      const isStart = lock.holder?.command === START_COMMAND;
-      if (suspended && !isStart) throw lockedBy(lock.holder, suspended);
-      if (isStart && (suspended || host.nowMs() >= patience)) {
-        hasTakenOver = true;
-        lock = await takeOver(quest, lock);
-      }
-    }
-    // One look can take longer than all of the waiting was to (`ps` on a busy machine).
-    if (lock.kind === 'busy' && !force && !hasTakenOver) {
-      if (lock.holder?.command === START_COMMAND) lock = await takeOver(quest, lock);
-    }
-    if (lock.kind === 'held') return lock;
-    if (!force) throw lockedBy(lock.holder);
-    const obstacle = await whyNotEnd(quest, lock.holder);
-    if (obstacle === null) lock = await takeOver(quest, lock);
-    if (lock.kind === 'held') return lock;
-    warn(`the lock was ignored: ${obstacle ?? 'it was taken again at once'}`);
-    return null;
+    return force ? await takeByForce(request) : await takePatiently(request);
   } catch (error) {
     const code = error instanceof DevctlError ? error.code : null;
-    // Without a disk to write to, nothing can be locked, but everything can be stopped.
+    // Without a disk to write to nothing can be locked, but everything can be stopped.
     if (code !== 'records-unwritable' && !(force && code === 'unsafe')) throw error;
     warn(`without the lock: ${error instanceof Error ? error.message : String(error)}`);
     return null;
   }
 }
 
-/** A start that is under way gives way to a stop: its supervisor drops what is not spawned yet. */
+async function takeByForce(request: StopLockRequest): Promise<{ release(): void } | null> {
+  let lock = await attempt(request, RESTART_LOCK_MS);
+  if (lock.kind === 'held') return lock;
+  const obstacle = await whyNotEnd(request, lock.holder);
+  if (obstacle === null) lock = await takeOver(request, lock);
+  if (lock.kind === 'held') return lock;
+  request.warn(`the lock was ignored: ${obstacle ?? 'it was taken again at once'}`);
+  return null;
+}
+
+/** @throws DevctlError 'locked' when another command keeps the lock */
+async function takePatiently(request: StopLockRequest): Promise<{ release(): void }> {
+  const { host } = request;
+  const beganMs = host.nowMs();
+  const isPatientWith = (holder: LockHolder | null): boolean => {
+    const waitMs = holder?.command === RUN_COMMAND ? ONE_OFF_HOLDER_MS : HOLDER_MS;
+    return host.nowMs() - beganMs < waitMs;
+  };
+  let lock = await attempt(request, 0);
+  let hasTakenOver = false;
+  // One request is not enough: the holder may not have asked its supervisor yet, or may have none yet. And when it
+  // releases the lock, the next start may take it before we do.
+  while (lock.kind === 'busy' && isPatientWith(lock.holder)) {
+    const { holder } = lock;
+    const suspended = holder !== null && isSuspended(holder.identity, await host.snapshot());
+    if (!suspended && holder?.command !== RUN_COMMAND) await abortStarts(request);
+    lock = await attempt(request, suspended ? 0 : ABORT_AGAIN_MS);
+    if (lock.kind === 'held') break;
+    const isStart = lock.holder?.command === START_COMMAND;
+    if (suspended && !isStart) throw lockedBy(lock.holder, suspended);
+    if (isStart && (suspended || host.nowMs() - beganMs >= START_HOLDER_MS)) {
+      hasTakenOver = true;
+      lock = await takeOver(request, lock);
+    }
+  }
+  // A single snapshot can take longer than the whole wait (`ps` on a busy machine).
+  if (lock.kind === 'busy' && !hasTakenOver) {
+    if (lock.holder?.command === START_COMMAND) lock = await takeOver(request, lock);
+  }
+  if (lock.kind === 'held') return lock;
+  throw lockedBy(lock.holder);
+}
+
+/** Asks the supervisor to drop the services that a start in progress has not spawned yet. */
 async function abortStarts({ host, folder }: StopLockRequest): Promise<void> {
   const { running, socket } = await livingSupervisors(host, folder);
   if (running.length === 0) return;
-  const found = await findSupervisor(folder, running, socket, ABORT_MS);
-  await found?.client.abortStarts(ABORT_MS);
+  const found = await findSupervisor(folder, running, socket, ABORT_STARTS_MS);
+  await found?.client.abortStarts(ABORT_STARTS_MS);
 }
 
 type Busy = Extract<LockOutcome, { kind: 'busy' }>;
 
 /**
- * Ends the holder of the lock, unless it lets go by itself meanwhile: then it has its result, and is
- * about to tell it.
+ * Ends the holder of the lock. A holder that releases the lock by itself meanwhile is left alone, because it has
+ * its result and is about to print it.
  *
- * @returns what became of the lock; still busy when the holder may not be ended, or another one was
- *   quicker than we are
+ * @returns the lock; still busy when the holder may not be ended, or when another command took the lock first
  */
-async function takeOver(quest: StopLockRequest, busy: Busy): Promise<LockOutcome> {
-  const { host } = quest;
+async function takeOver(request: StopLockRequest, busy: Busy): Promise<LockOutcome> {
+  const { host } = request;
   const { holder } = busy;
-  if (holder === null || (await whyNotEnd(quest, holder)) !== null) return busy;
+  if (holder === null || (await whyNotEnd(request, holder)) !== null) return busy;
   let lock: LockOutcome = busy;
   for (const signal of [TAKE_OVER_SIGNAL, 'SIGKILL'] as const) {
     if (signal === 'SIGKILL') await awaitJustForked(host, holder.identity);
     await host.signal(holder.identity, signal);
-    // One that is suspended has the signal pending until it runs again.
+    // A suspended process keeps the signal pending until it runs again.
     await host.signal(holder.identity, 'SIGCONT');
     const askedMs = host.nowMs();
     const asked = await host.snapshot();
-    const isStillAwaited = async (): Promise<boolean> => {
+    const isWorthWaiting = async (): Promise<boolean> => {
       const passedMs = host.nowMs() - askedMs;
-      if (passedMs < END_HOLDER_MS) return true;
-      if (passedMs >= END_STARVED_HOLDER_MS) return false;
+      if (passedMs < HOLDER_END_MS) return true;
+      if (passedMs >= STARVED_HOLDER_END_MS) return false;
       return isStarvedOfCpu(holder.identity, asked, await host.snapshot());
     };
     do {
-      lock = await attempt(quest, 10);
+      lock = await attempt(request, HOLDER_END_POLL_MS);
       if (lock.kind === 'held') return lock;
       if (!lock.holder || !sameIdentity(lock.holder.identity, holder.identity)) return lock;
-    } while (await isStillAwaited());
+    } while (await isWorthWaiting());
   }
   return lock;
 }
 
 /**
- * Until its own execve(2) a child shows what its parent does (vfork(2)). Killed now, a start would leave a guard
- * that nobody could tell from it. So it stands still until there is no such child.
+ * Suspends a process, and waits until none of its children is between fork and exec.
+ *
+ * Until its execve(2) a child shows the argv of its parent (vfork(2)). A start that is killed then would leave a
+ * guard behind that no snapshot could tell from the start itself.
  */
 export async function awaitJustForked(host: Host, parent: Identity): Promise<void> {
   await host.signal(parent, 'SIGSTOP');
-  const deadline = host.nowMs() + NEWBORN_MS;
+  const deadline = host.nowMs() + JUST_FORKED_MS;
   while (host.nowMs() < deadline) {
     const { byPid, byParent, details } = await settledSnapshot(host);
     const holder = byPid.get(parent.pid);
-    const like = holder && details.argv(holder)?.join('\0');
+    const argv = holder && details.argv(holder)?.join('\0');
     const children = byParent.get(parent.pid) ?? [];
-    if (!children.some((child) => details.argv(child)?.join('\0') === like)) return;
-    await host.delay(NEWBORN_PAUSE_MS);
+    if (!children.some((child) => details.argv(child)?.join('\0') === argv)) return;
+    await host.delay(JUST_FORKED_POLL_MS);
   }
 }
 
@@ -172,18 +186,20 @@ function attempt(
     command: force ? 'stop --force' : 'stop',
     isAlive: (holder) => isAlive(host, holder),
     waitMs,
-    // A start that waits for the same lock has longer pauses.
-    longestPauseMs: 10,
+    longestPauseMs: LONGEST_LOCK_PAUSE_MS,
   });
 }
 
-/** A lock file can be edited: only what runs devctl, and does not run us, is ended for it. */
+/**
+ * Why the holder must not be ended; null: it may be. A lock file can be edited, so only a process that runs devctl
+ * and is no ancestor of this command is ended.
+ */
 async function whyNotEnd(
   { host, self }: StopLockRequest,
   holder: LockHolder | null,
 ): Promise<string | null> {
   if (holder === null) return 'it cannot be read';
-  // As it is now: the waiting has taken time.
+  // A new snapshot, because time has passed while we waited.
   const snapshot = await host.snapshot();
   const { identity } = holder;
   if (ancestry(self.pid, snapshot).some((above) => sameIdentity(above.identity, identity))) {

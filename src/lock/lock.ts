@@ -1,5 +1,17 @@
+/*
+ * The files of this folder, which lets one command at a time start, stop or clean up a project.
+ *
+ *   lock         takes `.pids/lock`, waits for a living holder, breaks the lock of a dead one
+ *   ticket       the lock file: its content, how it is placed, and how it is read
+ *   break        removes the lock of a dead holder, and never a fresh one
+ *   holder       the names of holders, and the error that names a holder
+ *   for-start    takes the lock for a command that starts something
+ *   for-stop     takes the lock for a stop: a start gives way or is ended
+ *   for-restart  takes the lock for the moment of a restart by the supervisor
+ */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
 import { isoTime, monotonicMs } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
@@ -18,31 +30,32 @@ import {
 } from './ticket.ts';
 
 export interface LockRequest {
-  /** The process that wants the lock: when it is dead, the lock is stale. */
+  /** The process that wants the lock. When that process is dead, the lock is stale. */
   readonly identity: Identity;
-  /** What it is for, shown to whoever has to wait: `devctl stop`. */
+  /** The command that wants the lock, shown to a command that has to wait: `stop`. */
   readonly command: string;
-  /** Is exactly this process, not another one with its pid, alive? A zombie is not. */
+  /** Tells whether exactly this process is alive, and not another process with its pid. A zombie is not alive. */
   readonly isAlive: (identity: Identity) => Promise<boolean>;
-  /** How long to wait for a living holder, in ms; 0 tries once. */
+  /** The longest wait for a living holder, in ms. 0 tries once. */
   readonly waitMs: number;
-  /** Between two tries, in ms; 100 by default. */
+  /** The longest pause between two tries, in ms; 100 by default. */
   readonly longestPauseMs?: number;
-  /** Monotonic milliseconds. */
+  /** The clock, in monotonic ms; the real one by default. */
   readonly nowMs?: () => number;
+  /** How to wait; on the real clock by default. */
   readonly delay?: (ms: number) => Promise<void>;
 }
 
 export type LockOutcome =
   | {
       readonly kind: 'held';
-      /** Gives the lock back, if it is still ours. Never throws, harmless when called again. */
+      /** Removes the lock if it is still ours. Never throws, and may be called again. */
       readonly release: () => void;
       readonly problems: readonly RecordProblem[];
     }
   | {
       readonly kind: 'busy';
-      /** Null where the lock cannot be read yet. */
+      /** Null where the content of the lock cannot be read yet. */
       readonly holder: LockHolder | null;
       readonly problems: readonly RecordProblem[];
     };
@@ -50,8 +63,8 @@ export type LockOutcome =
 /**
  * Takes the project lock, `.pids/lock`: one command at a time may start, stop or clean up.
  *
- * The lock of a dead holder is broken without waiting. What lies there and is no lock is set aside
- * (`problems` says where). Where somebody removed `.pids`, it is made again.
+ * The lock of a dead holder is broken without waiting. A file that is no lock is set aside, and `problems` says
+ * where. A missing `.pids` is made again.
  *
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
@@ -60,7 +73,8 @@ export async function acquireLock(
   request: LockRequest,
 ): Promise<LockOutcome> {
   requireHolder(request.identity);
-  const { nowMs = monotonicMs, delay = sleep, longestPauseMs = 100 } = request;
+  const { nowMs = monotonicMs, longestPauseMs = 100 } = request;
+  const wait = request.delay ?? delay;
   const path = join(folder.pidsDir, 'lock');
   const ticket = newTicket({ ...request, at: isoTime() });
   const problems: RecordProblem[] = [];
@@ -70,14 +84,14 @@ export async function acquireLock(
     if (attempt.kind === 'held') {
       return { kind: 'held', release: () => release(path, ticket), problems };
     }
-    // Somebody else got further: that is no reason to sleep, but no reason to spin for ever either.
+    // The files changed because another process got further. Try again without a pause, but not for ever.
     if (attempt.kind === 'again' && turn < MAX_TURNS_WITHOUT_PAUSE) continue;
     const leftMs = deadline - nowMs();
     if (leftMs <= 0) {
       return { kind: 'busy', holder: attempt.kind === 'busy' ? attempt.holder : null, problems };
     }
-    // Uneven pauses, so that those who wait do not all come back at the same moment.
-    await delay(Math.min(leftMs, pauseMs * (0.5 + Math.random())));
+    // Uneven pauses, so that waiting processes do not all try at the same moment.
+    await wait(Math.min(leftMs, pauseMs * (0.5 + Math.random())));
     pauseMs = Math.min(longestPauseMs, pauseMs * 2);
   }
 }
@@ -118,26 +132,22 @@ async function tryOnce(
     }
     return { kind: 'again' };
   } catch (error) {
-    // `.pids` was removed between two of our steps.
+    // Another process removed `.pids` between two of our steps.
     if (errnoOf(error) === 'ENOENT') return { kind: 'again' };
     throw unwritable(path, error);
   }
 }
 
-/** Nobody but us may remove our lock while we live, so nothing happens between look and removal. */
+/** Removes our lock. No other process may remove it while we live, so it cannot change after the check. */
 function release(path: string, ticket: LockTicket): void {
   try {
     const seen = lookAtTicket(path);
     if (seen.kind === 'held' && seen.token === ticket.token) rmSync(path, { force: true });
   } catch {
-    // It stays, and is stale as soon as we end.
+    // The lock stays, and is stale as soon as this process ends.
   }
 }
 
 function withoutToken({ identity, command, at }: LockHolder): LockHolder {
   return { identity, command, at };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

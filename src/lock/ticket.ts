@@ -6,20 +6,21 @@ import { temporaryPath } from '../project/atomic-file.ts';
 import { asObject, isOwnIdentity, isText, parseJson } from '../project/field-checks.ts';
 import { otherOwner, readOwnFile } from '../project/safe-file.ts';
 
-/** Who holds the lock of a project. */
+/** The process that holds the lock of a project. */
 export interface LockHolder {
   readonly identity: Identity;
-  /** What it does, for people: `devctl stop web`. */
+  /** The command that it runs, for people: `stop`. */
   readonly command: string;
-  /** Since when, ISO 8601 in UTC, for people only. */
+  /** The time at which it asked for the lock, ISO 8601 in UTC, for people only. */
   readonly at: string;
 }
 
-/** One lock that lies there. Its token is its name: no other lock ever has it again. */
+/** The content of one lock file. Its token identifies it: no other lock ever has the same token. */
 export interface LockTicket extends LockHolder {
   readonly token: string;
 }
 
+/** The state of the lock file at one moment. */
 export type LockSeen =
   | { readonly kind: 'free' }
   | { readonly kind: 'held'; readonly token: string; readonly holder: LockTicket }
@@ -28,23 +29,24 @@ export type LockSeen =
       readonly kind: 'bad';
       readonly token: string;
       readonly reason: string;
-      /** It is a file, last changed at this time; null for what no writer can be at work on. */
+      /** The mtime of a regular file; null where no writer can be at work, as on a folder. */
       readonly mtimeMs: number | null;
     }
-  /** It was replaced while we looked. */
+  /** The file was replaced while we read it. */
   | { readonly kind: 'changed' };
 
+/** Makes a ticket with a token of its own. */
 export function newTicket(holder: LockHolder): LockTicket {
   const { identity, command, at } = holder;
   return { identity, command, at, token: randomBytes(16).toString('hex') };
 }
 
 /**
- * Puts a ticket at `path`, if nothing is there. link(2) makes it appear with its whole content, so
- * nobody ever sees it half-written.
+ * Puts a ticket at `path` if nothing is there. The file appears with its whole content (link(2)), so no process ever
+ * reads half of it.
  *
- * @returns is it there now? False when the place is taken
- * @throws the error of the file system; ENOENT when the folder has gone
+ * @returns true when the ticket is there now, false when the place is taken
+ * @throws the error of the file system; ENOENT when the folder is gone
  */
 export function placeTicket(path: string, ticket: LockTicket): boolean {
   const content = `${JSON.stringify({ schema: 1, ...ticket }, null, 2)}\n`;
@@ -64,9 +66,9 @@ export function placeTicket(path: string, ticket: LockTicket): boolean {
 }
 
 /**
- * What lies at `path`? Changes nothing.
+ * Tells what is at `path`. Changes nothing.
  *
- * @throws Error when the system will not say (EMFILE, EIO): then nobody may call it bad
+ * @throws Error when the file cannot be read for a passing reason (EMFILE, EIO), so that nobody takes it for garbage
  */
 export function lookAtTicket(path: string): LockSeen {
   const before = nodeAt(path);
@@ -78,8 +80,8 @@ export function lookAtTicket(path: string): LockSeen {
   const file = readOwnFile(path);
   const ticket = file.kind === 'content' ? toTicket(parseJson(file.bytes)) : null;
   if (ticket) return { kind: 'held', token: ticket.token, holder: ticket };
-  // Released while we looked. The number of its inode may be in use again already, by another lock,
-  // so that to look once more at the node would prove nothing.
+  // A missing file was released while we read it. To compare the inode again would prove nothing then, because
+  // another lock may have its number by now.
   if (file.kind === 'missing' || nodeAt(path)?.token !== token) return { kind: 'changed' };
   if (file.kind === 'refused' && file.errno && file.errno !== 'EACCES') {
     throw Object.assign(new Error(`${path}: ${file.reason}`), { code: file.errno });
@@ -88,19 +90,19 @@ export function lookAtTicket(path: string): LockSeen {
   return { kind: 'bad', token, reason, mtimeMs: Number(found.mtimeMs) };
 }
 
-/** Longer than any writer takes; a file that is no lock after this time will not become one. */
+/** A time longer than any writer takes, in ms. A file that is no lock after this time will not become one. */
 const WRITING_MS = 5_000;
 
-/** May a writer still be at work on a file that was last changed then? */
+/** Tells whether a writer may still be at work on a file with this mtime. */
 export function isYoung(mtimeMs: number | null): boolean {
-  // A time that lies ahead is no sign of youth either: a clock was set, or a file was forged.
+  // An mtime far in the future does not count as young, because a clock was set or a file was forged.
   return mtimeMs !== null && Math.abs(Date.now() - mtimeMs) < WRITING_MS;
 }
 
-/** FAT, exFAT and some network file systems have no hard links: link(2). */
+/** The errors of file systems without hard links: FAT, exFAT and some network file systems (link(2)). */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/** There it can be seen half-written, which is why a bad lock is given some seconds. */
+/** Writes the file in place. Other processes may read half of it, which is why a bad lock gets WRITING_MS. */
 function placeWithoutLink(path: string, content: string): boolean {
   try {
     writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
@@ -111,15 +113,18 @@ function placeWithoutLink(path: string, content: string): boolean {
   }
 }
 
-/** Over NFS link(2) can succeed and report a failure, when only its answer was lost: open(2). */
+/**
+ * Tells whether this ticket is at `path` although link(2) failed. Over NFS the call can succeed and only its answer
+ * be lost (open(2)).
+ */
 function hasToken(path: string, token: string): boolean {
   const seen = lookAtTicket(path);
   return seen.kind === 'held' && seen.token === token;
 }
 
 /**
- * A name for what has no token of its own. It is unique for what is bad, because that is only ever
- * moved: it keeps its inode, and the number cannot be given out again.
+ * Makes a token for a file that has none, from its inode. The token is unique among bad files: they are moved and
+ * never deleted, so the kernel cannot give their inode numbers to other files.
  */
 function nodeAt(path: string): { readonly token: string; readonly found: BigIntStats } | null {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });

@@ -5,7 +5,8 @@ import type { ProjectFolder } from '../project/folder.ts';
 import { ensureOwnFolder } from '../project/safe-folder.ts';
 
 /**
- * Makes the folders that services write to: logs (which the manifest may place anywhere) and FIFOs.
+ * Makes the folders for the output and the input of services: for logs, which the manifest may place
+ * anywhere, and for stdin FIFOs.
  *
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */

@@ -1,118 +1,145 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { monotonicMs } from '../processes/clock.ts';
 import type { LogReader, ServiceLine } from './reader.ts';
 
+/** The logs to follow, and the receiver of their lines. */
 export interface FollowOptions {
-  /** The logs to follow; asked again each second, so that new ones are found. */
+  /** Lists the readers of the logs to follow. Called again each second, so that new logs are found. */
   readonly readers: () => readonly LogReader[];
-  /** The folders that they are in. */
+  /** The folders of the logs. */
   readonly folders: readonly string[];
-  /** Gets every line. Nothing more is read until what it returns has resolved. */
+  /** Gets every line. Nothing more is read until its promise has resolved. */
   readonly emit: (lines: readonly ServiceLine[]) => Promise<void> | void;
 }
 
-export interface Following {
-  /** Resolves when `stop` was called, with everything given out that was there then. */
+/** Reads logs while they grow. */
+export interface LogFollower {
+  /** Resolves after `stop`, once every line that was there then is given out. */
   readonly done: Promise<void>;
-  /** Looks soon: there is likely something new. */
+  /** Reads soon, because new lines are likely. */
   wake(): void;
-  /** Reads what there is, gives out lines without an end too, and ends. */
+  /** Reads the lines that are there, gives out lines without a line end too, and ends. */
   stop(): void;
 }
 
-/** Where no news of changes come (a network file system, no watches left), logs are looked at so often. */
+/** Time between two looks where the system reports no changes (a network file system, no watches left). */
 const LOOK_MS = 500;
+/** Time between two calls of `readers`. */
 const ASK_MS = 1_000;
-/** While much is written, one look takes in what came in this time. */
+/** Shortest time between two looks while much is written: each takes in the lines of that time. */
 const ROUND_MS = 20;
-/** A line without an end that has not grown for so long is shown: it may be a prompt. */
+/** Time without growth after which a line without a line end is given out, because it may be a prompt. */
 const QUIET_MS = 300;
 
-/** Gives out what is written to logs, as it is written. */
-export function followLogs({ readers, folders, emit }: FollowOptions): Following {
-  let current = readers();
-  let askedAt = monotonicMs();
-  let stopping = false;
-  let wakeUp = (): void => {};
-  let woken = false;
-  const watchers = new Map<string, FSWatcher>();
+/** Gives out the lines of logs as they are written. */
+export function followLogs(options: FollowOptions): LogFollower {
+  return new Follower(options);
+}
 
-  const wake = (): void => {
-    woken = true;
-    wakeUp();
-  };
-  const watchFolders = (): void => {
-    for (const folder of folders) {
-      if (watchers.has(folder)) continue;
+class Follower implements LogFollower {
+  readonly done: Promise<void>;
+  readonly #options: FollowOptions;
+  /** By folder. */
+  readonly #watchers = new Map<string, FSWatcher>();
+  #readers: readonly LogReader[];
+  #askedAtMs = monotonicMs();
+  #isStopping = false;
+  /** True when `wake` was called since the last look. */
+  #isWoken = false;
+  #endRest = (): void => {};
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+    this.#readers = options.readers();
+    this.done = this.#follow().finally(() => {
+      for (const watcher of this.#watchers.values()) watcher.close();
+    });
+  }
+
+  wake(): void {
+    this.#isWoken = true;
+    this.#endRest();
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+    this.#endRest();
+  }
+
+  async #follow(): Promise<void> {
+    this.#subscribeToFolders();
+    while (!this.#isStopping) {
+      const beganAtMs = monotonicMs();
+      this.#isWoken = false;
+      this.#askForReaders(beganAtMs);
+      const more = await this.#readOnce(QUIET_MS);
+      // Signals and timers get their turn, however much there is to read.
+      if (more) await nextTurn();
+      else await this.#rest(beganAtMs);
+    }
+    this.#readers = this.#options.readers();
+    while (await this.#readOnce(0)) {
+      // Until nothing is left.
+    }
+  }
+
+  /** Subscribes to changes in each folder that exists by now. */
+  #subscribeToFolders(): void {
+    for (const folder of this.#options.folders) {
+      if (this.#watchers.has(folder)) continue;
       try {
-        const watcher = watch(folder, wake);
+        const watcher = watch(folder, () => this.wake());
         watcher.on('error', () => {
           watcher.close();
-          watchers.delete(folder);
+          this.#watchers.delete(folder);
         });
-        watchers.set(folder, watcher);
+        this.#watchers.set(folder, watcher);
       } catch {
-        // Not there yet, or no watches left: then it is looked at now and again.
+        // The folder does not exist yet, or no watches are left: its logs are looked at now and again.
       }
     }
-  };
-  const rest = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
+  }
+
+  #askForReaders(nowMs: number): void {
+    if (nowMs - this.#askedAtMs < ASK_MS) return;
+    this.#readers = this.#options.readers();
+    this.#askedAtMs = nowMs;
+    this.#subscribeToFolders();
+  }
+
+  /**
+   * Reads each log once.
+   *
+   * @param quietMs time without growth after which a line without a line end is given out
+   * @returns true when there is more to read
+   */
+  async #readOnce(quietMs: number): Promise<boolean> {
+    let more = false;
+    for (const reader of this.#readers) {
+      const nowMs = Date.now();
+      const read = reader.next(nowMs);
+      more ||= read.more;
+      const flushed = read.more ? null : reader.flush(nowMs, quietMs);
+      const lines = flushed ? [...read.lines, flushed] : read.lines;
+      if (lines.length > 0) await this.#options.emit(lines);
+    }
+    return more;
+  }
+
+  /** Waits until new lines are likely, or it is time to look. */
+  async #rest(beganAtMs: number): Promise<void> {
+    const spentMs = monotonicMs() - beganAtMs;
+    if (spentMs < ROUND_MS && this.#isWoken) await delay(ROUND_MS - spentMs);
+    const hasPartialLine = this.#readers.some((reader) => reader.hasPartialLine());
+    const ms = hasPartialLine ? QUIET_MS / 2 : LOOK_MS;
+    await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
-      wakeUp = () => {
+      this.#endRest = () => {
         clearTimeout(timer);
         resolve();
       };
-      if (woken || stopping) wakeUp();
+      if (this.#isWoken || this.#isStopping) this.#endRest();
     });
-
-  const round = async (quietMs: number): Promise<boolean> => {
-    let more = false;
-    for (const reader of current) {
-      const now = Date.now();
-      const read = reader.next(now);
-      more ||= read.more;
-      const flushed = read.more ? null : reader.flush(now, quietMs);
-      const lines = flushed ? [...read.lines, flushed] : read.lines;
-      if (lines.length > 0) await emit(lines);
-    }
-    return more;
-  };
-
-  const follow = async (): Promise<void> => {
-    watchFolders();
-    while (!stopping) {
-      const beganAt = monotonicMs();
-      woken = false;
-      if (beganAt - askedAt >= ASK_MS) {
-        current = readers();
-        askedAt = beganAt;
-        watchFolders();
-      }
-      const more = await round(QUIET_MS);
-      // Signals and timers have their turn, however much there is to read.
-      if (more) await new Promise((resolve) => setImmediate(resolve));
-      else {
-        const spent = monotonicMs() - beganAt;
-        if (spent < ROUND_MS && woken) await new Promise((go) => setTimeout(go, ROUND_MS - spent));
-        await rest(current.some((reader) => reader.waits()) ? QUIET_MS / 2 : LOOK_MS);
-      }
-    }
-    current = readers();
-    while (await round(0)) {
-      // Until nothing is left.
-    }
-  };
-
-  const done = follow().finally(() => {
-    for (const watcher of watchers.values()) watcher.close();
-  });
-  return {
-    done,
-    wake,
-    stop() {
-      stopping = true;
-      wakeUp();
-    },
-  };
+  }
 }

@@ -1,4 +1,4 @@
-import { cutLines, type LogLine } from './line-cutter.ts';
+import { createLineCutter, type LogLine } from './line-cutter.ts';
 import type { LogExtent, LogSource } from './source.ts';
 import { type LineTime, positionSince, timeOf } from './time-index.ts';
 
@@ -8,157 +8,192 @@ export interface ServiceLine extends LogLine {
   readonly time: LineTime | null;
 }
 
-/** Which of what is there already is wanted. */
-export interface Wanted {
-  /** The last so many lines; null: all. */
+/** The part of a log that a caller wants. */
+export interface LogRange {
+  /** Only this many lines, from the end; null: all lines. */
   readonly lines: number | null;
-  /** What may have been written at or after this: ms since the epoch. */
+  /** Only lines that may have been written at or after this time, since the epoch, in ms; null: of any time. */
   readonly sinceMs: number | null;
-  /** Nothing before this position. */
+  /** Only lines from this position on. */
   readonly from?: number;
 }
 
-/** Reads one log: first what is there, then what comes. */
+/** Reads one log: first the lines that are there, then new ones. */
 export interface LogReader {
   readonly service: string;
   /**
-   * What is there now, oldest first.
+   * Reads the lines that are there now, oldest first.
    *
-   * @param toEnd give out a last line without its end as well
+   * @param toEnd true: gives out a last line without its line end as well
    */
-  history(wanted: Wanted, toEnd: boolean): Generator<ServiceLine>;
-  /** Leaves out what is there now. */
+  history(range: LogRange, toEnd: boolean): Generator<ServiceLine>;
+  /** Leaves out the lines that are there now. */
   skip(): void;
   /**
-   * What has come since, at most some of it.
+   * Reads lines that have come since the last read, at most some of them.
    *
-   * @param now ms since the epoch
+   * @param nowMs since the epoch
+   * @returns `more`: there are further bytes to read
    */
-  next(now: number): { readonly lines: readonly ServiceLine[]; readonly more: boolean };
-  /** A line without its end that has not grown for `ms`, or has had none for very long, as a progress bar. */
-  flush(now: number, ms: number): ServiceLine | null;
-  /** Is there a line without its end? */
-  waits(): boolean;
+  next(nowMs: number): { readonly lines: readonly ServiceLine[]; readonly more: boolean };
+  /**
+   * Gives out a line without its line end, if it has not grown for `ms`, or has been without for very long, as a
+   * progress bar is.
+   */
+  flush(nowMs: number, ms: number): ServiceLine | null;
+  /** Tells whether the last line read has no line end yet. */
+  hasPartialLine(): boolean;
 }
 
-/** What grows all the time is shown as often: a progress bar, the dots of a test run. */
+/** Time after which a line is shown although it still grows: a progress bar, the dots of a test run. */
 const SHOWN_EACH_MS = 2_000;
-/** One for all reads, which are synchronous. */
+/** Buffer for all reads, which are synchronous. */
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 const NEWLINE = 0x0a;
-/** Of a log without line ends the last lines are its last part. */
+/** How far back from its end a log is searched for line ends, in bytes. */
 const FARTHEST_BACK = 64 * 1024 * 1024;
 
+/** Opens a log for reading by lines. */
 export function readLog(source: LogSource): LogReader {
-  const { service } = source;
-  const cutter = cutLines();
-  let position = 0;
-  let file: string | null = null;
-  let lookedAt = 0;
-  let grewAt = 0;
-  /** Since when there is something that has no line end. */
-  let waitsSince: number | null = null;
-
-  /** Is it still the log that was read so far? */
-  const follow = (extent: LogExtent): void => {
-    const isOther = file !== null && file !== extent.file;
-    if (isOther || extent.to < position) {
-      cutter.reset();
-      waitsSince = null;
-      position = extent.live;
-    }
-    if (file === null) position = extent.from;
-    file = extent.file;
-  };
-
-  return {
-    service,
-    *history(wanted, toEnd) {
-      const extent = source.extent();
-      lookedAt = Date.now();
-      grewAt = lookedAt;
-      if (!extent) return;
-      follow(extent);
-      const notes = source.notes();
-      const noted = notes.at(-1)?.position ?? Number.NEGATIVE_INFINITY;
-      const timed = (line: LogLine): ServiceLine => {
-        const late = line.position >= noted;
-        const time = late
-          ? { atMs: extent.modifiedMs, withinMs: null }
-          : timeOf(notes, line.position);
-        return { ...line, service, time };
-      };
-      position = Math.max(
-        wanted.from ?? extent.from,
-        wanted.sinceMs === null ? extent.from : beginSince(source, extent, wanted.sinceMs),
-        wanted.lines === null ? extent.from : beginOfLast(source, extent, wanted),
-      );
-      while (position < extent.to) {
-        const room = buffer.subarray(0, Math.min(buffer.length, extent.to - position));
-        const read = source.read(position, room);
-        if (!read || read.position >= extent.to) break;
-        position = read.position + read.bytes.length;
-        for (const line of cutter.push(read.bytes, read.position)) yield timed(line);
-      }
-      const rest = toEnd ? cutter.flush() : null;
-      waitsSince = cutter.waiting() > 0 ? lookedAt : null;
-      if (rest) yield timed(rest);
-    },
-    skip() {
-      const extent = source.extent();
-      lookedAt = Date.now();
-      if (!extent) return;
-      file = extent.file;
-      position = extent.to;
-    },
-    next(now) {
-      const extent = source.extent();
-      const before = lookedAt;
-      lookedAt = now;
-      if (!extent) return { lines: [], more: false };
-      follow(extent);
-      const read = position < extent.to ? source.read(position, buffer) : null;
-      if (!read) return { lines: [], more: false };
-      position = read.position + read.bytes.length;
-      grewAt = now;
-      const time = { atMs: now, withinMs: before === 0 ? null : Math.max(0, now - before) };
-      const lines = cutter.push(read.bytes, read.position);
-      if (lines.length > 0) waitsSince = null;
-      if (cutter.waiting() > 0) waitsSince ??= now;
-      return {
-        lines: lines.map((line) => ({ ...line, service, time })),
-        more: position < extent.to,
-      };
-    },
-    flush(now, ms) {
-      const isLong = waitsSince !== null && hasPassed(SHOWN_EACH_MS, waitsSince, now);
-      if (cutter.waiting() === 0 || !(isLong || hasPassed(ms, grewAt, now))) return null;
-      const line = cutter.flush();
-      waitsSince = null;
-      return line && { ...line, service, time: { atMs: grewAt, withinMs: null } };
-    },
-    waits: () => cutter.waiting() > 0,
-  };
+  return new Reader(source);
 }
 
-/** A clock that was set back has nothing wait for it. */
+class Reader implements LogReader {
+  readonly service: string;
+  readonly #source: LogSource;
+  readonly #cutter = createLineCutter();
+  /** Position behind the last byte that was read. */
+  #position = 0;
+  /** Key of the file that was read; null before the first read. */
+  #file: string | null = null;
+  #lookedAtMs = 0;
+  #grewAtMs = 0;
+  /** Since when the last line has no line end; null when it has one. */
+  #partialSinceMs: number | null = null;
+
+  constructor(source: LogSource) {
+    this.service = source.service;
+    this.#source = source;
+  }
+
+  *history(range: LogRange, toEnd: boolean): Generator<ServiceLine> {
+    const extent = this.#source.extent();
+    this.#lookedAtMs = Date.now();
+    this.#grewAtMs = this.#lookedAtMs;
+    if (!extent) return;
+    this.#followFile(extent);
+    const timed = this.#timing(extent);
+    this.#position = beginOf(this.#source, extent, range);
+    while (this.#position < extent.to) {
+      const room = buffer.subarray(0, Math.min(buffer.length, extent.to - this.#position));
+      const read = this.#source.read(this.#position, room);
+      if (!read || read.position >= extent.to) break;
+      this.#position = read.position + read.bytes.length;
+      for (const line of this.#cutter.push(read.bytes, read.position)) yield timed(line);
+    }
+    const rest = toEnd ? this.#cutter.flush() : null;
+    this.#partialSinceMs = this.hasPartialLine() ? this.#lookedAtMs : null;
+    if (rest) yield timed(rest);
+  }
+
+  skip(): void {
+    const extent = this.#source.extent();
+    this.#lookedAtMs = Date.now();
+    if (!extent) return;
+    this.#file = extent.file;
+    this.#position = extent.to;
+  }
+
+  next(nowMs: number): { readonly lines: readonly ServiceLine[]; readonly more: boolean } {
+    const extent = this.#source.extent();
+    const beforeMs = this.#lookedAtMs;
+    this.#lookedAtMs = nowMs;
+    if (!extent) return { lines: [], more: false };
+    this.#followFile(extent);
+    const read = this.#position < extent.to ? this.#source.read(this.#position, buffer) : null;
+    if (!read) return { lines: [], more: false };
+    this.#position = read.position + read.bytes.length;
+    this.#grewAtMs = nowMs;
+    const withinMs = beforeMs === 0 ? null : Math.max(0, nowMs - beforeMs);
+    const time = { atMs: nowMs, withinMs };
+    const lines = this.#cutter.push(read.bytes, read.position);
+    if (lines.length > 0) this.#partialSinceMs = null;
+    if (this.hasPartialLine()) this.#partialSinceMs ??= nowMs;
+    const { service } = this;
+    return {
+      lines: lines.map((line) => ({ ...line, service, time })),
+      more: this.#position < extent.to,
+    };
+  }
+
+  flush(nowMs: number, ms: number): ServiceLine | null {
+    const sinceMs = this.#partialSinceMs;
+    const isLong = sinceMs !== null && hasPassed(SHOWN_EACH_MS, sinceMs, nowMs);
+    if (!this.hasPartialLine() || !(isLong || hasPassed(ms, this.#grewAtMs, nowMs))) return null;
+    const line = this.#cutter.flush();
+    this.#partialSinceMs = null;
+    const time = { atMs: this.#grewAtMs, withinMs: null };
+    return line && { ...line, service: this.service, time };
+  }
+
+  hasPartialLine(): boolean {
+    return this.#cutter.bufferedBytes() > 0;
+  }
+
+  /** Begins with the log anew if another file has its name now, or if the file was emptied. */
+  #followFile(extent: LogExtent): void {
+    const isOther = this.#file !== null && this.#file !== extent.file;
+    if (isOther || extent.to < this.#position) {
+      this.#cutter.reset();
+      this.#partialSinceMs = null;
+      this.#position = extent.live;
+    }
+    if (this.#file === null) this.#position = extent.from;
+    this.#file = extent.file;
+  }
+
+  /** Builds the function that adds to a line the time at which it was written. */
+  #timing(extent: LogExtent): (line: LogLine) => ServiceLine {
+    const { service } = this;
+    const marks = this.#source.timeMarks();
+    const lastMark = marks.at(-1)?.position ?? Number.NEGATIVE_INFINITY;
+    return (line) => {
+      const isBehindMarks = line.position >= lastMark;
+      const time = isBehindMarks
+        ? { atMs: extent.modifiedMs, withinMs: null }
+        : timeOf(marks, line.position);
+      return { ...line, service, time };
+    };
+  }
+}
+
+/** Finds the position at which a part of a log begins. */
+function beginOf(source: LogSource, extent: LogExtent, range: LogRange): number {
+  return Math.max(
+    range.from ?? extent.from,
+    range.sinceMs === null ? extent.from : beginSince(source, extent, range.sinceMs),
+    range.lines === null ? extent.from : beginOfLast(source, extent, range),
+  );
+}
+
+/** Tells whether a time has passed. It has as well when the clock was set back, so that nothing waits for the clock. */
 function hasPassed(ms: number, sinceMs: number, nowMs: number): boolean {
   return nowMs < sinceMs || nowMs - sinceMs >= ms;
 }
 
-/** Where the line begins that may be the first to be as young. */
+/** Finds the beginning of the first line that may have been written at or after a time. */
 function beginSince(source: LogSource, extent: LogExtent, sinceMs: number): number {
   if (extent.modifiedMs < sinceMs) return extent.to;
-  const noted = positionSince(source.notes(), sinceMs);
-  if (noted === null || noted <= extent.from) return extent.from;
-  return behindNewline(source, extent.from, Math.min(noted, extent.to), 1);
+  const position = positionSince(source.timeMarks(), sinceMs);
+  if (position === null || position <= extent.from) return extent.from;
+  return behindNewline(source, extent.from, Math.min(position, extent.to), 1);
 }
 
-/** Where the last `count` lines begin. */
-function beginOfLast(source: LogSource, extent: LogExtent, wanted: Wanted): number {
+/** Finds the beginning of the last `range.lines` lines. */
+function beginOfLast(source: LogSource, extent: LogExtent, range: LogRange): number {
   const { to } = extent;
-  const count = wanted.lines ?? 0;
-  const from = Math.max(extent.from, wanted.from ?? extent.from, to - FARTHEST_BACK);
+  const count = range.lines ?? 0;
+  const from = Math.max(extent.from, range.from ?? extent.from, to - FARTHEST_BACK);
   if (count === 0 || to <= from) return to;
   const last = source.read(to - 1, Buffer.alloc(1));
   // The line end at the very end of the log ends the last line, and begins none.
@@ -166,8 +201,8 @@ function beginOfLast(source: LogSource, extent: LogExtent, wanted: Wanted): numb
 }
 
 /**
- * The position behind the last newline but so many before `to`; `from` where there are not as many. Read
- * from the end, so that it costs the same however long the log is.
+ * Finds the position behind the newline that is number `count` before `to`; `from` when there are fewer. It
+ * reads from the end, so that it costs the same however long the log is.
  */
 function behindNewline(source: LogSource, from: number, to: number, count: number): number {
   const block = Buffer.allocUnsafe(64 * 1024);
@@ -185,7 +220,7 @@ function behindNewline(source: LogSource, from: number, to: number, count: numbe
   return from;
 }
 
-/** Fills `into` from one position on, over the borders of files; what is gone by now counts as empty. */
+/** Fills `into` from one position on, across files. Bytes that are gone by now are read as zeros. */
 function readWhole(source: LogSource, position: number, into: Buffer): Buffer {
   for (let filled = 0; filled < into.length; ) {
     const read = source.read(position + filled, into.subarray(filled));
@@ -196,17 +231,17 @@ function readWhole(source: LogSource, position: number, into: Buffer): Buffer {
   return into;
 }
 
-/** Of more than this, the end is shown where lines are quoted: one without an end may be longer than memory. */
+/** Most bytes that are searched for the lines of a quotation: a line without an end may not fit into memory. */
 const QUOTED_BYTES = 1024 * 1024;
 
-/** The last lines behind one position, as they were written. */
+/** Reads the last `count` lines behind a position, as they were written. */
 export function lastLines(source: LogSource, count: number, position: number): readonly string[] {
   const from = Math.max(position, (source.extent()?.to ?? 0) - QUOTED_BYTES);
   const lines = [...readLog(source).history({ lines: count, sinceMs: null, from }, true)];
   return lines.slice(-count).map(({ text }) => text);
 }
 
-/** Several logs as one, by time; what has no time comes first, each service's lines in their order. */
+/** Merges several logs by time. Lines without a time come first, and each service's lines keep their order. */
 export function* mergeByTime(
   logs: readonly Iterator<ServiceLine>[],
 ): Generator<ServiceLine, void, undefined> {
@@ -226,7 +261,7 @@ export function* mergeByTime(
     if (done) heads.splice(first, 1);
     else {
       head.line = value;
-      // A clock that was set back must not hold up what comes after it.
+      // A clock that was set back must not delay the lines after it.
       head.sinceMs = Math.max(head.sinceMs, timeIn(value));
     }
   }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { ProjectFolder } from '../project/folder.ts';
-import { layoutOf, type TimeMark, thinned } from './time-index.ts';
+import { layoutOf, type TimeMark, thinTimeMarks } from './time-index.ts';
 import {
   appendTimeMark,
   fileKey,
@@ -11,31 +11,32 @@ import {
   writeTimeMarks,
 } from './time-index-file.ts';
 
-/** What is known of a log from the last time that it was looked at. */
+/** A log with the state of its time index, kept from one look at the log to the next. */
 export interface RecordedLog {
   readonly service: string;
   readonly path: string;
-  /** Null: nobody has looked so far. */
+  /** Key of the file (`fileKey`); null before the first look, empty when there was no file. */
   file: string | null;
-  /** Up to here there is a note. */
+  /** Position of the last time mark. */
   position: number;
+  /** When devctl last looked at the log, since the epoch, in ms; 0 when no look counts. */
   lookedAtMs: number;
-  /** Size of the notes. */
+  /** Size of the time index in bytes. */
   bytes: number;
 }
 
-/** Of a log that nobody has looked at. */
+/** Builds the state of a log before the first look. */
 export function beginTimeIndex(service: string, path: string): RecordedLog {
   return { service, path, file: null, position: 0, lookedAtMs: 0, bytes: 0 };
 }
 
-/** Where there is no log, or something else in its place. */
+/** Key of a log that does not exist, or is not a regular file. */
 const NO_FILE = '';
 
 /**
- * Notes how far a log has grown since the last time.
+ * Adds a time mark if a log has grown since the last look.
  *
- * @returns `size`: how much of it is not rotated yet, in bytes
+ * @returns `size`: bytes of the log that are not rotated yet
  * @throws DevctlError 'records-unwritable', 'unsafe', and what open(2) and write(2) fail with
  */
 export function recordGrowth(
@@ -46,7 +47,7 @@ export function recordGrowth(
   const { service } = target;
   const now = Date.now();
   if (!found?.isFile()) {
-    // When it comes, all that is in it will be younger than this.
+    // When the file appears, all of its bytes are younger than this look.
     target.file = NO_FILE;
     target.position = 0;
     target.lookedAtMs = now;
@@ -54,17 +55,17 @@ export function recordGrowth(
   }
   const file = fileKey(found);
   const known = readLogLayout(folder, service);
-  const map = layoutOf(known, file, Number(found.size));
-  // Once it is as large again as it was, nothing would tell any more that it was cut.
-  if (known?.file === file && known.base !== map.base) writeLogLayout(folder, service, map);
-  const end = map.base + Number(found.size);
+  const layout = layoutOf(known, file, Number(found.size));
+  // Written now, because once the file has its old size again nothing tells that it was emptied.
+  if (known?.file === file && known.base !== layout.base) writeLogLayout(folder, service, layout);
+  const end = layout.base + Number(found.size);
   const isOther = target.file !== file || end < target.position;
   if (isOther) takeUp(folder, target, file, end);
   const { lookedAtMs } = target;
   target.lookedAtMs = now;
-  const size = end - map.start;
+  const size = end - layout.start;
   if (end <= target.position) return { grown: isOther, size };
-  // The time of the last write, which is earlier than now; unless somebody has set it.
+  // The time of the last write is more exact than now, unless somebody has set it (utimensat(2)).
   const modified = Math.ceil(Number(found.mtimeNs) / 1e6);
   const atMs = modified <= now && modified >= lookedAtMs ? modified : now;
   const withinMs = lookedAtMs === 0 ? null : Math.max(0, atMs - lookedAtMs);
@@ -74,22 +75,22 @@ export function recordGrowth(
     withinMs,
   };
   if (target.bytes >= TIME_INDEX_THIN_BYTES) {
-    const notes = thinned(readTimeMarks(folder, service, file), map.start);
-    target.bytes = writeTimeMarks(folder, service, file, notes);
+    const marks = thinTimeMarks(readTimeMarks(folder, service, file), layout.start);
+    target.bytes = writeTimeMarks(folder, service, file, marks);
   }
   target.bytes += appendTimeMark(folder, service, fresh);
   target.position = end;
   return { grown: true, size };
 }
 
-/** A log that this process has not looked at so far, or another one in its place, or one that was cut. */
+/** Begins with a file anew: on the first look, when another file has its name, or when it was emptied. */
 function takeUp(folder: ProjectFolder, target: RecordedLog, file: string, end: number): void {
-  const notes = readTimeMarks(folder, target.service, file).filter(
+  const marks = readTimeMarks(folder, target.service, file).filter(
     ({ position }) => position <= end,
   );
-  target.bytes = writeTimeMarks(folder, target.service, file, notes);
-  target.position = notes.at(-1)?.position ?? 0;
-  // A new file had nothing in it when we last looked; of any other nobody has looked since its last note.
-  if (target.file === null || notes.length > 0) target.lookedAtMs = 0;
+  target.bytes = writeTimeMarks(folder, target.service, file, marks);
+  target.position = marks.at(-1)?.position ?? 0;
+  // A new file was empty at our last look. For any other file, nobody has looked since its last mark.
+  if (target.file === null || marks.length > 0) target.lookedAtMs = 0;
   target.file = file;
 }

@@ -6,191 +6,218 @@ import { type CutWay, findCutWay } from '../processes/native/cut-file.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { LogRotation } from '../project/service-record.ts';
 import { beginTimeIndex, type RecordedLog, recordGrowth } from './record-growth.ts';
-import { finishRotation, isUnfinished, rotateLog } from './rotate.ts';
+import { finishRotation, isRotationUnfinished, rotateLog } from './rotate.ts';
 
-/** Notes when the logs of services grow, so that their lines have times. */
+/** Records when the logs of services grow, so that their lines have times, and rotates the logs. */
 export interface LogRecorder {
   /**
-   * From now on this log is watched, for as long as this process lives.
+   * Records this log from now on, for as long as this process lives.
    *
-   * @param rotation null: it grows
+   * @param rotation null: the log is not rotated
    */
-  watch(service: string, path: string, rotation: LogRotation | null): void;
+  record(service: string, path: string, rotation: LogRotation | null): void;
   /**
-   * Waits until nothing of this log is being moved, and keeps it so.
+   * Pins a log: waits until it is not being rotated, and keeps it from being rotated.
    *
-   * @returns what ends that
+   * @returns unpins the log
    */
-  hold(service: string): Promise<() => void>;
+  pin(service: string): Promise<() => void>;
+  /** Looks at every log once more, and ends. */
   stop(): void;
 }
 
-/** One log that is watched. */
-interface Watched extends RecordedLog {
+/** A log, and what the recorder does with it. */
+interface Target extends RecordedLog {
+  /** Looks in a row that found no growth. */
   quietLooks: number;
-  /** Tells of the next change, while nothing is written. */
+  /** Subscription to the next change, while the log is quiet. */
   watcher: FSWatcher | null;
   rotation: LogRotation | null;
-  /** When it could not be rotated, on the monotonic clock: a full disk may have room again. */
+  /** Monotonic time of the last rotation that failed, in ms. A full disk may have room again later. */
   refusedAtMs: number;
   /** The rotation that is at work. */
   rotating: Promise<void> | null;
-  /** How many keep it from being rotated. */
-  holds: number;
+  /** How many callers keep the log from being rotated. */
+  pins: number;
 }
 
-/** While a log grows, it is looked at so often: so exact are the times of its lines. */
+/** Time between two looks at a log that grows: its lines have times as exact as this. */
 const LOOK_MS = 100;
-/** After so many looks without anything new, the next look is when the system tells of a change. */
+/** Looks without growth after which the recorder waits until the system reports a change. */
 const QUIET_LOOKS = 5;
-
-/** After one that has failed, the next rotation is tried no sooner than this. */
+/** Time after a failed rotation before the next one is tried. */
 const REFUSED_MS = 60_000;
 
 /**
- * A log that is quiet costs nothing: inotify(7) wakes us. One that is written to is looked at ten times a
- * second, however much is written.
+ * Records the logs of a project.
+ *
+ * A quiet log costs nothing, because inotify(7) wakes us. A log that grows is looked at ten times a second,
+ * however much is written.
+ *
+ * @param log writes a line of the supervisor's own log
  */
 export function recordLogs(folder: ProjectFolder, log: (line: string) => void): LogRecorder {
-  const logs = new Map<string, Watched>();
-  const active = new Set<Watched>();
-  let timer: NodeJS.Timeout | null = null;
+  return new Recorder(folder, log);
+}
 
-  const begin = (target: Watched): void => {
+class Recorder implements LogRecorder {
+  readonly #folder: ProjectFolder;
+  readonly #log: (line: string) => void;
+  /** By service. */
+  readonly #targets = new Map<string, Target>();
+  /** The logs that the timer looks at. */
+  readonly #active = new Set<Target>();
+  #timer: NodeJS.Timeout | null = null;
+  /** How the file system of a folder lets devctl shorten a log, by folder. */
+  readonly #cutWays = new Map<string, Promise<CutWay>>();
+
+  constructor(folder: ProjectFolder, log: (line: string) => void) {
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  record(service: string, path: string, rotation: LogRotation | null): void {
+    const known = this.#targets.get(service);
+    if (known?.path === path) {
+      known.rotation = rotation;
+      this.#activate(known);
+      return;
+    }
+    if (known) {
+      known.watcher?.close();
+      this.#active.delete(known);
+    }
+    const target: Target = {
+      ...beginTimeIndex(service, path),
+      quietLooks: 0,
+      watcher: null,
+      rotation,
+      refusedAtMs: Number.NEGATIVE_INFINITY,
+      rotating: null,
+      pins: 0,
+    };
+    this.#targets.set(service, target);
+    this.#activate(target);
+    // A rotation that was killed is finished first: until then the positions would be wrong.
+    if (isRotationUnfinished(this.#folder, service)) target.rotating = this.#finish(target);
+    else this.#lookAt(target);
+  }
+
+  async pin(service: string): Promise<() => void> {
+    const target = this.#targets.get(service);
+    if (!target) return () => {};
+    target.pins += 1;
+    await target.rotating;
+    return () => {
+      target.pins -= 1;
+    };
+  }
+
+  stop(): void {
+    if (this.#timer) clearInterval(this.#timer);
+    for (const target of this.#targets.values()) {
+      this.#lookAt(target);
+      target.watcher?.close();
+    }
+  }
+
+  /** Lets the timer look at a log. */
+  #activate(target: Target): void {
     target.watcher?.close();
     target.watcher = null;
     target.quietLooks = 0;
-    active.add(target);
-    timer ??= setInterval(lookAtActive, LOOK_MS);
-  };
+    this.#active.add(target);
+    this.#timer ??= setInterval(() => this.#lookAtActive(), LOOK_MS);
+  }
 
-  const rest = (target: Watched): void => {
+  #lookAtActive(): void {
+    for (const target of this.#active) {
+      if (this.#lookAt(target)) target.quietLooks = 0;
+      else target.quietLooks += 1;
+      if (target.quietLooks >= QUIET_LOOKS) this.#awaitChange(target);
+    }
+    if (this.#active.size > 0 || !this.#timer) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Subscribes to the next change of a quiet log, so that the timer need not look at it. */
+  #awaitChange(target: Target): void {
     try {
       target.watcher = watch(target.path, { persistent: false }, () => {
         target.lookedAtMs = Math.max(target.lookedAtMs, Date.now() - LOOK_MS);
-        begin(target);
-        lookAt(target);
+        this.#activate(target);
+        this.#lookAt(target);
       });
-      target.watcher.on('error', () => begin(target));
+      target.watcher.on('error', () => this.#activate(target));
     } catch {
-      // No watches left, or the log is not there: it stays among those that are looked at.
+      // No watches are left, or the log does not exist: the timer goes on to look at it.
       return;
     }
-    // What came while the watch was being set up would wake nobody.
-    if (lookAt(target)) begin(target);
-    else active.delete(target);
-  };
+    // A change before the subscription wakes nobody, so look once more.
+    if (this.#lookAt(target)) this.#activate(target);
+    else this.#active.delete(target);
+  }
 
-  /** At most one at a time for each log; what has become too large meanwhile is moved by the next one. */
-  const rotate = async (target: Watched, rotation: LogRotation): Promise<void> => {
+  /** @returns true when the log has grown, or is being rotated */
+  #lookAt(target: Target): boolean {
+    // During a rotation the size of the file means nothing.
+    if (target.rotating) return true;
+    try {
+      const { grown, size } = recordGrowth(this.#folder, target);
+      this.#rotateIfTooLarge(target, size);
+      return grown;
+    } catch (error) {
+      // On a full disk the lines are there all the same, but without their times.
+      this.#log(`${target.service}: noting the times of its log: ${inWords(error)}`);
+      return false;
+    }
+  }
+
+  /** Begins at most one rotation at a time for each log. The next one moves the bytes that came meanwhile. */
+  #rotateIfTooLarge(target: Target, size: number): void {
+    const { rotation, refusedAtMs, pins } = target;
+    const mayRotate = pins === 0 && monotonicMs() - refusedAtMs > REFUSED_MS;
+    if (!rotation || size <= rotation.maxSize || !mayRotate) return;
+    target.rotating = this.#rotate(target, rotation).finally(() => {
+      target.rotating = null;
+      this.#lookAt(target);
+    });
+  }
+
+  async #rotate(target: Target, rotation: LogRotation): Promise<void> {
     const { service, path } = target;
     try {
-      const way = await cutWay(dirname(path));
+      const way = await this.#cutWay(path);
       if (way.how === null) throw new Error(way.why);
       let more = true;
-      while (more && target.holds === 0) {
-        more = await rotateLog(folder, service, path, rotation, way);
+      while (more && target.pins === 0) {
+        more = await rotateLog(this.#folder, service, path, rotation, way);
       }
     } catch (error) {
       target.refusedAtMs = monotonicMs();
-      log(`${service}: its log is not rotated, and grows: ${inWords(error)}`);
+      this.#log(`${service}: its log is not rotated, and grows: ${inWords(error)}`);
     }
-  };
-  const ways = new Map<string, Promise<CutWay>>();
-  const cutWay = (at: string): Promise<CutWay> => {
-    const known = ways.get(at) ?? findCutWay(at);
-    ways.set(at, known);
-    return known;
-  };
-  const finish = async (target: Watched): Promise<void> => {
+  }
+
+  /** Finishes a rotation in the middle of which an earlier supervisor was killed. */
+  async #finish(target: Target): Promise<void> {
     const { service, path } = target;
     try {
-      const way = await cutWay(dirname(path));
-      if (way.how !== null) await finishRotation(folder, service, path, way);
+      const way = await this.#cutWay(path);
+      if (way.how !== null) await finishRotation(this.#folder, service, path, way);
     } catch (error) {
-      log(`${service}: finishing the rotation of its log: ${inWords(error)}`);
+      this.#log(`${service}: finishing the rotation of its log: ${inWords(error)}`);
     } finally {
       target.rotating = null;
     }
-    lookAt(target);
-  };
-  const beginRotation = (target: Watched, rotation: LogRotation): void => {
-    target.rotating = rotate(target, rotation).finally(() => {
-      target.rotating = null;
-      lookAt(target);
-    });
-  };
+    this.#lookAt(target);
+  }
 
-  const lookAtActive = (): void => {
-    for (const target of active) {
-      if (lookAt(target)) target.quietLooks = 0;
-      else target.quietLooks += 1;
-      if (target.quietLooks >= QUIET_LOOKS) rest(target);
-    }
-    if (active.size > 0 || !timer) return;
-    clearInterval(timer);
-    timer = null;
-  };
-
-  /** @returns has it grown? */
-  const lookAt = (target: Watched): boolean => {
-    // What is being moved has no size that means anything.
-    if (target.rotating) return true;
-    try {
-      const { grown, size } = recordGrowth(folder, target);
-      const { rotation, refusedAtMs, holds } = target;
-      const mayRotate = holds === 0 && monotonicMs() - refusedAtMs > REFUSED_MS;
-      if (rotation && size > rotation.maxSize && mayRotate) beginRotation(target, rotation);
-      return grown;
-    } catch (error) {
-      // A full disk: the lines are there all the same, without their times.
-      log(`${target.service}: noting the times of its log: ${inWords(error)}`);
-      return false;
-    }
-  };
-
-  return {
-    watch(service, path, rotation) {
-      const known = logs.get(service);
-      if (known?.path === path) {
-        known.rotation = rotation;
-        begin(known);
-        return;
-      }
-      if (known) {
-        known.watcher?.close();
-        active.delete(known);
-      }
-      const made: Watched = {
-        ...beginTimeIndex(service, path),
-        quietLooks: 0,
-        watcher: null,
-        rotation,
-        refusedAtMs: Number.NEGATIVE_INFINITY,
-        rotating: null,
-        holds: 0,
-      };
-      logs.set(service, made);
-      begin(made);
-      // Without this, the positions of a rotation that was cut off would not be right.
-      if (isUnfinished(folder, service)) made.rotating = finish(made);
-      else lookAt(made);
-    },
-    async hold(service) {
-      const target = logs.get(service);
-      if (!target) return () => {};
-      target.holds += 1;
-      await target.rotating;
-      return () => {
-        target.holds -= 1;
-      };
-    },
-    stop() {
-      if (timer) clearInterval(timer);
-      for (const target of logs.values()) {
-        lookAt(target);
-        target.watcher?.close();
-      }
-    },
-  };
+  #cutWay(path: string): Promise<CutWay> {
+    const folder = dirname(path);
+    const known = this.#cutWays.get(folder) ?? findCutWay(folder);
+    this.#cutWays.set(folder, known);
+    return known;
+  }
 }

@@ -9,6 +9,7 @@ import type { LogRotation } from '../project/service-record.ts';
 import { type LogLayout, layoutOf } from './time-index.ts';
 import { fileKey, movingPath, readLogLayout, writeLogLayout } from './time-index-file.ts';
 
+/** A way to free the beginning of a file that the file system supports. */
 type Way = Extract<CutWay, { block: number }>;
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -17,15 +18,16 @@ const CHUNK_BYTES = 1024 * 1024;
  * Moves the beginning of a log to `NAME.log.1`, if the log has become too large. The service goes on
  * writing to the same file meanwhile, at full speed: only bytes that were written long ago are touched.
  *
- * In this order, so that whoever is killed in between leaves no byte missing and none twice:
+ * The steps have this order, so that a rotation that is killed in between leaves no byte missing and none
+ * twice:
  *  1. the beginning is copied to `NAME.log.moving`, and is on disk;
- *  2. the map says that it is being moved;
+ *  2. the layout says that it is being moved;
  *  3. a hole takes its place in the log;
  *  4. `.1` becomes `.2` and so on, `.moving` becomes `.1`;
- *  5. the hole is taken out of the log, where the file system can;
- *  6. the map says where everything is now.
+ *  5. the hole is taken out of the log, where the file system can do that;
+ *  6. the layout says where everything is now.
  *
- * @returns was anything moved?
+ * @returns true when bytes were moved
  * @throws what the system calls fail with (a full disk): then nothing is lost, and nothing was moved
  */
 export async function rotateLog(
@@ -38,20 +40,20 @@ export async function rotateLog(
   const log = await openLog(path);
   if (!log) return false;
   try {
-    const map = await finishMove(folder, service, path, log, way);
-    const offset = map.start - map.base;
+    const layout = await finishMove(folder, service, path, log, way);
+    const offset = layout.start - layout.base;
     const length = await lengthToMove(log, offset, maxSize, way.block);
     if (length === 0) return false;
-    const moving = { ...map, moving: map.start + length };
-    if (keep > 0) await copyOut(log, offset, length, movingPath(path));
+    const moving = { ...layout, moving: layout.start + length };
+    if (keep > 0) await copyBeginning(log, offset, length, movingPath(path));
     writeLogLayout(folder, service, moving);
     const refusal = await cutFile(log.fd, 'punch', offset, length);
     if (refusal !== null) {
-      writeLogLayout(folder, service, map);
+      writeLogLayout(folder, service, layout);
       throw new Error(`freeing the beginning of ${path}: ${refusal}`);
     }
-    await shift(path, keep);
-    writeLogLayout(folder, service, await takeOut(log, moving, way));
+    await renumberRotatedFiles(path, keep);
+    writeLogLayout(folder, service, await takeOutHole(log, moving, way));
     return true;
   } finally {
     await log.close();
@@ -59,9 +61,9 @@ export async function rotateLog(
 }
 
 /**
- * Brings to its end what a supervisor was at when it was killed.
+ * Finishes a rotation in the middle of which a supervisor was killed.
  *
- * @returns where everything is now
+ * @returns the layout after it
  */
 async function finishMove(
   folder: ProjectFolder,
@@ -71,27 +73,31 @@ async function finishMove(
   way: Way,
 ): Promise<LogLayout> {
   const found = await log.stat({ bigint: true });
-  const map = layoutOf(readLogLayout(folder, service), fileKey(found), Number(found.size));
-  if (map.moving === null) {
-    // It was killed while it copied, and nothing was taken away.
+  const layout = layoutOf(readLogLayout(folder, service), fileKey(found), Number(found.size));
+  if (layout.moving === null) {
+    // A supervisor that was killed while it copied has taken nothing away yet.
     rmSync(movingPath(path), { force: true });
-    return map;
+    return layout;
   }
   if (statSync(movingPath(path), { throwIfNoEntry: false })) {
-    await cutFile(log.fd, 'punch', map.start - map.base, map.moving - map.start);
-    await shift(path, Number.POSITIVE_INFINITY);
+    await cutFile(log.fd, 'punch', layout.start - layout.base, layout.moving - layout.start);
+    await renumberRotatedFiles(path, Number.POSITIVE_INFINITY);
   }
-  const settled = await takeOut(log, map, way);
+  const settled = await takeOutHole(log, layout, way);
   writeLogLayout(folder, service, settled);
   return settled;
 }
 
-/** Is a move under way that nobody carries on? */
-export function isUnfinished(folder: ProjectFolder, service: string): boolean {
+/** Tells whether a rotation has begun that nobody carries on. */
+export function isRotationUnfinished(folder: ProjectFolder, service: string): boolean {
   return (readLogLayout(folder, service)?.moving ?? null) !== null;
 }
 
-/** As `finishMove`, for a log of which nothing else is to be moved. */
+/**
+ * Finishes the rotation of a log in the middle of which a supervisor was killed, and begins no other.
+ *
+ * @throws what the system calls fail with
+ */
 export async function finishRotation(
   folder: ProjectFolder,
   service: string,
@@ -107,12 +113,16 @@ export async function finishRotation(
   }
 }
 
-/** Takes the hole out of the log, unless that was done, or cannot be done. */
-async function takeOut(log: FileHandle, map: LogLayout, way: Way): Promise<LogLayout> {
-  const { base, start, moving } = map;
-  if (moving === null) return map;
-  const moved = { ...map, start: moving, moving: null };
-  // Over an older hole, nothing in the file would say afterwards whether it was done.
+/**
+ * Takes the hole out of the log, unless that was done already, or cannot be done.
+ *
+ * @returns the layout after it
+ */
+async function takeOutHole(log: FileHandle, layout: LogLayout, way: Way): Promise<LogLayout> {
+  const { base, start, moving } = layout;
+  if (moving === null) return layout;
+  const moved = { ...layout, start: moving, moving: null };
+  // Behind an older hole, nothing in the file would tell afterwards whether the new hole was taken out.
   if (base !== start) return moved;
   const collapsed = { ...moved, base: moving };
   if (!(await isEmpty(log, 0, way.block))) return collapsed;
@@ -121,7 +131,7 @@ async function takeOut(log: FileHandle, map: LogLayout, way: Way): Promise<LogLa
   return refusal === null ? collapsed : moved;
 }
 
-/** How much to move, in whole blocks; 0 where the log is not large enough. */
+/** Returns how many bytes to move, in whole blocks; 0 when the log is not large enough. */
 async function lengthToMove(
   log: FileHandle,
   offset: number,
@@ -130,7 +140,7 @@ async function lengthToMove(
 ): Promise<number> {
   const { size } = await log.stat();
   let length = Math.max(block, Math.floor(maxSize / block) * block);
-  // The first block that stays must show something: an empty one is the mark of a hole.
+  // The first block that stays must not be empty, because an empty block is how a hole is recognised.
   while (offset + length + block <= size) {
     if (!(await isEmpty(log, offset + length, block))) return length;
     length += block;
@@ -144,7 +154,7 @@ async function isEmpty(log: FileHandle, offset: number, block: number): Promise<
   return buffer.subarray(0, bytesRead).every((byte) => byte === 0);
 }
 
-async function copyOut(
+async function copyBeginning(
   log: FileHandle,
   offset: number,
   length: number,
@@ -162,7 +172,7 @@ async function copyOut(
       await copy.writeFile(buffer.subarray(0, bytesRead));
       done += bytesRead;
     }
-    // Before it is freed where it was: a power failure must find it in one of the two.
+    // On disk before it is freed in the log: after a power failure it must be in one of the two files.
     await copy.datasync();
   } catch (error) {
     rmSync(path, { force: true });
@@ -172,8 +182,8 @@ async function copyOut(
   }
 }
 
-/** The newest is 1. What is older than the last one to be kept goes. */
-async function shift(path: string, keep: number): Promise<void> {
+/** Makes room for the newest rotated file, which has the number 1, and removes those beyond `keep`. */
+async function renumberRotatedFiles(path: string, keep: number): Promise<void> {
   const numbers = await rotatedNumbers(path);
   for (const number of numbers.toSorted((a, b) => b - a)) {
     if (number >= keep) rmSync(`${path}.${number}`, { force: true });
@@ -182,7 +192,7 @@ async function shift(path: string, keep: number): Promise<void> {
   try {
     renameSync(movingPath(path), `${path}.1`);
   } catch (error) {
-    // With nothing to be kept there is no copy.
+    // When no rotated file is kept, there is no copy.
     if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }
@@ -196,7 +206,11 @@ async function rotatedNumbers(path: string): Promise<readonly number[]> {
   });
 }
 
-/** Null where there is none. Never through a link, and never what is another user's. */
+/**
+ * Opens a log for rotation, never through a link, and never another user's file.
+ *
+ * @returns null when there is no log
+ */
 async function openLog(path: string): Promise<FileHandle | null> {
   const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants;
   let log: FileHandle;

@@ -4,7 +4,7 @@ import { declaredServices, type OpenProject } from '../project/open-project.ts';
 import { readRecords } from '../project/records.ts';
 import { selectNames } from '../project/select-names.ts';
 
-/** A service that has, had, or may get a log. */
+/** A service, and the log that it has, had, or may get. */
 export interface ServiceLog {
   readonly name: string;
   /** Absolute path. */
@@ -12,15 +12,16 @@ export interface ServiceLog {
 }
 
 /**
- * The services whose logs are meant: of the manifest, of the records, and those of which nothing but a log is
- * left, whether they run or not. Without names: all.
+ * Finds the logs of these services, whether the services run or not: services of the manifest, of the
+ * records, and services of which only a log is left.
  *
+ * @param names none: all services
  * @throws DevctlError 'service-unknown'
  */
 export function serviceLogs(project: OpenProject, names: readonly string[]): readonly ServiceLog[] {
   const logs = new Map<string, string>();
   for (const { name, log } of declaredServices(project)) logs.set(name, log);
-  // What is recorded is what runs: it stands above what the manifest says today.
+  // The record describes the service that runs, so it overrides the manifest of today.
   for (const { service, log } of readRecords(project.folder).records) logs.set(service, log);
   const left = leftLogs(project, logs);
   const gone = names.filter((name) => !logs.has(name) && left.has(name));
@@ -32,7 +33,7 @@ export function serviceLogs(project: OpenProject, names: readonly string[]): rea
   return [...logs, ...left].flatMap(([name, log]) => (wanted.has(name) ? [{ name, log }] : []));
 }
 
-/** The folders of the logs, whether they are there already or not. */
+/** Lists the folders of the logs, whether they exist already or not. */
 export function logFolders(
   { folder }: OpenProject,
   services: readonly ServiceLog[],
@@ -40,7 +41,7 @@ export function logFolders(
   return [...new Set([join(folder.pidsDir, 'logs'), ...services.map(({ log }) => dirname(log))])];
 }
 
-/** Logs of services that neither the manifest nor a record knows any more. */
+/** Finds the logs of services that neither the manifest nor a record knows any more. */
 function leftLogs(
   { folder }: OpenProject,
   known: ReadonlyMap<string, string>,

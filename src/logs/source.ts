@@ -1,37 +1,57 @@
+/*
+ * The files of this folder. Services write to their logs themselves; devctl records when, rotates and reads.
+ *
+ *   folder           makes the folders that services write to
+ *   recorder         follows the growth of all logs: adds time marks, and rotates
+ *   record-growth    one look at one log: how far it has grown
+ *   time-index       time marks, which give lines their times, and the layout of a rotated log
+ *   time-index-file  both on disk, in `.pids/log-notes/`
+ *   rotate           moves the beginning of a log to `NAME.log.1`, while the service goes on writing
+ *   oversized        logs that nobody rotates, for `devctl doctor`
+ *   source           the bytes of one log over all of its files
+ *   line-cutter      cuts bytes into lines
+ *   reader           the lines of one log with their times: first the old ones, then new ones
+ *   tolerant-reader  a reader that reports failures instead of throwing them
+ *   follow           gives out new lines of several logs as they are written
+ *   live-tail        the last lines of one log and new ones, for the monitor
+ *   tail             the last lines of one file
+ *   services         the services whose logs a command means
+ */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { type LogLayout, layoutOf, type TimeMark } from './time-index.ts';
 import { fileKey, movingPath, readLogLayout, readTimeMarks } from './time-index-file.ts';
 
-/** The output of one service, over all files that it is in, by position (`LogNote`). */
+/** The bytes of one log, over all files that they are in, by position (`TimeMark`). */
 export interface LogSource {
   readonly service: string;
-  /** What there is of it now; null where there is no log. */
+  /** Measures the log as it is now; null when there is no log. */
   extent(): LogExtent | null;
   /**
-   * The bytes from `position` on, at most as many as `into` holds. They lie in `into`.
+   * Reads the bytes from `position` on into `into`, at most as many as it holds.
    *
-   * @returns null where there is nothing at or behind it; `position` is larger than the one asked for
-   *   where what was asked for is gone
+   * @returns the bytes, which lie in `into`, and the position of the first byte, which is larger than the one
+   *   asked for if that byte is gone; null when there is no byte at or behind `position`
    * @throws what open(2) and read(2) fail with; ELOOP for a symbolic link
    */
   read(
     position: number,
     into: Buffer,
   ): { readonly position: number; readonly bytes: Buffer } | null;
-  notes(): readonly TimeMark[];
-  /** Of a byte of the file that the service writes to, by its place in that file. */
+  timeMarks(): readonly TimeMark[];
+  /** Finds the position of the byte at `offset` in the file that the service writes to. */
   positionAt(offset: number): number;
   /**
-   * Is its beginning being moved to another file just now? Both questions above wait for the end of that; who
-   * must not wait asks this one first.
+   * Tells whether a rotation is at work. `extent`, `read` and `positionAt` wait for its end, so a caller that
+   * must not wait asks this first.
    */
   isMoving(): boolean;
 }
 
+/** The size of a log at one moment. */
 export interface LogExtent {
-  /** Tells this file from another one that gets its name. */
+  /** Key of the file that the service writes to (`fileKey`). */
   readonly file: string;
   /** Position of the oldest byte that is kept. */
   readonly from: number;
@@ -52,28 +72,32 @@ interface Segment {
   readonly base: number;
 }
 
-interface Layout extends LogExtent {
+interface LogFiles extends LogExtent {
+  /** The oldest first. */
   readonly segments: readonly Segment[];
 }
 
-interface Laid {
-  /** As it was written down: it changes when something is moved. */
-  readonly known: LogLayout;
-  readonly map: LogLayout;
-  readonly layout: Layout;
+/** The files of a log, and the layout that they were found by. */
+interface FoundLog {
+  /** The layout on disk, which changes when bytes are moved. */
+  readonly recorded: LogLayout;
+  readonly layout: LogLayout;
+  readonly files: LogFiles;
 }
 
-/** How often a read is tried again because bytes were being moved to another file meanwhile: for 10 s. */
+/** Most tries of a read while a rotation is at work: for 10 s. */
 const MOST_TRIES = 2_000;
 const PAUSE_MS = 5;
-/** Of the numbers of rotated files so many may be missing, where a rotation was cut off. */
+/** Most numbers of rotated files that may be missing in a row, because a rotation was killed. */
 const MOST_MISSING = 2;
-/** Of a file whose first block is empty nothing has been taken out yet. */
+/** Size of the first block of a log. While that block is empty, the hole has not been taken out. */
 const BLOCK_BYTES = 4096;
 
 /**
+ * Opens the log of a service for reading by position.
+ *
  * @param path absolute path of the log
- * @param mostTries 0 for whoever moves it himself: what he finds half moved, nobody else will carry on
+ * @param mostTries 0 for the process that rotates the log: nobody else would finish the rotation it waits for
  */
 export function openLogSource(
   folder: ProjectFolder,
@@ -81,48 +105,50 @@ export function openLogSource(
   path: string,
   mostTries = MOST_TRIES,
 ): LogSource {
-  const layout = (): Laid | null => {
+  const find = (): FoundLog | null => {
     const found = statOf(path);
     if (!found) return null;
     const file = fileKey(found);
     const size = Number(found.size);
-    const known = readLogLayout(folder, service);
-    const map = layoutOf(known, file, size);
-    const live = { path, from: map.start, to: map.base + size, base: map.base };
-    const older = rotatedBefore(path, map.start);
+    const recorded = readLogLayout(folder, service);
+    const layout = layoutOf(recorded, file, size);
+    const live = { path, from: layout.start, to: layout.base + size, base: layout.base };
+    const older = rotatedBefore(path, layout.start);
     return {
-      known: known?.file === file ? known : map,
-      map,
-      layout: {
+      recorded: recorded?.file === file ? recorded : layout,
+      layout,
+      files: {
         file,
         segments: [...older, live],
-        from: older[0]?.from ?? map.start,
-        live: map.start,
-        to: Math.max(live.to, map.start),
-        // Rounded up: not later than this.
+        from: older[0]?.from ?? layout.start,
+        live: layout.start,
+        to: Math.max(live.to, layout.start),
+        // Rounded up, so that no byte was written later.
         modifiedMs: Math.ceil(Number(found.mtimeNs) / 1e6),
       },
     };
   };
 
-  /** A move that nobody carries on: it is waited for once. */
+  /** The layout of a rotation that nobody carries on, which is waited for only once. */
   let abandoned: LogLayout | null = null;
 
-  /** Carries out `look` on a layout that stays the same while it does. */
-  const steadily = <Seen>(look: (layout: Layout) => Seen): Seen | null => {
+  /** Carries out `look` on files whose bytes are not moved meanwhile. */
+  const steadily = <Result>(look: (files: LogFiles) => Result): Result | null => {
     for (let tries = 0; ; tries += 1) {
-      const before = layout();
-      if (!before) return null;
-      const { map } = before;
+      const found = find();
+      if (!found) return null;
+      const { layout } = found;
       const isLast = tries >= mostTries;
-      if (map.moving !== null && !isLast && !(abandoned && sameMap(abandoned, map))) {
+      if (layout.moving !== null && !isLast && !(abandoned && isSameLayout(abandoned, layout))) {
         pause();
         continue;
       }
-      if (map.moving !== null) abandoned = map;
-      const seen = look(map.moving === null ? before.layout : settle(before));
+      if (layout.moving !== null) abandoned = layout;
+      const result = look(layout.moving === null ? found.files : filesInRotation(found));
       const after = readLogLayout(folder, service);
-      if (isLast || after?.file !== map.file || sameMap(after, before.known)) return seen;
+      if (isLast || after?.file !== layout.file || isSameLayout(after, found.recorded)) {
+        return result;
+      }
     }
   };
 
@@ -130,35 +156,35 @@ export function openLogSource(
     service,
     extent: () => steadily(({ segments: _, ...extent }) => extent),
     read: (position, into) => steadily(({ segments }) => readFrom(segments, position, into)),
-    notes() {
+    timeMarks() {
       const found = statOf(path);
       return found ? readTimeMarks(folder, service, fileKey(found)) : [];
     },
     positionAt: (offset) => (steadily(({ segments }) => segments.at(-1)?.base) ?? 0) + offset,
-    isMoving: () => layout()?.map.moving != null,
+    isMoving: () => find()?.layout.moving != null,
   };
 }
 
 /**
- * Whoever was moving the beginning has died in the middle (`rotateLog` has the steps): the files themselves
- * say how far it was.
+ * Finds the files of a log whose rotation was killed in the middle: the files themselves show which of the
+ * steps of `rotateLog` were done.
  */
-function settle({ map, layout }: Pick<Laid, 'map' | 'layout'>): Layout {
-  const live = layout.segments.at(-1);
-  const { base, start, moving } = map;
-  if (!live || moving === null) return layout;
+function filesInRotation({ layout, files }: Pick<FoundLog, 'layout' | 'files'>): LogFiles {
+  const live = files.segments.at(-1);
+  const { base, start, moving } = layout;
+  if (!live || moving === null) return files;
   const behind = { ...live, from: moving };
   const copy = movingPath(live.path);
   if (statOf(copy)) {
-    const older = layout.segments.slice(0, -1);
+    const older = files.segments.slice(0, -1);
     const segments = [...older, { path: copy, from: start, to: moving, base: start }, behind];
-    return { ...layout, segments };
+    return { ...files, segments };
   }
   const older = rotatedBefore(live.path, moving);
   const isTakenOut = base === start && !beginsEmpty(live.path);
   const to = isTakenOut ? live.to - base + moving : live.to;
   const segments = [...older, { ...behind, to, base: isTakenOut ? moving : base }];
-  return { ...layout, segments, from: older[0]?.from ?? moving, live: moving, to };
+  return { ...files, segments, from: older[0]?.from ?? moving, live: moving, to };
 }
 
 function beginsEmpty(path: string): boolean {
@@ -179,7 +205,7 @@ function readFrom(
   return count > 0 ? { position: from, bytes: room.subarray(0, count) } : null;
 }
 
-/** The older files, `web.log.2`, `web.log.1`: each ends where the next one begins. */
+/** Lists the rotated files, `web.log.2`, `web.log.1`: each ends where the next one begins. */
 function rotatedBefore(path: string, start: number): readonly Segment[] {
   const segments: Segment[] = [];
   let to = start;
@@ -216,11 +242,11 @@ function readAt(path: string, into: Buffer, offset: number): number {
   }
 }
 
-function sameMap(one: LogLayout, other: LogLayout): boolean {
+function isSameLayout(one: LogLayout, other: LogLayout): boolean {
   return one.base === other.base && one.start === other.start && one.moving === other.moving;
 }
 
-/** Moving takes some milliseconds, and a read has nothing else to do meanwhile. */
+/** Blocks the thread for a moment: a rotation takes some milliseconds, and a read can do nothing meanwhile. */
 function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
 }

@@ -3,13 +3,13 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { errnoOf } from '../errors.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-/** So that one endless line cannot fill the memory: of more than this, the end is kept. */
+/** Most bytes that are kept, from the end, so that an endless line cannot fill the memory. */
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * The last lines of a log, as they were written (colours included), without their line ends.
+ * Reads the last lines of a log, as they were written (colours included), without their line ends.
  *
- * Read from the end of the file, so it costs the same however long the log is.
+ * It reads from the end of the file, so it costs the same however long the log is.
  *
  * @param count how many lines at most
  * @param from  offset in bytes where the run began: nothing before it is returned. When the file is
@@ -36,7 +36,7 @@ export async function tailLog(path: string, count: number, from = 0): Promise<re
   }
 }
 
-/** Enough of the end for `count` lines, beginning with a whole character. */
+/** Reads enough of the end for `count` lines, beginning with a whole character. */
 async function readEnd(
   file: FileHandle,
   count: number,
@@ -47,7 +47,7 @@ async function readEnd(
   const floor = Math.max(from, size - MAX_BYTES);
   let newlines = 0;
   let start = size;
-  // One more than lines are wanted: the newline at the very end of the file begins no line.
+  // One newline more than lines are wanted, because the newline at the very end of the file begins no line.
   while (start > floor && newlines <= count) {
     const length = Math.min(CHUNK_BYTES, start - floor);
     const chunk = Buffer.alloc(length);
@@ -60,7 +60,7 @@ async function readEnd(
   return start > from ? end.subarray(firstWholeCharacter(end)) : end;
 }
 
-/** UTF-8 marks the second to fourth byte of a character with the bits 10 (RFC 3629). */
+/** Finds the first byte of a whole character: UTF-8 marks the bytes after it with the bits 10 (RFC 3629). */
 function firstWholeCharacter(bytes: Buffer): number {
   let index = 0;
   while (index < 3 && ((bytes[index] ?? 0) & 0xc0) === 0x80) index += 1;

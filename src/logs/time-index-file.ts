@@ -6,71 +6,72 @@ import { type ProjectFolder, writableFolder } from '../project/folder.ts';
 import { readJsonFields } from '../project/json-record.ts';
 import { readOwnFile } from '../project/safe-file.ts';
 import {
-  formatHeader,
+  formatTimeIndexHeader,
   formatTimeMark,
   type LogLayout,
   parseTimeMarks,
   type TimeMark,
 } from './time-index.ts';
 
-/** From this size on, in bytes, the notes of a log are thinned. */
+/** Size from which on the time index of a log is thinned. */
 export const TIME_INDEX_THIN_BYTES = 256 * 1024;
 
-const MAX_NOTES_BYTES = 4 * 1024 * 1024;
+/** Size beyond which a time index is not read, because devctl has not written it. */
+const MAX_TIME_INDEX_BYTES = 4 * 1024 * 1024;
 
-/** What tells a file from the one that had its name, and perhaps its inode, before. */
+/** Builds the key that tells a file from an earlier file with the same name, and perhaps the same inode. */
 export function fileKey({ dev, ino, birthtimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${birthtimeNs}`;
 }
 
-/** The notes of a log; none where they are of another file, or nobody took any. Never throws. */
+/** Reads the time marks of a log; none when there are none for this file. Never throws. */
 export function readTimeMarks(
   folder: ProjectFolder,
   service: string,
   file: string,
 ): readonly TimeMark[] {
-  const read = readOwnFile(notesPath(folder, service), MAX_NOTES_BYTES);
+  const read = readOwnFile(timeMarksPath(folder, service), MAX_TIME_INDEX_BYTES);
   if (read.kind !== 'content') return [];
   const parsed = parseTimeMarks(read.bytes.toString('utf8'));
-  return parsed.file === file ? parsed.notes : [];
+  return parsed.file === file ? parsed.marks : [];
 }
 
 /**
- * Adds a note to those that `writeNotes` has begun.
+ * Adds a mark to the time index that `writeTimeMarks` has begun.
  *
- * @returns how many bytes it took
+ * @returns size of the mark in bytes
  * @throws what open(2) and write(2) fail with
  */
-export function appendTimeMark(folder: ProjectFolder, service: string, note: TimeMark): number {
-  const fd = openSync(notesPath(folder, service), appendFlags, 0o600);
+export function appendTimeMark(folder: ProjectFolder, service: string, mark: TimeMark): number {
+  const fd = openSync(timeMarksPath(folder, service), appendFlags, 0o600);
   try {
-    return writeSync(fd, formatTimeMark(note));
+    return writeSync(fd, formatTimeMark(mark));
   } finally {
     closeSync(fd);
   }
 }
 
 /**
- * Replaces all notes. Not flushed: after a power failure times are worth little.
+ * Replaces all marks of a log. The file is not flushed, because after a power failure times are worth little.
  *
- * @returns size of the notes in bytes
+ * @returns size of the time index in bytes
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
 export function writeTimeMarks(
   folder: ProjectFolder,
   service: string,
   file: string,
-  notes: readonly TimeMark[],
+  marks: readonly TimeMark[],
 ): number {
   writableFolder(folder, 'log-notes');
-  const text = formatHeader(file) + notes.map(formatTimeMark).join('');
-  writeFileAtomically(notesPath(folder, service), text, { flushed: false });
+  const text = formatTimeIndexHeader(file) + marks.map(formatTimeMark).join('');
+  writeFileAtomically(timeMarksPath(folder, service), text, { flushed: false });
   return Buffer.byteLength(text);
 }
 
-/** Where the bytes of a log are; null where nothing was ever moved. Never throws. */
+/** Reads the layout of a log; null when the log was never rotated. Never throws. */
 export function readLogLayout(folder: ProjectFolder, service: string): LogLayout | null {
-  const { file, base, start, moving } = readJsonFields(mapPath(folder, service)) ?? {};
+  const { file, base, start, moving } = readJsonFields(layoutPath(folder, service)) ?? {};
   const isWhole =
     isText(file) &&
     isCount(base) &&
@@ -81,25 +82,28 @@ export function readLogLayout(folder: ProjectFolder, service: string): LogLayout
 }
 
 /**
- * Not flushed: with the map of a moment before a power failure no byte is lost, but times are wrong.
+ * Writes the layout of a log. The file is not flushed: with an older layout after a power failure no byte is
+ * lost, only the times are wrong.
  *
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
-export function writeLogLayout(folder: ProjectFolder, service: string, map: LogLayout): void {
+export function writeLogLayout(folder: ProjectFolder, service: string, layout: LogLayout): void {
   writableFolder(folder, 'log-notes');
-  writeFileAtomically(mapPath(folder, service), `${JSON.stringify(map)}\n`, { flushed: false });
+  writeFileAtomically(layoutPath(folder, service), `${JSON.stringify(layout)}\n`, {
+    flushed: false,
+  });
 }
 
-/** Where the beginning of a log is copied to, before it becomes the newest of the rotated ones. */
+/** Returns the path that the beginning of a log is copied to, before it becomes the newest rotated file. */
 export function movingPath(log: string): string {
   return `${log}.moving`;
 }
 
-function notesPath(folder: ProjectFolder, service: string): string {
+function timeMarksPath(folder: ProjectFolder, service: string): string {
   return join(folder.pidsDir, 'log-notes', `${checked(service)}.times`);
 }
 
-function mapPath(folder: ProjectFolder, service: string): string {
+function layoutPath(folder: ProjectFolder, service: string): string {
   return join(folder.pidsDir, 'log-notes', `${checked(service)}.map`);
 }
 

@@ -1,60 +1,61 @@
 /**
- * When a log was how long: beside each log the supervisor notes the time whenever the log has grown.
+ * The length of a log at one time. The supervisor adds a time mark whenever a log has grown, so that its
+ * lines have times.
  *
  * Positions count the bytes that were ever written to the log, so that they stay the same when its
- * beginning moves to another file: the first byte of the file itself is at `LogMap.base`.
+ * beginning moves to another file. The first byte of the file itself is at `LogLayout.base`.
  */
 export interface TimeMark {
-  /** The log reached up to here. */
+  /** Position behind the last byte of the log. */
   readonly position: number;
-  /** At this time: ms since the epoch. */
+  /** Since the epoch, in ms. */
   readonly atMs: number;
   /**
-   * So many ms before, it did not yet reach beyond the note before this one: what lies between the two was
-   * written in that time. Null where nobody was looking.
+   * The bytes between the mark before this one and `position` were written within this many ms before
+   * `atMs`. Null when nobody looked at the log in that time.
    */
   readonly withinMs: number | null;
 }
 
-/** Where the bytes of a log are, kept by whoever rotates it. */
+/** Where the bytes of a log are. The process that rotates the log keeps it on disk. */
 export interface LogLayout {
-  /** Of the file that this speaks of. */
+  /** Key of the file that it describes (`fileKey`). */
   readonly file: string;
   /** Position of the first byte of the file. */
   readonly base: number;
-  /** Position of the first byte that is still in it: what is before was moved away. */
+  /** Position of the first byte that is still in the file: all bytes before it were moved away. */
   readonly start: number;
-  /** Something is being moved away: up to here it may be in the file or not. */
+  /** While bytes are being moved away: the bytes from `start` up to here may be in the file or not. Else null. */
   readonly moving: number | null;
 }
 
-/** The time of a line, as far as it is known. */
+/** The time at which a line was written, as far as it is known. */
 export interface LineTime {
-  /** Not later than this: ms since the epoch. */
+  /** The latest time at which it was written, since the epoch, in ms. */
   readonly atMs: number;
-  /** And not more than so long before it; null where that is not known. */
+  /** It was written within this many ms before `atMs`; null when unknown. */
   readonly withinMs: number | null;
 }
 
-/** Of a file that was never rotated. */
+/** Returns the layout of a file that was never rotated. */
 function unmoved(file: string): LogLayout {
   return { file, base: 0, start: 0, moving: null };
 }
 
 /**
- * Where the bytes of a log of this size are.
+ * Finds the layout of a log of this size.
  *
- * @param known what was written down last, of whichever file
+ * @param known the last recorded layout, of whichever file
  */
 export function layoutOf(known: LogLayout | null, file: string, size: number): LogLayout {
   if (known?.file !== file) return unmoved(file);
-  // Somebody has emptied it, hole and all: what is written from then on follows what is gone.
+  // Somebody has emptied the file, hole and all. New bytes follow the bytes that are gone.
   const isCut = known.moving === null && size < known.start - known.base;
   return isCut ? { ...known, base: known.start } : known;
 }
 
-/** The first line of the notes tells of which file they are. */
-export function formatHeader(file: string): string {
+/** Formats the first line of a time index, which names the file that it describes. */
+export function formatTimeIndexHeader(file: string): string {
   return `file ${file}\n`;
 }
 
@@ -62,72 +63,83 @@ export function formatTimeMark({ position, atMs, withinMs }: TimeMark): string {
   return `${position} ${atMs} ${withinMs ?? '-'}\n`;
 }
 
-/** What cannot be read is left out: a line that was cut off by a full disk must not cost the others. */
+/** Parses a time index. A malformed line is left out, because a full disk may have cut it off. */
 export function parseTimeMarks(text: string): {
   readonly file: string | null;
-  readonly notes: readonly TimeMark[];
+  readonly marks: readonly TimeMark[];
 } {
   const [first = '', ...rest] = text.split('\n');
   const file = first.startsWith('file ') ? first.slice('file '.length) : null;
-  const notes: TimeMark[] = [];
+  const marks: TimeMark[] = [];
   let last = Number.NEGATIVE_INFINITY;
   for (const line of rest) {
     const [, position, atMs, withinMs] = /^(\d+) (\d+) (\d+|-)$/.exec(line) ?? [];
     if (position === undefined || Number(position) <= last) continue;
     last = Number(position);
-    notes.push({
+    marks.push({
       position: last,
       atMs: Number(atMs),
       withinMs: withinMs === '-' ? null : Number(withinMs),
     });
   }
-  return { file, notes };
+  return { file, marks };
 }
 
-/** Half of the older notes, and none of what is gone: notes of one second are enough for yesterday. */
-export function thinned(notes: readonly TimeMark[], firstPosition: number): readonly TimeMark[] {
-  const kept = notes.filter(({ position }) => position > firstPosition);
+/**
+ * Thins a time index: halves the older marks, which may be less exact, and drops the marks of bytes that are
+ * gone.
+ *
+ * @param firstPosition position of the first byte that is kept
+ */
+export function thinTimeMarks(
+  marks: readonly TimeMark[],
+  firstPosition: number,
+): readonly TimeMark[] {
+  const kept = marks.filter(({ position }) => position > firstPosition);
   const half = Math.floor(kept.length / 2);
   const thin: TimeMark[] = [];
   let skipped: TimeMark | null = null;
-  for (const note of kept.slice(0, half)) {
+  for (const mark of kept.slice(0, half)) {
     if (skipped === null) {
-      skipped = note;
+      skipped = mark;
       continue;
     }
-    thin.push(together(skipped, note));
+    thin.push(merged(skipped, mark));
     skipped = null;
   }
   return [...thin, ...(skipped ? [skipped] : []), ...kept.slice(half)];
 }
 
-/** One note for the bytes of two: the time from the earliest to the latest that either knows. */
-function together(one: TimeMark, next: TimeMark): TimeMark {
+/** Merges two marks in a row into one, which spans the time of both. */
+function merged(one: TimeMark, next: TimeMark): TimeMark {
   const atMs = Math.max(one.atMs, next.atMs);
   const isKnown = one.withinMs !== null && next.withinMs !== null;
   const began = Math.min(one.atMs - (one.withinMs ?? 0), next.atMs - (next.withinMs ?? 0));
   return { position: next.position, atMs, withinMs: isKnown ? atMs - began : null };
 }
 
-/** When the byte at `position` was written; null where nobody has noted it. */
-export function timeOf(notes: readonly TimeMark[], position: number): LineTime | null {
-  const found = notes[firstBeyond(notes, position)];
+/** Finds the time at which the byte at `position` was written; null when no mark covers it. */
+export function timeOf(marks: readonly TimeMark[], position: number): LineTime | null {
+  const found = marks[firstBeyond(marks, position)];
   return found ? { atMs: found.atMs, withinMs: found.withinMs } : null;
 }
 
-/** Where what was written at or after a time begins: all that may be as young is behind it. */
-export function positionSince(notes: readonly TimeMark[], sinceMs: number): number | null {
-  const index = notes.findIndex(({ atMs }) => atMs >= sinceMs);
-  if (index === -1) return notes.at(-1)?.position ?? null;
-  return index === 0 ? null : (notes[index - 1]?.position ?? null);
+/**
+ * Finds the position behind which every byte lies that may have been written at or after a time. Null when
+ * that may be any byte.
+ */
+export function positionSince(marks: readonly TimeMark[], sinceMs: number): number | null {
+  const index = marks.findIndex(({ atMs }) => atMs >= sinceMs);
+  if (index === -1) return marks.at(-1)?.position ?? null;
+  return index === 0 ? null : (marks[index - 1]?.position ?? null);
 }
 
-/** The first note that reaches beyond a position. */
-function firstBeyond(notes: readonly TimeMark[], position: number): number {
-  let [low, high] = [0, notes.length];
+/** Finds the index of the first mark that reaches beyond a position. */
+function firstBeyond(marks: readonly TimeMark[], position: number): number {
+  let [low, high] = [0, marks.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((notes[middle]?.position ?? 0) > position) high = middle;
+    if ((marks[middle]?.position ?? 0) > position) high = middle;
     else low = middle + 1;
   }
   return low;

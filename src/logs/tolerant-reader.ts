@@ -2,20 +2,22 @@ import { inWords } from '../errors.ts';
 import type { LogReader } from './reader.ts';
 
 /**
- * A reader for people: what it cannot read (a link in the place of a log, no right to, no descriptor left) it tells, once
- * in a row, where another one throws. One log that cannot be read must not cost the others.
+ * Builds a reader that reports a failure where `reader` throws (a link in the place of a log, no permission,
+ * no descriptor left), because one log that cannot be read must not cost the others.
+ *
+ * @param onFailure called once for any number of failures in a row
  */
-export function tolerantReader(reader: LogReader, tell: (why: string) => void): LogReader {
-  let isTold = false;
+export function tolerantReader(reader: LogReader, onFailure: (why: string) => void): LogReader {
+  let isReported = false;
   const failed = (error: unknown): void => {
-    if (!isTold) tell(`the log of ${reader.service} cannot be read: ${inWords(error)}`);
-    isTold = true;
+    if (!isReported) onFailure(`the log of ${reader.service} cannot be read: ${inWords(error)}`);
+    isReported = true;
   };
   return {
-    ...reader,
-    *history(wanted, toEnd) {
+    service: reader.service,
+    *history(range, toEnd) {
       try {
-        yield* reader.history(wanted, toEnd);
+        yield* reader.history(range, toEnd);
       } catch (error) {
         failed(error);
       }
@@ -30,12 +32,14 @@ export function tolerantReader(reader: LogReader, tell: (why: string) => void): 
     next(now) {
       try {
         const read = reader.next(now);
-        isTold = false;
+        isReported = false;
         return read;
       } catch (error) {
         failed(error);
         return { lines: [], more: false };
       }
     },
+    flush: (nowMs, ms) => reader.flush(nowMs, ms),
+    hasPartialLine: () => reader.hasPartialLine(),
   };
 }

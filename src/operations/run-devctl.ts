@@ -5,35 +5,39 @@ import { inWords } from '../errors.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { packageRoot } from '../package-root.ts';
 
+/** Another devctl command that this process has started. */
 export interface OwnCommand {
   /** Never rejects. */
   readonly done: Promise<{
-    /** Null: it was ended by a signal, or could not be run. */
+    /** Null: a signal ended the command, or it could not be run. */
     readonly code: number | null;
-    /** What it has printed on stdout, as JSON; undefined where that is none. */
+    /** The JSON that it has printed on stdout; undefined where it has printed none. */
     readonly document: unknown;
-    /** The last line on stderr. */
+    /** The last line that it has printed on stderr. */
     readonly lastLine: string;
   }>;
-  /** Ctrl-C. */
+  /** Sends SIGINT, as Ctrl-C does. */
   interrupt(): void;
-  /** It goes on by itself, and need not be waited for. */
+  /** Lets the command go on by itself, so that this process may end before it. */
   release(): void;
 }
 
 /**
- * Runs another devctl beside this one, for a screen that must not hold the lock, stand still or be ended by
- * `stop --force`. In a session of its own: it finishes, whatever becomes of us.
+ * Runs another devctl command for the monitor, which must not hold the lock, block, or be ended by `stop --force`. The
+ * command has a session of its own, so it finishes even if this process ends.
  *
- * @param words without `--json`
- * @param hear every line that it prints on stderr
+ * @param words the command line, without `--json`
+ * @param onLine called with every line that the command prints on stderr
  */
-export function runOwnCommand(words: readonly string[], hear: (line: string) => void): OwnCommand {
+export function runOwnCommand(
+  words: readonly string[],
+  onLine: (line: string) => void,
+): OwnCommand {
   let child: ChildProcessByStdio<null, Readable, Readable>;
   try {
-    child = spawnOwn(words);
+    child = spawnDevctl(words);
   } catch (error) {
-    // Some refusals are thrown (ENOMEM), others (EAGAIN) come as an event.
+    // Node throws some errors of a spawn (ENOMEM), and emits others as an event (EAGAIN).
     const result = { code: null, document: undefined, lastLine: inWords(error) };
     return { done: Promise.resolve(result), interrupt: () => {}, release: () => {} };
   }
@@ -46,9 +50,9 @@ export function runOwnCommand(words: readonly string[], hear: (line: string) => 
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines.filter((one) => one.trim() !== '')) {
+    for (const line of lines.filter((text) => text.trim() !== '')) {
       lastLine = line;
-      hear(line);
+      onLine(line);
     }
   });
   const done: OwnCommand['done'] = new Promise((resolve) => {
@@ -59,7 +63,7 @@ export function runOwnCommand(words: readonly string[], hear: (line: string) => 
   });
   return {
     done,
-    // A child of ours that has not been reaped: its number is its own.
+    // Node has not reaped the child yet, so no other process can have its pid.
     interrupt: () => void child.kill('SIGINT'),
     release() {
       child.unref();
@@ -69,7 +73,7 @@ export function runOwnCommand(words: readonly string[], hear: (line: string) => 
   };
 }
 
-function spawnOwn(words: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+function spawnDevctl(words: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
   const program = join(packageRoot(), 'bin', 'devctl.js');
   return spawn(process.execPath, [program, ...words, '--json', '--no-color'], {
     stdio: ['ignore', 'pipe', 'pipe'],

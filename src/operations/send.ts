@@ -7,6 +7,7 @@ import { readRecord } from '../project/records.ts';
 import { selectNames } from '../project/select-names.ts';
 import { writeToFifo } from '../services/launch/write-stdin.ts';
 
+/** The result of a send: the leader of the service, and the number of bytes that it was sent. */
 export interface SendResult {
   readonly service: string;
   readonly pid: number;
@@ -14,9 +15,9 @@ export interface SendResult {
 }
 
 /**
- * Types into a service: writes to the FIFO that is its stdin.
+ * Sends text to a service: writes to the FIFO that is its stdin.
  *
- * @throws DevctlError 'service-unknown'; 'send-failed' when it does not run, has no FIFO, or does not read
+ * @throws DevctlError 'service-unknown'; 'send-failed' when the service does not run, has no FIFO, or does not read
  */
 export async function sendToService(
   host: Pick<Host, 'snapshot'>,
@@ -37,7 +38,7 @@ export async function sendToService(
     throw failed(`${service} does not run`, `devctl start ${service}`);
   }
   const { stdin } = read.record;
-  // A record can be edited: only where we make our FIFOs may be written to.
+  // A record can be edited, so we write only to the path at which we make the FIFO.
   if (stdin === null || stdin !== join(folder.pidsDir, 'stdin', service)) {
     const why = stdin === null ? 'has no stdin to write to' : 'has its stdin elsewhere';
     throw failed(`${service} ${why}`, 'it needs "stdin": "fifo", the default, and then a restart');

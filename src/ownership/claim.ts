@@ -1,7 +1,10 @@
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 
-/** Why a process is ours, strongest first. `docs/architecture.md` says what each can and cannot see. */
+/**
+ * The reasons to call a process ours, strongest first. `docs/architecture.md` says what each of them can
+ * and cannot see.
+ */
 export const EVIDENCE_KINDS = [
   'leader',
   'cgroup',
@@ -18,21 +21,24 @@ export const EVIDENCE_KINDS = [
 
 export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
 
+/** One reason why a process is ours. */
 export interface Evidence {
   readonly kind: EvidenceKind;
-  /** For people: what exactly was seen ("child of 4711", "DEVCTL_RUN=ab12…"). */
+  /** The observed fact, for people: "child of 4711", "DEVCTL_RUN=ab12…". */
   readonly detail: string;
 }
 
-/** A process that is ours, the run that it belongs to, and every reason. */
+/** A process that is ours, the run that it belongs to, and all evidence for it. */
 export interface Claim {
   readonly process: ProcessInfo;
-  /** Null: it is below our supervisor, but nothing tells which service started it. */
+  /** Null when the process is ours but no evidence names a service. */
   readonly service: string | null;
+  /** Null when no evidence names a run. */
   readonly runId: string | null;
   readonly evidence: readonly Evidence[];
 }
 
+/** Why a process is left alone although evidence points to it. */
 export type VetoKind =
   | 'self'
   | 'ancestor'
@@ -45,143 +51,151 @@ export type VetoKind =
   | 'outside-project'
   | 'other-user'
   | 'invoking-tree'
-  /** Of a service: for `stop`, not for the sweep. */
+  /** The process belongs to a service: `stop` ends it, the sweep does not. */
   | 'owned';
 
-/** A process that some evidence pointed to, and why it is left alone all the same. */
+/** A process that evidence points to, and the veto that protects it. */
 export interface Spared {
   readonly process: ProcessInfo;
   readonly evidence: readonly Evidence[];
   readonly veto: { readonly kind: VetoKind; readonly detail: string };
 }
 
-/** One life of one service, as far as ownership needs it. A `ServiceRecord` is one. */
+/** One life of one service, with the fields that ownership needs. A `ServiceRecord` is a `Run`. */
 export interface Run {
   readonly service: string;
   readonly runId: string;
   readonly bootId: string;
   readonly pidNamespace: string;
+  /**
+   * The time at which devctl decided to spawn the leader, in `Identity.startTicks` units. An older process
+   * cannot belong to the run.
+   */
   readonly intentTicks: number;
+  /** Null until the spawned process is recorded. */
   readonly leader: Identity | null;
-  /** Who spawned it. */
+  /** The process that spawned the leader. */
   readonly supervisor?: Identity;
-  /** Was that one a child subreaper from the beginning, without a child from before? */
+  /** True when `supervisor` was a child subreaper (prctl(2)) before it had any child. */
   readonly subreaper?: boolean;
-  /** Of a one-off (`devctl run`); `terminal`: its leader leads neither session nor group. */
+  /** Present for a one-off (`devctl run`). `terminal`: its leader leads neither a session nor a group. */
   readonly oneOff?: { readonly terminal: boolean };
 }
 
-/** A living `devctl run`: the parent of a one-off, and of what that leaves where it is a subreaper. */
+/** A living `devctl run`: the parent of a one-off and, where it is a subreaper, of the one-off's orphans. */
 export interface OneOffParent {
   readonly process: ProcessInfo;
   readonly run: Run;
 }
 
-/** An identity that was seen as ours at some time. */
+/** An identity that an earlier scan saw as ours. */
 export interface Witnessed {
   readonly service: string | null;
   readonly runId: string | null;
   readonly identity: Identity;
   /**
-   * Its process group and session when last seen; missing or 0 where not known. Only what led a group
-   * or session may be the reason to claim one: any other number that it had may be a stranger's group
-   * tomorrow.
+   * Its process group and session when last seen; missing or 0 when unknown. Only a process that led a
+   * group or a session is a reason to claim that group or session, because any other number may be a
+   * stranger's group tomorrow.
    */
   readonly pgid?: number;
   readonly sid?: number;
   /**
-   * Did the scan before this one see it alive, so that its number can hardly be a stranger's yet?
-   * Numbers are handed out in turn, so one freed a second ago may be the next in turn.
+   * True when the scan just before this one saw it alive, so that a stranger can hardly have its number
+   * yet. An older sighting is not enough: the kernel hands numbers out in turn, and a number that was
+   * freed a second ago may be the next one.
    */
   readonly fresh?: boolean;
 }
 
-/** A PID from the founding scripts' files. It carries no start time, so it needs support. */
+/** A pid from a file of the old start-dev.sh scripts. It has no start time, so other facts must support it. */
 export interface LegacyPid {
   readonly pid: number;
   readonly service: string | null;
-  /** 'group': it names a process group too, whose members may outlive its leader. Default: 'pid'. */
+  /** 'group': the pid names a process group too, whose members may outlive its leader. Default: 'pid'. */
   readonly kind?: 'pid' | 'group';
-  /** When the file was written, in `Identity.startTicks` units: whatever started later is a stranger. */
+  /** When the file was written, in `Identity.startTicks` units. A process that started later is a stranger. */
   readonly writtenTicks: number;
 }
 
-/** The control group of one run (cgroups(7)), and who was in it a moment ago. */
+/** The control group of one run (cgroups(7)), and the processes that were in it a moment ago. */
 export interface RunGroup {
   /** Absolute path in the file system. */
   readonly folder: string;
-  /** What /proc/PID/cgroup says of the processes in it. */
+  /** The path that /proc/PID/cgroup shows for the processes in it. */
   readonly path: string;
   readonly runId: string;
   readonly service: string | null;
-  /** Only a hint: numbers change hands. What each process itself says decides. */
+  /** Only a hint, because numbers change hands. /proc/PID/cgroup of each process decides. */
   readonly pids: ReadonlySet<number>;
 }
 
 /**
- * What a process cannot clear as it can its environment: the files that it writes to, the ports that
- * it listens on. Looking costs several reads for each process, so it is done only at the end of a stop,
- * and with --force.
+ * Evidence that a process cannot clear as it can its environment: the files that it writes to and the
+ * ports that it listens on. It costs several reads for each process, so only the end of a stop uses it,
+ * and every scan of a stop with --force.
  */
 export interface OpenFileEvidence {
-  /** Services by the paths of their log files, as the kernel spells them. */
+  /** Services by the path of their log file, as the kernel spells it. */
   readonly logs: ReadonlyMap<string, string>;
-  /** Where nothing but logs and FIFOs of services is: there the name of the file tells the service. */
+  /** The folder with nothing but logs of services: the name of a file in it names the service. */
   readonly logsFolder: string;
+  /** The same for the FIFOs that are the stdin of services. */
   readonly stdinFolder: string;
-  /** Who listens on a declared port, unless it works in a project inside this one. */
+  /** Processes that listen on a declared port, without those that work in a project inside this one. */
   readonly listening: readonly {
     readonly pid: number;
     readonly port: number;
     readonly service: string;
   }[];
-  /** What started earlier is not looked at; null: everything is. */
+  /** Processes that started earlier are not examined; null: all are. */
   readonly notBeforeTicks: number | null;
 }
 
-/** All that is known about a project's processes, beside the process table itself. */
+/** Everything that is known about a project's processes, except the process table itself. */
 export interface OwnershipFacts {
   readonly projectId: string;
   /** Real path of the project folder. */
   readonly root: string;
-  /** The user whom the project folder belongs to; null or missing where that cannot be told. */
+  /** The user who owns the project folder; null or missing when unknown. */
   readonly ownerUid?: number | null;
-  /** The process that asks. */
+  /** The devctl process that asks. */
   readonly self: Identity;
-  /** From its record, which alone proves nothing: the cookie or the command line must agree. */
+  /** The recorded supervisor. The record alone proves nothing: the cookie or the command line must agree. */
   readonly supervisor: Identity | null;
   readonly runs: readonly Run[];
-  /** What belongs to these runs is nobody's business here; missing: there are none. */
+  /** Ids of runs whose processes are left out; missing: none. */
   readonly exemptRuns?: readonly string[];
   readonly witnessed: readonly Witnessed[];
   readonly legacyPids: readonly LegacyPid[];
-  /** None where there are no control groups. */
+  /** Missing or empty where there are no control groups. */
   readonly groups?: readonly RunGroup[];
-  /** Missing in a usual look. */
+  /** Missing in an ordinary scan. */
   readonly openFiles?: OpenFileEvidence;
 }
 
-/** A record whose leader is not there, and why nothing is signalled because of it. */
+/** A record that no longer describes the process whose number it carries. Nothing is signalled because of it. */
 export interface StaleRun {
   readonly run: Run;
   readonly kind: 'before-boot' | 'other-namespace' | 'pid-reused';
   readonly detail: string;
 }
 
+/** The answer to "whose process is it?" for one snapshot. */
 export interface Ownership {
-  /** By pid. Zombies are never claimed: they are dead already. */
+  /** By pid. A zombie is never claimed, because it is dead already. */
   readonly claims: ReadonlyMap<number, Claim>;
   readonly spared: readonly Spared[];
   readonly stale: readonly StaleRun[];
-  /** Living supervisors of this project; never claimed, ended last. */
+  /** Living supervisors of this project. Never claimed; a full stop ends them last. */
   readonly supervisors: readonly ProcessInfo[];
   /**
-   * What they were started by, each a subreaper too: whatever was below a supervisor that has died is below
-   * its guard. Never claimed, ended after the supervisors.
+   * The processes that started the supervisors. Each is a subreaper, so the orphans of a dead supervisor are
+   * below its guard. Never claimed; a full stop ends them after the supervisors.
    */
   readonly guards: readonly ProcessInfo[];
-  /** Those that hold one-offs; never claimed as such, they end with what they hold. */
+  /** Living `devctl run` commands. Never claimed for that; each ends with its one-off. */
   readonly oneOffParents: readonly OneOffParent[];
-  /** Those of all three whose every child is ours: no other project that lives below them could leave it there. */
+  /** Supervisors, guards and one-off parents with no other project below them. Any orphan they adopt is ours. */
   readonly adopters: readonly ProcessInfo[];
 }

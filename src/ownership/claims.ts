@@ -1,19 +1,45 @@
-import { sameMachine } from '../processes/identity.ts';
+/*
+ * The files of this folder, which answers: whose process is it?
+ *
+ *   claim            the data: evidence, claims, vetoes, and the facts they are drawn from
+ *   claims           finds every process that is ours: all evidence, then the closure over families;
+ *                    records that no longer describe a process
+ *   search           the state of that search, and the only way to a claim
+ *   evidence         evidence that a process shows by itself
+ *   open-files       evidence from open files and ports
+ *   leaders          evidence from dead leaders of sessions and groups
+ *   cookie           our mark in the environment: written and read
+ *   vetoes           processes that no evidence makes ours; supervisors and guards
+ *   one-off-parents  living `devctl run` commands
+ *   devctl-argv      command lines of devctl itself
+ *   protection       programs that weak evidence must not claim
+ *   just-forked      judges a single process in the middle of a scan
+ *   sweep            the last net: programs that look like ours
+ *   patterns         command lines that the sweep looks for and those that it protects
+ */
+import { sameIdentity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { Claim, EvidenceKind, Ownership, OwnershipFacts, Witnessed } from './claim.ts';
+import type {
+  Claim,
+  EvidenceKind,
+  Ownership,
+  OwnershipFacts,
+  Run,
+  StaleRun,
+  Witnessed,
+} from './claim.ts';
 import { directEvidence, isSharedGroup } from './evidence.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { openFileEvidence } from './open-files.ts';
 import {
-  add,
+  addFinding,
   byStrength,
+  type ClaimSearch,
   type Finding,
   type Origin,
   originOf,
-  type Search,
   toEvidence,
 } from './search.ts';
-import { findStaleRuns } from './stale.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';
 
 /**
@@ -24,12 +50,12 @@ import { ancestry, findVetoes, type Veto } from './vetoes.ts';
  * misses everything once a parent is dead. So the result is the union of all evidence, closed under
  * "child of", "in a session led by" and "in a group led by".
  *
- * Pure and total. When in doubt a process is not ours: a missed orphan is found by other evidence, a
- * dead bystander is not revived.
+ * Never throws. When in doubt a process is not ours: other evidence finds a missed orphan, but nothing
+ * revives a dead bystander.
  */
 export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
   const vetoes = findVetoes(facts, snapshot);
-  const search: Search = {
+  const search: ClaimSearch = {
     facts,
     snapshot,
     vetoes,
@@ -52,8 +78,8 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
 
   for (const process of snapshot.byPid.values()) {
     if (isGone(process)) continue;
-    for (const finding of directEvidence(search, process)) add(search, process, finding);
-    for (const finding of openFileEvidence(search, process)) add(search, process, finding);
+    for (const finding of directEvidence(search, process)) addFinding(search, process, finding);
+    for (const finding of openFileEvidence(search, process)) addFinding(search, process, finding);
   }
   for (const supervisor of vetoes.supervisors) claimChildren(search, supervisor, 'supervisor');
   for (const guard of vetoes.guards) claimChildren(search, guard, 'guard');
@@ -61,9 +87,9 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     if (run.subreaper) claimChildren(search, process, 'devctl run', run);
   }
 
-  let before = -1;
-  while (before !== search.found.size + search.passed.size) {
-    before = search.found.size + search.passed.size;
+  let sizeBefore = -1;
+  while (sizeBefore !== search.found.size + search.passed.size) {
+    sizeBefore = search.found.size + search.passed.size;
     closeOverFamilies(search, search.passed);
     closeOverFamilies(search, search.found);
     claimLeaderless(search);
@@ -91,65 +117,71 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
 
 function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readonly Witnessed[]> {
   const index = new Map<number, Witnessed[]>();
-  for (const one of witnessed) {
-    const list = index.get(one.identity.pid);
-    if (list) list.push(one);
-    else index.set(one.identity.pid, [one]);
+  for (const entry of witnessed) {
+    const list = index.get(entry.identity.pid);
+    if (list) list.push(entry);
+    else index.set(entry.identity.pid, [entry]);
   }
   return index;
 }
 
-const NOBODYS: Origin = { service: null, runId: null };
+const NO_ORIGIN: Origin = { service: null, runId: null };
 
 /**
- * Whatever is a direct child of a supervisor is ours: it spawns only leaders and probes, and where it
- * is a subreaper every orphan becomes its child, however it escaped. A guard spawns only the supervisor,
- * and inherits what that one leaves. The holder of a one-off spawns only that.
+ * Claims the direct children of a supervisor, a guard or a one-off parent.
+ *
+ * A supervisor spawns only leaders and probes, and where it is a subreaper every orphan becomes its child,
+ * however the orphan escaped. A guard spawns only the supervisor, and inherits the orphans of a dead
+ * supervisor. A one-off parent spawns only its one-off.
  */
 function claimChildren(
-  search: Search,
+  search: ClaimSearch,
   { identity: { pid } }: ProcessInfo,
   role: 'supervisor' | 'guard' | 'devctl run',
-  { service, runId }: Origin = NOBODYS,
+  { service, runId }: Origin = NO_ORIGIN,
 ): void {
-  const nested = findNestedProject(search, pid);
-  if (!nested) search.adopters.push(pid);
-  const own = [...search.vetoes.supervisors, ...search.vetoes.guards];
+  const nestedVeto = findNestedProject(search, pid);
+  if (!nestedVeto) search.adopters.push(pid);
+  const residents = [...search.vetoes.supervisors, ...search.vetoes.guards];
   for (const child of search.snapshot.byParent.get(pid) ?? []) {
-    if (isGone(child) || own.includes(child)) continue;
+    if (isGone(child) || residents.includes(child)) continue;
     const detail = `child of the ${role} (pid ${pid})`;
     const finding = { kind: 'descendant', detail, service, runId } as const;
     const isKnown = [search.found, search.vetoes.cookies].some((map) =>
       map.has(child.identity.pid),
     );
-    if (nested && !isKnown) {
-      search.spared.set(child.identity.pid, { findings: [finding], veto: nested });
-    } else add(search, child, finding);
+    if (nestedVeto && !isKnown) {
+      search.spared.set(child.identity.pid, { findings: [finding], veto: nestedVeto });
+    } else addFinding(search, child, finding);
   }
 }
 
 /**
- * Another project that was started inside one of our services, and so lives below our supervisor. Where no
- * guard of its own holds it, its orphans come to ours, and those that have cleared their environment cannot
- * be told from ours: then only what is known as ours counts.
+ * Finds another project that was started inside one of our services, and so lives below our supervisor.
+ *
+ * Where that project has no guard, our supervisor adopts its orphans, and an orphan that has cleared its
+ * environment looks like ours. Then only children that other evidence proves to be ours are claimed.
+ *
+ * @param top pid of the supervisor, guard or one-off parent
+ * @returns the veto for every other child of `top`; null when there is no such project
  */
-function findNestedProject({ snapshot, vetoes }: Search, top: number): Veto | null {
+function findNestedProject({ snapshot, vetoes }: ClaimSearch, top: number): Veto | null {
   for (const [pid, veto] of vetoes.byPid) {
     if (veto.kind !== 'other-project') continue;
     const above = ancestry(pid, snapshot).map(({ identity }) => identity.pid);
     if (!above.includes(top)) continue;
-    // Between the two: we may stand below a guard of somebody else's ourselves.
+    // Only a guard between the two counts, because a foreign guard may also stand above `top`.
     const between = above.slice(0, above.indexOf(top));
-    if (between.some((one) => vetoes.foreignGuards.has(one))) continue;
+    if (between.some((ancestor) => vetoes.foreignGuards.has(ancestor))) continue;
     return { kind: 'other-project', detail: `may be of a project below us: ${veto.detail}` };
   }
   return null;
 }
 
-/** Children of what is ours, and the sessions and groups that living processes of ours lead. */
-function closeOverFamilies(search: Search, heads: ReadonlyMap<number, Finding[]>): void {
+/** Claims the children of `heads`, and the members of the sessions and groups that they lead. */
+function closeOverFamilies(search: ClaimSearch, heads: ReadonlyMap<number, Finding[]>): void {
   const { snapshot } = search;
-  // A map's iterator also visits what is added during the walk: this is the whole closure.
+  // A map's iterator also visits keys that are added during the walk, so this loop reaches the whole closure.
   for (const pid of heads.keys()) {
     const head = snapshot.byPid.get(pid);
     if (!head) continue;
@@ -162,17 +194,39 @@ function closeOverFamilies(search: Search, heads: ReadonlyMap<number, Finding[]>
     for (const [kind, detail, members] of families) {
       for (const member of members ?? []) {
         if (member === head || isGone(member)) continue;
-        // Older than its head: the link is to an earlier process with the same number.
+        // A member older than its head belongs to an earlier process with the same number.
         if (member.identity.startTicks < head.identity.startTicks) continue;
-        add(search, member, { kind, detail, ...origin });
+        addFinding(search, member, { kind, detail, ...origin });
       }
     }
   }
 }
 
-function toClaim(search: Search, pid: number): [number, Claim][] {
+function toClaim(search: ClaimSearch, pid: number): [number, Claim][] {
   const process = search.snapshot.byPid.get(pid);
   const findings = [...(search.found.get(pid) ?? [])].sort(byStrength);
   if (!process || findings.length === 0) return [];
   return [[pid, { process, ...originOf(search, pid), evidence: findings.map(toEvidence) }]];
+}
+
+/**
+ * Finds the records that no longer describe the process whose number they carry.
+ *
+ * A run whose leader has simply ended is not stale: it is over, and may have left orphans.
+ */
+function findStaleRuns(runs: readonly Run[], snapshot: Snapshot): readonly StaleRun[] {
+  return runs.flatMap((run): StaleRun[] => {
+    if (run.pidNamespace !== snapshot.pidNamespace) {
+      const detail =
+        'written in another PID namespace (a container?), where its numbers mean others';
+      return [{ run, kind: 'other-namespace', detail }];
+    }
+    if (run.bootId !== snapshot.bootId) {
+      return [{ run, kind: 'before-boot', detail: 'written before the last boot of this machine' }];
+    }
+    const current = run.leader && snapshot.byPid.get(run.leader.pid);
+    if (!run.leader || !current || sameIdentity(run.leader, current.identity)) return [];
+    const detail = `pid ${run.leader.pid} is another process now (${current.name}), it was not touched`;
+    return [{ run, kind: 'pid-reused', detail }];
+  });
 }

@@ -1,9 +1,6 @@
 /**
- * The mark in the environment. It survives double forks, new sessions and the death of every
- * parent, and is inherited by everything that does not clear its environment.
- *
- * Each variable is set twice: turbo's strict mode deletes every variable that it does not know, but
- * lets the prefix TURBO_ through (measured with turbo 2.11).
+ * Prefix of the second name that each variable is set under: turbo's strict mode deletes every variable that
+ * it does not know, but lets this prefix through (measured with turbo 2.11).
  */
 const CARRIER = 'TURBO_';
 const PROJECT = 'DEVCTL_PROJECT';
@@ -14,20 +11,23 @@ const SUPERVISOR = 'supervisor';
 const GUARD = 'guard';
 const TOOL = 'tool';
 
-/** What a process says about its origin. */
+/**
+ * Our mark in the environment of a process. It survives double forks, new sessions and the death of every
+ * parent. Every process inherits it, unless the environment is cleared.
+ */
 export interface Cookie {
-  /** Every project it names. More than one: the two names disagree, so it is nobody's for certain. */
+  /** Every project that it names. Two when its two variables disagree: then neither project claims the process. */
   readonly projects: readonly string[];
   readonly service: string | null;
   readonly runId: string | null;
   /**
-   * 'supervisor' of its project; 'guard': the process above it; 'tool': something that a supervisor runs
-   * for itself (`ps`).
+   * 'supervisor': the supervisor of its project; 'guard': the process above the supervisor; 'tool': a
+   * program that a supervisor runs for itself (`ps`).
    */
   readonly role: 'supervisor' | 'guard' | 'tool' | null;
 }
 
-/** The variables for everything in one run, to be laid over whatever the caller's environment holds. */
+/** Builds the variables for every process of one run, to be laid over the caller's environment. */
 export function serviceCookie(
   projectId: string,
   service: string,
@@ -36,27 +36,29 @@ export function serviceCookie(
   return twice({ [PROJECT]: projectId, [SERVICE]: service, [RUN]: runId });
 }
 
-/** The variables of a project's supervisor; replaces a cookie that the caller's terminal may carry. */
+/** Builds the variables of a project's supervisor. They replace a cookie that the caller's terminal may carry. */
 export function supervisorCookie(projectId: string): Record<string, string> {
   return { ...twice({ [PROJECT]: projectId }), [ROLE]: SUPERVISOR };
 }
 
-/** The same for the guard that it is started by (`supervisor/guard.ts`). */
+/** Builds the variables of the guard that starts the supervisor (`supervisor/guard.ts`). */
 export function guardCookie(projectId: string): Record<string, string> {
   return { ...supervisorCookie(projectId), [ROLE]: GUARD };
 }
 
 /**
- * What a supervisor puts into its own environment once it runs, for whatever it spawns without saying
- * more. Its own block, as others read it, is the one that it was started with.
+ * Variables that a running supervisor adds to its own environment, for every program that it spawns without
+ * another cookie. Other processes still read the block that the supervisor was started with
+ * (/proc/PID/environ, proc(5)).
  */
 export const TOOL_COOKIE: Readonly<Record<string, string>> = { [ROLE]: TOOL };
 
-/** Every variable of a cookie, to be removed before another cookie is laid over an environment. */
+/** Names of all variables of a cookie, to remove them before another cookie is laid over an environment. */
 export const COOKIE_VARIABLES: readonly string[] = [
   ...[PROJECT, SERVICE, RUN, ROLE].flatMap((name) => [name, CARRIER + name]),
 ];
 
+/** Sets each variable under both of its names. */
 function twice(variables: Readonly<Record<string, string>>): Record<string, string> {
   const both: Record<string, string> = {};
   for (const [name, value] of Object.entries(variables)) {
@@ -73,11 +75,11 @@ function twice(variables: Readonly<Record<string, string>>): Record<string, stri
  * @returns null when there is none
  */
 export function readCookie(environ: string): Cookie | null {
-  // One search settles the usual case: both names of the project contain this one.
+  // One search settles the usual case, because both names of the project's variable contain this text.
   if (!environ.includes(`${PROJECT}=`)) return null;
   const own = readVariable(environ, PROJECT);
   const carried = readVariable(environ, CARRIER + PROJECT);
-  // Set to nothing, as scripts do to get rid of a variable, it names no project at all.
+  // Scripts set a variable to nothing to get rid of it. Then it names no project at all.
   const projects = [...new Set([own, carried].flatMap((value) => value || []))];
   if (projects.length === 0) return null;
   const role = readVariable(environ, ROLE);
@@ -86,7 +88,8 @@ export function readCookie(environ: string): Cookie | null {
     projects,
     service,
     runId: readVariable(environ, RUN) ?? readVariable(environ, CARRIER + RUN),
-    // What a service sets itself gives it no role: it would be spared, or taken for the supervisor.
+    // A service may set the variable itself. It gets no role by it, because a stop would spare the service
+    // or take it for the supervisor.
     role: service === null && isRole(role) ? role : null,
   };
 }

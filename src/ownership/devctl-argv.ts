@@ -1,4 +1,4 @@
-/** Options of Node that take the next word as their value: `node --help`. */
+/** Options of Node whose next word is their value (`node --help`). */
 const NODE_OPTIONS_WITH_VALUE: ReadonlySet<string> = new Set([
   '-r',
   '--require',
@@ -11,21 +11,21 @@ const NODE_OPTIONS_WITH_VALUE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Recognises a devctl command: `node [options] …/devctl[.js] …`, or a program of that name. A command line that
- * only mentions devctl (`vim bin/devctl.js`) is none.
+ * Tells whether a command line runs devctl: `node [options] …/devctl[.js] …`, or a program named devctl. A
+ * command line that only mentions devctl (`vim bin/devctl.js`) does not run it.
  */
 export function isDevctl(argv: readonly string[]): boolean {
   return wordsOfDevctl(argv) !== null;
 }
 
-/** Recognises `devctl run …`, with any options between. */
+/** Tells whether a command line is `devctl run …`, with any options in between. */
 export function isRunCommand(argv: readonly string[]): boolean {
   const words = wordsOfDevctl(argv) ?? [];
   const end = words.indexOf('--');
   return words.slice(0, end < 0 ? undefined : end).includes('run');
 }
 
-/** @returns the words after the script; null where the command line runs no devctl */
+/** Lists the words after the devctl script; null when the command line does not run devctl. */
 function wordsOfDevctl([program = '', ...words]: readonly string[]): readonly string[] | null {
   if (!/(^|\/)(node|devctl)$/.test(program)) return null;
   let script = 0;

@@ -3,18 +3,18 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import { isInside } from '../project/inside.ts';
 import type { LegacyPid, RunGroup } from './claim.ts';
 import { readCookie } from './cookie.ts';
-import type { Finding, Search } from './search.ts';
+import type { ClaimSearch, Finding } from './search.ts';
 import { ancestry, type Veto } from './vetoes.ts';
 
-/** Evidence that a process carries itself, without looking at its relatives. */
-export function directEvidence(search: Search, process: ProcessInfo): Finding[] {
+/** Collects the evidence that a process shows by itself, without looking at its relatives. */
+export function directEvidence(search: ClaimSearch, process: ProcessInfo): Finding[] {
   const { facts, snapshot, vetoes } = search;
   const { identity } = process;
   const findings: Finding[] = [];
 
   for (const { leader, service, runId, oneOff } of facts.runs) {
     if (!leader || !sameIdentity(leader, identity)) continue;
-    // On a terminal it leads nothing that could confirm the record; its environment can.
+    // A leader on a terminal leads no session that could confirm the record. Its cookie can.
     const confirmed = oneOff?.terminal
       ? vetoes.cookies.get(identity.pid)?.runId === runId
       : leadsItsSession(process);
@@ -63,21 +63,21 @@ export function directEvidence(search: Search, process: ProcessInfo): Finding[] 
   return findings;
 }
 
-/** Is it the listed process, or in the listed group of a leader that has died? */
+/** Tells whether a process is listed, or is in a listed group whose leader has died. */
 function isListed(snapshot: Snapshot, listed: LegacyPid, process: ProcessInfo): boolean {
   if (listed.pid === process.identity.pid) return true;
   if (listed.kind !== 'group' || listed.pid <= 1 || listed.pid !== process.pgid) return false;
-  // A living leader is judged itself, and what is in its group follows from that.
+  // A living leader is judged by itself, and its group follows from that.
   const leader = snapshot.byPid.get(listed.pid);
   return !leader || isGone(leader);
 }
 
 /**
- * Do the records or the ledger know this number, as another process's? They tell its start time, the
- * list does not: then it has been given away since, however young the list looks.
+ * Tells whether the records or the ledger know the listed number as another process. They have a start
+ * time and the list has none, so the number has changed hands, however young the list looks.
  */
 function isKnownOtherwise(
-  { leaders }: Search,
+  { leaders }: ClaimSearch,
   { pid }: LegacyPid,
   { identity }: ProcessInfo,
 ): boolean {
@@ -86,14 +86,15 @@ function isKnownOtherwise(
 }
 
 /**
- * A leader was spawned as the head of its own session, and the kernel lets no session leader leave
- * it (setsid(2), setpgid(2)). A record that points to anything else was edited or is damaged.
+ * Tells whether a process leads its own session. A leader was spawned so, and the kernel lets no session
+ * leader leave its session (setsid(2), setpgid(2)). A record that points to any other process was edited or
+ * is damaged.
  */
 function leadsItsSession({ identity, sid, pgid }: ProcessInfo): boolean {
   return pgid === identity.pid && (sid === identity.pid || sid === 0);
 }
 
-/** What a nested project holds in groups of its own, below ours, is not ours. */
+/** Path of a nested project's own control groups below one of ours: processes in them are not ours. */
 const NESTED_PROJECT = /\/devctl-[^/]*\//;
 
 function isInGroup(group: string, path: string | null): boolean {
@@ -104,9 +105,12 @@ function isInGroup(group: string, path: string | null): boolean {
   );
 }
 
-/** The same where the nested project has no groups of its own: its supervisor stands in ours. */
+/**
+ * Tells whether a process is below a nested project that has no control groups of its own, so that the
+ * nested supervisor and its services are in ours.
+ */
 function isBelowNested(
-  { snapshot, vetoes }: Search,
+  { snapshot, vetoes }: ClaimSearch,
   { pids }: RunGroup,
   process: ProcessInfo,
 ): boolean {
@@ -116,8 +120,9 @@ function isBelowNested(
 }
 
 /**
- * Do services of a nested project stand in this group of ours, because it has none of its own? When its
- * supervisor has died too, its daemons cannot be told from ours there: then only our mark counts.
+ * Tells whether services of a nested project are in this group of ours, because that project has no groups
+ * of its own. Once the nested supervisor is dead, its daemons cannot be told from ours there, so only our
+ * cookie counts.
  */
 export function isSharedGroup(
   group: RunGroup,
@@ -127,7 +132,7 @@ export function isSharedGroup(
   return [...group.pids].some((pid) => {
     const process = snapshot.byPid.get(pid);
     if (!process || vetoes.get(pid)?.kind !== 'other-project') return false;
-    // Its supervisor stands in ours in any case.
+    // No service: a nested supervisor, guard or tool is in our group in any case.
     if (readCookie(snapshot.details.environ(process) ?? '')?.role) return false;
     return isInGroup(group.path, snapshot.details.controlGroup(process));
   });

@@ -9,31 +9,31 @@ import type { Claim } from './claim.ts';
 import { readCookie } from './cookie.ts';
 import { ancestry } from './vetoes.ts';
 
-/** What a full scan established a moment ago, to judge processes one by one in the next. */
+/** The result of a full scan a moment ago, by which the next scan judges processes one by one. */
 export interface RecentScan {
   readonly projectId: string;
   /** As in `OwnershipFacts`. */
   readonly exemptRuns?: readonly string[];
-  /** The process that asks. */
+  /** The devctl process that asks. */
   readonly self: Identity;
   readonly snapshot: Snapshot;
-  /** Everything owned, whichever service it belongs to. Grows as newborns are found. */
+  /** All claims, of every service. Grows as just-forked processes are found. */
   readonly claims: Map<number, Claim>;
   readonly supervisors: readonly ProcessInfo[];
-  /** Of these and their guards, those whose every child is ours: an orphan that they adopted has no other parent. */
+  /** As in `Ownership`: any orphan that they adopt is ours, and no other parent would tell that. */
   readonly adopters: readonly ProcessInfo[];
 }
 
 /**
- * Is this process, read alone in the middle of a scan, ours?
+ * Claims a process that was read alone in the middle of a scan, if it is ours.
  *
- * Known processes keep the verdict of the last full scan. One that did not exist then is ours if
- * it carries our cookie, or if its parent, session or group is ours and it carries no other
- * project's. A storm of 10,000 forks a second is ended this way, where a snapshot is always too old
- * (measured: 1.1 s against never). The cookie alone must do: what forks, leaves the session and
+ * A known process keeps the verdict of the last full scan. A process that did not exist then is ours if
+ * it carries our cookie, or if its parent, session or group is ours and it carries no other project's
+ * cookie. This ends a storm of 10,000 forks a second, where a snapshot is always too old (measured: 1.1 s
+ * against never). The cookie alone must be enough, because a process that forks, leaves the session and
  * exits within a millisecond never has a relative that the last scan knew.
  *
- * @returns the claim, or null: leave it to the next full scan
+ * @returns the claim; null leaves the process to the next full scan
  */
 export function claimInScan(
   recent: RecentScan,
@@ -61,7 +61,7 @@ function originOf(
 ): Omit<Claim, 'process'> | null {
   if (isOurTool(recent, process)) return null;
   const cookie = readCookie(details.environ(process) ?? '');
-  // Between fork and exec, what a supervisor spawns still shows the supervisor's environment.
+  // Between fork(2) and execve(2) a child of a supervisor still shows the supervisor's environment.
   if (cookie?.role) return null;
   if (cookie?.projects.some((project) => project !== recent.projectId)) return null;
   if (recent.exemptRuns?.some((exempt) => exempt === cookie?.runId)) return null;
@@ -80,7 +80,10 @@ function originOf(
   return adopter && isOlder(adopter, process) ? { service: null, runId: null, evidence } : null;
 }
 
-/** What this very command has just spawned (a stop command, say), unless a supervisor or `devctl run` is asking. */
+/**
+ * Tells whether this command has just spawned the process for itself (a stop command, say). The children of
+ * a supervisor or of `devctl run` are no tools.
+ */
 function isOurTool(
   { self, snapshot, supervisors, adopters }: RecentScan,
   process: ProcessInfo,

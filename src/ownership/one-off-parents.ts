@@ -4,8 +4,8 @@ import type { OneOffParent, OwnershipFacts } from './claim.ts';
 import { isRunCommand } from './devctl-argv.ts';
 
 /**
- * The living commands that hold one-offs. A record is a file that anyone may edit, and what is below a host
- * is ended: so the command line must agree, unless it is ourselves.
+ * Finds the living `devctl run` commands of the project. Anyone may edit a record, and a stop ends
+ * everything below a one-off parent, so its command line must agree, unless it is the process that asks.
  */
 export function findOneOffParents(
   facts: OwnershipFacts,

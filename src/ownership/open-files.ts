@@ -1,21 +1,21 @@
 import type { OpenFile, ProcessInfo } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
-import type { Finding, Search } from './search.ts';
+import type { ClaimSearch, Finding } from './search.ts';
 
-/** Evidence from the files that a process has open and the ports that it listens on. */
-export function openFileEvidence(search: Search, process: ProcessInfo): Finding[] {
+/** Collects the evidence from the files that a process has open and the ports that it listens on. */
+export function openFileEvidence(search: ClaimSearch, process: ProcessInfo): Finding[] {
   const { facts, snapshot } = search;
-  const { openFiles: traces } = facts;
+  const { openFiles } = facts;
   const { pid, startTicks } = process.identity;
-  if (!traces || process.kernelThread || pid <= 1) return [];
-  if (traces.notBeforeTicks !== null && startTicks < traces.notBeforeTicks) return [];
+  if (!openFiles || process.kernelThread || pid <= 1) return [];
+  if (openFiles.notBeforeTicks !== null && startTicks < openFiles.notBeforeTicks) return [];
   const findings: Finding[] = [];
   for (const file of snapshot.details.openFiles(process) ?? []) {
     const finding = outputEvidence(search, process, file);
     if (finding) findings.push(finding);
   }
-  for (const { port, service } of traces.listening.filter((one) => one.pid === pid)) {
-    // Never the port alone: a stranger may have been there first.
+  for (const { port, service } of openFiles.listening.filter((listener) => listener.pid === pid)) {
+    // The port alone proves nothing, because a stranger may have taken it first.
     if (!isInside(facts.root, snapshot.details.cwd(process))) continue;
     if (!isOfOurUser(search, process)) continue;
     const detail = `listens on ${port}`;
@@ -24,25 +24,26 @@ export function openFileEvidence(search: Search, process: ProcessInfo): Finding[
   return findings;
 }
 
-/** Root sees what everybody listens with. */
-function isOfOurUser({ facts, snapshot }: Search, process: ProcessInfo): boolean {
+/** Tells whether a process belongs to our user or to the owner of the project: root sees every user's ports. */
+function isOfOurUser({ facts, snapshot }: ClaimSearch, process: ProcessInfo): boolean {
   const self = snapshot.byPid.get(facts.self.pid);
   const [own, other] = [self && snapshot.details.uid(self), snapshot.details.uid(process)];
   return own === undefined || own === other || other === facts.ownerUid;
 }
 
 /**
- * Is this descriptor one that a service was started with, or has made from it?
+ * Finds the evidence of one descriptor: a log or a stdin FIFO, open as a service has it open.
  *
- * The launcher opens a log for appending and a FIFO for reading and writing, and whatever inherits
- * them, through any number of forks, shares that very open file (open(2)). So a reader (`tail -f`, an
- * editor), who types into the FIFO (opened for writing only) and who rewrites the log (logrotate opens
- * it for reading and writing) are told from a service. One exception: a service may open /dev/stdout
- * again, for writing only and without O_APPEND. That counts where it also works in the project.
+ * The launcher opens a log for appending and a FIFO for reading and writing. Every process that inherits
+ * such a descriptor, through any number of forks, shares the same open file description (open(2)). That
+ * tells a service from a reader (`tail -f`, an editor), from a program that types into the FIFO (opened for
+ * writing only) and from a program that rewrites the log (logrotate opens it for reading and writing). One
+ * exception: a service may open /dev/stdout again, for writing only and without O_APPEND. That counts where
+ * the process also works in the project.
  */
-function outputEvidence(search: Search, process: ProcessInfo, file: OpenFile): Finding | null {
+function outputEvidence(search: ClaimSearch, process: ProcessInfo, file: OpenFile): Finding | null {
   if (!file.writable || !file.target.startsWith('/')) return null;
-  // So the kernel and lsof write what was removed, as by `rm -rf .pids`.
+  // The kernel and lsof add this to the path of a removed file (after `rm -rf .pids`, say).
   const path = file.target.replace(/ \(deleted\)$/, '');
   const output = outputAt(search, path);
   if (!output) return null;
@@ -55,39 +56,40 @@ function outputEvidence(search: Search, process: ProcessInfo, file: OpenFile): F
   const shown = isInside(root, path) ? path.slice(root.length).replace(/^\//, '') : path;
   const detail = kind === 'log' ? `writes to ${shown}` : `holds ${shown} open`;
   const runId = service === null ? null : runOf(search, service);
-  // The log of an earlier run, whose record is gone as well: the recorded one proves nothing about it.
+  // A removed log may be of an earlier run, whose record is gone as well. The recorded run proves nothing
+  // about a process that is older than itself.
   const isEarlier = path !== file.target && isOlder(search, process, runId);
   return { kind: 'output', detail, service, runId: isEarlier ? null : runId };
 }
 
-/** What a path is, by the records and the manifest, or else by its folder. */
+/** Finds the service whose log or FIFO has this path: by the records and the manifest, else by the folder. */
 function outputAt(
-  { facts: { openFiles: traces } }: Search,
+  { facts: { openFiles } }: ClaimSearch,
   path: string,
 ): { readonly kind: 'log' | 'stdin'; readonly service: string | null } | null {
-  if (!traces) return null;
-  const known = traces.logs.get(path);
+  if (!openFiles) return null;
+  const known = openFiles.logs.get(path);
   if (known !== undefined) return { kind: 'log', service: known };
   const cut = path.lastIndexOf('/');
   const [folder, name] = [path.slice(0, cut), path.slice(cut + 1)];
-  if (folder === traces.logsFolder) {
-    // `web.log.1` is what a rotation by renaming leaves in the hands of a service.
+  if (folder === openFiles.logsFolder) {
+    // A rotation by renaming leaves the service with `web.log.1` open.
     const service = /^(.+?)\.log(\.[^/]*)?$/.exec(name)?.[1] ?? null;
     return { kind: 'log', service: validName(service) };
   }
-  return folder === traces.stdinFolder ? { kind: 'stdin', service: validName(name) } : null;
+  return folder === openFiles.stdinFolder ? { kind: 'stdin', service: validName(name) } : null;
 }
 
-/** As the manifest has it: anything else cannot be the name of a service. */
+/** Returns `name` if the manifest allows it as the name of a service, else null. */
 function validName(name: string | null): string | null {
   return name !== null && /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/.test(name) ? name : null;
 }
 
-function runOf({ facts }: Search, service: string): string | null {
+function runOf({ facts }: ClaimSearch, service: string): string | null {
   return facts.runs.find((run) => run.service === service)?.runId ?? null;
 }
 
-function isOlder(search: Search, process: ProcessInfo, runId: string | null): boolean {
+function isOlder(search: ClaimSearch, process: ProcessInfo, runId: string | null): boolean {
   const intent = runId === null ? undefined : search.intentTicks.get(runId);
   return intent !== undefined && process.identity.startTicks < intent;
 }

@@ -1,17 +1,19 @@
-/**
- * Recognising programs by their command line: the weakest evidence, used only by the sweep, and only
- * together with a working directory inside the project.
+/*
+ * Programs recognised by their command line. A match is the weakest evidence: only the sweep uses it, and
+ * only together with a working directory inside the project.
  */
+
+/** Names of the tools that the sweep looks for. */
+const PROGRAM =
+  '(tsx|vitest|vite|turbo|esbuild|nodemon|jest|webpack|rollup|next|next-server|nx|ts-node|concurrently|playwright)';
 
 /**
  * The built-in patterns, matched against the simplified command line (see `simplify`), so that a
  * path such as `/home/me/vite-app/…` or an argument such as `vite.config.ts` is no match.
  *
- * The list covers what the founding incident left behind: package scripts, watchers, test runners
- * and their workers, bundlers.
+ * The list covers the programs that the incident behind devctl left running: package scripts, watchers,
+ * test runners and their workers, bundlers.
  */
-const PROGRAM =
-  '(tsx|vitest|vite|turbo|esbuild|nodemon|jest|webpack|rollup|next|next-server|nx|ts-node|concurrently|playwright)';
 const BUILT_IN: readonly RegExp[] = [
   // npm writes "npm run dev" over its argv; pnpm, yarn and bun show the interpreter.
   /^(node )?(npm|pnpm|yarn|bun)(\.c?js)?( run(-script)?)?( -\S+)* (dev|start|test|watch|serve|preview)\b/,
@@ -22,18 +24,17 @@ const BUILT_IN: readonly RegExp[] = [
 ];
 
 /**
- * The same tools by the folder that they were installed in, for a program, its script and what is
- * loaded before it: what tsx starts is plain node with tsx's loader, and vitest's forks are plain node
- * with a worker script. Any other argument is a matter of somebody else's (`rm -rf …/next/`), and so
- * is an installer.
+ * The same tools by their installation folder, for a program, its script and the modules loaded before it:
+ * tsx starts plain node with tsx's loader, and vitest's forks are plain node with a worker script. Any other
+ * argument proves nothing (`rm -rf …/next/`), and an installer is left alone.
  */
 const INSTALLED =
   /\/node_modules\/(tsx|vitest|vite|turbo|@turbo\/[\w-]+|esbuild|@esbuild\/[\w-]+|nodemon|jest|jest-worker|webpack|rollup|next|nx|ts-node|concurrently)\/(?!((bin|lib|scripts)\/)?(pre|post)?install\.[cm]?js$)/;
 
 /**
- * Programs that a person or a tool works in: never swept, whatever their arguments say. Shells are
- * here because `sh -c "… vite …"` and the terminal itself carry any text; one that only waits for a
- * swept child ends with it.
+ * Programs that a person or a tool works in: never swept, whatever their arguments say. Shells are in the
+ * list because `sh -c "… vite …"` and the terminal itself carry any text. A shell that only waits for a
+ * swept child ends with that child.
  */
 const PROTECTED_PROGRAMS = new Set(
   (
@@ -45,7 +46,7 @@ const PROTECTED_PROGRAMS = new Set(
   ).split(' '),
 );
 
-/** Editor and agent programs: what they start directly, with no shell between, is theirs. */
+/** Editors and agents: a program that they start directly, with no shell in between, belongs to them. */
 const EDITORS_AND_AGENTS = new Set(
   (
     'vim nvim emacs hx helix kak code code-server codium cursor windsurf zed subl idea webstorm goland ' +
@@ -59,7 +60,7 @@ const SHELLS = new Set('sh bash zsh fish dash ash ksh tcsh csh nu xonsh pwsh'.sp
 const PROTECTED_PATHS =
   /\.vscode(-server|-insiders)?\/|\.cursor(-server)?\/|\/Visual Studio Code|\/extensionHost|tsserver\.js|typescript-language-server|language-server|eslint_d|copilot|claude-code|\/@anthropic-ai\/|\/@openai\/codex/;
 
-/** The words of a command line with their folders taken off: `node /x/.bin/vite --port 1` → `node vite --port 1`. */
+/** Takes the folders off the words of a command line: `node /x/.bin/vite --port 1` → `node vite --port 1`. */
 function simplify(argv: readonly string[]): string {
   const words = argv.length === 1 ? (argv[0] ?? '').split(' ') : argv;
   return words
@@ -68,7 +69,7 @@ function simplify(argv: readonly string[]): string {
     .trim();
 }
 
-/** The program's own name: the last part of argv[0], without a login shell's dash. */
+/** Returns a program's own name: the last part of argv[0], without the dash of a login shell. */
 function programOf(argv: readonly string[]): string {
   const first = (argv[0] ?? '').split(' ')[0] ?? '';
   return first.slice(first.lastIndexOf('/') + 1).replace(/^-/, '');
@@ -80,10 +81,10 @@ const INTERPRETER = /^(node|bun|deno|python[\d.]*)$/;
 const LOADS = /^(-r|--require|--import|--loader|--experimental-loader|--preload)$/;
 /** Other options of Node whose value is a word of its own. */
 const TAKES_VALUE = /^(-C|--conditions|--env-file|--title|--stack-trace-limit|--watch-path)$/;
-/** With these, the work is in the command line itself: the rest are its arguments. */
+/** Options whose work is in the command line itself: the other words are its arguments. */
 const HAS_NO_SCRIPT = /^(-e|--eval|-p|--print|-pe|-c|-m)$/;
 
-/** What an interpreter was told to run: its script, and the modules that are loaded before it. */
+/** Finds the script that an interpreter was told to run, and the modules that it loads first. */
 function scriptsOf(argv: readonly string[]): {
   readonly script: string | null;
   readonly loaded: readonly string[];
@@ -94,7 +95,7 @@ function scriptsOf(argv: readonly string[]): {
     const word = argv[index] ?? '';
     const [option = '', value] = word.split(/=(.*)/s, 2);
     if (!word.startsWith('-')) {
-      // `deno run x.ts`, `bun run x.ts`: what follows is the script.
+      // `deno run x.ts`, `bun run x.ts`: the next word is the script.
       if (word === 'run' && programOf(argv) !== 'node') continue;
       return { script: word, loaded };
     }
@@ -108,8 +109,8 @@ function scriptsOf(argv: readonly string[]): {
 }
 
 /**
- * The names that a program goes by: its own, in small letters (`Cursor` on macOS is `cursor` on Linux),
- * and that of its script where it is an interpreter (`node /usr/local/bin/codex`).
+ * Lists the names of a program, in small letters (`Cursor` on macOS is `cursor` on Linux): its own, and the
+ * name of its script where it is an interpreter (`node /usr/local/bin/codex`).
  */
 function namesOf(argv: readonly string[]): readonly string[] {
   const { script } = scriptsOf(argv);
@@ -117,7 +118,11 @@ function namesOf(argv: readonly string[]): readonly string[] {
   return names.map((name) => name.toLowerCase().replace(/\.(exe|[cm]?js|py)$/, ''));
 }
 
-/** @returns what matched, for people, or null */
+/**
+ * Matches a command line against the built-in and the custom patterns.
+ *
+ * @returns the part that matched, for people; null for no match
+ */
 export function matchPattern(argv: readonly string[], custom: readonly RegExp[]): string | null {
   const simplified = simplify(argv);
   const builtIn = BUILT_IN.find((pattern) => pattern.test(simplified));
@@ -131,15 +136,15 @@ export function matchPattern(argv: readonly string[], custom: readonly RegExp[])
   return custom.find((pattern) => pattern.test(whole))?.source ?? null;
 }
 
-/** @returns why the sweep must never touch it, or null */
-export function protection(argv: readonly string[], custom: readonly RegExp[]): string | null {
+/** Says why the sweep must never touch a program; null when it may. */
+export function whyProtected(argv: readonly string[], custom: readonly RegExp[]): string | null {
   const program = namesOf(argv).find((name) => PROTECTED_PROGRAMS.has(name));
   if (program) return `${program} is on the protected list`;
-  return customProtection(argv, custom);
+  return whyProtectedByPattern(argv, custom);
 }
 
-/** Protection that holds even for a wrapper shell below a swept process. */
-export function customProtection(
+/** Says why a program is protected even as a wrapper shell below a swept process; null when it is not. */
+export function whyProtectedByPattern(
   argv: readonly string[],
   custom: readonly RegExp[],
 ): string | null {
@@ -149,7 +154,7 @@ export function customProtection(
   return rule ? `matches sweep.protect ${rule.source}` : null;
 }
 
-/** A shell that was given its work as an argument (`sh -c "…"`, `bash run.sh`): nobody types into it. */
+/** Tells whether a shell got its work as an argument (`sh -c "…"`, `bash run.sh`), so that nobody types into it. */
 export function isWrapperShell(argv: readonly string[]): boolean {
   if (!isShell(argv)) return false;
   const words = argv.slice(1).filter((_, index) => !SHELL_TAKES_VALUE.test(argv[index] ?? ''));
@@ -158,7 +163,7 @@ export function isWrapperShell(argv: readonly string[]): boolean {
   return words.some((word) => !/^[-+]/.test(word)) && !words.some((word) => /^-\w*i/.test(word));
 }
 
-/** Options of shells whose value is a word of its own, and neither a command nor a script. */
+/** Options of shells whose next word is their value, and neither a command nor a script. */
 const SHELL_TAKES_VALUE = /^(--(rcfile|init-file|init-command)|-C|[-+][oO])$/;
 
 export function isShell(argv: readonly string[]): boolean {

@@ -1,35 +1,35 @@
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { EvidenceKind } from './claim.ts';
-import { isEditorOrAgent, isShell, isWrapperShell, protection } from './patterns.ts';
+import { isEditorOrAgent, isShell, isWrapperShell, whyProtected } from './patterns.ts';
 import { ancestry, type Veto } from './vetoes.ts';
 
 /**
- * Evidence that a person's own programs may show as well: a number without a start time, a file that
- * anyone may open, a port that anyone may take. It claims no protected program, and says nothing about
- * what is below one that it does not claim.
+ * Tells whether a person's own programs may show this evidence as well: a number without a start time, a
+ * file that anyone may open, a port that anyone may take. Weak evidence claims no protected program, and
+ * says nothing about the descendants of a process that it does not claim.
  */
-export function isWeak(kind: EvidenceKind): boolean {
+export function isWeakEvidence(kind: EvidenceKind): boolean {
   return kind === 'founding-file' || kind === 'output' || kind === 'port' || kind === 'pattern';
 }
 
 /**
- * Why a process is left alone although weak evidence points to it. A shell or an editor that other
- * evidence proves to be ours is ours.
+ * Finds the reason to leave a process alone although weak evidence points to it. A shell or an editor that
+ * other evidence proves to be ours is ours.
  *
  * @param vetoes by pid
  */
-export function protectedFrom(
+export function findProtection(
   snapshot: Snapshot,
   vetoes: ReadonlyMap<number, Veto>,
   process: ProcessInfo,
   kind: EvidenceKind,
 ): Veto | null {
-  if (!isWeak(kind)) return null;
+  if (!isWeakEvidence(kind)) return null;
   const argv = snapshot.details.argv(process) ?? [];
-  const program = isWrapperShell(argv) ? null : protection(argv, []);
+  const program = isWrapperShell(argv) ? null : whyProtected(argv, []);
   if (program !== null) return { kind: 'protected', detail: program };
   if (kind === 'founding-file') return null;
-  const nested = nestedProject(snapshot, vetoes, process);
+  const nested = nestedProjectVeto(snapshot, vetoes, process);
   if (nested) return nested;
   const detail =
     startedByEditor(process, snapshot) ??
@@ -37,17 +37,23 @@ export function protectedFrom(
   return detail === null ? null : { kind: 'protected', detail };
 }
 
-/** What another project's service starts is that project's, even where it has cleared its cookie. */
-export function nestedProject(
+/**
+ * Finds the veto of another project above a process. A process that another project's service started
+ * belongs to that project, even if it has cleared its cookie.
+ */
+export function nestedProjectVeto(
   snapshot: Snapshot,
   vetoes: ReadonlyMap<number, Veto>,
   { identity }: ProcessInfo,
 ): Veto | null {
-  const above = ancestry(identity.pid, snapshot).map((one) => vetoes.get(one.identity.pid));
+  const above = ancestry(identity.pid, snapshot).map((process) => vetoes.get(process.identity.pid));
   return above.find((veto) => veto?.kind === 'other-project') ?? null;
 }
 
-/** An editor's or agent's own helper: started by it with no shell between, where a person would be. */
+/**
+ * Names the editor or agent that started a process as its own helper: with no shell in between, because a
+ * shell in between means that a person started it. Null when there is none.
+ */
 export function startedByEditor(process: ProcessInfo, snapshot: Snapshot): string | null {
   for (const ancestor of ancestry(process.ppid, snapshot)) {
     const argv = snapshot.details.argv(ancestor) ?? [];
@@ -58,8 +64,9 @@ export function startedByEditor(process: ProcessInfo, snapshot: Snapshot): strin
 }
 
 /**
- * A person has started it: a service begins without a terminal. Of a terminal's own first command
- * (`script -c "sh -c …"`, `xterm -e …`) nothing else tells.
+ * Says how a process shows that a person started it: it has a terminal open, or is the job of a shell.
+ * A service begins without a terminal. For the first command of a terminal (`script -c "sh -c …"`,
+ * `xterm -e …`) the open terminal is the only sign.
  */
 function atTerminal(process: ProcessInfo, snapshot: Snapshot): string | null {
   const files = snapshot.details.openFiles(process) ?? [];
@@ -67,17 +74,18 @@ function atTerminal(process: ProcessInfo, snapshot: Snapshot): string | null {
   return terminal ? `has the terminal ${terminal.target} open` : jobOf(process, snapshot);
 }
 
-/** Pseudo-terminals of Linux and macOS, virtual and serial ones, `/dev/tty` for whichever it is. */
+/** Paths of terminals: pseudo-terminals of Linux and macOS, virtual and serial terminals, and `/dev/tty`. */
 const TERMINAL = /^\/dev\/(pts\/\d+|tty\w*|console|hvc\d+)$/;
 
 /**
- * A job of a shell that a person types into (`tool >>.pids/logs/web.log`): it has the shell's session,
- * whereas a service has one of its own, and a daemon one without a leader.
+ * Names the shell that a person types into and that started a process as its job
+ * (`tool >>.pids/logs/web.log`). A job is in the session of its shell, whereas a service has a session of
+ * its own, and a daemon is in a session without a leader.
  */
 function jobOf(process: ProcessInfo, snapshot: Snapshot): string | null {
-  const head = snapshot.byPid.get(process.sid);
-  if (!head || head === process || isGone(head)) return null;
-  const argv = snapshot.details.argv(head) ?? [];
+  const sessionLeader = snapshot.byPid.get(process.sid);
+  if (!sessionLeader || sessionLeader === process || isGone(sessionLeader)) return null;
+  const argv = snapshot.details.argv(sessionLeader) ?? [];
   if (!isShell(argv) || isWrapperShell(argv)) return null;
-  return `a job of ${head.name} (pid ${head.identity.pid}), which a person types into`;
+  return `a job of ${sessionLeader.name} (pid ${sessionLeader.identity.pid}), which a person types into`;
 }

@@ -8,72 +8,79 @@ import {
   type Spared,
   type Witnessed,
 } from './claim.ts';
-import { isWeak, protectedFrom } from './protection.ts';
+import { findProtection, isWeakEvidence } from './protection.ts';
 import type { Vetoes } from './vetoes.ts';
 
-/** The run that something belongs to, as far as it is known. */
+/** The run that a process belongs to, as far as it is known. */
 export interface Origin {
   readonly service: string | null;
   readonly runId: string | null;
 }
 
-/** A piece of evidence, with the run that it speaks of. */
+/** A piece of evidence, with the run that it points to. */
 export interface Finding extends Evidence, Origin {}
 
-/** Something once known to be ours that may have led a session or a group. */
+/** A process once known to be ours that may have led a session or a group. */
 export interface Leader {
   readonly identity: Identity;
   readonly origin: Origin;
+  /** As in `Witnessed`. */
   readonly fresh: boolean;
   readonly ledSession: boolean;
   readonly ledGroup: boolean;
-  /** The session that its group was in; 0 where not known. */
+  /** The session that its group was in; 0 when unknown. */
   readonly sid: number;
 }
 
-/** One pass over the process table: what was found, and why. */
-export interface Search {
+/** The state of one search through the process table: its facts, and the findings so far. */
+export interface ClaimSearch {
   readonly facts: OwnershipFacts;
   readonly snapshot: Snapshot;
   readonly vetoes: Vetoes;
+  /** `Run.intentTicks` by run id, for the runs whose ticks can be compared with this snapshot. */
   readonly intentTicks: ReadonlyMap<string, number>;
   readonly leaders: readonly Leader[];
+  /** By pid. */
   readonly witnessed: ReadonlyMap<number, readonly Witnessed[]>;
-  /** Those of our control groups in which services of another project are too. */
+  /** Control groups of ours that also contain services of another project. */
   readonly sharedGroups: ReadonlySet<RunGroup>;
-  /** Pids of our supervisors and guards whose every child is ours. */
+  /** Pids of supervisors, guards and one-off parents whose every child is ours. */
   readonly adopters: number[];
+  /** Evidence for the processes that are claimed, by pid. */
   readonly found: Map<number, Finding[]>;
-  /** Of ours, but they run this very command: spared, while what else is below them is not. */
+  /** Evidence for our processes that run this very command, by pid. They are spared, their other descendants are not. */
   readonly passed: Map<number, Finding[]>;
+  /** Evidence for the processes that a veto protects, by pid. */
   readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
 }
 
-/** The one gate to a claim: vetoes first, then each evidence once. */
-export function add(search: Search, process: ProcessInfo, finding: Finding): void {
+/**
+ * Adds a finding for a process: the only way to a claim. A veto spares the process, and the same finding is
+ * kept once.
+ */
+export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: Finding): void {
   const { pid, startTicks } = process.identity;
   if (isExempt(search, pid, finding)) return;
   const intent = finding.runId === null ? undefined : search.intentTicks.get(finding.runId);
   const { supervisors, guards } = search.vetoes;
-  // They are ended last, by a rule of their own, and are nobody's claim: while it spawns, a supervisor is in the
-  // control group of a run that is younger than itself.
-  const isOwn = [...supervisors, ...guards].some(({ identity }) => identity.pid === pid);
-  if (isOwn && !search.vetoes.byPid.has(pid)) return;
-  // So is `devctl run` in that of its own.
-  if (finding.kind === 'cgroup' && isHostOf(search, pid, finding.runId)) return;
+  // A full stop ends supervisors and guards last, so they are never claimed. Evidence may point to them all
+  // the same: while it spawns, a supervisor is in the control group of a run that is younger than itself.
+  const isResident = [...supervisors, ...guards].some(({ identity }) => identity.pid === pid);
+  if (isResident && !search.vetoes.byPid.has(pid)) return;
+  // In the same way `devctl run` is in the control group of its own run.
+  if (finding.kind === 'cgroup' && isOneOffParentOf(search, pid, finding.runId)) return;
   const veto =
     search.vetoes.byPid.get(pid) ??
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
       : undefined) ??
-    protectedFrom(search.snapshot, search.vetoes.byPid, process, finding.kind);
+    findProtection(search.snapshot, search.vetoes.byPid, process, finding.kind);
   if (veto) {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
     search.spared.set(pid, spared);
-    // But a number without a start time may be another's by now, and a shell may have the log of a service
-    // open: what else that shell or CI agent has started is nobody's business.
-    const passes = spared.findings.filter(({ kind }) => !isWeak(kind));
+    // Weak evidence (a bare pid, an open log) does not extend to the other children of an ancestor.
+    const passes = spared.findings.filter(({ kind }) => !isWeakEvidence(kind));
     if (veto.kind === 'ancestor' && passes.length > 0) search.passed.set(pid, passes);
     return;
   }
@@ -86,30 +93,33 @@ export function add(search: Search, process: ProcessInfo, finding: Finding): voi
     ({ kind, detail }) => kind === finding.kind && detail === finding.detail,
   );
   if (known < 0) findings.push(finding);
-  // Witnessed as nobody's at first, and by now as a service's.
+  // The ledger first knew the process without a service, and knows the service by now.
   else if (findings[known]?.service === null) findings[known] = finding;
 }
 
-function isHostOf({ vetoes }: Search, pid: number, runId: string | null): boolean {
+function isOneOffParentOf({ vetoes }: ClaimSearch, pid: number, runId: string | null): boolean {
   return vetoes.oneOffParents.some(
     ({ process, run }) => process.identity.pid === pid && run.runId === runId,
   );
 }
 
-/** What carries the mark of such a run is its own, whatever else (a port, a log) points to it. */
-function isExempt({ facts, vetoes }: Search, pid: number, { runId }: Finding): boolean {
+/**
+ * Tells whether a finding or the process itself belongs to an exempt run. A process with the cookie of an
+ * exempt run belongs to that run, even if a port or a log points to another one.
+ */
+function isExempt({ facts, vetoes }: ClaimSearch, pid: number, { runId }: Finding): boolean {
   const marked = vetoes.cookies.get(pid)?.runId;
   return facts.exemptRuns?.some((exempt) => exempt === runId || exempt === marked) ?? false;
 }
 
-/** The origin according to the strongest evidence that names one. */
-export function originOf(search: Search, pid: number): Origin {
+/** Finds the run of a process, according to the strongest evidence that names a service. */
+export function originOf(search: ClaimSearch, pid: number): Origin {
   const findings = [...(search.found.get(pid) ?? search.passed.get(pid) ?? [])].sort(byStrength);
   const best = findings.find(({ service }) => service !== null);
   return best ? { service: best.service, runId: best.runId } : { service: null, runId: null };
 }
 
-/** Strongest first. */
+/** Compares two pieces of evidence, to sort the strongest first. */
 export function byStrength(a: Evidence, b: Evidence): number {
   return EVIDENCE_KINDS.indexOf(a.kind) - EVIDENCE_KINDS.indexOf(b.kind);
 }

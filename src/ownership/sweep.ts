@@ -2,22 +2,23 @@ import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
 import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
-import { customProtection, isWrapperShell, matchPattern, protection } from './patterns.ts';
-import { nestedProject, startedByEditor } from './protection.ts';
+import { isWrapperShell, matchPattern, whyProtected, whyProtectedByPattern } from './patterns.ts';
+import { nestedProjectVeto, startedByEditor } from './protection.ts';
 import { ancestry, findVetoes, type Veto } from './vetoes.ts';
 
-/** What the sweep may look for, from the manifest or the defaults. */
+/** The rules of a sweep, from the manifest or the defaults. */
 export interface SweepRules {
-  /** On the whole command line, beside the built-in ones. */
+  /** Patterns for whole command lines, in addition to the built-in ones. */
   readonly patterns: readonly RegExp[];
+  /** Patterns for the command lines of programs that are never swept. */
   readonly protect: readonly RegExp[];
-  /** 'project': the working directory must be inside the project. 'user': anywhere. */
+  /** 'project': only processes whose working directory is inside the project. 'user': processes anywhere. */
   readonly scope: 'project' | 'user';
-  /** The project below this one that a working directory is in; null: none. Missing: nobody asks. */
+  /** Finds the project below this one that a working directory is in; null: none. Missing: not checked. */
   readonly projectBelow?: (cwd: string) => string | null;
 }
 
-/** How a look-alike relates to us, decided once for each snapshot. */
+/** The facts of one snapshot by which look-alikes are judged. */
 interface Judgement {
   readonly facts: OwnershipFacts;
   readonly snapshot: Snapshot;
@@ -27,13 +28,13 @@ interface Judgement {
 }
 
 /**
- * The last net: programs that look like ours and work inside the project, although nothing else
- * proves it (the founding incident's `npm test`, started by hand beside the services).
+ * Claims the programs that look like ours and work inside the project, although nothing else proves that
+ * they are. This is the last net, for an `npm test` that was started by hand beside the services.
  *
- * Their descendants come with them, but every single one must pass the same vetoes.
+ * Their descendants are claimed with them, but each descendant must pass the same vetoes.
  *
- * @param remembered what earlier scans of the same sweep claimed, by identity key: judged already
- * @param claimed what other evidence claims already, by pid: left out
+ * @param remembered claims of earlier scans of the same sweep, by identity key: not judged again
+ * @param claimed pids that other evidence claims already: left out
  * @returns `spared` names every look-alike that was left alone, and why
  */
 export function sweepClaims(
@@ -44,8 +45,8 @@ export function sweepClaims(
   claimed: ReadonlySet<number> = new Set(),
 ): Pick<Ownership, 'claims' | 'spared'> {
   const { byPid, supervisors, guards, oneOffParents, cookies } = findVetoes(facts, snapshot);
-  const holders = [...supervisors, ...guards, ...oneOffParents.map(({ process }) => process)];
-  const ours = new Set(holders.map(({ identity }) => identity.pid));
+  const residents = [...supervisors, ...guards, ...oneOffParents.map(({ process }) => process)];
+  const ownPids = new Set(residents.map(({ identity }) => identity.pid));
   const invokingTree = findInvokingTree(facts, snapshot, rules);
   const judgement: Judgement = { facts, snapshot, rules, vetoes: byPid, invokingTree };
   const claims = new Map<number, Claim>();
@@ -53,11 +54,11 @@ export function sweepClaims(
 
   const consider = (process: ProcessInfo, evidence: Evidence): void => {
     const { pid } = process.identity;
-    if (isGone(process) || ours.has(pid) || claimed.has(pid) || claims.has(pid)) return;
+    if (isGone(process) || ownPids.has(pid) || claimed.has(pid) || claims.has(pid)) return;
     const runId = cookies.get(pid)?.runId ?? '';
     const veto = facts.exemptRuns?.includes(runId)
       ? { kind: 'invoking-tree' as const, detail: 'it is of the one-off that runs this command' }
-      : judge(judgement, process, evidence);
+      : findVeto(judgement, process, evidence);
     if (veto) spared.set(pid, spared.get(pid) ?? { process, evidence: [evidence], veto });
     else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
   };
@@ -86,11 +87,11 @@ export function sweepClaims(
   };
 }
 
-function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): Veto | null {
+function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence): Veto | null {
   const { facts, snapshot, rules, vetoes, invokingTree } = judgement;
   const { pid } = process.identity;
   const argv = snapshot.details.argv(process) ?? [];
-  const veto = vetoes.get(pid) ?? nestedProject(snapshot, vetoes, process);
+  const veto = vetoes.get(pid) ?? nestedProjectVeto(snapshot, vetoes, process);
   if (veto) return veto;
   if (invokingTree.has(pid)) {
     return { kind: 'invoking-tree', detail: 'it belongs to what runs this devctl command' };
@@ -98,7 +99,7 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
   // The `sh -c` between npm and its script belongs to npm; a shell on its own belongs to a person.
   const isWrapper = evidence.kind === 'descendant' && isWrapperShell(argv);
   const reason =
-    (isWrapper ? customProtection : protection)(argv, rules.protect) ??
+    (isWrapper ? whyProtectedByPattern : whyProtected)(argv, rules.protect) ??
     startedByEditor(process, snapshot);
   if (reason) return { kind: 'protected', detail: reason };
   const cwd = snapshot.details.cwd(process);
@@ -112,10 +113,10 @@ function judge(judgement: Judgement, process: ProcessInfo, evidence: Evidence): 
   if (below !== null) {
     return { kind: 'other-project', detail: `works in ${below}, a project of its own` };
   }
-  return otherUser(judgement, process);
+  return otherUserVeto(judgement, process);
 }
 
-/** What would be swept if it were not a service's: for a report that leaves no look-alike out. */
+/** Lists the look-alikes that belong to services, so that a report of the sweep leaves no look-alike out. */
 export function ownedLookAlikes(
   claims: Iterable<Claim>,
   snapshot: Snapshot,
@@ -131,10 +132,10 @@ export function ownedLookAlikes(
 }
 
 /**
- * Root could signal everybody's. In a project also what its owner runs is swept: whoever needs
- * `sudo devctl stop` wants that gone too.
+ * Vetoes a process of another user, which root could signal. In a project the processes of its owner are
+ * swept as well, because a person who needs `sudo devctl stop` wants those gone too.
  */
-function otherUser({ facts, snapshot, rules }: Judgement, process: ProcessInfo): Veto | null {
+function otherUserVeto({ facts, snapshot, rules }: Judgement, process: ProcessInfo): Veto | null {
   const self = snapshot.byPid.get(facts.self.pid);
   const [own, other] = [self && snapshot.details.uid(self), snapshot.details.uid(process)];
   if (own === other || (rules.scope === 'project' && other === facts.ownerUid)) return null;
@@ -142,7 +143,7 @@ function otherUser({ facts, snapshot, rules }: Judgement, process: ProcessInfo):
 }
 
 /**
- * The processes that run this very command: its process group, and everything below the topmost
+ * Finds the processes that run this very command: its process group, and everything below the topmost
  * ancestor that itself looks like a test runner or package script. When vitest's teardown calls
  * `devctl stop`, vitest's workers are siblings of devctl, not strangers to be swept.
  */

@@ -4,29 +4,30 @@ import type { OneOffParent, OwnershipFacts, VetoKind } from './claim.ts';
 import { type Cookie, readCookie } from './cookie.ts';
 import { findOneOffParents } from './one-off-parents.ts';
 
-/** What the kernel calls a guard that has become what it is to be; before, it is Node, and no subreaper yet. */
+/** The process name of a guard at work. Before its execve(2) it is still Node, and no subreaper yet. */
 export const GUARD_NAME = 'sleep';
 
+/** The reason why a process is left alone, whatever evidence points to it. */
 export interface Veto {
   readonly kind: VetoKind;
   readonly detail: string;
 }
 
-/** What no evidence outweighs, found once for each snapshot. */
+/** The vetoes of a snapshot, which no evidence outweighs, and devctl's own processes in it. */
 export interface Vetoes {
   readonly byPid: ReadonlyMap<number, Veto>;
   readonly supervisors: readonly ProcessInfo[];
   readonly guards: readonly ProcessInfo[];
   readonly oneOffParents: readonly OneOffParent[];
-  /** Pids of other projects' guards: what they hold does not come to us. */
+  /** Pids of other projects' guards: orphans below such a guard do not become children of our supervisor. */
   readonly foreignGuards: ReadonlySet<number>;
-  /** Cookies of this project, by pid. */
+  /** This project's cookies, by pid. */
   readonly cookies: ReadonlyMap<number, Cookie>;
 }
 
 /**
- * Finds every process that must not be touched, and reads the cookies on the way: another
- * project's cookie is a veto, and each environment is read only once.
+ * Finds every process that must not be touched, and reads all cookies on the way: another project's
+ * cookie is a veto, and each environment is read only once.
  */
 export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   const byPid = new Map<number, Veto>();
@@ -54,19 +55,19 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     }
   }
 
-  // Between fork and exec, what a supervisor spawns still shows the supervisor's environment.
+  // Between fork(2) and execve(2) a child of a supervisor still shows the supervisor's environment.
   const supervisors = candidates.filter(
     ({ ppid }) => !candidates.some(({ identity }) => identity.pid === ppid),
   );
-  // In the middle of its execve(2) a guard shows no environment; but what a supervisor is the child of then, and
-  // is called that, is its guard.
+  // In the middle of its execve(2) a guard shows no environment. Then a supervisor's parent with the name of a
+  // guard is its guard.
   for (const { ppid } of supervisors) {
     const parent = snapshot.byPid.get(ppid);
     if (parent?.name !== GUARD_NAME || isGone(parent) || guards.includes(parent)) continue;
     if (snapshot.details.environ(parent) === '') guards.push(parent);
   }
-  // A tool that ended before its environment could be read. The group tells: leaders begin with setsid,
-  // and nobody can join a group of another session.
+  // A tool may end before its environment can be read. Then its group tells: every leader begins with
+  // setsid(2), and no process can join a group of another session (setpgid(2)).
   for (const { identity, pgid } of supervisors) {
     for (const child of snapshot.byParent.get(identity.pid) ?? []) {
       if (child.pgid !== pgid || pgid <= 1 || cookies.has(child.identity.pid)) continue;
@@ -81,7 +82,8 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   for (const pid of descendantsOfSelf(facts, snapshot, adopters)) {
     byPid.set(pid, { kind: 'own-child', detail: 'started by this devctl command' });
   }
-  // Above a supervisor is who has started it, from inside one of its services perhaps: that one may end.
+  // Above a supervisor stands the process that started it, perhaps one of its own services, which a stop may
+  // end. So a supervisor vetoes only itself.
   const isSupervisor = supervisors.some(({ identity }) => identity.pid === facts.self.pid);
   const runners = ancestry(facts.self.pid, snapshot).slice(0, isSupervisor ? 1 : undefined);
   for (const [index, process] of runners.entries()) {
@@ -92,8 +94,9 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
 }
 
 /**
- * Is it the supervisor of the record? The record is a file that anyone may edit, and what it names is
- * killed: alone it proves nothing, and where the environment can be read, the cookie decides.
+ * Tells whether a process is the supervisor of the record. Anyone may edit the record, and a stop kills the
+ * process that it names. So the record alone proves nothing, and where the environment can be read the
+ * cookie decides.
  */
 function isRecordedSupervisor(
   facts: OwnershipFacts,
@@ -104,12 +107,12 @@ function isRecordedSupervisor(
   if (sameIdentity(facts.self, process.identity)) return true;
   if (snapshot.details.environ(process) !== null) return false;
   if (ancestry(facts.self.pid, snapshot).includes(process)) return false;
-  // Joined: `ps` takes a folder with a space in its name for two words.
+  // Joined, because `ps` splits a folder with a space in its name into two words.
   const line = (snapshot.details.argv(process) ?? []).join(' ');
   return `${line} `.includes(`/supervisor/main.js ${facts.root} `);
 }
 
-/** A process, its parent, and so on up to process 1 (which is left out). */
+/** Lists a process, its parent, and so on up to process 1, which is left out. */
 export function ancestry(pid: number, snapshot: Snapshot): readonly ProcessInfo[] {
   const chain: ProcessInfo[] = [];
   let current = snapshot.byPid.get(pid);
@@ -121,28 +124,31 @@ export function ancestry(pid: number, snapshot: Snapshot): readonly ProcessInfo[
 }
 
 /**
- * What the asking process spawned itself. The children of a supervisor, or of the holder of a one-off, are no
- * tools; and
- * where the asking process is process 1, the orphans of a supervisor that has died are its children.
+ * Lists the pids of the tools that the asking process spawned for itself, with all their descendants.
+ *
+ * The children of a supervisor or of a one-off parent are no tools. Neither are recorded and witnessed
+ * processes: where the asking process is process 1, the orphans of a dead supervisor are its children.
+ *
+ * @param adopters supervisors, and one-off parents that are subreapers
  */
 function descendantsOfSelf(
   facts: OwnershipFacts,
   snapshot: Snapshot,
-  supervisors: readonly ProcessInfo[],
+  adopters: readonly ProcessInfo[],
 ): readonly number[] {
-  const keep = new Set(supervisors.map(({ identity }) => identity.pid));
-  const keepIfAlive = (identity: Identity): void => {
+  const excluded = new Set(adopters.map(({ identity }) => identity.pid));
+  const excludeIfAlive = (identity: Identity): void => {
     const found = snapshot.byPid.get(identity.pid);
-    if (found && sameIdentity(found.identity, identity)) keep.add(identity.pid);
+    if (found && sameIdentity(found.identity, identity)) excluded.add(identity.pid);
   };
-  if (keep.has(facts.self.pid)) return [];
-  for (const { leader } of facts.runs) if (leader) keepIfAlive(leader);
-  for (const { identity } of facts.witnessed) keepIfAlive(identity);
+  if (excluded.has(facts.self.pid)) return [];
+  for (const { leader } of facts.runs) if (leader) excludeIfAlive(leader);
+  for (const { identity } of facts.witnessed) excludeIfAlive(identity);
   const found: number[] = [];
   const queue = [facts.self.pid];
   for (let parent = queue.pop(); parent !== undefined; parent = queue.pop()) {
     for (const { identity } of snapshot.byParent.get(parent) ?? []) {
-      if (keep.has(identity.pid) || found.includes(identity.pid)) continue;
+      if (excluded.has(identity.pid) || found.includes(identity.pid)) continue;
       found.push(identity.pid);
       queue.push(identity.pid);
     }

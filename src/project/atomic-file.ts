@@ -17,18 +17,21 @@ import { DevctlError, errnoOf } from '../errors.ts';
 import { NO_BLOCK, NO_FOLLOW } from './safe-file.ts';
 
 export interface WriteOptions {
-  /** Modification time to give it, in ms since the epoch, instead of now. */
+  /** Modification time to give the file, in ms since the epoch. Default: now. */
   readonly mtimeMs?: number | undefined;
-  /** False for what is worth nothing after a power failure: fsync(2) takes milliseconds. */
+  /**
+   * Default: true. False for content that is worth nothing after a power failure: it saves an fsync(2),
+   * which takes milliseconds.
+   */
   readonly flushed?: boolean;
 }
 
 /**
- * Replaces a file so that every reader, and every reader after a crash, sees the old or the new
- * content whole: temporary file in the same folder, fsync, rename(2). A symbolic link at `path` is
- * replaced, not followed.
+ * Replaces a file so that every reader, and every reader after a crash, sees the old or the new content
+ * whole: temporary file in the same folder, fsync(2), rename(2). A symbolic link at `path` is replaced,
+ * not followed.
  *
- * @throws DevctlError 'records-unwritable'; nothing is left behind then
+ * @throws DevctlError 'records-unwritable'; the temporary file is removed first
  */
 export function writeFileAtomically(
   path: string,
@@ -53,27 +56,33 @@ export function writeFileAtomically(
   }
 }
 
-/** Clears up after a failure, whose reason must not be hidden by a second one. */
+/**
+ * Removes a temporary file after a failed write. A second error is ignored, because the first one says
+ * why the write failed.
+ */
 function discard(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // A path that is too long, a disk that has gone: there is nothing to clear up then.
+    // The path is too long, or the disk has gone: there is nothing to remove.
   }
 }
 
-/** Open flags for adding to a file, which is created when it is missing. */
+/** Open flags to append to a file, which is created when it is missing. */
 export const appendFlags =
   constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | NO_FOLLOW | NO_BLOCK;
 
-/** A name in the same folder that no one else has. Readers skip it: it begins with a dot. */
+/**
+ * Returns a path in the same folder that no other writer uses. Its name begins with a dot, so readers
+ * skip it.
+ */
 export function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
 }
 
 /**
- * Removes the temporary files of writers that were killed between open and rename. A minute is far
- * longer than any write takes, so none is taken from a writer that is at work.
+ * Removes the temporary files of writers that were killed between open and rename. Only files older
+ * than a minute go: no write takes that long, so no file is taken from a writer at work.
  */
 export function removeLeftovers(directory: string): void {
   const before = Date.now() - 60_000;
@@ -86,7 +95,9 @@ export function removeLeftovers(directory: string): void {
 }
 
 /**
- * @returns was there anything to remove?
+ * Removes a file. A missing file is no error.
+ *
+ * @returns true when there was a file
  * @throws DevctlError 'records-unwritable'
  */
 export function removeIfThere(path: string): boolean {
@@ -100,9 +111,9 @@ export function removeIfThere(path: string): boolean {
 }
 
 /**
- * Says which path could not be written, why, and what helps.
+ * Turns an error of the file system into one that names the path, the reason and a remedy.
  *
- * @throws the error itself when it is no answer of the system: that is a mistake of ours
+ * @throws the error itself when it has no errno, because then it is a bug of devctl
  */
 export function unwritable(path: string, error: unknown): DevctlError {
   if (error instanceof DevctlError) return error;
@@ -125,7 +136,10 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a file is where a folder should be: move it away and try again',
 };
 
-/** Some network and FUSE file systems have no fsync; the rename is atomic for the living anyway. */
+/**
+ * Flushes a file to its disk. Some network and FUSE file systems have no fsync(2); there the rename is
+ * still atomic for every reader that runs.
+ */
 function flush(fd: number): void {
   try {
     fsyncSync(fd);

@@ -1,3 +1,30 @@
+/*
+ * The files of this folder, which holds what outlives a command:
+ *
+ *   folder             the folders of a project: named, made, and checked before use
+ *   open-project       finds the project of a folder, with or without a valid manifest
+ *   select-names       the services that names on a command line mean
+ *   service-record     the record of one run, `services/NAME.json`: its fields
+ *   new-record         makes the record of a run that is about to be spawned
+ *   records            reads, writes and removes service records
+ *   record-checks      checks the fields of a service record
+ *   field-checks       checks single values that were read from disk
+ *   supervisor-record  the record of the supervisor, `supervisor.json`
+ *   last-stop          the report of the last stop, `last-stop.json`
+ *   ledger             witnessed identities, `ledger/NAME`: appended, read, compacted
+ *   ledger-lines       the text of a ledger
+ *   legacy-files       `services.pids` and its companions, for old scripts
+ *   legacy-lines       the text of these files
+ *   legacy-marks       which of their lines devctl wrote itself, `founding.json`
+ *   json-record        reads a JSON file as a record or as a problem
+ *   record-problem     a file that devctl does not obey, and why
+ *   set-aside          renames such a file, so that it is not in the way
+ *   atomic-file        replaces a file at once, and removes files
+ *   safe-file          reads only files of our own user, through no link
+ *   safe-folder        makes and checks folders in the same way
+ *   socket-path        where the supervisor listens
+ *   inside             whether a path lies in a folder
+ */
 import { hash } from 'node:crypto';
 import {
   accessSync,
@@ -14,7 +41,7 @@ import { isInside } from './inside.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 
-/** Where a project keeps what outlives a command. */
+/** Where a project keeps the files that outlive a command. */
 export interface ProjectFolder {
   /** Real path of the project folder. */
   readonly root: string;
@@ -29,15 +56,20 @@ export type FolderPart = 'services' | 'ledger' | 'logs' | 'log-notes' | 'history
 
 const PARTS: readonly FolderPart[] = ['services', 'ledger', 'logs'];
 
-/** @param pidsDir absolute, or relative to the root; nothing is created. */
+/**
+ * Names the folders of a project. Creates nothing.
+ *
+ * @param pidsDir absolute, or relative to the root
+ */
 export function projectFolder(root: string, pidsDir = '.pids'): ProjectFolder {
   const real = realPath(root);
   return { root: real, pidsDir: resolve(real, pidsDir), projectId: projectId(real) };
 }
 
 /**
- * `<name for people>-<16 hex digits of the SHA-256 of the real path>`: two checkouts with the same
- * name are two projects, one checkout seen through a symbolic link is the same project.
+ * Builds the project id, `<name for people>-<16 hex digits of the SHA-256 of the real path>`. Two
+ * checkouts with the same name are two projects; one checkout seen through a symbolic link is the same
+ * project.
  */
 export function projectId(root: string): string {
   const real = realPath(root);
@@ -49,7 +81,7 @@ export function projectId(root: string): string {
   return `${slug || 'project'}-${projectHash(real)}`;
 }
 
-/** The part of the project id that tells it from every other: 16 hex digits. */
+/** Returns the unique part of the project id: 16 hex digits. */
 export function projectHash(realRoot: string): string {
   return hash('sha256', realRoot).slice(0, 16);
 }
@@ -62,10 +94,11 @@ export function projectHash(realRoot: string): string {
  *   or holds the project itself; 'records-unwritable' when it cannot be written, or is too deep
  */
 export function prepareFolder(folder: ProjectFolder): void {
-  requireRoom(folder);
+  requireShortPath(folder);
   for (const directory of [folder.pidsDir, ...PARTS.map((part) => writableFolder(folder, part))]) {
     try {
-      // Nothing was written yet when all folders exist already: find out now, not at the spawn.
+      // When all folders exist already, nothing has been written so far. Find out now, not at the
+      // spawn, whether they are writable.
       accessSync(directory, constants.W_OK | constants.X_OK);
       removeLeftovers(directory);
     } catch (error) {
@@ -74,13 +107,16 @@ export function prepareFolder(folder: ProjectFolder): void {
   }
 }
 
-/** PATH_MAX with its NUL: limits.h(0p). */
+/** Length of the longest path in bytes, with its NUL: PATH_MAX of limits.h(0p). */
 const MAX_PATH_BYTES = process.platform === 'darwin' ? 1024 : 4096;
-/** The longest that we put behind the folder: `/services/.NAME.json.corrupt-TIME.HEX.tmp`. */
+/**
+ * Room in bytes for the longest path that devctl puts below the folder:
+ * `/services/.NAME.json.corrupt-TIME.HEX.tmp`.
+ */
 const ROOM_BYTES = 140;
 
-/** Said now and in words, instead of by the first record that cannot be written. */
-function requireRoom({ pidsDir }: ProjectFolder): void {
+/** Refuses a path that leaves no room for records, because the first write would fail without saying why. */
+function requireShortPath({ pidsDir }: ProjectFolder): void {
   const bytes = Buffer.byteLength(pidsDir);
   if (bytes + ROOM_BYTES <= MAX_PATH_BYTES) return;
   const most = MAX_PATH_BYTES - ROOM_BYTES;
@@ -92,7 +128,7 @@ function requireRoom({ pidsDir }: ProjectFolder): void {
 }
 
 /**
- * The folder to write into, made and checked. Every writer asks anew, because somebody may have
+ * Makes and checks a folder before a write. Every writer calls it anew, because somebody may have
  * removed `.pids` while the supervisor runs.
  *
  * @param part null for `.pids` itself
@@ -119,7 +155,10 @@ export function writableFolder(folder: ProjectFolder, part: FolderPart | null): 
   return path;
 }
 
-/** Why a reader must not look into this folder of the records; null when it may, or it is missing. */
+/**
+ * Says why a reader must not look into a folder of the records; null when it may, or when the folder is
+ * missing.
+ */
 export function folderProblem(
   folder: ProjectFolder,
   part: FolderPart | null,
@@ -135,8 +174,9 @@ export function folderProblem(
 }
 
 /**
- * A `.pids` that was copied along with its project speaks of the processes of the original: to obey
- * it would stop another project. Where the original is gone the project was moved, and it is ours.
+ * True for records of another project that still exists. A `.pids` that was copied along with its
+ * project names the processes of the original, so obeying it would stop the original. When the original
+ * is gone, the project was moved, and its records are ours.
  */
 export function isOfAnotherProject(
   folder: ProjectFolder,
@@ -145,13 +185,13 @@ export function isOfAnotherProject(
   return project !== undefined && project !== folder.root && existsSync(project);
 }
 
-/** The same in words; null where the project is ours. */
+/** Says in words that a record belongs to another project; null when it is ours. */
 export function whyOfAnotherProject(folder: ProjectFolder, project: string): string | null {
   return isOfAnotherProject(folder, project) ? `it belongs to the project ${project}` : null;
 }
 
-/** The file names in a folder, sorted; none where it is missing. What else is wrong is reported. */
-export function namesIn(directory: string, problems: RecordProblem[]): readonly string[] {
+/** Lists the file names in a folder, sorted. A missing folder has none; any other error becomes a problem. */
+export function listFileNames(directory: string, problems: RecordProblem[]): readonly string[] {
   try {
     return readdirSync(directory).sort();
   } catch (error) {
@@ -165,7 +205,7 @@ export function namesIn(directory: string, problems: RecordProblem[]): readonly 
   }
 }
 
-/** The folder takes itself out of git, so that no project has to be told to. */
+/** Hides the records folder from git, so that no project has to list it in its .gitignore. */
 function ignoreInGit(pidsDir: string): void {
   const path = join(pidsDir, '.gitignore');
   try {
@@ -175,7 +215,10 @@ function ignoreInGit(pidsDir: string): void {
   }
 }
 
-/** A folder that is gone still needs a name: what was started from it may be running. */
+/**
+ * Resolves symbolic links. A folder that is gone keeps its plain path, because processes that were
+ * started in it may still run.
+ */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

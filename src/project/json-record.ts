@@ -2,26 +2,26 @@ import { asObject, isCount, parseJson } from './field-checks.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { type FileRead, readOwnFile } from './safe-file.ts';
 
-/** A JSON object from disk, of which nothing is known yet. */
+/** A JSON object from disk whose fields have not been checked. */
 export type JsonFields = Readonly<Record<string, unknown>>;
 
-/** A file of `.pids` as it was found. A problem is reported, never thrown: see `RecordProblem`. */
+/** What reading a file of `.pids` came to. A problem is reported, never thrown: see `RecordProblem`. */
 export type RecordRead<Record> =
   | { readonly kind: 'record'; readonly record: Record }
   | { readonly kind: 'missing' }
   | { readonly kind: 'problem'; readonly problem: RecordProblem };
 
-/** One kind of record. */
+/** How to read one kind of record. */
 interface RecordFormat<Record> {
-  /** The service that the file name speaks of; missing: it names none. */
+  /** The service that the file name names; missing: it names none. */
   readonly service?: string;
-  /** @returns the record, or why the fields are none, in words */
+  /** @returns the record, or in words why the fields are not one */
   parse(fields: JsonFields): Record | string;
-  /** Says why the record speaks of another project; null: it is ours. */
+  /** Says why the record belongs to another project; null: it is ours. */
   whyForeign?(record: Record): string | null;
 }
 
-/** Reads one record of schema 1. Never throws for what it finds. */
+/** Reads one record of schema 1. Never throws for a bad file: it becomes a problem. */
 export function readJsonRecord<Record extends object>(
   path: string,
   format: RecordFormat<Record>,
@@ -45,10 +45,10 @@ export function readJsonRecord<Record extends object>(
 }
 
 /**
- * Reads a JSON object that nothing depends on.
+ * Reads a JSON object that no decision depends on.
  *
  * @param limit largest size in bytes
- * @returns null where there is none, or none that can be read
+ * @returns null when it is missing or cannot be read
  */
 export function readJsonFields(path: string, limit?: number): JsonFields | null {
   const file = readOwnFile(path, limit);

@@ -3,9 +3,9 @@ import { writeFileAtomically } from './atomic-file.ts';
 import { isCount } from './field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
 import { readJsonFields } from './json-record.ts';
-import { type RecordProblem, refusedFile } from './record-problem.ts';
+import { type RecordProblem, refusedFileProblems } from './record-problem.ts';
 
-/** A report of thousands of processes with their evidence takes some MB. */
+/** Largest report that is read: one of thousands of processes with their evidence takes some MB. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 
 /** `.pids/last-stop.json`: the report of the last stop, as its `--json` printed it. */
@@ -14,22 +14,33 @@ export interface LastStop {
   readonly [field: string]: unknown;
 }
 
-/** @throws DevctlError 'records-unwritable', 'unsafe' */
+/**
+ * Stores the report of a stop in place of the one before.
+ *
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
 export function writeLastStop(folder: ProjectFolder, report: { readonly version: number }): void {
   writableFolder(folder, null);
   writeFileAtomically(lastStopPath(folder), `${JSON.stringify(report)}\n`);
 }
 
-/** @returns null where there is none, or none that can be read; nothing depends on it */
+/**
+ * Reads the report of the last stop. No decision depends on it.
+ *
+ * @returns null when there is none, or none that can be read
+ */
 export function readLastStop(folder: ProjectFolder): LastStop | null {
   if (folderProblem(folder, null)) return null;
   const report = readJsonFields(lastStopPath(folder), MAX_REPORT_BYTES);
   return report && isCount(report.version) ? { ...report, version: report.version } : null;
 }
 
-/** What is in the place of the report and would be in its way. */
+/**
+ * Reports a link, a folder or a file of another user at the path of the report, where it would block
+ * the next one.
+ */
 export function lastStopProblems(folder: ProjectFolder): readonly RecordProblem[] {
-  return folderProblem(folder, null) ? [] : refusedFile(lastStopPath(folder));
+  return folderProblem(folder, null) ? [] : refusedFileProblems(lastStopPath(folder));
 }
 
 function lastStopPath(folder: ProjectFolder): string {

@@ -1,15 +1,15 @@
 import type { Identity } from '../processes/identity.ts';
 import { isCount, isGroup, isLabel, isPid, isRunId, isText } from './field-checks.ts';
 
-/** Which boot and which PID namespace the pids of a ledger are names of. */
-export type Moment = Pick<Identity, 'bootId' | 'pidNamespace'>;
+/** The boot and the PID namespace in which the pids of a ledger are valid. */
+export type PidScope = Pick<Identity, 'bootId' | 'pidNamespace'>;
 
-/** The real path of the project whose processes they are: a `.pids` can be copied, or shared. */
-interface Ours {
+/** The project that wrote the lines, by its real path: a `.pids` can be copied, or shared by two projects. */
+interface WrittenBy {
   readonly project?: string | undefined;
 }
 
-/** One identity that was seen while it was known to be ours. */
+/** The identity of a process, written down while the process was known to be ours. */
 export interface LedgerEntry {
   readonly service: string;
   readonly runId: string;
@@ -21,22 +21,22 @@ export interface LedgerEntry {
   readonly sid: number;
 }
 
-/** As a ledger says it, of whatever project. */
-export interface WrittenEntry extends LedgerEntry, Ours {}
+/** An entry as it stands in a ledger, whichever project wrote it. */
+export interface WrittenEntry extends LedgerEntry, WrittenBy {}
 
-/** What the appender knows of one identity; `pid` and `startTicks` are of the batch's moment. */
+/** What an appender knows of one process. The boot and the PID namespace are those of the batch. */
 export type LedgerLine = Pick<LedgerEntry, 'runId' | 'ppid' | 'pgid' | 'sid'> & {
   readonly identity: Pick<Identity, 'pid' | 'startTicks'>;
 };
 
 /**
- * The text of one append. Each batch begins with its own header, so that ledgers survive reboots,
- * lost beginnings and concatenation; and with a line end, so that a line which an earlier writer
- * left unfinished cannot spoil it. A line is a JSON array: without its bracket it does not parse,
- * so a torn one can never be read as another process.
+ * Formats one append. Each batch begins with a header of its own, so that a ledger survives reboots, a
+ * lost beginning and concatenation. It also begins with a line end, so that a line which an earlier
+ * writer left unfinished cannot spoil the header. A line is a JSON array: a torn line lacks its bracket
+ * and does not parse, so it can never be read as another process.
  */
-export function formatBatch(moment: Moment & Ours, lines: readonly LedgerLine[]): string {
-  const { bootId, pidNamespace, project } = moment;
+export function formatBatch(scope: PidScope & WrittenBy, lines: readonly LedgerLine[]): string {
+  const { bootId, pidNamespace, project } = scope;
   const whose = project === undefined ? [] : [project];
   const header = JSON.stringify(['devctl-ledger', 1, bootId, pidNamespace, ...whose]);
   const rows = lines.map(({ runId, identity, ppid, pgid, sid }) =>
@@ -47,32 +47,32 @@ export function formatBatch(moment: Moment & Ours, lines: readonly LedgerLine[])
 
 export interface LedgerParsed {
   readonly entries: readonly WrittenEntry[];
-  /** How many lines were neither a header nor an entry. */
+  /** Number of lines that are neither a header nor an entry. */
   readonly ignored: number;
 }
 
-/** Pure and total: reads what is whole, from any concatenation of batches, and counts the rest. */
+/** Parses any concatenation of batches: reads every whole line and counts the others. Never throws. */
 export function parseLedger(service: string, content: string): LedgerParsed {
   const entries: WrittenEntry[] = [];
   let ignored = 0;
-  let moment: (Moment & Ours) | null = null;
+  let scope: (PidScope & WrittenBy) | null = null;
   for (const line of content.split('\n')) {
     if (line === '') continue;
     const value = parseLine(line);
-    const header = toMoment(value);
-    const entry = moment && toEntry(service, moment, value);
-    if (header) moment = header;
+    const header = toScope(value);
+    const entry = scope && toEntry(service, scope, value);
+    if (header) scope = header;
     else if (entry) entries.push(entry);
     else {
       ignored += 1;
-      // What follows a damaged header would be taken for processes of another boot.
-      if (line.includes('devctl')) moment = null;
+      // Lines after a damaged header would be taken for processes of another boot: ignore them.
+      if (line.includes('devctl')) scope = null;
     }
   }
   return { entries, ignored };
 }
 
-/** The last word on each identity, in batches, as `appendLedger` would have written them. */
+/** Formats the last entry of each identity, in batches, as `appendLedger` would have written them. */
 export function formatLatest(entries: readonly WrittenEntry[]): string {
   const latest = new Map(
     entries.map((entry) => [JSON.stringify([entry.runId, entry.identity]), entry]),
@@ -93,7 +93,7 @@ export function formatLatest(entries: readonly WrittenEntry[]): string {
     .join('');
 }
 
-function toMoment(value: unknown): (Moment & Ours) | null {
+function toScope(value: unknown): (PidScope & WrittenBy) | null {
   if (!Array.isArray(value) || value.length < 4 || value.length > 5) return null;
   const [name, version, bootId, pidNamespace, project] = value as unknown[];
   if (name !== 'devctl-ledger' || version !== 1) return null;
@@ -102,12 +102,16 @@ function toMoment(value: unknown): (Moment & Ours) | null {
   return isText(project) ? { bootId, pidNamespace, project } : null;
 }
 
-function toEntry(service: string, moment: Moment & Ours, value: unknown): WrittenEntry | null {
+function toEntry(
+  service: string,
+  scope: PidScope & WrittenBy,
+  value: unknown,
+): WrittenEntry | null {
   if (!Array.isArray(value) || value.length !== 6) return null;
   const [runId, pid, startTicks, ppid, pgid, sid] = value as unknown[];
   if (!isRunId(runId) || !isPid(pid) || !isCount(startTicks)) return null;
   if (!isCount(ppid) || !isGroup(pgid) || !isGroup(sid)) return null;
-  const { bootId, pidNamespace, project } = moment;
+  const { bootId, pidNamespace, project } = scope;
   const identity = { pid, startTicks, bootId, pidNamespace };
   return {
     service,

@@ -6,7 +6,7 @@ import { isServiceName } from './field-checks.ts';
 import {
   folderProblem,
   isOfAnotherProject,
-  namesIn,
+  listFileNames,
   type ProjectFolder,
   writableFolder,
 } from './folder.ts';
@@ -15,21 +15,24 @@ import {
   formatLatest,
   type LedgerEntry,
   type LedgerLine,
-  type Moment,
+  type PidScope,
   parseLedger,
 } from './ledger-lines.ts';
 import { isSetAside, type RecordProblem } from './record-problem.ts';
 import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './safe-file.ts';
 
-/** From this size on, in bytes, the one who appends should compact: some 4,000 processes. */
+/** Size in bytes from which on an appender should compact the ledger: some 4,000 processes. */
 export const LEDGER_COMPACT_BYTES = 256 * 1024;
 
-/** Of a larger ledger only the end is read: the newest batches, each with its header. */
+/**
+ * Largest part of a ledger that is read, in bytes. Of a larger ledger only the end is read: the newest
+ * batches, each with its header.
+ */
 const MAX_LEDGER_BYTES = 16 * 1024 * 1024;
 
 /**
- * Adds witnessed identities to `ledger/NAME`, in one write, so that two appenders cannot mix their
- * lines.
+ * Appends witnessed identities to `ledger/NAME`, in one write(2), so that two appenders cannot mix
+ * their lines.
  *
  * @returns size of the ledger in bytes, to compare with LEDGER_COMPACT_BYTES
  * @throws DevctlError 'records-unwritable', 'unsafe'
@@ -37,16 +40,16 @@ const MAX_LEDGER_BYTES = 16 * 1024 * 1024;
 export function appendLedger(
   folder: ProjectFolder,
   service: string,
-  moment: Moment,
+  scope: PidScope,
   lines: readonly LedgerLine[],
 ): number {
-  const batch = Buffer.from(formatBatch({ ...moment, project: folder.root }, lines));
+  const batch = Buffer.from(formatBatch({ ...scope, project: folder.root }, lines));
   const path = ledgerPath(folder, service);
   try {
     for (;;) {
       writableFolder(folder, 'ledger');
       const appended = appendWhole(path, batch);
-      // A compaction that ran meanwhile has put another file in the place of the one we wrote to.
+      // A compaction that ran meanwhile has replaced the file. Then append to the new one, too.
       if (appended.inPlace) return appended.size;
     }
   } catch (error) {
@@ -60,8 +63,8 @@ export interface LedgersRead {
 }
 
 /**
- * Every identity that was ever witnessed and not yet compacted away, oldest first for each service;
- * an identity that was witnessed twice comes twice. Never throws for what it finds.
+ * Reads every witnessed identity that no compaction has removed, oldest first within each service. An
+ * identity that was witnessed twice comes twice. Never throws for a bad file: it becomes a problem.
  */
 export function readLedgers(folder: ProjectFolder): LedgersRead {
   const entries: LedgerEntry[] = [];
@@ -70,7 +73,7 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
   if (blocked) return { entries, problems: [blocked] };
 
   const directory = join(folder.pidsDir, 'ledger');
-  for (const service of namesIn(directory, problems)) {
+  for (const service of listFileNames(directory, problems)) {
     if (!isServiceName(service) || isSetAside(service)) continue;
     const path = join(directory, service);
     const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
@@ -98,8 +101,8 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
 }
 
 /**
- * Rewrites a ledger with only the entries to keep, the last of each identity. What another process
- * appends meanwhile is kept too.
+ * Rewrites a ledger with only the entries to keep, the last of each identity. Lines that another
+ * process appends meanwhile are kept, too.
  *
  * @returns size of the new ledger in bytes
  * @throws DevctlError 'records-unwritable', 'unsafe'
@@ -118,8 +121,8 @@ export function compactLedger(
     const content = readPart(old.fd, Math.max(0, end - MAX_LEDGER_BYTES), end).toString();
     const text = formatLatest(parseLedger(service, content).entries.filter(keep));
     writeFileAtomically(path, text);
-    // An appender that wrote to the old file after our read sees the new one only if it looks after
-    // the rename, so what it wrote before is copied here. Twice is harmless, never would not be.
+    // An appender writes to the new file, too, but only if it looks after the rename. Copy here what it
+    // appended before: a line that is written twice is harmless, a lost line is not.
     const late = readPart(old.fd, end, Number.POSITIVE_INFINITY);
     return late.length > 0 ? appendWhole(path, late).size : Buffer.byteLength(text);
   } finally {
@@ -128,9 +131,9 @@ export function compactLedger(
 }
 
 /**
- * Removes a ledger, after the proof that nothing in it is alive; what another project wrote into it, in a
- * records folder that the two share, stays, and so does what cannot be read: nothing of it was proved.
- * Missing is fine.
+ * Removes a ledger, after the proof that no process in it is alive. A missing ledger is fine. In a
+ * records folder that two projects share, the entries of the other project stay. A ledger that cannot
+ * be read stays as well, because nothing in it was proved dead.
  */
 export function removeLedger(folder: ProjectFolder, service: string): void {
   if (folderProblem(folder, 'ledger')) return;
@@ -151,12 +154,12 @@ function appendWhole(path: string, batch: Buffer): { size: number; inPlace: bool
     if (refused) throw new DevctlError('unsafe', `${path} is not safe to use: ${refused}`);
     const written = writeSync(fd, batch);
     if (written < batch.length) {
-      // The reader ignores the torn line; to write the rest would not be one write any more.
+      // The reader ignores the torn line. To write the rest would take a second write.
       throw new DevctlError('records-unwritable', `cannot write ${path}: the disk is full`, {
         hint: 'free some space and try again',
       });
     }
-    // While the file is open its inode number cannot be given to another.
+    // While the file is open, no other file can get its inode number.
     const inPlace = statSync(path, { throwIfNoEntry: false })?.ino === found.ino;
     return { size: fstatSync(fd).size, inPlace };
   } finally {

@@ -13,18 +13,21 @@ import {
   marksPath,
   readMarks,
   removeMarks,
-  withoutMarked,
+  withoutOwnLines,
   writeMarks,
 } from './legacy-marks.ts';
-import { type RecordProblem, refusedFile } from './record-problem.ts';
+import { type RecordProblem, refusedFileProblems } from './record-problem.ts';
 import { readOwnFile } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 
-/** A number out of the founding plan's files. It has no start time: the weakest of all records. */
+/**
+ * A number from `services.pids` or one of its companions. It has no start time: it is the weakest of
+ * all records.
+ */
 export interface LegacyEntry extends LegacyNumber {
   /**
-   * When the file was last written, in ms since the epoch: a process that started later got a
-   * reused number. The earlier time for a number that stands in two files.
+   * When the file was last written, in ms since the epoch: a process that started later has got a
+   * reused number. For a number that stands in two files, the earlier time.
    */
   readonly writtenAtMs: number;
 }
@@ -35,17 +38,19 @@ export interface LegacyRead {
 }
 
 /**
- * Reads what an old start-dev.sh, or we, left behind. Never throws for what it finds.
+ * Reads the files that an old start-dev.sh, or devctl itself, left behind. Never throws for a bad file:
+ * it becomes a problem.
  *
- * A file that lies in the future (a clock was set back since, or is another machine's) tells nothing of
- * how old its processes are, and so names nobody. Of our own lines the records know more anyway.
+ * A file whose time lies in the future (the clock was set back since, or the file is another machine's)
+ * does not say how old its processes are, so its numbers are ignored. This is a problem only for
+ * numbers that devctl did not write, because its own are in the records as well.
  */
 export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
   const entries = new Map<string, LegacyEntry>();
   const problems: RecordProblem[] = [];
   const blocked = folderProblem(folder, null);
   if (blocked) return { entries: [], problems: [blocked] };
-  problems.push(...refusedFile(marksPath(folder)));
+  problems.push(...refusedFileProblems(marksPath(folder)));
 
   for (const kind of KINDS) {
     const path = legacyPath(folder, kind);
@@ -55,7 +60,7 @@ export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
     }
     if (file.kind !== 'content') continue;
     if (file.mtimeMs > Date.now() + COARSE_MS) {
-      const others = withoutMarked(file.bytes, readMarks(folder)[kind]);
+      const others = withoutOwnLines(file.bytes, readMarks(folder)[kind]);
       if (numbersOfOthers(others, new Set()) !== '') {
         problems.push({ path, service: null, kind: 'future', reason: IN_THE_FUTURE });
       }
@@ -76,11 +81,11 @@ export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
 }
 
 /**
- * Brings the three files in step with the records, for scripts that read them. What someone else
- * wrote into them stays, behind our lines and with its time, until `removeLegacyFiles`: it may be
- * all that is known of a process. Files with nothing in them are removed.
+ * Brings the three files in step with the records, for scripts that read them. Lines of other writers
+ * stay behind our lines, and the file keeps its time, until `removeLegacyFiles`: such lines may be all
+ * that is known of a process. Files with nothing in them are removed.
  *
- * @returns what was left alone because it is not a file of ours
+ * @returns the files that were left alone because they are not files of ours
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
 export function writeLegacyFiles(
@@ -101,20 +106,20 @@ export function writeLegacyFiles(
     }
     const ours = formatLegacyLine(kind, records);
     const old = file.kind === 'content' ? file.bytes : Buffer.alloc(0);
-    const foreign = numbersOfOthers(withoutMarked(old, marks[kind]), pids);
+    const foreign = numbersOfOthers(withoutOwnLines(old, marks[kind]), pids);
     const content = ours + foreign;
     const mtimeMs = foreign !== '' && file.kind === 'content' ? file.mtimeMs : undefined;
     marks[kind] = [markOf(ours), ...marks[kind].slice(0, 1)];
     if (content === '') writes.push(() => removeIfThere(path));
     else if (content !== old.toString()) {
-      // Not flushed: after a power failure there is no process left to find.
+      // Not flushed, because after a power failure there is no process left to find.
       writes.push(() => writeFileAtomically(path, content, { mtimeMs, flushed: false }));
     }
   }
 
   if (writes.length === 0) return problems;
-  // Before the files, with the mark of the old lines too: a crash in between must not turn our own
-  // lines into a stranger's, which would stay for ever.
+  // The marks come before the files, and keep the mark of the old lines: after a crash in between, our
+  // own lines must not pass for those of another writer, which stay for ever.
   writeMarks(folder, marks);
   for (const write of writes) write();
   if (pids.size === 0) removeMarks(folder);
@@ -122,8 +127,8 @@ export function writeLegacyFiles(
 }
 
 /**
- * Removes the three files whatever they hold. Only after the proof that none of their processes is
- * alive. Missing is fine.
+ * Removes the three files, whatever they hold. Call it only after the proof that none of their
+ * processes is alive. A missing file is fine.
  *
  * @throws DevctlError 'records-unwritable'
  */
@@ -133,7 +138,10 @@ export function removeLegacyFiles(folder: ProjectFolder): void {
   removeMarks(folder);
 }
 
-/** Times on FAT are whole even seconds, those on a network another machine's. */
+/**
+ * Tolerance for a time in the future: FAT stores whole even seconds, and a network file system uses the
+ * clock of another machine.
+ */
 const COARSE_MS = 2_500;
 const IN_THE_FUTURE =
   "written in the future, as the clock says: its numbers may be strangers' now, so nothing is ended because of them; if they are not, touch the file";
@@ -144,7 +152,7 @@ function legacyPath(folder: ProjectFolder, kind: LegacyFile): string {
   return join(folder.pidsDir, LEGACY_FILES[kind]);
 }
 
-/** Of what is not ours, the lines that name a process; the rest helps nobody. */
+/** Returns the lines that name a process of another writer. All other lines are dropped. */
 function numbersOfOthers(text: string, ours: ReadonlySet<number>): string {
   const lines = text.split(/\r?\n/).filter((line) => {
     const parsed = parseLegacyLine(line);

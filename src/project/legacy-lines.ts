@@ -1,7 +1,7 @@
 import { isPid } from './field-checks.ts';
 import type { ServiceRecord } from './service-record.ts';
 
-/** The three files of the founding plan, by what a line of each holds. */
+/** The three files that devctl writes for old scripts, by what a line of each holds. */
 export const LEGACY_FILES = {
   pids: 'services.pids',
   groups: 'services.pids.groups',
@@ -10,9 +10,10 @@ export const LEGACY_FILES = {
 
 export type LegacyFile = keyof typeof LEGACY_FILES;
 
+/** A number that a line names. */
 export interface LegacyNumber {
   readonly pid: number;
-  /** Null where the line has only a number. */
+  /** Null when the line holds only a number. */
   readonly service: string | null;
   /** 'group': the number names a process group. */
   readonly kind: 'pid' | 'group';
@@ -24,8 +25,8 @@ export type LegacyLine =
   | { readonly kind: 'unknown' };
 
 /**
- * One line, in any of the three forms: `1234`, `web:1234`, `PGID:web:1234`. The founding script
- * mixes them in one file, and people add comments. Pure and total.
+ * Parses one line, in any of the three forms: `1234`, `web:1234`, `PGID:web:1234`. Old scripts mix the
+ * forms in one file, and people add comments. Never throws.
  */
 export function parseLegacyLine(line: string): LegacyLine {
   const text = line.replace(/^\uFEFF/, '').trim();
@@ -37,7 +38,7 @@ export function parseLegacyLine(line: string): LegacyLine {
   return { kind: 'number', number: { pid, service: service?.trim() || null, kind } };
 }
 
-/** The content of the three files for these records: one line for each leader. */
+/** Formats the content of one of the three files: one line for each leader. */
 export function formatLegacyLine(
   file: LegacyFile,
   records: readonly Pick<ServiceRecord, 'service' | 'leader'>[],

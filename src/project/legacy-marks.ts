@@ -7,26 +7,29 @@ import { readJsonFields } from './json-record.ts';
 import type { LegacyFile } from './legacy-lines.ts';
 
 /**
- * `.pids/founding.json`: which lines of the founding plan's files we wrote ourselves. The files have
- * no room for it: scripts read a number from every line.
+ * `.pids/founding.json`: which lines of the legacy files devctl wrote itself. The legacy files have no
+ * room for this, because scripts read a number from every line.
  *
- * A mark is the length and the hash of what we wrote at the beginning of a file. What a script
- * appends comes after it; a script that writes the file anew leaves nothing that fits the mark.
+ * A mark is the length and the hash of the bytes that devctl wrote at the beginning of a file. Lines
+ * that a script appends come after these bytes. When a script writes the file anew, no mark fits any
+ * more.
  */
 export type LegacyMarks = Record<LegacyFile, readonly string[]>;
 
+/** Makes the mark for content that devctl is about to write. */
 export function markOf(content: string | Buffer): string {
   return `${Buffer.byteLength(content)}:${hash('sha256', content)}`;
 }
 
-/** What comes after our own lines; everything, where they are not ours any more. */
-export function withoutMarked(content: Buffer, marks: readonly string[]): string {
+/** Returns what comes after our own lines; the whole content when no mark fits. */
+export function withoutOwnLines(content: Buffer, marks: readonly string[]): string {
   const lengths = marks
     .filter((mark) => markOf(content.subarray(0, lengthOf(mark))) === mark)
     .map(lengthOf);
   return content.subarray(Math.max(0, ...lengths)).toString();
 }
 
+/** Reads the marks. A missing or unreadable file has none. */
 export function readMarks(folder: ProjectFolder): LegacyMarks {
   const fields = readJsonFields(marksPath(folder));
   const marks = (kind: LegacyFile) => {
@@ -50,7 +53,7 @@ function lengthOf(mark: string): number {
   return Math.max(Number.parseInt(mark, 10), 0);
 }
 
-/** Where the marks are. */
+/** The path of the file with the marks. */
 export function marksPath(folder: ProjectFolder): string {
   return join(folder.pidsDir, 'founding.json');
 }

@@ -5,7 +5,7 @@ import type { ProcessTable } from '../processes/table.ts';
 import type { ProjectFolder } from './folder.ts';
 import type { ServiceRecord } from './service-record.ts';
 
-/** What the intent of any run says, whoever spawns it. */
+/** The fields of a new record that are the same whether a supervisor or `devctl run` spawns the run. */
 export type NewRecord = Omit<
   ServiceRecord,
   | 'guard'
@@ -21,9 +21,9 @@ export type NewRecord = Omit<
 >;
 
 /**
- * The record of a run that is about to be spawned.
+ * Makes the record of a run that is about to be spawned.
  *
- * @param self who will spawn it
+ * @param self the process that will spawn it
  */
 export function newRecord(
   service: string,

@@ -7,15 +7,15 @@ import { type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
 import { inspectFolder } from './safe-folder.ts';
 
-/** A project as far as it can be known without a valid manifest. */
+/** A project, as far as it can be known without a valid manifest. */
 export interface OpenProject {
   readonly folder: ProjectFolder;
   readonly outline: ManifestOutline;
 }
 
 /**
- * Finds the project of a folder: by its manifest, broken or not; else by the nearest records folder;
- * else it is the folder itself, so that an emergency stop works after both were deleted.
+ * Finds the project of a folder: by its manifest, valid or not; else by the nearest records folder;
+ * else the project is the folder itself, so that an emergency stop works after both were deleted.
  */
 export function openProject(query: ManifestQuery): OpenProject {
   const outline = readManifestOutline(query);
@@ -26,8 +26,11 @@ export function openProject(query: ManifestQuery): OpenProject {
   return { folder: projectFolder(root), outline };
 }
 
-/** Null while somebody edits the manifest, or the folder is gone: then it stays as it was. */
-export function reopened(query: ManifestQuery): OpenProject | null {
+/**
+ * Opens a project once more. Returns null while the manifest cannot be read, because somebody edits it
+ * or the folder is gone: then the caller keeps what it had.
+ */
+export function reopenProject(query: ManifestQuery): OpenProject | null {
   try {
     return openProject(query);
   } catch {
@@ -35,20 +38,21 @@ export function reopened(query: ManifestQuery): OpenProject | null {
   }
 }
 
-/** The files of which at least one is in every records folder, old or new. */
+/** Files of which every records folder, old or new, has at least one. */
 const RECORD_FILES = ['services', 'supervisor.json', 'services.pids'];
 
 function nearestRecords(cwd: string): string | null {
   for (let folder = cwd; ; folder = dirname(folder)) {
     const records = join(folder, '.pids');
-    // Another user's would make his folder, and all that works in it, our project.
+    // A folder of another user would make that user's folder, and everything that works in it, our
+    // project.
     const isOurs = inspectFolder(records).kind === 'own';
     if (isOurs && RECORD_FILES.some((name) => existsSync(join(records, name)))) return folder;
     if (folder === dirname(folder)) return null;
   }
 }
 
-/** What the manifest says of a service, whether there is a record of it or not. */
+/** A service as the manifest declares it, whether there is a record of it or not. */
 export interface DeclaredService {
   readonly name: string;
   readonly ports: readonly number[];
@@ -56,6 +60,7 @@ export interface DeclaredService {
   readonly log: string;
 }
 
+/** Lists the services of the manifest, also when the manifest is not valid. */
 export function declaredServices({ outline }: OpenProject): readonly DeclaredService[] {
   if (outline.kind === 'absent') return [];
   const { services, logsDir } = outline;
@@ -63,11 +68,12 @@ export function declaredServices({ outline }: OpenProject): readonly DeclaredSer
 }
 
 /**
- * Is a folder in a project below this one, such as a worktree or an example with a manifest of its own?
+ * Finds the project below this one that a folder belongs to, such as a worktree or an example with a
+ * manifest of its own.
  *
  * @param root real path of the project folder
  * @param path real path of any folder
- * @returns the folder of that project, null where there is none
+ * @returns the folder of that project, null when there is none
  */
 export function projectBelow(root: string, path: string): string | null {
   let folder = path;
@@ -79,9 +85,10 @@ export function projectBelow(root: string, path: string): string | null {
 }
 
 /**
- * A folder without manifest, records or processes is no project: the person is in the wrong place.
+ * Refuses a folder without manifest, records or processes: it is no project, and the user is in the
+ * wrong place.
  *
- * @param foundSomething were there services or processes all the same?
+ * @param foundSomething true when services or processes were found all the same
  * @throws DevctlError 'manifest-not-found'
  */
 export function requireProject({ folder, outline }: OpenProject, foundSomething: boolean): void {

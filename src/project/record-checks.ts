@@ -16,7 +16,7 @@ import type { Exit, LogRotation, ServiceRecord, ServiceState } from './service-r
 
 type Check = (value: unknown) => boolean;
 
-/** One check for each field: a new field of the record does not compile without one. */
+/** One check for each field, so that a new field of the record does not compile without one. */
 const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   schema: (value) => value === 1,
   service: isServiceName,
@@ -61,9 +61,9 @@ const STATES: { readonly [State in ServiceState]: true } = {
 };
 
 /**
- * Checks every field of a service record. Fields that it does not know are dropped.
+ * Checks every field of a service record. Unknown fields are dropped.
  *
- * @returns the record, or why the fields are none
+ * @returns the record, or in words why the fields are not one
  */
 export function toServiceRecord(fields: JsonFields): ServiceRecord | string {
   const bad = Object.entries(FIELDS).find(([field, check]) => !check(fields[field]));
@@ -74,7 +74,7 @@ export function toServiceRecord(fields: JsonFields): ServiceRecord | string {
   return Object.fromEntries(known) as ServiceRecord;
 }
 
-/** How a service wants to be stopped. */
+/** True for valid stop settings of a service. */
 export function isStopSettings(value: unknown): value is StopSettings {
   const fields = asObject(value);
   return (
@@ -96,7 +96,7 @@ function isExit(value: unknown): value is Exit {
   );
 }
 
-/** How a log is rotated. */
+/** True for valid settings of a log rotation. */
 export function isLogRotation(value: unknown): value is LogRotation {
   const { maxSize, keep } = asObject(value) ?? {};
   return isCount(maxSize) && maxSize > 0 && isCount(keep);

@@ -1,23 +1,23 @@
 import { lstatSync } from 'node:fs';
 import { isoTime } from '../processes/clock.ts';
-import { refusalOf } from './safe-file.ts';
+import { whyRefused } from './safe-file.ts';
 
 /**
- * Something in the records folder that was not obeyed. Readers return these instead of throwing:
- * one bad file must not hide the services of the good ones.
+ * Something in the records folder that devctl did not obey. Readers return problems instead of throwing
+ * them, because one bad file must not hide the services of the good ones.
  */
 export interface RecordProblem {
   /** Absolute path of the file. */
   readonly path: string;
-  /** The service that the file name speaks of, null where it names none. */
+  /** The service that the file name names, null when it names none. */
   readonly service: string | null;
   /**
-   * - corrupt: does not parse or says what cannot be; set it aside.
-   * - newer: written by a later devctl; leave it.
-   * - foreign: belongs to another project folder that still exists (a copied `.pids`).
-   * - refused: a symbolic link, not a file, another user's or too large, all to be set aside too; or
-   *   not readable.
-   * - future: its time lies ahead, so that nothing can be told from its age.
+   * - corrupt: it does not parse, or says something impossible; set it aside.
+   * - newer: a later devctl wrote it; leave it.
+   * - foreign: it belongs to another project folder that still exists (a copied `.pids`).
+   * - refused: it is a symbolic link, not a file, another user's or too large (set it aside), or it is
+   *   not readable (leave it).
+   * - future: its time lies in the future, so its age is unknown.
    * - partial: some lines were ignored, all others were used.
    */
   readonly kind: 'corrupt' | 'newer' | 'foreign' | 'refused' | 'future' | 'partial';
@@ -25,23 +25,23 @@ export interface RecordProblem {
   readonly reason: string;
 }
 
-/** Is something at the path of a file of ours that none of our files is? For those that nobody has to read. */
-export function refusedFile(path: string): readonly RecordProblem[] {
-  const reason = refusalOf(path);
+/** Reports a link, a folder or a file of another user at a path of ours that no reader has to open. */
+export function refusedFileProblems(path: string): readonly RecordProblem[] {
+  const reason = whyRefused(path);
   return reason === null ? [] : [{ path, service: null, kind: 'refused', reason }];
 }
 
-/** Was this file set aside earlier? */
+/** True for the name of a file that was set aside. */
 export function isSetAside(path: string): boolean {
   return /\.corrupt-\d{8}T\d{9}Z(-\d+)?$/.test(path);
 }
 
-/** A free name beside `path` for what is not obeyed: `NAME.corrupt-TIME`. */
+/** Returns a free name beside `path` for a file to set aside: `NAME.corrupt-TIME`. */
 export function asideName(path: string): string {
-  // ISO 8601 in its basic form, which holds no colon: Finder and Windows forbid it in names.
+  // ISO 8601 in its basic form, without colons, because Finder and Windows forbid them in names.
   const wanted = `${path}.corrupt-${isoTime().replaceAll(/[-:.]/g, '')}`;
   let name = wanted;
-  // rename(2) replaces what is there, and two files can be set aside within one millisecond.
+  // rename(2) replaces an existing file, and two files can be set aside within one millisecond.
   for (let count = 1; lstatSync(name, { throwIfNoEntry: false }); count += 1) {
     name = `${wanted}-${count}`;
   }

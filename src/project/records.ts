@@ -3,7 +3,7 @@ import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { isServiceName, requireRecordable } from './field-checks.ts';
 import {
   folderProblem,
-  namesIn,
+  listFileNames,
   type ProjectFolder,
   whyOfAnotherProject,
   writableFolder,
@@ -21,8 +21,8 @@ export interface RecordsRead {
 }
 
 /**
- * All service records of the project, and what in their folder is none. Changes nothing, so that it
- * is safe without the lock; never throws for what it finds.
+ * Reads all service records of the project, and reports the other files in their folder. Changes
+ * nothing, so it is safe without the lock. Never throws for a bad file: it becomes a problem.
  */
 export function readRecords(folder: ProjectFolder): RecordsRead {
   const records: ServiceRecord[] = [];
@@ -31,7 +31,7 @@ export function readRecords(folder: ProjectFolder): RecordsRead {
   if (blocked) return { records, problems: [blocked] };
 
   const directory = join(folder.pidsDir, 'services');
-  for (const name of namesIn(directory, problems)) {
+  for (const name of listFileNames(directory, problems)) {
     if (!name.endsWith('.json') || name.startsWith('.')) continue;
     const service = name.slice(0, -'.json'.length);
     if (!isServiceName(service)) {
@@ -46,7 +46,7 @@ export function readRecords(folder: ProjectFolder): RecordsRead {
   return { records, problems };
 }
 
-/** The record of one service. Never throws for what it finds. */
+/** Reads the record of one service. Never throws for a bad file: it becomes a problem. */
 export function readRecord(folder: ProjectFolder, service: string): RecordRead<ServiceRecord> {
   return readJsonRecord(recordPath(folder, service), {
     service,
@@ -60,9 +60,9 @@ export function readRecord(folder: ProjectFolder, service: string): RecordRead<S
 }
 
 /**
- * Stores a record; readers see the one before or this one, whole.
+ * Stores a record. Every reader sees the old or the new one, whole.
  *
- * @throws DevctlError 'records-unwritable', 'unsafe'; Error for a record that no reader would take
+ * @throws DevctlError 'records-unwritable', 'unsafe'; Error for a record that no reader would accept
  */
 export function writeRecord(folder: ProjectFolder, record: ServiceRecord): void {
   requireRecordable(record.supervisor);
@@ -77,10 +77,10 @@ export function writeRecord(folder: ProjectFolder, record: ServiceRecord): void 
 }
 
 /**
- * Removes the record of one run, after the proof that nothing of the run is alive. The record of a
+ * Removes the record of one run, after the proof that no process of the run is alive. The record of a
  * later run of the same service stays. Call it with the project lock held.
  *
- * @returns was it removed?
+ * @returns true when it was removed
  * @throws DevctlError 'records-unwritable'
  */
 export function removeRecord(folder: ProjectFolder, service: string, runId: string): boolean {

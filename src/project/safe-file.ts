@@ -1,10 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 
-/** The largest record that is read, in bytes. A larger one is not ours. */
+/** Size in bytes of the largest record that is read. A larger file is not ours. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 
-/** Windows has neither flag; there they are undefined and mean nothing. */
+/** Open flags that Windows does not have: there they are undefined, and 0 means nothing. */
 export const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 export const NO_BLOCK = constants.O_NONBLOCK ?? 0;
 
@@ -14,16 +14,16 @@ export type FileRead =
   | {
       readonly kind: 'refused';
       readonly reason: string;
-      /** The answer of the system, where it would not let us read: EACCES, EMFILE … */
+      /** The errno when the system refused the read: EACCES, EMFILE … */
       readonly errno?: string;
     };
 
 /**
- * Reads a file of ours: never through a symbolic link, never from a pipe or a device, never what
- * another user could have written. Never throws.
+ * Reads a file of ours: never through a symbolic link, never from a pipe or a device, never a file of
+ * another user. Never throws.
  *
  * @param limit largest size in bytes
- * @param part what to do beyond the limit: refuse the file, or read only its last `limit` bytes
+ * @param part what to do with a larger file: refuse it, or read only its last `limit` bytes
  */
 export function readOwnFile(
   path: string,
@@ -50,11 +50,11 @@ export type FileOpened =
   | { readonly kind: 'open'; readonly fd: number; readonly size: number; readonly mtimeMs: number }
   | Exclude<FileRead, { kind: 'content' }>;
 
-/** Opens for reading what `readOwnFile` would read. The caller closes `fd`. Never throws. */
+/** Opens a file that `readOwnFile` would read. The caller closes `fd`. Never throws. */
 export function openOwnFile(path: string): FileOpened {
   let fd: number | undefined;
   try {
-    // Without O_NONBLOCK the open of a FIFO would wait for a writer, for ever.
+    // Without O_NONBLOCK, opening a FIFO would wait for a writer, for ever (fifo(7)).
     fd = openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
     const found = fstatSync(fd);
     const reason = found.isFile() ? otherOwner(found.uid) : 'not a regular file';
@@ -67,18 +67,18 @@ export function openOwnFile(path: string): FileOpened {
   }
 }
 
-/** Why a file would not be read; null when it would, or is not there. Never throws. */
-export function refusalOf(path: string): string | null {
+/** Says why a file would not be read; null when it would be, or is missing. Never throws. */
+export function whyRefused(path: string): string | null {
   const file = openOwnFile(path);
   if (file.kind === 'open') closeSync(file.fd);
   return file.kind === 'refused' ? file.reason : null;
 }
 
-/** The bytes from `start` up to `end` or the end of the file. */
+/** Reads the bytes from `start` up to `end` or the end of the file. */
 export function readPart(fd: number, start: number, end: number): Buffer {
   const chunks: Buffer[] = [];
   let at = start;
-  // The size that fstat(2) told may be out of date by now, so read until there is no more.
+  // The size that fstat(2) returned may be out of date by now, so read until there is no more.
   while (at < end) {
     const count = readSync(fd, scratch, 0, Math.min(scratch.length, end - at), at);
     if (count === 0) break;
@@ -88,18 +88,21 @@ export function readPart(fd: number, start: number, end: number): Buffer {
   return Buffer.concat(chunks);
 }
 
-/** One for all reads, which are synchronous: fresh memory for each small file costs page faults. */
+/**
+ * Buffer that all reads share, because they are synchronous: fresh memory for each small file costs
+ * page faults.
+ */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Why a file of this owner is not obeyed; null when it is the user who asks (or on Windows). */
+/** Says why a file of this owner is not obeyed; null when the owner is our own user (or on Windows). */
 export function otherOwner(uid: number): string | null {
   const self = process.geteuid?.() ?? uid;
   return uid === self ? null : `owned by user ${uid}, devctl runs as user ${self}`;
 }
 
 /**
- * Why nothing must be added to this open file; null when it is ours alone. A second name (a hard link,
- * which in a folder that others may write to anybody can make) would have us write to another file.
+ * Says why devctl must not append to this open file; null when it may. A second name (a hard link,
+ * which anybody can make in a folder that others may write to) would have devctl write to another file.
  */
 export function whyNotAppend(stat: Pick<Stats, 'isFile' | 'uid' | 'nlink'>): string | null {
   if (!stat.isFile()) return 'not a regular file';

@@ -8,7 +8,7 @@ type FolderSeen =
   | { readonly kind: 'missing' }
   | { readonly kind: 'refused'; readonly reason: string; readonly isOthers?: boolean };
 
-/** Is it a real folder of ours? Never follows a symbolic link, never throws. */
+/** Tells whether a path is a real folder of ours. Never follows a symbolic link, never throws. */
 export function inspectFolder(path: string): FolderSeen {
   try {
     const found = lstatSync(path);
@@ -27,17 +27,18 @@ export function inspectFolder(path: string): FolderSeen {
 }
 
 /**
- * Makes sure that the folder is there, is ours, and lets no one else write.
+ * Makes sure that a folder exists, is ours, and lets no other user write.
  *
- * @param dedicated may its mode be set to 0700? A folder that was there before and that someone
- *   named in the manifest can serve other purposes too (think of `"pidsDir": "/tmp"`).
- * @param hint what to do when it is not ours
- * @returns was it created now?
+ * @param dedicated true when its mode may be set to 0700. An existing folder that somebody named in the
+ *   manifest can serve other purposes, too (think of `"pidsDir": "/tmp"`).
+ * @param hint remedy for a folder that is not ours
+ * @returns true when it was created now
  * @throws DevctlError 'unsafe', 'records-unwritable'
  */
 export function ensureOwnFolder(path: string, dedicated: boolean, hint = MOVE_AWAY): boolean {
   try {
-    // Undefined when another devctl made it at the same moment: then it is judged like any other.
+    // mkdir returns undefined when another devctl made the folder at the same moment. Then it is
+    // checked like any other.
     const created =
       inspectFolder(path).kind === 'missing' &&
       mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;

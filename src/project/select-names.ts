@@ -3,7 +3,7 @@ import type { OpenProject } from './open-project.ts';
 import { readRecords } from './records.ts';
 
 /**
- * The services that names on a command line mean: of the manifest, its groups, or of the records
+ * Resolves the names of a command line to services: of the manifest, of its groups, or of the records
  * (a service that was taken out of the manifest can still be stopped by its name).
  *
  * @returns null for no names: everything

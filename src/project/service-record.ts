@@ -1,7 +1,7 @@
 import type { StopSettings } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 
-/** The states of a service's life (`services/lifecycle.ts` has the table). */
+/** The states of a service in its record (`services/lifecycle/states.ts` has those in memory). */
 export type ServiceState =
   | 'starting'
   | 'running'
@@ -12,7 +12,7 @@ export type ServiceState =
   | 'failed'
   | 'stopping';
 
-/** How a process ended, as waitpid(2) tells it; one of the two is null. Both null: not known. */
+/** How a process ended, as waitpid(2) reports it; one of the two is null. Both null: unknown. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
@@ -20,9 +20,9 @@ export interface Exit {
 
 /** How the log of a service is kept small. */
 export interface LogRotation {
-  /** Size in bytes from which on its beginning is moved to another file. */
+  /** Size in bytes from which on the beginning of the log is moved to another file. */
   readonly maxSize: number;
-  /** How many of these files are kept; 0: what is moved is gone. */
+  /** How many of these files are kept; 0: the beginning is dropped. */
   readonly keep: number;
 }
 
@@ -30,17 +30,23 @@ export interface LogRotation {
 export interface RecordedGroup {
   /** Absolute path in the file system. */
   readonly path: string;
-  /** Was the leader born in it, so that nothing of the run can be outside? False in an intent. */
+  /**
+   * True when the leader was born in the group, so that no process of the run can be outside. False in
+   * an intent.
+   */
   readonly held: boolean;
-  /** How its maker saw the hierarchy (`groupView`): only who sees the same can tell that it is gone. */
+  /**
+   * How the process that made the group saw the hierarchy (`groupView`): only a process with the same
+   * view can tell that the group is gone.
+   */
   readonly view?: string;
 }
 
-/** Of a one-off (`devctl run`). */
+/** What only the record of a one-off (`devctl run`) has. */
 export interface OneOff {
   /**
-   * Is its leader in the session of a terminal, in the process group of the command that spawned it?
-   * Else it leads a session of its own, as that of a service does.
+   * True when the leader is in the session of a terminal and in the process group of `devctl run`. Else
+   * it leads a session of its own, as the leader of a service does.
    */
   readonly terminal: boolean;
 }
@@ -48,7 +54,8 @@ export interface OneOff {
 /**
  * `.pids/services/NAME.json`: all that later commands need to find, stop and describe one run.
  *
- * Written as an intent (leader null) before the spawn, and removed only after proof of death.
+ * devctl writes it as an intent (leader null) before the spawn, and removes it only after proof of
+ * death.
  */
 export interface ServiceRecord {
   readonly schema: 1;
@@ -62,23 +69,23 @@ export interface ServiceRecord {
   readonly reason: string | null;
   readonly bootId: string;
   readonly pidNamespace: string;
-  /** The clock in `Identity.startTicks` units when the intent was written: nothing older is ours. */
+  /** When the intent was written, in the units of `Identity.startTicks`: no older process is ours. */
   readonly intentTicks: number;
   /** The spawned process: session and group leader. Null between intent and spawn. */
   readonly leader: Identity | null;
-  /** The supervisor that spawned it; of a one-off, the command `devctl run`. */
+  /** The supervisor that spawned the run; for a one-off, the command `devctl run`. */
   readonly supervisor: Identity;
   /**
-   * The subreaper above that supervisor, to which everything below it came if it has died; null where
-   * there was none.
+   * The subreaper above that supervisor, which inherits its children when it dies; null when there was
+   * none.
    */
   readonly guard: Identity | null;
   /**
-   * Was that supervisor a child subreaper, and the first one since the last full stop, so that no
-   * descendant could leave its tree?
+   * True when that supervisor was a child subreaper, and the first one since the last full stop, so
+   * that no descendant could leave its tree.
    */
   readonly subreaper: boolean;
-  /** Its control group; null where there is none for it. */
+  /** The control group of the run; null when it has none. */
   readonly cgroup: RecordedGroup | null;
   readonly command: string | readonly string[];
   readonly cwd: string;
@@ -87,7 +94,7 @@ export interface ServiceRecord {
   readonly stop: StopSettings;
   /** Absolute path of the log file. */
   readonly log: string;
-  /** Null, or missing in records of earlier versions: it grows. */
+  /** Null, or missing in records of earlier versions: the log is not rotated. */
   readonly logRotation?: LogRotation | null;
   /** Absolute path of the stdin FIFO, null where stdin is /dev/null. */
   readonly stdin: string | null;
@@ -96,20 +103,20 @@ export interface ServiceRecord {
   readonly readyAt: string | null;
   readonly exitedAt: string | null;
   readonly exit: Exit | null;
-  /** Since it was asked for. */
+  /** Number of restarts since somebody asked for the service. */
   readonly restarts: number;
   /** Missing for a service. */
   readonly oneOff?: OneOff;
-  /** A task: with the state `exited` it is done. Missing in records of earlier versions. */
+  /** True for a task, which is done in the state `exited`. Missing in records of earlier versions. */
   readonly oneShot?: boolean;
 }
 
-/** Was it to be started again, or just being so, when this was written? */
+/** True when the service was waiting for a restart, or was just being restarted, as this was written. */
 export function isRestarting({ state, restarts }: ServiceRecord): boolean {
   return state === 'backoff' || (state === 'starting' && restarts > 0);
 }
 
-/** Has it done what it was for, and needs not run? */
+/** True for a task that has succeeded and need not run again. */
 export function isDone({ state, oneShot }: ServiceRecord): boolean {
   return state === 'exited' && oneShot === true;
 }

@@ -7,11 +7,11 @@ import { asideName, type RecordProblem } from './record-problem.ts';
 import { MAX_FILE_BYTES, otherOwner } from './safe-file.ts';
 
 /**
- * Renames the bad file to `*.corrupt-TIME`, beside where it was. Nothing is ever deleted: it may be
- * the only trace of something that still runs. Call it with the project lock held, so that no good
- * file is written between the look and the rename.
+ * Renames a bad file to `NAME.corrupt-TIME`, in the same folder. devctl never deletes such a file,
+ * because it may be the only trace of a process that still runs. Call it with the project lock held, so
+ * that no good file is written between the check and the rename.
  *
- * @returns where it is now; null when it is gone already
+ * @returns the new path; null when the file is gone already
  * @throws Error for a path that is not inside the records folder
  * @throws DevctlError 'records-unwritable'
  */
@@ -33,21 +33,21 @@ export function setAside(
 }
 
 /**
- * Is it to be set aside: does it say what cannot be, or is it no file of ours at all? The latter would
- * be replaced by the next record, or be in its way for ever. What only cannot be read just now (EMFILE,
- * EACCES) stays.
+ * Tells whether a file is to be set aside: it is corrupt, or it is no file of ours at all. A file that
+ * is not ours would be replaced by the next record, or block it for ever. A file that cannot be read
+ * just now (EMFILE, EACCES) stays.
  */
-export function belongsAside(folder: ProjectFolder, { kind, path }: RecordProblem): boolean {
+export function mustSetAside(folder: ProjectFolder, { kind, path }: RecordProblem): boolean {
   if (kind === 'corrupt') return true;
   if (kind !== 'refused' || !isFileOfRecords(folder, path)) return false;
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return false;
-  // Of a ledger that is too large, the end is read.
+  // A ledger that is too large stays, because its end is read.
   const tooLarge = found.size > MAX_FILE_BYTES && basename(dirname(path)) !== 'ledger';
   return !found.isFile() || otherOwner(found.uid) !== null || tooLarge;
 }
 
-/** Not outside of the records folder, nor that folder itself, nor one of those in it. */
+/** True for a path inside the records folder, except the folders of the layout. */
 function isFileOfRecords({ pidsDir }: ProjectFolder, path: string): boolean {
   const inside = relative(pidsDir, path);
   return inside !== '' && !inside.startsWith('..') && !LAYOUT.has(inside);

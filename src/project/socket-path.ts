@@ -1,26 +1,27 @@
-import { accessSync, constants, lstatSync } from 'node:fs';
+import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
+import { isTrustedUser } from '../processes/trusted-user.ts';
 import { type ProjectFolder, projectHash } from './folder.ts';
 import { otherOwner } from './safe-file.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
-import { whyUnsafePlace } from './safe-location.ts';
 
 /**
- * The longest path in bytes. sun_path holds 108 on Linux (unix(7)) and 104 on macOS, with the NUL;
- * a longer one is cut off silently by some and refused by others.
+ * Length of the longest socket path in bytes. sun_path holds 108 on Linux (unix(7)) and 104 on macOS,
+ * with the NUL. Some systems cut off a longer path silently, others refuse it.
  */
 const MAX_SOCKET_BYTES = 100;
 
-/** In /tmp nobody can remove what another user has put there to be in the way. */
+/** Remedy for a folder that another user has made in /tmp to block devctl: only its owner can remove it. */
 const OF_YOUR_OWN = 'set XDG_RUNTIME_DIR to a folder of your own, with mode 0700';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Where the supervisor of this project listens: derived from the project alone, so that it is found
- * after `rm -rf .pids`, and short, however long the project's path is.
+ * Chooses the path at which the supervisor of this project listens. It is derived from the project
+ * alone, so that it is found after `rm -rf .pids`. It is short, however long the path of the project
+ * is.
  *
  * Creates the folder (`$XDG_RUNTIME_DIR/devctl` or `TMP/devctl-UID`), mode 0700.
  *
@@ -51,33 +52,60 @@ export function prepareSocketPath(
 }
 
 /**
- * Every path at which a supervisor of this project may listen, the likeliest first: the one that
- * started it may have had other variables in its environment than we have. Those in folders that
- * other users could have prepared are left out, so it is safe to connect to what is returned.
+ * Lists every path at which a supervisor of this project may listen, the likeliest first: its
+ * environment may have had other variables than ours. Paths in folders that other users could have
+ * prepared are left out, so it is safe to connect to the rest.
  */
 export function socketPaths(
   folder: ProjectFolder,
   environment: Environment = process.env,
 ): readonly string[] {
-  return possiblePaths(folder, environment).filter((path) => whyNotOurs(path) === null);
+  return possiblePaths(folder, environment).filter((path) => whyUnsafeSocket(path) === null);
 }
 
 /**
- * Why nobody must connect to what is at this path; null when only the user himself can have put it there,
- * or nothing is there.
+ * Says why devctl must not connect to a socket path; null when only our own user can have made the
+ * socket, or when there is none.
  */
-export function whyNotOurs(path: string): string | null {
+export function whyUnsafeSocket(path: string): string | null {
   const place = dirname(path);
   const seen = inspectFolder(place);
-  // A folder that is missing now may be another user's in a moment.
+  // A folder that is missing now may belong to another user in a moment.
   if (seen.kind !== 'own') return `${place}: ${seen.kind === 'refused' ? seen.reason : seen.kind}`;
-  if ((seen.mode & 0o022) !== 0) return `others may write to ${place}`;
+  if ((seen.mode & OTHERS_WRITE) !== 0) return `others may write to ${place}`;
   const unsafe = whyUnsafePlace(dirname(place));
   if (unsafe !== null) return unsafe;
   const socket = lstatSync(path, { throwIfNoEntry: false });
   if (!socket) return null;
   return socket.isSocket() ? otherOwner(socket.uid) : 'not a socket';
 }
+
+/**
+ * Says why another user could replace what devctl makes in this folder; null when nobody could. A user
+ * who owns the folder or one above it could, and so could a user who may write to one of them, unless
+ * that is sticky (as /tmp is). A check of the file itself does not help, because there is always time
+ * between the check and the use.
+ *
+ * @returns the reason, for people
+ */
+function whyUnsafePlace(folder: string): string | null {
+  try {
+    for (let path = realpathSync(folder); ; path = dirname(path)) {
+      const { uid, mode } = statSync(path);
+      if (!isTrustedUser(uid)) return `${path} belongs to user ${uid}`;
+      if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) {
+        return `others may write to ${path}`;
+      }
+      if (path === dirname(path)) return null;
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** S_ISVTX: only the owner of a file in such a folder may rename or remove it (inode(7)). */
+const STICKY = 0o1000;
+const OTHERS_WRITE = 0o022;
 
 function possiblePaths(folder: ProjectFolder, environment: Environment): readonly string[] {
   const uid = process.geteuid?.() ?? 0;
@@ -94,7 +122,10 @@ function possiblePaths(folder: ProjectFolder, environment: Environment): readonl
   );
 }
 
-/** XDG_RUNTIME_DIR is often set to a folder that is not there: su, sudo, containers. */
+/**
+ * True for a folder that exists and is writable. XDG_RUNTIME_DIR often names a missing one: su, sudo,
+ * containers.
+ */
 function isUsable(directory: string): boolean {
   try {
     accessSync(directory, constants.W_OK | constants.X_OK);

@@ -6,15 +6,15 @@ import { asObject, isIdentity, isText, requireRecordable } from './field-checks.
 import { folderProblem, type ProjectFolder, projectHash, writableFolder } from './folder.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from './json-record.ts';
 
-/** `.pids/supervisor.json`: who supervises this project, and where it listens. */
+/** `.pids/supervisor.json`: which process supervises this project, and where it listens. */
 export interface SupervisorRecord {
   readonly schema: 1;
   readonly identity: Identity;
   /** Absolute path of the Unix socket of its API. */
   readonly socket: string;
-  /** What it holds its services with, and why not. */
+  /** What it contains its services with, and why not with the rest. */
   readonly capabilities: Capabilities;
-  /** Absolute path of the control group that holds those of the runs; null without any. */
+  /** Absolute path of the control group that contains the groups of the runs; null when there is none. */
   readonly groups: string | null;
   /** Version of devctl. */
   readonly version: string;
@@ -22,7 +22,10 @@ export interface SupervisorRecord {
   readonly startedAt: string;
 }
 
-/** Never throws for what it finds. A supervisor that is recorded need not be alive. */
+/**
+ * Reads the record. Never throws for a bad file: it becomes a problem. The supervisor in the record
+ * need not be alive.
+ */
 export function readSupervisor(folder: ProjectFolder): RecordRead<SupervisorRecord> {
   const blocked = folderProblem(folder, null);
   if (blocked) return { kind: 'problem', problem: blocked };
@@ -36,7 +39,11 @@ export function readSupervisor(folder: ProjectFolder): RecordRead<SupervisorReco
   });
 }
 
-/** @throws DevctlError 'records-unwritable', 'unsafe' */
+/**
+ * Stores the record of this supervisor.
+ *
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
 export function writeSupervisor(folder: ProjectFolder, record: SupervisorRecord): void {
   requireRecordable(record.identity);
   writableFolder(folder, null);
@@ -44,9 +51,9 @@ export function writeSupervisor(folder: ProjectFolder, record: SupervisorRecord)
 }
 
 /**
- * Removes the record, if it is still the one of this supervisor.
+ * Removes the record if it is still that of this supervisor.
  *
- * @returns was it removed?
+ * @returns true when it was removed
  * @throws DevctlError 'records-unwritable'
  */
 export function removeSupervisor(folder: ProjectFolder, identity: Identity): boolean {

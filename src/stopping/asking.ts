@@ -2,7 +2,7 @@ import { identityKey, sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo } from '../processes/snapshot.ts';
 import type { StopAction, StopObservation, StopUnit, UnitState, UnitStep } from './state.ts';
 
-/** The stop signal: to the leader's group at once, to the rest when the leader is gone or slow. */
+/** Plans the stop signal: for the leader's group at once, for the rest when the leader is gone or slow. */
 export function planAsk(
   unit: StopUnit,
   state: UnitState,
@@ -11,19 +11,20 @@ export function planAsk(
   observation: StopObservation,
 ): UnitStep {
   const { leader } = unit;
-  const heads = new Set(living.map(({ identity }) => identity.pid));
-  const leads = leader !== null && living.some(({ identity }) => sameIdentity(identity, leader));
-  // Without a leader the heads of the trees stand in for it: those whose parent is not in the unit.
+  const livingPids = new Set(living.map(({ identity }) => identity.pid));
+  const leaderLives =
+    leader !== null && living.some(({ identity }) => sameIdentity(identity, leader));
+  // Without a leader the roots of the trees are asked first: the processes whose parent is not in the unit.
   const isFirst = (process: ProcessInfo): boolean =>
-    leads ? process.pgid === leader.pid : !heads.has(process.ppid);
-  const leaderGone = leader !== null && !leads;
+    leaderLives ? process.pgid === leader.pid : !livingPids.has(process.ppid);
+  const leaderGone = leader !== null && !leaderLives;
   const restIsDue = observation.nowMs - sinceMs >= unit.graceMs / 4 || leaderGone;
   const due = living.filter(
     (process) => !state.asked.has(identityKey(process.identity)) && (restIsDue || isFirst(process)),
   );
   if (due.length === 0) return { state, actions: [] };
   const asked = new Set([...state.asked, ...due.map(({ identity }) => identityKey(identity))]);
-  const targets = aim(unit, due, observation);
+  const targets = chooseTargets(unit, due, observation);
   return {
     state: { ...state, asked },
     actions: [
@@ -37,8 +38,8 @@ export function planAsk(
 
 type Target = Extract<StopAction, { kind: 'signal' | 'signal-group' }>;
 
-/** One signal for each group that is wholly ours and wholly due, single signals for all others. */
-function aim(
+/** Chooses one signal for each group that is wholly ours and wholly due, and single signals for the others. */
+function chooseTargets(
   unit: StopUnit,
   due: readonly ProcessInfo[],
   { snapshot, claims }: StopObservation,
@@ -50,7 +51,9 @@ function aim(
     const whole = members.every(
       ({ identity }) => dueKeys.has(identityKey(identity)) && claims.has(identity.pid),
     );
-    const identities = due.filter((process) => process.pgid === pgid).map((one) => one.identity);
+    const identities = due
+      .filter((process) => process.pgid === pgid)
+      .map(({ identity }) => identity);
     const { signal, name } = unit;
     if (whole && pgid > 1) {
       targets.push({ kind: 'signal-group', unit: name, pgid, members: identities, signal });

@@ -1,3 +1,17 @@
+/*
+ * The files of this folder, which end processes and prove it:
+ *
+ *   engine          carries out one stop: scans, asks the plan, acts, waits
+ *   plan            decides, for each unit, what happens after a scan
+ *   asking          which processes get the stop signal now
+ *   killing         SIGKILL, cgroup.kill, and the freeze before them
+ *   waves           which units have begun, so that a service ends before those that it needs
+ *   state           the data: units, phases, actions
+ *   passes          after the proof: scans once more, and stops what it finds
+ *   history         what one stop has seen and sent
+ *   observed-clock  time without the gaps in which devctl itself was suspended
+ *   report          the shape of a stop's report
+ */
 import type { Claim, Ownership } from '../ownership/claim.ts';
 import { claimInScan } from '../ownership/just-forked.ts';
 import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
@@ -9,52 +23,54 @@ import { observedClock } from './observed-clock.ts';
 import { beginStop, isStopOver, planStop } from './plan.ts';
 import type { StopAction, StopPolicy, StopState, StopUnit } from './state.ts';
 
-/** What the engine needs to know about ownership, so that it has no judgement of its own. */
+/** The source of all claims, so that the engine itself never decides whose a process is. */
 export interface ClaimSource {
   readonly projectId: string;
-  /** As in `OwnershipFacts`: what is born of these runs is left alone. */
+  /** As in `OwnershipFacts`: processes that these runs fork during the stop are left alone. */
   readonly exemptRuns?: readonly string[];
-  /** Everything owned in this snapshot; remembers what it saw for the next call. */
+  /** Claims every process of ours in a snapshot, and remembers them for the next call. */
   claim(snapshot: Snapshot): ReadonlyMap<number, Claim>;
-  /** The unit of a claim; a name that is no unit's leaves the claim alone. */
+  /** Names the unit of a claim. A claim whose name is no unit's is left alone. */
   readonly unitOf: (claim: Claim) => string;
   /**
-   * Called with each new claim before the first signal that could orphan it, except for what is born
-   * and killed within one scan: that is told right after. Later calls of `claim` know it, whatever
-   * evidence it has lost meanwhile.
+   * Keeps new claims, before the first signal that could orphan their processes. Only a process that was
+   * born and killed within one scan is handed over right after its signal. Later calls of `claim` know these
+   * processes, whatever evidence they have lost meanwhile.
    */
   remember(claims: readonly Claim[]): void;
-  /** Control groups with something of this unit in them; none where there are no control groups. */
+  /** Lists the control groups with processes of this unit; missing where there are no control groups. */
   readonly groupsOf?: (unit: string) => readonly string[];
-  /** Our living supervisors in the last snapshot, and who of them and their guards adopts only what is ours. */
+  /** Our living supervisors in the last snapshot, and the processes whose every child is ours. */
   readonly supervisors?: () => Pick<Ownership, 'supervisors' | 'adopters'>;
 }
 
+/** One stop: its units, and the machine and the memory that it works with. */
 export interface StopRun {
   readonly host: Host;
   readonly units: readonly StopUnit[];
   readonly source: ClaimSource;
-  /** `patient`: the units' grace is what the person has asked for, with force too. */
+  /** `patient`: the person asked for this grace period, so force does not shorten it. */
   readonly policy: StopPolicy & { readonly patient?: boolean };
   readonly history: StopHistory;
-  /** Runs a unit's stop command; resolves when it has ended, and never rejects. */
+  /** Runs a unit's stop command. Resolves when the command has ended; never rejects. */
   runCommand(unit: string): Promise<void>;
-  /** Hears what is still alive after each scan. */
-  watch(living: readonly Claim[]): void;
-  /** True from the moment on at which a second Ctrl-C, say, asked for force. */
+  /** Called after each scan with the claims that are still alive. */
+  onScan(living: readonly Claim[]): void;
+  /** True from the moment at which force was asked for, by a second Ctrl-C, say. */
   forced(): boolean;
 }
 
 /** Pauses between two scans: short while much happens, longer when waiting for a slow shutdown. */
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 100;
-/** While killing there is nothing to wait for but the kernel. */
+/** Pause between two scans while killing, when only the kernel needs time. */
 const KILL_PAUSE_MS = 5;
+/** Longest grace period with force. */
 const FORCE_GRACE_MS = 500;
 
 /**
- * Carries out one stop: scan, decide, act, wait, until every unit is proved gone or has survived
- * everything. All decisions are `planStop`'s.
+ * Carries out one stop: scans, plans, acts and waits, until every unit is proved gone or has survived
+ * everything. `planStop` makes all decisions.
  */
 export async function runStop(run: StopRun): Promise<StopState> {
   const { host, source, history } = run;
@@ -66,11 +82,11 @@ export async function runStop(run: StopRun): Promise<StopState> {
   const denied = new Set<string>();
 
   for (;;) {
-    const { snapshot, claims, targeted } = await look(run, names);
-    // Remember before signalling: once a parent dies, its children may carry no other mark.
-    source.remember(history.see(targeted));
-    history.settle(snapshot, host.nowMs());
-    run.watch([...targeted.values()]);
+    const { snapshot, claims, targeted } = await scan(run, names);
+    // Remember before signalling: once a parent dies, its children may show no other evidence.
+    source.remember(history.recordLiving(targeted));
+    history.recordGone(snapshot, host.nowMs());
+    run.onScan([...targeted.values()]);
     const policy = { force: run.policy.force || run.forced() };
     const units = isHurried(run) ? run.units.map(withForceGrace) : run.units;
     const { unitOf, groupsOf = () => [] } = source;
@@ -92,35 +108,39 @@ export async function runStop(run: StopRun): Promise<StopState> {
   }
 }
 
-interface Look {
+interface Scan {
   readonly snapshot: Snapshot;
   readonly claims: ReadonlyMap<number, Claim>;
-  /** Those of the units that are being stopped. */
+  /** The claims of the units that are being stopped. */
   readonly targeted: ReadonlyMap<number, Claim>;
 }
 
-/** A look that finds nobody is no proof while somebody shows nothing that tells whose it is. */
-async function look({ host, source }: StopRun, names: ReadonlySet<string>): Promise<Look> {
-  const see = (snapshot: Snapshot): Look => {
+/**
+ * Scans the process table. A scan that finds no process of the units proves nothing while any process is in
+ * the middle of its execve(2), because that shows no environment and no arguments. So it is repeated.
+ */
+async function scan({ host, source }: StopRun, names: ReadonlySet<string>): Promise<Scan> {
+  const claimIn = (snapshot: Snapshot): Scan => {
     const claims = source.claim(snapshot);
     const targeted = new Map([...claims].filter(([, claim]) => names.has(source.unitOf(claim))));
     return { snapshot, claims, targeted };
   };
-  const first = see(await host.snapshot());
+  const first = claimIn(await host.snapshot());
   if (first.targeted.size > 0 || midExecIn(first.snapshot).length === 0) return first;
-  return see(await settledSnapshot(host));
+  return claimIn(await settledSnapshot(host));
 }
 
-/** Is everything to have as little time as force gives? */
+/** Tells whether every unit has only the grace period that force gives. */
 export function isHurried({ policy, forced }: Pick<StopRun, 'policy' | 'forced'>): boolean {
   return forced() || (policy.force && policy.patient !== true);
 }
 
-/** With force, what is asked has half a second at most. */
+/** Shortens a unit's grace period to the longest that force gives. */
 export function withForceGrace(unit: StopUnit): StopUnit {
   return { ...unit, graceMs: Math.min(unit.graceMs, FORCE_GRACE_MS) };
 }
 
+/** Actions after which the next scan comes at once. */
 const KILLING: ReadonlySet<StopAction['kind']> = new Set(['kill', 'kill-group', 'freeze']);
 
 type Signalling = Exclude<StopAction, { kind: 'run-command' }>;
@@ -133,40 +153,41 @@ async function act(
   denied: Set<string>,
 ): Promise<void> {
   const { host, history } = run;
-  const note = (target: Identity, signal: SignalName, outcome: SignalOutcome): void => {
-    if (outcome === 'sent') history.signalled(target, signal);
+  const record = (target: Identity, signal: SignalName, outcome: SignalOutcome): void => {
+    if (outcome === 'sent') history.recordSignal(target, signal);
     if (outcome === 'denied') denied.add(identityKey(target));
   };
   switch (action.kind) {
     case 'signal':
-      note(action.target, action.signal, await host.signal(action.target, action.signal));
+      record(action.target, action.signal, await host.signal(action.target, action.signal));
       return;
     case 'signal-group': {
       const outcome = await signalGroup(host, action);
       if (outcome === 'sent') {
-        for (const member of action.members) history.signalled(member, action.signal);
+        for (const member of action.members) history.recordSignal(member, action.signal);
         return;
       }
-      // Not the whole group let itself be signalled (another user's member, a group that has just
-      // changed): each member on its own.
+      // The group could not be signalled as a whole, because it has a member of another user or has just
+      // changed. So each member is signalled on its own.
       for (const member of action.members) {
-        note(member, action.signal, await host.signal(member, action.signal));
+        record(member, action.signal, await host.signal(member, action.signal));
       }
       return;
     }
     case 'freeze':
       for (const target of action.targets) {
-        note(target, 'SIGSTOP', await host.signal(target, 'SIGSTOP'));
+        record(target, 'SIGSTOP', await host.signal(target, 'SIGSTOP'));
       }
       return;
     case 'kill-group':
       await killGroup(run, action);
       return;
     case 'kill':
-      await killInScan(run, action.unit, snapshot, claims, note);
+      await killInScan(run, action.unit, snapshot, claims, record);
   }
 }
 
+/** Signals a process group once the identity of any of its members is verified. */
 async function signalGroup(
   host: Host,
   { pgid, members, signal }: Extract<StopAction, { kind: 'signal-group' }>,
@@ -178,13 +199,14 @@ async function signalGroup(
   return 'gone';
 }
 
+/** Ends a control group at once, if every living process in it turns out to belong to the unit. */
 async function killGroup(
   { host, source, history }: StopRun,
   { unit, group }: Extract<StopAction, { kind: 'kill-group' }>,
 ): Promise<void> {
   let members: readonly Claim[] = [];
   const outcome = await host.killGroup(group, async (pids) => {
-    // In another PID namespace than ours, so nothing is known of it.
+    // A process with the number 0 is in another PID namespace than ours, so nothing is known of it.
     if (pids.includes(0)) return false;
     const snapshot = await host.snapshot();
     const claims = source.claim(snapshot);
@@ -196,20 +218,21 @@ async function killGroup(
     if (members.length < living.length) return false;
     if (members.some((claim) => source.unitOf(claim) !== unit)) return false;
     source.remember(
-      history.see(new Map(members.map((claim) => [claim.process.identity.pid, claim]))),
+      history.recordLiving(new Map(members.map((claim) => [claim.process.identity.pid, claim]))),
     );
     return true;
   });
   if (outcome !== 'killed') return;
-  for (const { process } of members) history.signalled(process.identity, 'SIGKILL');
+  for (const { process } of members) history.recordSignal(process.identity, 'SIGKILL');
 }
 
+/** Kills the processes of a unit while the table is read, so that it also reaches those just forked. */
 async function killInScan(
   run: StopRun,
   unit: string,
   snapshot: Snapshot,
   claims: ReadonlyMap<number, Claim>,
-  note: (target: Identity, signal: SignalName, outcome: SignalOutcome) => void,
+  record: (target: Identity, signal: SignalName, outcome: SignalOutcome) => void,
 ): Promise<void> {
   const { host, source, history } = run;
   const recent = {
@@ -220,12 +243,12 @@ async function killInScan(
     claims: new Map(claims),
     ...(source.supervisors?.() ?? { supervisors: [], adopters: [] }),
   };
-  const newborns: Claim[] = [];
+  const justForked: Claim[] = [];
   await host.scanDescending(async (process, details) => {
     const claim = claimInScan(recent, process, details);
     if (!claim || source.unitOf(claim) !== unit) return;
-    newborns.push(...history.see(new Map([[process.identity.pid, claim]])));
-    note(process.identity, 'SIGKILL', await host.signal(process.identity, 'SIGKILL'));
+    justForked.push(...history.recordLiving(new Map([[process.identity.pid, claim]])));
+    record(process.identity, 'SIGKILL', await host.signal(process.identity, 'SIGKILL'));
   });
-  if (newborns.length > 0) source.remember(newborns);
+  if (justForked.length > 0) source.remember(justForked);
 }

@@ -3,45 +3,48 @@ import type { SignalName } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 
-/** What one stop has seen of one process. */
+/** One process that a stop has seen. */
 export interface SeenProcess {
-  /** As last seen. */
+  /** Its claim when it was first seen. */
   readonly claim: Claim;
+  /** Every signal that it was sent, in order. */
   readonly signals: readonly SignalName[];
-  /** When a scan no longer found it, null while it lives. */
+  /** When a scan no longer found it; null while it lives. */
   readonly goneAtMs: number | null;
 }
 
 /** The memory of one stop: every process that was ours, its signals, and when it was gone. */
 export interface StopHistory {
   /**
-   * Takes in claims that are alive.
+   * Records claims whose processes are alive.
    *
-   * @returns those that were not known before
+   * @returns the claims that were not known before
    */
-  see(claims: ReadonlyMap<number, Claim>): readonly Claim[];
+  recordLiving(claims: ReadonlyMap<number, Claim>): readonly Claim[];
   /**
-   * Notes the end of everything that this scan of the whole table shows no more. What lives on but is
-   * claimed no longer (a sweep's catch in a later pass, one that took another project's mark) has not
-   * ended.
+   * Records the end of every process that this scan of the whole table no longer shows. A process that lives
+   * on but is no longer claimed has not ended: the catch of a sweep in a later pass, or a process that took
+   * another project's cookie.
    */
-  settle(snapshot: Snapshot, nowMs: number): void;
-  signalled(target: Identity, signal: SignalName): void;
+  recordGone(snapshot: Snapshot, nowMs: number): void;
+  recordSignal(target: Identity, signal: SignalName): void;
+  /** Lists every process seen, by pid. */
   entries(): readonly SeenProcess[];
+  /** Counts the scans of the whole table. */
   readonly scans: () => number;
 }
 
-export function createHistory(): StopHistory {
+export function createStopHistory(): StopHistory {
   const seen = new Map<string, SeenProcess>();
   let scans = 0;
   return {
-    see(claims) {
+    recordLiving(claims) {
       const fresh: Claim[] = [];
       for (const claim of claims.values()) {
         const key = identityKey(claim.process.identity);
         const before = seen.get(key);
         if (!before) fresh.push(claim);
-        // The first evidence is the fullest: links to parents are lost as the tree dies.
+        // The first evidence is the fullest, because links to parents are lost as the tree dies.
         seen.set(key, {
           claim: before?.claim ?? claim,
           signals: before?.signals ?? [],
@@ -50,7 +53,7 @@ export function createHistory(): StopHistory {
       }
       return fresh;
     },
-    settle(snapshot, nowMs) {
+    recordGone(snapshot, nowMs) {
       scans += 1;
       for (const [key, entry] of seen) {
         if (entry.goneAtMs !== null) continue;
@@ -58,7 +61,7 @@ export function createHistory(): StopHistory {
         if (!lives) seen.set(key, { ...entry, goneAtMs: nowMs });
       }
     },
-    signalled(target, signal) {
+    recordSignal(target, signal) {
       const key = identityKey(target);
       const entry = seen.get(key);
       if (entry) seen.set(key, { ...entry, signals: [...entry.signals, signal] });

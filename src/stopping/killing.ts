@@ -11,23 +11,27 @@ import type {
   UnitStep,
 } from './state.ts';
 
-/** After so many scans without a new low, freeze before killing: the tree forks faster than we kill. */
+/** Scans without a new low after which the tree is frozen before it is killed: it forks faster than we kill. */
 const STUCK_SCANS = 5;
-/** Freezing gives up reaching a fixpoint after so many rounds and kills what it has. */
+/** Rounds of freezing after which the tree is killed although new processes still appear in it. */
 const MAX_FREEZE_ROUNDS = 20;
 /**
- * SIGKILL cannot be refused: where so long nothing has died, what is left is stuck in the kernel or not ours to
- * signal. While some of them die, the others wait for the processor only, which dying takes as well.
+ * Longest time without a death before killing is given up. SIGKILL cannot be refused (signal(7)), so the
+ * remaining processes are stuck in the kernel or not ours to signal. While some processes die, the others
+ * only wait for the processor, because dying takes processor time as well.
  */
 export const KILL_LIMIT_MS = 4_000;
-/** However few of them die at a time: so long are the last ones waited for, in a storm and otherwise. */
+/**
+ * Upper bound for killing one unit, even while processes still die one by one: in a fork storm, and
+ * otherwise.
+ */
 const STORM_TOTAL_MS = 20_000;
 export const SLOW_TOTAL_MS = 60_000;
 const MS_PER_TICK = 10;
-/** The same for what is proved gone and comes back: a storm that hides between two scans. */
+/** Upper bound for killing a unit that was proved gone and came back: a storm that hides between two scans. */
 const KILL_TOTAL_MS = 10_000;
 
-/** What is left when the grace period is over is killed from now on. */
+/** Begins to kill the processes that are left when the grace period is over. */
 export function beginKill(nowMs: number, living: readonly ProcessInfo[], firstMs = nowMs): Killing {
   const fewest = living.length;
   const frozen = new Set<string>();
@@ -45,7 +49,10 @@ export function beginKill(nowMs: number, living: readonly ProcessInfo[], firstMs
   };
 }
 
-/** Control groups at once; then SIGKILL in every scan; frozen first where force wants it, or where it forks faster than it dies. */
+/**
+ * Plans the next kill: control groups at once, then SIGKILL in every scan. With force, or when the tree forks
+ * faster than it dies, the tree is frozen first.
+ */
 export function planKill(
   unit: StopUnit,
   state: UnitState,
@@ -54,7 +61,7 @@ export function planKill(
   { nowMs, snapshot, denied, groupsOf }: StopObservation,
   policy: StopPolicy,
 ): UnitStep {
-  // First, because no fork outruns it, and because it reaches what may not be signalled (sudo).
+  // cgroup.kill comes first, because no fork outruns it, and it reaches processes that we may not signal (sudo).
   const groups = groupsOf(unit.name).filter((group) => !phase.groups.has(group));
   if (groups.length > 0) {
     const next = { ...phase, groups: new Set([...phase.groups, ...groups]) };
@@ -64,7 +71,10 @@ export function planKill(
     return { state: { ...state, phase: next }, actions };
   }
   const keys = living.map(({ identity }) => identityKey(identity));
-  if (isOver(phase, living, nowMs, snapshot.nowTicks) || keys.every((key) => denied.has(key))) {
+  const isHopeless =
+    isKilledLongEnough(phase, living, nowMs, snapshot.nowTicks) ||
+    keys.every((key) => denied.has(key));
+  if (isHopeless) {
     return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
   }
   const lower = living.length < phase.fewest;
@@ -75,7 +85,7 @@ export function planKill(
   const next: Phase = {
     ...phase,
     fewest: Math.min(phase.fewest, living.length),
-    // While they are only frozen, nothing can die.
+    // A round that only freezes kills nothing.
     fewestMs: lower || freeze ? nowMs : phase.fewestMs,
     stuckScans,
     frozen: freeze ? new Set([...phase.frozen, ...keys]) : phase.frozen,
@@ -87,8 +97,8 @@ export function planKill(
   return { state: { ...state, phase: next }, actions: [action] };
 }
 
-/** Has it been killed for so long that more of it would not help? */
-function isOver(
+/** Tells whether a unit has been killed for so long that more kills would not help. */
+function isKilledLongEnough(
   { sinceMs, firstMs, fewest, fewestMs }: Killing,
   living: readonly ProcessInfo[],
   nowMs: number,
@@ -100,6 +110,7 @@ function isOver(
   const total = isStorm ? STORM_TOTAL_MS : SLOW_TOTAL_MS;
   if (nowMs - firstMs >= (firstMs < sinceMs ? KILL_TOTAL_MS : total)) return true;
   if (living.length < fewest || nowMs - fewestMs < KILL_LIMIT_MS) return false;
-  // What is stuck in the kernel sleeps there; and who could run has only not been let. But not in a storm.
+  // A process that is stuck in the kernel sleeps there. A runnable one has only not got the processor yet,
+  // except in a storm.
   return isStorm || !living.some(({ state }) => state === 'R');
 }

@@ -1,16 +1,16 @@
-/** The longest that may have passed between two scans, in ms: more is not held against anybody. */
+/** Longest time between two scans that counts, in ms. The rest of a longer gap is left out. */
 const LONGEST_STEP_MS = 1_000;
 
 /**
- * Time as a stop has lived through it.
+ * Builds a clock that leaves out the gaps in which the stop itself was suspended.
  *
- * A stop that was suspended between two scans (Ctrl-Z, a frozen container, a paused virtual machine) knows
- * nothing of what the services did meanwhile: most likely they were suspended as well, and their grace
- * would be over the moment they wake. So a long gap counts as a short one. Grace gets longer by it, never
- * shorter, and every scan brings the end of it nearer, however slow the machine.
+ * A stop that was suspended between two scans (Ctrl-Z, a frozen container, a paused virtual machine) does not
+ * know what the services did meanwhile. Most likely they were suspended as well, and their grace period would
+ * be over the moment they wake. So a long gap counts as a short one. That makes a grace period longer, never
+ * shorter, and every scan brings its end nearer, however slow the machine.
  *
  * @param nowMs monotonic milliseconds
- * @returns the same, without what was slept through; to be asked once a scan
+ * @returns the clock, in ms; to be read once a scan
  */
 export function observedClock(nowMs: () => number): () => number {
   let lastMs = nowMs();

@@ -6,49 +6,53 @@ import { observedClock } from './observed-clock.ts';
 import { PROOF_GAP_MS } from './plan.ts';
 import type { StopState, StopUnit } from './state.ts';
 
-/** Everything owned, by the costly evidence too (open files, ports); the source knows it from then on. */
-export type CloserLook = (snapshot: Snapshot) => Promise<ReadonlyMap<number, Claim>>;
+/**
+ * Claims every process of ours, by the costly evidence too (open files, ports). The source of claims knows
+ * these processes from then on.
+ */
+export type DeepScan = (snapshot: Snapshot) => Promise<ReadonlyMap<number, Claim>>;
 
 /**
- * What is found by then has had no grace period yet and gets all of it. What is found later replaces what
- * was asked, and gets what is left of it; after that it is stopped in its tracks and killed.
+ * Passes that give the whole grace period to the processes they find, because those have had none yet.
+ * Processes found in later passes are respawns: they get the rest of it, then SIGSTOP and SIGKILL.
  */
 const GRACEFUL_PASSES = 2;
-/** What is found after it was killed and proved gone is killed again, this often at most. */
+/** Most passes that kill processes without any grace period, before devctl gives up. */
 const MAX_KILLS = 3;
 
-export interface PassesEnd {
+/** How the passes ended. */
+export interface PassesOutcome {
   readonly state: StopState;
-  /** What the last look still found; empty after a good stop. */
+  /** Claims that the last scan still found; empty after a good stop. */
   readonly unended: readonly Claim[];
 }
 
 /**
- * After a stop and its proof: looks once more, closer, and stops what it finds, until nothing is found:
- * in one look, or, where something had been, in two with a pause between them, since what replaces
- * itself can hide from one.
+ * Scans again after a stop and its proof, with all evidence, and stops what it finds, until a scan finds
+ * nothing. Once it has found anything, it needs two such scans with a pause in between, because a process
+ * that replaces itself can hide from one scan.
  *
- * @param closer null: the usual evidence again
+ * @param deepScan null: scans with the usual evidence
  */
-export async function stopWhatIsFound(
+export async function stopUntilNothingIsFound(
   run: StopRun,
   ended: StopState,
-  closer: CloserLook | null,
-): Promise<PassesEnd> {
+  deepScan: DeepScan | null,
+): Promise<PassesOutcome> {
   let state = ended;
   let pass = 0;
   let kills = 0;
   let wasEmpty = false;
   const observedMs = observedClock(() => run.host.nowMs());
   const beganMs = observedMs();
-  const watch = (living: readonly Claim[]): void => {
+  const onScan = (living: readonly Claim[]): void => {
     observedMs();
-    run.watch(living);
+    run.onScan(living);
   };
   for (;;) {
     const survivors = new Set(survivingKeys(run, state));
-    const seen = await lookAgain(run, closer);
-    // What replaces what has outlived SIGKILL would do so for ever.
+    const seen = await scanAgain(run, deepScan);
+    // A process that outlived SIGKILL would outlive it again. A respawn of such a process would never end.
     const hasSurvived = ({ process }: Claim): boolean =>
       survivors.has(identityKey(process.identity));
     const isLost = pass === 0 ? hasSurvived : (claim: Claim) => isOfSurvivor(run, state, claim);
@@ -75,9 +79,9 @@ export async function stopWhatIsFound(
     for (const { process } of late) {
       const { identity } = process;
       const outcome = await run.host.signal(identity, 'SIGSTOP');
-      if (outcome === 'sent') run.history.signalled(identity, 'SIGSTOP');
+      if (outcome === 'sent') run.history.recordSignal(identity, 'SIGSTOP');
     }
-    state = await runStop({ ...run, units, watch });
+    state = await runStop({ ...run, units, onScan });
   }
 }
 
@@ -85,20 +89,20 @@ function hasNoGrace({ source }: StopRun, units: readonly StopUnit[], claim: Clai
   return units.find(({ name }) => name === source.unitOf(claim))?.graceMs === 0;
 }
 
-/** Looks once and remembers: what only this evidence shows must be known before the next scan. */
-export async function lookAgain(
+/** Scans once and remembers the result, because the next scan must know what only this evidence shows. */
+export async function scanAgain(
   { host, units, source, history }: StopRun,
-  closer: CloserLook | null,
+  deepScan: DeepScan | null,
 ): Promise<readonly Claim[]> {
   const names = new Set(units.map(({ name }) => name));
   const snapshot = await host.snapshot();
-  const claims = closer ? await closer(snapshot) : source.claim(snapshot);
+  const claims = deepScan ? await deepScan(snapshot) : source.claim(snapshot);
   const targeted = new Map([...claims].filter(([, claim]) => names.has(source.unitOf(claim))));
-  source.remember(history.see(targeted));
+  source.remember(history.recordLiving(targeted));
   return [...targeted.values()];
 }
 
-/** What outlived SIGKILL, or may not be signalled, would only do so again. */
+/** Lists the identity keys of the processes of all units that outlived SIGKILL or may not be signalled. */
 function survivingKeys(run: StopRun, state: StopState): readonly string[] {
   return run.history
     .entries()

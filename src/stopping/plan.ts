@@ -15,11 +15,11 @@ import {
 import { beginWaves } from './waves.ts';
 
 /**
- * Two empty scans at least this far apart prove that a unit is gone: a process can hide from one
- * scan by forking while /proc is read, and an environment is empty during execve.
+ * Shortest time between the two empty scans that prove a unit gone. One scan is not enough: a process can
+ * hide from it by forking while /proc is read, and an environment is empty during execve(2).
  */
 export const PROOF_GAP_MS = 50;
-/** A unit that something outside of it starts again and again is given up after so many revivals. */
+/** Revivals after which a unit is given up, because something outside of it starts it again and again. */
 const MAX_REVIVALS = 20;
 
 export function beginStop(units: readonly StopUnit[]): StopState {
@@ -37,14 +37,14 @@ export function isStopOver(state: StopState): boolean {
 }
 
 /**
- * Chooses what to do next from what the last scan saw.
+ * Plans the next actions from the last scan.
  *
- * Asked before killed, wrappers before what they wrap: npm, turbo and docker compose end their own
- * children on SIGTERM and orphan them on SIGKILL (measured), so each unit's leader group is asked
- * first and the rest a little later. The grace period belongs to the whole claimed set: a leader
- * that ends at once does not shorten it for its children.
+ * Processes are asked before they are killed, and wrappers are asked before the processes that they wrap:
+ * npm, turbo and docker compose end their own children on SIGTERM and orphan them on SIGKILL (measured). So
+ * each unit's leader group is asked first and the rest a little later. The grace period belongs to the whole
+ * claimed set: a leader that ends at once does not shorten it for its children.
  *
- * Pure and total: no clock, no throw.
+ * Never throws.
  */
 export function planStop(
   state: StopState,
@@ -59,10 +59,10 @@ export function planStop(
   for (const unit of units) {
     const current = state.units.get(unit.name);
     if (!current) continue;
-    const isHeldUp =
+    const mustWait =
       unit.awaitsCommands === true &&
       [...state.units.values(), ...next.values()].some(({ phase }) => phase.kind === 'commanding');
-    const begun = unit.wave < waveBeganMs.length && !isHeldUp;
+    const begun = unit.wave < waveBeganMs.length && !mustWait;
     const living = byUnit.get(unit.name) ?? [];
     const step = begun
       ? planUnit(unit, current, living, observation, policy)
@@ -109,7 +109,7 @@ function planUnit(
       break;
   }
 
-  if (living.length === 0) return seeEmpty(state, nowMs);
+  if (living.length === 0) return countEmptyScan(state, nowMs);
   const seen = { ...state, emptySinceMs: null };
   if (phase.kind === 'killing') return planKill(unit, seen, phase, living, observation, policy);
   if (nowMs - phase.sinceMs < unit.graceMs) {
@@ -119,8 +119,8 @@ function planUnit(
 }
 
 /**
- * Something of it is there again although it was proved gone: a shutting-down service of another
- * unit left it behind, or a supervisor that did not stand down started it.
+ * Stops a unit again that was proved gone and has living processes now: a service of another unit left
+ * them behind as it ended, or a supervisor that did not stand down started them.
  */
 function revive(
   unit: StopUnit,
@@ -135,7 +135,7 @@ function revive(
     return { state: { ...state, phase: { kind: 'survived', atMs: nowMs } }, actions: [] };
   }
   const killedMs = state.phase.kind === 'ended' ? state.phase.killedMs : null;
-  // What was killed once had its grace: a storm that hides from two scans gets no other.
+  // A unit that was killed has had its grace period. A storm that hid from two scans gets no second one.
   const phase =
     killedMs === null
       ? ({ kind: 'asking', sinceMs: nowMs } as const)
@@ -143,7 +143,8 @@ function revive(
   return planUnit(unit, { ...state, phase, revivals }, living, observation, policy);
 }
 
-function seeEmpty(state: UnitState, nowMs: number): UnitStep {
+/** Counts a scan without living processes of the unit. The second such scan proves it gone. */
+function countEmptyScan(state: UnitState, nowMs: number): UnitStep {
   const emptySinceMs = state.emptySinceMs ?? nowMs;
   const proved = nowMs - emptySinceMs >= PROOF_GAP_MS;
   const killedMs = state.phase.kind === 'killing' ? state.phase.firstMs : null;

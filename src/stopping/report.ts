@@ -1,7 +1,7 @@
 import type { Evidence, VetoKind } from '../ownership/claim.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 
-/** One process that was ours, and what became of it. */
+/** One process that was ours, and how it ended. */
 export interface ReportedProcess {
   readonly pid: number;
   readonly command: string;
@@ -15,6 +15,7 @@ export interface ReportedProcess {
   readonly endedAfterMs: number | null;
 }
 
+/** One service, and how its stop ended. */
 export interface ReportedService {
   readonly name: string;
   readonly outcome: 'stopped' | 'was-not-running' | 'survived';
@@ -23,24 +24,25 @@ export interface ReportedService {
   readonly tookMs: number;
 }
 
-/** How sure it is that nothing is left. */
+/** How certain it is that nothing is left. */
 export interface Proof {
-  /** 'complete': a subreaper or a control group held everything for the whole life of every run. */
+  /** 'complete': a subreaper or a control group contained everything for the whole life of every run. */
   readonly strength: 'complete' | 'best-effort';
-  /** What could not be excluded, null where the proof is complete. */
+  /** The case that could not be excluded; null when the proof is complete. */
   readonly why: string | null;
   readonly scans: number;
 }
 
+/** A declared port, and whether it can be bound after the stop. */
 export interface ReportedPort {
   readonly port: number;
   readonly service: string;
   readonly free: boolean;
-  /** Who listens on it, where that can be seen. */
+  /** The process that listens on it; null when there is none, or it cannot be seen. */
   readonly holder: string | null;
 }
 
-/** What `devctl stop --json` prints and `.pids/last-stop.json` keeps. */
+/** The report of a stop: `devctl stop --json` prints it, and `.pids/last-stop.json` keeps it. */
 export interface StopReport {
   readonly version: 1;
   readonly kind: 'stop' | 'dry-run';
@@ -49,14 +51,14 @@ export interface StopReport {
   readonly at: string;
   readonly tookMs: number;
   readonly forced: boolean;
-  /** Why, where nobody asked for it: a lease was over, a `devctl up` had died. Else null. */
+  /** The reason for a stop that nobody asked for: a lease was over, a `devctl up` had died. Else null. */
   readonly why: string | null;
-  /** The services that were to be stopped, null for the whole project. */
+  /** The services that were to be stopped; null for the whole project. */
   readonly scope: readonly string[] | null;
   readonly services: readonly ReportedService[];
   /** Everything that was ours, in order of pid. */
   readonly processes: readonly ReportedProcess[];
-  /** What is still alive, and why. Empty after a good stop. */
+  /** The processes that are still alive, and why. Empty after a good stop. */
   readonly survivors: readonly (ReportedProcess & { readonly why: string })[];
   /** Processes that some evidence pointed to and that were left alone. */
   readonly spared: readonly {
@@ -68,17 +70,17 @@ export interface StopReport {
   }[];
   readonly stale: readonly { readonly service: string; readonly detail: string }[];
   readonly ports: readonly ReportedPort[];
-  /** What went wrong on the way without stopping the stop, for people. */
+  /** Failures on the way that did not end the stop, for people. */
   readonly problems: readonly string[];
   readonly supervisor: { readonly pid: number; readonly ended: boolean } | null;
-  /** Pids of the subreapers above it and above earlier ones; a full stop ends them last of all. */
+  /** Pids of the guards above this supervisor and above earlier ones; a full stop ends them last. */
   readonly guards: readonly number[];
-  /** What there was to hold processes with, and why not. */
+  /** The means that the machine has to contain processes, and why others are missing. */
   readonly capabilities: Capabilities;
   readonly proof: Proof;
 }
 
-/** What `devctl sweep --json` prints. */
+/** The report of a sweep: `devctl sweep --json` prints it. */
 export interface SweepReport {
   readonly version: 1;
   readonly kind: 'sweep' | 'sweep-dry-run';
@@ -86,13 +88,13 @@ export interface SweepReport {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly tookMs: number;
-  /** Where it looked: inside the project, or at everything of this user. */
+  /** Where the sweep looked. 'project': inside the project; 'user': at every process of this user. */
   readonly scope: 'project' | 'user';
   /** Every look-alike that was ended, or would be, in order of pid. */
   readonly processes: readonly ReportedProcess[];
   /** Empty after a good sweep. */
   readonly survivors: StopReport['survivors'];
-  /** Look-alikes that were left alone; `owned`: they are a service's, so `stop` ends them. */
+  /** Look-alikes that were left alone. Veto `owned`: a service's process, which `stop` ends. */
   readonly spared: StopReport['spared'];
   readonly scans: number;
 }

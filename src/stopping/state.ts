@@ -3,24 +3,26 @@ import type { SignalName } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 
-/** One thing to stop: a service's run, the orphans nobody can name, or what the sweep found. */
+/** One thing to stop: the run of a service, the orphans of no known service, or the catch of a sweep. */
 export interface StopUnit {
   readonly name: string;
   /** Units of a wave are stopped side by side; a wave waits for the one before it. */
   readonly wave: number;
   readonly leader: Identity | null;
   readonly signal: SignalName;
-  /** How long everything in the unit has to end before SIGKILL, in ms. */
+  /** Grace period: the time between the stop signal and SIGKILL, in ms. */
   readonly graceMs: number;
-  /** Is there a stop command to run before the first signal? */
+  /** True when a stop command runs before the first signal. */
   readonly hasCommand: boolean;
   /**
-   * Is it left alone while a stop command is at work? What nobody can name may be of that command, or be
-   * the command itself: between fork and exec it shows nothing but its parent, the supervisor.
+   * True when the unit is left alone while a stop command is at work. An orphan of no known service may
+   * belong to that command, or be the command itself: between fork(2) and execve(2) the command shows
+   * nothing but its parent, the supervisor.
    */
   readonly awaitsCommands?: boolean;
 }
 
+/** How far the stop of one unit has come. */
 export type Phase =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'commanding'; readonly sinceMs: number }
@@ -28,70 +30,77 @@ export type Phase =
   | {
       readonly kind: 'killing';
       readonly sinceMs: number;
-      /** When it was first killed in this stop: earlier, where it was proved gone and came back. */
+      /** When this stop first killed the unit: before `sinceMs` if the unit was proved gone and came back. */
       readonly firstMs: number;
-      /** The smallest number of living processes seen, and how many scans brought no new low. */
+      /** The smallest number of living processes in any scan. */
       readonly fewest: number;
-      /** When so few were seen first. */
+      /** When that number was first seen. */
       readonly fewestMs: number;
+      /** Scans in a row without a smaller number. */
       readonly stuckScans: number;
+      /** Identity keys of the processes that got SIGSTOP. */
       readonly frozen: ReadonlySet<string>;
       readonly freezeRounds: number;
-      /** Control groups that were ended at once, or could not be. */
+      /** Control groups that devctl has ended at once, or has tried to. */
       readonly groups: ReadonlySet<string>;
     }
   | {
       readonly kind: 'ended';
       readonly atMs: number;
-      /** When its grace period had run out, so that it took SIGKILL; null: it did not. */
+      /** When it was first killed because its grace period had run out; null: it ended before. */
       readonly killedMs: number | null;
     }
   | { readonly kind: 'survived'; readonly atMs: number };
 
 export type Killing = Extract<Phase, { kind: 'killing' }>;
 
+/** The state of one unit between two scans. */
 export interface UnitState {
   readonly phase: Phase;
-  /** Identity keys of everything that got the stop signal. */
+  /** Identity keys of every process that got the stop signal. */
   readonly asked: ReadonlySet<string>;
-  /** When the first of an unbroken row of empty scans was made; null when the last one was not. */
+  /** Time of the first of an unbroken row of empty scans; null when the last scan was not empty. */
   readonly emptySinceMs: number | null;
-  /** How often something of it was found alive after it had been proved gone. */
+  /** How often processes of it were found alive after it had been proved gone. */
   readonly revivals: number;
 }
 
+/** The state of a stop between two scans. */
 export interface StopState {
   readonly units: ReadonlyMap<string, UnitState>;
+  /** When each wave began, by number, as far as they have begun. */
   readonly waveBeganMs: readonly number[];
 }
 
-/** What the last scan saw. */
+/** The result of the last scan, and of the actions so far. */
 export interface StopObservation {
   readonly nowMs: number;
   readonly snapshot: Snapshot;
-  /** Everything owned, whichever unit it belongs to: decides whether a whole group is ours. */
+  /** All claims, of every unit: they decide whether a whole process group is ours. */
   readonly claims: ReadonlyMap<number, Claim>;
   readonly unitOf: (claim: Claim) => string;
-  /** Control groups with something of this unit in them. */
+  /** Lists the control groups with processes of this unit. */
   readonly groupsOf: (unit: string) => readonly string[];
   /** Units whose stop command has ended. */
   readonly commandsDone: ReadonlySet<string>;
-  /** Identity keys that we may not signal (EPERM). */
+  /** Identity keys of processes that we may not signal (EPERM, kill(2)). */
   readonly denied: ReadonlySet<string>;
 }
 
+/** How a person asked for the stop. */
 export interface StopPolicy {
   /** Freeze each tree before SIGKILL, and run no stop commands. */
   readonly force: boolean;
 }
 
+/** An action that the plan asks the engine for. */
 export type StopAction =
   | { readonly kind: 'run-command'; readonly unit: string }
   | {
       readonly kind: 'signal-group';
       readonly unit: string;
       readonly pgid: number;
-      /** All of them owned; any one of them, verified, vouches for the group. */
+      /** All members of the group, each claimed. The verified identity of any member vouches for the group. */
       readonly members: readonly Identity[];
       readonly signal: SignalName;
     }
@@ -101,20 +110,20 @@ export type StopAction =
       readonly target: Identity;
       readonly signal: SignalName;
     }
-  /** SIGSTOP, so that nothing in the tree forks or notices a death while the rest is killed. */
+  /** SIGSTOP, so that no process of the tree forks or notices a death while the others are killed. */
   | { readonly kind: 'freeze'; readonly unit: string; readonly targets: readonly Identity[] }
-  /** Everything in a control group at once, if all of it turns out to be the unit's: cgroup.kill. */
+  /** cgroup.kill: ends a control group at once, if every process in it turns out to belong to the unit. */
   | { readonly kind: 'kill-group'; readonly unit: string; readonly group: string }
   /** SIGKILL inside a scan, pids descending: wins against fork storms that outrun a snapshot. */
   | { readonly kind: 'kill'; readonly unit: string };
 
-/** What a decision about one unit comes to. */
+/** A decision about one unit: its next state, and the actions that go with it. */
 export interface UnitStep {
   readonly state: UnitState;
   readonly actions: readonly StopAction[];
 }
 
-/** A unit that is unknown holds nobody up. */
+/** Tells whether nothing more happens to a unit by itself. An unknown unit delays nothing. */
 export function isOver(state: UnitState | undefined): boolean {
   return state === undefined || state.phase.kind === 'ended' || state.phase.kind === 'survived';
 }

@@ -10,7 +10,7 @@ import { loadNative, pidfdCapability } from '../processes/native/native.ts';
 import { openProcessTable } from '../processes/open-table.ts';
 import { openHost } from '../processes/real-host.ts';
 import { prepareFolder, projectFolder } from '../project/folder.ts';
-import { belongsAside, setAside } from '../project/set-aside.ts';
+import { mustSetAside, setAside } from '../project/set-aside.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
 import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
@@ -25,7 +25,8 @@ import { setV8Flags } from './v8-flags.ts';
 
 /**
  * The resident process of a project. Its arguments: the project folder and the records folder, and
- * `--inherits` where it replaces one that had something below it, `--guarded` where a guard started it.
+ * `--inherits` when it replaces a supervisor that had processes below it, `--guarded` when a guard
+ * started it.
  *
  * It may die at any moment: services outlive it, and every command works without it.
  */
@@ -35,7 +36,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   const folder = projectFolder(root, pidsDir);
   prepareFolder(folder);
   const loaded = await loadNative();
-  // Before the first spawn: only what is spawned afterwards is certain to stay below us.
+  // Before the first spawn, because only processes that are spawned later are certain to stay below us.
   const subreaper = loaded.available ? loaded.becomeSubreaper() : { held: false, why: loaded.why };
   const table = openProcessTable();
   const host = openHost(table);
@@ -52,7 +53,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   const guarded = words.includes(GUARDED);
   const { guard, why } = guarded ? await awaitGuard(table) : { guard: null, why: null };
   if (guarded && guard === null) log(`there is no guard: ${why}`);
-  const inherited = readProjectState(folder);
+  const initialState = readProjectState(folder);
   const supervision = await createSupervision({
     folder,
     host,
@@ -64,15 +65,16 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     groups: 'why' in groups ? null : groups,
     version,
     log,
-    inherited,
-    inherits: words.includes(INHERITS),
+    initialState,
+    inheritsProcesses: words.includes(INHERITS),
     end: () => void end(0),
   });
   const server = createApi(supervision.routes, log);
   await listen(server, socket);
-  // Our starter holds the project lock. What is no file of ours would be in the way of what we write.
-  for (const problem of inherited.problems) {
-    if (belongsAside(folder, problem)) setAside(folder, problem);
+  // The command that started us holds the project lock. A foreign file would block the records that we
+  // write.
+  for (const problem of initialState.problems) {
+    if (mustSetAside(folder, problem)) setAside(folder, problem);
   }
   writeSupervisor(folder, {
     schema: 1,
@@ -84,7 +86,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     startedAt: isoTime(),
   });
   announce();
-  // A caller's pipe that slipped through would keep `devctl start | cat` from ending.
+  // An inherited pipe would keep `devctl start | cat` from ending.
   closeInheritedFiles();
 
   let ending = false;
@@ -102,10 +104,10 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     try {
       removeSupervisor(folder, self);
     } catch (error) {
-      // A read-only or full disk: the record is recognised as stale by its identity.
+      // The disk is full or read-only. Readers recognise the stale record by its identity.
       log(`removing the record: ${error}`);
     }
-    // Unless something is below us, which it is to keep.
+    // Unless a process is below us: then the guard has to keep it.
     if (guard && (await supervision.isAlone())) {
       await host.signal(guard, 'SIGKILL').catch((error) => log(`ending the guard: ${error}`));
     }
@@ -120,7 +122,8 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
 function listen(server: Server, socket: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    // Its starter holds the project lock and found nobody listening, so what is there is a left-over.
+    // The command that started us holds the project lock and found nobody listening, so an existing
+    // socket is a left-over.
     try {
       unlinkSync(socket);
     } catch (error) {
@@ -128,7 +131,7 @@ function listen(server: Server, socket: string): Promise<void> {
     }
     const mask = process.umask(0o177);
     server.listen(socket, () => {
-      // Later ones, such as too many open files, concern one caller.
+      // Later errors, such as too many open files, concern only one caller.
       server.off('error', reject).on('error', (error) => log(`listening: ${error}`));
       resolve();
     });
@@ -136,10 +139,13 @@ function listen(server: Server, socket: string): Promise<void> {
   });
 }
 
-/** Tells the starter that we listen. Started by hand, the descriptor is missing, or one of Node's own. */
+/**
+ * Tells the command that started us that we listen. In a supervisor that was started by hand, the
+ * descriptor is missing, or one of Node's own.
+ */
 function announce(): void {
   try {
-    // A 'pipe' of Node's is a pair of sockets; of its own files, those with low numbers are none.
+    // Node makes a 'pipe' as a pair of sockets; none of its own low descriptors is a socket.
     if (!fstatSync(READY_FD).isSocket()) return;
     writeSync(READY_FD, 'ready\n');
     closeSync(READY_FD);
@@ -151,13 +157,17 @@ function announce(): void {
 const STDERR_FD = 2;
 const log = openSupervisorLog(STDERR_FD);
 
-/** Its end would leave the services without their subreaper: not every fault is worth that. */
+/**
+ * Keeps most faults from ending the supervisor, because its end would leave the services without their
+ * subreaper.
+ */
 function outliveFaults(): void {
-  // What Node itself writes (warnings) may meet a full disk or a pipe without a reader too.
+  // Node itself writes warnings, too, and may meet a full disk or a pipe without a reader.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-  // One probe or one answer that nobody waited for has failed; the rest of us is whole.
+  // A probe or an answer that nobody waited for has failed; the rest of the process is whole.
   process.on('unhandledRejection', (error) => log(`unhandled: ${inDetail(error)}`));
-  // Here a state may be half changed. Services outlive us, and the next command starts another one.
+  // A state may be half changed. The services outlive us, and the next command starts another
+  // supervisor.
   process.on('uncaughtException', (error) => {
     log(`uncaught: ${inDetail(error)}`);
     process.exit(1);
@@ -168,7 +178,7 @@ function inDetail(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-const [root, pidsDir, ...rest] = process.argv.slice(2);
+const [root, pidsDir, ...words] = process.argv.slice(2);
 if (root === undefined || pidsDir === undefined) {
   process.stderr.write('this is the resident part of devctl: run devctl start\n');
   process.exitCode = 2;
@@ -178,8 +188,8 @@ if (root === undefined || pidsDir === undefined) {
   });
 } else {
   outliveFaults();
-  main(root, pidsDir, rest).catch((error: unknown) => {
-    // Its starter shows the last lines of the log to the person who can act on it.
+  main(root, pidsDir, words).catch((error: unknown) => {
+    // The command that started us shows the last lines of the log to the user, who can act on them.
     const hint = error instanceof DevctlError && error.hint ? `; ${error.hint}` : '';
     log(error instanceof DevctlError ? `${error.message}${hint}` : inDetail(error));
     process.exit(1);

@@ -1,9 +1,24 @@
-import type { SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
+/*
+ * The files of this folder, which is the resident process of a project:
+ *
+ *   main            the entry: prepares the process, and listens
+ *   supervision     puts together everything that a supervisor does
+ *   api/            its routes
+ *   policies/       when it stops services
+ *   services/       the state of each service
+ *   log             its log, a file that stays small
+ *   v8-flags        keeps its memory and its cost at rest small
+ *   guard           the entry of the guard, the subreaper above it
+ *   await-guard     waits until the guard is ready
+ *   container-init  the entry as process 1 of a container
+ */
+import type { ServiceChange, SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
 import { readRecentSamples } from '../history/read.ts';
-import { createSampler } from '../history/sampler.ts';
-import { openHistoryWriter } from '../history/writer.ts';
+import { createSampler, type Sampler } from '../history/sampler.ts';
+import { type HistoryWriter, openHistoryWriter } from '../history/writer.ts';
+import type { Breach } from '../limits/evaluate.ts';
 import { takeLockToRestart } from '../lock/for-restart.ts';
-import { recordLogs } from '../logs/recorder.ts';
+import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
 import { endServiceRun } from '../operations/stop/end-run.ts';
 import { stopEverythingRequest } from '../operations/stop/unattended.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
@@ -17,13 +32,13 @@ import type { ProjectFolder } from '../project/folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
 import type { RunGroups } from '../tracking/run-groups.ts';
-import { startWitness } from '../tracking/witness.ts';
+import { startWitness, type Witness } from '../tracking/witness.ts';
 import { createForegroundHolds } from './api/foreground-holds.ts';
 import { supervisorRoutes } from './api/routes.ts';
 import type { Route, Stream } from './api/server.ts';
-import { createLeaseKeeper } from './policies/lease-keeper.ts';
-import { createLimitEnforcer } from './policies/limit-enforcer.ts';
-import { createStops, hasLeader } from './policies/stops.ts';
+import { createLeaseKeeper, type LeaseKeeper } from './policies/lease-keeper.ts';
+import { createLimitEnforcer, type LimitEnforcer } from './policies/limit-enforcer.ts';
+import { createStops, hasLeader, type Stops } from './policies/stops.ts';
 import { adoptServices, resumeRestarts } from './services/adopt.ts';
 import { type Children, createChildren } from './services/children.ts';
 import type { ServiceTable } from './services/entry.ts';
@@ -35,208 +50,301 @@ export interface SupervisionContext {
   readonly host: Host;
   readonly table: ProcessTable;
   readonly self: Identity;
-  /** The subreaper above this process, if there is one. */
+  /** The subreaper above this process; null: there is none. */
   readonly guard: Identity | null;
-  /** The native calls, where they made this process a subreaper. */
+  /** The native calls, if they made this process a subreaper; else null. */
   readonly native: Native | null;
   readonly capabilities: Capabilities;
-  /** Null where no control groups can be made; `capabilities` says why. */
+  /** Null when no control groups can be made; `capabilities` says why. */
   readonly groups: RunGroups | null;
   readonly version: string;
   readonly log: (line: string) => void;
-  /** What earlier supervisors left. */
-  readonly inherited: ProjectState;
-  /** Did one of them have something below it when it was ended, recorded or not? */
-  readonly inherits: boolean;
+  /** The records as earlier supervisors left them. */
+  readonly initialState: ProjectState;
+  /** True when an earlier supervisor had a process below it when it was ended, recorded or not. */
+  readonly inheritsProcesses: boolean;
+  /** Ends this process. */
   readonly end: () => void;
 }
 
-/** How far back those are told who begin to watch. */
+/** How far back the samples go that a new watcher gets first. */
 const RECENT_MS = 5 * 60_000;
 
-/** With nothing to supervise and nobody connected for so long, the supervisor ends itself. */
+/** Time without services and connections after which the supervisor ends itself. */
 const IDLE_END_MS = 5_000;
 
-/** Everything a supervisor does, behind its API. Adopts on creation what earlier ones left running. */
-export async function createSupervision(context: SupervisionContext): Promise<{
+/** Everything that a supervisor does, behind its API. */
+export interface Supervision {
   readonly routes: Readonly<Record<string, Route>>;
   readonly isAlone: Children['isAlone'];
   close(): void;
-}> {
-  const { folder, host, table, self, native, groups } = context;
-  const starts = new Set<StartSession>();
-  const listeners = new Set<(event: SupervisorEvent) => void>();
-  let connections = 0;
-  let idleSinceMs = monotonicMs();
-
-  const notes = recordLogs(folder, context.log);
-  const chronicle = openHistoryWriter(folder, context.log);
-  const sampler = createSampler(chronicle);
-  const lives: ServiceTable = createServiceTable({
-    folder,
-    table,
-    self,
-    guard: context.guard,
-    // What an earlier supervisor left may have escaped when that one died.
-    subreaper: native !== null && !context.inherits && isUntouched(context.inherited),
-    groups: context.groups,
-    groupless: context.capabilities.cgroup.why,
-    mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
-    log: context.log,
-    tell(change) {
-      witness.wake();
-      const { record } = lives.entry(change.service);
-      if (record) notes.watch(change.service, record.log, record.logRotation ?? null);
-      for (const starting of starts) starting.hear(change);
-      for (const listen of listeners) listen({ ...change, afterMs: 0 });
-      const { service, from, to, reason, pid } = change;
-      const atMs = Date.now();
-      chronicle.event({ atMs, kind: 'change', service, from, to, reason, pid });
-    },
-    stopTree: (name, request) => {
-      const { runContained } = holding;
-      return endServiceRun(host, folder, name, { ...request, self, runContained });
-    },
-    // A start that is under way here holds the lock for us.
-    holdLog: (name) => notes.hold(name),
-    takeLock: async () => (starts.size > 0 ? () => {} : takeLockToRestart(host, folder, self)),
-  });
-  const limits = createLimitEnforcer({
-    folder,
-    self,
-    lives,
-    tell(breach) {
-      for (const listen of listeners) listen({ type: 'breach', breach });
-      chronicle.event({ atMs: breach.atMs, kind: 'breach', breach });
-    },
-    stopAll: async (manifest, why) => {
-      await stopUnasked(stopEverythingRequest(folder, manifest), why);
-    },
-    log: context.log,
-  });
-  const witness = startWitness({
-    table,
-    self,
-    inherited: context.inherited,
-    lives,
-    native,
-    groups: context.groups,
-    listener: {
-      onScan(snapshot, claims) {
-        const sample = sampler.see(snapshot, claims);
-        if (sample) limits.see(sample, snapshot, claims);
-      },
-      isMoving: sampler.isMoving,
-      isWatched: () => sampler.isWatched() || limits.isNear(),
-    },
-    log: context.log,
-    end: (target) => host.signal(target, 'SIGKILL'),
-  });
-  // A run that ends while it is being adopted is cleared up with this.
-  const holding = createChildren({ host, folder, self, native, groups, reap: witness.reap });
-  await adoptServices(host, lives, context.inherited.records);
-
-  const stops = createStops({
-    host,
-    folder,
-    lives,
-    witness,
-    starts,
-    hasChildren: holding.hasChildren,
-    runContained: holding.runContained,
-    stoppedAll: () => leases.reread(),
-    log: context.log,
-    end: context.end,
-  });
-
-  /** A caller is connected until he has got all of the answer, which may be after the work. */
-  const whileConnected = (stream: Stream, work: () => Promise<unknown>): Promise<unknown> => {
-    connections += 1;
-    void stream.closed.then(() => {
-      connections -= 1;
-      idleSinceMs = monotonicMs();
-    });
-    return work();
-  };
-
-  const isBusy = (): boolean => connections > 0 || witness.owned() > 0 || hasLeader(lives);
-  /** What is dead is reaped first, so that nothing seems to be below us. A start may come meanwhile. */
-  const endIdle = async (): Promise<void> => {
-    await witness.reap();
-    if (isBusy()) return;
-    leases.drop();
-    context.end();
-  };
-  const idleTimer = setInterval(() => {
-    leases.look();
-    if (isBusy()) idleSinceMs = monotonicMs();
-    else if (monotonicMs() - idleSinceMs >= IDLE_END_MS) void endIdle();
-  }, IDLE_END_MS / 2);
-
-  const stopUnasked = async (request: SupervisedStopRequest, why: string): Promise<StopReport> => {
-    // Nobody is connected, and yet it is not idle.
-    connections += 1;
-    try {
-      const report = await stops.stopInProcess(request, why);
-      stops.endAfter(request, report);
-      return report;
-    } finally {
-      connections -= 1;
-      idleSinceMs = monotonicMs();
-    }
-  };
-  const holds = createForegroundHolds({ log: context.log, stop: stopUnasked });
-  const leases = createLeaseKeeper({
-    folder,
-    table,
-    inherited: context.inherited.lease,
-    endWatch: native?.endWatch() ?? null,
-    stop: stopUnasked,
-    ended: (why) => chronicle.event({ atMs: Date.now(), kind: 'lease', why }),
-    log: context.log,
-  });
-
-  const routes = supervisorRoutes({
-    hello: {
-      version: context.version,
-      pid: self.pid,
-      projectId: folder.projectId,
-      capabilities: context.capabilities,
-    },
-    lives,
-    witness,
-    sampler,
-    recentSamples: () => readRecentSamples(folder, RECENT_MS),
-    starts,
-    listeners,
-    holds,
-    leases,
-    limits,
-    goOnRestarting: (request) => resumeRestarts(lives, folder, self, request),
-    ...holding,
-    ...stops,
-    whileConnected,
-  });
-  chronicle.event({ atMs: Date.now(), kind: 'supervisor', what: 'began' });
-  return {
-    routes,
-    isAlone: holding.isAlone,
-    close() {
-      clearInterval(idleTimer);
-      leases.close();
-      limits.close();
-      witness.stop();
-      notes.stop();
-      chronicle.close();
-      chronicle.event({ atMs: Date.now(), kind: 'supervisor', what: 'ended' });
-      if (context.groups) removeGroup(context.groups.folder);
-    },
-  };
 }
 
-/** Has no earlier supervisor left anything, not even something that cannot be read? */
+/** Begins to supervise a project. Adopts what earlier supervisors left running. */
+export async function createSupervision(context: SupervisionContext): Promise<Supervision> {
+  const beganAtMs = monotonicMs();
+  const watched = new WatchedServices(context, (request, why) =>
+    supervisor.stopUnattended(request, why),
+  );
+  await adoptServices(context.host, watched.services, context.initialState.records);
+  const supervisor = new Supervisor(context, watched, beganAtMs);
+  return supervisor;
+}
+
+type StopUnattended = (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
+
+/** The services of the project, and all that learns of their changes. */
+class WatchedServices {
+  /** The starts that are under way. */
+  readonly starts = new Set<StartSession>();
+  readonly listeners = new Set<(event: SupervisorEvent) => void>();
+  readonly logs: LogRecorder;
+  readonly history: HistoryWriter;
+  readonly sampler: Sampler;
+  readonly services: ServiceTable;
+  readonly limits: LimitEnforcer;
+  readonly witness: Witness;
+  readonly children: Children;
+  readonly #context: SupervisionContext;
+
+  constructor(context: SupervisionContext, stopUnattended: StopUnattended) {
+    const { folder, host, self, native, groups, log } = context;
+    this.#context = context;
+    this.logs = recordLogs(folder, log);
+    this.history = openHistoryWriter(folder, log);
+    this.sampler = createSampler(this.history);
+    this.services = this.#createServices();
+    this.limits = createLimitEnforcer({
+      folder,
+      self,
+      services: this.services,
+      onBreach: (breach) => this.#onBreach(breach),
+      stopAll: async (manifest, why) => {
+        await stopUnattended(stopEverythingRequest(folder, manifest), why);
+      },
+      log,
+    });
+    this.witness = this.#startWitness();
+    // Made before the adoption, because a run that ends while it is being adopted needs it to be
+    // cleaned up.
+    this.children = createChildren({
+      host,
+      folder,
+      self,
+      native,
+      groups,
+      reap: () => this.witness.reap(),
+    });
+  }
+
+  close(): void {
+    this.limits.close();
+    this.witness.stop();
+    this.logs.stop();
+    this.history.close();
+  }
+
+  #createServices(): ServiceTable {
+    const { folder, host, table, self, guard, native, groups, log } = this.#context;
+    const { capabilities, initialState, inheritsProcesses } = this.#context;
+    return createServiceTable({
+      folder,
+      table,
+      self,
+      guard,
+      // A process that an earlier supervisor left may have escaped when that supervisor died.
+      subreaper: native !== null && !inheritsProcesses && isUntouched(initialState),
+      groups,
+      whyNoGroups: capabilities.cgroup.why,
+      mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
+      log,
+      onChange: (change) => this.#onChange(change),
+      stopTree: (name, request) => {
+        const { runContained } = this.children;
+        return endServiceRun(host, folder, name, { ...request, self, runContained });
+      },
+      pinLog: (name) => this.logs.pin(name),
+      // A start that is under way here holds the lock for us.
+      takeLock: async () =>
+        this.starts.size > 0 ? () => {} : takeLockToRestart(host, folder, self),
+    });
+  }
+
+  #startWitness(): Witness {
+    const { host, table, self, native, groups, initialState, log } = this.#context;
+    const { sampler, limits } = this;
+    return startWitness({
+      table,
+      self,
+      initialState,
+      runs: this.services,
+      native,
+      groups,
+      listener: {
+        onScan(snapshot, claims) {
+          const sample = sampler.onScan(snapshot, claims);
+          if (sample) limits.onSample(sample, snapshot, claims);
+        },
+        isMoving: () => sampler.isMoving(),
+        isWatched: () => sampler.hasSubscribers() || limits.isNear(),
+      },
+      log,
+      kill: (target) => host.signal(target, 'SIGKILL'),
+    });
+  }
+
+  #onChange(change: Omit<ServiceChange, 'afterMs'>): void {
+    const { service, from, to, reason, pid } = change;
+    this.witness.wake();
+    const { record } = this.services.entry(service);
+    if (record) this.logs.record(service, record.log, record.logRotation ?? null);
+    for (const session of this.starts) session.onChange(change);
+    for (const onEvent of this.listeners) onEvent({ ...change, afterMs: 0 });
+    this.history.event({ atMs: Date.now(), kind: 'change', service, from, to, reason, pid });
+  }
+
+  #onBreach(breach: Breach): void {
+    for (const onEvent of this.listeners) onEvent({ type: 'breach', breach });
+    this.history.event({ atMs: breach.atMs, kind: 'breach', breach });
+  }
+}
+
+/** The API of the watched services: stops, leases, holds, and the end of an idle supervisor. */
+class Supervisor implements Supervision {
+  readonly routes: Readonly<Record<string, Route>>;
+  readonly isAlone: Children['isAlone'];
+  readonly #context: SupervisionContext;
+  readonly #watched: WatchedServices;
+  readonly #stops: Stops;
+  readonly #leases: LeaseKeeper;
+  readonly #idleTimer: NodeJS.Timeout;
+  #connections = 0;
+  #idleSinceMs: number;
+
+  constructor(context: SupervisionContext, watched: WatchedServices, beganAtMs: number) {
+    this.#context = context;
+    this.#watched = watched;
+    this.#idleSinceMs = beganAtMs;
+    this.isAlone = watched.children.isAlone;
+    this.#stops = this.#createStops();
+    this.#idleTimer = setInterval(() => this.#checkIdle(), IDLE_END_MS / 2);
+    this.#leases = this.#createLeases();
+    this.routes = this.#createRoutes();
+    watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'began' });
+  }
+
+  async stopUnattended(request: SupervisedStopRequest, why: string): Promise<StopReport> {
+    // No caller is connected, but the supervisor is not idle.
+    this.#connections += 1;
+    try {
+      const report = await this.#stops.stopInProcess(request, why);
+      this.#stops.endAfter(request, report);
+      return report;
+    } finally {
+      this.#disconnect();
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#idleTimer);
+    this.#leases.close();
+    this.#watched.close();
+    this.#watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'ended' });
+    if (this.#context.groups) removeGroup(this.#context.groups.folder);
+  }
+
+  #createStops(): Stops {
+    const { host, folder, log, end } = this.#context;
+    const { services, witness, starts, children } = this.#watched;
+    return createStops({
+      host,
+      folder,
+      services,
+      witness,
+      starts,
+      hasChildren: children.hasChildren,
+      runContained: children.runContained,
+      onStoppedAll: () => this.#leases.reread(),
+      log,
+      end,
+    });
+  }
+
+  #createLeases(): LeaseKeeper {
+    const { folder, table, native, initialState, log } = this.#context;
+    return createLeaseKeeper({
+      folder,
+      table,
+      initialRecord: initialState.lease,
+      endWatch: native?.endWatch() ?? null,
+      stop: (request, why) => this.stopUnattended(request, why),
+      onEnded: (why) => this.#watched.history.event({ atMs: Date.now(), kind: 'lease', why }),
+      log,
+    });
+  }
+
+  #createRoutes(): Readonly<Record<string, Route>> {
+    const { folder, self, version, capabilities, log } = this.#context;
+    const { services, witness, sampler, starts, listeners, limits, children } = this.#watched;
+    return supervisorRoutes({
+      hello: { version, pid: self.pid, projectId: folder.projectId, capabilities },
+      services,
+      witness,
+      sampler,
+      recentSamples: () => readRecentSamples(folder, RECENT_MS),
+      starts,
+      listeners,
+      holds: createForegroundHolds({
+        log,
+        stop: (request, why) => this.stopUnattended(request, why),
+      }),
+      leases: this.#leases,
+      limits,
+      resumeRestarts: (request) => resumeRestarts(services, folder, self, request),
+      ...children,
+      ...this.#stops,
+      whileConnected: (stream, work) => this.#whileConnected(stream, work),
+    });
+  }
+
+  /** Counts a caller as connected until the whole answer is sent, which may be after the work. */
+  #whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown> {
+    this.#connections += 1;
+    void stream.closed.then(() => this.#disconnect());
+    return work();
+  }
+
+  #disconnect(): void {
+    this.#connections -= 1;
+    this.#idleSinceMs = monotonicMs();
+  }
+
+  #checkIdle(): void {
+    this.#leases.check();
+    if (this.#isBusy()) this.#idleSinceMs = monotonicMs();
+    else if (monotonicMs() - this.#idleSinceMs >= IDLE_END_MS) void this.#endIdle();
+  }
+
+  #isBusy(): boolean {
+    const { witness, services } = this.#watched;
+    return this.#connections > 0 || witness.ownedCount() > 0 || hasLeader(services);
+  }
+
+  /**
+   * Ends the supervisor, unless it has become busy. Zombies are reaped first, because they would count
+   * as processes below it; a start may come meanwhile.
+   */
+  async #endIdle(): Promise<void> {
+    await this.#watched.witness.reap();
+    if (this.#isBusy()) return;
+    this.#leases.drop();
+    this.#context.end();
+  }
+}
+
+/** True when no earlier supervisor has left anything, not even a file that cannot be read. */
 function isUntouched({ records, ledger, legacy, problems }: ProjectState): boolean {
-  // What a one-off leaves is its own command's to hold, and never was below a supervisor.
+  // Processes that a one-off leaves belong to its own `devctl run`, and were never below a supervisor.
   const oneOffs = new Set(records.flatMap(({ oneOff, runId }) => (oneOff ? [runId] : [])));
   const others = [...records, ...ledger].filter(({ runId }) => !oneOffs.has(runId));
   return [others, legacy, problems].every((list) => list.length === 0);

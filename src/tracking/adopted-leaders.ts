@@ -5,7 +5,7 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import type { LifecycleEvent } from '../services/lifecycle/events.ts';
 import type { LifecycleState } from '../services/lifecycle/states.ts';
 
-/** What the witness needs to know of one run. */
+/** A run, as far as the witness needs to know it. */
 export interface WatchedRun {
   readonly name: string;
   readonly state: LifecycleState;
@@ -14,7 +14,7 @@ export interface WatchedRun {
   record: ServiceRecord | null;
 }
 
-/** The runs that a supervisor or a `devctl run` cares for. */
+/** The runs that a supervisor or a `devctl run` looks after. */
 export interface WatchedRuns {
   readonly entries: ReadonlyMap<string, WatchedRun>;
   records(): readonly ServiceRecord[];
@@ -22,21 +22,24 @@ export interface WatchedRuns {
 }
 
 interface AdoptedLeadersContext {
-  readonly lives: Pick<WatchedRuns, 'dispatch' | 'entries'>;
-  /** Tells when a process ends; null where nothing can, so that only looking does. */
+  readonly runs: Pick<WatchedRuns, 'dispatch' | 'entries'>;
+  /** Reports the end of a process; null when the platform cannot, so that only a scan notices it. */
   readonly endWatch: EndWatch | null;
-  /** One may have ended. */
+  /** Called when a leader may have ended. */
   readonly onEnd: () => void;
 }
 
-/** Notices the end of leaders that another supervisor has spawned: how they ended, nobody can know any more. */
+/**
+ * Notices the end of leaders that another supervisor has spawned. Nobody can know their exit code any
+ * more, because they are no children of this process.
+ */
 export interface AdoptedLeaders {
   onScan(snapshot: Snapshot): void;
   stop(): void;
 }
 
 export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLeaders {
-  const { lives, endWatch } = context;
+  const { runs, endWatch } = context;
   const watches = new Map<string, () => void>();
 
   const watchOnly = (leaders: ReadonlyMap<string, Identity>): void => {
@@ -47,7 +50,7 @@ export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLead
     }
     for (const [key, { pid }] of leaders) {
       if (watches.has(key)) continue;
-      // Should its number be somebody else's by now, his end only brings a look too many.
+      // If another process has the number by now, its end only causes one scan too many.
       const release = endWatch?.watch(pid, context.onEnd);
       if (release) watches.set(key, release);
     }
@@ -55,12 +58,12 @@ export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLead
   return {
     onScan(snapshot) {
       const living = new Map<string, Identity>();
-      for (const { name, state: life, spawnedHere } of lives.entries.values()) {
-        if (spawnedHere || !('leader' in life) || life.leader === null) continue;
-        if (livesIn(snapshot, life.leader)) living.set(identityKey(life.leader), life.leader);
-        else if (life.kind !== 'stopping') {
+      for (const { name, state, spawnedHere } of runs.entries.values()) {
+        if (spawnedHere || !('leader' in state) || state.leader === null) continue;
+        if (livesIn(snapshot, state.leader)) living.set(identityKey(state.leader), state.leader);
+        else if (state.kind !== 'stopping') {
           const exit = { code: null, signal: null };
-          void lives.dispatch(name, { kind: 'exited', run: life.run, exit });
+          void runs.dispatch(name, { kind: 'exited', run: state.run, exit });
         }
       }
       watchOnly(living);

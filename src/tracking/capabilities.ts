@@ -3,7 +3,13 @@ import type { Identity } from '../processes/identity.ts';
 import { sameIdentity } from '../processes/identity.ts';
 import type { ProjectState } from './project-state.ts';
 
-/** What the living supervisor has said of itself in its record; `why` instead when there is none. */
+/**
+ * Returns the capabilities that the living supervisor has recorded. Without one, every capability is
+ * missing.
+ *
+ * @param living the supervisor that is alive; null: there is none
+ * @param why the reason to give when there is none
+ */
 export function supervisorCapabilities(
   { supervisor: recorded }: ProjectState,
   living: Identity | null,

@@ -1,3 +1,21 @@
+/*
+ * The files of this folder, which keeps track of our processes from scan to scan:
+ *
+ *   project-state    everything that the records say, read at one moment
+ *   claim-tracker    the processes that evidence makes ours, scan after scan
+ *   sweep-tracker    the same for the processes that only a pattern points to
+ *   look             the records and one scan together, for a command
+ *   witness          scans again and again, and writes down what it sees, for a parent of runs
+ *   idle-scan        a cheap scan, while no process of ours changes
+ *   scan-pace        how long to wait between two scans
+ *   write-ledger     writes claims to the ledgers
+ *   adopted-leaders  notices the end of leaders that are no children of ours
+ *   reaper           reaps zombies that a subreaper has adopted
+ *   run-groups       the control groups of the runs: made, read, removed
+ *   open-files       reads the evidence of open files and ports
+ *   enclosing-run    the runs that this very command is inside of
+ *   capabilities     what the living supervisor can contain services with
+ */
 import type {
   Claim,
   OpenFileEvidence,
@@ -15,27 +33,28 @@ import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
 
 /**
- * Fresh is what the scan before this one saw, if that was no longer ago: a number that has been free
- * for longer may be a stranger's by now, and its leaderless group must prove itself again.
+ * Longest time for which the sight of a process counts as fresh, if the scan before this one saw it.
+ * After a longer time its number may be that of a bystander, and a group without a leader must prove
+ * itself again.
  */
 const FRESH_MS = 2_000;
 
-/** A fork storm shows a new process with every look; those seen last are remembered. */
+/** Largest number of processes to remember, those seen last. In a fork storm every scan shows new ones. */
 const MAX_REMEMBERED = 5_000;
 
 interface Seen {
   readonly witnessed: Witnessed;
-  /** The number of the scan that saw it last. */
+  /** Number of the scan that saw it last. */
   readonly scan: number;
 }
 
-/** A tracker that keeps what the latest scan found, for the report. */
+/** A tracker that keeps the result of the latest scan, for the report. */
 export interface TrackedClaims extends ClaimSource {
-  /** Command lines by pid, read when first seen: afterwards it may be too late. */
+  /** Command lines by pid, read when the process is first seen, because later it may be too late. */
   readonly commands: ReadonlyMap<number, string>;
   /**
-   * Runs of which something was seen outside the control group that they have: it has moved itself, so
-   * that an empty group proves nothing of them.
+   * Runs with a process that was seen outside of the run's control group. It has moved there itself, so
+   * an empty group proves nothing of these runs.
    */
   readonly outside: ReadonlySet<string>;
   latest(): Pick<
@@ -44,27 +63,31 @@ export interface TrackedClaims extends ClaimSource {
   >;
 }
 
-/** A tracker that can be asked for more than the usual evidence shows. */
+/** A tracker that can also search by more than the usual evidence. */
 export interface ClaimTracker extends TrackedClaims {
-  /** Claims by open files and ports too. Later claims know what it found, and do without. */
+  /**
+   * Claims processes by open files and ports, too. Later scans remember what it found, without this
+   * evidence.
+   */
   deepScan(snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>>;
 }
 
 export interface ClaimTrackerOptions {
   readonly state: ProjectState;
   readonly self: Identity;
-  /** Service names that are units of this stop. */
+  /** Names of the services that are units of this stop. */
   readonly names: ReadonlySet<string>;
-  /** Called with what the engine wants kept; missing: nothing outlives this process. */
+  /** Called with the claims that the engine wants to keep; missing: nothing outlives this process. */
   readonly remember?: (claims: readonly Claim[]) => void;
-  /** Default: true. False for who reports nothing: each command line is a read of its own. */
+  /** Default: true. False for a caller that reports nothing, because each command line costs a read. */
   readonly keepsCommands?: boolean;
   /** Runs that an earlier part of the same stop has seen outside of their control groups. */
   readonly outsideBefore?: ReadonlySet<string>;
-  /** Missing: there is no closer look. */
+  /** Missing: there is no deep scan. */
   readonly readOpenFiles?: (snapshot: Snapshot) => Promise<OpenFileEvidence>;
 }
 
+/** What is known before the first scan: no process is ours. */
 export const NO_CLAIMS = {
   claims: new Map(),
   spared: [],
@@ -75,113 +98,160 @@ export const NO_CLAIMS = {
   adopters: [],
 };
 
-/** What is owned by evidence, scan after scan, with everything seen so far as further evidence. */
-export function trackClaims(tracking: ClaimTrackerOptions): ClaimTracker {
-  const seen = new Map<string, Seen>();
-  // By identity: a number that is given out again belongs to another command.
-  const commands = new Map<string, readonly [pid: number, command: string]>();
-  let latest: Ownership = NO_CLAIMS;
-  /** By identity: in the middle of its execve(2) one shows nothing that tells it. */
-  const guards = new Map<string, ProcessInfo>();
-  let groups: readonly RunGroup[] = [];
-  const outside = new Set<string>(tracking.outsideBefore);
-  /** What only the closer look points to is not pointed to by the next. */
-  let sparedCloser: Ownership['spared'] = [];
-  let lookedAt: Snapshot | null = null;
-  let scan = { number: 0, atMs: 0 };
-  const note = (claims: Iterable<Claim>): void => {
+/**
+ * Tracks the processes that evidence makes ours, scan after scan. Everything seen so far is evidence
+ * for the next scan.
+ */
+export function trackClaims(options: ClaimTrackerOptions): ClaimTracker {
+  return new Tracker(options);
+}
+
+class Tracker implements ClaimTracker {
+  readonly projectId: string;
+  readonly exemptRuns: readonly string[];
+  readonly outside: Set<string>;
+  readonly #options: ClaimTrackerOptions;
+  /** By identity, in the order in which they were seen last. */
+  readonly #seen = new Map<string, Seen>();
+  /** By identity, because a pid that is used again belongs to another command. */
+  readonly #commands = new Map<string, readonly [pid: number, command: string]>();
+  /** By identity. A guard in the middle of its execve(2) shows nothing that tells it from another process. */
+  readonly #guards = new Map<string, ProcessInfo>();
+  #groups: readonly RunGroup[] = [];
+  #latest: Ownership = NO_CLAIMS;
+  /** Spared by the deep scan. The next ordinary scan would not list them, so keep them. */
+  #sparedByDeepScan: Ownership['spared'] = [];
+  #scanned: Snapshot | null = null;
+  #lastScan = { number: 0, atMs: 0 };
+
+  constructor(options: ClaimTrackerOptions) {
+    const { folder, exempt } = options.state;
+    this.#options = options;
+    this.projectId = folder.projectId;
+    this.exemptRuns = exempt;
+    this.outside = new Set(options.outsideBefore);
+  }
+
+  get commands(): ReadonlyMap<number, string> {
+    return new Map(this.#commands.values());
+  }
+
+  claim(snapshot: Snapshot): ReadonlyMap<number, Claim> {
+    if (snapshot !== this.#scanned) this.#scan(snapshot);
+    return this.#latest.claims;
+  }
+
+  // A field, as are `unitOf` and `groupsOf`, because callers take it as a function of its own.
+  readonly deepScan = async (snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>> => {
+    const openFiles = await this.#options.readOpenFiles?.(snapshot);
+    this.#scan(snapshot, openFiles);
+    this.#sparedByDeepScan = this.#latest.spared;
+    return this.#latest.claims;
+  };
+
+  latest(): Ownership {
+    return this.#latest;
+  }
+
+  supervisors(): Ownership {
+    return this.#latest;
+  }
+
+  readonly unitOf = ({ service }: Claim): string =>
+    service && this.#options.names.has(service) ? service : UNATTRIBUTED;
+
+  readonly groupsOf = (unit: string): readonly string[] =>
+    this.#groups
+      .filter(({ pids }) => [...pids].some((pid) => this.#isInUnit(pid, unit)))
+      // A group with a stranger in it is not even frozen: its end would be refused, after the stranger
+      // stood still for it.
+      .filter(({ pids }) => ![...pids].some((pid) => this.#isKnownStranger(pid)))
+      .map(({ folder }) => folder);
+
+  /** Also remembers a process that was born and killed within one scan: no other scan shows it. */
+  remember(claims: readonly Claim[]): void {
+    this.#note(claims);
+    this.#options.remember?.(claims);
+  }
+
+  #scan(snapshot: Snapshot, openFiles?: OpenFileEvidence): void {
+    this.#scanned = snapshot;
+    const facts = currentFacts(this.#options, snapshot, this.#witnessed(snapshot));
+    this.#groups = facts.groups ?? [];
+    const found = claimProcesses(openFiles ? { ...facts, openFiles } : facts, snapshot);
+    const spared = [...found.spared, ...stillSpared(this.#sparedByDeepScan, found, snapshot)];
+    for (const guard of found.guards) this.#guards.set(identityKey(guard.identity), guard);
+    this.#latest = { ...found, spared, guards: livingGuards(this.#guards, snapshot) };
+    for (const claim of found.claims.values()) {
+      if (claim.runId !== null && isOutside(claim, snapshot)) this.outside.add(claim.runId);
+    }
+    this.#lastScan = { number: this.#lastScan.number + 1, atMs: snapshot.takenAtMs };
+    this.#keepCommands(found.claims.values(), snapshot);
+    this.#note(found.claims.values());
+  }
+
+  #witnessed(snapshot: Snapshot): readonly Witnessed[] {
+    const { number, atMs } = this.#lastScan;
+    const isRecent = snapshot.takenAtMs - atMs <= FRESH_MS;
+    return [...this.#seen.values()].map(({ witnessed, scan }) => ({
+      ...witnessed,
+      fresh: isRecent && scan === number,
+    }));
+  }
+
+  #keepCommands(claims: Iterable<Claim>, snapshot: Snapshot): void {
+    if (this.#options.keepsCommands === false) return;
+    for (const { process } of claims) {
+      const key = identityKey(process.identity);
+      if (this.#commands.has(key)) continue;
+      this.#commands.set(key, [process.identity.pid, describeCommand(snapshot, process)]);
+    }
+  }
+
+  #note(claims: Iterable<Claim>): void {
     for (const { process, service, runId } of claims) {
       const { identity, pgid, sid } = process;
       const key = identityKey(identity);
-      // Set anew, so that the map stays in the order in which they were last seen.
-      seen.delete(key);
-      seen.set(key, { witnessed: { service, runId, identity, pgid, sid }, scan: scan.number });
+      // Deleted and set anew, so that the map is ordered by when each process was seen last.
+      this.#seen.delete(key);
+      const witnessed = { service, runId, identity, pgid, sid };
+      this.#seen.set(key, { witnessed, scan: this.#lastScan.number });
     }
-    for (const key of seen.keys()) {
-      if (seen.size <= MAX_REMEMBERED) break;
-      seen.delete(key);
-      commands.delete(key);
+    for (const key of this.#seen.keys()) {
+      if (this.#seen.size <= MAX_REMEMBERED) break;
+      this.#seen.delete(key);
+      this.#commands.delete(key);
     }
-  };
-  const unitOf = ({ service }: Claim): string =>
-    service && tracking.names.has(service) ? service : UNATTRIBUTED;
-  /** What has been born since is judged when it can fork no more. */
-  const isKnownStranger = (pid: number): boolean => {
-    const process = lookedAt?.byPid.get(pid);
-    return process !== undefined && !isGone(process) && !latest.claims.has(pid);
-  };
-  const look = (snapshot: Snapshot, traces?: OpenFileEvidence): void => {
-    lookedAt = snapshot;
-    const recent = snapshot.takenAtMs - scan.atMs <= FRESH_MS;
-    const witnessed = [...seen.values()].map((one) => ({
-      ...one.witnessed,
-      fresh: recent && one.scan === scan.number,
-    }));
-    const facts = factsWith(tracking, snapshot, witnessed);
-    groups = facts.groups ?? [];
-    const found = claimProcesses(traces ? { ...facts, openFiles: traces } : facts, snapshot);
-    const spared = [...found.spared, ...stillSpared(sparedCloser, found, snapshot)];
-    for (const guard of found.guards) guards.set(identityKey(guard.identity), guard);
-    latest = { ...found, spared, guards: livingGuards(guards, snapshot) };
-    for (const claim of latest.claims.values()) {
-      if (claim.runId !== null && isOutside(claim, snapshot)) outside.add(claim.runId);
-    }
-    scan = { number: scan.number + 1, atMs: snapshot.takenAtMs };
-    for (const { process } of tracking.keepsCommands === false ? [] : latest.claims.values()) {
-      const key = identityKey(process.identity);
-      if (commands.has(key)) continue;
-      commands.set(key, [process.identity.pid, describeCommand(snapshot, process)]);
-    }
-    note(latest.claims.values());
-  };
-  return {
-    get commands() {
-      return new Map(commands.values());
-    },
-    projectId: tracking.state.folder.projectId,
-    exemptRuns: tracking.state.exempt,
-    unitOf,
-    // What was born and killed within one scan is seen by no other: it is remembered all the same.
-    remember(claims) {
-      note(claims);
-      tracking.remember?.(claims);
-    },
-    outside,
-    supervisors: () => latest,
-    groupsOf: (unit) =>
-      groups
-        .filter(({ pids }) => {
-          return [...pids].some((pid) => {
-            const claim = latest.claims.get(pid);
-            return claim !== undefined && unitOf(claim) === unit;
-          });
-        })
-        // Not even frozen: it would be refused in the end, and a stranger have stood still for it.
-        .filter(({ pids }) => ![...pids].some(isKnownStranger))
-        .map(({ folder }) => folder),
-    latest: () => latest,
-    claim(snapshot) {
-      if (snapshot !== lookedAt) look(snapshot);
-      return latest.claims;
-    },
-    async deepScan(snapshot) {
-      const traces = await tracking.readOpenFiles?.(snapshot);
-      look(snapshot, traces);
-      sparedCloser = latest.spared;
-      return latest.claims;
-    },
-  };
+  }
+
+  #isInUnit(pid: number, unit: string): boolean {
+    const claim = this.#latest.claims.get(pid);
+    return claim !== undefined && this.unitOf(claim) === unit;
+  }
+
+  /**
+   * True for a process that the last scan saw alive and did not claim. A process that was born since is
+   * judged later, when it can fork no more.
+   */
+  #isKnownStranger(pid: number): boolean {
+    const process = this.#scanned?.byPid.get(pid);
+    return process !== undefined && !isGone(process) && !this.#latest.claims.has(pid);
+  }
 }
 
-/** Known by other evidence than its control group, although the system has them, and alive. */
+/**
+ * True for a process outside the control group of its run: alive, on a system with control groups, and
+ * known by other evidence.
+ */
 function isOutside({ process, runId, evidence }: Claim, { details }: Snapshot): boolean {
   if (evidence.some(({ kind }) => kind === 'cgroup')) return false;
-  // Between the two looks it may just have ended; and in its group it would be a child's, say.
+  // The process may have ended between the snapshot and the reading of the groups: then it has no path.
+  // A path below the run's group, such as that of a group which a child has made, counts as inside.
   const path = details.controlGroup(process);
   return path !== null && !`${path}/`.includes(`/${runId}/`);
 }
 
-/** All that were ever seen and live; forgets the others. */
+/** Returns the guards that were ever seen and are alive; forgets the others. */
 function livingGuards(
   guards: Map<string, ProcessInfo>,
   snapshot: Snapshot,
@@ -195,7 +265,7 @@ function livingGuards(
   return living;
 }
 
-/** What a closer look spared, and this one does not see at all, lives on all the same. */
+/** Returns the processes that the deep scan spared, that this scan does not list, and that are alive. */
 function stillSpared(
   before: Ownership['spared'],
   { claims, spared }: Ownership,
@@ -207,14 +277,15 @@ function stillSpared(
   );
 }
 
-/** What there is to judge by, with what earlier scans have seen. */
-export function factsWith(
+/** Returns the facts to judge by, with what earlier scans have seen. */
+export function currentFacts(
   { state, self }: ClaimTrackerOptions,
   snapshot: Snapshot,
   seen: readonly Witnessed[],
 ): OwnershipFacts {
   const facts = factsOf(state, self, snapshot, Date.now());
-  // After the snapshot: whoever is in a group now and was not alive then is found by the next scan.
+  // Read after the snapshot: a process that is in a group now and was not yet alive then is found by
+  // the next scan.
   const groups = readRunGroups(state);
   return { ...facts, groups, witnessed: [...facts.witnessed, ...seen] };
 }

@@ -14,7 +14,8 @@ export interface EnclosingRun {
 }
 
 /**
- * Finds out by the mark in our environment and by our ancestors.
+ * Finds the service and the one-offs that a process runs inside of, by the cookie in its environment
+ * and by its ancestors.
  *
  * @param self the process that runs this command
  * @param env its environment

@@ -8,16 +8,17 @@ import type { TrackedClaims } from './claim-tracker.ts';
 import type { ProjectState } from './project-state.ts';
 import { readRunGroups } from './run-groups.ts';
 
-/** The time between two whole looks, in which nothing of ours changes. */
+/** Cheap scans that replace the full one for as long as no process of ours changes. */
 export interface IdleScan {
   /**
-   * After a whole look that saw nothing new.
+   * Takes a baseline from a full scan that saw nothing new.
    *
-   * @param forks how often was forked on this machine before it; null: that is not known
+   * @param forks number of forks on this machine before that scan; null: unknown
    */
   begin(snapshot: Snapshot, forks: number | null): void;
-  /** @returns null when the table is to be read as a whole */
+  /** @returns null when a full scan is due */
   scan(): ReturnType<typeof scanSinceBaseline>;
+  /** Drops the baseline, so that the next scan is a full one. */
   end(): void;
 }
 
@@ -27,7 +28,7 @@ export function createIdleScan(
   state: () => ProjectState,
   tracker: Pick<TrackedClaims, 'latest'>,
 ): IdleScan {
-  let calm: IdleBaseline | null = null;
+  let baseline: IdleBaseline | null = null;
   const members = (): string => {
     const groups = readRunGroups(state());
     return groups.map(({ runId, pids }) => [runId, ...[...pids].sort()].join(' ')).join('\n');
@@ -38,46 +39,59 @@ export function createIdleScan(
       const above = [...guards, ...supervisors, ...oneOffParents.map(({ process }) => process)];
       const reapers = [self.pid, ...above.map(({ identity }) => identity.pid)];
       const seen = { claims: [...claims.values()], reapers, forks, members: members() };
-      calm = takeBaseline(table, snapshot, seen);
+      baseline = takeBaseline(table, snapshot, seen);
     },
-    scan: () => calm && scanSinceBaseline(table, calm, members),
+    scan: () => baseline && scanSinceBaseline(table, baseline, members),
     end() {
-      calm = null;
+      baseline = null;
     },
   };
 }
 
-/** What a look that saw nothing new leaves for the next one, so that it need not see everything. */
+/**
+ * What a full scan that saw nothing new leaves behind, so that the next scan need not read the whole
+ * table.
+ */
 export interface IdleBaseline {
   readonly snapshot: Snapshot;
   readonly claims: readonly Claim[];
-  /** What is read again: all that is ours, and all that an orphan of ours would come to. */
+  /**
+   * Pids to read again: our own process and the others that would inherit an orphan of ours, and every
+   * process below them.
+   */
   readonly ours: ReadonlySet<number>;
-  /** How often was forked on this machine, before that look. */
+  /** Number of forks on this machine before that scan. */
   readonly forks: number;
-  /** Who is in which control group. */
+  /** The members of each control group, as text to compare. */
   readonly members: string;
 }
 
-/** At rest the table is read as a whole no less often. */
-const WHOLE_MS = 60000;
+/** Longest time between two full scans. */
+const LONGEST_REST_MS = 60000;
 
 /**
- * The tracker knows less of what it has not seen for so long; and whoever looks that often has a reason to see
- * everything.
+ * Shortest time after a full scan before a cheap one may follow. The tracker trusts what it has seen
+ * for only this long (`FRESH_MS`), and a caller that scans this often has a reason to see everything.
  */
 const SHORTEST_REST_MS = 2000;
 
-/** Numbers are given away in turn, and there are twice as many at least: so none came round again. */
+/**
+ * Largest number of forks since the baseline. The kernel gives out pids in turn and has at least twice
+ * as many, so no pid has been used again.
+ */
 const MOST_FORKS = 16000;
 
-/** @returns null where the next look must see everything */
+/**
+ * Takes a baseline from a full scan.
+ *
+ * @returns null when the next scan must be a full one, too
+ */
 export function takeBaseline(
   table: Pick<ProcessTable, 'changes'>,
   snapshot: Snapshot,
   seen: {
     readonly claims: readonly Claim[];
-    /** What orphans of ours come to: ourselves, guards, one-offs. */
+    /** Processes that inherit our orphans: this one, guards, the parents of one-offs. */
     readonly reapers: readonly number[];
     readonly forks: number | null;
     readonly members: string;
@@ -86,28 +100,30 @@ export function takeBaseline(
   const { claims, reapers, forks, members } = seen;
   if (!table.changes || forks === null) return null;
   const ours = withAllBelow(snapshot, reapers);
-  // What is elsewhere could have a child that goes to process 1 before we look.
+  // A process elsewhere could have a child that goes to process 1 before the next scan.
   const isBelow = claims.every(({ process }) => ours.has(process.identity.pid));
   return isBelow ? { snapshot, claims, ours, forks, members } : null;
 }
 
 /**
- * A look at what is ours, and at what is new on this machine: 80 reads instead of 600 on a usual desktop.
+ * Scans only our processes and those that are new on this machine: 80 reads instead of 600 on a usual
+ * desktop.
  *
- * @returns null when something has changed, or may have: then the table is to be read as a whole
+ * @returns null when something has changed, or may have: then a full scan is due
  */
 export function scanSinceBaseline(
   { changes }: Pick<ProcessTable, 'changes'>,
-  calm: IdleBaseline,
+  baseline: IdleBaseline,
   members: () => string,
 ): { readonly snapshot: Snapshot; readonly claims: readonly Claim[] } | null {
   const forks = changes?.forks() ?? null;
-  if (!changes || forks === null || forks - calm.forks > MOST_FORKS) return null;
-  const restMs = monotonicMs() - calm.snapshot.takenAtMs;
-  if (restMs < SHORTEST_REST_MS || restMs > WHOLE_MS) return null;
-  const snapshot = changes.readAgain(calm.snapshot, calm.ours);
-  if (!isUnchanged(calm.snapshot, snapshot, calm.ours) || members() !== calm.members) return null;
-  const claims = calm.claims.flatMap((claim) => {
+  if (!changes || forks === null || forks - baseline.forks > MOST_FORKS) return null;
+  const restMs = monotonicMs() - baseline.snapshot.takenAtMs;
+  if (restMs < SHORTEST_REST_MS || restMs > LONGEST_REST_MS) return null;
+  const snapshot = changes.readAgain(baseline.snapshot, baseline.ours);
+  if (!isUnchanged(baseline.snapshot, snapshot, baseline.ours) || members() !== baseline.members)
+    return null;
+  const claims = baseline.claims.flatMap((claim) => {
     const process = snapshot.byPid.get(claim.process.identity.pid);
     return process ? [{ ...claim, process }] : [];
   });

@@ -18,7 +18,7 @@ async function readOpenFiles(
   const { records, problems, folder } = state;
   const logs = new Map<string, string>();
   const ports = new Map<number, string>();
-  // What is recorded is what runs: it stands above what the manifest says today.
+  // Records come last and win: they say what runs, while the manifest may have changed since.
   for (const { name, log, ports: list } of [...declared, ...records.map(asDeclared)]) {
     if (basename(log) === `${name}.log`) logs.set(inRealFolder(log), name);
     for (const port of list) ports.set(port, name);
@@ -50,7 +50,11 @@ async function readOpenFiles(
   };
 }
 
-/** @param thorough look at everything, however old: records may be missing */
+/**
+ * Makes a reader of the evidence of open files and ports.
+ *
+ * @param thorough true: look at every process, however old, because records may be missing
+ */
 export function openFilesReader(
   state: ProjectState,
   declared: readonly DeclaredService[],
@@ -64,8 +68,9 @@ function asDeclared({ service, ports, log }: ServiceRecord): DeclaredService {
 }
 
 /**
- * The path as the kernel spells it, also where it is gone. Its last part is taken as it is: a symbolic
- * link in the place of a log would make everybody ours who writes to what it points to.
+ * Resolves the folder of a path as the kernel spells it, even when the path is gone. The last part is
+ * not resolved: if a symbolic link lies in the place of a log, every process that writes to its target
+ * would count as ours.
  */
 function inRealFolder(path: string): string {
   const above = dirname(path);

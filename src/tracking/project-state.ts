@@ -15,27 +15,27 @@ import type { ServiceRecord } from '../project/service-record.ts';
 import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
 
 /**
- * What is below our supervisor although nothing tells which service started it: the name of its unit
- * in a stop and of its ledger. No service can have it.
+ * The name of the unit, and of the ledger, for processes below our supervisor that no evidence ties to
+ * a service. No service can have this name.
  */
 export const UNATTRIBUTED = '(no service)';
 /** Stands for the run id in that ledger. */
 export const NO_RUN = 'none';
 
-/** All that the records folder says, read at one moment. */
+/** Everything that the records folder says, read at one moment. */
 export interface ProjectState {
   readonly folder: ProjectFolder;
-  /** The user whom the project folder belongs to; null when it is gone. */
+  /** The user who owns the project folder; null when it is gone. */
   readonly ownerUid: number | null;
   readonly records: readonly ServiceRecord[];
   readonly ledger: readonly LedgerEntry[];
   readonly supervisor: SupervisorRecord | null;
   readonly legacy: readonly LegacyEntry[];
-  /** For how long all this is to run; null: until somebody stops it. */
+  /** How long the services are to run; null: until somebody stops them. */
   readonly lease: LeaseRecord | null;
-  /** What could not be read or believed; its processes are found by other evidence. */
+  /** Files that could not be read or believed; their processes are found by other evidence. */
   readonly problems: readonly RecordProblem[];
-  /** Run ids of one-offs that are none of this command's business: their records and ledgers are left out. */
+  /** Run ids of one-offs that do not concern this command: their records and ledgers are left out. */
   readonly exempt: readonly string[];
 }
 
@@ -91,17 +91,20 @@ function ownerOf(path: string): number | null {
   }
 }
 
-/** Is there nothing on disk that speaks of processes, and nobody at work who may be about to start some? */
-export function isBlank(state: ProjectState): boolean {
+/**
+ * True when nothing on disk speaks of processes, and no devctl is at work that may be about to start
+ * some.
+ */
+export function isBlankState(state: ProjectState): boolean {
   const { records, ledger, supervisor, legacy, lease, problems } = state;
   const isEmpty = [records, ledger, legacy, problems].every((list) => list.length === 0);
   return isEmpty && !supervisor && !lease && !existsSync(join(state.folder.pidsDir, 'lock'));
 }
 
 /**
- * The facts for `claimProcesses`.
+ * Puts together the facts for `claimProcesses`.
  *
- * @param wallMs Date.now() at the time of the snapshot, to place the legacy files' mtime on its clock
+ * @param wallMs Date.now() at the time of the snapshot, to place the mtime of legacy files on its clock
  */
 export function factsOf(
   state: ProjectState,

@@ -1,31 +1,32 @@
-import { setTimeout as passTurn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import type { Native } from '../processes/native/native.ts';
 import { newsOfEnd } from '../processes/own-children.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 
-/** Takes away the dead that a subreaper has adopted, each by its own number. */
+/** Reaps the zombies that a subreaper has adopted, each by its own pid. */
 export interface Reaper {
   /**
-   * Reaps what was dead in the look before already.
+   * Reaps the zombies that the scan before has shown already.
    *
-   * @returns how many dead there are that nobody has taken away
+   * @returns number of adopted zombies in this snapshot
    */
   reapIn(snapshot: Snapshot): number;
-  /** Reaps every zombie that was adopted, now. What Node has spawned and is dead, it has reaped by then. */
+  /** Reaps every adopted zombie, now. When it resolves, Node has reaped the dead among its own children. */
   reapNow(): Promise<void>;
 }
 
-/** How long Node's news of an end may take that the table shows already. */
-const NEWS_MS = 1_000;
+/** How long Node may take to report an end that the process table shows already. */
+const EXIT_REPORT_MS = 1_000;
 
 /**
- * A zombie that Node spawned is Node's to reap, or its end is never told. It does so within one turn of the event
- * loop, mostly: SIGCHLD may go to a thread that a busy machine does not let run for long, so nothing that is
- * known to be Node's (`noteChild`) is ever taken. Of the rest only what was a zombie in the look before too.
+ * Makes a reaper that leaves Node's own children to Node, because otherwise Node never reports their
+ * end. Node mostly reaps within one turn of the event loop. But SIGCHLD may go to a thread that a busy
+ * machine does not run for a long time, so the reaper never takes a process that is known to be Node's
+ * (`noteChild`). It takes any other only if the scan before showed it as a zombie, too.
  *
- * @param native null: nothing is adopted, so nothing is to be reaped
+ * @param native null: this process adopts nothing, so there is nothing to reap
  */
 export function createReaper(table: ProcessTable, self: Identity, native: Native | null): Reaper {
   const deadChildren = (snapshot: Snapshot): readonly ProcessInfo[] =>
@@ -34,7 +35,7 @@ export function createReaper(table: ProcessTable, self: Identity, native: Native
     deadChildren(snapshot).filter(({ identity }) => newsOfEnd(identity.pid) === null);
   let zombies: ReadonlySet<string> = new Set();
 
-  /** @returns those that are left */
+  /** @returns the zombies that are left */
   const reap = (dead: readonly ProcessInfo[], before: ReadonlySet<string>): Set<string> => {
     const left = new Set<string>();
     for (const { identity } of dead) {
@@ -54,11 +55,12 @@ export function createReaper(table: ProcessTable, self: Identity, native: Native
       if (!native) return;
       const first = await table.snapshot();
       const before = adoptedZombies(first);
-      const news = deadChildren(first).flatMap(({ identity }) => newsOfEnd(identity.pid) ?? []);
-      await Promise.race([Promise.all(news), passTurn(NEWS_MS, null, { ref: false })]);
-      // What is not known to be Node's may be its own all the same: by then it has reaped that.
-      await passTurn(1);
-      await passTurn(1);
+      const reports = deadChildren(first).flatMap(({ identity }) => newsOfEnd(identity.pid) ?? []);
+      await Promise.race([Promise.all(reports), delay(EXIT_REPORT_MS, null, { ref: false })]);
+      // A zombie that is not known to be Node's may be Node's all the same. Give Node the time to reap
+      // it.
+      await delay(1);
+      await delay(1);
       const dead = adoptedZombies(await table.snapshot());
       reap(dead, new Set(before.map(({ identity }) => identityKey(identity))));
     },

@@ -17,46 +17,54 @@ import { type ProjectFolder, projectHash } from '../project/folder.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
 
-/** The control groups of one project's runs, for the supervisor that spawns them. */
+/** The control groups of one project's runs, for the process that spawns them. */
 export interface RunGroups {
-  /** Absolute path of the group that holds those of the runs. */
+  /** Absolute path of the group that contains those of the runs. */
   readonly folder: string;
-  /** How this process sees them, for the records. */
+  /** How this process sees the hierarchy of groups, for the records. */
   readonly view: string;
+  /** The absolute path of a run's group. */
   groupOf(runId: string): string;
   /**
-   * Makes the group of a run and spawns inside it: this process visits the group for the length of
-   * one fork, so that what is spawned is born there and can start nothing outside. Moving it after
-   * the spawn lost 7 to 12 % of what forks at once (measured).
+   * Makes the group of a run and spawns inside it. This process moves into the group for the length of
+   * one fork, so that the child is born there and can start nothing outside. Moving the child after
+   * the spawn lost 7 to 12 % of the processes that fork at once (measured).
    *
-   * @param spawn synchronous; called outside, and `why` told, where the group cannot be entered
-   * @throws Error instead, when it is `required`
+   * @param spawn synchronous; called outside the group, with a `why` in the result, when the group
+   *   cannot be entered
+   * @throws Error instead, when the group is `required`
    */
   spawnInside<Child>(runId: string, required: boolean, spawn: () => Child): SpawnedInside<Child>;
 }
 
+/** A child that was to be born in a control group. */
 export interface SpawnedInside<Child> {
   readonly child: Child;
-  /** Why it is not certain to be inside; null when it is. */
+  /** Why the child is not certain to be inside; null when it is. */
   readonly why: string | null;
 }
 
-/** So often something empty may be removed before it is entered. */
+/** Attempts to enter a group, because another devctl may remove it while it is empty. */
 const MOST_TRIES = 200;
 
-/** What entering a group that is gone says: ENODEV when it went between the opening of its file and the write. */
+/**
+ * Errors of entering a group that is gone. ENODEV: it was removed between the opening of its file and
+ * the write.
+ */
 const REMOVED: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENODEV']);
 
-/** The name of a project's group, below the group that its supervisor was started in. */
+/** Returns the name of a project's group, below the group that its supervisor was started in. */
 function nameOf(folder: ProjectFolder): string {
   return `devctl-${projectHash(folder.root)}`;
 }
 
 /**
- * Finds out by doing it whether this process can make groups and move into them.
+ * Tries out whether this process can make groups and move into them.
  *
- * They lie below the group that it was started in, so that what holds devctl (a CI job, a container, a
- * user session) holds its services too.
+ * The groups lie below the group that this process was started in, so that whatever contains devctl (a
+ * CI job, a container, a user session) contains its services, too.
+ *
+ * @returns why it cannot, when it cannot
  */
 export function openRunGroups(
   folder: ProjectFolder,
@@ -71,13 +79,14 @@ export function openRunGroups(
       makeGroup(group);
       joinGroup(group, process.pid);
     } catch (error) {
-      // Another devctl has just removed what it saw empty: one that ends, or stops, or is nested in a run of ours.
+      // Another devctl has just removed the group, because it was empty: it ends, or stops, or is
+      // nested in a run of ours.
       if (!REMOVED.has(errnoOf(error)) || tries <= 1) throw error;
       enter(group, tries - 1);
     }
   };
   const leave = (): void => joinGroup(own.folder, process.pid);
-  // Others may be finding out the same.
+  // Another devctl may be trying the same, so the name has our pid.
   const trial = join(project, `trial-${process.pid}`);
   try {
     enter(trial);
@@ -110,7 +119,8 @@ export function openRunGroups(
         try {
           leave();
         } catch (error) {
-          // What was spawned is inside all the same; whoever ends that group finds us in it, and refuses.
+          // The child is inside all the same. A devctl that ends this group finds us in it, and
+          // refuses.
           log(`leaving the control group of run ${runId}: ${inWords(error)}`);
         }
       }
@@ -119,8 +129,8 @@ export function openRunGroups(
 }
 
 /**
- * The folders of the groups that this project may have: where its records say, and where a supervisor
- * that was started from here has them, should the records be lost.
+ * Lists the folders of the groups that this project may have: where its records say, and, in case the
+ * records are lost, where a supervisor that was started from here puts them.
  */
 function projectGroups({ folder, records, supervisor }: ProjectState): readonly string[] {
   const own = ownGroup();
@@ -132,20 +142,20 @@ function projectGroups({ folder, records, supervisor }: ProjectState): readonly 
   ];
   const here: string[] = [];
   for (let at = own.folder; groupPath(at) !== null; at = dirname(at)) here.push(join(at, name));
-  // A record is a file that can be edited: only what is a group with our own name counts.
+  // Anybody can edit a record, so only a real control group with our own name counts.
   return [...new Set([...recorded, ...here])].filter(
     (group) => basename(group) === name && groupPath(group) !== null,
   );
 }
 
-/** The groups of all runs that there are now, with what is in them. */
+/** Reads the groups of all runs that exist now, with their members. */
 export function readRunGroups(state: ProjectState): readonly RunGroup[] {
   const services = new Map<string, string>();
   for (const { runId, service } of [...state.ledger, ...state.records])
     services.set(runId, service);
   return projectGroups(state).flatMap((project) =>
     listGroups(project).flatMap((runId): RunGroup[] => {
-      // A devctl that only tries whether it can enter one is nobody's.
+      // A trial group of `openRunGroups` belongs to no run.
       if (!RUN_ID.test(runId)) return [];
       const folder = join(project, runId);
       const path = groupPath(folder);
@@ -156,15 +166,18 @@ export function readRunGroups(state: ProjectState): readonly RunGroup[] {
   );
 }
 
-/** As `intentOf` makes them. */
+/** The form of the run ids that `newRecord` makes. */
 const RUN_ID = /^[0-9a-f]{32}$/;
 
-/** Lets everything run again that a devctl, killed while it was killing, has left frozen. */
+/** Thaws the groups that a devctl left frozen, because it was killed while it killed. */
 export function thawRunGroups(state: ProjectState): void {
   for (const { folder } of readRunGroups(state)) thawGroup(folder);
 }
 
-/** Removes the groups that are empty, and those of a project around this one that only they have kept. */
+/**
+ * Removes the project's groups that are empty. A devctl that runs inside a run of another project also
+ * removes that run's group, and the group around it, when only ours kept them.
+ */
 export function removeRunGroups(state: ProjectState): void {
   for (const project of projectGroups(state)) {
     if (!removeGroup(project)) continue;
@@ -174,18 +187,20 @@ export function removeRunGroups(state: ProjectState): void {
   }
 }
 
-/** As `nameOf` makes them. */
+/** The form of the names that `nameOf` makes. */
 const PROJECT_GROUP = /^devctl-[0-9a-f]+$/;
 
 /**
- * Did the control group of this run hold everything that it ever started, and is it empty?
+ * True when the control group of this run has held everything that the run ever started, and is empty.
+ * This proves the end of the run. The group is removed.
  *
- * @returns false also where the group cannot be seen from here: missing is not the same as empty there
+ * @returns false also when the group cannot be seen from here, because missing is not the same as empty
+ *   there
  */
 export function isProvedByGroup({ cgroup, runId, project }: ServiceRecord): boolean {
   if (!cgroup?.held || groupPath(cgroup.path) === null) return false;
   if (cgroup.view !== groupView()) return false;
-  // A record is a file that can be edited: an empty group of somebody else's proves nothing, and stays.
+  // Anybody can edit a record, so an empty group of another name proves nothing, and stays.
   const name = join(`devctl-${projectHash(project)}`, runId);
   return cgroup.path.endsWith(`/${name}`) && removeGroup(cgroup.path);
 }

@@ -1,32 +1,37 @@
 import { SAMPLE_MS } from '../history/samples.ts';
 
-/** What the last look at the process table has shown, as far as the next one depends on it. */
+/** What the last scan has shown, as far as the pause before the next one depends on it. */
 export interface LastScan {
-  /** Has a process of ours come or gone, or moved to another group or session? */
+  /** True when a process of ours has come or gone, or has moved to another group or session. */
   readonly changed: boolean;
-  /** Are there dead to be reaped, many at once? */
+  /** True when many zombies wait to be reaped. */
   readonly storm: boolean;
-  /** Do services use more than they do when nothing happens? */
+  /** True when services use more than they do at rest. */
   readonly moving: boolean;
-  /** Is somebody looking at the samples? */
+  /** True while somebody watches the samples. */
   readonly watched: boolean;
-  /** Can nothing of ours get away unseen, and does nobody wait for an end that only a look shows? */
-  readonly held: boolean;
+  /** True when no process of ours can escape unseen, and nobody waits for an end that only a scan shows. */
+  readonly contained: boolean;
 }
 
+/** Pause after a change. */
 export const SHORTEST_SCAN_PAUSE_MS = 100;
+/** Longest pause at rest while processes can escape unseen. */
 export const LONGEST_SCAN_PAUSE_MS = 2_000;
-const LONGEST_HELD_MS = 5_000;
+/** Longest pause at rest while no process can escape unseen. */
+const LONGEST_CONTAINED_PAUSE_MS = 5_000;
+/** Factor by which the pause grows when nothing has changed. */
 const SLOWDOWN = 1.5;
 
 /**
- * The pause before the next look, in ms: short after a change, because what escapes escapes early; long
- * when nothing moves (polling /proc every 500 ms costs 0.6 % of a core at 80 processes). Under a
- * subreaper nothing can leave the tree, so the ledger only serves for the case that it dies.
+ * Returns the pause before the next scan, in ms: short after a change, because a process that escapes
+ * does so early; long when nothing changes (polling /proc every 500 ms costs 0.6 % of a core at 80
+ * processes). Under a subreaper no process can leave the tree, so the ledger only matters if the
+ * subreaper dies.
  */
 export function nextScanPauseMs(pauseMs: number, { changed, storm, ...seen }: LastScan): number {
   if (changed || storm) return SHORTEST_SCAN_PAUSE_MS;
-  const calm = seen.held ? LONGEST_HELD_MS : LONGEST_SCAN_PAUSE_MS;
-  const longest = seen.moving || seen.watched ? SAMPLE_MS : calm;
+  const longestAtRest = seen.contained ? LONGEST_CONTAINED_PAUSE_MS : LONGEST_SCAN_PAUSE_MS;
+  const longest = seen.moving || seen.watched ? SAMPLE_MS : longestAtRest;
   return Math.min(Math.max(pauseMs, SHORTEST_SCAN_PAUSE_MS) * SLOWDOWN, longest);
 }

@@ -4,20 +4,24 @@ import { describeCommand } from '../processes/describe.ts';
 import { identityKey } from '../processes/identity.ts';
 import {
   type ClaimTrackerOptions,
-  factsWith,
+  currentFacts,
   NO_CLAIMS,
   type TrackedClaims,
 } from './claim-tracker.ts';
 import { UNATTRIBUTED } from './project-state.ts';
 
-/** The unit of what only a pattern points to. */
+/** The name of the unit for processes that only a pattern points to. */
 export const SWEPT = '(sweep)';
 
-/** What the sweep finds, scan after scan, beside what is owned by evidence. */
+/**
+ * Tracks what the sweep finds, scan after scan, besides the processes that evidence makes ours.
+ *
+ * @param byEvidence the tracker of those processes
+ */
 export function trackSweep(
-  tracking: ClaimTrackerOptions,
+  options: ClaimTrackerOptions,
   rules: SweepRules,
-  owned: TrackedClaims,
+  byEvidence: TrackedClaims,
 ): TrackedClaims {
   const remembered = new Map<string, Claim>();
   const commands = new Map<number, string>();
@@ -25,17 +29,18 @@ export function trackSweep(
   return {
     commands,
     outside: new Set(),
-    projectId: tracking.state.folder.projectId,
-    exemptRuns: tracking.state.exempt,
-    // Born in the middle of a scan with our cookie: what a service has just forked is not the sweep's.
+    projectId: options.state.folder.projectId,
+    exemptRuns: options.state.exempt,
+    // A process with our cookie was born in the middle of the scan. A service has just forked it, so it
+    // is no find of the sweep.
     unitOf: ({ evidence }) =>
       evidence.some(({ kind }) => kind === 'cookie') ? UNATTRIBUTED : SWEPT,
-    // A pattern is no evidence, so the ledger gets nothing of it.
+    // A pattern is no evidence, so nothing goes into the ledger.
     remember() {},
     latest: () => latest,
     claim(snapshot) {
-      const facts = factsWith(tracking, snapshot, []);
-      const claimed = new Set(owned.claim(snapshot).keys());
+      const facts = currentFacts(options, snapshot, []);
+      const claimed = new Set(byEvidence.claim(snapshot).keys());
       latest = { ...NO_CLAIMS, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
       for (const claim of latest.claims.values()) {
         const { identity } = claim.process;

@@ -9,252 +9,298 @@ import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import { compactLedger, LEDGER_COMPACT_BYTES } from '../project/ledger.ts';
 import { writeRecord } from '../project/records.ts';
-import { type WatchedRuns, watchAdoptedLeaders } from './adopted-leaders.ts';
-import { trackClaims } from './claim-tracker.ts';
-import { createIdleScan } from './idle-scan.ts';
+import { type AdoptedLeaders, type WatchedRuns, watchAdoptedLeaders } from './adopted-leaders.ts';
+import { type ClaimTracker, trackClaims } from './claim-tracker.ts';
+import { createIdleScan, type IdleScan } from './idle-scan.ts';
 import type { ProjectState } from './project-state.ts';
-import { createReaper } from './reaper.ts';
+import { createReaper, type Reaper } from './reaper.ts';
 import type { RunGroups } from './run-groups.ts';
-import {
-  type LastScan,
-  LONGEST_SCAN_PAUSE_MS,
-  nextScanPauseMs,
-  SHORTEST_SCAN_PAUSE_MS,
-} from './scan-pace.ts';
+import { LONGEST_SCAN_PAUSE_MS, nextScanPauseMs, SHORTEST_SCAN_PAUSE_MS } from './scan-pace.ts';
 import { recordClaims } from './write-ledger.ts';
 
 export interface WitnessContext {
   readonly table: ProcessTable;
   readonly self: Identity;
-  /** What the records said when this supervisor began; what it started itself comes from `lives`. */
-  readonly inherited: ProjectState;
-  readonly lives: WatchedRuns;
-  /** Missing: every process of the project is its to witness. */
+  /** What the records said when this process began. What it starts itself comes from `runs`. */
+  readonly initialState: ProjectState;
+  readonly runs: WatchedRuns;
+  /** Picks the claims to witness. Missing: all of the project. */
   readonly concerns?: (claim: Claim) => boolean;
-  /** Null: nothing is adopted, so nothing is to be reaped. */
+  /** Null: this process adopts nothing, so there is nothing to reap. */
   readonly native: Native | null;
   /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
-  /** Missing: nobody but the witness needs what it sees. */
+  /** Missing: only the witness needs the scans. */
   readonly listener?: ScanListener;
   readonly log: (line: string) => void;
-  /** SIGKILL for this very process. */
-  readonly end: (target: Identity) => Promise<unknown>;
+  /** Sends SIGKILL to the target, and to no other process. */
+  readonly kill: (target: Identity) => Promise<unknown>;
 }
 
-/** Who learns from the looks of the witness, so that the process table is read once for all. */
+/** Learns from the scans of the witness, so that the process table is read once for all. */
 export interface ScanListener {
   /** @param claims of all processes that are ours in this snapshot */
   onScan(snapshot: Snapshot, claims: readonly Claim[]): void;
-  /** Is something going on that is worth a closer look? */
+  /** True when something is going on that is worth a scan each second. */
   isMoving(): boolean;
-  /** Does somebody wait for what the next look shows? */
+  /** True when somebody waits for what the next scan shows. */
   isWatched(): boolean;
 }
 
-/** The supervisor's eye on the process table. */
+/** Scans the process table again and again, and writes down what it sees. */
 export interface Witness {
-  /** Looks soon: something has just changed. */
+  /** Scans soon, because something has just changed. */
   wake(): void;
-  /** While somebody else stops services: only reaps, writes nothing. */
+  /** While a stop is at work, the witness only reaps and writes nothing. */
   setStoodDown(stoodDown: boolean): Promise<void>;
-  /** Looks at once, and resolves when everything seen is in the ledger. */
+  /** Scans at once, and resolves when everything seen is in the ledger. */
   scan(): Promise<void>;
-  /** Reaps every zombie that was adopted, now. */
+  /** Reaps every adopted zombie, now. */
   reap(): Promise<void>;
-  /** How many processes of ours the last look saw. */
-  owned(): number;
+  /** Number of processes of ours in the last scan. */
+  ownedCount(): number;
   stop(): void;
 }
 
-/** What a start or a storm has needed is given back when nothing has changed for so long. */
+/** Time without a change after which the memory that a start or a fork storm needed is given back. */
 const TIDY_MS = 10_000;
 
-/** A storm of forks leaves thousands in a second, and each keeps a number that others need. */
+/**
+ * Zombies in one scan that make it a fork storm. A storm leaves thousands in a second, and each keeps a
+ * pid that others need.
+ */
 const MANY_ZOMBIES = 20;
 
 /**
- * Records the identity of every descendant while it can still be seen, notices the end of adopted
- * leaders, and reaps adopted zombies.
+ * Starts to record the identity of every descendant while it can still be seen, to notice the end of
+ * adopted leaders, and to reap adopted zombies.
  */
 export function startWitness(context: WitnessContext): Witness {
-  const { table, lives, inherited, self, native } = context;
-  const known = new Set<string>();
-  const reaper = createReaper(table, self, native);
-  let pauseMs = SHORTEST_SCAN_PAUSE_MS;
-  let timer: NodeJS.Timeout | null = null;
-  let stoodDown = false;
-  let stopped = false;
-  let count = 0;
-  /** When something changed last, until what that needed was given back. */
-  let changedAtMs: number | null = monotonicMs();
-  const names = new Set<string>();
-  const state = () => ({ ...inherited, records: lives.records(), problems: [] });
-  const tracker = trackClaims({
-    get state() {
-      return state();
-    },
-    self,
-    names,
-    // For months, in a project that restarts often, they would pile up; only a stop reports them.
-    keepsCommands: false,
-  });
-
-  const rest = createIdleScan(table, self, state, tracker);
-
-  const schedule = (ms: number): void => {
-    if (timer) clearTimeout(timer);
-    timer = stopped ? null : setTimeout(begin, ms);
-  };
-
-  const look = async (): Promise<void> => {
-    if (timer) clearTimeout(timer);
-    timer = null;
-    // Without zombies to reap there is nothing to look for while somebody else is stopping services.
-    if (stoodDown && !native) return;
-    try {
-      const still = stoodDown || !isHeld() ? null : rest.scan();
-      if (still) {
-        context.listener?.onScan(still.snapshot, still.claims);
-        tidyUp();
-        pauseMs = nextScanPauseMs(pauseMs, seen(false, 0));
-        schedule(pauseMs);
-        return;
-      }
-      rest.end();
-      const forks = table.changes?.forks() ?? null;
-      const snapshot = await table.snapshot();
-      const dead = reaper.reapIn(snapshot);
-      let changed = false;
-      if (!stoodDown) {
-        // Of runs that have ended: the kernel keeps those with a process in them.
-        if (context.groups) removeGroup(context.groups.folder);
-        changed = witness(snapshot);
-        inheritedLeaders.onScan(snapshot);
-        endIdleGuards(snapshot);
-      }
-      if (changed || dead > 0) changedAtMs = monotonicMs();
-      if (!stoodDown && !changed && dead === 0 && isHeld()) rest.begin(snapshot, forks);
-      pauseMs = nextScanPauseMs(pauseMs, seen(changed, dead));
-    } catch (error) {
-      context.log(`looking at the process table: ${error instanceof Error ? error.stack : error}`);
-      pauseMs = LONGEST_SCAN_PAUSE_MS;
-    }
-    schedule(pauseMs);
-  };
-
-  const tidyUp = (): void => {
-    if (changedAtMs === null || monotonicMs() - changedAtMs < TIDY_MS) return;
-    changedAtMs = null;
-    native?.trimMemory();
-  };
-
-  const seen = (changed: boolean, dead: number): LastScan => ({
-    changed,
-    storm: native !== null && dead >= MANY_ZOMBIES,
-    moving: !stoodDown && (context.listener?.isMoving() ?? false),
-    watched: !stoodDown && (context.listener?.isWatched() ?? false),
-    held: isHeld(),
-  });
-
-  let looking: Promise<void> | null = null;
-  /** Never two at a time: whoever asks for another one joins it. */
-  const begin = (): Promise<void> => {
-    looking ??= look().finally(() => {
-      looking = null;
-    });
-    return looking;
-  };
-
-  const witness = (snapshot: Snapshot): boolean => {
-    const all = [...tracker.claim(snapshot).values()];
-    const claims = context.concerns ? all.filter(context.concerns) : all;
-    count = claims.length;
-    context.listener?.onScan(snapshot, claims);
-    noteLeavers();
-    const fresh = claims.filter(({ process }) => !known.has(placeOf(process)));
-    const present = new Set(claims.map(({ process }) => placeOf(process)));
-    const lost = [...known].filter((key) => !present.has(key));
-    for (const key of lost) known.delete(key);
-    for (const { process } of fresh) known.add(placeOf(process));
-    for (const [service, bytes] of recordClaims(inherited.folder, snapshot, fresh)) {
-      if (bytes < LEDGER_COMPACT_BYTES) continue;
-      compactLedger(inherited.folder, service, ({ identity }) => isOfUse(identity, snapshot));
-    }
-    return fresh.length > 0 || lost.length > 0;
-  };
-
-  /** An empty group proves nothing of a run of which something has moved elsewhere. */
-  const noteLeavers = (): void => {
-    for (const entry of lives.entries.values()) {
-      const { record } = entry;
-      if (!record?.cgroup?.held || !tracker.outside.has(record.runId)) continue;
-      entry.record = { ...record, cgroup: { ...record.cgroup, held: false } };
-      writeRecord(inherited.folder, entry.record);
-    }
-  };
-
-  const inheritedLeaders = watchAdoptedLeaders({
-    lives,
-    endWatch: native?.endWatch() ?? null,
-    // Not before the look that is under way is over: it may have looked too early.
-    onEnd: () => void Promise.resolve(looking).then(() => schedule(0)),
-  });
-
-  /** Those of earlier supervisors, once what they kept has ended. */
-  const endIdleGuards = (snapshot: Snapshot): void => {
-    for (const { identity, name } of tracker.latest().guards) {
-      // One that is just coming up, and has not spawned its supervisor yet, is still Node.
-      if (name !== GUARD_NAME || snapshot.byParent.has(identity.pid)) continue;
-      if (listsChildren(identity.pid) === false) void context.end(identity);
-    }
-  };
-
-  const isHeld = (): boolean => {
-    const watchesOthers = [...lives.entries.values()].some(
-      ({ spawnedHere, state: life }) => !spawnedHere && 'leader' in life,
-    );
-    return native !== null && !watchesOthers;
-  };
-
-  schedule(0);
-  return {
-    wake() {
-      rest.end();
-      changedAtMs = monotonicMs();
-      pauseMs = SHORTEST_SCAN_PAUSE_MS;
-      // Without a timer one is under way, or somebody else stops services.
-      if (timer) schedule(pauseMs);
-    },
-    async setStoodDown(value) {
-      stoodDown = value;
-      // Much ends now, and what a subreaper has adopted is its to reap.
-      pauseMs = SHORTEST_SCAN_PAUSE_MS;
-      await looking;
-      schedule(0);
-    },
-    async scan() {
-      // One that is under way began before now, so what it did not see must be looked for again.
-      await looking;
-      rest.end();
-      await begin();
-    },
-    reap: reaper.reapNow,
-    owned: () => count,
-    stop() {
-      stopped = true;
-      inheritedLeaders.stop();
-      if (timer) clearTimeout(timer);
-    },
-  };
+  return new ScanLoop(context);
 }
 
-/** One that has moved to another group or session is witnessed again: it may come to lead it. */
+class ScanLoop implements Witness {
+  readonly #context: WitnessContext;
+  readonly #reaper: Reaper;
+  readonly #tracker: ClaimTracker;
+  readonly #idleScan: IdleScan;
+  readonly #adoptedLeaders: AdoptedLeaders;
+  /** Keys of the processes that are in the ledger (`placeOf`). */
+  readonly #recorded = new Set<string>();
+  #timer: NodeJS.Timeout | null = null;
+  #pauseMs = SHORTEST_SCAN_PAUSE_MS;
+  #underWay: Promise<void> | null = null;
+  #stoodDown = false;
+  #stopped = false;
+  #ownedCount = 0;
+  /** When something changed last; null once the memory for it has been given back. */
+  #changedAtMs: number | null = monotonicMs();
+
+  constructor(context: WitnessContext) {
+    const { table, self, native, runs } = context;
+    this.#context = context;
+    this.#reaper = createReaper(table, self, native);
+    const stateNow = (): ProjectState => this.#stateNow();
+    this.#tracker = trackClaims({
+      get state() {
+        return stateNow();
+      },
+      self,
+      names: new Set<string>(),
+      // In a project that restarts often, they would pile up for months; only a stop reports them.
+      keepsCommands: false,
+    });
+    this.#idleScan = createIdleScan(table, self, stateNow, this.#tracker);
+    this.#adoptedLeaders = watchAdoptedLeaders({
+      runs,
+      endWatch: native?.endWatch() ?? null,
+      // Not before the scan under way has ended: it may have read the process too early.
+      onEnd: () => void Promise.resolve(this.#underWay).then(() => this.#schedule(0)),
+    });
+    this.#schedule(0);
+  }
+
+  wake(): void {
+    this.#idleScan.end();
+    this.#changedAtMs = monotonicMs();
+    this.#pauseMs = SHORTEST_SCAN_PAUSE_MS;
+    // Without a timer a scan is under way, or a stop is at work.
+    if (this.#timer) this.#schedule(this.#pauseMs);
+  }
+
+  async setStoodDown(stoodDown: boolean): Promise<void> {
+    this.#stoodDown = stoodDown;
+    // Many processes end now, and a subreaper must reap those that it adopts.
+    this.#pauseMs = SHORTEST_SCAN_PAUSE_MS;
+    await this.#underWay;
+    this.#schedule(0);
+  }
+
+  async scan(): Promise<void> {
+    // A scan under way began before now, so what it has not seen must be looked for once more.
+    await this.#underWay;
+    this.#idleScan.end();
+    await this.#begin();
+  }
+
+  reap(): Promise<void> {
+    return this.#reaper.reapNow();
+  }
+
+  ownedCount(): number {
+    return this.#ownedCount;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#adoptedLeaders.stop();
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  #stateNow(): ProjectState {
+    const { initialState, runs } = this.#context;
+    return { ...initialState, records: runs.records(), problems: [] };
+  }
+
+  #schedule(ms: number): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = this.#stopped ? null : setTimeout(() => this.#begin(), ms);
+  }
+
+  /** Never two scans at a time: a caller that wants another one joins the one under way. */
+  #begin(): Promise<void> {
+    this.#underWay ??= this.#scanAndSchedule().finally(() => {
+      this.#underWay = null;
+    });
+    return this.#underWay;
+  }
+
+  async #scanAndSchedule(): Promise<void> {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    // While a stop is at work, only reaping is left to do.
+    if (this.#stoodDown && !this.#context.native) return;
+    try {
+      if (!this.#scanIdle()) await this.#scanAll();
+    } catch (error) {
+      const why = error instanceof Error ? error.stack : error;
+      this.#context.log(`looking at the process table: ${why}`);
+      this.#pauseMs = LONGEST_SCAN_PAUSE_MS;
+    }
+    this.#schedule(this.#pauseMs);
+  }
+
+  /** @returns false when a full scan is due */
+  #scanIdle(): boolean {
+    const scan = this.#stoodDown || !this.#isContained() ? null : this.#idleScan.scan();
+    if (!scan) return false;
+    this.#context.listener?.onScan(scan.snapshot, scan.claims);
+    this.#trimMemory();
+    this.#setPause(false, 0);
+    return true;
+  }
+
+  async #scanAll(): Promise<void> {
+    const { table, groups } = this.#context;
+    this.#idleScan.end();
+    const forks = table.changes?.forks() ?? null;
+    const snapshot = await table.snapshot();
+    const zombies = this.#reaper.reapIn(snapshot);
+    let changed = false;
+    if (!this.#stoodDown) {
+      // Removes the groups of runs that have ended. The kernel refuses to remove one with a process in
+      // it.
+      if (groups) removeGroup(groups.folder);
+      changed = this.#record(snapshot);
+      this.#adoptedLeaders.onScan(snapshot);
+      this.#endIdleGuards(snapshot);
+    }
+    if (changed || zombies > 0) this.#changedAtMs = monotonicMs();
+    const atRest = !this.#stoodDown && !changed && zombies === 0;
+    if (atRest && this.#isContained()) this.#idleScan.begin(snapshot, forks);
+    this.#setPause(changed, zombies);
+  }
+
+  /** @returns true when a process of ours is new, has moved or has gone */
+  #record(snapshot: Snapshot): boolean {
+    const { concerns, listener, initialState } = this.#context;
+    const all = [...this.#tracker.claim(snapshot).values()];
+    const claims = concerns ? all.filter(concerns) : all;
+    this.#ownedCount = claims.length;
+    listener?.onScan(snapshot, claims);
+    this.#noteLeavers();
+    const fresh = claims.filter(({ process }) => !this.#recorded.has(placeOf(process)));
+    const present = new Set(claims.map(({ process }) => placeOf(process)));
+    const lost = [...this.#recorded].filter((key) => !present.has(key));
+    for (const key of lost) this.#recorded.delete(key);
+    for (const { process } of fresh) this.#recorded.add(placeOf(process));
+    for (const [service, bytes] of recordClaims(initialState.folder, snapshot, fresh)) {
+      if (bytes < LEDGER_COMPACT_BYTES) continue;
+      compactLedger(initialState.folder, service, ({ identity }) => isOfUse(identity, snapshot));
+    }
+    return fresh.length > 0 || lost.length > 0;
+  }
+
+  /**
+   * Notes in the record that a process has left the group of its run, because its empty group proves
+   * nothing from then on.
+   */
+  #noteLeavers(): void {
+    const { runs, initialState } = this.#context;
+    for (const entry of runs.entries.values()) {
+      const { record } = entry;
+      if (!record?.cgroup?.held || !this.#tracker.outside.has(record.runId)) continue;
+      entry.record = { ...record, cgroup: { ...record.cgroup, held: false } };
+      writeRecord(initialState.folder, entry.record);
+    }
+  }
+
+  /** Ends guards of earlier supervisors that have nothing below them any more. */
+  #endIdleGuards(snapshot: Snapshot): void {
+    for (const { identity, name } of this.#tracker.latest().guards) {
+      // A guard that is just coming up, and has not spawned its supervisor, is still Node by name.
+      if (name !== GUARD_NAME || snapshot.byParent.has(identity.pid)) continue;
+      if (listsChildren(identity.pid) === false) void this.#context.kill(identity);
+    }
+  }
+
+  /** Gives memory back some time after the last change. */
+  #trimMemory(): void {
+    if (this.#changedAtMs === null || monotonicMs() - this.#changedAtMs < TIDY_MS) return;
+    this.#changedAtMs = null;
+    this.#context.native?.trimMemory();
+  }
+
+  #setPause(changed: boolean, zombies: number): void {
+    const { native, listener } = this.#context;
+    this.#pauseMs = nextScanPauseMs(this.#pauseMs, {
+      changed,
+      storm: native !== null && zombies >= MANY_ZOMBIES,
+      moving: !this.#stoodDown && (listener?.isMoving() ?? false),
+      watched: !this.#stoodDown && (listener?.isWatched() ?? false),
+      contained: this.#isContained(),
+    });
+  }
+
+  /** True when no process can escape unseen, and Node reports the end of every leader. */
+  #isContained(): boolean {
+    const { native, runs } = this.#context;
+    const watchesOthers = [...runs.entries.values()].some(
+      ({ spawnedHere, state }) => !spawnedHere && 'leader' in state,
+    );
+    return native !== null && !watchesOthers;
+  }
+}
+
+/**
+ * Returns a key for a process in its group and session. A process that moves to another one gets a new
+ * key and is witnessed again, because it may come to lead the group or session.
+ */
 function placeOf({ identity, pgid, sid }: ProcessInfo): string {
   return `${identityKey(identity)} ${pgid} ${sid}`;
 }
 
-/** Is it alive, or does a session or group that it led live on? */
+/** True when the process is alive, or when a session or group that it led has members. */
 function isOfUse(identity: Identity, snapshot: Snapshot): boolean {
   const found = snapshot.byPid.get(identity.pid);
   if (found) return sameIdentity(found.identity, identity);

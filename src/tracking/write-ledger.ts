@@ -1,19 +1,20 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { appendLedger } from '../project/ledger.ts';
-import type { Moment } from '../project/ledger-lines.ts';
+import type { PidScope } from '../project/ledger-lines.ts';
 import { NO_RUN, UNATTRIBUTED } from './project-state.ts';
 
 /**
- * Writes claimed processes to the ledgers of their services; what no service is known for goes to a
- * ledger of its own, because below a subreaper that dies it has no other mark left.
+ * Writes claimed processes to the ledgers of their services. Processes that no evidence ties to a
+ * service go to a ledger of their own, because they have no other mark left when the subreaper above
+ * them dies.
  *
  * @returns size of each ledger that was written, in bytes
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
 export function recordClaims(
   folder: ProjectFolder,
-  moment: Moment,
+  scope: PidScope,
   claims: readonly Claim[],
 ): ReadonlyMap<string, number> {
   const byService = new Map<string, Claim[]>();
@@ -32,7 +33,7 @@ export function recordClaims(
       pgid,
       sid,
     }));
-    sizes.set(service, appendLedger(folder, service, moment, lines));
+    sizes.set(service, appendLedger(folder, service, scope, lines));
   }
   return sizes;
 }

@@ -7,8 +7,8 @@ import { temporaryProject } from '../support/temporary-project.ts';
 
 type Answer = (response: ServerResponse) => void;
 
-/** A supervisor that gives this answer to everything. */
-async function withSupervisor(answer: Answer, ask: (client: SupervisorClient) => Promise<void>) {
+/** Calls `use` with a client of a supervisor that gives this answer to every request. */
+async function withSupervisor(answer: Answer, use: (client: SupervisorClient) => Promise<void>) {
   await using project = await temporaryProject();
   const server = createServer((request, response) => {
     request.resume();
@@ -17,7 +17,7 @@ async function withSupervisor(answer: Answer, ask: (client: SupervisorClient) =>
   const socket = join(project.root, 's');
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   try {
-    await ask(connectTo(socket));
+    await use(connectTo(socket));
   } finally {
     server.closeAllConnections();
     server.close();
@@ -28,26 +28,29 @@ const whole = '{"pid":1,"capabilities":{},"version":"1","children":false}';
 
 const broken: readonly (readonly [string, Answer])[] = [
   ['no JSON', (response) => response.end('<html>')],
-  ['half of it, and the end', (response) => response.end(whole.slice(0, 20))],
+  ['half of an answer, and the end', (response) => response.end(whole.slice(0, 20))],
   [
-    'half of it, and death',
+    'half of an answer, and a broken connection',
     (response) => response.write(whole.slice(0, 20), () => response.destroy()),
   ],
-  ['half of it, and silence', (response) => response.write(whole.slice(0, 20))],
+  ['half of an answer, and silence', (response) => response.write(whole.slice(0, 20))],
   ['a beginning, and silence', (response) => response.flushHeaders()],
   ['silence', () => {}],
   ['a refusal', (response) => response.writeHead(500).end(whole)],
   ['another shape', (response) => response.end('"hello"')],
 ];
 
-test.each(broken)('a question that is answered with %s has no answer', async (_name, answer) => {
-  await withSupervisor(answer, async (client) => {
-    expect(await client.hello(200)).toBeNull();
-    expect(await client.hasChildren(200)).toBeNull();
-  });
-});
+test.each(broken)(
+  'a request that is answered with %s counts as unanswered',
+  async (_name, answer) => {
+    await withSupervisor(answer, async (client) => {
+      expect(await client.hello(200)).toBeNull();
+      expect(await client.hasChildren(200)).toBeNull();
+    });
+  },
+);
 
-test('a whole answer is one', async () => {
+test('a complete answer counts', async () => {
   const answer: Answer = (response) => response.end(whole);
   await withSupervisor(answer, async (client) => {
     expect(await client.hello(5_000)).toMatchObject({ pid: 1 });
@@ -62,11 +65,15 @@ test.each<readonly [string, Answer, RegExp]>([
   ['no JSON', (response) => response.end(`${change}Error: no luck\n`), /Error: no luck/],
   ['half a line', (response) => response.end(`${change}{"type":"re`), /broke off/],
   ['no event', (response) => response.end(`${change}null\n`), /broke off/],
-  ['death', (response) => response.write(change, () => response.destroy()), /ended before/],
+  [
+    'a broken connection',
+    (response) => response.write(change, () => response.destroy()),
+    /ended before/,
+  ],
   ['a refusal', (response) => response.writeHead(500).end('locked'), /refused: locked/],
 ])('a start that is answered with %s fails in words', async (_name, answer, words) => {
   await withSupervisor(answer, async (client) => {
-    const heard: unknown[] = [];
+    const events: unknown[] = [];
     const request = {
       services: [],
       env: {},
@@ -75,10 +82,10 @@ test.each<readonly [string, Answer, RegExp]>([
       containment: 'auto',
       limits: { limits: [], manifest: null },
     } as const;
-    const failure = await client.start(request, (event) => heard.push(event)).catch((e) => e);
+    const failure = await client.start(request, (event) => events.push(event)).catch((e) => e);
     expect(failure).toBeInstanceOf(DevctlError);
     expect(failure).toMatchObject({ code: 'supervisor-failed' });
     expect(failure.message).toMatch(words);
-    expect(heard.length).toBeLessThanOrEqual(1);
+    expect(events.length).toBeLessThanOrEqual(1);
   });
 });

@@ -10,7 +10,7 @@ const sample = (atMs: number, memoryBytes = 1, cpuPercent = 0, processes = 1): S
   services: { web: { processes, memoryBytes, cpuPercent } },
 });
 
-/** One sample a second unless they say otherwise. */
+/** Gathers samples, one a second unless they say otherwise. */
 function thin(samples: readonly Sample[]): readonly Sample[] {
   let bucket: Bucket | null = null;
   const thinned: Sample[] = [];
@@ -35,7 +35,7 @@ describe('one sample for several', () => {
     expect(thin([sample(1_000, 1, 100), sample(5_000, 1, 0)])).toEqual([sample(5_000, 1, 20)]);
   });
 
-  test('a service that was there for a part of the time used nothing in the rest', () => {
+  test('a service that ran for a part of the time used nothing in the rest', () => {
     const without: Sample = { atMs: 2_000, services: {} };
     expect(thin([sample(1_000, 7, 50), without])).toEqual([sample(2_000, 7, 25)]);
   });
@@ -48,7 +48,7 @@ describe('one sample for several', () => {
     ]);
   });
 
-  test('no peak is lost, nothing is made up, and it is one for each stretch of time', () => {
+  test('no peak is lost, nothing is made up, and there is one sample for each stretch of time', () => {
     const use = fc.tuple(fc.integer({ min: 1, max: 7_000 }), fc.nat(1_000), fc.nat(400));
     fc.assert(
       fc.property(fc.array(use, { minLength: 1, maxLength: 60 }), (uses) => {

@@ -10,12 +10,16 @@ const sample = (secondsAgo: number, cpuPercent: number) => ({
 
 test.each([
   ['one a second', [sample(3, 1), sample(2, 2), sample(1, 3), sample(0, 4)], [1, 2, 3, 4]],
-  ['a sample holds for the time before it', [sample(3, 1), sample(0, 4)], [1, 4, 4, 4]],
-  ['but the first only for itself', [sample(1, 1), sample(0, 4)], [null, null, 1, 4]],
-  ['and a little for the time since', [sample(4, 1), sample(2, 2)], [2, 2, 2, 2]],
+  ['a sample counts for the time before it', [sample(3, 1), sample(0, 4)], [1, 4, 4, 4]],
+  [
+    'the first sample counts for its own second only',
+    [sample(1, 1), sample(0, 4)],
+    [null, null, 1, 4],
+  ],
+  ['the last sample counts for a little time after it', [sample(4, 1), sample(2, 2)], [2, 2, 2, 2]],
   ['several within a second', [sample(2.9, 9), sample(2.5, 8), sample(2, 2)], [9, 2, 2, 2]],
-  ['nobody looked for long', [sample(60, 1)], [null, null, null, null]],
-  ['nothing', [], [null, null, null, null]],
+  ['no sample for a long time', [sample(60, 1)], [null, null, null, null]],
+  ['no samples', [], [null, null, null, null]],
 ])('%s', (_name, samples, expected) => {
   const seconds = perSecond(samples, NOW, 4);
   expect(seconds.map(({ services }) => services.web?.cpuPercent ?? null)).toEqual(expected);

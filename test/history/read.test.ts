@@ -17,7 +17,7 @@ const sample = (atMs: number, memoryBytes = 1): Sample => ({
 });
 
 describe('the history of a project', () => {
-  test('is what was written, by time; nothing is an empty one', async () => {
+  test('has what was written, by time, and is empty when nothing was', async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
     expect(readHistory(folder)).toEqual({ samples: [], events: [], unread: 0 });
@@ -58,7 +58,7 @@ describe('the history of a project', () => {
     expect(samples).toEqual([1_000, 2_000, 3_000, 4_000].map((atMs) => sample(atMs)));
   });
 
-  test('a line that was cut off costs no other', async () => {
+  test('a line that was cut off costs no other line', async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
     prepareFolder(folder);
@@ -68,7 +68,7 @@ describe('the history of a project', () => {
     expect(readHistory(folder).samples.map(({ atMs }) => atMs)).toEqual([1, 3]);
   });
 
-  test('takes no more than its bound, and keeps the latest', async () => {
+  test('takes no more disk than its bound, and keeps the latest lines', async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
     prepareFolder(folder);
@@ -85,7 +85,7 @@ describe('the history of a project', () => {
     expect(events.length).toBeLessThan(55);
   });
 
-  test('a symbolic link is followed by neither', async () => {
+  test('a symbolic link is followed neither by the reader nor by the writer', async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
     const line = formatSample(sample(1));
@@ -97,7 +97,7 @@ describe('the history of a project', () => {
     expect(readFileSync(stranger, 'utf8')).toBe(line);
   });
 
-  test('nor is one in the place of the folder', async () => {
+  test('a symbolic link in the place of the folder is not followed', async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root);
     mkdirSync(project.file('elsewhere'));
@@ -112,7 +112,7 @@ describe('the history of a project', () => {
 describe('tiers', () => {
   const tier = fc.array(fc.nat(1_000), { maxLength: 20 });
 
-  test('are one row by time, in which nothing of the finest is missing', () => {
+  test('are merged into one row by time, with every sample of the finest tier', () => {
     fc.assert(
       fc.property(tier, tier, tier, (fine, middle, coarse) => {
         const tiers = [fine, middle, coarse].map((times) => times.map((atMs) => sample(atMs)));

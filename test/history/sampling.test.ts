@@ -39,7 +39,7 @@ async function listenUntil(
   return heard;
 }
 
-test('what services use is told to who listens, and outlives SIGKILL, a torn line and a stop', async () => {
+test('samples reach subscribers, and the history outlives SIGKILL, a torn line and a stop', async () => {
   await using project = await temporaryProject({
     services: { web: { command: WORKER }, quiet: service('sleeper') },
   });
@@ -67,7 +67,7 @@ test('what services use is told to who listens, and outlives SIGKILL, a torn lin
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await until(() => samplesOf(project).length > kept.length);
   expect(samplesOf(project).slice(0, kept.length)).toEqual(kept);
-  // It knows of what was before it.
+  // The next supervisor reads the history from before.
   const [again] = await listenUntil(project, (events) => events.length > 0);
   expect(again?.type === 'history' && again.samples.slice(0, kept.length)).toEqual(kept);
 
@@ -83,13 +83,13 @@ test('what services use is told to who listens, and outlives SIGKILL, a torn lin
   expect(told).toContain('quiet ready');
   expect(told.indexOf('quiet starting')).toBeLessThan(told.indexOf('quiet ready'));
 
-  // Nobody takes it for something that is left.
+  // The history is not taken for a leftover.
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
   expect((await devctl(project, 'stop')).stdout).toMatch(/nothing/i);
   expect((await devctl(project, 'doctor')).stdout).not.toMatch(/history/);
 });
 
-test('records that were removed are not made again for the sake of a history', async () => {
+test('a records folder that was removed is not made again for the history', async () => {
   await using project = await temporaryProject({ services: { web: { command: WORKER } } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await until(() => samplesOf(project).length > 0);
@@ -102,7 +102,7 @@ test('records that were removed are not made again for the sake of a history', a
 });
 
 test.runIf(canMount)(
-  'a full disk: nothing is lost but what had no room, and it goes on when there is some',
+  'on a full disk only lines without room are lost, and the history goes on when there is room',
   async () => {
     await using project = await temporaryProject({ services: { web: { command: WORKER } } });
     using disk = smallDisk(project.file('.pids'));
@@ -111,7 +111,7 @@ test.runIf(canMount)(
     disk.fill();
     const full = samplesOf(project);
     const heard = await listenUntil(project, (events) => events.length > 3);
-    // What had room in the last block may still have come through.
+    // Lines that had room in the last block may still have been written.
     expect(samplesOf(project).slice(0, full.length)).toEqual(full);
     rmSync(project.file('.pids/fill'));
     const last = heard.at(-1);

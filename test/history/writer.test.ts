@@ -10,13 +10,13 @@ const sample = (second: number, memoryBytes: number) => ({
   services: { web: { processes: 1, memoryBytes, cpuPercent: 10 } },
 });
 
-test('what is old is there in steps, with its peaks; and never more than the files may take', async () => {
+test('old samples are coarser but keep their peaks, and the files never exceed their bound', async () => {
   await using project = await temporaryProject();
   const folder = projectFolder(project.root);
   prepareFolder(folder);
   const chronicle = openHistoryWriter(folder, (line) => expect.fail(line));
   const minutes = 90;
-  // The size of thirty services, so that the finest reaches back for minutes only.
+  // As large as thirty services, so that the finest tier reaches back for minutes only.
   const many = Object.fromEntries(
     Array.from({ length: 30 }, (_, index) => [
       `service-${index}`,
@@ -41,7 +41,7 @@ test('what is old is there in steps, with its peaks; and never more than the fil
   expect(peaks).toHaveLength(3);
 });
 
-test('what cannot be written is told once, until it can be again', async () => {
+test('a failure to write is reported once, until a line could be written again', async () => {
   await using project = await temporaryProject();
   const folder = projectFolder(project.root);
   prepareFolder(folder);

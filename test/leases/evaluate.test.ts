@@ -38,18 +38,23 @@ test.each([
   ['the process lives', [lease(null, 7)], at(0, 7), 'lasts'],
   ['the process has ended', [lease(null, 7)], at(0), 'pid 7 (agent) has ended'],
   [
-    'its number is a stranger’s',
+    'a stranger has the number of the process',
     [lease(null, identity(7, { startTicks: 1 }))],
     at(0, 7),
     'pid 7 (agent) has ended',
   ],
-  ['one of two lives', [lease(null, 7, 8)], at(0, 8), 'lasts'],
-  ['both have ended', [lease(null, 7, 8)], at(0), 'pid 7 (agent) and pid 8 (agent) have ended'],
-  ['the time first', [lease(HOUR, 7)], at(HOUR, 7), 'its 2h are over'],
-  ['the process first', [lease(HOUR, 7)], at(0), 'pid 7 (agent) has ended'],
-  ['somebody else still needs it', [lease(HOUR), lease(null, 7)], at(HOUR, 7), 'lasts'],
+  ['one of two processes lives', [lease(null, 7, 8)], at(0, 8), 'lasts'],
   [
-    'nobody does',
+    'both processes have ended',
+    [lease(null, 7, 8)],
+    at(0),
+    'pid 7 (agent) and pid 8 (agent) have ended',
+  ],
+  ['the time ends first', [lease(HOUR, 7)], at(HOUR, 7), 'its 2h are over'],
+  ['the process ends first', [lease(HOUR, 7)], at(0), 'pid 7 (agent) has ended'],
+  ['one of two leases lasts', [lease(HOUR), lease(null, 7)], at(HOUR, 7), 'lasts'],
+  [
+    'both leases are over',
     [lease(HOUR), lease(null, 7)],
     at(HOUR),
     'its 2h are over; pid 7 (agent) has ended',
@@ -60,7 +65,7 @@ test.each([
     at(0),
     'lasts',
   ],
-  ['none at all', [], at(0), 'none'],
+  ['no lease', [], at(0), 'none'],
 ] as const)('%s: %s', (_name, leases, moment, expected) => {
   const verdict = judge(leases, moment);
   expect(verdict.kind === 'ended' ? verdict.why : verdict.kind).toBe(
@@ -68,11 +73,11 @@ test.each([
   );
 });
 
-test('what an earlier boot was to end has ended with it', () => {
+test('the leases of an earlier boot have ended with it', () => {
   expect(judge([lease(HOUR)], at(2 * HOUR), 'earlier')).toEqual({ kind: 'none' });
 });
 
-test('what is left is told: the time, and who lives', () => {
+test('a standing lease has the time that is left and the processes that live', () => {
   const verdict = judge([lease(HOUR, 7, 8)], at(HOUR - 100, 8));
   expect(verdict).toMatchObject({
     kind: 'lasts',
@@ -84,13 +89,13 @@ test.each([
   ['the first', [], lease(HOUR), [lease(HOUR)]],
   ['renewed for longer', [lease(HOUR)], lease(2 * HOUR), [lease(2 * HOUR)]],
   [
-    'never for shorter: it may be somebody else’s',
+    'renewed for a shorter time: the later end counts',
     [lease(2 * HOUR)],
     lease(HOUR),
     [lease(2 * HOUR)],
   ],
   [
-    'time and process stand side by side',
+    'a lease with a time and one with a process stand side by side',
     [lease(HOUR)],
     lease(null, 7),
     [lease(HOUR), lease(null, 7)],
@@ -101,7 +106,7 @@ test.each([
     lease(2 * HOUR, 8, 7),
     [lease(2 * HOUR, 8, 7)],
   ],
-  ['what is over goes', [lease(null, 9)], lease(HOUR), [lease(HOUR)]],
+  ['a lease that is over is dropped', [lease(null, 9)], lease(HOUR), [lease(HOUR)]],
 ] as const)('another lease: %s', (_name, before, added, after) => {
   expect(withLease(before, added, at(0, 7, 8))).toEqual(after);
 });
@@ -114,7 +119,7 @@ const anyLease = fc
   .filter(({ endsAtTicks, pids }) => endsAtTicks !== null || pids.length > 0)
   .map(({ endsAtTicks, pids }) => lease(endsAtTicks, ...pids));
 
-test('whoever asked for a lease has it: nobody’s is cut short by another one', () => {
+test('a new lease never cuts another one short', () => {
   fc.assert(
     fc.property(
       fc.array(anyLease, { minLength: 1, maxLength: 6 }),
@@ -127,7 +132,7 @@ test('whoever asked for a lease has it: nobody’s is cut short by another one',
           [],
         );
         const moment = at(later, ...alive);
-        // What is over as it is asked for counts for nobody.
+        // A lease that is over when it is asked for does not count.
         const standing = asked.filter(({ endsAtTicks }) => endsAtTicks === null || endsAtTicks > 0);
         const isNeeded = standing.some((one) => judge([one], moment).kind === 'lasts');
         if (isNeeded) expect(judge(leases, moment).kind).toBe('lasts');

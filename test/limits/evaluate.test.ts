@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   evaluateLimits,
   type LimitedUse,
-  type LimitWatch,
+  type LimitMemory,
   nextDueMs,
 } from '../../src/limits/evaluate.ts';
 import type { Limit } from '../../src/manifest/resolved.ts';
@@ -21,17 +21,17 @@ function limit(kind: Limit['kind'], allowed: number, more: Partial<Limit> = {}):
   return { kind, allowed, windowMs: 0, action: 'warn', ...more };
 }
 
-/** What is exceeded in each look, `!` where that is news; the looks are a second apart. */
-function watch(
+/** Lists the exceeded limits of each measurement, one a second; `!`: that is news. */
+function exceededEachSecond(
   limits: readonly Limit[] | ((index: number) => readonly Limit[]),
   uses: readonly Partial<LimitedUse>[],
 ): readonly string[] {
-  let before: LimitWatch | null = null;
+  let before: LimitMemory | null = null;
   return uses.map((use, index) => {
     const nowMs = 5_000 + index * 1_000;
     const all = typeof limits === 'function' ? limits(index) : limits;
     const judged = evaluateLimits(before, all, { ...calm, nowMs, ...use });
-    before = judged.watch;
+    before = judged.memory;
     return judged.exceeded
       .map(({ limit: { kind }, value, fresh }) => `${kind} ${value}${fresh ? '!' : ''}`)
       .join(', ');
@@ -44,19 +44,19 @@ const cpu = (percents: readonly number[]) => percents.map((cpuPercent) => ({ cpu
 test.each<[string, readonly Limit[], readonly Partial<LimitedUse>[], readonly string[]]>([
   ['as many as allowed', [limit('processes', 5)], procs([5, 5]), ['', '']],
   [
-    'one more, told once',
+    'one more is news once',
     [limit('processes', 5)],
     procs([6, 6, 7]),
     ['processes 6!', 'processes 6', 'processes 7'],
   ],
   [
-    'up and down around it is one excess',
+    'up and down around the limit is one excess',
     [limit('processes', 100)],
     procs([101, 99, 101, 95]),
     ['processes 101!', 'processes 99', 'processes 101', 'processes 95'],
   ],
   [
-    'below it, and again',
+    'below the limit, and beyond it again',
     [limit('processes', 100)],
     procs([101, 90, 101]),
     ['processes 101!', '', 'processes 101!'],
@@ -68,19 +68,19 @@ test.each<[string, readonly Limit[], readonly Partial<LimitedUse>[], readonly st
     ['', 'memory 101!'],
   ],
   [
-    'a peak of cpu is none over the window',
+    'a peak of cpu is no excess over the window',
     [limit('cpu', 100, { windowMs: 3_000 })],
     cpu([0, 0, 250, 0, 0]),
     ['', '', '', '', ''],
   ],
   [
-    'cpu over the window, not before that has passed',
+    'cpu over the window, once the window has passed',
     [limit('cpu', 100, { windowMs: 3_000 })],
     cpu([200, 200, 200, 200]),
     ['', '', '', 'cpu 200!'],
   ],
   [
-    'what was before the window counts no longer',
+    'cpu before the window no longer counts',
     [limit('cpu', 100, { windowMs: 2_000 })],
     cpu([0, 200, 200, 80, 80]),
     ['', '', 'cpu 200!', 'cpu 140', ''],
@@ -92,13 +92,13 @@ test.each<[string, readonly Limit[], readonly Partial<LimitedUse>[], readonly st
     ['', 'runtime 8000!', 'runtime 9000'],
   ],
   [
-    'nothing for so long',
+    'idle for as long as allowed',
     [limit('idle', 2_000)],
     [{}, {}, {}, {}],
     ['', '', 'idle 2000!', 'idle 3000'],
   ],
   [
-    'output begins anew, and so does cpu',
+    'output and cpu begin the idle time anew',
     [limit('idle', 2_000)],
     [
       {},
@@ -117,7 +117,7 @@ test.each<[string, readonly Limit[], readonly Partial<LimitedUse>[], readonly st
     ['processes 2!, memory 100!'],
   ],
   [
-    'what was to be ended, and is not, is to be ended again',
+    'a limit whose action did not end the service is news again',
     [limit('processes', 5, { action: 'stop' })],
     procs(Array.from({ length: 12 }, () => 9)),
     [
@@ -128,12 +128,12 @@ test.each<[string, readonly Limit[], readonly Partial<LimitedUse>[], readonly st
     ],
   ],
 ])('%s', (_what, limits, uses, expected) => {
-  expect(watch(limits, uses)).toEqual(expected);
+  expect(exceededEachSecond(limits, uses)).toEqual(expected);
 });
 
-test('another limit is another matter', () => {
+test('a changed limit is news again', () => {
   const changing = (index: number) => [limit('processes', index < 2 ? 5 : 6)];
-  expect(watch(changing, procs([7, 7, 7, 7]))).toEqual([
+  expect(exceededEachSecond(changing, procs([7, 7, 7, 7]))).toEqual([
     'processes 7!',
     'processes 7',
     'processes 7!',
@@ -141,10 +141,10 @@ test('another limit is another matter', () => {
   ]);
 });
 
-describe('when to look again', () => {
+describe('when the next limit of time is reached', () => {
   const limits = [limit('runtime', 10_000), limit('idle', 4_000), limit('processes', 3)];
   const first = { ...calm, nowMs: 1_000, runtimeMs: 500 };
-  const { watch: begun } = evaluateLimits(null, limits, first);
+  const { memory: begun } = evaluateLimits(null, limits, first);
 
   test('at the first limit of time', () => {
     expect(nextDueMs(begun, limits, first)).toBe(4_000);
@@ -152,19 +152,19 @@ describe('when to look again', () => {
     expect(nextDueMs(begun, [limit('runtime', 10_000)], first)).toBe(9_500);
   });
 
-  test('never for what has no time, or is told', () => {
+  test('never for a limit of another kind, or one that was reported', () => {
     expect(nextDueMs(begun, [limit('memory', 1)], first)).toBeNull();
     const late = { ...first, nowMs: 20_000, runtimeMs: 20_000 };
-    const { watch: told } = evaluateLimits(begun, limits, late);
-    expect(nextDueMs(told, limits, late)).toBeNull();
+    const { memory: reported } = evaluateLimits(begun, limits, late);
+    expect(nextDueMs(reported, limits, late)).toBeNull();
   });
 });
 
-test('a warning is news once for each time that the limit was kept before, whatever happens', () => {
+test('a warning is news once for each excess, whatever the values', () => {
   const values = fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 60 });
   fc.assert(
     fc.property(values, fc.integer({ min: 1, max: 20 }), (counts, allowed) => {
-      const told = watch([limit('processes', allowed)], procs(counts));
+      const told = exceededEachSecond([limit('processes', allowed)], procs(counts));
       let above = false;
       for (const [index, count] of counts.entries()) {
         const isNews = count > allowed && !above;
@@ -187,11 +187,11 @@ test('the mean of cpu is never more than its highest part, nor less than its low
   fc.assert(
     fc.property(parts, (stretches) => {
       const limits = [limit('cpu', 0.001, { windowMs: 5_000 })];
-      let before: LimitWatch | null = null;
+      let before: LimitMemory | null = null;
       let nowMs = 0;
       for (const { percent, forMs } of stretches) {
         nowMs += forMs;
-        const { watch: next, exceeded }: ReturnType<typeof evaluateLimits> = evaluateLimits(
+        const { memory: next, exceeded }: ReturnType<typeof evaluateLimits> = evaluateLimits(
           before,
           limits,
           {
@@ -206,7 +206,7 @@ test('the mean of cpu is never more than its highest part, nor less than its low
           if (value > Math.max(...counted) + 0.05) throw new Error('more than its highest part');
           if (value < Math.min(...counted) - 0.05) throw new Error('less than its lowest part');
         }
-        // What is remembered does not grow with the time.
+        // The memory does not grow with the time.
         if (next.cpu.length > 5_000 / 900 + 1) throw new Error('it remembers too much');
       }
     }),

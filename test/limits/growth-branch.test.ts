@@ -42,14 +42,14 @@ test.each<[string, readonly Row[], readonly Row[], BranchGrowth, string]>([
   ['no processes', [], [], 'processes', 'none'],
   ['one', [], [server], 'processes', '10: 1, 10'],
   [
-    'the wrapper is not it, what has the children is',
+    'not the wrapper, but the process with the children',
     [server, api, web],
     [server, api, web, npm, vitest, ...workers],
     'processes',
     '21: 10, 100',
   ],
   [
-    'grown on both sides: what is above both',
+    'grown on both sides: the process above both',
     [server, api, web],
     [server, api, web, { pid: 40, ppid: 11 }, { pid: 41, ppid: 12 }],
     'processes',
@@ -77,14 +77,14 @@ test.each<[string, readonly Row[], readonly Row[], BranchGrowth, string]>([
     '12: 1, 10',
   ],
   [
-    'several trees: the one that has grown',
+    'several trees: the tree that has grown',
     [server, { pid: 50, ppid: 2 }],
     [server, { pid: 50, ppid: 2 }, { pid: 51, ppid: 50 }, { pid: 52, ppid: 50 }],
     'processes',
     '50: 3, 30',
   ],
   [
-    'nothing has grown: the limit has become less, and everything counts',
+    'nothing has grown, because the limit became smaller: everything counts',
     [server, api, web],
     [server, api, web],
     'processes',
@@ -95,8 +95,8 @@ test.each<[string, readonly Row[], readonly Row[], BranchGrowth, string]>([
   expect(branch(before, now, growth)).toBe(expected);
 });
 
-test('whatever the tree, the branch is in it and counts what is below it', () => {
-  // Each process has one of those before it as its parent, or a stranger.
+test('in any tree, the branch is a part of it and counts all descendants of its top', () => {
+  // Each process has an earlier process or a stranger as its parent.
   const parents = fc.array(fc.nat(), { minLength: 1, maxLength: 60 });
   fc.assert(
     fc.property(parents, fc.nat(), (links, kept) => {

@@ -16,12 +16,12 @@ function claimsOf(snapshot: Snapshot): readonly Claim[] {
   return ours.map((process) => ({ process, service: 'web', runId: 'run-web', evidence: [] }));
 }
 
-/** What the breach of the last look names: the process, and how many it has below it. */
+/** The branch that the breach of the last measurement names: its top, and the number of its processes. */
 function branchAfter(...looks: readonly (readonly Row[])[]): readonly (number | undefined)[] {
   const tree = createLimitMeter('web');
   const verdicts = looks.map((rows) => {
     const snapshot = snapshotOf([...rows]);
-    return tree.judge(LIMITS, claimsOf(snapshot), snapshot, USE);
+    return tree.measure(LIMITS, claimsOf(snapshot), snapshot, USE);
   });
   const [breach] = verdicts.at(-1)?.fresh ?? [];
   return [breach?.branch?.pid, breach?.branch?.processes];
@@ -30,7 +30,7 @@ function branchAfter(...looks: readonly (readonly Row[])[]): readonly (number | 
 test.each<[string, readonly (readonly Row[])[], number, number]>([
   ['seen from its beginning', [[FAN], [FAN, ...children(3)]], 100, 4],
   ['first seen beyond its limit', [[FAN, ...children(3)]], 100, 4],
-  // The last one alone has grown since that look, and explains nothing.
+  // Since the first measurement only the last process has grown, which explains nothing.
   [
     'first seen near its limit',
     [

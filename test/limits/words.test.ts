@@ -44,7 +44,7 @@ test.each<[Partial<Breach>, string]>([
   expect(breachInWords({ ...storm, ...change })).toBe(words);
 });
 
-test('who it was', () => {
+test('a warning names the service', () => {
   expect(warningInWords(storm)).toMatch(/^web: 78 processes, limit 20; most/);
   expect(warningInWords({ ...storm, service: null })).toMatch(
     /^all services together: 78 processes.*11 GB \(web\)$/,

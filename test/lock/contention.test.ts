@@ -15,7 +15,7 @@ const breaches = (folder: ProjectFolder) =>
 const lockFiles = (folder: ProjectFolder) =>
   readdirSync(folder.pidsDir).filter((name) => name.includes('lock'));
 
-test('20 processes: never two at a time, everyone gets its turns, nothing is left', async () => {
+test('20 processes: never two hold the lock, each gets its turns, nothing is left', async () => {
   const folder = temporaryRecords();
   const program = bundle('contend');
   const all = Array.from({ length: PROCESSES }, () =>
@@ -54,7 +54,7 @@ test('20 processes that are killed at any moment, waiting, breaking or holding',
     );
     const survivors = [0, 1].map(() => run(process.execPath, [program, folder.root, '20', '5']));
     for (const { child } of doomed) {
-      // Whoever holds the lock when this sees it, the victim is at some other place of its round.
+      // Another process may hold the lock at this moment, so each victim dies at a different step.
       await until(() => existsSync(join(folder.root, 'inside')));
       child.kill('SIGKILL');
     }

@@ -3,9 +3,9 @@ import { awaitJustForked } from '../../src/lock/for-stop.ts';
 import { createFakeMachine } from '../support/fake-machine.ts';
 
 test.each([
-  ['that still shows what its parent does', ['node', 'devctl', 'start']],
+  ['that still shows the argv of its parent', ['node', 'devctl', 'start']],
   ['in the middle of its execve', []],
-])('a start that is to be killed stands still while it has a child %s', async (_, argv) => {
+])('a start that is to be killed is suspended while it has a child %s', async (_, argv) => {
   const machine = createFakeMachine();
   const start = machine.fork(1, { argv: ['node', 'devctl', 'start'] });
   const guard = machine.fork(start, { argv, environ: '' });
@@ -16,7 +16,7 @@ test.each([
   expect(machine.nowMs()).toBeLessThan(300);
 });
 
-test('a child that stays as its parent is waited for no longer than a second', async () => {
+test('the wait for a child that keeps the argv of its parent ends after a second', async () => {
   const machine = createFakeMachine();
   const start = machine.fork(1, { argv: ['node', 'devctl', 'start'] });
   machine.fork(start);

@@ -21,13 +21,13 @@ const lockOf = (folder: ProjectFolder) => join(folder.pidsDir, 'lock');
 const lockFiles = (folder: ProjectFolder) =>
   readdirSync(folder.pidsDir).filter((name) => name.includes('lock'));
 
-/** A request of process `pid`, for which only the processes of `living` are alive. */
+/** A request of process `pid`, in a world where only the processes of `living` are alive. */
 function request(pid: number, living: readonly number[], waitMs = 0): LockRequest {
-  const isAlive = async (who: Identity) => living.includes(who.pid);
+  const isAlive = async (holder: Identity) => living.includes(holder.pid);
   return { identity: identity(pid), command: `devctl ${pid}`, isAlive, waitMs };
 }
 
-test('it is held by one, who is named to the others, until it is released', async () => {
+test('one process holds the lock until it releases it, and the others learn its name', async () => {
   const folder = temporaryRecords();
   const first = await acquireLock(folder, request(10, [10]));
   expect(first.kind).toBe('held');
@@ -42,7 +42,7 @@ test('it is held by one, who is named to the others, until it is released', asyn
   expect(lockFiles(folder)).toEqual(['lock']);
 });
 
-test('the lock file says who, what and since when', async () => {
+test('the lock file names the process, its command and the time', async () => {
   const folder = temporaryRecords();
   await acquireLock(folder, request(10, [10]));
   expect(JSON.parse(readFileSync(lockOf(folder), 'utf8'))).toMatchObject({
@@ -69,14 +69,14 @@ test('a release leaves the lock of another alone', async () => {
   expect(lookAtTicket(lockOf(folder))).toMatchObject({ holder: { identity: identity(11) } });
 });
 
-test('it waits for a living holder as long as it was told, by the clock it was given', async () => {
+test('a request waits for a living holder for as long as it says, on its own clock', async () => {
   const folder = temporaryRecords();
   const first = await acquireLock(folder, request(10, [10]));
   let clock = 0;
-  const pass = async (ms: number) => {
+  const advance = async (ms: number) => {
     clock += ms;
   };
-  const time = { nowMs: () => clock, delay: pass };
+  const time = { nowMs: () => clock, delay: advance };
   const late = await acquireLock(folder, { ...request(11, [10], 1000), ...time });
   expect(late.kind).toBe('busy');
   expect(clock).toBeCloseTo(1000);
@@ -90,7 +90,7 @@ test('it waits for a living holder as long as it was told, by the clock it was g
   expect(clock).toBeLessThan(1700);
 });
 
-test('a living breaker is waited for, and named', async () => {
+test('a request waits for a living breaker, and names it', async () => {
   const folder = temporaryRecords();
   const holder = newTicket({ identity: identity(10), command: 'died', at: '' });
   const breaker = newTicket({ identity: identity(12), command: 'devctl 12', at: '' });
@@ -110,10 +110,10 @@ test('a breaker that comes late never takes the fresh lock', async () => {
   let fresh: unknown;
   const late = await acquireLock(folder, {
     ...request(11, []),
-    // While the late one still thinks about the dead holder, another breaks and takes the lock.
-    isAlive: async (who) => {
-      if (who.pid === 10) fresh ??= await acquireLock(folder, request(12, [12]));
-      return who.pid === 12;
+    // While the late process still asks about the dead holder, another one breaks and takes the lock.
+    isAlive: async (holder) => {
+      if (holder.pid === 10) fresh ??= await acquireLock(folder, request(12, [12]));
+      return holder.pid === 12;
     },
   });
   expect(fresh).toMatchObject({ kind: 'held' });
@@ -130,8 +130,8 @@ test('a breaker whose predecessor gave up just before it died has no right', asy
   placeTicket(`${lock}.break-${holder.token}`, first);
   const outcome = await acquireLock(folder, {
     ...request(11, []),
-    isAlive: async (who) => {
-      if (who.pid !== 12) return who.pid === 13;
+    isAlive: async (breaker) => {
+      if (breaker.pid !== 12) return breaker.pid === 13;
       rmSync(`${lock}.break-${holder.token}`);
       placeTicket(
         `${lock}.break-${holder.token}`,
@@ -164,7 +164,7 @@ test.each<[string, (path: string) => void]>([
   expect(lockFiles(folder)).toEqual(['lock', expect.stringMatching(/^lock\.corrupt-\d{8}T/)]);
 });
 
-test('fresh garbage may be a lock that is being written: it is waited for', async () => {
+test('a request waits for fresh garbage, because another process may still write it', async () => {
   const folder = temporaryRecords();
   writeFileSync(lockOf(folder), '{"schema":');
   const outcome = await acquireLock(folder, request(10, [10]));
@@ -172,7 +172,7 @@ test('fresh garbage may be a lock that is being written: it is waited for', asyn
   expect(lockFiles(folder)).toEqual(['lock']);
 });
 
-test('it works where .pids was removed, before and while it is held', async () => {
+test('a lock can be taken and released although .pids was removed before', async () => {
   const folder = temporaryRecords();
   rmSync(folder.pidsDir, { recursive: true });
   const lock = await acquireLock(folder, request(10, [10]));
@@ -182,7 +182,7 @@ test('it works where .pids was removed, before and while it is held', async () =
   expect(existsSync(folder.pidsDir)).toBe(false);
 });
 
-test('what goes wrong while asking whether the holder lives is not hidden', async () => {
+test('an error of the question whether the holder lives is not hidden', async () => {
   const folder = temporaryRecords();
   await acquireLock(folder, request(10, [10]));
   const isAlive = async () => {
@@ -191,14 +191,14 @@ test('what goes wrong while asking whether the holder lives is not hidden', asyn
   await expect(acquireLock(folder, { ...request(11, []), isAlive })).rejects.toThrow('no process');
 });
 
-test('devctl as process 1 of a container can hold it', async () => {
+test('devctl as process 1 of a container can hold the lock', async () => {
   const folder = temporaryRecords();
   expect(await acquireLock(folder, request(1, [1]))).toMatchObject({ kind: 'held' });
   const other = await acquireLock(folder, request(10, [1]));
   expect(other).toMatchObject({ kind: 'busy', holder: { identity: { pid: 1 } } });
 });
 
-test('property: no content of a lock throws, is asked for a pid of 0 or less, or stays for ever', async () => {
+test('property: no content of a lock file throws, names a pid of 0 or less, or keeps the lock for ever', async () => {
   const folder = temporaryRecords();
   const ticket = newTicket({ identity: identity(10), command: 'died', at: '' });
   const good = JSON.stringify({ schema: 1, ...ticket });
@@ -207,8 +207,8 @@ test('property: no content of a lock throws, is asked for a pid of 0 or less, or
       rmSync(lockOf(folder), { force: true });
       writeFileSync(lockOf(folder), content);
       utimesSync(lockOf(folder), 1, 1);
-      const isAlive = async (who: Identity) => {
-        expect(who.pid).toBeGreaterThan(0);
+      const isAlive = async (holder: Identity) => {
+        expect(holder.pid).toBeGreaterThan(0);
         return false;
       };
       const lock = await acquireLock(folder, { ...request(11, []), isAlive });

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cutLines } from '../../src/logs/line-cutter.ts';
+import { createLineCutter } from '../../src/logs/line-cutter.ts';
 
-test('lines, whatever the pieces are in which they come', () => {
+test('lines are the same in whatever pieces the bytes come', () => {
   const anyText = fc.array(fc.constantFrom('a', 'ü', '✓', '🦊', '\n', '\n', '\r'), {
     maxLength: 60,
   });
   fc.assert(
     fc.property(anyText, fc.array(fc.integer({ min: 1, max: 7 })), (characters, sizes) => {
       const bytes = Buffer.from(characters.join(''));
-      const cutter = cutLines();
+      const cutter = createLineCutter();
       const lines = [];
       for (let at = 0, piece = 0; at < bytes.length; piece += 1) {
         const size = sizes[piece % Math.max(1, sizes.length)] ?? 3;
@@ -28,10 +28,10 @@ test('lines, whatever the pieces are in which they come', () => {
   );
 });
 
-test('a prompt is given out when nothing more comes, and what is typed goes on with it', () => {
-  const cutter = cutLines();
+test('a prompt is given out when nothing more comes, and the answer continues its line', () => {
+  const cutter = createLineCutter();
   expect(cutter.push(Buffer.from('one\nPass'), 0)).toMatchObject([{ text: 'one' }]);
-  expect(cutter.waiting()).toBe(4);
+  expect(cutter.bufferedBytes()).toBe(4);
   expect(cutter.flush()).toMatchObject({ text: 'Pass', position: 4, partial: true });
   expect(cutter.flush()).toBeNull();
   expect(cutter.push(Buffer.from('word\nnext\n'), 8)).toMatchObject([
@@ -41,7 +41,7 @@ test('a prompt is given out when nothing more comes, and what is typed goes on w
 });
 
 test('an endless line comes in parts, none of which ends within a character', () => {
-  const cutter = cutLines(10);
+  const cutter = createLineCutter(10);
   const text = 'ü✓🦊'.repeat(9);
   const bytes = Buffer.from(text);
   const parts = [];

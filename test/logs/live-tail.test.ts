@@ -7,7 +7,7 @@ import { projectFolder } from '../../src/project/folder.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('the last lines first, then what comes; after a flood the last lines again', async () => {
+test('shows the last lines, then new ones, and after a flood the last lines again', async () => {
   await using project = await temporaryProject({ services: {} });
   const path = project.write('.pids/logs/web.log', 'one\ntwo\nthree\n');
   let shown: readonly LogLine[] = [];
@@ -15,7 +15,7 @@ test('the last lines first, then what comes; after a flood the last lines again'
   const watching = openLiveTail({
     source: openLogSource(projectFolder(project.root), 'web', path),
     lines: 2,
-    hear(lines, anew) {
+    onLines(lines, anew) {
       if (anew) begun += 1;
       shown = anew ? lines : [...shown, ...lines];
     },
@@ -25,7 +25,7 @@ test('the last lines first, then what comes; after a flood the last lines again'
     expect(texts()).toBe('two three');
     appendFileSync(path, 'four\n');
     await until(() => texts() === 'two three four');
-    // More than is read at once: what lies between is left out, what is shown is the end.
+    // More than one read takes: the lines in between are left out, and the last lines are shown.
     appendFileSync(path, `${'x'.repeat(99)}\n`.repeat(20_000));
     appendFileSync(path, 'last\n');
     await until(() => texts().endsWith(' last'));
@@ -37,14 +37,14 @@ test('the last lines first, then what comes; after a flood the last lines again'
   }
 });
 
-test('a log that cannot be read says so in its place', async () => {
+test('a log that cannot be read is reported among the lines', async () => {
   await using project = await temporaryProject({ services: {} }, { secret: 'text\n' });
   symlinkSync(project.file('secret'), project.file('web.log'));
   const heard: string[] = [];
   const watching = openLiveTail({
     source: openLogSource(projectFolder(project.root), 'web', project.file('web.log')),
     lines: 2,
-    hear: (lines, anew) => void heard.push(`${anew} ${lines.map(({ text }) => text)}`),
+    onLines: (lines, anew) => void heard.push(`${anew} ${lines.map(({ text }) => text)}`),
   });
   try {
     expect(heard).toEqual([
@@ -55,7 +55,7 @@ test('a log that cannot be read says so in its place', async () => {
   }
 });
 
-test('a log that comes later is shown when it is there', async () => {
+test('a log that appears later is shown', async () => {
   await using project = await temporaryProject({ services: {} });
   const folder = projectFolder(project.root);
   const path = project.file('.pids/logs/web.log');
@@ -63,7 +63,7 @@ test('a log that comes later is shown when it is there', async () => {
   const watching = openLiveTail({
     source: openLogSource(folder, 'web', path),
     lines: 10,
-    hear: (lines) => shown.push(...lines.map(({ text }) => text)),
+    onLines: (lines) => shown.push(...lines.map(({ text }) => text)),
   });
   try {
     project.write('.pids/logs/web.log', 'hello\n');

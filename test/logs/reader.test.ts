@@ -34,11 +34,11 @@ function texts(lines: Iterable<ServiceLine>): string[] {
 test.each<[string, string, number, boolean, readonly string[]]>([
   ['fewer than wanted', 'a\nb\n', 5, true, ['a', 'b']],
   ['the last ones', 'a\nb\nc\n', 2, true, ['b', 'c']],
-  ['a last one without its end', 'a\nb\nc', 2, true, ['b', 'c']],
-  ['which waits for it while following', 'a\nb\nc', 2, false, ['b']],
+  ['a last line without its line end', 'a\nb\nc', 2, true, ['b', 'c']],
+  ['a last line waits for its line end while following', 'a\nb\nc', 2, false, ['b']],
   ['none', 'a\nb\n', 0, true, []],
   ['empty lines', 'a\n\n\n', 2, true, ['', '']],
-  ['nothing there', '', 3, true, []],
+  ['an empty log', '', 3, true, []],
 ])('the end of a log: %s', async (_name, content, lines, toEnd, expected) => {
   await using project = await temporaryProject(undefined, { 'web.log': content });
   expect(texts(reader(project).history({ lines, sinceMs: null }, toEnd))).toEqual(expected);
@@ -47,7 +47,7 @@ test.each<[string, string, number, boolean, readonly string[]]>([
 test('lines across blocks and across the files of a rotated log, as one', async () => {
   const lines = Array.from({ length: 9_000 }, (_, i) => `line ${i} ${'ü'.repeat(i % 60)}`);
   const whole = Buffer.from(`${lines.join('\n')}\n`);
-  // Cut where it falls: in the middle of a line, even of a character.
+  // The files are cut anywhere: in the middle of a line, even of a character.
   const cuts = [0, 200_001, 400_000, whole.length];
   await using project = await temporaryProject();
   for (const [number, name] of ['web.log.2', 'web.log.1', 'web.log'].entries()) {
@@ -61,7 +61,7 @@ test('lines across blocks and across the files of a rotated log, as one', async 
   }
 });
 
-test('times come from the notes, and what was written since is found by them', async () => {
+test('lines have their times from the time marks, and lines since a time are found by them', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'one\ntwo\nthree\nfour\n' });
   const folder = projectFolder(project.root);
   writeTimeMarks(folder, 'web', keyOf(project), [
@@ -74,7 +74,7 @@ test('times come from the notes, and what was written since is found by them', a
     { atMs: 1_000, withinMs: null },
     { atMs: 2_000, withinMs: 50 },
     { atMs: 3_000, withinMs: 60 },
-    // Nobody has noted it: all that is known is when the file was last written to.
+    // Without a time mark only the time of the last write is known.
     { atMs: modified, withinMs: null },
   ]);
   const since = (sinceMs: number) => texts(reader(project).history({ ...ALL, sinceMs }, true));
@@ -84,7 +84,7 @@ test('times come from the notes, and what was written since is found by them', a
   expect(since(modified + 1)).toEqual([]);
 });
 
-test('notes of another file of the same name are none', async () => {
+test('time marks of another file with the same name are not used', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'one\n' });
   writeTimeMarks(projectFolder(project.root), 'web', '1:2:3', [
     { position: 4, atMs: 1_000, withinMs: null },
@@ -92,7 +92,7 @@ test('notes of another file of the same name are none', async () => {
   expect([...reader(project).history(ALL, true)][0]?.time?.atMs).not.toBe(1_000);
 });
 
-test('several logs, by time; of one log never another order', () => {
+test('several logs are merged by time, and each log keeps its order', () => {
   const line = (service: string, text: string, atMs: number | null): ServiceLine => ({
     service,
     text,
@@ -117,7 +117,7 @@ test('several logs, by time; of one log never another order', () => {
   expect(texts(merged)).toEqual(['old', 'w1', 'a3', 'w5', 'back', 'a5', 'a6', 'w7']);
 });
 
-test('following: what comes, a prompt, a cut, a new file, and a log that was not there', async () => {
+test('following gives out new lines, a prompt, and lines after a cut, in a new file and in a new log', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'before\nhalf ' });
   const readers = [reader(project), reader(project, 'late')];
   const seen: string[] = texts(readers.flatMap((one) => [...one.history(ALL, false)]));
@@ -150,7 +150,7 @@ test('following: what comes, a prompt, a cut, a new file, and a log that was not
   expect(seen.at(-1)).toBe('ye…');
 });
 
-test('what grows all the time without a line end is shown every two seconds', async () => {
+test('a line that grows all the time without a line end is shown every two seconds', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': '' });
   const web = reader(project);
   web.skip();
@@ -162,7 +162,7 @@ test('what grows all the time without a line end is shown every two seconds', as
     if (line) shown.push(`${line.continues} ${line.text.split('\r').at(-1)}`);
   }
   expect(shown).toEqual(['false 120%', 'true 142%']);
-  // With a clock that is set back, a prompt does not wait for it either.
+  // When the clock is set back, a prompt does not wait for the clock.
   expect(web.flush(1_000, 300)).toMatchObject({ partial: true });
 });
 
@@ -171,7 +171,7 @@ test('bytes that move to another file while somebody reads are read once', async
   const folder = projectFolder(project.root);
   const following = reader(project);
   expect(texts(following.history(ALL, false))).toEqual(['aaaa', 'bbbb']);
-  // The first line moves away, as a rotation does it.
+  // The first line moves to another file, as in a rotation.
   writeFileSync(project.file('web.log.1'), 'aaaa\n');
   writeFileSync(project.file('web.log'), 'bbbb\ncccc\ndddd\n');
   writeLogLayout(folder, 'web', { file: keyOf(project), base: 5, start: 5, moving: null });
@@ -194,7 +194,7 @@ test('a link in the place of a log is not followed', async () => {
   expect(texts(web.next(2).lines)).toEqual(['again']);
 });
 
-test('of lines that are quoted, at most a megabyte is', async () => {
+test('a quotation searches at most a megabyte', async () => {
   const log = `first\n${'x'.repeat(3 * 1024 * 1024)}\nend`;
   await using project = await temporaryProject(undefined, { 'web.log': log });
   const source = openLogSource(projectFolder(project.root), 'web', project.file('web.log'));
@@ -204,7 +204,7 @@ test('of lines that are quoted, at most a megabyte is', async () => {
   expect(lastLines(source, 1, 0)).toEqual(['end']);
 });
 
-test('who moves a log himself waits for no move', async () => {
+test('the process that rotates a log does not wait for the rotation', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'aaaa\nbbbb\n' });
   const folder = projectFolder(project.root);
   writeFileSync(project.file('web.log.moving'), 'aaaa\n');

@@ -36,16 +36,16 @@ const SIZE = 256 * 1024;
 const MANY = 1_000;
 
 const here = await findCutWay('.');
-/** Both ways can be tried where the better one works. */
+/** The ways to test: where `collapse` works, `punch` works too. */
 const ways = here.how === 'collapse' ? [COLLAPSE, PUNCH] : here.how === 'punch' ? [PUNCH] : [];
 
-/** Of the file systems that know only holes, the one that needs no disk. */
+/** A file system that knows only holes, and needs no disk. */
 const MEMORY = '/dev/shm';
 const isInMemory = existsSync(MEMORY) && (await findCutWay(MEMORY)).how === 'punch';
-/** A disk that others keep busy takes its time to write what it must before a file may become shorter. */
+/** Time limit on a busy disk, which must write much before a file may become shorter. */
 const SLOW_MS = 300_000;
 
-/** A project folder where this way is the natural one. */
+/** A project folder on a file system where devctl chooses this way. */
 async function projectFor(way: { readonly how: string }) {
   if (way.how === 'collapse' || !isInMemory) return temporaryProject();
   const root = mkdtempSync(join(MEMORY, 'devctl-test-'));
@@ -77,7 +77,7 @@ function textOf(folder: ProjectFolder, path: string): string {
 }
 
 test.each(ways)(
-  'a writer at full speed, 20 rotations and more, and a reader: every line once ($how)',
+  'a reader sees every line once, beside a writer at full speed and 20 rotations ($how)',
   { timeout: SLOW_MS },
   async (way) => {
     await using project = await projectFor(way);
@@ -96,7 +96,7 @@ test.each(ways)(
     const reader = readLog(openLogSource(folder, 'web', path));
     let expected = 1;
     const follow = (): void => {
-      // What is being moved just now would be waited for, by the one who moves it.
+      // A rotation at work would be waited for, by the very process that rotates.
       if (readLogLayout(folder, 'web')?.moving != null) return;
       for (let more = true; more; ) {
         const next = reader.next(Date.now());
@@ -122,7 +122,7 @@ test.each(ways)(
     const whole = Array.from({ length: last }, (_, index) => `${index + 1}\n`).join('');
     expect(textOf(folder, path) === whole).toBe(true);
     const { size, blocks } = statSync(path);
-    // What was moved takes no room any more; a collapsed log is short as well.
+    // Moved bytes take no room on the disk any more, and a collapsed log is short as well.
     expect(blocks * 512).toBeLessThan(4 * SIZE);
     if (way.how === 'collapse') expect(size).toBeLessThan(2 * SIZE);
     expect(statSync(`${path}.1`).size).toBe(SIZE);
@@ -156,7 +156,7 @@ test.each(WAYS_AND_DEATHS)(
     const folder = prepared(project);
     const lines = Array.from({ length: 3_000 }, (_, index) => `line ${index}\n`).join('');
     const path = project.write('web.log', lines);
-    // One rotation that is whole, then one that ends in the middle, as `rotateLog` lists its steps.
+    // One whole rotation, then one that ends in the middle, by the steps that `rotateLog` lists.
     expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
     const map = readLogLayout(folder, 'web');
     if (!map) throw new Error('There is no map');
@@ -174,7 +174,7 @@ test.each(WAYS_AND_DEATHS)(
       expect(await cutFile(log, 'collapse', 0, 8192)).toBeNull();
     }
     closeSync(log);
-    // A reader that finds it so: with nobody who carries it on, it has waited its time.
+    // A reader that finds it so waits its time, because nobody carries the rotation on.
     const patient = openLogSource(folder, 'web', path);
     if (step === 3) expect(patient.isMoving()).toBe(true);
     if (step < 2) expect(textOf(folder, path)).toBe(lines);
@@ -205,7 +205,7 @@ test.runIf(ways.length > 0)('a log that is not ours is left alone', async () => 
 });
 
 test.runIf(ways.length > 0)(
-  'a log with a hole that somebody empties goes on with what is written then',
+  'a log with a hole that somebody empties goes on with the next bytes',
   async () => {
     await using project = await projectFor(PUNCH);
     const folder = prepared(project);
@@ -216,16 +216,16 @@ test.runIf(ways.length > 0)(
     appendFileSync(path, 'new\n');
     expect(textOf(folder, path)).toBe(`${moved}new\n`);
     const notes = recordLogs(folder, () => {});
-    notes.watch('web', path, null);
+    notes.record('web', path, null);
     notes.stop();
-    // Longer than the hole was, and still all of it is there.
+    // More bytes than the hole had, and all of them are there.
     const more = `${'y'.repeat(30_000)}\n`;
     appendFileSync(path, more);
     expect(textOf(folder, path)).toBe(`${moved}new\n${more}`);
   },
 );
 
-test('a map of another file counts for nothing', async () => {
+test('the layout of another file is not used', async () => {
   await using project = await temporaryProject(undefined, { 'web.log': 'all\n' });
   const folder = prepared(project);
   const path = project.file('web.log');

@@ -9,7 +9,7 @@ const RUNS = { numRuns: 1_000 };
 const SELF = 21;
 const FIRST = 100;
 
-/** Tables as the kernel makes them: children of earlier ones, groups and sessions handed down. */
+/** Process tables as the kernel makes them: children of earlier processes, with inherited groups and sessions. */
 const table = fc
   .array(
     fc.record({
@@ -28,7 +28,7 @@ const table = fc
     const dead = new Set<number>();
     for (const [index, { parent, place, mark, fate, inside, opened }] of births.entries()) {
       const pid = FIRST + index;
-      // A third begins a family of its own, below process 1.
+      // One in three begins a family of its own, below process 1.
       const above = parent % 3 === 0 ? undefined : rows[parent % Math.max(rows.length, 1)];
       const pgid = above && place === 'inherits' ? above.pgid : pid;
       const sid = above && place !== 'own session' ? above.sid : pid;
@@ -153,7 +153,7 @@ test('vetoes win, whatever else matches', () => {
         expect(pid).toBeGreaterThan(1);
         expect(ancestors.has(pid)).toBe(false);
         expect(row?.environ).not.toBe(ENVIRONS.theirs);
-        // Below another supervisor it is one that has not called exec yet.
+        // A supervisor below another one is a child between fork(2) and execve(2).
         const above = all.find((one) => one.pid === row?.ppid);
         if (row?.environ === ENVIRONS.supervisor) expect(isSupervisor(above, facts)).toBe(true);
         expect(process.state).not.toBe('Z');
@@ -177,7 +177,7 @@ test('every claim has evidence, and the same question has the same answer', () =
   );
 });
 
-test('what was claimed and remembered stays claimed, and adds nothing else', () => {
+test('a remembered claim stays a claim, and brings no further claims', () => {
   fc.assert(
     fc.property(table, knowledge, (rows, known) => {
       const { facts, rows: all } = setUp(rows, known);
@@ -198,7 +198,7 @@ test('what was claimed and remembered stays claimed, and adds nothing else', () 
   );
 });
 
-test('a stranger that comes along changes nothing for the others', () => {
+test('a new stranger changes nothing for the other processes', () => {
   const stranger = fc.record({
     pid: fc.integer({ min: 200, max: 260 }),
     inside: fc.boolean(),
@@ -238,7 +238,7 @@ test('more evidence never claims less', () => {
   );
 });
 
-test('a closer look never claims less, nor what works elsewhere and has nothing of ours open', () => {
+test('open files never make claims fewer, and claim no process that works elsewhere with nothing of ours open', () => {
   fc.assert(
     fc.property(table, knowledge, (rows, known) => {
       const usual = setUp(rows, { ...known, closer: false });

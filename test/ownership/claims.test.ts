@@ -49,9 +49,9 @@ function tell(stories: readonly Story[]): void {
 describe('leader', () => {
   tell([
     ['the recorded process', [{ pid: 100 }], [100]],
-    ['its number given to another (E25)', [{ pid: 100, ticks: 500 }], []],
+    ['another process with its number (E25)', [{ pid: 100, ticks: 500 }], []],
     [
-      'of another boot',
+      'a record of another boot',
       [{ pid: 100 }],
       [],
       { runs: [{ ...run, leader: identity(100, 100, 'b0') }] },
@@ -62,9 +62,9 @@ describe('leader', () => {
       [],
       { runs: [{ ...run, leader: { ...identity(100), pidNamespace: 'pid:[9]' } }] },
     ],
-    ['a record that names what leads no session', [{ pid: 100, pgid: 20, sid: 20 }], []],
+    ['a record that names a process that leads no session', [{ pid: 100, pgid: 20, sid: 20 }], []],
     [
-      'a record that names what began before the run',
+      'a record that names a process older than the run',
       [{ pid: 50 }],
       [],
       {
@@ -73,7 +73,7 @@ describe('leader', () => {
     ],
     ['a zombie', [{ pid: 100, state: 'Z' }], []],
     ['a zombie with living threads (E22)', [{ pid: 100, state: 'Z', threads: 3 }], [100]],
-    ['the session is not known (macOS)', [{ pid: 100, sid: 0 }], [100]],
+    ['session unknown (macOS)', [{ pid: 100, sid: 0 }], [100]],
     ['a record with pid 1 (E27)', [], [], { runs: [{ ...run, leader: identity(1, 0) }] }],
     [
       'a record with pid 0 (E27)',
@@ -117,7 +117,7 @@ describe('descendant', () => {
       [140, 141],
     ],
     [
-      'not the supervisor that it guards, nor the guard of another one, wherever they are',
+      'not the supervisor below a guard, nor the guard of another supervisor',
       [
         LEADER,
         { pid: 101, ppid: 100, environ: guardCookie('app') },
@@ -135,7 +135,7 @@ describe('descendant', () => {
       [],
     ],
     [
-      'a nested project has lost its own: what may be of either is left alone',
+      'orphans that may be of a nested project without a guard are left alone',
       [
         { pid: 94, environ: guardCookie('app') },
         { pid: 140, ppid: 94, environ: '' },
@@ -145,7 +145,7 @@ describe('descendant', () => {
       [142],
     ],
     [
-      'of a nested project that its own guard holds: what comes to us is ours',
+      'with a nested project below its own guard: orphans that come to us are ours',
       [
         { pid: 94, environ: guardCookie('app') },
         { pid: 140, ppid: 94, environ: '' },
@@ -156,7 +156,7 @@ describe('descendant', () => {
       [140],
     ],
     [
-      'of one without a guard, where we are nested in a third one that has: nobody can tell',
+      'with a nested project without a guard, inside a third project with one: left alone',
       [
         { pid: 93, name: 'sleep', environ: guardCookie('third') },
         { pid: 94, ppid: 93, environ: guardCookie('app') },
@@ -166,7 +166,7 @@ describe('descendant', () => {
       [],
     ],
     [
-      'of one whose guard is only just coming up: nobody can tell',
+      'with a nested project whose guard is just starting: left alone',
       [
         { pid: 94, environ: guardCookie('app') },
         { pid: 140, ppid: 94, environ: '' },
@@ -176,7 +176,7 @@ describe('descendant', () => {
     ],
     ["of process 1: nobody's", [LEADER, { pid: 101, ppid: 1 }], [100]],
     [
-      'an orphan below the supervisor, whatever it cleared',
+      'an orphan below the supervisor that cleared its environment',
       [
         { pid: 95, environ: supervisorCookie('app') },
         { pid: 140, ppid: 95, environ: '' },
@@ -185,7 +185,7 @@ describe('descendant', () => {
       { supervisor: identity(95) },
     ],
     [
-      'an orphan below the supervisor, where another project lives below it too',
+      'an orphan below a supervisor with another project below it',
       [
         { pid: 95, environ: supervisorCookie('app') },
         { pid: 120, ppid: 95, environ: serviceCookie('theirs', 'web', 'cc33') },
@@ -201,7 +201,7 @@ describe('descendant', () => {
       },
     ],
     [
-      'the supervisor is known by its cookie alone',
+      'a child of a supervisor that only its cookie shows',
       [
         { pid: 95, environ: supervisorCookie('app') },
         { pid: 140, ppid: 95 },
@@ -210,7 +210,7 @@ describe('descendant', () => {
       { runs: [] },
     ],
     [
-      'a recycled supervisor number',
+      'a child of another process with the number of the supervisor',
       [
         { pid: 95, ticks: 500 },
         { pid: 540, ppid: 95 },
@@ -247,7 +247,7 @@ describe('session and group', () => {
     ],
     ['leaderless session, cwd unreadable', [{ ...member, cwd: null }], []],
     [
-      'leaderless session with one known by its cookie',
+      'leaderless session with a member that carries our cookie',
       [elsewhere, { pid: 141, sid: 100, cwd: '/tmp', environ: OURS }],
       [140, 141],
     ],
@@ -287,7 +287,7 @@ describe('session and group', () => {
       },
     ],
     [
-      'of a witnessed process that led neither',
+      'of a witnessed process that led neither a session nor a group',
       [{ pid: 150, pgid: 120, cwd: ROOT }],
       [],
       {
@@ -323,7 +323,7 @@ describe('ledger', () => {
   const seen = { service: 'web', runId: 'aa11', identity: identity(130) };
   tell([
     ['witnessed', [{ pid: 130 }], [130], { witnessed: [seen] }],
-    ['its number given to another', [{ pid: 130, ticks: 500 }], [], { witnessed: [seen] }],
+    ['another process with its number', [{ pid: 130, ticks: 500 }], [], { witnessed: [seen] }],
     [
       'on another boot',
       [{ pid: 130 }],
@@ -346,8 +346,13 @@ describe('cookie', () => {
     Object.entries(OURS).filter(([name]) => name.startsWith('TURBO_')),
   );
   tell([
-    ['on its own, with no record at all', [{ pid: 150, environ: OURS }], [150], { runs: [] }],
-    ['only what turbo lets through', [{ pid: 150, environ: carried }], [150], { runs: [] }],
+    ['a cookie without any record', [{ pid: 150, environ: OURS }], [150], { runs: [] }],
+    [
+      'only the variables that turbo lets through',
+      [{ pid: 150, environ: carried }],
+      [150],
+      { runs: [] },
+    ],
     [
       "our project as the beginning of another's",
       [{ pid: 150, environ: { DEVCTL_PROJECT: 'app-2' } }],
@@ -409,7 +414,7 @@ describe('vetoes', () => {
       { self: identity(120) },
     ],
     [
-      'what devctl has started',
+      'a process that devctl has started',
       [
         LEADER,
         { pid: 120, ppid: 1, sid: 100, environ: OURS },
@@ -419,7 +424,7 @@ describe('vetoes', () => {
       { self: identity(120) },
     ],
     [
-      'but not the supervisor that it has started, nor what is below that',
+      'not the supervisor that devctl has started, nor its descendants',
       [
         { pid: 120, ppid: 20 },
         { pid: 121, ppid: 120, environ: supervisorCookie('app') },
@@ -446,7 +451,7 @@ describe('vetoes', () => {
       [],
     ],
     [
-      'what began before the run, though it is in its session',
+      'a process older than the run, in its session',
       [
         { pid: 100, environ: OURS },
         { pid: 80, ticks: 80, sid: 100 },
@@ -455,7 +460,7 @@ describe('vetoes', () => {
     ],
   ]);
 
-  test("witnessed as nobody's first, and then as a service's: it is the service's", () => {
+  test('a process witnessed first without a service and then with one belongs to the service', () => {
     const seen = { identity: identity(140) };
     for (const reversed of [false, true]) {
       const witnessed = [
@@ -468,7 +473,7 @@ describe('vetoes', () => {
     }
   });
 
-  test('beside a nested project, a supervisor below its guard is nobody that was spared', () => {
+  test('a supervisor below its guard is not reported as spared, even beside a nested project', () => {
     const rows: Row[] = [
       { pid: 94, environ: guardCookie('app') },
       { pid: 95, ppid: 94, environ: supervisorCookie('app') },
@@ -480,7 +485,7 @@ describe('vetoes', () => {
     expect(spared.map(({ process }) => process.identity.pid)).toEqual([141, 142]);
   });
 
-  test('a supervisor that stands in the control group of a run that it begins is nobody that was spared', () => {
+  test('a supervisor in the control group of a run that it begins is not reported as spared', () => {
     const path = '/devctl-1/aa11';
     const group = { folder: `/cgroup${path}`, path, runId: 'aa11', service: 'web' };
     const rows: Row[] = [
@@ -495,7 +500,7 @@ describe('vetoes', () => {
     expect(spared).toEqual([]);
   });
 
-  test('devctl run that stands in the control group of its own run is nobody that was spared', () => {
+  test('devctl run in the control group of its own run is not reported as spared', () => {
     const path = '/devctl-1/aa11';
     const group = { folder: `/cgroup${path}`, path, runId: 'aa11', service: 'web' };
     const oneOff = { name: 'web', terminal: false };
@@ -515,7 +520,7 @@ describe('vetoes', () => {
     expect(spared).toEqual([]);
   });
 
-  test('a supervisor that was begun from inside a service ends those who did so', () => {
+  test('a supervisor that was started from inside a service may end the processes that started it', () => {
     const rows: Row[] = [
       LEADER,
       { pid: 110, ppid: 100, sid: 100, environ: OURS, name: 'devctl' },
@@ -528,7 +533,7 @@ describe('vetoes', () => {
     expect(spared).toEqual([]);
   });
 
-  test('the reason is told, and nothing is both claimed and spared', () => {
+  test('a veto is reported with its reason, and no process is both claimed and spared', () => {
     const { claims, spared } = claimProcesses(
       facts(),
       snapshotOf([SHELL, SELF, LEADER, below({ pid: 101, environ: THEIRS })]),
@@ -573,7 +578,7 @@ describe('the recorded supervisor (a file that anyone may edit)', () => {
   });
 });
 
-test('where devctl is process 1, what its dead supervisor started is not its own tool', () => {
+test('where devctl is process 1, the orphans of its dead supervisor are not its tools', () => {
   const rows: Row[] = [
     { pid: 1, ppid: 0 },
     { pid: 100, ppid: 1 },
@@ -586,13 +591,13 @@ test('where devctl is process 1, what its dead supervisor started is not its own
   expect(spared).toMatchObject([own]);
 });
 
-describe('founding files', () => {
+describe('files of the old start-dev.sh', () => {
   const listed = { pid: 70, service: 'web', writtenTicks: 75 };
   const of = (kind: 'pid' | 'group') => ({ legacyPids: [{ ...listed, kind }] });
   const inGroup: Row = { pid: 72, pgid: 70, sid: 7, cwd: ROOT };
   tell([
     [
-      'a PID from them, working in the project',
+      'a listed pid, working in the project',
       [{ pid: 70, cwd: ROOT }],
       [70],
       {
@@ -601,7 +606,7 @@ describe('founding files', () => {
     ],
     ['working elsewhere', [{ pid: 70, cwd: '/home/me' }], [], { legacyPids: [listed] }],
     [
-      'started after they were written',
+      'started after the file was written',
       [{ pid: 70, ticks: 80, cwd: ROOT }],
       [],
       {
@@ -610,7 +615,7 @@ describe('founding files', () => {
     ],
     ['the shell that runs devctl', [], [], { legacyPids: [{ ...listed, pid: 20 }] }],
     [
-      'what else was started from the shell that runs devctl, in whatever form',
+      'other processes of the shell that runs devctl',
       [
         { pid: 30, ppid: 20, sid: 20, cwd: ROOT },
         { pid: 31, ppid: 20, cwd: ROOT },
@@ -629,7 +634,7 @@ describe('founding files', () => {
     ["a person's shell", [{ pid: 70, argv: '-bash', cwd: ROOT }], [], of('pid')],
     ['an editor', [{ pid: 70, argv: 'vim x.ts', cwd: ROOT }], [], of('pid')],
     [
-      'an editor that was seen to be ours',
+      'an editor that was witnessed as ours',
       [{ pid: 70, argv: 'vim x.ts', cwd: ROOT }],
       [70],
       { ...of('pid'), witnessed: [{ service: 'web', runId: null, identity: identity(70) }] },

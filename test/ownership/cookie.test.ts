@@ -11,7 +11,7 @@ import { environBlock } from '../support/process-table.ts';
 
 const block = (environ: Readonly<Record<string, string>>) => environBlock(environ) ?? '';
 
-test('what is written is read', () => {
+test('a cookie that was written is read', () => {
   expect(readCookie(block(serviceCookie('app', 'web', 'aa11')))).toEqual({
     projects: ['app'],
     service: 'web',
@@ -22,7 +22,7 @@ test('what is written is read', () => {
   expect(readCookie(block(guardCookie('app')))?.role).toBe('guard');
 });
 
-test('every variable of both cookies is among those to be removed first', () => {
+test('COOKIE_VARIABLES lists every variable of both cookies', () => {
   const written = { ...serviceCookie('app', 'web', 'aa11'), ...guardCookie('app') };
   expect(COOKIE_VARIABLES).toEqual(expect.arrayContaining(Object.keys(written)));
 });
@@ -47,7 +47,7 @@ test.each([
   expect(readCookie(environ)).toMatchObject({ projects, runId });
 });
 
-test('no other variable can change what is read', () => {
+test('no other variable changes the cookie that is read', () => {
   const name = fc.string({ minLength: 1 }).filter((text) => !/[=\0]|^(TURBO_)?DEVCTL_/.test(text));
   const value = fc.oneof(
     fc.string(),

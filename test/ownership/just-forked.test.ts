@@ -34,9 +34,9 @@ test.each<[name: string, row: Row, ours: boolean, self?: number]>([
   ['claimed by the last scan', PARENT, true],
   ['seen and not claimed by the last scan', STRANGER, false],
   ['seen and not claimed, though it now carries our cookie', { ...STRANGER, environ: OURS }, false],
-  ['the number of a claimed one, another process', { pid: 100, ticks: 900 }, false],
-  ['the number of a stranger, born of ours', { pid: 150, ticks: 900, ppid: 100 }, true],
-  ['a newborn stranger', { pid: 400 }, false],
+  ['another process with the number of a claimed one', { pid: 100, ticks: 900 }, false],
+  ['a child of ours with the number of a stranger', { pid: 150, ticks: 900, ppid: 100 }, true],
+  ['a just-forked stranger', { pid: 400 }, false],
   ['a child', { pid: 400, ppid: 100 }, true],
   ['an orphan in the session', { pid: 400, sid: 100 }, true],
   ['an orphan in the group', { pid: 400, pgid: 100, sid: 7 }, true],
@@ -79,7 +79,7 @@ test.each<[name: string, row: Row, ours: boolean, self?: number]>([
   expect(judge(row, self) !== null).toBe(ours);
 });
 
-test("a newborn's own cookie says which service it belongs to", () => {
+test("a just-forked process's own cookie names its service", () => {
   const environ = serviceCookie('app', 'api', 'cc33');
   expect(judge({ pid: 400, ppid: 100, environ })?.service).toBe('api');
   expect(judge({ pid: 400, ppid: 100 })?.service).toBe('web');
@@ -91,7 +91,7 @@ test('an orphan that our subreaper adopted, while another project lives below it
   expect(judge({ pid: 400, ppid: 95, environ: OURS }, 120, false)).not.toBe(null);
 });
 
-test('what a one-off that runs the stop gives birth to is left to it', () => {
+test('a process that the exempt one-off forks during the stop is left alone', () => {
   const born: Row = { pid: 400, environ: OURS };
   expect(judge(born, 120, true, ['bb22'])).toMatchObject({ runId: 'aa11' });
   expect(judge(born, 120, true, ['aa11'])).toBe(null);

@@ -12,11 +12,11 @@ const HOST: Row = {
   sid: 20,
   argv: ['node', '/x/bin/devctl.js', 'run', '--', 'npm', 'test'],
 };
-/** On a terminal: in the session of the shell and the group of its host. */
+/** A one-off on a terminal: in the session of the shell and the group of its parent. */
 const LEADER: Row = { pid: 100, ppid: 50, pgid: 50, sid: 20, environ: OURS };
 const SHELL: Row = { pid: 20, name: 'bash' };
 const PAGER: Row = { pid: 60, ppid: 20, pgid: 50, sid: 20 };
-/** Has left everything, and come to the host. */
+/** A daemon that left its session and its parent, and was adopted by the one-off parent. */
 const DAEMON: Row = { pid: 200, ppid: 50, pgid: 199, sid: 199, environ: {} };
 const run: Run = {
   service: 'run-npm',
@@ -56,20 +56,20 @@ function claims(
 const all = [SHELL, HOST, LEADER, PAGER, DAEMON];
 const both = ['100 run-npm', '200 run-npm'];
 
-test('what a host holds is the run’s, also for itself; host, shell and pipe are nobody’s', () => {
+test('the descendants of a one-off parent belong to the run; the parent, the shell and a pipe do not', () => {
   expect(claims(all)).toEqual(both);
   expect(claims(all, {}, { self: identity(50) })).toEqual(both);
 });
 
-test('what it had before the run is a stranger’s', () => {
+test('a child that the parent had before the run is a stranger', () => {
   expect(claims([...all, { pid: 70, ppid: 50, ticks: 80 }])).toEqual(both);
 });
 
-test('without a subreaper only what carries marks counts', () => {
+test('without a subreaper only processes with our cookie are claimed', () => {
   expect(claims(all, { subreaper: false })).toEqual(['100 run-npm']);
 });
 
-test('a record that names a shell as host or leader claims nothing', () => {
+test('a record that names a shell as parent or leader claims nothing', () => {
   const stranger: Row = { pid: 71, ppid: 20, pgid: 71, sid: 20 };
   expect(claims([SHELL, stranger], { supervisor: identity(20), leader: identity(71) })).toEqual([]);
 });
@@ -80,10 +80,10 @@ test('on a terminal no session and no group is claimed for the number of its lea
   expect(claims([SHELL, later], { oneOff: { terminal: false } })).toEqual(['300 run-npm']);
 });
 
-test('an exempt run is nobody’s business', () => {
+test('processes of an exempt run are neither claimed nor spared', () => {
   const exemptRuns = ['aa11'];
   expect(claims(all, {}, { exemptRuns })).toEqual([]);
-  // Nor where it listens on the port of a service.
+  // The same when a process of it listens on the port of a service.
   const server: Row = { pid: 210, ppid: 100, environ: OURS, cwd: '/home/me/app' };
   const traces = {
     logs: new Map(),

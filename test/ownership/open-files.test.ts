@@ -31,12 +31,12 @@ const RUN = {
 };
 
 const WRITES = { readable: false, writable: true };
-/** How the launcher opens them. */
+/** Descriptors as the launcher opens them. */
 const log = (target = LOG): OpenFile => ({ fd: 1, target, ...WRITES, appends: true });
 const fifo = (target = FIFO): OpenFile => {
   return { fd: 0, target, readable: true, writable: true, appends: false };
 };
-/** `>/dev/stdout` */
+/** A descriptor that a service opened again with `>/dev/stdout`. */
 const reopened: OpenFile = { fd: 5, target: LOG, ...WRITES, appends: false };
 
 const SHELL: Row = { pid: 20, name: 'bash', argv: '-bash', cwd: ROOT };
@@ -61,7 +61,7 @@ function claimed(rows: readonly Row[], over?: Partial<OwnershipFacts>): readonly
   return [...claims(rows, over).claims.keys()].sort((a, b) => a - b);
 }
 
-/** A daemon that has nothing left of ours but a descriptor. */
+/** A daemon whose only tie to us is a descriptor. */
 const daemon = (files: readonly OpenFile[], more: Partial<Row> = {}): Row => {
   return { pid: 100, cwd: '/', files, ...more };
 };
@@ -82,25 +82,44 @@ function tell(stories: readonly Story[]): void {
 describe('output', () => {
   tell([
     ['the log, opened for appending', [daemon([log()])], [100]],
-    ['the FIFO, opened for both', [daemon([fifo()])], [100]],
+    ['the FIFO, opened for reading and writing', [daemon([fifo()])], [100]],
     ['the log of a service in another folder', [daemon([log(ELSEWHERE)])], [100]],
     ['a log that was removed', [daemon([log(`${LOG} (deleted)`)])], [100]],
     ['a FIFO that was removed', [daemon([fifo(`${FIFO} (deleted)`)])], [100]],
-    ['without records: the folder tells', [daemon([log()])], [100], { openFiles: BLANK }],
-    ['without records: of the FIFO too', [daemon([fifo()])], [100], { openFiles: BLANK }],
-    ['and of what was removed', [daemon([log(`${LOG} (deleted)`)])], [100], { openFiles: BLANK }],
-    ['without records, a folder of others', [daemon([log(ELSEWHERE)])], [], { openFiles: BLANK }],
+    ['without records: a log in the logs folder', [daemon([log()])], [100], { openFiles: BLANK }],
+    [
+      'without records: a FIFO in the stdin folder',
+      [daemon([fifo()])],
+      [100],
+      { openFiles: BLANK },
+    ],
+    [
+      'without records: a log that was removed',
+      [daemon([log(`${LOG} (deleted)`)])],
+      [100],
+      { openFiles: BLANK },
+    ],
+    [
+      'without records: a log in another folder',
+      [daemon([log(ELSEWHERE)])],
+      [],
+      { openFiles: BLANK },
+    ],
     ['a log that was rotated by renaming', [daemon([log(`${LOG}.1`)])], [100]],
     ['a folder below the logs', [daemon([log(`${ROOT}/.pids/logs/x/web.log`)])], []],
     ["the supervisor's own log", [daemon([log(`${ROOT}/.pids/supervisor.log`)])], []],
     ['another file of the project', [daemon([log(`${ROOT}/web.log`)])], []],
     ['a log of the same name elsewhere', [daemon([log('/home/me/b/.pids/logs/web.log')])], []],
-    ['not a file', [daemon([log('socket:[77]'), log('pipe:[78]'), log('/dev/null')])], []],
+    [
+      'a socket, a pipe and a device',
+      [daemon([log('socket:[77]'), log('pipe:[78]'), log('/dev/null')])],
+      [],
+    ],
     ['a kernel thread', [daemon([log()], { kernelThread: true })], []],
     ['a zombie', [daemon([log()], { state: 'Z' })], []],
     ['process 1', [{ pid: 1, ppid: 0, ticks: 0, files: [log()] }], []],
     [
-      'its children and its group come along',
+      'its children and its group are claimed too',
       [
         daemon([log()]),
         { pid: 101, ppid: 100, pgid: 100, sid: 100 },
@@ -110,7 +129,7 @@ describe('output', () => {
     ],
   ]);
 
-  test('names what it is about, and the service', () => {
+  test('the evidence names the file and the service', () => {
     const two = daemon([log(), { ...log(), fd: 2 }, fifo()]);
     expect(claims([two], { runs: [RUN] }).claims.get(100)).toMatchObject({
       service: 'web',
@@ -129,33 +148,41 @@ describe('output', () => {
   });
 });
 
-describe('a reader, a visitor, a rewriter are not ours', () => {
+describe('a program that reads, types into or rewrites the output is not ours', () => {
   const reading: OpenFile = { ...log(), readable: true, writable: false, appends: false };
   const readsAndWrites: OpenFile = { ...reopened, readable: true };
   tell([
     ['tail -f', [daemon([reading], { argv: `tail -f ${LOG}`, cwd: ROOT })], []],
     ['any program that reads the log', [daemon([reading], { cwd: ROOT })], []],
     ['any program that reads the FIFO', [daemon([{ ...reading, target: FIFO }])], []],
-    ['who types into the FIFO', [daemon([{ ...reopened, target: FIFO }], { cwd: ROOT })], []],
-    ['logrotate, open for both', [daemon([readsAndWrites])], []],
-    ['a viewer that is open for both', [daemon([readsAndWrites], { cwd: ROOT })], []],
-    ['a service that opened /dev/stdout again', [daemon([reopened], { cwd: ROOT })], [100]],
-    ['the same that works elsewhere', [daemon([reopened])], []],
-    ['flags are not known, elsewhere', [daemon([{ ...log(), appends: null }])], []],
     [
-      'flags are not known, in the project',
+      'a program that types into the FIFO',
+      [daemon([{ ...reopened, target: FIFO }], { cwd: ROOT })],
+      [],
+    ],
+    ['logrotate, which opens it for reading and writing', [daemon([readsAndWrites])], []],
+    [
+      'a viewer that opens it for reading and writing',
+      [daemon([readsAndWrites], { cwd: ROOT })],
+      [],
+    ],
+    ['a service that opened /dev/stdout again', [daemon([reopened], { cwd: ROOT })], [100]],
+    ['a service that opened /dev/stdout again and works elsewhere', [daemon([reopened])], []],
+    ['flags unknown, working elsewhere', [daemon([{ ...log(), appends: null }])], []],
+    [
+      'flags unknown, working in the project',
       [daemon([{ ...log(), appends: null }], { cwd: `${ROOT}/web` })],
       [100],
     ],
     [
-      'open for both and for appending: a descriptor of ours',
+      'opened for reading, writing and appending: a descriptor of ours',
       [daemon([{ ...log(), readable: true }])],
       [100],
     ],
   ]);
 });
 
-describe('what a person works in', () => {
+describe('programs that a person works in are not ours', () => {
   const job = { ppid: 120, pgid: 100, sid: 120 };
   const bash: Row = { pid: 60, argv: 'bash', cwd: ROOT };
   tell([
@@ -167,11 +194,23 @@ describe('what a person works in', () => {
       [daemon([log()], { argv: 'node /usr/bin/codex', cwd: ROOT })],
       [],
     ],
-    ['a wrapper is not', [daemon([log()], { argv: ['sh', '-c', 'while :; do x; done'] })], [100]],
-    ['a script is not', [daemon([log()], { argv: 'bash run.sh' })], [100]],
+    [
+      'a wrapper shell is ours',
+      [daemon([log()], { argv: ['sh', '-c', 'while :; do x; done'] })],
+      [100],
+    ],
+    ['a shell that runs a script is ours', [daemon([log()], { argv: 'bash run.sh' })], [100]],
     ["an editor's terminal", [daemon([log()], { argv: 'bash --init-file /x/vscode.sh' })], []],
-    ['one with an option', [daemon([log()], { argv: 'bash -O extglob --rcfile /x/rc -i' })], []],
-    ['an interactive one with a command', [daemon([log()], { argv: ['zsh', '-ic', 'x'] })], [100]],
+    [
+      'an interactive shell with options',
+      [daemon([log()], { argv: 'bash -O extglob --rcfile /x/rc -i' })],
+      [],
+    ],
+    [
+      'an interactive shell with a command is ours',
+      [daemon([log()], { argv: ['zsh', '-ic', 'x'] })],
+      [100],
+    ],
     [
       "a job of a person's shell (tool >>log)",
       [{ pid: 120, argv: 'bash', ticks: 60 }, daemon([log()], job)],
@@ -203,7 +242,7 @@ describe('what a person works in', () => {
       [],
     ],
     [
-      'the child of a spared shell is not ours because of it',
+      'the child of a spared shell is not claimed for that',
       [
         { ...bash, files: [log()] },
         { pid: 101, ppid: 60, cwd: ROOT },
@@ -218,22 +257,22 @@ describe('what a person works in', () => {
     ],
   ]);
 
-  test('the shell that runs devctl has the log open: its other jobs are left alone', () => {
+  test('the other jobs of the shell that runs devctl are left alone, though the shell has the log open', () => {
     const shell: Row = { ...SHELL, files: [log()] };
     const other: Row = { pid: 130, ppid: 20, pgid: 130, sid: 20, cwd: ROOT };
     const runner: Row = { pid: 15, argv: 'node runner.js', cwd: ROOT, files: [log()] };
     expect(claimed([shell, other])).toEqual([]);
-    // Nor does one pass on anything that is no shell at all.
+    // The same for an ancestor that is no shell.
     const below = { ...shell, ppid: 15 };
     expect(claimed([runner, below, other, { pid: 131, ppid: 15, cwd: ROOT }])).toEqual([]);
   });
 
-  test('devctl inherits the descriptor from it, and so does what devctl starts', () => {
+  test('devctl and its tools are not claimed for a descriptor that they inherited from that shell', () => {
     const self = { ...SELF, files: [log()] };
     expect(claimed([self, { pid: 140, ppid: 21, files: [log()] }])).toEqual([]);
   });
 
-  test('each is reported with its reason', () => {
+  test('each spared process is reported with its reason', () => {
     const [spared] = claims([daemon([log()], { argv: 'vim x.log' })]).spared;
     expect(spared).toMatchObject({
       evidence: [{ kind: 'output' }],
@@ -254,7 +293,7 @@ describe('vetoes', () => {
       [],
     ],
     ['older than the run', [before], [], { runs: [RUN] }],
-    ['its run is not known', [before], [80]],
+    ['older than a run that is not recorded', [before], [80]],
     [
       'the ticks of another boot cannot be compared',
       [before],
@@ -262,13 +301,13 @@ describe('vetoes', () => {
       { runs: [{ ...RUN, bootId: 'b0' }] },
     ],
     [
-      'older than the run, but of an earlier log that was removed with its record',
+      'older than the run, but with an earlier log open that was removed with its record',
       [{ ...before, files: [log(`${LOG} (deleted)`)] }],
       [80],
       { runs: [RUN] },
     ],
     [
-      'too old to be looked at',
+      'older than `notBeforeTicks`',
       [before, daemon([log()])],
       [100],
       { openFiles: { ...TRACES, notBeforeTicks: 90 } },

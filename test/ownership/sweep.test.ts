@@ -16,7 +16,7 @@ const FACTS: OwnershipFacts = {
   witnessed: [],
   legacyPids: [],
 };
-/** devctl in a person's terminal. */
+/** devctl, started in a person's terminal. */
 const TERMINAL: readonly Row[] = [
   { pid: 20, name: 'bash', argv: '-bash', cwd: ROOT },
   { pid: 21, ppid: 20, sid: 20, name: 'node', argv: 'node devctl stop', cwd: ROOT },
@@ -32,7 +32,7 @@ function swept(...args: Parameters<typeof sweep>): readonly number[] {
   return [...sweep(...args).claims.keys()].sort((a, b) => a - b);
 }
 
-describe('what looks like ours, inside the project, is swept', () => {
+describe('a program that looks like ours and works in the project is swept', () => {
   test.each([
     'npm run dev',
     'npm test',
@@ -68,7 +68,7 @@ describe('what looks like ours, inside the project, is swept', () => {
   });
 });
 
-describe('what only looks like it is not', () => {
+describe('a program that only resembles one is not swept', () => {
   test.each([
     ['an editor on a config', 'vim vite.config.ts'],
     ['a pager on a log', 'tail -f vite.log'],
@@ -93,7 +93,7 @@ describe('what only looks like it is not', () => {
     expect(swept([{ pid: 200, argv, cwd: ROOT }])).toEqual([]);
   });
 
-  test('own patterns see the whole command line, and protection wins', () => {
+  test('custom patterns match the whole command line, and protection wins', () => {
     const rows = [{ pid: 200, argv: 'python3 worker.py', cwd: ROOT }];
     expect(swept(rows)).toEqual([]);
     expect(swept(rows, { patterns: [/worker\.py/] })).toEqual([200]);
@@ -104,7 +104,7 @@ describe('what only looks like it is not', () => {
   });
 });
 
-describe('who started it', () => {
+describe('the program that started a look-alike', () => {
   const code: Row = {
     pid: 150,
     name: 'code',
@@ -141,9 +141,9 @@ describe('who started it', () => {
   });
 });
 
-describe('what is below it', () => {
+describe('descendants of a swept process', () => {
   const npm: Row = { pid: 200, argv: 'npm run dev', cwd: ROOT };
-  test('wrapper shells and whatever they run come along', () => {
+  test('wrapper shells and their children are swept with it', () => {
     expect(
       swept([
         npm,
@@ -153,7 +153,7 @@ describe('what is below it', () => {
     ).toEqual([200, 201, 202]);
   });
 
-  test("but a person's shell, an editor, and what works elsewhere do not", () => {
+  test("a person's shell, an editor, and a process that works elsewhere are not", () => {
     const { claims, spared } = sweep([
       npm,
       { pid: 201, ppid: 200, argv: 'bash', cwd: ROOT },
@@ -172,7 +172,7 @@ describe('what is below it', () => {
     expect(swept([npm, { pid: 190, ppid: 200, argv: 'node x.js', cwd: ROOT }])).toEqual([200]);
   });
 
-  test('what was swept in an earlier scan stays so when its parent has died', () => {
+  test('a process that an earlier scan swept stays swept when its parent has died', () => {
     const child: Row = { pid: 201, ppid: 200, argv: 'node server.js', cwd: ROOT };
     const first = sweep([npm, child]).claims;
     const remembered = new Map(
@@ -210,7 +210,7 @@ describe('the tree that runs devctl', () => {
     expect(swept(rows, {}, self)).toEqual([300]);
   });
 
-  test('so does a script in whose own process group both run', () => {
+  test('a script spares the processes of its own process group', () => {
     const self: Row = { pid: 110, ppid: 90, pgid: 90, argv: 'node devctl stop', cwd: ROOT };
     const rows = [
       { pid: 90, argv: 'bash ci.sh', cwd: ROOT },
@@ -227,15 +227,15 @@ describe('vetoes', () => {
     ["another project's cookie", { ...vite, environ: serviceCookie('other', 'web', 'r') }],
     ['our own supervisor', { ...vite, environ: supervisorCookie('app') }],
     ['a zombie', { ...vite, state: 'Z' }],
-    ['what devctl itself has started', { ...vite, ppid: 21 }],
+    ['a process that devctl itself has started', { ...vite, ppid: 21 }],
   ] as [string, Row][])('%s', (_name, row) => {
     expect(swept([row])).toEqual([]);
   });
 
   test.each<[name: string, rows: readonly Row[], expected: readonly number[]]>([
     ["a nested project's service, which cleared its cookie", [{ ...vite, ppid: 151 }], []],
-    ['and what is below that', [{ ...vite, ppid: 152 }], []],
-    ['but not what runs beside it', [vite], [200]],
+    ['and its descendants', [{ ...vite, ppid: 152 }], []],
+    ['but not a process beside it', [vite], [200]],
   ])('%s', (_name, rows, expected) => {
     const environ = serviceCookie('other', 'web', 'r');
     const nested: readonly Row[] = [
@@ -247,7 +247,7 @@ describe('vetoes', () => {
     if (expected.length === 0) expect(spared[0]?.veto.kind).toBe('other-project');
   });
 
-  test('what other evidence claims is left out', () => {
+  test('a process that other evidence claims is left out', () => {
     const child: Row = { pid: 201, ppid: 200, argv: `node ${BIN}/vite build`, cwd: ROOT };
     const snapshot = snapshotOf([...TERMINAL, vite, child]);
     const remembered = sweepClaims(FACTS, snapshot, RULES).claims.get(200);
@@ -259,7 +259,7 @@ describe('vetoes', () => {
     }
   });
 
-  test('scope "user" is everywhere, but this user\'s only', () => {
+  test('scope "user" sweeps everywhere, but only processes of this user', () => {
     const scope = 'user' as const;
     expect(swept([{ ...vite, cwd: '/srv' }], { scope })).toEqual([200]);
     const { claims, spared } = sweep([{ ...vite, cwd: '/srv', uid: 7 }], { scope });
@@ -267,7 +267,7 @@ describe('vetoes', () => {
     expect(spared[0]?.veto.kind).toBe('other-user');
   });
 
-  test("in the project it is this user's and the owner's", () => {
+  test('scope "project" sweeps processes of this user and of the project owner', () => {
     const theirs = { ...vite, uid: 7 };
     const { claims, spared } = sweep([theirs]);
     expect([claims.size, spared[0]?.veto.kind]).toEqual([0, 'other-user']);
@@ -279,7 +279,7 @@ describe('vetoes', () => {
 describe('beside running services', () => {
   const vite: Row = { pid: 200, argv: `node ${BIN}/vite`, cwd: `${ROOT}/demo/src` };
 
-  test('what works in a project below this one is not swept', () => {
+  test('a process that works in a project below this one is not swept', () => {
     const projectBelow = (cwd: string) => (cwd.startsWith(`${ROOT}/demo`) ? `${ROOT}/demo` : null);
     const beside: Row = { ...vite, pid: 201, cwd: ROOT };
     const { claims, spared } = sweep([vite, beside], { projectBelow });
@@ -287,7 +287,7 @@ describe('beside running services', () => {
     expect(spared.map(({ veto }) => veto.kind)).toEqual(['other-project']);
   });
 
-  test('look-alikes among the services are named, and nothing else of them', () => {
+  test('look-alikes among the services are reported, and no other processes of services', () => {
     const server: Row = { pid: 202, argv: 'node server.js', cwd: ROOT };
     const snapshot = snapshotOf([vite, server]);
     const claim = (pid: number, service: string | null) =>

@@ -34,7 +34,7 @@ test('a writer that is killed at any moment leaves a whole record', async () => 
   }
 });
 
-test('what failed to be written leaves no temporary file', () => {
+test('a write that failed leaves no temporary file', () => {
   const folder = temporaryRecords();
   mkdirSync(join(folder.pidsDir, 'services', 'web.json'));
   writeFileSync(join(folder.pidsDir, 'services', 'web.json', 'x'), '');

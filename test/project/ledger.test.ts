@@ -73,7 +73,7 @@ test('ledgers that were concatenated in either order keep their boots', () => {
   });
 });
 
-test('torn at any byte, a ledger gives only what was written, and all that comes later', () => {
+test('a ledger that is torn at any byte yields only entries that were written, and all later ones', () => {
   const folder = temporaryRecords();
   const written = [entry(1234), entry(567_890)];
   const size = appendLedger(folder, 'web', boot1, written);
@@ -120,7 +120,7 @@ test('lines that are no entries are counted, all others are used', () => {
   });
 });
 
-test('after a damaged header nothing is taken for the boot before it', () => {
+test('after a damaged header no entry counts for the boot before', () => {
   const folder = temporaryRecords();
   appendLedger(folder, 'web', boot1, [entry(10)]);
   appendFileSync(fileOf(folder), '["devctl-ledger",1,"boot-\n');
@@ -128,7 +128,7 @@ test('after a damaged header nothing is taken for the boot before it', () => {
   expect(readLedgers(folder).entries).toEqual([entry(10)]);
 });
 
-test('compaction keeps the last of each identity that is wanted', () => {
+test('compaction keeps the last entry of each wanted identity', () => {
   const folder = temporaryRecords();
   for (let round = 0; round < 50; round += 1) {
     appendLedger(folder, 'web', boot1, [entry(10), entry(11), { ...entry(12), ppid: round }]);
@@ -146,7 +146,7 @@ test('compaction keeps the last of each identity that is wanted', () => {
   expect(compactLedger(folder, 'nothing', () => true)).toBe(0);
 });
 
-test('what is appended to the old file during a compaction is kept', () => {
+test('lines that are appended to the old file during a compaction are kept', () => {
   const folder = temporaryRecords();
   appendLedger(folder, 'web', boot1, [entry(10)]);
   const appender = openSync(fileOf(folder), constants.O_WRONLY | constants.O_APPEND);
@@ -183,7 +183,7 @@ test('a ledger that is a link or a folder is reported and not written to', () =>
   });
 });
 
-test('a ledger is made anew where .pids was removed, and goes when it is removed', () => {
+test('a ledger is made again after .pids was removed, and can be removed itself', () => {
   const folder = temporaryRecords();
   rmSync(folder.pidsDir, { recursive: true });
   expect(readLedgers(folder)).toEqual({ entries: [], problems: [] });
@@ -202,7 +202,7 @@ test('a ledger that cannot be read is not removed: nothing in it was proved dead
   expect(readdirSync(join(folder.pidsDir, 'ledger'))).toEqual(['web']);
 });
 
-test('property: what is appended is what is read', () => {
+test('property: entries are read as they were appended', () => {
   const folder = temporaryRecords();
   const label = fc.string({ minLength: 1, maxLength: 20 });
   const line = fc.record({
@@ -241,7 +241,7 @@ test('property: no content of a ledger throws or yields a pid of 1 or less', () 
   );
 });
 
-test('a ledger that was copied, or is shared, says nothing of the processes of the other project', () => {
+test('in a copied or shared ledger, the entries of the other project do not count', () => {
   const folder = temporaryRecords();
   const other = { ...folder, root: dirname(folder.root) };
   appendLedger(other, 'web', boot1, [entry(10)]);
@@ -255,7 +255,7 @@ test('a ledger that was copied, or is shared, says nothing of the processes of t
   removeLedger(other, 'web');
   expect(existsSync(fileOf(folder))).toBe(false);
 
-  // Where the other one is gone, the project was moved, and it is ours.
+  // When the other project is gone, it was moved here, and its records are ours.
   const moved = formatBatch({ ...boot1, project: '/nonexistent/project' }, [entry(12)]);
   appendFileSync(fileOf(folder), moved);
   expect(readLedgers(folder).entries).toMatchObject([{ identity: { pid: 12 } }]);

@@ -34,7 +34,7 @@ const web = (folder: ProjectFolder) => recordOf(folder, 'web', { leader: identit
 const agent = (folder: ProjectFolder) =>
   recordOf(folder, 'scaffold-agent', { leader: identity(5678) });
 
-test('the three files of the founding plan, to the letter', () => {
+test('the three legacy files, to the letter', () => {
   const folder = temporaryRecords();
   const intent = recordOf(folder, 'db', { leader: null });
   expect(writeLegacyFiles(folder, [web(folder), intent, agent(folder)])).toEqual([]);
@@ -70,7 +70,7 @@ test('they follow the records and go with the last one', () => {
   expect(readdirSync(folder.pidsDir).sort()).toEqual(['.gitignore', 'ledger', 'logs', 'services']);
 });
 
-test('what an old start-dev.sh wrote stays, with its time, until it is removed on purpose', () => {
+test('lines of an old start-dev.sh stay, with their time, until they are removed on purpose', () => {
   const folder = temporaryRecords();
   writeFileSync(pathOf(folder, 'services.pids'), '77\r\n# note\nold:88\n1234\nrubbish\n');
   utimesSync(pathOf(folder, 'services.pids'), 1000, 1000);
@@ -91,7 +91,7 @@ test('what an old start-dev.sh wrote stays, with its time, until it is removed o
   expect(contents(folder)).toEqual([null, null, null]);
 });
 
-test('what a script appends to our lines, or writes in place of them, stays too', () => {
+test('lines that a script appends to ours, or writes in place of them, stay, too', () => {
   const folder = temporaryRecords();
   writeLegacyFiles(folder, [web(folder), agent(folder)]);
   writeFileSync(pathOf(folder, 'services.pids'), '99\n', { flag: 'a' });
@@ -139,7 +139,7 @@ test.each<[string, string[], number]>([
   expect(reasons).toEqual(ignored ? [`lines ignored that name no process: ${ignored}`] : []);
 });
 
-test('a number in two files has the name of one and the earlier time', () => {
+test('a number in two files has the name of one file and the earlier time', () => {
   const folder = temporaryRecords();
   writeFileSync(pathOf(folder, 'services.pids'), '1234');
   writeFileSync(pathOf(folder, 'services.pids.services'), 'web:1234');
@@ -150,7 +150,7 @@ test('a number in two files has the name of one and the earlier time', () => {
   ]);
 });
 
-test('a file that lies in the future names nobody, and is a problem only if others wrote to it', () => {
+test('a file from the future names no process, and is a problem only if others wrote to it', () => {
   const folder = temporaryRecords();
   const tomorrow = Date.now() / 1000 + 86_400;
   const setClockBack = () => {
@@ -164,7 +164,7 @@ test('a file that lies in the future names nobody, and is a problem only if othe
   setClockBack();
   expect(readLegacyFiles(folder).problems).toMatchObject([{ kind: 'future' }]);
   expect(numbers(folder)).toEqual([]);
-  // It stays as it is, with our lines beside it.
+  // The file stays as it is, with our lines beside it.
   writeLegacyFiles(folder, []);
   expect(contents(folder)).toEqual(['77\n', null, null]);
 });
@@ -186,7 +186,7 @@ test('files that are links or folders are reported and left alone', () => {
   expect(numbers(folder)).toEqual(['pid 5678 scaffold-agent']);
 });
 
-test('property: the leaders of all records come back, and what is no number is never a pid', () => {
+test('property: the leaders of all records come back, and other text is never a pid', () => {
   const folder = temporaryRecords();
   fc.assert(
     fc.property(fc.array(anyRecord(folder), { maxLength: 6 }), anyBytes, (records, content) => {

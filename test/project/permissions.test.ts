@@ -10,7 +10,10 @@ import { recordOf, temporaryFolder, temporaryRecords } from './records-folder.ts
 
 const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;
-/** To be another user, only root can; what root may do anyway, only another user can show. */
+/**
+ * Only root can become another user, and root may do everything: so the test runs as root and acts as
+ * nobody.
+ */
 const asNobody = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
 
 interface Outcome {
@@ -30,7 +33,7 @@ async function writeAll(root: string, prefix: readonly string[]): Promise<Outcom
   return JSON.parse(end.stdout);
 }
 
-/** Gives a folder and what is in it to the user nobody. */
+/** Gives a folder and its content to the user nobody. */
 function giveAway(path: string): void {
   execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, path]);
 }
@@ -112,7 +115,7 @@ test.runIf(isRoot)("another user's socket folder is neither used nor connected t
   expect(reachable.filter((path) => path.startsWith(XDG_RUNTIME_DIR))).toEqual([]);
 });
 
-/** Mounts a small disk over the project, for one process only: it goes with its mount namespace. */
+/** Mounts a small disk over the project, for one process only: the disk goes with the mount namespace. */
 const onSmallDisk = (root: string, options: string, fill: string) => [
   ...['unshare', '--mount', 'sh', '-c'],
   `mount -t tmpfs -o ${options} none "$0" && cd "$0" && ${fill} && exec "$@"`,
@@ -135,7 +138,7 @@ test.runIf(canMount)('a full disk is named, and no half-written file is left', a
 });
 
 test.runIf(canMount)(
-  'a disk with room for half a batch gives a torn ledger that is survived',
+  'a disk with room for half a batch leaves a torn ledger that readers accept',
   async () => {
     const root = temporaryFolder();
     const outcome = await writeAll(root, onSmallDisk(root, 'size=64k', 'true'));

@@ -8,9 +8,9 @@ import { onTestFinished } from 'vitest';
 import { temporaryFolder } from './records-folder.ts';
 
 /**
- * Bundles one of `programs/` to a file that a bare node can run, also as another user.
+ * Bundles one of `programs/` into a file that a bare Node can run, also as another user.
  *
- * @param pace 'slow' to widen the gaps between its looks at the file system and its deeds
+ * @param pace 'slow' to widen the gaps between its reads and writes of the file system
  */
 export function bundle(program: string, pace: 'full' | 'slow' = 'full'): string {
   const directory = temporaryFolder();
@@ -44,7 +44,7 @@ export interface Program {
 /** Runs a command that does not outlive the test. */
 export function run(command: string, argv: readonly string[]): Program {
   const child = spawn(command, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
-  // Our own child and not reaped yet: nobody else can have its pid.
+  // It is our own child, and not reaped yet, so no other process can have its pid.
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));

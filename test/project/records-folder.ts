@@ -78,7 +78,7 @@ const anyIdentity: fc.Arbitrary<Identity> = fc.record({
   pidNamespace: label,
 });
 
-/** Every record that may be written for this project. */
+/** Generates every record that may be written for this project. */
 export function anyRecord(folder: ProjectFolder): fc.Arbitrary<ServiceRecord> {
   return fc.record({
     schema: fc.constant(1 as const),
@@ -118,14 +118,14 @@ export function anyRecord(folder: ProjectFolder): fc.Arbitrary<ServiceRecord> {
   });
 }
 
-/** What a crash, a full disk, an editor or an enemy can leave in a file. */
+/** Anything that a crash, a full disk, an editor or an attacker can leave in a file. */
 export const anyBytes: fc.Arbitrary<Buffer> = fc.oneof(
   fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes)),
   fc.string({ unit: 'binary', maxLength: 200 }).map((text) => Buffer.from(text)),
   fc.json().map((text) => Buffer.from(text)),
 );
 
-/** A good content with one stretch of it replaced or cut off. */
+/** Generates a good content with one part of it replaced or cut off. */
 export function damaged(content: string): fc.Arbitrary<Buffer> {
   const bytes = Buffer.from(content);
   const place = fc.nat({ max: bytes.length });

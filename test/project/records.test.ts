@@ -14,7 +14,7 @@ import { describe, expect, test } from 'vitest';
 import { type ProjectFolder, projectFolder } from '../../src/project/folder.ts';
 import { readRecord, readRecords, removeRecord, writeRecord } from '../../src/project/records.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
-import { belongsAside, setAside } from '../../src/project/set-aside.ts';
+import { mustSetAside, setAside } from '../../src/project/set-aside.ts';
 import {
   anyBytes,
   anyRecord,
@@ -28,7 +28,7 @@ import {
 const fileOf = (folder: ProjectFolder, service: string) =>
   join(folder.pidsDir, 'services', `${service}.json`);
 
-/** A good record with one field replaced by anything. */
+/** A good record with some fields replaced. */
 const changed = (changes: Record<string, unknown>) => (folder: ProjectFolder) =>
   JSON.stringify({ ...recordOf(folder, 'web'), ...changes });
 
@@ -126,7 +126,7 @@ test.each([
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, Buffer.alloc(2 * 1024 * 1024));
   const problem = { path, service: 'web', kind: 'refused', reason: 'EACCES' } as const;
-  expect(belongsAside(folder, problem)).toBe(expected);
+  expect(mustSetAside(folder, problem)).toBe(expected);
 });
 
 test('a file whose name is no service name is reported', () => {
@@ -146,7 +146,7 @@ test('the records of a copied project are not obeyed, those of a moved one are',
   expect(readRecords(folder)).toEqual({ records: [record], problems: [] });
 });
 
-test('nothing to read is no problem, a .pids that is a link or a file is one', () => {
+test('a missing .pids is no problem, a .pids that is a link or a file is one', () => {
   const folder = projectFolder(temporaryFolder());
   expect(readRecords(folder)).toEqual({ records: [], problems: [] });
   symlinkSync(temporaryRecords().pidsDir, folder.pidsDir);
@@ -156,7 +156,7 @@ test('nothing to read is no problem, a .pids that is a link or a file is one', (
   expect(readRecords(folder)).toMatchObject({ records: [], problems: [{ kind: 'refused' }] });
 });
 
-test('a record is written with mode 0600, through no link, even where .pids was removed', () => {
+test('a record is written with mode 0600, through no link, even after .pids was removed', () => {
   const folder = temporaryRecords();
   const victim = join(temporaryFolder(), 'victim');
   writeFileSync(victim, 'precious');
@@ -181,7 +181,7 @@ test('a folder in the way is named, and nothing is left behind', () => {
   expect(readdirSync(join(folder.pidsDir, 'services'))).toEqual(['web.json']);
 });
 
-test('a record that no reader would take is not written', () => {
+test('a record that no reader would accept is not written', () => {
   const folder = temporaryRecords();
   const write = (changes: Partial<ServiceRecord>) => () =>
     writeRecord(folder, recordOf(folder, 'web', changes));
@@ -216,7 +216,7 @@ test('nothing outside the records, and no folder of theirs, can be set aside', (
   expect(setAside(folder, { path: fileOf(folder, 'gone') })).toBe(null);
 });
 
-test('property: what is written is what is read', () => {
+test('property: a record is read as it was written', () => {
   const folder = temporaryRecords();
   fc.assert(
     fc.property(anyRecord(folder), (record) => {

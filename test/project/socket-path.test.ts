@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { projectFolder, projectHash } from '../../src/project/folder.ts';
-import { prepareSocketPath, socketPaths, whyNotOurs } from '../../src/project/socket-path.ts';
+import { prepareSocketPath, socketPaths, whyUnsafeSocket } from '../../src/project/socket-path.ts';
 import { temporaryFolder } from './records-folder.ts';
 
 test('the path is short, private, and the same without records', async () => {
@@ -38,7 +38,7 @@ test.each([
   expect(socketPaths(folder, {})).toContain(path);
 });
 
-test('a folder that others may enter is closed', () => {
+test('a folder that other users may enter is closed to them', () => {
   const runtime = temporaryFolder();
   mkdirSync(join(runtime, 'devctl'));
   chmodSync(join(runtime, 'devctl'), 0o777);
@@ -49,7 +49,7 @@ test('a folder that others may enter is closed', () => {
 test.each<[string, (path: string) => void]>([
   ['a symbolic link', (path) => symlinkSync(tmpdir(), path)],
   ['a file', (path) => writeFileSync(path, '')],
-])('%s in its place is refused, and nobody connects through it', (_name, make) => {
+])('%s in place of the folder is refused, and no socket below it is used', (_name, make) => {
   const XDG_RUNTIME_DIR = temporaryFolder();
   make(join(XDG_RUNTIME_DIR, 'devctl'));
   const folder = projectFolder(temporaryFolder());
@@ -58,7 +58,7 @@ test.each<[string, (path: string) => void]>([
   expect(reachable.filter((path) => path.startsWith(XDG_RUNTIME_DIR))).toEqual([]);
 });
 
-test('a folder in which others could replace ours is passed over, and nobody connects there', () => {
+test('a place where others could replace our folder is passed over, and no socket there is used', () => {
   const open = temporaryFolder();
   chmodSync(open, 0o777);
   const XDG_RUNTIME_DIR = join(open, 'inside');
@@ -67,10 +67,10 @@ test('a folder in which others could replace ours is passed over, and nobody con
   const wanted = join(XDG_RUNTIME_DIR, 'devctl', `${projectHash(folder.root)}.sock`);
   expect(prepareSocketPath(folder, { XDG_RUNTIME_DIR })).not.toBe(wanted);
   expect(socketPaths(folder, { XDG_RUNTIME_DIR })).not.toContain(wanted);
-  expect(whyNotOurs(wanted)).toBe(`others may write to ${open}`);
+  expect(whyUnsafeSocket(wanted)).toBe(`others may write to ${open}`);
   // As /tmp: there only the owner of a name may rename it.
   chmodSync(open, 0o1777);
   expect(prepareSocketPath(folder, { XDG_RUNTIME_DIR })).toBe(wanted);
   writeFileSync(wanted, '');
-  expect(whyNotOurs(wanted)).toBe('not a socket');
+  expect(whyUnsafeSocket(wanted)).toBe('not a socket');
 });

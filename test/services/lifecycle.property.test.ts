@@ -31,7 +31,7 @@ const terms: LifecycleInput['terms'] = {
   },
   oneShot: false,
 };
-/** How many runs ago the news is from: mostly of the present one. */
+/** How many runs ago the run of the news was: mostly 0, the present one. */
 const age = fc.constantFrom(0, 0, 0, 1);
 
 const anyEvent: fc.Arbitrary<{ readonly event: LifecycleEvent; readonly age: number }> = fc.record({
@@ -72,7 +72,7 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifecycleEvent; readonly age: num
   ),
 });
 
-/** A life through all the events, each seen as (before, event, step). */
+/** Plays a life through all the events, and shows each as (before, event, step). */
 function live(
   events: readonly { readonly event: LifecycleEvent; readonly age: number }[],
   see: (before: LifecycleState, event: LifecycleEvent, step: Step, isAsked: boolean) => void,
@@ -83,7 +83,7 @@ function live(
     const dated = 'run' in event ? { ...event, run: life.run - age } : event;
     const isEnding = life.kind === 'stopping' || life.kind === 'cancelling';
     if (dated.kind === 'askedToStart' && !isEnding) isAsked = true;
-    // What is taken over again after a stop is not to be started again.
+    // A service that is adopted again after a stop must not be started again.
     if (dated.kind === 'askedToStop' || dated.kind === 'standDown') isAsked = false;
     const now = { nowMs: index + 1, random: 0.5, terms: isAsked ? terms : null };
     const step = lifecycle(life, dated, now);
@@ -92,7 +92,7 @@ function live(
   }
 }
 
-/** Hundreds of thousands of steps: vitest's `expect` would take a minute for what takes a second. */
+/** A cheap `expect`: for hundreds of thousands of steps vitest's takes a minute, and this a second. */
 function rule(kept: boolean, broken: string): void {
   if (!kept) throw new Error(broken);
 }
@@ -168,7 +168,7 @@ test('10,000 lives of any shape keep the rules', () => {
   );
 });
 
-test('an order to stop, carried out, always leads to rest', () => {
+test('an order to stop that is carried out always leads to idle', () => {
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 30 }), identity, (events, identity) => {
       let life = idle;

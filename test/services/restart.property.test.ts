@@ -5,7 +5,7 @@ import type { LifecycleEvent, RestartTerms } from '../../src/services/lifecycle/
 import { idle, type LifecycleState } from '../../src/services/lifecycle/states.ts';
 import { lifecycle } from '../../src/services/lifecycle/table.ts';
 
-/** What happens in the world of one service: each only where it can happen at all. */
+/** The events around one service, each only where it can happen. */
 type Happening =
   | { readonly kind: 'time'; readonly ms: number }
   | { readonly kind: 'exit'; readonly code: number }
@@ -49,7 +49,7 @@ function rule(kept: boolean, broken: string): void {
   if (!kept) throw new Error(broken);
 }
 
-/** One service with everything around it that keeps the contract of `LifeEffect`. */
+/** One service, with a supervisor that keeps the contract of `LifecycleEffect`. */
 function simulate(
   terms: RestartTerms,
   probed: boolean,
@@ -110,7 +110,7 @@ function simulate(
   const decide = (before: LifecycleState, event: LifecycleEvent): void => {
     const isLimit = event.kind === 'limitPassed';
     rule(!isLimit || event.action === 'restart', 'a restart where the limit asks for an end');
-    // Who asks for a restart at a limit means it, whatever the policy.
+    // A restart at a limit happens whatever the policy is.
     rule(isLimit || policy.policy !== 'no', 'a restart that nobody wanted');
     rule(policy.policy === 'always' || failed(event), 'a restart after a success');
     rule(mayRun, 'a restart while a stop is under way');
@@ -118,7 +118,7 @@ function simulate(
     rowOfRestarts = wasWell ? 1 : rowOfRestarts + 1;
     decidedMs.push(nowMs);
     const recent = decidedMs.filter((at) => nowMs - at < policy.windowMs);
-    // A window of no length holds nothing.
+    // A window without length contains no restart.
     const isTooOften = recent.length > policy.maxRestarts;
     rule(!isTooOften || policy.windowMs === 0, 'more restarts than the maximum within the window');
     if (life.kind !== 'clearing') return;
@@ -192,7 +192,7 @@ function simulate(
       case 'stand-down':
         mayRun = false;
         send({ kind: 'standDown' });
-        // Whoever asked for it ends everything, and proves it.
+        // The process that asked for it ends everything, and proves it.
         if (life.kind !== 'stopping') return;
         rule(!ending, 'two are at work on the same end');
         treeAlive = false;
@@ -201,7 +201,7 @@ function simulate(
       case 'ask':
         if (life.kind === 'stopping' || life.kind === 'cancelling') return;
         mayRun = true;
-        // A start ends what is left over of a service before it asks for it.
+        // A start ends the leftovers of a service before it asks for the service.
         if (['idle', 'exited', 'failed'].includes(life.kind) && !ending) treeAlive = false;
         if (['exited', 'failed', 'backoff', 'idle'].includes(life.kind)) {
           decidedMs = [];

@@ -28,7 +28,7 @@ describe('in time', () => {
     expect(end.tookMs).toBeLessThan(10_000);
   });
 
-  test('six willing ones in less than a second, in order', async () => {
+  test('six willing services are over in less than a second, in order', async () => {
     const { machine, records, supervisor } = setUp(six, { temper: exitsAfter(20) });
     const end = await stopOn(machine, { records, supervisor, waves });
     expect(end.tookMs).toBeLessThan(1_000);
@@ -36,14 +36,14 @@ describe('in time', () => {
     expect(asked.map(({ pid }) => pid)).toEqual(records.map(({ leader }) => leader?.pid));
   });
 
-  test('with force in less than 2 s', async () => {
+  test('with force a stop takes less than 2 s', async () => {
     const { machine, records, supervisor } = setUp(six, { temper: ignoresTerm });
     const end = await stopOn(machine, { records, supervisor, force: true });
     expect(machine.oursAlive()).toEqual([]);
     expect(end.tookMs).toBeLessThan(2_000);
   });
 
-  test('the end of one grace is not the end of another', async () => {
+  test('the end of one grace period does not end another', async () => {
     const machine = createFakeMachine();
     const supervisor = startSupervisor(machine);
     const records = [200, 2_000].map((graceMs) =>
@@ -55,7 +55,7 @@ describe('in time', () => {
     expect(killed[1]?.atMs).toBeGreaterThanOrEqual(2_000);
   });
 
-  test('a second Ctrl-C cuts the grace short, and nothing is killed before it is frozen', async () => {
+  test('a second Ctrl-C cuts the grace period short, and nothing is killed before it is frozen', async () => {
     const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
     machine.fork(leader, { temper: ignoresTerm });
@@ -68,7 +68,7 @@ describe('in time', () => {
   });
 });
 
-describe('what cannot be ended', () => {
+describe('processes that cannot be ended', () => {
   test("another user's process is a survivor, its neighbours are not", async () => {
     const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
@@ -79,13 +79,13 @@ describe('what cannot be ended', () => {
     expect(end.tookMs).toBeLessThan(4_000);
   });
 
-  test('one in uninterruptible sleep, born in the middle of the kill, is not forgotten', async () => {
+  test('a process in uninterruptible sleep, forked in the middle of the kill, is reported', async () => {
     const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
     machine.exit(supervisor.pid);
     let stuck = 0;
     const onClaims = () => {
-      // After the scan of the kill was begun: no full scan has ever seen it with a parent of ours.
+      // Forked after the scan of the kill began, so no full scan has ever seen it with a parent of ours.
       if (machine.nowMs() > 3_000 && stuck === 0) {
         machine.after(0.01, leader, (world) => {
           stuck = world.fork(leader, { environ: '', cwd: '/', temper: { stuck: true } });
@@ -100,7 +100,7 @@ describe('what cannot be ended', () => {
 });
 
 describe('the stop command', () => {
-  test('runs before the first signal, which may not be needed any more', async () => {
+  test('runs before the first signal, and may make it needless', async () => {
     const machine = createFakeMachine();
     const supervisor = startSupervisor(machine);
     const stop = { command: 'app down' };
@@ -135,7 +135,7 @@ describe('the stop command', () => {
 });
 
 describe('bystanders', () => {
-  test("a stranger in one of our groups, another project below us, devctl's own family", async () => {
+  test("a stranger in one of our groups, another project below us, and devctl's ancestors live on", async () => {
     const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
     const other = machine.fork(leader, { environ: supervisorEnviron('other'), ours: false });
@@ -149,7 +149,7 @@ describe('bystanders', () => {
     expect(machine.oursAlive()).toEqual([]);
   });
 
-  test('a record whose leader is a stranger now (E25)', async () => {
+  test('a stranger with the number of a recorded leader lives on (E25)', async () => {
     const machine = createFakeMachine();
     const supervisor = startSupervisor(machine);
     const record = startService(machine, supervisor, 'web');
@@ -162,7 +162,7 @@ describe('bystanders', () => {
     expect(machine.signals).toEqual([]);
   });
 
-  test('devctl inside its own service: all but its own ancestors (E33)', async () => {
+  test('devctl inside its own service ends all of it but its own ancestors (E33)', async () => {
     const { machine, records } = setUp(['web'], { temper: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
     const terminal = machine.fork(leader, { temper: ignoresTerm });

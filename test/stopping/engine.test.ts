@@ -25,11 +25,11 @@ interface Life {
   readonly supervisor: number;
 }
 
-/** A service that escapes, or tries to, in a way of its own. */
+/** A way in which the processes of a service escape, or try to. */
 interface Escape {
   readonly leader?: Temper;
   readonly act?: (life: Life) => void;
-  /** How long it lives before the stop, ms. */
+  /** How long the service runs before the stop, in ms. */
   readonly runsMs?: number;
 }
 
@@ -151,7 +151,7 @@ function daemonise({ machine, leader }: Life, birth = {}): void {
 }
 
 function hop(machine: FakeMachine, leader: number, temper: Temper): void {
-  // Not all at the same instant, and beside so many strangers that a scan takes a while.
+  // They act at different moments, beside so many strangers that a scan takes a while.
   for (let count = 0; count < 10; count += 1) {
     machine.after(count * 0.37, leader, () => void machine.fork(leader, { temper }));
   }
@@ -184,7 +184,7 @@ describe('nothing escapes a living subreaper', () => {
   });
 });
 
-/** What nothing but a subreaper can hold: no cookie, no session, no living parent when first seen. */
+/** Escapes that only a subreaper contains: without cookie, session and living parent when first seen. */
 const BEYOND = new Set([
   'a fork 200 ms after TERM (E28)',
   'a double-forked daemon without the cookie (E09)',
@@ -220,7 +220,7 @@ test.each([
   const record = startService(machine, supervisor, 'web');
   const other = keepsAnother ? startService(machine, supervisor, 'api') : null;
   machine.exit(supervisor);
-  // Nobody has seen it before: its first look is at the service alone, which ends by then.
+  // No scan has seen it before: the first one sees only the service, which ends by then.
   const becoming = machine.fork(1, { environ: '', argv: [], ours: true });
   machine.after(700, becoming, () => {
     machine.exec(becoming, { environ: cookieOf('web'), argv: ['node', 'web.js'] });

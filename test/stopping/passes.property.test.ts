@@ -24,7 +24,7 @@ const TEMPERS: Readonly<Record<string, Temper>> = {
 };
 const temper = fc.constantFrom(...Object.keys(TEMPERS));
 
-/** A process that nothing ties to us but what it has open: no environment, session or parent of ours. */
+/** A process whose only tie to us is an open file: without environment, session or parent of ours. */
 const daemon = fc.record({ temper, children: fc.array(temper, { maxLength: 2 }) });
 
 const STRANGERS = {
@@ -51,7 +51,7 @@ function daemonise(machine: FakeMachine, pid: number): void {
   machine.exit(pid);
 }
 
-/** The supervisor is dead, and so is the service: only what it had started twice removed lives on. */
+/** The supervisor and the service are dead: only a double-forked daemon of the service lives on. */
 function stage(told: typeof story extends fc.Arbitrary<infer Value> ? Value : never) {
   const machine = createFakeMachine();
   const supervisor = startSupervisor(machine, { subreaper: false });
@@ -68,7 +68,7 @@ function stage(told: typeof story extends fc.Arbitrary<infer Value> ? Value : ne
   for (const name of told.strangers) {
     const pid = machine.fork(1, { ...STRANGERS[name], cwd: '/home/me/app', temper: ignoresTerm });
     machine.setsid(pid);
-    // A job of it, which inherits what it has open.
+    // A job of the shell, which inherits its open files.
     machine.fork(pid, { argv: ['sleep'] });
   }
   machine.exit(leader);
@@ -76,7 +76,7 @@ function stage(told: typeof story extends fc.Arbitrary<infer Value> ? Value : ne
   return { machine, records: [record] };
 }
 
-test('what is known by its log alone is asked, then ended; who merely uses the log is not', async () => {
+test('a process that only its log shows is asked, then ended; a program that merely uses the log is not', async () => {
   await fc.assert(
     fc.asyncProperty(story, async (told) => {
       const { machine, records } = stage(told);
@@ -95,7 +95,7 @@ test('what is known by its log alone is asked, then ended; who merely uses the l
   );
 }, 120_000);
 
-test('without the closer look they are out of reach', async () => {
+test('without the deep scan such processes are not found', async () => {
   const { machine, records } = stage({
     daemons: [{ temper: 'exits', children: [] }],
     strangers: [],
@@ -105,7 +105,7 @@ test('without the closer look they are out of reach', async () => {
   expect(machine.oursAlive().length).toBe(1);
 });
 
-test('what leaves another in its place whenever it is asked is stopped in its tracks', async () => {
+test('a process that leaves a successor whenever it is asked is stopped with SIGSTOP before it is killed', async () => {
   const { machine, records } = stage({ daemons: [], strangers: [], force: false });
   const temper = hops(2, { setsid: true, clean: true });
   machine.fork(1, { files: [logOf('web')], ours: true, temper });
@@ -115,7 +115,7 @@ test('what leaves another in its place whenever it is asked is stopped in its tr
   expect(machine.signals.map(({ signal }) => signal)).toContain('SIGSTOP');
 });
 
-test('what still comes back after the last look is told', async () => {
+test('a process that still comes back after the last pass is reported', async () => {
   const { machine, records } = stage({ daemons: [], strangers: [], force: false });
   const spawner = machine.fork(1, { ours: false });
   const beget = (): void => {

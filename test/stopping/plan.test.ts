@@ -35,7 +35,7 @@ interface Look {
   readonly service?: (pid: number) => string;
 }
 
-/** Plays one stop, look by look, and tells what was planned after each. */
+/** Plays one stop, scan by scan, and lists the planned actions after each. */
 function play(units: readonly StopUnit[], policy: StopPolicy = { force: false }) {
   let state: StopState = beginStop(units);
   return {
@@ -84,7 +84,7 @@ function describeAction(action: StopAction): string {
 }
 
 describe('asking', () => {
-  test('the leader and its group first, each once, and each woken up', () => {
+  test('the leader and its group are asked first, each once, and each gets SIGCONT', () => {
     const stop = play([unit()]);
     const rows = [LEADER, CHILD, TASK];
     expect(stop.look({ atMs: 0, rows })).toEqual(['SIGTERM -100', 'SIGCONT -100']);
@@ -94,7 +94,7 @@ describe('asking', () => {
     expect(stop.look({ atMs: 300, rows })).toEqual([]);
   });
 
-  test('the rest as soon as the leader is gone, with all of the grace', () => {
+  test('the rest is asked as soon as the leader is gone, and has the whole grace period', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER, TASK] });
     expect(stop.look({ atMs: 25, rows: [TASK] })).toEqual(['SIGTERM -102', 'SIGCONT -102']);
@@ -113,7 +113,7 @@ describe('asking', () => {
     ]);
   });
 
-  test('without a leader, the heads of the trees first', () => {
+  test('without a leader, the roots of the trees are asked first', () => {
     const stop = play([unit({ leader: null })]);
     const rows: Row[] = [
       { pid: 110, pgid: 110 },
@@ -123,7 +123,7 @@ describe('asking', () => {
     expect(stop.look({ atMs: 250, rows })).toEqual(['SIGTERM -111', 'SIGCONT -111']);
   });
 
-  test('one by one where a stranger is in the group', () => {
+  test('processes are asked one by one when a stranger is in their group', () => {
     const stop = play([unit()]);
     expect(stop.look({ atMs: 0, rows: [LEADER, CHILD, STRANGER] })).toEqual([
       'SIGTERM 100',
@@ -139,7 +139,7 @@ describe('asking', () => {
     expect(stop.look({ atMs: 0, rows })).toContain('SIGTERM -100');
   });
 
-  test('one by one where another unit is in the group', () => {
+  test('processes are asked one by one when another unit is in their group', () => {
     const stop = play([unit(), unit({ name: 'api', leader: null, wave: 1 })]);
     const service = (pid: number) => (pid === 100 ? 'web' : 'api');
     expect(stop.look({ atMs: 0, rows: [LEADER, CHILD], service })).toEqual([
@@ -148,7 +148,7 @@ describe('asking', () => {
     ]);
   });
 
-  test.each([0, 1])('never the group %i as a whole', (pgid) => {
+  test.each([0, 1])('the group %i is never signalled as a whole', (pgid) => {
     const stop = play([unit({ leader: null })]);
     const actions = stop.look({
       atMs: 0,
@@ -160,27 +160,27 @@ describe('asking', () => {
     expect(actions).toEqual(['SIGTERM 150', 'SIGCONT 150']);
   });
 
-  test('what is born during the grace is asked too', () => {
+  test('a process that is forked during the grace period is asked too', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER] });
     expect(stop.look({ atMs: 300, rows: [LEADER, TASK] })).toContain('SIGTERM -102');
   });
 
-  test('with the signal of the service', () => {
+  test('processes get the stop signal of the service', () => {
     const stop = play([unit({ signal: 'SIGINT' })]);
     expect(stop.look({ atMs: 0, rows: [LEADER] })).toEqual(['SIGINT -100', 'SIGCONT -100']);
   });
 });
 
 describe('the stop command', () => {
-  test('comes before the first signal', () => {
+  test('runs before the first signal', () => {
     const stop = play([unit({ hasCommand: true })]);
     expect(stop.look({ atMs: 0, rows: [LEADER] })).toEqual(['run-command web']);
     expect(stop.look({ atMs: 500, rows: [LEADER] })).toEqual([]);
     expect(stop.look({ atMs: 600, rows: [LEADER], done: ['web'] })[0]).toBe('SIGTERM -100');
   });
 
-  test('has the grace period, and the processes another', () => {
+  test('has the grace period, and the processes have another one after it', () => {
     const stop = play([unit({ hasCommand: true })]);
     stop.look({ atMs: 0, rows: [LEADER] });
     expect(stop.look({ atMs: 1_000, rows: [LEADER] })[0]).toBe('SIGTERM -100');
@@ -188,7 +188,7 @@ describe('the stop command', () => {
     expect(stop.look({ atMs: 2_000, rows: [LEADER] })).toEqual(['kill web']);
   });
 
-  test('what nobody can name is left alone while it runs: it may be the command itself, just forked', () => {
+  test('orphans of no known service are left alone while it runs: one may be the command itself, just forked', () => {
     const nobodys = unit({ name: 'nobody', leader: null, awaitsCommands: true });
     const stop = play([unit({ hasCommand: true }), nobodys]);
     const service = (pid: number) => (pid === 100 ? 'web' : 'nobody');
@@ -208,13 +208,13 @@ describe('the stop command', () => {
 });
 
 describe('killing', () => {
-  test('at once after the grace, without freezing', () => {
+  test('processes are killed at once after the grace period, without freezing', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER] });
     expect(stop.look({ atMs: GRACE, rows: [LEADER] })).toEqual(['kill web']);
   });
 
-  test('with force it freezes to a fixpoint first', () => {
+  test('with force the tree is frozen until no new process appears', () => {
     const stop = play([unit()], { force: true });
     stop.look({ atMs: 0, rows: [LEADER] });
     expect(stop.look({ atMs: GRACE, rows: [LEADER, CHILD] })).toEqual(['freeze 100 101']);
@@ -222,7 +222,7 @@ describe('killing', () => {
     expect(stop.look({ atMs: GRACE + 10, rows: [LEADER, CHILD, TASK] })).toEqual(['kill web']);
   });
 
-  test('what it takes to freeze them is no time in which they could have died', () => {
+  test('the time that freezing takes does not count as time without a death', () => {
     const stop = play([unit()], { force: true });
     const at = (ms: number, rows: readonly Row[]) => stop.look({ atMs: GRACE + ms, rows });
     stop.look({ atMs: 0, rows: [LEADER] });
@@ -233,7 +233,7 @@ describe('killing', () => {
     expect(stop.state().units.get('web')?.phase.kind).toBe('survived');
   });
 
-  test('it freezes when five rounds brought no decrease', () => {
+  test('the tree is frozen when five scans brought no decrease', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER] });
     const rounds = Array.from({ length: 7 }, (_, round) =>
@@ -253,7 +253,7 @@ describe('killing', () => {
     }
   });
 
-  test('freezing has an end', () => {
+  test('freezing ends after a number of rounds', () => {
     const stop = play([unit()], { force: true });
     stop.look({ atMs: 0, rows: [LEADER] });
     const kinds = Array.from(
@@ -267,7 +267,7 @@ describe('killing', () => {
     expect(kinds.at(-1)).toBe('kill');
   });
 
-  test('what only refuses us is a survivor at once; what does not die, after the limit', () => {
+  test('a process that we may not signal is a survivor at once; one that does not die, after the limit', () => {
     const refused = play([unit()]);
     refused.look({ atMs: 0, rows: [LEADER] });
     refused.look({ atMs: GRACE, rows: [LEADER], denied: [identity(100)] });
@@ -313,7 +313,7 @@ describe('killing', () => {
     expect(stop.state().units.get('web')?.phase.kind).toBe(kind);
   });
 
-  test('what refuses us does not protect its neighbour', () => {
+  test('a process that we may not signal does not protect its neighbour', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER, CHILD] });
     const look = { atMs: GRACE, rows: [LEADER, CHILD], denied: [identity(100)] };
@@ -322,7 +322,7 @@ describe('killing', () => {
 });
 
 describe('proof', () => {
-  test('two empty scans, far enough apart', () => {
+  test('needs two empty scans, far enough apart', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [LEADER] });
     stop.look({ atMs: 10, rows: [] });
@@ -332,7 +332,7 @@ describe('proof', () => {
     expect(isStopOver(stop.state())).toBe(true);
   });
 
-  test('in a row', () => {
+  test('needs them in a row', () => {
     const stop = play([unit()]);
     stop.look({ atMs: 0, rows: [] });
     stop.look({ atMs: 25, rows: [TASK] });
@@ -340,7 +340,7 @@ describe('proof', () => {
     expect(isStopOver(stop.state())).toBe(false);
   });
 
-  test('what is there again after the proof is stopped as well', () => {
+  test('processes that appear after the proof are stopped as well', () => {
     const units = [unit(), unit({ name: 'api', leader: null })];
     const stop = play(units);
     const service = (pid: number) => (pid === 150 ? 'api' : 'web');
@@ -351,7 +351,7 @@ describe('proof', () => {
     expect(isStopOver(stop.state())).toBe(false);
   });
 
-  test('but not for ever', () => {
+  test('and given up after many revivals', () => {
     const stop = play([unit(), unit({ name: 'api', leader: null })]);
     const service = (pid: number) => (pid === 150 ? 'api' : 'web');
     const busy = { pid: 150 };
@@ -369,7 +369,7 @@ describe('waves', () => {
   const units = [unit(), unit({ name: 'db', wave: 1, leader: identity(102) })];
   const service = (pid: number) => (pid === 102 ? 'db' : 'web');
 
-  test('one waits for the one before it', () => {
+  test('a wave waits for the wave before it', () => {
     const stop = play(units);
     expect(stop.look({ atMs: 0, rows: [LEADER, TASK], service })[0]).toBe('SIGTERM -100');
     expect(stop.look({ atMs: 200, rows: [TASK], service })).toEqual([]);
@@ -377,7 +377,7 @@ describe('waves', () => {
     expect(stop.look({ atMs: 261, rows: [TASK], service })).toContain('SIGTERM -102');
   });
 
-  test('a longer grace than usual holds up what it depends on', () => {
+  test('a longer grace period than usual delays the services that it needs', () => {
     const slow = [unit({ graceMs: 8_000 }), ...units.slice(1)];
     const stop = play(slow);
     stop.look({ atMs: 0, rows: [LEADER, TASK], service });
@@ -385,7 +385,7 @@ describe('waves', () => {
     expect(stop.look({ atMs: 8_500, rows: [LEADER, TASK], service })).toContain('SIGTERM -102');
   });
 
-  test('the usual ones share a budget: six waves have begun after 4.5 s', () => {
+  test('usual grace periods share a budget: six waves have begun after 4.5 s', () => {
     const six = Array.from({ length: 6 }, (_, wave) =>
       unit({ name: `s${wave}`, wave, graceMs: 3_000, leader: identity(110 + wave) }),
     );
@@ -398,7 +398,7 @@ describe('waves', () => {
 });
 
 describe('control groups', () => {
-  test('come first, each once, and what is then still there is killed as ever', () => {
+  test('are killed first, each once, and the remaining processes as usual', () => {
     const stop = play([unit()]);
     const groups = ['/g/one', '/g/two'];
     stop.look({ atMs: 0, rows: [LEADER], groups });
@@ -410,7 +410,7 @@ describe('control groups', () => {
     expect(stop.look({ atMs: 1_010, rows: [LEADER], groups })).toEqual(['kill web']);
   });
 
-  test('reach what may not be signalled', () => {
+  test('reach processes that we may not signal', () => {
     const stop = play([unit()]);
     const denied = [identity(100)];
     stop.look({ atMs: 0, rows: [LEADER], denied });
@@ -421,7 +421,7 @@ describe('control groups', () => {
   });
 });
 
-test('what hides from two scans and comes back, again and again, is given up after ten seconds', () => {
+test('a unit that hides from two scans and comes back, again and again, is given up after ten seconds', () => {
   const stop = play([unit()]);
   stop.look({ atMs: 0, rows: [LEADER] });
   let atMs = 1_000;

@@ -46,20 +46,20 @@ const TEMPERS: Readonly<Record<string, Temper>> = {
 const temper = fc.constantFrom(...Object.keys(TEMPERS));
 const place = fc.constantFrom('inherits', 'own group', 'own session');
 
-/** One process below an earlier one. */
+/** A process below an earlier one. */
 const offspring = fc.record({
   parent: fc.nat(),
   place,
   temper,
   cookie: fc.boolean(),
-  /** Does it die before the stop, and so orphan its children? */
+  /** True when it dies before the stop, and so orphans its children. */
   dead: fc.boolean(),
   stopped: fc.boolean(),
-  /** Is it the supervisor of another project, with all that it starts? */
+  /** True when it is the supervisor of another project, which starts its own processes. */
   foreign: fc.constantFrom(false, false, false, false, true),
 });
 
-/** Strangers do as they like, and are born and die all the time. */
+/** Strangers act as they like, and are forked and die all the time. */
 const stranger = fc.record({
   place,
   everyMs: fc.integer({ min: 20, max: 90 }),
@@ -79,9 +79,9 @@ const story = fc.record({
   ),
   strangers: fc.array(stranger, { maxLength: 4 }),
   force: fc.boolean(),
-  /** Does devctl run inside the first service? */
+  /** True when devctl runs inside the first service. */
   within: fc.boolean(),
-  /** Is each run born in a control group? */
+  /** True when each run is born in a control group. */
   groups: fc.boolean(),
   /** Small: numbers come round again after a fraction of a second, faster than in the worst storm. */
   pidMax: fc.constantFrom(200, 4_000_000),
@@ -106,7 +106,7 @@ function stage(told: Story): Stage {
   const records = told.services.map((service, index) => {
     const name = `s${index}`;
     waves[name] = service.wave;
-    // What devctl runs in is spared: it must not bring back for ever what devctl ends below it.
+    // The service in which devctl runs is spared, so it must not respawn for ever the children that devctl ends.
     const hosts = told.within && index === 0;
     const group = told.groups ? groupFor(name) : null;
     const files = [logOf(name)];
@@ -151,7 +151,7 @@ function populate(
   for (const pid of doomed) machine.exit(pid);
 }
 
-/** The longest pause between two scans, and a little. */
+/** A little more than the longest pause between two scans, in ms. */
 const GAP_MS = 110;
 
 /**
@@ -185,8 +185,8 @@ function startStranger(machine: FakeMachine, told: Story['strangers'][number]): 
 }
 
 /**
- * One wave after the other has its grace period, and what is born of it when that is nearly over has another one;
- * so has, in the end, what no service is known for. The rest is for looking and killing.
+ * Upper bound for a stop. Each wave has its grace period, and processes that it forks near the end of that have
+ * another one. The orphans of no known service have one in the end. The rest is for scanning and killing.
  */
 function longestMs({ services }: Story): number {
   const waves = [0, 1, 2].map((wave) => services.filter((service) => service.wave === wave));
@@ -194,8 +194,8 @@ function longestMs({ services }: Story): number {
   return 2 * graces.reduce((sum, graceMs) => sum + graceMs, 3_000) + 5_000;
 }
 
-describe('whatever its shape', () => {
-  test('everything of ours ends, no stranger is touched, and graces are kept', async () => {
+describe('a project of any shape', () => {
+  test('everything of ours ends, no stranger is touched, and grace periods are kept', async () => {
     await fc.assert(
       fc.asyncProperty(story, async (told) => {
         const { machine, records, waves, supervisor } = stage(told);
@@ -213,7 +213,7 @@ describe('whatever its shape', () => {
           waves,
           supervisor: machine.identity(supervisor),
           force: told.force,
-          // Below a nested project, what has no mark left cannot be told from that one's in any other way.
+          // Below a nested project, a process of ours without a cookie cannot be told from that project's processes.
           closer: true,
           onClaims,
         });
@@ -230,12 +230,12 @@ describe('whatever its shape', () => {
         for (const { phase } of end.state.units.values()) expect(phase.kind).toBe('ended');
         for (const { signal, name, atMs } of machine.signals) {
           if (signal !== 'SIGKILL') continue;
-          // What nothing but the subreaper holds has the default grace, whoever started it.
+          // A process that only the subreaper contains has the default grace period, whichever service started it.
           const own = records.find(({ service }) => service === name)?.stop.graceMs ?? 0;
           const grace = Math.min(own, 3_000, told.force ? 500 : own);
           expect(atMs - beganAtMs).toBeGreaterThanOrEqual(grace);
         }
-        // What is asked, is asked because a scan had claimed it.
+        // Every process that was asked had been claimed by a scan.
         for (const { pid, startTicks, signal, through } of machine.signals) {
           expect([1, 2, SHELL, DEVCTL, supervisor]).not.toContain(pid);
           if (signal === 'SIGKILL' || through === 'group') continue;
@@ -249,7 +249,7 @@ describe('whatever its shape', () => {
   }, 180_000);
 });
 
-/** How often the most bothered process was asked: by itself, and before with its whole group. */
+/** Most stop signals that one process got: by itself, and with its whole group. */
 function mostAsked({ signals }: FakeMachine): number {
   const counts = new Map<string, number>();
   for (const { pid, startTicks, signal } of signals) {

@@ -9,7 +9,7 @@ import { repositoryRoot } from '../support/paths.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** Starts a supervisor by hand, with a log of our choice and faults to be called by signals. */
+/** Starts a supervisor by hand, with a log of our choice. SIGUSR2 and SIGWINCH make it fail. */
 async function supervisorWith(project: TemporaryProject, log: string): Promise<ChildProcess> {
   mkdirSync(project.file('.pids'), { mode: 0o700 });
   const file = openSync(log, 'a');
@@ -39,7 +39,7 @@ function clientOf(project: TemporaryProject) {
   return connectTo(JSON.parse(record).socket);
 }
 
-test.runIf(process.platform === 'linux')('a log on a full disk does not end it', async () => {
+test.runIf(process.platform === 'linux')('a full disk does not end the supervisor', async () => {
   await using project = await temporaryProject({ services: {} });
   const { pid } = await supervisorWith(project, '/dev/full');
   const client = clientOf(project);
@@ -49,7 +49,7 @@ test.runIf(process.platform === 'linux')('a log on a full disk does not end it',
   expect(await client.hello(5_000)).toMatchObject({ pid });
 });
 
-test('a promise that nobody waited for does not end it, an exception does', async () => {
+test('an unhandled rejection does not end the supervisor, an uncaught exception does', async () => {
   await using project = await temporaryProject({ services: {} });
   const log = project.file('test.log');
   const child = await supervisorWith(project, log);

@@ -20,7 +20,7 @@ function socketOf(project: TemporaryProject): string {
   return JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8')).socket;
 }
 
-/** One request over the socket; resolves when its answer begins. */
+/** Sends one request over the socket. Resolves when the answer begins. */
 async function call(socketPath: string, method: string, path: string, body = '') {
   const outgoing = request({ socketPath, method, path, agent: false });
   outgoing.end(body);
@@ -33,7 +33,7 @@ async function stateOf(project: TemporaryProject, name: string): Promise<string 
   return report.services.find((one) => one.name === name)?.state;
 }
 
-test('a stop that fails leaves the supervisor on watch', async () => {
+test('after a stop that failed, the supervisor looks after its services again', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const socket = socketOf(project);
@@ -106,7 +106,7 @@ test('GET /events tells every change, from the first moment on', async () => {
   events.destroy();
 });
 
-test.runIf(hasSubreaper)('what an earlier supervisor left makes its proof worth less', async () => {
+test.runIf(hasSubreaper)('records of an earlier supervisor make a proof worth less', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const folder = projectFolder(project.root, project.file('.pids'));
   const isProof = async () => {
@@ -116,18 +116,18 @@ test.runIf(hasSubreaper)('what an earlier supervisor left makes its proof worth 
     return records.map(({ subreaper }) => subreaper);
   };
   expect(await isProof()).toEqual([true]);
-  // A stop leaves nothing behind that would count.
+  // A stop leaves nothing behind that makes the proof worth less.
   expect(await isProof()).toEqual([true]);
   project.write('.pids/services.pids', '999999\n');
   expect(await isProof()).toEqual([false]);
   expect(await isProof()).toEqual([true]);
-  // Its records are lost, but it lives and has a child: whatever that started goes to process 1.
+  // The records are lost, but the supervisor lives and has a child, whose own children go to process 1.
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   rmSync(project.file('.pids'), { recursive: true });
   expect(await isProof()).toEqual([false]);
 });
 
-/** Keeps an idle supervisor in the turn of the event loop that it waits for to reap the dead. */
+/** Holds an idle supervisor in the turn of the event loop that it awaits in order to reap zombies. */
 const SLOW_REAP = `
   const { existsSync, writeFileSync } = require('node:fs');
   const timers = require('node:timers/promises');
@@ -142,7 +142,7 @@ const SLOW_REAP = `
   }`;
 
 test.runIf(hasSubreaper)(
-  'a start that comes as it is about to end for idleness is served',
+  'a start that comes while the idle supervisor is about to end is served',
   async () => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     const env = { NODE_OPTIONS: `--require=${project.write('preload.cjs', SLOW_REAP)}` };
@@ -153,7 +153,7 @@ test.runIf(hasSubreaper)(
     await until(() => existsSync(project.file('held')));
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     rmSync(project.file('hold'));
-    // To answer it reaps as well, which takes longer than what is left of the other reaping.
+    // To answer, the supervisor reaps as well, which takes longer than the rest of the earlier reaping.
     expect(await connectTo(socketOf(project)).hasChildren(5_000)).toBe(true);
     expect(supervisorsOf(project).map(({ pid }) => pid)).toEqual(before);
   },

@@ -4,8 +4,8 @@ import type { Identity } from '../../src/processes/identity.ts';
 import type { OpenFile, Snapshot } from '../../src/processes/snapshot.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
 import { runStop } from '../../src/stopping/engine.ts';
-import { createHistory, type StopHistory } from '../../src/stopping/history.ts';
-import { stopWhatIsFound } from '../../src/stopping/passes.ts';
+import { createStopHistory, type StopHistory } from '../../src/stopping/history.ts';
+import { stopUntilNothingIsFound } from '../../src/stopping/passes.ts';
 import type { StopState, StopUnit } from '../../src/stopping/state.ts';
 import { rememberingSource, UNATTRIBUTED } from './fake-claim-source.ts';
 import type { Birth, FakeMachine } from './fake-process.ts';
@@ -169,7 +169,7 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
     witnessed: [],
     legacyPids: [],
   };
-  const history = createHistory();
+  const history = createStopHistory();
   const known = new Set([...names, ...(story.kept ?? [])]);
   const owned = rememberingSource(facts, known, () => groupsOn(machine));
   const source = {
@@ -187,7 +187,7 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
     history,
     policy: { force: story.force ?? false },
     runCommand: story.runCommand ?? (async () => {}),
-    watch: () => {},
+    onScan: () => {},
     forced: story.forced ?? (() => false),
   };
   const ended = await runStop(run);
@@ -197,7 +197,7 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
     return claims;
   };
   const { state, unended } = story.closer
-    ? await stopWhatIsFound(run, ended, closer)
+    ? await stopUntilNothingIsFound(run, ended, closer)
     : { state: ended, unended: [] };
   return { state, history, unended, tookMs: machine.nowMs() - beganAtMs };
 }

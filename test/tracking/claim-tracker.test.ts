@@ -9,25 +9,25 @@ import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 const PROJECT = projectFolder('/home/me/app');
 const GUARD: Row = { pid: 500, ppid: 1, environ: guardCookie(PROJECT.projectId) };
 const SUPERVISOR: Row = { pid: 510, ppid: 500, environ: supervisorCookie(PROJECT.projectId) };
-/** In the middle of its execve(2): the name is new, and there is no environment yet. */
+/** A guard in the middle of its execve(2): its name is new, and it has no environment yet. */
 const BECOMING: Row = { ...GUARD, name: 'sleep', environ: '' };
 
-function guardsAfter(...looks: readonly (readonly Row[])[]): readonly number[] {
+function guardsAfter(...scans: readonly (readonly Row[])[]): readonly number[] {
   const state = { ...readProjectState(temporaryRecords()), folder: PROJECT };
-  const tracking = { state, self: identity(900), names: new Set<string>(), remember: () => {} };
-  const owned = trackClaims(tracking);
-  for (const rows of looks) owned.claim(snapshotOf(rows));
-  return owned.latest().guards.map(({ identity: { pid } }) => pid);
+  const options = { state, self: identity(900), names: new Set<string>(), remember: () => {} };
+  const tracker = trackClaims(options);
+  for (const rows of scans) tracker.claim(snapshotOf(rows));
+  return tracker.latest().guards.map(({ identity: { pid } }) => pid);
 }
 
 test.each<[string, readonly (readonly Row[])[], readonly number[]]>([
-  ['one that was seen before', [[GUARD], [BECOMING]], [500]],
+  ['a guard that was seen before', [[GUARD], [BECOMING]], [500]],
   ['the parent of a supervisor', [[BECOMING, SUPERVISOR]], [500]],
-  ['nobody, alone', [[BECOMING]], []],
-  ['not what is called otherwise', [[{ ...BECOMING, name: 'tini' }, SUPERVISOR]], []],
-  ['not what has an environment', [[{ ...BECOMING, environ: 'A=1\0' }, SUPERVISOR]], []],
-  ['not who has its number by now', [[GUARD], [{ ...BECOMING, ticks: 9_000 }]], []],
-  ['not one that has died', [[GUARD], [{ ...GUARD, state: 'Z' }]], []],
-])('a guard in the middle of its execve: %s', (_, looks, expected) => {
-  expect(guardsAfter(...looks)).toEqual(expected);
+  ['not a process alone', [[BECOMING]], []],
+  ['not a process of another name', [[{ ...BECOMING, name: 'tini' }, SUPERVISOR]], []],
+  ['not a process with an environment', [[{ ...BECOMING, environ: 'A=1\0' }, SUPERVISOR]], []],
+  ['not a process that has its pid by now', [[GUARD], [{ ...BECOMING, ticks: 9_000 }]], []],
+  ['not a guard that has died', [[GUARD], [{ ...GUARD, state: 'Z' }]], []],
+])('a guard in the middle of its execve: %s', (_, scans, expected) => {
+  expect(guardsAfter(...scans)).toEqual(expected);
 });

@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 const table = openProcessTable();
 const SECOND = 1_000;
 
-/** A shell that starts a child, or ends one, for each line that it reads; a loop of its own beside it. */
+/** A shell that runs each line which it reads as a command, beside a `sleep` of its own. */
 function startShell(): ChildProcess & Disposable {
   const script = 'sleep 1000 & while read word; do $word & done; kill 0';
   const shell = spawn('sh', ['-c', script], {
@@ -23,7 +23,7 @@ function startShell(): ChildProcess & Disposable {
   });
   return Object.assign(shell, {
     [Symbol.dispose]: () => {
-      // A child of our own that has not been reaped: its group is still its own.
+      // It is an unreaped child of ours, so its group is still its own.
       if (shell.pid !== undefined && shell.exitCode === null) process.kill(-shell.pid, 'SIGKILL');
     },
   });
@@ -31,8 +31,8 @@ function startShell(): ChildProcess & Disposable {
 
 const belowIn = (snapshot: Snapshot, pid: number) => withAllBelow(snapshot, [pid]);
 
-/** As a look remembers it that was so long ago. */
-async function calmOf(shell: ChildProcess, agoMs: number): Promise<IdleBaseline> {
+/** The baseline of a scan that was some time ago. */
+async function baselineOf(shell: ChildProcess, agoMs: number): Promise<IdleBaseline> {
   const pid = shell.pid ?? 0;
   const forks = table.changes?.forks() ?? null;
   const now = await table.snapshot();
@@ -41,48 +41,54 @@ async function calmOf(shell: ChildProcess, agoMs: number): Promise<IdleBaseline>
     const process = snapshot.byPid.get(one);
     return process ? [{ process, service: 'web', runId: 'run', evidence: [] }] : [];
   });
-  const calm = takeBaseline(table, snapshot, { claims, reapers: [pid], forks, members: 'm' });
-  if (!calm) throw new Error('It cannot be remembered');
-  return calm;
+  const baseline = takeBaseline(table, snapshot, { claims, reapers: [pid], forks, members: 'm' });
+  if (!baseline) throw new Error('It cannot be remembered');
+  return baseline;
 }
 
 test.runIf(table.kind === 'proc')(
-  'at rest nothing but ours is read again; what happens to ours is seen',
+  'at rest only our processes are read again, and every change of theirs is seen',
   async () => {
     using shell = startShell();
     const pid = shell.pid ?? 0;
     await until(async () => belowIn(await table.snapshot(), pid).size === 2);
-    const calm = await calmOf(shell, 5 * SECOND);
-    const look = (of = calm, members = 'm') => scanSinceBaseline(table, of, () => members);
+    const baseline = await baselineOf(shell, 5 * SECOND);
+    const scan = (of = baseline, members = 'm') => scanSinceBaseline(table, of, () => members);
 
-    const seen = look();
+    const seen = scan();
     expect(seen?.claims.map(({ process }) => process.identity)).toEqual(
-      calm.claims.map(({ process }) => process.identity),
+      baseline.claims.map(({ process }) => process.identity),
     );
-    // Read again, and not handed on: what it uses is told by this.
-    expect(seen?.snapshot.byPid.get(pid)).not.toBe(calm.snapshot.byPid.get(pid));
-    expect(seen?.snapshot.byPid.get(process.pid)).toBe(calm.snapshot.byPid.get(process.pid));
+    // Read again, not copied, because samples are made of it.
+    expect(seen?.snapshot.byPid.get(pid)).not.toBe(baseline.snapshot.byPid.get(pid));
+    expect(seen?.snapshot.byPid.get(process.pid)).toBe(baseline.snapshot.byPid.get(process.pid));
 
-    expect(look(calm, 'another'), 'in another control group').toBeNull();
-    expect(look(await calmOf(shell, 1 * SECOND)), 'too soon').toBeNull();
-    expect(look(await calmOf(shell, 61 * SECOND)), 'too late').toBeNull();
-    expect(look({ ...calm, forks: calm.forks - 20_000 }), 'numbers come round').toBeNull();
-    const elsewhere = { claims: calm.claims, reapers: [], forks: 1, members: 'm' };
-    expect(takeBaseline(table, calm.snapshot, elsewhere), 'not below us').toBeNull();
+    expect(scan(baseline, 'another'), 'in another control group').toBeNull();
+    expect(scan(await baselineOf(shell, 1 * SECOND)), 'too soon').toBeNull();
+    expect(scan(await baselineOf(shell, 61 * SECOND)), 'too late').toBeNull();
+    expect(
+      scan({ ...baseline, forks: baseline.forks - 20_000 }),
+      'pids may be used again',
+    ).toBeNull();
+    const elsewhere = { claims: baseline.claims, reapers: [], forks: 1, members: 'm' };
+    expect(
+      takeBaseline(table, baseline.snapshot, elsewhere),
+      'a claim that is not below us',
+    ).toBeNull();
 
-    // A child that somebody else's child has, meanwhile.
+    // A process elsewhere is born meanwhile.
     const stranger = spawn('sleep', ['1000'], { stdio: 'ignore' });
-    expect(look()).not.toBeNull();
+    expect(scan()).not.toBeNull();
     stranger.kill('SIGKILL');
     await once(stranger, 'exit');
-    expect(look(), 'strangers come and go').not.toBeNull();
+    expect(scan(), 'strangers come and go').not.toBeNull();
 
     shell.stdin?.write('sleep 1001\n');
-    await until(() => look() === null);
+    await until(() => scan() === null);
     await until(async () => belowIn(await table.snapshot(), pid).size === 3);
-    const withChild = await calmOf(shell, 5 * SECOND);
-    expect(look(withChild)).not.toBeNull();
+    const withChild = await baselineOf(shell, 5 * SECOND);
+    expect(scan(withChild)).not.toBeNull();
     shell.stdin?.write('kill %1\n');
-    await until(() => look(withChild) === null);
+    await until(() => scan(withChild) === null);
   },
 );

@@ -9,7 +9,7 @@ import { createReaper } from '../../src/tracking/reaper.ts';
 const native = await loadNative();
 
 test.runIf(native.available)(
-  'what Node has spawned is left to Node, however late that hears of its end',
+  'a child of Node is left to Node, however late Node hears of its end',
   async () => {
     if (!native.available) throw new Error(native.why);
     const table = openProcessTable();
@@ -23,12 +23,12 @@ test.runIf(native.available)(
       const found = byPid.get(child.pid ?? 0);
       return found !== undefined && isGone(found);
     };
-    // The table is read without a turn of the event loop, in which Node could hear of anything.
+    // The table is read without a turn of the event loop, so Node cannot hear of any exit.
     let snapshot = await table.snapshot();
     const deadline = performance.now() + 5_000;
     while (!isZombie(snapshot) && performance.now() < deadline) snapshot = await table.snapshot();
     expect(isZombie(snapshot)).toBe(true);
-    for (let look = 0; look < 3; look += 1) reaper.reapIn(await table.snapshot());
+    for (let scan = 0; scan < 3; scan += 1) reaper.reapIn(await table.snapshot());
     await reaper.reapNow();
     expect(await exit).toEqual([7, null]);
   },

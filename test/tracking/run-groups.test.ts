@@ -7,7 +7,7 @@ import { openRunGroups } from '../../src/tracking/run-groups.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-/** Removes whatever group is empty, as another devctl does, but without a pause. */
+/** Removes every empty group, as another devctl does, but without a pause. */
 const REMOVER = `
 const { readdirSync, rmdirSync } = require('node:fs');
 const quietly = (work) => { try { return work() } catch { return [] } };
@@ -18,7 +18,7 @@ for (;;) {
 }`;
 
 test.runIf(hasControlGroups)(
-  'a group that somebody removes before it is entered is made again',
+  'a group that another devctl removes before it is entered is made again',
   async () => {
     await using project = await temporaryProject();
     const folder = projectFolder(project.root, project.file('.pids'));
@@ -32,7 +32,7 @@ test.runIf(hasControlGroups)(
         const runId = run.toString(16).padStart(32, '0');
         const { child, why } = groups.spawnInside(runId, false, () => spawn('/bin/true'));
         whys.push(why);
-        // They may go between their opening and the read, too.
+        // A group may also go between the opening of its file and the read.
         for (let look = 0; look < 20; look += 1) groupMembers(groups.folder);
         await once(child, 'exit');
       }

@@ -8,39 +8,49 @@ import {
   SHORTEST_SCAN_PAUSE_MS,
 } from '../../src/tracking/scan-pace.ts';
 
-const CALM: LastScan = { changed: false, storm: false, moving: false, watched: false, held: true };
+const AT_REST: LastScan = {
+  changed: false,
+  storm: false,
+  moving: false,
+  watched: false,
+  contained: true,
+};
 
-/** The pause that it comes to when nothing changes any more. */
+/** Returns the pause after many scans that all saw this. */
 function settled(seen: LastScan): number {
   let pauseMs = SHORTEST_SCAN_PAUSE_MS;
-  for (let looks = 0; looks < 30; looks += 1) pauseMs = nextScanPauseMs(pauseMs, seen);
+  for (let scans = 0; scans < 30; scans += 1) pauseMs = nextScanPauseMs(pauseMs, seen);
   return pauseMs;
 }
 
-describe('the pause between two looks', () => {
+describe('the pause between two scans', () => {
   test.each([
-    ['nothing happens, and nothing can get away', CALM, 5_000],
+    ['nothing happens, and no process can escape', AT_REST, 5_000],
     [
-      'nothing happens, but what leaves is only seen',
-      { ...CALM, held: false },
+      'nothing happens, but processes can escape',
+      { ...AT_REST, contained: false },
       LONGEST_SCAN_PAUSE_MS,
     ],
-    ['a service works', { ...CALM, moving: true }, SAMPLE_MS],
-    ['somebody watches', { ...CALM, watched: true }, SAMPLE_MS],
-    ['somebody watches what may leave', { ...CALM, watched: true, held: false }, SAMPLE_MS],
-    ['processes come and go', { ...CALM, changed: true }, SHORTEST_SCAN_PAUSE_MS],
-    ['many dead wait', { ...CALM, storm: true }, SHORTEST_SCAN_PAUSE_MS],
+    ['a service works', { ...AT_REST, moving: true }, SAMPLE_MS],
+    ['somebody watches', { ...AT_REST, watched: true }, SAMPLE_MS],
+    [
+      'somebody watches, and processes can escape',
+      { ...AT_REST, watched: true, contained: false },
+      SAMPLE_MS,
+    ],
+    ['processes come and go', { ...AT_REST, changed: true }, SHORTEST_SCAN_PAUSE_MS],
+    ['many zombies wait', { ...AT_REST, storm: true }, SHORTEST_SCAN_PAUSE_MS],
   ])('%s', (_what, seen, expected) => {
     expect(settled(seen)).toBe(expected);
   });
 
-  test('grows by steps after a change, never beyond what the situation allows, and at once back', () => {
+  test('grows by steps up to its longest, and is the shortest again after a change', () => {
     const seen = fc.record({
       changed: fc.constant(false),
       storm: fc.constant(false),
       moving: fc.boolean(),
       watched: fc.boolean(),
-      held: fc.boolean(),
+      contained: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.nat(10_000), seen, (pauseMs, now) => {

@@ -6,38 +6,38 @@ import { startWitness } from '../../src/tracking/witness.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('there is never more than one look at a time, nor none for ever', async () => {
+test('there is never more than one scan at a time, and there is always another one', async () => {
   await using project = await temporaryProject();
   const folder = projectFolder(project.root, project.file('.pids'));
   prepareFolder(folder);
   const real = openProcessTable();
   const self = (await real.read(process.pid))?.identity;
   if (!self) throw new Error('There is no process of our own');
-  let looks = 0;
-  let now = 0;
+  let scans = 0;
+  let underWay = 0;
   let most = 0;
   const witness = startWitness({
     table: {
       ...real,
       async snapshot() {
-        looks += 1;
-        now += 1;
-        most = Math.max(most, now);
+        scans += 1;
+        underWay += 1;
+        most = Math.max(most, underWay);
         const snapshot = await real.snapshot();
-        now -= 1;
+        underWay -= 1;
         return snapshot;
       },
     },
     self,
-    inherited: readProjectState(folder),
-    lives: {
+    initialState: readProjectState(folder),
+    runs: {
       entries: new Map(),
       dispatch: async () => {},
       records: () => [],
     },
     native: null,
     groups: null,
-    end: () => expect.fail('there is no guard'),
+    kill: () => expect.fail('there is no guard'),
     log: (line) => {
       throw new Error(line);
     },
@@ -54,8 +54,8 @@ test('there is never more than one look at a time, nor none for ever', async () 
       ]);
     }
     expect(most).toBe(1);
-    const before = looks;
-    await until(() => looks > before);
+    const before = scans;
+    await until(() => scans > before);
   } finally {
     witness.stop();
   }

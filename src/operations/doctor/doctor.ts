@@ -1,3 +1,11 @@
+/*
+ * The files of this folder: how `devctl doctor` examines a project and its machine.
+ *
+ *   doctor          runs all checks; checks the manifest, records, supervisor, orphans, logs, and ports
+ *   machine         checks the means of containment, and the limits of the machine
+ *   other-projects  finds orphans of other projects
+ *   finding         the result of one check
+ */
 import { existsSync } from 'node:fs';
 import { findSupervisor } from '../../client/connect.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
@@ -17,8 +25,8 @@ import { checkLimits, checkMachine } from './machine.ts';
 import { checkOtherProjects } from './other-projects.ts';
 
 /**
- * Looks at everything that can keep devctl from keeping its promises here. Changes nothing, but for a control
- * group that it makes and removes again to see whether it can.
+ * Checks everything that can keep devctl from keeping its promises for this project. Changes nothing, except that it
+ * makes a control group and removes it, to see whether that is possible.
  */
 export async function diagnose(
   host: Host,
@@ -31,7 +39,9 @@ export async function diagnose(
     ...(await checkMachine(project)),
     ...checkLimits(snapshot),
     ...onManifest(project, query),
-    ...(await onRecords(project, look)),
+    ...onRecords(project, look),
+    await onSupervisor(project, look),
+    onOrphans(look),
     ...(await onLogs(project, query, look)),
     ...(await onPorts(project, look)),
     ...checkOtherProjects(project, snapshot),
@@ -57,71 +67,72 @@ function onManifest({ outline }: OpenProject, query: ManifestQuery): readonly Do
   }
 }
 
-const HELLO_MS = 1_000;
-
-async function onRecords(
+/** Checks the records, and the runs that they describe. */
+function onRecords(
   { folder }: OpenProject,
-  { state, snapshot, claims, latest }: ProjectLook,
-): Promise<readonly DoctorFinding[]> {
-  const [records, supervisors, processes] = [
-    finder('records'),
-    finder('supervisor'),
-    finder('processes'),
-  ];
-  const found: DoctorFinding[] = state.problems.map(({ path, reason }) =>
+  { state, snapshot }: ProjectLook,
+): readonly DoctorFinding[] {
+  const records = finder('records');
+  const processes = finder('processes');
+  const damaged = state.problems.map(({ path, reason }) =>
     records('problem', `${path}: ${reason}`, 'devctl stop'),
   );
-  for (const { service, leader, oneOff, supervisor } of state.records) {
-    const of = oneOff ? 'the one-off' : 'the service';
-    const alive = leader !== null && livesIn(snapshot, leader);
-    if (!alive) {
-      const what = `the record of ${of} ${service} is of a run that has ended`;
-      found.push(records('warning', what, `devctl stop ${service}`));
-    } else if (oneOff && !livesIn(snapshot, supervisor)) {
-      const what = `${of} ${service} (pid ${leader.pid}) goes on, but its devctl run was killed`;
-      found.push(processes('problem', what, `devctl stop ${service}`));
+  const outdated = state.records.flatMap(({ service, leader, oneOff, supervisor }) => {
+    const subject = oneOff ? 'the one-off' : 'the service';
+    if (leader === null || !livesIn(snapshot, leader)) {
+      const what = `the record of ${subject} ${service} is of a run that has ended`;
+      return records('warning', what, `devctl stop ${service}`);
     }
-  }
-  if (found.length === 0) found.push(records('ok', `${folder.pidsDir}: no problems`));
+    if (!oneOff || livesIn(snapshot, supervisor)) return [];
+    const what = `${subject} ${service} (pid ${leader.pid}) goes on, but its devctl run was killed`;
+    return processes('problem', what, `devctl stop ${service}`);
+  });
+  const found = [...damaged, ...outdated];
+  return found.length > 0 ? found : [records('ok', `${folder.pidsDir}: no problems`)];
+}
 
+/** Checks whether there is a supervisor where one is needed, and whether it answers. */
+async function onSupervisor(
+  { folder }: OpenProject,
+  { state, snapshot, latest }: ProjectLook,
+): Promise<DoctorFinding> {
+  const find = finder('supervisor');
   const running = state.records.some(
     ({ leader, oneOff }) => !oneOff && leader && livesIn(snapshot, leader),
   );
   const [first] = latest.supervisors;
   if (!first) {
-    found.push(
-      running
-        ? supervisors('warning', 'services run without a supervisor', 'devctl adopt')
-        : supervisors('ok', 'no supervisor, and no service that needs one'),
-    );
-  } else {
-    const { pid } = first.identity;
-    const socket = state.supervisor?.socket ?? null;
-    const reached = await findSupervisor(folder, latest.supervisors, socket, HELLO_MS);
-    const other = reached && reached.hello.version !== ownVersion() ? reached.hello.version : null;
-    if (first.state === 'T') {
-      found.push(supervisors('problem', `pid ${pid} is suspended`, `kill -CONT ${pid}`));
-    } else if (!reached) {
-      found.push(supervisors('problem', `pid ${pid} does not answer`, 'devctl start'));
-    } else if (other !== null) {
-      found.push(supervisors('warning', `pid ${pid} is devctl ${other}`, 'devctl start'));
-    } else found.push(supervisors('ok', `pid ${pid} answers`));
+    return running
+      ? find('warning', 'services run without a supervisor', 'devctl adopt')
+      : find('ok', 'no supervisor, and no service that needs one');
   }
-
-  const orphans = claims.filter((claim) => isOrphan(claim, state, snapshot));
-  if (orphans.length === 0) found.push(processes('ok', 'no orphans of this project'));
-  else {
-    const shown = orphans
-      .slice(0, 3)
-      .map(({ process: one }) => `${describeCommand(snapshot, one)} (pid ${one.identity.pid})`);
-    const more = orphans.length > 3 ? ` and ${orphans.length - 3} more` : '';
-    const what = `${orphans.length} left over of runs that have ended: ${shown.join(', ')}${more}`;
-    found.push(processes('problem', what, 'devctl stop'));
-  }
-  return found;
+  const { pid } = first.identity;
+  const socket = state.supervisor?.socket ?? null;
+  const reached = await findSupervisor(folder, latest.supervisors, socket);
+  if (first.state === 'T') return find('problem', `pid ${pid} is suspended`, `kill -CONT ${pid}`);
+  if (!reached) return find('problem', `pid ${pid} does not answer`, 'devctl start');
+  const { version } = reached.hello;
+  return version === ownVersion()
+    ? find('ok', `pid ${pid} answers`)
+    : find('warning', `pid ${pid} is devctl ${version}`, 'devctl start');
 }
 
-/** Can logs be kept small where they are, and are they? */
+const SHOWN_ORPHANS = 3;
+
+function onOrphans({ state, snapshot, claims }: ProjectLook): DoctorFinding {
+  const find = finder('processes');
+  const orphans = claims.filter((claim) => isOrphan(claim, state, snapshot));
+  if (orphans.length === 0) return find('ok', 'no orphans of this project');
+  const shown = orphans
+    .slice(0, SHOWN_ORPHANS)
+    .map(({ process }) => `${describeCommand(snapshot, process)} (pid ${process.identity.pid})`);
+  const others = orphans.length - shown.length;
+  const more = others > 0 ? ` and ${others} more` : '';
+  const what = `${orphans.length} left over of runs that have ended: ${shown.join(', ')}${more}`;
+  return find('problem', what, 'devctl stop');
+}
+
+/** Checks whether logs can be rotated in their folder, and whether they have grown too large. */
 async function onLogs(
   { outline }: OpenProject,
   query: ManifestQuery,
@@ -140,12 +151,13 @@ async function onLogs(
     return [find(grown.length > 0 ? 'problem' : 'warning', [what, ...grown, where].join('; '))];
   }
   if (grown.length > 0) {
-    // It can be done, so whoever is to do it does not: the supervisor, or the run is older than "maxSize".
+    // Rotation is possible here. It was not done because there is no supervisor, because the supervisor failed, or
+    // because the run is older than the setting "maxSize".
     const fix = latest.supervisors.length > 0 ? null : 'devctl adopt';
-    const who = fix
+    const why = fix
       ? 'no supervisor is there to do it'
       : 'its supervisor says why: .pids/supervisor.log';
-    return [find('problem', `${grown.join('; ')}; ${who}`, fix)];
+    return [find('problem', `${grown.join('; ')}; ${why}`, fix)];
   }
   return [find('ok', `logs can be rotated in ${logsDir}`)];
 }
@@ -159,7 +171,7 @@ async function onPorts(
     declaredServices(project).flatMap(({ name, ports }) => ports.map((port) => [port, name])),
   );
   if (declared.size === 0) return [find('ok', 'no service declares a port')];
-  const ours = new Set(claims.map(({ process: one }) => one.identity.pid));
+  const ours = new Set(claims.map((claim) => claim.process.identity.pid));
   const holders = await findPortHolders([...declared.keys()], snapshot);
   const strangers = holders.filter(
     ({ process: holder }) => !holder || !ours.has(holder.identity.pid),
@@ -168,11 +180,11 @@ async function onPorts(
     return [find('ok', `ports ${[...declared.keys()].join(', ')}: free, or our own`)];
   }
   return strangers.map((holder) => {
-    const who = describeHolder(holder, snapshot);
+    const description = describeHolder(holder, snapshot);
     const pid = holder.process?.identity.pid;
     const mine = holder.uid === null || holder.uid === process.geteuid?.();
     const kill = pid === undefined ? null : `${mine ? '' : 'sudo '}kill ${pid}`;
-    const what = `port ${holder.port} of ${declared.get(holder.port)} is held by ${who}`;
+    const what = `port ${holder.port} of ${declared.get(holder.port)} is held by ${description}`;
     return find('problem', what, kill);
   });
 }

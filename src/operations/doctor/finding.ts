@@ -1,4 +1,4 @@
-/** Something that `doctor` has looked at. */
+/** The result of one check of `devctl doctor`. */
 export interface DoctorFinding {
   readonly check:
     | 'machine'
@@ -9,14 +9,14 @@ export interface DoctorFinding {
     | 'processes'
     | 'logs'
     | 'ports';
-  /** 'problem': something does not work, or is left over. 'warning': it may not, one day. */
+  /** 'problem': something does not work, or a process is left over. 'warning': something may not work later. */
   readonly level: 'ok' | 'warning' | 'problem';
   readonly message: string;
-  /** The command that mends it; null where nothing is to be mended, or no one command does. */
+  /** The command that mends it; null where there is nothing to mend, or no single command mends it. */
   readonly fix: string | null;
 }
 
-/** Makes findings of one check. */
+/** Makes the function that makes the findings of one check. */
 export function finder(check: DoctorFinding['check']) {
   return (
     level: DoctorFinding['level'],

@@ -6,7 +6,10 @@ import type { OpenProject } from '../../project/open-project.ts';
 import { openRunGroups } from '../../tracking/run-groups.ts';
 import { type DoctorFinding, finder } from './finding.ts';
 
-/** What this machine can hold services with. Makes a control group, and removes it, to see whether it can. */
+/**
+ * Checks by which means this machine can contain services. Makes a control group and removes it, to see whether that is
+ * possible.
+ */
 export async function checkMachine({ folder }: OpenProject): Promise<readonly DoctorFinding[]> {
   const find = finder('machine');
   const native = await loadNative();
@@ -33,11 +36,12 @@ export async function checkMachine({ folder }: OpenProject): Promise<readonly Do
   ];
 }
 
-/** From this share on it is only a matter of time. */
+/** The share of a limit from which on it counts as nearly reached. */
 const CLOSE = 0.8;
+/** The limit of open files below which it counts as small. */
 const FEW_FILES = 1024;
 
-/** How close this machine is to what it allows. */
+/** Checks how close this machine is to its limits of processes and open files. */
 export function checkLimits(snapshot: Snapshot): readonly DoctorFinding[] {
   const find = finder('limits');
   const files = openFilesLimit();

@@ -24,11 +24,14 @@ import { openRunGroups, type RunGroups } from '../../tracking/run-groups.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import { oneOffName } from './decisions.ts';
 
-/** Longer than a start has: dozens may be begun at once (`make -j`), and each holds the lock to spawn. */
-const LOCK_WAIT_MS = 20_000;
+/**
+ * The time that other `devctl run` commands have to spawn theirs, in ms. Longer than that of a start, because dozens
+ * may begin at once (`make -j`), and each holds the lock while it spawns.
+ */
+const OTHER_RUNS_MS = 20_000;
 
 export interface BeginOptions {
-  /** Null: one is made from the command. */
+  /** Null: a name is made from the command. */
   readonly name: string | null;
   /** The program and its arguments. */
   readonly command: readonly string[];
@@ -37,39 +40,41 @@ export interface BeginOptions {
   readonly graceMs: number | null;
   readonly containment: Containment;
   readonly logsDir: string;
-  /** Names that services of the manifest have. */
+  /** The names of the services in the manifest. */
   readonly services: readonly string[];
   readonly warn: (line: string) => void;
-  /** Called right before there is something that a signal must not leave behind. */
-  readonly spawning?: () => void;
+  /** Called right before the spawn: from then on a signal must not end this process and leave the command behind. */
+  readonly onSpawn?: () => void;
 }
 
-/** The machine, as the holder of a one-off sees it. */
-export interface RunPlace {
+/** The surroundings of a one-off: its project, the machine, and the `devctl run` process itself. */
+export interface RunContext {
   readonly folder: ProjectFolder;
   readonly host: Host;
   readonly table: ProcessTable;
   readonly self: Identity;
 }
 
-/** A one-off that has begun. */
+/** A one-off whose command is spawned. */
 export interface BegunRun {
   readonly record: ServiceRecord;
   readonly leader: Identity;
+  /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
-  /** Null unless this process is the subreaper of the run, without children from before. */
+  /** Null unless this process is the subreaper of the run, and had no children before. */
   readonly native: Native | null;
   readonly exited: Promise<Exit>;
 }
 
 /**
- * Spawns a one-off: held by this process as a service is by its supervisor, with its intent on disk before.
+ * Spawns a one-off. This process contains it, as a supervisor contains a service, and writes its record before the
+ * spawn.
  *
  * @throws DevctlError 'locked', 'name-taken', 'usage', 'survivors', 'start-failed', 'command-not-found',
  *   'command-not-executable', 'records-unwritable', 'unsafe'
  */
-export async function beginRun(place: RunPlace, options: BeginOptions): Promise<BegunRun> {
-  const { folder, host } = place;
+export async function beginRun(context: RunContext, options: BeginOptions): Promise<BegunRun> {
+  const { folder, host } = context;
   const { containment, warn } = options;
   const groups = containment === 'none' ? { why: 'off' } : openRunGroups(folder, warn);
   if (containment === 'cgroup' && 'why' in groups) {
@@ -81,27 +86,33 @@ export async function beginRun(place: RunPlace, options: BeginOptions): Promise<
       },
     );
   }
-  const native = await becomeHolder();
-  const lock = await takeLockToStart(host, folder, RUN_COMMAND, warn, LOCK_WAIT_MS);
+  const native = await becomeParent();
+  const lock = await takeLockToStart(host, folder, RUN_COMMAND, warn, OTHER_RUNS_MS);
   try {
-    const name = await freeName(place, options);
+    const name = await chooseName(context, options);
     const usable = 'why' in groups ? null : groups;
-    return await spawnRun(place, options, { name, groups: usable, native });
+    return await spawnRun(context, options, { name, groups: usable, native });
   } finally {
     lock.release();
   }
 }
 
-/** A shell that had jobs and became us (`exec`) has left us children that are not the run's. */
-async function becomeHolder(): Promise<Native | null> {
+/**
+ * Makes this process the subreaper of the run. Null where it cannot be, or where it has children already, which do not
+ * belong to the run: a shell with jobs may have become this process by `exec`.
+ */
+async function becomeParent(): Promise<Native | null> {
   const native = await loadNative();
   if (!native.available || native.hasChildren() !== false) return null;
   return native.becomeSubreaper().held ? native : null;
 }
 
-/** To be called with the lock held. */
-async function freeName(
-  { folder, host, self }: RunPlace,
+/**
+ * Chooses the name of the one-off, and ends the processes that an earlier one-off of this name left behind. Call it
+ * with the lock held.
+ */
+async function chooseName(
+  { folder, host, self }: RunContext,
   { name, command, services, warn }: BeginOptions,
 ): Promise<string> {
   const state = readProjectState(folder);
@@ -112,47 +123,43 @@ async function freeName(
       hint: 'it is also a file name: no slash, no dot at its beginning, at most 200 characters',
     });
   }
-  if (services.includes(name)) throw taken(name, 'a service of the manifest has this name');
+  if (services.includes(name)) throw nameTaken(name, 'a service of the manifest has this name');
   if (!recorded.includes(name)) return name;
   const snapshot = await host.snapshot();
   const record = state.records.find(({ service }) => service === name);
   const living = [record?.leader, record?.oneOff && record.supervisor].find(
-    (one) => one && livesIn(snapshot, one),
+    (identity) => identity && livesIn(snapshot, identity),
   );
-  if (living) throw taken(name, `it runs already (pid ${living.pid})`);
-  const context = { host, self, state };
-  await endLeftovers(context, [name], warn);
+  if (living) throw nameTaken(name, `it runs already (pid ${living.pid})`);
+  await endLeftovers({ host, self, state }, [name], warn);
   return name;
 }
 
-function taken(name: string, why: string): DevctlError {
+function nameTaken(name: string, why: string): DevctlError {
   return new DevctlError('name-taken', `the name "${name}" is taken: ${why}`, {
     hint: `choose another --name, or leave it out; devctl stop ${name} ends what has it`,
   });
 }
 
+/** The name of the run and the means that contain it. */
 interface Means {
   readonly name: string;
   readonly groups: RunGroups | null;
   readonly native: Native | null;
 }
 
-async function spawnRun(place: RunPlace, options: BeginOptions, means: Means): Promise<BegunRun> {
-  const { folder, table } = place;
-  const { command, cwd } = options;
+async function spawnRun(
+  context: RunContext,
+  options: BeginOptions,
+  means: Means,
+): Promise<BegunRun> {
+  const { folder, table } = context;
   const { groups, native } = means;
-  const intent = intentOf(place, options, means);
-  const { service, runId, oneOff } = intent;
-  writeRecord(folder, intent);
-
-  const env: Record<string, string> = { ...options.env };
-  for (const variable of COOKIE_VARIABLES) delete env[variable];
-  Object.assign(env, serviceCookie(folder.projectId, service, runId));
-  const required = options.containment === 'cgroup';
-  const contain: Contain | null = groups && ((spawn) => groups.spawnInside(runId, required, spawn));
-  const terminal = oneOff?.terminal ?? false;
-  options.spawning?.();
-  const launched = await attach(command, { cwd, env, terminal, contain });
+  const planned = plannedRecord(context, options, means);
+  const { service, runId } = planned;
+  writeRecord(folder, planned);
+  options.onSpawn?.();
+  const launched = await attachCommand(context, options, means, planned);
   if (launched.kind === 'failed') {
     removeRecord(folder, service, runId);
     const code = { 127: 'command-not-found', 126: 'command-not-executable' } as const;
@@ -160,31 +167,59 @@ async function spawnRun(place: RunPlace, options: BeginOptions, means: Means): P
     throw new DevctlError(shellCode === null ? 'start-failed' : code[shellCode], reason);
   }
   const { pid, uncontained, exited } = launched;
-  // It may have ended at once: as a zombie it can still be read, until the event loop turns.
-  const leader = await table.read(pid).then(
-    (found) => found?.identity ?? null,
-    // It runs: without its number it is found by everything else that shows whose it is.
-    (error: unknown) => {
-      options.warn(`${service} (pid ${pid}) could not be looked at: ${inWords(error)}`);
-      return null;
-    },
-  );
+  const leader = await leaderOf(context, pid, service, options.warn);
   if (uncontained) options.warn(`no control group: ${uncontained}`);
-  const cgroup = intent.cgroup && { ...intent.cgroup, held: uncontained === null };
-  const now = isoTime();
-  const record: ServiceRecord = { ...intent, state: 'running', leader, cgroup, readyAt: now };
+  const cgroup = planned.cgroup && { ...planned.cgroup, held: uncontained === null };
+  const readyAt = isoTime();
+  const record: ServiceRecord = { ...planned, state: 'running', leader, cgroup, readyAt };
   try {
     writeRecord(folder, record);
   } catch (error) {
-    // It runs: to give up now would leave it behind. Its intent is on disk, and it carries our mark.
+    // The command runs, so to fail now would leave it behind. The planned record is on disk, and the command carries
+    // our mark.
     options.warn(`its record could not be brought up to date: ${inWords(error)}`);
   }
-  const gone = { pid, startTicks: 0, bootId: table.bootId, pidNamespace: table.pidNamespace };
-  return { record, leader: leader ?? gone, groups, native, exited };
+  const unknown = { pid, startTicks: 0, bootId: table.bootId, pidNamespace: table.pidNamespace };
+  return { record, leader: leader ?? unknown, groups, native, exited };
 }
 
-function intentOf(
-  { folder, table, self }: RunPlace,
+function attachCommand(
+  { folder }: RunContext,
+  { command, cwd, env: given, containment }: BeginOptions,
+  { groups }: Means,
+  { service, runId, oneOff }: ServiceRecord,
+): ReturnType<typeof attach> {
+  const env: Record<string, string> = { ...given };
+  for (const variable of COOKIE_VARIABLES) delete env[variable];
+  Object.assign(env, serviceCookie(folder.projectId, service, runId));
+  const required = containment === 'cgroup';
+  const contain: Contain | null = groups && ((spawn) => groups.spawnInside(runId, required, spawn));
+  return attach(command, { cwd, env, terminal: oneOff?.terminal ?? false, contain });
+}
+
+/**
+ * Reads the identity of the command. A command that has ended at once is still in the process table as a zombie,
+ * because Node reaps it only when the event loop turns.
+ *
+ * @returns null when the process table cannot be read. The command runs, and other evidence shows whose it is
+ */
+async function leaderOf(
+  { table }: RunContext,
+  pid: number,
+  service: string,
+  warn: BeginOptions['warn'],
+): Promise<Identity | null> {
+  try {
+    return (await table.read(pid))?.identity ?? null;
+  } catch (error) {
+    warn(`${service} (pid ${pid}) could not be looked at: ${inWords(error)}`);
+    return null;
+  }
+}
+
+/** The record of the run before its spawn. */
+function plannedRecord(
+  { folder, table, self }: RunContext,
   { command, cwd, graceMs, logsDir }: BeginOptions,
   { name, groups, native }: Means,
 ): ServiceRecord {

@@ -3,25 +3,26 @@ import { ExitCode, exitCodeOf } from '../../errors.ts';
 import { isServiceName } from '../../project/field-checks.ts';
 import type { Exit } from '../../project/service-record.ts';
 
-/** The signals that a one-off's holder is told of. */
+/** The signals that `devctl run` handles. */
 export type RunSignal = 'SIGINT' | 'SIGQUIT' | 'SIGTERM' | 'SIGHUP';
 
 export interface SignalSituation {
   /** 'ending': the command has ended, or is being ended. */
   readonly phase: 'running' | 'ending';
-  /** Who gets the keys of our terminal: we and the command, somebody else, or there is none. */
+  /** The processes that the keys of our terminal reach: 'ours', we and the command; or there is no terminal. */
   readonly terminal: 'ours' | 'elsewhere' | 'none';
-  /** How many signals of this kind came before. */
+  /** The number of earlier signals of this kind. */
   readonly earlier: number;
 }
 
 /**
- * What to do about a signal. Pure.
+ * Decides what `devctl run` does about a signal.
  *
- * A Ctrl-C on the terminal has reached the command as it has reached us: what it means is the command's
- * business (an editor and a REPL go on). Sent by a program, the signal reaches only us.
+ * A Ctrl-C on the terminal has reached the command too, and the command decides what it means: an editor and a REPL go
+ * on. A signal that a program sends reaches only us.
  *
- * @returns 'leave' it to the command; 'pass-on'; 'end' everything in order; 'force'
+ * @returns 'leave': the command handles it; 'pass-on': send it to the command; 'end': end everything with its grace
+ *   period; 'force': end it at once
  */
 export function onRunSignal(
   signal: RunSignal,
@@ -34,22 +35,22 @@ export function onRunSignal(
 }
 
 /**
- * How it came to its end: by itself, or because its time was up, it used too much, we were told to, or another
+ * The cause of the end: the command ended, its time was up, it exceeded a limit, a signal asked for it, or another
  * devctl has stopped it.
  */
 export type RunCause = 'ended' | 'timed-out' | 'limit' | 'interrupted' | 'stopped';
 
 export interface RunOutcome {
   readonly cause: RunCause;
-  /** Of the command itself; both null where it is not known. */
+  /** The exit of the command itself. Both fields are null where it is not known. */
   readonly exit: Exit;
   readonly orphans: number;
   readonly survivors: number;
 }
 
 /**
- * The exit code of `devctl run`: that of the command or 128 + its signal, but for what went wrong around
- * it. Orphans count only where the command itself was content. Pure.
+ * The exit code of `devctl run`: the exit code of the command, or 128 + its signal. Survivors, a timeout and a limit
+ * have codes of their own. Orphans count only when the command itself succeeded.
  */
 export function runExitCode(
   { cause, exit, orphans, survivors }: RunOutcome,
@@ -63,7 +64,7 @@ export function runExitCode(
 }
 
 /**
- * A name for a one-off without one: `run-npm`, and `run-npm-2` where that is taken. Pure.
+ * Makes a name from a command: `run-npm`, and `run-npm-2` where that is taken.
  *
  * @param argv the command
  */

@@ -17,31 +17,31 @@ import type { Witness } from '../../tracking/witness.ts';
 import { MAX_PASSES } from '../stop/ask-guards.ts';
 import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
-import type { BegunRun, RunPlace } from './begin.ts';
+import type { BegunRun, RunContext } from './begin.ts';
 
-/** A run whose end is near, and who looks after it. */
-export interface EndingRun extends RunPlace {
+/** A one-off that is to be ended. */
+export interface EndingRun extends RunContext {
   readonly run: BegunRun;
   readonly witness: Pick<Witness, 'reap'>;
-  /** The record as it is by now: what has moved elsewhere is noted in it. */
+  /** The latest record: the witness notes in it when a process has left the control group. */
   readonly record: () => ServiceRecord;
   readonly forced: () => boolean;
-  /** The command was ended by a signal that we have not sent: by a stop perhaps, which is then waited for. */
+  /** True when a signal that we have not sent ended the command. It may be of a `devctl stop`, which we wait for. */
   readonly killed: boolean;
-  readonly watch: StopOptions['watch'];
+  readonly onScan: StopOptions['onScan'];
 }
 
-/** A process that its command left behind. */
+/** A process that the command left behind. */
 export interface LeftBehind {
   readonly pid: number;
   readonly command: string;
 }
 
-/** What is just ending, as the last of a pipe is, is not left behind. */
+/** The time that processes have to end after the command, in ms: the last programs of a pipe are no orphans. */
 const SETTLE_MS = 250;
-const LOOK_MS = 10;
+const SETTLE_POLL_MS = 10;
 
-/** What is still alive when the command has ended, once what was just ending has had the time. */
+/** Finds the processes that are still alive some time after the command has ended. */
 export async function findOrphans(ending: EndingRun): Promise<readonly LeftBehind[]> {
   const { host } = ending;
   const deadline = host.nowMs() + SETTLE_MS;
@@ -56,24 +56,23 @@ export async function findOrphans(ending: EndingRun): Promise<readonly LeftBehin
         command: describeCommand(snapshot, process),
       }));
     }
-    await host.delay(LOOK_MS);
+    await host.delay(SETTLE_POLL_MS);
   }
 }
 
 async function claimsOf({ folder, host, record }: EndingRun): Promise<readonly Claim[]> {
   const own = record();
   const state = readProjectState(folder);
-  // Whatever has become of it on disk.
+  // Our own copy of the record, because the file may be gone.
   const records = [...state.records.filter(({ service }) => service !== own.service), own];
   const { claims } = await lookAtProject(host, folder, { ...state, records });
   return claims.filter(({ runId }) => runId === own.runId);
 }
 
 /**
- * Does the kernel say that nothing of the run is alive? Its control group and its subreaper are asked, as far
- * as it has them.
+ * Asks the kernel whether no process of the run is alive: by its control group and its subreaper, if it has them.
  *
- * @returns null where it has neither, so that only looking tells
+ * @returns null where it has neither, so that only a scan can tell
  */
 async function isEmpty({ run, record, witness }: EndingRun): Promise<boolean | null> {
   const { cgroup } = record();
@@ -88,20 +87,20 @@ async function isEmpty({ run, record, witness }: EndingRun): Promise<boolean | n
 export interface OneOffEnd {
   readonly proof: Proof;
   readonly survivors: StopReport['survivors'];
-  /** Null: nothing was left to be stopped. */
+  /** Null: no process was left to be stopped. */
   readonly report: StopReport | null;
-  /** Another devctl has stopped it, and why if nobody had asked for that; null: it has not. */
+  /** Set when another devctl has stopped the run; `why` is the reason of a stop that no user asked for. */
   readonly stopped: { readonly why: string | null } | null;
 }
 
-/** Ends everything of a run with the engine that stops services, and removes its record after the proof. */
+/** Ends all processes of a run with the engine that stops services, and removes its record after the proof. */
 export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
   const { folder, host, record } = ending;
   const { service } = record();
   if (!ending.killed && (await endEmpty(ending))) return EMPTY;
   const release = await lockToEnd(ending);
   try {
-    if (!isRecorded(ending) && !(await putBack(ending))) {
+    if (!isRecorded(ending) && !(await restoreRecord(ending))) {
       const why = 'a devctl stop has ended it: its report has the proof';
       const proof = { strength: 'best-effort', why, scans: 0 } as const;
       return { proof, survivors: [], report: null, stopped: stopThatEnded(ending) };
@@ -109,10 +108,10 @@ export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
     if (ending.killed && (await endEmpty(ending))) return EMPTY;
     let report: StopReport | null = null;
     for (let pass = 0; pass < MAX_PASSES; pass += 1) {
-      const { forced, watch } = ending;
-      const wish = stopOptions({ names: [service], force: forced(), forced, watch });
-      report = await stopLocked(host, await stopHeader(host, folder, wish), []);
-      // A scan can miss what is being born while it reads; the kernel's list of children cannot.
+      const { forced, onScan } = ending;
+      const options = stopOptions({ names: [service], force: forced(), forced, onScan });
+      report = await stopLocked(host, await stopHeader(host, folder, options), []);
+      // A scan can miss a process that is forked while it reads. The kernel's list of children cannot.
       if (report.survivors.length > 0 || (await isEmpty(ending)) !== false) break;
       if ((await claimsOf(ending)).length === 0) break;
     }
@@ -131,7 +130,11 @@ const EMPTY: OneOffEnd = {
   stopped: null,
 };
 
-/** Removes the record where the kernel says that nothing is left. */
+/**
+ * Removes the record if the kernel says that no process is left.
+ *
+ * @returns false where it does not, so that a stop is needed
+ */
 async function endEmpty(ending: EndingRun): Promise<boolean> {
   const { folder, run, record } = ending;
   if ((await isEmpty(ending)) !== true) return false;
@@ -139,18 +142,20 @@ async function endEmpty(ending: EndingRun): Promise<boolean> {
   const { service, runId } = record();
   removeRecord(folder, service, runId);
   removeLedger(folder, service);
-  // Its own is gone; those of others may have been made for something that is just being started.
+  // The group of this run is gone. An empty group of another run may just have been made for its spawn.
   if (run.groups) removeEmptyGroup(run.groups.folder);
   return true;
 }
 
+/** Finds the stop that ended the command in the report of the last stop. */
 function stopThatEnded({ folder, run }: EndingRun): OneOffEnd['stopped'] {
   const report = readLastStop(folder);
   const processes = Array.isArray(report?.processes) ? report.processes : [];
-  if (!processes.some((one) => one?.pid === run.leader.pid)) return null;
+  if (!processes.some((process) => process?.pid === run.leader.pid)) return null;
   return { why: typeof report?.why === 'string' ? report.why : null };
 }
 
+/** The proof of the report, weakened when the kernel still lists a child of this process. */
 async function proofOf(ending: EndingRun, report: StopReport): Promise<Proof> {
   if (report.survivors.length > 0 || report.proof.strength !== 'complete') return report.proof;
   if ((await isEmpty(ending)) !== false) return report.proof;
@@ -158,7 +163,7 @@ async function proofOf(ending: EndingRun, report: StopReport): Promise<Proof> {
   return { ...report.proof, strength: 'best-effort', why };
 }
 
-/** Its record is there until somebody has proved that nothing of it is left. */
+/** Tells whether the record is there. A stop removes it when it has proved that no process of the run is left. */
 function isRecorded({ folder, record }: EndingRun): boolean {
   const { service, runId } = record();
   const read = readRecord(folder, service);
@@ -166,44 +171,48 @@ function isRecorded({ folder, record }: EndingRun): boolean {
 }
 
 /**
- * The command may have removed it as well (`git clean -fdx`, `rm -rf .pids`): what is alive then has been ended
- * by nobody.
+ * Writes the record again if the command itself has removed it (`git clean -fdx`, `rm -rf .pids`). In that case its
+ * processes are still alive.
  *
- * @returns false where a stop has ended it, or another run has the name by now
+ * @returns false when a stop has ended the run, or another run has the name by now
  */
-async function putBack(ending: EndingRun): Promise<boolean> {
+async function restoreRecord(ending: EndingRun): Promise<boolean> {
   const { folder, record } = ending;
   if (readRecord(folder, record().service).kind === 'record') return false;
   if ((await claimsOf(ending)).length === 0) return false;
   try {
     writeRecord(folder, record());
   } catch {
-    // It is ended all the same; what has no mark is then found by the next stop only.
+    // The run is ended all the same. But a process without our mark is found only by the next stop.
   }
   return true;
 }
 
-const LOCK_MS = 1_000;
-const STOP_MS = 30_000;
+/** The longest wait for the lock before we look again at its holder, in ms. */
+const LOCK_TRY_MS = 1_000;
+/** The time that a `devctl stop` has to finish, in ms. */
+const OTHER_STOP_MS = 30_000;
 
 /**
- * Takes the lock to end the run. What the command left behind does not wait for a `start`; but a `stop` that is
- * at work ends the same processes, and counts on us as their subreaper until it has its proof.
+ * Takes the lock to end the run. It does not wait for a `start`, because the processes that the command left behind
+ * must end. It does wait for a `stop`, which ends the same processes and needs us as their subreaper for its proof.
+ *
+ * @returns the function that releases the lock, or does nothing where the lock could not be had
  */
 async function lockToEnd(ending: EndingRun): Promise<() => void> {
   const { folder, host, self } = ending;
   const request = {
     identity: self,
     command: RUN_COMMAND,
-    isAlive: async (one: typeof self) => livesIn(await host.snapshot(), one),
-    waitMs: LOCK_MS,
+    isAlive: async (holder: typeof self) => livesIn(await host.snapshot(), holder),
+    waitMs: LOCK_TRY_MS,
   };
-  const deadline = host.nowMs() + STOP_MS;
+  const deadline = host.nowMs() + OTHER_STOP_MS;
   for (;;) {
     const lock = await acquireLock(folder, request).catch(() => null);
     if (lock?.kind === 'held') return lock.release;
     const holder = lock?.holder;
-    const stops = holder?.command.startsWith('stop') && !sameIdentity(holder.identity, self);
-    if (!stops || !isRecorded(ending) || host.nowMs() >= deadline) return () => {};
+    const isStop = holder?.command.startsWith('stop') && !sameIdentity(holder.identity, self);
+    if (!isStop || !isRecorded(ending) || host.nowMs() >= deadline) return () => {};
   }
 }

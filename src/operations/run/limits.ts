@@ -6,43 +6,47 @@ import type { Claim } from '../../ownership/claim.ts';
 import { bytesWritten } from '../../processes/linux/written-bytes.ts';
 import type { ScanListener } from '../../tracking/witness.ts';
 
-/** Keeps a one-off to its limits: what the witness sees of it is measured, and each breach told once. */
+/** Makes a listener that measures a one-off at each scan of the witness, and reports each breach once. */
 export function watchRunLimits(
   name: string,
   limits: readonly Limit[],
-  tell: (breach: Breach) => void,
+  onBreach: (breach: Breach) => void,
 ): ScanListener {
   const sampler = createSampler({ sample: () => {} });
-  const tree = createLimitMeter(name);
+  const meter = createLimitMeter(name);
   const isIdleLimited = limits.some(({ kind }) => kind === 'idle');
   return {
     onScan(snapshot, claims) {
-      const sample = sampler.see(snapshot, claims);
+      const sample = sampler.onScan(snapshot, claims);
       if (!sample) return;
-      const { fresh } = tree.judge(limits, claims, snapshot, {
+      const { fresh } = meter.measure(limits, claims, snapshot, {
         cpuPercent: sample.services[name]?.cpuPercent ?? 0,
         runtimeMs: 0,
-        output: isIdleLimited ? writtenBy(claims) : null,
+        output: isIdleLimited ? bytesWrittenBy(claims) : null,
       });
-      for (const breach of fresh) tell(breach);
+      for (const breach of fresh) onBreach(breach);
     },
     isMoving: sampler.isMoving,
-    // What ends it is not left to chance.
-    isWatched: () => tree.isNear() || limits.some(({ action }) => action !== 'warn'),
+    // Scan often when a limit may end the one-off, so that a short peak does not depend on chance.
+    isWatched: () => meter.isNear() || limits.some(({ action }) => action !== 'warn'),
   };
 }
 
 /**
- * What its options say, and for the rest the warnings of the project, whatever it would do to its services.
+ * Joins the limits of a one-off with those of the project. The limits of the project only warn here, even if they end
+ * services.
  *
- * @param own each kind at most once
+ * @param own the limits of its options, each kind at most once
  */
 export function runLimits(own: readonly Limit[], project: readonly Limit[]): readonly Limit[] {
   const others = project.filter(({ kind }) => !own.some((limit) => limit.kind === kind));
   return [...own, ...others.map((limit) => ({ ...limit, action: 'warn' as const }))];
 }
 
-/** Its output passes nobody of ours, but what its processes write is counted. */
-function writtenBy(claims: readonly Claim[]): string {
+/**
+ * The bytes that each process has written, as one text: it changes whenever one of them writes. The output of a one-off
+ * goes straight to the terminal, so it cannot be counted there.
+ */
+function bytesWrittenBy(claims: readonly Claim[]): string {
   return claims.map(({ process }) => bytesWritten(process.identity.pid) ?? '').join(' ');
 }

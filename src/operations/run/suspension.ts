@@ -1,49 +1,49 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 
-/** Long enough for what continues a whole group to have reached each of it. */
+/** The time in which a SIGCONT to a whole group reaches each of its processes, in ms. */
 const RECHECK_MS = 20;
 
 /**
- * Stops this process whenever its command is stopped, and lets the command go on when we do.
+ * Suspends this process whenever its command is suspended, and continues the command when this process continues.
  *
- * Ctrl-Z goes to the whole process group. A shell takes the terminal back when its child stops, which is us:
- * so we must stop if the command does, and must not if the command has its own idea of Ctrl-Z (an editor, a
- * shell within). The kernel tells a parent of a child that stops by SIGCHLD (sigaction(2), without
- * SA_NOCLDSTOP, as libuv has it).
+ * Ctrl-Z goes to the whole process group. The shell takes the terminal back when its child is suspended, and its child
+ * is this process. So this process must be suspended when the command is, and must go on when the command handles
+ * Ctrl-Z itself, as an editor or an inner shell does. The kernel sends SIGCHLD when a child is suspended (sigaction(2),
+ * without SA_NOCLDSTOP, as libuv sets it).
  *
- * @returns how to end that
+ * @returns the function that ends the mirroring
  */
 export function mirrorSuspension(
   host: Pick<Host, 'snapshot' | 'signal' | 'signalGroup'>,
   leader: Identity,
 ): () => void {
   let over = false;
-  let looking = false;
+  let checking = false;
   const ignore = (): void => {};
   const isStopped = async (): Promise<boolean> => {
     const found = (await host.snapshot()).byPid.get(leader.pid);
     return found?.state === 'T' && found.identity.startTicks === leader.startTicks;
   };
-  const look = async (): Promise<void> => {
-    if (looking || over) return;
-    looking = true;
+  const suspendIfStopped = async (): Promise<void> => {
+    if (checking || over) return;
+    checking = true;
     try {
       if (!(await isStopped())) return;
-      await pause(RECHECK_MS);
+      await delay(RECHECK_MS);
       if (over || !(await isStopped())) return;
-      // As Ctrl-Z would: without a shell to continue it (an orphaned group) the kernel ignores it.
+      // SIGTSTP as Ctrl-Z sends it. In an orphaned process group, which no shell can continue, the kernel ignores it.
       process.off('SIGTSTP', ignore);
       process.kill(process.pid, 'SIGTSTP');
     } finally {
-      looking = false;
+      checking = false;
     }
   };
-  const onChild = (): void => void look();
+  const onChild = (): void => void suspendIfStopped();
   const onContinue = (): void => {
     if (!over) process.on('SIGTSTP', ignore);
-    void goOn(host, leader);
+    void continueCommand(host, leader);
   };
   process.on('SIGTSTP', ignore);
   process.on('SIGCHLD', onChild);
@@ -56,8 +56,11 @@ export function mirrorSuspension(
   };
 }
 
-/** The shell has continued our own group; an interactive shell within has one of its own. */
-async function goOn(
+/**
+ * Continues the command. The shell has continued our own process group; an inner interactive shell has a group of its
+ * own.
+ */
+async function continueCommand(
   host: Pick<Host, 'snapshot' | 'signal' | 'signalGroup'>,
   leader: Identity,
 ): Promise<void> {

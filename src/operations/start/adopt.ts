@@ -8,24 +8,24 @@ import { livingLeader, lookAtProject, type ProjectLook } from '../../tracking/lo
 import { stopIfLeaseEnded } from './lease.ts';
 import { type StartOptions, startLocked } from './start.ts';
 
-/** A service that a supervisor cares for now. */
+/** A service that the supervisor has adopted. */
 export interface AdoptedService {
   readonly name: string;
-  /** Null: it does not run, but is about to be started again. */
+  /** Null: it does not run, but is about to be restarted. */
   readonly pid: number | null;
   readonly state: ServiceState;
   readonly reason: string | null;
-  /** When it is started again; null: it is not in the manifest, so it is watched and never mended. */
+  /** Null: it is not in the manifest, so the supervisor notices its end but never restarts it. */
   readonly restart: RestartPolicy['policy'] | null;
-  /** Has it a liveness probe? */
+  /** True when it has a liveness probe. */
   readonly live: boolean;
 }
 
 export interface AdoptResult {
-  /** Null: nothing runs that would need one. */
+  /** Null: no service runs that needs a supervisor. */
   readonly supervisor: {
     readonly pid: number;
-    /** Was it started by this, or had it taken over before? */
+    /** True when this adoption has started the supervisor. */
     readonly isNew: boolean;
   } | null;
   readonly services: readonly AdoptedService[];
@@ -33,9 +33,9 @@ export interface AdoptResult {
 }
 
 /**
- * Makes sure that a supervisor cares for what runs: its exits are noticed, its probes asked, its policies
- * kept. Nothing that runs is touched, and nothing is started but what was to be started again when the
- * supervisor before ended.
+ * Makes sure that a supervisor cares for the services that run: it notices their exits, probes them, and applies their
+ * restart policies. Running processes are left as they are. Only services are started that the supervisor before was
+ * about to restart when it ended.
  *
  * @throws DevctlError as `startProject`
  */
@@ -49,11 +49,10 @@ export async function adoptProject(
   const lock = await takeLockToStart(host, folder, 'adopt', warn);
   try {
     const before = await lookAtProject(host, folder);
-    const names = caredFor(before).map(({ service }) => service);
+    const names = recordsToAdopt(before).map(({ service }) => service);
     if (names.length === 0) return { supervisor: null, services: [], leases: [] };
-    const nobody = { names: [], abortOnFailure: false };
-    const wish = { ...nobody, env, warn, listen: () => {} };
-    await startLocked(host, folder, manifest, wish, before);
+    const startNothing = { names: [], abortOnFailure: false, env, warn, onChange: () => {} };
+    await startLocked(host, folder, manifest, startNothing, before);
     const after = await lookAtProject(host, folder);
     const [supervisor] = after.latest.supervisors;
     if (!supervisor) throw new Error('a supervisor that has just answered is gone');
@@ -69,8 +68,8 @@ export async function adoptProject(
   }
 }
 
-/** What runs, and what was to run again; a one-off is for the command that holds it. */
-function caredFor({ state, snapshot }: ProjectLook): ProjectLook['state']['records'] {
+/** The records of services that run or are about to be restarted. A one-off belongs to its `devctl run`. */
+function recordsToAdopt({ state, snapshot }: ProjectLook): ProjectLook['state']['records'] {
   return state.records.filter(
     (record) => !record.oneOff && (livingLeader(record, snapshot) || isRestarting(record)),
   );

@@ -10,23 +10,23 @@ import { readProjectState } from '../../tracking/project-state.ts';
 import { stopProject } from '../stop/stop-project.ts';
 import { stopEverythingRequest, unattendedStop } from '../stop/unattended.ts';
 
-export interface LeaseWish {
-  /** Null: its time has no end. */
+/** The lease that the user asks for. */
+export interface RequestedLease {
+  /** Null: the lease has no time limit. */
   readonly ttlMs: number | null;
-  /** The processes for as long as which everything is to run. */
+  /** Everything runs for as long as these processes live. */
   readonly pids: readonly number[];
 }
 
 const MS_PER_TICK = 10;
 
 /**
- * Makes a lease of what somebody asks for. A process is taken by its identity, now: its number may be somebody
- * else's by the time that it counts.
+ * Makes a lease. Each pid becomes an identity now, because another process may have the pid later.
  *
- * @returns null where nothing is asked for
- * @throws DevctlError 'usage' for a process that does not live
+ * @returns null when the user asks for no lease
+ * @throws DevctlError 'usage' for a process that is not alive
  */
-export async function toLease(host: Host, { ttlMs, pids }: LeaseWish): Promise<Lease | null> {
+export async function toLease(host: Host, { ttlMs, pids }: RequestedLease): Promise<Lease | null> {
   if (ttlMs === null && pids.length === 0) return null;
   const snapshot = await host.snapshot();
   return {
@@ -48,10 +48,10 @@ function noProcess(pid: number, isZombie: boolean): DevctlError {
 }
 
 /**
- * Stops everything, where the last lease is over and no supervisor has lived to see to it: what is started
- * next begins anew, instead of being stopped as soon as there is a supervisor again.
+ * Stops everything if the last lease has ended and no supervisor was there to stop it. Otherwise the next supervisor
+ * would end the services of this start at once.
  *
- * @throws DevctlError as `stopProject`, but for 'locked': whoever is at work is waited for by the start
+ * @throws DevctlError as `stopProject`, except 'locked', because the start itself waits for the other command
  */
 export async function stopIfLeaseEnded(
   host: Host,
@@ -59,14 +59,14 @@ export async function stopIfLeaseEnded(
   manifest: string,
   warn: (line: string) => void,
 ): Promise<void> {
-  // Most projects have no lease: one read tells that.
+  // Most projects have no lease, which costs one read here.
   if (readLeases(folder).kind !== 'record') return;
   const state = readProjectState(folder);
   const snapshot = await host.snapshot();
   const verdict = leasesAt(state.lease, snapshot);
   if (verdict.kind !== 'ended') return;
   const { service, oneOffs } = findEnclosingRun(state, snapshot, await host.self(), process.env);
-  // It would end itself half way: the supervisor does it when this command is done.
+  // This process would end itself half way. The supervisor stops everything when this command is done.
   if (service !== null || oneOffs.length > 0) return;
   warn(`${verdict.why}: stopping everything first`);
   const options = unattendedStop(stopEverythingRequest(folder, manifest));

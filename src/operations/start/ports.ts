@@ -6,66 +6,86 @@ import { findPortHolders, type PortHolder } from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { userName } from '../../processes/users.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-import { UNATTRIBUTED } from '../../tracking/project-state.ts';
+import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import type { StopContext } from '../stop/stop-runs.ts';
 
-/** What is ended may be followed by another of ours that waited for the port, this often at most. */
-const MAX_PASSES = 3;
+/** The number of passes that end leftovers: after each, another process of ours may take a port that it waited for. */
+const LEFTOVER_PASSES = 3;
 
 /**
- * Sees to it that the ports of these services are free. What holds one and is left over from earlier
- * runs (a service that was renamed, an orphan nobody can name) is ended.
+ * Makes sure that the ports of these services are free. Ends processes that hold one and are left over from earlier
+ * runs, such as a renamed service or an orphan of no known service.
  *
  * @param look made after the last signal
- * @throws DevctlError 'port-taken' naming each holder, before anything is ended; 'survivors'
+ * @throws DevctlError 'port-taken', which names each holder, before anything is ended; 'survivors'
  */
 export async function requireFreePorts(
   context: StopContext,
-  look: Pick<ProjectLook, 'snapshot' | 'claims'>,
+  look: PortLook,
   services: readonly ResolvedService[],
   warn: (line: string) => void,
 ): Promise<void> {
   const { host, state } = context;
-  const wanted = new Map(services.flatMap((one) => one.ports.map((port) => [port, one] as const)));
+  const wanted: WantedPorts = new Map(
+    services.flatMap((service) => service.ports.map((port) => [port, service] as const)),
+  );
   if (wanted.size === 0) return;
-  for (let { snapshot, claims } = look, pass = 1; ; pass += 1) {
-    const holders = await findPortHolders([...wanted.keys()], snapshot);
+  let latest = look;
+  for (let pass = 1; ; pass += 1) {
+    const holders = await findPortHolders([...wanted.keys()], latest.snapshot);
     if (holders.length === 0) return;
-
-    const running = new Set(
-      state.records.filter(({ leader }) => leader && livesIn(snapshot, leader)).map(serviceOf),
-    );
+    const running = runningServices(state, latest.snapshot);
     const units = new Set<string>();
     const taken: string[] = [];
     for (const holder of holders) {
-      const pid = holder.process?.identity.pid;
-      const claim = claims.find(({ process }) => process.identity.pid === pid) ?? null;
-      const unit = claim && leftoverUnit(claim, claims, running);
-      if (unit !== null && pass <= MAX_PASSES) {
+      const claim = claimOf(holder, latest.claims);
+      const unit = claim && leftoverUnit(claim, latest.claims, running);
+      if (unit !== null && pass <= LEFTOVER_PASSES) {
+        const pid = holder.process?.identity.pid;
         warn(`port ${holder.port} is held by a left-over of ours (pid ${pid})`);
         units.add(unit);
-        continue;
+      } else {
+        const name = wanted.get(holder.port)?.name;
+        const description = describe(holder, claim, latest.snapshot);
+        taken.push(`${name}: port ${holder.port} is held by ${description}`);
       }
-      const name = wanted.get(holder.port)?.name;
-      taken.push(`${name}: port ${holder.port} is held by ${describe(holder, claim, snapshot)}`);
     }
-    if (taken.length > 0) {
-      const [first] = wanted.values();
-      throw new DevctlError('port-taken', [...new Set(taken)].join('\n'), {
-        hint: `stop that process, or choose another port (${first?.definedAt}); nothing was started`,
-      });
-    }
+    if (taken.length > 0) throw portsTaken(taken, wanted);
     await endLeftovers(context, [...units], warn);
-    ({ snapshot, claims } = await lookAtProject(host, state.folder, state));
+    latest = await lookAtProject(host, state.folder, state);
   }
 }
 
+type PortLook = Pick<ProjectLook, 'snapshot' | 'claims'>;
+
+/** The service that needs each port. */
+type WantedPorts = ReadonlyMap<number, ResolvedService>;
+
+function runningServices({ records }: ProjectState, snapshot: Snapshot): ReadonlySet<string> {
+  const running = records.filter(({ leader }) => leader && livesIn(snapshot, leader));
+  return new Set(running.map(({ service }) => service));
+}
+
+function claimOf(holder: PortHolder, claims: readonly Claim[]): Claim | null {
+  const pid = holder.process?.identity.pid;
+  return claims.find(({ process }) => process.identity.pid === pid) ?? null;
+}
+
+function portsTaken(taken: readonly string[], wanted: WantedPorts): DevctlError {
+  const [first] = wanted.values();
+  return new DevctlError('port-taken', [...new Set(taken)].join('\n'), {
+    hint: `stop that process, or choose another port (${first?.definedAt}); nothing was started`,
+  });
+}
+
 /**
- * The unit with which a holder of ours may be ended; null: it may belong to what runs.
+ * Finds the unit of the stop that ends a process of ours which holds a port.
  *
- * What no service is known for is ended only where it cannot be a running service's: in a stop of the
- * unnamed, everything counts that is not of a named unit.
+ * A process of no known service is ended only where it cannot belong to a running service, because the unit of such
+ * processes takes every process that belongs to no named unit.
+ *
+ * @returns null: the process may belong to a service that runs
  */
 export function leftoverUnit(
   { service }: Pick<Claim, 'service'>,
@@ -77,16 +97,12 @@ export function leftoverUnit(
   return isAlone ? UNATTRIBUTED : null;
 }
 
-function serviceOf({ service }: { readonly service: string }): string {
-  return service;
-}
-
 function describe(holder: PortHolder, claim: Claim | null, snapshot: Snapshot): string {
-  const who = describeHolder(holder, snapshot) ?? 'a process that cannot be seen';
-  const where = holder.process && snapshot.details.cwd(holder.process);
-  const place = where ? ` in ${where}` : '';
+  const process = describeHolder(holder, snapshot) ?? 'a process that cannot be seen';
+  const cwd = holder.process && snapshot.details.cwd(holder.process);
+  const place = cwd ? ` in ${cwd}` : '';
   const user = holder.uid === null ? '' : `, of ${userName(holder.uid)}`;
   const nameless = 'a process of this project that no service is known for';
   const ours = claim ? `${claim.service ? `our own service ${claim.service}` : nameless}: ` : '';
-  return `${ours}${who}${place}${user}`;
+  return `${ours}${process}${place}${user}`;
 }

@@ -14,26 +14,26 @@ import { knownNames } from '../stop/stop-runs.ts';
 import { type StartOptions, type StartResult, startLocked } from './start.ts';
 
 export interface RestartOptions
-  extends Pick<StartOptions, 'env' | 'listen' | 'warn'>,
-    Pick<StopOptions, 'graceMs' | 'forced' | 'watch'> {
-  /** Services and groups as they were asked for; empty: everything. */
+  extends Pick<StartOptions, 'env' | 'onChange' | 'warn'>,
+    Pick<StopOptions, 'graceMs' | 'forced' | 'onScan'> {
+  /** The services and groups that the user named. Empty: everything. */
   readonly names: readonly string[];
-  /** Restart as well what depends on them, directly or not. */
+  /** True: restart the services too that depend on them, directly or indirectly. */
   readonly dependents: boolean;
   readonly declared: readonly DeclaredService[];
-  /** Told once the old runs are proved gone, before anything is started. */
-  readonly stopped: (report: StopReport) => void;
+  /** Called when the old runs are proved gone, before anything is started. */
+  readonly onStopped: (report: StopReport) => void;
 }
 
 export interface RestartResult {
   readonly stop: StopReport;
-  /** Null: something outlived the stop, so nothing was started in its place. */
+  /** Null: a process outlived the stop, so nothing was started. */
   readonly start: StartResult | null;
 }
 
 /**
- * Stops services with proof, and starts them again, under one lock. What depends on them stays up unless
- * it is asked for; what they depend on is started where it is down.
+ * Stops services with proof, and starts them again, under one lock. Services that depend on them stay up unless
+ * `dependents` says otherwise. Their dependencies are started if they are down.
  *
  * @throws DevctlError as `startProject`; 'unsafe' inside one of the services; 'service-unknown'
  */
@@ -50,29 +50,29 @@ export async function restartProject(
     const state = readProjectState(folder);
     const snapshot = await host.snapshot();
     const { service: inside } = findEnclosingRun(state, snapshot, await host.self(), process.env);
-    // One-offs are no services: nothing but a stop or their own end ends them.
+    // A restart leaves one-offs alone: only a stop or the end of its own command ends a one-off.
     const oneOffs = state.records.flatMap(({ oneOff, service }) => (oneOff ? [service] : []));
     const known = knownNames(state).filter((name) => !oneOffs.includes(name));
     const { stop, start } = planRestart(choices, named, known, options.dependents);
-    if (inside !== null && stop.includes(inside)) throw insideIt(inside);
-    const { graceMs, forced, watch, declared } = options;
-    const wish = stopOptions({ names: stop, graceMs, declared, forced, watch });
-    const report = await stopLocked(host, await stopHeader(host, folder, wish), []);
-    options.stopped(report);
+    if (inside !== null && stop.includes(inside)) throw insideService(inside);
+    const { graceMs, forced, onScan, declared } = options;
+    const toStop = stopOptions({ names: stop, graceMs, declared, forced, onScan });
+    const report = await stopLocked(host, await stopHeader(host, folder, toStop), []);
+    options.onStopped(report);
     if (report.survivors.length > 0) return { stop: report, start: null };
-    const { env, listen, warn } = options;
-    const wanted = { names: start, abortOnFailure: false, env, listen, warn };
-    return { stop: report, start: await startLocked(host, folder, manifest, wanted) };
+    const { env, onChange, warn } = options;
+    const toStart = { names: start, abortOnFailure: false, env, onChange, warn };
+    return { stop: report, start: await startLocked(host, folder, manifest, toStart) };
   } finally {
     lock.release();
   }
 }
 
 /**
- * What a restart stops, and what it starts. Pure.
+ * Decides which services a restart stops and which it starts.
  *
- * @param named services of the manifest; null: all that run or that `start` starts
- * @param known what there are records of
+ * @param named services of the manifest. Null: all that run, and all that `start` starts
+ * @param known the services that have a record
  */
 export function planRestart(
   choices: Choices,
@@ -84,19 +84,19 @@ export function planRestart(
   if (named === null) {
     const again = planned.filter((name) => known.includes(name));
     const start = new Set([...selectForStart(choices, []), ...selectAll(choices, again)]);
-    // What was taken out of the manifest has nothing to be started from, but a run to be ended.
+    // A service that was taken out of the manifest cannot be started, but its run must end.
     return { stop: known, start: planned.filter((name) => start.has(name)) };
   }
   const again = dependents ? withDependents(choices, named, known) : named;
   return { stop: again, start: selectAll(choices, again) };
 }
 
-/** Named services, with what they need: no names would mean all of them. */
+/** Named services with their dependencies. No names mean none here, while `selectForStart` takes them for all. */
 function selectAll(choices: Choices, names: readonly string[]): readonly string[] {
   return names.length === 0 ? [] : selectForStart(choices, names);
 }
 
-/** Only those that were started: a restart is no reason to start what nobody has asked for. */
+/** Adds the dependents that were started. A restart must not start services that the user has not started. */
 function withDependents(
   { services }: Choices,
   names: readonly string[],
@@ -106,13 +106,13 @@ function withDependents(
   for (let before = -1; before !== all.size; ) {
     before = all.size;
     for (const { name, dependsOn } of services) {
-      if (known.includes(name) && dependsOn.some((one) => all.has(one))) all.add(name);
+      if (known.includes(name) && dependsOn.some((needed) => all.has(needed))) all.add(name);
     }
   }
   return services.flatMap(({ name }) => (all.has(name) ? [name] : []));
 }
 
-function insideIt(service: string): DevctlError {
+function insideService(service: string): DevctlError {
   return new DevctlError(
     'unsafe',
     `devctl runs inside the service ${service}, and would end with it`,

@@ -1,11 +1,22 @@
+/*
+ * The files of this folder: how services are started.
+ *
+ *   start    starts services, and waits until each is up or has failed
+ *   adopt    makes sure that a supervisor cares for the services that run
+ *   restart  stops services with proof, and starts them again under one lock
+ *   lease    makes the lease of a start; stops everything first if the last lease has ended
+ *   ports    makes sure that the ports of the services are free
+ */
 import type { SupervisorClient } from '../../client/client.ts';
-import { connectToSupervisor } from '../../client/connect.ts';
+
 import {
   type Hello,
   hasSucceeded,
   type ServiceChange,
   type StartedService,
+  type StartRequest,
 } from '../../client/protocol.ts';
+import { connectToSupervisor } from '../../client/start-supervisor.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
@@ -19,10 +30,10 @@ import type { Host } from '../../processes/host.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
-import { belongsAside, setAside } from '../../project/set-aside.ts';
+import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-import { readProjectState } from '../../tracking/project-state.ts';
+import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
@@ -30,32 +41,32 @@ import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
 
 export interface StartOptions {
-  /** Services to start, with everything they depend on among them. */
+  /** The services to start, with all their dependencies among them. */
   readonly names: readonly string[];
-  /** When one of them fails, stop again what this start has started. */
+  /** True: when one of them fails, the start ends again those that it has started. */
   readonly abortOnFailure: boolean;
-  /** For how long everything is to run; missing: as before. */
+  /** The lease that everything runs on. Missing: the lease stays as it is. */
   readonly lease?: Lease | null;
   readonly env: Readonly<Record<string, string>>;
-  readonly listen: (event: ServiceChange) => void;
-  /** Told before anything is spawned; what it throws ends the start. */
-  readonly reached?: (client: SupervisorClient) => Promise<void>;
-  /** For what the person should know and the result does not say. */
+  readonly onChange: (event: ServiceChange) => void;
+  /** Called before anything is spawned. An error of the callback ends the start. */
+  readonly onConnected?: (client: SupervisorClient) => Promise<void>;
+  /** Told what the user should know and the result does not say. */
   readonly warn: (line: string) => void;
 }
 
 export interface StartResult {
   readonly services: readonly StartedService[];
-  /** Services that were taken down again because another one failed. */
+  /** The services that were ended again because another one failed. */
   readonly aborted: readonly string[];
-  /** For how long it all runs, as `status` tells it. */
+  /** The leases that everything runs on, as in `status`. */
   readonly leases: readonly LeaseStatus[];
-  /** Limits that are exceeded already, by what ran before mostly. */
+  /** The limits that are already exceeded, mostly by services that ran before. */
   readonly breaches: readonly Breach[];
 }
 
 /**
- * Starts services and returns when each is up or has failed. Starting what runs is success.
+ * Starts services, and returns when each is up or has failed. To start a running service is a success.
  *
  * @throws DevctlError 'locked', 'port-taken', 'survivors', 'supervisor-failed',
  *   'records-unwritable', 'unsafe'
@@ -76,9 +87,9 @@ export async function startProject(
 }
 
 /**
- * As `startProject`, for a caller that holds the project lock already.
+ * Does the same for a caller that already holds the project lock.
  *
- * @param look made under that lock; missing: it is made now
+ * @param look made under that lock. Missing: it is made now
  */
 export async function startLocked(
   host: Host,
@@ -87,69 +98,59 @@ export async function startLocked(
   options: StartOptions,
   look?: ProjectLook,
 ): Promise<StartResult> {
+  const { names, warn } = options;
   const self = await host.self();
   makeLogsFolder(folder, manifest.logsDir);
-  const services = options.names.flatMap((name) => manifest.services[name] ?? []);
   const before = look ?? (await lookAtProject(host, folder));
   const { state } = before;
-  for (const { path, reason } of state.problems) options.warn(`${path}: ${reason}`);
+  for (const { path, reason } of state.problems) warn(`${path}: ${reason}`);
+  await warnOfGrowingLogs(manifest, warn);
   const context = { host, self, state };
-  if (manifest.logRotation) {
-    const way = await (await import('../../processes/native/cut-file.ts')).findCutWay(
-      manifest.logsDir,
-    );
-    if (way.how === null) options.warn(`logs are not rotated here, and grow: ${way.why}`);
-  }
-  const { idle, alive, ...found } = await recover(context, before, services, options.warn);
-  await requireFreePorts(context, found.look, idle, options.warn);
+  const services = names.flatMap((name) => manifest.services[name] ?? []);
+  const { idle, alive, ...cleared } = await endOldRuns(context, before, services, warn);
+  await requireFreePorts(context, cleared.look, idle, warn);
 
-  const socket = state.supervisor?.socket ?? null;
-  const { supervisors } = before.latest;
-  const { client, hello } = await connectToSupervisor(host, folder, supervisors, socket);
-  if (manifest.containment === 'cgroup') requireGroups(hello);
-  // Not earlier: a new supervisor must see that there is a run which it knows nothing of.
-  for (const problem of state.problems) {
-    if (belongsAside(folder, problem)) setAside(folder, problem);
-  }
-  await options.reached?.(client);
-  const { env, listen } = options;
-  const { logsDir, logRotation, containment } = manifest;
-  const interrupted = state.records.filter(isRestarting).map(({ service }) => service);
-  const cared = new Set([...alive, ...interrupted]);
-  const running = Object.values(manifest.services).filter(
-    ({ name }) => cared.has(name) && !options.names.includes(name),
-  );
-  const lease = options.lease ? { lease: options.lease, manifest: manifest.file } : null;
-  const limits = { limits: manifest.limits, manifest: manifest.file };
-  const wanted = { services, running, env, logsDir, logRotation, containment, lease, limits };
-  const result = await client.start(wanted, (event) => {
-    if (event.type === 'change') listen(event);
+  const client = await connect(host, manifest, before);
+  await options.onConnected?.(client);
+  const request = startRequest(manifest, options, services, withInterrupted(alive, state));
+  const result = await client.start(request, (event) => {
+    if (event.type === 'change') options.onChange(event);
   });
   if (result.type !== 'result') throw new Error('a start ends with its result');
 
-  const failed = result.services.some((one) => !hasSucceeded(one));
-  // What an abandoned start has started is taken down by the stop that waits for our lock.
-  const takesDown = failed && options.abortOnFailure && !result.abandoned;
   const after = await host.snapshot();
-  const leases = leasesOf(folder, after);
-  const breaches = currentBreaches(folder, after);
-  if (!takesDown) return { services: result.services, aborted: [], leases, breaches };
-  const aborted = result.services
-    .filter(({ alreadyRunning }) => !alreadyRunning)
-    .map(({ name }) => name);
-  await takeDown(context, client, aborted, options.warn);
-  const reason = 'taken down again, because another one failed';
-  const ended = result.services.map((one) =>
-    aborted.includes(one.name) && isUp(one.state)
-      ? { ...one, state: 'exited' as const, pid: null, reason }
-      : one,
-  );
-  return { services: ended, aborted, leases, breaches };
+  const found = { leases: leasesOf(folder, after), breaches: currentBreaches(folder, after) };
+  const failed = result.services.some((service) => !hasSucceeded(service));
+  // The stop that waits for our lock ends the services of an abandoned start.
+  if (!failed || !options.abortOnFailure || result.abandoned) {
+    return { services: result.services, aborted: [], ...found };
+  }
+  return { ...(await takeDown(context, client, result.services, warn)), ...found };
 }
 
-function leasesOf(folder: ProjectFolder, snapshot: Snapshot): readonly LeaseStatus[] {
-  const read = readLeases(folder);
-  return read.kind === 'record' ? leaseStatus(leasesAt(read.record, snapshot)) : [];
+async function warnOfGrowingLogs(
+  { logRotation, logsDir }: ResolvedManifest,
+  warn: StartOptions['warn'],
+): Promise<void> {
+  if (!logRotation) return;
+  const { findCutWay } = await import('../../processes/native/cut-file.ts');
+  const way = await findCutWay(logsDir);
+  if (way.how === null) warn(`logs are not rotated here, and grow: ${way.why}`);
+}
+
+/** Finds or starts the supervisor, and sets aside the files of `.pids` that cannot be used. */
+async function connect(
+  host: Host,
+  { containment }: ResolvedManifest,
+  { state, latest }: ProjectLook,
+): Promise<SupervisorClient> {
+  const { folder, supervisor, problems } = state;
+  const socket = supervisor?.socket ?? null;
+  const found = await connectToSupervisor(host, folder, latest.supervisors, socket);
+  if (containment === 'cgroup') requireGroups(found.hello);
+  // Not earlier, because a damaged record tells a new supervisor that a run exists of which it knows nothing.
+  for (const problem of problems) if (mustSetAside(folder, problem)) setAside(folder, problem);
+  return found.client;
 }
 
 function requireGroups({ capabilities }: Hello): void {
@@ -160,22 +161,60 @@ function requireGroups({ capabilities }: Hello): void {
   });
 }
 
+/** Adds the services that were about to be restarted when their supervisor ended. */
+function withInterrupted(
+  alive: ReadonlySet<string>,
+  { records }: ProjectState,
+): ReadonlySet<string> {
+  return new Set([...alive, ...records.filter(isRestarting).map(({ service }) => service)]);
+}
+
+/** @param adopted names of the services that the supervisor cares for from now on, whether they are started or not */
+function startRequest(
+  manifest: ResolvedManifest,
+  { names, env, lease }: StartOptions,
+  services: readonly ResolvedService[],
+  adopted: ReadonlySet<string>,
+): StartRequest {
+  const { logsDir, logRotation, containment, limits, file } = manifest;
+  return {
+    services,
+    running: Object.values(manifest.services).filter(
+      ({ name }) => adopted.has(name) && !names.includes(name),
+    ),
+    env,
+    logsDir,
+    logRotation,
+    containment,
+    lease: lease ? { lease, manifest: file } : null,
+    limits: { limits, manifest: file },
+  };
+}
+
+function leasesOf(folder: ProjectFolder, snapshot: Snapshot): readonly LeaseStatus[] {
+  const read = readLeases(folder);
+  return read.kind === 'record' ? leaseStatus(leasesAt(read.record, snapshot)) : [];
+}
+
+interface OldRunsEnded {
+  /** A new look if anything was ended; otherwise the look of before. */
+  readonly look: ProjectLook;
+  /** The services that are to be spawned. */
+  readonly idle: readonly ResolvedService[];
+  /** The names of all services whose leaders are alive, whether they are to be started or not. */
+  readonly alive: ReadonlySet<string>;
+}
+
 /**
- * Ends what earlier runs of these services left behind, and tells what has to be started: a service whose
- * leader is alive goes on running and is adopted.
+ * Ends the processes that earlier runs of these services have left behind. A service whose leader is alive goes on,
+ * and the supervisor adopts it.
  */
-async function recover(
+async function endOldRuns(
   context: StopContext,
   look: ProjectLook,
   services: readonly ResolvedService[],
   warn: StartOptions['warn'],
-): Promise<{
-  /** A new look where something was ended. */
-  readonly look: ProjectLook;
-  readonly idle: readonly ResolvedService[];
-  /** Names of all services, asked for or not, whose leaders are alive. */
-  readonly alive: ReadonlySet<string>;
-}> {
+): Promise<OldRunsEnded> {
   const { host, state } = context;
   const { snapshot, claims, latest } = look;
   thawRunGroups(state);
@@ -201,20 +240,30 @@ async function recover(
   return { look: await lookAtProject(host, state.folder, state), idle, alive };
 }
 
+/** The time that the supervisor has to stand down before a failed start ends its services, in ms. */
+const STAND_DOWN_TO_ABORT_MS = 500;
+
+/** Ends the services that this start has started, because one of all has failed. */
 async function takeDown(
   context: StopContext,
-  client: {
-    standDown: (body: { names: readonly string[] }, ms: number) => Promise<(() => void) | null>;
-  },
-  names: readonly string[],
+  client: SupervisorClient,
+  services: readonly StartedService[],
   warn: StartOptions['warn'],
-): Promise<void> {
-  const resume = await client.standDown({ names }, 500);
+): Promise<Pick<StartResult, 'services' | 'aborted'>> {
+  const aborted = services.filter(({ alreadyRunning }) => !alreadyRunning).map(({ name }) => name);
+  const resume = await client.standDown({ names: aborted }, STAND_DOWN_TO_ABORT_MS);
   const state = readProjectState(context.state.folder);
-  const request = { names, force: false, graceMs: null, sweep: null };
-  const { state: ending } = await stopRuns({ ...context, state }, request);
+  const request = { names: aborted, force: false, graceMs: null, sweep: null };
+  const { state: ended } = await stopRuns({ ...context, state }, request);
   resume?.();
-  for (const [name, { phase }] of ending.units) {
+  for (const [name, { phase }] of ended.units) {
     if (phase.kind === 'survived') warn(`${name} could not be ended again; see: devctl status`);
   }
+  const reason = 'taken down again, because another one failed';
+  const all = services.map((service) =>
+    aborted.includes(service.name) && isUp(service.state)
+      ? { ...service, state: 'exited' as const, pid: null, reason }
+      : service,
+  );
+  return { services: all, aborted };
 }

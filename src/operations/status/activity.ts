@@ -12,10 +12,10 @@ import { toBreach, toChange, toStopReport } from '../../report/parse-history.ts'
 import { readStatus } from './status.ts';
 
 /**
- * What happened in the project, from its history, the report of its last stop, and one look at the process table.
+ * Reads what happened in the project: from its history, the report of its last stop, and one look at the process table.
  * Needs no supervisor, no valid manifest and no lock, and changes nothing.
  *
- * @param sinceMs since the epoch; null: the last session
+ * @param sinceMs the beginning of the report, in ms since the epoch; null: the beginning of the last session
  */
 export async function readActivity(
   host: Pick<Host, 'snapshot' | 'self'>,
@@ -23,9 +23,9 @@ export async function readActivity(
   { nowMs, sinceMs }: { readonly nowMs: number; readonly sinceMs: number | null },
 ): Promise<ActivityReport> {
   const { folder, outline } = project;
-  const { history, problems } = believable(readHistory(folder), nowMs);
-  const { lastStop, stoppedMs, damage } = stopOf(project);
-  const { left, isWatched, told } = await look(host, project);
+  const { history, problems } = withoutFuture(readHistory(folder), nowMs);
+  const { lastStop, stoppedMs, damage } = lastStopOf(project);
+  const { left, isWatched, statusProblems } = await processesLeft(host, project);
   return buildReport({
     project: folder.root,
     name: outline.kind === 'absent' ? basename(folder.root) || folder.root : outline.name,
@@ -51,19 +51,21 @@ export async function readActivity(
       ...historyProblems(folder).map(({ path, reason }) => `${path}: ${reason}`),
       ...problems,
       ...damage,
-      ...told,
+      ...statusProblems,
     ],
   });
 }
 
-/** A clock that was set back, or a damaged line: what lies ahead would stretch every picture. */
-const AHEAD_MS = 60_000;
+/** The time by which a line of the history may lie in the future, in ms. */
+const FUTURE_TOLERANCE_MS = 60_000;
 
-function believable(
+/** Leaves out lines from the future, which a changed clock or damage has made: they would stretch every chart. */
+function withoutFuture(
   { samples, events, unread }: RecordedHistory,
   nowMs: number,
 ): { history: Pick<RecordedHistory, 'samples' | 'events'>; problems: readonly string[] } {
-  const isPast = ({ atMs }: { readonly atMs: number }): boolean => atMs <= nowMs + AHEAD_MS;
+  const isPast = ({ atMs }: { readonly atMs: number }): boolean =>
+    atMs <= nowMs + FUTURE_TOLERANCE_MS;
   const history = { samples: samples.filter(isPast), events: events.filter(isPast) };
   const all = samples.length + events.length;
   const ahead = all - history.samples.length - history.events.length;
@@ -79,7 +81,8 @@ function believable(
   };
 }
 
-function stopOf({ folder }: OpenProject) {
+/** Reads the report of the last stop, and the time of that stop in ms since the epoch. */
+function lastStopOf({ folder }: OpenProject) {
   const stored = readLastStop(folder);
   const lastStop = toStopReport(stored);
   const beganMs = lastStop ? Date.parse(lastStop.at) : Number.NaN;
@@ -89,15 +92,17 @@ function stopOf({ folder }: OpenProject) {
   return { lastStop, stoppedMs: Number.isNaN(beganMs) ? null : beganMs, damage };
 }
 
-/** The rest is worth telling where the process table cannot be read. */
-async function look(
+interface ProcessesLeft {
+  /** Null where the process table cannot be read. The rest of the report is useful without it. */
+  readonly left: Omit<Leftovers, 'proved'> | null;
+  readonly isWatched: boolean;
+  readonly statusProblems: readonly string[];
+}
+
+async function processesLeft(
   host: Pick<Host, 'snapshot' | 'self'>,
   project: OpenProject,
-): Promise<{
-  left: Omit<Leftovers, 'proved'> | null;
-  isWatched: boolean;
-  told: readonly string[];
-}> {
+): Promise<ProcessesLeft> {
   try {
     const { services, orphans, unattributed, supervisor, problems } = await readStatus(
       host,
@@ -111,9 +116,9 @@ async function look(
       orphans: orphans.map(({ pid, command, service }) => ({ pid, command, service })),
       unattributed: unattributed.length,
     };
-    return { left, isWatched: supervisor !== null, told: problems };
+    return { left, isWatched: supervisor !== null, statusProblems: problems };
   } catch (error) {
-    const told = [`what is left now cannot be told: ${inWords(error)}`];
-    return { left: null, isWatched: false, told };
+    const statusProblems = [`what is left now cannot be told: ${inWords(error)}`];
+    return { left: null, isWatched: false, statusProblems };
   }
 }

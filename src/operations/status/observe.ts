@@ -6,166 +6,214 @@ import { warningInWords } from '../../limits/words.ts';
 import type { ManifestQuery } from '../../manifest/locate.ts';
 import type { Host } from '../../processes/host.ts';
 import { identityKey } from '../../processes/identity.ts';
-import { openProject, reopened } from '../../project/open-project.ts';
+import { openProject, reopenProject } from '../../project/open-project.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type StatusReport, statusOf } from './status.ts';
 import { type ServiceTree, treesOf } from './tree.ts';
 
-/** What somebody who watches a project is shown, from one look. */
+/** All that the monitor shows, from one look at the project. */
 export interface Observation {
   readonly status: StatusReport;
   readonly trees: readonly ServiceTree[];
   readonly sample: Sample;
-  /** Is the sample a new one? A look that a change has called for takes none: too little time has passed. */
+  /** True when the sample is a new one. A look soon after the last sample, at a change, takes none. */
   readonly sampled: boolean;
-  /** Of each process, in percent of one core, since the sample before. */
+  /** The CPU time of each process since the sample before, in percent of one core. */
   readonly cpuByPid: ReadonlyMap<number, number>;
-  /** The limits that are exceeded: by whom, or by most of what is beyond that of the project; and in words. */
+  /**
+   * The limits that are exceeded, in words. `of` is the service: of a limit of the project, the service that most of
+   * the excess belongs to.
+   */
   readonly exceeded: readonly { readonly of: string | null; readonly text: string }[];
 }
 
 export interface Observing {
-  /** Looks at once: something has changed that somebody waits for. */
+  /** Looks again as soon as possible, because the user waits for a change. */
   wake(): void;
   stop(): void;
-  /** Rejects when one look after the other fails. */
+  /** Rejects when too many looks in a row have failed. */
   readonly done: Promise<void>;
 }
 
-const LOOK_MS = 1_000;
-/** Ticks are 10 ms: over less than this the share of the processor is chance. */
-const SAMPLE_MS = 900;
-/** Changes come in showers. */
-const GATHER_MS = 100;
-/** In a row; then it is no emergency that passes. */
+/** The time from one look to the next, in ms. */
+const LOOK_EVERY_MS = 1_000;
+/** The least time between two samples, in ms. CPU time is counted in ticks of 10 ms, which is too coarse for less. */
+const SAMPLE_EVERY_MS = 900;
+/** The least pause after a look, in ms, because changes of records come in bursts. */
+const SHORTEST_LOOK_PAUSE_MS = 100;
+/** The number of failed looks in a row after which the observation gives up. */
 const MOST_FAILURES = 10;
-/** Whoever watches must not slow down what he watches: at most this part of the time is spent on looking … */
+/** The largest share of the time that is spent on looks, so that the observer does not slow the services down. */
 const MOST_SHARE = 0.05;
-/** … unless looking takes very long: what is shown must not be old. */
-const LONGEST_REST_MS = 4_000;
+/** The longest pause that this share may cause, in ms, so that the monitor does not show old data. */
+const LONGEST_LOOK_PAUSE_MS = 4_000;
 
 /**
- * Looks at a project once a second, and soon after its records have changed. Needs no supervisor, and keeps
- * none from ending: it asks the process table, as `status` does.
+ * Looks at a project once a second, and soon after its records have changed. Like `status`, it asks the process table:
+ * it needs no supervisor and keeps none from ending.
  */
 export function observeProject(
-  host: Pick<Host, 'snapshot' | 'self' | 'nowMs'>,
+  host: ObserverHost,
   query: ManifestQuery,
-  hear: (observation: Observation) => void,
+  onObservation: (observation: Observation) => void,
 ): Observing {
-  let stopping = false;
-  let woken: 'no' | 'soon' | 'now' = 'no';
-  let wakeUp = (): void => {};
-  let watcher: FSWatcher | undefined;
-  let project = openProject(query);
-  let usage: Usage | null = null;
-  let sample: Sample | null = null;
-  let failures = 0;
-  let latest: Sample = { atMs: 0, services: {} };
-  const sampler = createSampler({ sample: () => {} });
-  sampler.watch((taken) => {
-    sample = taken;
-  });
+  return new ProjectObserver(host, query, onObservation);
+}
 
-  const wake = (how: 'soon' | 'now'): void => {
-    if (woken !== 'now') woken = how;
-    wakeUp();
-  };
-  const watchRecords = (): void => {
-    if (watcher) return;
+type ObserverHost = Pick<Host, 'snapshot' | 'self' | 'nowMs'>;
+
+/** How urgently the next look is wanted: 'soon' after a change of the records, 'now' by the user. */
+type Wake = 'no' | 'soon' | 'now';
+
+class ProjectObserver implements Observing {
+  readonly done: Promise<void>;
+  readonly #host: ObserverHost;
+  readonly #query: ManifestQuery;
+  readonly #onObservation: (observation: Observation) => void;
+  readonly #sampler = createSampler({ sample: () => {} });
+  #project: ReturnType<typeof openProject>;
+  #stopping = false;
+  #wanted: Wake = 'no';
+  #onWake = (): void => {};
+  #watcher: FSWatcher | undefined;
+  #failures = 0;
+  #usage: Usage | null = null;
+  #sample: Sample = { atMs: 0, services: {} };
+
+  constructor(
+    host: ObserverHost,
+    query: ManifestQuery,
+    onObservation: (observation: Observation) => void,
+  ) {
+    this.#host = host;
+    this.#query = query;
+    this.#onObservation = onObservation;
+    this.#project = openProject(query);
+    this.done = this.#observe().finally(() => this.#watcher?.close());
+  }
+
+  wake(): void {
+    this.#wakeUp('now');
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    this.#onWake();
+  }
+
+  async #observe(): Promise<void> {
+    while (!this.#stopping) {
+      const beganMs = this.#host.nowMs();
+      this.#wanted = 'no';
+      this.#watchRecords();
+      this.#project = reopenProject(this.#query) ?? this.#project;
+      const look = await this.#look();
+      if (look === null) {
+        await this.#pause(LOOK_EVERY_MS, []);
+        continue;
+      }
+      const sampled = this.#takeSample(look);
+      if (this.#stopping) return;
+      this.#onObservation(this.#observation(look, sampled));
+      const tookMs = this.#host.nowMs() - beganMs;
+      const restMs = Math.min(
+        LONGEST_LOOK_PAUSE_MS,
+        Math.max(SHORTEST_LOOK_PAUSE_MS, tookMs / MOST_SHARE),
+      );
+      await this.#pause(restMs, ['now']);
+      await this.#pause(Math.max(0, LOOK_EVERY_MS - restMs - tookMs), ['soon', 'now']);
+    }
+  }
+
+  /**
+   * @returns null for a failed look. In an emergency a look may fail for want of files or memory, and the next succeed
+   * @throws the error of the look after too many failures in a row
+   */
+  async #look(): Promise<ProjectLook | null> {
     try {
-      watcher = watch(join(project.folder.pidsDir, 'services'), () => wake('soon'));
-      watcher.on('error', () => {
-        watcher?.close();
-        watcher = undefined;
+      const look = await lookAtProject(this.#host, this.#project.folder);
+      this.#failures = 0;
+      return look;
+    } catch (error) {
+      this.#failures += 1;
+      if (this.#failures >= MOST_FAILURES) throw error;
+      return null;
+    }
+  }
+
+  /** @returns true when the look is late enough for a new sample */
+  #takeSample(look: ProjectLook): boolean {
+    const sample = this.#sampler.onScan(look.snapshot, look.claims);
+    const before = this.#usage;
+    const isDue = before === null || look.snapshot.takenAtMs - before.takenAtMs >= SAMPLE_EVERY_MS;
+    if (isDue) this.#usage = usageOf(look, before);
+    // Without a process there is no sample, which is the same as an empty one.
+    if (sample) this.#sample = sample;
+    else if (isDue) this.#sample = { atMs: Date.now(), services: {} };
+    return isDue;
+  }
+
+  #observation(look: ProjectLook, sampled: boolean): Observation {
+    const status = statusOf(look, this.#project, null);
+    return {
+      status,
+      trees: treesOf(look, null).services,
+      sample: { ...this.#sample, atMs: Date.now() },
+      sampled,
+      cpuByPid: this.#usage?.cpuByPid ?? new Map(),
+      exceeded: status.breaches.map((breach) => ({
+        of: breach.service ?? breach.branch?.service ?? null,
+        text: warningInWords(breach),
+      })),
+    };
+  }
+
+  #watchRecords(): void {
+    if (this.#watcher) return;
+    try {
+      const records = join(this.#project.folder.pidsDir, 'services');
+      this.#watcher = watch(records, () => this.#wakeUp('soon'));
+      this.#watcher.on('error', () => {
+        this.#watcher?.close();
+        this.#watcher = undefined;
       });
     } catch {
-      // Not there yet, or no watches left: then a change shows with the next look.
+      // The folder is not there yet, or the system has no watches left. The next look shows a change.
     }
-  };
-  /** @param cut what ends it early */
-  const pass = (ms: number, cut: readonly (typeof woken)[]): Promise<void> =>
-    new Promise((resolve) => {
+  }
+
+  #wakeUp(how: 'soon' | 'now'): void {
+    if (this.#wanted !== 'now') this.#wanted = how;
+    this.#onWake();
+  }
+
+  /** @param endedBy the wakes that end the pause early */
+  #pause(ms: number, endedBy: readonly Wake[]): Promise<void> {
+    return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
-      wakeUp = () => {
-        if (!stopping && !cut.includes(woken)) return;
+      this.#onWake = () => {
+        if (!this.#stopping && !endedBy.includes(this.#wanted)) return;
         clearTimeout(timer);
         resolve();
       };
-      wakeUp();
+      this.#onWake();
     });
-
-  /** In an emergency a look may fail for want of files or memory, and the next one succeed. */
-  const attempt = async (): Promise<ProjectLook | null> => {
-    try {
-      const look = await lookAtProject(host, project.folder);
-      failures = 0;
-      return look;
-    } catch (error) {
-      failures += 1;
-      if (failures >= MOST_FAILURES) throw error;
-      return null;
-    }
-  };
-
-  const observe = async (): Promise<void> => {
-    while (!stopping) {
-      const beganMs = host.nowMs();
-      woken = 'no';
-      watchRecords();
-      project = reopened(query) ?? project;
-      const look = await attempt();
-      if (look === null) {
-        await pass(LOOK_MS, []);
-        continue;
-      }
-      sample = null;
-      sampler.see(look.snapshot, look.claims);
-      const isDue = usage === null || look.snapshot.takenAtMs - usage.takenAtMs >= SAMPLE_MS;
-      if (isDue) usage = usageOf(look, usage);
-      if (stopping) return;
-      latest = sample ?? (isDue ? { atMs: Date.now(), services: {} } : latest);
-      const status = statusOf(look, project, null);
-      hear({
-        status,
-        trees: treesOf(look, null).services,
-        sample: { ...latest, atMs: Date.now() },
-        sampled: isDue,
-        cpuByPid: usage?.cpuByPid ?? new Map(),
-        exceeded: status.breaches.map((breach) => ({
-          of: breach.service ?? breach.branch?.service ?? null,
-          text: warningInWords(breach),
-        })),
-      });
-      const tookMs = host.nowMs() - beganMs;
-      const restMs = Math.min(LONGEST_REST_MS, Math.max(GATHER_MS, tookMs / MOST_SHARE));
-      await pass(restMs, ['now']);
-      await pass(Math.max(0, LOOK_MS - restMs - tookMs), ['soon', 'now']);
-    }
-  };
-
-  const done = observe().finally(() => watcher?.close());
-  return {
-    done,
-    wake: () => wake('now'),
-    stop() {
-      stopping = true;
-      wakeUp();
-    },
-  };
+  }
 }
 
+/** The CPU time of every process at one sample. */
 interface Usage {
   /** Monotonic. */
   readonly takenAtMs: number;
-  /** Of each process by its identity. */
+  /** By the identity of each process. */
   readonly cpuTicks: ReadonlyMap<string, number>;
+  /** In percent of one core, since the sample before. */
   readonly cpuByPid: ReadonlyMap<number, number>;
 }
 
 const MS_PER_TICK = 10;
 
-/** What each process has used since the look before; a new one all that it ever used. */
+/** Counts the CPU time since the sample before. A process that is new since then counts with all of its CPU time. */
 function usageOf({ claims, snapshot }: ProjectLook, before: Usage | null): Usage {
   const { takenAtMs } = snapshot;
   const cpuTicks = new Map<string, number>();
@@ -174,7 +222,7 @@ function usageOf({ claims, snapshot }: ProjectLook, before: Usage | null): Usage
   for (const { process } of claims) {
     const key = identityKey(process.identity);
     cpuTicks.set(key, process.cpuTicks);
-    // What was used before the first look is nobody's present.
+    // At the first sample nothing counts, because it is not known when the CPU time was used.
     const used = before ? process.cpuTicks - (before.cpuTicks.get(key) ?? 0) : 0;
     cpuByPid.set(process.identity.pid, (100 * Math.max(0, used)) / passedTicks);
   }

@@ -1,3 +1,11 @@
+/*
+ * The files of this folder: how a project is described. Nothing here changes anything.
+ *
+ *   status    the state of each service, by its record and the process table
+ *   tree      the processes of each service, as trees
+ *   observe   looks again and again, for the monitor
+ *   activity  what happened, for `devctl report`
+ */
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
 import type { Breach } from '../../limits/evaluate.ts';
@@ -20,54 +28,55 @@ import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../t
 /** One line of `devctl status`. */
 export interface ServiceStatus {
   readonly name: string;
-  /** 'stopped': no record, or nothing came of it. */
+  /** 'stopped': the service has no record. */
   readonly state: ServiceState | 'stopped';
   readonly reason: string | null;
-  /** Is it a task that has succeeded? That counts as up. */
+  /** True for a task that has succeeded, which counts as up. */
   readonly done: boolean;
-  /** How its leader ended; both null where nobody can know. Null while none has. */
+  /** The exit of its leader; both fields are null where it is not known. Null while the leader lives. */
   readonly exit: Exit | null;
-  /** Of the leader, while it lives. */
+  /** The pid of the leader, while it lives. */
   readonly pid: number | null;
   readonly uptimeMs: number | null;
-  /** How many living processes belong to it. */
+  /** The number of living processes. */
   readonly processes: number;
-  /** How many of these outlived the run that started them. */
+  /** The number of these that have outlived the run that started them. */
   readonly orphans: number;
   readonly rssBytes: number;
-  /** Share of one core over the lives of its processes, in percent. */
+  /** CPU time over the lives of its processes, in percent of one core. */
   readonly cpuPercent: number;
   readonly ports: readonly number[];
   readonly restarts: number;
-  /** Should it be up? What the manifest starts by default, and what was started. */
+  /** True when it should be up: the manifest starts it by default, or the user has started it. */
   readonly wanted: boolean;
-  /** Is it a command of `devctl run`, which cares for it itself? */
+  /** True for the command of a `devctl run`. */
   readonly oneOff: boolean;
 }
 
 export interface StatusReport {
   readonly project: string;
   readonly services: readonly ServiceStatus[];
-  /** Living processes of ended runs, and those that no service is known for. */
+  /** The living processes of ended runs, and those of no known service while no service runs. */
   readonly orphans: readonly {
     readonly pid: number;
     readonly command: string;
     readonly service: string | null;
     readonly evidence: Claim['evidence'];
   }[];
-  /** Below the supervisor, while services run; which of them started it, nothing tells. */
+  /** Processes below the supervisor while services run. It is not known which service started them. */
   readonly unattributed: StatusReport['orphans'];
-  /** For how long it all runs: everything is stopped with the last of these. None: until somebody does. */
+  /** The leases that everything runs on. Everything is stopped when the last one ends. Empty: there is no lease. */
   readonly leases: readonly LeaseStatus[];
-  /** The limits that are exceeded at this time, of services and (`service` null) of all together. */
+  /** The limits that are exceeded now. `service` is null for a limit of the project. */
   readonly breaches: readonly Breach[];
   readonly supervisor: { readonly pid: number } | null;
-  /** What the supervisor holds the services with. */
+  /** The means by which the supervisor contains the services. */
   readonly capabilities: Capabilities;
+  /** The records whose processes are no longer alive. */
   readonly stale: readonly { readonly service: string; readonly detail: string }[];
-  /** Records that could not be read, and a manifest that cannot. */
+  /** Records and a manifest that cannot be read, and other things that the user should mend. */
   readonly problems: readonly string[];
-  /** Is everything that should run running and ready, with nothing left over? */
+  /** True when every wanted service is up and there are no orphans. */
   readonly healthy: boolean;
 }
 
@@ -85,7 +94,7 @@ export async function readStatus(
   return statusOf(await lookAtProject(host, project.folder), project, names);
 }
 
-/** The same from a look that was taken already. */
+/** Describes the project from a look that the caller has made. */
 export function statusOf(
   { state, snapshot, claims, latest }: ProjectLook,
   { folder, outline }: OpenProject,
@@ -151,13 +160,15 @@ function describeUnhonoured(why: string): string {
   return `${why}, but there was no supervisor to stop what runs: devctl stop, or devctl start to begin anew`;
 }
 
-/** By Ctrl-Z or a debugger, or by a stop that was killed: then it reaps nothing and notices no exit. */
+/** A supervisor is suspended by Ctrl-Z, a debugger, or a stop that was killed. It neither reaps nor notices exits. */
 function describeSuspended({ identity: { pid } }: ProcessInfo): string {
   return `the supervisor (pid ${pid}) is suspended; go on with it: kill -CONT ${pid}, or replace it: devctl start`;
 }
 
+/** The facts from which one line of `devctl status` is made. */
 interface Facts {
   readonly record: ServiceRecord | null;
+  /** The claims of this service. */
   readonly own: readonly Claim[];
   readonly snapshot: Snapshot;
   readonly ports: readonly number[];
@@ -193,7 +204,7 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
   };
 }
 
-/** The record says what was last known; the process table says whether it can still be true. */
+/** The state of the record, corrected by the process table: the leader or the supervisor may have ended since. */
 function stateOf(
   record: ServiceRecord | null,
   snapshot: Snapshot,
@@ -206,14 +217,14 @@ function stateOf(
   const { state, reason } = record;
   const alive = livingLeader(record, snapshot) !== null;
   if (alive || state === 'exited' || state === 'failed') return { state, reason };
-  const isCared = livesIn(snapshot, record.supervisor);
+  const isSupervised = livesIn(snapshot, record.supervisor);
   if (state === 'backoff') {
-    if (isCared) return { state, reason };
+    if (isSupervised) return { state, reason };
     const interrupted = 'but its supervisor ended before that; go on with it: devctl adopt';
     return { state: 'failed', reason: `${reason}, ${interrupted}` };
   }
   if (record.leader === null) {
-    if (isCared && state === 'starting') return { state, reason };
+    if (isSupervised && state === 'starting') return { state, reason };
     return { state: 'failed', reason: 'its start was interrupted' };
   }
   return { state: 'exited', reason: 'its leader has ended, how is not known' };

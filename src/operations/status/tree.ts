@@ -5,26 +5,26 @@ import type { ProcessInfo, Snapshot } from '../../processes/snapshot.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { isOrphan, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 
-/** One process of ours, with those below it that are of the same service. */
+/** One process of ours, with its descendants of the same service. */
 export interface TreeProcess {
   readonly pid: number;
   readonly ppid: number;
   readonly command: string;
-  /** Share of one core over its life, in percent. */
+  /** CPU time over its life, in percent of one core. */
   readonly cpuPercent: number;
   readonly rssBytes: number;
   readonly ageMs: number;
-  /** Of the kernel: R, S, D, T (stopped) … proc_pid_stat(5). */
+  /** The state letter of the kernel: R, S, D, T (stopped) … (proc_pid_stat(5)). */
   readonly state: string;
-  /** Has it outlived the run that it belongs to? */
+  /** True when it has outlived the run that it belongs to. */
   readonly orphan: boolean;
-  /** Every reason why it is ours. */
+  /** All evidence that it is ours. */
   readonly evidence: readonly Evidence[];
   readonly children: readonly TreeProcess[];
 }
 
 export interface ServiceTree {
-  /** Null: below the supervisor; which service started it, nothing tells. */
+  /** Null: the processes are below the supervisor, and it is not known which service started them. */
   readonly service: string | null;
   readonly processes: number;
   readonly rssBytes: number;
@@ -34,7 +34,7 @@ export interface ServiceTree {
 export interface TreeReport {
   readonly project: string;
   readonly services: readonly ServiceTree[];
-  /** What holds them: never a service's, ended last. */
+  /** The processes of devctl that contain the services. They belong to no service and end last. */
   readonly devctl: readonly {
     readonly pid: number;
     readonly role: 'supervisor' | 'guard' | 'run';
@@ -44,7 +44,7 @@ export interface TreeReport {
 }
 
 /**
- * Every process of every service, as trees, from one look at the process table. Needs no supervisor, no
+ * Reads every process of every service, as trees, from one look at the process table. Needs no supervisor, no
  * valid manifest and no lock, and changes nothing.
  *
  * @param names null: all services
@@ -57,7 +57,7 @@ export async function readTrees(
   return treesOf(await lookAtProject(host, project.folder), names);
 }
 
-/** The same from a look that was taken already. */
+/** Makes the trees from a look that the caller has made. */
 export function treesOf(
   { state, snapshot, claims, latest }: ProjectLook,
   names: readonly string[] | null,
@@ -65,8 +65,10 @@ export function treesOf(
   const { supervisors, guards, oneOffParents } = latest;
   const known = state.records.map(({ service }) => service);
   const present = [...new Set([...known, ...claims.map(({ service }) => service)])];
-  const wanted = present.filter((one) => names === null || (one !== null && names.includes(one)));
-  const holders = [
+  const wanted = present.filter(
+    (service) => names === null || (service !== null && names.includes(service)),
+  );
+  const ownProcesses = [
     ...guards.map((process) => ({ process, role: 'guard' as const })),
     ...supervisors.map((process) => ({ process, role: 'supervisor' as const })),
     ...oneOffParents.map(({ process }) => ({ process, role: 'run' as const })),
@@ -82,7 +84,7 @@ export function treesOf(
         roots: growTrees(own, snapshot, (claim) => isOrphan(claim, state, snapshot)),
       };
     }),
-    devctl: holders.map(({ process, role }) => ({
+    devctl: ownProcesses.map(({ process, role }) => ({
       pid: process.identity.pid,
       role,
       rssBytes: process.rssBytes,
@@ -93,7 +95,7 @@ export function treesOf(
 
 const MS_PER_TICK = 10;
 
-/** The processes of one service, each below its parent; without a parent among them, it is a root. */
+/** Puts each process of a service below its parent. A process whose parent is not of the service is a root. */
 export function growTrees(
   claims: readonly Claim[],
   snapshot: Snapshot,
@@ -128,7 +130,10 @@ export function growTrees(
   return [...roots].sort(byAge).map(grow);
 }
 
-/** A table that is read while numbers are given away anew may show a circle. */
+/**
+ * Tells whether a process is an ancestor of `top`. Such a circle can show in a process table that is read while pids
+ * are reused.
+ */
 function isAbove(process: ProcessInfo, top: number, byPid: ReadonlyMap<number, Claim>): boolean {
   const seen = new Set<number>();
   for (let pid = top; !seen.has(pid); ) {

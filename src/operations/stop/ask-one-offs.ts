@@ -10,60 +10,65 @@ import { MAX_PASSES } from './ask-guards.ts';
 export interface OneOffQuestion {
   readonly host: Host;
   readonly folder: ProjectFolder;
-  /** The commands `devctl run` that have held one-offs up to now. */
+  /** The `devctl run` commands that were there during the whole stop. */
   readonly oneOffParents: readonly OneOffParent[];
-  /** Stops again what is found. */
+  /** Repeats the stop, which ends the processes that it finds. */
   stopAgain(): Promise<void>;
 }
 
 /**
- * Asks the kernel whether anything is below the commands that hold one-offs. They are left to end by themselves.
+ * Asks the kernel whether `devctl run` commands have children. The commands themselves are not ended: each ends when
+ * its one-off has ended.
  *
- * @returns an answer for each: has it a living child? Null: it could not be asked
+ * @returns for each command: does it have a living child? Null: it could not be asked
  */
 export async function askOneOffs(question: OneOffQuestion): Promise<readonly (boolean | null)[]> {
   const answers: (boolean | null)[] = [];
-  for (const one of question.oneOffParents) {
-    let kept = await hasLivingChild(question.host, one);
-    for (let pass = 1; kept && pass < MAX_PASSES; pass += 1) {
+  for (const parent of question.oneOffParents) {
+    let hasChild = await hasLivingChild(question.host, parent);
+    for (let pass = 1; hasChild && pass < MAX_PASSES; pass += 1) {
       await question.stopAgain();
-      kept = await hasLivingChild(question.host, one);
+      hasChild = await hasLivingChild(question.host, parent);
     }
-    const isAlive = livesIn(await question.host.snapshot(), one.process.identity);
-    answers.push(isAlive ? kept : ownAnswer(question.folder, one));
+    const isAlive = livesIn(await question.host.snapshot(), parent.process.identity);
+    answers.push(isAlive ? hasChild : answerOfEnded(question.folder, parent));
   }
   return answers;
 }
 
-/** Which of those that held one-offs at the beginning of a stop have held them to the end. */
-export function stillHeld(
+/** The `devctl run` commands that either still live, or have ended by themselves without a child. */
+export function presentToTheEnd(
   folder: ProjectFolder,
   before: readonly OneOffParent[],
   latest: readonly OneOffParent[],
 ): readonly OneOffParent[] {
   return before.filter(
-    (one) =>
-      latest.some(({ process }) => sameIdentity(process.identity, one.process.identity)) ||
-      ownAnswer(folder, one) === false,
+    (parent) =>
+      latest.some(({ process }) => sameIdentity(process.identity, parent.process.identity)) ||
+      answerOfEnded(folder, parent) === false,
   );
 }
 
-/** It removes its record when the kernel has told it that it has no child left, and only then by itself. */
-function ownAnswer(folder: ProjectFolder, { run }: OneOffParent): boolean | null {
+/**
+ * The answer of a `devctl run` that is not alive any more. It removes its record only when the kernel has told it that
+ * it has no child left, so a missing record means "no child". A record that is still there means that it was killed.
+ */
+function answerOfEnded(folder: ProjectFolder, { run }: OneOffParent): boolean | null {
   return readRecord(folder, run.service).kind === 'missing' ? false : null;
 }
 
 /**
- * What is dead and waits for it to be reaped is no child any more: whatever was below that has come to it.
+ * Asks the kernel for children. Zombies do not count: the children that they had have already been handed to the
+ * subreaper.
  *
- * @returns null where its children are not listed
+ * @returns null where the kernel does not list children
  */
 async function hasLivingChild(
   host: Host,
   { process: { identity } }: OneOffParent,
 ): Promise<boolean | null> {
   const { byPid } = await host.snapshot();
-  // Afterwards: what a child that has just died has left is on this list.
+  // Listed after the snapshot, so that the orphans of a child that has just died are on the list.
   const listed = childrenOf(identity.pid);
   if (listed === null) return null;
   return listed.some((pid) => {

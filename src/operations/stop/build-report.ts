@@ -1,6 +1,6 @@
 import type { Claim, Spared } from '../../ownership/claim.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
-import { identityKey, sameIdentity } from '../../processes/identity.ts';
+import { type Identity, identityKey, sameIdentity } from '../../processes/identity.ts';
 import type { PortHolder } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
@@ -17,9 +17,10 @@ import { isProvedByGroup } from '../../tracking/run-groups.ts';
 import { SWEPT } from '../../tracking/sweep-tracker.ts';
 import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
 
-/** What a stop and a sweep have in common. */
+/** The part of the outcome that a sweep has too. */
 type ReportedOutcome = Pick<StopOutcome, 'owned' | 'swept' | 'history' | 'unended' | 'beganAtMs'>;
 
+/** Every process that was ours during the stop, in order of pid. */
 export function reportProcesses(outcome: ReportedOutcome): readonly ReportedProcess[] {
   const commands = new Map([...(outcome.swept?.commands ?? []), ...outcome.owned.commands]);
   return outcome.history.entries().map((seen) => toReported(seen, outcome.beganAtMs, commands));
@@ -43,6 +44,7 @@ function toReported(
   };
 }
 
+/** The processes that are still alive, and those that replaced themselves until the stop gave up. */
 export function reportSurvivors(
   outcome: ReportedOutcome,
   processes: readonly ReportedProcess[],
@@ -51,14 +53,17 @@ export function reportSurvivors(
     outcome.history.entries().map((seen) => [seen.claim.process.identity.pid, seen]),
   );
   const alive = processes.filter(({ endedAfterMs }) => endedAfterMs === null);
-  const restless = outcome.unended.flatMap(({ process: { identity } }) => {
+  const respawning = outcome.unended.flatMap(({ process: { identity } }) => {
     if (alive.some(({ pid }) => pid === identity.pid)) return [];
     return processes.find(({ pid }) => pid === identity.pid) ?? [];
   });
   const why = 'it ends and leaves another in its place, faster than that can be ended';
   return [
-    ...alive.map((one) => ({ ...one, why: whyAlive(entries.get(one.pid)?.claim, one) })),
-    ...restless.map((one) => ({ ...one, why })),
+    ...alive.map((process) => ({
+      ...process,
+      why: whyAlive(entries.get(process.pid)?.claim, process),
+    })),
+    ...respawning.map((process) => ({ ...process, why })),
   ];
 }
 
@@ -68,7 +73,11 @@ function whyAlive(claim: Claim | undefined, { signals, pid }: ReportedProcess): 
   return 'it outlived SIGKILL';
 }
 
-/** @param lost services of which something is left, also what was left alone */
+/**
+ * The services that were to be stopped.
+ *
+ * @param lost the services of which a process is left, whether it survived or was left alone
+ */
 export function reportServices(
   outcome: StopOutcome,
   records: readonly ServiceRecord[],
@@ -97,8 +106,10 @@ export function reportServices(
 }
 
 /**
- * @param first what the first scan spared: as the tree dies, what points to another project's process
- *   within it is lost
+ * The processes that were left alone although some evidence pointed to them.
+ *
+ * @param first the processes that the first scan spared. When the tree dies, the evidence for processes of another
+ *   project within it is lost, so later scans do not list them.
  */
 export function reportSpared(
   outcome: StopOutcome,
@@ -111,10 +122,10 @@ export function reportSpared(
     if (veto.kind !== 'other-project' || known.has(identityKey(process.identity))) return false;
     return livesIn(snapshot, process.identity);
   });
-  return [...latest, ...nested].map((one) => describeSpared(one, snapshot));
+  return [...latest, ...nested].map((spared) => describeSpared(spared, snapshot));
 }
 
-/** A process that was left alone, for the report. */
+/** One entry of `spared` in the report. */
 export function describeSpared(
   { process, evidence, veto }: Spared,
   snapshot: Snapshot,
@@ -128,83 +139,119 @@ export function describeSpared(
   };
 }
 
+/** The facts that a proof is judged by. */
+interface ProofFacts {
+  /** The records of the runs that were to be stopped. */
+  readonly records: readonly ServiceRecord[];
+  /** The supervisors that lived when the stop began. */
+  readonly supervisorsBefore: readonly ProcessInfo[];
+  readonly outcome: VerifiedOutcome;
+  readonly spared: StopReport['spared'];
+  readonly wholeProject: boolean;
+}
+
 /**
- * How sure is "nothing is left"?
+ * Judges how sure it is that nothing is left.
  *
- * Only a control group that each run was born in, or a subreaper that was there from the first spawn
- * to the last scan, makes it complete: without, a daemon that cleared its environment and left its
- * session before it was first seen has no mark left.
+ * Two means make the proof complete: a control group that each run was born in, or a subreaper that lived from the
+ * first spawn to the last scan. Without them, a daemon that cleared its environment and left its session before it was
+ * first seen has no mark left.
  */
-export function proofOf(
-  records: readonly ServiceRecord[],
-  supervisorsBefore: readonly ProcessInfo[],
-  outcome: VerifiedOutcome,
-  spared: StopReport['spared'],
-  wholeProject: boolean,
-): Proof {
-  const scans = outcome.history.scans();
-  const weak = (why: string): Proof => ({ strength: 'best-effort', why, scans });
-  const cannotExclude =
-    'a daemon that cleared its environment before it was first seen cannot be excluded';
+export function proofOf(facts: ProofFacts): Proof {
+  const scans = facts.outcome.history.scans();
+  const why = whyNotComplete(facts);
+  return why === null
+    ? { strength: 'complete', why, scans }
+    : { strength: 'best-effort', why, scans };
+}
+
+const CANNOT_EXCLUDE =
+  'a daemon that cleared its environment before it was first seen cannot be excluded';
+
+/** The first reason for which a process may be left; null where there is none. */
+function whyNotComplete(facts: ProofFacts): string | null {
+  const { outcome, spared } = facts;
+  return (
+    whyNestedProject(spared) ??
+    whyUncontainedCommand(outcome) ??
+    whyUnattributed(outcome) ??
+    whyUnrecorded(facts) ??
+    whyChildIsLeft(outcome) ??
+    whyUncontained(facts)
+  );
+}
+
+function whyNestedProject(spared: StopReport['spared']): string | null {
   const nested = spared.find(
     ({ veto, evidence }) =>
       veto === 'other-project' && evidence.some(({ kind }) => kind !== 'pattern'),
   );
-  if (nested) {
-    return weak(
-      `pid ${nested.pid} was started from here, but carries the mark of another project (${nested.why}) and was left alone`,
-    );
-  }
-  const [commanded] = outcome.unheld;
-  if (commanded !== undefined) {
-    return weak(
-      `no supervisor could run the stop command of ${commanded}: a daemon that it left without any mark cannot be excluded`,
-    );
-  }
-  const nobodys = [...outcome.owned.latest().claims.values()].find(
-    ({ service }) => service === null,
-  );
-  if (nobodys) {
-    const { pid } = nobodys.process.identity;
-    return weak(
-      `which service started pid ${pid} is not known, so it was left alone: devctl stop without names ends it`,
-    );
-  }
-  if (records.length === 0 && supervisorsBefore.length === 0) {
-    return weak(`there are no records of what ran here: ${cannotExclude}`);
-  }
-  const unrecorded = outcome.history
-    .entries()
-    .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
-  if (unrecorded) return weak(`there are no records of some runs: ${cannotExclude}`);
-  // The kernel's word on what has left its group as well.
-  if (outcome.childless === false) {
-    return weak('below the supervisor or devctl run is a child that is nobody’s');
-  }
-  // Empty control groups prove it by themselves, whatever has become of the supervisor.
-  const others = records.filter(
-    (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
-  );
-  for (const { service, subreaper, supervisor, guard, oneOff } of others) {
-    if (!subreaper)
-      return weak(
-        `neither a subreaper nor a control group held ${service} from its start on: ${cannotExclude}`,
-      );
-    const oneOffParents = outcome.oneOffParents.map(({ process }) => process);
-    const held = [...outcome.supervisors, ...outcome.guards, ...oneOffParents].some(
-      ({ identity }) =>
-        [supervisor, guard].some((one) => one !== null && sameIdentity(one, identity)),
-    );
-    const starter = oneOff ? 'devctl run' : 'the supervisor';
-    if (!held) return weak(`${starter} that started ${service} had died: ${cannotExclude}`);
-  }
-  if (wholeProject && others.length > 0) {
-    if (outcome.childless === null)
-      return weak('the supervisor, its guard or devctl run could not be asked for children');
-  }
-  return { strength: 'complete', why: null, scans };
+  return nested
+    ? `pid ${nested.pid} was started from here, but carries the mark of another project (${nested.why}) and was left alone`
+    : null;
 }
 
+function whyUncontainedCommand({ uncontainedCommands: [service] }: VerifiedOutcome): string | null {
+  return service === undefined
+    ? null
+    : `no supervisor could run the stop command of ${service}: a daemon that it left without any mark cannot be excluded`;
+}
+
+function whyUnattributed({ owned }: VerifiedOutcome): string | null {
+  const claim = [...owned.latest().claims.values()].find(({ service }) => service === null);
+  return claim
+    ? `which service started pid ${claim.process.identity.pid} is not known, so it was left alone: devctl stop without names ends it`
+    : null;
+}
+
+function whyUnrecorded({ records, supervisorsBefore, outcome }: ProofFacts): string | null {
+  if (records.length === 0 && supervisorsBefore.length === 0) {
+    return `there are no records of what ran here: ${CANNOT_EXCLUDE}`;
+  }
+  const isUnrecorded = outcome.history
+    .entries()
+    .some(({ claim: { runId } }) => runId && !records.some((record) => record.runId === runId));
+  return isUnrecorded ? `there are no records of some runs: ${CANNOT_EXCLUDE}` : null;
+}
+
+/** The kernel lists the children of a subreaper, also those that have left their control group. */
+function whyChildIsLeft({ childless }: VerifiedOutcome): string | null {
+  return childless === false
+    ? 'below the supervisor or devctl run is a child that is nobody’s'
+    : null;
+}
+
+function whyUncontained({ records, outcome, wholeProject }: ProofFacts): string | null {
+  // An empty control group proves the end of its run by itself, even without a supervisor.
+  const unproved = records.filter(
+    (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
+  );
+  const parents = [
+    ...outcome.supervisors,
+    ...outcome.guards,
+    ...outcome.oneOffParents.map(({ process }) => process),
+  ];
+  const isAlive = (identity: Identity | null): boolean =>
+    identity !== null && parents.some((parent) => sameIdentity(identity, parent.identity));
+  for (const { service, subreaper, supervisor, guard, oneOff } of unproved) {
+    if (!subreaper) {
+      return `neither a subreaper nor a control group held ${service} from its start on: ${CANNOT_EXCLUDE}`;
+    }
+    const starter = oneOff ? 'devctl run' : 'the supervisor';
+    if (!isAlive(supervisor) && !isAlive(guard)) {
+      return `${starter} that started ${service} had died: ${CANNOT_EXCLUDE}`;
+    }
+  }
+  return wholeProject && unproved.length > 0 && outcome.childless === null
+    ? 'the supervisor, its guard or devctl run could not be asked for children'
+    : null;
+}
+
+/**
+ * The ports of the stopped services.
+ *
+ * @param ports the service of each port
+ */
 export function reportPorts(
   ports: ReadonlyMap<number, string>,
   holders: readonly PortHolder[],

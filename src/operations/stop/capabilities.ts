@@ -11,9 +11,10 @@ import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import type { ProjectState } from '../../tracking/project-state.ts';
 
 /**
- * What a stop of these runs could rely on.
+ * The means that a stop of these runs could rely on.
  *
- * @param guards those that were alive
+ * @param guards the guards that were alive when the stop began
+ * @param records the records of the runs
  */
 export function stopCapabilities(
   state: ProjectState,
@@ -28,14 +29,14 @@ export function stopCapabilities(
   );
   const subreaper: Capability =
     records.length > 0 && guarded ? { held: true, why: null } : recorded.subreaper;
-  // What was never spawned needs none.
+  // A run that was never spawned needs no control group.
   const without = records.find(({ cgroup, leader }) => leader !== null && !cgroup?.held);
   const cgroup: Capability =
     records.length > 0 && !without
       ? { held: true, why: null }
       : {
           held: false,
-          // Also of one that has died: that there were none is still true.
+          // The record of a dead supervisor counts too: it had no control groups, which is still true.
           why:
             state.supervisor?.capabilities.cgroup.why ??
             (without ? `${without.service} was started without one` : 'nothing was recorded'),

@@ -7,7 +7,7 @@ import { emptyReport } from './empty-report.ts';
 import { describeStale, type FirstLook } from './first-look.ts';
 import type { StopHeader } from './options.ts';
 
-/** What a stop would do, told by its first look: every claim, its evidence and its first signal. */
+/** Reports what a stop would do: every claim of its first look, with the evidence and the first signal. */
 export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
   const { options } = header;
   const { state } = first;
@@ -33,7 +33,7 @@ export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
       tookMs: 0,
     })),
     processes: planned,
-    spared: first.spared.map((one) => describeSpared(one, first.snapshot)),
+    spared: first.spared.map((process) => describeSpared(process, first.snapshot)),
     stale: describeStale(first.stale),
     problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
     supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,

@@ -3,7 +3,7 @@ import type { StopHeader } from './options.ts';
 
 const NOT_CHECKED = { held: false, why: 'nothing was running' };
 
-/** The report of a stop that has ended nothing. Every other report is this one with what happened put over it. */
+/** The report of a stop that has ended nothing. Every other report replaces some of its fields. */
 export function emptyReport({ folder, options, startedAt }: StopHeader): StopReport {
   return {
     version: 1,

@@ -7,18 +7,18 @@ import { stopRuns } from './stop-runs.ts';
 import { survivorsInWords } from './survivors.ts';
 
 export interface EndServiceRunRequest {
-  /** Is there still somebody for its stop command to speak to? */
+  /** True while the leader lives, so that the stop command has a process to speak to. */
   readonly command: boolean;
-  /** Aborted when somebody else ends it: then nothing more is sent, as if this process had been killed. */
+  /** Aborted when another command takes over: then nothing more is sent, as if this process had been killed. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Ends all that is left of a service's run, before another one takes its place, as `stop` does: until
- * two scans and a closer look find nothing.
+ * Ends the rest of a service's run before the next run begins. Like `stop`, it goes on until two scans and a deep scan
+ * find nothing.
  *
- * @returns null when nothing of it is alive; else what is
- * @throws the reason of `signal`, once that is aborted
+ * @returns null when no process of the run is alive; otherwise the survivors in words
+ * @throws the reason of `signal` once that is aborted
  */
 export async function endServiceRun(
   host: Host,
@@ -33,7 +33,7 @@ export async function endServiceRun(
       host,
       self,
       state,
-      watch: () => signal.throwIfAborted(),
+      onScan: () => signal.throwIfAborted(),
       runContained,
     },
     {
@@ -42,7 +42,7 @@ export async function endServiceRun(
       graceMs: null,
       sweep: null,
       commands: request.command,
-      closer: { declared: [], atOnce: false },
+      deepScan: { declared: [], atOnce: false },
     },
   );
   const survivors = survivorsInWords(history, await host.snapshot());

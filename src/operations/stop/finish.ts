@@ -4,19 +4,19 @@ import { endSession } from '../../history/writer.ts';
 import { removeLeases } from '../../leases/file.ts';
 import { removeBreachRecord } from '../../limits/breach-file.ts';
 import type { Host } from '../../processes/host.ts';
-import { sameMachine } from '../../processes/identity.ts';
+import { type Identity, sameMachine } from '../../processes/identity.ts';
 import { loadNative } from '../../processes/native/native.ts';
 import { findPortHolders } from '../../processes/ports.ts';
-import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
+import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
 import { removeLegacyFiles, writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecords, removeRecord } from '../../project/records.ts';
-import { belongsAside, setAside } from '../../project/set-aside.ts';
+import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { socketPaths } from '../../project/socket-path.ts';
 import { removeSupervisor } from '../../project/supervisor-record.ts';
-import type { StopReport } from '../../stopping/report.ts';
+import type { Proof, StopReport } from '../../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { removeRunGroups } from '../../tracking/run-groups.ts';
 import {
@@ -36,8 +36,11 @@ import type { VerifiedOutcome } from './outcome.ts';
 import { knownNames } from './stop-runs.ts';
 
 /**
- * The last part of a stop: look once more with everything, check the ports, write the report, and
- * only then remove the records of what is proved dead.
+ * Carries out the last part of a stop: takes one more snapshot, checks the ports, writes the report, and removes the
+ * records of the processes that are proved dead.
+ *
+ * @param outcome what the stop has done
+ * @param first the first look of the stop, before any signal
  */
 export async function finishStop(
   host: Host,
@@ -47,60 +50,39 @@ export async function finishStop(
   first: FirstLook,
 ): Promise<StopReport> {
   const { folder, options } = header;
+  const wholeProject = options.names === null;
   const snapshot = await host.snapshot();
   const problems = [...outcome.problems];
-  const attempt: Attempt = (what, effect) => {
-    try {
-      effect();
-    } catch (error) {
-      problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
+  const attempt = attemptInto(problems);
 
-  outcome.history.settle(snapshot, host.nowMs());
+  outcome.history.recordGone(snapshot, host.nowMs());
   const processes = reportProcesses(outcome);
-  const records = targetedRecords(state, options);
-  const unproved = findLeftAlone(outcome, state, options);
   const survivors = [
     ...reportSurvivors(outcome, processes),
-    ...unproved.map((one) => describeLeftAlone(one, snapshot)),
+    ...findLeftAlone(outcome, state, options).map((process) =>
+      describeLeftAlone(process, snapshot),
+    ),
   ];
+  const records = targetedRecords(state, options);
   const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));
-  // What was ended without a record has had the ports that the manifest says.
-  const declared = options.declared.filter(({ name }) => ended.has(name));
-  const ports = new Map([
-    ...declared.flatMap(({ ports: list, name }) => list.map((port) => [port, name] as const)),
-    ...records.flatMap(({ ports: list, service }) => list.map((port) => [port, service] as const)),
-  ]);
+  const ports = portsToCheck(records, options, ended);
   const spared = reportSpared(outcome, first.spared, snapshot);
   const holders = await findPortHolders([...ports.keys()], snapshot);
   const supervisor = first.supervisors[0]?.identity ?? null;
-  const supervisorEnded = supervisor !== null && !livesIn(snapshot, supervisor);
+  const isSupervisorGone = supervisor === null || !livesIn(snapshot, supervisor);
+  const guards = wholeProject ? first.guards : [];
 
-  for (const problem of state.problems) {
-    problems.push(`${problem.path}: ${problem.reason}`);
-    if (belongsAside(folder, problem)) attempt('setting it aside', () => setAside(folder, problem));
-  }
-  const guards = options.names === null ? first.guards : [];
-  // Where something has survived, they are kept above it.
-  const stubborn = guards.filter(({ identity }) => livesIn(snapshot, identity));
-  for (const { identity } of survivors.length > 0 ? [] : stubborn) {
-    problems.push(`a guard could not be ended; needs: sudo kill -KILL ${identity.pid}`);
-  }
+  reportFileProblems(state, problems, attempt);
+  // Guards are kept while a survivor is below them.
+  if (survivors.length === 0) problems.push(...guardProblems(guards, snapshot));
   const lost = new Set(survivors.map(({ service }) => service));
-  removeRecords(state, options, snapshot, { lost, ended }, attempt);
-  if (supervisor === null || supervisorEnded) {
-    removeSupervisorTraces(state, options, snapshot, attempt);
-  }
-
-  // What was not ended now would not be by a second try, and whoever starts again says for how long.
-  if (options.names === null) {
-    attempt('the lease', () => removeLeases(folder));
-    attempt('the breaches', () => removeBreachRecord(folder));
-  }
-
+  const cleanup: Cleanup = { state, options, snapshot, lost, ended, attempt };
+  removeRecords(cleanup);
+  if (isSupervisorGone) removeSupervisorTraces(cleanup);
+  if (wholeProject) removeProjectFiles(cleanup);
   attempt('the control groups', () => removeRunGroups(state));
-  const wholeProject = options.names === null;
+
+  const facts = { records, supervisorsBefore: first.supervisors, outcome, spared, wholeProject };
   const report: StopReport = {
     ...emptyReport(header),
     tookMs: Math.round(host.nowMs() - header.beganAtMs),
@@ -113,43 +95,85 @@ export async function finishStop(
     ports: reportPorts(ports, holders, snapshot),
     problems,
     capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),
-    supervisor: supervisor && { pid: supervisor.pid, ended: supervisorEnded },
+    supervisor: supervisor && { pid: supervisor.pid, ended: isSupervisorGone },
     guards: guards.map(({ identity }) => identity.pid),
-    proof:
-      survivors.length > 0
-        ? {
-            strength: 'best-effort',
-            why: 'not everything could be ended',
-            scans: outcome.history.scans(),
-          }
-        : proofOf(records, first.supervisors, outcome, spared, wholeProject),
+    proof: survivors.length > 0 ? notProved(outcome) : proofOf(facts),
   };
   attempt('the report', () => writeLastStop(folder, report));
-  // Of a session whose supervisor was killed nobody else says so.
-  if (wholeProject && survivors.length === 0 && (supervisor === null || supervisorEnded)) {
+  // A supervisor that was killed has not written the end of its session.
+  if (wholeProject && survivors.length === 0 && isSupervisorGone) {
     attempt('the history', () => endSession(folder, Date.now()));
   }
   return report;
 }
 
-/** Carries out one removal; what goes wrong becomes a problem of the report. */
+/** Carries out one removal. An error becomes a problem of the report. */
 type Attempt = (what: string, effect: () => unknown) => void;
 
-/** What a stop has come to, in names of services. */
-interface Outcomes {
-  /** Of these something is left; null stands for what has no service. */
-  readonly lost: ReadonlySet<string | null>;
-  /** Of these something was seen, recorded or not. */
-  readonly ended: ReadonlySet<string>;
+function attemptInto(problems: string[]): Attempt {
+  return (what, effect) => {
+    try {
+      effect();
+    } catch (error) {
+      problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
 }
 
-function removeRecords(
-  state: ProjectState,
-  options: StopOptions,
-  snapshot: Snapshot,
-  { lost, ended }: Outcomes,
+/** The services of the ports that the ended processes may have held. */
+function portsToCheck(
+  records: ProjectState['records'],
+  { declared }: StopOptions,
+  ended: ReadonlySet<string>,
+): ReadonlyMap<number, string> {
+  // A service without a record had the ports that the manifest declares.
+  const planned = declared.filter(({ name }) => ended.has(name));
+  return new Map([
+    ...planned.flatMap(({ ports, name }) => ports.map((port) => [port, name] as const)),
+    ...records.flatMap(({ ports, service }) => ports.map((port) => [port, service] as const)),
+  ]);
+}
+
+/** Reports the files of `.pids` that could not be used, and sets aside those that are damaged. */
+function reportFileProblems(
+  { folder, problems: found }: ProjectState,
+  problems: string[],
   attempt: Attempt,
 ): void {
+  for (const problem of found) {
+    problems.push(`${problem.path}: ${problem.reason}`);
+    if (mustSetAside(folder, problem)) attempt('setting it aside', () => setAside(folder, problem));
+  }
+}
+
+function guardProblems(guards: readonly ProcessInfo[], snapshot: Snapshot): readonly string[] {
+  return guards
+    .filter(({ identity }) => livesIn(snapshot, identity))
+    .map(({ identity }) => `a guard could not be ended; needs: sudo kill -KILL ${identity.pid}`);
+}
+
+function notProved({ history }: VerifiedOutcome): Proof {
+  return {
+    strength: 'best-effort',
+    why: 'not everything could be ended',
+    scans: history.scans(),
+  };
+}
+
+/** The facts that decide what is removed. */
+interface Cleanup {
+  readonly state: ProjectState;
+  readonly options: StopOptions;
+  readonly snapshot: Snapshot;
+  /** The services of which a process is left. Null stands for a process of no known service. */
+  readonly lost: ReadonlySet<string | null>;
+  /** The services of which a process was seen, recorded or not. */
+  readonly ended: ReadonlySet<string>;
+  readonly attempt: Attempt;
+}
+
+function removeRecords(cleanup: Cleanup): void {
+  const { state, options, snapshot, lost, attempt } = cleanup;
   const { folder } = state;
   for (const record of targetedRecords(state, options)) {
     const { service, runId } = record;
@@ -157,49 +181,62 @@ function removeRecords(
     attempt(`the record of ${service}`, () => removeRecord(folder, service, runId));
     attempt(`the stdin of ${service}`, () => removeFifo(folder, service));
   }
+  removeLedgers(cleanup);
+  attempt('the founding files', () => removeOrWriteLegacyFiles(cleanup));
+}
+
+function removeLedgers({ state, options, snapshot, lost, ended, attempt }: Cleanup): void {
   const elsewhere = new Set(
     state.ledger
       .filter(({ identity }) => !sameNamespace(identity, snapshot))
       .map(({ service }) => service),
   );
-  // Also those that this very stop began.
-  const seen = [...knownNames(state), ...ended, UNATTRIBUTED];
-  for (const service of new Set(options.names ?? seen)) {
+  // `ended` adds the ledgers that this stop itself has begun.
+  const known = [...knownNames(state), ...ended, UNATTRIBUTED];
+  for (const service of new Set(options.names ?? known)) {
     if (lost.has(service === UNATTRIBUTED ? null : service) || elsewhere.has(service)) continue;
-    attempt(`the ledger of ${service}`, () => removeLedger(folder, service));
+    attempt(`the ledger of ${service}`, () => removeLedger(state.folder, service));
   }
-  attempt('the founding files', () => {
-    const left = readRecords(folder).records;
-    const isProved =
-      options.names === null &&
-      left.length === 0 &&
-      lost.size === 0 &&
-      // What could not be judged may be all that is known of a process.
-      !state.problems.some(({ kind }) => kind === 'future');
-    if (isProved) removeLegacyFiles(folder);
-    else writeLegacyFiles(folder, left);
-  });
 }
 
-/** Of supervisors that have ended; one of another container may be alive there. */
-function removeSupervisorTraces(
-  { folder, supervisor }: ProjectState,
-  { names }: StopOptions,
-  snapshot: Snapshot,
-  attempt: Attempt,
-): void {
-  const gone = supervisor?.identity;
-  if (gone && !sameNamespace(gone, snapshot)) return;
-  if (gone && !livesIn(snapshot, gone)) {
-    attempt("the supervisor's record", () => removeSupervisor(folder, gone));
+/** Removes the legacy files after the proof of a full stop. Otherwise writes them anew from the remaining records. */
+function removeOrWriteLegacyFiles({ state, options, lost }: Cleanup): void {
+  const left = readRecords(state.folder).records;
+  const isProved =
+    options.names === null &&
+    left.length === 0 &&
+    lost.size === 0 &&
+    // A record of a later devctl cannot be judged, and may be all that is known of a process.
+    !state.problems.some(({ kind }) => kind === 'future');
+  if (isProved) removeLegacyFiles(state.folder);
+  else writeLegacyFiles(state.folder, left);
+}
+
+/** Removes the record and the socket of a supervisor that has ended. */
+function removeSupervisorTraces({ state, options, snapshot, attempt }: Cleanup): void {
+  const { folder, supervisor } = state;
+  const recorded: Identity | undefined = supervisor?.identity;
+  // A supervisor of another container may be alive there.
+  if (recorded && !sameNamespace(recorded, snapshot)) return;
+  if (recorded && !livesIn(snapshot, recorded)) {
+    attempt("the supervisor's record", () => removeSupervisor(folder, recorded));
   }
-  // One that was killed could not remove its socket.
-  for (const path of names === null ? socketPaths(folder) : []) {
+  // A supervisor that was killed could not remove its socket.
+  for (const path of options.names === null ? socketPaths(folder) : []) {
     attempt("the supervisor's socket", () => rmSync(path, { force: true }));
   }
 }
 
-/** Its own folder, and a name that was checked with the record: nothing else can be removed here. */
+/**
+ * Removes the lease and the breaches, even where a process has survived: another stop would not end that process
+ * either, and the next start sets its own lease.
+ */
+function removeProjectFiles({ state: { folder }, attempt }: Cleanup): void {
+  attempt('the lease', () => removeLeases(folder));
+  attempt('the breaches', () => removeBreachRecord(folder));
+}
+
+/** Removes the FIFO of a service. It can remove nothing else: the folder is ours, and the record's name was checked. */
 function removeFifo(folder: ProjectFolder, service: string): void {
   rmSync(join(folder.pidsDir, 'stdin', service), { force: true });
 }
@@ -210,7 +247,7 @@ function targetedRecords(state: ProjectState, { names }: StopOptions): ProjectSt
     : state.records.filter(({ service }) => names.includes(service));
 }
 
-/** A record from another container speaks of numbers that cannot be judged from here: it stays. */
+/** False for a record of another container, which stays: its pids cannot be judged from here. */
 function sameNamespace(
   record: { readonly bootId: string; readonly pidNamespace: string },
   snapshot: Snapshot,

@@ -8,22 +8,23 @@ import { type ProjectState, readProjectState } from '../../tracking/project-stat
 import { trackSweep } from '../../tracking/sweep-tracker.ts';
 import type { StopHeader } from './options.ts';
 
-/** The first look of a stop: everything that it is to end. */
+/** The first look of a stop: all processes that it is to end. */
 export interface FirstLook {
   readonly state: ProjectState;
   readonly snapshot: Snapshot;
   readonly claims: readonly Claim[];
+  /** The processes that only the sweep claims. */
   readonly swept: readonly Claim[];
   readonly supervisors: Ownership['supervisors'];
   readonly guards: Ownership['guards'];
   readonly oneOffParents: Ownership['oneOffParents'];
   readonly spared: Ownership['spared'];
   readonly stale: Ownership['stale'];
-  /** How many processes there are to be stopped, supervisors and guards included. */
+  /** The number of processes to end, supervisors and guards included. */
   readonly found: number;
 }
 
-/** Reads the records and takes a snapshot, as a stop needs them. */
+/** Reads the records and takes a snapshot in which no process is in the middle of execve(2). */
 export async function readForStop(
   host: Host,
   { folder, options }: StopHeader,
@@ -32,7 +33,7 @@ export async function readForStop(
   return { state, snapshot: await settledSnapshot(host) };
 }
 
-/** Finds everything that a stop with these options would end. */
+/** Finds all processes that a stop with these options would end. */
 export async function lookBeforeStop(
   state: ProjectState,
   snapshot: Snapshot,
@@ -73,7 +74,7 @@ export async function lookBeforeStop(
   };
 }
 
-/** Records that speak of processes which are not alive any more, for the report. */
+/** The records whose processes are no longer alive, for the report. */
 export function describeStale(stale: FirstLook['stale']): StopReport['stale'] {
   return stale.map(({ run, detail }) => ({ service: run.service, detail }));
 }

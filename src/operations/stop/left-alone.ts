@@ -7,26 +7,27 @@ import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts
 import type { StopOptions } from './options.ts';
 import type { VerifiedOutcome } from './outcome.ts';
 
-/** Vetoes that keep devctl from ending what is ours. What carries out the stop ends with it, and is none. */
-const OURS_ALL_THE_SAME: readonly VetoKind[] = ['ancestor', 'older-than-run'];
+/** The vetoes that can protect a process of ours. The veto `self` does not count: this process ends with the stop. */
+const VETOES_OF_OURS: readonly VetoKind[] = ['ancestor', 'older-than-run'];
 const STRONG: readonly EvidenceKind[] = ['leader', 'cgroup', 'ledger', 'cookie'];
 
-interface Unproved {
+/** A process that the stop should have ended and has left alone. */
+interface LeftAlone {
   readonly spared: Spared;
   readonly service: string | null;
 }
 
-/** What was to be stopped and was left alone, because it runs this command or its record is wrong. */
+/** Finds the processes of ours that the stop left alone, because they run this command or their record is wrong. */
 export function findLeftAlone(
   { owned }: Pick<VerifiedOutcome, 'owned'>,
   state: ProjectState,
   { names }: StopOptions,
-): readonly Unproved[] {
+): readonly LeftAlone[] {
   return owned
     .latest()
     .spared.filter(({ veto, evidence }) => {
       return (
-        OURS_ALL_THE_SAME.includes(veto.kind) && evidence.some(({ kind }) => STRONG.includes(kind))
+        VETOES_OF_OURS.includes(veto.kind) && evidence.some(({ kind }) => STRONG.includes(kind))
       );
     })
     .map((spared) => ({ spared, service: serviceOf(spared, state) }))
@@ -47,8 +48,9 @@ function serviceOf(
   return service === UNATTRIBUTED ? null : service;
 }
 
+/** One survivor of the report: a process that was left alone. */
 export function describeLeftAlone(
-  { spared: { process, evidence, veto }, service }: Unproved,
+  { spared: { process, evidence, veto }, service }: LeftAlone,
   snapshot: Snapshot,
 ): StopReport['survivors'][number] {
   return {

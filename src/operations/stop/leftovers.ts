@@ -3,11 +3,11 @@ import { type StopContext, stopRuns } from './stop-runs.ts';
 import { survivorsInWords } from './survivors.ts';
 
 /**
- * Ends what earlier runs left behind, before anything is started in its place. The old records' stop
- * commands are not run: what they speak to is gone, or is about to be somebody else's.
+ * Ends the processes that earlier runs left behind, before a new run begins. The stop commands of the old records do
+ * not run, because the process that they speak to is gone, or its place is about to be taken by another.
  *
- * @param names  units: services, or `UNATTRIBUTED`
- * @throws DevctlError 'survivors' when anything outlived it; its record stays
+ * @param names units of the stop: services, or `UNATTRIBUTED`
+ * @throws DevctlError 'survivors' when a process outlived the stop; its record stays
  */
 export async function endLeftovers(
   context: StopContext,

@@ -11,25 +11,27 @@ export interface StopOptions {
   readonly names: readonly string[] | null;
   readonly force: boolean;
   readonly dryRun: boolean;
-  /** Overrides every service's own grace period, in ms. */
+  /** Replaces the grace period of every service, in ms. */
   readonly graceMs: number | null;
   /** Null: no sweep. */
   readonly sweep: SweepRules | null;
-  /** What the manifest says of services that have no record. */
+  /** The services of the manifest. They count for services that have no record. */
   readonly declared: readonly DeclaredService[];
+  /** Becomes true when the user asks a second time. */
   readonly forced: () => boolean;
-  readonly watch: (living: readonly Claim[]) => void;
-  /** Run ids of the one-offs that this command runs in: they end when their commands do. */
+  /** Called after each scan with the claims that are still alive. */
+  readonly onScan: (living: readonly Claim[]) => void;
+  /** Run ids of the one-offs that this command runs inside of: they end when their commands end. */
   readonly exempt?: readonly string[];
-  /** Why, where nobody has asked for it. */
+  /** The reason of a stop that no user asked for. */
   readonly why?: string;
-  /** For a supervisor that carries out the stop itself; others ask theirs. */
+  /** Set by a supervisor that carries out the stop itself. Other processes ask their supervisor. */
   readonly hasChildren?: () => Promise<boolean | null>;
-  /** For a supervisor too. */
+  /** Set by such a supervisor too. */
   readonly runContained?: RunContained;
 }
 
-/** Completes the options of a stop: polite, without a sweep, and with nobody who watches or asks for force. */
+/** Completes the options of a stop: without force, without a sweep, and without callbacks. */
 export function stopOptions(
   options: Pick<StopOptions, 'names'> & Partial<StopOptions>,
 ): StopOptions {
@@ -40,23 +42,23 @@ export function stopOptions(
     sweep: null,
     declared: [],
     forced: () => false,
-    watch: () => {},
+    onScan: () => {},
     ...options,
   };
 }
 
-/** One stop, from its beginning: every part of it gets the same. */
+/** The facts that every part of one stop shares. */
 export interface StopHeader {
   readonly folder: ProjectFolder;
   readonly options: StopOptions;
   readonly startedAt: Date;
-  /** On the clock of `Host.nowMs`. */
+  /** The same moment on the clock of `Host.nowMs`. */
   readonly beganAtMs: number;
   /** The process that carries out the stop. */
   readonly self: Identity;
 }
 
-/** Begins a stop: its clocks run from here. */
+/** Makes the header of a stop that begins now. */
 export async function stopHeader(
   host: Pick<Host, 'nowMs' | 'self'>,
   folder: ProjectFolder,

@@ -4,7 +4,7 @@ import type { StopHistory } from '../../stopping/history.ts';
 import type { StopState, StopUnit } from '../../stopping/state.ts';
 import type { ClaimTracker, TrackedClaims } from '../../tracking/claim-tracker.ts';
 
-/** The raw outcome, from which `stop-report.ts` makes the report. */
+/** The outcome of the stop engine, from which `build-report.ts` makes the report. */
 export interface StopOutcome {
   readonly units: readonly StopUnit[];
   readonly state: StopState;
@@ -12,19 +12,24 @@ export interface StopOutcome {
   readonly owned: ClaimTracker;
   readonly swept: TrackedClaims | null;
   readonly problems: readonly string[];
-  /** Services whose stop command was run where nobody holds what it leaves. */
-  readonly unheld: readonly string[];
+  /** The services whose stop command ran where nothing contains the processes that it leaves. */
+  readonly uncontainedCommands: readonly string[];
   readonly beganAtMs: number;
-  /** What the last look of many still found: it comes back faster than it can be ended. */
+  /** The processes that even the last pass found: they are replaced faster than they can be ended. */
   readonly unended: readonly Claim[];
 }
 
-/** A stop with what its supervisors could add to the proof. */
+/** The outcome of a stop, with the answers of the kernel about children of subreapers. */
 export interface VerifiedOutcome extends StopOutcome {
-  /** Those that still lived when everything else had ended. */
+  /** The supervisors that still lived when everything else had ended. */
   readonly supervisors: readonly ProcessInfo[];
+  /** The guards that still lived then. */
   readonly guards: readonly ProcessInfo[];
+  /** The `devctl run` commands that were there during the whole stop. */
   readonly oneOffParents: readonly OneOffParent[];
-  /** What the kernel said of their children; null where nobody could be asked. */
+  /**
+   * True when the kernel says that none of them has a child. False when one has, or a process survived. Null when one
+   * could not be asked.
+   */
   readonly childless: boolean | null;
 }

@@ -6,33 +6,36 @@ import type { OneOffParent } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
+import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { SWEPT } from '../../tracking/sweep-tracker.ts';
 import { askGuards, MAX_PASSES } from './ask-guards.ts';
-import { askOneOffs, stillHeld } from './ask-one-offs.ts';
+import { askOneOffs, presentToTheEnd } from './ask-one-offs.ts';
 import { finishStop } from './finish.ts';
 import { type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
 import { findLeftAlone } from './left-alone.ts';
 import type { StopHeader, StopOptions } from './options.ts';
 import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
-import { type StopContext, stopRuns } from './stop-runs.ts';
+import { type StopContext, type StopRunsRequest, stopRuns } from './stop-runs.ts';
 
-/** How long a supervisor may take to stand down before the stop goes on without it. */
+/** The time that a supervisor has to stand down before the stop goes on without it, in ms. */
 const STAND_DOWN_MS = 1_000;
 
 /** The same with force. */
 const FORCED_STAND_DOWN_MS = 500;
 
-/** How long one that has stood down may take to count its children: it answers, so it will. */
-const CHILDREN_MS = 3_000;
-const FORCE_GRACE_MS = 500;
+/** The time that a supervisor that has stood down has to count its children, in ms: long, because it does answer. */
+const COUNT_CHILDREN_MS = 3_000;
+
+/** The grace period with force, in ms. */
+const FORCED_GRACE_MS = 500;
 
 /**
- * Carries out a stop: takes the lock, has the supervisor stand down, stops, verifies, reports.
+ * Carries out a stop: takes the lock, has the supervisor stand down, ends the processes, verifies, and reports.
  *
- * @throws DevctlError 'locked' when another command is at work and this one may not break in
+ * @throws DevctlError 'locked' when another command keeps the lock and this stop may not take it by force
  */
 export async function lockAndStop(host: Host, header: StopHeader): Promise<StopReport> {
   const { folder, options, self } = header;
@@ -52,9 +55,9 @@ export async function lockAndStop(host: Host, header: StopHeader): Promise<StopR
 }
 
 /**
- * The same for who holds the project lock already.
+ * Does the same for a caller that already holds the project lock.
  *
- * @param problems what the report has to tell besides
+ * @param problems problems from before, which the report must name
  */
 export async function stopLocked(
   host: Host,
@@ -62,26 +65,27 @@ export async function stopLocked(
   problems: readonly string[],
 ): Promise<StopReport> {
   const { folder, options, self } = header;
-  // Only now: the holder of the lock may have started something, a supervisor even.
+  // A new look under the lock, because the holder before us may have started something, even a supervisor.
   const { state: before, snapshot } = await readForStop(host, header);
   const second = await lookBeforeStop(before, snapshot, header);
   const { resume, hasChildren, runContained } = await standDown(host, header, second);
   try {
-    // Once more: until it stood down, the supervisor may have written records.
+    // The records once more, because the supervisor may have written some until it stood down.
     const state = readProjectState(folder, options.exempt);
     const context = { host, self, state, ...options, runContained };
     const outcome = await stopAndVerify(context, options, second.oneOffParents, hasChildren);
-    const told = { ...outcome, problems: [...problems, ...outcome.problems] };
-    return await finishStop(host, header, state, told, second);
+    const all = { ...outcome, problems: [...problems, ...outcome.problems] };
+    return await finishStop(host, header, state, all, second);
   } finally {
     await resume();
   }
 }
 
 /**
- * Stops; where everything is to be stopped, asks the kernel through the supervisor whether anything
- * below it is left, ends the supervisor, asks of its guards, ends them, asks of `devctl run`, and looks once
- * more.
+ * Ends the processes. A stop of everything then asks the kernel, through the supervisor, whether anything is left
+ * below it; ends the supervisor; asks about its guards, and ends them; asks about `devctl run`; and scans once more.
+ *
+ * @param parentsBefore the `devctl run` commands that lived when the stop began
  */
 async function stopAndVerify(
   context: StopContext,
@@ -89,97 +93,173 @@ async function stopAndVerify(
   parentsBefore: readonly OneOffParent[],
   hasChildren: () => Promise<boolean | null>,
 ): Promise<VerifiedOutcome> {
-  const { names, force } = options;
-  const { host, self } = context;
-  const graceMs = options.graceMs ?? (force ? FORCE_GRACE_MS : null);
-  const sweep = names === null ? options.sweep : null;
-  const closer = { declared: options.declared, atOnce: force };
-  const stopAgain = async (before: StopOutcome): Promise<StopOutcome> => {
-    const { history, owned } = before;
-    const state = readProjectState(context.state.folder, options.exempt);
-    // By now the ledger names services that no record does: they are told of as they were found.
-    const known = before.units.map(({ name }) => name).filter((name) => !NO_SERVICES.has(name));
-    const after = await stopRuns(
-      { ...context, state, history, outside: owned.outside },
-      { names, known, force, graceMs, sweep: null, commands: false, closer },
-    );
-    return continued(before, after);
-  };
+  const sweep = options.names === null ? options.sweep : null;
+  const first = await stopRuns(context, { ...requestOf(options), sweep, commands: true });
+  const stop = new ProjectStop(context, options, first);
+  const { supervisors, guards, oneOffParents: parents } = stop.outcome.owned.latest();
+  const oneOffParents = presentToTheEnd(context.state.folder, parentsBefore, parents);
+  const subreapers = { supervisors, guards, oneOffParents };
+  if (options.names !== null) return { ...stop.outcome, ...subreapers, childless: null };
+  const children = await stop.stopUntilChildless(hasChildren);
+  // A subreaper that ended now would hand the survivors on to process 1, where nobody could find them.
+  if (stop.hasSurvivors()) return { ...stop.outcome, ...subreapers, childless: false };
+  const answers = await stop.endSubreapers(subreapers);
+  const childless = childlessBy(supervisors.length > 0 ? [children, ...answers] : answers);
+  return { ...stop.outcome, ...subreapers, childless };
+}
 
-  let outcome = await stopRuns(context, { names, force, graceMs, sweep, commands: true, closer });
-  const { folder } = context.state;
-  const { supervisors, guards } = outcome.owned.latest();
-  const oneOffParents = stillHeld(folder, parentsBefore, outcome.owned.latest().oneOffParents);
-  const held = { supervisors, guards, oneOffParents };
-  if (names !== null) return { ...outcome, ...held, childless: null };
-  let children = await hasChildren();
-  // A scan can miss what is being born while it reads; the kernel's list of children cannot.
-  for (let pass = 1; children && pass < MAX_PASSES; pass += 1) {
-    outcome = await stopAgain(outcome);
-    children = await hasChildren();
+/** The processes that contain what services leave. */
+type Subreapers = Pick<VerifiedOutcome, 'supervisors' | 'guards' | 'oneOffParents'>;
+
+/** A stop that is repeated until nothing is left, and its outcome so far. */
+class ProjectStop {
+  readonly #context: StopContext;
+  readonly #options: StopOptions;
+  #outcome: StopOutcome;
+
+  constructor(context: StopContext, options: StopOptions, first: StopOutcome) {
+    this.#context = context;
+    this.#options = options;
+    this.#outcome = first;
   }
-  // A subreaper that ended now would hand what has survived on to process 1, out of everybody's sight.
-  const survived = [...outcome.state.units.values()].some(({ phase }) => phase.kind === 'survived');
-  if (survived || findLeftAlone(outcome, context.state, options).length > 0) {
-    return { ...outcome, ...held, childless: false };
+
+  get outcome(): StopOutcome {
+    return this.#outcome;
   }
-  await endSupervisors(host, outcome.owned.latest().supervisors, self);
-  const again = async (): Promise<void> => {
-    outcome = await stopAgain(outcome);
-    // One may have been coming up while we looked.
-    await endSupervisors(host, outcome.owned.latest().supervisors, self);
+
+  /** @returns the last answer: does the supervisor still have a child? Null: it cannot tell */
+  async stopUntilChildless(hasChildren: () => Promise<boolean | null>): Promise<boolean | null> {
+    let children = await hasChildren();
+    // A scan can miss a process that is forked while it reads. The kernel's list of children cannot.
+    for (let pass = 1; children && pass < MAX_PASSES; pass += 1) {
+      await this.#stopAgain();
+      children = await hasChildren();
+    }
+    return children;
+  }
+
+  hasSurvivors(): boolean {
+    const phases = [...this.#outcome.state.units.values()].map(({ phase }) => phase.kind);
+    const leftAlone = findLeftAlone(this.#outcome, this.#context.state, this.#options);
+    return phases.includes('survived') || leftAlone.length > 0;
+  }
+
+  /**
+   * Ends supervisors and guards, and scans until no process of ours is left.
+   *
+   * @returns for each guard and each `devctl run`: did it have a child? Null: it could not be asked
+   */
+  async endSubreapers({
+    supervisors,
+    guards,
+    oneOffParents,
+  }: Subreapers): Promise<readonly (boolean | null)[]> {
+    const { host, state } = this.#context;
+    await this.#endSupervisors();
+    const answers = [...(await this.#askGuards(guards, supervisors))];
+    // After the guards, because a guard may have been below a `devctl run`.
+    const stopAgain = () => this.#stopAgainWithSupervisors();
+    const { folder } = state;
+    answers.push(...(await askOneOffs({ host, folder, oneOffParents, stopAgain })));
+    const isAsked = (guard: Identity): boolean =>
+      guards.some(({ identity }) => sameIdentity(identity, guard));
+    for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
+      const left = this.#outcome.owned.claim(await settledSnapshot(host)).size;
+      const late = this.#outcome.owned.latest();
+      const isLate = late.supervisors.some(({ identity }) => identity.pid !== this.#self.pid);
+      // A start that was killed may just have spawned a guard, which looked like a stranger until now.
+      const unasked = late.guards.filter(({ identity }) => !isAsked(identity));
+      if (left === 0 && !isLate && unasked.length === 0) break;
+      await this.#stopAgainWithSupervisors();
+      answers.push(...(await this.#askGuards(unasked, late.supervisors)));
+    }
+    return answers;
+  }
+
+  get #self(): Identity {
+    return this.#context.self;
+  }
+
+  async #stopAgain(): Promise<void> {
+    const { history, owned, units } = this.#outcome;
+    const state = readProjectState(this.#context.state.folder, this.#options.exempt);
+    // By now the ledger names services that no record does: the report names the units of the first part.
+    const known = units.map(({ name }) => name).filter((name) => !NO_SERVICES.has(name));
+    const after = await stopRuns(
+      { ...this.#context, state, history, outside: owned.outside },
+      { ...requestOf(this.#options), known, sweep: null, commands: false },
+    );
+    this.#outcome = continued(this.#outcome, after);
+  }
+
+  /** Stops again, and ends the supervisors of the last scan: one may have come up meanwhile. */
+  async #stopAgainWithSupervisors(): Promise<void> {
+    await this.#stopAgain();
+    await this.#endSupervisors();
+  }
+
+  async #endSupervisors(): Promise<void> {
+    const { supervisors } = this.#outcome.owned.latest();
+    await endSupervisors(this.#context.host, supervisors, this.#self);
+  }
+
+  #askGuards(
+    guards: readonly ProcessInfo[],
+    supervisors: readonly ProcessInfo[],
+  ): Promise<readonly (boolean | null)[]> {
+    const { host } = this.#context;
+    const stopAgain = () => this.#stopAgainWithSupervisors();
+    return askGuards({ host, self: this.#self, guards, supervisors, stopAgain });
+  }
+}
+
+/** The part of the request that each repetition of a stop has in common. */
+function requestOf({
+  names,
+  force,
+  graceMs,
+  declared,
+}: StopOptions): Pick<StopRunsRequest, 'names' | 'force' | 'graceMs' | 'deepScan'> {
+  return {
+    names,
+    force,
+    graceMs: graceMs ?? (force ? FORCED_GRACE_MS : null),
+    deepScan: { declared, atOnce: force },
   };
-  const told = await askGuards({ host, self, guards, supervisors, stopAgain: again });
-  // A guard may have been below one of them.
-  const heard = await askOneOffs({ host, folder, oneOffParents, stopAgain: again });
-  const asked = [...told, ...heard];
-  const isAsked = (guard: Identity): boolean =>
-    guards.some(({ identity }) => sameIdentity(identity, guard));
-  for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
-    const left = outcome.owned.claim(await settledSnapshot(host)).size;
-    const late = outcome.owned.latest();
-    const isLate = late.supervisors.some(({ identity }) => identity.pid !== self.pid);
-    // A start that was killed may just have begun one, which could not be told from a stranger before.
-    const unasked = late.guards.filter(({ identity }) => !isAsked(identity));
-    if (left === 0 && !isLate && unasked.length === 0) break;
-    await again();
-    const question = { host, self, guards: unasked, supervisors: late.supervisors };
-    asked.push(...(await askGuards({ ...question, stopAgain: again })));
-  }
-  const answers = supervisors.length > 0 ? [children, ...asked] : asked;
-  return { ...outcome, ...held, childless: childlessBy(answers) };
 }
 
 const NO_SERVICES: ReadonlySet<string> = new Set([UNATTRIBUTED, SWEPT]);
 
-/** Two parts of one stop, as one: it began with the first, and the sweep was in that. */
+/** Joins two parts of one stop. Its beginning, its sweep and its stop commands are those of the first part. */
 function continued(before: StopOutcome, after: StopOutcome): StopOutcome {
-  const { beganAtMs, swept, unheld } = before;
+  const { beganAtMs, swept, uncontainedCommands } = before;
   const units = new Map([...before.units, ...after.units].map((unit) => [unit.name, unit]));
   const state = {
     ...after.state,
     units: new Map([...before.state.units, ...after.state.units]),
   };
   const problems = [...new Set([...before.problems, ...after.problems])];
-  return { ...after, beganAtMs, swept, unheld, units: [...units.values()], state, problems };
+  const kept = { beganAtMs, swept, uncontainedCommands };
+  return { ...after, ...kept, units: [...units.values()], state, problems };
 }
 
-/** No child anywhere is what all must say; null where one of them could not be asked, or there was nobody. */
+/** True when every answer is "no child". Null when one process could not be asked, or there was none to ask. */
 function childlessBy(answers: readonly (boolean | null)[]): boolean | null {
   if (answers.includes(true)) return false;
   return answers.length === 0 || answers.includes(null) ? null : true;
 }
 
-/** What a supervisor that has stood down still does for a stop. */
+/** The parts of a stop that only a supervisor can do, because it is the parent of every process. */
 interface StoodDown {
   resume(): Promise<void>;
+  /** Null: the supervisor cannot tell, or did not answer. */
   hasChildren(): Promise<boolean | null>;
   readonly runContained: RunContained;
 }
 
 /**
- * Keeps the supervisor from interfering. One that does not answer is frozen when everything is to be
- * stopped: as a subreaper it still holds every orphan below it, and it is ended last.
+ * Keeps the supervisor from interfering with the stop. A stop of everything freezes a supervisor that does not answer:
+ * as a subreaper it still contains every orphan, and it is ended last.
  */
 async function standDown(
   host: Host,
@@ -194,9 +274,9 @@ async function standDown(
     return { resume: async () => {}, hasChildren: own ?? unknown, runContained };
   }
   const recorded = state.supervisor?.socket ?? null;
-  const patienceMs = force ? FORCED_STAND_DOWN_MS : STAND_DOWN_MS;
-  const found = await findSupervisor(folder, others, recorded, patienceMs);
-  const resume = (await found?.client.standDown({ names }, patienceMs)) ?? null;
+  const timeoutMs = force ? FORCED_STAND_DOWN_MS : STAND_DOWN_MS;
+  const found = await findSupervisor(folder, others, recorded, timeoutMs);
+  const resume = (await found?.client.standDown({ names }, timeoutMs)) ?? null;
   const frozen = !resume && names === null ? others : [];
   for (const { identity } of frozen) await host.signal(identity, 'SIGSTOP');
   return {
@@ -204,8 +284,9 @@ async function standDown(
       resume?.();
       for (const { identity } of frozen) await host.signal(identity, 'SIGCONT');
     },
-    hasChildren: async () => (resume && (await found?.client.hasChildren(CHILDREN_MS))) ?? null,
-    // It does not come back to life for it: frozen, it would neither answer nor hang up.
+    hasChildren: async () =>
+      (resume && (await found?.client.hasChildren(COUNT_CHILDREN_MS))) ?? null,
+    // A frozen supervisor is not asked to run the stop command: it would neither answer nor close the connection.
     runContained: async (service, env, over) =>
       (resume && (await found?.client.runStopCommand({ service, env: definedOnly(env) }, over))) ??
       null,

@@ -10,12 +10,16 @@ import {
   type RunContained,
   runStopCommand,
 } from '../../services/launch/stop-command.ts';
-import { runStop } from '../../stopping/engine.ts';
-import { createHistory, type StopHistory } from '../../stopping/history.ts';
-import { lookAgain, stopWhatIsFound } from '../../stopping/passes.ts';
+import { runStop, type StopRun } from '../../stopping/engine.ts';
+import { createStopHistory, type StopHistory } from '../../stopping/history.ts';
+import { scanAgain, stopUntilNothingIsFound } from '../../stopping/passes.ts';
 import type { StopState, StopUnit } from '../../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
-import { trackClaims } from '../../tracking/claim-tracker.ts';
+import {
+  type ClaimTracker,
+  type ClaimTrackerOptions,
+  trackClaims,
+} from '../../tracking/claim-tracker.ts';
 import { openFilesReader } from '../../tracking/open-files.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
@@ -26,141 +30,188 @@ import type { StopOutcome } from './outcome.ts';
 export interface StopRunsRequest {
   /** Null: everything of the project. */
   readonly names: readonly string[] | null;
-  /** With everything: the services that it is told of by name; missing: those of records and ledger. */
+  /** The services that a stop of everything reports by name. Default: those of the records and the ledger. */
   readonly known?: readonly string[];
   readonly force: boolean;
-  /** Overrides every service's own grace period, in ms. */
+  /** Replaces the grace period of every service, in ms. */
   readonly graceMs: number | null;
   /** Null: no sweep. */
   readonly sweep: SweepRules | null;
-  /** Missing: open files and ports are no evidence here. */
-  readonly closer?: {
+  /** How open files and ports serve as evidence. Missing: they do not. */
+  readonly deepScan?: {
     readonly declared: readonly DeclaredService[];
-    /** True: from the first scan on. False: when all else has been proved gone. */
+    /** True: from the first scan on. False: only when everything else is proved gone. */
     readonly atOnce: boolean;
   };
-  /** False: run no stop commands, for example because they have been run already. */
+  /** False: run no stop commands, for example because they have run already. Default: true. */
   readonly commands?: boolean;
 }
 
-/** What a stop needs of the world around it. */
+/** The surroundings of a stop: the machine, the records, and the callbacks of the caller. */
 export interface StopContext {
   readonly host: Host;
   readonly self: Identity;
   readonly state: ProjectState;
-  /** Becomes true when the person asks a second time; missing: nobody does. */
+  /** Becomes true when the user asks a second time. Missing: nobody asks. */
   readonly forced?: () => boolean;
-  /** Called with the claims that are still alive after each scan. */
-  readonly watch?: (living: readonly Claim[]) => void;
-  /** Missing: stop commands are run below this process, which holds nothing that they leave. */
+  /** Called after each scan with the claims that are still alive. */
+  readonly onScan?: (living: readonly Claim[]) => void;
+  /** Missing: stop commands are children of this process, which does not contain the processes that they leave. */
   readonly runContained?: RunContained;
-  /** Of an earlier part of the same stop, to be continued. */
+  /** The history of an earlier part of the same stop, which this part continues. */
   readonly history?: StopHistory;
-  /** Of that part too: runs that were seen outside of their control groups. */
+  /** Runs of which that part saw a process outside their control group. */
   readonly outside?: ReadonlySet<string>;
 }
 
 /**
- * Ends the runs of the named services, or everything, and returns when two scans in a row found
- * nothing of it, or when what is left has outlived SIGKILL. Takes no lock and removes no record.
+ * Ends the runs of the named services, or everything. Returns when two scans in a row have found nothing, or when the
+ * remaining processes have outlived SIGKILL. Takes no lock and removes no record.
  */
 export async function stopRuns(
   context: StopContext,
   request: StopRunsRequest,
 ): Promise<StopOutcome> {
-  const { host, state } = context;
-  const beganAtMs = host.nowMs();
-  const history = context.history ?? createHistory();
-  const problems = new Set<string>();
-  const names = request.names ?? request.known ?? knownNames(state);
-  const units = unitsOf(state, names, request);
-  const moment = await host.self();
-  const remember = (claims: readonly Claim[]): void => {
-    const problem = writeLedger(state, moment, claims);
-    if (problem) problems.add(problem);
-  };
-  const over = new AbortController();
-  const commands: Promise<void>[] = [];
-  const unheld: string[] = [];
-  const runCommand = async (name: string): Promise<void> => {
-    const record = state.records.find(({ service }) => service === name);
-    if (!record) return;
-    const graceMs = units.find((one) => one.name === name)?.graceMs ?? 0;
-    const begunMs = host.nowMs();
-    const { env } = process;
-    const { end, held } = (await context.runContained?.(name, env, over.signal)) ?? {
-      end: await runStopCommand(state.folder, record, { env, over: over.signal }),
-      held: false,
-    };
-    if (!held) unheld.push(name);
-    const late = over.signal.aborted || host.nowMs() - begunMs >= graceMs;
-    const problem = end && commandProblem(name, end, late);
-    if (problem) problems.add(problem);
-  };
-  thawRunGroups(state);
-  const { closer } = request;
-  const tracking = {
-    state,
-    self: context.self,
-    names: new Set(names),
-    remember,
-    ...(context.outside ? { outsideBefore: context.outside } : {}),
-    ...(closer ? { readOpenFiles: openFilesReader(state, closer.declared, closer.atOnce) } : {}),
-  };
-  const owned = trackClaims(tracking);
-  const common = {
-    host,
-    history,
-    // Who forces may have said how long it takes.
-    policy: { force: request.force, patient: request.graceMs !== null },
-    forced: context.forced ?? (() => false),
-    watch: context.watch ?? (() => {}),
-    runCommand: (name: string) => {
-      const running = runCommand(name);
-      commands.push(running);
-      return running;
-    },
-  };
-
-  const run = { ...common, units, source: owned };
-  const look = closer ? owned.deepScan : null;
-  if (closer?.atOnce) await lookAgain(run, look);
-  let result: StopState;
-  try {
-    result = await runStop(run);
-  } finally {
-    // A command that outlasted its unit's grace must not outlast the proof.
-    over.abort();
-  }
-  await Promise.all(commands);
-  const end = await stopWhatIsFound(run, result, look);
-  result = end.state;
-
-  const swept = request.sweep ? trackSweep(tracking, request.sweep, owned) : null;
-  if (swept) {
-    const sweepUnit = unit(SWEPT, 0, null, request);
-    const snapshot = await host.snapshot();
-    if (swept.claim(snapshot).size > 0) {
-      const sweeping = await runStop({ ...common, units: [sweepUnit], source: swept });
-      result = { ...result, units: new Map([...result.units, ...sweeping.units]) };
-    }
-    units.push(sweepUnit);
-  }
-  const { unended } = end;
-  return {
-    units,
-    state: result,
-    history,
-    owned,
-    swept,
-    problems: [...problems],
-    unheld,
-    beganAtMs,
-    unended,
-  };
+  return new RunsStop(context, request).stop();
 }
 
-/** Every name that a record or a witnessed process speaks of. */
+/** One call of `stopRuns`. */
+class RunsStop {
+  readonly #context: StopContext;
+  readonly #request: StopRunsRequest;
+  readonly #beganAtMs: number;
+  readonly #history: StopHistory;
+  readonly #names: readonly string[];
+  readonly #units: readonly StopUnit[];
+  readonly #problems = new Set<string>();
+  readonly #commands: Promise<void>[] = [];
+  readonly #uncontainedCommands: string[] = [];
+  /** Aborted when the units are proved gone: then a stop command that still runs is killed. */
+  readonly #unitsOver = new AbortController();
+
+  constructor(context: StopContext, request: StopRunsRequest) {
+    const { host, state, history } = context;
+    this.#context = context;
+    this.#request = request;
+    this.#beganAtMs = host.nowMs();
+    this.#history = history ?? createStopHistory();
+    this.#names = request.names ?? request.known ?? knownNames(state);
+    this.#units = unitsOf(state, this.#names, request);
+  }
+
+  async stop(): Promise<StopOutcome> {
+    thawRunGroups(this.#context.state);
+    const tracking = this.#tracking();
+    const owned = trackClaims(tracking);
+    const { state, unended } = await this.#stopUnits(owned);
+    const sweep = await this.#sweep(tracking, owned);
+    return {
+      units: [...this.#units, ...sweep.units],
+      state: { ...state, units: new Map([...state.units, ...sweep.states]) },
+      history: this.#history,
+      owned,
+      swept: sweep.swept,
+      problems: [...this.#problems],
+      uncontainedCommands: this.#uncontainedCommands,
+      beganAtMs: this.#beganAtMs,
+      unended,
+    };
+  }
+
+  #tracking(): ClaimTrackerOptions {
+    const { state, self, outside } = this.#context;
+    const { deepScan } = this.#request;
+    return {
+      state,
+      self,
+      names: new Set(this.#names),
+      remember: (claims) => this.#writeLedger(claims),
+      ...(outside ? { outsideBefore: outside } : {}),
+      ...(deepScan
+        ? { readOpenFiles: openFilesReader(state, deepScan.declared, deepScan.atOnce) }
+        : {}),
+    };
+  }
+
+  async #stopUnits(owned: ClaimTracker) {
+    const { deepScan } = this.#request;
+    const run: StopRun = { ...this.#engineInput(), units: this.#units, source: owned };
+    const look = deepScan ? owned.deepScan : null;
+    if (deepScan?.atOnce) await scanAgain(run, look);
+    let ended: StopState;
+    try {
+      ended = await runStop(run);
+    } finally {
+      // A command that outlasted the grace period of its unit must not outlast the proof.
+      this.#unitsOver.abort();
+    }
+    await Promise.all(this.#commands);
+    return stopUntilNothingIsFound(run, ended, look);
+  }
+
+  #engineInput(): Omit<StopRun, 'units' | 'source'> {
+    const { host, forced = () => false, onScan = () => {} } = this.#context;
+    const { force, graceMs } = this.#request;
+    return {
+      host,
+      history: this.#history,
+      // With force too, a grace period that the user has chosen holds.
+      policy: { force, patient: graceMs !== null },
+      forced,
+      onScan,
+      runCommand: (name) => {
+        const running = this.#runCommand(name);
+        this.#commands.push(running);
+        return running;
+      },
+    };
+  }
+
+  async #runCommand(name: string): Promise<void> {
+    const { host, state, runContained } = this.#context;
+    const record = state.records.find(({ service }) => service === name);
+    if (!record) return;
+    const graceMs = this.#units.find((unit) => unit.name === name)?.graceMs ?? 0;
+    const begunMs = host.nowMs();
+    const { env } = process;
+    const over = this.#unitsOver.signal;
+    const { end, held } = (await runContained?.(name, env, over)) ?? {
+      end: await runStopCommand(state.folder, record, { env, over }),
+      held: false,
+    };
+    if (!held) this.#uncontainedCommands.push(name);
+    const late = over.aborted || host.nowMs() - begunMs >= graceMs;
+    const problem = end && commandProblem(name, end, late);
+    if (problem) this.#problems.add(problem);
+  }
+
+  async #sweep(tracking: ClaimTrackerOptions, owned: ClaimTracker) {
+    const { sweep } = this.#request;
+    const states: StopState['units'] = new Map();
+    if (!sweep) return { swept: null, units: [], states };
+    const swept = trackSweep(tracking, sweep, owned);
+    const units = [unitOf(SWEPT, 0, null, this.#request)];
+    const snapshot = await this.#context.host.snapshot();
+    if (swept.claim(snapshot).size === 0) return { swept, units, states };
+    const ended = await runStop({ ...this.#engineInput(), units, source: swept });
+    return { swept, units, states: ended.units };
+  }
+
+  /** Writes the ledger. A failure becomes a problem of the report: a full disk must not keep a stop from stopping. */
+  #writeLedger(claims: readonly Claim[]): void {
+    const { state, self } = this.#context;
+    try {
+      recordClaims(state.folder, self, claims);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#problems.add(
+        `the ledger could not be written (${why}): what was seen is kept in memory only`,
+      );
+    }
+  }
+}
+
+/** Every service name in the records and the ledger. */
 export function knownNames(state: ProjectState): readonly string[] {
   const witnessed = state.ledger.map(({ service }) => service);
   const names = new Set([...state.records.map(({ service }) => service), ...witnessed]);
@@ -172,20 +223,20 @@ function unitsOf(
   state: ProjectState,
   names: readonly string[],
   request: StopRunsRequest,
-): StopUnit[] {
+): readonly StopUnit[] {
   const records = new Map(state.records.map((record) => [record.service, record]));
   const graph = new Map([...records].map(([name, { dependsOn }]) => [name, dependsOn]));
   const waves = stopWaves(names, graph);
   const units = waves.flatMap((wave, index) =>
-    wave.map((name) => unit(name, index, records.get(name) ?? null, request)),
+    wave.map((name) => unitOf(name, index, records.get(name) ?? null, request)),
   );
-  // Orphans that no service is known for: last, because services may still be using them.
+  // Orphans of no known service come last, because services may still use them.
   const last = Math.max(0, waves.length - 1);
-  const nobodys = { ...unit(UNATTRIBUTED, last, null, request), awaitsCommands: true };
-  return request.names === null ? [...units, nobodys] : units;
+  const unattributed = { ...unitOf(UNATTRIBUTED, last, null, request), awaitsCommands: true };
+  return request.names === null ? [...units, unattributed] : units;
 }
 
-function unit(
+function unitOf(
   name: string,
   wave: number,
   record: ServiceRecord | null,
@@ -199,19 +250,4 @@ function unit(
     graceMs: request.graceMs ?? record?.stop.graceMs ?? DEFAULT_GRACE_MS,
     hasCommand: request.commands !== false && (record?.stop.command ?? null) !== null,
   };
-}
-
-/** @returns what went wrong: a full disk must not keep a stop from stopping */
-function writeLedger(
-  state: ProjectState,
-  moment: Pick<Identity, 'bootId' | 'pidNamespace'>,
-  claims: readonly Claim[],
-): string | null {
-  try {
-    recordClaims(state.folder, moment, claims);
-    return null;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return `the ledger could not be written (${why}): what was seen is kept in memory only`;
-  }
 }

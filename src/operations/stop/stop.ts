@@ -1,3 +1,29 @@
+/*
+ * The files of this folder: how services are stopped, with proof.
+ *
+ *   stop            entry of the commands: stops here, or by the supervisor if this process runs inside a service
+ *   stop-project    the first look; loads the rest only when there is something to stop
+ *   stop-locked     the stop under the lock: stand down, end, ask the kernel, end supervisors and guards, finish
+ *   stop-runs       ends runs with the stop engine, and writes the ledger
+ *   finish          checks the ports, writes the report, removes the records of dead processes
+ *   first-look      finds all processes that a stop is to end
+ *   ask-guards      asks the kernel for children of guards, and ends the guards
+ *   ask-one-offs    asks the kernel for children of `devctl run` commands
+ *   left-alone      processes of ours that a veto protects
+ *   build-report    the parts of the report, and the proof
+ *   capabilities    the means of containment that a stop could rely on
+ *   empty-report    the report of a stop that has ended nothing
+ *   survivors       names the survivors of a stop in one line
+ *   dry-run         reports what a stop would do
+ *   via-supervisor  has the supervisor carry out the stop
+ *   unattended      the stop that a supervisor carries out without a user
+ *   end-run         ends the rest of a run before a restart
+ *   leftovers       ends the processes of earlier runs before a start
+ *   sweep           `devctl sweep`: ends look-alikes that belong to no service
+ *   sweep-rules     the patterns and the scope of a sweep
+ *   options         the options and the header of a stop
+ *   outcome         the outcome of the stop engine
+ */
 import { DevctlError } from '../../errors.ts';
 import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
@@ -10,20 +36,21 @@ import type { StopOptions } from './options.ts';
 import { stopProject } from './stop-project.ts';
 import { toSweepRules } from './sweep-rules.ts';
 
-/** As for `stopProject`, but for what a supervisor has to be told in words. */
+/** As for `stopProject`, but the sweep is in a form that can be sent to a supervisor. */
 export interface StopServicesOptions extends Omit<StopOptions, 'sweep' | 'hasChildren'> {
   readonly sweep: SweepSettings;
-  /** Told before the supervisor takes the stop over. */
-  readonly handedOver?: (service: string) => void;
+  /** Called before the supervisor takes the stop over, with the service that this process runs inside of. */
+  readonly onHandOver?: (service: string) => void;
 }
 
 /**
- * Stops services, wherever this process runs. Inside one of those to be stopped it would end itself
- * half way: there the supervisor carries out the stop. A one-off that we run in is left to its own end, which
- * its `devctl run` sees to.
+ * Stops services, wherever this process runs.
  *
- * @throws DevctlError as `stopProject`; 'unsafe' where that one-off is named; 'supervisor-failed' when the supervisor ended before it told
- *   the outcome
+ * Inside a service that is to be stopped, this process would end itself half way, so the supervisor carries out the
+ * stop. A one-off that this process runs inside of is left alone: its `devctl run` ends it when its command ends.
+ *
+ * @throws DevctlError as `stopProject`; 'unsafe' when `names` has that one-off; 'supervisor-failed' when the supervisor
+ *   ended before it sent the report
  */
 export async function stopServices(
   host: Host,
@@ -34,7 +61,7 @@ export async function stopServices(
   const state = readProjectState(folder);
   const snapshot = await settledSnapshot(host);
   const { service, oneOffs } = findEnclosingRun(state, snapshot, await host.self(), process.env);
-  const own = oneOffs.find((one) => names?.includes(one.service));
+  const own = oneOffs.find((record) => names?.includes(record.service));
   if (own) throw insideOneOff(own.service);
   const inside = dryRun ? null : service;
   if (inside === null || (names !== null && !names.includes(inside))) {
@@ -42,7 +69,7 @@ export async function stopServices(
     const seen = { state: withoutRuns(state, exempt), snapshot };
     return stopProject(host, folder, { ...options, exempt, sweep: toSweepRules(sweep) }, seen);
   }
-  options.handedOver?.(inside);
+  options.onHandOver?.(inside);
   const { stopViaSupervisor } = await import('./via-supervisor.ts');
   const request = { names, force, graceMs, sweep, declared };
   const report = await stopViaSupervisor(host, folder, request);

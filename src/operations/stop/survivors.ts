@@ -1,7 +1,7 @@
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import type { StopHistory } from '../../stopping/history.ts';
 
-/** Names every process of this stop that is still alive, `node (pid 12), sh (pid 13)`; null when none is. */
+/** Names every process of this stop that is still alive: `node (pid 12), sh (pid 13)`. Null when none is. */
 export function survivorsInWords(history: StopHistory, snapshot: Snapshot): string | null {
   const survivors = history
     .entries()

@@ -6,14 +6,16 @@ import type { OpenProject } from '../../project/open-project.ts';
 const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
 
 /**
- * What the sweep of a full stop may do here. Without a manifest nobody has said that this folder is a
- * project: then it takes --force, and a folder that holds more than one project by its nature is
- * never swept.
+ * The sweep settings for a stop of everything.
+ *
+ * Without a manifest nobody has said that the folder is a project. Then only --force sweeps it, and a folder that holds
+ * the home folder is never swept, because it holds more than one project.
  */
 export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean): SweepSettings {
   if (outline.kind !== 'absent') {
     const { sweep, trusted } = outline;
-    // "user" is this user: another one's manifest may say what is swept in his folder, not everywhere.
+    // The scope "user" means all processes of this user. A manifest of another user may choose what is swept in its
+    // folder, but not everywhere.
     return !trusted && sweep.scope === 'user' ? { ...sweep, scope: 'project' } : sweep;
   }
   const home = homedir();
@@ -22,8 +24,10 @@ export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean
 }
 
 /**
- * What `devctl sweep` may do here. It is asked for by name, so `"scope": "off"`, which is about the sweep
- * of `stop`, does not turn it off; what would make it dangerous does.
+ * The rules for `devctl sweep`, or why it is refused.
+ *
+ * `"scope": "off"` concerns the sweep of `stop`, so it does not refuse a sweep that the user asks for by name. A home
+ * folder without a manifest and a broken manifest do, because they make a sweep dangerous.
  */
 export function sweepCommandRules(
   project: OpenProject,
@@ -47,11 +51,13 @@ export function sweepCommandRules(
   };
 }
 
+/** Compiles the patterns of the settings. Null: no sweep. */
 export function toSweepRules(settings: SweepSettings): SweepRules | null {
   return settings.scope === 'off' ? null : compile(settings, settings.scope);
 }
 
 function compile({ patterns, protect }: SweepSettings, scope: SweepRules['scope']): SweepRules {
-  const all = (sources: readonly string[]): RegExp[] => sources.map((one) => new RegExp(one));
-  return { patterns: all(patterns), protect: all(protect), scope };
+  const compileAll = (sources: readonly string[]): RegExp[] =>
+    sources.map((source) => new RegExp(source));
+  return { patterns: compileAll(patterns), protect: compileAll(protect), scope };
 }

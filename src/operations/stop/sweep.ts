@@ -1,4 +1,4 @@
-import type { Spared } from '../../ownership/claim.ts';
+import type { Claim, Spared } from '../../ownership/claim.ts';
 import { ownedLookAlikes, type SweepRules } from '../../ownership/sweep.ts';
 import { isoTime } from '../../processes/clock.ts';
 import type { Host } from '../../processes/host.ts';
@@ -6,58 +6,46 @@ import { identityKey } from '../../processes/identity.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject, projectBelow } from '../../project/open-project.ts';
 import { runStop } from '../../stopping/engine.ts';
-import { createHistory } from '../../stopping/history.ts';
-import { stopWhatIsFound } from '../../stopping/passes.ts';
+import { createStopHistory, type StopHistory } from '../../stopping/history.ts';
+import { stopUntilNothingIsFound } from '../../stopping/passes.ts';
 import type { SweepReport } from '../../stopping/report.ts';
 import type { StopUnit } from '../../stopping/state.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
-import { trackClaims } from '../../tracking/claim-tracker.ts';
+import {
+  type ClaimTracker,
+  type TrackedClaims,
+  trackClaims,
+} from '../../tracking/claim-tracker.ts';
 import { openFilesReader } from '../../tracking/open-files.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { SWEPT, trackSweep } from '../../tracking/sweep-tracker.ts';
 import { describeSpared, reportProcesses, reportSurvivors } from './build-report.ts';
 import type { StopOptions } from './options.ts';
 
-export interface SweepProjectOptions extends Pick<StopOptions, 'dryRun' | 'forced' | 'watch'> {
+export interface SweepProjectOptions extends Pick<StopOptions, 'dryRun' | 'forced' | 'onScan'> {
   readonly rules: SweepRules;
 }
 
 /**
- * The sweep alone: ends dev tools that work inside the project and belong to no service, politely, and
- * until two looks in a row find none.
+ * Sweeps a project: asks dev tools that work inside the project and belong to no service to end, until two looks in a
+ * row find none.
  *
- * Services are left alone, whether they run or have left something behind, and so are records and lock:
- * it neither needs nor changes them.
+ * The sweep leaves services alone, running ones and their orphans, and neither needs nor changes records and lock.
  */
 export async function sweepProject(
   host: Host,
   project: OpenProject,
   options: SweepProjectOptions,
 ): Promise<SweepReport> {
-  const { folder } = project;
   const beganAtMs = host.nowMs();
   const at = isoTime();
-  const rules: SweepRules = {
-    ...options.rules,
-    projectBelow: (cwd) => projectBelow(folder.root, cwd),
-  };
-  const state = readProjectState(folder);
-  const readOpenFiles = openFilesReader(state, declaredServices(project), true);
-  const self = await host.self();
-  const tracking = { state, self, names: new Set<string>() };
-  const owned = trackClaims({ ...tracking, readOpenFiles });
-  const swept = trackSweep(tracking, rules, owned);
-  const history = createHistory();
-
-  const snapshot = await host.snapshot();
-  const ours = [...(await owned.deepScan(snapshot)).values()];
-  history.see(swept.claim(snapshot));
-  const before = [...swept.latest().spared, ...ownedLookAlikes(ours, snapshot, rules)];
+  const first = await lookBeforeSweep(host, project, options.rules);
+  const { owned, swept, history, spared, snapshot } = first;
   const report = {
     version: 1,
-    project: folder.root,
+    project: project.folder.root,
     at,
-    scope: rules.scope,
+    scope: options.rules.scope,
   } as const;
   if (options.dryRun) {
     const planned = reportProcesses({ owned, swept, history, unended: [], beganAtMs });
@@ -65,26 +53,16 @@ export async function sweepProject(
       ...report,
       kind: 'sweep-dry-run',
       tookMs: Math.round(host.nowMs() - beganAtMs),
-      processes: planned.map((one) => ({ ...one, signals: [UNIT.signal] })),
+      processes: planned.map((process) => ({ ...process, signals: [UNIT.signal] })),
       survivors: [],
-      spared: describeLookAlikes(before, snapshot),
+      spared: describeLookAlikes(spared, snapshot),
       scans: 1,
     };
   }
 
-  const run = {
-    host,
-    history,
-    source: swept,
-    units: [UNIT],
-    policy: { force: false },
-    forced: options.forced,
-    watch: options.watch,
-    runCommand: async () => {},
-  };
-  const { unended } = await stopWhatIsFound(run, await runStop(run), null);
+  const unended = await endLookAlikes(host, first, options);
   const after = await host.snapshot();
-  history.settle(after, host.nowMs());
+  history.recordGone(after, host.nowMs());
   const outcome = { owned, swept, history, unended, beganAtMs };
   const processes = reportProcesses(outcome);
   return {
@@ -93,9 +71,62 @@ export async function sweepProject(
     tookMs: Math.round(host.nowMs() - beganAtMs),
     processes,
     survivors: reportSurvivors(outcome, processes),
-    spared: describeLookAlikes([...before, ...swept.latest().spared], after),
+    spared: describeLookAlikes([...spared, ...swept.latest().spared], after),
     scans: history.scans(),
   };
+}
+
+interface SweepLook {
+  readonly owned: ClaimTracker;
+  readonly swept: TrackedClaims;
+  readonly history: StopHistory;
+  readonly snapshot: Snapshot;
+  /** The look-alikes that the sweep leaves alone, those of services among them. */
+  readonly spared: readonly Spared[];
+}
+
+async function lookBeforeSweep(
+  host: Host,
+  project: OpenProject,
+  configured: SweepRules,
+): Promise<SweepLook> {
+  const { folder } = project;
+  const rules: SweepRules = {
+    ...configured,
+    projectBelow: (cwd) => projectBelow(folder.root, cwd),
+  };
+  const state = readProjectState(folder);
+  const readOpenFiles = openFilesReader(state, declaredServices(project), true);
+  const self = await host.self();
+  const tracking = { state, self, names: new Set<string>() };
+  const owned = trackClaims({ ...tracking, readOpenFiles });
+  const swept = trackSweep(tracking, rules, owned);
+  const history = createStopHistory();
+  const snapshot = await host.snapshot();
+  const claims = [...(await owned.deepScan(snapshot)).values()];
+  history.recordLiving(swept.claim(snapshot));
+  const spared = [...swept.latest().spared, ...ownedLookAlikes(claims, snapshot, rules)];
+  return { owned, swept, history, snapshot, spared };
+}
+
+/** @returns the look-alikes that are replaced faster than they can be ended */
+async function endLookAlikes(
+  host: Host,
+  { history, swept }: SweepLook,
+  { forced, onScan }: SweepProjectOptions,
+): Promise<readonly Claim[]> {
+  const run = {
+    host,
+    history,
+    source: swept,
+    units: [UNIT],
+    policy: { force: false },
+    forced,
+    onScan,
+    runCommand: async () => {},
+  };
+  const { unended } = await stopUntilNothingIsFound(run, await runStop(run), null);
+  return unended;
 }
 
 const UNIT: StopUnit = {
@@ -107,16 +138,16 @@ const UNIT: StopUnit = {
   hasCommand: false,
 };
 
-/** Each of them once, and only those that are still there to be spared. */
+/** The living processes among these, each once, in order of pid. */
 function describeLookAlikes(all: readonly Spared[], snapshot: Snapshot): SweepReport['spared'] {
-  const each = new Map(all.map((one) => [identityKey(one.process.identity), one]));
-  return [...each.values()]
+  const unique = new Map(all.map((spared) => [identityKey(spared.process.identity), spared]));
+  return [...unique.values()]
     .filter(({ process }) => livesIn(snapshot, process.identity))
     .sort((a, b) => a.process.identity.pid - b.process.identity.pid)
-    .map((one) => ({ ...describeSpared(one, snapshot), why: whyOf(one.veto) }));
+    .map((spared) => ({ ...describeSpared(spared, snapshot), why: whyOf(spared.veto) }));
 }
 
-/** Of a veto from a cookie the detail is the cookie itself. */
+/** The reason of a veto in words. The detail of a veto by a cookie is the cookie itself. */
 function whyOf({ detail }: Spared['veto']): string {
   return /^DEVCTL_\w+=/.test(detail) ? `carries the mark of another project (${detail})` : detail;
 }

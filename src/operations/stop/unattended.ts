@@ -4,7 +4,11 @@ import { declaredServices, openProject } from '../../project/open-project.ts';
 import { type StopOptions, stopOptions } from './options.ts';
 import { sweepSettingsOf, toSweepRules } from './sweep-rules.ts';
 
-/** What `devctl stop` would ask for in the project folder, as its manifest is now. */
+/**
+ * The request of a `devctl stop` in the project folder, by the manifest as it is now.
+ *
+ * @param manifest absolute path
+ */
 export function stopEverythingRequest(
   folder: ProjectFolder,
   manifest: string,
@@ -19,7 +23,7 @@ export function stopEverythingRequest(
   };
 }
 
-/** How a stop is carried out that has no terminal: nobody sees it at work, or asks for force meanwhile. */
+/** The options of a stop without a terminal, which no user watches and no user can force. */
 export function unattendedStop({ sweep, ...request }: SupervisedStopRequest): StopOptions {
   return stopOptions({ ...request, sweep: toSweepRules(sweep) });
 }

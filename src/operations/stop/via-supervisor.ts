@@ -1,10 +1,10 @@
 import {
-  connectToSupervisor,
-  findPatiently,
+  findSupervisorPatiently,
   livingSupervisors,
-  type Reached,
+  type ReachedSupervisor,
 } from '../../client/connect.ts';
 import type { SupervisedStopEvent, SupervisedStopRequest } from '../../client/protocol.ts';
+import { connectToSupervisor } from '../../client/start-supervisor.ts';
 import { takeLockToStop } from '../../lock/for-stop.ts';
 import { ownVersion } from '../../package-root.ts';
 import type { Host } from '../../processes/host.ts';
@@ -12,10 +12,9 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
 
 /**
- * Has the supervisor stop everything, this process included.
+ * Has the supervisor carry out a stop that ends this process too.
  *
- * @returns the report; null when the connection ended before it, because this process was one of
- *   those to end or the supervisor has died
+ * @returns the report; null when the connection ended before it came, because the supervisor has died
  */
 export async function stopViaSupervisor(
   host: Host,
@@ -23,23 +22,23 @@ export async function stopViaSupervisor(
   request: SupervisedStopRequest,
 ): Promise<StopReport | null> {
   const { running, socket } = await livingSupervisors(host, folder);
-  const found = await findPatiently(host, folder, running, socket);
+  const found = await findSupervisorPatiently(host, folder, running, socket);
   const fits = found?.hello.version === ownVersion();
-  const { client } = fits ? found : await beginSupervisor(host, folder, request.force);
+  const { client } = fits ? found : await startSupervisor(host, folder, request.force);
   let report: StopReport | null = null;
-  await client.stream('/stop', request, (event) => {
-    const { type, report: told } = event as SupervisedStopEvent;
-    if (type === 'report') report = told;
+  await client.stream('/stop', request, (received) => {
+    const event = received as SupervisedStopEvent;
+    if (event.type === 'report') report = event.report;
   });
   return report;
 }
 
-/** It can only be begun here, within the service that is to be stopped; it outlives that. */
-async function beginSupervisor(
+/** Starts a supervisor from within the service that is to be stopped. It has a session of its own, so it survives. */
+async function startSupervisor(
   host: Host,
   folder: ProjectFolder,
   force: boolean,
-): Promise<Reached> {
+): Promise<ReachedSupervisor> {
   const self = await host.self();
   const lock = await takeLockToStop({ host, folder, self, force, warn: () => {} });
   try {

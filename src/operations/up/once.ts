@@ -1,7 +1,7 @@
 import type { StateKind } from '../../services/lifecycle/states.ts';
 
-/** What tells one piece of news from another. */
-interface News {
+/** The fields that tell one change from another. */
+interface ChangeKey {
   readonly service: string;
   readonly from: StateKind;
   readonly to: StateKind;
@@ -10,20 +10,22 @@ interface News {
 }
 
 /**
- * Tells once what comes from two sources, in whatever order: the answer to a start and the events of its
- * supervisor both have all changes of that start, and those of the answer know how long it took.
+ * Makes a function that reports each change once although it comes from two sources, in whatever order.
+ *
+ * The answer to a start and the events of its supervisor both have all changes of that start. Those of the answer also
+ * know the time since the request.
  */
-export function dedupeChanges<Change extends News>(
-  tell: (change: Change) => void,
+export function dedupeChanges<Change extends ChangeKey>(
+  onChange: (change: Change) => void,
 ): (source: 'start' | 'hold', change: Change) => void {
-  const heard = new Map<string, { start: number; hold: number }>();
+  const received = new Map<string, { start: number; hold: number }>();
   return (source, change) => {
     const { service, from, to, pid, reason } = change;
-    const news = `${service} ${from} ${to} ${pid} ${reason}`;
-    const counts = heard.get(news) ?? { start: 0, hold: 0 };
+    const key = `${service} ${from} ${to} ${pid} ${reason}`;
+    const counts = received.get(key) ?? { start: 0, hold: 0 };
     const before = Math.max(counts.start, counts.hold);
     counts[source] += 1;
-    heard.set(news, counts);
-    if (counts[source] > before) tell(change);
+    received.set(key, counts);
+    if (counts[source] > before) onChange(change);
   };
 }

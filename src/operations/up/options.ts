@@ -5,22 +5,22 @@ import type { StopOptions } from '../stop/options.ts';
 import type { UpRules, UpVerdict } from './verdict.ts';
 
 export interface UpOptions extends UpRules {
-  /** What is started: services, with all that they depend on. */
+  /** The services to start, with all their dependencies among them. */
   readonly names: readonly string[];
-  /** Was everything meant? Then the end is a whole `devctl stop`. */
+  /** True when the user named no services. Then the end is a stop of everything. */
   readonly everything: boolean;
-  /** Services that were named: they end with this `up` even if they ran before. */
+  /** The services that the user named. They end with this `up` even if they ran before. */
   readonly named: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly listen: (change: ServiceChange) => void;
-  /** Told of each limit that is exceeded, of those services and of everything. */
-  readonly breached: (breach: Breach) => void;
-  readonly started: (result: StartResult) => void;
-  /** Told why it ends, before anything is stopped. */
-  readonly ending: (why: string) => void;
+  readonly onChange: (change: ServiceChange) => void;
+  /** Called for each limit that one of these services, or all services together, exceed. */
+  readonly onBreach: (breach: Breach) => void;
+  readonly onStarted: (result: StartResult) => void;
+  /** Called with the reason of the end, before anything is stopped. */
+  readonly onEnding: (why: string) => void;
   readonly warn: (line: string) => void;
-  /** Resolves when somebody wants it to end: a signal, a closed terminal. */
-  readonly asked: Promise<UpVerdict>;
+  /** Resolves when the user wants it to end: by a signal, or by closing the terminal. */
+  readonly askedToEnd: Promise<UpVerdict>;
   readonly forced: () => boolean;
-  readonly watch: StopOptions['watch'];
+  readonly onScan: StopOptions['onScan'];
 }

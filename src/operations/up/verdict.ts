@@ -1,35 +1,42 @@
 import type { Exit } from '../../project/service-record.ts';
 import type { StateKind } from '../../services/lifecycle/states.ts';
 
-/** One service of a `devctl up`, as far as its end is concerned. */
+/** One service of a `devctl up`: the facts that decide whether the `up` ends. */
 export interface UpService {
   readonly name: string;
   readonly kind: StateKind;
-  /** How it ended; null while it lives, and where that is not known. */
+  /** How it ended. Null while it lives, and where that is not known. */
   readonly exit: Exit | null;
-  /** Is it a task that is expected to end? */
+  /** True for a task, which is expected to end. */
   readonly oneShot: boolean;
 }
 
 export interface UpRules {
-  /** Ends with this service, with its exit code. */
+  /** The service with which `devctl up` ends, and whose exit code it takes. */
   readonly exitCodeFrom: string | null;
-  /** Ends as soon as any service has ended. */
+  /** True: `devctl up` ends as soon as any service has ended. */
   readonly abortOnExit: boolean;
 }
 
+/** Why `devctl up` ends, in words, and its exit code. */
 export interface UpVerdict {
-  /** For people. */
   readonly why: string;
   readonly code: number;
 }
 
+/** The verdict of an `up` whose services another devctl has stopped. */
+export const STOPPED_BY_OTHER: UpVerdict = {
+  why: 'everything was stopped by another devctl',
+  code: 0,
+};
+
 /**
- * Shall `devctl up` end by itself, and with which exit code? Null: it goes on.
+ * Decides whether `devctl up` ends by itself, and with which exit code.
  *
- * @param services in the order in which they ended, those that live last
- * @param begun has everything been started that was to be?
- * @param signalNumber of a signal by its name
+ * @param services in the order in which they ended; living services come last
+ * @param begun true when the start has finished
+ * @param signalNumber the number of a signal by its name
+ * @returns null: `devctl up` goes on
  */
 export function upEnded(
   services: readonly UpService[],
@@ -44,15 +51,15 @@ export function upEnded(
   };
   const named = services.find(({ name }) => name === rules.exitCodeFrom);
   if (named && hasEnded(named.kind)) return { why: endOf(named), code: codeOf(named) };
-  const first = services.find((one) => isEndByItself(one) && !isTaskDone(one));
+  const first = services.find((service) => endedByItself(service) && !isTaskDone(service));
   if (rules.abortOnExit && first) {
     const code = codeOf(first);
     return { why: endOf(first), code: rules.exitCodeFrom === null ? code : code || 1 };
   }
   if (!begun || !services.every(({ kind }) => hasEnded(kind))) return null;
-  const failed = services.filter((one) => one.kind === 'failed');
+  const failed = services.filter(({ kind }) => kind === 'failed');
   const why = services.every(({ kind }) => kind === 'idle')
-    ? 'everything was stopped by another devctl'
+    ? STOPPED_BY_OTHER.why
     : 'everything has ended';
   return { why, code: failed.length > 0 ? 1 : 0 };
 }
@@ -61,8 +68,8 @@ function hasEnded(kind: StateKind): boolean {
   return kind === 'exited' || kind === 'failed' || kind === 'idle';
 }
 
-/** What somebody stopped or restarts has not ended by itself. */
-function isEndByItself({ kind }: UpService): boolean {
+/** False for a service that another devctl has stopped or restarts. */
+function endedByItself({ kind }: UpService): boolean {
   return kind === 'exited' || kind === 'failed';
 }
 

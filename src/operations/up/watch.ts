@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceChange, SupervisorEvent } from '../../client/protocol.ts';
 import { isAlive } from '../../lock/holder.ts';
 import { acquireLock } from '../../lock/lock.ts';
@@ -13,7 +13,7 @@ import type { StateKind } from '../../services/lifecycle/states.ts';
 import type { StartResult } from '../start/start.ts';
 import { dedupeChanges } from './once.ts';
 import type { UpOptions } from './options.ts';
-import { type UpVerdict, upEnded } from './verdict.ts';
+import { STOPPED_BY_OTHER, type UpService, type UpVerdict, upEnded } from './verdict.ts';
 
 interface UpWatchContext {
   readonly host: Host;
@@ -22,119 +22,152 @@ interface UpWatchContext {
   readonly options: UpOptions;
 }
 
-/** What an `up` has heard of its services, and whether that ends it. */
+/** Follows the services of a `devctl up`, and decides when it ends. */
 export interface UpWatch {
-  /** News of the supervisor. */
-  hear(event: SupervisorEvent): void;
-  /** News of a start: of a change that both tell, its listener hears once. */
-  hearStart(change: ServiceChange): void;
-  /** How they are by what a start says. */
-  noteStarted(services: StartResult['services']): void;
-  /** The same of the start that it began with, which is over. */
-  noteBegun(services: StartResult['services']): void;
-  /** Resolves when no other command is at work, and what that has brought about is heard. */
+  /** Takes an event of the supervisor. */
+  onEvent(event: SupervisorEvent): void;
+  /** Takes a change from the answer to a start. A change that the supervisor sends too is reported once. */
+  onStartChange(change: ServiceChange): void;
+  /** Takes the result of a later start, with which a new supervisor has adopted the services. */
+  onRestarted(services: StartResult['services']): void;
+  /** Takes the result of the first start, which is over now. */
+  onStarted(services: StartResult['services']): void;
+  /** Resolves when no other command is at work, and the events that it caused have arrived. */
   whenIdle(): Promise<void>;
-  /** Ends it, unless something has before. */
-  conclude(verdict: UpVerdict): void;
-  /** Null as long as nothing ends it. */
+  /** Ends the `up`, unless it has ended already. */
+  end(verdict: UpVerdict): void;
+  /** Null while the `up` goes on. */
   verdict(): UpVerdict | null;
   readonly ended: Promise<void>;
 }
 
-/** Another command that is at work (a restart, say) is waited for before anything is concluded. */
-const LOCK_WAIT_MS = 120_000;
-const NEWS_MS = 500;
+/** The time that another command, such as a restart, has to finish before the `up` is judged, in ms. */
+const OTHER_COMMAND_DONE_MS = 120_000;
+/** The time in which the events of such a command arrive, in ms. */
+const EVENTS_MS = 500;
 
-export function watchUp({ host, folder, manifest, options }: UpWatchContext): UpWatch {
-  const { names } = options;
-  const kinds = new Map<string, StateKind>();
-  const exits = new Map<string, Exit | null>();
-  const spawnedAt = new Map<string, number>();
-  const tellOnce = dedupeChanges(options.listen);
-  let begun = false;
-  let verdict: UpVerdict | null = null;
-  let concluded = (): void => {};
-  const ended = new Promise<void>((resolve) => {
-    concluded = resolve;
-  });
-  const conclude = (found: UpVerdict): void => {
-    verdict ??= found;
-    concluded();
-  };
-  void options.asked.then(conclude);
+export function watchUp(context: UpWatchContext): UpWatch {
+  return new ServicesWatch(context);
+}
 
-  const verdictNow = (): UpVerdict | null => {
-    const services = [...kinds].map(([name, kind]) => ({
-      name,
-      kind,
-      exit: exits.get(name) ?? null,
-      oneShot: manifest.services[name]?.oneShot ?? false,
-    }));
-    return upEnded(services, options, begun, signalNumber);
-  };
-  const isAllStopped = (): boolean => [...kinds.values()].every((kind) => kind === 'idle');
-  const judge = (): void => {
-    // Its own stop is no news.
-    if (verdict) return;
-    const found = verdictNow();
-    if (!found) return;
-    // A restart takes services down as well; what it has brought up by then goes on.
-    const isNamedStopped = kinds.get(options.exitCodeFrom ?? '') === 'idle';
-    if (begun && (isNamedStopped || isAllStopped())) void whenIdle().then(judgeAgain);
-    else conclude(found);
-  };
-  const judgeAgain = (): void => {
-    const found = verdictNow();
-    if (isAllStopped()) conclude({ why: 'everything was stopped by another devctl', code: 0 });
-    else if (found) conclude(found);
-  };
-  const whenIdle = async (): Promise<void> => {
-    const identity = await host.self();
+class ServicesWatch implements UpWatch {
+  readonly ended: Promise<void>;
+  readonly #context: UpWatchContext;
+  readonly #report: (source: 'start' | 'hold', change: ServiceChange) => void;
+  /** The services in the order in which they ended; living services come last. */
+  readonly #kinds = new Map<string, StateKind>();
+  readonly #exits = new Map<string, Exit | null>();
+  readonly #spawnedAtMs = new Map<string, number>();
+  #begun = false;
+  #verdict: UpVerdict | null = null;
+  #resolveEnded = (): void => {};
+
+  constructor(context: UpWatchContext) {
+    const { options } = context;
+    this.#context = context;
+    this.#report = dedupeChanges(options.onChange);
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    void options.askedToEnd.then((verdict) => this.end(verdict));
+  }
+
+  onEvent(event: SupervisorEvent): void {
+    const { names, onBreach } = this.#context.options;
+    if (event.type === 'change') {
+      if (names.includes(event.service)) this.#onChange(event);
+      return;
+    }
+    const { breach } = event;
+    if (breach.service === null || names.includes(breach.service)) onBreach(breach);
+  }
+
+  onStartChange(change: ServiceChange): void {
+    this.#report('start', change);
+  }
+
+  onStarted(services: StartResult['services']): void {
+    this.#begun = true;
+    this.onRestarted(services);
+  }
+
+  onRestarted(services: StartResult['services']): void {
+    // An event may be newer than this result. Only a service that ran before has had none.
+    for (const { name, state } of services) {
+      if (!this.#kinds.has(name)) this.#kinds.set(name, state);
+    }
+    this.#endIfOver();
+  }
+
+  async whenIdle(): Promise<void> {
+    const { host, folder } = this.#context;
     const lock = await acquireLock(folder, {
-      identity,
+      identity: await host.self(),
       command: 'up',
       isAlive: (holder) => isAlive(host, holder),
-      waitMs: LOCK_WAIT_MS,
+      waitMs: OTHER_COMMAND_DONE_MS,
     });
     if (lock.kind === 'held') lock.release();
-    await pass(NEWS_MS);
-  };
+    await delay(EVENTS_MS);
+  }
 
-  const hearChange = (change: ServiceChange): void => {
+  end(verdict: UpVerdict): void {
+    this.#verdict ??= verdict;
+    this.#resolveEnded();
+  }
+
+  verdict(): UpVerdict | null {
+    return this.#verdict;
+  }
+
+  #onChange(change: ServiceChange): void {
     const { service, to } = change;
-    if (!names.includes(service)) return;
-    // Those that end come in the order in which they do.
-    kinds.delete(service);
-    kinds.set(service, to);
-    const record = readRecord(folder, service);
-    exits.set(service, record.kind === 'record' ? record.record.exit : null);
-    const now = monotonicMs();
-    if (to === 'spawning') spawnedAt.set(service, now);
-    tellOnce('hold', { ...change, afterMs: Math.round(now - (spawnedAt.get(service) ?? now)) });
-    judge();
-  };
-  /** Of what ran before nothing was heard; of the rest, what was heard may be younger than the result. */
-  const noteStarted = (services: StartResult['services']): void => {
-    for (const { name, state } of services) if (!kinds.has(name)) kinds.set(name, state);
-    judge();
-  };
-  return {
-    hear(event) {
-      if (event.type === 'change') hearChange(event);
-      else if (event.breach.service === null || names.includes(event.breach.service))
-        options.breached(event.breach);
-    },
-    hearStart: (change) => tellOnce('start', change),
-    noteStarted,
-    noteBegun(services) {
-      begun = true;
-      noteStarted(services);
-    },
-    whenIdle,
-    conclude,
-    verdict: () => verdict,
-    ended,
-  };
+    // Deleted first, so that the map is in the order of the latest changes.
+    this.#kinds.delete(service);
+    this.#kinds.set(service, to);
+    const read = readRecord(this.#context.folder, service);
+    this.#exits.set(service, read.kind === 'record' ? read.record.exit : null);
+    const nowMs = monotonicMs();
+    if (to === 'spawning') this.#spawnedAtMs.set(service, nowMs);
+    const afterMs = Math.round(nowMs - (this.#spawnedAtMs.get(service) ?? nowMs));
+    this.#report('hold', { ...change, afterMs });
+    this.#endIfOver();
+  }
+
+  #endIfOver(): void {
+    // The changes of our own stop decide nothing.
+    if (this.#verdict) return;
+    const found = this.#judge();
+    if (!found) return;
+    // A restart takes services down too: wait for it, because the `up` goes on with the services that it starts.
+    const { exitCodeFrom } = this.#context.options;
+    const isNamedStopped = this.#kinds.get(exitCodeFrom ?? '') === 'idle';
+    if (this.#begun && (isNamedStopped || this.#isAllStopped())) {
+      void this.whenIdle().then(() => this.#endIfStillOver());
+    } else this.end(found);
+  }
+
+  #endIfStillOver(): void {
+    const found = this.#isAllStopped() ? STOPPED_BY_OTHER : this.#judge();
+    if (found) this.end(found);
+  }
+
+  #judge(): UpVerdict | null {
+    const { manifest, options } = this.#context;
+    const services = [...this.#kinds].map(
+      ([name, kind]): UpService => ({
+        name,
+        kind,
+        exit: this.#exits.get(name) ?? null,
+        oneShot: manifest.services[name]?.oneShot ?? false,
+      }),
+    );
+    return upEnded(services, options, this.#begun, signalNumber);
+  }
+
+  #isAllStopped(): boolean {
+    return [...this.#kinds.values()].every((kind) => kind === 'idle');
+  }
 }
 
 function signalNumber(name: string): number {

@@ -5,22 +5,25 @@ import type { Exit } from '../../project/service-record.ts';
 import type { Contain } from './launch.ts';
 import { spawnFailure } from './spawn-failure.ts';
 
+/** Where and how a command is spawned that a person looks at. */
 export interface AttachPlace {
   readonly cwd: string;
   /** The whole environment, exactly. */
   readonly env: Readonly<Record<string, string>>;
   /**
-   * True: it stays in our session and process group, so that the keys of the terminal (Ctrl-C, Ctrl-Z,
-   * Ctrl-\\) and changes of its size reach it as they reach us. False: a session of its own.
+   * True: the command stays in our session and process group, so that the keys of the terminal (Ctrl-C,
+   * Ctrl-Z, Ctrl-\\) and changes of its size reach it as they reach us. False: it gets a session of its own.
    */
   readonly terminal: boolean;
   readonly contain: Contain | null;
 }
 
+/** The result of `attach`. */
 export type Attached =
   | {
       readonly kind: 'launched';
       readonly pid: number;
+      /** Why it is not contained as `contain` was to do it; null when it is, or was not to be. */
       readonly uncontained: string | null;
       /** Resolves when it has ended, whatever it leaves behind. Never rejects. */
       readonly exited: Promise<Exit>;
@@ -28,11 +31,11 @@ export type Attached =
   | {
       readonly kind: 'failed';
       readonly reason: string;
-      /** As a shell has it: 127 not found, 126 found but not to be executed; null for other reasons. */
+      /** The exit code of a shell for it: 127 not found, 126 found but not executable; null for other reasons. */
       readonly shellCode: 126 | 127 | null;
     };
 
-/** Spawns a command with our own standard files: the counterpart of `launch` for what people look at. */
+/** Spawns a command with our own standard files: the counterpart of `launch` for a command that a person looks at. */
 export async function attach(argv: readonly string[], place: AttachPlace): Promise<Attached> {
   const { cwd, env, terminal } = place;
   const [file = '', ...args] = argv;
@@ -44,12 +47,12 @@ export async function attach(argv: readonly string[], place: AttachPlace): Promi
   let child: ChildProcess;
   let uncontained: string | null = null;
   try {
-    const born = (): ChildProcess =>
+    const spawnAttached = (): ChildProcess =>
       noteChild(spawn(file, args, { cwd, env, stdio: 'inherit', detached: !terminal }));
-    if (place.contain) ({ child, why: uncontained } = place.contain(born));
-    else child = born();
+    if (place.contain) ({ child, why: uncontained } = place.contain(spawnAttached));
+    else child = spawnAttached();
   } catch (error) {
-    // Some refusals are thrown (E2BIG, ENOMEM), others are told as an event.
+    // Node throws some failures (E2BIG, ENOMEM), and emits the others as an event.
     return failed(error);
   }
   const exited = new Promise<Exit>((resolve) => {

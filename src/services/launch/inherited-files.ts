@@ -5,14 +5,14 @@ const FOLDER = '/proc/self/fdinfo';
 const CLOSE_ON_EXEC = 0o2000000;
 
 /**
- * Closes every descriptor above 2 that would be inherited by the next process that is spawned.
+ * Closes every descriptor above 2 that the next spawned process would inherit.
  *
- * Node opens all files close-on-exec and marks those that it was started with, but only without a gap:
- * libuv's uv_disable_stdio_inheritance stops at the first free number above 15. A shell's
- * `exec 63>file`, or the pipe of a CI agent, would pass through us into every service and keep the
- * caller waiting for an end-of-file that never comes. Whatever lacks the mark was inherited.
+ * Node opens all files close-on-exec, and sets that flag on the descriptors that it was started with. But
+ * libuv's uv_disable_stdio_inheritance stops at the first free number above 15. So a shell's `exec 63>file`,
+ * or the pipe of a CI agent, would pass through us into every service and keep the caller waiting for an
+ * end-of-file that never comes. A descriptor without the flag was inherited.
  *
- * Only where there is /proc: on macOS libuv spawns with POSIX_SPAWN_CLOEXEC_DEFAULT, which lets
+ * It works only where there is /proc. On macOS libuv spawns with POSIX_SPAWN_CLOEXEC_DEFAULT, which lets
  * nothing through.
  */
 export function closeInheritedFiles(): void {

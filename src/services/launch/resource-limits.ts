@@ -2,19 +2,21 @@ import type { ResourceLimits } from '../../manifest/resolved.ts';
 import { hardLimit } from '../../processes/linux/process-limits.ts';
 import { toArgv } from './command-line.ts';
 
-/** ulimit -c counts in blocks of this size in every /bin/sh (sh(1p)). */
+/** Block size in which `ulimit -c` counts in every /bin/sh (sh(1p)). */
 const CORE_BLOCK_BYTES = 512;
 
-/** A name that a shell can have for a variable: others it may not hand on. */
+/** Names that a shell accepts for a variable. It may not hand on variables with other names. */
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * The command under limits of its own: a shell sets them and becomes the command, so that they hold from its first
- * instruction on, and it has the number, session and group that it would have without.
+ * Builds the argument vector of a command with resource limits. A shell sets the limits and becomes the
+ * command (exec), so the limits hold from its first instruction on, and the command keeps the pid, session and
+ * group that it has without limits.
  *
- * Both the soft and the hard limit: Node and others raise the one to the other as they start.
+ * The shell sets both the soft and the hard limit, because Node and others raise the soft limit to the hard
+ * one as they start.
  *
- * @param env of the service
+ * @param env environment of the service
  */
 export function limitedArgv(
   command: string | readonly string[],
@@ -35,7 +37,7 @@ export function limitedArgv(
   return ['/bin/sh', '-c', script, 'devctl', ...handedOn, ...argv];
 }
 
-/** Why these limits cannot be had here, in words; null where they can. Only root may go beyond a hard limit. */
+/** Says why these limits cannot be set here; null when they can. Only root may exceed a hard limit (setrlimit(2)). */
 export function whyNotLimited({ openFiles, core }: ResourceLimits): string | null {
   if (process.geteuid?.() === 0) return null;
   const files = hardLimit('Max open files');

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { errnoOf } from '../../errors.ts';
 import { commandLine, toArgv } from './command-line.ts';
 
+/** Errors of fork(2) and execve(2), in words. */
 const IN_WORDS: Readonly<Record<string, string>> = {
   EAGAIN: 'process limit reached: end other processes, or raise the limit (ulimit -u)',
   ENOMEM: 'not enough memory to start another process',
@@ -19,10 +20,10 @@ interface Place {
 }
 
 /**
- * Why a spawn failed, in words. The kernel says ENOENT for a missing program, a missing interpreter
- * and a missing folder alike, so they are looked at here, after the fact.
+ * Says why a spawn failed. The kernel says ENOENT for a missing program, a missing interpreter and a missing
+ * folder alike, so this looks at all of them after the failure.
  *
- * @param error what the spawn failed with
+ * @param error the error of the spawn
  */
 export function spawnFailure(
   error: unknown,
@@ -39,7 +40,7 @@ export function spawnFailure(
   );
 }
 
-/** Why a command that something else is to start cannot be started, as far as that can be seen before. */
+/** Says why a command cannot be started that a shell will start, as far as that shows beforehand; null: it can. */
 export function missingProgram(command: string | readonly string[], place: Place): string | null {
   const program = toArgv(command)[0] ?? '';
   const folders = program.includes('/')
@@ -77,9 +78,13 @@ function programFault(
 ): string | null {
   const named = program.includes('/');
   if (errno === 'EACCES') {
-    // execvp(3) says so as well when nothing was found, but one of the folders may not be searched.
+    // execvp(3) says EACCES as well when it found no program, but could not search one of the folders.
     const folders = (env.PATH ?? '').split(':');
-    if (!named && env.PATH !== undefined && !folders.some((one) => exists(join(one, program)))) {
+    if (
+      !named &&
+      env.PATH !== undefined &&
+      !folders.some((folder) => exists(join(folder, program)))
+    ) {
       return `command "${program}" was not found in PATH, where not every folder may be searched`;
     }
     const where = named ? resolve(cwd, program) : `"${program}" in PATH`;
@@ -107,7 +112,7 @@ function exists(file: string): boolean {
   }
 }
 
-/** What the first line names after `#!`, null for anything but a script. */
+/** Reads the interpreter that the first line of a script names after `#!`; null when the file is no script. */
 function interpreterOf(file: string): string | null {
   try {
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);

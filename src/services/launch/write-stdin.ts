@@ -2,21 +2,23 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
 
-/** What became of a line that was to go to a service's stdin. */
+/** The result of a write to a service's stdin. */
 export type FifoWrite =
   | { readonly kind: 'written'; readonly bytes: number }
-  /** `bytes` of it are in the FIFO already, and cannot be taken back. */
+  /** `bytes`: part of it that is in the FIFO already, and cannot be taken back. */
   | { readonly kind: 'refused'; readonly why: string; readonly bytes: number };
 
-/** A reader that takes nothing for so long does not read. */
+/** Time without progress after which devctl gives up, because the service does not read its stdin. */
 const PATIENCE_MS = 5_000;
 const PAUSE_MS = 10;
 
 /**
- * Writes to a FIFO that somebody else holds open. Never makes one, never follows a link, and never waits
- * for a reader: without one the kernel says ENXIO (fifo(7)).
+ * Writes to a FIFO that another process has open for reading. It makes no FIFO, follows no link, and does not
+ * wait for a reader: without a reader the kernel says ENXIO (fifo(7)).
  *
- * @param chunks in order; each is written whole before the next is asked for
+ * @param chunks written in order, each as a whole before the next is asked for
+ * @param patienceMs time without progress after which it gives up
+ * @throws what write(2) fails with, except EPIPE
  */
 export async function writeToFifo(
   path: string,
@@ -57,7 +59,12 @@ export async function writeToFifo(
   }
 }
 
-/** Text of up to PIPE_BUF bytes goes in whole or not at all, more in parts (pipe(7)). */
+/**
+ * Writes as much of a chunk as the FIFO takes. Up to PIPE_BUF bytes go in as a whole or not at all, more bytes
+ * go in by parts (pipe(7)).
+ *
+ * @returns bytes written; 0 when the FIFO is full
+ */
 function writeSome(fd: number, chunk: Buffer, at: number): number {
   try {
     return writeSync(fd, chunk, at);

@@ -6,30 +6,34 @@ import type { DependencyCondition } from '../../manifest/resolved.ts';
 import type { StateKind } from './states.ts';
 
 /**
- * Where a service stands, for those that need it. 'crashed': it failed after it was spawned. 'looping':
- * it ends again and again, and for longer than anybody can be asked to wait for it.
+ * The state of a service, as the services that need it see it. 'crashed': it failed after it was spawned.
+ * 'looping': it ends again and again, for longer than anybody can be asked to wait for it.
  */
 export type Standing = StateKind | 'crashed' | 'looping';
 
-/** What each service needs before it may be spawned: `ResolvedService.dependsOn`, by service. */
+/** The services that each service needs before it may be spawned: `ResolvedService.dependsOn`, by service. */
 export type Needs = ReadonlyMap<string, Readonly<Record<string, DependencyCondition>>>;
 
-/** A service that can no longer start, because something below it failed. */
+/** A service that can no longer start, because a service that it needs has failed. */
 export interface Blocked {
   readonly name: string;
-  /** What it needs, nearest first, ending with the one that failed; long chains have a '…' inside. */
+  /**
+   * The services between it and the fault, nearest first: the last one has failed. A long chain has a '…'
+   * inside.
+   */
   readonly chain: readonly string[];
-  /** What is wrong with the last of the chain, as in "db, which …". */
+  /** The fault of the last service of the chain, as in "db, which …". */
   readonly why: string;
 }
 
+/** The waiting services of which something can be said. */
 export interface NextToStart {
-  /** Waiting, and all that they need is there: spawn them now, side by side. */
+  /** Services whose needs are all met: spawn them now, side by side. */
   readonly startable: readonly string[];
   readonly blocked: readonly Blocked[];
 }
 
-/** Is the condition met in this state, can it still be, or why can it not any more? */
+/** The outlook for a condition in one state: it is met, it is open, or the reason why it can no longer be met. */
 type Outlook = 'met' | 'open' | string;
 
 const STARTED: { readonly [Kind in Standing]: Outlook } = {
@@ -74,14 +78,15 @@ const OUTLOOKS: {
   exited: { ...COMPLETED, crashed: 'met' },
 };
 
+/** Longest chain that is shown in full. */
 const MAX_CHAIN = 6;
 
 /**
- * Which of the waiting services may start now, and which never can.
+ * Finds the waiting services that may start now, and those that never can.
  *
- * Services start as parallel as the graph allows: each as soon as its own needs are met, whatever
- * its neighbours do. Ask for all that a start wants before asking this, or what is not yet asked
- * for counts as lost. Linear in services and needs.
+ * Services start as parallel as the graph allows: each as soon as its own needs are met, whatever its
+ * neighbours do. Every service of a start must be `waiting` before this is called, because an `idle` one
+ * counts as lost. Linear in services and needs.
  */
 export function nextToStart(states: ReadonlyMap<string, Standing>, needs: Needs): NextToStart {
   const startable: string[] = [];
@@ -102,6 +107,7 @@ function namesOf(needs: Needs): DependencyGraph {
   return new Map([...needs].map(([name, conditions]) => [name, Object.keys(conditions)]));
 }
 
+/** Finds the first need that keeps a service from starting. */
 function firstObstacle(
   name: string,
   states: ReadonlyMap<string, Standing>,
@@ -119,7 +125,10 @@ function firstObstacle(
   return open ? 'open' : 'none';
 }
 
-/** Both ends matter: what the user asked for, and what he has to repair. */
+/**
+ * Puts a need in front of a chain. A long chain is cut in the middle, because both ends matter: the service
+ * that the user asked for, and the one that has to be repaired.
+ */
 function lengthen(need: string, chain: readonly string[]): readonly string[] {
   const longer = [need, ...chain];
   if (longer.length <= MAX_CHAIN) return longer;

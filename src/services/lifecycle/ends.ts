@@ -5,7 +5,7 @@ import { type Alive, endTree, enter, type In, type Move, type On } from './moves
 import { decideRestart, type EndOfRun, NO_RESTARTS } from './restart-policy.ts';
 import { exitInWords, type LifecycleState } from './states.ts';
 
-/** How a run has ended, or why it has to. */
+/** How a run has ended, or why it has to end. */
 interface End extends EndOfRun {
   readonly reason: string;
   readonly exit: Exit | null;
@@ -13,42 +13,48 @@ interface End extends EndOfRun {
   readonly leader: Identity | null;
 }
 
-/** A spawn that never worked is a mistake to be told at once; one that worked before may work again. */
-export const notSpawned: Move<In<'spawning'>, On<'spawnFailed'>> = (
-  life,
+/**
+ * Ends a run whose spawn failed. A service that never worked fails at once, because that is most likely a
+ * mistake in the manifest. A service that worked before is started again, because it may work again.
+ */
+export const failToSpawn: Move<In<'spawning'>, On<'spawnFailed'>> = (
+  state,
   { reason, exit = null, probed = false },
   now,
 ) => {
-  if (exit !== null && !probed) return endAfterUp(life, { reason, exit, wellMs: null }, now);
+  if (exit !== null && !probed) return endAfterUp(state, { reason, exit, wellMs: null }, now);
   const end = { reason, exit, leader: null, failed: true, wellMs: null };
-  return life.restarts.total > 0 || exit !== null
-    ? orAgain(life, end, now, fail)
-    : fail(life, end, now);
+  return state.restarts.total > 0 || exit !== null
+    ? restartOr(state, end, now, fail)
+    : fail(state, end, now);
 };
 
-export const failToStart: Move<In<'starting'>, On<'exited'>> = (life, { exit }, now) => {
+export const failToStart: Move<In<'starting'>, On<'exited'>> = (state, { exit }, now) => {
   const reason = `${exitInWords(exit)} before it was ready`;
-  return orAgain(life, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
+  return restartOr(state, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 
-export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (life, { exit }, now) =>
-  endAfterUp(life, { reason: exitInWords(exit), exit, wellMs: now.nowMs - life.sinceMs }, now);
+export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (state, { exit }, now) =>
+  endAfterUp(state, { reason: exitInWords(exit), exit, wellMs: now.nowMs - state.sinceMs }, now);
 
-/** Nobody asked it to end. Only a code that stands for success lets it pass for work that is done. */
+/**
+ * Ends a run that was up and that nobody has asked to end. Only an exit code that stands for success counts
+ * as work that is done.
+ */
 function endAfterUp(
-  life: LifecycleState,
+  state: LifecycleState,
   { reason, exit, wellMs }: { reason: string; exit: Exit; wellMs: number | null },
   now: LifecycleInput,
 ): Step {
   const failed = !isSuccess(exit, now);
   const end = { reason, exit, leader: null, failed, wellMs };
-  // It may well have done its task: whoever knows that has to ask for it again.
+  // The exit code is unknown, so the task may be done. Only a person can know that, and ask for it again.
   const isUnknown = exit.code === null && exit.signal === null;
-  if (isUnknown && now.terms?.oneShot) return fail(life, end, now);
-  return orAgain(life, end, now, (_life, { reason: why }) =>
+  if (isUnknown && now.terms?.oneShot) return fail(state, end, now);
+  return restartOr(state, end, now, (_state, { reason: why }) =>
     failed
-      ? fail(life, { ...end, reason: why }, now)
-      : enter(life, now, {
+      ? fail(state, { ...end, reason: why }, now)
+      : enter(state, now, {
           kind: 'exited',
           exit,
           reason: why,
@@ -57,97 +63,111 @@ function endAfterUp(
   );
 }
 
-export const endUnwell: Move<In<'unhealthy'>, On<'exited'>> = (life, { exit }, now) => {
-  const before = life.was === 'starting' ? ' before it was ready' : `; before that: ${life.reason}`;
+export const endUnhealthy: Move<In<'unhealthy'>, On<'exited'>> = (state, { exit }, now) => {
+  const before =
+    state.was === 'starting' ? ' before it was ready' : `; before that: ${state.reason}`;
   const reason = `${exitInWords(exit)}${before}`;
-  return orAgain(life, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
+  return restartOr(state, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 
-/** Without a restart it is left alive: whoever asked for it decides, with the log at hand. */
-export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (life, { reason }, now) => {
-  const { leader } = life;
+/**
+ * Restarts a service that did not become ready in time. Without a restart it is left alive, so that the person
+ * who asked for it can decide, with the log at hand.
+ */
+export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (state, { reason }, now) => {
+  const { leader } = state;
   const end = { reason, exit: null, leader, failed: true, wellMs: null };
-  return orAgain(life, end, now, (_life, { reason: why }) =>
-    enter(life, now, { kind: 'unhealthy', leader, reason: why, was: 'starting' }),
+  return restartOr(state, end, now, (_state, { reason: why }) =>
+    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: 'starting' }),
   );
 };
 
-/** Without a restart it is left alive, and asked on. */
+/** Restarts a service that is no longer healthy. Without a restart it is left alive, and probed on. */
 export const loseHealth: Move<In<'running' | 'ready'>, On<'healthLost'>> = (
-  life,
+  state,
   { reason },
   now,
 ) => {
-  const { leader, kind } = life;
-  const end = { reason, exit: null, leader, failed: true, wellMs: now.nowMs - life.sinceMs };
-  return orAgain(life, end, now, (_life, { reason: why }) =>
-    enter(life, now, { kind: 'unhealthy', leader, reason: why, was: kind }),
+  const { leader, kind } = state;
+  const end = { reason, exit: null, leader, failed: true, wellMs: now.nowMs - state.sinceMs };
+  return restartOr(state, end, now, (_state, { reason: why }) =>
+    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: kind }),
   );
 };
 
-/** Who asks for a restart means it, whatever the policy; but its counts hold, and beyond them it is ended. */
-export const passLimit: Move<In<Alive>, On<'limitPassed'>> = (life, { reason, action }, now) => {
-  const { leader, kind } = life;
-  if (action === 'stop') return endTree(life, reason, now);
-  const wellMs = kind === 'running' || kind === 'ready' ? now.nowMs - life.sinceMs : null;
+/**
+ * Ends or restarts a service that exceeds a limit. A manifest that asks for a restart at a limit gets it,
+ * whatever the restart policy is. But the counts of the policy hold, and beyond them the service is ended.
+ */
+export const exceedLimit: Move<In<Alive>, On<'limitPassed'>> = (state, { reason, action }, now) => {
+  const { leader, kind } = state;
+  if (action === 'stop') return endTree(state, reason, now);
+  const wellMs = kind === 'running' || kind === 'ready' ? now.nowMs - state.sinceMs : null;
   const end = { reason, exit: null, leader, failed: true, wellMs };
-  return orAgain(life, end, onFailure(now), (_life, { reason: why }) => endTree(life, why, now));
+  return restartOr(state, end, onFailure(now), (_state, { reason: why }) =>
+    endTree(state, why, now),
+  );
 };
 
+/** Replaces the restart policy `no` by `on-failure`. */
 function onFailure(now: LifecycleInput): LifecycleInput {
   const { terms } = now;
   if (terms?.restart.policy !== 'no') return now;
   return { ...now, terms: { ...terms, restart: { ...terms.restart, policy: 'on-failure' } } };
 }
 
-/** How long the pause had lasted nobody knows: it begins anew, and with the first one. */
+/**
+ * Resumes a restart that an earlier supervisor had begun. Nobody knows how long its pause had lasted, so it
+ * begins anew, with the first pause.
+ */
 export const resumeRestart: Move<In<'idle'>, On<'interrupted'>> = (
-  life,
+  state,
   { exit, reason, restarts },
   now,
 ) => {
   const total = Math.max(0, restarts - 1);
-  const from = { ...life, run: life.run + 1, restarts: { ...NO_RESTARTS, total } };
-  return orAgain(from, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
+  const from = { ...state, run: state.run + 1, restarts: { ...NO_RESTARTS, total } };
+  return restartOr(from, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 
-export const endCleared: Move<In<'clearing'>, On<'exited'>> = (life, { exit }, now) => {
-  const { reason, dueMs, wanted } = life;
-  return enter(life, now, { kind: 'clearing', leader: null, exit, reason, dueMs, wanted });
+/** Takes note that the leader of a run has ended which is being ended before a restart. */
+export const endCleared: Move<In<'clearing'>, On<'exited'>> = (state, { exit }, now) => {
+  const { reason, dueMs, wanted } = state;
+  return enter(state, now, { kind: 'clearing', leader: null, exit, reason, dueMs, wanted });
 };
 
-/** The one way to a pause, and so to a restart: nothing of the old run is alive. */
-export const beginPause: Move<In<'clearing'>, On<'stopped'>> = (life, _event, now) => {
-  const { exit, reason, dueMs, wanted, run } = life;
-  if (wanted) return enter({ ...life, restarts: NO_RESTARTS }, now, { kind: 'waiting' });
+/** Begins the pause before a restart. Every restart comes this way, so nothing of the old run is alive. */
+export const beginPause: Move<In<'clearing'>, On<'stopped'>> = (state, _event, now) => {
+  const { exit, reason, dueMs, wanted, run } = state;
+  if (wanted) return enter({ ...state, restarts: NO_RESTARTS }, now, { kind: 'waiting' });
   const ms = Math.max(0, dueMs - now.nowMs);
-  return enter(life, now, { kind: 'backoff', exit, reason }, { kind: 'startPause', run, ms });
+  return enter(state, now, { kind: 'backoff', exit, reason }, { kind: 'startPause', run, ms });
 };
 
-/** Starts it again as its policy says, or else does what `rest` says, with the reason for that. */
-function orAgain(
-  life: LifecycleState,
+/** Starts a service again as its policy says, or else carries out `otherwise`, with the reason. */
+function restartOr(
+  state: LifecycleState,
   end: End,
   now: LifecycleInput,
-  rest: (life: LifecycleState, end: End, now: LifecycleInput) => Step,
+  otherwise: (state: LifecycleState, end: End, now: LifecycleInput) => Step,
 ): Step {
   const { terms, nowMs, random } = now;
-  if (terms === null) return rest(life, end, now);
-  const decision = decideRestart(terms.restart, life.restarts, end, nowMs, random);
+  if (terms === null) return otherwise(state, end, now);
+  const decision = decideRestart(terms.restart, state.restarts, end, nowMs, random);
   const reason = decision.note === null ? end.reason : `${end.reason}; ${decision.note}`;
-  if (decision.kind === 'rest') return rest(life, { ...end, reason }, now);
+  if (decision.kind === 'no-restart') return otherwise(state, { ...end, reason }, now);
   const { exit, leader } = end;
   const dueMs = nowMs + decision.pauseMs;
   return enter(
-    { ...life, restarts: decision.history },
+    { ...state, restarts: decision.history },
     now,
     { kind: 'clearing', leader, exit, reason, dueMs, wanted: false },
-    { kind: 'stopTree', run: life.run, command: leader !== null },
+    { kind: 'stopTree', run: state.run, command: leader !== null },
   );
 }
 
-function fail(life: LifecycleState, { reason, exit }: End, now: LifecycleInput): Step {
-  return enter(life, now, { kind: 'failed', exit, reason });
+function fail(state: LifecycleState, { reason, exit }: End, now: LifecycleInput): Step {
+  return enter(state, now, { kind: 'failed', exit, reason });
 }
 
 function isSuccess({ code, signal }: Exit, { terms }: LifecycleInput): boolean {

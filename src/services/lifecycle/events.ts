@@ -3,27 +3,27 @@ import type { Identity } from '../../processes/identity.ts';
 import type { Exit, ServiceState } from '../../project/service-record.ts';
 import type { LifecycleState, StateKind } from './states.ts';
 
-/** What its manifest says about how it ends. */
+/** The rules of the manifest for the end of a service. */
 export interface RestartTerms {
   readonly restart: RestartPolicy;
   readonly oneShot: boolean;
 }
 
-/** What a decision depends on besides the state and the event. */
+/** The facts that a decision depends on, besides the state and the event. */
 export interface LifecycleInput {
   /** Monotonic ms, as `Host.nowMs`. */
   readonly nowMs: number;
   /** From 0 to 1, drawn anew for each event. */
   readonly random: number;
-  /** Null for one that was adopted and not asked for since: it cannot be started again. */
+  /** Null for a service that was adopted and that nobody has asked for since: it cannot be started again. */
   readonly terms: RestartTerms | null;
 }
 
-/** What can happen to a service. Events that are news of one run say of which. */
+/** An event in the life of a service. News of one run carries the number of that run. */
 export type LifecycleEvent =
   | { readonly kind: 'askedToStart' }
   | { readonly kind: 'dependenciesMet' }
-  /** @param chain what it needs, nearest first; the last one is the one that failed (`why`) */
+  /** `chain`: the services that it needs, nearest first; the last one has failed, as `why` says. */
   | {
       readonly kind: 'dependencyFailed';
       readonly chain: readonly string[];
@@ -33,12 +33,12 @@ export type LifecycleEvent =
       readonly kind: 'spawned';
       readonly run: number;
       readonly identity: Identity;
-      /** Does it have a readiness probe? */
+      /** True when it has a readiness probe. */
       readonly probed: boolean;
     }
   /**
-   * `exit`: it came to life, but was gone before anything could be read about it. `probed`: it has a readiness probe, so
-   * that it cannot have been up.
+   * `exit`: the process came to life, but was gone before its identity could be read. `probed`: it has a
+   * readiness probe, so it cannot have been up.
    */
   | {
       readonly kind: 'spawnFailed';
@@ -47,50 +47,50 @@ export type LifecycleEvent =
       readonly exit?: Exit;
       readonly probed?: boolean;
     }
-  /** A living run of another supervisor was found in the records. */
+  /** The records show a living run of an earlier supervisor. */
   | {
       readonly kind: 'adopted';
       readonly identity: Identity;
       readonly wasReady: boolean;
       readonly probed: boolean;
-      /** How often it was started again before. */
+      /** Number of its restarts so far. */
       readonly restarts: number;
     }
-  /** The records of another supervisor say that this task is done. */
+  /** The records of an earlier supervisor say that this task is done. */
   | {
       readonly kind: 'recalled';
       readonly exit: Exit;
       readonly reason: string;
       readonly restarts: number;
     }
-  /** The records of another supervisor say that it was to be started again when that one ended. */
+  /** The records of an earlier supervisor say that a restart was due when that supervisor ended. */
   | {
       readonly kind: 'interrupted';
       readonly exit: Exit | null;
       readonly reason: string;
-      /** How often it was started again before, that time included. */
+      /** Number of its restarts so far, the interrupted one included. */
       readonly restarts: number;
     }
   | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit }
   | { readonly kind: 'probeSucceeded'; readonly run: number }
   | { readonly kind: 'probeTimedOut'; readonly run: number; readonly reason: string }
-  /** So many attempts of its liveness probe in a row have failed. */
+  /** As many attempts of its liveness probe in a row have failed as the manifest says. */
   | { readonly kind: 'healthLost'; readonly run: number; readonly reason: string }
   | { readonly kind: 'healthRegained'; readonly run: number }
-  /** It uses more than it may, and must not go on so. */
+  /** It exceeds a limit whose action is to stop or to restart it. */
   | {
       readonly kind: 'limitPassed';
       readonly run: number;
       readonly reason: string;
       readonly action: 'stop' | 'restart';
     }
-  /** The pause before a restart is over, and nobody else is at work in the project. */
+  /** The pause before a restart is over, and no other command is at work in the project. */
   | { readonly kind: 'pauseOver'; readonly run: number }
-  /** What is left of the run cannot be ended, or nothing can be started in its place. */
+  /** The remains of the run cannot be ended, or nothing can be started in its place. */
   | { readonly kind: 'stuck'; readonly run: number; readonly reason: string }
-  /** The supervisor itself is to end it. */
+  /** This supervisor is asked to end it. */
   | { readonly kind: 'askedToStop' }
-  /** Somebody else is ending it: no new spawn, no probe, and no exit is a failure from now on. */
+  /** Another process ends it: from now on there is no spawn and no probe, and no exit is a failure. */
   | { readonly kind: 'standDown' }
   /** A stop has proved that nothing of the run is alive. */
   | { readonly kind: 'stopped'; readonly run: number };
@@ -98,8 +98,8 @@ export type LifecycleEvent =
 export type LifecycleEventKind = LifecycleEvent['kind'];
 
 /**
- * What the supervisor must do, in this order, each finished before the next one: a record is on
- * disk before the spawn that it announces.
+ * An effect that the supervisor carries out. It carries out the effects of one step in order, each finished
+ * before the next one begins: a record is on disk before the spawn that it announces.
  */
 export type LifecycleEffect =
   | { readonly kind: 'stopProbe'; readonly run: number }
@@ -117,16 +117,16 @@ export type LifecycleEffect =
   /** Answered by `probeSucceeded` or `probeTimedOut`, or by nothing after `stopProbe`. */
   | { readonly kind: 'startProbe'; readonly run: number }
   /**
-   * End everything of this run, with its stop command if that has somebody to speak to; answered by
-   * `stopped` or `stuck`, or by nothing after `leaveTree`.
+   * Ends every process of this run. `command`: first runs its stop command, because the leader is alive.
+   * Answered by `stopped` or `stuck`, or by nothing after `leaveTree`.
    */
   | { readonly kind: 'stopTree'; readonly run: number; readonly command: boolean }
-  /** Somebody else ends it. */
+  /** Leaves the processes of this run to another process that ends them. */
   | { readonly kind: 'leaveTree'; readonly run: number }
   /** Answered by `pauseOver`, or by nothing after `stopPause`. */
   | { readonly kind: 'startPause'; readonly run: number; readonly ms: number }
   | { readonly kind: 'stopPause'; readonly run: number }
-  /** Tell whoever listens, `from` and `to` may be the same when only the reason is news. */
+  /** Tells the listeners. `from` and `to` are the same when only the reason is news. */
   | {
       readonly kind: 'tell';
       readonly from: StateKind;
@@ -140,6 +140,7 @@ export interface Refusal {
   readonly why: string;
 }
 
+/** A decision: the next state, and the effects that go with it. */
 export interface Step {
   readonly state: LifecycleState;
   readonly effects: readonly LifecycleEffect[];

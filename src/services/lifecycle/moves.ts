@@ -16,153 +16,178 @@ import {
   type StatePlace,
 } from './states.ts';
 
+/** The state of this kind. */
 export type In<Kind extends StateKind> = Extract<LifecycleState, { kind: Kind }>;
+/** The event of this kind. */
 export type On<Kind extends LifecycleEventKind> = Extract<LifecycleEvent, { kind: Kind }>;
 
-/** One field of the table: what this event does to a service in this state. */
+/** One field of the table: the decision for an event in a state. */
 export type Move<
   State extends LifecycleState = LifecycleState,
   Event extends LifecycleEvent = LifecycleEvent,
-> = (life: State, event: Event, now: LifecycleInput) => Step;
+> = (state: State, event: Event, now: LifecycleInput) => Step;
 
+/** The states in which the leader is alive. */
 export type Alive = 'starting' | 'running' | 'ready' | 'unhealthy';
 
-/** It can happen at any time (a repetition, an answer that crossed with an order) and means nothing here. */
-export function ignore(why: string): (life: LifecycleState) => Step {
-  return (life) => ({ state: life, effects: [], refusal: { kind: 'ignored', why } });
+/**
+ * Builds the move for an event that may come at any time (a repetition, an answer that crossed with an order)
+ * and means nothing in this state.
+ */
+export function ignore(why: string): (state: LifecycleState) => Step {
+  return (state) => ({ state, effects: [], refusal: { kind: 'ignored', why } });
 }
 
-/** Nobody who keeps the contract of `LifeEffect` sends this. The state stays as it was. */
-export function impossible(why: string): (life: LifecycleState) => Step {
-  return (life) => ({ state: life, effects: [], refusal: { kind: 'impossible', why } });
+/**
+ * Builds the move for an event that no supervisor sends that keeps the contract of `LifecycleEffect`. The state
+ * stays as it was.
+ */
+export function impossible(why: string): (state: LifecycleState) => Step {
+  return (state) => ({ state, effects: [], refusal: { kind: 'impossible', why } });
 }
 
-/** Whoever asks begins anew: what was restarted before counts no longer. */
-export const wait: Move<In<'idle' | 'exited' | 'failed' | 'backoff'>, On<'askedToStart'>> = (
-  life,
-  _event,
-  now,
-) => enter({ ...life, restarts: NO_RESTARTS }, now, { kind: 'waiting' });
+/** Begins a start that somebody asked for. Earlier restarts no longer count. */
+export const beginWaiting: Move<
+  In<'idle' | 'exited' | 'failed' | 'backoff'>,
+  On<'askedToStart'>
+> = (state, _event, now) => enter({ ...state, restarts: NO_RESTARTS }, now, { kind: 'waiting' });
 
 export const beginSpawn: Move<In<'waiting' | 'backoff'>, On<'dependenciesMet' | 'pauseOver'>> = (
-  life,
+  state,
   _event,
   now,
 ) => {
-  const run = life.run + 1;
-  return enter(life, now, { kind: 'spawning', run }, { kind: 'spawn', run });
+  const run = state.run + 1;
+  return enter(state, now, { kind: 'spawning', run }, { kind: 'spawn', run });
 };
 
-export const giveUp: Move<In<'waiting'>, On<'dependencyFailed'>> = (life, event, now) => {
+export const failDependency: Move<In<'waiting'>, On<'dependencyFailed'>> = (state, event, now) => {
   const reason = `not started: it needs ${event.chain.join(', which needs ')}, which ${event.why}`;
-  return enter(life, now, { kind: 'failed', exit: null, reason });
+  return enter(state, now, { kind: 'failed', exit: null, reason });
 };
 
-export const comeUp: Move<In<'spawning'>, On<'spawned'>> = (life, event, now) => {
+/** Brings a spawned service up, or starts its readiness probe. */
+export const completeSpawn: Move<In<'spawning'>, On<'spawned'>> = (state, event, now) => {
   const leader = event.identity;
   return event.probed
-    ? enter(life, now, { kind: 'starting', leader }, { kind: 'startProbe', run: life.run })
-    : enter(life, now, { kind: 'running', leader });
+    ? enter(state, now, { kind: 'starting', leader }, { kind: 'startProbe', run: state.run })
+    : enter(state, now, { kind: 'running', leader });
 };
 
-export const adoptRun: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (life, event, now) => {
-  const run = life.run + 1;
+/** Takes over a living run of an earlier supervisor. */
+export const adoptRun: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (state, event, now) => {
+  const run = state.run + 1;
   const leader = event.identity;
-  const from = { ...life, restarts: { ...NO_RESTARTS, total: event.restarts } };
+  const from = { ...state, restarts: { ...NO_RESTARTS, total: event.restarts } };
   if (!event.probed) return enter(from, now, { kind: 'running', run, leader });
   if (event.wasReady) return enter(from, now, { kind: 'ready', run, leader });
   return enter(from, now, { kind: 'starting', run, leader }, { kind: 'startProbe', run });
 };
 
-export const restoreDone: Move<In<'idle'>, On<'recalled'>> = (life, event, now) => {
+/** Takes over the result of a task that was done under an earlier supervisor. */
+export const restoreDone: Move<In<'idle'>, On<'recalled'>> = (state, event, now) => {
   const { exit, reason } = event;
-  const from = { ...life, restarts: { ...NO_RESTARTS, total: event.restarts } };
-  return enter(from, now, { kind: 'exited', run: life.run + 1, exit, reason, done: true });
+  const from = { ...state, restarts: { ...NO_RESTARTS, total: event.restarts } };
+  return enter(from, now, { kind: 'exited', run: state.run + 1, exit, reason, done: true });
 };
 
 export const becomeReady: Move<In<'starting' | 'unhealthy'>, On<'probeSucceeded'>> = (
-  life,
+  state,
   _event,
   now,
-) => enter(life, now, { kind: 'ready', leader: life.leader });
+) => enter(state, now, { kind: 'ready', leader: state.leader });
 
-export const regain: Move<In<'unhealthy'>, On<'healthRegained'>> = (life, _event, now) =>
-  life.was === 'starting'
-    ? ignore('it has not been well yet')(life)
-    : enter(life, now, { kind: life.was, leader: life.leader });
+export const regainHealth: Move<In<'unhealthy'>, On<'healthRegained'>> = (state, _event, now) =>
+  state.was === 'starting'
+    ? ignore('it has not been well yet')(state)
+    : enter(state, now, { kind: state.was, leader: state.leader });
 
-/** Asked to start once more, it gets another chance to become ready. It is not spawned again. */
-export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (life, _event, now) =>
-  life.was === 'starting'
+/** Gives a service that did not become ready in time another chance, without spawning it again. */
+export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (state, _event, now) =>
+  state.was === 'starting'
     ? enter(
-        life,
+        state,
         now,
-        { kind: 'starting', leader: life.leader },
-        { kind: 'startProbe', run: life.run },
+        { kind: 'starting', leader: state.leader },
+        { kind: 'startProbe', run: state.run },
       )
-    : ignore('it is up, though not well')(life);
+    : ignore('it is up, though not well')(state);
 
-export const startAgain: Move<In<'exited'>, On<'askedToStart'>> = (life, event, now) =>
-  life.done && now.terms?.oneShot ? ignore('it is done')(life) : wait(life, event, now);
+/** Starts a service that has ended with success, unless it is a task that is done. */
+export const startAgain: Move<In<'exited'>, On<'askedToStart'>> = (state, event, now) =>
+  state.done && now.terms?.oneShot ? ignore('it is done')(state) : beginWaiting(state, event, now);
 
-/** Also where its leader is dead: what that left behind may live on. */
+/** Ends a run, also when its leader is dead, because descendants of the leader may live on. */
 export const beginStopping: Move<
   In<Alive | 'exited' | 'failed' | 'clearing' | 'backoff'>,
   On<'askedToStop'>
-> = (life, _event, now) => endTree(life, null, now);
+> = (state, _event, now) => endTree(state, null, now);
 
+/** Leaves a run to another process that ends it. */
 export const handOver: Move<In<Alive | 'clearing' | 'backoff'>, On<'standDown'>> = (
-  life,
+  state,
   _event,
   now,
-) => enter(life, now, stopping(life, null));
+) => enter(state, now, stopping(state, null));
 
-export const stopAgain: Move<In<'stopping'>, On<'askedToStop'>> = (life) => ({
-  state: { ...life, reason: null },
-  effects: [{ kind: 'stopTree', run: life.run, command: false }],
+/** Repeats the order to end a run. A reason for the stop no longer counts, because somebody asks for it now. */
+export const stopAgain: Move<In<'stopping'>, On<'askedToStop'>> = (state) => ({
+  state: { ...state, reason: null },
+  effects: [{ kind: 'stopTree', run: state.run, command: false }],
   refusal: null,
 });
 
-/** Two who end the same would go on by turns, and the slower one might meet what is started next. */
-export const leaveStop: Move<In<'stopping'>, On<'standDown'>> = (life) => ({
-  state: { ...life, reason: null },
-  effects: [{ kind: 'leaveTree', run: life.run }],
+/**
+ * Leaves a stop to another process that ends the same run. Two processes that end it would act by turns, and
+ * the slower one might meet the processes of the next start.
+ */
+export const handOverStop: Move<In<'stopping'>, On<'standDown'>> = (state) => ({
+  state: { ...state, reason: null },
+  effects: [{ kind: 'leaveTree', run: state.run }],
   refusal: null,
 });
 
+/** Cancels a start that waits for dependencies. */
 export const cancelStart: Move<In<'waiting'>, On<'askedToStop' | 'standDown'>> = (
-  life,
+  state,
   _event,
   now,
-) => enter(life, now, { kind: 'idle' });
+) => enter(state, now, { kind: 'idle' });
 
-export const cancel: Move<In<'spawning'>, On<'askedToStop' | 'standDown'>> = (life, event, now) =>
-  enter(life, now, { kind: 'cancelling', endsTree: event.kind === 'askedToStop' });
+/** Cancels a spawn that is not answered yet. */
+export const cancelSpawn: Move<In<'spawning'>, On<'askedToStop' | 'standDown'>> = (
+  state,
+  event,
+  now,
+) => enter(state, now, { kind: 'cancelling', endsTree: event.kind === 'askedToStop' });
 
-/** Who was asked last is the one who ends what the spawn brings. */
-export const cancelAgain: Move<In<'cancelling'>, On<'askedToStop' | 'standDown'>> = (
-  life,
+/** Takes note of the last request, which decides whether this supervisor ends the process that the spawn brings. */
+export const cancelSpawnAgain: Move<In<'cancelling'>, On<'askedToStop' | 'standDown'>> = (
+  state,
   { kind },
-) => ({ state: { ...life, endsTree: kind === 'askedToStop' }, effects: [], refusal: null });
+) => ({ state: { ...state, endsTree: kind === 'askedToStop' }, effects: [], refusal: null });
 
-/** Spawned or not: there is a record now that only a stop may remove. */
+/**
+ * Ends a spawn that was cancelled before it was answered. Even if it failed there is a record now, which only a
+ * stop may remove.
+ */
 export const endCancelled: Move<In<'cancelling'>, On<'spawned' | 'spawnFailed'>> = (
-  life,
+  state,
   event,
   now,
 ) => {
   const leader = event.kind === 'spawned' ? event.identity : null;
-  const ending = { kind: 'stopTree', run: life.run, command: leader !== null } as const;
+  const ending = { kind: 'stopTree', run: state.run, command: leader !== null } as const;
   const place: StatePlace = { kind: 'stopping', leader, exit: null, reason: null };
-  return enter(life, now, place, ...(life.endsTree ? [ending] : []));
+  return enter(state, now, place, ...(state.endsTree ? [ending] : []));
 };
 
 /**
- * The exit is told, but not recorded: from the order to stop on the record belongs to the stop,
- * and writing it here could bring back one that was removed after the proof.
+ * Tells the exit of the leader during a stop, but does not record it. From the order to stop on the record
+ * belongs to the stop, and writing it here could bring back a record that was removed after the proof.
  */
-export const endAsAsked: Move<In<'stopping'>, On<'exited'>> = (life, { exit }) => ({
-  state: { ...life, exit },
+export const exitWhileStopping: Move<In<'stopping'>, On<'exited'>> = (state, { exit }) => ({
+  state: { ...state, exit },
   effects: [{ kind: 'tell', from: 'stopping', to: 'stopping', reason: exitInWords(exit) }],
   refusal: null,
 });
@@ -170,41 +195,51 @@ export const endAsAsked: Move<In<'stopping'>, On<'exited'>> = (life, { exit }) =
 export const becomeIdle: Move<
   In<Alive | 'exited' | 'failed' | 'backoff' | 'stopping'>,
   On<'stopped'>
-> = (life, _event, now) => enter(life, now, { kind: 'idle' });
+> = (state, _event, now) => enter(state, now, { kind: 'idle' });
 
 const UNKNOWN: Exit = { code: null, signal: null };
 
-export const endStopped: Move<In<'stopping'>, On<'stopped'>> = (life, event, now) =>
-  life.reason === null
-    ? becomeIdle(life, event, now)
-    : enter(life, now, { kind: 'failed', exit: life.exit ?? UNKNOWN, reason: life.reason });
+/** Ends a stop whose proof is there: the service is idle, or has failed when nobody asked for the stop. */
+export const endStopped: Move<In<'stopping'>, On<'stopped'>> = (state, event, now) =>
+  state.reason === null
+    ? becomeIdle(state, event, now)
+    : enter(state, now, { kind: 'failed', exit: state.exit ?? UNKNOWN, reason: state.reason });
 
-/** The news of an end that was proved before may come late. */
-export const hadEnded: Move<In<'failed'>, On<'exited'>> = (life) =>
-  life.exit !== null && life.exit.code === null && life.exit.signal === null
-    ? ignore('its end was proved before it was reported')(life)
-    : impossible('it has no process')(life);
+/** Ignores an exit that is reported after a stop has proved it. */
+export const ignoreLateEnd: Move<In<'failed'>, On<'exited'>> = (state) =>
+  state.exit !== null && state.exit.code === null && state.exit.signal === null
+    ? ignore('its end was proved before it was reported')(state)
+    : impossible('it has no process')(state);
 
+/** Gives up a run whose remains cannot be ended. */
 export const failStuck: Move<In<'clearing' | 'backoff' | 'stopping'>, On<'stuck'>> = (
-  life,
+  state,
   { reason },
   now,
 ) => {
-  const before = 'reason' in life && life.reason !== null ? `${life.reason}, but ` : '';
-  return enter(life, now, { kind: 'failed', exit: life.exit, reason: `${before}${reason}` });
+  const before = 'reason' in state && state.reason !== null ? `${state.reason}, but ` : '';
+  return enter(state, now, { kind: 'failed', exit: state.exit, reason: `${before}${reason}` });
 };
 
-function stopping(life: LifecycleState, reason: string | null): StatePlace & { kind: 'stopping' } {
-  return { kind: 'stopping', leader: leaderOf(life), exit: null, reason };
+function stopping(state: LifecycleState, reason: string | null): StatePlace & { kind: 'stopping' } {
+  return { kind: 'stopping', leader: leaderOf(state), exit: null, reason };
 }
 
-/** @param reason null: somebody has asked for it */
-export function endTree(life: LifecycleState, reason: string | null, now: LifecycleInput): Step {
-  const command = leaderOf(life) !== null;
-  return enter(life, now, stopping(life, reason), { kind: 'stopTree', run: life.run, command });
+/**
+ * Ends every process of a run.
+ *
+ * @param reason null: somebody has asked for it
+ */
+export function endTree(state: LifecycleState, reason: string | null, now: LifecycleInput): Step {
+  const command = leaderOf(state) !== null;
+  return enter(state, now, stopping(state, reason), { kind: 'stopTree', run: state.run, command });
 }
 
-/** Goes to the next state, with the record and the listeners in step, whatever else is to be done. */
+/**
+ * Enters the next state, keeps the record and the listeners in step, and adds further effects.
+ *
+ * @param to the next state; with `run` when a new run begins
+ */
 export function enter(
   from: LifecycleState,
   { nowMs }: LifecycleInput,
@@ -214,7 +249,7 @@ export function enter(
   const state: LifecycleState = { run: from.run, restarts: from.restarts, ...to, sinceMs: nowMs };
   const reason = reasonOf(state);
   const effects: LifecycleEffect[] = [];
-  // A probe belongs to one starting. Stopping one that has just answered does no harm.
+  // A readiness probe belongs to one start. Stopping a probe that has just answered does no harm.
   if (from.kind === 'starting') effects.push({ kind: 'stopProbe', run: from.run });
   if (from.kind === 'backoff') effects.push({ kind: 'stopPause', run: from.run });
   if (from.kind === 'clearing' && state.kind === 'stopping') {
@@ -231,14 +266,14 @@ export function enter(
   return { state, effects, refusal: null };
 }
 
-function leaderOf(life: LifecycleState): Identity | null {
-  return 'leader' in life ? life.leader : null;
+function leaderOf(state: LifecycleState): Identity | null {
+  return 'leader' in state ? state.leader : null;
 }
 
-function exitOf(life: LifecycleState): Exit | null {
-  return 'exit' in life ? life.exit : null;
+function exitOf(state: LifecycleState): Exit | null {
+  return 'exit' in state ? state.exit : null;
 }
 
-function reasonOf(life: LifecycleState): string | null {
-  return 'reason' in life ? life.reason : null;
+function reasonOf(state: LifecycleState): string | null {
+  return 'reason' in state ? state.reason : null;
 }

@@ -1,25 +1,26 @@
 import type { RestartPolicy } from '../../manifest/resolved.ts';
 import { durationInWords } from '../../manifest/units.ts';
 
-/** PURE. What is remembered of the restarts of a service since somebody asked for it. */
+/** The restarts of a service since somebody asked for it. */
 export interface RestartHistory {
   readonly total: number;
-  /** When those within the window were decided, oldest first, on the clock of `Host.nowMs`. */
+  /** When the restarts within the window were decided, oldest first, on the clock of `Host.nowMs`. */
   readonly timesMs: readonly number[];
-  /** How many in a row, with no run between them that was well for `resetAfterMs`. */
+  /** Number of restarts in a row, without a run between them that was well for `resetAfterMs`. */
   readonly streak: number;
 }
 
 export const NO_RESTARTS: RestartHistory = { total: 0, timesMs: [], streak: 0 };
 
-/** How a run has come to its end. */
+/** How a run has ended. */
 export interface EndOfRun {
-  /** Other than with an exit code that stands for success. */
+  /** True unless it ended with an exit code that stands for success. */
   readonly failed: boolean;
-  /** How long it had been up and well, in ms; null for one that was not. */
+  /** How long it had been up and well, in ms; null when it was not. */
   readonly wellMs: number | null;
 }
 
+/** Whether and when a service is started again, and why. */
 export type RestartDecision =
   | {
       readonly kind: 'restart';
@@ -28,17 +29,17 @@ export type RestartDecision =
       readonly history: RestartHistory;
       readonly note: string;
     }
-  /** `note` is null where nobody wanted it to be started again. */
-  | { readonly kind: 'rest'; readonly note: string | null };
+  /** `note` is null when the policy wants no restart. */
+  | { readonly kind: 'no-restart'; readonly note: string | null };
 
-/** By how much of itself a pause may be shorter, so that what fails together does not come back together. */
+/** Share by which a pause may be shorter, so that services that fail together do not come back together. */
 const JITTER = 0.25;
 
 /**
- * Is a service that has ended, or is not well, started again, and when?
+ * Decides whether and when a service that has ended, or is unhealthy, is started again.
  *
- * The pause doubles with each restart in a row; a run that was well for `resetAfterMs` begins anew
- * with the first pause. That has no part in the maximum within the window, or a service that lives
+ * The pause doubles with each restart in a row. After a run that was well for `resetAfterMs` it begins anew
+ * with the first pause. Such a run does not reset the maximum within the window, because a service that lives
  * just long enough each time would be restarted for ever.
  *
  * @param random from 0 to 1
@@ -51,12 +52,12 @@ export function decideRestart(
   random: number,
 ): RestartDecision {
   if (policy.policy === 'no' || (policy.policy === 'on-failure' && !end.failed)) {
-    return { kind: 'rest', note: null };
+    return { kind: 'no-restart', note: null };
   }
   const recent = history.timesMs.filter((at) => nowMs - at < policy.windowMs);
   if (recent.length >= policy.maxRestarts) {
     const within = `${recent.length} restart${recent.length === 1 ? '' : 's'} within ${durationInWords(policy.windowMs)}`;
-    return { kind: 'rest', note: `given up after ${within}` };
+    return { kind: 'no-restart', note: `given up after ${within}` };
   }
   const streak = (end.wellMs ?? -1) >= policy.resetAfterMs ? 0 : history.streak;
   const total = history.total + 1;
@@ -70,14 +71,14 @@ export function decideRestart(
   };
 }
 
-/** A pause of 1 ms, doubled so often, is longer than any that a manifest can ask for. */
+/** Most doublings of a pause. A pause of 1 ms, doubled as often, is longer than any that a manifest can ask for. */
 const MOST_DOUBLED = 32;
 
-/** The pause after so many restarts in a row, before chance makes it shorter. */
+/** Returns the pause after a number of restarts in a row, before chance makes it shorter. */
 function longestPauseMs(
   { backoffMs, maxBackoffMs }: Pick<RestartPolicy, 'backoffMs' | 'maxBackoffMs'>,
   streak: number,
 ): number {
-  // Beyond so many every pause is the longest; and 0 times an infinite number would be none.
+  // The exponent is limited, because a pause of 0 times infinity would not be a number.
   return Math.min(maxBackoffMs, backoffMs * 2 ** Math.min(streak, MOST_DOUBLED));
 }

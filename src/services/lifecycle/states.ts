@@ -3,11 +3,11 @@ import type { Exit, ServiceState } from '../../project/service-record.ts';
 import { NO_RESTARTS, type RestartHistory } from './restart-policy.ts';
 
 /**
- * Where a service is in its life.
+ * The state of a service.
  *
- * `run` counts the runs of this service that the supervisor knew, so that late news of an earlier
- * run (an exit that is reported after a stop was proved and a new start was asked for) cannot be
- * taken for news of this one. `sinceMs` is when it came into this state, on the clock of `Host.nowMs`.
+ * `run` counts the runs of this service that the supervisor knew, so that late news of an earlier run (an
+ * exit that is reported after a stop was proved and a new start was asked for) cannot be taken for news of
+ * this run. `sinceMs` is when the service entered this state, on the clock of `Host.nowMs`.
  */
 export type LifecycleState = {
   readonly run: number;
@@ -15,27 +15,30 @@ export type LifecycleState = {
   readonly restarts: RestartHistory;
 } & StatePlace;
 
-/** A state, with what belongs to it alone. */
+/** A state, with the data that belongs to it alone. */
 export type StatePlace =
   | { readonly kind: 'idle' }
-  /** Asked to start, but what it depends on is not far enough yet. */
+  /** Asked to start, but a service that it needs is not ready for it yet. */
   | { readonly kind: 'waiting' }
   /** A spawn was asked for and has not been answered yet. */
   | { readonly kind: 'spawning' }
-  /** Asked to stop in that moment: the answer to the spawn must be awaited. */
+  /**
+   * Asked to stop during the spawn, whose answer must be awaited. `endsTree`: this supervisor ends the process
+   * that the spawn brings.
+   */
   | { readonly kind: 'cancelling'; readonly endsTree: boolean }
   | { readonly kind: 'starting'; readonly leader: Identity }
-  /** Without a readiness probe, spawned is up. */
+  /** Up, without a readiness probe: a spawned process counts as up. */
   | { readonly kind: 'running'; readonly leader: Identity }
   | { readonly kind: 'ready'; readonly leader: Identity }
-  /** Alive, but it did not become ready in time (`was` starting), or is not well any more. */
+  /** Alive, but it did not become ready in time (`was`: starting), or is no longer healthy. */
   | {
       readonly kind: 'unhealthy';
       readonly leader: Identity;
       readonly reason: string;
       readonly was: 'starting' | 'running' | 'ready';
     }
-  /** Ended by itself after it was up, with a code that stands for success. `done`: that was its task. */
+  /** Ended by itself after it was up, with a code that stands for success. `done`: it is a task, and is done. */
   | {
       readonly kind: 'exited';
       readonly exit: Exit;
@@ -45,8 +48,8 @@ export type StatePlace =
   /** `exit` is null when nothing was ever spawned. */
   | { readonly kind: 'failed'; readonly exit: Exit | null; readonly reason: string }
   /**
-   * It is to be started again, and what is left of the old run is being ended first. The leader is
-   * alive in it when it was not well. `dueMs`: when the pause that began with the decision is over.
+   * A restart is due, and the remains of the old run are being ended first. The leader is alive when the run
+   * was unhealthy or exceeded a limit. `dueMs`: when the pause is over that began with the decision.
    */
   | {
       readonly kind: 'clearing';
@@ -54,14 +57,14 @@ export type StatePlace =
       readonly exit: Exit | null;
       readonly reason: string;
       readonly dueMs: number;
-      /** Somebody has asked for it meanwhile, and waits. */
+      /** True when somebody has asked for it meanwhile, and waits. */
       readonly wanted: boolean;
     }
-  /** Nothing of the old run is alive: that is proved. The pause before the next one is not over yet. */
+  /** The old run is proved gone, and the pause before the next run is not over yet. */
   | { readonly kind: 'backoff'; readonly exit: Exit | null; readonly reason: string }
   /**
-   * Lasts until its whole tree is proved dead; `exit` is that of the leader, once it has ended. With a reason
-   * nobody has asked for it, and it has failed.
+   * Lasts until the whole tree is proved dead. `exit`: that of the leader, once it has ended. `reason`: why the
+   * service has failed, when nobody asked for the stop; else null.
    */
   | {
       readonly kind: 'stopping';
@@ -72,16 +75,16 @@ export type StatePlace =
 
 export type StateKind = LifecycleState['kind'];
 
-/** How a service begins in a new supervisor. */
+/** The first state of a service in a new supervisor. */
 export const idle: LifecycleState = { kind: 'idle', run: 0, sinceMs: 0, restarts: NO_RESTARTS };
 
-/** Is this a state in which a service is asked whether it is well? */
-export function isWatched(life: LifecycleState): boolean {
-  if (life.kind === 'unhealthy') return life.was !== 'starting';
-  return life.kind === 'running' || life.kind === 'ready';
+/** Tells whether a service in this state is asked by its liveness probe. */
+export function isProbedForLiveness(state: LifecycleState): boolean {
+  if (state.kind === 'unhealthy') return state.was !== 'starting';
+  return state.kind === 'running' || state.kind === 'ready';
 }
 
-/** What the record says of this state; null where there is no record to be written. */
+/** Returns the state that the record gets for this state; null when no record is written. */
 export function recordedState(kind: StateKind): ServiceState | null {
   switch (kind) {
     case 'idle':
@@ -98,14 +101,14 @@ export function recordedState(kind: StateKind): ServiceState | null {
   }
 }
 
-/** An exit in words: "exited with code 3", "ended by SIGKILL". */
+/** Says an exit in words: "exited with code 3", "ended by SIGKILL". */
 export function exitInWords(exit: Exit): string {
   if (exit.signal !== null) return `ended by ${exit.signal}`;
   if (exit.code !== null) return `exited with code ${exit.code}`;
   return 'ended, exit code unknown (it was taken over)';
 }
 
-/** The states in which a service counts as up. */
+/** Tells whether a service in this state counts as up. */
 export function isUp(state: StateKind): boolean {
   return state === 'running' || state === 'ready';
 }

@@ -1,12 +1,23 @@
+/*
+ * The files of this folder, which decide what a service does next:
+ *
+ *   table           state × event → next state and effects: every combination
+ *   states          the states, with their data
+ *   events          the events, and the effects that the supervisor carries out
+ *   moves           the decisions of starting, stopping and being ready
+ *   ends            the decisions at the end of a run
+ *   restart-policy  whether and when a service that has ended is started again
+ *   dependencies    which waiting services may start
+ */
 import {
   beginPause,
   endByItself,
   endCleared,
-  endUnwell,
+  endUnhealthy,
+  exceedLimit,
+  failToSpawn,
   failToStart,
   loseHealth,
-  notSpawned,
-  passLimit,
   resumeRestart,
   timeOut,
 } from './ends.ts';
@@ -17,29 +28,29 @@ import {
   becomeReady,
   beginSpawn,
   beginStopping,
-  cancel,
-  cancelAgain,
+  beginWaiting,
+  cancelSpawn,
+  cancelSpawnAgain,
   cancelStart,
-  comeUp,
-  endAsAsked,
+  completeSpawn,
   endCancelled,
   endStopped,
+  exitWhileStopping,
+  failDependency,
   failStuck,
-  giveUp,
-  hadEnded,
   handOver,
+  handOverStop,
   type In,
   ignore,
+  ignoreLateEnd,
   impossible,
-  leaveStop,
   type Move,
   type On,
   probeAgain,
-  regain,
+  regainHealth,
   restoreDone,
   startAgain,
   stopAgain,
-  wait,
 } from './moves.ts';
 import type { LifecycleState, StateKind } from './states.ts';
 
@@ -67,7 +78,7 @@ type Row<State extends StateKind> = {
   readonly [Event in LifecycleEventKind]: Move<In<State>, On<Event>>;
 };
 
-/** What comes too late wherever it is not waited for. */
+/** Events that come too late in every state that does not wait for them. */
 const LATE = {
   recalled: isKnown,
   interrupted: isKnown,
@@ -80,10 +91,10 @@ const LATE = {
   stuck: notStuck,
 };
 
-/** Before a spawn was asked for. */
+/** Events before a spawn was asked for. */
 const UNSPAWNED = { ...LATE, spawned: noSpawn, spawnFailed: noSpawn, exited: lateExit };
 
-/** From the order to spawn on. */
+/** Events from the order to spawn on. */
 const SPAWNED = {
   ...LATE,
   dependenciesMet: notWaiting,
@@ -93,7 +104,7 @@ const SPAWNED = {
   adopted: ownProcess,
 };
 
-/** Until the answer to a spawn. */
+/** Events until the spawn is answered. */
 const UNANSWERED = {
   ...SPAWNED,
   exited: impossible('its spawn was not answered yet'),
@@ -102,14 +113,16 @@ const UNANSWERED = {
   stopped: spawnIsOut,
 };
 
+/** Events while the leader is alive. */
 const ALIVE = {
   ...SPAWNED,
-  limitPassed: passLimit,
+  limitPassed: exceedLimit,
   askedToStop: beginStopping,
   standDown: handOver,
   stopped: becomeIdle,
 };
 
+/** Events after a run has ended by itself. */
 const ENDED = {
   ...SPAWNED,
   adopted: hasLeftovers,
@@ -119,16 +132,16 @@ const ENDED = {
 };
 
 /**
- * The life of a service: what each event does in each state.
+ * The lifecycle of a service: the decision for each event in each state.
  *
- * Every field is there, the impossible ones too, so that adding a state or an event is adding a
- * row or a column and the compiler asks for each meeting of the two. Events that are news of another
- * run than the present one never get here.
+ * Every combination is there, the impossible ones too. So a new state is a new row, a new event is a new
+ * column, and the compiler asks for each combination. News of another run than the present one never gets
+ * here.
  */
 const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
   idle: {
     ...UNSPAWNED,
-    askedToStart: wait,
+    askedToStart: beginWaiting,
     dependenciesMet: notAsked,
     dependencyFailed: notAsked,
     adopted: adoptRun,
@@ -142,7 +155,7 @@ const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
     ...UNSPAWNED,
     askedToStart: asksTwice,
     dependenciesMet: beginSpawn,
-    dependencyFailed: giveUp,
+    dependencyFailed: failDependency,
     adopted: adoptRun,
     askedToStop: cancelStart,
     standDown: cancelStart,
@@ -151,18 +164,18 @@ const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
   spawning: {
     ...UNANSWERED,
     askedToStart: asksTwice,
-    spawned: comeUp,
-    spawnFailed: notSpawned,
-    askedToStop: cancel,
-    standDown: cancel,
+    spawned: completeSpawn,
+    spawnFailed: failToSpawn,
+    askedToStop: cancelSpawn,
+    standDown: cancelSpawn,
   },
   cancelling: {
     ...UNANSWERED,
     askedToStart: isStopping,
     spawned: endCancelled,
     spawnFailed: endCancelled,
-    askedToStop: cancelAgain,
-    standDown: cancelAgain,
+    askedToStop: cancelSpawnAgain,
+    standDown: cancelSpawnAgain,
   },
   starting: {
     ...ALIVE,
@@ -183,17 +196,17 @@ const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
   unhealthy: {
     ...ALIVE,
     askedToStart: probeAgain,
-    exited: endUnwell,
+    exited: endUnhealthy,
     probeSucceeded: becomeReady,
-    healthRegained: regain,
+    healthRegained: regainHealth,
   },
   exited: { ...ENDED, askedToStart: startAgain, exited: endedTwice },
-  failed: { ...ENDED, askedToStart: wait, exited: hadEnded },
+  failed: { ...ENDED, askedToStart: beginWaiting, exited: ignoreLateEnd },
   clearing: {
     ...SPAWNED,
-    askedToStart: (life) => ({ state: { ...life, wanted: true }, effects: [], refusal: null }),
-    exited: (life, event, now) =>
-      life.leader === null ? endedTwice(life) : endCleared(life, event, now),
+    askedToStart: (state) => ({ state: { ...state, wanted: true }, effects: [], refusal: null }),
+    exited: (state, event, now) =>
+      state.leader === null ? endedTwice(state) : endCleared(state, event, now),
     askedToStop: beginStopping,
     standDown: handOver,
     stopped: beginPause,
@@ -201,7 +214,7 @@ const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
   },
   backoff: {
     ...SPAWNED,
-    askedToStart: wait,
+    askedToStart: beginWaiting,
     exited: lateExit,
     pauseOver: beginSpawn,
     askedToStop: beginStopping,
@@ -212,10 +225,12 @@ const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
   stopping: {
     ...SPAWNED,
     askedToStart: isStopping,
-    exited: (life, event, now) =>
-      life.exit === null && life.leader !== null ? endAsAsked(life, event, now) : endedTwice(life),
+    exited: (state, event, now) =>
+      state.exit === null && state.leader !== null
+        ? exitWhileStopping(state, event, now)
+        : endedTwice(state),
     askedToStop: stopAgain,
-    standDown: leaveStop,
+    standDown: handOverStop,
     stopped: endStopped,
     stuck: failStuck,
   },
@@ -226,7 +241,7 @@ const otherRun = ignore('it is news of an earlier run');
 /**
  * Decides what an event means for a service.
  *
- * @returns the state after it and what is to be done, in order; `refusal` says why nothing happened
+ * @returns the next state and the effects, in order; `refusal` says why nothing happened
  */
 export function lifecycle(state: LifecycleState, event: LifecycleEvent, now: LifecycleInput): Step {
   if ('run' in event && event.run !== state.run) return otherRun(state);

@@ -1,5 +1,6 @@
 import { errnoOf } from '../../errors.ts';
 
+/** Errors of connect(2) and of name resolution, in words. */
 const IN_WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was closed without an answer',
@@ -13,8 +14,9 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   EMFILE: 'devctl has too many open files',
 };
 
-/** Why a connection failed, in words. A host with several addresses fails with several errors at once. */
+/** Says why a connection failed. */
 export function connectionFailure(error: unknown): string {
+  // A host with several addresses fails with several errors at once.
   const first = error instanceof AggregateError ? error.errors[0] : error;
   const errno = errnoOf(error) ?? errnoOf(first);
   if (errno?.startsWith('HPE_')) return 'it does not speak HTTP';

@@ -2,7 +2,7 @@ import type { ProbeCheck } from '../../manifest/resolved.ts';
 import { pauseBetweenAttempts } from './pause.ts';
 import type { Probe } from './probe.ts';
 
-/** Ready when it is still alive after some time. The weakest of all: it proves nothing but that. */
+/** Creates the probe that succeeds when the service is still alive after some time. It proves nothing else. */
 export function delayProbe(check: Extract<ProbeCheck, { kind: 'delay' }>): Probe {
   return {
     attemptMs: Number.POSITIVE_INFINITY,

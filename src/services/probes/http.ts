@@ -4,10 +4,11 @@ import { connectionFailure } from './connection.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';
 
 /**
- * Ready when a GET is answered with an accepted status and, if asked for, a body with a text in it.
+ * Creates the probe that succeeds when a GET is answered with an accepted status and, if the check has a
+ * text, a body that contains it.
  *
- * Redirects are not followed, so that they cannot lead to another service: a 3xx is an answer like any
- * other. Certificates are not verified: on a developer's machine they are signed by nobody.
+ * Redirects are not followed, because they may lead to another service: a 3xx is an answer like any other.
+ * Certificates are not verified, because on a developer's machine nobody has signed them.
  */
 export function httpProbe(check: Extract<ProbeCheck, { kind: 'http' }>): Probe {
   return {
@@ -32,7 +33,7 @@ export function httpProbe(check: Extract<ProbeCheck, { kind: 'http' }>): Probe {
           answer({ kind: 'not-yet', reason: `${check.url}: ${connectionFailure(error)}` });
         let sent: ReturnType<typeof request> | undefined;
         try {
-          sent = request(check.url, options, (response) => judge(check, response, answer));
+          sent = request(check.url, options, (response) => judgeResponse(check, response, answer));
         } catch (error) {
           fail(error);
           return;
@@ -47,7 +48,8 @@ export function httpProbe(check: Extract<ProbeCheck, { kind: 'http' }>): Probe {
   };
 }
 
-function judge(
+/** Answers an attempt by the response of the service. */
+function judgeResponse(
   check: Extract<ProbeCheck, { kind: 'http' }>,
   response: IncomingMessage,
   answer: (result: ProbeAnswer) => void,
@@ -66,12 +68,12 @@ function judge(
   }
   const wanted = Buffer.from(check.body);
   const missing = `${check.url} answered ${status}, but its body does not contain ${JSON.stringify(check.body)}`;
-  // Only as much is kept as a text across two chunks needs: a body may be endless.
-  let end: Buffer = Buffer.alloc(0);
+  // A body may be endless, so only the end is kept that a text across two chunks may begin with.
+  let kept: Buffer = Buffer.alloc(0);
   response.on('data', (chunk: Buffer) => {
-    const text = Buffer.concat([end, chunk]);
+    const text = Buffer.concat([kept, chunk]);
     if (text.includes(wanted)) answer({ kind: 'ok' });
-    end = text.subarray(Math.max(0, text.length - wanted.length + 1));
+    kept = text.subarray(Math.max(0, text.length - wanted.length + 1));
   });
   response.once('close', () => answer({ kind: 'not-yet', reason: missing }));
 }

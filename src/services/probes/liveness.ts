@@ -3,19 +3,19 @@ import { pauseBetweenAttempts } from './pause.ts';
 import type { Probe } from './probe.ts';
 import { attempt } from './readiness.ts';
 
-/** What is told of the health of a service, by turns. */
+/** A listener to the health of a service. Its methods are called by turns. */
 export interface HealthListener {
-  /** So many attempts in a row have failed. */
+  /** Called when as many attempts in a row have failed as the manifest says. */
   lost(reason: string): void;
-  /** The first attempt after that which has not. */
+  /** Called at the first attempt after that which succeeds. */
   regained(): void;
 }
 
 /**
- * Asks a service again and again whether it is well, beginning after the first pause.
+ * Asks a service again and again whether it is well, beginning after the first pause. Never throws.
  *
- * @param signal  aborted when nobody wants to know any more
- * @returns soon after that; does not throw
+ * @param signal  aborted to end the probe
+ * @returns resolves soon after `signal` is aborted
  */
 export async function watchHealth(
   probe: Probe,

@@ -6,18 +6,18 @@ import type { ProbeCheck } from '../../manifest/resolved.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 
 const CHUNK_BYTES = 256 * 1024;
-/** A longer line is matched by its end only. */
+/** Longest part of a line that is kept, in characters. A longer line is matched by its end only. */
 const MAX_LINE = 64 * 1024;
 
-/** One for all reads, which are synchronous. */
+/** Buffer for all reads, which are synchronous. */
 const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /**
- * Ready when a line of the log matches, with or without the colours in it.
+ * Creates the probe that succeeds when a line of the log matches, with or without the colours in it.
  *
- * Each attempt reads only what was written since the one before. A last line without its end counts
- * when nothing was added to it between two attempts: it may be a prompt, but also half of a line
- * that would not match as a whole.
+ * Each attempt reads only the bytes that were written since the attempt before. A last line without its end
+ * counts only when nothing was added to it between two attempts: it may be a prompt, but also half of a line
+ * that does not match as a whole.
  */
 export function logProbe(
   check: Extract<ProbeCheck, { kind: 'log' }>,
@@ -35,7 +35,7 @@ export function logProbe(
 
   const readNew = async (signal: AbortSignal): Promise<ProbeAnswer> => {
     for (let isFirst = true; !signal.aborted; isFirst = false) {
-      // Being rotated: that is done in this very process, which must not wait for itself.
+      // This very process rotates the log, and must not wait for itself.
       if (log.isMoving()) return notYet;
       const extent = log.extent();
       if (!extent) return { kind: 'not-yet', reason: `the log of ${log.service} is not there` };
@@ -51,7 +51,7 @@ export function logProbe(
       const lines = (lastLine + decoder.write(read.bytes)).split(/\r\n|\n|\r/);
       lastLine = (lines.pop() ?? '').slice(-MAX_LINE);
       if (lines.some(matches)) return { kind: 'ok' };
-      // Whatever a service may write, the supervisor has other things to do.
+      // The supervisor has other things to do, however much the service writes.
       await setImmediate();
     }
     return notYet;

@@ -14,7 +14,7 @@ const OPEN_PROBE: {
   delay: async (check) => (await import('./delay.ts')).delayProbe(check),
 };
 
-/** The probe for a check; its code is loaded now. */
+/** Opens the probe for a check, and loads its code. */
 export function openProbe(check: ProbeCheck, context: ProbeContext): Promise<Probe> {
   const open = OPEN_PROBE[check.kind] as (
     check: ProbeCheck,

@@ -1,36 +1,43 @@
+/*
+ * The files of this folder, which ask services whether they are ready and well:
+ *
+ *   probe                        what every probe has: an attempt, and its answer
+ *   open                         the probe for a check of the manifest
+ *   http, tcp, log, exec, delay  one kind of probe each
+ *   readiness                    attempts until a service is ready, or the time is up
+ *   liveness                     attempts for as long as a service runs
+ *   connection                   failures of connections in words
+ *   pause                        the pause between two attempts
+ */
 import type { LogSource } from '../../logs/source.ts';
 import type { Contain } from '../launch/launch.ts';
 
 /**
- * The answer of one attempt. `reason` is what a user needs to see what is missing:
- * "http://127.0.0.1:3000/health answered 503".
+ * The answer of one attempt. `reason` tells a user what is missing: "http://127.0.0.1:3000/health answered
+ * 503".
  */
 export type ProbeAnswer =
   | { readonly kind: 'ok' }
   | { readonly kind: 'not-yet'; readonly reason: string }
-  /** The attempt was ended from outside before the other side had said anything. */
+  /** The attempt was aborted before the service had answered. */
   | { readonly kind: 'cut'; readonly reason: string };
 
-/** A way to ask a service whether it is ready. Adding one: a file here, a line below, the schema. */
+/** A way to ask a service whether it is ready. A new one needs a file here, a line in `open.ts`, and the schema. */
 export interface Probe {
   /** How long one attempt may take, in ms. */
   readonly attemptMs: number;
-  /**
-   * Asks once. Answers soon after `signal` is aborted, with nothing left behind.
-   *
-   * Does not throw: whatever goes wrong is a reason.
-   */
+  /** Asks once. Answers soon after `signal` is aborted, and leaves nothing behind. Never throws: a failure is a reason. */
   attempt(signal: AbortSignal): Promise<ProbeAnswer>;
 }
 
-/** What a probe may need to know of the run that it asks about. */
+/** The run that a probe asks about. */
 export interface ProbeContext {
   readonly cwd: string;
-  /** The whole environment of the service, marks of the run included. */
+  /** The whole environment of the service, the cookie of the run included. */
   readonly env: Readonly<Record<string, string>>;
   readonly log: LogSource;
-  /** Position in the log when the run began: what is before is of earlier runs. */
+  /** Position in the log at which the run began: the lines before it are of earlier runs. */
   readonly logFrom: number;
-  /** Where a probe that runs a program spawns it, so that nothing which that leaves is lost. */
+  /** Spawns the program of a probe where all of its descendants are contained; missing: as any child. */
   readonly contain?: Contain;
 }

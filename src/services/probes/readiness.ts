@@ -2,19 +2,19 @@ import { monotonicMs } from '../../processes/clock.ts';
 import { pauseBetweenAttempts } from './pause.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';
 
-/** What became of waiting for a service to be ready. */
+/** How the wait for a service to be ready ended. */
 export type Readiness =
   | { readonly kind: 'ready'; readonly tookMs: number }
-  /** `lastReason` is what the last attempt that got an answer was told. */
+  /** `lastReason`: the reason of the last attempt that got an answer. */
   | { readonly kind: 'timed-out'; readonly lastReason: string }
   | { readonly kind: 'aborted' };
 
 /**
- * Asks until the service is ready, or the time is up.
+ * Asks until the service is ready, or the time is up. Never throws.
  *
- * @param timing  `timeoutMs` from now on for all attempts, `intervalMs` between two of them
- * @param signal  aborted when there is nothing to wait for any more: the process ended, or is to end
- * @returns soon after `signal` is aborted; does not throw
+ * @param timing  `timeoutMs` from now on for all attempts, `intervalMs` between two attempts
+ * @param signal  aborted when the process has ended, or is to end
+ * @returns resolves soon after `signal` is aborted
  */
 export async function waitUntilReady(
   probe: Probe,
@@ -26,13 +26,13 @@ export async function waitUntilReady(
   for (;;) {
     const leftMs = startedMs + timing.timeoutMs - monotonicMs();
     if (signal.aborted) return { kind: 'aborted' };
-    // The first attempt is made in any case: without it there would be no reason to give.
+    // The first attempt is made in any case, because without it there is no reason to report.
     if (leftMs <= 0 && lastReason !== null) return { kind: 'timed-out', lastReason };
 
     const answer = await attempt(probe, Math.max(leftMs, 1), signal);
     if (signal.aborted) return { kind: 'aborted' };
     if (answer.kind === 'ok') return { kind: 'ready', tookMs: monotonicMs() - startedMs };
-    // An attempt that the end of the time cut short says less than the one before it.
+    // An attempt that was cut short when the time was up says less than the attempt before it.
     const cutShort = answer.kind === 'cut' && leftMs < probe.attemptMs;
     if (lastReason === null || !cutShort) lastReason = answer.reason;
 
@@ -42,9 +42,9 @@ export async function waitUntilReady(
 }
 
 /**
- * Asks once, for at most `leftMs`. Whatever goes wrong is an answer.
+ * Asks once, for at most `leftMs`. Never throws: a failure is an answer.
  *
- * @param signal  aborted when nobody wants to know any more
+ * @param signal  aborted to end the attempt
  */
 export async function attempt(
   probe: Probe,

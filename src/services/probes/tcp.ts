@@ -3,7 +3,10 @@ import type { ProbeCheck } from '../../manifest/resolved.ts';
 import { connectionFailure } from './connection.ts';
 import type { Probe, ProbeAnswer } from './probe.ts';
 
-/** Ready as soon as the port accepts a connection. It does not prove that the service answers on it. */
+/**
+ * Creates the probe that succeeds as soon as the port accepts a connection. It does not prove that the service
+ * answers on it.
+ */
 export function tcpProbe(check: Extract<ProbeCheck, { kind: 'tcp' }>): Probe {
   const address = check.host.includes(':')
     ? `[${check.host}]:${check.port}`

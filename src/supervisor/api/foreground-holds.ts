@@ -1,32 +1,35 @@
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HoldRequest, SupervisedStopRequest } from '../../client/protocol.ts';
 import { DevctlError, inWords } from '../../errors.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import type { Stream } from './server.ts';
 
 export interface ForegroundHoldsContext {
-  /** Stops, in this process, what a holder wanted to be stopped. */
+  /** Stops, in this process, what a dead `devctl up` would have stopped. */
   readonly stop: (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
   readonly log: (line: string) => void;
 }
 
-/** Those who keep services up only for as long as they live: `devctl up`. */
+/** The foreground holds: each keeps services up for as long as a `devctl up` lives. */
 export interface ForegroundHolds {
-  /** Lasts until the holder has hung up; if he has not released his hold before, he has died. */
+  /**
+   * Lasts until the connection closes. A holder that has not released its hold before has died, and its
+   * services are stopped.
+   */
   hold(request: HoldRequest, stream: Stream): Promise<void>;
-  /** @returns was there such a hold? */
+  /** @returns true when there was such a hold */
   release(id: string): boolean;
 }
 
-/** For the log, and for the report. */
+/** The reason of such a stop, for the log and for the report. */
 const WHY = 'its devctl up has died';
-/** Another command may be at work just then. */
+/** Attempts to stop, because another command may hold the project lock. */
 const TRIES = 30;
-const AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 
 /**
- * `devctl up` ends with everything that it has started. Killed, it cannot see to that itself; its end of
- * the connection closes then, however it died.
+ * `devctl up` stops everything that it has started when it ends. When it was killed it cannot, but the
+ * kernel closes its end of the connection, however it died.
  */
 export function createForegroundHolds({ stop, log }: ForegroundHoldsContext): ForegroundHolds {
   const held = new Set<string>();
@@ -40,7 +43,7 @@ export function createForegroundHolds({ stop, log }: ForegroundHoldsContext): Fo
       } catch (error) {
         log(`stopping for a devctl up that has died (${id}): ${inWords(error)}`);
         if (!(error instanceof DevctlError && error.code === 'locked')) return;
-        await pass(AGAIN_MS);
+        await delay(RETRY_MS);
       }
     }
   };

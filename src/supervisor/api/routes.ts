@@ -1,3 +1,11 @@
+/*
+ * The files of this folder, which is the supervisor's API:
+ *
+ *   server            HTTP over a Unix socket: bodies, streams, errors
+ *   routes            what each route does
+ *   parse-request     checks the body of a request
+ *   foreground-holds  stops services for a `devctl up` that was killed
+ */
 import type {
   ChildrenAnswer,
   Hello,
@@ -25,122 +33,121 @@ import {
 } from './parse-request.ts';
 import { type Route, STREAMED, type Stream } from './server.ts';
 
-/** What a supervisor can do for those who call it. */
+/** What a supervisor can do for its callers. */
 export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runContained'>, Stops {
   readonly hello: Hello;
-  readonly lives: ServiceTable;
+  readonly services: ServiceTable;
   readonly witness: Pick<Witness, 'scan' | 'wake'>;
-  readonly sampler: Pick<Sampler, 'watch'>;
-  /** Samples of the last minutes, by time. */
+  readonly sampler: Pick<Sampler, 'subscribe'>;
+  /** The samples of the last minutes, in the order of time. */
   recentSamples(): readonly Sample[];
-  /** Those under way. */
+  /** The starts that are under way. */
   readonly starts: Set<StartSession>;
-  /** Who is told of every event. */
+  /** Called with every event. */
   readonly listeners: Set<(event: SupervisorEvent) => void>;
   readonly holds: ForegroundHolds;
   readonly leases: Pick<LeaseKeeper, 'take'>;
   readonly limits: Pick<LimitEnforcer, 'setProject'>;
-  /** Restarts that an earlier supervisor did not live to finish. */
-  goOnRestarting(request: StartRequest): void;
-  /** A caller is connected until he has got all of the answer, which may be after the work. */
+  /** Resumes the restarts that an earlier supervisor did not live to finish. */
+  resumeRestarts(request: StartRequest): void;
+  /** Counts a caller as connected until the whole answer is sent, which may be after the work. */
   whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown>;
 }
 
 /** The supervisor's API: each route reads its request, has the work done, and answers. */
 export function supervisorRoutes(work: SupervisorWork): Readonly<Record<string, Route>> {
-  const { hello, starts, listeners, holds, hasChildren, whileConnected, whileStoodDown } = work;
-  const { lives, witness, sampler, leases, runContained, stopInProcess, endAfter } = work;
-
   return {
-    'GET /hello': () => hello,
-
-    'GET /children': async (): Promise<ChildrenAnswer> => ({ children: await hasChildren() }),
-
-    'GET /events': (_body, stream) =>
-      whileConnected(stream, async () => {
-        const listen = (event: SupervisorEvent): void => stream.write(event);
-        listeners.add(listen);
-        stream.begin();
-        await stream.closed;
-        listeners.delete(listen);
-        return STREAMED;
-      }),
-
-    'GET /samples': (_body, stream) =>
-      whileConnected(stream, async () => {
-        const tell = (event: SampleEvent): void => stream.write(event);
-        tell({ type: 'history', samples: work.recentSamples() });
-        const unwatch = sampler.watch((sample) => tell({ type: 'sample', sample }));
-        witness.wake();
-        await stream.closed;
-        unwatch();
-        return STREAMED;
-      }),
-
-    'POST /start': (body, stream) =>
-      whileConnected(stream, async () => {
-        const request = toStartRequest(body);
-        // Before anything is spawned that is to end with it.
-        if (request.lease) await leases.take(request.lease.lease, request.lease.manifest);
-        work.goOnRestarting(request);
-        work.limits.setProject(request.limits);
-        const starting = beginStart(lives, request, (change) => stream.write(change));
-        starts.add(starting);
-        void stream.closed.then(() => starting.abandon());
-        try {
-          const outcome = await starting.done;
-          // What has escaped so far is on disk before anybody is told that the services are up.
-          await witness.scan();
-          stream.write({ type: 'result', ...outcome });
-        } finally {
-          starts.delete(starting);
-        }
-        return STREAMED;
-      }),
-
+    'GET /hello': () => work.hello,
+    'GET /children': async (): Promise<ChildrenAnswer> => ({ children: await work.hasChildren() }),
+    'GET /events': streamed(work, sendEvents),
+    'GET /samples': streamed(work, sendSamples),
+    'POST /start': streamed(work, start),
     'POST /abort-starts': () => {
-      for (const starting of starts) starting.abandon();
-      return { aborted: starts.size };
+      for (const session of work.starts) session.abandon();
+      return { aborted: work.starts.size };
     },
-
-    'POST /stand-down': (body, stream) =>
-      whileConnected(stream, async () => {
-        await whileStoodDown(toStandDownRequest(body).names, async () => {
-          stream.write({ type: 'stood-down' });
-          await stream.closed;
-        });
-        return STREAMED;
-      }),
-
-    'POST /stop-command': (body, stream) =>
-      whileConnected(stream, async () => {
-        const { service, env } = toStopCommandRequest(body);
-        stream.write({ type: 'began' });
-        const over = new AbortController();
-        void stream.closed.then(() => over.abort());
-        stream.write({ type: 'ended', ...(await runContained(service, env, over.signal)) });
-        return STREAMED;
-      }),
-
-    'POST /hold': (body, stream) =>
-      whileConnected(stream, async () => {
-        const listen = (event: SupervisorEvent): void => stream.write(event);
-        listeners.add(listen);
-        void stream.closed.then(() => listeners.delete(listen));
-        await holds.hold(toHoldRequest(body), stream);
-        return STREAMED;
-      }),
-
-    'POST /release': (body) => ({ released: holds.release(toReleaseRequest(body).id) }),
-
-    'POST /stop': (body, stream) =>
-      whileConnected(stream, async () => {
-        const request = toStopRequest(body);
-        const report = await stopInProcess(request);
-        stream.write({ type: 'report', report });
-        // A long report leaves in pieces: the end of this process must not cut it.
-        void stream.closed.then(() => endAfter(request, report));
-        return STREAMED;
-      }),
+    'POST /stand-down': streamed(work, standDown),
+    'POST /stop-command': streamed(work, runStopCommand),
+    'POST /hold': streamed(work, hold),
+    'POST /release': (body) => ({ released: work.holds.release(toReleaseRequest(body).id) }),
+    'POST /stop': streamed(work, stop),
   };
+}
+
+/** Makes a route that answers with a stream. Its caller counts as connected until the answer is sent. */
+function streamed(
+  work: SupervisorWork,
+  answer: (work: SupervisorWork, body: unknown, stream: Stream) => Promise<void>,
+): Route {
+  return (body, stream) =>
+    work.whileConnected(stream, async () => {
+      await answer(work, body, stream);
+      return STREAMED;
+    });
+}
+
+async function sendEvents(work: SupervisorWork, _body: unknown, stream: Stream): Promise<void> {
+  const onEvent = (event: SupervisorEvent): void => stream.write(event);
+  work.listeners.add(onEvent);
+  stream.begin();
+  await stream.closed;
+  work.listeners.delete(onEvent);
+}
+
+async function sendSamples(work: SupervisorWork, _body: unknown, stream: Stream): Promise<void> {
+  const write = (event: SampleEvent): void => stream.write(event);
+  write({ type: 'history', samples: work.recentSamples() });
+  const unsubscribe = work.sampler.subscribe((sample) => write({ type: 'sample', sample }));
+  work.witness.wake();
+  await stream.closed;
+  unsubscribe();
+}
+
+async function start(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {
+  const request = toStartRequest(body);
+  // The lease is on disk before any service is spawned that ends with it.
+  if (request.lease) await work.leases.take(request.lease.lease, request.lease.manifest);
+  work.resumeRestarts(request);
+  work.limits.setProject(request.limits);
+  const session = beginStart(work.services, request, (change) => stream.write(change));
+  work.starts.add(session);
+  void stream.closed.then(() => session.abandon());
+  try {
+    const outcome = await session.done;
+    // Processes that have escaped so far are on disk before the caller learns that the services are up.
+    await work.witness.scan();
+    stream.write({ type: 'result', ...outcome });
+  } finally {
+    work.starts.delete(session);
+  }
+}
+
+async function standDown(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {
+  await work.whileStoodDown(toStandDownRequest(body).names, async () => {
+    stream.write({ type: 'stood-down' });
+    await stream.closed;
+  });
+}
+
+async function runStopCommand(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {
+  const { service, env } = toStopCommandRequest(body);
+  stream.write({ type: 'began' });
+  const controller = new AbortController();
+  void stream.closed.then(() => controller.abort());
+  stream.write({ type: 'ended', ...(await work.runContained(service, env, controller.signal)) });
+}
+
+async function hold(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {
+  const onEvent = (event: SupervisorEvent): void => stream.write(event);
+  work.listeners.add(onEvent);
+  void stream.closed.then(() => work.listeners.delete(onEvent));
+  await work.holds.hold(toHoldRequest(body), stream);
+}
+
+async function stop(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {
+  const request = toStopRequest(body);
+  const report = await work.stopInProcess(request);
+  stream.write({ type: 'report', report });
+  // A long report is sent in pieces, so the process must not end before the last one.
+  void stream.closed.then(() => work.endAfter(request, report));
 }

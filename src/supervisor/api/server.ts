@@ -1,25 +1,28 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
-/** One route: gets the parsed body, answers by returning JSON or by streaming. */
+/** One route: takes the parsed body, and answers by returning JSON or by streaming. */
 export type Route = (body: unknown, stream: Stream) => Promise<unknown> | unknown;
 
-/** The answer as a stream of NDJSON, for routes that take their time. */
+/** The answer as a stream of NDJSON, for a route that takes its time. */
 export interface Stream {
-  /** Sends the headers, so that the caller knows that he is heard before there is anything to tell. */
+  /** Sends the headers, so that the caller knows before the first event that the request has arrived. */
   begin(): void;
   write(event: unknown): void;
-  /** Resolves when the caller has hung up, or the answer is complete. */
+  /** Resolves when the caller has hung up, or when the answer is complete. */
   readonly closed: Promise<void>;
 }
 
-/** What a route returns when it has streamed its answer. */
+/** What a route returns after it has streamed its answer. */
 export const STREAMED = Symbol('streamed');
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
-/** A caller that has not read this much is not listening: what he is told must not fill the memory. */
+/**
+ * Largest part of an answer, in bytes, that may wait for the caller. A caller that does not read it is
+ * not listening, and must not fill the memory.
+ */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
-/** A request that cannot be meant. Its message must not quote it: a body holds environments. */
+/** A malformed request. The message must not quote the request, because its body holds environments. */
 export class BadRequest extends Error {
   override readonly name = 'BadRequest';
   readonly status: number;
@@ -31,8 +34,8 @@ export class BadRequest extends Error {
 }
 
 /**
- * The supervisor's HTTP server. Nothing but the socket's folder (mode 0700) guards it: whoever may
- * connect is the user himself.
+ * Creates the supervisor's HTTP server. Only the mode of the socket's folder (0700) guards it: every
+ * process that can connect belongs to our own user.
  *
  * @param routes keyed by `METHOD /path`
  */
@@ -41,16 +44,16 @@ export function createApi(
   log: (line: string) => void,
 ): Server {
   return createServer((request, response) => {
-    // Whoever hangs up at the wrong moment must not take the supervisor with him.
+    // A caller that hangs up at the wrong moment must not end the supervisor.
     for (const stream of [request, response]) stream.on('error', () => {});
-    // Nobody asks for the date, and to write it Node makes a Date: see `isoTime`.
+    // No Date header: nobody needs it, and to write it Node makes a Date: see `isoTime`.
     response.sendDate = false;
     void answer(routes, request, response).catch((error: unknown) => {
       const isBad = error instanceof BadRequest;
       const detail = error instanceof Error && !isBad ? error.stack : error;
       log(`${request.method} ${request.url}: ${detail}`);
       if (!response.headersSent) {
-        // What is left of a body that was not wanted is not waited for.
+        // Close the connection instead of waiting for the rest of an unwanted body.
         response.writeHead(isBad ? error.status : 500, { connection: 'close' });
       }
       response.end(error instanceof Error ? error.message : String(error));
@@ -69,7 +72,7 @@ async function answer(
     response.end(`no such route; there are: ${Object.keys(routes).join(', ')}\n`);
     return;
   }
-  // Before anything is awaited: a caller may hang up at any time.
+  // Listen before the first await, because a caller may hang up at any time.
   const closed = new Promise<void>((resolve) => response.once('close', resolve));
   const body = await readBody(request);
   const begin = (): void => {

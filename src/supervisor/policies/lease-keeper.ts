@@ -1,4 +1,4 @@
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import { DevctlError, inWords } from '../../errors.ts';
 import {
@@ -25,21 +25,21 @@ import type { StopReport } from '../../stopping/report.ts';
 export interface LeaseKeeperContext {
   readonly folder: ProjectFolder;
   readonly table: ProcessTable;
-  /** What an earlier supervisor was to see to. */
-  readonly inherited: LeaseRecord | null;
-  /** Stops, in this process, what nobody has asked to be stopped. */
+  /** The leases that an earlier supervisor had. */
+  readonly initialRecord: LeaseRecord | null;
+  /** Stops services in this process, without a command that asked for it. */
   readonly stop: (
     request: SupervisedStopRequest,
     why: string,
   ) => Promise<Pick<StopReport, 'processes' | 'survivors'>>;
-  /** Tells when a process ends; null where nothing can, so that only looking does. */
+  /** Reports the end of a process; null when the platform cannot, so that only polling notices it. */
   readonly endWatch: EndWatch | null;
-  /** Told once, before anything is stopped. */
-  readonly ended: (why: string) => void;
+  /** Called once, before anything is stopped. */
+  readonly onEnded: (why: string) => void;
   readonly log: (line: string) => void;
 }
 
-/** For how long the project runs, and what ends it then. */
+/** Keeps the leases of the project, which say for how long it runs. */
 export interface LeaseKeeper {
   /**
    * Adds a lease, or renews one; it is on disk when this returns.
@@ -47,131 +47,153 @@ export interface LeaseKeeper {
    * @throws DevctlError 'records-unwritable', 'unsafe'
    */
   take(lease: Lease, manifest: string): Promise<void>;
-  /** To be called every few seconds: time may have passed in which no timer ran (suspend). */
-  look(): void;
-  /** After a stop of everything, by whomever: it may have removed the record. */
+  /**
+   * Checks whether the last lease is over. Call it every few seconds, because time may have passed in
+   * which no timer ran (suspend).
+   */
+  check(): void;
+  /** Call it after a stop of everything, whichever process carried it out: it may have removed the record. */
   reread(): void;
-  /** Nothing runs any more that it could end. */
+  /** Drops all leases, because no service runs any more that they could end. */
   drop(): void;
   close(): void;
 }
 
-/** A command that is at work is waited for; what else may be wrong does not go away as soon. */
+/**
+ * Pauses before the next attempt to stop: another command is at work, or anything else is wrong, which
+ * does not go away as soon.
+ */
 const LOCKED_MS = 1_000;
 const FAILED_MS = 30_000;
-/** The longest that a timer of Node can be. */
+/** Longest time of a Node timer, in ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Sees to it that everything is stopped when the last lease is over. */
+/** Stops everything when the last lease is over. */
 export function createLeaseKeeper(context: LeaseKeeperContext): LeaseKeeper {
-  const { folder, table, log } = context;
-  let record = context.inherited;
-  let timer: NodeJS.Timeout | null = null;
-  let honouring = false;
-  let closed = false;
+  return new Keeper(context);
+}
 
-  const judge = async (): Promise<LeaseVerdict> =>
-    evaluateLeases(record, await momentFor(table, record));
+class Keeper implements LeaseKeeper {
+  readonly #context: LeaseKeeperContext;
+  #record: LeaseRecord | null;
+  #timer: NodeJS.Timeout | null = null;
+  #endWatches: readonly (() => void)[] = [];
+  #stopping = false;
+  #closed = false;
 
-  let watches: readonly (() => void)[] = [];
-  const disarm = (): void => {
-    if (timer) clearTimeout(timer);
-    timer = null;
-    for (const release of watches) release();
-    watches = [];
-  };
-  const arm = async (): Promise<void> => {
-    const verdict = await judge();
-    disarm();
-    if (closed || verdict.kind !== 'lasts') return;
+  constructor(context: LeaseKeeperContext) {
+    this.#context = context;
+    this.#record = context.initialRecord;
+    void this.#arm();
+  }
+
+  async take(lease: Lease, manifest: string): Promise<void> {
+    const { folder, table } = this.#context;
+    const moment = await momentFor(table, this.#record);
+    const before = this.#record?.bootId === moment.bootId ? this.#record.leases : [];
+    const next: LeaseRecord = {
+      schema: 1,
+      project: folder.root,
+      bootId: moment.bootId,
+      manifest,
+      leases: withLease(before, lease, moment),
+    };
+    writeLeases(folder, next);
+    this.#record = next;
+    await this.#arm();
+  }
+
+  check(): void {
+    if (!this.#record || this.#stopping) return;
+    void this.#evaluate()
+      .then((verdict) => (verdict.kind === 'ended' ? this.#stopEverything(verdict.why) : undefined))
+      .catch((error: unknown) => this.#context.log(`looking at the lease: ${inWords(error)}`));
+  }
+
+  reread(): void {
+    const read = readLeases(this.#context.folder);
+    if (read.kind !== 'missing') return;
+    this.#record = null;
+    this.#disarm();
+  }
+
+  drop(): void {
+    if (!this.#record) return;
+    this.#record = null;
+    this.#disarm();
+    try {
+      removeLeases(this.#context.folder);
+    } catch (error) {
+      this.#context.log(`removing the lease: ${inWords(error)}`);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#disarm();
+  }
+
+  async #evaluate(): Promise<LeaseVerdict> {
+    return evaluateLeases(this.#record, await momentFor(this.#context.table, this.#record));
+  }
+
+  /** Has `check` called when the last lease may be over: after its time, or when one of its processes ends. */
+  async #arm(): Promise<void> {
+    const verdict = await this.#evaluate();
+    this.#disarm();
+    if (this.#closed || verdict.kind !== 'lasts') return;
+    const check = (): void => this.check();
     const processes = verdict.leases.flatMap((lease) => lease.processes);
-    watches = processes.flatMap(
-      ({ identity: { pid } }) => context.endWatch?.watch(pid, look) ?? [],
+    this.#endWatches = processes.flatMap(
+      ({ identity: { pid } }) => this.#context.endWatch?.watch(pid, check) ?? [],
     );
     const ends = verdict.leases.map(({ endsInMs }) => endsInMs ?? Number.POSITIVE_INFINITY);
     const nextMs = Math.min(...ends);
-    if (nextMs <= LONGEST_TIMER_MS) timer = setTimeout(look, nextMs);
-  };
+    if (nextMs <= LONGEST_TIMER_MS) this.#timer = setTimeout(check, nextMs);
+  }
 
-  const look = (): void => {
-    if (!record || honouring) return;
-    void judge()
-      .then((verdict) => (verdict.kind === 'ended' ? honour(verdict.why) : undefined))
-      .catch((error: unknown) => log(`looking at the lease: ${inWords(error)}`));
-  };
+  #disarm(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    for (const release of this.#endWatches) release();
+    this.#endWatches = [];
+  }
 
-  const honour = async (why: string): Promise<void> => {
-    if (honouring || closed) return;
-    honouring = true;
-    log(`${why}: stopping everything`);
-    context.ended(why);
+  async #stopEverything(why: string): Promise<void> {
+    if (this.#stopping || this.#closed) return;
+    this.#stopping = true;
+    this.#context.log(`${why}: stopping everything`);
+    this.#context.onEnded(why);
     try {
-      // Until it is done, or somebody has stopped everything or renewed the lease meanwhile.
-      while (record && !closed && (await judge()).kind === 'ended') {
-        await pass(await tryToStop(record, why));
+      // Until everything is stopped, by this or by another process, or a lease has been renewed
+      // meanwhile.
+      while (this.#record && !this.#closed && (await this.#evaluate()).kind === 'ended') {
+        await delay(await this.#tryToStop(this.#record, why));
       }
     } finally {
-      honouring = false;
-      void arm();
+      this.#stopping = false;
+      void this.#arm();
     }
-  };
+  }
 
-  /** @returns how long to wait before the next look at what has become of it */
-  const tryToStop = async (ended: LeaseRecord, why: string): Promise<number> => {
+  /** @returns how long to wait before the next check, in ms */
+  async #tryToStop(ended: LeaseRecord, why: string): Promise<number> {
+    const { folder, log } = this.#context;
     try {
       const request = stopEverythingRequest(folder, ended.manifest);
-      const { processes, survivors } = await context.stop(request, why);
+      const { processes, survivors } = await this.#context.stop(request, why);
       log(`${why}: ${processes.length} ended, ${survivors.length} left`);
-      // A start may have come with a lease of its own as soon as the stop had let go of the lock.
-      if (record === ended) record = null;
+      // A start may have brought a new lease as soon as the stop had released the lock.
+      if (this.#record === ended) this.#record = null;
       return 0;
     } catch (error) {
       log(`stopping because ${why}: ${inWords(error)}`);
       return error instanceof DevctlError && error.code === 'locked' ? LOCKED_MS : FAILED_MS;
     }
-  };
-
-  void arm();
-  return {
-    async take(lease, manifest) {
-      const moment = await momentFor(table, record);
-      const before = record?.bootId === moment.bootId ? record.leases : [];
-      const next: LeaseRecord = {
-        schema: 1,
-        project: folder.root,
-        bootId: moment.bootId,
-        manifest,
-        leases: withLease(before, lease, moment),
-      };
-      writeLeases(folder, next);
-      record = next;
-      await arm();
-    },
-    look,
-    reread() {
-      const read = readLeases(folder);
-      if (read.kind !== 'missing') return;
-      record = null;
-      disarm();
-    },
-    drop() {
-      if (!record) return;
-      record = null;
-      disarm();
-      try {
-        removeLeases(folder);
-      } catch (error) {
-        log(`removing the lease: ${inWords(error)}`);
-      }
-    },
-    close() {
-      closed = true;
-      disarm();
-    },
-  };
+  }
 }
 
-/** A look at the processes of the leases, and at nothing else. */
+/** Reads the clock and the processes of the leases, and nothing else. */
 async function momentFor(table: ProcessTable, record: LeaseRecord | null): Promise<LeaseMoment> {
   const pids = new Set(
     record?.leases.flatMap(({ processes }) => processes.map(({ identity }) => identity.pid)),

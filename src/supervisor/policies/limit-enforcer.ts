@@ -17,21 +17,24 @@ import type { ServiceEntry, ServiceTable } from '../services/entry.ts';
 export interface LimitEnforcerContext {
   readonly folder: ProjectFolder;
   readonly self: Identity;
-  readonly lives: Pick<ServiceTable, 'dispatch' | 'entries'>;
-  /** Told of each breach once. */
-  readonly tell: (breach: Breach) => void;
-  /** Stops everything, as nobody has asked for. */
+  readonly services: Pick<ServiceTable, 'dispatch' | 'entries'>;
+  /** Called once for each breach. */
+  readonly onBreach: (breach: Breach) => void;
+  /** Stops everything, without a command that asked for it. */
   readonly stopAll: (manifest: string, why: string) => Promise<void>;
   readonly log: (line: string) => void;
 }
 
-/** Keeps services, and all of them together, to what they may use. */
+/**
+ * Ends or restarts services that exceed their limits, and stops all of them when they exceed the
+ * project's.
+ */
 export interface LimitEnforcer {
-  /** To be called with each sample, and what it was made of. */
-  see(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void;
-  /** On everything together, as the latest start has it. */
+  /** Call it with each sample, and with what the sample was made of. */
+  onSample(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void;
+  /** Sets the limits on all services together, as the latest start has them. */
   setProject(limits: LimitsRequest): void;
-  /** Is something so near to a limit that ends it that more looks are worth their price? */
+  /** True when a service is so near to a limit that ends it that more scans are worth their price. */
   isNear(): boolean;
   close(): void;
 }
@@ -39,105 +42,129 @@ export interface LimitEnforcer {
 const MS_PER_TICK = 10;
 
 export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforcer {
-  const { folder, self, lives, log } = context;
-  const trees = new Map<string, { readonly run: number; readonly tree: LimitMeter }>();
-  const project = createLimitMeter(null);
-  let projectLimits: LimitsRequest = { limits: [], manifest: null };
-  let stopping = false;
-  let written = '';
-  let near = false;
+  return new Enforcer(context);
+}
 
-  const judgeService = (
+class Enforcer implements LimitEnforcer {
+  readonly #context: LimitEnforcerContext;
+  /** By service. A new run gets a new meter. */
+  readonly #meters = new Map<string, { readonly run: number; readonly meter: LimitMeter }>();
+  readonly #projectMeter = createLimitMeter(null);
+  #projectLimits: LimitsRequest = { limits: [], manifest: null };
+  #stoppingAll = false;
+  /** The breaches on disk, as JSON; empty when there are none. */
+  #written = '';
+  #near = false;
+
+  constructor(context: LimitEnforcerContext) {
+    this.#context = context;
+  }
+
+  onSample(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void {
+    const scan: SampledScan = { sample, snapshot, claims: byService(claims) };
+    const found: Breach[] = [];
+    for (const entry of this.#context.services.entries.values()) {
+      const breaches = this.#judgeService(entry, scan);
+      if (breaches) found.push(...breaches);
+      else this.#meters.delete(entry.name);
+    }
+    found.push(...this.#judgeProject(sample, snapshot, claims));
+    this.#near =
+      this.#projectMeter.isNear() || [...this.#meters.values()].some(({ meter }) => meter.isNear());
+    // A service that is being ended or restarted shows that as its reason.
+    this.#writeBreaches(found.filter(({ action }) => action === 'warn'));
+  }
+
+  setProject(limits: LimitsRequest): void {
+    this.#projectLimits = limits;
+  }
+
+  isNear(): boolean {
+    return this.#near;
+  }
+
+  close(): void {
+    this.#writeBreaches([]);
+  }
+
+  /** @returns the exceeded limits; null when there is nothing to measure */
+  #judgeService(
     entry: ServiceEntry,
-    { sample, snapshot, claims }: Look,
-  ): readonly Breach[] | null => {
-    const { name, state: life, service, record } = entry;
+    { sample, snapshot, claims }: SampledScan,
+  ): readonly Breach[] | null {
+    const { name, state, service, record } = entry;
     const limits = service?.limits ?? [];
-    const leader = isUnderWay(entry) && 'leader' in life ? life.leader : null;
+    const leader = isUnderWay(entry) && 'leader' in state ? state.leader : null;
     if (limits.length === 0 || leader === null) return null;
-    const known = trees.get(name);
-    const tree = known?.run === life.run ? known.tree : createLimitMeter(name);
-    trees.set(name, { run: life.run, tree });
-    const { breaches, fresh } = tree.judge(limits, claims.get(name) ?? [], snapshot, {
+    const meter = this.#meterOf(name, state.run);
+    const { breaches, fresh } = meter.measure(limits, claims.get(name) ?? [], snapshot, {
       cpuPercent: sample.services[name]?.cpuPercent ?? 0,
       runtimeMs: Math.max(0, snapshot.nowTicks - leader.startTicks) * MS_PER_TICK,
       output: hasIdle(limits) && record ? stateOfLog(record.log) : null,
     });
-    for (const breach of fresh) tell(breach);
+    for (const breach of fresh) this.#report(breach);
     const acting = fresh.find(({ action }) => action !== 'warn');
     if (acting && acting.action !== 'warn') {
       const { action } = acting;
       const reason = breachInWords(acting);
-      void lives.dispatch(name, { kind: 'limitPassed', run: life.run, reason, action });
+      const event = { kind: 'limitPassed', run: state.run, reason, action } as const;
+      void this.#context.services.dispatch(name, event);
     }
     return breaches;
-  };
+  }
 
-  const judgeProject = (sample: Sample, snapshot: Snapshot, claims: readonly Claim[]) => {
-    const { limits, manifest } = projectLimits;
+  #meterOf(name: string, run: number): LimitMeter {
+    const known = this.#meters.get(name);
+    const meter = known?.run === run ? known.meter : createLimitMeter(name);
+    this.#meters.set(name, { run, meter });
+    return meter;
+  }
+
+  #judgeProject(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): readonly Breach[] {
+    const { limits, manifest } = this.#projectLimits;
     const { cpuPercent } = totalOf(sample);
     const use = { cpuPercent, runtimeMs: 0, output: null };
-    const { breaches, fresh } = project.judge(limits, claims, snapshot, use);
-    for (const breach of fresh) tell(breach);
+    const { breaches, fresh } = this.#projectMeter.measure(limits, claims, snapshot, use);
+    for (const breach of fresh) this.#report(breach);
     const acting = fresh.find(({ action }) => action === 'stop');
-    if (acting && manifest !== null && !stopping) {
-      stopping = true;
-      void context
-        .stopAll(manifest, `all services together ${breachInWords(acting)}`)
-        .catch((error: unknown) => log(`stopping at a limit: ${inWords(error)}`))
-        .finally(() => {
-          stopping = false;
-        });
-    }
+    if (acting && manifest !== null && !this.#stoppingAll) this.#stopAll(manifest, acting);
     return breaches;
-  };
+  }
 
-  const tell = (breach: Breach): void => {
-    const what = breach.action === 'warn' ? '' : ` (${breach.action})`;
-    log(`limit: ${warningInWords(breach)}${what}`);
-    context.tell(breach);
-  };
+  #stopAll(manifest: string, breach: Breach): void {
+    this.#stoppingAll = true;
+    void this.#context
+      .stopAll(manifest, `all services together ${breachInWords(breach)}`)
+      .catch((error: unknown) => this.#context.log(`stopping at a limit: ${inWords(error)}`))
+      .finally(() => {
+        this.#stoppingAll = false;
+      });
+  }
 
-  /** For `status`, which asks nobody. */
-  const keep = (breaches: readonly Breach[]): void => {
+  #report(breach: Breach): void {
+    const action = breach.action === 'warn' ? '' : ` (${breach.action})`;
+    this.#context.log(`limit: ${warningInWords(breach)}${action}`);
+    this.#context.onBreach(breach);
+  }
+
+  /** Writes the exceeded limits to disk for `status`, which does not ask the supervisor. */
+  #writeBreaches(breaches: readonly Breach[]): void {
+    const { folder, self, log } = this.#context;
     const text = breaches.length > 0 ? JSON.stringify(breaches) : '';
-    if (text === written) return;
+    if (text === this.#written) return;
     try {
       if (breaches.length > 0) writeBreachRecord(folder, { supervisor: self, breaches });
       else removeBreachRecord(folder);
-      written = text;
     } catch (error) {
       log(`noting which limits are exceeded: ${inWords(error)}`);
-      // Once is enough: with the next change it is tried again.
-      written = text;
     }
-  };
-
-  return {
-    see(sample, snapshot, claims) {
-      const look: Look = { sample, snapshot, claims: byService(claims) };
-      const found: Breach[] = [];
-      for (const entry of lives.entries.values()) {
-        const breaches = judgeService(entry, look);
-        if (breaches) found.push(...breaches);
-        else trees.delete(entry.name);
-      }
-      found.push(...judgeProject(sample, snapshot, claims));
-      near = project.isNear() || [...trees.values()].some(({ tree }) => tree.isNear());
-      // What is being acted upon has a reason of its own to show.
-      keep(found.filter(({ action }) => action === 'warn'));
-    },
-    setProject(limits) {
-      projectLimits = limits;
-    },
-    isNear: () => near,
-    close() {
-      keep([]);
-    },
-  };
+    // Also after an error: one line in the log is enough, and the next change is another attempt.
+    this.#written = text;
+  }
 }
 
-interface Look {
+/** A sample, and the scan that it was made of. */
+interface SampledScan {
   readonly sample: Sample;
   readonly snapshot: Snapshot;
   readonly claims: ReadonlyMap<string, readonly Claim[]>;

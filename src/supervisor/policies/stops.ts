@@ -1,3 +1,10 @@
+/*
+ * The files of this folder, which stops services and the supervisor itself:
+ *
+ *   stops           carries out stops, and stands down for those of commands
+ *   lease-keeper    stops everything when the last lease is over
+ *   limit-enforcer  ends, restarts or warns of services that exceed a limit
+ */
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import { stopProject } from '../../operations/stop/stop-project.ts';
 import { unattendedStop } from '../../operations/stop/unattended.ts';
@@ -6,36 +13,39 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import type { StateKind } from '../../services/lifecycle/states.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import type { Witness } from '../../tracking/witness.ts';
-import { resume, standDown } from '../services/adopt.ts';
+import { resumeServices, standDownServices } from '../services/adopt.ts';
 import type { Children } from '../services/children.ts';
 import type { ServiceTable } from '../services/entry.ts';
 import type { StartSession } from '../services/start-session.ts';
 
-/** The stops that concern a supervisor: those that others carry out, and its own. */
+/** The stops that concern a supervisor: those that commands carry out, and its own. */
 export interface Stops {
-  /** Leaves these services (null: everything) alone meanwhile. Whatever becomes of the work: afterwards they are watched again. */
+  /**
+   * Does some work, and meanwhile leaves these services (null: all) alone. Looks after them again
+   * afterwards, whatever becomes of the work.
+   */
   whileStoodDown<T>(names: readonly string[] | null, work: () => Promise<T>): Promise<T>;
-  /** Carries one out. */
+  /** Carries out a stop in this process. */
   stopInProcess(request: SupervisedStopRequest, why?: string): Promise<StopReport>;
-  /** Ends the supervisor when the stop has left nothing to supervise. */
+  /** Ends the supervisor if the stop has left nothing to supervise. */
   endAfter(request: SupervisedStopRequest, report: StopReport): void;
 }
 
-interface OwnStopsContext extends Pick<Children, 'hasChildren' | 'runContained'> {
+interface StopsContext extends Pick<Children, 'hasChildren' | 'runContained'> {
   readonly host: Host;
   readonly folder: ProjectFolder;
-  readonly lives: ServiceTable;
+  readonly services: ServiceTable;
   readonly witness: Witness;
-  /** Those that are under way. */
+  /** The starts that are under way. */
   readonly starts: ReadonlySet<StartSession>;
-  /** Told when all may have been stopped by somebody else. */
-  readonly stoppedAll: () => void;
+  /** Called when everything may have been stopped. */
+  readonly onStoppedAll: () => void;
   readonly log: (line: string) => void;
   readonly end: () => void;
 }
 
-export function createStops(context: OwnStopsContext): Stops {
-  const { host, folder, lives, witness, starts, hasChildren, runContained } = context;
+export function createStops(context: StopsContext): Stops {
+  const { host, folder, services, witness, starts, hasChildren, runContained } = context;
   let standingDown = 0;
   let resuming: Promise<unknown> = Promise.resolve();
 
@@ -43,16 +53,16 @@ export function createStops(context: OwnStopsContext): Stops {
     standingDown += 1;
     try {
       await resuming;
-      for (const starting of starts) starting.abandon();
-      await standDown(lives, names);
+      for (const session of starts) session.abandon();
+      await standDownServices(services, names);
       await witness.setStoodDown(true);
       return await work();
     } finally {
       standingDown -= 1;
-      if (names === null) context.stoppedAll();
-      // A forced stop may have broken in on another one, which is not done yet.
+      if (names === null) context.onStoppedAll();
+      // A forced stop may have come during another stop, which is still at work.
       if (standingDown === 0) {
-        resuming = resume(host, lives, folder).catch((error: unknown) => {
+        resuming = resumeServices(host, services, folder).catch((error: unknown) => {
           const why = error instanceof Error ? error.stack : error;
           context.log(`taking over again what runs: ${why}`);
         });
@@ -75,19 +85,18 @@ export function createStops(context: OwnStopsContext): Stops {
     },
     endAfter({ names }, { survivors }) {
       const isDone =
-        names === null && survivors.length === 0 && starts.size === 0 && !hasLeader(lives);
+        names === null && survivors.length === 0 && starts.size === 0 && !hasLeader(services);
       if (isDone) context.end();
     },
   };
 }
 
-/** Without a leader now, but not for long. */
+/** States of a service without a leader that will have one in a moment. */
 const AT_WORK: ReadonlySet<StateKind> = new Set(['spawning', 'clearing', 'backoff']);
 
-/** Has any of them a process of its own, or will it have one in a moment? */
-export function hasLeader(lives: ServiceTable): boolean {
-  return [...lives.entries.values()].some(
-    ({ state: { kind }, state: life }) =>
-      ('leader' in life && life.leader !== null) || AT_WORK.has(kind),
+/** True when a service has a process of its own, or will have one in a moment. */
+export function hasLeader(services: ServiceTable): boolean {
+  return [...services.entries.values()].some(
+    ({ state }) => ('leader' in state && state.leader !== null) || AT_WORK.has(state.kind),
   );
 }

@@ -8,38 +8,42 @@ import type { Contain } from '../../services/launch/launch.ts';
 import { type RunContained, runStopCommand } from '../../services/launch/stop-command.ts';
 import type { RunGroups } from '../../tracking/run-groups.ts';
 
-/** What a supervisor does for a stop, whoever carries it out, because everything is below it. */
+/** What only the supervisor can do for a stop, because it is the parent of every process. */
 export interface Children {
-  /** Has it any child left? Null where it cannot tell. */
+  /** True when it has any child left; null when it cannot tell. */
   hasChildren(): Promise<boolean | null>;
-  /** Is nothing alive below it? Only where it can tell for certain. */
+  /** True when nothing below it is alive; false when it cannot tell for certain. */
   isAlone(): Promise<boolean>;
-  /** Runs the stop command of a service where it holds what that leaves. */
+  /**
+   * Runs the stop command of a service where the supervisor contains the processes that the command
+   * leaves.
+   */
   readonly runContained: RunContained;
 }
 
-interface HoldingContext {
+interface ChildrenContext {
   readonly host: Pick<Host, 'snapshot' | 'nowMs' | 'delay'>;
   readonly self: Identity;
   readonly folder: ProjectFolder;
-  /** The native calls, where they made this process a subreaper. */
+  /** The native calls, if they made this process a subreaper; else null. */
   readonly native: Pick<Native, 'hasChildren'> | null;
   readonly groups: RunGroups | null;
   readonly reap: () => Promise<void>;
 }
 
-/** How often the dead are reaped before what is left counts as alive. */
+/** How often to reap zombies before a child that is left counts as alive. */
 const MOST_REAPS = 3;
-/** On a busy machine Node takes its time to hear of the end of what it has spawned. */
-const NEWS_MS = 1_000;
-const LOOK_MS = 50;
+/** How long to wait for Node to reap its own children, which takes a while on a busy machine. */
+const REAP_MS = 1_000;
+const POLL_MS = 50;
 
-export function createChildren(context: HoldingContext): Children {
+export function createChildren(context: ChildrenContext): Children {
   const { host, folder, self, native, groups, reap } = context;
   const hasChildren = async (): Promise<boolean | null> => {
     if (!native) return null;
     let children: boolean | null = null;
-    // What has died since the reaper looked is a child as well: on a busy machine there is always one more.
+    // A process that has died since the reaping is a child as well: on a busy machine there is always
+    // another one.
     for (let tries = 0; children !== false && tries < MOST_REAPS; tries += 1) {
       await reap();
       children = native.hasChildren();
@@ -49,18 +53,18 @@ export function createChildren(context: HoldingContext): Children {
   return {
     hasChildren,
     async isAlone() {
-      const deadline = host.nowMs() + NEWS_MS;
+      const deadline = host.nowMs() + REAP_MS;
       do {
         const children = await hasChildren();
         if (children !== true) return children === false;
         const { byParent } = await host.snapshot();
         if (byParent.get(self.pid)?.some((child) => !isGone(child))) return false;
-        await host.delay(LOOK_MS);
+        await host.delay(POLL_MS);
       } while (host.nowMs() < deadline);
       return false;
     },
     async runContained(service, env, over) {
-      const record = readRecords(folder).records.find((one) => one.service === service);
+      const record = readRecords(folder).records.find((known) => known.service === service);
       if (!record) return { end: null, held: false };
       let inGroup = false;
       const contain: Contain = (spawn) => {

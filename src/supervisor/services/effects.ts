@@ -1,10 +1,11 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, inWords } from '../../errors.ts';
 import { openLogSource } from '../../logs/source.ts';
-import type { LivenessProbe, ProbeCheck } from '../../manifest/resolved.ts';
+import type { LivenessProbe, ProbeCheck, ResolvedService } from '../../manifest/resolved.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../../ownership/cookie.ts';
 import { sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
+import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
 import { exitInWords } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
@@ -12,115 +13,147 @@ import { openProbe } from '../../services/probes/open.ts';
 import type { Probe } from '../../services/probes/probe.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
-import { withLog } from './log-access.ts';
+import { withPinnedLog } from './log-access.ts';
 
 type Dispatch = ServiceTable['dispatch'];
 
-/** How long the news of an exit may take that has happened already. */
+/** How long Node may take to report an exit that has happened already. */
 const EXIT_MS = 1_000;
 
-/** Spawns a service; its `spawned` or `spawnFailed`, and later its `exited`, are dispatched. */
+/** Spawns a service. Dispatches `spawned` or `spawnFailed`, and later `exited`. */
 export async function spawnService(
   context: ServiceTableContext,
-  target: ServiceEntry,
+  entry: ServiceEntry,
   run: number,
   dispatch: Dispatch,
 ): Promise<void> {
-  const { service, record } = target;
-  if (!service || !record) throw new Error(`${target.name} has nothing to spawn`);
+  const { name, service, record } = entry;
+  if (!service || !record) throw new Error(`${name} has nothing to spawn`);
+  const launched = await launchService(context, entry, service, record);
+  if (launched.kind === 'failed') {
+    void dispatch(name, { kind: 'spawnFailed', run, reason: launched.reason });
+    return;
+  }
+  if (record.cgroup) {
+    if (launched.uncontained) context.log(`${name}: no control group: ${launched.uncontained}`);
+    entry.record = { ...record, cgroup: { ...record.cgroup, held: !launched.uncontained } };
+  }
+  entry.spawnedHere = true;
+  entry.probed = service.ready !== null;
+  const leader = await readLeader(context, launched);
+  if ('reason' in leader) {
+    const { reason, exit } = leader;
+    const ended = exit ? { exit, probed: entry.probed } : {};
+    void dispatch(name, { kind: 'spawnFailed', run, reason, ...ended });
+    return;
+  }
+  const { identity } = leader;
+  void dispatch(name, { kind: 'spawned', run, identity, probed: entry.probed });
+  void launched.exited.then((exit) => {
+    const { state } = entry;
+    // After a stop that left it alone, the process was adopted as another run.
+    const isSame = 'leader' in state && state.leader && sameIdentity(state.leader, identity);
+    void dispatch(name, { kind: 'exited', run: isSame ? state.run : run, exit });
+  });
+}
+
+function launchService(
+  context: ServiceTableContext,
+  entry: ServiceEntry,
+  service: ResolvedService,
+  record: ServiceRecord,
+): Promise<Launch> {
   const { mkfifo } = context;
-  const required = target.request?.containment === 'cgroup';
-  const contain = containment(context, target, record.runId, required);
-  const launched = await withLog(context, record, async (log) => {
-    // What may fail comes before there is a process that somebody must be told of.
+  const required = entry.request?.containment === 'cgroup';
+  const contain = containment(context, entry, record.runId, required);
+  return withPinnedLog(context, record, async (log) => {
+    // This may fail, so it comes before the spawn: afterwards there is a process to report.
     const base = log.positionAt(0);
-    const made = await launch(service, {
-      env: environmentOf(context, target, record.runId),
+    const launched = await launch(service, {
+      env: environmentOf(context, entry, record.runId),
       logFile: record.log,
       stdinPath: record.stdin,
       ...(mkfifo ? { makeFifo: mkfifo } : {}),
       ...(contain ? { contain } : {}),
     });
-    if (made.kind === 'launched') target.logFrom = base + made.logOffset;
-    return made;
-  });
-  if (launched.kind === 'failed') {
-    void dispatch(target.name, { kind: 'spawnFailed', run, reason: launched.reason });
-    return;
-  }
-  if (record.cgroup) {
-    if (launched.uncontained)
-      context.log(`${target.name}: no control group: ${launched.uncontained}`);
-    target.record = { ...record, cgroup: { ...record.cgroup, held: !launched.uncontained } };
-  }
-  target.spawnedHere = true;
-  target.probed = service.ready !== null;
-  let leader: ProcessInfo | null = null;
-  try {
-    // Not a turn of the event loop has passed since the spawn, so even one that ended at once is still
-    // there as a zombie.
-    leader = await context.table.read(launched.pid);
-  } catch (error) {
-    const ended = await endUnread(launched);
-    const reason = `it started, but could not be looked at (${inWords(error)}), ${ended}`;
-    void dispatch(target.name, { kind: 'spawnFailed', run, reason });
-    return;
-  }
-  if (!leader) {
-    // Where another program (ps) has to look, Node has reaped what ended at once before it could.
-    const exit = await Promise.race([launched.exited, setTimeout(EXIT_MS, null, { ref: false })]);
-    const reason = `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`;
-    const { probed } = target;
-    const ended = exit ? { exit, probed } : {};
-    void dispatch(target.name, { kind: 'spawnFailed', run, reason, ...ended });
-    return;
-  }
-  const { identity } = leader;
-  void dispatch(target.name, { kind: 'spawned', run, identity, probed: target.probed });
-  void launched.exited.then((exit) => {
-    const { state: life } = target;
-    // After a stop that left it alone it was adopted as a run of its own.
-    const isSame = 'leader' in life && life.leader && sameIdentity(life.leader, identity);
-    void dispatch(target.name, { kind: 'exited', run: isSame ? life.run : run, exit });
+    if (launched.kind === 'launched') entry.logFrom = base + launched.logOffset;
+    return launched;
   });
 }
 
-/**
- * Ends the session of a process whose identity nobody knows, so that no other way could end it safely.
- * Until Node has told its exit, it is our own unreaped child and its number nobody else's.
- *
- * @returns what came of it, for the reason
- */
-async function endUnread({ pid, exited }: Extract<Launch, { kind: 'launched' }>): Promise<string> {
+type Spawned = Extract<Launch, { kind: 'launched' }>;
+
+/** Reads the identity of a leader; where there is none to read, says why, and how the leader ended. */
+async function readLeader(
+  { table }: ServiceTableContext,
+  launched: Spawned,
+): Promise<
+  Pick<ProcessInfo, 'identity'> | { readonly reason: string; readonly exit?: Exit | null }
+> {
   try {
-    // Refused when Node has reaped it already: then its group may be anybody's.
+    // Not a turn of the event loop has passed since the spawn, so a process that ended at once is still
+    // there as a zombie.
+    const leader = await table.read(launched.pid);
+    if (leader) return leader;
+  } catch (error) {
+    const ended = await endUnread(launched);
+    return { reason: `it started, but could not be looked at (${inWords(error)}), ${ended}` };
+  }
+  // On a platform where another program (ps) reads the table, Node has reaped a process that ended at
+  // once before the answer came.
+  const exit = await exitWithin(EXIT_MS, launched);
+  return {
+    reason: `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`,
+    exit,
+  };
+}
+
+/** @returns null when Node has not reported the exit by then */
+function exitWithin(ms: number, { exited }: Spawned): Promise<Exit | null> {
+  return Promise.race([exited, delay(ms, null, { ref: false })]);
+}
+
+/**
+ * Ends the session of a process whose identity could not be read, so that no other way could end it
+ * safely. Its number cannot belong to another process, because it is an unreaped child of ours until
+ * Node reports its exit.
+ *
+ * @returns the outcome, for the reason
+ */
+async function endUnread(launched: Spawned): Promise<string> {
+  const { pid, exited } = launched;
+  try {
+    // Fails when Node has reaped the process already: then its group may be anybody's.
     process.kill(pid, 0);
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH') return `and could not be ended (${inWords(error)})`;
     return `and ${exitInWords(await exited)}`;
   }
-  const exit = await Promise.race([exited, setTimeout(EXIT_MS, null, { ref: false })]);
+  const exit = await exitWithin(EXIT_MS, launched);
   return exit ? 'so it was ended' : `so it was sent SIGKILL, and has not ended yet (pid ${pid})`;
 }
 
 /**
- * How a run gets into its control group; null where it shall have none.
+ * Returns how to spawn inside the run's control group; null when the run is to have none.
  *
- * @throws Error where it must have one, and there are none
+ * @throws Error when it must have one, and there are none
  */
 function containment(
-  { groups, groupless }: ServiceTableContext,
+  { groups, whyNoGroups }: ServiceTableContext,
   { request }: ServiceEntry,
   runId: string,
   required: boolean,
 ): Contain | null {
-  if (required && !groups) throw new Error(`it cannot have a control group: ${groupless}`);
+  if (required && !groups) throw new Error(`it cannot have a control group: ${whyNoGroups}`);
   if (!groups || request?.containment === 'none') return null;
   return (spawn) => groups.spawnInside(runId, required, spawn);
 }
 
-/** The caller's variables, the manifest's on top, and our cookie over whatever cookie was there. */
+/**
+ * Builds the environment of a service: the caller's variables, the manifest's on top, and our cookie in
+ * place of any other.
+ */
 function environmentOf(
   { folder }: ServiceTableContext,
   { name, service, request }: ServiceEntry,
@@ -131,64 +164,71 @@ function environmentOf(
   return { ...env, ...serviceCookie(folder.projectId, name, runId) };
 }
 
-/** Waits until a service is ready or its time is up, and dispatches which. Rejects when it cannot ask. */
-export async function probeService(
+/**
+ * Waits until a service is ready or its time is up, and dispatches the outcome. Rejects when the probe
+ * cannot be carried out.
+ */
+export async function probeReadiness(
   context: ServiceTableContext,
-  target: ServiceEntry,
+  entry: ServiceEntry,
   run: number,
   dispatch: Dispatch,
 ): Promise<void> {
-  const { service, record } = target;
+  const { service, record } = entry;
   if (!record) return;
   if (!service?.ready) {
-    // Its manifest had a probe when it was started, and has none now: it counts as one without.
-    void dispatch(target.name, { kind: 'probeSucceeded', run });
+    // The manifest had a probe when the service was started, and has none now: treat it as one without.
+    void dispatch(entry.name, { kind: 'probeSucceeded', run });
     return;
   }
-  const over = new AbortController();
-  target.probe = over;
+  const controller = new AbortController();
+  entry.probe = controller;
   const { ready } = service;
-  const opened = await openFor(context, target, ready.check, target.logFrom);
-  const answer = await waitUntilReady(opened, ready, over.signal);
-  if (answer.kind === 'ready') void dispatch(target.name, { kind: 'probeSucceeded', run });
+  const opened = await openFor(context, entry, ready.check, entry.logFrom);
+  const answer = await waitUntilReady(opened, ready, controller.signal);
+  if (answer.kind === 'ready') void dispatch(entry.name, { kind: 'probeSucceeded', run });
   if (answer.kind === 'timed-out') {
     const reason = `not ready after ${ready.timeoutMs} ms: ${answer.lastReason}`;
-    void dispatch(target.name, { kind: 'probeTimedOut', run, reason });
+    void dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
   }
 }
 
-/** Watches the health of a run, and dispatches what becomes of it. Rejects when it cannot ask. */
-export async function watchService(
+/**
+ * Runs the liveness probe of a service and dispatches when its health is lost or regained. Rejects when
+ * the probe cannot be carried out.
+ */
+export async function probeLiveness(
   context: ServiceTableContext,
-  target: ServiceEntry,
+  entry: ServiceEntry,
   { run, live, signal }: { run: number; live: LivenessProbe; signal: AbortSignal },
   dispatch: Dispatch,
 ): Promise<void> {
-  if (!target.record) return;
-  // A heartbeat is what is written from now on.
-  const end = await withLog(context, target.record, (log) => log.extent()?.to ?? 0);
-  const opened = await openFor(context, target, live.check, end);
+  if (!entry.record) return;
+  // Only lines that are written from now on count as a heartbeat.
+  const end = await withPinnedLog(context, entry.record, (log) => log.extent()?.to ?? 0);
+  const opened = await openFor(context, entry, live.check, end);
   await watchHealth(opened, live, signal, {
-    lost: (reason) => void dispatch(target.name, { kind: 'healthLost', run, reason }),
-    regained: () => void dispatch(target.name, { kind: 'healthRegained', run }),
+    lost: (reason) => void dispatch(entry.name, { kind: 'healthLost', run, reason }),
+    regained: () => void dispatch(entry.name, { kind: 'healthRegained', run }),
   });
 }
 
 async function openFor(
   context: ServiceTableContext,
-  target: ServiceEntry,
+  entry: ServiceEntry,
   check: ProbeCheck,
   logFrom: number,
 ): Promise<Probe> {
-  const { service, record } = target;
-  if (!service || !record) throw new Error(`${target.name} has no run`);
-  // Its run is said to be held: then what a probe runs must be as well.
-  const held = record.cgroup?.held && context.groups !== null;
-  const contain = held ? containment(context, target, record.runId, true) : null;
+  const { service, record } = entry;
+  if (!service || !record) throw new Error(`${entry.name} has no run`);
+  // The record says that the control group contains the whole run, so the probe's processes must be in
+  // it, too.
+  const isContained = record.cgroup?.held && context.groups !== null;
+  const contain = isContained ? containment(context, entry, record.runId, true) : null;
   return openProbe(check, {
     cwd: service.cwd,
-    env: environmentOf(context, target, record.runId),
-    log: openLogSource(context.folder, target.name, record.log),
+    env: environmentOf(context, entry, record.runId),
+    log: openLogSource(context.folder, entry.name, record.log),
     logFrom,
     ...(contain ? { contain } : {}),
   });

@@ -13,26 +13,27 @@ import type { RunGroups } from '../../tracking/run-groups.ts';
 export interface ServiceEntry {
   readonly name: string;
   state: LifecycleState;
-  /** What the latest start wants it to be; null for one that was adopted and not asked for since. */
+  /** The service as the latest start wants it; null when it was adopted and nobody has asked for it since. */
   service: ResolvedService | null;
-  /** Has somebody wanted it to end, who did not succeed? */
+  /** True when a stop tried to end it without success: it is not restarted. */
   unwanted: boolean;
   request: Pick<StartRequest, 'env' | 'logsDir' | 'containment' | 'logRotation'> | null;
-  /** The run that `record` speaks of. */
+  /** The number of the run that `record` describes. */
   run: number;
   record: ServiceRecord | null;
-  /** Position in its log (`LogNote`) where this run began. */
+  /** Position in its log (`TimeMark`) where this run began. */
   logFrom: number;
-  /** Did this supervisor spawn its leader, so that Node reports the exit? */
+  /** True when this supervisor spawned the leader, so that Node reports its exit. */
   spawnedHere: boolean;
-  /** Has this run a readiness probe, as far as is known? */
+  /** True when this run has a readiness probe, as far as is known. */
   probed: boolean;
+  /** Ends the readiness probe that is under way. */
   probe: AbortController | null;
-  /** What watches the health of a run. */
-  health: { readonly run: number; readonly over: AbortController } | null;
-  /** What is at work on a restart: ending the old tree, or the pause. */
+  /** The liveness probe of a run, and what ends it. */
+  health: { readonly run: number; readonly controller: AbortController } | null;
+  /** Ends the restart that is under way: the end of the old tree, or the pause. */
   restart: AbortController | null;
-  /** Events of one service are carried out one after the other, each with all its effects. */
+  /** Events of one service are handled one after the other, each with all its effects. */
   queue: Promise<void>;
 }
 
@@ -40,36 +41,44 @@ export interface ServiceTableContext {
   readonly folder: ProjectFolder;
   readonly table: ProcessTable;
   readonly self: Identity;
-  /** Null where no subreaper is above this process. */
+  /** The subreaper above this process; null: there is none. */
   readonly guard: Identity | null;
+  /** True when no process of a new run can escape this subreaper: see `ServiceRecord.subreaper`. */
   readonly subreaper: boolean;
-  /** Null where no control groups can be made. */
+  /** Null when no control groups can be made. */
   readonly groups: RunGroups | null;
-  /** Why they cannot; null where they can. */
-  readonly groupless: string | null;
+  /** Why no control groups can be made; null when they can. */
+  readonly whyNoGroups: string | null;
   readonly mkfifo: ((path: string) => void) | null;
-  /** Hears every change of state. */
-  tell(change: Omit<ServiceChange, 'afterMs'>): void;
-  /** For what has no listener: goes to the supervisor's log. */
+  /** Called with every change of state. */
+  onChange(change: Omit<ServiceChange, 'afterMs'>): void;
+  /** Writes a line to the supervisor's log. */
   log(line: string): void;
-  /** Keeps the log of a service where it is, until the answer is called. */
-  holdLog(name: string): Promise<() => void>;
-  /** @returns null when nothing of the run is alive, which is proved; else why not */
+  /** Pins the log of a service, so that it is not rotated until the returned function is called. */
+  pinLog(name: string): Promise<() => void>;
+  /**
+   * Ends every process of a run.
+   *
+   * @returns null when it is proved that no process of the run is alive; else why not
+   */
   stopTree(name: string, request: EndServiceRunRequest): Promise<string | null>;
   /**
-   * Keeps every other devctl out of the project until the answer is called; null while one is at work.
+   * Takes the project lock; the returned function releases it. Null while another devctl holds it.
    *
    * @throws DevctlError 'records-unwritable', 'unsafe'
    */
   takeLock(): Promise<(() => void) | null>;
 }
 
-/** Feeds events into the life table of each service, and carries the effects out. */
+/** Feeds events into the state machine of each service (`lifecycle`), and carries out the effects. */
 export interface ServiceTable {
   readonly entries: ReadonlyMap<string, ServiceEntry>;
+  /** Returns the entry of a service; makes an idle one for a new name. */
   entry(name: string): ServiceEntry;
+  /** Queues an event. Resolves when its effects have been carried out. */
   dispatch(name: string, event: LifecycleEvent): Promise<void>;
+  /** Returns the records of all services that have a run. */
   records(): readonly ServiceRecord[];
-  /** What the run of a service has written last; none where that cannot be read. */
+  /** Returns the last lines that the run of a service has written; none when they cannot be read. */
   lastLines(name: string, count: number): Promise<readonly string[]>;
 }

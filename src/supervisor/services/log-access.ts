@@ -3,19 +3,20 @@ import type { ServiceRecord } from '../../project/service-record.ts';
 import type { ServiceTableContext } from './entry.ts';
 
 /**
- * Looks at the log of a run, which stays where it is until that is done: what is written to an end that is
- * being moved has no position yet. Nothing here waits for a move, which this very process would have to end.
+ * Reads the log of a run, and pins it meanwhile, because a line that is written while a rotation moves
+ * the beginning has no position yet. It does not wait for a rotation that was cut short, because this
+ * very process would have to finish that.
  *
- * @throws what `look` does
+ * @throws what `read` throws
  */
-export async function withLog<Seen>(
-  { folder, holdLog }: Pick<ServiceTableContext, 'folder' | 'holdLog'>,
+export async function withPinnedLog<Seen>(
+  { folder, pinLog }: Pick<ServiceTableContext, 'folder' | 'pinLog'>,
   { service, log }: Pick<ServiceRecord, 'service' | 'log'>,
-  look: (log: LogSource) => Seen | Promise<Seen>,
+  read: (log: LogSource) => Seen | Promise<Seen>,
 ): Promise<Seen> {
-  const release = await holdLog(service);
+  const release = await pinLog(service);
   try {
-    return await look(openLogSource(folder, service, log, 0));
+    return await read(openLogSource(folder, service, log, 0));
   } finally {
     release();
   }

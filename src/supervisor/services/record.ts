@@ -7,17 +7,17 @@ import type { ServiceEntry, ServiceTableContext } from './entry.ts';
 
 type WriteRecord = Extract<LifecycleEffect, { kind: 'writeRecord' }>;
 
-/** What is to be recorded of a service in its new state; of a new run, its intent. */
+/** Returns the record of a service in its new state; for a new run, its intent. */
 export function nextRecord(
   context: ServiceTableContext,
-  target: ServiceEntry,
+  entry: ServiceEntry,
   effect: WriteRecord,
 ): ServiceRecord {
   const { state, reason, leader, exit, restarts } = effect;
   const now = isoTime();
-  const isNewRun = effect.run !== target.run || !target.record;
-  const base = isNewRun ? intent(context, target) : target.record;
-  if (!base) throw new Error(`${target.name} has no record`);
+  const isNewRun = effect.run !== entry.run || !entry.record;
+  const base = isNewRun ? intent(context, entry) : entry.record;
+  if (!base) throw new Error(`${entry.name} has no record`);
   return {
     ...base,
     state,
@@ -32,8 +32,8 @@ export function nextRecord(
 
 const HAS_ENDED: ReadonlySet<ServiceState> = new Set(['exited', 'failed', 'backoff']);
 
-function intent(context: ServiceTableContext, target: ServiceEntry): ServiceRecord {
-  const { service, request, name } = target;
+function intent(context: ServiceTableContext, entry: ServiceEntry): ServiceRecord {
+  const { service, request, name } = entry;
   if (!service || !request) throw new Error(`${name} was never asked for`);
   const { folder, table, self, guard, subreaper, groups } = context;
   const base = newRecord(name, folder, table, self);

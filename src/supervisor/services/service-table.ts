@@ -1,179 +1,220 @@
+/*
+ * The files of this folder, which carries the state of each service:
+ *
+ *   entry          the data: one service as the supervisor knows it, and the service table
+ *   service-table  feeds events into the state machine, and carries out its effects
+ *   effects        the effects that take time: spawn, readiness probe, liveness probe
+ *   record         the next record of a service, after an effect
+ *   respawn        starts a service again after a pause, with the project lock held
+ *   log-access     reads a log while it is pinned
+ *   start-session  one `start`: several services in the order of their dependencies
+ *   adopt          takes services over, stands down for a stop, resumes afterwards
+ *   children       what only the parent of all services can do for a stop
+ */
 import { inWords } from '../../errors.ts';
-import { lastLines as lastOf } from '../../logs/reader.ts';
+import { lastLines } from '../../logs/reader.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { LifecycleEffect, LifecycleEvent } from '../../services/lifecycle/events.ts';
-import { idle, isWatched } from '../../services/lifecycle/states.ts';
+import { idle, isProbedForLiveness } from '../../services/lifecycle/states.ts';
 import { lifecycle } from '../../services/lifecycle/table.ts';
-import { probeService, spawnService, watchService } from './effects.ts';
+import { probeLiveness, probeReadiness, spawnService } from './effects.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
-import { withLog } from './log-access.ts';
+import { withPinnedLog } from './log-access.ts';
 import { nextRecord } from './record.ts';
 import { respawn } from './respawn.ts';
 
 export function createServiceTable(context: ServiceTableContext): ServiceTable {
-  const entries = new Map<string, ServiceEntry>();
+  return new Services(context);
+}
 
-  const entry = (name: string): ServiceEntry => {
-    const known = entries.get(name);
+type Effect<Kind extends LifecycleEffect['kind']> = Extract<LifecycleEffect, { kind: Kind }>;
+
+class Services implements ServiceTable {
+  readonly entries = new Map<string, ServiceEntry>();
+  readonly #context: ServiceTableContext;
+
+  constructor(context: ServiceTableContext) {
+    this.#context = context;
+  }
+
+  entry(name: string): ServiceEntry {
+    const known = this.entries.get(name);
     if (known) return known;
-    const made: ServiceEntry = {
-      name,
-      state: idle,
-      service: null,
-      unwanted: false,
-      request: null,
-      run: 0,
-      record: null,
-      logFrom: 0,
-      spawnedHere: false,
-      probed: false,
-      probe: null,
-      health: null,
-      restart: null,
-      queue: Promise.resolve(),
-    };
-    entries.set(name, made);
+    const made = idleEntry(name);
+    this.entries.set(name, made);
     return made;
+  }
+
+  /** A field, because the effects get it as a function of its own. */
+  readonly dispatch = (name: string, event: LifecycleEvent): Promise<void> => {
+    const entry = this.entry(name);
+    entry.queue = entry.queue.then(() => this.#handle(entry, event));
+    return entry.queue;
   };
 
-  const dispatch = (name: string, event: LifecycleEvent): Promise<void> => {
-    const target = entry(name);
-    target.queue = target.queue.then(() => live(target, event));
-    return target.queue;
-  };
+  records(): readonly ServiceRecord[] {
+    return [...this.entries.values()].flatMap(({ record, state }) =>
+      record && state.kind !== 'idle' && state.kind !== 'waiting' ? [record] : [],
+    );
+  }
 
-  const live = async (target: ServiceEntry, event: LifecycleEvent): Promise<void> => {
-    const { service } = target;
-    const now = { nowMs: monotonicMs(), random: Math.random(), terms: service };
-    const step = lifecycle(target.state, event, now);
-    if (step.refusal?.kind === 'impossible') {
-      context.log(`${target.name}: ${event.kind} while ${target.state.kind}: ${step.refusal.why}`);
+  async lastLines(name: string, count: number): Promise<readonly string[]> {
+    const { record, logFrom } = this.entry(name);
+    if (!record) return [];
+    return withPinnedLog(this.#context, record, (log) => lastLines(log, count, logFrom)).catch(
+      () => [],
+    );
+  }
+
+  async #handle(entry: ServiceEntry, event: LifecycleEvent): Promise<void> {
+    const input = { nowMs: monotonicMs(), random: Math.random(), terms: entry.service };
+    const { state, effects, refusal } = lifecycle(entry.state, event, input);
+    if (refusal?.kind === 'impossible') {
+      this.#context.log(`${entry.name}: ${event.kind} while ${entry.state.kind}: ${refusal.why}`);
     }
-    target.state = step.state;
-    // Not an effect: what was taken over is watched from the start on that says how.
-    tendHealth(target);
-    for (const effect of step.effects) {
+    entry.state = state;
+    // Not an effect of the event alone: an adopted service gets its liveness probe only from the start
+    // that names it.
+    this.#tendHealth(entry);
+    for (const effect of effects) {
       try {
-        await carryOut(target, effect);
+        await this.#carryOut(entry, effect);
       } catch (error) {
         const why = inWords(error);
-        context.log(`${target.name}: ${effect.kind}: ${why}`);
-        // Without its intent on disk nothing may be spawned; and each spawn must be answered.
+        this.#context.log(`${entry.name}: ${effect.kind}: ${why}`);
+        // Nothing may be spawned without its intent on disk, and each spawn must be answered.
         const endsSpawn = effect.kind === 'spawn' || effect.kind === 'writeRecord';
-        if (!endsSpawn || step.state.kind !== 'spawning') continue;
+        if (!endsSpawn || state.kind !== 'spawning') continue;
         const { run } = effect;
-        void dispatch(target.name, { kind: 'spawnFailed', run, reason: why });
+        void this.dispatch(entry.name, { kind: 'spawnFailed', run, reason: why });
         return;
       }
     }
-  };
+  }
 
-  const carryOut = async (target: ServiceEntry, effect: LifecycleEffect): Promise<void> => {
+  /** Starts or ends the liveness probe, as the state of the service asks for. */
+  #tendHealth(entry: ServiceEntry): void {
+    const { name, state, health, service } = entry;
+    const live = isProbedForLiveness(state) ? (service?.live ?? null) : null;
+    if (health && (live === null || health.run !== state.run)) {
+      health.controller.abort();
+      entry.health = null;
+    }
+    if (live === null || entry.health) return;
+    const { run } = state;
+    const controller = new AbortController();
+    entry.health = { run, controller };
+    const { signal } = controller;
+    probeLiveness(this.#context, entry, { run, live, signal }, this.dispatch).catch(
+      (error: unknown) =>
+        this.#context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
+    );
+  }
+
+  async #carryOut(entry: ServiceEntry, effect: LifecycleEffect): Promise<void> {
     switch (effect.kind) {
-      case 'writeRecord': {
-        const wasStopping = target.record?.state === 'stopping' && effect.run === target.run;
-        target.record = nextRecord(context, target, effect);
-        target.run = effect.run;
-        // Whoever has removed it meanwhile had proved the end that is only now reported. It stays removed,
-        // and so nothing is started again.
-        if ((wasStopping || effect.state === 'backoff') && isRemoved(target)) return;
-        writeRecord(context.folder, target.record);
-        writeLegacyFiles(context.folder, records());
+      case 'writeRecord':
+        this.#writeRecord(entry, effect);
         return;
-      }
       case 'spawn':
-        await spawnService(context, target, effect.run, dispatch);
+        await spawnService(this.#context, entry, effect.run, this.dispatch);
         return;
       case 'startProbe':
-        void probeService(context, target, effect.run, dispatch).catch((error: unknown) => {
-          const reason = `its probe cannot be carried out: ${inWords(error)}`;
-          void dispatch(target.name, { kind: 'probeTimedOut', run: effect.run, reason });
-        });
+        this.#startProbe(entry, effect);
         return;
       case 'stopProbe':
-        target.probe?.abort();
-        target.probe = null;
+        entry.probe?.abort();
+        entry.probe = null;
         return;
       case 'stopTree':
-        void endTree(target, effect.run, effect.command);
+        void this.#stopTree(entry, effect);
         return;
       case 'startPause':
-        void pause(target, effect.run, effect.ms);
+        void this.#respawnAfterPause(entry, effect);
         return;
       case 'leaveTree':
       case 'stopPause':
-        target.restart?.abort();
-        target.restart = null;
+        entry.restart?.abort();
+        entry.restart = null;
         return;
-      case 'tell': {
-        const { from, to, reason } = effect;
-        const pid = 'leader' in target.state ? (target.state.leader?.pid ?? null) : null;
-        const oneShot = target.service?.oneShot ?? false;
-        context.tell({ type: 'change', service: target.name, from, to, reason, pid, oneShot });
-      }
+      case 'tell':
+        this.#reportChange(entry, effect);
     }
-  };
+  }
 
-  const tendHealth = (target: ServiceEntry): void => {
-    const { name, state: life, health, service } = target;
-    const live = isWatched(life) ? (service?.live ?? null) : null;
-    if (health && (live === null || health.run !== life.run)) {
-      health.over.abort();
-      target.health = null;
-    }
-    if (live === null || target.health) return;
-    const { run } = life;
-    const over = new AbortController();
-    target.health = { run, over };
-    watchService(context, target, { run, live, signal: over.signal }, dispatch).catch(
-      (error: unknown) =>
-        context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
-    );
-  };
+  #writeRecord(entry: ServiceEntry, effect: Effect<'writeRecord'>): void {
+    const { folder } = this.#context;
+    const wasStopping = entry.record?.state === 'stopping' && effect.run === entry.run;
+    entry.record = nextRecord(this.#context, entry, effect);
+    entry.run = effect.run;
+    // A stop removed this record after proving the process dead. Do not write it back, and do not
+    // restart.
+    const isRemoved = () => readRecord(folder, entry.name).kind === 'missing';
+    if ((wasStopping || effect.state === 'backoff') && isRemoved()) return;
+    writeRecord(folder, entry.record);
+    writeLegacyFiles(folder, this.records());
+  }
 
-  const isRemoved = ({ name }: ServiceEntry): boolean =>
-    readRecord(context.folder, name).kind === 'missing';
+  #startProbe(entry: ServiceEntry, { run }: Effect<'startProbe'>): void {
+    probeReadiness(this.#context, entry, run, this.dispatch).catch((error: unknown) => {
+      const reason = `its probe cannot be carried out: ${inWords(error)}`;
+      void this.dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
+    });
+  }
 
-  /** Not awaited by anybody: whoever comes with another order must not have to wait for it. */
-  const endTree = async (target: ServiceEntry, run: number, command: boolean): Promise<void> => {
-    target.restart?.abort();
-    const over = new AbortController();
-    target.restart = over;
-    const why = await context
-      .stopTree(target.name, { command, signal: over.signal })
+  /** Ends the processes of a run. No caller waits for it, because the next event must not have to wait. */
+  async #stopTree(entry: ServiceEntry, { run, command }: Effect<'stopTree'>): Promise<void> {
+    entry.restart?.abort();
+    const controller = new AbortController();
+    entry.restart = controller;
+    const { signal } = controller;
+    const why = await this.#context
+      .stopTree(entry.name, { command, signal })
       .catch((error: unknown) => inWords(error));
-    if (over.signal.aborted) return;
-    const { name } = target;
-    void dispatch(
-      name,
-      why === null ? { kind: 'stopped', run } : { kind: 'stuck', run, reason: why },
-    );
-  };
+    if (signal.aborted) return;
+    const { name } = entry;
+    if (why === null) void this.dispatch(name, { kind: 'stopped', run });
+    else void this.dispatch(name, { kind: 'stuck', run, reason: why });
+  }
 
-  const pause = async (target: ServiceEntry, run: number, ms: number): Promise<void> => {
-    const over = new AbortController();
-    target.restart = over;
+  async #respawnAfterPause(entry: ServiceEntry, { run, ms }: Effect<'startPause'>): Promise<void> {
+    const controller = new AbortController();
+    entry.restart = controller;
+    const { signal } = controller;
     try {
-      await respawn(context, target, { run, pauseMs: ms, signal: over.signal }, dispatch);
+      await respawn(this.#context, entry, { run, pauseMs: ms, signal }, this.dispatch);
     } catch (error) {
       const reason = `it cannot be started again: ${inWords(error)}`;
-      void dispatch(target.name, { kind: 'stuck', run, reason });
+      void this.dispatch(entry.name, { kind: 'stuck', run, reason });
     }
+  }
+
+  #reportChange(entry: ServiceEntry, { from, to, reason }: Effect<'tell'>): void {
+    const { name: service, state } = entry;
+    const pid = 'leader' in state ? (state.leader?.pid ?? null) : null;
+    const oneShot = entry.service?.oneShot ?? false;
+    this.#context.onChange({ type: 'change', service, from, to, reason, pid, oneShot });
+  }
+}
+
+function idleEntry(name: string): ServiceEntry {
+  return {
+    name,
+    state: idle,
+    service: null,
+    unwanted: false,
+    request: null,
+    run: 0,
+    record: null,
+    logFrom: 0,
+    spawnedHere: false,
+    probed: false,
+    probe: null,
+    health: null,
+    restart: null,
+    queue: Promise.resolve(),
   };
-
-  const records = (): readonly ServiceRecord[] =>
-    [...entries.values()].flatMap(({ record, state: life }) =>
-      record && life.kind !== 'idle' && life.kind !== 'waiting' ? [record] : [],
-    );
-
-  const lastLines: ServiceTable['lastLines'] = async (name, count) => {
-    const { record, logFrom } = entry(name);
-    if (!record) return [];
-    return withLog(context, record, (log) => lastOf(log, count, logFrom)).catch(() => []);
-  };
-
-  return { entries, entry, dispatch, records, lastLines };
 }

@@ -2,23 +2,25 @@ import type { ServiceChange, StartedService, StartRequest } from '../../client/p
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
+import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import type { LifecycleState, StateKind } from '../../services/lifecycle/states.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
 import type { ServiceEntry, ServiceTable } from './entry.ts';
 
-/** One `start` that is being carried out. */
+/** One `start` that is under way. */
 export interface StartSession {
-  /** Resolves when every service of it is up or has failed, or when it was abandoned. */
+  /** Resolves when every service of the start is up or has failed, or when the start was abandoned. */
   readonly done: Promise<StartOutcome>;
   /**
-   * Drops what has not been spawned yet and waits for nothing any more, so that the caller lets go of
-   * the lock; what runs goes on running.
+   * Drops the services that have not been spawned yet and stops waiting, so that the caller releases
+   * the lock. Services that run go on running.
    */
   abandon(): void;
-  /** To be called with every change of every service. */
-  hear(change: Omit<ServiceChange, 'afterMs'>): void;
+  /** Call it with every change of every service. */
+  onChange(change: Omit<ServiceChange, 'afterMs'>): void;
 }
 
+/** What became of a start. */
 export interface StartOutcome {
   readonly services: readonly StartedService[];
   readonly abandoned: boolean;
@@ -26,148 +28,192 @@ export interface StartOutcome {
 
 const LAST_LINES = 20;
 
-/** A timer may be early by less than that. */
+/** Margin in ms, because a timer may be early by less than that. */
 const TIMER_MS = 5;
 
 /**
- * Starts services in order of dependence, as parallel as the graph allows. Carries out what
- * `nextToStart` decides after each change, until nothing of this start is on its way any more.
+ * Starts services in the order of their dependencies, as parallel as the graph allows. Carries out what
+ * `nextToStart` decides after each change, until no service of this start is under way.
+ *
+ * @param onChange called with every change of a service of this start
  */
 export function beginStart(
-  lives: ServiceTable,
+  services: ServiceTable,
   request: StartRequest,
-  listen: (change: ServiceChange) => void,
+  onChange: (change: ServiceChange) => void,
 ): StartSession {
-  const beganAtMs = monotonicMs();
-  const names = new Set(request.services.map(({ name }) => name));
-  const needs: Needs = new Map(request.services.map(({ name, dependsOn }) => [name, dependsOn]));
-  const settledAtMs = new Map<string, number>();
-  const upBefore = new Set(
-    request.services
-      .filter((service) => isUpOrDone(lives.entry(service.name).state, service))
-      .map(({ name }) => name),
-  );
-  let asked = false;
-  let abandoned = false;
-  let settle = (): void => {};
-  const settled = new Promise<void>((resolve) => {
-    settle = resolve;
-  });
+  return new Session(services, request, onChange);
+}
 
-  /** Of what is restarted again and again nobody knows when that will be over: its first time is the limit. */
-  const giveUpAtMs = new Map<string, number>();
-  /** Then nothing may happen for a long time: the pause before a restart may be minutes. */
-  const timers: NodeJS.Timeout[] = [];
-  const standing = (name: string): Standing => {
-    const { state: life } = lives.entry(name);
-    const { kind } = life;
-    if (kind === 'failed' && life.exit !== null) return 'crashed';
-    const isRestarting = kind === 'clearing' || kind === 'backoff';
-    const limitMs = giveUpAtMs.get(name) ?? Number.POSITIVE_INFINITY;
-    return isRestarting && monotonicMs() >= limitMs ? 'looping' : kind;
-  };
-  const isOnItsWay = (name: string): boolean => {
-    const now = standing(name);
-    // Of a task that is being done nobody knows yet whether it succeeds.
-    const isTask = lives.entry(name).service?.oneShot ?? false;
-    return ON_ITS_WAY.has(now) || (isTask && now === 'running');
-  };
-  const states = (): ReadonlyMap<string, Standing> =>
-    new Map([...lives.entries.keys()].map((name) => [name, standing(name)]));
+class Session implements StartSession {
+  readonly done: Promise<StartOutcome>;
+  readonly #services: ServiceTable;
+  readonly #request: StartRequest;
+  readonly #notify: (change: ServiceChange) => void;
+  readonly #beganAtMs = monotonicMs();
+  readonly #names: ReadonlySet<string>;
+  readonly #needs: Needs;
+  readonly #upBefore: ReadonlySet<string>;
+  readonly #settledAtMs = new Map<string, number>();
+  readonly #settled: Promise<void>;
+  #settle = (): void => {};
+  #asked = false;
+  #abandoned = false;
+  /**
+   * When to stop waiting for a service, by name. A service that is restarted again and again may never
+   * settle, so the time that its first attempt has is the limit.
+   */
+  readonly #giveUpAtMs = new Map<string, number>();
+  /**
+   * Timers for these moments, because no change may come for a long time: the pause before a restart
+   * may be minutes.
+   */
+  readonly #timers: NodeJS.Timeout[] = [];
 
-  const advance = (): void => {
-    // Everything is asked for before anything is judged, or the rest would count as not wanted. The
-    // asking itself is a change that we hear of.
-    if (!asked) return;
-    const { startable, blocked } = nextToStart(states(), needs);
-    for (const name of startable) {
-      if (names.has(name)) void lives.dispatch(name, { kind: 'dependenciesMet' });
-    }
-    for (const { name, chain, why } of blocked) {
-      if (names.has(name)) void lives.dispatch(name, { kind: 'dependencyFailed', chain, why });
-    }
-    for (const name of names) {
-      if (isOnItsWay(name)) settledAtMs.delete(name);
-      else if (!settledAtMs.has(name)) settledAtMs.set(name, monotonicMs());
-    }
-    if (settledAtMs.size === names.size) settle();
-  };
+  constructor(
+    services: ServiceTable,
+    request: StartRequest,
+    notify: (change: ServiceChange) => void,
+  ) {
+    this.#services = services;
+    this.#request = request;
+    this.#notify = notify;
+    this.#names = new Set(request.services.map(({ name }) => name));
+    this.#needs = new Map(request.services.map(({ name, dependsOn }) => [name, dependsOn]));
+    const up = request.services.filter((service) =>
+      isUpOrDone(services.entry(service.name).state, service),
+    );
+    this.#upBefore = new Set(up.map(({ name }) => name));
+    this.#settled = new Promise<void>((resolve) => {
+      this.#settle = resolve;
+    });
+    this.done = this.#run();
+  }
 
-  const ask = async (): Promise<void> => {
-    for (const service of request.services) {
-      const entry = lives.entry(service.name);
-      entry.unwanted = false;
-      // What runs keeps the definition that it was started with; of what was taken over this is the only one.
-      if (isUp(entry.state.kind) && entry.service !== null) {
-        entry.service = withLimitsOf(entry.service, service);
-        continue;
-      }
-      entry.service = service;
-      entry.request = request;
+  abandon(): void {
+    for (const name of this.#names) {
+      const { state } = this.#services.entry(name);
+      if (state.kind === 'waiting') void this.#services.dispatch(name, { kind: 'askedToStop' });
     }
-    for (const service of request.running ?? []) {
-      const entry = lives.entry(service.name);
-      if (!isUp(entry.state.kind) || entry.unwanted) continue;
-      if (entry.service !== null) {
-        entry.service = withLimitsOf(entry.service, service);
-        continue;
-      }
-      entry.service = service;
-      entry.request = request;
-      // It is up, so this begins nothing but its liveness probe.
-      void lives.dispatch(service.name, { kind: 'askedToStart' });
-    }
-    await Promise.all([...names].map((name) => lives.dispatch(name, { kind: 'askedToStart' })));
-    asked = true;
-    advance();
-  };
+    this.#abandoned = true;
+    this.#settle();
+  }
 
-  const report = async (): Promise<StartOutcome> => {
-    await ask();
-    await settled;
-    for (const timer of timers) clearTimeout(timer);
+  onChange(change: Omit<ServiceChange, 'afterMs'>): void {
+    const { service: name, to } = change;
+    if (to === 'spawning' && !this.#giveUpAtMs.has(name)) this.#limitWait(name);
+    if (this.#names.has(name)) {
+      this.#notify({ ...change, afterMs: Math.round(monotonicMs() - this.#beganAtMs) });
+    }
+    this.#advance();
+  }
+
+  #limitWait(name: string): void {
+    const timeoutMs = this.#services.entry(name).service?.ready?.timeoutMs ?? 0;
+    this.#giveUpAtMs.set(name, monotonicMs() + timeoutMs);
+    this.#timers.push(setTimeout(() => this.#advance(), timeoutMs + TIMER_MS));
+  }
+
+  async #run(): Promise<StartOutcome> {
+    await this.#ask();
+    await this.#settled;
+    for (const timer of this.#timers) clearTimeout(timer);
     const services = await Promise.all(
-      request.services.map(({ name }) =>
-        describe(lives, lives.entry(name), abandoned, {
-          tookMs: Math.round((settledAtMs.get(name) ?? beganAtMs) - beganAtMs),
-          alreadyRunning: upBefore.has(name),
+      this.#request.services.map(({ name }) =>
+        startedService(this.#services, this.#services.entry(name), this.#abandoned, {
+          tookMs: Math.round((this.#settledAtMs.get(name) ?? this.#beganAtMs) - this.#beganAtMs),
+          alreadyRunning: this.#upBefore.has(name),
         }),
       ),
     );
-    return { services, abandoned };
-  };
+    return { services, abandoned: this.#abandoned };
+  }
 
-  return {
-    done: report(),
-    abandon() {
-      for (const name of names) {
-        const { state: life } = lives.entry(name);
-        if (life.kind === 'waiting') void lives.dispatch(name, { kind: 'askedToStop' });
-      }
-      abandoned = true;
-      settle();
-    },
-    hear(change) {
-      const { service: name, to } = change;
-      if (to === 'spawning' && !giveUpAtMs.has(name)) {
-        const timeoutMs = lives.entry(name).service?.ready?.timeoutMs ?? 0;
-        giveUpAtMs.set(name, monotonicMs() + timeoutMs);
-        timers.push(setTimeout(advance, timeoutMs + TIMER_MS));
-      }
-      if (names.has(name)) {
-        listen({ ...change, afterMs: Math.round(monotonicMs() - beganAtMs) });
-      }
-      advance();
-    },
-  };
+  async #ask(): Promise<void> {
+    const services = this.#services;
+    for (const service of this.#request.services) {
+      const entry = services.entry(service.name);
+      entry.unwanted = false;
+      this.#define(entry, service);
+    }
+    for (const service of this.#request.running ?? []) {
+      const entry = services.entry(service.name);
+      if (!isUp(entry.state.kind) || entry.unwanted) continue;
+      const isNew = this.#define(entry, service);
+      // It is up, so this only begins its liveness probe.
+      if (isNew) void services.dispatch(service.name, { kind: 'askedToStart' });
+    }
+    await Promise.all(
+      [...this.#names].map((name) => services.dispatch(name, { kind: 'askedToStart' })),
+    );
+    this.#asked = true;
+    this.#advance();
+  }
+
+  /**
+   * Gives a service its definition. A running service keeps the one that it was started with; an adopted
+   * one has none yet.
+   *
+   * @returns true when the definition is new
+   */
+  #define(entry: ServiceEntry, service: ResolvedService): boolean {
+    if (isUp(entry.state.kind) && entry.service !== null) {
+      entry.service = withLimitsOf(entry.service, service);
+      return false;
+    }
+    entry.service = service;
+    entry.request = this.#request;
+    return true;
+  }
+
+  #advance(): void {
+    // Nothing is judged before everything has been asked for, because a service that is not asked for
+    // yet would count as unwanted. The asking itself causes changes that lead here.
+    if (!this.#asked) return;
+    const { startable, blocked } = nextToStart(this.#standings(), this.#needs);
+    for (const name of startable) this.#dispatch(name, { kind: 'dependenciesMet' });
+    for (const { name, chain, why } of blocked) {
+      this.#dispatch(name, { kind: 'dependencyFailed', chain, why });
+    }
+    for (const name of this.#names) {
+      if (this.#isUnderWay(name)) this.#settledAtMs.delete(name);
+      else if (!this.#settledAtMs.has(name)) this.#settledAtMs.set(name, monotonicMs());
+    }
+    if (this.#settledAtMs.size === this.#names.size) this.#settle();
+  }
+
+  /** Leaves services alone that another start has asked for. */
+  #dispatch(name: string, event: LifecycleEvent): void {
+    if (this.#names.has(name)) void this.#services.dispatch(name, event);
+  }
+
+  #standings(): ReadonlyMap<string, Standing> {
+    return new Map([...this.#services.entries.keys()].map((name) => [name, this.#standing(name)]));
+  }
+
+  #standing(name: string): Standing {
+    const { state } = this.#services.entry(name);
+    const { kind } = state;
+    if (kind === 'failed' && state.exit !== null) return 'crashed';
+    const isRestarting = kind === 'clearing' || kind === 'backoff';
+    const limitMs = this.#giveUpAtMs.get(name) ?? Number.POSITIVE_INFINITY;
+    return isRestarting && monotonicMs() >= limitMs ? 'looping' : kind;
+  }
+
+  #isUnderWay(name: string): boolean {
+    const standing = this.#standing(name);
+    // A task that runs has neither succeeded nor failed yet.
+    const isTask = this.#services.entry(name).service?.oneShot ?? false;
+    return UNDER_WAY.has(standing) || (isTask && standing === 'running');
+  }
 }
 
-/** What runs is kept to what the manifest says now: nothing needs to be started again for that. */
+/** Applies the limits of the manifest as it is now, which needs no restart. */
 function withLimitsOf(running: ResolvedService, { limits }: ResolvedService): ResolvedService {
   return { ...running, limits };
 }
 
-const ON_ITS_WAY: ReadonlySet<Standing> = new Set([
+const UNDER_WAY: ReadonlySet<Standing> = new Set([
   'waiting',
   'spawning',
   'starting',
@@ -176,9 +222,12 @@ const ON_ITS_WAY: ReadonlySet<Standing> = new Set([
   'backoff',
 ]);
 
-/** As a task it may have succeeded; if the manifest calls it one no longer, that does not count. */
-function isUpOrDone(life: LifecycleState, { oneShot }: ResolvedService): boolean {
-  return isUp(life.kind) || (oneShot && life.kind === 'exited' && life.done);
+/**
+ * True for a service that is up, and for a task that has succeeded, if the manifest still calls it a
+ * task.
+ */
+function isUpOrDone(state: LifecycleState, { oneShot }: ResolvedService): boolean {
+  return isUp(state.kind) || (oneShot && state.kind === 'exited' && state.done);
 }
 
 const HAS_FAILED: ReadonlySet<StateKind> = new Set([
@@ -189,28 +238,28 @@ const HAS_FAILED: ReadonlySet<StateKind> = new Set([
   'backoff',
 ]);
 
-async function describe(
-  lives: ServiceTable,
-  { name, state: life, record }: ServiceEntry,
+async function startedService(
+  services: ServiceTable,
+  { name, state, record }: ServiceEntry,
   abandoned: boolean,
   timing: Pick<StartedService, 'tookMs' | 'alreadyRunning'>,
 ): Promise<StartedService> {
-  const spawned = 'leader' in life ? life.leader : null;
-  const dropped = abandoned && !isUp(life.kind) ? 'given up: a stop came first' : null;
-  const reason = ('reason' in life ? life.reason : null) ?? dropped;
+  const spawned = 'leader' in state ? state.leader : null;
+  const dropped = abandoned && !isUp(state.kind) ? 'given up: a stop came first' : null;
+  const reason = ('reason' in state ? state.reason : null) ?? dropped;
   const log = record?.log ?? '';
-  const done = life.kind === 'exited' && life.done;
-  const failed = HAS_FAILED.has(life.kind) && !done;
-  // One that was never spawned in this start has nothing in the log that explains it.
-  const explains = failed && record !== null && !(life.kind === 'failed' && life.exit === null);
+  const done = state.kind === 'exited' && state.done;
+  const failed = HAS_FAILED.has(state.kind) && !done;
+  // A service that was never spawned in this start has no explanation in its log.
+  const explains = failed && record !== null && !(state.kind === 'failed' && state.exit === null);
   return {
     name,
-    state: life.kind,
+    state: state.kind,
     pid: spawned?.pid ?? null,
     reason,
     ...timing,
     done,
-    lastLines: explains ? await lives.lastLines(name, LAST_LINES) : [],
+    lastLines: explains ? await services.lastLines(name, LAST_LINES) : [],
     log,
   };
 }

@@ -5,7 +5,7 @@ import { openHost } from '../../../src/processes/real-host.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 
-test('a one-off that cannot be looked at after its spawn is held all the same', async () => {
+test('a one-off whose identity cannot be read after its spawn is run all the same', async () => {
   await using project = await temporaryProject();
   const folder = projectFolder(project.root, project.file('.pids'));
   const real = openProcessTable();

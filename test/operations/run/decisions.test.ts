@@ -4,16 +4,16 @@ import { oneOffName, onRunSignal, runExitCode } from '../../../src/operations/ru
 
 describe('a signal', () => {
   test.each([
-    ['Ctrl-C on our terminal is the command’s', 'SIGINT', 'running', 'ours', 0, 'leave'],
-    ['as often as it likes', 'SIGINT', 'running', 'ours', 9, 'leave'],
+    ['Ctrl-C on our terminal is for the command', 'SIGINT', 'running', 'ours', 0, 'leave'],
+    ['Ctrl-C again too', 'SIGINT', 'running', 'ours', 9, 'leave'],
     ['Ctrl-\\ too', 'SIGQUIT', 'running', 'ours', 0, 'leave'],
-    ['in the background nobody else has had it', 'SIGINT', 'running', 'elsewhere', 0, 'pass-on'],
-    ['without a terminal neither', 'SIGINT', 'running', 'none', 0, 'pass-on'],
-    ['the second one means it', 'SIGINT', 'running', 'none', 1, 'end'],
-    ['TERM ends it on a terminal', 'SIGTERM', 'running', 'ours', 0, 'end'],
-    ['a closing terminal ends it', 'SIGHUP', 'running', 'ours', 0, 'end'],
-    ['while it ends, one more is impatience', 'SIGINT', 'ending', 'ours', 0, 'force'],
-    ['whichever', 'SIGTERM', 'ending', 'none', 3, 'force'],
+    ['SIGINT in the background reaches only us', 'SIGINT', 'running', 'elsewhere', 0, 'pass-on'],
+    ['SIGINT without a terminal too', 'SIGINT', 'running', 'none', 0, 'pass-on'],
+    ['the second SIGINT ends everything', 'SIGINT', 'running', 'none', 1, 'end'],
+    ['SIGTERM ends everything, on a terminal too', 'SIGTERM', 'running', 'ours', 0, 'end'],
+    ['a closing terminal ends everything', 'SIGHUP', 'running', 'ours', 0, 'end'],
+    ['a signal during the end asks for force', 'SIGINT', 'ending', 'ours', 0, 'force'],
+    ['whichever signal it is', 'SIGTERM', 'ending', 'none', 3, 'force'],
   ] as const)('%s', (_, signal, phase, terminal, earlier, expected) => {
     expect(onRunSignal(signal, { phase, terminal, earlier })).toBe(expected);
   });
@@ -22,20 +22,20 @@ describe('a signal', () => {
 describe('the exit code', () => {
   const exited = (value: number) => ({ code: value, signal: null });
   test.each([
-    ['is the command’s', { exit: exited(7) }, false, 7],
-    ['or 128 + its signal', { exit: { code: null, signal: 'SIGKILL' } }, false, 137],
+    ['is that of the command', { exit: exited(7) }, false, 7],
+    ['is 128 + the signal of the command', { exit: { code: null, signal: 'SIGKILL' } }, false, 137],
+    ['is 124 after a timeout, whatever the command returned', { cause: 'timed-out' }, false, 124],
     [
-      '124 when the time was up, whatever the command made of it',
-      { cause: 'timed-out' },
-      false,
-      124,
+      'is that of the command after an interrupt',
+      { cause: 'interrupted', exit: exited(3) },
+      true,
+      3,
     ],
-    ['its own when it was interrupted', { cause: 'interrupted', exit: exited(3) }, true, 3],
-    ['orphans are no failure', { orphans: 2 }, false, 0],
-    ['unless they are to be', { orphans: 2 }, true, 4],
-    ['a failure of the command says more', { orphans: 2, exit: exited(1) }, true, 1],
-    ['what lives on is worse than all', { cause: 'timed-out', survivors: 1 }, false, 4],
-    ['not known is not well', { exit: { code: null, signal: null } }, false, 1],
+    ['is 0 with orphans', { orphans: 2 }, false, 0],
+    ['is 4 with orphans, if they count as a failure', { orphans: 2 }, true, 4],
+    ['is that of a failed command even then', { orphans: 2, exit: exited(1) }, true, 1],
+    ['is 4 with survivors, even after a timeout', { cause: 'timed-out', survivors: 1 }, false, 4],
+    ['is 1 when the exit is not known', { exit: { code: null, signal: null } }, false, 1],
   ] as const)('%s', (_, over, failOnOrphans, expected) => {
     const outcome = { cause: 'ended', exit: exited(0), orphans: 0, survivors: 0, ...over } as const;
     expect(runExitCode(outcome, failOnOrphans)).toBe(expected);
@@ -44,11 +44,11 @@ describe('the exit code', () => {
 
 describe('a name', () => {
   test.each([
-    ['of the program', ['/usr/bin/npm', 'test'], [], 'run-npm'],
-    ['without what a script ends with', ['./scripts/check.mjs'], [], 'run-check'],
-    ['numbered where it is taken', ['npm'], ['run-npm', 'run-npm-2'], 'run-npm-3'],
-    ['of odd programs', ['a b/c$d\n'], [], 'run-c-d-'],
-    ['of none', [''], [], 'run'],
+    ['is that of the program', ['/usr/bin/npm', 'test'], [], 'run-npm'],
+    ['has no script extension', ['./scripts/check.mjs'], [], 'run-check'],
+    ['has a number where it is taken', ['npm'], ['run-npm', 'run-npm-2'], 'run-npm-3'],
+    ['has only characters of a file name', ['a b/c$d\n'], [], 'run-c-d-'],
+    ['of an empty command is plain', [''], [], 'run'],
   ])('%s', (_, argv, taken, expected) => {
     expect(oneOffName(argv, new Set(taken))).toBe(expected);
   });

@@ -19,19 +19,26 @@ const choices = {
 const all = ['db', 'api', 'web', 'docs'];
 
 test.each([
-  ['one: only it, and what it needs is started', ['api'], all, false, ['api'], ['db', 'api']],
-  ['dependents, direct and not', ['db'], all, true, all, all],
-  ['of dependents only those that were started', ['db'], ['db', 'web'], true, ['db'], ['db']],
   [
-    'no names: what runs and what starts by itself',
+    'one service: only it stops, its dependencies start',
+    ['api'],
+    all,
+    false,
+    ['api'],
+    ['db', 'api'],
+  ],
+  ['with dependents, direct and indirect', ['db'], all, true, all, all],
+  ['only dependents that were started', ['db'], ['db', 'web'], true, ['db'], ['db']],
+  [
+    'no names: services that run, and services with autostart',
     null,
     ['db', 'seed'],
     false,
     ['db', 'seed'],
     [...all, 'seed'],
   ],
-  ['no names, a service that the manifest lost', null, ['old', 'api'], false, ['old', 'api'], all],
-  ['nothing runs: as a start', null, [], false, [], all],
+  ['a service that left the manifest', null, ['old', 'api'], false, ['old', 'api'], all],
+  ['nothing runs: the same as a start', null, [], false, [], all],
 ] as const)('%s', (_, named, known, dependents, stop, start) => {
   expect(planRestart(choices, named, known, dependents)).toEqual({ stop, start });
 });

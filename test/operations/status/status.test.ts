@@ -6,11 +6,11 @@ import { identity, type Row, snapshotOf } from '../../support/process-table.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 
 test.each<[name: string, child: Partial<Row>, orphans: readonly number[]]>([
-  ['is exiting: it may have been the supervisor', { argv: [], environ: null }, []],
-  ['is exiting, as `ps` tells it', { argv: '[node]' }, []],
+  ['is exiting, so it may be the supervisor', { argv: [], environ: null }, []],
+  ['is exiting, as `ps` shows it', { argv: '[node]' }, []],
   ['has cleared its environment and its arguments', { argv: [], rssBytes: 4096 }, [95]],
   ['is swapped out', { argv: 'node server.js' }, [95]],
-])('status of what is below the guard and %s', async (_name, child, orphans) => {
+])('status of a process that is below the guard and %s', async (_name, child, orphans) => {
   await using project = await temporaryProject();
   const open = openProject({ cwd: project.root, config: undefined });
   const environ = guardCookie(open.folder.projectId);

@@ -9,7 +9,7 @@ function shape(roots: readonly TreeProcess[]): unknown {
 
 test.each([
   [
-    'below their parents, oldest first',
+    'processes are below their parents, oldest first',
     [
       [1, 0],
       [3, 1],
@@ -19,7 +19,7 @@ test.each([
     [[1, [[2, [4]], 3]]],
   ],
   [
-    'whose parent is not of the service is a root',
+    'a process whose parent is not of the service is a root',
     [
       [2, 99],
       [3, 2],
@@ -28,7 +28,7 @@ test.each([
     [[2, [3]], 5],
   ],
   [
-    'a circle loses nobody',
+    'a circle loses no process',
     [
       [2, 3],
       [3, 2],

@@ -8,7 +8,7 @@ import { hasSubreaper } from '../../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
-/** A shell that stands for a guard, one below it, and a program below that. */
+/** Starts a shell in the place of a guard, a shell below it, and a program below that shell. */
 async function startChain(project: TemporaryProject): Promise<readonly ProcessInfo[]> {
   spawn('/bin/sh', ['-c', 'sh -c "sleep 120; true"; true'], {
     cwd: project.root,
@@ -27,8 +27,8 @@ async function startChain(project: TemporaryProject): Promise<readonly ProcessIn
 }
 
 test.runIf(hasSubreaper).each([
-  ['with others in between: it has a child in any case, so nobody can tell', 2, [null]],
-  ['which has started us: our own answer tells', 1, []],
+  ['with a process in between: it has a child in any case, so there is no answer', 2, [null]],
+  ['which has started us: our own answer counts instead', 1, []],
 ])('a guard above us, %s', async (_name, asker, expected) => {
   await using project = await temporaryProject();
   const chain = await startChain(project);
@@ -46,6 +46,6 @@ test.runIf(hasSubreaper).each([
     },
   });
   expect({ answers, stops }).toEqual({ answers: expected, stops: 0 });
-  // It is ended all the same.
+  // The guard is ended all the same.
   expect(project.oracle.everything().map(({ pid }) => pid)).not.toContain(guard.identity.pid);
 });

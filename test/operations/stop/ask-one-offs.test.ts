@@ -13,10 +13,10 @@ import { temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
 test.runIf(process.platform === 'linux')(
-  'a child that nobody knows keeps a stop from saying that nothing is left',
+  'a child of no known service keeps a stop from saying that nothing is left',
   async () => {
     await using project = await temporaryProject();
-    // Stands for the command that holds a one-off.
+    // A shell in the place of `devctl run`.
     spawn('/bin/sh', ['-c', 'sleep 120; exec sleep 121'], {
       cwd: project.root,
       env: { ...cleanEnvironment(), ...project.env },
@@ -26,31 +26,31 @@ test.runIf(process.platform === 'linux')(
       project.oracle.everything().find(({ argv }) => argv.join(' ') === line);
     const leaf = await until(() => find('sleep 120'));
     const host = openHost();
-    const holder = (await host.snapshot()).byPid.get(leaf.ppid);
-    if (!holder) throw new Error('There is no holder');
+    const parent = (await host.snapshot()).byPid.get(leaf.ppid);
+    if (!parent) throw new Error('There is no parent');
     const folder = projectFolder(project.root);
-    const run = recordOf(folder, 'once', { supervisor: holder.identity });
+    const run = recordOf(folder, 'once', { supervisor: parent.identity });
     let stops = 0;
     const question = {
       host,
       folder,
-      oneOffParents: [{ process: holder, run }],
+      oneOffParents: [{ process: parent, run }],
       stopAgain: async () => {
         stops += 1;
       },
     };
-    expect({ told: await askOneOffs(question), stops }).toEqual({ told: [true], stops: 2 });
+    expect({ answers: await askOneOffs(question), stops }).toEqual({ answers: [true], stops: 2 });
     await killAtOnce(leaf);
     await until(() => find('sleep 121'));
     stops = 0;
-    expect({ told: await askOneOffs(question), stops }).toEqual({ told: [false], stops: 0 });
+    expect({ answers: await askOneOffs(question), stops }).toEqual({ answers: [false], stops: 0 });
 
-    // With its record left behind it was killed, and who knows what came to process 1.
+    // A record that is left behind means that `devctl run` was killed, and its orphans may have gone to process 1.
     writeRecord(folder, run);
     const last = find('sleep 121');
     if (last) await killAtOnce(last);
     expect(await askOneOffs(question)).toEqual([null]);
-    // Else it has ended by itself, once it had no child left.
+    // A missing record means that it has ended by itself, without a child.
     await devctl(project, 'stop', '--force');
     expect(await askOneOffs(question)).toEqual([false]);
   },

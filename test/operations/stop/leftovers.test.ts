@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-/** A machine with something of `web` and something of `db`, whose leaders are gone. */
+/** A machine with a process of `web` and a process of `db`, whose leaders are gone. */
 async function leftoversOn(stuck: boolean) {
   const folder = projectFolder(root, join(root, '.pids'));
   const machine = createFakeMachine();
@@ -34,14 +34,14 @@ async function leftoversOn(stuck: boolean) {
   return { machine, context, web, db };
 }
 
-test('only what was asked for is ended', async () => {
+test('only leftovers of the named services are ended', async () => {
   const { machine, context, web, db } = await leftoversOn(false);
   await endLeftovers(context, ['web'], () => {});
   expect(machine.signals.map(({ pid }) => pid)).toContain(web);
   expect(machine.signals.map(({ pid }) => pid)).not.toContain(db);
 });
 
-test('what outlives SIGKILL is named, with the exit code of survivors', async () => {
+test('the error names the survivors, and has their exit code', async () => {
   const { context, web, db } = await leftoversOn(true);
   const failure = await endLeftovers(context, ['web'], () => {}).catch((error: unknown) => error);
   expect(failure).toMatchObject({
@@ -52,16 +52,16 @@ test('what outlives SIGKILL is named, with the exit code of survivors', async ()
   expect(String(failure)).not.toContain(`pid ${db})`);
 });
 
-describe('who holds a port that a start needs', () => {
+describe('a process that holds a port of a start', () => {
   const of = (...services: (string | null)[]) => services.map((service) => ({ service }));
   test.each<
     [string, string | null, readonly { service: string | null }[], string[], string | null]
   >([
-    ['a service that runs', 'old', of('old'), ['old'], null],
-    ['what is left of one', 'old', of('old', 'db', null), ['db'], 'old'],
-    ['nobody knows whose, while a service runs', null, of(null, 'db'), ['db'], null],
-    ['nobody knows whose, while something of a service lives', null, of(null, 'db'), [], null],
-    ['nobody knows whose, and there is nothing else', null, of(null, null), [], UNATTRIBUTED],
+    ['of a running service', 'old', of('old'), ['old'], null],
+    ['left over from a service', 'old', of('old', 'db', null), ['db'], 'old'],
+    ['of no known service, while a service runs', null, of(null, 'db'), ['db'], null],
+    ['of no known service, beside an orphan of a service', null, of(null, 'db'), [], null],
+    ['of no known service, alone', null, of(null, null), [], UNATTRIBUTED],
   ])('%s', (_name, service, claims, running, expected) => {
     expect(leftoverUnit({ service }, claims, new Set(running))).toBe(expected);
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Identity } from '../../../src/processes/identity.ts';
 
-/** Start time of a living process; null when it is gone or a zombie. proc_pid_stat(5). */
+/** Start time of a living process; null when it is gone or a zombie (proc_pid_stat(5)). */
 function startTicksOf(pid: number): number | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

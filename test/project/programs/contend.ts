@@ -1,5 +1,5 @@
-// One of many processes that want the same lock. Arguments: project folder, rounds, and how likely
-// it is, in percent, that it kills itself while it holds the lock.
+// One of many processes that want the same lock. Arguments: project folder, rounds, and the chance in
+// percent that the process kills itself while it holds the lock.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock } from '../../../src/lock/lock.ts';
@@ -17,13 +17,16 @@ for (let round = 0; round < Number(rounds); round += 1) {
   if (lock.kind === 'busy') throw new Error(`no lock after 60 s: ${JSON.stringify(lock)}`);
   await enter();
   if (Math.random() * 100 < Number(deadly)) process.kill(process.pid, 'SIGKILL');
-  // The others get their chance to come in, too.
+  // Gives the others a chance to come in, too.
   await new Promise((resolve) => setImmediate(resolve));
   rmSync(inside);
   lock.release();
 }
 
-/** Two at a time are told apart from one that died inside by asking whether the first still lives. */
+/**
+ * Fails when another process is inside, too. A process that died inside does not count, so it asks
+ * whether the other one is alive.
+ */
 async function enter(): Promise<void> {
   try {
     writeFileSync(inside, JSON.stringify(identity), { flag: 'wx' });

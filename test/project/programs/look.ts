@@ -1,4 +1,4 @@
-// Looks at a lock again and again, and prints how often it saw what. Arguments: path, how often.
+// Reads a lock again and again, and prints how often it saw each state. Arguments: path, how often.
 import { lookAtTicket } from '../../../src/lock/ticket.ts';
 
 const [path = '', looks = '1'] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// Takes and gives back a lock as fast as it can, until it is killed. Argument: path of the lock.
+// Takes and releases a lock as fast as it can, until it is killed. Argument: path of the lock.
 import { rmSync } from 'node:fs';
 import { newTicket, placeTicket } from '../../../src/lock/ticket.ts';
 import { selfIdentity } from './alive.ts';

@@ -1,6 +1,5 @@
-// The file system, with a short pause of random length before every look at a name and every call
-// that changes one, so that the moments between them, some microseconds wide, are met often instead
-// of never.
+// The file system, with a short pause of random length before every read of a name and every call that
+// changes one. So the moments between them, some microseconds wide, are hit often instead of never.
 
 // biome-ignore lint/style/useNodejsImportProtocol: `node:fs` is what the bundler points here
 import * as fs from 'fs';

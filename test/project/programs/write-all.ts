@@ -1,5 +1,5 @@
-// Tries every writer and reader on a project folder, and prints what each came to as JSON.
-// Arguments: the project folder.
+// Tries every writer and reader on a project folder, and prints the outcomes as JSON. Arguments: the
+// project folder.
 import { DevctlError } from '../../../src/errors.ts';
 import { acquireLock } from '../../../src/lock/lock.ts';
 import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
@@ -18,7 +18,7 @@ const outcome = {
   prepare: await attempt(() => prepareFolder(folder)),
   lastStop: await attempt(() => writeLastStop(folder, { version: 1 })),
   ledger: await attempt(() => {
-    // More than what is left on the full disk of the test.
+    // More than the room that is left on the full disk of the test.
     const lines = Array.from({ length: 3000 }, () => ({
       runId,
       identity,

@@ -1,4 +1,4 @@
-// Writes the record of `web` for ever, with a reason that is longer each time, until it is killed.
+// Writes the record of `web` again and again, with an ever longer reason, until it is killed.
 // Arguments: the path of a file with the first record, and the project folder.
 import { readFileSync } from 'node:fs';
 import { projectFolder } from '../../../src/project/folder.ts';

@@ -7,10 +7,10 @@ import { expect, test } from 'vitest';
 import { repositoryRoot } from '../../support/paths.ts';
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 
-/** A program that launches one service, prints its pid and leaves, as a supervisor that dies does. */
+/** A program that launches one service, prints its pid and ends, like a supervisor that dies. */
 async function launcher(project: TemporaryProject): Promise<string> {
   const program = `
-    import { launch } from './src/services/launch.ts';
+    import { launch } from './src/services/launch/launch.ts';
     const [logFile, stdinPath] = process.argv.slice(2);
     const place = { env: process.env, logFile, stdinPath };
     const started = await launch({ command: ['sleep', '100'], cwd: process.cwd() }, place);
@@ -33,11 +33,11 @@ async function launcher(project: TemporaryProject): Promise<string> {
 }
 
 test.runIf(process.platform === 'linux')(
-  'a service has none of the files that its launcher was started with, and holds up no pipe',
+  'a service inherits none of the files that its launcher was started with, and keeps no pipe open',
   async () => {
     await using project = await temporaryProject(undefined, { leak: '' });
     const program = await launcher(project);
-    // 63 has a gap below it, which is where libuv stops looking; dash knows only one digit.
+    // Number 63 has a gap below it, at which libuv stops; bash, because dash knows only one digit.
     const script =
       'exec 9>leak 63>leak 200>leak; "$0" "$1" "$PWD/web.log" "$PWD/web.stdin" | cat 9>&- 63>&- 200>&-';
     const shell = spawn('bash', ['-c', script, process.execPath, program], {
@@ -45,7 +45,7 @@ test.runIf(process.platform === 'linux')(
       env: { PATH: process.env.PATH, ...project.env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    // Both end only when nobody holds their pipe any more: neither cat's nor ours.
+    // Both end only when no process has their pipe open any more: neither cat's pipe nor ours.
     const [output] = await Promise.all([text(shell.stdout), once(shell, 'close')]);
     const pid = Number(output);
     expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')).toEqual(['sleep', '100', '']);

@@ -43,7 +43,7 @@ async function started(...parameters: Parameters<typeof start>) {
   return result;
 }
 
-/** A service with limits of its own prints what it has. */
+/** The command of a service that prints its limits. */
 function limited(
   project: TemporaryProject,
   command: string | readonly string[],
@@ -58,8 +58,8 @@ function limited(
 
 const log = (project: TemporaryProject) => readFileSync(project.file('web.log'), 'utf8');
 
-describe.runIf(process.platform === 'linux')('what the service has of us', () => {
-  test('three files: its FIFO, its log, its log', async () => {
+describe.runIf(process.platform === 'linux')('the service inherits from us', () => {
+  test('three files: its FIFO as stdin, its log as stdout and stderr', async () => {
     await using project = await temporaryProject();
     const fifo = project.file('web.stdin');
     const { pid } = await started(project, ['sleep', '100'], { stdinPath: fifo });
@@ -78,7 +78,7 @@ describe.runIf(process.platform === 'linux')('what the service has of us', () =>
     expect(Number.parseInt(flags, 8) & (O_RDWR | O_NONBLOCK)).toBe(O_RDWR);
   });
 
-  test('we keep none of its files', async () => {
+  test('while we keep none of its files', async () => {
     await using project = await temporaryProject();
     const ours = () =>
       readdirSync('/proc/self/fd').flatMap((fd) => {
@@ -139,7 +139,7 @@ test('a string goes through the shell, a list does not', async () => {
   expect(log(project)).toBe('one 2\nthree  four\n$HOME *\n');
 });
 
-test('stdin: what is typed arrives, and the end of the file never comes', async () => {
+test('stdin: a typed line arrives, and the end of the file never comes', async () => {
   await using project = await temporaryProject();
   const fifo = project.file('web.stdin');
   const { pid } = await started(project, ['cat'], { stdinPath: fifo });
@@ -151,7 +151,7 @@ test('stdin: what is typed arrives, and the end of the file never comes', async 
   expect(statSync(fifo).mode & 0o777).toBe(0o600);
 });
 
-test('stdin null: the end of the file at once', async () => {
+test('stdin null: the end of the file comes at once', async () => {
   await using project = await temporaryProject();
   const { exited } = await started(project, ['cat']);
   expect(await exited).toEqual({ code: 0, signal: null });
@@ -168,7 +168,7 @@ test('a FIFO can be made without another process', async () => {
     },
   });
   expect(asked).toEqual([project.file('web.stdin')]);
-  // What the function made is not taken on trust.
+  // devctl checks the file that the function made.
   expect(result).toMatchObject({ kind: 'failed', reason: expect.stringContaining('was replaced') });
 });
 
@@ -183,7 +183,7 @@ test('the log is private, appended to, and the run knows where it began', async 
   expect(statSync(project.file('web.log')).mode & 0o777).toBe(0o600);
 });
 
-describe('a log that is none', () => {
+describe('a log path that cannot be used', () => {
   test.each<[string, string, (project: TemporaryProject, path: string) => void]>([
     ['a link', 'it is a symbolic link', (project, path) => symlinkSync(project.marker, path)],
     ['a folder', 'EISDIR', (_project, path) => mkdirSync(path)],
@@ -200,7 +200,7 @@ describe('a log that is none', () => {
     expect(readFileSync(project.marker, 'utf8')).toBe('');
   });
 
-  test('a second name of another file: that one is not written to', async () => {
+  test('a hard link to another file: that file is not written to', async () => {
     await using project = await temporaryProject(undefined, { 'other.txt': '' });
     const path = project.file('web.log');
     linkSync(project.file('other.txt'), path);
@@ -231,7 +231,7 @@ describe('a service that cannot be started', () => {
     ['no such file', ['./gone'], 'command ROOT/gone does not exist'],
     ['a file that is no program', ['./text'], 'ROOT/text is not an executable file (chmod +x?)'],
     [
-      'a script for nobody',
+      'a script without its interpreter',
       ['./script'],
       'ROOT/script cannot be started: its interpreter /no/such/interpreter does not exist',
     ],
@@ -262,7 +262,7 @@ describe('a service that cannot be started', () => {
     }
   });
 
-  test('arguments that no system takes', async () => {
+  test('arguments that are too long for the system', async () => {
     await using project = await temporaryProject();
     expect(await start(project, ['echo', 'x'.repeat(4_000_000)])).toEqual({
       kind: 'failed',
@@ -272,7 +272,7 @@ describe('a service that cannot be started', () => {
   });
 });
 
-describe('limits of its own', () => {
+describe('resource limits', () => {
   const script = 'ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc';
 
   test.each<[string, string | readonly string[], ResourceLimits, string]>([
@@ -297,7 +297,7 @@ describe('limits of its own', () => {
     expect(log(project)).toBe(`${result.pid} x=y z a  b "c" $d\n`);
   });
 
-  test('that it cannot have, or a command that there is not, are told before anything runs', async () => {
+  test('that cannot be set, and a missing command, are reported before anything runs', async () => {
     await using project = await temporaryProject();
     const few: ResourceLimits = { openFiles: 64, core: null };
     expect(await limited(project, ['no-such-program'], few)).toEqual({

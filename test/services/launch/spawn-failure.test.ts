@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { commandLine, toArgv } from '../../../src/services/launch/command-line.ts';
 import { spawnFailure } from '../../../src/services/launch/spawn-failure.ts';
 
-// What a test cannot bring about on any machine: the words for it.
+// Failures that a test cannot cause on every machine.
 test.each([
   ['EAGAIN', 'process limit reached: end other processes, or raise the limit (ulimit -u)'],
   ['EMFILE', 'devctl has too many open files (ulimit -n)'],

@@ -21,13 +21,13 @@ async function openedInode(project: TemporaryProject): Promise<number> {
   return stat.ino;
 }
 
-test('one that is ours is used again', async () => {
+test('a FIFO of ours is used again', async () => {
   await using project = await temporaryProject();
   const made = await openedInode(project);
   expect(await openedInode(project)).toBe(made);
 });
 
-test('one that others may open is made anew', async () => {
+test('a FIFO that others may open is made anew', async () => {
   await using project = await temporaryProject();
   await openedInode(project);
   chmodSync(path(project), 0o666);
@@ -39,7 +39,7 @@ test('a file is replaced', async () => {
   await openedInode(project);
 });
 
-test('a link is replaced, what it points to is not touched', async () => {
+test('a link is replaced, and its target is not touched', async () => {
   await using project = await temporaryProject(undefined, { target: 'text' });
   symlinkSync(project.file('target'), path(project));
   await openedInode(project);

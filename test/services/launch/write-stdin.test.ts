@@ -7,7 +7,7 @@ import { temporaryProject } from '../../support/temporary-project.ts';
 
 const { O_RDONLY, O_NONBLOCK } = constants;
 
-test('what it writes is read, and what it may not write to is refused', async () => {
+test('a line arrives at the reader, and a path that is no open FIFO of ours is refused', async () => {
   await using project = await temporaryProject();
   const fifo = join(project.root, 'fifo');
   expect(await writeToFifo(fifo, [Buffer.from('x')])).toMatchObject({
@@ -34,7 +34,7 @@ test('what it writes is read, and what it may not write to is refused', async ()
     expect(await writeToFifo(fifo, lines)).toEqual({ kind: 'written', bytes: 8 });
     const read = Buffer.alloc(100);
     expect(read.toString('utf8', 0, readSync(reader, read))).toBe('one\ntwo\n');
-    // Nobody empties it: more than it holds (64 KB, pipe(7)) does not go in.
+    // No process reads it, so no more goes in than it holds (64 KB, pipe(7)).
     const much = await writeToFifo(fifo, [Buffer.alloc(200_000, 'x')], 100);
     expect(much).toMatchObject({ kind: 'refused', why: expect.stringMatching(/full/) });
     expect(much.bytes).toBeGreaterThan(0);

@@ -81,7 +81,7 @@ describe.each<[DependencyCondition, Record<Standing, string>]>([
       ready: 'wait',
       unhealthy: 'wait',
       exited: 'go',
-      // It was never spawned: that is no end.
+      // It was never spawned, so it has not ended either.
       failed: 'failed',
       crashed: 'go',
       clearing: 'wait',
@@ -92,7 +92,7 @@ describe.each<[DependencyCondition, Record<Standing, string>]>([
   ],
 ])('api needs db to be %s', (condition, expected) => {
   test.each(Object.entries(expected))('db is %s: %s', (kind, outcome) => {
-    // db waits for something that never comes, so that it is not startable itself.
+    // db needs a service that never comes up, so that it is not startable itself.
     const needs = graph({ api: { db: condition }, db: { disk: 'ready' } });
     const now = states({ api: 'waiting', db: kind as Standing, disk: 'starting' });
     const { startable, blocked } = nextToStart(now, needs);
@@ -103,13 +103,13 @@ describe.each<[DependencyCondition, Record<Standing, string>]>([
   });
 });
 
-test('all that can start at once starts at once', () => {
+test('all services that can start now start side by side', () => {
   const needs = graph({ web: { api: 'ready' }, api: {}, worker: {}, docs: {} });
   const now = states({ web: 'waiting', api: 'waiting', worker: 'waiting', docs: 'ready' });
   expect(nextToStart(now, needs)).toEqual({ startable: ['api', 'worker'], blocked: [] });
 });
 
-test('whatever stands on a failed service is blocked, with the way to it', () => {
+test('every service above a failed one is blocked, with the chain that leads there', () => {
   const needs = graph({ web: { api: 'started' }, api: { db: 'ready' }, db: {}, docs: {} });
   const now = states({ web: 'waiting', api: 'waiting', db: 'failed', docs: 'waiting' });
   expect(nextToStart(now, needs)).toEqual({
@@ -156,7 +156,7 @@ test('whichever services fail, every start comes to an end', () => {
       const needs = new Map(
         services.map((service, index) => [
           `s${index}`,
-          // Only on earlier ones: a manifest with a circle is refused.
+          // A service needs only earlier ones, because a manifest with a circle is refused.
           Object.fromEntries(
             service.needs.flatMap(([to, how]) => (to < index ? [[`s${to}`, how]] : [])),
           ),

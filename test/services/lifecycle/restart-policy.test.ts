@@ -14,22 +14,22 @@ const policy: RestartPolicy = {
 const crash = { failed: true, wellMs: null };
 
 test.each([
-  ['no', true, 'rest'],
-  ['no', false, 'rest'],
+  ['no', true, 'no-restart'],
+  ['no', false, 'no-restart'],
   ['on-failure', true, 'restart'],
-  ['on-failure', false, 'rest'],
+  ['on-failure', false, 'no-restart'],
   ['always', true, 'restart'],
   ['always', false, 'restart'],
 ] as const)('"%s", failed %s: %s', (name, failed, kind) => {
   const end = { failed, wellMs: 0 };
   const decision = decideRestart({ ...policy, policy: name }, NO_RESTARTS, end, 0, 0);
   expect(decision.kind).toBe(kind);
-  // It was not given up: nobody wanted it.
-  if (decision.kind === 'rest') expect(decision.note).toBeNull();
+  // No note: the policy wants no restart, so none was given up.
+  if (decision.kind === 'no-restart') expect(decision.note).toBeNull();
 });
 
 test.each([
-  // Restarts in a row, how long it was well before it ended, chance → the pause.
+  // Restarts in a row, time it was well before it ended, chance → the pause.
   [0, 0, 0, 500],
   [0, 0, 1, 375],
   [1, 0, 0, 1_000],
@@ -47,24 +47,24 @@ test.each([
   },
 );
 
-test('without a pause there is none, however often it is started again', () => {
+test('a pause of 0 stays 0, however often the service is started again', () => {
   const history = { total: 5_000, timesMs: [], streak: 5_000 };
   const decision = decideRestart({ ...policy, backoffMs: 0 }, history, crash, 0, 0);
   expect(decision).toMatchObject({ kind: 'restart', pauseMs: 0 });
 });
 
 test.each([
-  ['three within the window', [10, 20, 30], 60_009, 'rest'],
-  ['one of them is too old', [10, 20, 30], 60_010, 'restart'],
-  ['two', [10, 20], 100, 'restart'],
+  ['three within the window', [10, 20, 30], 60_009, 'no-restart'],
+  ['three, one of them before the window', [10, 20, 30], 60_010, 'restart'],
+  ['two within the window', [10, 20], 100, 'restart'],
 ])('%s', (_name, timesMs, nowMs, kind) => {
   const history = { total: 7, timesMs, streak: 3 };
-  // It was well for long: that makes the pause shorter, and does not count against the maximum.
+  // A long time of being well shortens the pause, but does not reset the maximum.
   const end = { failed: true, wellMs: 1_000_000 };
   expect(decideRestart(policy, history, end, nowMs, 0).kind).toBe(kind);
 });
 
-test('what is decided is remembered, what is too old is not', () => {
+test('restarts within the window are remembered, older ones are not', () => {
   const history = { total: 7, timesMs: [10, 50_000], streak: 3 };
   expect(decideRestart(policy, history, crash, 60_010, 0)).toEqual({
     kind: 'restart',
@@ -77,7 +77,7 @@ test('what is decided is remembered, what is too old is not', () => {
 test('a maximum of 0 never starts anything again, and says so', () => {
   const none = { ...policy, maxRestarts: 0, windowMs: 90_000 };
   expect(decideRestart(none, NO_RESTARTS, crash, 0, 0)).toEqual({
-    kind: 'rest',
+    kind: 'no-restart',
     note: 'given up after 0 restarts within 90s',
   });
 });

@@ -9,7 +9,7 @@ const other = { ...leader, pid: 200 };
 const clean = { code: 0, signal: null };
 const crash = { code: 3, signal: null };
 const at = { run: 4, sinceMs: 10, restarts: NO_RESTARTS };
-/** The default: nothing is started again. */
+/** The default policy: no restarts. */
 const never = {
   policy: 'no',
   maxRestarts: 2,
@@ -78,7 +78,7 @@ const EVENTS = {
   stopped: { kind: 'stopped', run: 4 },
 } as const satisfies { [Kind in LifecycleEvent['kind']]: Extract<LifecycleEvent, { kind: Kind }> };
 
-/** '-' ignored, '!' impossible, otherwise the next state and what is done ('tell' is always done). */
+/** '-' ignored, '!' impossible, otherwise the next state and the effects (without 'tell', which always comes). */
 const TABLE: { [Kind in LifecycleState['kind']]: { [Kind in LifecycleEvent['kind']]: string } } = {
   idle: {
     askedToStart: 'waiting',
@@ -390,7 +390,7 @@ test('the intent is written before the spawn, the probe is silenced before the r
   });
 });
 
-test('without a readiness probe, spawned is up', () => {
+test('without a readiness probe a spawned service is up', () => {
   const step = lifecycle(STATES.spawning, { ...EVENTS.spawned, probed: false }, now);
   expect(step.state).toEqual({ ...at, kind: 'running', sinceMs: 99, leader: other });
   expect(step.effects.map(({ kind }) => kind)).toEqual(['writeRecord', 'tell']);
@@ -429,20 +429,20 @@ test.each([
   expect(state).toMatchObject({ kind, run: 4, sinceMs: 99, exit, reason });
 });
 
-test('a failed need is named with the way to it', () => {
+test('a failed dependency is named with the chain that leads to it', () => {
   expect(lifecycle(STATES.waiting, EVENTS.dependencyFailed, now).state).toMatchObject({
     reason: 'not started: it needs api, which needs db, which failed',
   });
 });
 
-test('an exit while it is being stopped is told, not recorded', () => {
+test('an exit during a stop is told, not recorded', () => {
   const step = lifecycle(STATES.stopping, EVENTS.exited, now);
   expect(step.state).toEqual({ ...STATES.stopping, exit: crash });
   expect(step.effects.map(({ kind }) => kind)).toEqual(['tell']);
   expect(lifecycle(step.state, EVENTS.exited, now).refusal?.kind).toBe('impossible');
 });
 
-test('a stop that was asked for during the spawn ends what was spawned', () => {
+test('a stop that was asked for during the spawn ends the spawned process', () => {
   const cancelled = lifecycle(STATES.spawning, EVENTS.askedToStop, now).state;
   const step = lifecycle(cancelled, EVENTS.spawned, now);
   expect(step.state).toMatchObject({ kind: 'stopping', leader: other });
@@ -461,7 +461,7 @@ test('news of an earlier run changes nothing', () => {
 });
 
 describe('a restart', () => {
-  test('that another supervisor did not live to finish', () => {
+  test('that an earlier supervisor did not live to finish is resumed', () => {
     const { state, effects } = lifecycle(STATES.idle, EVENTS.interrupted, under(onFailure));
     expect(state).toEqual({
       kind: 'clearing',
@@ -523,12 +523,12 @@ describe('a restart', () => {
     expect(state).toMatchObject({ kind: 'waiting', restarts: NO_RESTARTS });
   });
 
-  test('does not take place while what is left cannot be ended', () => {
+  test('does not take place when the remains of the old run cannot be ended', () => {
     const { state } = lifecycle(STATES.clearing, EVENTS.stuck, now);
     expect(state).toMatchObject({ kind: 'failed', reason: 'sick, but init outlives SIGKILL' });
   });
 
-  test('is not tried again where the very first spawn fails, but is where a later one does', () => {
+  test('does not follow when the very first spawn fails, but does when a later one fails', () => {
     const first = lifecycle(STATES.spawning, EVENTS.spawnFailed, under(always));
     expect(first.state.kind).toBe('failed');
     const again = { ...STATES.spawning, restarts: after };
@@ -540,17 +540,20 @@ describe('a restart', () => {
 
   test.each([
     ['a task that has succeeded is done', 0, true, false, { kind: 'exited', done: true }],
-    ['one that has failed is not', 3, true, false, { kind: 'failed', exit: { code: 3 } }],
-    ['what is no task has ended', 0, false, false, { kind: 'exited', done: false }],
-    ['one that had to be ready first has failed', 0, false, true, { kind: 'failed' }],
-  ] as const)('of what ended before anybody could look: %s', (_, code, oneShot, probed, state) => {
-    const exit = { code, signal: null };
-    const terms = { restart: never, oneShot };
-    const event = { ...EVENTS.spawnFailed, exit, probed } as const;
-    expect(lifecycle(STATES.spawning, event, { ...now, terms }).state).toMatchObject(state);
-  });
+    ['a task that has failed is not done', 3, true, false, { kind: 'failed', exit: { code: 3 } }],
+    ['a service that is no task has ended', 0, false, false, { kind: 'exited', done: false }],
+    ['a service that was not ready yet has failed', 0, false, true, { kind: 'failed' }],
+  ] as const)(
+    'of a process that ended before it could be read: %s',
+    (_, code, oneShot, probed, state) => {
+      const exit = { code, signal: null };
+      const terms = { restart: never, oneShot };
+      const event = { ...EVENTS.spawnFailed, exit, probed } as const;
+      expect(lifecycle(STATES.spawning, event, { ...now, terms }).state).toMatchObject(state);
+    },
+  );
 
-  test('that is one too many: failed, or left alive where it is not well', () => {
+  test('beyond the maximum: the service has failed, or is left alive when it is unhealthy', () => {
     const often = { total: 9, timesMs: [90, 95], streak: 9 };
     const ended = lifecycle({ ...STATES.running, restarts: often }, EVENTS.exited, under(always));
     expect(ended.state).toMatchObject({
@@ -585,7 +588,7 @@ describe('a restart', () => {
     expect(lifecycle(STATES.ready, event, custom).state.kind).toBe('clearing');
   });
 
-  test('nobody can start again what was taken over and not asked for since', () => {
+  test('does not follow for an adopted service that nobody has asked for since', () => {
     const unknown = { ...now, terms: null };
     expect(lifecycle(STATES.ready, EVENTS.exited, unknown).state.kind).toBe('failed');
   });
@@ -594,7 +597,7 @@ describe('a restart', () => {
 describe('beyond a limit', () => {
   const restarts = { ...EVENTS.limitPassed, action: 'restart' } as const;
 
-  test('it is ended with its stop command, and has failed when that is proved', () => {
+  test('a service is ended with its stop command, and has failed when its end is proved', () => {
     const { state, effects } = lifecycle(STATES.ready, EVENTS.limitPassed, now);
     expect(state).toMatchObject({ kind: 'stopping', leader, reason: 'used 2 GB' });
     expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: true });
@@ -612,13 +615,16 @@ describe('beyond a limit', () => {
     });
   });
 
-  test.each(['askedToStop', 'standDown'] as const)('%s meanwhile is the reason then', (event) => {
-    const { state } = lifecycle(STATES.ready, EVENTS.limitPassed, now);
-    const asked = lifecycle(state, EVENTS[event], now).state;
-    expect(lifecycle(asked, EVENTS.stopped, now).state.kind).toBe('idle');
-  });
+  test.each(['askedToStop', 'standDown'] as const)(
+    '%s meanwhile makes it an ordinary stop',
+    (event) => {
+      const { state } = lifecycle(STATES.ready, EVENTS.limitPassed, now);
+      const asked = lifecycle(state, EVENTS[event], now).state;
+      expect(lifecycle(asked, EVENTS.stopped, now).state.kind).toBe('idle');
+    },
+  );
 
-  test('it is started again where its limit says so, whatever its policy', () => {
+  test('a service is started again when its limit says so, whatever its policy', () => {
     for (const policy of [never, onFailure, always]) {
       const { state, effects } = lifecycle(STATES.running, restarts, under(policy));
       const reason = 'used 2 GB; restart 1 after a pause of 500ms';
@@ -627,7 +633,7 @@ describe('beyond a limit', () => {
     }
   });
 
-  test('as often as its policy counts: then it is ended', () => {
+  test('a service is started again as often as its policy allows, then ended', () => {
     const often = { ...STATES.ready, restarts: { total: 9, timesMs: [90, 95], streak: 9 } };
     const { state } = lifecycle(often, restarts, now);
     expect(state).toMatchObject({
@@ -648,12 +654,12 @@ describe('a task', () => {
     expect(lifecycle(state, EVENTS.askedToStart, task).refusal?.kind).toBe('ignored');
   });
 
-  test('is done again where it is a service now, or after a stop', () => {
+  test('is done again when it is no task any more, or after a stop', () => {
     expect(lifecycle(done, EVENTS.askedToStart, now).state.kind).toBe('waiting');
     expect(lifecycle(done, EVENTS.stopped, now).state.kind).toBe('idle');
   });
 
-  test('whose end nobody saw is not tried again: it may have succeeded', () => {
+  test('whose exit code is unknown is not tried again, because it may have succeeded', () => {
     const exit = { code: null, signal: null };
     const { state } = lifecycle(STATES.running, { ...EVENTS.exited, exit }, task);
     expect(state).toMatchObject({
@@ -665,13 +671,13 @@ describe('a task', () => {
   });
 });
 
-test('what was taken over keeps its number of restarts', () => {
+test('an adopted service keeps its number of restarts', () => {
   const { state, effects } = lifecycle(idle, { ...EVENTS.adopted, restarts: 3 }, now);
   expect(state.restarts).toEqual({ total: 3, timesMs: [], streak: 0 });
   expect(effects).toContainEqual(expect.objectContaining({ kind: 'writeRecord', restarts: 3 }));
 });
 
-test('one that is not well is not probed again as if it had just been started', () => {
+test('an unhealthy service is not probed again as if it had just been started', () => {
   const sick = { ...STATES.unhealthy, was: 'ready' as const };
   expect(lifecycle(sick, EVENTS.askedToStart, now).refusal?.kind).toBe('ignored');
 });

@@ -19,7 +19,7 @@ test.each<[string, string | readonly string[], object]>([
   ['a code', 'exit 3', { kind: 'not-yet', reason: '"exit 3" exited with code 3' }],
   ['a signal', 'kill -9 $$', { kind: 'not-yet', reason: '"kill -9 $$" was ended by SIGKILL' }],
   [
-    'what it said last',
+    'its last line on stderr',
     ['sh', '-c', 'echo warning >&2; echo no route >&2; exit 1'],
     {
       kind: 'not-yet',
@@ -31,8 +31,8 @@ test.each<[string, string | readonly string[], object]>([
     ['no-such-command-of-ours'],
     { kind: 'not-yet', reason: 'command "no-such-command-of-ours" was not found in PATH' },
   ],
-  ['the marks of the run', 'test "$DEVCTL_RUN" = run-1', { kind: 'ok' }],
-  ['nothing of our environment', 'test -z "$VITEST"', { kind: 'ok' }],
+  ['it has the cookie of the run', 'test "$DEVCTL_RUN" = run-1', { kind: 'ok' }],
+  ['it has nothing of our environment', 'test -z "$VITEST"', { kind: 'ok' }],
 ])('%s', async (_name, command, expected) => {
   await using project = await temporaryProject();
   expect(await open(project, command).attempt(never())).toEqual(expected);
@@ -54,7 +54,7 @@ test('when its time is up, it is killed with its children', async () => {
   );
 });
 
-test('a child that keeps its output open does not hold up the answer', async () => {
+test('a child that keeps its output open does not delay the answer', async () => {
   await using project = await temporaryProject();
   expect(await open(project, 'sleep 100 & exit 0').attempt(never())).toEqual({ kind: 'ok' });
   // Between fork and exec the child still shows the shell's command line.

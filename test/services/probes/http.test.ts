@@ -66,7 +66,7 @@ test('an endless body is enough once the text has come', async () => {
   expect(await probe(server.url, { body: 'healthy' }).attempt(never())).toEqual({ kind: 'ok' });
 });
 
-test('nobody listens', async () => {
+test('no process listens on the port', async () => {
   const url = `http://127.0.0.1:${await freePort()}/`;
   expect(await probe(url).attempt(never())).toEqual({
     kind: 'not-yet',
@@ -74,7 +74,7 @@ test('nobody listens', async () => {
   });
 });
 
-test('a name with several addresses, and nobody listens', async () => {
+test('no process listens on any address of a name', async () => {
   const url = `http://localhost:${await freePort()}/`;
   expect(await probe(url).attempt(never())).toEqual({
     kind: 'not-yet',
@@ -82,7 +82,7 @@ test('a name with several addresses, and nobody listens', async () => {
   });
 });
 
-test('something else than HTTP answers', async () => {
+test('a server that does not speak HTTP', async () => {
   await using server = await listen(
     createTcpServer((socket) =>
       socket
@@ -110,12 +110,12 @@ test('the connection is closed without an answer', async () => {
   });
 });
 
-test('an address that cannot be asked is a reason, not an exception', async () => {
+test('an invalid address is a reason, not an exception', async () => {
   const answer = await probe('http://127.0.0.1:99999/').attempt(never());
   expect(answer).toMatchObject({ kind: 'not-yet' });
 });
 
-test('who does not answer is cut off', async () => {
+test('a server that does not answer is cut off', async () => {
   const over = new AbortController();
   await using server = await serve(() => over.abort());
   expect(await probe(server.url).attempt(over.signal)).toEqual({

@@ -5,7 +5,7 @@ import type { ProbeAnswer } from '../../../src/services/probes/probe.ts';
 const ok: ProbeAnswer = { kind: 'ok' };
 const bad: ProbeAnswer = { kind: 'not-yet', reason: 'answered 500' };
 
-/** What is told while the probe gives these answers, one after the other. */
+/** The calls of the listener while the probe gives these answers, one after the other. */
 async function heard(answers: readonly (ProbeAnswer | 'hangs')[], failures: number) {
   const told: string[] = [];
   const over = new AbortController();
@@ -29,10 +29,20 @@ async function heard(answers: readonly (ProbeAnswer | 'hangs')[], failures: numb
 
 test.each<[string, readonly (ProbeAnswer | 'hangs')[], number, readonly string[]]>([
   ['fewer than the threshold', [bad, bad, ok, bad, bad], 3, []],
-  ['as many', [ok, bad, bad], 2, ['its liveness probe failed 2 times in a row: answered 500']],
-  ['it is told once', [bad, bad, bad, bad], 1, ['its liveness probe failed once: answered 500']],
   [
-    'and again after it was well',
+    'as many failures as the threshold',
+    [ok, bad, bad],
+    2,
+    ['its liveness probe failed 2 times in a row: answered 500'],
+  ],
+  [
+    'lost health is told once',
+    [bad, bad, bad, bad],
+    1,
+    ['its liveness probe failed once: answered 500'],
+  ],
+  [
+    'lost health is told again after it was regained',
     [bad, ok, ok, bad],
     1,
     [
@@ -41,12 +51,12 @@ test.each<[string, readonly (ProbeAnswer | 'hangs')[], number, readonly string[]
       'its liveness probe failed once: answered 500',
     ],
   ],
-  ['one without an answer', ['hangs'], 1, ['its liveness probe failed once: no answer']],
+  ['an attempt without an answer', ['hangs'], 1, ['its liveness probe failed once: no answer']],
 ])('%s', async (_name, answers, failures, told) => {
   expect(await heard(answers, failures)).toEqual(told);
 });
 
-test('it is over at once when nobody wants to know any more', async () => {
+test('it ends at once when it is aborted', async () => {
   const over = new AbortController();
   const check = { kind: 'log', pattern: 'x' } as const;
   const timing = { check, timeoutMs: 60_000, intervalMs: 60_000, failures: 1 };

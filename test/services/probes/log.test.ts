@@ -18,7 +18,7 @@ function watch(project: TemporaryProject, pattern = '^ready', logFrom = 0) {
   };
 }
 
-test('a line that comes later', async () => {
+test('a line that comes later matches', async () => {
   await using project = await temporaryProject();
   const { log, attempt } = watch(project);
   log('building\nnot ready\n');
@@ -48,7 +48,7 @@ test('half a line counts only when nothing was added between two attempts', asyn
   expect(await attempt()).toEqual(OK);
 });
 
-test('a character that is cut in two by the end of a read', async () => {
+test('a character that the end of a read cuts in two matches', async () => {
   await using project = await temporaryProject();
   const { log, attempt } = watch(project, 'bereit für ✓');
   const bytes = Buffer.from('bereit für ✓\n');
@@ -66,7 +66,7 @@ test('colours do not hide the text, and can be asked for', async () => {
   expect(await watch(project, '32mready').attempt()).toEqual(OK);
 });
 
-test('a progress line that is overwritten', async () => {
+test('a progress line that is overwritten matches', async () => {
   await using project = await temporaryProject();
   const { log, attempt } = watch(project);
   log('50 %\r100 %\rready\n');
@@ -93,7 +93,7 @@ test('a log that was put aside and made anew is read from its beginning', async 
   expect(await attempt()).toEqual(OK);
 });
 
-test('a match far into what was written at once, and lines without an end', async () => {
+test('a match far into a large write, and lines without an end', async () => {
   await using project = await temporaryProject();
   const { log, attempt } = watch(project);
   log('x'.repeat(300_000));
@@ -102,7 +102,7 @@ test('a match far into what was written at once, and lines without an end', asyn
   expect(await attempt()).toEqual(OK);
 });
 
-test('a log that is not there, or is a link to somewhere else', async () => {
+test('a log that does not exist or is a link does not match', async () => {
   await using project = await temporaryProject(undefined, { secret: 'ready\n' });
   const { attempt } = watch(project);
   const path = project.file('web.log');

@@ -9,7 +9,7 @@ const never = () => new AbortController().signal;
 const quick = { timeoutMs: 10_000, intervalMs: 1 };
 const no = (reason: string): ProbeAnswer => ({ kind: 'not-yet', reason });
 
-/** Gives these answers in turn, and the last one for ever. */
+/** A probe that gives these answers in turn, and the last one for ever. */
 function scripted(...answers: readonly ProbeAnswer[]): Probe & { attempts: number } {
   const probe = {
     attemptMs: 1_000,
@@ -19,7 +19,7 @@ function scripted(...answers: readonly ProbeAnswer[]): Probe & { attempts: numbe
   return probe;
 }
 
-/** Answers only when it is cut off. */
+/** A probe that answers only when it is cut off. */
 const silent: Probe = {
   attemptMs: 1,
   attempt: (signal) =>
@@ -59,7 +59,7 @@ test('an attempt that hangs is cut off, and asked again', async () => {
   });
 });
 
-test('a last attempt that was cut short does not hide what was said before', async () => {
+test('a last attempt that was cut short does not hide the reason before it', async () => {
   let asked = 0;
   const probe: Probe = {
     attemptMs: 10_000,
@@ -93,7 +93,7 @@ test('ends at once when the process died: in an attempt, in a pause, before it b
   expect(untouched.attempts).toBe(0);
 });
 
-test('a probe that throws is one that says no', async () => {
+test('a probe that throws has not succeeded', async () => {
   const probe: Probe = { attemptMs: 1_000, attempt: () => Promise.reject(new Error('broken')) };
   expect(await waitUntilReady(probe, { timeoutMs: 5, intervalMs: 1 }, never())).toEqual({
     kind: 'timed-out',
@@ -104,13 +104,13 @@ test('a probe that throws is one that says no', async () => {
 const log = openLogSource(projectFolder('/nowhere'), 'web', '/nowhere/web.log');
 const context = { cwd: '/', env: {}, log, logFrom: 0 };
 
-test('a delay is over when it is over', async () => {
+test('a delay probe succeeds after its delay', async () => {
   const probe = await openProbe({ kind: 'delay', delayMs: 5 }, context);
   expect(await waitUntilReady(probe, quick, never())).toMatchObject({ kind: 'ready' });
   expect(await waitUntilReady(probe, quick, AbortSignal.abort())).toEqual({ kind: 'aborted' });
 });
 
-test('a delay that is longer than the time there is', async () => {
+test('a delay longer than the timeout times out', async () => {
   const probe = await openProbe({ kind: 'delay', delayMs: 60_000 }, context);
   expect(await waitUntilReady(probe, { timeoutMs: 5, intervalMs: 1 }, never())).toEqual({
     kind: 'timed-out',

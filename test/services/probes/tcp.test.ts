@@ -16,7 +16,7 @@ test.each(['127.0.0.1', 'localhost'])('%s accepts connections', async (host) => 
   await once(server, 'close');
 });
 
-test('nobody listens', async () => {
+test('no process listens on the port', async () => {
   const port = await freePort();
   const probe = tcpProbe({ kind: 'tcp', host: '127.0.0.1', port });
   expect(await probe.attempt(never())).toEqual({
@@ -25,7 +25,7 @@ test('nobody listens', async () => {
   });
 });
 
-test('an attempt that is over before it began', async () => {
+test('an attempt that is aborted before it begins', async () => {
   const probe = tcpProbe({ kind: 'tcp', host: '::1', port: await freePort() });
   const answer = await probe.attempt(AbortSignal.abort());
   expect(answer).toMatchObject({ kind: 'cut', reason: expect.stringMatching(/^\[::1\]:\d+ does/) });

@@ -18,7 +18,7 @@ function socketOf(project: TemporaryProject): string {
   return JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8')).socket;
 }
 
-/** One request with this body, as it is. */
+/** Sends one request with this body, unchanged. */
 function post(socketPath: string, path: string, body: string | Buffer): Promise<[number, string]> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, method: 'POST', path, agent: false }, (answer) => {
@@ -29,17 +29,17 @@ function post(socketPath: string, path: string, body: string | Buffer): Promise<
       answer.on('error', reject);
       answer.on('end', () => resolve([answer.statusCode ?? 0, text]));
     });
-    // It answers before it has taken all of a body that is too large.
+    // The server answers before it has read all of a body that is too large.
     outgoing.on('error', (error) => reject(error));
     outgoing.end(body);
   });
 }
 
-/** Writes these bytes and hangs up, or waits for the other side to do so. */
+/** Writes these bytes, and hangs up or waits until the server does. */
 async function speak(socketPath: string, bytes: string, hangUp: boolean): Promise<void> {
   const socket = createConnection(socketPath);
   socket.on('error', () => {});
-  // A reset is one way to be hung up on; events.once would fail for it.
+  // A reset also counts as hanging up; events.once would reject for it.
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   await once(socket, 'connect');
   socket.write(bytes, () => hangUp && socket.destroy());
@@ -47,7 +47,7 @@ async function speak(socketPath: string, bytes: string, hangUp: boolean): Promis
   await closed;
 }
 
-test('no request ends a supervisor, changes a service, or gets what it says into the log', async () => {
+test('no bad request ends a supervisor, changes a service, or gets its text into the log', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const identity = () => supervisorsOf(project).map(({ pid, started }) => [pid, started]);
@@ -109,7 +109,7 @@ test('no request ends a supervisor, changes a service, or gets what it says into
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('a caller who does not read what he is told is dropped, not remembered', async () => {
+test('a caller that does not read its answer is dropped', async () => {
   await using project = await temporaryProject();
   let told = 0;
   const server = createApi(
@@ -143,7 +143,7 @@ test('a caller who does not read what he is told is dropped, not remembered', as
     });
     return told > 0 && connections === 0;
   });
-  // 4 MiB, and what the kernel's buffers take.
+  // 4 MiB, and the bytes in the kernel's buffers.
   expect(told).toBeLessThan(150);
   deaf.destroy();
   server.close();

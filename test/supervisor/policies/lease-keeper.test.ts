@@ -9,7 +9,7 @@ import {
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
-test('a lease that is taken while the one before is honoured is kept, and honoured in its turn', async () => {
+test('a lease that is taken while an ended one stops everything is kept, and ends in its turn', async () => {
   await using project = await temporaryProject();
   const folder = projectFolder(project.root, project.file('.pids'));
   prepareFolder(folder);
@@ -20,14 +20,14 @@ test('a lease that is taken while the one before is honoured is kept, and honour
   const leases: LeaseKeeper = createLeaseKeeper({
     folder,
     table,
-    inherited: null,
+    initialRecord: null,
     endWatch: null,
     async stop() {
       stops += 1;
       if (stops === 1) await leases.take(lease(), manifest);
       return { processes: [], survivors: [] };
     },
-    ended: () => {},
+    onEnded: () => {},
     log: () => {},
   });
   try {

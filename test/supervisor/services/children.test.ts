@@ -5,7 +5,7 @@ import { temporaryRecords } from '../../project/records-folder.ts';
 import { createFakeMachine } from '../../support/fake-machine.ts';
 import { startSupervisor } from '../../support/fake-project.ts';
 
-/** A supervisor with one child, which Node hears of at a certain time if it has ended. */
+/** A supervisor with one child. `heardMs`: when Node hears of the child's end, if it has ended. */
 function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
   const machine = createFakeMachine();
   const supervisor = startSupervisor(machine, { temper: { reapsNot: true } });
@@ -14,7 +14,7 @@ function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
   const native: Pick<Native, 'hasChildren'> = {
     hasChildren: () => child === 'alive' || machine.nowMs() < heardMs,
   };
-  const holding = createChildren({
+  const children = createChildren({
     folder: temporaryRecords(),
     host: machine,
     self: machine.identity(supervisor),
@@ -22,16 +22,16 @@ function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
     groups: null,
     reap: async () => {},
   });
-  return { holding, machine };
+  return { children, machine };
 }
 
 test.each<[string, 'alive' | 'zombie', number, boolean]>([
-  ['with a child that lives', 'alive', 0, false],
-  ['with one that has ended, of which Node hears later', 'zombie', 400, true],
-  ['with one that nobody ever reaps', 'zombie', Number.POSITIVE_INFINITY, false],
-])('a supervisor is alone, or not: %s', async (_, child, heardMs, expected) => {
-  const { holding, machine } = supervisorWith(child, heardMs);
-  expect(await holding.isAlone()).toBe(expected);
-  // Whoever has told it to end waits a second.
+  ['with a living child', 'alive', 0, false],
+  ['with a zombie of which Node hears later', 'zombie', 400, true],
+  ['with a zombie that is never reaped', 'zombie', Number.POSITIVE_INFINITY, false],
+])('whether a supervisor is alone: %s', async (_, child, heardMs, expected) => {
+  const { children, machine } = supervisorWith(child, heardMs);
+  expect(await children.isAlone()).toBe(expected);
+  // A process that waits for the supervisor's end waits for a second.
   expect(machine.nowMs()).toBeLessThan(child === 'alive' ? 50 : 1_200);
 });

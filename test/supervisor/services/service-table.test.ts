@@ -10,7 +10,7 @@ import { createServiceTable } from '../../../src/supervisor/services/service-tab
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
-/** The lives of one service, started in a supervisor that is this very process. */
+/** Starts one service, in a supervisor that is this very process. */
 async function start(
   project: TemporaryProject,
   service: Partial<ResolvedService>,
@@ -23,23 +23,23 @@ async function start(
   const real = openProcessTable();
   const self = (await real.read(process.pid))?.identity;
   if (!self) throw new Error('There is no process of our own');
-  const lives = createServiceTable({
+  const services = createServiceTable({
     folder,
     table: { ...real, ...table },
     self,
     guard: null,
     subreaper: false,
     groups: null,
-    groupless: 'a test has none',
+    whyNoGroups: 'a test has none',
     mkfifo: null,
     log: () => {},
-    tell: () => {},
+    onChange: () => {},
     stopTree: async () => null,
-    holdLog: async () => () => {},
+    pinLog: async () => () => {},
     takeLock: async () => () => {},
     ...context,
   });
-  const entry = lives.entry('web');
+  const entry = services.entry('web');
   entry.service = {
     name: 'web',
     command: ['sleep', '100'],
@@ -57,9 +57,9 @@ async function start(
   } as ResolvedService;
   const env = { PATH: process.env.PATH ?? '', ...project.env };
   entry.request = { env, logsDir: project.file('logs'), logRotation: null, containment: 'auto' };
-  await lives.dispatch('web', { kind: 'askedToStart' });
-  await lives.dispatch('web', { kind: 'dependenciesMet' });
-  return lives;
+  await services.dispatch('web', { kind: 'askedToStart' });
+  await services.dispatch('web', { kind: 'dependenciesMet' });
+  return services;
 }
 
 const ALWAYS = {
@@ -72,11 +72,11 @@ const ALWAYS = {
   successExitCodes: [0],
 } as const;
 
-/** Why it is in this state, once it is. */
+/** Waits until the service is in this state, and returns the reason. */
 function reasonOf({ entries }: ServiceTable, kind: 'failed' | 'unhealthy'): Promise<string> {
   return until(() => {
-    const life = entries.get('web')?.state;
-    return life?.kind === kind && 'reason' in life ? life.reason : null;
+    const state = entries.get('web')?.state;
+    return state?.kind === kind && 'reason' in state ? state.reason : null;
   });
 }
 
@@ -88,31 +88,31 @@ function isReaped(pid: number): boolean {
   }
 }
 
-test('what cannot be looked at after its spawn is ended, and its start fails', async () => {
+test('a process that cannot be read after its spawn is ended, and its start fails', async () => {
   await using project = await temporaryProject();
   const read = async () => {
     throw new Error('EMFILE: too many open files');
   };
-  const lives = await start(project, {}, { read });
-  expect(await reasonOf(lives, 'failed')).toMatch(
+  const services = await start(project, {}, { read });
+  expect(await reasonOf(services, 'failed')).toMatch(
     /could not be looked at \(EMFILE.*so it was ended/,
   );
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('one that ended before the look failed is not signalled any more', async () => {
+test('a process that ended before it could not be read is not signalled', async () => {
   await using project = await temporaryProject();
   const read = async (pid: number) => {
     await until(() => isReaped(pid));
     throw new Error('EMFILE: too many open files');
   };
-  const lives = await start(project, { command: ['sh', '-c', 'exit 3'] }, { read });
-  expect(await reasonOf(lives, 'failed')).toMatch(/and exited with code 3$/);
+  const services = await start(project, { command: ['sh', '-c', 'exit 3'] }, { read });
+  expect(await reasonOf(services, 'failed')).toMatch(/and exited with code 3$/);
 });
 
-test('a spawn that throws is a spawn that failed', async () => {
+test('a spawn that throws counts as failed', async () => {
   await using project = await temporaryProject();
-  // Nothing that `launch` foresees: the environment cannot be put together.
+  // An error that `launch` does not foresee: the environment cannot be put together.
   const env = new Proxy(
     {},
     {
@@ -121,59 +121,59 @@ test('a spawn that throws is a spawn that failed', async () => {
       },
     },
   );
-  const lives = await start(project, { env });
-  expect(await reasonOf(lives, 'failed')).toBe('no luck');
+  const services = await start(project, { env });
+  expect(await reasonOf(services, 'failed')).toBe('no luck');
 });
 
-test('a probe that cannot be opened is one that never succeeds', async () => {
+test('a probe that cannot be opened never succeeds', async () => {
   await using project = await temporaryProject();
   const check = { kind: 'log', pattern: '(' } as const;
   const ready = { check, timeoutMs: 60_000, intervalMs: 100 };
-  const lives = await start(project, { ready });
-  expect(await reasonOf(lives, 'unhealthy')).toMatch(
+  const services = await start(project, { ready });
+  expect(await reasonOf(services, 'unhealthy')).toMatch(
     /its probe cannot be carried out: .*regular expression/i,
   );
   expect(project.oracle.everything().length).toBe(1);
 });
 
-test('what was stopped before its end was reported is neither recorded nor started again', async () => {
+test('a service that was stopped before its exit was reported is neither recorded nor restarted', async () => {
   await using project = await temporaryProject();
-  const lives = await start(project, { restart: ALWAYS });
+  const services = await start(project, { restart: ALWAYS });
   const leader = await until(() => {
-    const { state: life } = lives.entry('web');
-    return life.kind === 'running' ? life.leader : null;
+    const { state } = services.entry('web');
+    return state.kind === 'running' ? state.leader : null;
   });
   const record = project.file('.pids/services/web.json');
   rmSync(record);
   process.kill(leader.pid, 'SIGKILL');
-  await until(() => lives.entry('web').state.kind === 'idle');
+  await until(() => services.entry('web').state.kind === 'idle');
   expect(existsSync(record)).toBe(false);
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('what ends is started again once its turn has come', async () => {
+test('a service that ends is restarted once the lock is free', async () => {
   await using project = await temporaryProject();
-  const lives = await start(project, { restart: ALWAYS });
+  const services = await start(project, { restart: ALWAYS });
   const leader = await until(() => {
-    const { state: life } = lives.entry('web');
-    return life.kind === 'running' ? life.leader : null;
+    const { state } = services.entry('web');
+    return state.kind === 'running' ? state.leader : null;
   });
   process.kill(leader.pid, 'SIGKILL');
   const again = await until(() => {
-    const life = lives.entry('web').state;
-    return life.kind === 'running' && life.leader.pid !== leader.pid ? life : null;
+    const state = services.entry('web').state;
+    return state.kind === 'running' && state.leader.pid !== leader.pid ? state : null;
   });
   expect(again.restarts.total).toBe(1);
   expect(project.oracle.everything()).toHaveLength(1);
-  // Else it would be started again while the project is being removed.
-  await lives.dispatch('web', { kind: 'standDown' });
+  // Otherwise it would be restarted while the project is being removed.
+  await services.dispatch('web', { kind: 'standDown' });
 });
 
-test('on a full disk a restart waits for room; where the records are gone it is given up', async () => {
+test('on a full disk a restart waits for room; without records it is given up', async () => {
   await using project = await temporaryProject();
   const refused: string[] = [];
   let isFull = true;
-  const lives = await start(
+  const services = await start(
     project,
     { restart: ALWAYS },
     {},
@@ -187,62 +187,62 @@ test('on a full disk a restart waits for room; where the records are gone it is 
   );
   const kill = async (before: number): Promise<number> => {
     const leader = await until(() => {
-      const { state: life } = lives.entry('web');
-      return life.kind === 'running' && life.leader.pid !== before ? life.leader : null;
+      const { state } = services.entry('web');
+      return state.kind === 'running' && state.leader.pid !== before ? state.leader : null;
     });
     process.kill(leader.pid, 'SIGKILL');
     return leader.pid;
   };
   const first = await kill(0);
   await until(() => refused.some((line) => line === 'web: not started again yet: no room'));
-  expect(lives.entry('web').state.kind).toBe('backoff');
+  expect(services.entry('web').state.kind).toBe('backoff');
   isFull = false;
   const second = await kill(first);
   expect(second).not.toBe(first);
   isFull = true;
-  await until(() => lives.entry('web').state.kind === 'backoff');
+  await until(() => services.entry('web').state.kind === 'backoff');
   rmSync(project.file('.pids'), { recursive: true });
-  expect(await reasonOf(lives, 'failed')).toContain('it cannot be started again: no room');
+  expect(await reasonOf(services, 'failed')).toContain('it cannot be started again: no room');
 });
 
-test('a log that cannot be looked at is let go of, and nothing is spawned', async () => {
+test('when a log cannot be read, nothing is spawned and the log is not pinned', async () => {
   await using project = await temporaryProject();
   mkdirSync(project.file('logs'));
   symlinkSync(project.file('logs/web.log.1'), project.file('logs/web.log.1'));
   project.write('logs/web.log', '');
-  let held = 0;
-  const holdLog = async () => {
-    held += 1;
+  let pinned = 0;
+  const pinLog = async () => {
+    pinned += 1;
     return () => {
-      held -= 1;
+      pinned -= 1;
     };
   };
-  const lives = await start(project, {}, {}, { holdLog });
-  expect(await reasonOf(lives, 'failed')).toMatch(/ELOOP/);
+  const services = await start(project, {}, {}, { pinLog });
+  expect(await reasonOf(services, 'failed')).toMatch(/ELOOP/);
   expect(project.oracle.everything()).toEqual([]);
-  expect(held).toBe(0);
+  expect(pinned).toBe(0);
 });
 
-test('nothing is started again by a turn that came after another order', async () => {
+test('a lock that comes after another order restarts nothing', async () => {
   await using project = await temporaryProject();
   let stopMeanwhile = (): void => {};
-  const takeTurn = async () => {
+  const takeLock = async () => {
     stopMeanwhile();
     return () => {};
   };
-  const lives = await start(project, { restart: ALWAYS }, {}, { takeLock: takeTurn });
-  const { record } = lives.entry('web');
+  const services = await start(project, { restart: ALWAYS }, {}, { takeLock });
+  const { record } = services.entry('web');
   stopMeanwhile = () => {
     rmSync(project.file('.pids/services/web.json'));
-    lives.entry('web').restart?.abort();
+    services.entry('web').restart?.abort();
   };
   const leader = await until(() => {
-    const { state: life } = lives.entry('web');
-    return life.kind === 'running' ? life.leader : null;
+    const { state } = services.entry('web');
+    return state.kind === 'running' ? state.leader : null;
   });
   process.kill(leader.pid, 'SIGKILL');
   await until(() => !existsSync(project.file('.pids/services/web.json')));
-  await lives.entry('web').queue;
-  expect(lives.entry('web').state.kind).toBe('backoff');
-  expect(lives.entry('web').record?.runId).toBe(record?.runId);
+  await services.entry('web').queue;
+  expect(services.entry('web').state.kind).toBe('backoff');
+  expect(services.entry('web').record?.runId).toBe(record?.runId);
 });

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { findLeftAlone } from '../../../src/operations/stop/left-alone.ts';
+import { stopOptions } from '../../../src/operations/stop/options.ts';
 import { trackClaims } from '../../../src/tracking/claim-tracker.ts';
 import { readProjectState } from '../../../src/tracking/project-state.ts';
 import { recordOf, temporaryRecords } from '../../project/records-folder.ts';
 import { BOOT, identity, NAMESPACE, snapshotOf } from '../../support/process-table.ts';
 
-test('a stop that was witnessed lists what it runs in, and not itself', () => {
+test('a stop lists the process of ours that it runs inside of, and not itself', () => {
   const folder = temporaryRecords();
   const moment = { bootId: BOOT, pidNamespace: NAMESPACE };
   const leader = identity(500);
@@ -38,16 +39,6 @@ test('a stop that was witnessed lists what it runs in, and not itself', () => {
   );
   const spared = owned.latest().spared.map(({ process }) => process.identity.pid);
   expect(spared).toEqual(expect.arrayContaining([510, 520]));
-  const options = {
-    names: null,
-    force: false,
-    dryRun: false,
-    graceMs: null,
-    sweep: null,
-    declared: [],
-    forced: () => false,
-    watch: () => {},
-  };
-  const unproved = findLeftAlone({ owned }, state, options);
-  expect(unproved.map(({ spared: one }) => one.process.identity.pid)).toEqual([510]);
+  const leftAlone = findLeftAlone({ owned }, state, stopOptions({ names: null }));
+  expect(leftAlone.map(({ spared: { process } }) => process.identity.pid)).toEqual([510]);
 });
