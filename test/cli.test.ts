@@ -12,7 +12,7 @@ function run(...args: readonly string[]) {
   return execa('node', [launcher, ...args], { reject: false, cwd: repositoryRoot });
 }
 
-describe('wrong usage: exit code 2, what is wrong, what to do, no stack', () => {
+describe('wrong usage: exit code 2, the mistake, a hint, no stack', () => {
   test.each([
     ['a typo', ['statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
     ['an unknown command', ['xyzzy'], "✗ unknown command 'xyzzy'\n  → devctl --help lists"],

@@ -24,7 +24,7 @@ test.each(['yesterday', '25:00', '2026-13-01', '10', '-5m'])('--since %s is refu
   expect(() => sinceOption(text, NOON)).toThrow(`--since ${text}: neither a duration nor a time`);
 });
 
-test('what is not given limits nothing', () => {
+test('a missing option limits nothing', () => {
   expect([sinceOption(undefined, NOON), linesOption(undefined), linesOption('all')]).toEqual([
     null,
     null,

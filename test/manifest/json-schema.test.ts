@@ -5,7 +5,7 @@ import { manifestJsonSchema } from '../../src/manifest/json-schema.ts';
 
 const file = new URL('../../schema/devctl.schema.json', import.meta.url);
 
-test('the schema in the package is the one of the code (npm run schema writes it)', () => {
+test('the schema in the package is up to date (npm run schema writes it)', () => {
   expect(readFileSync(file, 'utf8') === manifestJsonSchema()).toBe(true);
 });
 

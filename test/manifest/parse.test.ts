@@ -67,7 +67,7 @@ test.each<[name: string, text: string, lines: string[]]>([
     ['1:7  this text holds a control character: write it as an escape such as \\n or \\t'],
   ],
   ['more after the end', '{} {}', ['1:4  expected the end of the file before "{"']],
-  ['a bomb of brackets', '['.repeat(200_000), ['1:1  is nested more than 50 levels deep']],
+  ['thousands of open brackets', '['.repeat(200_000), ['1:1  is nested more than 50 levels deep']],
   [
     'one level too many',
     `${'['.repeat(52)}${']'.repeat(52)}`,
@@ -116,7 +116,7 @@ test('every value has its line and column, in all three kinds of lines', () => {
   expect(positionOf(tree, ['a', 'x', 'y'])).toEqual({ file: FILE, line: 2, column: 2 });
 });
 
-test('keys of the prototype are keys like any other', () => {
+test('keys of the prototype are ordinary keys', () => {
   const { tree } = parseText('{"__proto__": {"polluted": 1}, "constructor": 2}', FILE);
   if (tree === null) throw new Error('no tree');
   const value = toValue(tree);
@@ -134,7 +134,7 @@ test('objects merge in depth; lists and scalars replace', () => {
   );
 });
 
-test('any JSON reads as itself', () => {
+test('any JSON is read as its own value', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
       const text = JSON.stringify(value);
@@ -145,7 +145,7 @@ test('any JSON reads as itself', () => {
   );
 });
 
-test('any text gives a tree or problems with places inside it, never an exception', () => {
+test('any text gives a tree, or problems with positions inside the text, and never throws', () => {
   const jsonish = fc
     .array(
       fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '"a"', '1', '-', '//', '/*', '\n', 'x'),

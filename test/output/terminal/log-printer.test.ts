@@ -5,7 +5,7 @@ import { cleanLogText } from '../../../src/output/terminal/width.ts';
 const PLAIN = { color: false, prefix: true, times: false };
 const LINE = { service: 'web', text: 'up', atMs: null, vague: false, continues: false };
 
-test('names stand below each other, also when a longer one comes later', () => {
+test('names line up, also when a longer name comes later', () => {
   const printer = createLogPrinter(PLAIN);
   printer.widen(['web', 'api']);
   expect(printer.format(LINE)).toBe('web | up\n');
@@ -21,7 +21,7 @@ test('each name has its colour, and keeps it', () => {
   expect(printer.format(LINE)).toBe('\u001b[36mweb |\u001b[39m up\n');
 });
 
-test('times say when they are vague, and leave their place when they are not known', () => {
+test('vague times are marked, and unknown times leave an empty column', () => {
   const printer = createLogPrinter({ color: false, prefix: false, times: true });
   const atMs = new Date(2026, 10, 23, 17, 5, 9, 7).getTime();
   expect(printer.format({ ...LINE, atMs })).toBe('2026-11-23 17:05:09.007  up\n');
@@ -29,7 +29,7 @@ test('times say when they are vague, and leave their place when they are not kno
   expect(printer.format(LINE)).toBe(`-${' '.repeat(23)}  up\n`.replace('  up', ' up'));
 });
 
-test('the rest of a line of which a part is printed already', () => {
+test('the rest of a line of which a part was printed before', () => {
   const printer = createLogPrinter({ ...PLAIN, prefix: false });
   expect(printer.format({ ...LINE, continues: true })).toBe('… up\n');
 });

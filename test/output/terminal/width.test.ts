@@ -72,6 +72,6 @@ test.each([
   ['done\r', 'done'],
   ['\r\r', ''],
   ['\rspinning', 'spinning'],
-])('of %j a terminal shows %j', (text, shown) => {
+])('of %j a terminal shows %j in the end', (text, shown) => {
   expect(finalText(text)).toBe(shown);
 });
