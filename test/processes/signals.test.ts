@@ -136,7 +136,7 @@ describe('another user', () => {
     const { pid, identity } = await startSleep(true);
     const outcomes = await runScript(
       `import { openHost } from './real-host.ts';
-       import { openProcessTable } from './table.ts';
+       import { openProcessTable } from './open-table.ts';
        const table = openProcessTable();
        const host = openHost(table);
        const target = (await table.read(${pid}))?.identity;

@@ -216,7 +216,7 @@ describe('openProcessTable', () => {
     const allowed = spawnSync(unshare, [...flags, 'true']).status === 0;
     skip(!allowed, 'needs the right to make a PID namespace');
     const failure = await runScript(
-      `import { openProcessTable } from './table.ts';
+      `import { openProcessTable } from './open-table.ts';
        try { openProcessTable(); } catch ({ code, message }) { answer({ code, message }); }`,
       { under },
     );
@@ -230,7 +230,7 @@ describe('openProcessTable', () => {
     const script = `#!/bin/sh\n${refuse}\nPATH="$REAL_PATH" exec ps "$@"\n`;
     await writeFile(join(folder, 'ps'), script, { mode: 0o755 });
     const seen = await runScript(
-      `import { openPortableTable } from './portable.ts';
+      `import { openPortableTable } from './portable/table.ts';
        const { byPid, details, nowTicks } = await openPortableTable().snapshot();
        const self = byPid.get(process.pid);
        const { pgid, ppid, identity } = self;
@@ -248,7 +248,7 @@ describe('openProcessTable', () => {
     const script = `#!/bin/sh\necho >>'${calls}'\nPATH="$REAL_PATH" exec ps "$@"\n`;
     await writeFile(join(folder, 'ps'), script, { mode: 0o755 });
     const seen = await runScript(
-      `import { openPortableTable } from './portable.ts';
+      `import { openPortableTable } from './portable/table.ts';
        const table = openPortableTable();
        const starts = new Set();
        for (let n = 0; n < 50; n += 1) starts.add((await table.read(process.pid)).identity.startTicks);
@@ -262,7 +262,7 @@ describe('openProcessTable', () => {
 
   test('says what to install where ps is missing', async () => {
     const failure = await runScript(
-      `import { openPortableTable } from './portable.ts';
+      `import { openPortableTable } from './portable/table.ts';
        await openPortableTable().snapshot().catch(({ code, hint }) => answer({ code, hint }));`,
       { env: { PATH: '/nowhere' } },
     );

@@ -10,7 +10,7 @@ import { type TemporaryProject, temporaryProject } from '../../support/temporary
 /** A program that launches one service, prints its pid and leaves, as a supervisor that dies does. */
 async function launcher(project: TemporaryProject): Promise<string> {
   const program = `
-    import { launch } from './src/services/launch.ts';
+    import { launch } from './src/services/launch/launch.ts';
     const [logFile, stdinPath] = process.argv.slice(2);
     const place = { env: process.env, logFile, stdinPath };
     const started = await launch({ command: ['sleep', '100'], cwd: process.cwd() }, place);
