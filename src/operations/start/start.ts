@@ -1,11 +1,11 @@
 import type { SupervisorClient } from '../../client/client.ts';
-import { connectToSupervisor } from '../../client/connect.ts';
 import {
   type Hello,
   hasSucceeded,
   type ServiceChange,
   type StartedService,
 } from '../../client/protocol.ts';
+import { connectToSupervisor } from '../../client/start-supervisor.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
 import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';

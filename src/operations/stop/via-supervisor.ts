@@ -1,10 +1,6 @@
-import {
-  connectToSupervisor,
-  findPatiently,
-  livingSupervisors,
-  type Reached,
-} from '../../client/connect.ts';
+import { findPatiently, livingSupervisors, type Reached } from '../../client/connect.ts';
 import type { SupervisedStopEvent, SupervisedStopRequest } from '../../client/protocol.ts';
+import { connectToSupervisor } from '../../client/start-supervisor.ts';
 import { takeLockToStop } from '../../lock/for-stop.ts';
 import { ownVersion } from '../../package-root.ts';
 import type { Host } from '../../processes/host.ts';

@@ -1,4 +1,4 @@
-import { readBootId } from '../boot-id.ts';
+import { linuxBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';
 import { listProcFolder, readProcFile, readProcLine, readProcLink } from '../proc-file.ts';
 import {
@@ -14,7 +14,7 @@ import { parseStat } from './stat.ts';
 
 /** The process table of Linux, read from /proc without spawning anything. */
 export function openProcTable(): ProcessTable {
-  const bootId = readBootId();
+  const bootId = linuxBootId();
   const pidNamespace = readProcLink('/proc/self/ns/pid') ?? 'unknown';
   const pageBytes = readPageBytes();
   const environs: EnvironMemo = { byPid: new Map(), blocks: new Map() };
