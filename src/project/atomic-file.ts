@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
-import { NO_BLOCK, NO_FOLLOW } from './safe-file.ts';
 
 export interface WriteOptions {
   /** Modification time to give it, in ms since the epoch, instead of now. */
@@ -64,7 +63,11 @@ function discard(path: string): void {
 
 /** Open flags for adding to a file, which is created when it is missing. */
 export const appendFlags =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | NO_FOLLOW | NO_BLOCK;
+  constants.O_WRONLY |
+  constants.O_CREAT |
+  constants.O_APPEND |
+  constants.O_NOFOLLOW |
+  constants.O_NONBLOCK;
 
 /** A name in the same folder that no one else has. Readers skip it: it begins with a dot. */
 export function temporaryPath(path: string): string {

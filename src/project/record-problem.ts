@@ -38,7 +38,7 @@ export function isSetAside(path: string): boolean {
 
 /** A free name beside `path` for what is not obeyed: `NAME.corrupt-TIME`. */
 export function asideName(path: string): string {
-  // ISO 8601 in its basic form, which holds no colon: Finder and Windows forbid it in names.
+  // ISO 8601 in its basic form, which holds no colon: Finder forbids it in names.
   const wanted = `${path}.corrupt-${isoTime().replaceAll(/[-:.]/g, '')}`;
   let name = wanted;
   // rename(2) replaces what is there, and two files can be set aside within one millisecond.
