@@ -1,5 +1,6 @@
 import { durationInWords } from '../manifest/units.ts';
 import { type Identity, identityKey, sameMachine } from '../processes/identity.ts';
+import { ticksToMs } from '../processes/ticks.ts';
 import type { Lease, LeaseProcess, LeaseRecord } from './file.ts';
 
 /** PURE. The moment at which leases are judged. */
@@ -26,8 +27,6 @@ export type LeaseVerdict =
   | { readonly kind: 'lasts'; readonly leases: readonly StandingLease[] }
   /** The last one is over. */
   | { readonly kind: 'ended'; readonly why: string };
-
-const MS_PER_TICK = 10;
 
 /**
  * Is the project to run on?
@@ -65,7 +64,7 @@ function whyOver(lease: Lease, moment: LeaseMoment): string | null {
 function remains(lease: Lease, moment: LeaseMoment): StandingLease {
   const { endsAtTicks } = lease;
   return {
-    endsInMs: endsAtTicks === null ? null : (endsAtTicks - moment.nowTicks) * MS_PER_TICK,
+    endsInMs: endsAtTicks === null ? null : ticksToMs(endsAtTicks - moment.nowTicks),
     processes: living(lease, moment),
   };
 }

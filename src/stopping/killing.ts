@@ -1,5 +1,6 @@
 import { identityKey } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
+import { msToTicks } from '../processes/ticks.ts';
 import type {
   Killing,
   Phase,
@@ -23,7 +24,6 @@ export const KILL_LIMIT_MS = 4_000;
 /** However few of them die at a time: so long are the last ones waited for, in a storm and otherwise. */
 const STORM_TOTAL_MS = 20_000;
 export const SLOW_TOTAL_MS = 60_000;
-const MS_PER_TICK = 10;
 /** The same for what is proved gone and comes back: a storm that hides between two scans. */
 const KILL_TOTAL_MS = 10_000;
 
@@ -95,7 +95,7 @@ function isOver(
   nowTicks: number,
 ): boolean {
   const isStorm = living.some(
-    ({ identity }) => nowTicks - identity.startTicks < KILL_LIMIT_MS / MS_PER_TICK,
+    ({ identity }) => nowTicks - identity.startTicks < msToTicks(KILL_LIMIT_MS),
   );
   const total = isStorm ? STORM_TOTAL_MS : SLOW_TOTAL_MS;
   if (nowMs - firstMs >= (firstMs < sinceMs ? KILL_TOTAL_MS : total)) return true;

@@ -4,6 +4,7 @@ import { leasesAt } from '../../leases/status.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import { isGone } from '../../processes/snapshot.ts';
+import { msToTicks } from '../../processes/ticks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
@@ -17,8 +18,6 @@ export interface LeaseWish {
   readonly pids: readonly number[];
 }
 
-const MS_PER_TICK = 10;
-
 /**
  * Makes a lease of what somebody asks for. A process is taken by its identity, now: its number may be somebody
  * else's by the time that it counts.
@@ -30,7 +29,7 @@ export async function toLease(host: Host, { ttlMs, pids }: LeaseWish): Promise<L
   if (ttlMs === null && pids.length === 0) return null;
   const snapshot = await host.snapshot();
   return {
-    endsAtTicks: ttlMs === null ? null : snapshot.nowTicks + Math.ceil(ttlMs / MS_PER_TICK),
+    endsAtTicks: ttlMs === null ? null : snapshot.nowTicks + Math.ceil(msToTicks(ttlMs)),
     ttlMs,
     processes: [...new Set(pids)].map((pid) => {
       const process = snapshot.byPid.get(pid);

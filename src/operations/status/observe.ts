@@ -6,6 +6,7 @@ import { warningInWords } from '../../limits/words.ts';
 import type { ManifestQuery } from '../../manifest/locate.ts';
 import type { Host } from '../../processes/host.ts';
 import { identityKey } from '../../processes/identity.ts';
+import { msToTicks } from '../../processes/ticks.ts';
 import { openProject, reopened } from '../../project/open-project.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type StatusReport, statusOf } from './status.ts';
@@ -163,14 +164,12 @@ interface Usage {
   readonly cpuByPid: ReadonlyMap<number, number>;
 }
 
-const MS_PER_TICK = 10;
-
 /** What each process has used since the look before; a new one all that it ever used. */
 function usageOf({ claims, snapshot }: ProjectLook, before: Usage | null): Usage {
   const { takenAtMs } = snapshot;
   const cpuTicks = new Map<string, number>();
   const cpuByPid = new Map<number, number>();
-  const passedTicks = Math.max(1, (takenAtMs - (before?.takenAtMs ?? 0)) / MS_PER_TICK);
+  const passedTicks = Math.max(1, msToTicks(takenAtMs - (before?.takenAtMs ?? 0)));
   for (const { process } of claims) {
     const key = identityKey(process.identity);
     cpuTicks.set(key, process.cpuTicks);

@@ -9,6 +9,7 @@ import {
   type Snapshot,
 } from '../snapshot.ts';
 import type { ProcessTable, Visit } from '../table.ts';
+import { msToTicks } from '../ticks.ts';
 import { createProcDetails, type EnvironMemo, forgetTheDead } from './details.ts';
 import { parseStat } from './stat.ts';
 
@@ -44,7 +45,7 @@ export function openProcTable(): ProcessTable {
     // lxcfs shows the container's own uptime there, while field 22 of stat counts from the boot of
     // the host: a clock that is behind our own start cannot be the right one.
     if (ticks !== null && ticks >= ownStartTicks) return ticks;
-    return ownStartTicks + Math.floor(monotonicMs() / 10);
+    return ownStartTicks + Math.floor(msToTicks(monotonicMs()));
   }
 
   function snapshot(): Snapshot {

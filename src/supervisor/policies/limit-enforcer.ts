@@ -11,6 +11,7 @@ import type { Limit } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
+import { ticksToMs } from '../../processes/ticks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceEntry, ServiceTable } from '../services/entry.ts';
 
@@ -36,8 +37,6 @@ export interface LimitEnforcer {
   close(): void;
 }
 
-const MS_PER_TICK = 10;
-
 export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforcer {
   const { folder, self, lives, log } = context;
   const trees = new Map<string, { readonly run: number; readonly tree: LimitMeter }>();
@@ -60,7 +59,7 @@ export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforce
     trees.set(name, { run: life.run, tree });
     const { breaches, fresh } = tree.judge(limits, claims.get(name) ?? [], snapshot, {
       cpuPercent: sample.services[name]?.cpuPercent ?? 0,
-      runtimeMs: Math.max(0, snapshot.nowTicks - leader.startTicks) * MS_PER_TICK,
+      runtimeMs: ticksToMs(Math.max(0, snapshot.nowTicks - leader.startTicks)),
       output: hasIdle(limits) && record ? stateOfLog(record.log) : null,
     });
     for (const breach of fresh) tell(breach);
