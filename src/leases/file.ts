@@ -72,8 +72,8 @@ export function removeLeases(folder: ProjectFolder): boolean {
   return readLeases(folder).kind === 'record' && removeIfThere(leasePath(folder));
 }
 
-/** Is this value a lease, as records and requests have them? */
-export function isLease(value: unknown): value is Lease {
+/** Is this value a lease, as records have it? */
+function isLease(value: unknown): value is Lease {
   const { endsAtTicks, ttlMs, processes } = asObject(value) ?? {};
   const isTimed = isCount(endsAtTicks) && isCount(ttlMs);
   if (!isTimed && !(endsAtTicks === null && ttlMs === null)) return false;

@@ -1,5 +1,5 @@
 import { DevctlError } from '../../errors.ts';
-import { readBootId } from '../boot-id.ts';
+import { linuxBootId, readBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';
 import { indexSnapshot, type ProcessInfo, type Snapshot, UNKNOWN_GROUP } from '../snapshot.ts';
 import { runTool } from '../system-tool.ts';
@@ -20,11 +20,13 @@ const PID_NAMESPACE = 'portable';
  * and lsof for the details.
  *
  * It is weaker than /proc: start times are whole seconds, arguments and environment have lost their
- * boundaries, and every look spawns. Its boot id is known from the first look on.
+ * boundaries, and every look spawns. Elsewhere than on Linux, its boot id is known
+ * from the first look on.
  */
 export function openPortableTable(): ProcessTable {
   const memo: DetailMemo = new Map();
-  let bootId: string | undefined;
+  // Elsewhere a tool has to tell it, which takes a turn of the event loop.
+  let bootId = process.platform === 'linux' ? linuxBootId() : undefined;
   let latest: Look | null = null;
   const boot = (): string => {
     if (bootId === undefined) throw new Error('the boot id is not known before the first look');
