@@ -43,7 +43,7 @@ export type Candidates =
   | { readonly shell: 'command'; readonly at: number };
 
 /**
- * What may stand in the place of the last word. Pure.
+ * What may stand in the place of the last word.
  *
  * @param words after `devctl`; the last one is being typed, and may be empty
  * @param names only called where names are asked for

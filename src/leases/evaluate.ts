@@ -3,7 +3,7 @@ import { type Identity, identityKey, sameMachine } from '../processes/identity.t
 import { ticksToMs } from '../processes/ticks.ts';
 import type { Lease, LeaseProcess, LeaseRecord } from './file.ts';
 
-/** PURE. The moment at which leases are judged. */
+/** The moment at which leases are judged. */
 export interface LeaseMoment {
   /** In units of `Identity.startTicks`: a clock that runs on while the machine sleeps. */
   readonly nowTicks: number;

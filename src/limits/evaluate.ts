@@ -1,6 +1,6 @@
 import type { Limit, LimitKind } from '../manifest/resolved.ts';
 
-/** PURE. A limit that was exceeded, by a service or by all of them together. */
+/** A limit that was exceeded, by a service or by all of them together. */
 export interface Breach {
   /** Null: the project. */
   readonly service: string | null;

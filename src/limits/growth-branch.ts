@@ -1,7 +1,7 @@
 import { identityKey } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 
-/** PURE. The part of a tree that has grown: a process with everything below it. */
+/** The part of a tree that has grown: a process with everything below it. */
 export interface GrowthBranch {
   readonly top: ProcessInfo;
   readonly processes: number;

@@ -1,5 +1,5 @@
 /**
- * PURE. Who depends on whom, by name. A name that is needed but is no key is a node without needs
+ * Who depends on whom, by name. A name that is needed but is no key is a node without needs
  * of its own, so graphs that were put together from a few records work too.
  */
 export type DependencyGraph = ReadonlyMap<string, readonly string[]>;

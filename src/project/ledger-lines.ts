@@ -51,7 +51,7 @@ export interface LedgerParsed {
   readonly ignored: number;
 }
 
-/** Pure and total: reads what is whole, from any concatenation of batches, and counts the rest. */
+/** Reads what is whole, from any concatenation of batches, and counts the rest. Never throws. */
 export function parseLedger(service: string, content: string): LedgerParsed {
   const entries: WrittenEntry[] = [];
   let ignored = 0;

@@ -25,7 +25,7 @@ export type LegacyLine =
 
 /**
  * One line, in any of the three forms: `1234`, `web:1234`, `PGID:web:1234`. The founding script
- * mixes them in one file, and people add comments. Pure and total.
+ * mixes them in one file, and people add comments. Never throws.
  */
 export function parseLegacyLine(line: string): LegacyLine {
   const text = line.replace(/^\uFEFF/, '').trim();

@@ -43,7 +43,7 @@ export interface SupervisorMoment {
   readonly what: 'began' | 'ended';
 }
 
-/** PURE. What happened, as far as it is known. */
+/** What happened, as far as it is known. */
 export function buildReport(facts: Facts): ActivityReport {
   const { period, earlier } = periodOf(facts);
   const within = <Item extends { readonly atMs: number }>(items: readonly Item[]): Item[] =>

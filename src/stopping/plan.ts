@@ -44,7 +44,7 @@ export function isStopOver(state: StopState): boolean {
  * first and the rest a little later. The grace period belongs to the whole claimed set: a leader
  * that ends at once does not shorten it for its children.
  *
- * Pure and total: no clock, no throw.
+ * Never throws.
  */
 export function planStop(
   state: StopState,

@@ -16,7 +16,7 @@ export interface SignalSituation {
 }
 
 /**
- * What to do about a signal. Pure.
+ * What to do about a signal.
  *
  * A Ctrl-C on the terminal has reached the command as it has reached us: what it means is the command's
  * business (an editor and a REPL go on). Sent by a program, the signal reaches only us.
@@ -49,7 +49,7 @@ export interface RunOutcome {
 
 /**
  * The exit code of `devctl run`: that of the command or 128 + its signal, but for what went wrong around
- * it. Orphans count only where the command itself was content. Pure.
+ * it. Orphans count only where the command itself was content.
  */
 export function runExitCode(
   { cause, exit, orphans, survivors }: RunOutcome,
@@ -64,7 +64,7 @@ export function runExitCode(
 }
 
 /**
- * A name for a one-off without one: `run-npm`, and `run-npm-2` where that is taken. Pure.
+ * A name for a one-off without one: `run-npm`, and `run-npm-2` where that is taken.
  *
  * @param argv the command
  */

@@ -69,7 +69,7 @@ export async function restartProject(
 }
 
 /**
- * What a restart stops, and what it starts. Pure.
+ * What a restart stops, and what it starts.
  *
  * @param named services of the manifest; null: all that run or that `start` starts
  * @param known what there are records of

@@ -5,7 +5,7 @@ const BEGIN = '\u001B[?2026h';
 const END = '\u001B[?2026l';
 
 /**
- * What turns one frame on a terminal into another: the lines that differ, each in its place. Pure.
+ * What turns one frame on a terminal into another: the lines that differ, each in its place.
  *
  * @param before null: nobody knows what is there
  * @returns empty where nothing differs

@@ -31,7 +31,7 @@ export const MOST_SAMPLES = 80;
 /** A result is shown for so long. */
 const SHOWN_MS = 20_000;
 
-/** The next state of the screen, and what the world is to do. Pure. */
+/** The next state of the screen, and what the world is to do. */
 export function update(model: Model, event: MonitorEvent): Updated {
   switch (event.kind) {
     case 'key':

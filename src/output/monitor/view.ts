@@ -14,7 +14,7 @@ const SHOW: Readonly<
   Record<Pane, (model: Model, theme: Theme, width: number, height: number) => readonly string[]>
 > = { services: servicesPane, processes: processesPane, log: logPane };
 
-/** The whole screen: exactly as many lines as it has rows, none wider than it. Pure. */
+/** The whole screen: exactly as many lines as it has rows, none wider than it. */
 export function frameOf(model: Model, theme: Theme): readonly string[] {
   const { columns, rows } = model.size;
   const { header, footer, panes } = paneLayout(model);

@@ -1,7 +1,7 @@
 import type { RestartPolicy } from '../../manifest/resolved.ts';
 import { durationInWords } from '../../manifest/units.ts';
 
-/** PURE. What is remembered of the restarts of a service since somebody asked for it. */
+/** What is remembered of the restarts of a service since somebody asked for it. */
 export interface RestartHistory {
   readonly total: number;
   /** When those within the window were decided, oldest first, on the clock of `Host.nowMs`. */
