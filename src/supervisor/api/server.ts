@@ -43,7 +43,7 @@ export function createApi(
   return createServer((request, response) => {
     // Whoever hangs up at the wrong moment must not take the supervisor with him.
     for (const stream of [request, response]) stream.on('error', () => {});
-    // Nobody asks for the date, and to write it Node makes a Date: see `isoTime`.
+    // Nobody asks for the date.
     response.sendDate = false;
     void answer(routes, request, response).catch((error: unknown) => {
       const isBad = error instanceof BadRequest;
