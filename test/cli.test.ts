@@ -72,17 +72,29 @@ test('errors are coloured only when asked', async () => {
 });
 
 describe('the launcher', () => {
+  /** Runs it where `process` has another value. */
+  function launchWith(name: 'versions' | 'platform', value: string, ...args: string[]) {
+    const preload = join(mkdtempSync(join(currentRunFolder(), 'cli-')), 'preload.cjs');
+    writeFileSync(preload, `Object.defineProperty(process, '${name}', { value: ${value} });`);
+    return execa('node', ['-r', preload, launcher, ...args], { reject: false });
+  }
+
   test('says which Node it needs', async () => {
-    const folder = mkdtempSync(join(currentRunFolder(), 'cli-'));
-    const preload = join(folder, 'old.cjs');
-    const versions = "{ value: { ...process.versions, node: '18.20.4' } }";
-    writeFileSync(preload, `Object.defineProperty(process, 'versions', ${versions});`);
-    const result = await execa('node', ['-r', preload, launcher], { reject: false });
+    const result = await launchWith('versions', "{ ...process.versions, node: '18.20.4' }");
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toMatch(
       /^✗ devctl needs Node 20\.12 or newer, this is Node 18\.20\.4\n {2}→ /,
     );
   });
+
+  test.each([[[]], [['status']], [['--version']]])(
+    'says in one line what to do on Windows: %j',
+    async (args) => {
+      const { exitCode, stdout, stderr } = await launchWith('platform', "'win32'", ...args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+      expect(stderr).toMatch(/^✗ devctl does not run on Windows: [^\n]*WSL[^\n]*$/);
+    },
+  );
 
   test('says what to do in a clone that was never built', async () => {
     const clone = mkdtempSync(join(currentRunFolder(), 'cli-'));
