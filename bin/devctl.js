@@ -16,7 +16,9 @@ const quickBundle = path.join(root, 'dist', 'quick-main.cjs');
 const args = process.argv.slice(2);
 const [major, minor] = process.versions.node.split('.').map(Number);
 
-if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+if (process.platform === 'win32') {
+  fail('devctl does not run on Windows: run it inside WSL, the Windows Subsystem for Linux');
+} else if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
   fail(
     `devctl needs Node ${OLDEST_NODE.join('.')} or newer, this is Node ${process.versions.node}`,
     `switch with your version manager, e.g. nvm install ${OLDEST_NODE[0]}`,
@@ -41,6 +43,7 @@ function explainMissingBundle(error) {
 }
 
 function fail(message, hint) {
-  process.stderr.write(`✗ ${message}\n  → ${hint}\n`);
+  process.stderr.write(`✗ ${message}\n`);
+  if (hint) process.stderr.write(`  → ${hint}\n`);
   process.exitCode = 1;
 }

@@ -85,86 +85,80 @@ const AS_COMMON_JS = {
 };
 
 /**
- * `status` and `stop` once more, and the guard, each as one CommonJS file: it is loaded without Node's ESM
- * loader, which takes 15 ms more and, when processes and threads have run out, cannot work at all.
+ * Bundles `status` and `stop` once more, each with what it needs in one CommonJS file: such a file is loaded without
+ * Node's ESM loader, which takes 15 ms more and, when processes and threads have run out, cannot work at all.
  */
 async function bundleQuickly() {
-  const entryPoints = ['src/quick-main.ts', 'src/supervisor/guard.ts'];
-  const result = await build({ ...AS_COMMON_JS, entryPoints });
-  return { metafile: result.metafile, files: result.outputFiles.map(toFile) };
+  return bundleCommonJs('src/quick-main.ts', [packagesApart('./packages')]);
 }
 
-/**
- * The supervisor, likewise: the ESM loader keeps 2 MB and four threads, for as long as it lives. And what
- * it needs on other systems only, or never after its start, lies beside it, so as not to be kept either.
- */
+/** Bundles the supervisor likewise: the ESM loader would keep 2 MB and four threads while it lives. */
 async function bundleSupervisor() {
-  const [main, apart] = await Promise.all([
-    build({
-      ...AS_COMMON_JS,
-      entryPoints: ['src/supervisor/main.ts'],
-      plugins: [...COMMON.plugins, packagesApart],
-    }),
-    build({
-      ...AS_COMMON_JS,
-      entryPoints: Object.fromEntries(APART.map((name) => [`packages/${name}`, name])),
-    }),
+  const [main, guard] = await Promise.all([
+    bundleCommonJs('src/supervisor/main.ts', [packagesApart('../packages')]),
+    bundleCommonJs('src/supervisor/guard.ts'),
   ]);
-  // Under this name supervisors are known, those of earlier versions too; so the folder says what kind it is.
-  const named = main.outputFiles
-    .map(toFile)
-    .map(([file, content]) => [file.replace(/main\.cjs$/, 'main.js'), content]);
+  // Supervisors are known by this name, those of earlier versions too; so the folder says what kind it is.
+  const named = main.files.map(([file, content]) => [
+    file.replace(/main\.cjs$/, 'main.js'),
+    content,
+  ]);
   const type = [path.join('supervisor', 'package.json'), Buffer.from('{ "type": "commonjs" }\n')];
   return {
-    metafile: { outputs: { ...main.metafile.outputs, ...apart.metafile.outputs } },
-    files: [...named, ...apart.outputFiles.map(toFile), type],
+    metafile: { outputs: { ...main.metafile.outputs, ...guard.metafile.outputs } },
+    files: [...named, ...guard.files, type],
   };
 }
 
+/** Packages that a command loads when it spawns, or on other systems only. */
 const APART = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
 
-const packagesApart = {
-  name: 'packages-apart',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path: name }) => ({
-      path: name,
-      namespace: 'apart',
-    }));
-    onResolve({ filter: /^\.\.\/packages\// }, ({ path: file }) => ({
-      path: file,
-      external: true,
-    }));
-    onLoad({ filter: /.*/, namespace: 'apart' }, ({ path: name }) => ({
-      contents: `const all = require('../packages/${name}.cjs');
-        export default all.default ?? all;
-        export const { execa } = all;`,
-    }));
-  },
-};
+/** Bundles each of them as a file of its own, so that a bundle in CommonJS does not load their text before it needs it. */
+async function bundlePackages() {
+  return bundleCommonJs(Object.fromEntries(APART.map((name) => [`packages/${name}`, name])));
+}
 
-function toFile({ path: file, text }) {
-  return [path.relative(dist, file), Buffer.from(text)];
+async function bundleCommonJs(entryPoints, plugins = []) {
+  const { metafile, outputFiles } = await build({
+    ...AS_COMMON_JS,
+    entryPoints: typeof entryPoints === 'string' ? [entryPoints] : entryPoints,
+    plugins: [...COMMON.plugins, ...plugins],
+  });
+  return {
+    metafile,
+    files: outputFiles.map(({ path: file, text }) => [
+      path.relative(dist, file),
+      Buffer.from(text),
+    ]),
+  };
+}
+
+/** @param folder of the packages, as seen from the bundle */
+function packagesApart(folder) {
+  return {
+    name: 'packages-apart',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path: name }) => ({
+        path: name,
+        namespace: 'apart',
+      }));
+      onResolve({ filter: /\/packages\/[\w-]+\.cjs$/ }, ({ path: file }) => ({
+        path: file,
+        external: true,
+      }));
+      onLoad({ filter: /.*/, namespace: 'apart' }, ({ path: name }) => ({
+        contents: `const all = require('${folder}/${name}.cjs');
+          export default all.default ?? all;
+          export const { execa, execaSync } = all;`,
+      }));
+    },
+  };
 }
 
 /** Few files need it, and making a `require` in each of the rest takes a command 2 ms. */
 function withoutIdleBanner(text) {
   const rest = text.replace(`${REQUIRE_BANNER}\n`, '');
   return /\brequire\b/.test(rest) ? text : rest;
-}
-
-/** ps-list looks for its two Windows programs in `vendor/` beside the file that its code is in. */
-async function besideBundle(metafile) {
-  const vendor = path.join(root, 'node_modules/ps-list/vendor');
-  const owners = Object.entries(metafile.outputs)
-    .filter(([, output]) => 'node_modules/ps-list/index.js' in output.inputs)
-    .map(([file]) => path.relative('dist', path.dirname(file)));
-  const copies = [];
-  for (const folder of new Set(owners)) {
-    for (const name of await readdir(vendor)) {
-      copies.push([path.join(folder, 'vendor', name), await readFile(path.join(vendor, name))]);
-    }
-  }
-  return copies;
 }
 
 /** Declarations of the library, as [path relative to dist, content]. */
@@ -234,17 +228,17 @@ function report() {
 }
 
 const startedAt = performance.now();
-const [modules, quick, supervisor, types] = await Promise.all([
+const [types, ...bundles] = await Promise.all([
+  emitTypes(),
   bundleScripts(),
   bundleQuickly(),
   bundleSupervisor(),
-  emitTypes(),
+  bundlePackages(),
 ]);
-const bundles = [modules, quick, supervisor];
 const outputs = Object.assign({}, ...bundles.map(({ metafile }) => metafile.outputs));
 const bundle = { metafile: { outputs }, files: bundles.flatMap(({ files }) => files) };
 const packages = await bundledPackages(root, bundle.metafile);
-const files = new Map([...bundle.files, ...(await besideBundle(bundle.metafile)), ...types]);
+const files = new Map([...bundle.files, ...types]);
 await synchronise(files);
 await replaceFile(path.join(root, 'THIRD_PARTY_LICENSES'), Buffer.from(licenceText(packages)));
 report();

@@ -1,21 +1,53 @@
+/*
+ * The files beside the folders, and those of commands/.
+ *
+ *   main             runs one command line; entry of the program
+ *   quick-main       entry of `status` and `stop` in their usual forms, which need neither commander nor ESM
+ *   quick            parses these forms
+ *   cli              every command and option, with the lazy import of each command
+ *   index            the library: start, stop and status as functions
+ *   errors           failures that the user can act on, and exit codes
+ *   package-root     the folder of the installed package, and its version
+ *
+ *   commands/NAME    one command: reads its options, calls one operation, prints the result, returns the exit code
+ *   candidates       finds the words that may complete a command line
+ *   duration-option  parses options that are durations
+ *   lease-options    reads `--ttl` and `--while-pid`, and describes leases
+ *   limit-options    reads the limits of `run`
+ *   log-options      parses `--lines`, `--since` and `--grep`
+ *   log-line         formats a line of a log, as text and as JSON
+ *   stop-progress    says what a stop waits for, and listens for Ctrl-C
+ *   watch-stdout     notices that the reader of stdout has gone
+ *   yield-lock       ends a command with a reason when a stop needs its lock
+ */
 import { Argument, Command, CommanderError } from 'commander';
 import type { CommandLineModel } from './commands/candidates.ts';
 import { DevctlError, ExitCode } from './errors.ts';
 import { nearest } from './manifest/nearest.ts';
 import { ownVersion } from './package-root.ts';
 
-/** Options of every command. */
-interface GlobalOptions {
-  readonly config?: string;
-  readonly color?: boolean;
-  readonly json?: boolean;
-}
-
-/** What a command's action resolves to: its exit code. */
+/** Runs the command that was chosen, and resolves to its exit code. */
 type Action = () => Promise<number>;
 
+/** The parts in which one command differs from another. */
+interface CommandEntry {
+  readonly name: string;
+  readonly description: string;
+  readonly operands?: readonly (readonly [name: string, description: string])[];
+  readonly options?: readonly (readonly [
+    flags: string,
+    description: string,
+    collectValues?: typeof collect,
+  ])[];
+  /** Description of the option `--json`, which all these commands have. */
+  readonly json: string;
+  readonly examples: readonly [string, ...string[]];
+  /** Loads the function of the command, which takes the operands and then the options. */
+  load(): Promise<(...args: never[]) => Promise<number>>;
+}
+
 /**
- * Parses one command line and carries it out.
+ * Parses one command line and runs its command.
  *
  * @returns the exit code
  */
@@ -26,24 +58,24 @@ export async function runProgram(words: readonly string[]): Promise<number> {
   });
   const args = withSeparator(words, valuedFlags(program));
   const end = args.indexOf('--');
-  const own = end < 0 ? args : args.slice(0, end);
+  const optionWords = end < 0 ? args : args.slice(0, end);
   try {
     program.parse(args, { from: 'user' });
     return action ? await action() : ExitCode.Ok;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.Ok;
-    // No command at all: commander has printed its help on stderr.
+    // Without a command, commander has printed the help on stderr.
     if (error instanceof CommanderError && error.code === 'commander.help') return ExitCode.Usage;
     const { printFailure } = await import('./output/terminal/failure.ts');
     return printFailure(error instanceof CommanderError ? usageError(error) : error, {
-      json: own.includes('--json'),
-      color: colorFlag(own),
+      json: optionWords.includes('--json'),
+      color: colorFlag(optionWords),
     });
   }
 }
 
-/** Every command and option of devctl. A new command is one entry here and one file in commands/. */
-export function buildProgram(choose: (action: Action) => void): Command {
+/** Builds the parser of devctl's command line, with every command and option. */
+export function buildProgram(onChosen: (action: Action) => void): Command {
   const program = new Command('devctl')
     .description('Starts, stops and watches the processes of a project. Leaves no orphans.')
     .option('-c, --config <file>', 'manifest to use (default: .devctl.json here or above)')
@@ -51,7 +83,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .option('--no-color', 'no colour')
     .option('-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    // Its own would print the help of everything for a command that there is not.
+    // commander's own help command prints the help of the program for an unknown command.
     .helpCommand(false)
     .configureOutput({ outputError: () => {} })
     .exitOverride()
@@ -62,223 +94,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     throw new CommanderError(ExitCode.Ok, 'commander.version', 'printed');
   });
 
-  program
-    .command('start')
-    .description('start services and wait until they are ready')
-    .argument('[names...]', 'services or groups, with what they depend on (default: all)')
-    .option('--abort-on-failure', 'when one fails, stop again what this start has started')
-    .option('--ttl <duration>', 'stop everything after so long, e.g. 30m or 2h')
-    .option(
-      '--while-pid <pid>',
-      'stop everything when this process has ended; of several, the last',
-      collect,
-    )
-    .option('--json', 'print the result as JSON')
-    .addHelpText(
-      'after',
-      examples(
-        'start',
-        'start web',
-        'start backend --abort-on-failure',
-        'start --ttl 2h --while-pid $$',
-      ),
-    )
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/start.ts')).startCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('up')
-    .description('start services, show what they write, and stop them with Ctrl-C')
-    .argument('[names...]', 'services or groups, with what they depend on (default: all)')
-    .option('--exit-code-from <name>', 'end when this service ends, with its exit code')
-    .option('--abort-on-exit', 'end when any service ends; a task that succeeds does not count')
-    .option('-t, --timestamps', 'with the time of each line')
-    .option('--no-prefix', 'without the names of the services')
-    .option('--json', 'print each line, change and the report as JSON documents')
-    .addHelpText('after', examples('up', 'up web', 'up --exit-code-from tests'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/up.ts')).upCommand(names, optionsOf(command))),
-    );
-
-  program
-    .command('stop')
-    .description('stop services, with every process they ever started, and prove it')
-    .argument('[names...]', 'services or groups (default: everything, with the sweep)')
-    .option('--force', 'short grace period, no stop commands, no waiting for other commands')
-    .option('--dry-run', 'show what would be signalled and why, signal nothing')
-    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', examples('stop', 'stop web', 'stop --dry-run', 'stop --force'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/stop.ts')).stopCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('restart')
-    .description('stop services with proof, then start them again')
-    .argument('[names...]', 'services or groups (default: all that run or start by themselves)')
-    .option('--dependents', 'restart what depends on them as well')
-    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
-    .option('--json', 'print both results as JSON')
-    .addHelpText('after', examples('restart web', 'restart database --dependents', 'restart'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/restart.ts')).restartCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('adopt')
-    .description('have a supervisor care for what runs, after its own was killed; restarts nothing')
-    .option('--json', 'print what was taken over as JSON')
-    .addHelpText('after', examples('adopt', 'adopt --json'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/adopt.ts')).adoptCommand(optionsOf(command))),
-    );
-
-  program
-    .command('status')
-    .description('show services and their processes; exits 3 when not all are up')
-    .argument('[names...]', 'services or groups (default: all)')
-    .option('--json', 'print the table as JSON')
-    .addHelpText('after', examples('status', 'status --json'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/status.ts')).statusCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('tree')
-    .description('show every process of every service as a tree, and why it is ours')
-    .argument('[names...]', 'services or groups (default: all)')
-    .option('--json', 'print the trees as JSON')
-    .addHelpText('after', examples('tree', 'tree web --json'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/tree.ts')).treeCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('monitor')
-    .description(
-      'show what goes on, on the whole terminal: services, processes, logs, and keys to act',
-    )
-    .option('--json', 'print it as JSON instead, a document a second, to anything')
-    .addHelpText('after', examples('monitor', 'monitor --json'))
-    .action((_: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/monitor.ts')).monitorCommand(optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('run')
-    .description('run one command, and end everything that it leaves behind')
-    .argument('<command...>', 'the command and its arguments, after --')
-    .option('--name <name>', 'what status and stop call it (default: run-COMMAND)')
-    .option('--timeout <duration>', 'end everything after so long, with exit code 124')
-    .option('--max-processes <n>', 'end everything, with 124, at more processes than that')
-    .option('--max-memory <size>', 'the same at more memory: 512MB, 2GB')
-    .option('--max-cpu <cores>', 'the same at more cpu, over 30 s: 1.5, or 150%')
-    .option('--idle <duration>', 'the same after so long without output and cpu')
-    .option('--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s')
-    .option('--fail-on-orphans', 'exit 4 when it leaves processes behind')
-    .option('--json', 'print the result as one line of JSON on stderr, at the end')
-    .addHelpText(
-      'after',
-      examples(
-        'run -- npm test',
-        'run --timeout 10m --fail-on-orphans -- npm test',
-        'run --max-processes 200 --max-memory 8GB -- npm test',
-      ),
-    )
-    .action((words: string[], _: unknown, command: Command) =>
-      choose(async () => (await import('./commands/run.ts')).runCommand(words, optionsOf(command))),
-    );
-
-  program
-    .command('send')
-    .description('write a line to the stdin of a service')
-    .argument('<name>', 'a service')
-    .argument('[text...]', 'the line; without it, all that comes from stdin')
-    .option('--no-newline', 'send the text alone, without a line end')
-    .option('--json', 'print what was sent as JSON')
-    .addHelpText('after', examples('send web rs', 'send api "reload now"', 'send db < dump.sql'))
-    .action((name: string, text: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/send.ts')).sendCommand(name, text, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('logs')
-    .description('show what services have written, merged by time')
-    .argument('[names...]', 'services or groups (default: all)')
-    .option('-f, --follow', 'go on with what comes, until Ctrl-C')
-    .option('-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)')
-    .option('--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05')
-    .option('--grep <regex>', 'only lines that match')
-    .option('-i, --ignore-case', 'for --grep')
-    .option('-t, --timestamps', 'with the time of each line, as far as it is known')
-    .option('--no-prefix', 'without the names of the services')
-    .option('--json', 'print each line as a JSON document')
-    .addHelpText('after', examples('logs -f', 'logs web -n 50', 'logs --since 10m --grep error'))
-    .action((names: string[], _: unknown, command: Command) =>
-      choose(async () =>
-        (await import('./commands/logs.ts')).logsCommand(names, optionsOf(command)),
-      ),
-    );
-
-  program
-    .command('report')
-    .description(
-      'tell what happened: what grew, when and why, restarts, the last stop and its proof',
-    )
-    .option('--html <file>', 'write it as one page for a browser (-: to stdout)')
-    .option(
-      '--since <time>',
-      'all since then: 10m, 2h, 17:05, 2026-11-23T17:05 (default: the last session)',
-    )
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', examples('report', 'report --html report.html', 'report --since 1d'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/report.ts')).reportCommand(optionsOf(command))),
-    );
-
-  program
-    .command('sweep')
-    .description('end dev tools that work in the project and belong to no service')
-    .option('--dry-run', 'show what would be ended, and what is spared, with reasons')
-    .option('--json', 'print the report as JSON')
-    .addHelpText('after', examples('sweep --dry-run', 'sweep'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/sweep.ts')).sweepCommand(optionsOf(command))),
-    );
-
-  program
-    .command('check')
-    .description('validate the manifest, start nothing')
-    .option('--json', 'print the findings as JSON')
-    .addHelpText('after', examples('check', 'check --config other.json'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/check.ts')).checkCommand(optionsOf(command))),
-    );
-
-  program
-    .command('doctor')
-    .description('look for what keeps devctl from its promises here, and say what mends it')
-    .option('--json', 'print the findings as JSON')
-    .addHelpText('after', examples('doctor', 'doctor --json'))
-    .action((_: unknown, command: Command) =>
-      choose(async () => (await import('./commands/doctor.ts')).doctorCommand(optionsOf(command))),
-    );
+  for (const entry of COMMANDS) addCommand(program, entry, onChosen);
 
   program
     .command('completion')
@@ -289,7 +105,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
       '\nExamples:\n  source <(devctl completion bash)     in ~/.bashrc; likewise zsh in ~/.zshrc\n  devctl completion fish | source      in ~/.config/fish/config.fish\n',
     )
     .action((shell: string) =>
-      choose(async () => (await import('./commands/completion.ts')).completionCommand(shell)),
+      onChosen(async () => (await import('./commands/completion.ts')).completionCommand(shell)),
     );
 
   program
@@ -302,7 +118,7 @@ export function buildProgram(choose: (action: Action) => void): Command {
     .command('__complete', { hidden: true })
     .argument('[words...]')
     .action((words: string[]) =>
-      choose(async () =>
+      onChosen(async () =>
         (await import('./commands/completion.ts')).completeCommand(words, modelOf(program)),
       ),
     );
@@ -310,7 +126,218 @@ export function buildProgram(choose: (action: Action) => void): Command {
   return program;
 }
 
-/** The program as the completions need it: nothing is to be written down twice. */
+/** The commands that only differ in these parts. A new command is one entry here and one file in commands/. */
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'start',
+    description: 'start services and wait until they are ready',
+    operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
+    options: [
+      ['--abort-on-failure', 'when one fails, stop again what this start has started'],
+      ['--ttl <duration>', 'stop everything after so long, e.g. 30m or 2h'],
+      [
+        '--while-pid <pid>',
+        'stop everything when this process has ended; of several, the last',
+        collect,
+      ],
+    ],
+    json: 'print the result as JSON',
+    examples: [
+      'start',
+      'start web',
+      'start backend --abort-on-failure',
+      'start --ttl 2h --while-pid $$',
+    ],
+    load: async () => (await import('./commands/start.ts')).startCommand,
+  },
+  {
+    name: 'up',
+    description: 'start services, show what they write, and stop them with Ctrl-C',
+    operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
+    options: [
+      ['--exit-code-from <name>', 'end when this service ends, with its exit code'],
+      ['--abort-on-exit', 'end when any service ends; a task that succeeds does not count'],
+      ['-t, --timestamps', 'with the time of each line'],
+      ['--no-prefix', 'without the names of the services'],
+    ],
+    json: 'print each line, change and the report as JSON documents',
+    examples: ['up', 'up web', 'up --exit-code-from tests'],
+    load: async () => (await import('./commands/up.ts')).upCommand,
+  },
+  {
+    name: 'stop',
+    description: 'stop services, with every process they ever started, and prove it',
+    operands: [['[names...]', 'services or groups (default: everything, with the sweep)']],
+    options: [
+      ['--force', 'short grace period, no stop commands, no waiting for other commands'],
+      ['--dry-run', 'show what would be signalled and why, signal nothing'],
+      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+    ],
+    json: 'print the report as JSON',
+    examples: ['stop', 'stop web', 'stop --dry-run', 'stop --force'],
+    load: async () => (await import('./commands/stop.ts')).stopCommand,
+  },
+  {
+    name: 'restart',
+    description: 'stop services with proof, then start them again',
+    operands: [['[names...]', 'services or groups (default: all that run or start by themselves)']],
+    options: [
+      ['--dependents', 'restart what depends on them as well'],
+      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+    ],
+    json: 'print both results as JSON',
+    examples: ['restart web', 'restart database --dependents', 'restart'],
+    load: async () => (await import('./commands/restart.ts')).restartCommand,
+  },
+  {
+    name: 'adopt',
+    description: 'have a supervisor care for what runs, after its own was killed; restarts nothing',
+    json: 'print what was taken over as JSON',
+    examples: ['adopt', 'adopt --json'],
+    load: async () => (await import('./commands/adopt.ts')).adoptCommand,
+  },
+  {
+    name: 'status',
+    description: 'show services and their processes; exits 3 when not all are up',
+    operands: [['[names...]', 'services or groups (default: all)']],
+    json: 'print the table as JSON',
+    examples: ['status', 'status --json'],
+    load: async () => (await import('./commands/status.ts')).statusCommand,
+  },
+  {
+    name: 'tree',
+    description: 'show every process of every service as a tree, and why it is ours',
+    operands: [['[names...]', 'services or groups (default: all)']],
+    json: 'print the trees as JSON',
+    examples: ['tree', 'tree web --json'],
+    load: async () => (await import('./commands/tree.ts')).treeCommand,
+  },
+  {
+    name: 'monitor',
+    description:
+      'show what goes on, on the whole terminal: services, processes, logs, and keys to act',
+    json: 'print it as JSON instead, a document a second, to anything',
+    examples: ['monitor', 'monitor --json'],
+    load: async () => (await import('./commands/monitor.ts')).monitorCommand,
+  },
+  {
+    name: 'run',
+    description: 'run one command, and end everything that it leaves behind',
+    operands: [['<command...>', 'the command and its arguments, after --']],
+    options: [
+      ['--name <name>', 'what status and stop call it (default: run-COMMAND)'],
+      ['--timeout <duration>', 'end everything after so long, with exit code 124'],
+      ['--max-processes <n>', 'end everything, with 124, at more processes than that'],
+      ['--max-memory <size>', 'the same at more memory: 512MB, 2GB'],
+      ['--max-cpu <cores>', 'the same at more cpu, over 30 s: 1.5, or 150%'],
+      ['--idle <duration>', 'the same after so long without output and cpu'],
+      ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+      ['--fail-on-orphans', 'exit 4 when it leaves processes behind'],
+    ],
+    json: 'print the result as one line of JSON on stderr, at the end',
+    examples: [
+      'run -- npm test',
+      'run --timeout 10m --fail-on-orphans -- npm test',
+      'run --max-processes 200 --max-memory 8GB -- npm test',
+    ],
+    load: async () => (await import('./commands/run.ts')).runCommand,
+  },
+  {
+    name: 'send',
+    description: 'write a line to the stdin of a service',
+    operands: [
+      ['<name>', 'a service'],
+      ['[text...]', 'the line; without it, all that comes from stdin'],
+    ],
+    options: [['--no-newline', 'send the text alone, without a line end']],
+    json: 'print what was sent as JSON',
+    examples: ['send web rs', 'send api "reload now"', 'send db < dump.sql'],
+    load: async () => (await import('./commands/send.ts')).sendCommand,
+  },
+  {
+    name: 'logs',
+    description: 'show what services have written, merged by time',
+    operands: [['[names...]', 'services or groups (default: all)']],
+    options: [
+      ['-f, --follow', 'go on with what comes, until Ctrl-C'],
+      ['-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)'],
+      ['--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05'],
+      ['--grep <regex>', 'only lines that match'],
+      ['-i, --ignore-case', 'for --grep'],
+      ['-t, --timestamps', 'with the time of each line, as far as it is known'],
+      ['--no-prefix', 'without the names of the services'],
+    ],
+    json: 'print each line as a JSON document',
+    examples: ['logs -f', 'logs web -n 50', 'logs --since 10m --grep error'],
+    load: async () => (await import('./commands/logs.ts')).logsCommand,
+  },
+  {
+    name: 'report',
+    description:
+      'tell what happened: what grew, when and why, restarts, the last stop and its proof',
+    options: [
+      ['--html <file>', 'write it as one page for a browser (-: to stdout)'],
+      [
+        '--since <time>',
+        'all since then: 10m, 2h, 17:05, 2026-11-23T17:05 (default: the last session)',
+      ],
+    ],
+    json: 'print the report as JSON',
+    examples: ['report', 'report --html report.html', 'report --since 1d'],
+    load: async () => (await import('./commands/report.ts')).reportCommand,
+  },
+  {
+    name: 'sweep',
+    description: 'end dev tools that work in the project and belong to no service',
+    options: [['--dry-run', 'show what would be ended, and what is spared, with reasons']],
+    json: 'print the report as JSON',
+    examples: ['sweep --dry-run', 'sweep'],
+    load: async () => (await import('./commands/sweep.ts')).sweepCommand,
+  },
+  {
+    name: 'check',
+    description: 'validate the manifest, start nothing',
+    json: 'print the findings as JSON',
+    examples: ['check', 'check --config other.json'],
+    load: async () => (await import('./commands/check.ts')).checkCommand,
+  },
+  {
+    name: 'doctor',
+    description: 'look for what keeps devctl from its promises here, and say what mends it',
+    json: 'print the findings as JSON',
+    examples: ['doctor', 'doctor --json'],
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  },
+];
+
+function addCommand(
+  program: Command,
+  entry: CommandEntry,
+  onChosen: (action: Action) => void,
+): void {
+  const { name, description, operands = [], options = [], json, examples, load } = entry;
+  const command = program.command(name).description(description);
+  for (const operand of operands) command.argument(...operand);
+  for (const [flags, text, collectValues] of options) {
+    if (collectValues) command.option(flags, text, collectValues);
+    else command.option(flags, text);
+  }
+  command
+    .option('--json', json)
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  devctl ${line}\n`).join('')}`)
+    .action((...given: unknown[]) => {
+      // commander passes the operands, then the options of the command alone, then the command.
+      const args = [...given.slice(0, -2), command.optsWithGlobals()] as never[];
+      onChosen(async () => (await load())(...args));
+    });
+}
+
+/** Collects the values of an option that may be given more than once. */
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** Describes the program for the shell completions, so that no command is written down twice. */
 export function modelOf(program: Command): CommandLineModel {
   const optionsOf = (one: Command) =>
     one.options.map(({ short, long, description, flags }) => ({
@@ -346,21 +373,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or manifest, 3 not all up, 4 process
             5 port held by another program, 6 another devctl at work
 `;
 
-/** An option that may be given more than once. */
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  devctl ${line}\n`).join('')}`;
-}
-
-function optionsOf<Options extends GlobalOptions>(command: Command): Options {
-  return command.optsWithGlobals<Options>();
-}
-
-/** From package.json, which is one folder up from src/ and from dist/ alike. */
-/** commander's `error: unknown option '--jsn'\n(Did you mean --json?)` as message and hint. */
+/**
+ * Turns an error of commander, such as `error: unknown option '--jsn'\n(Did you mean --json?)`, into a
+ * message and a hint.
+ */
 function usageError(error: CommanderError): DevctlError {
   const [first = '', ...rest] = error.message.split('\n');
   const suggestion = /^\((Did you mean .*)\)$/.exec(rest.join(' '))?.[1];
@@ -369,7 +385,11 @@ function usageError(error: CommanderError): DevctlError {
   });
 }
 
-/** @throws DevctlError 'usage' */
+/**
+ * Finds the command whose help is wanted; without a name it is the program.
+ *
+ * @throws DevctlError 'usage'
+ */
 function helpOf(program: Command, name: string | undefined): Command {
   if (name === undefined) return program;
   const all = program.commands.filter((one) => !one.name().startsWith('_'));
@@ -384,7 +404,7 @@ function helpOf(program: Command, name: string | undefined): Command {
   });
 }
 
-/** The options of `run`, and of all commands, that take a value. */
+/** Lists the options that take a value: those of `run`, and those of all commands. */
 export function valuedFlags(program: Command): readonly string[] {
   const { options, commands } = modelOf(program);
   const run = commands.find(({ name }) => name === 'run')?.options ?? [];
@@ -392,8 +412,8 @@ export function valuedFlags(program: Command): readonly string[] {
 }
 
 /**
- * `devctl run npm test --watch` means `devctl run -- npm test --watch`: what follows the first word of the
- * command is the command's.
+ * Inserts `--` before the command of `devctl run`, because everything after its first word belongs to it:
+ * `devctl run npm test --watch` means the same with `--` before npm.
  *
  * @param valued options that take a value
  */
@@ -414,7 +434,7 @@ export function withSeparator(
   return args;
 }
 
-/** The flag before commander could tell: the arguments may be what is wrong. */
+/** Reads the colour options by hand, because commander may have refused the arguments. */
 function colorFlag(args: readonly string[]): boolean | undefined {
   if (args.includes('--no-color')) return false;
   return args.includes('--color') ? true : undefined;

@@ -1,26 +1,34 @@
-/** Exit codes of every command, documented in the README. `run` passes on its command's own code. */
+import { constants } from 'node:os';
+
+/** Exit codes of all commands; the README documents them. `run` passes on the exit code of its command. */
 export const ExitCode = {
   Ok: 0,
   Failed: 1,
   Usage: 2,
-  /** `status`: not everything that should run is running and ready. */
+  /** `status`: not every service that should run is up. */
   NotRunning: 3,
-  /** Owned processes are still alive after a stop. */
+  /** Processes of the project are still alive after a stop. */
   Survivors: 4,
-  /** A port or name is held by a process that is not ours. */
+  /** A process that is not ours holds a port or a name. */
   Stranger: 5,
   /** Another devctl command is at work in this project. */
   Locked: 6,
   TimedOut: 124,
-  /** `run`: the command was found, but cannot be executed; as a shell has it. */
+  /** `run`: the command was found, but cannot be executed. Shells use the same code. */
   NotExecutable: 126,
-  /** `run`: there is no such command. */
+  /** `run`: the command does not exist. */
   NotFound: 127,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** Which exit code a failure ends with. A code that is missing here is not a failure of the user's. */
+/** Calculates the exit code for an end by a signal as a shell does: 128 and the number of the signal. */
+export function exitCodeOf(signal: string): number {
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  return 128 + (numbers[signal] ?? 0);
+}
+
+/** The exit code of each failure. A failure that is missing here is a fault of devctl, not of the user. */
 const EXIT_CODES = {
   'manifest-not-found': ExitCode.Usage,
   'manifest-invalid': ExitCode.Usage,
@@ -47,10 +55,10 @@ const EXIT_CODES = {
 export type ErrorCode = keyof typeof EXIT_CODES;
 
 /**
- * A failure that the person at the keyboard can act on, printed as two lines without a stack trace.
+ * A failure that the user can act on, printed as two lines without a stack trace.
  *
- * `message` says what happened and to which service, file or line; `hint` is the next thing to do.
- * A broken invariant of our own is never a DevctlError: it stays a plain Error with a stack.
+ * `message` says what happened, and to which service, file or line. `hint` says what to do next. A broken
+ * invariant of devctl is never a DevctlError: it stays a plain Error with a stack.
  */
 export class DevctlError extends Error {
   override readonly name = 'DevctlError';
@@ -68,14 +76,14 @@ export class DevctlError extends Error {
   }
 }
 
-/** The errno name of a failed system call (`'ENOENT'`), undefined for anything else that was thrown. */
+/** Returns the errno name of a failed system call (`'ENOENT'`); undefined for any other error. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
     ? error.code
     : undefined;
 }
 
-/** What went wrong, in one sentence, for a report or a log. */
+/** Describes an error in one sentence, for a report or a log. */
 export function inWords(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -26,23 +26,23 @@ export type {
 } from './stopping/report.ts';
 
 export interface ProjectOptions {
-  /** Where to look for the manifest, upwards; the current folder by default. */
+  /** The folder where the search for the manifest begins; it goes upwards. Default: the current folder. */
   readonly cwd?: string;
-  /** The manifest itself. */
+  /** Path of the manifest; with it there is no search. */
   readonly config?: string;
-  /** Services or groups; all by default. */
+  /** Names of services or groups; all services by default. */
   readonly names?: readonly string[];
 }
 
 /**
- * Starts services and resolves when each is up or has failed: look at `services[].state`.
+ * Starts services, and resolves when each is up or has failed; `services[].state` says which.
  *
  * @throws DevctlError for a bad manifest, a port held by a stranger, another devctl at work
  */
 export async function start(
   options: ProjectOptions & {
     readonly abortOnFailure?: boolean;
-    /** The services' environment; `process.env` by default. */
+    /** The environment of the services; `process.env` by default. */
     readonly env?: Readonly<Record<string, string | undefined>>;
   } = {},
 ): Promise<StartResult> {
@@ -59,8 +59,9 @@ export async function start(
 }
 
 /**
- * Stops services and proves that nothing of them is left: `survivors` is empty then. Inside one of
- * them, the supervisor carries out the stop, which ends the calling process too.
+ * Stops services and proves that nothing of them is left; `survivors` is empty then. When the calling
+ * process runs inside one of these services, the supervisor carries out the stop, which ends the calling
+ * process too.
  *
  * @throws DevctlError 'locked' when another devctl is at work, 'manifest-not-found' where there is no
  *   project, 'service-unknown', 'supervisor-failed', 'usage'
@@ -69,7 +70,7 @@ export async function stop(
   options: ProjectOptions & {
     readonly force?: boolean;
     readonly dryRun?: boolean;
-    /** Overrides each service's own grace period, in ms. */
+    /** Overrides the grace period of each service, in ms. */
     readonly graceMs?: number;
   } = {},
 ): Promise<StopReport> {
@@ -93,7 +94,7 @@ export async function stop(
 }
 
 /**
- * Describes the services and whatever is left of earlier ones; changes nothing.
+ * Describes the services and the processes that earlier runs left. Changes nothing.
  *
  * @throws DevctlError 'manifest-not-found' where there is no project, 'service-unknown'
  */

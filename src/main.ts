@@ -2,11 +2,11 @@ import { runProgram } from './cli.ts';
 import { tolerateLostOutput } from './output/terminal/lost-output.ts';
 
 /**
- * Runs one devctl command and sets `process.exitCode`. The usual forms of `status` and `stop` do not
- * come here: `quick-main.ts`.
+ * Runs one devctl command and sets `process.exitCode`. `quick-main.ts` runs the usual forms of `status` and
+ * `stop` instead.
  *
- * Never process.exit: it would cut off what a slow pipe on stdout has not taken yet. The process
- * ends when the command has closed all it opened.
+ * Never calls process.exit, because that would cut off output that a slow pipe on stdout has not taken yet.
+ * The process ends when the command has closed everything it opened.
  *
  * @param args without node and the script
  */

@@ -12,7 +12,7 @@ export interface QuickCommand {
   };
 }
 
-/** The flags of both commands that take no value, as commander would name them. */
+/** Flags without a value, with the options that commander makes of them. */
 const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, object>>>> = {
   status: { '--json': { json: true }, '--color': { color: true }, '--no-color': { color: false } },
   stop: {
@@ -24,16 +24,16 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
   },
 };
 
-/** Those whose value is the next word. */
+/** Flags whose value is the next word, with the name of the option. */
 const VALUES: Readonly<Record<QuickCommand['command'], Readonly<Record<string, string>>>> = {
   status: { '--config': 'config', '-c': 'config' },
   stop: { '--config': 'config', '-c': 'config', '--grace': 'grace' },
 };
 
 /**
- * Reads the usual forms of `status` and `stop`: the command first, then whole words and whole flags.
+ * Parses the usual forms of `status` and `stop`: the command first, then whole words and whole flags.
  *
- * @returns null for anything else, which is commander's to parse or to complain about
+ * @returns null for any other command line: commander parses it, or complains about it
  */
 export function parseQuickly(args: readonly string[]): QuickCommand | null {
   const [command, ...rest] = args;
@@ -42,8 +42,8 @@ export function parseQuickly(args: readonly string[]): QuickCommand | null {
   const options: Record<string, boolean | string> = {};
   const words = rest.values();
   for (const word of words) {
-    const flag = own(FLAGS[command], word);
-    const valued = own(VALUES[command], word);
+    const flag = ownProperty(FLAGS[command], word);
+    const valued = ownProperty(VALUES[command], word);
     if (flag) Object.assign(options, flag);
     else if (valued) {
       const value = words.next().value;
@@ -55,7 +55,10 @@ export function parseQuickly(args: readonly string[]): QuickCommand | null {
   return { command, names, options };
 }
 
-function own<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
+function ownProperty<Value>(
+  table: Readonly<Record<string, Value>>,
+  key: string,
+): Value | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 

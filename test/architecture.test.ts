@@ -40,7 +40,7 @@ const PURE: readonly RegExp[] = [
   /^report\//,
   /^services\/lifecycle\//,
   /^stopping\/(plan|waves|state|asking|killing)\.ts$/,
-  /^limits\/(evaluate|growth-branch|words)\.ts$/,
+  /^limits\/(check-breach|evaluate|growth-branch|words)\.ts$/,
   /^leases\/evaluate\.ts$/,
   /^history\/(usage|buckets)\.ts$/,
   /^tracking\/scan-pace\.ts$/,
@@ -55,6 +55,8 @@ const MOST_FILES_IN_A_FOLDER = 30;
 
 /** Each takes longer to load than `status` may take in all. */
 const HEAVY_PACKAGES = ['zod', 'execa', 'ora', 'chalk', 'ps-list', 'pidtree', 'tree-kill', 'koffi'];
+/** The one file of the supervisor that makes processes, so that each is known as a child of Node's. */
+const SPAWNER = 'processes/spawn.ts';
 const HOT_PATHS = ['quick-main.ts', 'cli.ts', 'commands/status.ts', 'commands/stop.ts'];
 
 describe('who may import whom', () => {
@@ -91,6 +93,14 @@ describe('pure modules', () => {
 
   test.each(pure.map((source) => [source.file, source] as const))('%s', (_file, source) => {
     expect(impurities(source)).toEqual([]);
+  });
+});
+
+describe('what the supervisor loads', () => {
+  const loaded = reachedFrom('supervisor/main.ts', sources);
+
+  test('spawns in one file', () => {
+    expect(spawners(loaded)).toEqual([SPAWNER]);
   });
 });
 
@@ -187,6 +197,20 @@ describe('the rules bite', () => {
       parseSource('c.ts', "export { look } from './a.ts';"),
     ];
     expect(namesGivenTwice(files)).toEqual(['look: a.ts, b.ts']);
+  });
+
+  test('a spawn is found behind lazy imports, not in a type', () => {
+    const files = [
+      parseSource('a.ts', "const b = await import('./b.ts');"),
+      parseSource('b.ts', "const { execa } = await import('execa');"),
+      parseSource('c.ts', "import { spawn } from 'node:child_process';"),
+      parseSource('d.ts', "import { c } from './c.ts';"),
+      parseSource('e.ts', "import type { ChildProcess } from 'node:child_process';"),
+      parseSource('f.ts', "import { e } from './e.ts';"),
+    ];
+    expect(spawners(reachedFrom('a.ts', files))).toEqual(['b.ts']);
+    expect(spawners(reachedFrom('d.ts', files))).toEqual(['c.ts']);
+    expect(spawners(reachedFrom('f.ts', files))).toEqual([]);
   });
 
   test('a heavy package is found behind several files, not behind a lazy import', () => {
@@ -309,6 +333,24 @@ function impurities({ file, code, imports }: SourceFile): string[] {
 // `process` alone is a fine name for a row of the process table; these are Node's.
 const WORLD =
   /\bDate\b|\bMath\.random\b|\bperformance\b|\bprocess\.(?:env|argv|cwd|kill|hrtime|exit|exitCode|on|once|platform|std(?:in|out|err)|uptime|nextTick|pid)\b|\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bglobalThis\b|\bconsole\.|\bfetch\(/g;
+
+/** Files that `entry` may ever load, lazily too. */
+function reachedFrom(entry: string, files: readonly SourceFile[]): readonly SourceFile[] {
+  const names = new Set([entry]);
+  // A set is walked in the order in which it grows.
+  for (const name of names) {
+    const source = files.find(({ file }) => file === name);
+    for (const { target, typeOnly } of source?.imports ?? []) if (!typeOnly) names.add(target);
+  }
+  return files.filter(({ file }) => names.has(file));
+}
+
+/** Those of `files` that can make a process. */
+function spawners(files: readonly SourceFile[]): readonly string[] {
+  const isSpawn = ({ target, typeOnly }: SourceFile['imports'][number]): boolean =>
+    !typeOnly && /^(execa|(node:)?child_process)$/.test(target);
+  return files.filter(({ imports }) => imports.some(isSpawn)).map(({ file }) => file);
+}
 
 /** Files and packages that are loaded as soon as `entry` is. */
 function eagerlyLoaded(entry: string, files: readonly SourceFile[]): ReadonlySet<string> {

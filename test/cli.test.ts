@@ -12,7 +12,7 @@ function run(...args: readonly string[]) {
   return execa('node', [launcher, ...args], { reject: false, cwd: repositoryRoot });
 }
 
-describe('wrong usage: exit code 2, what is wrong, what to do, no stack', () => {
+describe('wrong usage: exit code 2, the mistake, a hint, no stack', () => {
   test.each([
     ['a typo', ['statsu'], "✗ unknown command 'statsu'\n  → Did you mean status?"],
     ['an unknown command', ['xyzzy'], "✗ unknown command 'xyzzy'\n  → devctl --help lists"],
@@ -58,7 +58,7 @@ test.each([
 
 test('a reader that goes away is no failure', async () => {
   const fifo = join(mkdtempSync(join(currentRunFolder(), 'cli-')), 'stdout');
-  // Opened for both first, so that opening for writing need not wait; then nobody reads.
+  // The FIFO is opened for both first, so that opening it for writing need not wait. Then nobody reads.
   const script = 'mkfifo "$1"; exec 3<>"$1" 4>"$1" 3>&-; exec node "$2" --help >&4';
   const result = await execa('bash', ['-c', script, 'bash', fifo, launcher], { reject: false });
   expect(result).toMatchObject({ exitCode: 0, stderr: '' });
@@ -72,17 +72,29 @@ test('errors are coloured only when asked', async () => {
 });
 
 describe('the launcher', () => {
+  /** Runs it where `process` has another value. */
+  function launchWith(name: 'versions' | 'platform', value: string, ...args: string[]) {
+    const preload = join(mkdtempSync(join(currentRunFolder(), 'cli-')), 'preload.cjs');
+    writeFileSync(preload, `Object.defineProperty(process, '${name}', { value: ${value} });`);
+    return execa('node', ['-r', preload, launcher, ...args], { reject: false });
+  }
+
   test('says which Node it needs', async () => {
-    const folder = mkdtempSync(join(currentRunFolder(), 'cli-'));
-    const preload = join(folder, 'old.cjs');
-    const versions = "{ value: { ...process.versions, node: '18.20.4' } }";
-    writeFileSync(preload, `Object.defineProperty(process, 'versions', ${versions});`);
-    const result = await execa('node', ['-r', preload, launcher], { reject: false });
+    const result = await launchWith('versions', "{ ...process.versions, node: '18.20.4' }");
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toMatch(
       /^✗ devctl needs Node 20\.12 or newer, this is Node 18\.20\.4\n {2}→ /,
     );
   });
+
+  test.each([[[]], [['status']], [['--version']]])(
+    'says in one line what to do on Windows: %j',
+    async (args) => {
+      const { exitCode, stdout, stderr } = await launchWith('platform', "'win32'", ...args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+      expect(stderr).toMatch(/^✗ devctl does not run on Windows: [^\n]*WSL[^\n]*$/);
+    },
+  );
 
   test('says what to do in a clone that was never built', async () => {
     const clone = mkdtempSync(join(currentRunFolder(), 'cli-'));

@@ -26,7 +26,7 @@ test.each([
   expect(parseQuickly(args)).toEqual(expected);
 });
 
-test('what it takes, commander takes in the same way', () => {
+test('commander parses in the same way each line that parseQuickly accepts', () => {
   const word = fc.constantFrom(
     'web',
     'api',

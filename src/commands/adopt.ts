@@ -16,22 +16,25 @@ export interface AdoptOptions {
   readonly color?: boolean;
 }
 
-/** `devctl adopt`: 0 when what runs is cared for, also where nothing does. */
+/** Runs `devctl adopt`. Exits 0 when a supervisor cares for everything that runs, also when nothing runs. */
 export async function adoptCommand(options: AdoptOptions): Promise<number> {
   const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
   const folder = folderOfManifest(manifest);
   const notes = themeFor(process.stderr, options.color);
-  const over = yieldLock(options);
+  const endYield = yieldLock(options);
   const result = await adoptProject(openHost(), folder, manifest, {
     env: definedOnly(process.env),
     warn: (line) => process.stderr.write(`${notes.yellow('!')} ${printable(line)}\n`),
-  }).finally(over);
+  }).finally(endYield);
   if (options.json) printJson(result);
-  else print(result, options.color);
+  else printResult(result, options.color);
   return ExitCode.Ok;
 }
 
-function print({ supervisor, services, leases }: AdoptResult, color: boolean | undefined): void {
+function printResult(
+  { supervisor, services, leases }: AdoptResult,
+  color: boolean | undefined,
+): void {
   const theme = themeFor(process.stdout, color);
   const write = (line: string): void => {
     process.stdout.write(`${line}\n`);
@@ -42,7 +45,7 @@ function print({ supervisor, services, leases }: AdoptResult, color: boolean | u
   }
   for (const service of services) {
     const mark = service.restart === null ? theme.yellow('!') : theme.green('✓');
-    write(`${mark} ${theme.bold(service.name)}: ${inWords(service)}`);
+    write(`${mark} ${theme.bold(service.name)}: ${serviceInWords(service)}`);
   }
   const { pid, isNew } = supervisor;
   const count = `${services.length} service${services.length === 1 ? '' : 's'}`;
@@ -54,7 +57,7 @@ function print({ supervisor, services, leases }: AdoptResult, color: boolean | u
   if (ends) write(`lease: ${ends}`);
 }
 
-function inWords({ pid, state, reason, restart, live }: AdoptedService): string {
+function serviceInWords({ pid, state, reason, restart, live }: AdoptedService): string {
   const what = pid === null ? printable(reason ?? state) : `${state} (pid ${pid})`;
   if (restart === null) return `${what}, not in the manifest: watched, but never started again`;
   const policy = {

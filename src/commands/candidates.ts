@@ -1,14 +1,14 @@
-/** What can be said on a command line, as the shell completions need it. */
+/** The commands and options of devctl, for the shell completions. */
 export interface CommandLineModel {
   readonly options: readonly OptionModel[];
   readonly commands: readonly CommandModel[];
 }
 
 export interface OptionModel {
-  /** `-c`, `--config`. */
+  /** The forms of the option: `-c`, `--config`. */
   readonly flags: readonly string[];
   readonly description: string;
-  /** What its value is: `file` of `--config <file>`; null: it takes none. */
+  /** The kind of the value: `file` for `--config <file>`; null when the option takes none. */
   readonly value: string | null;
 }
 
@@ -23,7 +23,7 @@ export interface CommandModel {
   }[];
 }
 
-export interface Named {
+export interface ProjectNames {
   readonly services: readonly string[];
   readonly groups: readonly string[];
 }
@@ -34,8 +34,8 @@ export interface Candidate {
 }
 
 /**
- * `files` and `command`: the shell knows better. `at`: which word is the name of that command, where `devctl`
- * is word 0.
+ * The words that may come next. For `files` and `command` the shell completes by itself. `at` is the index
+ * of the word that names the other command; `devctl` is word 0.
  */
 export type Candidates =
   | readonly Candidate[]
@@ -43,22 +43,25 @@ export type Candidates =
   | { readonly shell: 'command'; readonly at: number };
 
 /**
- * What may stand in the place of the last word. Pure.
+ * Finds the words that may stand in the place of the last word.
  *
  * @param words after `devctl`; the last one is being typed, and may be empty
- * @param names only called where names are asked for
+ * @param names called only when names of services are needed
  */
 export function candidates(
   words: readonly string[],
   model: CommandLineModel,
-  names: () => Named,
+  names: () => ProjectNames,
 ): Candidates {
   const typed = words.at(-1) ?? '';
-  const { command, operands, operandsAt, awaits, beyond } = read(words.slice(0, -1), model);
-  const its = { shell: 'command', at: 1 + (operandsAt ?? words.length - 1) } as const;
-  if (command?.name === 'run' && (beyond || operands.length > 0)) return its;
-  if (awaits) return awaits.value === 'file' ? { shell: 'files' } : [];
-  if (!beyond && typed.startsWith('-')) {
+  const { command, operands, operandsAt, awaitedOption, hasSeparator } = parseWords(
+    words.slice(0, -1),
+    model,
+  );
+  const shellCompletes = { shell: 'command', at: 1 + (operandsAt ?? words.length - 1) } as const;
+  if (command?.name === 'run' && (hasSeparator || operands.length > 0)) return shellCompletes;
+  if (awaitedOption) return awaitedOption.value === 'file' ? { shell: 'files' } : [];
+  if (!hasSeparator && typed.startsWith('-')) {
     const all = [...(command?.options ?? []), ...model.options];
     const flags = all.flatMap(({ flags: some, description }) =>
       some.map((word) => ({ word, description })),
@@ -69,8 +72,8 @@ export function candidates(
   const position = Math.min(operands.length, Math.max(0, command.arguments.length - 1));
   const argument = command.arguments[position];
   if (!argument || (operands.length > position && !argument.variadic)) return [];
-  if (argument.choices.length > 0) return matching(argument.choices.map(plain), typed);
-  if (command.name === 'run') return its;
+  if (argument.choices.length > 0) return matching(argument.choices.map(withoutDescription), typed);
+  if (command.name === 'run') return shellCompletes;
   if (command.name === 'help') return matching(model.commands.map(asCandidate), typed);
   if (argument.name !== 'name' && argument.name !== 'names') return [];
   const { services, groups } = names();
@@ -82,47 +85,47 @@ export function candidates(
   );
 }
 
-interface Reading {
+interface ParsedWords {
   readonly command: CommandModel | null;
   readonly operands: readonly string[];
-  /** Where the first of them is; null while there is none. */
+  /** Index of the first operand; null when there is none. */
   readonly operandsAt: number | null;
   /** The option whose value comes next. */
-  readonly awaits: OptionModel | null;
-  /** Was there a `--`? */
-  readonly beyond: boolean;
+  readonly awaitedOption: OptionModel | null;
+  /** True after a `--`. */
+  readonly hasSeparator: boolean;
 }
 
-function read(words: readonly string[], model: CommandLineModel): Reading {
+function parseWords(words: readonly string[], model: CommandLineModel): ParsedWords {
   let command: CommandModel | null = null;
   const operands: string[] = [];
-  let awaits: OptionModel | null = null;
-  let beyond = false;
+  let awaitedOption: OptionModel | null = null;
+  let hasSeparator = false;
   let operandsAt: number | null = null;
   for (const [at, word] of words.entries()) {
-    if (awaits) awaits = null;
-    else if (!beyond && word === '--') beyond = true;
-    else if (!beyond && word.startsWith('-') && operands.length === 0) {
+    if (awaitedOption) awaitedOption = null;
+    else if (!hasSeparator && word === '--') hasSeparator = true;
+    else if (!hasSeparator && word.startsWith('-') && operands.length === 0) {
       const known: readonly OptionModel[] = [...(command?.options ?? []), ...model.options];
       const option = known.find(({ flags }) => flags.includes(word));
-      awaits = option && option.value !== null ? option : null;
-    } else if (!beyond && word.startsWith('-')) continue;
+      awaitedOption = option && option.value !== null ? option : null;
+    } else if (!hasSeparator && word.startsWith('-')) continue;
     else if (command) {
       operandsAt ??= at;
       operands.push(word);
-    } else command = model.commands.find(({ name }) => name === word) ?? NO_COMMAND;
+    } else command = model.commands.find(({ name }) => name === word) ?? UNKNOWN_COMMAND;
   }
-  return { command, operands, operandsAt, awaits, beyond };
+  return { command, operands, operandsAt, awaitedOption, hasSeparator };
 }
 
-/** A mistyped one: nothing can be said of what follows. */
-const NO_COMMAND: CommandModel = { name: '', description: '', options: [], arguments: [] };
+/** Stands for a mistyped command, after which nothing can be completed. */
+const UNKNOWN_COMMAND: CommandModel = { name: '', description: '', options: [], arguments: [] };
 
 function asCandidate({ name, description }: CommandModel): Candidate {
   return { word: name, description };
 }
 
-function plain(word: string): Candidate {
+function withoutDescription(word: string): Candidate {
   return { word, description: '' };
 }
 

@@ -8,14 +8,14 @@ import { printJson } from '../output/terminal/json.ts';
 import { printable } from '../output/terminal/width.ts';
 
 /**
- * `devctl check`: validates the manifest and starts nothing.
+ * Runs `devctl check`: validates the manifest and starts nothing.
  *
- * @returns 0, or with `json` also 2 when there are problems
+ * @returns 0; with `json` also 2 when there are problems
  * @throws DevctlError with all problems, without `json`
  */
 export async function checkCommand(options: { config?: string; json?: boolean }): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
-  if (options.json === true) return tellJson(query);
+  if (options.json === true) return printJsonReport(query);
   const manifest = loadManifest(query);
   const { file, services, groups } = manifest;
   const counted = [
@@ -27,7 +27,10 @@ export async function checkCommand(options: { config?: string; json?: boolean })
   return ExitCode.Ok;
 }
 
-async function tellJson(query: { cwd: string; config: string | undefined }): Promise<number> {
+async function printJsonReport(query: {
+  cwd: string;
+  config: string | undefined;
+}): Promise<number> {
   const { manifest, ...answer } = examine(query);
   const notes = manifest ? await notesOn(manifest) : [];
   const report = { ok: answer.problems.length === 0, ...answer, notes };
@@ -38,7 +41,7 @@ async function tellJson(query: { cwd: string; config: string | undefined }): Pro
 function examine(query: { cwd: string; config: string | undefined }) {
   try {
     const { place, manifest, problems }: Examination = examineManifest(query);
-    return { file: place.file, problems: problems.map(toJson), manifest };
+    return { file: place.file, problems: problems.map(problemToJson), manifest };
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     const nowhere = { file: null, line: null, column: null, path: '', suggestion: null };
@@ -46,18 +49,18 @@ function examine(query: { cwd: string; config: string | undefined }) {
   }
 }
 
-/** What is right in the manifest, and cannot be done on this machine. */
+/** Finds settings that are valid, but do not work on this machine. */
 async function notesOn({ logRotation, logsDir }: ResolvedManifest): Promise<readonly string[]> {
   if (!logRotation) return [];
   const { findCutWay } = await import('../processes/native/cut-file.ts');
   let folder = logsDir;
-  // The folder that it will be made in is on the same disk.
+  // The nearest folder that exists is on the disk where the folder of the logs will be.
   while (!existsSync(folder)) folder = dirname(folder);
   const way = await findCutWay(folder);
   return way.how === null ? [`logs are not rotated here, and grow: ${way.why}`] : [];
 }
 
-function toJson({ at, path, message, suggestion, unsupported }: Problem) {
+function problemToJson({ at, path, message, suggestion, unsupported }: Problem) {
   return { ...at, path: formatPath(path), message, suggestion, unsupported };
 }
 

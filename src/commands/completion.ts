@@ -1,9 +1,9 @@
 import { ExitCode } from '../errors.ts';
 import { openProject } from '../project/open-project.ts';
 import { readRecords } from '../project/records.ts';
-import { type CommandLineModel, candidates, type Named } from './candidates.ts';
+import { type CommandLineModel, candidates, type ProjectNames } from './candidates.ts';
 
-/** `devctl completion SHELL`: prints the script that a shell is to read. */
+/** Runs `devctl completion SHELL`: prints the script for the shell to read. */
 export function completionCommand(shell: string): number {
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell as keyof typeof SCRIPTS] : '';
   process.stdout.write(script);
@@ -11,8 +11,9 @@ export function completionCommand(shell: string): number {
 }
 
 /**
- * What those scripts ask: prints one candidate a line, with a tab before its description; or `:files` or
- * `:command N`, where the shell knows better: word N is the name of another command. Never fails: a broken manifest must not write into a prompt.
+ * Answers the completion scripts: prints one candidate a line, with a tab before its description. It prints
+ * `:files` or `:command N` when the shell is to complete by itself; word N is the name of another command.
+ * It never fails, because a broken manifest must not write into a prompt.
  */
 export function completeCommand(words: readonly string[], model: CommandLineModel): number {
   const found = candidates(words, model, () => namesOf(words));
@@ -24,7 +25,7 @@ export function completeCommand(words: readonly string[], model: CommandLineMode
   return ExitCode.Ok;
 }
 
-function namesOf(words: readonly string[]): Named {
+function namesOf(words: readonly string[]): ProjectNames {
   try {
     const flag = words.findIndex((word) => word === '-c' || word === '--config');
     const config = flag < 0 ? undefined : words[flag + 1];

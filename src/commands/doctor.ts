@@ -13,17 +13,17 @@ export interface DoctorOptions {
   readonly color?: boolean;
 }
 
-/** `devctl doctor`: 0 when there is no problem, warnings or not; 1 when there is one. */
+/** Runs `devctl doctor`. Exits 1 when there is a problem; warnings alone exit 0. */
 export async function doctorCommand(options: DoctorOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const findings = await diagnose(openHost(), openProject(query), query);
   const ok = !findings.some(({ level }) => level === 'problem');
   if (options.json) printJson({ ok, findings });
-  else print(findings, themeFor(process.stdout, options.color));
+  else printFindings(findings, themeFor(process.stdout, options.color));
   return ok ? ExitCode.Ok : ExitCode.Failed;
 }
 
-function print(findings: readonly DoctorFinding[], theme: Theme): void {
+function printFindings(findings: readonly DoctorFinding[], theme: Theme): void {
   const marks = { ok: theme.green('✓'), warning: theme.yellow('!'), problem: theme.red('✗') };
   const lines = findings.flatMap(({ check, level, message, fix }) => [
     `${marks[level]} ${theme.dim(check.padEnd(10))} ${printable(message)}`,

@@ -2,7 +2,7 @@ import { DevctlError } from '../errors.ts';
 import { parseDuration } from '../manifest/units.ts';
 
 /**
- * The value of an option that is a duration.
+ * Parses the value of an option that is a duration.
  *
  * @returns milliseconds
  * @throws DevctlError 'usage'

@@ -10,7 +10,11 @@ export interface LeaseOptions {
   readonly whilePid?: readonly string[];
 }
 
-/** @throws DevctlError 'usage' */
+/**
+ * Reads the options of a lease.
+ *
+ * @throws DevctlError 'usage'
+ */
 export function leaseWish({ ttl, whilePid = [] }: LeaseOptions): RequestedLease {
   const ttlMs = ttl === undefined ? null : durationOption('--ttl', ttl);
   if (ttlMs === 0) {
@@ -33,15 +37,18 @@ function toPid(text: string): number {
   );
 }
 
-/** "everything is stopped in 1 h 59 min, or when pid 4711 (node agent.js) has ended"; null without a lease. */
+/**
+ * Describes leases; null when there is none.
+ * Example: "everything is stopped in 1 h 59 min, or when pid 4711 (node agent.js) has ended".
+ */
 export function leasesInWords(leases: readonly LeaseStatus[]): string | null {
-  const [first, ...more] = leases.map(inWords);
+  const [first, ...more] = leases.map(leaseInWords);
   if (first === undefined) return null;
   if (more.length === 0) return `everything is stopped ${first}`;
   return `everything is stopped with the last of ${leases.length} leases: ${[first, ...more].join('; ')}`;
 }
 
-function inWords({ endsInMs, processes }: LeaseStatus): string {
+function leaseInWords({ endsInMs, processes }: LeaseStatus): string {
   const which = processes.map(({ pid, command }) => `pid ${pid} (${printable(command)})`);
   const ended = `when ${which.join(' and ')} ${which.length === 1 ? 'has' : 'have'} ended`;
   return [

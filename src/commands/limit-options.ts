@@ -4,7 +4,7 @@ import type { Limit, LimitKind } from '../manifest/resolved.ts';
 import { parseSize } from '../manifest/units.ts';
 import { durationOption } from './duration-option.ts';
 
-/** Limits of `devctl run`. */
+/** The options of `devctl run` that set limits. */
 export interface LimitOptions {
   readonly maxProcesses?: string;
   readonly maxMemory?: string;
@@ -13,11 +13,11 @@ export interface LimitOptions {
 }
 
 /**
- * Beyond each of these everything is ended.
+ * Reads the limits of `devctl run`. When one of them is exceeded, devctl ends everything.
  *
  * @throws DevctlError 'usage'
  */
-export function limitsOf(options: LimitOptions): readonly Limit[] {
+export function limitOptions(options: LimitOptions): readonly Limit[] {
   const { maxProcesses, maxMemory, maxCpu, idle } = options;
   return [
     ...limit('processes', maxProcesses, (text) => (/^\d+$/.test(text) ? Number(text) : null), {
@@ -55,7 +55,7 @@ function limit(
   return [{ kind, allowed, windowMs: kind === 'cpu' ? CPU_WINDOW_MS : 0, action: 'stop' }];
 }
 
-/** Percent of one core. */
+/** Parses a number of cores or a share to percent of one core. */
 function parseCores(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
   if (!match) return null;

@@ -1,24 +1,24 @@
 import type { ServiceLine } from '../logs/reader.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import type { LogPrinter } from '../output/terminal/log-printer.ts';
-import { lastShown } from '../output/terminal/width.ts';
+import { finalText } from '../output/terminal/width.ts';
 
-/** One that may be so much older than its time says has a `~` there. */
+/** Uncertainty of a time from which on it is marked with `~`. */
 const VAGUE_MS = 1_000;
 
-/** A line of a service's log for people. */
+/** Formats a line of a service's log for people. */
 export function lineToText(printer: LogPrinter, line: ServiceLine): string {
   const { service, text, time, continues } = line;
   const vague = time !== null && (time.withinMs === null || time.withinMs > VAGUE_MS);
   const atMs = time?.atMs ?? null;
-  return printer.format({ service, text: lastShown(text), atMs, vague, continues });
+  return printer.format({ service, text: finalText(text), atMs, vague, continues });
 }
 
-/** The same for programs, a document a line. */
-export function lineToJson(line: ServiceLine, more: object = {}): string {
+/** Formats a line of a service's log for programs, as one JSON document. */
+export function lineToJson(line: ServiceLine, extraFields: object = {}): string {
   const { service, text, time, continues, partial } = line;
   return jsonLine({
-    ...more,
+    ...extraFields,
     service,
     time: time === null ? null : new Date(time.atMs).toISOString(),
     withinMs: time?.withinMs ?? null,

@@ -2,8 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { DevctlError } from '../errors.ts';
 import { parseDuration } from '../manifest/units.ts';
 
-/** `-n 20`; null where it is not given. */
-export function countOf(text: string | undefined): number | null {
+/** Parses `--lines`; null means all lines, or that the option is missing. */
+export function linesOption(text: string | undefined): number | null {
   if (text === undefined) return null;
   if (text === 'all') return null;
   if (/^\d{1,9}$/.test(text)) return Number(text);
@@ -13,10 +13,10 @@ export function countOf(text: string | undefined): number | null {
 }
 
 /**
- * `--since 10m`, `--since 17:05`, `--since 2026-11-23`, `--since 2026-11-23T17:05:10Z`, as ms since the epoch.
- * Without a zone it is local time.
+ * Parses `--since` to ms since the epoch: `10m`, `17:05`, `2026-11-23`, `2026-11-23T17:05:10Z`. A time
+ * without a zone is local time.
  */
-export function sinceOf(text: string | undefined, nowMs: number): number | null {
+export function sinceOption(text: string | undefined, nowMs: number): number | null {
   if (text === undefined) return null;
   const duration = parseDuration(text);
   if (duration !== null) return nowMs - duration;
@@ -29,7 +29,7 @@ export function sinceOf(text: string | undefined, nowMs: number): number | null 
   });
 }
 
-/** The last time that it was so late: at noon, 17:05 is yesterday's. */
+/** Finds the last time that the clock showed this: at noon, 17:05 means yesterday. */
 function timeOfDay(text: string, nowMs: number): number | null {
   const [, hours, minutes, seconds = '0'] = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(text) ?? [];
   if (hours === undefined || Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59) {
@@ -48,8 +48,8 @@ function dateAndTime(text: string): number | null {
   return day === undefined ? null : Date.parse(`${day}T${time}${zone}`);
 }
 
-/** Does a line match, with its colours or without? */
-export function patternOf(
+/** Creates a function that matches lines against `--grep`, with their colours and without. */
+export function grepOption(
   text: string | undefined,
   ignoreCase: boolean,
 ): (line: string) => boolean {

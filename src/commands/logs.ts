@@ -1,4 +1,4 @@
-import { ExitCode } from '../errors.ts';
+import { ExitCode, exitCodeOf } from '../errors.ts';
 import { followLogs } from '../logs/follow.ts';
 import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../logs/reader.ts';
 import { logFolders, type ServiceLog, serviceLogs } from '../logs/services.ts';
@@ -10,7 +10,7 @@ import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { lineToJson, lineToText } from './log-line.ts';
-import { countOf, patternOf, sinceOf } from './log-options.ts';
+import { grepOption, linesOption, sinceOption } from './log-options.ts';
 import { watchStdout } from './watch-stdout.ts';
 
 export interface LogsOptions {
@@ -27,20 +27,20 @@ export interface LogsOptions {
   readonly prefix?: boolean;
 }
 
-/** How many lines of each service `--follow` begins with, where nothing else is asked for. */
+/** Number of lines of each service that `--follow` begins with by default. */
 const FOLLOW_LINES = 10;
 
-/** So many characters are written at once. */
+/** Number of characters to collect before a write. */
 const BATCH = 64 * 1024;
 
-/** `devctl logs`: what services have written, merged by time. */
+/** Runs `devctl logs`: prints what services have written, merged by time. */
 export async function logsCommand(names: readonly string[], options: LogsOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const follow = options.follow ?? false;
-  const matches = patternOf(options.grep, options.ignoreCase ?? false);
-  const sinceMs = sinceOf(options.since, Date.now());
+  const matches = grepOption(options.grep, options.ignoreCase ?? false);
+  const sinceMs = sinceOption(options.since, Date.now());
   const isBounded = options.lines !== undefined || sinceMs !== null;
-  const count = countOf(options.lines) ?? (follow && !isBounded ? FOLLOW_LINES : null);
+  const count = linesOption(options.lines) ?? (follow && !isBounded ? FOLLOW_LINES : null);
 
   const project = openProject(query);
   let services = serviceLogs(project, names);
@@ -48,9 +48,9 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
   const stopped = new AbortController();
   const out = openSlowWriter(1, () => stopped.abort());
   const print = lineWriter(out, options, services);
-  let code: number = ExitCode.Ok;
+  let exitCode: number = ExitCode.Ok;
   const unreadable = (why: string): void => {
-    code = ExitCode.Failed;
+    exitCode = ExitCode.Failed;
     const theme = themeFor(process.stderr, options.color);
     process.stderr.write(`${theme.red('✗')} ${printable(why)}\n`);
   };
@@ -64,12 +64,12 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
   };
 
   const interrupted = new Promise<number>((resolve) => {
-    process.once('SIGINT', () => resolve(128 + 2));
-    process.once('SIGTERM', () => resolve(128 + 15));
-    process.once('SIGHUP', () => resolve(128 + 1));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => resolve(exitCodeOf(signal)));
+    }
   });
   void interrupted.then((signalled) => {
-    code = signalled;
+    exitCode = signalled;
     stopped.abort();
   });
 
@@ -93,13 +93,16 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
     const unwatch = watchStdout(1, out);
     await following.done;
     unwatch();
-  } else if (!print.any() && !stopped.signal.aborted && code === ExitCode.Ok) {
+  } else if (!print.any() && !stopped.signal.aborted && exitCode === ExitCode.Ok) {
     explainNothing(services, options);
   }
-  return code;
+  return exitCode;
 }
 
-/** Null while somebody edits the manifest, or the records are gone: then it stays as it was. */
+/**
+ * Finds the logs by the manifest as it is now; null when it cannot be read, because somebody edits it or
+ * the records are gone. The logs then stay as they were.
+ */
 function currentServices(
   query: Parameters<typeof openProject>[0],
   names: readonly string[],
@@ -114,7 +117,7 @@ function currentServices(
 interface LineWriter {
   (lines: Iterable<ServiceLine>, over: AbortSignal): Promise<void>;
   widen(services: readonly ServiceLog[]): void;
-  /** Was there anything? */
+  /** True when a line was printed. */
   any(): boolean;
 }
 
@@ -129,11 +132,11 @@ function lineWriter(
     times: timestamps ?? false,
   };
   const printer = createLogPrinter(look);
-  let some = false;
+  let hasLines = false;
   const write = async (lines: Iterable<ServiceLine>, over: AbortSignal): Promise<void> => {
     let batch = '';
     for (const line of lines) {
-      some = true;
+      hasLines = true;
       batch += json ? lineToJson(line) : lineToText(printer, line);
       if (batch.length < BATCH) continue;
       await out.write(batch);
@@ -144,7 +147,7 @@ function lineWriter(
   };
   const widen = (more: readonly ServiceLog[]): void => printer.widen(more.map(({ name }) => name));
   widen(services);
-  return Object.assign(write, { widen, any: () => some });
+  return Object.assign(write, { widen, any: () => hasLines });
 }
 
 function* filtered(
@@ -163,7 +166,7 @@ function* lastOf(lines: Iterable<ServiceLine>, count: number): Generator<Service
   yield* last;
 }
 
-/** An empty screen says nothing: was nothing written, or was it the wrong name? */
+/** Explains an empty output: either nothing was written yet, or the name was wrong. */
 function explainNothing(services: readonly ServiceLog[], options: LogsOptions): void {
   const isFiltered = options.grep !== undefined || options.since !== undefined;
   if (isFiltered || options.lines === '0') return;

@@ -1,22 +1,34 @@
 import { basename } from 'node:path';
-import { DevctlError, ExitCode } from '../errors.ts';
+import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { perSecond } from '../history/per-second.ts';
 import { readRecentSamples } from '../history/read.ts';
 import { type LiveTail, openLiveTail } from '../logs/live-tail.ts';
 import { serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
+import type { ManifestQuery } from '../manifest/locate.ts';
 import { type OwnCommand, runOwnCommand } from '../operations/run-devctl.ts';
-import { type Observation, observeProject } from '../operations/status/observe.ts';
-import { openFullScreen } from '../output/monitor/full-screen.ts';
+import { type Observation, type Observing, observeProject } from '../operations/status/observe.ts';
+import { type FullScreen, openFullScreen } from '../output/monitor/full-screen.ts';
 import { MOST_LINES } from '../output/monitor/log-view.ts';
-import { type Effect, initialModel, NOBODYS } from '../output/monitor/model.ts';
+import {
+  type Action,
+  type Effect,
+  initialModel,
+  type Model,
+  NO_SERVICE,
+} from '../output/monitor/model.ts';
 import { MOST_SAMPLES, type MonitorEvent, update } from '../output/monitor/update.ts';
 import { frameOf } from '../output/monitor/view.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import { openSlowWriter } from '../output/terminal/slow-writer.ts';
-import { themeFor } from '../output/terminal/theme.ts';
+import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject, reopenProject, requireProject } from '../project/open-project.ts';
+import {
+  type OpenProject,
+  openProject,
+  reopenProject,
+  requireProject,
+} from '../project/open-project.ts';
 import { watchStdout } from './watch-stdout.ts';
 
 export interface MonitorOptions {
@@ -25,119 +37,142 @@ export interface MonitorOptions {
   readonly color?: boolean;
 }
 
-/** `devctl monitor`: what goes on, on the whole terminal, until `q`. */
+/** Runs `devctl monitor`: shows the project on the whole terminal until `q`, or prints it as JSON. */
 export async function monitorCommand(options: MonitorOptions): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
   const project = openProject(query);
   requireProject(project, false);
   if (options.json) return printObservations(query);
   requireTerminal();
-  const theme = themeFor(process.stdout, options.color);
-  const { root } = project.folder;
-  const recent = readRecentSamples(project.folder, 1_000 * MOST_SAMPLES);
-  const past = perSecond(recent, Date.now(), MOST_SAMPLES);
-  let leave = (_: number): void => {};
-  const left = new Promise<number>((resolve) => {
-    leave = resolve;
-  });
-  const screen = openFullScreen({
-    key: (key) => hear({ kind: 'key', key }),
-    resized: (size) => hear({ kind: 'resized', size }),
-    ended: (code) => leave(code),
-  });
-  let model = initialModel(screen.size(), basename(root) || root, past);
-  let logWatch: LiveTail | undefined;
-  let command: OwnCommand | undefined;
-  let isDrawing = false;
+  return new Monitor(project, query, themeFor(process.stdout, options.color)).run();
+}
 
-  const draw = (): void => {
-    // Many events may come at once: one frame shows them all.
-    if (isDrawing) return;
-    isDrawing = true;
+/** Feeds `update` with events, draws its model, and carries out its effects. */
+class Monitor {
+  readonly #project: OpenProject;
+  readonly #query: ManifestQuery;
+  readonly #theme: Theme;
+  readonly #screen: FullScreen;
+  readonly #observing: Observing;
+  #model: Model;
+  /** The log that the log pane shows. */
+  #tail: LiveTail | undefined;
+  /** The devctl command that carries out the first action. */
+  #command: OwnCommand | undefined;
+  #isFrameDue = false;
+  #leave = (_code: number): void => {};
+  readonly #left = new Promise<number>((resolve) => {
+    this.#leave = resolve;
+  });
+
+  constructor(project: OpenProject, query: ManifestQuery, theme: Theme) {
+    this.#project = project;
+    this.#query = query;
+    this.#theme = theme;
+    const { folder } = project;
+    const recent = readRecentSamples(folder, 1_000 * MOST_SAMPLES);
+    const past = perSecond(recent, Date.now(), MOST_SAMPLES);
+    this.#screen = openFullScreen({
+      key: (key) => this.#onEvent({ kind: 'key', key }),
+      resized: (size) => this.#onEvent({ kind: 'resized', size }),
+      ended: (exitCode) => this.#leave(exitCode),
+    });
+    this.#model = initialModel(this.#screen.size(), basename(folder.root) || folder.root, past);
+    this.#observing = observeProject(openHost(), query, (observation) =>
+      this.#onEvent({ kind: 'observed', observation }),
+    );
+  }
+
+  async run(): Promise<number> {
+    try {
+      return await Promise.race([this.#left, this.#observing.done.then(() => ExitCode.Ok)]);
+    } finally {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    this.#screen.close();
+    this.#observing.stop();
+    this.#tail?.stop();
+    if (!this.#command) return;
+    this.#command.release();
+    const { verb, service } = this.#model.actions[0] ?? { verb: '', service: '' };
+    process.stderr.write(`devctl ${verb} ${service} goes on; devctl status shows how it went\n`);
+  }
+
+  #onEvent(event: MonitorEvent): void {
+    const { model, effects } = update(this.#model, event);
+    this.#model = model;
+    this.#drawSoon();
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  /** Draws one frame for all events of this turn. */
+  #drawSoon(): void {
+    if (this.#isFrameDue) return;
+    this.#isFrameDue = true;
     setImmediate(() => {
-      isDrawing = false;
-      screen.draw(frameOf(model, theme));
+      this.#isFrameDue = false;
+      this.#screen.draw(frameOf(this.#model, this.#theme));
     });
-  };
-  const hear = (event: MonitorEvent): void => {
-    const next = update(model, event);
-    model = next.model;
-    draw();
-    for (const effect of next.effects) carryOut(effect);
-  };
-  const follow = (service: string | null): void => {
-    logWatch?.stop();
-    logWatch = undefined;
-    if (service === null || service === NOBODYS) return;
-    const logged = serviceLogs(reopenProject(query) ?? project, []);
-    const log = logged.find(({ name }) => name === service)?.log;
-    if (log === undefined) return;
-    logWatch = openLiveTail({
-      source: openLogSource(project.folder, service, log),
-      lines: MOST_LINES,
-      onLines: (lines, anew) =>
-        hear({
-          kind: 'lines',
-          service,
-          anew,
-          lines,
-        }),
-    });
-  };
-  const carryOut = (effect: Effect): void => {
+  }
+
+  #carryOut(effect: Effect): void {
     switch (effect.kind) {
       case 'quit':
-        leave(effect.code);
+        this.#leave(effect.code);
         break;
       case 'follow':
-        follow(effect.service);
+        this.#follow(effect.service);
         break;
       case 'suspend':
-        screen.suspend();
+        this.#screen.suspend();
         break;
       case 'redraw':
-        screen.forget();
-        draw();
+        this.#screen.forget();
+        this.#drawSoon();
         break;
       case 'interrupt':
-        command?.interrupt();
+        this.#command?.interrupt();
         break;
-      case 'act': {
-        const { verb, service } = effect.action;
-        const config = options.config === undefined ? [] : ['--config', options.config];
-        command = runOwnCommand([verb, service, ...config], (line) =>
-          hear({ kind: 'progress', line }),
-        );
-        void command.done.then((result) => {
-          command = undefined;
-          observing.wake();
-          hear({ kind: 'ended', result });
-        });
-      }
+      case 'act':
+        this.#act(effect.action);
     }
-  };
-  const observing = observeProject(openHost(), query, (observation) =>
-    hear({ kind: 'observed', observation }),
-  );
-  try {
-    return await Promise.race([left, observing.done.then(() => ExitCode.Ok)]);
-  } finally {
-    screen.close();
-    observing.stop();
-    logWatch?.stop();
-    if (command) {
-      command.release();
-      const { verb, service } = model.actions[0] ?? { verb: '', service: '' };
-      process.stderr.write(`devctl ${verb} ${service} goes on; devctl status shows how it went\n`);
-    }
+  }
+
+  #follow(service: string | null): void {
+    this.#tail?.stop();
+    this.#tail = undefined;
+    if (service === null || service === NO_SERVICE) return;
+    const logged = serviceLogs(reopenProject(this.#query) ?? this.#project, []);
+    const log = logged.find(({ name }) => name === service)?.log;
+    if (log === undefined) return;
+    this.#tail = openLiveTail({
+      source: openLogSource(this.#project.folder, service, log),
+      lines: MOST_LINES,
+      onLines: (lines, anew) => this.#onEvent({ kind: 'lines', service, anew, lines }),
+    });
+  }
+
+  #act({ verb, service }: Action): void {
+    const { config } = this.#query;
+    const words = [verb, service, ...(config === undefined ? [] : ['--config', config])];
+    const command = runOwnCommand(words, (line) => this.#onEvent({ kind: 'progress', line }));
+    this.#command = command;
+    void command.done.then((result) => {
+      this.#command = undefined;
+      this.#observing.wake();
+      this.#onEvent({ kind: 'ended', result });
+    });
   }
 }
 
-/** What a screen would show, a document a look, until Ctrl-C or until nobody reads any more. */
+/** Prints one document for each sample, until Ctrl-C or until the reader has gone. */
 async function printObservations(query: Parameters<typeof openProject>[0]): Promise<number> {
-  let code: number = ExitCode.Ok;
+  let exitCode: number = ExitCode.Ok;
   const end = (signalled: number): void => {
-    code = signalled;
+    exitCode = signalled;
     observing.stop();
   };
   const out = openSlowWriter(1, () => end(ExitCode.Ok));
@@ -149,16 +184,19 @@ async function printObservations(query: Parameters<typeof openProject>[0]): Prom
         void out.write(jsonLine({ ...status, ...sample, services: described(status, sample) }));
     },
   );
-  process.once('SIGINT', () => end(128 + 2));
-  process.once('SIGTERM', () => end(128 + 15));
-  process.once('SIGHUP', () => end(128 + 1));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => end(exitCodeOf(signal)));
+  }
   const unwatch = watchStdout(1, out);
   await observing.done;
   unwatch();
-  return code;
+  return exitCode;
 }
 
-/** As `status --json` has them, with the processor's share of the last second instead of the whole life's. */
+/**
+ * Describes the services as `status --json` does, but with the cpu share of the last second instead of the
+ * whole life.
+ */
 function described(status: Observation['status'], sample: Observation['sample']) {
   return status.services.map((service) => ({
     ...service,

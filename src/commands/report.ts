@@ -4,11 +4,11 @@ import { DevctlError, ExitCode, inWords } from '../errors.ts';
 import { readActivity } from '../operations/status/activity.ts';
 import { reportPage } from '../output/html/page.ts';
 import { printJson } from '../output/terminal/json.ts';
-import { printAccount } from '../output/text/activity.ts';
+import { printActivity } from '../output/text/activity.ts';
 import { openHost } from '../processes/real-host.ts';
 import { writeFileAtomically } from '../project/atomic-file.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
-import { sinceOf } from './log-options.ts';
+import { sinceOption } from './log-options.ts';
 
 export interface ReportOptions {
   readonly config?: string;
@@ -18,32 +18,33 @@ export interface ReportOptions {
   readonly since?: string;
 }
 
-/** `devctl report`: what happened. Always 0 once that is told: `status` judges. */
+/** Runs `devctl report`. Exits 0 when the report is printed, because `status` judges. */
 export async function reportCommand(options: ReportOptions): Promise<number> {
   const nowMs = Date.now();
-  const sinceMs = sinceOf(options.since, nowMs);
+  const sinceMs = sinceOption(options.since, nowMs);
   if (options.json && options.html === '-') {
     throw new DevctlError('usage', '--json and --html - would both be on stdout', {
       hint: 'name a file: --html report.html',
     });
   }
   const project = openProject({ cwd: process.cwd(), config: options.config });
-  const account = await readActivity(openHost(), project, { nowMs, sinceMs });
-  requireProject(project, account.period !== null || account.lastStop !== null);
+  const report = await readActivity(openHost(), project, { nowMs, sinceMs });
+  requireProject(project, report.period !== null || report.lastStop !== null);
   if (options.html === '-') {
-    process.stdout.write(reportPage(account));
+    process.stdout.write(reportPage(report));
     return ExitCode.Ok;
   }
-  if (options.html !== undefined) writePage(options.html, reportPage(account));
-  if (options.json) printJson(account);
-  else if (options.html === undefined) printAccount(account, options.color);
+  if (options.html !== undefined) writePage(options.html, reportPage(report));
+  if (options.json) printJson(report);
+  else if (options.html === undefined) printActivity(report, options.color);
   else process.stderr.write(`devctl: the report is in ${options.html}\n`);
   return ExitCode.Ok;
 }
 
 /**
- * A new file each time, which nobody else may read: command lines may hold secrets, and what another user has put in its
- * place beforehand gets nothing. What is no file (/dev/stdout, a FIFO) is written to.
+ * Writes the page to a new file that no other user may read, because command lines may hold secrets. A file
+ * that another user has put in its place gets nothing. A path that is no regular file (/dev/stdout, a FIFO)
+ * is written to directly.
  */
 function writePage(file: string, page: string): void {
   const path = resolve(file);

@@ -1,4 +1,4 @@
-import { ExitCode } from '../errors.ts';
+import { ExitCode, exitCodeOf } from '../errors.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { restartProject } from '../operations/start/restart.ts';
@@ -9,7 +9,7 @@ import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, openProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
-import { allUp, summarise, tell } from './start.ts';
+import { allUp, printSummary, showChange } from './start.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -21,37 +21,47 @@ export interface RestartCommandOptions {
   readonly grace?: string;
 }
 
-/** `devctl restart`: 0 when everything is up again, 1 when something is not, 4 when something of the old runs is left. */
+/**
+ * Runs `devctl restart`. Exits 0 when everything is up again, 1 when a service is not, 4 when processes of
+ * the old runs are left.
+ */
 export async function restartCommand(
   names: readonly string[],
   options: RestartCommandOptions,
 ): Promise<number> {
   const query = { cwd: process.cwd(), config: options.config };
-  // A mistake in the manifest is told while everything still runs.
+  // Loaded before the stop, so that a mistake in the manifest is reported while everything still runs.
   const manifest = loadManifest(query);
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const progress = openProgress({ color: options.color });
-  const over = yieldLock(options);
+  const endYield = yieldLock(options);
   const interrupted = listenForInterrupts();
   const afterStop = (): void => {
     progress.close();
     const message = 'interrupted: what was started goes on running; devctl status shows what';
     process.stderr.write(`\n${message}\n`);
     if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
-    process.exit(130);
+    process.exit(exitCodeOf('SIGINT'));
   };
   try {
-    const { stop, start } = await restartProject(openHost(), folderOfManifest(manifest), manifest, {
-      names,
-      dependents: options.dependents ?? false,
-      graceMs,
-      env: definedOnly(process.env),
-      declared: declaredServices(openProject(query)),
-      forced: interrupted,
-      onScan: stopProgress(),
-      onStopped(report) {
-        if (!options.json) printStopReport(report, options.color);
-        process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
+    const { stop, start } = await restartProject(
+      openHost(),
+      folderOfManifest(manifest),
+      manifest,
+      {
+        names,
+        dependents: options.dependents ?? false,
+        graceMs,
+        env: definedOnly(process.env),
+        declared: declaredServices(openProject(query)),
+        forced: interrupted,
+        onScan: stopProgress(),
+        onStopped(report) {
+          if (!options.json) printStopReport(report, options.color);
+          process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
+        },
+        onChange: (change) => showChange(progress, change),
+        warn: (line) => progress.note(`! ${line}`),
       },
       onChange: (change) => tell(progress, change),
       warn: (line) => progress.note(`! ${line}`),
@@ -59,12 +69,12 @@ export async function restartCommand(
     progress.close();
     const ok = start !== null && allUp(start);
     if (options.json) printJson({ ok, stop, start });
-    else if (start) summarise(start);
+    else if (start) printSummary(start);
     if (start === null) return ExitCode.Survivors;
     return ok ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     progress.close();
     process.off('SIGINT', afterStop);
-    over();
+    endYield();
   }
 }

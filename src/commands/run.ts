@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
@@ -17,7 +16,7 @@ import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { type OpenProject, openProject, requireProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
-import { type LimitOptions, limitsOf } from './limit-options.ts';
+import { type LimitOptions, limitOptions } from './limit-options.ts';
 import { stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -32,8 +31,8 @@ export interface RunCommandOptions extends LimitOptions {
 }
 
 /**
- * `devctl run`: the exit code of the command, or 128 + its signal; 124 when its time was up or it went
- * beyond a limit, 4 when something could not be ended.
+ * Runs `devctl run`. Exits with the code of the command, or 128 and its signal; with 124 after a timeout or
+ * beyond a limit; with 4 when a process could not be ended.
  */
 export async function runCommand(
   command: readonly string[],
@@ -41,31 +40,35 @@ export async function runCommand(
 ): Promise<number> {
   const { json = false, color } = options;
   const failure = { json: json ? ('stderr' as const) : false, color };
-  const over = yieldLock(failure);
+  const endYield = yieldLock(failure);
   try {
-    return await runUntilOver(command, options, over);
+    return await runUntilOver(command, options, endYield);
   } catch (error) {
     return printFailure(error, failure);
   } finally {
-    over();
+    endYield();
   }
 }
 
-/** @param over to be called once it runs */
+/**
+ * Runs the command, and ends everything that it leaves behind.
+ *
+ * @param endYield called once the command runs
+ */
 async function runUntilOver(
   command: readonly string[],
   options: RunCommandOptions,
-  over: () => void,
+  endYield: () => void,
 ): Promise<number> {
   const { config, timeout, grace, name = null } = options;
   const timeoutMs = timeout === undefined ? null : durationOption('--timeout', timeout);
   const graceMs = grace === undefined ? null : durationOption('--grace', grace);
-  const own = limitsOf(options);
+  const ownLimits = limitOptions(options);
   const project = openProject({ cwd: process.cwd(), config });
   requireProject(project, false);
   const { outline, folder } = project;
-  const say = speaker(options.color);
-  const manifest = manifestOf(project, config, say.warn);
+  const notes = createNotes(options.color);
+  const manifest = manifestOf(project, config, notes.warn);
   let watch: ReturnType<typeof stopProgress> | undefined;
   const result = await runOneOff(folder, {
     name,
@@ -75,36 +78,37 @@ async function runUntilOver(
     graceMs,
     timeoutMs,
     containment: manifest?.containment ?? 'auto',
-    limits: runLimits(own, manifest?.limits ?? PROJECT_WARNINGS),
+    limits: runLimits(ownLimits, manifest?.limits ?? PROJECT_WARNINGS),
     onBreach(breach) {
       const then = breach.action === 'warn' ? '' : ': ending everything';
-      say.warn(`over its limit: ${warningInWords(breach)}${then}`);
+      notes.warn(`over its limit: ${warningInWords(breach)}${then}`);
     },
     logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
-    subscribeToSignals: hearSignals,
-    onBegun: over,
+    subscribeToSignals,
+    onBegun: endYield,
     onEnding(cause) {
-      if (cause === 'timed-out') say.warn(`its ${timeout} are over: ending everything`);
+      if (cause === 'timed-out') notes.warn(`its ${timeout} are over: ending everything`);
     },
     onScan(living) {
-      // What is slow is the end, not the command.
+      // Created when the end begins, because its time counts from there.
       watch ??= stopProgress();
       watch(living);
     },
-    warn: say.warn,
+    warn: notes.warn,
   });
   if (options.json) writeSync(STDERR, jsonLine(result));
-  else tell(result, say);
-  const signals: Readonly<Record<string, number>> = constants.signals;
+  else printResult(result, notes);
   return runExitCode(
     { ...result, orphans: result.orphans.length, survivors: result.survivors.length },
     options.failOnOrphans ?? false,
-    (signal) => signals[signal],
   );
 }
 
-/** A manifest with a mistake does not keep anybody from running a command: no service is started. */
+/**
+ * Loads the manifest. A mistake in it does not keep the user from running a command, because no service is
+ * started.
+ */
 function manifestOf(
   { outline }: OpenProject,
   config: string | undefined,
@@ -124,25 +128,28 @@ function manifestOf(
 
 const SIGNALS: readonly RunSignal[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'];
 
-function hearSignals(listen: (signal: RunSignal) => void): () => void {
-  const heard = SIGNALS.map((signal) => [signal, () => listen(signal)] as const);
-  for (const [signal, hear] of heard) process.on(signal, hear);
+function subscribeToSignals(listen: (signal: RunSignal) => void): () => void {
+  const listeners = SIGNALS.map((signal) => [signal, () => listen(signal)] as const);
+  for (const [signal, listener] of listeners) process.on(signal, listener);
   return () => {
-    for (const [signal, hear] of heard) process.off(signal, hear);
+    for (const [signal, listener] of listeners) process.off(signal, listener);
   };
 }
 
 const STDERR = 2;
 
-interface Speaker {
+interface RunNotes {
   good(line: string): void;
   warn(line: string): void;
   bad(line: string): void;
   more(line: string): void;
 }
 
-/** stdout is the command's, and so is stderr while it runs: what devctl says there is short. */
-function speaker(color: boolean | undefined): Speaker {
+/**
+ * Creates the printer of devctl's own lines. They are short, because stdout and stderr belong to the
+ * command while it runs.
+ */
+function createNotes(color: boolean | undefined): RunNotes {
   const theme = themeFor(process.stderr, color);
   const write = (mark: string, line: string): void => {
     process.stderr.write(`${mark} ${printable(line)}\n`);
@@ -157,28 +164,32 @@ function speaker(color: boolean | undefined): Speaker {
 
 const MOST_LINES = 20;
 
-/** Nothing at all where there is nothing to tell: a run that left nothing is as quiet as its command. */
-function tell(
+/** Prints the result. A run that left nothing behind prints nothing, as its command alone would. */
+function printResult(
   { orphans, survivors, proof, stop, name, cause, why, tookMs }: RunResult,
-  say: Speaker,
+  notes: RunNotes,
 ): void {
-  if (cause === 'stopped') say.warn(`${name} was ended by a devctl stop${why ? `: ${why}` : ''}`);
+  if (cause === 'stopped') notes.warn(`${name} was ended by a devctl stop${why ? `: ${why}` : ''}`);
   if (orphans.length > 0) {
     const count = `${orphans.length} process${orphans.length === 1 ? '' : 'es'}`;
-    say.warn(`${name} left ${count} behind:`);
-    for (const { pid, command } of orphans.slice(0, MOST_LINES)) say.more(`pid ${pid}: ${command}`);
-    if (orphans.length > MOST_LINES) say.more(`… and ${orphans.length - MOST_LINES} more`);
+    notes.warn(`${name} left ${count} behind:`);
+    for (const { pid, command } of orphans.slice(0, MOST_LINES))
+      notes.more(`pid ${pid}: ${command}`);
+    if (orphans.length > MOST_LINES) notes.more(`… and ${orphans.length - MOST_LINES} more`);
   }
-  for (const problem of stop?.problems ?? []) say.warn(problem);
-  for (const { pid, command, why } of survivors) say.bad(`pid ${pid} is alive: ${command}: ${why}`);
+  for (const problem of stop?.problems ?? []) notes.warn(problem);
+  for (const { pid, command, why } of survivors)
+    notes.bad(`pid ${pid} is alive: ${command}: ${why}`);
   if (survivors.length > 0) {
-    say.more(`→ the record is kept; devctl stop ${name} tries again`);
+    notes.more(`→ the record is kept; devctl stop ${name} tries again`);
     return;
   }
   if (stop === null || (orphans.length === 0 && cause === 'ended')) return;
   const complete = proof.strength === 'complete';
-  const sure = complete ? 'proof complete' : `proof best effort: ${proof.why}`;
+  const proofInWords = complete ? 'proof complete' : `proof best effort: ${proof.why}`;
   const took = formatDuration(cause === 'ended' ? stop.tookMs : tookMs);
   const when = cause === 'ended' ? `ended in ${took}` : `after ${took} in all`;
-  say.good(`${complete ? 'nothing' : 'nothing more'} of ${name} is left: ${when} (${sure})`);
+  notes.good(
+    `${complete ? 'nothing' : 'nothing more'} of ${name} is left: ${when} (${proofInWords})`,
+  );
 }

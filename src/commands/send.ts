@@ -11,7 +11,10 @@ export interface SendOptions {
   readonly newline?: boolean;
 }
 
-/** `devctl send`: writes one line, or without any text all of its stdin, to the stdin of a service. */
+/**
+ * Runs `devctl send`: writes one line to the stdin of a service, or without a text everything from its own
+ * stdin.
+ */
 export async function sendCommand(
   name: string,
   words: readonly string[],

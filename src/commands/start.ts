@@ -1,5 +1,5 @@
 import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
-import { DevctlError, ExitCode } from '../errors.ts';
+import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
@@ -24,57 +24,68 @@ export interface StartCommandOptions extends LeaseOptions {
   readonly abortOnFailure?: boolean;
 }
 
-/** `devctl start`: returns when everything asked for is up, or 1 when something is not. */
+/** Runs `devctl start`. Exits when every requested service is up, or with 1 when one is not. */
 export async function startCommand(
   names: readonly string[],
   options: StartCommandOptions,
 ): Promise<number> {
-  refuseAsInit();
+  refuseAsProcessOne();
   const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
   const selected = selectForStart(choicesOf(manifest), names);
   const host = openHost();
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
-  // Who watches has seen it; a script finds the line with the cross beside the log.
+  // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
+  // beside the log.
   const onTerminal = canSpin(process.stderr, process.env);
-  const told = new Map<string, string | null>();
+  const reasonsShown = new Map<string, string | null>();
   const onInterrupt = (): void => {
     progress.close();
     const message = 'interrupted: what was started goes on running; devctl stop ends it';
     process.stderr.write(`\n${message}\n`);
     if (options.json) printJson({ error: { code: 'interrupted', message, hint: null } });
-    process.exit(130);
+    process.exit(exitCodeOf('SIGINT'));
   };
   process.once('SIGINT', onInterrupt);
-  const over = yieldLock(options);
+  const endYield = yieldLock(options);
   try {
-    const result = await startProject(host, folderOfManifest(manifest), manifest, {
-      names: selected,
-      abortOnFailure: options.abortOnFailure ?? false,
-      lease,
-      env: definedOnly(process.env),
-      onChange(change) {
-        if (onTerminal && WHY_NOT.has(change.to)) told.set(change.service, change.reason);
-        tell(progress, change);
+    const result = await startProject(
+      host,
+      folderOfManifest(manifest),
+      manifest,
+      {
+        names: selected,
+        abortOnFailure: options.abortOnFailure ?? false,
+        lease,
+        env: definedOnly(process.env),
+        onChange(change) {
+          if (onTerminal && TROUBLE_STATES.has(change.to))
+            reasonsShown.set(change.service, change.reason);
+          showChange(progress, change);
+        },
+        warn: (line) => progress.note(`! ${line}`),
       },
       warn: (line) => progress.note(`! ${line}`),
     });
     progress.close();
     if (options.json) printJson({ ok: allUp(result), ...result });
-    else summarise(result, told);
+    else printSummary(result, reasonsShown);
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     progress.close();
     process.off('SIGINT', onInterrupt);
-    over();
+    endYield();
   }
 }
 
-/** The states that `tell` gives a reason for. */
-const WHY_NOT: ReadonlySet<string> = new Set(['failed', 'exited', 'unhealthy']);
+/** States for which `showChange` prints a reason. */
+const TROUBLE_STATES: ReadonlySet<string> = new Set(['failed', 'exited', 'unhealthy']);
 
-/** As `docker run IMAGE devctl start`: to say "2 services are up" and take them along would be a lie. */
-function refuseAsInit(): void {
+/**
+ * Refuses to run as process 1, as in `docker run IMAGE devctl start`, because the kernel ends all services
+ * together with process 1.
+ */
+function refuseAsProcessOne(): void {
   if (process.pid !== 1) return;
   const what =
     'devctl start is process 1 here: with its end the kernel ends all that it has started';
@@ -83,8 +94,8 @@ function refuseAsInit(): void {
   });
 }
 
-/** A change of one service, while it happens. */
-export function tell(
+/** Shows a change of one service while it happens. */
+export function showChange(
   progress: Progress,
   { service, from, to, reason, pid, oneShot, afterMs }: ServiceChange,
 ): void {
@@ -96,7 +107,7 @@ export function tell(
       progress.pending(service, 'waiting for');
       return;
     case 'clearing':
-      // Once more with the exit of what is being ended.
+      // A second change to `clearing` brings the exit of the process that is being ended.
       if (from !== 'clearing') progress.note(`! ${service}: ${reason}`);
       return;
     case 'running':
@@ -118,29 +129,29 @@ export function tell(
   }
 }
 
-/** Is everything up that was asked for? */
+/** True when every requested service is up. */
 export function allUp({ services }: StartResult): boolean {
   return services.every(hasSucceeded);
 }
 
-/** What progress did not say already: what ran before, why something failed, what to do next. */
-export function summarise(
+/** Prints what the progress has not said: which services ran before, why a service failed, what to do next. */
+export function printSummary(
   { services, aborted, leases, breaches }: StartResult,
-  told: ReadonlyMap<string, string | null> = new Map(),
+  reasonsShown: ReadonlyMap<string, string | null> = new Map(),
 ): void {
   const { stderr, stdout } = process;
   const before = services.filter(({ alreadyRunning }) => alreadyRunning);
-  const ran = before.filter(({ done }) => !done).map(({ name }) => name);
-  const did = before.filter(({ done }) => done).map(({ name }) => name);
-  if (ran.length > 0) stderr.write(`already running: ${ran.join(', ')}\n`);
-  if (did.length > 0) stderr.write(`already done: ${did.join(', ')}\n`);
+  const runningBefore = before.filter(({ done }) => !done).map(({ name }) => name);
+  const doneBefore = before.filter(({ done }) => done).map(({ name }) => name);
+  if (runningBefore.length > 0) stderr.write(`already running: ${runningBefore.join(', ')}\n`);
+  if (doneBefore.length > 0) stderr.write(`already done: ${doneBefore.join(', ')}\n`);
   for (const breach of breaches)
     stderr.write(`! over its limit: ${printable(warningInWords(breach))}\n`);
   const ends = leasesInWords(leases);
   const failed = services.filter((one) => !hasSucceeded(one));
   for (const service of failed) {
     if (aborted.includes(service.name)) continue;
-    explain(service, told.get(service.name) === service.reason);
+    printFailedService(service, reasonsShown.get(service.name) === service.reason);
   }
   const up = services.length - failed.length;
   if (failed.length === 0) {
@@ -158,9 +169,12 @@ export function summarise(
     stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
 }
 
-function explain({ name, state, reason, lastLines, log }: StartedService, isTold: boolean): void {
+function printFailedService(
+  { name, state, reason, lastLines, log }: StartedService,
+  isShown: boolean,
+): void {
   const { stderr } = process;
-  if (!isTold) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
+  if (!isShown) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
   if (lastLines.length === 0) return;
   stderr.write(`  the last lines of ${printable(log)}:\n`);
   for (const line of lastLines) stderr.write(`  | ${printableLog(line)}\n`);

@@ -19,7 +19,7 @@ export interface StatusOptions {
   readonly color?: boolean;
 }
 
-/** `devctl status`: 0 when everything that should run is up, 3 when not. */
+/** Runs `devctl status`. Exits 0 when every service that should run is up, otherwise 3. */
 export async function statusCommand(
   names: readonly string[],
   options: StatusOptions,
@@ -28,35 +28,13 @@ export async function statusCommand(
   const report = await readStatus(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length + report.orphans.length > 0);
   if (options.json) printJson(report);
-  else print(report, options.color);
+  else printStatus(report, options.color);
   return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
 }
 
-function print(report: StatusReport, color: boolean | undefined): void {
+function printStatus(report: StatusReport, color: boolean | undefined): void {
   const theme = themeFor(process.stdout, color);
-  const lines = renderTable(
-    [
-      { title: 'SERVICE' },
-      { title: 'STATE' },
-      { title: 'PID', align: 'right' },
-      { title: 'UPTIME', align: 'right' },
-      { title: 'PROCS', align: 'right' },
-      { title: 'MEMORY', align: 'right' },
-      { title: 'CPU', align: 'right' },
-      { title: 'PORTS' },
-      { title: 'RESTARTS', align: 'right' },
-    ],
-    report.services.map((service) => toRow(service, theme)),
-    { width: tableWidth(process.stdout), paintTitle: theme.dim },
-  );
-  process.stdout.write(`${lines.join('\n')}\n`);
-
-  const ends = leasesInWords(report.leases);
-  if (ends) process.stdout.write(`lease: ${ends}\n`);
-  const explained = report.services.filter(({ reason, done }) => reason !== null && !done);
-  for (const { name, reason } of explained)
-    process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
-
+  printServices(report, theme);
   const { orphans, unattributed } = report;
   if (orphans.length > 0) {
     const count = `${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`;
@@ -69,24 +47,45 @@ function print(report: StatusReport, color: boolean | undefined): void {
     process.stdout.write(`\n${unattributed.length} below the supervisor, of no known service:\n`);
     printProcesses(unattributed, theme);
   }
-  const notes = themeFor(process.stderr, color);
-  for (const { service, detail } of report.stale) {
-    process.stderr.write(
-      `${notes.yellow('!')} the record of ${service} is stale: ${printable(detail)}\n`,
-    );
-  }
-  for (const breach of report.breaches) {
-    const line = `over its limit: ${warningInWords(breach)}`;
-    process.stderr.write(`${notes.yellow('!')} ${printable(line)}\n`);
-  }
-  for (const problem of report.problems) {
-    process.stderr.write(`${notes.yellow('!')} ${printable(problem)}\n`);
-  }
+  printNotes(report, themeFor(process.stderr, color));
+}
+
+function printServices({ services, leases }: StatusReport, theme: Theme): void {
+  const lines = renderTable(
+    [
+      { title: 'SERVICE' },
+      { title: 'STATE' },
+      { title: 'PID', align: 'right' },
+      { title: 'UPTIME', align: 'right' },
+      { title: 'PROCS', align: 'right' },
+      { title: 'MEMORY', align: 'right' },
+      { title: 'CPU', align: 'right' },
+      { title: 'PORTS' },
+      { title: 'RESTARTS', align: 'right' },
+    ],
+    services.map((service) => toRow(service, theme)),
+    { width: tableWidth(process.stdout), paintTitle: theme.dim },
+  );
+  process.stdout.write(`${lines.join('\n')}\n`);
+  const ends = leasesInWords(leases);
+  if (ends) process.stdout.write(`lease: ${ends}\n`);
+  const explained = services.filter(({ reason, done }) => reason !== null && !done);
+  for (const { name, reason } of explained)
+    process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
+}
+
+function printNotes(report: StatusReport, theme: Theme): void {
+  const note = (text: string): void => {
+    process.stderr.write(`${theme.yellow('!')} ${text}\n`);
+  };
+  for (const { service, detail } of report.stale)
+    note(`the record of ${service} is stale: ${printable(detail)}`);
+  for (const breach of report.breaches)
+    note(printable(`over its limit: ${warningInWords(breach)}`));
+  for (const problem of report.problems) note(printable(problem));
   if (report.orphans.length > 0) process.stderr.write('  → devctl stop ends them\n');
-  if (!report.supervisor && report.services.some(({ pid, oneOff }) => pid !== null && !oneOff)) {
-    const text = 'no supervisor is running; take over what runs: devctl adopt';
-    process.stderr.write(`${notes.yellow('!')} ${text}\n`);
-  }
+  if (!report.supervisor && report.services.some(({ pid, oneOff }) => pid !== null && !oneOff))
+    note('no supervisor is running; take over what runs: devctl adopt');
 }
 
 function printProcesses(processes: StatusReport['orphans'], theme: Theme): void {

@@ -3,18 +3,23 @@ import { formatDuration } from '../output/terminal/durations.ts';
 import { printable } from '../output/terminal/width.ts';
 import { monotonicMs } from '../processes/clock.ts';
 
-/** The first Ctrl-C turns a stop into --force; it goes on until its proof. */
-export function listenForInterrupts(kept = ''): () => boolean {
+/**
+ * Listens for Ctrl-C. The first one turns a stop into --force; the stop still goes on until its proof.
+ *
+ * @param suffix added to the message
+ * @returns a function that says whether Ctrl-C was pressed
+ */
+export function listenForInterrupts(suffix = ''): () => boolean {
   let interrupts = 0;
   process.on('SIGINT', () => {
     interrupts += 1;
-    // The terminal has shown a ^C.
-    process.stderr.write(interrupts > 1 ? '\n' : `\ndevctl: killing what is left${kept}\n`);
+    // The line break is for the ^C that the terminal has shown.
+    process.stderr.write(interrupts > 1 ? '\n' : `\ndevctl: killing what is left${suffix}\n`);
   });
   return () => interrupts > 0;
 }
 
-/** Says every second what holds the stop up, so that nobody has to guess. */
+/** Creates a function that says every second which processes a stop waits for. */
 export function stopProgress(): StopOptions['onScan'] {
   const beganMs = monotonicMs();
   let nextMs = 1_000;

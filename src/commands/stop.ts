@@ -14,7 +14,7 @@ import { durationOption } from './duration-option.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 
-/** What a Ctrl-C must not make anybody fear for. */
+/** Added to the message after Ctrl-C, so that nobody fears for the records. */
 const KEPT = '; the records are kept until it is proved gone';
 
 export interface StopCommandOptions {
@@ -26,7 +26,10 @@ export interface StopCommandOptions {
   readonly grace?: string;
 }
 
-/** `devctl stop`: 0 with the proof that nothing is left, 4 when something is, 5 when a port is held. */
+/**
+ * Runs `devctl stop`. Exits 0 with the proof that nothing is left, 4 when processes are left, 5 when a port
+ * is held.
+ */
 export async function stopCommand(
   names: readonly string[],
   options: StopCommandOptions,
@@ -37,7 +40,7 @@ export async function stopCommand(
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const force = options.force ?? false;
   const dryRun = options.dryRun ?? false;
-  // Whoever needs --force may have fifty others that want the same two processors.
+  // In an emergency, fifty other processes may want the same two processors.
   if (force && !dryRun) takePrecedence();
   const host = openHost();
   const sweep = sweepSettingsOf(project, force);
@@ -47,7 +50,7 @@ export async function stopCommand(
     warn(`${outline.why}: stopping from the records${without}`, options.color);
   }
 
-  const over = yieldLock(options);
+  const endYield = yieldLock(options);
   const report = await stopServices(host, folder, {
     names: selected,
     force,
@@ -61,14 +64,14 @@ export async function stopCommand(
       const line = `devctl runs inside the service ${service}: the supervisor performs the stop`;
       warn(line, options.color);
     },
-  }).finally(over);
+  }).finally(endYield);
   requireProject(project, force || report.processes.length > 0);
   if (options.json) printJson(report);
   else printStopReport(report, options.color);
-  return exitCodeOf(report);
+  return codeOf(report);
 }
 
-function exitCodeOf(report: StopReport): number {
+function codeOf(report: StopReport): number {
   if (report.survivors.length > 0) return ExitCode.Survivors;
   return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : ExitCode.Ok;
 }

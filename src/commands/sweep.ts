@@ -15,9 +15,9 @@ export interface SweepCommandOptions {
 }
 
 /**
- * `devctl sweep`: 0 when no look-alike is left, 4 when one outlived SIGKILL.
+ * Runs `devctl sweep`. Exits 0 when no look-alike is left, 4 when one survived SIGKILL.
  *
- * @throws DevctlError where sweeping could hit what is none of this project's
+ * @throws DevctlError when a sweep could end processes that are not of this project
  */
 export async function sweepCommand(options: SweepCommandOptions): Promise<number> {
   const project = openProject({ cwd: process.cwd(), config: options.config });

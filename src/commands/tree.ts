@@ -16,17 +16,20 @@ export interface TreeOptions {
   readonly color?: boolean;
 }
 
-/** `devctl tree`: every process of every service, and why it is ours. Always 0: `status` judges. */
+/**
+ * Runs `devctl tree`: prints every process of every service, and why it is ours. Exits 0, because `status`
+ * judges.
+ */
 export async function treeCommand(names: readonly string[], options: TreeOptions): Promise<number> {
   const project = openProject({ cwd: process.cwd(), config: options.config });
   const report = await readTrees(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length > 0);
   if (options.json) printJson(report);
-  else print(report, options.color);
+  else printTrees(report, options.color);
   return ExitCode.Ok;
 }
 
-function print({ services, devctl }: TreeReport, color: boolean | undefined): void {
+function printTrees({ services, devctl }: TreeReport, color: boolean | undefined): void {
   const theme = themeFor(process.stdout, color);
   const some = services.filter(({ processes }) => processes > 0);
   if (some.length === 0) {
@@ -36,7 +39,7 @@ function print({ services, devctl }: TreeReport, color: boolean | undefined): vo
   const rows = some.flatMap(({ service, roots }) => {
     const name = service === null ? theme.yellow('(no service)') : theme.bold(service);
     return roots
-      .flatMap((root) => lines(root, '', '', theme))
+      .flatMap((root) => treeRows(root, '', '', theme))
       .map((row, index) => [index === 0 ? name : '', ...row]);
   });
   const columns = [
@@ -50,18 +53,20 @@ function print({ services, devctl }: TreeReport, color: boolean | undefined): vo
   ];
   const layout = { width: tableWidth(process.stdout), paintTitle: theme.dim };
   process.stdout.write(`${renderTable(columns, rows, layout).join('\n')}\n`);
-  const held = devctl.map(({ role, pid, rssBytes }) => {
+  const containers = devctl.map(({ role, pid, rssBytes }) => {
     const what = role === 'run' ? 'devctl run' : role;
     return `${what} (pid ${pid}, ${formatSize(rssBytes)})`;
   });
-  if (held.length > 0) process.stdout.write(theme.dim(`held by: ${held.join(', ')}\n`));
+  if (containers.length > 0) process.stdout.write(theme.dim(`held by: ${containers.join(', ')}\n`));
 }
 
 /**
- * @param stem what stands before this process
- * @param below what stands before those below it
+ * Builds the rows of a process and of everything below it.
+ *
+ * @param stem the branches before this process
+ * @param below the branches before its children
  */
-function lines(one: TreeProcess, stem: string, below: string, theme: Theme): string[][] {
+function treeRows(one: TreeProcess, stem: string, below: string, theme: Theme): string[][] {
   const { pid, cpuPercent, rssBytes, ageMs, evidence, command, orphan, state, children } = one;
   const marks = [...(orphan ? ['orphan'] : []), ...(state === 'T' ? ['stopped'] : [])];
   const marked = marks.length > 0 ? ` ${theme.red(`(${marks.join(', ')})`)}` : '';
@@ -77,7 +82,7 @@ function lines(one: TreeProcess, stem: string, below: string, theme: Theme): str
   return [
     row,
     ...children.flatMap((child, index) =>
-      lines(
+      treeRows(
         child,
         `${below}${index === last ? '└─ ' : '├─ '}`,
         `${below}${index === last ? '   ' : '│  '}`,

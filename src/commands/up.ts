@@ -1,27 +1,28 @@
-import { constants } from 'node:os';
-import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
-import { DevctlError, ExitCode } from '../errors.ts';
+import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
+import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
-import { followLogs } from '../logs/follow.ts';
-import { readLog } from '../logs/reader.ts';
+import { followLogs, type LogFollower } from '../logs/follow.ts';
+import { readLog, type ServiceLine } from '../logs/reader.ts';
 import { logFolders, serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
 import { tolerantReader } from '../logs/tolerant-reader.ts';
 import { loadManifest } from '../manifest/load.ts';
+import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, selectForStart, selectServices } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
+import type { UpOptions } from '../operations/up/options.ts';
 import { upProject } from '../operations/up/up.ts';
 import type { UpVerdict } from '../operations/up/verdict.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { jsonLine } from '../output/terminal/json.ts';
-import { createLogPrinter } from '../output/terminal/log-printer.ts';
+import { createLogPrinter, type LogLook, type LogPrinter } from '../output/terminal/log-printer.ts';
 import { readyOutcome } from '../output/terminal/progress.ts';
-import { openSlowWriter } from '../output/terminal/slow-writer.ts';
+import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printableLines } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
-import { openProject } from '../project/open-project.ts';
+import { type OpenProject, openProject } from '../project/open-project.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { stopProgress } from './stop-progress.ts';
@@ -38,7 +39,10 @@ export interface UpCommandOptions {
   readonly abortOnExit?: boolean;
 }
 
-/** `devctl up`: start, logs, and stop in one foreground command; see the README for its exit codes. */
+/**
+ * Runs `devctl up`: starts services, shows their logs, and stops them at its end. The README has its exit
+ * codes.
+ */
 export async function upCommand(
   names: readonly string[],
   options: UpCommandOptions,
@@ -47,114 +51,192 @@ export async function upCommand(
   const manifest = loadManifest(query);
   const choices = choicesOf(manifest);
   const selected = selectForStart(choices, names);
-  const { exitCodeFrom = null, json = false } = options;
-  if (exitCodeFrom !== null && !selected.includes(exitCodeFrom)) {
+  const { exitCodeFrom } = options;
+  if (exitCodeFrom !== undefined && !selected.includes(exitCodeFrom)) {
     throw new DevctlError('usage', `--exit-code-from ${exitCodeFrom}: it is not started here`, {
       hint: `one of: ${selected.join(', ')}`,
     });
   }
   const project = openProject(query);
-  const color = colorEnabled(process.stdout, options.color);
-  const look = { color, prefix: options.prefix ?? true, times: options.timestamps ?? false };
-  const printer = createLogPrinter(look);
-  const notes = themeFor(process.stderr, options.color);
-  const notePrinter = createLogPrinter({ ...look, color: notes.enabled });
-  for (const one of [printer, notePrinter]) one.widen([...selected, 'devctl']);
-  const note = (text: string): void =>
-    void process.stderr.write(notePrinter.note('devctl', printableLines(text)));
-  const warn = (text: string): void => {
-    const line = `${notes.yellow('!')} ${printableLines(text)}`;
-    process.stderr.write(notePrinter.note('devctl', line));
-  };
-  const named = names.length === 0 ? [] : selectServices(choices, names);
-  const isOurs = (name: string): boolean => names.length === 0 || named.includes(name);
+  const named = names.length === 0 ? null : selectServices(choices, names);
+  return new Up({ project, manifest, selected, named }, options).run();
+}
 
-  const { asked, forced, ask } = listenForEnds(note);
-  const out = openSlowWriter(1, (failure) =>
-    ask(
-      failure === null
-        ? { why: 'nobody reads its output', code: ExitCode.Ok }
-        : { why: 'its output cannot be written', code: ExitCode.Failed },
-    ),
-  );
-  const unwatch = watchStdout(1, out);
-  const over = yieldLock(options);
-  const services = serviceLogs(project, selected);
-  const readers = services.map(({ name, log }) =>
-    tolerantReader(readLog(openLogSource(project.folder, name, log)), warn),
-  );
-  for (const reader of readers) reader.skip();
-  let watch: ReturnType<typeof stopProgress> | undefined;
-  const following = followLogs({
-    folders: logFolders(project, services),
-    readers: () => readers,
-    emit: (lines) =>
-      out.write(
-        lines
-          .map((line) => (json ? lineToJson(line, { type: 'line' }) : lineToText(printer, line)))
-          .join(''),
+interface UpScope {
+  readonly project: OpenProject;
+  readonly manifest: ResolvedManifest;
+  /** The services to start: the named ones, and what they depend on. */
+  readonly selected: readonly string[];
+  /** The services that the user named; null when there are none, which means all. */
+  readonly named: readonly string[] | null;
+}
+
+class Up {
+  readonly #scope: UpScope;
+  readonly #options: UpCommandOptions;
+  readonly #notes: Notes;
+  readonly #printer: LogPrinter;
+  readonly #ends: EndRequests;
+  readonly #out: SlowWriter;
+  readonly #unwatchStdout: () => void;
+  readonly #endYield: () => void;
+  readonly #following: LogFollower;
+  /** Set when the stop begins, because its time counts from there. */
+  #stopProgress: ReturnType<typeof stopProgress> | undefined;
+
+  constructor(scope: UpScope, options: UpCommandOptions) {
+    this.#scope = scope;
+    this.#options = options;
+    const look = { prefix: options.prefix ?? true, times: options.timestamps ?? false };
+    this.#notes = createNotes(look, options.color);
+    const color = colorEnabled(process.stdout, options.color);
+    this.#printer = createLogPrinter({ ...look, color });
+    const columns = [...scope.selected, 'devctl'];
+    this.#printer.widen(columns);
+    this.#notes.widen(columns);
+    this.#ends = listenForEnds(this.#notes.note);
+    this.#out = openSlowWriter(1, (failure) =>
+      this.#ends.ask(
+        failure === null
+          ? { why: 'nobody reads its output', code: ExitCode.Ok }
+          : { why: 'its output cannot be written', code: ExitCode.Failed },
       ),
-  });
-  try {
-    const { verdict, report } = await upProject(openHost(), project, manifest, {
+    );
+    this.#unwatchStdout = watchStdout(1, this.#out);
+    this.#endYield = yieldLock(options);
+    this.#following = this.#followNewLines();
+  }
+
+  async run(): Promise<number> {
+    const { project, manifest } = this.#scope;
+    try {
+      const { verdict, report } = await upProject(openHost(), project, manifest, this.#upOptions());
+      this.#endYield();
+      this.#following.stop();
+      await this.#following.done;
+      return await this.#printEnd(verdict, report);
+    } finally {
+      this.#endYield();
+      this.#following.stop();
+      await this.#following.done;
+      this.#unwatchStdout();
+    }
+  }
+
+  #followNewLines(): LogFollower {
+    const { project, selected } = this.#scope;
+    const services = serviceLogs(project, selected);
+    const readers = services.map(({ name, log }) =>
+      tolerantReader(readLog(openLogSource(project.folder, name, log)), this.#notes.warn),
+    );
+    for (const reader of readers) reader.skip();
+    return followLogs({
+      folders: logFolders(project, services),
+      readers: () => readers,
+      emit: (lines) => this.#out.write(lines.map((line) => this.#lineToOutput(line)).join('')),
+    });
+  }
+
+  #lineToOutput(line: ServiceLine): string {
+    return this.#options.json
+      ? lineToJson(line, { type: 'line' })
+      : lineToText(this.#printer, line);
+  }
+
+  #upOptions(): UpOptions {
+    const { selected, named } = this.#scope;
+    const { json = false, exitCodeFrom = null, abortOnExit = false } = this.#options;
+    const { note, warn } = this.#notes;
+    return {
       names: selected,
-      everything: names.length === 0,
-      named,
+      everything: named === null,
+      named: named ?? [],
       exitCodeFrom,
-      abortOnExit: options.abortOnExit ?? false,
+      abortOnExit,
       env: definedOnly(process.env),
       onChange: (change) => {
-        following.wake();
-        if (json) void out.write(jsonLine(change));
-        else tell(note, change);
+        this.#following.wake();
+        if (json) void this.#out.write(jsonLine(change));
+        else noteChange(note, change);
       },
       onBreach: (breach) => {
-        if (json) void out.write(jsonLine({ type: 'breach', breach }));
-        // What is ended or started again says why.
+        if (json) void this.#out.write(jsonLine({ type: 'breach', breach }));
+        // The end or the restart of a service says why by itself.
         else if (breach.action === 'warn') warn(`over its limit: ${warningInWords(breach)}`);
       },
-      onStarted: ({ services: all }) => {
-        if (json) return;
-        const running = all.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
-        const [end, stay] = [running.filter(isOurs), running.filter((name) => !isOurs(name))];
-        if (end.length > 0) note(`ran before, ends with this as well: ${end.join(', ')}`);
-        if (stay.length > 0) note(`ran before, goes on after this: ${stay.join(', ')}`);
-        note(`${all.filter(hasSucceeded).length} of ${all.length} services are up`);
+      onStarted: ({ services }) => {
+        if (!json) this.#noteStarted(services);
       },
       onEnding: (why) => note(`${why}: stopping`),
       warn,
-      askedToEnd: asked,
-      forced,
+      askedToEnd: this.#ends.asked,
+      forced: this.#ends.forced,
       onScan: (living) => {
-        // Its time begins with the stop.
-        watch ??= stopProgress();
-        watch(living);
+        this.#stopProgress ??= stopProgress();
+        this.#stopProgress(living);
       },
-    });
-    over();
-    following.stop();
-    await following.done;
-    const code = codeOf(verdict, report);
+    };
+  }
+
+  #noteStarted(services: readonly StartedService[]): void {
+    const { named } = this.#scope;
+    const { note } = this.#notes;
+    const running = services.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
+    const endsWithUp = (name: string): boolean => named === null || named.includes(name);
+    const ending = running.filter(endsWithUp);
+    const staying = running.filter((name) => !endsWithUp(name));
+    if (ending.length > 0) note(`ran before, ends with this as well: ${ending.join(', ')}`);
+    if (staying.length > 0) note(`ran before, goes on after this: ${staying.join(', ')}`);
+    note(`${services.filter(hasSucceeded).length} of ${services.length} services are up`);
+  }
+
+  async #printEnd(verdict: UpVerdict, report: StopReport): Promise<number> {
+    const { json, color } = this.#options;
+    const exitCode = codeOf(verdict, report);
     if (json)
-      await out.write(jsonLine({ type: 'report', why: verdict.why, exitCode: code, report }));
-    else printStopReport(report, options.color, process.stderr);
-    return code;
-  } finally {
-    over();
-    following.stop();
-    await following.done;
-    unwatch();
+      await this.#out.write(jsonLine({ type: 'report', why: verdict.why, exitCode, report }));
+    else printStopReport(report, color, process.stderr);
+    return exitCode;
   }
 }
 
-/** What is left counts more than why it ended. */
+/** Prints lines of devctl's own on stderr, beside those of the services. */
+interface Notes {
+  readonly widen: (names: readonly string[]) => void;
+  readonly note: (text: string) => void;
+  readonly warn: (text: string) => void;
+}
+
+function createNotes(look: Omit<LogLook, 'color'>, color: boolean | undefined): Notes {
+  const theme = themeFor(process.stderr, color);
+  const printer = createLogPrinter({ ...look, color: theme.enabled });
+  const print = (text: string): void => {
+    process.stderr.write(printer.note('devctl', text));
+  };
+  return {
+    widen: (names) => printer.widen(names),
+    note: (text) => print(printableLines(text)),
+    warn: (text) => print(`${theme.yellow('!')} ${printableLines(text)}`),
+  };
+}
+
+/** Picks the exit code: survivors and taken ports count more than the reason why `up` ended. */
 function codeOf(verdict: UpVerdict, report: StopReport): number {
   if (report.survivors.length > 0) return ExitCode.Survivors;
   return report.ports.some(({ free }) => !free) ? ExitCode.Stranger : verdict.code;
 }
 
-/** The first signal asks for a stop; one more, of whichever kind, kills what is left. */
-function listenForEnds(note: (text: string) => void) {
+/** Requests to end `up`, from signals and from its output. */
+interface EndRequests {
+  /** Resolves with the first request. */
+  readonly asked: Promise<UpVerdict>;
+  readonly ask: (verdict: UpVerdict) => void;
+  /** Answers whether more than one signal has come. */
+  readonly forced: () => boolean;
+}
+
+/** Listens for signals: the first one asks for a stop, the next one, of whichever kind, kills what is left. */
+function listenForEnds(note: (text: string) => void): EndRequests {
   let count = 0;
   let ask = (_: UpVerdict): void => {};
   const asked = new Promise<UpVerdict>((resolve) => {
@@ -163,8 +245,8 @@ function listenForEnds(note: (text: string) => void) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       count += 1;
-      const code = 128 + constants.signals[signal];
-      // The terminal has shown a ^C.
+      const code = exitCodeOf(signal);
+      // The line break is for the ^C that the terminal has shown.
       if (signal === 'SIGINT' && process.stderr.isTTY) process.stderr.write('\n');
       if (count === 1) ask({ why: signal === 'SIGINT' ? 'interrupted' : signal, code });
       else if (count === 2) note('killing what is left');
@@ -173,7 +255,7 @@ function listenForEnds(note: (text: string) => void) {
   return { asked, ask: (verdict: UpVerdict) => ask(verdict), forced: () => count > 1 };
 }
 
-function tell(
+function noteChange(
   note: (text: string) => void,
   { service, from, to, reason, pid, oneShot, afterMs }: ServiceChange,
 ): void {
@@ -190,7 +272,7 @@ function tell(
       if (from === 'stopping') note(`${service} was stopped`);
       return;
     case 'clearing':
-      // Once more with the exit of what is being ended.
+      // A second change to `clearing` brings the exit of the process that is being ended.
       if (from !== 'clearing') note(`${service}: ${reason}`);
       return;
     case 'waiting':

@@ -1,25 +1,28 @@
 import type { SlowWriter } from '../output/terminal/slow-writer.ts';
 import { loadNative } from '../processes/native/native.ts';
 
-/** How soon it is noticed that `grep -m1` has seen enough, although nothing more is written. */
-const LOOK_MS = 500;
+/**
+ * Time between two checks for a reader that has gone: `grep -m1` may have seen enough although nothing more
+ * is written.
+ */
+const POLL_MS = 500;
 
 /**
- * Closes a writer when nobody reads any more. Where there are no native calls, its next write finds out.
+ * Closes a writer when its reader has gone. Without native calls, only the next write notices that.
  *
- * @returns how to end that
+ * @returns a function that ends the checks
  */
 export function watchStdout(fd: number, writer: SlowWriter): () => void {
-  let over = false;
+  let isOver = false;
   let timer: NodeJS.Timeout | undefined;
   void loadNative().then((native) => {
-    if (!native.available || over) return;
+    if (!native.available || isOver) return;
     timer = setInterval(() => {
       if (native.isReaderGone(fd)) writer.close();
-    }, LOOK_MS);
+    }, POLL_MS);
   });
   return () => {
-    over = true;
+    isOver = true;
     clearInterval(timer);
   };
 }

@@ -3,22 +3,22 @@ import { TAKE_OVER_SIGNAL } from '../lock/holder.ts';
 import { type FailureOutput, printFailure } from '../output/terminal/failure.ts';
 
 /**
- * From now on a `devctl stop` that needs the lock of this command ends it with a reason and with exit
- * code 6, instead of silently.
+ * Makes this command end with a reason and exit code 6 when a `devctl stop` needs its lock. Otherwise it
+ * would end silently.
  *
- * @returns how to end that
+ * @returns a function that takes this back
  */
 export function yieldLock({ json = false, ...output }: Partial<FailureOutput>): () => void {
-  let over = false;
+  let isOver = false;
   process.on(TAKE_OVER_SIGNAL, () => {
-    // It was about to tell its result, and has let go of the lock.
-    if (over) return;
+    // The command has released the lock and is about to print its result.
+    if (isOver) return;
     const reason = new DevctlError('locked', 'a devctl stop has taken over from this command', {
       hint: 'it goes on from what is there; devctl status shows what is left',
     });
     process.exit(printFailure(reason, { json, ...output }));
   });
   return () => {
-    over = true;
+    isOver = true;
   };
 }

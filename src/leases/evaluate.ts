@@ -7,6 +7,7 @@
  */
 import { durationInWords } from '../manifest/units.ts';
 import { type Identity, identityKey, sameMachine } from '../processes/identity.ts';
+import { ticksToMs } from '../processes/ticks.ts';
 import type { Lease, LeaseProcess, LeaseRecord } from './file.ts';
 
 /** The moment at which leases are evaluated. */
@@ -34,8 +35,6 @@ export type LeaseVerdict =
   | { readonly kind: 'lasts'; readonly leases: readonly StandingLease[] }
   /** The last one is over. */
   | { readonly kind: 'ended'; readonly why: string };
-
-const MS_PER_TICK = 10;
 
 /**
  * Decides whether the project runs on.
@@ -75,7 +74,7 @@ function whyOver(lease: Lease, moment: LeaseMoment): string | null {
 function remains(lease: Lease, moment: LeaseMoment): StandingLease {
   const { endsAtTicks } = lease;
   return {
-    endsInMs: endsAtTicks === null ? null : (endsAtTicks - moment.nowTicks) * MS_PER_TICK,
+    endsInMs: endsAtTicks === null ? null : ticksToMs(endsAtTicks - moment.nowTicks),
     processes: living(lease, moment),
   };
 }

@@ -78,7 +78,7 @@ export function removeLeases(folder: ProjectFolder): boolean {
 }
 
 /** Tells whether a value of a record or of a request is a lease. */
-export function isLease(value: unknown): value is Lease {
+function isLease(value: unknown): value is Lease {
   const { endsAtTicks, ttlMs, processes } = asObject(value) ?? {};
   const isTimed = isCount(endsAtTicks) && isCount(ttlMs);
   if (!isTimed && !(endsAtTicks === null && ttlMs === null)) return false;

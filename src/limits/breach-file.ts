@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import type { LimitKind } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { removeIfThere, writeFileAtomically } from '../project/atomic-file.ts';
-import { asObject, isCount, isOwnIdentity, isText } from '../project/field-checks.ts';
+import { isOwnIdentity } from '../project/field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from '../project/folder.ts';
 import { readJsonFields } from '../project/json-record.ts';
+import { isBreach } from './check-breach.ts';
 import type { Breach } from './evaluate.ts';
 
 /** `.pids/breaches.json`: the limits that are exceeded at this time, for `status`. Missing when there are none. */
@@ -45,28 +45,4 @@ export function currentBreaches(folder: ProjectFolder, snapshot: Snapshot): read
   const record = readBreachRecord(folder);
   if (!record || !livesIn(snapshot, record.supervisor)) return [];
   return record.breaches.filter(isBreach);
-}
-
-const KINDS: readonly string[] = [
-  'processes',
-  'memory',
-  'cpu',
-  'runtime',
-  'idle',
-] satisfies LimitKind[];
-
-/** Tells whether a value from disk is a breach. */
-function isBreach(value: unknown): value is Breach {
-  const { service, limit, value: used, allowed, branch, atMs } = asObject(value) ?? {};
-  const isNumber = [used, allowed].every((one) => typeof one === 'number' && one >= 0);
-  const { command, pid, processes, memoryBytes } = asObject(branch) ?? {};
-  const isBranch = isText(command) && [pid, processes, memoryBytes].every(isCount);
-  return (
-    (service === null || isText(service)) &&
-    isText(limit) &&
-    KINDS.includes(limit) &&
-    isNumber &&
-    (branch === null || isBranch) &&
-    isCount(atMs)
-  );
 }

@@ -3,9 +3,9 @@ import { explainName, variableValue, withoutValue } from './fields.ts';
 import { nearest } from './nearest.ts';
 import { type Problem, problem, show, type ValuePath } from './problem.ts';
 import { type Manifest, manifestSchema } from './schema.ts';
-import { at, entriesOf, keyPositionOf, positionOf, type Tree, toValue } from './tree.ts';
+import { entriesOf, keyPositionOf, positionOf, type Tree, toValue, valueAt } from './tree.ts';
 
-/** The manifest by the schema, or everything that is wrong with its shape. */
+/** The outcome of the check: a manifest of the right shape, or problems. */
 export interface Shape {
   /** Null when there are problems. */
   readonly manifest: Manifest | null;
@@ -14,12 +14,14 @@ export interface Shape {
 
 type Issue = z.core.$ZodIssue;
 
-/** Holds the tree against the schema; every problem gets the place of the value it is about. */
+/** Checks a tree against the schema. Every problem has the position of the value it is about. */
 export function checkShape(tree: Tree): Shape {
   const result = manifestSchema.safeParse(toValue(tree), { error: explain, reportInput: true });
   const issues = result.error?.issues.flatMap((issue) => flatten(issue, [])) ?? [];
   const problems = [
-    ...issues.filter((issue) => !isEcho(issue, issues)).flatMap((issue) => toProblems(issue, tree)),
+    ...issues
+      .filter((issue) => !isConsequence(issue, issues))
+      .flatMap((issue) => toProblems(issue, tree)),
     ...checkPrototypeKeys(tree),
   ];
   return problems.length === 0 && result.success
@@ -27,11 +29,14 @@ export function checkShape(tree: Tree): Shape {
     : { manifest: null, problems };
 }
 
-/** Of a union, only what is wrong with the member that was meant: the one whose type fits. */
+/**
+ * Reduces the issues of a union to those of the member whose type fits, because the author meant that
+ * member.
+ */
 function flatten(issue: Issue, prefix: ValuePath): Issue[] {
   const path = [...prefix, ...pathOf(issue)];
   if (issue.code !== 'invalid_union') return [{ ...issue, path: [...path] }];
-  const meant = issue.errors.find(
+  const intended = issue.errors.find(
     (member) =>
       member.length > 0 &&
       !member.some(
@@ -39,11 +44,13 @@ function flatten(issue: Issue, prefix: ValuePath): Issue[] {
           inside.length === 0 && (code === 'invalid_type' || code === 'invalid_value'),
       ),
   );
-  return meant?.flatMap((inner) => flatten(inner, path)) ?? [{ ...issue, path: [...path] }];
+  return intended?.flatMap((inner) => flatten(inner, path)) ?? [{ ...issue, path: [...path] }];
 }
 
-/** A rule about a whole object says little when one of its keys is mistyped. */
-function isEcho(issue: Issue, issues: readonly Issue[]): boolean {
+/**
+ * True for an issue about a whole object in which a key is mistyped, because the mistyped key caused it.
+ */
+function isConsequence(issue: Issue, issues: readonly Issue[]): boolean {
   return (
     issue.code === 'custom' &&
     issues.some(
@@ -76,7 +83,7 @@ function unknownKey(tree: Tree, path: ValuePath, known: readonly string[]): Prob
   return problem(keyPositionOf(tree, path), path, message, suggestion);
 }
 
-/** The keys that an object at this place of the manifest may have. */
+/** Lists the keys that the schema allows for the object at a path. */
 function keysAt(schema: z.core.$ZodType, path: ValuePath): string[] {
   const { def } = (schema as z.core.$ZodTypes)._zod;
   const [step, ...rest] = path;
@@ -100,14 +107,14 @@ function keysAt(schema: z.core.$ZodType, path: ValuePath): string[] {
 }
 
 /**
- * zod steps over a key `__proto__` in records without a word. It is no name, but it can be the name
- * of a variable.
+ * Checks keys called `__proto__`, which zod skips silently in records. A service or a group cannot have
+ * this name, but a variable can.
  */
 function checkPrototypeKeys(tree: Tree): Problem[] {
   const names: ValuePath[] = [['services'], ['groups']];
-  const services = [...entriesOf(at(tree, 'services')).keys()];
+  const services = [...entriesOf(valueAt(tree, 'services')).keys()];
   const environments = [['env'], ...services.map((name) => ['services', name, 'env'])];
-  const has = (path: ValuePath) => entriesOf(at(tree, ...path)).has('__proto__');
+  const has = (path: ValuePath) => entriesOf(valueAt(tree, ...path)).has('__proto__');
   return [
     ...names.filter(has).map((path) => {
       const full = [...path, '__proto__'];
@@ -115,7 +122,7 @@ function checkPrototypeKeys(tree: Tree): Problem[] {
     }),
     ...environments.filter(has).flatMap((path) => {
       const full = [...path, '__proto__'];
-      const value = at(tree, ...full);
+      const value = valueAt(tree, ...full);
       const result = variableValue.safeParse(value && toValue(value));
       return (result.error?.issues ?? []).map(({ message }) =>
         problem(positionOf(tree, full), full, message),
@@ -124,7 +131,7 @@ function checkPrototypeKeys(tree: Tree): Problem[] {
   ];
 }
 
-/** The words for what the schema has none of its own for. */
+/** Words the message of an issue for which the schema has no message of its own. */
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type': {

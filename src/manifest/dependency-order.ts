@@ -1,21 +1,26 @@
 /**
- * PURE. Who depends on whom, by name. A name that is needed but is no key is a node without needs
- * of its own, so graphs that were put together from a few records work too.
+ * The names that each name depends on. A name without an entry depends on nothing, so a graph made from a
+ * few records works too.
  */
 export type DependencyGraph = ReadonlyMap<string, readonly string[]>;
 
-/** Names grouped so that everything in one wave may be done at the same time, earlier waves first. */
+/** Names in groups, earlier groups first. All names of one group may be handled at the same time. */
 export type Waves = readonly (readonly string[])[];
 
 /**
- * `names` and all they depend on, in knots: a knot is one name, or several that depend on each
- * other in a circle. A knot comes after all that it depends on.
+ * Finds the strongly connected components among `names` and everything they depend on. A component is one
+ * name, or several names that depend on each other in a cycle. It comes after the components that it
+ * depends on.
  *
- * Tarjan's algorithm, with a stack of its own: a chain of 10,000 services must not overflow the
- * call stack. Linear in nodes and edges; the answer depends on the names alone, not on their order.
+ * This is Tarjan's algorithm with an explicit stack, because a chain of 10,000 services must not overflow
+ * the call stack. The time is linear in nodes and edges. The result does not depend on the order of
+ * `names`.
  */
-export function knots(names: Iterable<string>, graph: DependencyGraph): Waves {
-  const found: string[][] = [];
+export function stronglyConnectedComponents(
+  names: Iterable<string>,
+  graph: DependencyGraph,
+): Waves {
+  const components: string[][] = [];
   const marks = new Map<string, { readonly order: number; low: number; open: boolean }>();
   const open: string[] = [];
 
@@ -43,54 +48,54 @@ export function knots(names: Iterable<string>, graph: DependencyGraph): Waves {
       const caller = path.at(-1);
       const above = caller && marks.get(caller.name);
       if (above) above.low = Math.min(above.low, mark.low);
-      if (mark.low === mark.order) found.push(untie(step.name, open, marks));
+      if (mark.low === mark.order) components.push(popComponent(step.name, open, marks));
     }
   }
-  return found;
+  return components;
 }
 
 /**
- * In which order to stop: dependents before what they depend on.
+ * Groups `names` for a stop: dependents come before the names that they depend on.
  *
- * Only `names` are in the answer, but the way between two of them may lead over others. Names that
- * depend on each other in a circle have no right order and are stopped side by side.
+ * Only `names` are in the result, but the path between two of them may lead over other names. Names in a
+ * cycle have no right order, so they share a group.
  */
 export function stopWaves(names: Iterable<string>, graph: DependencyGraph): Waves {
   const wanted = new Set(names);
   const depth = new Map<string, number>();
-  // Dependents first: by the time a knot is reached, all that depend on it have pushed it down.
-  for (const knot of knots(wanted, graph).toReversed()) {
-    const own = Math.max(...knot.map((name) => depth.get(name) ?? 0));
-    const below = own + (knot.some((name) => wanted.has(name)) ? 1 : 0);
-    for (const name of knot) depth.set(name, own);
-    for (const need of outside(knot, graph)) {
+  // Dependents come first, so a component has its final depth when the loop reaches it.
+  for (const component of stronglyConnectedComponents(wanted, graph).toReversed()) {
+    const own = Math.max(...component.map((name) => depth.get(name) ?? 0));
+    const below = own + (component.some((name) => wanted.has(name)) ? 1 : 0);
+    for (const name of component) depth.set(name, own);
+    for (const need of needsOutside(component, graph)) {
       depth.set(need, Math.max(depth.get(need) ?? 0, below));
     }
   }
-  return inWaves(wanted, depth);
+  return groupByDepth(wanted, depth);
 }
 
-function untie(
+function popComponent(
   root: string,
   open: string[],
   marks: ReadonlyMap<string, { open: boolean }>,
 ): string[] {
-  const knot = open.splice(open.lastIndexOf(root));
-  for (const name of knot) {
+  const component = open.splice(open.lastIndexOf(root));
+  for (const name of component) {
     const mark = marks.get(name);
     if (mark) mark.open = false;
   }
-  return sorted(knot);
+  return sorted(component);
 }
 
-function* outside(knot: readonly string[], graph: DependencyGraph): Generator<string> {
-  const inside = new Set(knot);
-  for (const name of knot) {
+function* needsOutside(component: readonly string[], graph: DependencyGraph): Generator<string> {
+  const inside = new Set(component);
+  for (const name of component) {
     for (const need of graph.get(name) ?? []) if (!inside.has(need)) yield need;
   }
 }
 
-function inWaves(names: Iterable<string>, depth: ReadonlyMap<string, number>): Waves {
+function groupByDepth(names: Iterable<string>, depth: ReadonlyMap<string, number>): Waves {
   const waves = new Map<number, string[]>();
   for (const name of sorted(names)) {
     const wave = depth.get(name) ?? 0;

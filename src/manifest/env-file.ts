@@ -2,21 +2,21 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { type Problem, problem, show, type ValuePath } from './problem.ts';
 import { readSource } from './source.ts';
-import { at, entriesOf, itemsOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
-/** Variables by name; an object without a prototype, or one that is only read by own keys. */
+/** Variables by name. The object has no prototype, or only its own keys are read. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The text of every env file of the manifest by absolute path, and what could not be read. */
+/** The texts of the env files by absolute path, and the problems of reading them. */
 export interface EnvFiles {
   readonly texts: ReadonlyMap<string, string>;
   readonly problems: readonly Problem[];
 }
 
-/** Reads each env file that the project or a service names, once. */
+/** Reads every env file that the project or a service names. Each file is read once. */
 export function readEnvFiles(tree: Tree, root: string): EnvFiles {
   const texts = new Map<string, string>();
-  const services = [...entriesOf(at(tree, 'services')).keys()];
+  const services = [...entriesOf(valueAt(tree, 'services')).keys()];
   const places = [['envFile'], ...services.map((name) => ['services', name, 'envFile'])];
   const problems = places.flatMap((path) =>
     namesAt(tree, path).flatMap(({ name, path: where, value }) => {
@@ -40,7 +40,7 @@ function namesAt(
   tree: Tree,
   path: ValuePath,
 ): readonly { readonly name: string; readonly path: ValuePath; readonly value: Tree }[] {
-  const value = at(tree, ...path);
+  const value = valueAt(tree, ...path);
   if (value === undefined) return [];
   const places =
     value.kind === 'list'
@@ -55,15 +55,15 @@ function namesAt(
 }
 
 /**
- * The variables of an env file: NAME=value lines as `util.parseEnv` reads them, in which `$NAME`,
- * `${NAME}` and `${NAME:-default}` are replaced. `\$` is a plain dollar, and nothing is replaced in
- * single quotes. A name that nobody has set is empty, as in a shell.
+ * Parses an env file: lines of NAME=value, as `util.parseEnv` reads them. It replaces `$NAME`, `${NAME}`
+ * and `${NAME:-default}`, but not in single quotes; `\$` is a plain dollar. A variable that is not set is
+ * empty, as in a shell.
  *
- * @param outer looked up in turn after what came before in the file
+ * @param outer scopes to search, in this order, after the earlier variables of the file
  */
 export function expandEnvFile(text: string, outer: readonly Variables[]): Variables {
   const parsed = parseEnv(text);
-  // parseEnv forgets the order of the lines (Node 20 sorts the names) and the quotes.
+  // parseEnv loses the order of the lines (Node 20 sorts the names) and the quotes.
   const literal = new Map<string, boolean>();
   for (const [, name = '', quote] of text.matchAll(ASSIGNMENT)) literal.set(name, quote === "'");
   const names = new Set([...literal.keys(), ...Object.keys(parsed)]);
@@ -84,7 +84,7 @@ function expand(value: string, scopes: readonly Variables[]): string {
     if (whole === '\\$') return '$';
     const name = bare ?? braced ?? '';
     const scope = scopes.find((candidate) => Object.hasOwn(candidate, name));
-    // As in a shell: ":-" also stands in for what is set but empty.
+    // As in a shell, the default also replaces an empty value.
     return scope?.[name] || otherwise;
   });
 }

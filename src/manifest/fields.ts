@@ -2,21 +2,21 @@ import * as z from 'zod';
 import { show } from './problem.ts';
 import { DURATION, LONGEST_DURATION_MS, parseDuration, parseSize, SIZE } from './units.ts';
 
-/** What zod tells a message function; `input` is the value as it stands in the manifest. */
-interface Wrong {
+/** The argument of a message function of zod. `input` is the value as it stands in the manifest. */
+interface RejectedInput {
   readonly input?: unknown;
 }
 
 const SERVICE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/;
 
-/** A service's name is part of file names, so it holds no slash. */
+/** The name of a service or a group. It has no slash, because it becomes part of file names. */
 export const serviceName = z.string().regex(SERVICE_NAME, { error: explainName });
 
-export function explainName({ input }: Wrong): string {
+export function explainName({ input }: RejectedInput): string {
   return `${show(input)} cannot be a name: use 1 to 63 letters, digits, ".", "_" or "-", the first a letter or digit`;
 }
 
-/** Text without NUL, which ends a string for the operating system. */
+/** Text without NUL, because NUL ends a string for the operating system. */
 const text = z.string().refine((value) => !value.includes('\0'), 'must not hold a NUL character');
 
 export const path = text.refine((value) => value !== '', 'must not be empty');
@@ -36,7 +36,7 @@ export const duration = z
     return z.NEVER;
   });
 
-function explainDuration({ input }: Wrong): string {
+function explainDuration({ input }: RejectedInput): string {
   if ((typeof input === 'number' && input < 0) || (typeof input === 'string' && /^-\d/.test(input)))
     return `must not be negative, got ${show(input)}`;
   if (typeof input === 'number' || (typeof input === 'string' && DURATION.test(input)))
@@ -59,7 +59,7 @@ export const size = z
     return z.NEVER;
   });
 
-function explainSize({ input }: Wrong): string {
+function explainSize({ input }: RejectedInput): string {
   return `expected a size such as "512MB" or "2GB", or a number of bytes, got ${show(input)}`;
 }
 
@@ -81,7 +81,7 @@ export const command = z.union(
   },
 );
 
-/** Set by devctl for every service; they are how it recognises what it started. */
+/** The names of the cookie variables that devctl sets for every service, to recognise its processes. */
 const COOKIE_NAME = /^(TURBO_)?DEVCTL_(PROJECT|SERVICE|RUN)$/;
 
 const variableName = z
@@ -96,13 +96,13 @@ export const variableValue = z.union([text, z.number(), z.boolean()], {
   error: ({ input }) => `expected text, a number, true or false, got ${show(input)}`,
 });
 
-// What was written in its place is not shown: it may be "TOKEN=…".
+// The message does not show the wrong value, because it may be "TOKEN=…".
 export const environment = z.record(variableName, variableValue, {
   error: ({ code }) =>
     code === 'invalid_type' ? 'expected an object of variables: {"PORT": "3000"}' : undefined,
 });
 
-/** `TOKEN=secret` as a message may show it. */
+/** Hides the value of an assignment, so that a message may show it: `TOKEN=secret` becomes `TOKEN=…`. */
 export function withoutValue(assignment: string): string {
   return assignment.replace(/=.+/s, '=…');
 }
@@ -116,11 +116,11 @@ export const port = z
   .min(1, { error: explainPort })
   .max(65_535, { error: explainPort });
 
-function explainPort({ input }: Wrong): string {
+function explainPort({ input }: RejectedInput): string {
   return `expected a port from 1 to 65535, got ${show(input)}`;
 }
 
-/** Signals that every supported platform has, and that can end a process or be caught to do so. */
+/** Signals that every supported platform has, and that end a process or can be caught to end it. */
 export const signalName = z.enum([
   'SIGTERM',
   'SIGINT',
@@ -148,7 +148,7 @@ export const sweepPattern = pattern.refine(
   'matches every command line: name what to look for',
 );
 
-/** Why the text is not a regular expression; null when it is one. */
+/** Says why a text is not a regular expression; null when it is one. */
 function patternError(source: string): string | null {
   try {
     new RegExp(source);
@@ -166,17 +166,20 @@ export const httpUrl = z
       `expected a URL such as "http://localhost:3000/health", got ${show(input)}`,
   });
 
-/** `3000`, `"localhost:3000"` or `"[::1]:3000"`. */
+/** A TCP port or address: `3000`, `"localhost:3000"` or `"[::1]:3000"`. */
 export const tcpTarget = z.union(
   [port, z.string().refine((value) => parseTcpTarget(value) !== null, { error: explainTcpTarget })],
   { error: explainTcpTarget },
 );
 
-function explainTcpTarget({ input }: Wrong): string {
+function explainTcpTarget({ input }: RejectedInput): string {
   return `expected a port such as 3000, or "HOST:PORT", got ${show(input)}`;
 }
 
-/** A port alone is on this machine, whether the service listens on IPv4, IPv6 or both. */
+/**
+ * Parses a TCP port or address; null for anything else. A port alone means localhost, whether the service
+ * listens on IPv4, IPv6 or both.
+ */
 export function parseTcpTarget(
   target: string | number,
 ): { readonly host: string; readonly port: number } | null {

@@ -1,19 +1,19 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { type Problem, problem, show } from './problem.ts';
-import { at, entriesOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
-/** Working folders that are not there, and a records folder that could not be devctl's own. */
+/** Finds working folders that do not exist, and a records folder that holds files of the project. */
 export function checkFolders(tree: Tree, root: string): Problem[] {
   const answers = new Map<string, string | undefined>();
-  const missing = [...entriesOf(at(tree, 'services')).keys()].flatMap((service) => {
+  const missing = [...entriesOf(valueAt(tree, 'services')).keys()].flatMap((service) => {
     const path = ['services', service, 'cwd'];
-    const value = at(tree, ...path);
+    const value = valueAt(tree, ...path);
     const cwd = scalarOf(value);
     if (value === undefined || typeof cwd !== 'string' || cwd === '' || cwd.includes('\0'))
       return [];
     const folder = resolve(root, cwd);
-    const why = answers.has(folder) ? answers.get(folder) : whyNoFolder(folder);
+    const why = answers.has(folder) ? answers.get(folder) : whyUnusable(folder);
     answers.set(folder, why);
     if (why === undefined) return [];
     const tilde = cwd.startsWith('~') ? '; "~" is not replaced' : '';
@@ -23,9 +23,11 @@ export function checkFolders(tree: Tree, root: string): Problem[] {
   return [...missing, ...checkPidsDir(tree, root)];
 }
 
-/** Records are written, locked and removed there: never in a folder with files of the project. */
+/**
+ * Refuses a records folder that contains the project, because devctl writes, locks and removes files there.
+ */
 function checkPidsDir(tree: Tree, root: string): Problem[] {
-  const value = at(tree, 'pidsDir');
+  const value = valueAt(tree, 'pidsDir');
   const dir = scalarOf(value);
   if (value === undefined || typeof dir !== 'string' || dir === '' || dir.includes('\0')) return [];
   const inside = relative(resolve(root, dir), root);
@@ -34,7 +36,7 @@ function checkPidsDir(tree: Tree, root: string): Problem[] {
   return [problem(value.at, ['pidsDir'], message)];
 }
 
-function whyNoFolder(path: string): string | undefined {
+function whyUnusable(path: string): string | undefined {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
     if (found === undefined) return 'does not exist';

@@ -2,15 +2,15 @@ import * as z from 'zod';
 import { manifestSchema } from './schema.ts';
 
 /**
- * The text of `schema/devctl.schema.json`, for editors: what may be written in a manifest, with the
- * descriptions. Not part of the bundle; `scripts/schema.mjs` writes it.
+ * Builds the text of `schema/devctl.schema.json`, which editors use: the keys of a manifest with their
+ * descriptions. `scripts/schema.mjs` writes the file. This module is not in the bundle.
  */
 export function manifestJsonSchema(): string {
   const { $schema, ...schema } = z.toJSONSchema(manifestSchema, {
     io: 'input',
     target: 'draft-7',
     override: ({ jsonSchema }) => {
-      // The limits of JavaScript's numbers tell nobody anything.
+      // zod adds the limits of JavaScript's numbers, which say nothing to the author of a manifest.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
     },

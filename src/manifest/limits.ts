@@ -1,12 +1,12 @@
-import type { Limit, LimitKind, ResourceLimits } from './resolved.ts';
+import { LIMIT_KINDS, type Limit, type LimitKind, type ResourceLimits } from './resolved.ts';
 import type { ProjectLimits, ServiceLimits } from './schema-limits.ts';
 
-/** Over so long the mean of the cpu counts, where nothing else is said. */
+/** Default time over which the cpu use is averaged. */
 export const CPU_WINDOW_MS = 30_000;
 
 /**
- * From here on everybody wants to know, whatever the manifest says: the thresholds at which a machine was once
- * brought down by a test run.
+ * Warnings that apply whatever the manifest says. A test run once brought down a machine at these
+ * thresholds.
  */
 export const PROJECT_WARNINGS: readonly Limit[] = [
   { kind: 'processes', allowed: 100, windowMs: 0, action: 'warn' },
@@ -15,14 +15,17 @@ export const PROJECT_WARNINGS: readonly Limit[] = [
 
 export function resolveServiceLimits(limits: ServiceLimits | undefined): readonly Limit[] {
   const { processes, memory, cpu, cpuWindow, runtime, idle, action = 'warn' } = limits ?? {};
-  return given({ processes, memory, cpu, runtime, idle }, cpuWindow, action);
+  return limitsFrom({ processes, memory, cpu, runtime, idle }, cpuWindow, action);
 }
 
 export function resolveResources(limits: ServiceLimits | undefined): ResourceLimits {
   return { openFiles: limits?.openFiles ?? null, core: limits?.core ?? null };
 }
 
-/** Its `action` is for the limits that it names: the others stay warnings. */
+/**
+ * Resolves the limits of the project. Its `action` applies to the limits that it names; the other limits
+ * stay warnings.
+ */
 export function resolveProjectLimits(limits: ProjectLimits | undefined): readonly Limit[] {
   if (limits === 'off') return [];
   const { processes, memory, cpu, cpuWindow, action = 'warn' } = limits ?? {};
@@ -33,19 +36,17 @@ export function resolveProjectLimits(limits: ProjectLimits | undefined): readonl
   };
   const named = limits ?? {};
   return [
-    ...given(numbers, cpuWindow, action),
+    ...limitsFrom(numbers, cpuWindow, action),
     ...PROJECT_WARNINGS.filter(({ kind }) => !(kind in named)),
   ];
 }
 
-const KINDS: readonly LimitKind[] = ['processes', 'memory', 'cpu', 'runtime', 'idle'];
-
-function given(
+function limitsFrom(
   numbers: { readonly [Kind in LimitKind]?: number | undefined },
   cpuWindow: number | undefined,
   action: Limit['action'],
 ): readonly Limit[] {
-  return KINDS.flatMap((kind) => {
+  return LIMIT_KINDS.flatMap((kind) => {
     const allowed = numbers[kind];
     const windowMs = kind === 'cpu' ? (cpuWindow ?? CPU_WINDOW_MS) : 0;
     return allowed === undefined ? [] : [{ kind, allowed, windowMs, action }];

@@ -1,3 +1,33 @@
+/*
+ * The files of this folder: how `.devctl.json` is found, read, checked and resolved.
+ *
+ *   load              the whole way for commands that need a valid manifest
+ *   outline           the short way for `status` and `stop`, which must work with a broken manifest too
+ *   locate            finds the manifest, and skips those of other users
+ *   read              reads the manifest and merges `.devctl.local.json` over it
+ *   source            reads a text file, or says why it cannot be read
+ *   parse             parses JSON with comments to a tree, with all syntax errors
+ *   tree              values with their positions, and access to them by path
+ *   problem           a mistake in a manifest: its position, its words, its order
+ *   schema            the keys of a manifest, the only definition of them
+ *   schema-limits     the schema of `limits`
+ *   schema-policy     the schema of `restart`
+ *   schema-probe      the schema of `ready` and `live`
+ *   fields            the schema of values: durations, sizes, commands, names
+ *   units             parses and formats durations and sizes
+ *   check-shape       checks a tree against the schema, and words what is wrong
+ *   semantics         checks what the schema cannot see: names, cycles, ports
+ *   folders           checks the folders that a manifest names
+ *   nearest           suggests the word that a mistyped word meant
+ *   env-file          reads env files and expands the variables in them
+ *   variables         removes unset variables from an environment
+ *   resolve           fills in defaults and makes paths absolute
+ *   limits            resolves limits, and has the default warnings
+ *   resolved          the shapes of a resolved manifest
+ *   select            finds the services that names on the command line stand for
+ *   dependency-order  orders services by their dependencies
+ *   json-schema       generates the JSON Schema for editors
+ */
 import { DevctlError } from '../errors.ts';
 import { checkShape } from './check-shape.ts';
 import { readEnvFiles, type Variables } from './env-file.ts';
@@ -6,23 +36,22 @@ import { formatProblem, type Problem, problem, sortProblems } from './problem.ts
 import { readTree } from './read.ts';
 import { resolveManifest } from './resolve.ts';
 import type { ResolvedManifest } from './resolved.ts';
-import { checkMeaning } from './semantics.ts';
-import { at, entriesOf, keyPositionOf } from './tree.ts';
-import { checkSupported } from './unsupported.ts';
+import { checkSemantics } from './semantics.ts';
+import { entriesOf, keyPositionOf, type Tree, valueAt } from './tree.ts';
 
 const MOST_SERVICES = 1_000;
 const MOST_LINES = 100;
 
 export interface LoadQuery extends ManifestQuery {
-  /** The caller's environment, for `$NAME` in env files; `process.env` by default. */
+  /** The environment of the caller, for `$NAME` in env files; `process.env` by default. */
   readonly env?: Variables | undefined;
 }
 
-/** A manifest, or all that is wrong with it: exactly one of the two. */
+/** The outcome of reading a manifest: the manifest or its problems, never both. */
 export interface Examination {
   readonly place: ManifestPlace;
   readonly manifest: ResolvedManifest | null;
-  /** In the order of the file. */
+  /** In the order of the files: the manifest, then `.devctl.local.json`. */
   readonly problems: readonly Problem[];
 }
 
@@ -30,7 +59,7 @@ export interface Examination {
  * Finds, reads, checks and resolves the manifest.
  *
  * @throws DevctlError `manifest-not-found`; `manifest-invalid` with one line for each problem;
- * `manifest-unsupported` when all of it is right, but this version cannot do some of it
+ *   `manifest-unsupported` when the manifest is valid, but this version cannot do a part of it
  */
 export function loadManifest(query: LoadQuery): ResolvedManifest {
   const { manifest, problems } = examineManifest(query);
@@ -47,7 +76,7 @@ export function loadManifest(query: LoadQuery): ResolvedManifest {
 }
 
 /**
- * As {@link loadManifest}, with the problems as data.
+ * Does the same as {@link loadManifest}, but returns the problems as data.
  *
  * @throws DevctlError `manifest-not-found` only
  */
@@ -56,7 +85,7 @@ export function examineManifest(query: LoadQuery): Examination {
   const { tree, problems } = readTree(place);
   if (tree === null || problems.length > 0) return { place, manifest: null, problems };
 
-  const services = entriesOf(at(tree, 'services')).size;
+  const services = entriesOf(valueAt(tree, 'services')).size;
   if (services > MOST_SERVICES) {
     const message = `names ${services} services; devctl supervises at most ${MOST_SERVICES}`;
     const found = problem(keyPositionOf(tree, ['services']), ['services'], message);
@@ -67,7 +96,7 @@ export function examineManifest(query: LoadQuery): Examination {
   const envFiles = readEnvFiles(tree, place.root);
   const found = [
     ...shape.problems,
-    ...checkMeaning(tree, place.root),
+    ...checkSemantics(tree, place.root),
     ...envFiles.problems,
     ...checkSupported(tree),
   ];
@@ -81,4 +110,12 @@ export function examineManifest(query: LoadQuery): Examination {
     callerEnv: query.env ?? process.env,
   });
   return { place, manifest, problems: [] };
+}
+
+/** Refuses containers, because ignoring them silently would be worse. */
+function checkSupported(tree: Tree): Problem[] {
+  if (valueAt(tree, 'containers') === undefined) return [];
+  const path = ['containers'];
+  const found = problem(keyPositionOf(tree, path), path, 'not supported yet: containers');
+  return [{ ...found, unsupported: true }];
 }

@@ -6,11 +6,11 @@ import { isTrustedUser } from '../processes/trusted-user.ts';
 const MANIFEST_NAME = '.devctl.json';
 const LOCAL_MANIFEST_NAME = '.devctl.local.json';
 
-/** Which manifest is meant. */
+/** Where to look for the manifest. */
 export interface ManifestQuery {
-  /** Where the search begins: it walks up to the root of the file system. */
+  /** The folder where the search begins. The search goes up to the root of the file system. */
   readonly cwd: string;
-  /** `--config FILE`, relative to `cwd`; no search then. */
+  /** The path from `--config`, relative to `cwd`. With it there is no search. */
   readonly config?: string | undefined;
 }
 
@@ -19,29 +19,32 @@ export interface ManifestPlace {
   readonly file: string;
   /** Real path of the folder of the manifest: the project's identity. */
   readonly root: string;
-  /** Absolute path of `.devctl.local.json` beside it, null when there is none. */
+  /** Absolute path of `.devctl.local.json` beside it; null when there is none. */
   readonly local: string | null;
-  /** Does it belong to this user or to root, so that what it says is his own wish? */
+  /**
+   * True when the manifest belongs to this user or to root, so that its content is the wish of this user.
+   */
   readonly trusted: boolean;
 }
 
 export type Located =
   | ({ readonly kind: 'found' } & ManifestPlace)
-  /** `root`: the real path of the folder that `--config` names, null where there is none. */
+  /** `root`: the real path of the folder that `--config` names; null when there is none. */
   | {
       readonly kind: 'absent';
       readonly looked: string;
       readonly root: string | null;
-      /** Manifests of other users that the search has left alone. */
+      /** Manifests that the search skipped because they belong to other users. */
       readonly passedOver: readonly string[];
     };
 
 /**
- * Finds the manifest. A broken link or an unreadable file counts as found: reading it says why.
+ * Finds the manifest. A broken link or an unreadable file counts as found, because reading it gives the
+ * reason.
  *
- * A manifest runs commands. In a folder that others may write to, such as /tmp, anybody could leave one
- * for whoever works below; so the search takes none of another user, unless the search began in a folder
- * of that user.
+ * A manifest runs commands. In a folder that others may write to, such as /tmp, any user could leave a
+ * manifest for the users who work below it. So the search skips the manifests of another user, unless it
+ * began in a folder of that user.
  */
 export function findManifest({ cwd, config }: ManifestQuery): Located {
   const start = realPath(cwd) ?? resolve(cwd);
@@ -53,13 +56,13 @@ export function findManifest({ cwd, config }: ManifestQuery): Located {
       ? found(root, basename(named), owner)
       : { kind: 'absent', looked: named, root, passedOver: [] };
   }
-  const host = statSync(start, { throwIfNoEntry: false })?.uid;
+  const startOwner = statSync(start, { throwIfNoEntry: false })?.uid;
   const passedOver: string[] = [];
   for (let folder = start; ; folder = dirname(folder)) {
     const file = join(folder, MANIFEST_NAME);
     const owner = ownerOf(file);
     if (owner !== null) {
-      if (isTrustedUser(owner) || owner === host) return found(folder, MANIFEST_NAME, owner);
+      if (isTrustedUser(owner) || owner === startOwner) return found(folder, MANIFEST_NAME, owner);
       passedOver.push(`${file} belongs to user ${owner}`);
     }
     if (folder === dirname(folder))
@@ -67,7 +70,11 @@ export function findManifest({ cwd, config }: ManifestQuery): Located {
   }
 }
 
-/** As {@link findManifest}, for commands that cannot go on without a manifest. */
+/**
+ * Does the same as {@link findManifest}, but throws when there is no manifest.
+ *
+ * @throws DevctlError `manifest-not-found`
+ */
 export function locateManifest(query: ManifestQuery): ManifestPlace {
   const place = findManifest(query);
   if (place.kind === 'found') return place;
@@ -86,31 +93,34 @@ export function locateManifest(query: ManifestQuery): ManifestPlace {
 
 function found(root: string, name: string, owner: number): Located {
   const local = join(root, LOCAL_MANIFEST_NAME);
-  const besides = name === LOCAL_MANIFEST_NAME ? null : ownerOf(local);
-  const merged = besides !== null && (isTrustedUser(besides) || besides === owner);
-  const trusted = isTrustedUser(owner) && (!merged || isTrustedUser(besides));
+  const localOwner = name === LOCAL_MANIFEST_NAME ? null : ownerOf(local);
+  const merged = localOwner !== null && (isTrustedUser(localOwner) || localOwner === owner);
+  const trusted = isTrustedUser(owner) && (!merged || isTrustedUser(localOwner));
   return { kind: 'found', file: join(root, name), root, local: merged ? local : null, trusted };
 }
 
-/** The user whose word it is: of a link, the one who made the link, unless its target is another's. */
+/**
+ * Finds the user who decides on the content of a file; null when there is no file. For a link it is the
+ * owner of the link, unless the target belongs to an untrusted user.
+ */
 function ownerOf(path: string): number | null {
-  const link = look(() => lstatSync(path, { throwIfNoEntry: false }));
+  const link = tryStat(() => lstatSync(path, { throwIfNoEntry: false }));
   if (!link) return null;
   const target = link.isSymbolicLink()
-    ? look(() => statSync(path, { throwIfNoEntry: false }))
+    ? tryStat(() => statSync(path, { throwIfNoEntry: false }))
     : link;
   return target && !isTrustedUser(target.uid) ? target.uid : link.uid;
 }
 
-function look(stat: () => Stats | undefined): Stats | undefined {
+function tryStat(stat: () => Stats | undefined): Stats | undefined {
   try {
     return stat();
   } catch {
-    return undefined; // A folder that may not be searched, or a file on the way.
+    return undefined; // A folder without search permission, or a file in the place of a folder.
   }
 }
 
-/** Null where the path leads nowhere. */
+/** Resolves all links of a path; null when the path leads nowhere. */
 export function realPath(path: string): string | null {
   try {
     return realpathSync(path);

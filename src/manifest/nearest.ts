@@ -1,6 +1,6 @@
 /**
- * The candidate that was probably meant by a mistyped word, null when none is near enough.
- * Upper and lower case count as equal, and a part of the whole ("TERM", "SIGTERM") as near.
+ * Picks the candidate that a mistyped word probably meant; null when no candidate is near. Upper and lower
+ * case count as equal, and a part of a word ("TERM", "SIGTERM") is near the whole word.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   const typed = word.slice(0, 100).toLowerCase();
@@ -23,8 +23,8 @@ function distanceBelow(typed: string, known: string, limit: number): number {
 }
 
 /**
- * Damerau-Levenshtein (optimal string alignment): how many characters have to be inserted, removed,
- * replaced or swapped with their neighbour.
+ * Counts the edits between two words by Damerau-Levenshtein (optimal string alignment): characters to
+ * insert, remove, replace, or swap with their neighbour.
  */
 export function editDistance(a: string, b: string): number {
   let beforePrevious: readonly number[] = [];

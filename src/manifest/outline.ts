@@ -3,9 +3,9 @@ import { findManifest, type ManifestPlace, type ManifestQuery } from './locate.t
 import { formatProblem } from './problem.ts';
 import { readTree } from './read.ts';
 import type { SweepSettings } from './resolved.ts';
-import { at, entriesOf, itemsOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
-/** What `stop` and `status` want to know of a service that has no record. */
+/** The part of a service that `stop` and `status` need when the service has no record. */
 export interface OutlinedService {
   readonly name: string;
   readonly autostart: boolean;
@@ -13,7 +13,7 @@ export interface OutlinedService {
   readonly dependsOn: readonly string[];
 }
 
-/** The little of a manifest that `stop` and `status` need; absolute paths. */
+/** The part of a manifest that `stop` and `status` need. Paths are absolute. */
 export interface ManifestContents extends ManifestPlace {
   readonly name: string;
   readonly pidsDir: string;
@@ -26,19 +26,19 @@ export interface ManifestContents extends ManifestPlace {
 export type ManifestOutline =
   | ({ readonly kind: 'found' } & ManifestContents)
   /**
-   * Something in it could not be read: `why` is the first such thing, and the rest is what could
-   * be. `sweep` never reaches further than the project then, and is off when its `protect` or the
-   * syntax of any file is broken: what the user spared may stand in the part that was not understood.
+   * A part of the manifest could not be read. `why` names the first such part; the other values are as far
+   * as they could be read. `sweep` then never reaches beyond the project. It is off when `protect` or the
+   * syntax of a file is broken, because the unread part may name processes that the user wants to spare.
    */
   | ({ readonly kind: 'broken'; readonly why: string } & ManifestContents)
-  /** `root`: the real path of the folder that `--config` names, null where there is none. */
+  /** `root`: the real path of the folder that `--config` names; null when there is none. */
   | { readonly kind: 'absent'; readonly looked: string; readonly root: string | null };
 
 /**
- * Reads the manifest without validating it, for commands that must work whatever is in it. It knows
- * neither zod nor env files, and takes about a millisecond.
+ * Reads the manifest without validating it, for commands that must work with any manifest. It needs neither
+ * zod nor env files, and takes about a millisecond.
  *
- * Never throws. 'found' does not mean valid: `loadManifest` tells that.
+ * Never throws. 'found' does not mean valid: `loadManifest` validates.
  */
 export function readManifestOutline(query: ManifestQuery): ManifestOutline {
   const place = findManifest(query);
@@ -54,9 +54,9 @@ export function readManifestOutline(query: ManifestQuery): ManifestOutline {
 }
 
 /**
- * Takes what has the right type; of the rest, adds to `complaints`.
+ * Takes the values of the right type, and adds a complaint for every other value.
  *
- * @param readable  was every file well-formed, so that nothing of it is missing from the tree?
+ * @param readable true when every file was well-formed, so that the tree is complete
  */
 function outline(
   { file, root, local, trusted }: ManifestPlace,
@@ -65,10 +65,10 @@ function outline(
   readable: boolean,
 ): ManifestContents {
   const strings = (...path: string[]) => listOf(tree, path, isText, 'text', complaints);
-  const pidsDir = resolve(root, ownFolder(root, textOf(tree, ['pidsDir'], complaints)));
+  const pidsDir = resolve(root, recordsFolder(root, textOf(tree, ['pidsDir'], complaints)));
   const services = [...objectOf(tree, ['services'], complaints)].map((name) => ({
     name,
-    autostart: scalarOf(at(tree, 'services', name, 'autostart')) !== false,
+    autostart: scalarOf(valueAt(tree, 'services', name, 'autostart')) !== false,
     ports: listOf(tree, ['services', name, 'ports'], isPort, 'ports', complaints),
     dependsOn: dependsOn(tree, name),
   }));
@@ -97,7 +97,7 @@ function outlineSweep(
   const before = complaints.length;
   const protect = listOf(tree, ['sweep', 'protect'], isPattern, 'patterns', complaints);
   const protectsAll = complaints.length === before;
-  const scope = scalarOf(at(tree, 'sweep', 'scope')) ?? 'project';
+  const scope = scalarOf(valueAt(tree, 'sweep', 'scope')) ?? 'project';
   if (scope !== 'project' && scope !== 'user' && scope !== 'off')
     complaints.push('sweep.scope: expected "project", "user" or "off"');
   if (scope === 'off' || !protectsAll || !readable) return { patterns, scope: 'off', protect };
@@ -109,7 +109,7 @@ function outlineSweep(
 }
 
 function dependsOn(tree: Tree | undefined, service: string): readonly string[] {
-  const value = at(tree, 'services', service, 'dependsOn');
+  const value = valueAt(tree, 'services', service, 'dependsOn');
   return [...itemsOf(value).map(scalarOf).filter(isText), ...entriesOf(value).keys()];
 }
 
@@ -118,7 +118,7 @@ function textOf(
   path: readonly string[],
   complaints: string[],
 ): string | undefined {
-  const found = at(tree, ...path);
+  const found = valueAt(tree, ...path);
   const text = scalarOf(found);
   if (isText(text)) return text;
   if (found !== undefined) complaints.push(`${path.join('.')}: expected text`);
@@ -130,7 +130,7 @@ function objectOf(
   path: readonly string[],
   complaints: string[],
 ): Iterable<string> {
-  const found = at(tree, ...path);
+  const found = valueAt(tree, ...path);
   if (found !== undefined && found.kind !== 'object')
     complaints.push(`${path.join('.')}: expected an object`);
   return entriesOf(found).keys();
@@ -143,15 +143,18 @@ function listOf<Item>(
   items: string,
   complaints: string[],
 ): readonly Item[] {
-  const found = at(tree, ...path);
+  const found = valueAt(tree, ...path);
   const values: readonly unknown[] = itemsOf(found).map(scalarOf);
   if (found !== undefined && (found.kind !== 'list' || !values.every(isItem)))
     complaints.push(`${path.join('.')}: expected a list of ${items}`);
   return values.filter(isItem);
 }
 
-/** As the validation has it: not the project's folder, nor one above it. */
-function ownFolder(root: string, dir: string | undefined): string {
+/**
+ * Picks the records folder. Like the validation, it refuses the folder of the project and the folders above
+ * it.
+ */
+function recordsFolder(root: string, dir: string | undefined): string {
   const inside = dir === undefined ? '' : relative(resolve(root, dir), root);
   return dir !== undefined && (inside.startsWith('..') || isAbsolute(inside)) ? dir : '.pids';
 }
@@ -174,7 +177,7 @@ function isPattern(value: unknown): value is string {
   }
 }
 
-/** A pattern that fits an empty line fits every process. */
+/** Refuses patterns that match an empty line, because they match every process. */
 function isSweepPattern(value: unknown): value is string {
   return isPattern(value) && !new RegExp(value).test('');
 }

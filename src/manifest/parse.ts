@@ -1,22 +1,24 @@
-// The bundle takes jsonc-parser's ESM build (esbuild: mainFields module before main); Node itself
-// takes the UMD one, whose names it can see too.
+// The bundle takes jsonc-parser's ESM build (esbuild: mainFields has module before main). Node itself takes
+// the UMD build, whose names it can see too.
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
 import { readSource } from './source.ts';
 import type { Tree, TreeEntry } from './tree.ts';
 
-/** What a file holds. A broken one still gives the part that could be read, `tree`, if any. */
+/**
+ * The content of a file. A broken file still gives `tree`, the part that could be read, if there is one.
+ */
 export interface Parsed {
   readonly tree: Tree | null;
   /** Empty when the file is well-formed JSON (with comments and trailing commas). */
   readonly problems: readonly Problem[];
 }
 
-const SMALLEST = '{"services": {"web": {"command": "npm run dev"}}}';
-const DEEPEST = 50;
+const SMALLEST_MANIFEST = '{"services": {"web": {"command": "npm run dev"}}}';
+const MAX_DEPTH = 50;
 const MOST_SYNTAX_PROBLEMS = 20;
 
-/** Reads and parses one file; whatever is wrong with it is in the answer, nothing is thrown. */
+/** Reads and parses one file. Problems are in the result; it never throws. */
 export function parseFile(file: string): Parsed {
   const source = readSource(file);
   if (source.kind === 'text') return parseText(source.text, file);
@@ -34,21 +36,21 @@ export function parseText(text: string, file: string): Parsed {
   const errors: ParseError[] = [];
   try {
     const node = parseTree(text, errors, { allowTrailingComma: true });
-    // Nothing but the end of the file where a value was expected: blank, or only comments.
+    // The parser met the end of the file instead of a value: the file is blank, or has only comments.
     if (node === undefined && errors.length === 1 && errors[0]?.length === 0)
-      return fail(0, `is empty. The smallest manifest: ${SMALLEST}`);
+      return fail(0, `is empty. The smallest manifest: ${SMALLEST_MANIFEST}`);
     const found = errors.length > 0 ? syntaxProblems(errors, text, position) : [];
     const tree = node === undefined ? null : toTree(node, [], position, found);
     return { tree, problems: found };
   } catch (error) {
     if (error instanceof TooDeep) return fail(error.offset, TOO_DEEP);
-    // jsonc-parser calls itself for each level; a bomb of brackets ends the stack before it ends.
+    // jsonc-parser recurses for each level, so deeply nested brackets overflow the stack.
     if (error instanceof RangeError) return fail(0, TOO_DEEP);
     throw error;
   }
 }
 
-const TOO_DEEP = `is nested more than ${DEEPEST} levels deep`;
+const TOO_DEEP = `is nested more than ${MAX_DEPTH} levels deep`;
 
 class TooDeep extends Error {
   readonly offset: number;
@@ -64,7 +66,7 @@ function toTree(
   position: (offset: number) => Position,
   found: Problem[],
 ): Tree {
-  if (path.length > DEEPEST) throw new TooDeep(node.offset);
+  if (path.length > MAX_DEPTH) throw new TooDeep(node.offset);
   const at = position(node.offset);
   const children = node.children ?? [];
   if (node.type === 'array') {
@@ -85,7 +87,10 @@ function toTree(
   return { kind: 'object', at, entries };
 }
 
-/** The parser goes on after an error, and what follows in the same line is mostly its echo. */
+/**
+ * Keeps the first problem of each line. The parser continues after an error, and the other errors of the
+ * line mostly follow from the first.
+ */
 function syntaxProblems(
   errors: readonly ParseError[],
   text: string,
@@ -94,15 +99,18 @@ function syntaxProblems(
   const byLine = new Map<number, Problem>();
   for (const { error, offset, length } of errors) {
     const where = position(offset);
-    const seen = nameIt(text.slice(offset, offset + length), text.slice(offset + length));
+    const seen = describeToken(text.slice(offset, offset + length), text.slice(offset + length));
     if (!byLine.has(where.line) && byLine.size < MOST_SYNTAX_PROBLEMS)
       byLine.set(where.line, problem(where, [], explainSyntax(error, seen)));
   }
   return [...byLine.values()];
 }
 
-/** What was met, in words. A value is not shown, because it may be a secret that lacks its quotes. */
-function nameIt(seen: string, after: string): string {
+/**
+ * Describes a token in words. It does not show a value, because the value may be a secret that lacks its
+ * quotes.
+ */
+function describeToken(seen: string, after: string): string {
   const isName = /^\s*:/.test(after);
   if (seen.trim() === '') return 'the end of the file';
   if (seen.startsWith("'")) return SINGLE_QUOTED;
@@ -151,7 +159,7 @@ function explainSyntax(error: ParseError['error'], seen: string): string {
   }
 }
 
-/** Answers line and column of an offset; lines end with \n, \r\n or \r. */
+/** Creates a function that finds the line and the column of an offset. Lines end with \n, \r\n or \r. */
 function positions(text: string, file: string): (offset: number) => Position {
   const starts = [0];
   for (const end of text.matchAll(/\r\n|\n|\r/g)) starts.push(end.index + end[0].length);

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 
-/** A place in a file; both numbers start at 1, columns count UTF-16 units as editors do. */
+/** A place in a file. Line and column start at 1; columns count UTF-16 units, as editors do. */
 export interface Position {
   /** Absolute path. */
   readonly file: string;
@@ -8,17 +8,17 @@ export interface Position {
   readonly column: number;
 }
 
-/** Where a value is in the manifest: `['services', 'web', 'ports', 0]`. */
+/** The path to a value in the manifest: `['services', 'web', 'ports', 0]`. */
 export type ValuePath = readonly (string | number)[];
 
-/** One thing that is wrong with a manifest, with the place where it has to be changed. */
+/** One mistake in a manifest, with the place to correct. */
 export interface Problem {
   readonly at: Position;
   readonly path: ValuePath;
   readonly message: string;
-  /** The word that was probably meant, null when nothing is near. */
+  /** The word that the author probably meant; null when no word is near. */
   readonly suggestion: string | null;
-  /** The manifest is right, but this version of devctl cannot do what it asks for. */
+  /** True when the manifest is valid, but this version of devctl cannot do what it asks for. */
   readonly unsupported: boolean;
 }
 
@@ -31,7 +31,10 @@ export function problem(
   return { at, path, message, suggestion, unsupported: false };
 }
 
-/** `.devctl.json:14:7  services.web.retsart: unknown key. Did you mean "restart"?` */
+/**
+ * Formats a problem as one line:
+ * `.devctl.json:14:7  services.web.retsart: unknown key. Did you mean "restart"?`
+ */
 export function formatProblem(found: Problem, cwd: string): string {
   const { at, path, message, suggestion } = found;
   const where = `${relative(cwd, at.file) || at.file}:${at.line}:${at.column}`;
@@ -41,7 +44,7 @@ export function formatProblem(found: Problem, cwd: string): string {
     : `${where}  ${what}. Did you mean "${suggestion}"?`;
 }
 
-/** `services.web.ports[0]`; keys that would be misread are quoted: `env["a b"]`. */
+/** Formats a path: `services.web.ports[0]`. Keys that would be misread are quoted: `env["a b"]`. */
 export function formatPath(path: ValuePath): string {
   let text = '';
   for (const step of path) {
@@ -52,7 +55,7 @@ export function formatPath(path: ValuePath): string {
   return text;
 }
 
-/** The value as it can be put into a message: on one line, and short. */
+/** Formats a value for a message: on one line, and short. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
@@ -62,7 +65,7 @@ export function show(value: unknown): string {
 }
 
 /**
- * In the order of the files: the manifest, then what is merged over it.
+ * Sorts problems by file and position: the manifest first, then the file that is merged over it.
  *
  * @param last the file whose problems come last
  */

@@ -4,8 +4,8 @@ import { type Problem, problem, show, sortProblems } from './problem.ts';
 import { mergeTrees, type Tree } from './tree.ts';
 
 /**
- * The manifest with `.devctl.local.json` merged over it, as far as the two can be read: with problems
- * there may still be a tree, of the parts before and after them.
+ * Reads the manifest and merges `.devctl.local.json` over it, as far as both can be read. With problems
+ * there may still be a tree, of the parts that could be read.
  */
 export function readTree(place: ManifestPlace): Parsed {
   const base = readObject(place.file);

@@ -13,7 +13,7 @@ import type {
   RestartPolicy,
 } from './resolved.ts';
 import type { Manifest, ManifestService } from './schema.ts';
-import { at, entriesOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 const DEFAULT_GRACE_MS = 3_000;
 const DEFAULT_KEPT_LOGS = 5;
@@ -31,27 +31,27 @@ const DEFAULT_RESTART: RestartPolicy = {
   successExitCodes: [0],
 };
 
-/** All that a resolved manifest is made of. */
-export interface Ingredients {
+/** The input of `resolveManifest`. */
+export interface ManifestParts {
   readonly place: ManifestPlace;
-  /** By the schema, with nothing in it that is not supported. */
+  /** Valid by the schema, and without a part that this version does not support. */
   readonly manifest: Manifest;
-  /** What `manifest` was made of. */
+  /** The tree from which `manifest` was made. */
   readonly tree: Tree;
-  /** The text of every env file, by absolute path. */
+  /** The texts of the env files by absolute path. */
   readonly envFiles: ReadonlyMap<string, string>;
-  /** The caller's environment, for `$NAME` in env files. */
+  /** The environment of the caller, for `$NAME` in env files. */
   readonly callerEnv: Variables;
 }
 
-/** Fills in every default and makes every path absolute. Its objects have no prototype. */
-export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
-  const { place, manifest } = ingredients;
+/** Fills in every default and makes every path absolute. The objects of the result have no prototype. */
+export function resolveManifest(parts: ManifestParts): ResolvedManifest {
+  const { place, manifest } = parts;
   const { root, file } = place;
   const pidsDir = resolve(root, manifest.pidsDir ?? '.pids');
-  const projectEnv = environmentOf(ingredients, manifest.envFile, ['env'], {});
+  const projectEnv = environmentOf(parts, manifest.envFile, ['env'], {});
   const services = mapValues(manifest.services, (service, name) =>
-    resolveService(ingredients, name, service, projectEnv),
+    resolveService(parts, name, service, projectEnv),
   );
   const { patterns = [], scope = 'project', protect = [] } = manifest.sweep ?? {};
   return deepFreeze({
@@ -75,18 +75,18 @@ export function resolveManifest(ingredients: Ingredients): ResolvedManifest {
 }
 
 function resolveService(
-  ingredients: Ingredients,
+  parts: ManifestParts,
   name: string,
   service: ManifestService,
   projectEnv: Readonly<Record<string, string>>,
 ): ResolvedService {
-  const { place, manifest, tree } = ingredients;
+  const { place, manifest, tree } = parts;
   const defined = keyPositionOf(tree, ['services', name]);
   return {
     name,
     command: service.command,
     cwd: resolve(place.root, service.cwd ?? '.'),
-    env: environmentOf(ingredients, service.envFile, ['services', name, 'env'], projectEnv),
+    env: environmentOf(parts, service.envFile, ['services', name, 'env'], projectEnv),
     ports: service.ports ?? [],
     dependsOn: resolveDependencies(service.dependsOn ?? [], manifest),
     ready: service.ready === undefined ? null : resolveReady(service.ready),
@@ -121,7 +121,10 @@ function resolveRestart(restart: ManifestService['restart']): RestartPolicy {
   };
 }
 
-/** A task is never up for longer than it takes: who needs it to be ready needs it to be done. */
+/**
+ * Resolves the conditions of dependencies. For a task, "ready" means "completed", because a task is never
+ * ready for longer than it runs.
+ */
 function resolveDependencies(
   dependsOn: NonNullable<ManifestService['dependsOn']>,
   { services }: Manifest,
@@ -167,9 +170,11 @@ function resolveCheck(probe: NonNullable<ManifestService['live']>): LivenessProb
   throw new Error('a probe without a kind has passed the schema');
 }
 
-/** What came before, then the env files in their order, then `env`; the later wins. */
+/**
+ * Merges variables: those of `before`, then the env files in their order, then `env`. Later variables win.
+ */
 function environmentOf(
-  { place, tree, envFiles, callerEnv }: Ingredients,
+  { place, tree, envFiles, callerEnv }: ManifestParts,
   files: string | readonly string[] | undefined,
   envPath: readonly string[],
   before: Readonly<Record<string, string>>,
@@ -179,8 +184,8 @@ function environmentOf(
     const text = envFiles.get(resolve(place.root, file)) ?? '';
     Object.assign(env, expandEnvFile(text, [env, callerEnv]));
   }
-  // Read from the tree, not from what zod made of it: zod drops a variable called __proto__.
-  for (const [name, { value }] of entriesOf(at(tree, ...envPath)))
+  // Taken from the tree, because zod drops a variable called __proto__.
+  for (const [name, { value }] of entriesOf(valueAt(tree, ...envPath)))
     env[name] = String(scalarOf(value));
   return env;
 }

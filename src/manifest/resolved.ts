@@ -1,13 +1,13 @@
 import type { SignalName } from '../processes/host.ts';
 
-/** One attempt of a readiness probe, by kind. */
+/** The check that a probe makes at each attempt, by kind. */
 export type ProbeCheck =
   | {
       readonly kind: 'http';
       readonly url: string;
-      /** Accepted status codes; empty means any from 200 to 399. */
+      /** Accepted status codes; empty: any from 200 to 399. */
       readonly status: readonly number[];
-      /** Text that the body must contain, null for any. */
+      /** Text that the body must contain; null: any body. */
       readonly body: string | null;
     }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -17,66 +17,77 @@ export type ProbeCheck =
 
 export interface ReadinessProbe {
   readonly check: ProbeCheck;
-  /** How long the service may take to become ready, from its spawn, in ms. */
+  /** Longest time until the service is ready, from its spawn, in ms. */
   readonly timeoutMs: number;
   /** Pause between two attempts, in ms. */
   readonly intervalMs: number;
 }
 
-/** How to find out, once a service is up, that it is still well. */
+/** A probe that checks whether a service that is up still works. */
 export interface LivenessProbe {
   readonly check: Exclude<ProbeCheck, { kind: 'delay' }>;
-  /** How long one attempt may take, in ms. */
+  /** Longest time of one attempt, in ms. */
   readonly timeoutMs: number;
   /** Pause between two attempts, and before the first, in ms. */
   readonly intervalMs: number;
-  /** So many failed attempts in a row make it unhealthy. */
+  /** Number of failed attempts in a row after which the service is unhealthy. */
   readonly failures: number;
 }
 
 /**
- * What a service waits for: that the other one was spawned, is up, has succeeded, or has ended in any
- * way.
+ * The event that a service waits for: the other service was spawned, is up, has succeeded, or has ended in
+ * any way.
  */
 export type DependencyCondition = 'started' | 'ready' | 'completed' | 'exited';
 
-/** How a service wants to be stopped, kept in its record so that `stop` needs no manifest. */
+/** Settings for the stop of a service. Its record has them too, so that `stop` needs no manifest. */
 export interface StopSettings {
   readonly signal: SignalName;
-  /** How long the whole claimed set may take to end before SIGKILL, in ms. */
+  /** Grace period: the longest time for all claimed processes to end before SIGKILL, in ms. */
   readonly graceMs: number;
-  /** Run before the first signal; a string goes through the shell. */
+  /** Command to run before the first signal; a string goes through the shell. */
   readonly command: string | readonly string[] | null;
 }
 
-/** Whether, and how, a service that has ended by itself is started again. */
+/** Rules for the restarts of a service that has ended by itself. */
 export interface RestartPolicy {
   readonly policy: 'no' | 'on-failure' | 'always';
-  /** Most restarts within `windowMs`; with one more it would be given up. */
+  /** Most restarts within `windowMs`. Instead of one more restart, the service is given up. */
   readonly maxRestarts: number;
   readonly windowMs: number;
-  /** The first pause, in ms; it doubles up to `maxBackoffMs`. */
+  /** The first pause, in ms. It doubles up to `maxBackoffMs`. */
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
-  /** After a run that was well for so long the pauses begin anew. */
+  /** Time that a run must be well for the pauses to start again with the first one, in ms. */
   readonly resetAfterMs: number;
-  /** Exit codes that are no failure. */
+  /** Exit codes that count as success. */
   readonly successExitCodes: readonly number[];
 }
 
-export type LimitKind = 'processes' | 'memory' | 'cpu' | 'runtime' | 'idle';
+/** The kinds of limits that the supervisor checks while a service runs. */
+export const LIMIT_KINDS = ['processes', 'memory', 'cpu', 'runtime', 'idle'] as const;
+export type LimitKind = (typeof LIMIT_KINDS)[number];
 
-/** How much of something a service, or all of them together, may use, and what happens beyond that. */
+export function isLimitKind(value: unknown): value is LimitKind {
+  return LIMIT_KINDS.some((kind) => kind === value);
+}
+
+/** A limit on the use by one service, or by all together, and the action when it is exceeded. */
 export interface Limit {
   readonly kind: LimitKind;
-  /** Processes; bytes; percent of one core; ms of one run; ms without output and cpu. */
+  /**
+   * In the unit of the kind: processes; bytes; percent of one core; ms of one run; ms without output and
+   * cpu.
+   */
   readonly allowed: number;
-  /** For `cpu`: over how long it is the mean, in ms. Else 0. */
+  /** For `cpu`: the time over which the use is averaged, in ms. Otherwise 0. */
   readonly windowMs: number;
   readonly action: 'warn' | 'stop' | 'restart';
 }
 
-/** What the kernel keeps each process of a service to (getrlimit(2)); null: what the caller has. */
+/**
+ * Limits that the kernel enforces on each process of a service (getrlimit(2)); null: those of the caller.
+ */
 export interface ResourceLimits {
   /** RLIMIT_NOFILE. */
   readonly openFiles: number | null;
@@ -84,46 +95,49 @@ export interface ResourceLimits {
   readonly core: number | 'unlimited' | null;
 }
 
-/** A service as the manifest asks for it: every default filled in, every path absolute. */
+/** A service of the manifest, with every default filled in and every path absolute. */
 export interface ResolvedService {
   readonly name: string;
-  /** A string goes through `/bin/sh -c`, a list is the argument vector itself. */
+  /** A string goes through `/bin/sh -c`; a list is the argument vector. */
   readonly command: string | readonly string[];
   readonly cwd: string;
-  /** Variables on top of the caller's environment: project envFile, env, service envFile, env. */
+  /**
+   * Variables on top of the caller's environment, in this order: project envFile, env, service envFile,
+   * env.
+   */
   readonly env: Readonly<Record<string, string>>;
   readonly ports: readonly number[];
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>;
-  /** Null: it is up as soon as it was spawned. */
+  /** Null: the service is up as soon as it is spawned. */
   readonly ready: ReadinessProbe | null;
-  /** Null: as long as it is alive it is well. */
+  /** Null: the service counts as healthy while it is alive. */
   readonly live: LivenessProbe | null;
   readonly restart: RestartPolicy;
   readonly stop: StopSettings;
-  /** On its whole tree; each kind at most once. */
+  /** Limits on the whole process tree; each kind at most once. */
   readonly limits: readonly Limit[];
   readonly resources: ResourceLimits;
-  /** Does `start` without names start it? */
+  /** True when `start` without names starts the service. */
   readonly autostart: boolean;
   readonly stdin: 'fifo' | 'null';
-  /** A task that ends by itself: it counts as done, not as down, once it has succeeded. */
+  /** True for a task that ends by itself. After success it counts as done, not as down. */
   readonly oneShot: boolean;
-  /** Where the manifest defines it, for messages: `.devctl.json:12`. */
+  /** Place of the definition in the manifest, for messages: `.devctl.json:12`. */
   readonly definedAt: string;
 }
 
 export interface SweepSettings {
   /** Regular expressions on the whole command line, added to the built-in patterns. */
   readonly patterns: readonly string[];
-  /** 'project': only where the working directory is inside the project. 'off': no sweep in `stop`. */
+  /** 'project': only processes whose working directory is inside the project. 'off': no sweep in `stop`. */
   readonly scope: 'project' | 'user' | 'off';
-  /** Regular expressions on the whole command line of what the sweep must never touch. */
+  /** Regular expressions on the whole command line of processes that the sweep must never touch. */
   readonly protect: readonly string[];
 }
 
 /**
- * Whether services get control groups (cgroup v2): 'auto', where it can be done; 'cgroup', or else
- * nothing is started; 'none', never.
+ * Use of control groups (cgroup v2) for services. 'auto': where the system allows them. 'cgroup': always,
+ * and without them nothing is started. 'none': never.
  */
 export type Containment = 'auto' | 'cgroup' | 'none';
 
@@ -134,7 +148,7 @@ export interface ResolvedManifest {
   /** Real path of the folder of the manifest: the project's identity. */
   readonly root: string;
   readonly name: string;
-  /** Variables for one-offs, on top of the caller's environment: envFile and env of the whole project. */
+  /** Variables for one-offs, on top of the caller's environment: envFile and env of the project. */
   readonly env: Readonly<Record<string, string>>;
   readonly services: Readonly<Record<string, ResolvedService>>;
   readonly groups: Readonly<Record<string, readonly string[]>>;
@@ -143,9 +157,9 @@ export interface ResolvedManifest {
   readonly pidsDir: string;
   /** Absolute path of the folder for log files. */
   readonly logsDir: string;
-  /** How logs are kept small; null: they grow. */
+  /** Rotation of logs; null: logs grow without limit. */
   readonly logRotation: { readonly maxSize: number; readonly keep: number } | null;
   readonly containment: Containment;
-  /** On everything together; none of them restarts. */
+  /** Limits on everything together. Their action is never a restart. */
   readonly limits: readonly Limit[];
 }

@@ -1,15 +1,16 @@
 import * as z from 'zod';
 import * as field from './fields.ts';
 import { show } from './problem.ts';
+import { LIMIT_KINDS } from './resolved.ts';
 
-const CORES = /^\d+(?:\.\d+)?%$/;
+const CPU_SHARE = /^\d+(?:\.\d+)?%$/;
 
-/** A share of the processor, as percent of one core: 1.5, or "150%", is one and a half. */
+/** A share of the processor, as percent of one core: 1.5 and "150%" both mean one and a half cores. */
 const cores = z
   .union(
     [
       z.number({ error: explainCores }).positive({ error: explainCores }),
-      z.string({ error: explainCores }).regex(CORES, { error: explainCores }),
+      z.string({ error: explainCores }).regex(CPU_SHARE, { error: explainCores }),
     ],
     { error: explainCores },
   )
@@ -24,23 +25,20 @@ function explainCores({ input }: { readonly input?: unknown }): string {
   return `expected a number of cores such as 1.5, or a share such as "150%", got ${show(input)}`;
 }
 
-const most = z.int().min(1);
-const bytes = field.size.refine((size) => size > 0, 'must be more than 0');
-const time = field.duration.refine((ms) => ms >= 100, 'must be at least 100ms');
+const positiveCount = z.int().min(1);
+const positiveSize = field.size.refine((size) => size > 0, 'must be more than 0');
+const longEnoughTime = field.duration.refine((ms) => ms >= 100, 'must be at least 100ms');
 
 const cpuWindow = field.duration
   .refine((ms) => ms >= 1_000, 'must be at least 1s')
   .optional()
   .describe('The time over which cpu counts, as a mean. Default: "30s".');
 
-/** Keys of limits that something can be done about while a service runs. */
-const WATCHED = ['processes', 'memory', 'cpu', 'runtime', 'idle'] as const;
-
-/** `limits` of a service. */
+/** The schema of `limits` of a service. */
 export const serviceLimits = z
   .strictObject({
-    processes: most.optional().describe('Most processes that may be alive at once.'),
-    memory: bytes
+    processes: positiveCount.optional().describe('Most processes that may be alive at once.'),
+    memory: positiveSize
       .optional()
       .describe(
         'Most memory of all its processes: "512MB", "2GB", or bytes. What they share counts once, where the system tells.',
@@ -49,9 +47,11 @@ export const serviceLimits = z
       .optional()
       .describe('Most processor time over `cpuWindow`, in cores: 1.5, or "150%" of one.'),
     cpuWindow,
-    runtime: time.optional().describe('Longest life of one run: "30m", "8h".'),
-    idle: time.optional().describe('Longest time without output and (nearly) without cpu: "10m".'),
-    openFiles: most
+    runtime: longEnoughTime.optional().describe('Longest life of one run: "30m", "8h".'),
+    idle: longEnoughTime
+      .optional()
+      .describe('Longest time without output and (nearly) without cpu: "10m".'),
+    openFiles: positiveCount
       .optional()
       .describe(
         'Most open files of each of its processes (RLIMIT_NOFILE), from its next start on.',
@@ -75,26 +75,26 @@ export const serviceLimits = z
       const message = `says nothing without a limit: give ${inWords(keys)}`;
       context.addIssue({ code: 'custom', message, path: [key] });
     };
-    goesWith('action', WATCHED);
+    goesWith('action', LIMIT_KINDS);
     goesWith('cpuWindow', ['cpu']);
   });
 
-function off<Schema extends z.ZodType>(schema: Schema) {
+function limitOrOff<Schema extends z.ZodType>(schema: Schema) {
   return z.union([z.literal('off'), schema], {
     error: ({ input }) => `expected a limit, or "off", got ${show(input)}`,
   });
 }
 
-/** `limits` of the project: of everything that runs in it together. */
+/** The schema of `limits` of the project, which count everything that runs in it together. */
 export const projectLimits = z.union(
   [
     z.literal('off'),
     z
       .strictObject({
-        processes: off(most)
+        processes: limitOrOff(positiveCount)
           .optional()
           .describe('Most processes of all services together. Default: a warning at 100; "off".'),
-        memory: off(bytes)
+        memory: limitOrOff(positiveSize)
           .optional()
           .describe('Most memory of all services together. Default: a warning at "8GB"; "off".'),
         cpu: cores

@@ -4,7 +4,7 @@ import { show } from './problem.ts';
 
 const restartPolicy = z.enum(['no', 'on-failure', 'always']);
 
-/** `restart`: whether a service that ended is started again. */
+/** The schema of `restart`: rules for the restarts of a service that has ended. */
 export const restartSchema = z.union(
   [
     restartPolicy,

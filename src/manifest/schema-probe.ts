@@ -2,7 +2,7 @@ import * as z from 'zod';
 import * as field from './fields.ts';
 import { show } from './problem.ts';
 
-/** What both kinds of probes may have. */
+/** Keys of both kinds of probes. */
 const checks = {
   http: field.httpUrl
     .optional()
@@ -53,7 +53,7 @@ const readyFields = {
 const LIVE_KINDS = ['http', 'tcp', 'log', 'exec'] as const;
 const READY_KINDS = [...LIVE_KINDS, 'delay'] as const;
 
-/** Rules that need more than one field of a probe. */
+/** Checks the rules about more than one key of a probe. */
 function checkProbe(
   known: readonly (keyof typeof readyFields)[],
   probe: { readonly [Key in keyof typeof readyFields]?: unknown },
@@ -72,18 +72,21 @@ function checkProbe(
     fail('is not shorter than timeout: the service could never become ready', ['delay']);
 }
 
-/** What the checks above say, for editors. */
+/** Says in the JSON Schema what `checkProbe` checks, for editors. */
 const probeMeta = (kinds: readonly string[]) => ({
   oneOf: kinds.map((kind) => ({ type: 'object', properties: { [kind]: {} }, required: [kind] })),
 });
 
-/** `ready`: how to find out that a service is up. */
+/** The schema of `ready`: the probe that finds out whether a service is up. */
 export const ready = z
   .strictObject(readyFields)
   .superRefine((probe, context) => checkProbe(READY_KINDS, probe, context))
   .meta(probeMeta(READY_KINDS));
 
-/** `live`: how to find out, later, that it is still well. That time passes says nothing about that. */
+/**
+ * The schema of `live`: the probe that finds out whether a service that is up still works. It has no
+ * `delay`, because passing time says nothing about that.
+ */
 export const live = z
   .strictObject({
     ...checks,

@@ -77,11 +77,11 @@ const service = z.strictObject({
 });
 
 /**
- * `.devctl.json`: the one source of what may be in a manifest. The JSON Schema for editors is
+ * The schema of `.devctl.json`, and the only definition of its keys. The JSON Schema for editors is
  * generated from it, and its descriptions are the reference.
  *
- * It knows shapes only: what names and paths mean is checked in meaning.ts, what this version
- * cannot do yet in unsupported.ts.
+ * It knows shapes only. `semantics.ts` checks what names and paths mean, and `load.ts` refuses the keys
+ * that this version cannot handle yet.
  */
 export const manifestSchema = z.strictObject({
   $schema: z.string().optional().describe('Where editors find the JSON Schema of this file.'),
@@ -177,6 +177,6 @@ export const manifestSchema = z.strictObject({
     ),
 });
 
-/** A manifest of the right shape: durations in ms, sizes in bytes, defaults not filled in. */
+/** A manifest of the right shape: durations in ms, sizes in bytes, no defaults filled in. */
 export type Manifest = z.output<typeof manifestSchema>;
 export type ManifestService = Manifest['services'][string];

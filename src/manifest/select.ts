@@ -1,9 +1,9 @@
 import { DevctlError } from '../errors.ts';
-import { knots } from './dependency-order.ts';
+import { stronglyConnectedComponents } from './dependency-order.ts';
 import { nearest } from './nearest.ts';
 import type { ResolvedManifest } from './resolved.ts';
 
-/** What can be named on the command line. A ManifestOutline that was found, or broken, is one. */
+/** The names that a command line can use. A ManifestOutline of kind 'found' or 'broken' fits this shape. */
 export interface Choices {
   readonly services: readonly {
     readonly name: string;
@@ -13,7 +13,7 @@ export interface Choices {
   readonly groups: Readonly<Record<string, readonly string[]>>;
 }
 
-/** The same of a validated manifest. */
+/** Takes the names from a validated manifest. */
 export function choicesOf({ services, groups }: ResolvedManifest): Choices {
   const list = Object.values(services).map(({ name, autostart, dependsOn }) => ({
     name,
@@ -24,8 +24,8 @@ export function choicesOf({ services, groups }: ResolvedManifest): Choices {
 }
 
 /**
- * The services that are meant by names of services and groups, each once, in the manifest's order;
- * all of them when no name is given.
+ * Finds the services that names of services and groups stand for: each service once, in the order of the
+ * manifest. Without names it returns all services.
  *
  * @throws DevctlError `service-unknown`
  */
@@ -45,8 +45,8 @@ export function selectServices(choices: Choices, names: readonly string[]): read
 }
 
 /**
- * What to start: the services that are meant, and all that they depend on, in the manifest's order.
- * Without names it is those with `autostart`.
+ * Finds the services to start: the named services and everything they depend on, in the order of the
+ * manifest. Without names, the services with `autostart` count as named.
  *
  * @throws DevctlError `service-unknown`
  */
@@ -56,7 +56,7 @@ export function selectForStart(choices: Choices, names: readonly string[]): read
       ? selectServices(choices, names)
       : choices.services.flatMap(({ name, autostart }) => (autostart ? [name] : []));
   const graph = new Map(choices.services.map(({ name, dependsOn }) => [name, dependsOn]));
-  const needed = new Set(knots(wanted, graph).flat());
+  const needed = new Set(stronglyConnectedComponents(wanted, graph).flat());
   return choices.services.flatMap(({ name }) => (needed.has(name) ? [name] : []));
 }
 

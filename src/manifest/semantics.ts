@@ -1,22 +1,22 @@
 import { basename } from 'node:path';
-import { type DependencyGraph, knots } from './dependency-order.ts';
+import { type DependencyGraph, stronglyConnectedComponents } from './dependency-order.ts';
 import { checkFolders } from './folders.ts';
 import { nearest } from './nearest.ts';
 import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
-import { at, entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree } from './tree.ts';
+import { entriesOf, itemsOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
 import { parseSize } from './units.ts';
 
 /**
- * What the schema cannot see: names that nobody has, circles, ports given twice, folders that are
- * not there. Works on a tree of any shape and passes over what the schema complains about, so that
+ * Checks rules that the schema cannot see: unknown names, dependency cycles, ports given twice, missing
+ * folders. It works on a tree of any shape and skips the values that the schema complains about, so that
  * problems of both kinds are reported together.
  *
  * @param root the folder of the manifest, for paths
  */
-export function checkMeaning(tree: Tree, root: string): Problem[] {
+export function checkSemantics(tree: Tree, root: string): Problem[] {
   return [
     ...checkDependencies(tree),
-    ...checkCircles(tree),
+    ...checkCycles(tree),
     ...checkTasks(tree),
     ...checkPorts(tree),
     ...checkGroups(tree),
@@ -26,9 +26,9 @@ export function checkMeaning(tree: Tree, root: string): Problem[] {
   ];
 }
 
-/** What ends by itself must be able to, and what is waited for until it has ended too. */
+/** Checks that a task can end, and that a service can end when another service waits for its end. */
 function checkTasks(tree: Tree): Problem[] {
-  const find = (...path: string[]) => at(tree, 'services', ...path);
+  const find = (...path: string[]) => valueAt(tree, 'services', ...path);
   const restartsAlways = (service: string): boolean =>
     (scalarOf(find(service, 'restart')) ?? scalarOf(find(service, 'restart', 'policy'))) ===
     'always';
@@ -39,7 +39,7 @@ function checkTasks(tree: Tree): Problem[] {
     };
     const isTask = scalarOf(find(service, 'oneShot')) === true;
     const has = (key: string) => isTask && find(service, key) !== undefined;
-    const waits = [...entriesOf(find(service, 'dependsOn'))].filter(([name, { value }]) => {
+    const endless = [...entriesOf(find(service, 'dependsOn'))].filter(([name, { value }]) => {
       const condition = scalarOf(value);
       return (condition === 'completed' || condition === 'exited') && restartsAlways(name);
     });
@@ -56,7 +56,7 @@ function checkTasks(tree: Tree): Problem[] {
             ),
           ]
         : []),
-      ...waits.map(([name, { value }]) => {
+      ...endless.map(([name, { value }]) => {
         const path = ['services', service, 'dependsOn', name];
         const never = `never comes: ${show(name)} is always started again`;
         return problem(keyPositionOf(tree, path), path, `${show(scalarOf(value))} ${never}`);
@@ -65,13 +65,13 @@ function checkTasks(tree: Tree): Problem[] {
   });
 }
 
-/** The names in a service's `dependsOn`, written as a list or as an object, with their places. */
+/** Lists the names in the `dependsOn` of a service with their paths. `dependsOn` is a list or an object. */
 function dependenciesOf(
   tree: Tree,
   service: string,
 ): readonly { readonly name: string; readonly path: ValuePath }[] {
   const path = ['services', service, 'dependsOn'];
-  const value = at(tree, ...path);
+  const value = valueAt(tree, ...path);
   const names = [...entriesOf(value).keys()].map((name) => ({ name, path: [...path, name] }));
   const listed = itemsOf(value).flatMap((item, index) => {
     const name = scalarOf(item);
@@ -81,14 +81,14 @@ function dependenciesOf(
 }
 
 function serviceNames(tree: Tree): readonly string[] {
-  return [...entriesOf(at(tree, 'services')).keys()];
+  return [...entriesOf(valueAt(tree, 'services')).keys()];
 }
 
 function checkDependencies(tree: Tree): Problem[] {
   const names = serviceNames(tree);
-  const groups = entriesOf(at(tree, 'groups'));
+  const groups = entriesOf(valueAt(tree, 'groups'));
   const known = new Set(names);
-  const suggest = sparingly(names);
+  const suggest = limitedSuggestions(names);
   return names.flatMap((service) => {
     const seen = new Set<string>();
     return dependenciesOf(tree, service).flatMap(({ name, path }) => {
@@ -101,36 +101,43 @@ function checkDependencies(tree: Tree): Problem[] {
   });
 }
 
-/** One problem for each knot, at the place that closes the circle. */
-function checkCircles(tree: Tree): Problem[] {
+/** Reports one problem for each dependency cycle, at the dependency that closes it. */
+function checkCycles(tree: Tree): Problem[] {
   const names = serviceNames(tree);
   const graph: DependencyGraph = new Map(
     names.map((name) => [name, dependenciesOf(tree, name).map((need) => need.name)]),
   );
-  return knots(names, graph).flatMap((knot) => {
-    const first = names.find((name) => knot.includes(name)) ?? '';
-    const circle = wayBack(first, new Set(knot), graph);
-    const last = circle.at(-2);
+  return stronglyConnectedComponents(names, graph).flatMap((component) => {
+    const first = names.find((name) => component.includes(name)) ?? '';
+    const cycle = shortestCycle(first, new Set(component), graph);
+    const last = cycle.at(-2);
     if (last === undefined) return [];
     const closing = dependenciesOf(tree, last).find(({ name }) => name === first);
     const path = closing?.path ?? ['services', last, 'dependsOn'];
-    return [problem(keyPositionOf(tree, path), path, `goes in a circle: ${shorten(circle)}`)];
+    return [problem(keyPositionOf(tree, path), path, `goes in a circle: ${shorten(cycle)}`)];
   });
 }
 
-/** The shortest way from a name over others of its knot back to it: `[a, b, a]`; empty if none. */
-function wayBack(start: string, knot: ReadonlySet<string>, graph: DependencyGraph): string[] {
+/**
+ * Finds the shortest cycle from a name through its component back to the name: `[a, b, a]`; empty when
+ * there is none.
+ */
+function shortestCycle(
+  start: string,
+  component: ReadonlySet<string>,
+  graph: DependencyGraph,
+): string[] {
   const cameFrom = new Map<string, string>();
   const queue = [start];
   for (const name of queue) {
     for (const need of graph.get(name) ?? []) {
       if (need === start) {
-        const way = [start];
+        const cycle = [start];
         for (let step: string | undefined = name; step !== undefined; step = cameFrom.get(step))
-          way.unshift(step);
-        return way;
+          cycle.unshift(step);
+        return cycle;
       }
-      if (!knot.has(need) || cameFrom.has(need)) continue;
+      if (!component.has(need) || cameFrom.has(need)) continue;
       cameFrom.set(need, name);
       queue.push(need);
     }
@@ -138,15 +145,15 @@ function wayBack(start: string, knot: ReadonlySet<string>, graph: DependencyGrap
   return [];
 }
 
-function shorten(circle: readonly string[]): string {
-  const shown = circle.length > 20 ? [...circle.slice(0, 10), '…', ...circle.slice(-5)] : circle;
+function shorten(cycle: readonly string[]): string {
+  const shown = cycle.length > 20 ? [...cycle.slice(0, 10), '…', ...cycle.slice(-5)] : cycle;
   return shown.join(' → ');
 }
 
 function checkPorts(tree: Tree): Problem[] {
   const owners = new Map<number, { readonly service: string; readonly at: Position }>();
   return serviceNames(tree).flatMap((service) =>
-    itemsOf(at(tree, 'services', service, 'ports')).flatMap((item, index) => {
+    itemsOf(valueAt(tree, 'services', service, 'ports')).flatMap((item, index) => {
       const port = scalarOf(item);
       if (typeof port !== 'number') return [];
       const owner = owners.get(port);
@@ -166,10 +173,10 @@ function checkPorts(tree: Tree): Problem[] {
 function checkGroups(tree: Tree): Problem[] {
   const names = serviceNames(tree);
   const known = new Set(names);
-  const suggest = sparingly(names);
-  const groups = entriesOf(at(tree, 'groups'));
+  const suggest = limitedSuggestions(names);
+  const groups = entriesOf(valueAt(tree, 'groups'));
   return [...groups].flatMap(([group, { keyAt, value }]) => {
-    const clash = known.has(group)
+    const nameClash = known.has(group)
       ? [problem(keyAt, ['groups', group], `is also the name of a service: a name means one thing`)]
       : [];
     const seen = new Set<string>();
@@ -183,11 +190,14 @@ function checkGroups(tree: Tree): Problem[] {
         ? []
         : [unknownService(item.at, path, name, suggest, groups.has(name))];
     });
-    return [...clash, ...members];
+    return [...nameClash, ...members];
   });
 }
 
-/** The records of `web` and `Web` would be one file where names ignore case, as on macOS. */
+/**
+ * Refuses names that differ in case only, because `web` and `Web` would share one record file where file
+ * names ignore case, as on macOS.
+ */
 function checkCase(tree: Tree): Problem[] {
   const seen = new Map<string, string>();
   return serviceNames(tree).flatMap((name) => {
@@ -212,19 +222,24 @@ function unknownService(
     : problem(where, path, `no service is called ${show(name)}`, suggest(name));
 }
 
-/** A thousand wrong names against a thousand right ones would take seconds: only the first get help. */
-function sparingly(names: readonly string[]): (name: string) => string | null {
+/**
+ * Creates a function that suggests a name for each of the first 20 unknown names. To compare a thousand
+ * wrong names with a thousand right names would take seconds.
+ */
+function limitedSuggestions(names: readonly string[]): (name: string) => string | null {
   let left = 20;
   return (name) => (left-- > 0 ? nearest(name, names) : null);
 }
 
-/** Two blocks of a disk: one to be moved and one to stay. */
+/**
+ * Smallest size of a log that can be rotated, in bytes: two blocks of a disk, one to move and one to stay.
+ */
 const SMALLEST_LOG = 8 * 1024;
 
-/** A `keep` that keeps nothing, and a size that no log can have. */
+/** Refuses a `keep` without rotation, and a `maxSize` that is too small for rotation. */
 function checkLogs(tree: Tree): Problem[] {
-  const keep = at(tree, 'logs', 'keep');
-  const maxSize = at(tree, 'logs', 'maxSize');
+  const keep = valueAt(tree, 'logs', 'keep');
+  const maxSize = valueAt(tree, 'logs', 'maxSize');
   if (keep !== undefined && maxSize === undefined) {
     const message = 'without maxSize no log is rotated, and there is nothing to keep';
     return [problem(keep.at, ['logs', 'keep'], message)];

@@ -1,7 +1,10 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 
-/** A file's text, or why there is none, to be read after the file's name: "is a folder". */
+/**
+ * The text of a file, or the reason why there is none. The reason follows the name of the file: "is a
+ * folder".
+ */
 export type SourceText =
   | { readonly kind: 'text'; readonly text: string }
   /** `before`: the text before the first byte that is not UTF-8. */
@@ -9,11 +12,11 @@ export type SourceText =
 
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Reads a UTF-8 text file, with or without a byte order mark. Never waits, never throws. */
+/** Reads a UTF-8 text file, with or without a byte order mark. It never waits and never throws. */
 export function readSource(file: string): SourceText {
   let fd: number | undefined;
   try {
-    // O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
+    // O_NONBLOCK, because opening a FIFO without a writer would wait for ever (fifo(7)).
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = fstatSync(fd);
     if (stat.isDirectory()) return unreadable('is a folder, not a file');

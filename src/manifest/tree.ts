@@ -1,8 +1,8 @@
 import type { Position, ValuePath } from './problem.ts';
 
 /**
- * A JSON value that knows where each of its parts was written. Objects are maps, so that keys such
- * as `__proto__` and `constructor` are keys like any other.
+ * A JSON value with the position of each of its parts. Objects are maps, so that keys such as `__proto__`
+ * and `constructor` are ordinary keys.
  */
 export type Tree = ObjectTree | ListTree | ScalarTree;
 
@@ -29,7 +29,10 @@ export interface TreeEntry {
   readonly value: Tree;
 }
 
-/** Objects are merged key by key, in depth; lists and scalars of `over` replace what was there. */
+/**
+ * Merges `over` into `base`. Objects are merged key by key, in depth; lists and scalars of `over` replace
+ * those of `base`.
+ */
 export function mergeTrees(base: Tree, over: Tree): Tree {
   if (base.kind !== 'object' || over.kind !== 'object') return over;
   const entries = new Map(base.entries);
@@ -45,7 +48,7 @@ export function mergeTrees(base: Tree, over: Tree): Tree {
   return { kind: 'object', at: base.at, entries };
 }
 
-/** The plain value; its objects have no prototype, so that no key can reach one. */
+/** Converts a tree to a plain value. Its objects have no prototype, so that no key can reach one. */
 export function toValue(tree: Tree): unknown {
   if (tree.kind === 'scalar') return tree.value;
   if (tree.kind === 'list') return tree.items.map(toValue);
@@ -54,7 +57,7 @@ export function toValue(tree: Tree): unknown {
   return value;
 }
 
-export function at(tree: Tree | undefined, ...path: ValuePath): Tree | undefined {
+export function valueAt(tree: Tree | undefined, ...path: ValuePath): Tree | undefined {
   let current = tree;
   for (const step of path) {
     if (current?.kind === 'object') current = current.entries.get(String(step))?.value;
@@ -64,32 +67,37 @@ export function at(tree: Tree | undefined, ...path: ValuePath): Tree | undefined
   return current;
 }
 
-/** The entries of an object; nothing for any other value, so that broken manifests can be read. */
+/**
+ * Returns the entries of an object. Any other value has no entries, so that broken manifests can be read.
+ */
 export function entriesOf(tree: Tree | undefined): ReadonlyMap<string, TreeEntry> {
   return tree?.kind === 'object' ? tree.entries : new Map();
 }
 
-/** The items of a list; nothing for any other value. */
+/** Returns the items of a list. Any other value has no items. */
 export function itemsOf(tree: Tree | undefined): readonly Tree[] {
   return tree?.kind === 'list' ? tree.items : [];
 }
 
-/** What the scalar holds; undefined where there is none. */
+/** Returns the value of a scalar; undefined for anything else. */
 export function scalarOf(tree: Tree | undefined): string | number | boolean | null | undefined {
   return tree?.kind === 'scalar' ? tree.value : undefined;
 }
 
-/** Where the value is; the key of what should hold it when it is missing. */
+/** Finds the position of a value. For a missing value it is the position of the key that should hold it. */
 export function positionOf(tree: Tree, path: ValuePath): Position {
-  const found = at(tree, ...path);
+  const found = valueAt(tree, ...path);
   if (found !== undefined) return found.at;
   return path.length === 0 ? tree.at : keyPositionOf(tree, path.slice(0, -1));
 }
 
-/** Where the key of the value is; the value itself where it has none (the root, a list's item). */
+/**
+ * Finds the position of the key of a value. Without a key (the root, an item of a list) it is the position
+ * of the value.
+ */
 export function keyPositionOf(tree: Tree, path: ValuePath): Position {
   const key = path.at(-1);
-  const parent = at(tree, ...path.slice(0, -1));
+  const parent = valueAt(tree, ...path.slice(0, -1));
   const entry = parent?.kind === 'object' ? parent.entries.get(String(key)) : undefined;
   return entry?.keyAt ?? positionOf(tree, path);
 }

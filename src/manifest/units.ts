@@ -10,24 +10,24 @@ const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
 export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
 export const SIZE = /^(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)$/;
 
-/** Timers of Node hold 31 bits: a longer one would fire at once. */
+/** Longest duration in ms, because a Node timer of more than 31 bits fires at once. */
 export const LONGEST_DURATION_MS = 24 * 24 * 3_600_000;
 
-/** "500ms", "3s", "2m", "1h" or a number of ms, as whole ms; null for anything else. */
+/** Parses "500ms", "3s", "2m", "1h" or a number of ms to whole ms; null for anything else. */
 export function parseDuration(value: string | number): number | null {
-  const ms = typeof value === 'number' ? value : amount(DURATION.exec(value), MS_PER_UNIT);
+  const ms = typeof value === 'number' ? value : toBaseUnit(DURATION.exec(value), MS_PER_UNIT);
   return ms !== null && ms >= 0 && ms <= LONGEST_DURATION_MS ? Math.round(ms) : null;
 }
 
-/** "512MB", "2GB" (units of 1024) or a number of bytes, as whole bytes; null for anything else. */
+/** Parses "512MB", "2GB" (units of 1024) or a number of bytes to whole bytes; null for anything else. */
 export function parseSize(value: string | number): number | null {
-  const bytes = typeof value === 'number' ? value : amount(SIZE.exec(value), BYTES_PER_UNIT);
+  const bytes = typeof value === 'number' ? value : toBaseUnit(SIZE.exec(value), BYTES_PER_UNIT);
   return bytes !== null && bytes >= 0 && bytes <= Number.MAX_SAFE_INTEGER
     ? Math.round(bytes)
     : null;
 }
 
-/** As people would write it in a manifest: "480ms", "1.5s", "10m", "2h". */
+/** Formats a duration as a manifest has it: "480ms", "1.5s", "10m", "2h". */
 export function durationInWords(ms: number): string {
   if (ms >= 3_600_000 && ms % 3_600_000 === 0) return `${ms / 3_600_000}h`;
   if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000}m`;
@@ -35,7 +35,7 @@ export function durationInWords(ms: number): string {
   return `${ms}ms`;
 }
 
-function amount(
+function toBaseUnit(
   match: RegExpExecArray | null,
   units: Readonly<Record<string, number>>,
 ): number | null {
@@ -43,11 +43,11 @@ function amount(
   return match === null || unit === undefined ? null : Number(match[1]) * unit;
 }
 
-const UNITS = ['TB', 'GB', 'MB', 'KB'] as const;
+const SIZE_UNITS = ['TB', 'GB', 'MB', 'KB'] as const;
 
-/** "1.2 GB", "512 MB", in units of 1024. */
+/** Formats a size in units of 1024: "1.2 GB", "512 MB". */
 export function sizeInWords(bytes: number): string {
-  const unit = UNITS.find((one) => bytes >= (BYTES_PER_UNIT[one] ?? 1)) ?? 'B';
+  const unit = SIZE_UNITS.find((one) => bytes >= (BYTES_PER_UNIT[one] ?? 1)) ?? 'B';
   const value = bytes / (BYTES_PER_UNIT[unit] ?? 1);
   return `${value < 100 ? Math.round(value * 10) / 10 : Math.round(value)} ${unit}`;
 }

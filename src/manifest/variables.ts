@@ -1,4 +1,4 @@
-/** An environment as `process.env` gives it, without the variables that are not set. */
+/** Removes the variables that are not set from an environment such as `process.env`. */
 export function definedOnly(
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {

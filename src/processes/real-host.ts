@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicMs } from './clock.ts';
-import type { Host, SignalName, SignalOutcome } from './host.ts';
-import type { Identity } from './identity.ts';
+import type { Host } from './host.ts';
 import { killGroup } from './linux/control-groups.ts';
 import { loadNative } from './native/native.ts';
 import type { Pidfd } from './native/pidfd.ts';
@@ -23,10 +22,7 @@ export function openHost(table: ProcessTable = openProcessTable()): Host {
       const pidfd = table.kind === 'proc' ? await loadPidfd() : null;
       return signalProcess(table, pidfd, target, signal);
     },
-    signalGroup: (pgid, member, signal) =>
-      process.platform === 'win32'
-        ? signalWindowsTree(table, member, signal)
-        : signalProcessGroup(table, pgid, member, signal),
+    signalGroup: (pgid, member, signal) => signalProcessGroup(table, pgid, member, signal),
     killGroup,
     async self() {
       const self = await table.read(process.pid);
@@ -41,20 +37,4 @@ export function openHost(table: ProcessTable = openProcessTable()): Host {
 async function loadPidfd(): Promise<Pidfd | null> {
   const native = await loadNative();
   return native.available ? native.pidfd : null;
-}
-
-/**
- * Windows has no groups and no polite signal: `taskkill /T /F` ends what is below `member` at once,
- * by parent numbers that may be stale. Best effort, and weaker than every promise we make elsewhere.
- */
-async function signalWindowsTree(
-  table: ProcessTable,
-  member: Identity,
-  signal: SignalName,
-): Promise<SignalOutcome> {
-  if (member.pid <= 1 || (await table.read(member.pid)) === null) return 'gone';
-  const { default: treeKill } = await import('tree-kill');
-  return new Promise((resolve) => {
-    treeKill(member.pid, signal, (error) => resolve(error ? 'denied' : 'sent'));
-  });
 }

@@ -4,6 +4,7 @@ import { type Identity, sameIdentity } from './identity.ts';
 export interface ProcessInfo {
   readonly identity: Identity;
   readonly ppid: number;
+  /** `UNKNOWN_GROUP` where the platform cannot tell. */
   readonly pgid: number;
   /** Session id; 0 where the platform cannot tell (macOS `ps` prints a kernel pointer). */
   readonly sid: number;
@@ -20,6 +21,9 @@ export interface ProcessInfo {
   /** The kernel's name of it (comm, at most 15 bytes). May hold any character. */
   readonly name: string;
 }
+
+/** The group of a process where `ps` tells no groups. No process group has this number. */
+export const UNKNOWN_GROUP = 0;
 
 /** An open file descriptor, as far as it can serve as evidence. */
 export interface OpenFile {

@@ -1,6 +1,5 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
-import { runToolSync } from './system-tool.ts';
 
 /** The working directory of a process. */
 export type WorkingFolder =
@@ -16,7 +15,8 @@ const DELETED = ' (deleted)';
 
 /** Reads the working directory of one process, without a process table. */
 export function readWorkingFolder(pid: number): WorkingFolder {
-  if (process.platform !== 'linux') return askLsof(pid);
+  // Elsewhere it takes `lsof`, which cannot be asked in the middle of a decision.
+  if (process.platform !== 'linux') return { kind: isAlive(pid) ? 'unreadable' : 'gone' };
   try {
     const path = readlinkSync(`/proc/${pid}/cwd`);
     // A folder may have that end in its own name.
@@ -26,13 +26,6 @@ export function readWorkingFolder(pid: number): WorkingFolder {
     const errno = errnoOf(error) ?? '';
     return ['ENOENT', 'ESRCH'].includes(errno) ? { kind: 'gone' } : { kind: 'unreadable' };
   }
-}
-
-function askLsof(pid: number): WorkingFolder {
-  const listing = runToolSync('lsof', ['-a', '-d', 'cwd', '-p', String(pid), '-Fn']);
-  if (listing === null) return isAlive(pid) ? { kind: 'unreadable' } : { kind: 'gone' };
-  const path = /^n(.+)$/m.exec(listing)?.[1];
-  return path ? { kind: 'folder', path } : { kind: isAlive(pid) ? 'unreadable' : 'gone' };
 }
 
 function isAlive(pid: number): boolean {

@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
-import { NO_BLOCK, NO_FOLLOW } from './safe-file.ts';
 
 export interface WriteOptions {
   /** Modification time to give the file, in ms since the epoch. Default: now. */
@@ -70,7 +69,11 @@ function discard(path: string): void {
 
 /** Open flags to append to a file, which is created when it is missing. */
 export const appendFlags =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | NO_FOLLOW | NO_BLOCK;
+  constants.O_WRONLY |
+  constants.O_CREAT |
+  constants.O_APPEND |
+  constants.O_NOFOLLOW |
+  constants.O_NONBLOCK;
 
 /**
  * Returns a path in the same folder that no other writer uses. Its name begins with a dot, so readers

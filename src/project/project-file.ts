@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { readBootId } from '../processes/boot-id.ts';
+import { linuxBootId } from '../processes/boot-id.ts';
 import { readMachineId } from '../processes/machine-id.ts';
 import { readPidNamespace } from '../processes/pid-namespace.ts';
 import { writeFileAtomically } from './atomic-file.ts';
@@ -48,13 +48,13 @@ export function isProjectId(value: unknown): value is string {
   return isText(value) && /^[0-9a-f]{16}$/.test(value);
 }
 
-/** Where this process is. */
+/**
+ * Where this process is. Only Linux tells its boot without a program; on other systems every boot of every machine has
+ * the same name here, and folders are told apart by their paths, devices and inodes alone.
+ */
 export function readPlace(): Place {
-  return {
-    machineId: readMachineId(),
-    bootId: readBootId(),
-    pidNamespace: readPidNamespace(),
-  };
+  const bootId = process.platform === 'linux' ? linuxBootId() : process.platform;
+  return { machineId: readMachineId(), bootId, pidNamespace: readPidNamespace() };
 }
 
 /** @returns null where there is no such folder, or it cannot be looked at */

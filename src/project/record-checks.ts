@@ -76,7 +76,7 @@ export function toServiceRecord(fields: JsonFields): ServiceRecord | string {
 }
 
 /** True for valid stop settings of a service. */
-export function isStopSettings(value: unknown): value is StopSettings {
+function isStopSettings(value: unknown): value is StopSettings {
   const fields = asObject(value);
   return (
     fields !== null &&
@@ -98,7 +98,7 @@ function isExit(value: unknown): value is Exit {
 }
 
 /** True for valid settings of a log rotation. */
-export function isLogRotation(value: unknown): value is LogRotation {
+function isLogRotation(value: unknown): value is LogRotation {
   const { maxSize, keep } = asObject(value) ?? {};
   return isCount(maxSize) && maxSize > 0 && isCount(keep);
 }

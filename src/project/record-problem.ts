@@ -38,7 +38,7 @@ export function isSetAside(path: string): boolean {
 
 /** Returns a free name beside `path` for a file to set aside: `NAME.corrupt-TIME`. */
 export function asideName(path: string): string {
-  // ISO 8601 in its basic form, without colons, because Finder and Windows forbid them in names.
+  // ISO 8601 in its basic form, without colons, because Finder forbids them in names.
   const wanted = `${path}.corrupt-${isoTime().replaceAll(/[-:.]/g, '')}`;
   let name = wanted;
   // rename(2) replaces an existing file, and two files can be set aside within one millisecond.

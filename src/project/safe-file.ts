@@ -4,10 +4,6 @@ import { errnoOf } from '../errors.ts';
 /** Size in bytes of the largest record that is read. A larger file is not ours. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 
-/** Open flags that Windows does not have: there they are undefined, and 0 means nothing. */
-export const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
-export const NO_BLOCK = constants.O_NONBLOCK ?? 0;
-
 export type FileRead =
   | { readonly kind: 'content'; readonly bytes: Buffer; readonly mtimeMs: number }
   | { readonly kind: 'missing' }
@@ -55,7 +51,7 @@ export function openOwnFile(path: string): FileOpened {
   let fd: number | undefined;
   try {
     // Without O_NONBLOCK, opening a FIFO would wait for a writer, for ever (fifo(7)).
-    fd = openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const found = fstatSync(fd);
     const reason = found.isFile() ? otherOwner(found.uid) : 'not a regular file';
     if (reason === null) return { kind: 'open', fd, size: found.size, mtimeMs: found.mtimeMs };
@@ -94,7 +90,7 @@ export function readPart(fd: number, start: number, end: number): Buffer {
  */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Says why a file of this owner is not obeyed; null when the owner is our own user (or on Windows). */
+/** Says why a file of this owner is not obeyed; null when the owner is our own user. */
 export function otherOwner(uid: number): string | null {
   const self = process.geteuid?.() ?? uid;
   return uid === self ? null : `owned by user ${uid}, devctl runs as user ${self}`;

@@ -1,3 +1,14 @@
+/*
+ * The files of this folder: what happened in a project, told from its history, its last stop and one scan.
+ *
+ *   build          builds the report from all of the below
+ *   model          the shape of the report, which `devctl report --json` prints
+ *   parse-history  reads changes, breaches and the last stop, which may be damaged
+ *   growth         finds what grew, and because of what
+ *   spans          turns changes of state into spans, uptime and restarts
+ *   timeline       turns samples into timelines and peaks
+ *   last-start     finds the last start, service by service
+ */
 import type { Sample } from '../history/samples.ts';
 import type { Breach } from '../limits/evaluate.ts';
 import type { StopReport } from '../stopping/report.ts';
@@ -5,36 +16,36 @@ import { growthOf } from './growth.ts';
 import { lastStartOf } from './last-start.ts';
 import type {
   ActivityReport,
-  Earlier,
-  Left,
+  EarlierHistory,
+  Leftovers,
   Period,
   ReportMoment,
   ServiceActivity,
 } from './model.ts';
-import { type Change, restartsOf, spansOf, upMs } from './spans.ts';
-import { own, peakOf, timelineOf } from './timeline.ts';
+import { restartsOf, type StateChange, spansOf, uptimeMs } from './spans.ts';
+import { peakOf, timelineOf, usageOf } from './timeline.ts';
 
-/** All that an account is made of. Each list is in order of time. */
-export interface Facts {
+/** The input of `buildReport`. Each list is in order of time. */
+export interface ReportInput {
   readonly project: string;
   readonly name: string;
   readonly nowMs: number;
-  /** `--since`; null: the last session. */
+  /** The time of `--since`; null: the report covers the last session. */
   readonly sinceMs: number | null;
   readonly samples: readonly Sample[];
-  readonly changes: readonly Change[];
+  readonly changes: readonly StateChange[];
   readonly breaches: readonly Breach[];
   readonly supervisor: readonly SupervisorMoment[];
-  /** Leases that were over: why everything was stopped. */
+  /** Leases that have ended, each with the reason why everything was stopped. */
   readonly leases: readonly ReportMoment[];
-  /** Does a supervisor live now, so that the history goes on until now? */
+  /** True while a supervisor lives, because the history then reaches until now. */
   readonly isWatched: boolean;
-  /** In the order of the manifest; it may be lost, or broken. */
+  /** In the order of the manifest, as far as it can be read. */
   readonly declared: readonly { readonly name: string; readonly dependsOn: readonly string[] }[];
   readonly lastStop: StopReport | null;
-  /** When it began; null where there is none. */
+  /** When the last stop began; null when there was none. */
   readonly stoppedMs: number | null;
-  readonly left: Omit<Left, 'proved'> | null;
+  readonly left: Omit<Leftovers, 'proved'> | null;
   readonly problems: readonly string[];
 }
 
@@ -43,26 +54,26 @@ export interface SupervisorMoment {
   readonly what: 'began' | 'ended';
 }
 
-/** PURE. What happened, as far as it is known. */
-export function buildReport(facts: Facts): ActivityReport {
-  const { period, earlier } = periodOf(facts);
-  const within = <Item extends { readonly atMs: number }>(items: readonly Item[]): Item[] =>
+/** Builds the report of what happened, as far as the history tells. */
+export function buildReport(input: ReportInput): ActivityReport {
+  const { period, earlier } = periodOf(input);
+  const inPeriod = <Item extends { readonly atMs: number }>(items: readonly Item[]): Item[] =>
     period ? items.filter(({ atMs }) => atMs >= period.fromMs && atMs <= period.untilMs) : [];
-  const samples = within(facts.samples);
-  const breaches = within(facts.breaches);
-  const changes = withStop(facts);
+  const samples = inPeriod(input.samples);
+  const breaches = inPeriod(input.breaches);
+  const changes = withChangesOfStop(input);
   const services = period
-    ? namesOf(facts, samples, within(changes)).map((name) =>
-        serviceAccount(name, { period, samples, changes, breaks: facts.supervisor }),
+    ? namesOf(input, samples, inPeriod(changes)).map((name) =>
+        serviceActivity(name, { period, samples, changes, breaks: input.supervisor }),
       )
     : [];
-  const grew = growthOf(breaches, services, samples, facts.lastStop);
+  const grew = growthOf(breaches, services, samples, input.lastStop);
   const culprit = grew?.service ?? grew?.because?.service ?? null;
-  const left = facts.left && { ...facts.left, proved: isProved(facts) };
+  const left = input.left && { ...input.left, proved: isProved(input) };
   return {
-    project: facts.project,
-    name: facts.name,
-    atMs: facts.nowMs,
+    project: input.project,
+    name: input.name,
+    atMs: input.nowMs,
     period,
     earlier,
     verdict: { grew, culprit, left },
@@ -75,63 +86,67 @@ export function buildReport(facts: Facts): ActivityReport {
           null,
           samples,
           period,
-          facts.supervisor.map(({ atMs }) => atMs),
+          input.supervisor.map(({ atMs }) => atMs),
         )
       : [],
     breaches,
-    moments: within([
-      ...facts.supervisor.map(
+    moments: inPeriod([
+      ...input.supervisor.map(
         ({ atMs, what }): ReportMoment => ({ atMs, what: `the supervisor ${what}` }),
       ),
-      ...facts.leases,
+      ...input.leases,
     ]).sort((a, b) => a.atMs - b.atMs),
     lastStart: lastStartOf(
       changes.filter(({ atMs }) => period !== null && atMs <= period.untilMs),
-      new Map(facts.declared.map(({ name, dependsOn }) => [name, dependsOn])),
+      new Map(input.declared.map(({ name, dependsOn }) => [name, dependsOn])),
     ),
-    lastStop: facts.lastStop,
-    problems: facts.problems,
+    lastStop: input.lastStop,
+    problems: input.problems,
   };
 }
 
 /**
- * The last session: since the supervisor before has ended with its last service. One that was killed has ended nothing,
- * and what it had started goes on.
+ * Finds the period of the report. By default it is the last session, which begins after a supervisor has
+ * ended with its last service. A supervisor that was killed ends no session, because its services go on.
  */
-function periodOf(facts: Facts): { period: Period | null; earlier: Earlier | null } {
-  const times = [facts.samples, facts.changes, facts.breaches, facts.supervisor].flatMap((list) =>
+function periodOf(input: ReportInput): { period: Period | null; earlier: EarlierHistory | null } {
+  const times = [input.samples, input.changes, input.breaches, input.supervisor].flatMap((list) =>
     list.length > 0 ? [list[0]?.atMs ?? 0, list.at(-1)?.atMs ?? 0] : [],
   );
   if (times.length === 0) return { period: null, earlier: null };
   const firstMs = Math.min(...times);
   const lastMs = Math.max(...times);
-  const untilMs = facts.isWatched ? facts.nowMs : Math.max(lastMs, stopEndMs(facts) ?? lastMs);
-  const ends = facts.supervisor.filter(({ what, atMs }) => what === 'ended' && atMs < lastMs);
-  const sessionMs = nextAfter(facts, ends.at(-1)?.atMs ?? null) ?? firstMs;
-  const fromMs = Math.max(firstMs, facts.sinceMs ?? sessionMs);
-  if (fromMs > untilMs) return { period: null, earlier: earlierThan(facts, firstMs, fromMs) };
-  return { period: { fromMs, untilMs }, earlier: earlierThan(facts, firstMs, fromMs) };
+  const untilMs = input.isWatched ? input.nowMs : Math.max(lastMs, stopEndMs(input) ?? lastMs);
+  const ends = input.supervisor.filter(({ what, atMs }) => what === 'ended' && atMs < lastMs);
+  const sessionMs = firstAfter(input, ends.at(-1)?.atMs ?? null) ?? firstMs;
+  const fromMs = Math.max(firstMs, input.sinceMs ?? sessionMs);
+  if (fromMs > untilMs) return { period: null, earlier: historyBefore(input, firstMs, fromMs) };
+  return { period: { fromMs, untilMs }, earlier: historyBefore(input, firstMs, fromMs) };
 }
 
-function nextAfter(facts: Facts, endMs: number | null): number | null {
+function firstAfter(input: ReportInput, endMs: number | null): number | null {
   if (endMs === null) return null;
-  const lists = [facts.samples, facts.changes, facts.breaches, facts.supervisor];
+  const lists = [input.samples, input.changes, input.breaches, input.supervisor];
   const next = lists.flatMap((list) => list.find(({ atMs }) => atMs > endMs)?.atMs ?? []);
   return next.length > 0 ? Math.min(...next) : null;
 }
 
-function earlierThan({ breaches }: Facts, firstMs: number, fromMs: number): Earlier | null {
+function historyBefore(
+  { breaches }: ReportInput,
+  firstMs: number,
+  fromMs: number,
+): EarlierHistory | null {
   if (firstMs >= fromMs) return null;
   const before = breaches.filter(({ atMs }) => atMs < fromMs).length;
   return { fromMs: firstMs, untilMs: fromMs, breaches: before };
 }
 
-/** A stop that no supervisor saw has left no change: its report says that the services have ended. */
-function withStop(facts: Facts): readonly Change[] {
-  const { changes, lastStop } = facts;
-  const atMs = stopEndMs(facts);
+/** Adds the changes of a stop that no supervisor saw, from the report of that stop. */
+function withChangesOfStop(input: ReportInput): readonly StateChange[] {
+  const { changes, lastStop } = input;
+  const atMs = stopEndMs(input);
   if (!lastStop || atMs === null) return changes;
-  const missing = lastStop.services.flatMap(({ name, outcome }): Change[] => {
+  const missing = lastStop.services.flatMap(({ name, outcome }): StateChange[] => {
     const last = changes.findLast(({ service }) => service === name);
     if (outcome !== 'stopped' || !last || last.to === 'idle' || last.atMs > atMs) return [];
     return [{ atMs, service: name, from: last.to, to: 'idle', reason: 'stopped', pid: null }];
@@ -140,9 +155,9 @@ function withStop(facts: Facts): readonly Change[] {
 }
 
 function namesOf(
-  { declared }: Facts,
+  { declared }: ReportInput,
   samples: readonly Sample[],
-  changes: readonly Change[],
+  changes: readonly StateChange[],
 ): readonly string[] {
   const seen = new Set([
     ...changes.map(({ service }) => service),
@@ -155,16 +170,16 @@ function namesOf(
   ];
 }
 
-interface Context {
+interface ActivityContext {
   readonly period: Period;
   readonly samples: readonly Sample[];
-  readonly changes: readonly Change[];
+  readonly changes: readonly StateChange[];
   readonly breaks: readonly SupervisorMoment[];
 }
 
-function serviceAccount(
+function serviceActivity(
   name: string,
-  { period, samples, changes, breaks }: Context,
+  { period, samples, changes, breaks }: ActivityContext,
 ): ServiceActivity {
   const mine = changes.filter(({ service }) => service === name);
   const spans = spansOf(mine, period);
@@ -172,11 +187,11 @@ function serviceAccount(
   return {
     name,
     state: mine.findLast(({ atMs }) => atMs <= period.untilMs)?.to ?? null,
-    upMs: upMs(spans),
+    upMs: uptimeMs(spans),
     spans,
     restarts: restartsOf(mine, period),
     peak: peakOf(name, samples),
-    last: last ? own(last.services, name) : null,
+    last: last ? usageOf(last.services, name) : null,
     timeline: timelineOf(
       name,
       samples,
@@ -186,20 +201,20 @@ function serviceAccount(
   };
 }
 
-/** Was the last stop one of everything, complete, and is there nothing that came after it? */
-function isProved(facts: Facts): boolean {
-  const { lastStop, changes, samples, left } = facts;
-  const endMs = stopEndMs(facts);
+/** True when the last stop covered everything and was complete, and nothing came after it. */
+function isProved(input: ReportInput): boolean {
+  const { lastStop, changes, samples, left } = input;
+  const endMs = stopEndMs(input);
   if (!lastStop || endMs === null || lastStop.scope !== null) return false;
   if (!left || lastStop.survivors.length > 0) return false;
   if (left.services.length + left.orphans.length + left.unattributed > 0) return false;
   const latest = Math.max(changes.at(-1)?.atMs ?? 0, samples.at(-1)?.atMs ?? 0);
-  return latest <= endMs + SLACK_MS;
+  return latest <= endMs + LATE_CHANGES_MS;
 }
 
-function stopEndMs({ lastStop, stoppedMs }: Facts): number | null {
+function stopEndMs({ lastStop, stoppedMs }: ReportInput): number | null {
   return lastStop && stoppedMs !== null ? stoppedMs + lastStop.tookMs : null;
 }
 
-/** News of the end may be written a moment after the report. */
-const SLACK_MS = 5_000;
+/** Time after the end of a stop in which its last changes may still be written. */
+const LATE_CHANGES_MS = 5_000;

@@ -3,30 +3,30 @@ import type { Breach } from '../limits/evaluate.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
 
-/** What `devctl report --json` prints. All times are ms since the epoch. */
+/** The document that `devctl report --json` prints. All times are ms since the epoch. */
 export interface ActivityReport {
   readonly project: string;
-  /** Of the manifest; else that of its folder. */
+  /** The name in the manifest, or else the name of its folder. */
   readonly name: string;
-  /** When it was told: "now" below. */
+  /** When the report was made. */
   readonly atMs: number;
-  /** What the history that is told covers; null where there is none. */
+  /** The time that the report covers; null when there is no history. */
   readonly period: Period | null;
-  /** History before that: `--since` has it told as well. Null where there is none. */
-  readonly earlier: Earlier | null;
+  /** The history before the period, which `--since` can include; null when there is none. */
+  readonly earlier: EarlierHistory | null;
   readonly verdict: Verdict;
-  /** What grew first, then as in the manifest. */
+  /** The service that grew comes first; the others follow in the order of the manifest. */
   readonly services: readonly ServiceActivity[];
-  /** Of all services together: pieces, as those of each. */
-  readonly total: readonly (readonly Point[])[];
+  /** The usage of all services together, in pieces as that of each service. */
+  readonly total: readonly (readonly TimelinePoint[])[];
   /** In order of time. */
   readonly breaches: readonly Breach[];
-  /** When the supervisor began or ended, and a lease was over; in order of time. */
+  /** Begins and ends of supervisors, and ends of leases; in order of time. */
   readonly moments: readonly ReportMoment[];
   readonly lastStart: StartActivity | null;
-  /** `.pids/last-stop.json`; null where there is none, or none that can be read. */
+  /** `.pids/last-stop.json`; null when there is none, or none that can be read. */
   readonly lastStop: StopReport | null;
-  /** What could not be read or believed. */
+  /** The parts of the history that could not be read or believed. */
   readonly problems: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export interface Period {
   readonly untilMs: number;
 }
 
-export interface Earlier extends Period {
+export interface EarlierHistory extends Period {
   readonly breaches: number;
 }
 
@@ -44,46 +44,46 @@ export interface ReportMoment {
   readonly what: string;
 }
 
-/** What grew, when, because of what, and is anything left now. */
+/** The growth that explains most, and the processes that are left now. */
 export interface Verdict {
-  /** Null where nothing did. */
+  /** Null when nothing grew. */
   readonly grew: ReportedGrowth | null;
-  /** The service to look at: the one that grew, or of which the branch is that did; null: not known. */
+  /** The service to look at: the service that grew, or the service of the branch that grew; null when unknown. */
   readonly culprit: string | null;
   /** Null: the process table could not be read. */
-  readonly left: Left | null;
+  readonly left: Leftovers | null;
 }
 
-/** What went beyond a limit; without one, the greatest growth that was seen. */
+/** The growth beyond a limit, or else the greatest growth. */
 export interface ReportedGrowth {
   /** Null: the project. */
   readonly service: string | null;
   readonly measure: Breach['limit'];
-  /** Before it grew; null where that is not known. In bytes, processes, percent or ms, as the measure has it. */
+  /** Value before the growth, in the unit of the measure (bytes, processes, percent, ms); null when unknown. */
   readonly from: number | null;
-  /** The most that was seen. */
+  /** The highest value. */
   readonly to: number;
-  /** Null: no limit was reached. */
+  /** Null: no limit was exceeded. */
   readonly limit: number | null;
-  /** When the limit was reached; without one, when it was the most. */
+  /** When the limit was exceeded, or else when the value was highest. */
   readonly atMs: number;
-  /** What of it grew; null where nobody saw that. */
+  /** The branch that grew; null when nobody measured it. */
   readonly because: ReportedBranch | null;
 }
 
 /** The part of a process tree that grew. */
 export interface ReportedBranch {
-  /** Null: it is told from the command lines of the last stop. */
+  /** Null: the branch is guessed from the command lines of the last stop. */
   readonly pid: number | null;
   readonly command: string;
   readonly processes: number;
   readonly memoryBytes: number | null;
-  /** Whose it is; null: of no known one. */
+  /** The service of the branch; null when unknown. */
   readonly service: string | null;
 }
 
-/** What one look at the process table found when the account was given. */
-export interface Left {
+/** The living processes at the time of the report, from one scan. */
+export interface Leftovers {
   readonly services: readonly { readonly name: string; readonly processes: number }[];
   /** Living processes of ended runs. */
   readonly orphans: readonly {
@@ -91,29 +91,29 @@ export interface Left {
     readonly command: string;
     readonly service: string | null;
   }[];
-  /** Below the supervisor, of no known service. */
+  /** Number of processes below the supervisor that belong to no known service. */
   readonly unattributed: number;
-  /** Has the last stop, with its proof, come after all that the history tells? */
+  /** True when the last stop proved that nothing is left, and nothing came after it in the history. */
   readonly proved: boolean;
 }
 
 export interface ServiceActivity {
   readonly name: string;
-  /** Where it was at the end of the period; null where the history does not tell. */
+  /** State at the end of the period; null when the history does not tell. */
   readonly state: StateKind | null;
   /** Within the period. */
   readonly upMs: number;
-  readonly spans: readonly Span[];
+  readonly spans: readonly StateSpan[];
   readonly restarts: readonly Restart[];
   readonly peak: Peak | null;
-  /** In the last sample of the period; null where that has none of it. */
+  /** Usage in the last sample of the period; null when that sample lacks the service. */
   readonly last: ServiceUse | null;
-  /** Pieces of its timeline; between them nothing is known. */
-  readonly timeline: readonly (readonly Point[])[];
+  /** Pieces of the timeline. Nothing is known about the time between two pieces. */
+  readonly timeline: readonly (readonly TimelinePoint[])[];
 }
 
-/** How long it was in one state. */
-export interface Span extends Period {
+/** The time that a service was in one state. */
+export interface StateSpan extends Period {
   readonly state: StateKind;
   readonly reason: string | null;
   readonly pid: number | null;
@@ -122,28 +122,28 @@ export interface Span extends Period {
 export interface Restart {
   readonly atMs: number;
   readonly reason: string;
-  /** When it was spawned again; null: it was not. */
+  /** When the service was spawned again; null when it was not. */
   readonly againMs: number | null;
 }
 
-/** The most of each, and when. */
+/** The highest value of each measure, and its time. */
 export interface Peak {
-  readonly processes: Reading;
-  readonly memoryBytes: Reading;
-  readonly cpuPercent: Reading;
+  readonly processes: PeakReading;
+  readonly memoryBytes: PeakReading;
+  readonly cpuPercent: PeakReading;
 }
 
-export interface Reading {
+export interface PeakReading {
   readonly value: number;
   readonly atMs: number;
 }
 
-/** The most of each measure from `atMs` until the next point. */
-export interface Point extends ServiceUse {
+/** The highest value of each measure from `atMs` until the next point. */
+export interface TimelinePoint extends ServiceUse {
   readonly atMs: number;
 }
 
-/** How the last start went. */
+/** The course of the last start. */
 export interface StartActivity extends Period {
   readonly rows: readonly StartRow[];
 }
@@ -151,11 +151,11 @@ export interface StartActivity extends Period {
 export interface StartRow {
   readonly name: string;
   readonly dependsOn: readonly string[];
-  /** Waiting, spawning, starting; in order of time. */
-  readonly spans: readonly Span[];
-  /** What it was then. */
+  /** The states on the way up and between attempts, in order of time. */
+  readonly spans: readonly StateSpan[];
+  /** State at the end; null while the service is on its way. */
   readonly outcome: StateKind | null;
   readonly reason: string | null;
-  /** From the beginning of the start, in ms; null: it did not get that far. */
+  /** Time from the beginning of the start until the service was up, in ms; null when it did not come up. */
   readonly readyMs: number | null;
 }

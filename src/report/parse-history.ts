@@ -1,15 +1,16 @@
+import { isBreach } from '../limits/check-breach.ts';
 import type { Breach } from '../limits/evaluate.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
-import type { Change } from './spans.ts';
+import type { StateChange } from './spans.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * A report of a stop as `.pids/last-stop.json` has it. Whatever somebody has done to the file, what comes out can be
- * printed: a list that is none is empty, a text that is none is "?".
+ * Parses the report of a stop in `.pids/last-stop.json`. The result can always be printed, whatever the
+ * file holds: a list of the wrong type becomes empty, a text of the wrong type becomes "?".
  *
- * @returns null for what is no report of a stop
+ * @returns null when the value is no report of a stop
  */
 export function toStopReport(value: unknown): StopReport | null {
   const fields = objectOf(value);
@@ -61,7 +62,7 @@ export function toStopReport(value: unknown): StopReport | null {
       cgroup: toCapability(fields.capabilities, 'cgroup'),
     },
     proof: {
-      // What is not said to be complete is not.
+      // A proof is complete only when the file says so.
       strength: proof.strength === 'complete' ? 'complete' : 'best-effort',
       why: textOrNull(proof.why),
       scans: number(proof.scans),
@@ -96,8 +97,8 @@ function toCapability(
   return { held: one.held === true, why: textOrNull(one.why) };
 }
 
-/** A change as the history has it; null for one that speaks of no state that there is. */
-export function toChange(fields: Fields): Change | null {
+/** Parses a change of the history; null when one of its states is unknown. */
+export function toChange(fields: Fields): StateChange | null {
   const { atMs, service, from, to, reason, pid } = fields;
   if (!isState(from) || !isState(to)) return null;
   return {
@@ -130,32 +131,12 @@ const STATES: { readonly [State in StateKind]: true } = {
   stopping: true,
 };
 
-const LIMITS: readonly string[] = ['processes', 'memory', 'cpu', 'runtime', 'idle'];
-const ACTIONS: readonly string[] = ['warn', 'stop', 'restart'];
-
-/** A breach as the history has it; null for what is none. */
+/** Parses a breach of the history; null for anything else. */
 export function toBreach(value: unknown, atMs: number): Breach | null {
-  const fields = objectOf(value);
-  const { limit, action, service } = fields ?? {};
-  if (!fields || !LIMITS.includes(text(limit)) || !ACTIONS.includes(text(action))) return null;
-  const branch = objectOf(fields.branch);
-  return {
-    service: textOrNull(service),
-    limit: limit as Breach['limit'],
-    action: action as Breach['action'],
-    value: number(fields.value),
-    allowed: number(fields.allowed),
-    measuredAs:
-      fields.measuredAs === 'pss' || fields.measuredAs === 'rss' ? fields.measuredAs : null,
-    branch: branch && {
-      pid: number(branch.pid),
-      command: text(branch.command),
-      processes: number(branch.processes),
-      memoryBytes: number(branch.memoryBytes),
-      service: textOrNull(branch.service),
-    },
-    atMs,
-  };
+  const breach = { ...objectOf(value), atMs };
+  if (!isBreach(breach)) return null;
+  const { service, limit, action, value: used, allowed, measuredAs, branch } = breach;
+  return { service, limit, action, value: used, allowed, measuredAs, branch, atMs };
 }
 
 function objectOf(value: unknown): Fields | null {

@@ -1,8 +1,8 @@
 import type { StateKind } from '../services/lifecycle/states.ts';
-import type { Period, Restart, Span } from './model.ts';
+import type { Period, Restart, StateSpan } from './model.ts';
 
-/** A change of one service, as the history has it. */
-export interface Change {
+/** A change of state of one service, as the history has it. */
+export interface StateChange {
   readonly atMs: number;
   readonly service: string;
   readonly from: StateKind;
@@ -11,20 +11,20 @@ export interface Change {
   readonly pid: number | null;
 }
 
-/** The states in which a service works, well or not. */
+/** States in which a service runs, healthy or not. */
 const UP: ReadonlySet<StateKind> = new Set(['running', 'ready', 'unhealthy']);
 
 /**
- * The states of one service, one after the other, without gaps, within `period`.
+ * Turns changes into spans: the states of one service within `period`, one after the other, without gaps.
  *
- * @param changes those of this service, in order of time, also from before the period
+ * @param changes of this service, in order of time, also from before the period
  */
-export function spansOf(changes: readonly Change[], period: Period): readonly Span[] {
+export function spansOf(changes: readonly StateChange[], period: Period): readonly StateSpan[] {
   const [first] = changes;
   if (!first) return [];
-  const spans: Span[] = [];
+  const spans: StateSpan[] = [];
   const { fromMs, untilMs } = period;
-  const add = (span: Span): void => {
+  const add = (span: StateSpan): void => {
     const clipped = {
       ...span,
       fromMs: Math.max(fromMs, span.fromMs),
@@ -39,12 +39,12 @@ export function spansOf(changes: readonly Change[], period: Period): readonly Sp
     const next = changes[index + 1]?.atMs ?? Math.max(untilMs, atMs);
     add({ state: to, fromMs: atMs, untilMs: next, reason, pid });
   }
-  return joined(spans);
+  return mergeEqualStates(spans);
 }
 
-/** A change to the same state is news of its reason alone. */
-function joined(spans: readonly Span[]): readonly Span[] {
-  const result: Span[] = [];
+/** Merges neighbouring spans of the same state, because a change to the same state only brings a new reason. */
+function mergeEqualStates(spans: readonly StateSpan[]): readonly StateSpan[] {
+  const result: StateSpan[] = [];
   for (const span of spans) {
     const last = result.at(-1);
     if (last?.state === span.state && last.untilMs === span.fromMs && last.pid === span.pid) {
@@ -55,17 +55,17 @@ function joined(spans: readonly Span[]): readonly Span[] {
   return result;
 }
 
-export function upMs(spans: readonly Span[]): number {
+export function uptimeMs(spans: readonly StateSpan[]): number {
   return spans
     .filter(({ state }) => UP.has(state))
     .reduce((sum, { fromMs, untilMs }) => sum + untilMs - fromMs, 0);
 }
 
 /**
- * What the supervisor has started again by itself. The decision is `clearing`, or `backoff` where there was nothing to
- * clear; what is asked for by somebody is no restart of the supervisor's.
+ * Finds the restarts that the supervisor decided on. The decision is the change to `clearing`, or to
+ * `backoff` when there was nothing to clear. Restarts that a user asked for do not count.
  */
-export function restartsOf(changes: readonly Change[], period: Period): readonly Restart[] {
+export function restartsOf(changes: readonly StateChange[], period: Period): readonly Restart[] {
   const restarts: { atMs: number; reason: string; againMs: number | null; open: boolean }[] = [];
   for (const { atMs, from, to, reason } of changes) {
     const last = restarts.at(-1);

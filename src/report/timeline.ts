@@ -1,30 +1,30 @@
 import type { Sample, ServiceUse } from '../history/samples.ts';
-import type { Peak, Period, Point, Reading } from './model.ts';
+import type { Peak, PeakReading, Period, TimelinePoint } from './model.ts';
 
-/** More points than this nobody can see beside each other. */
+/** Most points of a timeline, because more cannot be told apart beside each other. */
 const MOST_POINTS = 300;
 
 /**
- * The timeline of one service in pieces: where a sample does not have it, or nobody was looking, one ends and
- * another begins. Where there are more samples than can be drawn, a point stands for several, with the
- * most of each measure, so that no peak is lost.
+ * Builds the timeline of one service, in pieces. A piece ends where a sample lacks the service, or where no
+ * supervisor took samples. When there are more samples than points, a point stands for several samples and
+ * has the highest value of each measure, so that no peak is lost.
  *
+ * @param service null: all services together
  * @param samples in order of time
- * @param breaks when nobody was looking for a while: moments that no piece goes across
+ * @param breaks times at which sampling was interrupted; no piece goes across them
  */
 export function timelineOf(
-  /** Null: all of them together. */
   service: string | null,
   samples: readonly Sample[],
   period: Period,
   breaks: readonly number[],
-  most = MOST_POINTS,
-): readonly (readonly Point[])[] {
-  const pieces: Point[][] = [];
-  let piece: Point[] | null = null;
+  maxPoints = MOST_POINTS,
+): readonly (readonly TimelinePoint[])[] {
+  const pieces: TimelinePoint[][] = [];
+  let piece: TimelinePoint[] | null = null;
   let before = Number.NEGATIVE_INFINITY;
   for (const { atMs, services } of samples) {
-    const use = service === null ? together(services) : own(services, service);
+    const use = service === null ? totalUsage(services) : usageOf(services, service);
     if (use === null || breaks.some((at) => at > before && at <= atMs)) piece = null;
     before = atMs;
     if (use === null) continue;
@@ -34,25 +34,31 @@ export function timelineOf(
     }
     piece.push({ atMs, ...use });
   }
-  const widthMs = (period.untilMs - period.fromMs) / most;
-  const all = pieces.reduce((sum, { length }) => sum + length, 0);
-  return all <= most ? pieces : pieces.map((points) => thin(points, period.fromMs, widthMs));
+  const widthMs = (period.untilMs - period.fromMs) / maxPoints;
+  const pointCount = pieces.reduce((sum, { length }) => sum + length, 0);
+  return pointCount <= maxPoints
+    ? pieces
+    : pieces.map((points) => downsample(points, period.fromMs, widthMs));
 }
 
-function thin(points: readonly Point[], fromMs: number, widthMs: number): readonly Point[] {
-  const thinned: Point[] = [];
+function downsample(
+  points: readonly TimelinePoint[],
+  fromMs: number,
+  widthMs: number,
+): readonly TimelinePoint[] {
+  const thinned: TimelinePoint[] = [];
   let slot = Number.NaN;
   for (const point of points) {
     const at = Math.floor((point.atMs - fromMs) / Math.max(1, widthMs));
     const last = thinned.at(-1);
-    if (last && at === slot) thinned[thinned.length - 1] = most(last, point);
+    if (last && at === slot) thinned[thinned.length - 1] = maximumOf(last, point);
     else thinned.push(point);
     slot = at;
   }
   return thinned;
 }
 
-function most(one: Point, other: Point): Point {
+function maximumOf(one: TimelinePoint, other: TimelinePoint): TimelinePoint {
   return {
     atMs: one.atMs,
     processes: Math.max(one.processes, other.processes),
@@ -61,8 +67,8 @@ function most(one: Point, other: Point): Point {
   };
 }
 
-/** All services as one. A sample without any is one all the same: nothing was alive. */
-export function together(services: Sample['services']): ServiceUse {
+/** Sums the usage of all services. A sample without services counts as zero, because nothing was alive. */
+export function totalUsage(services: Sample['services']): ServiceUse {
   const uses = Object.values(services);
   const sum = (field: keyof ServiceUse): number =>
     uses.reduce((total, use) => total + use[field], 0);
@@ -73,13 +79,13 @@ export function together(services: Sample['services']): ServiceUse {
   };
 }
 
-/** The most of each measure, and when it was reached first; null without a sample of it. */
+/** Finds the highest value of each measure and its first time; null when no sample has the service. */
 export function peakOf(service: string, samples: readonly Sample[]): Peak | null {
   let peak: Peak | null = null;
   for (const { atMs, services } of samples) {
-    const use = own(services, service);
+    const use = usageOf(services, service);
     if (use === null) continue;
-    const reading = (measure: keyof ServiceUse): Reading => {
+    const reading = (measure: keyof ServiceUse): PeakReading => {
       const known = peak?.[measure];
       return known && known.value >= use[measure] ? known : { value: use[measure], atMs };
     };
@@ -92,7 +98,10 @@ export function peakOf(service: string, samples: readonly Sample[]): Peak | null
   return peak;
 }
 
-/** Names come from files: `constructor` is no property of what was read. */
-export function own(services: Sample['services'], name: string): ServiceUse | null {
+/**
+ * Looks up the usage of a service. It takes own keys only, because names come from files: `constructor` is
+ * no service.
+ */
+export function usageOf(services: Sample['services'], name: string): ServiceUse | null {
   return Object.hasOwn(services, name) ? (services[name] ?? null) : null;
 }

@@ -1,5 +1,6 @@
 import { identityKey } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
+import { msToTicks } from '../processes/ticks.ts';
 import type {
   Killing,
   Phase,
@@ -27,7 +28,6 @@ export const KILL_LIMIT_MS = 4_000;
  */
 const STORM_TOTAL_MS = 20_000;
 export const SLOW_TOTAL_MS = 60_000;
-const MS_PER_TICK = 10;
 /** Upper bound for killing a unit that was proved gone and came back: a storm that hides between two scans. */
 const KILL_TOTAL_MS = 10_000;
 
@@ -105,7 +105,7 @@ function isKilledLongEnough(
   nowTicks: number,
 ): boolean {
   const isStorm = living.some(
-    ({ identity }) => nowTicks - identity.startTicks < KILL_LIMIT_MS / MS_PER_TICK,
+    ({ identity }) => nowTicks - identity.startTicks < msToTicks(KILL_LIMIT_MS),
   );
   const total = isStorm ? STORM_TOTAL_MS : SLOW_TOTAL_MS;
   if (nowMs - firstMs >= (firstMs < sinceMs ? KILL_TOTAL_MS : total)) return true;

@@ -9,6 +9,7 @@ import { isoTime } from '../processes/clock.ts';
 import { loadNative, pidfdCapability } from '../processes/native/native.ts';
 import { openProcessTable } from '../processes/open-table.ts';
 import { openHost } from '../processes/real-host.ts';
+import { loadSpawn } from '../processes/spawn.ts';
 import { prepareFolder, projectFolder, recordedProject } from '../project/folder.ts';
 import { mustSetAside, setAside } from '../project/set-aside.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
@@ -90,6 +91,8 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   announce();
   // An inherited pipe would keep `devctl start | cat` from ending.
   closeInheritedFiles();
+  // Now, because the starter needs some time for its first request, and a spawn would wait for it then.
+  loadSpawn().catch((error) => log(`loading execa: ${inDetail(error)}`));
 
   let ending = false;
   const end = async (code: number): Promise<void> => {

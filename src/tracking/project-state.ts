@@ -5,6 +5,7 @@ import type { LegacyPid, OwnershipFacts } from '../ownership/claim.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
+import { msToTicks } from '../processes/ticks.ts';
 import { groupNameOf, type ProjectFolder } from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
 import { readLedgers } from '../project/ledger.ts';
@@ -142,10 +143,9 @@ export function projectIdentity({ paths, marks, id }: ProjectFolder): ProjectIde
 
 /** A second of tolerance: file systems and the portable process table have coarse clocks. */
 const CLOCK_TOLERANCE_TICKS = 100;
-const MS_PER_TICK = 10;
 
 function toLegacyPid(entry: LegacyEntry, nowTicks: number, wallMs: number): LegacyPid {
-  const ageTicks = (wallMs - entry.writtenAtMs) / MS_PER_TICK;
+  const ageTicks = msToTicks(wallMs - entry.writtenAtMs);
   const { pid, service, kind } = entry;
   return { pid, service, kind, writtenTicks: nowTicks - ageTicks + CLOCK_TOLERANCE_TICKS };
 }

@@ -23,7 +23,7 @@ test.each<[manifest: object, line: string]>([
   expect(await run({ config })).toEqual({ exitCode: 0, stdout: line });
 });
 
-test('problems are thrown for people', async () => {
+test('without --json the problems are thrown', async () => {
   const config = join(folderWith({ '.devctl.json': '{}' }), '.devctl.json');
   await expect(checkCommand({ config })).rejects.toMatchObject({
     code: 'manifest-invalid',
@@ -31,7 +31,7 @@ test('problems are thrown for people', async () => {
   });
 });
 
-test('and printed for programs', async () => {
+test('with --json the problems are printed', async () => {
   const root = folderWith({
     '.devctl.json': '{"services": {\n  "web": {"command": "x", "prts": []}},\n  "containers": {}}',
   });
@@ -81,7 +81,7 @@ test('--json has an answer for a good manifest, and for none', async () => {
   });
 });
 
-test('what this machine cannot do is said, and is no mistake', async () => {
+test('a setting that does not work on this machine is reported, and is no mistake', async () => {
   const config = join(
     folderWith({ '.devctl.json': { services, logs: { maxSize: '1MB' } } }),
     '.devctl.json',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { knots, stopWaves } from '../../src/manifest/dependency-order.ts';
+import { stopWaves, stronglyConnectedComponents } from '../../src/manifest/dependency-order.ts';
 
 const graph = (needs: Record<string, readonly string[]>) => new Map(Object.entries(needs));
 
@@ -14,14 +14,14 @@ test.each([
     'web worker | api | cache db',
   ],
   ['only what is named', ['db', 'worker'], shop, 'worker | db'],
-  ['the way may lead over others', ['db', 'web'], shop, 'web | db'],
-  ['who is not named holds nobody up', ['db', 'cache', 'x'], shop, 'cache db x'],
-  ['needs that nobody knows', ['a', 'b'], graph({ a: ['gone', 'b'], b: ['gone'] }), 'a | b'],
-  ['names that nobody knows', ['b', 'a'], graph({}), 'a b'],
+  ['the path may lead over other names', ['db', 'web'], shop, 'web | db'],
+  ['a name that is not asked for delays no other name', ['db', 'cache', 'x'], shop, 'cache db x'],
+  ['dependencies without an entry', ['a', 'b'], graph({ a: ['gone', 'b'], b: ['gone'] }), 'a | b'],
+  ['names without an entry', ['b', 'a'], graph({}), 'a b'],
   ['nothing', [], shop, ''],
-  ['a circle goes down together', ['a', 'b', 'c'], graph({ a: ['b'], b: ['a'] }), 'a b c'],
+  ['a cycle is stopped together', ['a', 'b', 'c'], graph({ a: ['b'], b: ['a'] }), 'a b c'],
   [
-    'what uses a circle before it, what it uses after it',
+    'dependents of a cycle come before it, its dependencies after it',
     ['top', 'a', 'b', 'base'],
     graph({ top: ['a'], a: ['b'], b: ['a', 'base'], base: [] }),
     'top | a b | base',
@@ -40,7 +40,7 @@ const anyGraph = fc.array(fc.tuple(fc.nat(14), fc.nat(14)), { maxLength: 40 }).m
   return needs;
 });
 
-test('in any graph, circles too, each name is stopped once and never before a dependent', () => {
+test('in any graph, with cycles too, each name is stopped once, and never before a dependent', () => {
   fc.assert(
     fc.property(anyGraph, fc.uniqueArray(fc.nat(16).map((n) => `s${n}`)), (needs, names) => {
       const waves = stopWaves(names, needs);
@@ -74,7 +74,7 @@ function reachable(from: string, needs: ReadonlyMap<string, readonly string[]>):
 }
 
 test('the cost grows with the graph, not with its square, and a deep chain does not overflow', () => {
-  // Counted, not timed: how often the needs of a service are looked at.
+  // Counts how often the needs of a service are read, because a time would depend on the machine.
   const looks = (size: number): number => {
     let count = 0;
     const chain = new Map<string, readonly string[]>();
@@ -90,10 +90,8 @@ test('the cost grows with the graph, not with its square, and a deep chain does 
   expect(looks(10_000)).toBeLessThanOrEqual(10 * looks(1_000));
 });
 
-test('a knot comes after all that it depends on', () => {
-  expect(knots(['top'], graph({ top: ['b'], a: ['b'], b: ['a', 'base'] }))).toEqual([
-    ['base'],
-    ['a', 'b'],
-    ['top'],
-  ]);
+test('a component comes after everything it depends on', () => {
+  expect(
+    stronglyConnectedComponents(['top'], graph({ top: ['b'], a: ['b'], b: ['a', 'base'] })),
+  ).toEqual([['base'], ['a', 'b'], ['top']]);
 });

@@ -5,8 +5,8 @@ import { onTestFinished } from 'vitest';
 import { DevctlError } from '../../src/errors.ts';
 
 /**
- * A folder with these files, by relative path, removed when the test is over. What is neither text
- * nor bytes is written as JSON.
+ * Makes a folder with these files, by relative path, and removes it when the test is over. A content that
+ * is neither text nor bytes is written as JSON.
  */
 export function folderWith(files: Readonly<Record<string, unknown>>): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'devctl-manifest-')));
@@ -21,7 +21,7 @@ export function write(file: string, content: unknown): void {
   writeFileSync(file, raw ? content : JSON.stringify(content, null, 2));
 }
 
-/** The DevctlError that `action` throws; anything else fails the test. */
+/** Returns the DevctlError that `action` throws; anything else fails the test. */
 export function errorOf(action: () => unknown): DevctlError {
   try {
     action();

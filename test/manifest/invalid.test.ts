@@ -6,7 +6,7 @@ import { DevctlError } from '../../src/errors.ts';
 import { loadManifest } from '../../src/manifest/load.ts';
 import { errorOf, folderWith, write } from './folder.ts';
 
-/** The lines of the error, without the name of the file. */
+/** Returns the lines of the error, without the name of the file. */
 function problemsOf(manifest: unknown, files: Readonly<Record<string, unknown>> = {}): string[] {
   const cwd = folderWith({ '.devctl.json': manifest, ...files });
   const error = errorOf(() => loadManifest({ cwd }));
@@ -14,7 +14,7 @@ function problemsOf(manifest: unknown, files: Readonly<Record<string, unknown>> 
   return error.message.split('\n').map((line) => line.replace(/^\.devctl\.json:/, ''));
 }
 
-/** What is said about one service, named web, without the place. */
+/** Returns the problems of one service, named web, without their places. */
 function problemsOfService(service: object, more: object = {}): string[] {
   const manifest = { services: { web: { command: 'x', ...service } }, ...more };
   return problemsOf(JSON.stringify(manifest)).map((line) =>
@@ -288,7 +288,7 @@ describe('the shape of a manifest', () => {
   });
 });
 
-describe('the meaning of a manifest', () => {
+describe('the semantics of a manifest', () => {
   const services = (dependencies: Record<string, unknown>) => ({
     services: Object.fromEntries(
       Object.entries(dependencies).map(([name, dependsOn]) => [name, { command: 'x', dependsOn }]),
@@ -303,7 +303,7 @@ describe('the meaning of a manifest', () => {
       ['12:9  services.b.dependsOn.a: goes in a circle: a → b → a'],
     ],
     [
-      'a circle behind a tail, and another one',
+      'a cycle behind a chain, and another cycle',
       { tail: ['b'], b: ['c'], c: ['d'], d: ['b'], x: ['y'], y: ['x'] },
       [
         '24:9  services.d.dependsOn[0]: goes in a circle: b → c → d → b',
@@ -324,7 +324,7 @@ describe('the meaning of a manifest', () => {
     expect(problemsOf(services(dependencies))).toEqual(lines);
   });
 
-  test('a port of two services is named with both', () => {
+  test('a port of two services is reported with both services', () => {
     const manifest =
       '{"services": {\n"a": {"command": "x", "ports": [1, 80]},\n"b": {"command": "x", "ports": [80]}}}';
     expect(problemsOf(manifest)).toEqual([
@@ -347,7 +347,7 @@ describe('the meaning of a manifest', () => {
     ]);
   });
 
-  test('problems of shape and of meaning are reported together, in the order of the file', () => {
+  test('problems of shape and of semantics are reported together, in the order of the file', () => {
     const manifest = {
       services: {
         a: { comand: 'x', dependsOn: ['c'] },
@@ -364,7 +364,7 @@ describe('the meaning of a manifest', () => {
   });
 });
 
-test('who waits for an end that never comes is told', () => {
+test('a dependency on an end that never comes is refused', () => {
   const cwd = folderWith({
     '.devctl.json': JSON.stringify({
       services: {
@@ -428,7 +428,7 @@ describe('limits', () => {
   });
 });
 
-describe('what is not supported yet is refused', () => {
+describe('a key that is not supported yet is refused', () => {
   const refused = (service: object, more: object = {}) => {
     const services = { db: { command: 'x' }, web: { command: 'x', ...service } };
     const cwd = folderWith({ '.devctl.json': JSON.stringify({ services, ...more }) });
@@ -444,14 +444,14 @@ describe('what is not supported yet is refused', () => {
     expect(error.message.replace(/^\.devctl\.json:1:\d+ {2}/, '')).toBe(line);
   });
 
-  test('beside a real mistake it is one problem of several', () => {
+  test('beside a mistake it is one of several problems', () => {
     const error = refused({ ports: [0] }, { containers: { file: 'compose.yaml' } });
     expect(error.code).toBe('manifest-invalid');
     expect(error.message.split('\n')).toHaveLength(2);
   });
 });
 
-describe('a file that is none', () => {
+describe('a manifest that is no regular file', () => {
   test('a folder, a broken link', () => {
     const cwd = folderWith({});
     mkdirSync(join(cwd, '.devctl.json'));
@@ -464,7 +464,7 @@ describe('a file that is none', () => {
     );
   });
 
-  test('the file is named as seen from the current folder', () => {
+  test('the path of the file is relative to the current folder', () => {
     const root = folderWith({ '.devctl.json': '{}', 'a/b/file': '' });
     const error = errorOf(() => loadManifest({ cwd: join(root, 'a', 'b') }));
     expect(error.message).toMatch(/^\.\.\/\.\.\/\.devctl\.json:1:1 {2}services: is missing/);
@@ -486,7 +486,7 @@ describe('a file that is none', () => {
   });
 });
 
-test('10,000 services are one problem, and many problems are cut short', () => {
+test('10,000 services are one problem, and a long list of problems is cut', () => {
   const many = (count: number, service: object) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`s${index}`, service]));
   expect(problemsOf({ services: many(10_000, { command: 'x' }) })).toEqual([
@@ -497,7 +497,7 @@ test('10,000 services are one problem, and many problems are cut short', () => {
   expect(lines.at(-1)).toBe('… and 900 more');
 });
 
-test('whatever is in the file, loading it ends in a manifest or a DevctlError', () => {
+test('loading any file gives a manifest or a DevctlError', () => {
   const cwd = folderWith({});
   const keys = [
     'services',

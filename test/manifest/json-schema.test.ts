@@ -5,7 +5,7 @@ import { manifestJsonSchema } from '../../src/manifest/json-schema.ts';
 
 const file = new URL('../../schema/devctl.schema.json', import.meta.url);
 
-test('the schema in the package is the one of the code (npm run schema writes it)', () => {
+test('the schema in the package is up to date (npm run schema writes it)', () => {
   expect(readFileSync(file, 'utf8') === manifestJsonSchema()).toBe(true);
 });
 
@@ -24,7 +24,7 @@ test('every field has a description', () => {
   expect(bare).toEqual([]);
 });
 
-// zod reads the schema back as an editor would: a second opinion on what it allows.
+// zod reads the schema back as an editor would, for a second opinion on what the schema allows.
 const asEditorsSeeIt = z.fromJSONSchema(JSON.parse(manifestJsonSchema()));
 const web = (fields: object) => ({ services: { web: { command: 'x', ...fields } } });
 

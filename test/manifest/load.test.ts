@@ -157,7 +157,7 @@ describe('limits', () => {
     expect(loadService({ limits }).web.limits).toEqual(expected);
   });
 
-  test('that the kernel keeps it to', () => {
+  test('that the kernel enforces', () => {
     const { web } = loadService({ limits: { openFiles: 8192, core: 'unlimited' } });
     expect(web.resources).toEqual({ openFiles: 8192, core: 'unlimited' });
     expect(loadService({ limits: { core: 0 } }).web.resources).toEqual({
@@ -170,7 +170,7 @@ describe('limits', () => {
     [{}, [limit('processes', 100), limit('memory', 8 * GB)]],
     ['off', []],
     [{ processes: 'off' }, [limit('memory', 8 * GB)]],
-    // What it does not name stays a warning.
+    // A limit that the manifest does not name stays a warning.
     [
       { processes: 300, action: 'stop' },
       [limit('processes', 300, 'stop'), limit('memory', 8 * GB)],
@@ -222,7 +222,7 @@ test.each<[live: object, resolved: object]>([
   expect(loadService({ live }).web.live).toMatchObject(resolved);
 });
 
-test('nothing in it can be changed, and no key reaches a prototype', () => {
+test('nothing in a manifest can be changed, and no key reaches a prototype', () => {
   const root = folderWith({
     '.devctl.json':
       '{"services": {"constructor": {"command": "x", "env": {"__proto__": "a", "toString": "b"}}}}',
@@ -264,8 +264,8 @@ describe('the environment', () => {
       '# x\nexport A=1 # y\nB="2 3"\nC=\n',
       { A: '1', B: '2 3', C: '' },
     ],
-    ['what came before in the file', `A=1\nB=$A-\${A}\n`, { A: '1', B: '1-1' }],
-    ['not what comes after', 'B=$A\nA=1\n', { A: '1', B: '' }],
+    ['earlier variables of the file', `A=1\nB=$A-\${A}\n`, { A: '1', B: '1-1' }],
+    ['not later variables', 'B=$A\nA=1\n', { A: '1', B: '' }],
     ['names in any order', 'Z=1\nM=$Z\nA=$M\n', { Z: '1', M: '1', A: '1' }],
     ['the caller', 'A=$FROM_CALLER/x\n', { A: 'caller/x' }],
     [
@@ -291,8 +291,8 @@ describe('the environment', () => {
   });
 });
 
-describe('where it is', () => {
-  test('the root is the real path, whatever the way to it', () => {
+describe('the place of a manifest', () => {
+  test('the root is the real path, by whichever path the manifest is reached', () => {
     const root = folderWith({ 'real/.devctl.json': service({}), 'real/sub/file': '' });
     symlinkSync('real', join(root, 'link'));
     for (const query of [

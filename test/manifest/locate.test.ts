@@ -29,7 +29,7 @@ test('without a manifest the error says where it looked and what to do', () => {
   expect(error.hint).toContain('--config FILE');
 });
 
-test('--config that is not there is named, and its folder is still known', () => {
+test('a missing file of --config is named, and its folder is still known', () => {
   const cwd = folderWith({ 'a/file': '' });
   expect(findManifest({ cwd, config: 'a/x.json' })).toEqual({
     kind: 'absent',
@@ -52,7 +52,7 @@ test('a local file is not merged over itself', () => {
 const isRoot = process.geteuid?.() === 0;
 const EVE = 65_533;
 
-test.runIf(isRoot)('a manifest that another user left above the folder is passed over', () => {
+test.runIf(isRoot)('the search skips a manifest that another user left above the folder', () => {
   const root = folderWith({ '.devctl.json': '{}', '.devctl.local.json': '{}', 'mine/x': '' });
   const [file, local] = ['.devctl.json', '.devctl.local.json'].map((name) => join(root, name));
   const cwd = join(root, 'mine');
@@ -63,7 +63,8 @@ test.runIf(isRoot)('a manifest that another user left above the folder is passed
   const error = errorOf(() => locateManifest({ cwd }));
   expect(error.message).toContain(`(passed over: ${file} belongs to user ${EVE})`);
 
-  // Named by hand, or in a folder of that user, it is meant; but what it says is not our own wish.
+  // The user has named the manifest, or works in a folder of its owner, so it is found. It is not trusted
+  // all the same.
   const named = { kind: 'found', file, trusted: false };
   expect(findManifest({ cwd, config: '../.devctl.json' })).toMatchObject(named);
   mkdirSync(join(root, 'hers'));

@@ -11,7 +11,7 @@ const NOTHING = {
   local: null,
   services: [],
   groups: {},
-  // The part that cannot be read may hold an `off` or a `protect`.
+  // The unread part may hold an `off` or a `protect`.
   sweep: { patterns: [], scope: 'off', protect: [] },
 };
 
@@ -21,7 +21,7 @@ function outlineOf(manifest: unknown, files: Readonly<Record<string, unknown>> =
   return outline.kind === 'absent' ? expect.fail('not found') : outline;
 }
 
-test('what stop and status need, with the local file merged over it', () => {
+test('an outline has what stop and status need, with the local file merged over it', () => {
   const outline = outlineOf(
     {
       name: 'shop',
@@ -71,7 +71,7 @@ test.each<[manifest: string, why: string]>([
   });
 });
 
-test('of a manifest that breaks off, what comes before is read', () => {
+test('of a manifest that ends too early, the part before the end is read', () => {
   expect(outlineOf('{"services": {"web": {"ports": [80], "command": "x"}, "api": {')).toMatchObject(
     {
       kind: 'broken',
@@ -83,7 +83,7 @@ test('of a manifest that breaks off, what comes before is read', () => {
   );
 });
 
-test('of a broken local file, the manifest is still read', () => {
+test('the manifest is still read when the local file is broken', () => {
   expect(outlineOf({ services: { web: {} } }, { '.devctl.local.json': '}' })).toMatchObject({
     kind: 'broken',
     why: '.devctl.local.json:1:1  expected a value before "}"',
@@ -109,7 +109,7 @@ test.each<[sweep: unknown, why: string, expected: object]>([
     { scope: 'project', patterns: [] },
   ],
   [{ patterns: ['.*', 'ok'] }, 'sweep.patterns: expected', { patterns: ['ok'] }],
-  // Who knows what the pattern would have protected.
+  // The broken pattern may have protected any process.
   [{ protect: ['(', 'vim'] }, 'sweep.protect: expected', { scope: 'off', protect: ['vim'] }],
   [{ scope: 'off', protect: 5 }, 'sweep.protect: expected', { scope: 'off' }],
 ])('a broken sweep never sweeps more: %j', (sweep, why, expected) => {
@@ -140,12 +140,12 @@ test('records are never looked for in the folder of the project itself', () => {
   }
 });
 
-test('without a manifest it is absent', () => {
+test('without a manifest the outline is absent', () => {
   const cwd = folderWith({});
   expect(readManifestOutline({ cwd })).toMatchObject({ kind: 'absent', looked: cwd, root: null });
 });
 
-test('whatever is in the files, it does not throw, and it knows the project', () => {
+test('reading any files never throws, and always knows the project', () => {
   const cwd = folderWith({});
   const key = fc.constantFrom(
     'services',
@@ -182,7 +182,7 @@ test('whatever is in the files, it does not throw, and it knows the project', ()
   );
 });
 
-test('it does without zod, which costs more than all of it', () => {
+test('it does not load zod, which would take longer than everything else', () => {
   const sources = readSources(fileURLToPath(new URL('../../src', import.meta.url)));
   const loaded = new Set(['manifest/outline.ts']);
   for (const file of loaded)

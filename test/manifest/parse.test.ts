@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseFile, parseText } from '../../src/manifest/parse.ts';
 import { formatProblem } from '../../src/manifest/problem.ts';
-import { at, keyPositionOf, mergeTrees, positionOf, toValue } from '../../src/manifest/tree.ts';
+import {
+  keyPositionOf,
+  mergeTrees,
+  positionOf,
+  toValue,
+  valueAt,
+} from '../../src/manifest/tree.ts';
 import { folderWith } from './folder.ts';
 
 const FILE = '/project/.devctl.json';
@@ -61,7 +67,7 @@ test.each<[name: string, text: string, lines: string[]]>([
     ['1:7  this text holds a control character: write it as an escape such as \\n or \\t'],
   ],
   ['more after the end', '{} {}', ['1:4  expected the end of the file before "{"']],
-  ['a bomb of brackets', '['.repeat(200_000), ['1:1  is nested more than 50 levels deep']],
+  ['thousands of open brackets', '['.repeat(200_000), ['1:1  is nested more than 50 levels deep']],
   [
     'one level too many',
     `${'['.repeat(52)}${']'.repeat(52)}`,
@@ -106,11 +112,11 @@ test('every value has its line and column, in all three kinds of lines', () => {
   expect(positionOf(tree, ['a', 'b', 1])).toEqual({ file: FILE, line: 4, column: 4 });
   expect(positionOf(tree, ['a', 'b'])).toEqual({ file: FILE, line: 3, column: 8 });
   expect(keyPositionOf(tree, ['a', 'b'])).toEqual({ file: FILE, line: 3, column: 3 });
-  // What is missing is missing from the nearest thing that is there.
+  // A missing value has the position of the nearest value that exists.
   expect(positionOf(tree, ['a', 'x', 'y'])).toEqual({ file: FILE, line: 2, column: 2 });
 });
 
-test('keys of the prototype are keys like any other', () => {
+test('keys of the prototype are ordinary keys', () => {
   const { tree } = parseText('{"__proto__": {"polluted": 1}, "constructor": 2}', FILE);
   if (tree === null) throw new Error('no tree');
   const value = toValue(tree);
@@ -128,7 +134,7 @@ test('objects merge in depth; lists and scalars replace', () => {
   );
 });
 
-test('any JSON reads as itself', () => {
+test('any JSON is read as its own value', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
       const text = JSON.stringify(value);
@@ -139,7 +145,7 @@ test('any JSON reads as itself', () => {
   );
 });
 
-test('any text gives a tree or problems with places inside it, never an exception', () => {
+test('any text gives a tree, or problems with positions inside the text, and never throws', () => {
   const jsonish = fc
     .array(
       fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '"a"', '1', '-', '//', '/*', '\n', 'x'),
@@ -155,7 +161,7 @@ test('any text gives a tree or problems with places inside it, never an exceptio
         expect(line).toBeDefined();
         expect(place.column).toBeLessThanOrEqual((line?.length ?? 0) + 2);
       }
-      if (tree) expect(at(tree)).toBe(tree);
+      if (tree) expect(valueAt(tree)).toBe(tree);
     }),
     { numRuns: 500 },
   );

@@ -54,7 +54,7 @@ test.each<[names: string[], services: string[]]>([
   expect(selectForStart(choices, names)).toEqual(services);
 });
 
-test('what an outline of a broken manifest depends on may be missing, or a circle', () => {
+test('in the outline of a broken manifest, dependencies may be missing or go in a cycle', () => {
   const broken = { services: [service('a', ['b', 'gone']), service('b', ['a'])], groups: {} };
   expect(selectForStart(broken, ['a'])).toEqual(['a', 'b']);
 });

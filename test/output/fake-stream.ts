@@ -1,11 +1,11 @@
 import type { OutputStream } from '../../src/output/terminal/theme.ts';
 
 export interface FakeStream extends OutputStream {
-  /** All that was written to it so far. */
+  /** Returns everything that was written so far. */
   text(): string;
 }
 
-/** A stream that remembers, as a pipe or, with `columns`, as a terminal. */
+/** Creates a stream that keeps its text, as a pipe or, with `columns`, as a terminal. */
 export function fakeStream(terminal: { columns?: number } = {}): FakeStream {
   const written: string[] = [];
   return {

@@ -9,8 +9,8 @@ import { toBreach, toChange, toStopReport } from '../../src/report/parse-history
 import type { StateKind } from '../../src/services/lifecycle/states.ts';
 import { changesOf, facts } from '../report/facts.ts';
 
-describe('what is put into a page as text', () => {
-  test('stays text, in elements and in attributes, whatever it is', () => {
+describe('text in a page', () => {
+  test('any text stays text, in elements and in attributes', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const { html: made } = html`<p title="${text}">${text}</p>`;
@@ -22,7 +22,7 @@ describe('what is put into a page as text', () => {
     );
   });
 
-  test('ends no script, and is what it was for the script', () => {
+  test('data cannot end a script, and the script reads it unchanged', () => {
     fc.assert(
       fc.property(fc.json({ stringUnit: 'binary' }), (json) => {
         const data: unknown = JSON.parse(json);
@@ -51,12 +51,12 @@ test.each([
       ),
     ],
   ],
-])('where nothing grew, what did not stay up comes first: %s', (told, changes) => {
+])('without growth, the headline names the service that did not stay up: %s', (told, changes) => {
   const sorted = [...changes].sort((a, b) => a.atMs - b.atMs);
   expect(headline(buildReport(facts({ changes: sorted })))).toBe(told);
 });
 
-test('whatever is on disk, there is a page', () => {
+test('any files on disk give a page', () => {
   const anything = fc.jsonValue();
   const time = fc.oneof(fc.nat(2_000_000), fc.constantFrom(-1, 0.5));
   const stop = fc.record(
@@ -69,12 +69,21 @@ test('whatever is on disk, there is a page', () => {
     service: anything,
     reason: anything,
   });
+  const branch = fc.record({
+    pid: fc.nat(),
+    command: fc.string(),
+    processes: fc.nat(),
+    memoryBytes: fc.nat(),
+    service: fc.option(fc.string()),
+  });
   const breach = fc.record({
     limit: fc.constantFrom('memory', 'cpu', 'idle', 'x'),
     action: fc.constantFrom('stop', 'warn'),
-    service: anything,
-    branch: anything,
-    value: anything,
+    service: fc.oneof(fc.string(), fc.constant(null), anything),
+    branch: fc.oneof(fc.constant(null), branch, anything),
+    value: fc.oneof(fc.nat(), anything),
+    allowed: fc.nat(),
+    measuredAs: fc.constantFrom('pss', 'rss', null),
   });
   const sample = fc.record({
     atMs: time,

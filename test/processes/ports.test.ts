@@ -97,7 +97,7 @@ describe.runIf(process.platform === 'linux')('another user', () => {
     const port = await listen('127.0.0.1');
     const holders = await runScript(
       `import { findPortHolders } from './ports.ts';
-       import { openProcessTable } from './table.ts';
+       import { openProcessTable } from './open-table.ts';
        answer(await findPortHolders([${port}], await openProcessTable().snapshot()));`,
       { asNobody: true },
     );

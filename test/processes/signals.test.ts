@@ -9,6 +9,7 @@ import { signalProcess, signalProcessGroup } from '../../src/processes/signals.t
 import { until } from '../support/until.ts';
 import { needsRoot } from './support/nobody.ts';
 import { runScript } from './support/script.ts';
+import { barePs } from './support/shimmed-ps.ts';
 import { endWithTest, start, startFixture } from './support/started.ts';
 
 const table = openProcessTable();
@@ -130,13 +131,61 @@ describe('a group', () => {
   });
 });
 
+describe('a group where ps tells no groups', () => {
+  const signalLeader = async (pid: number, start = '') =>
+    runScript(
+      `import { openHost } from './real-host.ts';
+       import { openPortableTable } from './portable/table.ts';
+       const host = openHost(openPortableTable());
+       const { identity } = (await host.snapshot()).byPid.get(${pid});
+       const target = { ...identity, ${start} };
+       answer(await host.signalGroup(${pid}, target, 'SIGTERM'));`,
+      { env: await barePs() },
+    );
+
+  test('is the tree of its leader', async () => {
+    const { line, pid } = await startFixture('family', { detached: true });
+    const pids: Record<string, number> = JSON.parse(line);
+    endWithTest(Object.values(pids));
+    const beside = await startSleep(true);
+    expect(await signalLeader(pid)).toBe('sent');
+    const left = async () => {
+      const { byPid } = await table.snapshot();
+      const living = (one: number) => !/^[ZX]$/.test(byPid.get(one)?.state ?? 'X');
+      return [...Object.values(pids), beside.pid].filter(living);
+    };
+    await until(async () => (await left()).join() === `${beside.pid}`);
+  });
+
+  test('is not, for a leader that is somebody else by now', async () => {
+    const { pid, identity } = await startSleep(true);
+    expect(await signalLeader(pid, 'startTicks: identity.startTicks - 100')).toBe('replaced');
+    expect(await table.read(pid)).toMatchObject({ identity });
+  });
+
+  test('is not, for a member that does not lead it', async () => {
+    const [leader, other] = [await startSleep(true), await startSleep(true)];
+    const answer = runScript(
+      `import { openHost } from './real-host.ts';
+       import { openPortableTable } from './portable/table.ts';
+       const host = openHost(openPortableTable());
+       const { identity } = (await host.snapshot()).byPid.get(${other.pid});
+       answer(await host.signalGroup(${leader.pid}, identity, 'SIGKILL'));`,
+      { env: await barePs() },
+    );
+    expect(await answer).toBe('replaced');
+    expect(await table.read(leader.pid)).toMatchObject({ identity: leader.identity });
+    expect(await table.read(other.pid)).toMatchObject({ identity: other.identity });
+  });
+});
+
 describe('another user', () => {
   test.each(['on', 'off'])("'s process is denied, not gone (native %s)", async (switched) => {
     needsRoot();
     const { pid, identity } = await startSleep(true);
     const outcomes = await runScript(
       `import { openHost } from './real-host.ts';
-       import { openProcessTable } from './table.ts';
+       import { openProcessTable } from './open-table.ts';
        const table = openProcessTable();
        const host = openHost(table);
        const target = (await table.read(${pid}))?.identity;

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pidtree from 'pidtree';
@@ -11,6 +11,7 @@ import { openPortableTable } from '../../src/processes/portable/table.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../../src/processes/snapshot.ts';
 import { until } from '../support/until.ts';
 import { runScript } from './support/script.ts';
+import { barePs, shimmedPs } from './support/shimmed-ps.ts';
 import { endWithTest, start, startFixture } from './support/started.ts';
 
 const linux = process.platform === 'linux';
@@ -161,9 +162,10 @@ describe.each(adapters)('$kind', ({ kind, open }) => {
     expect(tools).toEqual([]);
   });
 
-  test('says what it is', () => {
+  test('says what it is', async () => {
     const table = open();
     expect(table.kind).toBe(kind);
+    await table.read(process.pid);
     expect(table.bootId).not.toBe('');
     expect(table.pidNamespace).not.toBe('');
   });
@@ -198,9 +200,11 @@ describe.runIf(linux)('both adapters', () => {
     expect(await read(portable)).toEqual(await read(proc));
   });
 
-  test('have the same boot, and identities that are never taken for one another', () => {
-    expect(openPortableTable().bootId).toBe(openProcTable().bootId);
-    expect(openPortableTable().pidNamespace).not.toBe(openProcTable().pidNamespace);
+  test('have the same boot, and identities that are never taken for one another', async () => {
+    const [proc, portable] = [openProcTable(), openPortableTable()];
+    await portable.read(process.pid);
+    expect(portable.bootId).toBe(proc.bootId);
+    expect(portable.pidNamespace).not.toBe(proc.pidNamespace);
   });
 });
 
@@ -216,7 +220,7 @@ describe('openProcessTable', () => {
     const allowed = spawnSync(unshare, [...flags, 'true']).status === 0;
     skip(!allowed, 'needs the right to make a PID namespace');
     const failure = await runScript(
-      `import { openProcessTable } from './table.ts';
+      `import { openProcessTable } from './open-table.ts';
        try { openProcessTable(); } catch ({ code, message }) { answer({ code, message }); }`,
       { under },
     );
@@ -224,19 +228,14 @@ describe('openProcessTable', () => {
   });
 
   test('makes do with a ps that does not know all columns', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'devctl-ps-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const refuse = 'case "$*" in *pgid=*) echo "ps: pgid: keyword not found" >&2; exit 1;; esac';
-    const script = `#!/bin/sh\n${refuse}\nPATH="$REAL_PATH" exec ps "$@"\n`;
-    await writeFile(join(folder, 'ps'), script, { mode: 0o755 });
     const seen = await runScript(
-      `import { openPortableTable } from './portable.ts';
+      `import { openPortableTable } from './portable/table.ts';
        const { byPid, details, nowTicks } = await openPortableTable().snapshot();
        const self = byPid.get(process.pid);
        const { pgid, ppid, identity } = self;
        const young = nowTicks - identity.startTicks < 1_000;
        answer({ pgid, parent: ppid === process.ppid, young, uid: details.uid(self) });`,
-      { env: { PATH: `${folder}:${process.env.PATH}`, REAL_PATH: process.env.PATH } },
+      { env: await barePs() },
     );
     expect(seen).toEqual({ pgid: 0, parent: true, young: true, uid: process.getuid?.() });
   });
@@ -245,15 +244,13 @@ describe('openProcessTable', () => {
     const folder = await mkdtemp(join(tmpdir(), 'devctl-ps-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     const calls = join(folder, 'calls');
-    const script = `#!/bin/sh\necho >>'${calls}'\nPATH="$REAL_PATH" exec ps "$@"\n`;
-    await writeFile(join(folder, 'ps'), script, { mode: 0o755 });
     const seen = await runScript(
-      `import { openPortableTable } from './portable.ts';
+      `import { openPortableTable } from './portable/table.ts';
        const table = openPortableTable();
        const starts = new Set();
        for (let n = 0; n < 50; n += 1) starts.add((await table.read(process.pid)).identity.startTicks);
        answer({ starts: starts.size });`,
-      { env: { PATH: `${folder}:${process.env.PATH}`, REAL_PATH: process.env.PATH } },
+      { env: await shimmedPs(`echo >>'${calls}'`) },
     );
     expect(seen).toEqual({ starts: 1 });
     // One, and a few more where the machine let us wait between two of the fifty.
@@ -262,7 +259,7 @@ describe('openProcessTable', () => {
 
   test('says what to install where ps is missing', async () => {
     const failure = await runScript(
-      `import { openPortableTable } from './portable.ts';
+      `import { openPortableTable } from './portable/table.ts';
        await openPortableTable().snapshot().catch(({ code, hint }) => answer({ code, hint }));`,
       { env: { PATH: '/nowhere' } },
     );

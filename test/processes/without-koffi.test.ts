@@ -17,7 +17,7 @@ beforeAll(async () => {
   for (const part of ['bin', 'dist', 'package.json']) {
     cpSync(join(repositoryRoot, part), place.file(`app/${part}`), { recursive: true });
   }
-  const probe = `import { loadNative } from './src/processes/native.ts';
+  const probe = `import { loadNative } from './src/processes/native/native.ts';
     console.log(JSON.stringify(await loadNative()));`;
   await build({
     stdin: { contents: probe, resolveDir: repositoryRoot, loader: 'ts' },

@@ -22,7 +22,7 @@ describe('what grew', () => {
     sample(atMs, { web: atMs === 60 ? 40 : 3, api: 2 }),
   );
 
-  test('what was stopped for it, before what was further beyond and only told', () => {
+  test('a breach that stopped a service counts before a greater one that only warned', () => {
     const branch = {
       pid: 7,
       command: 'node storm.js',
@@ -48,7 +48,7 @@ describe('what grew', () => {
     expect(services.map(({ name }) => name)).toEqual(['web', 'api']);
   });
 
-  test('without a limit, what has grown far beyond its usual size, with the command that there was most of', () => {
+  test('without a limit, a service far beyond its baseline, with its most frequent command', () => {
     const { grew } = buildReport(facts({ samples, lastStop, stoppedMs: 500_000 })).verdict;
     expect(grew).toMatchObject({ service: 'web', from: 3, to: 40, limit: null, atMs: 60 });
     expect(grew?.because).toMatchObject({
@@ -59,20 +59,20 @@ describe('what grew', () => {
   });
 
   test.each([
-    ['it has as many as ever', [20, 20, 20, 20]],
-    ['it comes up', [1, 6, 9, 9, 9, 9]],
+    ['the number of processes is as usual', [20, 20, 20, 20]],
+    ['the service is starting', [1, 6, 9, 9, 9, 9]],
     ['nothing ran', []],
   ])('nothing: %s', (_name, counts) => {
     const some = counts.map((count, index) => sample(index, { web: count }));
     expect(buildReport(facts({ samples: some })).verdict.grew).toBe(null);
   });
 
-  test('the project: the most that all had together', () => {
+  test('the project: the highest sum of all services', () => {
     const { grew } = buildReport(facts({ samples, breaches: [breach({ service: null })] })).verdict;
     expect(grew).toMatchObject({ service: null, from: 5, to: 42, because: null });
   });
 
-  test('the part of the project that grew says which service to look at', () => {
+  test('the branch of the project that grew names the service to look at', () => {
     const branch = { pid: 7, command: 'x', processes: 9, memoryBytes: 5, service: 'api' };
     const { verdict, services } = buildReport(
       facts({ samples, breaches: [breach({ service: null, branch })] }),
@@ -81,14 +81,14 @@ describe('what grew', () => {
     expect(services[0]?.name).toBe('api');
   });
 
-  test('a limit on memory that is counted otherwise is not compared with samples', () => {
+  test('a limit on PSS is not compared with samples', () => {
     const breaches = [breach({ limit: 'memory', measuredAs: 'pss', value: 99 })];
     const { grew } = buildReport(facts({ samples, breaches })).verdict;
     expect(grew).toMatchObject({ from: null, to: 99 });
   });
 });
 
-describe('what is told', () => {
+describe('the contents of the report', () => {
   const began = (atMs: number) => ({ atMs, what: 'began' as const });
   const ended = (atMs: number) => ({ atMs, what: 'ended' as const });
   const samples = [sample(10, { web: 1 }), sample(1010, { web: 2 })];
@@ -102,22 +102,22 @@ describe('what is told', () => {
       1020,
       1,
     ],
-    ['a killed supervisor ends none', { supervisor: [began(5), began(1000)] }, 5, 1010, null],
+    ['a killed supervisor ends no session', { supervisor: [began(5), began(1000)] }, 5, 1010, null],
     [
-      'all since a time',
+      'everything since a time',
       { supervisor: [began(5), ended(20), began(1000)], sinceMs: 7 },
       7,
       1010,
       0,
     ],
-    ['until now, while it is watched', { isWatched: true }, 10, 1_000_000, null],
+    ['until now, while a supervisor lives', { isWatched: true }, 10, 1_000_000, null],
   ])('%s', (_name, some, fromMs, untilMs, before) => {
     const { period, earlier } = buildReport(facts({ samples, breaches, ...some }));
     expect(period).toEqual({ fromMs, untilMs });
     expect(earlier?.breaches ?? null).toBe(before);
   });
 
-  test('nothing, where there is no history, or none so young', () => {
+  test('nothing, without a history, or without one since that time', () => {
     expect(buildReport(facts())).toMatchObject({ period: null, services: [], lastStart: null });
     expect(buildReport(facts({ samples, sinceMs: 5000 }))).toMatchObject({
       period: null,
@@ -125,7 +125,7 @@ describe('what is told', () => {
     });
   });
 
-  test('why everything was stopped, where a lease was over', () => {
+  test('the end of a lease, as the reason of a stop', () => {
     const leases = [{ atMs: 600, what: 'its time of 2h was over' }];
     const { moments } = buildReport(facts({ leases, supervisor: [began(5), ended(700)] }));
     expect(moments.map(({ what }) => what)).toEqual([
@@ -135,7 +135,7 @@ describe('what is told', () => {
     ]);
   });
 
-  test('a stop that no supervisor saw has ended the services all the same', () => {
+  test('a stop that no supervisor saw ends the services too', () => {
     const changes = changesOf('web', [400_000, 'ready']);
     const { services } = buildReport(facts({ changes, lastStop, stoppedMs: 500_000 }));
     expect(services[0]?.state).toBe('idle');
@@ -147,7 +147,7 @@ describe('is anything left', () => {
 
   test.each([
     ['the stop has proved it', {}, true],
-    ['something was seen after the stop', { samples: [sample(700_000, { web: 1 })] }, false],
+    ['a sample is younger than the stop', { samples: [sample(700_000, { web: 1 })] }, false],
     ['only a part was stopped', { lastStop: { ...lastStop, scope: ['web'] } }, false],
     ['there was no stop', { lastStop: null, stoppedMs: null }, false],
     ['something is alive', { left: { services: [], orphans: [], unattributed: 1 } }, false],
@@ -155,7 +155,7 @@ describe('is anything left', () => {
     expect(buildReport(facts({ ...stopped, ...some })).verdict.left?.proved).toBe(proved);
   });
 
-  test('where nobody could look, nothing is claimed', () => {
+  test('without a process table, nothing is claimed', () => {
     expect(buildReport(facts({ ...stopped, left: null })).verdict.left).toBe(null);
   });
 });

@@ -1,13 +1,13 @@
 import type { Sample, ServiceUse } from '../../src/history/samples.ts';
-import type { Facts } from '../../src/report/build.ts';
-import type { Change } from '../../src/report/spans.ts';
+import type { ReportInput } from '../../src/report/build.ts';
+import type { StateChange } from '../../src/report/spans.ts';
 import type { StateKind } from '../../src/services/lifecycle/states.ts';
 
-/** Changes of one service: each state, and from when. */
+/** Builds changes of one service: each state, and its time. */
 export function changesOf(
   service: string,
   ...steps: readonly (readonly [atMs: number, to: StateKind, reason?: string])[]
-): Change[] {
+): StateChange[] {
   return steps.map(([atMs, to, reason = null], index) => ({
     atMs,
     service,
@@ -27,8 +27,8 @@ function use(count: number): ServiceUse {
   return { processes: count, memoryBytes: count * 1000, cpuPercent: count };
 }
 
-/** A project of which nothing is known. */
-export function facts(some: Partial<Facts> = {}): Facts {
+/** Builds the input of a report on a project without history. */
+export function facts(some: Partial<ReportInput> = {}): ReportInput {
   return {
     project: '/work/shop',
     name: 'shop',

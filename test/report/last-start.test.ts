@@ -8,7 +8,7 @@ const needs = new Map([['web', ['db', 'elsewhere']]]);
 const inOrder = <Item extends { atMs: number }>(items: readonly Item[]) =>
   items.toSorted((a, b) => a.atMs - b.atMs);
 
-test('each service: waiting, spawning, starting, and what it needs of those in the start', () => {
+test('each service has its waiting, spawning and starting, and its dependencies within the start', () => {
   const start = lastStartOf(inOrder([...db, ...web]), needs);
   expect(start).toMatchObject({ fromMs: 0, untilMs: 900 });
   expect(start?.rows).toMatchObject([
@@ -24,7 +24,7 @@ test('each service: waiting, spawning, starting, and what it needs of those in t
   ]);
 });
 
-test('a later start replaces it, a restart by policy does not, and what comes later is no part of it', () => {
+test('a later start replaces an earlier one, a restart by policy does not, and later changes are no part of it', () => {
   const restarted = [
     ...db,
     ...changesOf(
@@ -52,7 +52,7 @@ test('a later start replaces it, a restart by policy does not, and what comes la
   ]);
 });
 
-test('what fails at first and is tried again is one row until it is up', () => {
+test('a service that fails at first and is tried again has one row until it is up', () => {
   const changes = changesOf(
     'db',
     [0, 'waiting'],
@@ -67,7 +67,7 @@ test('what fails at first and is tried again is one row until it is up', () => {
   expect(lastStartOf(changes, needs)?.rows).toMatchObject([{ readyMs: 300 }]);
 });
 
-test('without any start there is none', () => {
+test('without a start there is no last start', () => {
   expect(lastStartOf([], needs)).toBe(null);
   expect(lastStartOf(changesOf('db', [5, 'ready']), needs)).toBe(null);
 });

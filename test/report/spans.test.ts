@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { restartsOf, spansOf, upMs } from '../../src/report/spans.ts';
+import { restartsOf, spansOf, uptimeMs } from '../../src/report/spans.ts';
 import type { StateKind } from '../../src/services/lifecycle/states.ts';
 import { changesOf } from '../report/facts.ts';
 
@@ -19,15 +19,15 @@ describe('states', () => {
       { state: 'ready', fromMs: 100, untilMs: 150 },
       { state: 'failed', fromMs: 150, untilMs: 200, reason: 'exited with code 1' },
     ]);
-    expect(upMs(spans)).toBe(50);
+    expect(uptimeMs(spans)).toBe(50);
   });
 
-  test('news of the reason alone begins none', () => {
+  test('a change of the reason alone begins no new state', () => {
     const changes = changesOf('web', [120, 'stopping'], [140, 'stopping', 'exited with code 0']);
     expect(spansOf(changes, period)).toMatchObject([{ fromMs: 120, reason: 'exited with code 0' }]);
   });
 
-  test('before the first change it was what that says', () => {
+  test('before the first change the state is the one that the change leaves', () => {
     const [first] = spansOf(
       [{ ...changesOf('web', [150, 'failed'])[0], from: 'ready' } as never],
       period,
@@ -35,7 +35,7 @@ describe('states', () => {
     expect(first).toMatchObject({ state: 'ready', fromMs: 100, untilMs: 150 });
   });
 
-  test('follow each other without gap or overlap, whatever comes', () => {
+  test('follow each other without gap or overlap, for any changes', () => {
     const kinds = fc.constantFrom<StateKind[]>(
       'idle',
       'waiting',
@@ -53,7 +53,7 @@ describe('states', () => {
           expect(span.untilMs).toBeGreaterThanOrEqual(span.fromMs);
           if (index > 0) expect(span.fromMs).toBe(spans[index - 1]?.untilMs);
         }
-        expect(upMs(spans)).toBeLessThanOrEqual(100);
+        expect(uptimeMs(spans)).toBeLessThanOrEqual(100);
       }),
     );
   });
@@ -69,13 +69,13 @@ describe('restarts', () => {
     [131, 'starting'],
   ] as const;
 
-  test('one is told once, with its reason and when it was spawned again', () => {
+  test('a restart counts once, with its reason and the time of the new spawn', () => {
     expect(restartsOf(changesOf('web', ...again), period)).toEqual([
       { atMs: 120, reason: 'exited with code 1', againMs: 130 },
     ]);
   });
 
-  test('one that a stop came in between was never spawned again', () => {
+  test('a restart that a stop has interrupted has no new spawn', () => {
     const changes = changesOf(
       'web',
       ...again.slice(0, 4),
@@ -87,7 +87,7 @@ describe('restarts', () => {
     expect(restartsOf(changes, period)).toMatchObject([{ againMs: null }]);
   });
 
-  test('what somebody has stopped and started again is none', () => {
+  test('a stop and a start by a user are no restart', () => {
     const changes = changesOf(
       'web',
       [110, 'ready'],

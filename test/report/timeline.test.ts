@@ -5,7 +5,7 @@ import { sample } from '../report/facts.ts';
 
 const period = { fromMs: 0, untilMs: 1_000 };
 
-test('where nothing of a service was alive, or nobody looked, its timeline has a gap', () => {
+test('a timeline has a gap where the service was not alive, or where no samples were taken', () => {
   const samples = [
     sample(0, { web: 1 }),
     sample(100, { web: 2, api: 1 }),
@@ -50,7 +50,7 @@ test('however many samples there are, no peak is lost and the points stay few an
   );
 });
 
-test('a peak is told with the moment when it was reached first', () => {
+test('a peak has the time at which it was first reached', () => {
   const samples = [
     sample(1, { web: 2 }),
     sample(2, { web: 9 }),

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { loadNative } from '../../src/processes/native/native.ts';
 import { openProcessTable } from '../../src/processes/open-table.ts';
 import { isGone, type Snapshot } from '../../src/processes/snapshot.ts';
-import { spawnChild } from '../../src/services/launch/spawn.ts';
+import { loadSpawn } from '../../src/processes/spawn.ts';
 import { createReaper } from '../../src/tracking/reaper.ts';
 
 const native = await loadNative();
@@ -16,7 +16,9 @@ test.runIf(native.available)(
     const self = (await table.read(process.pid))?.identity;
     if (!self) throw new Error('There is no process of our own');
     const reaper = createReaper(table, self, native);
-    const { child } = spawnChild('/bin/sh', ['-c', 'exit 7'], { stdio: 'ignore' });
+    const spawnChild = await loadSpawn();
+    const place = { cwd: '/', env: {}, stdio: ['ignore', 'ignore', 'ignore'] } as const;
+    const { child } = spawnChild('/bin/sh', ['-c', 'exit 7'], place);
     if (!child) throw new Error('It was not spawned');
     const exit = once(child, 'exit');
     const isZombie = ({ byPid }: Snapshot): boolean => {

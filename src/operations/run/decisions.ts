@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { ExitCode } from '../../errors.ts';
+import { ExitCode, exitCodeOf } from '../../errors.ts';
 import { isServiceName } from '../../project/field-checks.ts';
 import type { Exit } from '../../project/service-record.ts';
 
@@ -55,11 +55,10 @@ export interface RunOutcome {
 export function runExitCode(
   { cause, exit, orphans, survivors }: RunOutcome,
   failOnOrphans: boolean,
-  signalNumber: (signal: string) => number | undefined,
 ): number {
   if (survivors > 0) return ExitCode.Survivors;
   if (cause === 'timed-out' || cause === 'limit') return ExitCode.TimedOut;
-  if (exit.signal !== null) return 128 + (signalNumber(exit.signal) ?? 0);
+  if (exit.signal !== null) return exitCodeOf(exit.signal);
   const code = exit.code ?? ExitCode.Failed;
   return code === 0 && failOnOrphans && orphans > 0 ? ExitCode.Survivors : code;
 }

@@ -4,6 +4,7 @@ import { leasesAt } from '../../leases/status.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import { isGone } from '../../processes/snapshot.ts';
+import { msToTicks } from '../../processes/ticks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
@@ -18,8 +19,6 @@ export interface RequestedLease {
   readonly pids: readonly number[];
 }
 
-const MS_PER_TICK = 10;
-
 /**
  * Makes a lease. Each pid becomes an identity now, because another process may have the pid later.
  *
@@ -30,7 +29,7 @@ export async function toLease(host: Host, { ttlMs, pids }: RequestedLease): Prom
   if (ttlMs === null && pids.length === 0) return null;
   const snapshot = await host.snapshot();
   return {
-    endsAtTicks: ttlMs === null ? null : snapshot.nowTicks + Math.ceil(ttlMs / MS_PER_TICK),
+    endsAtTicks: ttlMs === null ? null : snapshot.nowTicks + Math.ceil(msToTicks(ttlMs)),
     ttlMs,
     processes: [...new Set(pids)].map((pid) => {
       const process = snapshot.byPid.get(pid);

@@ -7,7 +7,7 @@ import type { Host } from '../../processes/host.ts';
 import { readLastStop } from '../../project/last-stop.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { buildReport } from '../../report/build.ts';
-import type { ActivityReport, Left } from '../../report/model.ts';
+import type { ActivityReport, Leftovers } from '../../report/model.ts';
 import { toBreach, toChange, toStopReport } from '../../report/parse-history.ts';
 import { readStatus } from './status.ts';
 
@@ -94,7 +94,7 @@ function lastStopOf({ folder }: OpenProject) {
 
 interface ProcessesLeft {
   /** Null where the process table cannot be read. The rest of the report is useful without it. */
-  readonly left: Omit<Left, 'proved'> | null;
+  readonly left: Omit<Leftovers, 'proved'> | null;
   readonly isWatched: boolean;
   readonly statusProblems: readonly string[];
 }

@@ -6,6 +6,7 @@ import { warningInWords } from '../../limits/words.ts';
 import type { ManifestQuery } from '../../manifest/locate.ts';
 import type { Host } from '../../processes/host.ts';
 import { identityKey } from '../../processes/identity.ts';
+import { msToTicks } from '../../processes/ticks.ts';
 import { openProject, reopenProject } from '../../project/open-project.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type StatusReport, statusOf } from './status.ts';
@@ -211,14 +212,12 @@ interface Usage {
   readonly cpuByPid: ReadonlyMap<number, number>;
 }
 
-const MS_PER_TICK = 10;
-
 /** Counts the CPU time since the sample before. A process that is new since then counts with all of its CPU time. */
 function usageOf({ claims, snapshot }: ProjectLook, before: Usage | null): Usage {
   const { takenAtMs } = snapshot;
   const cpuTicks = new Map<string, number>();
   const cpuByPid = new Map<number, number>();
-  const passedTicks = Math.max(1, (takenAtMs - (before?.takenAtMs ?? 0)) / MS_PER_TICK);
+  const passedTicks = Math.max(1, msToTicks(takenAtMs - (before?.takenAtMs ?? 0)));
   for (const { process } of claims) {
     const key = identityKey(process.identity);
     cpuTicks.set(key, process.cpuTicks);

@@ -15,6 +15,7 @@ import type { Capabilities } from '../../processes/capabilities.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
+import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import {
   type Exit,
@@ -175,8 +176,6 @@ interface Facts {
   readonly wanted: boolean;
 }
 
-const MS_PER_TICK = 10;
-
 function describe(name: string, { record, own, snapshot, ports, wanted }: Facts): ServiceStatus {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
@@ -192,7 +191,7 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
     done: record !== null && isDone(record),
     exit: record?.exit ?? null,
     pid: leader?.pid ?? null,
-    uptimeMs: leader ? Math.max(0, nowTicks - leader.startTicks) * MS_PER_TICK : null,
+    uptimeMs: leader ? ticksToMs(Math.max(0, nowTicks - leader.startTicks)) : null,
     processes: own.length,
     orphans: orphans.length,
     rssBytes: own.reduce((sum, { process }) => sum + process.rssBytes, 0),

@@ -2,6 +2,7 @@ import type { Claim, Evidence } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProcessInfo, Snapshot } from '../../processes/snapshot.ts';
+import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { isOrphan, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 
@@ -93,8 +94,6 @@ export function treesOf(
   };
 }
 
-const MS_PER_TICK = 10;
-
 /** Puts each process of a service below its parent. A process whose parent is not of the service is a root. */
 export function growTrees(
   claims: readonly Claim[],
@@ -120,7 +119,7 @@ export function growTrees(
       command: describeCommand(snapshot, process),
       cpuPercent: Math.round((1000 * cpuTicks) / Math.max(1, ageTicks)) / 10,
       rssBytes,
-      ageMs: ageTicks * MS_PER_TICK,
+      ageMs: ticksToMs(ageTicks),
       state,
       orphan: orphan(claim),
       evidence,

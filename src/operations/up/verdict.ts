@@ -1,3 +1,4 @@
+import { exitCodeOf } from '../../errors.ts';
 import type { Exit } from '../../project/service-record.ts';
 import type { StateKind } from '../../services/lifecycle/states.ts';
 
@@ -35,18 +36,16 @@ export const STOPPED_BY_OTHER: UpVerdict = {
  *
  * @param services in the order in which they ended; living services come last
  * @param begun true when the start has finished
- * @param signalNumber the number of a signal by its name
  * @returns null: `devctl up` goes on
  */
 export function upEnded(
   services: readonly UpService[],
   rules: UpRules,
   begun: boolean,
-  signalNumber: (name: string) => number,
 ): UpVerdict | null {
   const codeOf = ({ kind, exit }: UpService): number => {
     if (exit?.code != null) return exit.code;
-    if (exit?.signal != null) return 128 + signalNumber(exit.signal);
+    if (exit?.signal != null) return exitCodeOf(exit.signal);
     return kind === 'exited' ? 0 : 1;
   };
   const named = services.find(({ name }) => name === rules.exitCodeFrom);

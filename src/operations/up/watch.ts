@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceChange, SupervisorEvent } from '../../client/protocol.ts';
 import { isAlive } from '../../lock/holder.ts';
@@ -162,15 +161,10 @@ class ServicesWatch implements UpWatch {
         oneShot: manifest.services[name]?.oneShot ?? false,
       }),
     );
-    return upEnded(services, options, this.#begun, signalNumber);
+    return upEnded(services, options, this.#begun);
   }
 
   #isAllStopped(): boolean {
     return [...this.#kinds.values()].every((kind) => kind === 'idle');
   }
-}
-
-function signalNumber(name: string): number {
-  const numbers: Readonly<Record<string, number>> = constants.signals;
-  return numbers[name] ?? 0;
 }

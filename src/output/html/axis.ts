@@ -7,7 +7,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Steps that people count in. */
+/** Distances between labels, in ms: round numbers of seconds, minutes, hours and days. */
 const STEPS = [
   ...[1, 2, 5, 10, 15, 30].map((count) => count * SECOND),
   ...[1, 2, 5, 10, 15, 30].map((count) => count * MINUTE),
@@ -15,7 +15,7 @@ const STEPS = [
   ...[1, 2, 7, 14, 30].map((count) => count * DAY),
 ];
 
-/** More labels than these would touch each other on a phone. */
+/** Most labels, because more would touch each other on a phone. */
 const MOST_TICKS = 5;
 
 export interface Tick {
@@ -23,13 +23,13 @@ export interface Tick {
   readonly label: string;
 }
 
-/** Where a moment is in a picture of a period, in percent of its width. */
+/** Calculates the place of a time in a picture of a period, in percent of its width. */
 export function xOf(atMs: number, { fromMs, untilMs }: Period): string {
   const share = untilMs > fromMs ? (atMs - fromMs) / (untilMs - fromMs) : 0;
   return `${(100 * Math.min(1, Math.max(0, share))).toFixed(2)}%`;
 }
 
-/** Round times of the day (in local time) within a period; none where it has no length. */
+/** Finds round times of the day (in local time) within a period; none when the period has no length. */
 function ticksOf(period: Period): readonly Tick[] {
   const { fromMs, untilMs } = period;
   const step = STEPS.find((one) => (untilMs - fromMs) / one <= MOST_TICKS);
@@ -48,7 +48,7 @@ function labelOf(atMs: number, step: number): string {
   return step >= MINUTE ? formatClock(atMs).slice(0, 5) : formatClock(atMs);
 }
 
-/** The times below a picture. Decoration: each number in words is elsewhere. */
+/** Draws the times below a picture. Screen readers skip it, because the text has every number. */
 export function axis(period: Period): Html {
   const labels = ticksOf(period).map(({ x, label }) => {
     const share = Number.parseFloat(x);

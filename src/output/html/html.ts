@@ -1,6 +1,6 @@
 import { printable } from '../terminal/width.ts';
 
-/** Text that is HTML already: only `html` makes it, and what it is given is escaped. */
+/** Text that is HTML already. Only `html` makes it, which escapes its values, and `raw`. */
 export interface Html {
   readonly html: string;
 }
@@ -8,20 +8,21 @@ export interface Html {
 type Value = string | number | Html | null | readonly Html[];
 
 /**
- * Builds HTML from a template. Whatever is put in as text stays text, in elements and in quoted attributes: command lines,
- * log lines and names come from anybody. Only for `<script>` and `<style>`, which know no escapes, see `raw`.
+ * Builds HTML from a template. Values stay text, in elements and in quoted attributes, because command
+ * lines, log lines and names come from outside. For `<script>` and `<style>`, which know no escapes, see
+ * `raw`.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly Value[]): Html {
   const last = parts.length - 1;
   return { html: parts.map((part, at) => (at < last ? part + render(values[at]) : part)).join('') };
 }
 
-/** Our own text, as it is. Nothing from outside may ever come here. */
+/** Marks a text of devctl's own as HTML. Text from outside must never come here. */
 export function raw(text: string): Html {
   return { html: text };
 }
 
-/** Data for a script, in a `<script type="application/json">`: no `<` of it can end the element. */
+/** Embeds data for a script in a `<script type="application/json">`. No `<` of the data can end the element. */
 export function dataForScript(id: string, data: unknown): Html {
   const json = JSON.stringify(data).replace(UNSAFE, escapeForScript);
   return html`<script type="application/json" id="${id}">${raw(json)}</script>`;
@@ -40,7 +41,10 @@ function render(value: Value | undefined): string {
   return 'html' in value ? value.html : value.map((one) => one.html).join('\n');
 }
 
-/** Control characters, and those that turn the direction of a text, are shown instead of being obeyed. */
+/**
+ * Escapes a text. Control characters, and characters that change the direction of text, are shown instead
+ * of obeyed.
+ */
 function escaped(text: string): string {
   return printable(text).replace(SPECIAL, (character) => ENTITIES[character] ?? '');
 }

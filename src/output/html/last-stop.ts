@@ -1,22 +1,22 @@
 import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
 import { formatDateAndClock } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
-import { counted } from '../text/words.ts';
+import { countInWords } from '../text/words.ts';
 import { type Html, html } from './html.ts';
 
-/** A page that a browser opens at once; `.pids/last-stop.json` has all of them. */
+/** Most rows of a table, so that a browser opens the page at once; `.pids/last-stop.json` has all of them. */
 const MOST_ROWS = 2_000;
-/** A longer list is folded. */
+/** Most processes of a stop that are shown unfolded. */
 const OPEN_ROWS = 12;
 
-/** The last stop: what it ended, how, and how sure it is that nothing is left. */
+/** Shows the last stop: the processes that it ended, how, and how sure it is that nothing is left. */
 export function lastStop(stop: StopReport): Html {
   const { processes, survivors, spared, ports, problems } = stop;
   const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
   const beganMs = Date.parse(stop.at);
   const began = Number.isNaN(beganMs) ? stop.at : formatDateAndClock(beganMs);
   const what = stop.scope === null ? 'everything' : stop.scope.join(', ');
-  const held = Object.entries(stop.capabilities)
+  const capabilities = Object.entries(stop.capabilities)
     .map(([name, one]) => `${name} ${one.held ? 'yes' : `no${one.why ? ` (${one.why})` : ''}`}`)
     .join(', ');
   const taken = ports.filter(({ free }) => !free);
@@ -27,7 +27,7 @@ export function lastStop(stop: StopReport): Html {
     ['Took', formatDuration(stop.tookMs)],
     [
       'Ended',
-      `${counted(processes.length - survivors.length, 'process', 'processes')}${killed > 0 ? `, ${killed} of them by SIGKILL` : ''}`,
+      `${countInWords(processes.length - survivors.length, 'process', 'processes')}${killed > 0 ? `, ${killed} of them by SIGKILL` : ''}`,
     ],
     ...(ports.length > 0
       ? [
@@ -41,9 +41,9 @@ export function lastStop(stop: StopReport): Html {
           ] as const,
         ]
       : []),
-    ['Held by', held],
+    ['Held by', capabilities],
   ];
-  return html`<p class="${`proof ${survivors.length > 0 ? 'bad' : 'good'}`}">${proof(stop)}</p>
+  return html`<p class="${`proof ${survivors.length > 0 ? 'bad' : 'good'}`}">${proofInHtml(stop)}</p>
 <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 ${survivors.length > 0 ? html`<h3>Still alive then</h3>${survivorTable(survivors)}` : null}
 ${problems.length > 0 ? html`<ul class="notes">${problems.map((problem) => html`<li>${problem}</li>`)}</ul>` : null}
@@ -51,13 +51,13 @@ ${processes.length > 0 ? html`<h3>Every process, and why it was ours</h3>${bySer
 ${spared.length > 0 ? sparedTable(spared) : null}`;
 }
 
-function proof({ proof: { strength, why, scans }, survivors, scope }: StopReport): Html {
+function proofInHtml({ proof: { strength, why, scans }, survivors, scope }: StopReport): Html {
   if (survivors.length > 0) {
-    const alive = counted(survivors.length, 'process was', 'processes were');
+    const alive = countInWords(survivors.length, 'process was', 'processes were');
     return html`<strong>Not everything could be ended:</strong> ${alive} still alive.`;
   }
   const of = scope === null ? '' : ` of ${scope.join(', ')}`;
-  const looked = counted(scans, 'look', 'looks');
+  const looked = countInWords(scans, 'look', 'looks');
   return strength === 'complete'
     ? html`<strong>${`Nothing${of} was left.`}</strong> The proof is complete: what the services started was held from the first spawn to the last of ${looked}.`
     : html`<strong>${`Nothing more${of} could be found.`}</strong> The proof is best effort, after ${looked}: ${why ?? 'why is not known'}.`;
@@ -68,13 +68,13 @@ function byService(stop: StopReport): readonly Html[] {
   let room = MOST_ROWS;
   return names.map((name) => {
     const own = stop.processes.filter(({ service }) => service === name);
-    const told = stop.services.find((service) => service.name === name);
+    const summaryOf = stop.services.find((service) => service.name === name);
     const killed = own.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
     const parts = [
-      counted(own.length, 'process', 'processes'),
-      ...(told
+      countInWords(own.length, 'process', 'processes'),
+      ...(summaryOf
         ? [
-            `${told.outcome === 'survived' ? 'survived' : 'stopped'} in ${formatDuration(told.tookMs)}`,
+            `${summaryOf.outcome === 'survived' ? 'survived' : 'stopped'} in ${formatDuration(summaryOf.tookMs)}`,
           ]
         : []),
       ...(killed > 0 ? [`${killed} by SIGKILL`] : []),
@@ -99,7 +99,7 @@ function processTable(title: string, processes: readonly ReportedProcess[]): Htm
   return html`<div class="scroll" role="region" aria-label="${`Processes of ${title}`}" tabindex="0"><table><thead><tr><th scope="col" class="number">Pid</th><th scope="col">Command</th><th scope="col">Why ours</th><th scope="col">Ended by</th><th scope="col" class="number">After</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-/** The kinds at once, the words when asked for. */
+/** Shows the kinds of evidence, with the details folded. */
 function reasons(evidence: ReportedProcess['evidence']): Html {
   const kinds = [...new Set(evidence.map(({ kind }) => kind))].join(', ');
   const details = evidence.map(({ kind, detail }) => html`<li>${kind}: ${detail}</li>`);
@@ -121,5 +121,5 @@ function sparedTable(spared: StopReport['spared']): Html {
       ({ pid, command, why }) =>
         html`<tr><td class="number">${pid}</td><td class="command"><code>${command}</code></td><td>${why}</td></tr>`,
     );
-  return html`<details><summary><b>Left alone</b> ${counted(spared.length, 'process', 'processes')} that something pointed to</summary><div class="scroll" role="region" aria-label="Left alone" tabindex="0"><table><thead><tr><th scope="col" class="number">Pid</th><th scope="col">Command</th><th scope="col">Why it was left alone</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
+  return html`<details><summary><b>Left alone</b> ${countInWords(spared.length, 'process', 'processes')} that something pointed to</summary><div class="scroll" role="region" aria-label="Left alone" tabindex="0"><table><thead><tr><th scope="col" class="number">Pid</th><th scope="col">Command</th><th scope="col">Why it was left alone</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
 }

@@ -1,14 +1,14 @@
-/** How wide a mark is, as a share of the width. */
-const MARK = 0.005;
+/** Width of a mark, as a share of the whole width. */
+const MARK_SHARE = 0.005;
 
-/** Of marks that would hide each other, the first. */
-export function apart<Item extends { readonly atMs: number }>(
+/** Keeps the first of marks that would hide each other. */
+export function withoutOverlap<Item extends { readonly atMs: number }>(
   items: readonly Item[],
   lengthMs: number,
 ): readonly Item[] {
   let last = Number.NEGATIVE_INFINITY;
   return items.filter(({ atMs }) => {
-    if (atMs - last < lengthMs * MARK) return false;
+    if (atMs - last < lengthMs * MARK_SHARE) return false;
     last = atMs;
     return true;
   });

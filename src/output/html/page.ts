@@ -1,18 +1,34 @@
+/*
+ * The files of this folder: the page of `devctl report --html`.
+ *
+ *   page             the page: answers, sections, footer, and its policy (CSP)
+ *   html             builds HTML from templates, and escapes every value
+ *   timeline-charts  the overview, and the charts of each service
+ *   picture          one chart: curves, limit and marks
+ *   axis             the labels of time, and the grid
+ *   state-band       the states of a service as a band
+ *   timeline-stops   the texts that the slider over a timeline shows
+ *   waterfall        the last start as a waterfall
+ *   last-stop        the last stop, its proof and its processes
+ *   marks            drops marks that would hide each other
+ *   script           the program of the page
+ *   style            the styles of the page
+ */
 import { createHash } from 'node:crypto';
 import type { ActivityReport } from '../../report/model.ts';
 import { formatDateAndClock, formatMoment, formatZone } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import {
-  amount,
-  bare,
+  ACTION_TAKEN,
   branchSize,
-  counted,
-  DONE,
+  countInWords,
+  formatMeasure,
+  formatMeasureShort,
+  formatPeriod,
+  growthTime,
   headline,
   leftInWords,
-  span,
-  stateNow,
-  when,
+  stateInWords,
 } from '../text/words.ts';
 import { dataForScript, type Html, html, raw } from './html.ts';
 import { lastStop } from './last-stop.ts';
@@ -22,11 +38,11 @@ import { overview, timeline } from './timeline-charts.ts';
 import { waterfall } from './waterfall.ts';
 
 /**
- * An account as one page for a browser, complete in itself: it asks for nothing, from nowhere, and its policy
- * (CSP) would not let it. Whatever comes from outside is text in it.
+ * Builds the report as one HTML page. The page is complete in itself: it loads nothing, and its policy
+ * (CSP) forbids it to. Text from outside stays text.
  */
-export function reportPage(account: ActivityReport): string {
-  const timelines = account.services.map((service, index) => timeline(service, account, index));
+export function reportPage(report: ActivityReport): string {
+  const timelines = report.services.map((service, index) => timeline(service, report, index));
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -35,26 +51,26 @@ export function reportPage(account: ActivityReport): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>${headline(account)} – devctl report of ${account.name}</title>
+<title>${headline(report)} – devctl report of ${report.name}</title>
 <style>${raw(STYLE)}</style>
 </head>
 <body>
 <main>
-${opening(account)}
+${opening(report)}
 ${
   timelines.length > 0
     ? timelineSection(
-        account,
+        report,
         timelines.map(({ content }) => content),
       )
     : null
 }
-${account.breaches.length > 0 ? breachSection(account) : null}
-${restartSection(account)}
-${account.lastStart ? html`<section aria-labelledby="start"><h2 id="start">The last start</h2><p>${formatDateAndClock(account.lastStart.fromMs)}, ${formatDuration(account.lastStart.untilMs - account.lastStart.fromMs)} long.</p>${waterfall(account.lastStart)}</section>` : null}
-<section aria-labelledby="stop"><h2 id="stop">The last stop</h2>${account.lastStop ? lastStop(account.lastStop) : html`<p>No report of a stop is kept.</p>`}</section>
-${account.problems.length > 0 ? html`<section aria-labelledby="problems"><h2 id="problems">What could not be read</h2><ul class="notes">${account.problems.map((problem) => html`<li>${problem}</li>`)}</ul></section>` : null}
-${footer(account)}
+${report.breaches.length > 0 ? breachSection(report) : null}
+${restartSection(report)}
+${report.lastStart ? html`<section aria-labelledby="start"><h2 id="start">The last start</h2><p>${formatDateAndClock(report.lastStart.fromMs)}, ${formatDuration(report.lastStart.untilMs - report.lastStart.fromMs)} long.</p>${waterfall(report.lastStart)}</section>` : null}
+<section aria-labelledby="stop"><h2 id="stop">The last stop</h2>${report.lastStop ? lastStop(report.lastStop) : html`<p>No report of a stop is kept.</p>`}</section>
+${report.problems.length > 0 ? html`<section aria-labelledby="problems"><h2 id="problems">What could not be read</h2><ul class="notes">${report.problems.map((problem) => html`<li>${problem}</li>`)}</ul></section>` : null}
+${footer(report)}
 </main>
 ${hatch()}
 ${dataForScript(
@@ -74,47 +90,47 @@ function policy(): string {
   return `default-src 'none'; style-src ${hashed(STYLE)}; script-src ${hashed(SCRIPT)}; base-uri 'none'; form-action 'none'`;
 }
 
-/** A number and its unit belong on one line. */
+/** The space between a number and its unit, which belong on one line. */
 const UNIT = /(?<=\d) (?=[KMGT]?B\b|process|min\b|h\b|s\b)/g;
 
-/** What grew, when, because of what, and is anything left now: before anything else. */
-function opening(account: ActivityReport): Html {
-  const { period, name } = account;
-  const { grew } = account.verdict;
-  const left = leftInWords(account);
-  const { at, since } = when(account);
+/** Opens the page with the answers: what grew, when, because of what, and whether anything is left now. */
+function opening(report: ActivityReport): Html {
+  const { period, name } = report;
+  const { grew } = report.verdict;
+  const left = leftInWords(report);
+  const { at, since } = growthTime(report);
   const because = grew?.because
     ? html`<dd><code>${grew.because.command}</code><small>${branchSize(grew.because, grew.service)}</small></dd>`
     : html`<dd>Not known<small>nobody saw which part of it grew</small></dd>`;
   return html`<header>
-<p class="eyebrow"><b>${name}</b> · devctl report${period ? ` · ${span(period.fromMs, period.untilMs)}` : null}</p>
-<h1>${headline(account).replace(UNIT, '\u00A0')}</h1>
+<p class="eyebrow"><b>${name}</b> · devctl report${period ? ` · ${formatPeriod(period.fromMs, period.untilMs)}` : null}</p>
+<h1>${headline(report).replace(UNIT, '\u00A0')}</h1>
 <dl class="answers">
 ${period ? html`<div><dt>${grew ? 'When' : 'From'}</dt><dd>${at}${since ? html`<small>${since}</small>` : null}</dd></div>` : null}
 ${grew ? html`<div class="because"><dt>Because of</dt>${because}</div>` : null}
 <div><dt>Left now</dt><dd class="${left.tone}">${left.short}<small>${left.detail}</small></dd></div>
 </dl>
-${overview(account)}
+${overview(report)}
 </header>`;
 }
 
-function timelineSection(account: ActivityReport, contents: readonly Html[]): Html {
-  const services = account.services.map((service, index) => {
+function timelineSection(report: ActivityReport, contents: readonly Html[]): Html {
+  const services = report.services.map((service, index) => {
     const { name, state, upMs, restarts } = service;
     const parts = [
-      stateNow(service, account),
+      stateInWords(service, report),
       ...(state === null ? [] : [`up ${formatDuration(upMs)}`]),
-      ...(restarts.length > 0 ? [counted(restarts.length, 'restart', 'restarts')] : []),
+      ...(restarts.length > 0 ? [countInWords(restarts.length, 'restart', 'restarts')] : []),
       ...(service.peak ? [] : ['no samples']),
     ];
     return html`<article class="service"><h3>${name}</h3><p class="about">${parts.join(', ')}</p>${contents[index] ?? null}</article>`;
   });
   return html`<section aria-labelledby="timelines"><h2 id="timelines">Service by service</h2>
-<p class="legend">${legend(account)}</p>
+<p class="legend">${legend(report)}</p>
 ${services}</section>`;
 }
 
-/** Only of what is there. */
+/** Explains the colours and marks that this page uses. */
 function legend({ services, breaches }: ActivityReport): readonly Html[] {
   const states = new Set(services.flatMap(({ spans }) => spans.map(({ state }) => state)));
   const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
@@ -132,7 +148,7 @@ function legend({ services, breaches }: ActivityReport): readonly Html[] {
     .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
 }
 
-/** Of what comes again and again the last ones are shown. */
+/** Most entries of a list; the last ones are shown. */
 const MOST_LISTED = 100;
 
 function earlierOnes(all: number): Html | null {
@@ -145,7 +161,7 @@ function breachSection({ breaches, period }: ActivityReport): Html {
     .slice(-MOST_LISTED)
     .map(
       ({ atMs, service, limit, value, allowed, action, branch }) =>
-        html`<li><time class="time" datetime="${new Date(atMs).toISOString()}">${period ? formatMoment(atMs, period) : null}</time><div><p><b>${service ?? 'The whole project'}</b>: ${amount(limit, value)}, allowed ${bare(limit, allowed)}; ${DONE[action]}</p>${branch ? html`<p class="because">What grew: <code>${branch.command}</code> (${branchSize(branch, service)})</p>` : null}</div></li>`,
+        html`<li><time class="time" datetime="${new Date(atMs).toISOString()}">${period ? formatMoment(atMs, period) : null}</time><div><p><b>${service ?? 'The whole project'}</b>: ${formatMeasure(limit, value)}, allowed ${formatMeasureShort(limit, allowed)}; ${ACTION_TAKEN[action]}</p>${branch ? html`<p class="because">What grew: <code>${branch.command}</code> (${branchSize(branch, service)})</p>` : null}</div></li>`,
     );
   return html`<section aria-labelledby="breaches"><h2 id="breaches">Limits exceeded</h2><ul class="breaches">${items}</ul>${earlierOnes(breaches.length)}</section>`;
 }
@@ -167,16 +183,16 @@ function restartSection({ services, period }: ActivityReport): Html {
 
 function footer({ atMs, earlier, moments, period }: ActivityReport): Html {
   const before = earlier
-    ? html`<p>There is history since ${formatDateAndClock(earlier.fromMs)}${earlier.breaches > 0 ? `, with ${counted(earlier.breaches, 'limit breach', 'limit breaches')}` : null}: <code>devctl report --since</code> tells it as well.</p>`
+    ? html`<p>There is history since ${formatDateAndClock(earlier.fromMs)}${earlier.breaches > 0 ? `, with ${countInWords(earlier.breaches, 'limit breach', 'limit breaches')}` : null}: <code>devctl report --since</code> tells it as well.</p>`
     : null;
-  const ends = moments
+  const momentsInWords = moments
     .slice(-MOST_LISTED)
     .map(({ atMs: at, what }) => `${period ? formatMoment(at, period) : ''} ${what}`)
     .join(', ');
-  return html`<footer><p>Told at ${formatDateAndClock(atMs)} (${formatZone(atMs)}) from the samples that the supervisor kept, and one look at the process table. Where a curve has a gap, nothing of the service was alive, or nobody looked.${ends ? ` ${ends}.` : null}</p>${before}</footer>`;
+  return html`<footer><p>Told at ${formatDateAndClock(atMs)} (${formatZone(atMs)}) from the samples that the supervisor kept, and one look at the process table. Where a curve has a gap, nothing of the service was alive, or nobody looked.${momentsInWords ? ` ${momentsInWords}.` : null}</p>${before}</footer>`;
 }
 
-/** For what waits to be started again: stripes, so that it is not told by its colour alone. */
+/** Defines stripes for a service that waits for its restart, so that colour is not the only sign. */
 function hatch(): Html {
   return html`<svg width="0" height="0" aria-hidden="true" focusable="false"><defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path d="M0 0V5"/></pattern></defs></svg>`;
 }

@@ -1,10 +1,10 @@
 import type { Breach } from '../../limits/evaluate.ts';
-import type { Period, Point } from '../../report/model.ts';
+import type { Period, TimelinePoint } from '../../report/model.ts';
 import { formatSize } from '../terminal/sizes.ts';
-import { percent } from '../text/words.ts';
+import { formatPercent } from '../text/words.ts';
 import { gridLines, xOf } from './axis.ts';
 import { type Html, html } from './html.ts';
-import { apart } from './marks.ts';
+import { withoutOverlap } from './marks.ts';
 
 type Field = 'processes' | 'memoryBytes' | 'cpuPercent';
 
@@ -27,11 +27,11 @@ export const MEMORY: Measure = {
   limit: 'memory',
   show: formatSize,
 };
-export const CPU: Measure = { field: 'cpuPercent', name: 'Cpu', limit: 'cpu', show: percent };
+export const CPU: Measure = { field: 'cpuPercent', name: 'Cpu', limit: 'cpu', show: formatPercent };
 
-type Pieces = readonly (readonly Point[])[];
+type Pieces = readonly (readonly TimelinePoint[])[];
 
-/** One curve in a picture; the first ones lie below the last. */
+/** One curve of a picture. Later curves are drawn over earlier ones. */
 interface Curve {
   readonly pieces: Pieces;
   readonly tone: 'plain' | 'grew';
@@ -47,7 +47,7 @@ export interface Picture {
   readonly breaches: readonly Breach[];
 }
 
-/** The width of the curves in units of their own; they are stretched to that of the page. */
+/** Width of the curves in units of their own; the browser stretches them to the page. */
 const WIDTH = 1000;
 
 export function picture({
@@ -64,10 +64,10 @@ export function picture({
     ...curves.flatMap(({ pieces }) => pieces.flat().map((point) => point[field])),
     0,
   );
-  // A limit that is far away says more in words than a flat curve below it.
+  // A limit far above a flat curve says more in words.
   const shown = limit !== null && limit <= 2 * most ? limit : null;
   const top = Math.max(most, shown ?? 0) * 1.06 || 1;
-  const marks = apart(breaches, period.untilMs - period.fromMs).map(
+  const marks = withoutOverlap(breaches, period.untilMs - period.fromMs).map(
     ({ atMs }) =>
       html`<line class="breach" x1="${xOf(atMs, period)}" x2="${xOf(atMs, period)}" y1="0" y2="100%"/>`,
   );
@@ -90,7 +90,7 @@ function drawn({ pieces, tone }: Curve, field: Field, period: Period, top: numbe
     const [first] = corners;
     const last = corners.at(-1);
     if (!first || !last) return html``;
-    // One look alone is as wide as can be seen.
+    // A single sample is as wide as can just be seen.
     const line = `M${corners.map(({ x, y }) => `${x} ${y}`).join('L')}${corners.length === 1 ? 'h2' : ''}`;
     const end = corners.length === 1 ? last.x + 2 : last.x;
     return html`<path class="area" d="${line}L${end} 100L${first.x} 100Z"/><path class="line" d="${line}"/>`;
@@ -98,7 +98,10 @@ function drawn({ pieces, tone }: Curve, field: Field, period: Period, top: numbe
   return html`<g class="${tone}">${paths}</g>`;
 }
 
-/** In the picture only where it was compared with what the picture shows: samples count shared memory twice. */
+/**
+ * Finds the limit to draw. A limit on PSS is not drawn, because samples count shared memory once for each
+ * process.
+ */
 export function limitOf(breaches: readonly Breach[]): number | null {
   return breaches.find(({ measuredAs }) => measuredAs !== 'pss')?.allowed ?? null;
 }

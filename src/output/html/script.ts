@@ -1,6 +1,6 @@
 /**
- * All that the page has of a program: it moves a line over a timeline, by pointer or arrow keys, and writes below it what was
- * then. Without it everything is still there, in the tables. On paper whatever is folded is opened.
+ * The program of the page. It moves a line over a timeline, by pointer or arrow keys, and writes the values
+ * of that time below. Without it everything is still in the tables. On paper it unfolds everything.
  */
 export const SCRIPT = `
 const all=JSON.parse(document.getElementById('stops').textContent);

@@ -1,4 +1,4 @@
-/** The whole look of the page: no font and no picture from elsewhere, light and dark, on paper and on a phone. */
+/** The styles of the page, for light and dark, paper and phone: no font and no picture from elsewhere. */
 export const STYLE = `
 :root{color-scheme:light dark;--paper:#fcfbf9;--ink:#1c2024;--soft:#59626c;--line:#e2dfd9;--fill:#f2f0ec;
 --blue:#2f6699;--blue-area:#2f669926;--warm:#b4430d;--warm-area:#c2541f38;--warm-solid:#f1d6c9;--good:#1d6f42;--bad:#b3261e;

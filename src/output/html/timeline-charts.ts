@@ -4,11 +4,11 @@ import { axis } from './axis.ts';
 import { type Html, html } from './html.ts';
 import { CPU, limitOf, MEMORY, PROCESSES, picture } from './picture.ts';
 import { stateBand } from './state-band.ts';
-import { type Stop, stopsOf } from './timeline-stops.ts';
+import { type SliderStop, sliderStops } from './timeline-stops.ts';
 
-/** The first picture of the page: how much the whole project was, and what of it was the one that grew. */
-export function overview(account: ActivityReport): Html {
-  const { period, verdict, total, services, breaches } = account;
+/** Draws the first picture of the page: the usage of the whole project, and the part of the service that grew. */
+export function overview(report: ActivityReport): Html {
+  const { period, verdict, total, services, breaches } = report;
   const { grew } = verdict;
   if (!period || total.flat().length < 2) return html``;
   const measure = grew?.measure === 'memory' ? MEMORY : grew?.measure === 'cpu' ? CPU : PROCESSES;
@@ -44,19 +44,19 @@ ${axis(period)}
 
 export interface Timeline {
   readonly content: Html;
-  readonly stops: readonly Stop[];
+  readonly stops: readonly SliderStop[];
 }
 
-/** One service: its states, its measures, and where it was restarted or went too far. */
+/** Draws one service: its states, its measures, its restarts and its breaches. */
 export function timeline(
   service: ServiceActivity,
-  account: ActivityReport,
+  report: ActivityReport,
   index: number,
 ): Timeline {
   const { name, peak, spans, restarts } = service;
-  const period = account.period ?? { fromMs: 0, untilMs: 0 };
-  const breaches = account.breaches.filter((breach) => breach.service === name);
-  const grew = account.verdict.culprit === name;
+  const period = report.period ?? { fromMs: 0, untilMs: 0 };
+  const breaches = report.breaches.filter((breach) => breach.service === name);
+  const grew = report.verdict.culprit === name;
   const rows = [PROCESSES, MEMORY, CPU].map((measure) => {
     if (!peak) return html``;
     const { value, atMs } = peak[measure.field];
@@ -87,5 +87,5 @@ ${axis(period)}
 <div class="over"><div class="reader" data-stops="${index}" role="slider" tabindex="0" aria-label="${`Time in the timeline of ${name}`}" aria-valuemin="0" aria-valuenow="0" hidden><div class="cursor" hidden></div></div></div>
 </div>
 <p class="readout" id="${`readout-${index}`}"></p>`;
-  return { content, stops: stopsOf(service, breaches, restarts, spans, period) };
+  return { content, stops: sliderStops(service, breaches, restarts, spans, period) };
 }

@@ -1,34 +1,34 @@
 import type { Breach } from '../../limits/evaluate.ts';
-import type { Period, ServiceActivity, Span } from '../../report/model.ts';
+import type { Period, ServiceActivity, StateSpan } from '../../report/model.ts';
 import { formatMoment } from '../terminal/clock.ts';
 import { formatSize } from '../terminal/sizes.ts';
-import { breachSentence, counted, percent } from '../text/words.ts';
+import { breachSentence, countInWords, formatPercent } from '../text/words.ts';
 import { stateName } from './state-band.ts';
 
-/** More of them one would not walk through; the last ones are kept. */
-const MOST_NEWS = 500;
+/** Most events of a timeline, because nobody would walk through more; the last ones are kept. */
+const MOST_EVENTS = 500;
 
-/** What a reader of a timeline can stop at: where (0 to 1), and what is said there. */
-export type Stop = readonly [at: number, text: string];
+/** A stop of the slider over a timeline: its place (0 to 1), and its text. */
+export type SliderStop = readonly [at: number, text: string];
 
-/** All looks and all news of one service, in their order. */
-export function stopsOf(
+/** Lists all samples and events of one service, in order of time. */
+export function sliderStops(
   service: ServiceActivity,
   breaches: readonly Breach[],
   restarts: ServiceActivity['restarts'],
-  spans: readonly Span[],
+  spans: readonly StateSpan[],
   period: Period,
-): readonly Stop[] {
+): readonly SliderStop[] {
   const lengthMs = Math.max(1, period.untilMs - period.fromMs);
   const stateAt = (at: number): string => {
     const span = spans.find(({ fromMs, untilMs }) => at >= fromMs && at < untilMs);
     return span ? ` ${stateName(span.state)},` : '';
   };
-  const looks = service.timeline.flat().map((point) => ({
+  const sampleStops = service.timeline.flat().map((point) => ({
     atMs: point.atMs,
-    text: `${stateAt(point.atMs)} ${counted(point.processes, 'process', 'processes')}, ${formatSize(point.memoryBytes)}, ${percent(point.cpuPercent)} cpu`,
+    text: `${stateAt(point.atMs)} ${countInWords(point.processes, 'process', 'processes')}, ${formatSize(point.memoryBytes)}, ${formatPercent(point.cpuPercent)} cpu`,
   }));
-  const news = [
+  const eventStops = [
     ...restarts.map(({ atMs, reason }) => ({ atMs, text: ` restart: ${reason}` })),
     ...breaches.map((breach) => ({
       atMs: breach.atMs,
@@ -39,7 +39,7 @@ export function stopsOf(
       text: ` ${stateName(span.state)}${span.reason === null ? '' : `: ${span.reason}`}`,
     })),
   ].sort((a, b) => a.atMs - b.atMs);
-  return [...looks, ...news.slice(-MOST_NEWS)]
+  return [...sampleStops, ...eventStops.slice(-MOST_EVENTS)]
     .filter(({ atMs }) => atMs >= period.fromMs && atMs <= period.untilMs)
     .sort((a, b) => a.atMs - b.atMs)
     .map(({ atMs, text }) => [

@@ -1,15 +1,15 @@
-import type { Span, StartActivity, StartRow } from '../../report/model.ts';
+import type { StartActivity, StartRow, StateSpan } from '../../report/model.ts';
 import { formatDuration } from '../terminal/durations.ts';
-import { counted } from '../text/words.ts';
+import { countInWords } from '../text/words.ts';
 import { xOf } from './axis.ts';
 import { type Html, html } from './html.ts';
 
 const ROW = 40;
 const BAR = 10;
-/** Of names, which may be long: on a phone as much as this fits beside what became of it. */
+/** Most characters of a name, so that on a phone the outcome fits beside it. */
 const MOST_CHARACTERS = 28;
 
-/** The last start, service by service: who waited for whom, and for how long. */
+/** Draws the last start, service by service: which service waited for which, and for how long. */
 export function waterfall(start: StartActivity): Html {
   const { rows } = start;
   const height = rows.length * ROW + 4;
@@ -19,7 +19,7 @@ export function waterfall(start: StartActivity): Html {
 <line class="rail" x1="0" x2="100%" y1="${y + 27}" y2="${y + 27}"/>${row.spans.map((span) => bar(span, start, y + 22))}</g>`;
   });
   const up = rows.filter(({ readyMs }) => readyMs !== null).length;
-  const label = `The last start: ${up} of ${counted(rows.length, 'service', 'services')} up after ${formatDuration(start.untilMs - start.fromMs)}. The table below has the numbers.`;
+  const label = `The last start: ${up} of ${countInWords(rows.length, 'service', 'services')} up after ${formatDuration(start.untilMs - start.fromMs)}. The table below has the numbers.`;
   return html`<figure>
 <svg class="waterfall" width="100%" height="${height}" role="img" aria-label="${label}">${drawn}${links(start)}</svg>
 <figcaption class="legend">${legend(start)}</figcaption>
@@ -27,7 +27,7 @@ export function waterfall(start: StartActivity): Html {
 ${table(rows, start)}`;
 }
 
-/** Only of what is there. */
+/** Explains the colours and marks that this picture uses. */
 function legend({ rows }: StartActivity): readonly Html[] {
   const states = new Set(rows.flatMap(({ spans }) => spans.map(({ state }) => state)));
   const keys: readonly (readonly [key: string, text: string, isThere: boolean])[] = [
@@ -41,14 +41,14 @@ function legend({ rows }: StartActivity): readonly Html[] {
     .map(([key, text]) => html`<span class="${`key ${key}`}">${text}</span>`);
 }
 
-function bar({ state, fromMs, untilMs, reason }: Span, start: StartActivity, y: number): Html {
+function bar({ state, fromMs, untilMs, reason }: StateSpan, start: StartActivity, y: number): Html {
   const lengthMs = Math.max(1, start.untilMs - start.fromMs);
   const width = Math.max(0.3, (100 * (untilMs - fromMs)) / lengthMs).toFixed(2);
   const text = `${state} for ${formatDuration(untilMs - fromMs)}${reason === null ? '' : `: ${reason}`}`;
   return html`<rect class="${`state ${state}`}" x="${xOf(fromMs, start)}" width="${width}%" y="${y}" height="${BAR}" rx="2"><title>${text}</title></rect>`;
 }
 
-/** From where a service was up to where one that had waited for it began. */
+/** Draws a line from the time a service was up to the time a service that had waited for it was spawned. */
 function links(start: StartActivity): readonly Html[] {
   const { rows, fromMs } = start;
   return rows.flatMap((row, index) => {
@@ -76,7 +76,7 @@ function outcome({ outcome: state, readyMs }: StartRow): string {
 
 function table(rows: readonly StartRow[], { fromMs }: StartActivity): Html {
   const lines = rows.map((row) => {
-    const total = (state: Span['state']): number =>
+    const total = (state: StateSpan['state']): number =>
       row.spans
         .filter((span) => span.state === state)
         .reduce((sum, span) => sum + span.untilMs - span.fromMs, 0);

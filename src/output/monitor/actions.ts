@@ -3,24 +3,24 @@ import type { StopReport } from '../../stopping/report.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import type { Action, Outcome, Verb } from './model.ts';
 
-/** What a command that an action ran has left behind. */
+/** The result of the command that carried out an action. */
 export interface CommandResult {
   readonly code: number | null;
   readonly document: unknown;
   readonly lastLine: string;
 }
 
-const DOING: Readonly<Record<Verb, string>> = {
+const IN_WORDS: Readonly<Record<Verb, string>> = {
   start: 'starting',
   stop: 'stopping',
   restart: 'restarting',
 };
 
-export function doing({ verb, service }: Action): string {
-  return `${DOING[verb]} ${service}`;
+export function actionInWords({ verb, service }: Action): string {
+  return `${IN_WORDS[verb]} ${service}`;
 }
 
-/** The result of an action in one line: what ended, the proof, and what came up. */
+/** Describes the result of an action in one line: the processes that ended, the proof, and what came up. */
 export function outcomeOf({ verb, service }: Action, result: CommandResult): Outcome {
   const document = result.document as Partial<CommandDocument> | undefined;
   if (document?.error) {
@@ -37,8 +37,9 @@ export function outcomeOf({ verb, service }: Action, result: CommandResult): Out
     if (!started) return stop;
     const { processes } = document.stop;
     const start = startOutcome(service, started);
-    const ended = processes.length > 0 ? endedOf(document.stop) : 'was not running';
-    // Its own name once: `web: 5 ended, 0 left (proof complete); ready after 1.2 s (pid 123)`.
+    const ended = processes.length > 0 ? endedInWords(document.stop) : 'was not running';
+    // The name of the service stands once: `web: 5 ended, 0 left (proof complete); ready after 1.2 s (pid
+    // 123)`.
     const up = start.text.startsWith(`${service} `)
       ? start.text.slice(service.length + 1)
       : start.text;
@@ -49,7 +50,7 @@ export function outcomeOf({ verb, service }: Action, result: CommandResult): Out
   return { good: false, text: `${service}: devctl ${verb} ${how}${why}` };
 }
 
-/** What the commands print with --json; the same devctl wrote it. */
+/** The documents that the commands print with --json. The same version of devctl wrote them. */
 interface CommandDocument {
   readonly error: { readonly message: string; readonly hint: string | null };
   readonly services: unknown;
@@ -72,12 +73,12 @@ function stopOutcome(service: string, report: StopReport): Outcome {
   const what =
     processes.length === 0
       ? `${service} was not running`
-      : `${service} stopped in ${formatDuration(tookMs)}: ${endedOf(report)}`;
+      : `${service} stopped in ${formatDuration(tookMs)}: ${endedInWords(report)}`;
   return { good: !taken, text: `${what}${port}` };
 }
 
-/** `5 ended, 0 left (proof complete)`. */
-function endedOf({ processes, proof }: StopReport): string {
+/** Describes the end of processes: `5 ended, 0 left (proof complete)`. */
+function endedInWords({ processes, proof }: StopReport): string {
   const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
   const how = killed > 0 ? ` (${killed} killed)` : '';
   const strength = proof.strength === 'complete' ? 'proof complete' : 'best effort';

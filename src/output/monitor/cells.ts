@@ -1,6 +1,6 @@
 import { displayWidth, truncate } from '../terminal/width.ts';
 
-/** Exactly so many columns: cut, or filled with spaces. */
+/** Cuts or fills a text to exactly `columns` columns. */
 export function cell(text: string, columns: number, align: 'left' | 'right' = 'left'): string {
   if (columns <= 0) return '';
   const cut = truncate(text, columns);
@@ -8,7 +8,7 @@ export function cell(text: string, columns: number, align: 'left' | 'right' = 'l
   return align === 'right' ? padding + cut : cut + padding;
 }
 
-/** Two texts at both ends of a line; the left one is cut where they meet. */
+/** Puts two texts at both ends of a line. The left text is cut where they meet. */
 export function bothEnds(left: string, right: string, columns: number): string {
   const width = displayWidth(right);
   if (width === 0 || width + MARGIN > columns) return cell(left, columns);
@@ -16,10 +16,10 @@ export function bothEnds(left: string, right: string, columns: number): string {
 }
 
 const GAP = 2;
-/** Of the left text at least so much is to be seen beside the right one. */
+/** Columns of the left text that must be visible beside the right text. */
 const MARGIN = 12;
 
-/** A time in 6 columns at most, whole seconds: `12s`, `3m05s`, `2h04m`, `3d07h`, `999d`. */
+/** Formats a time in 6 columns at most, in whole seconds: `12s`, `3m05s`, `2h04m`, `3d07h`, `999d`. */
 export function shortAge(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const minutes = Math.floor(seconds / 60);
@@ -32,7 +32,7 @@ export function shortAge(ms: number): string {
   return days < 100 ? `${days}d${two(hours % 24)}h` : `${days}d`;
 }
 
-/** Of one core: `4.2%`, `104%`, so that it takes 5 columns at most. */
+/** Formats a share of one core in 5 columns at most: `4.2%`, `104%`. */
 export function shortShare(percent: number): string {
   return percent < 99.95 ? `${percent.toFixed(1)}%` : `${Math.round(percent)}%`;
 }

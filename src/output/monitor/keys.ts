@@ -1,13 +1,13 @@
-/** A key as a person would name it: a character, or one of these words. */
+/** A key as a person would name it: a character, or one of the words below. */
 export type Key = string;
 
 export interface KeysRead {
   readonly keys: readonly Key[];
-  /** The beginning of a sequence whose rest has not come. After a moment it is what it looks like: Esc. */
+  /** The beginning of a sequence whose rest has not come. After a moment it stands for the key Esc. */
   readonly rest: string;
 }
 
-/** What terminals send for keys that are no characters (xterm's ctlseqs, and the Linux console). */
+/** The sequences that terminals send for keys without a character (xterm's ctlseqs, and the Linux console). */
 const SEQUENCES: Readonly<Record<string, Key>> = {
   '\u001B[A': 'up',
   '\u001B[B': 'down',
@@ -46,19 +46,19 @@ const CONTROLS: Readonly<Record<string, Key>> = {
 const PASTE = '\u001B[200~';
 const PASTE_END = '\u001B[201~';
 
-/** CSI and SS3 sequences, whole. */
+/** A whole CSI or SS3 sequence. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: sequences start with ESC
 const WHOLE = /^\u001B(?:\[[0-?]*[ -/]*[@-~]|O[ -~])/;
-/** What may still become one. */
+/** The beginning of such a sequence. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: sequences start with ESC
 const BEGUN = /^\u001B(?:\[[0-?]*[ -/]*|O)?$/;
 
 /**
- * Cuts what a terminal in raw mode sends into keys.
+ * Cuts the input from a terminal in raw mode into keys.
  *
- * What is pasted is no key, or a pasted text would stop services: it comes as one text behind `paste:`.
+ * Pasted text is no key, because it would stop services. It comes as one text behind `paste:`.
  *
- * @param text what was left of the last time, and what has come
+ * @param text the rest of the last call, and the new input
  */
 export function readKeys(text: string): KeysRead {
   const keys: Key[] = [];
@@ -81,7 +81,7 @@ export function readKeys(text: string): KeysRead {
   return { keys, rest: '' };
 }
 
-/** What was begun and has not gone on: Esc, and the characters behind it. */
+/** Turns a sequence that was not finished into keys: Esc, and the characters behind it. */
 export function endKeys(rest: string): readonly Key[] {
   if (rest === '' || rest.startsWith(PASTE)) return [];
   return ['escape', ...[...rest.slice(1)].flatMap((one) => keyOf(one, false) ?? [])];

@@ -5,23 +5,23 @@ export interface Rectangle {
   readonly left: number;
   readonly top: number;
   readonly width: number;
-  /** At least 1: the first line is the title. */
+  /** At least 1, because the first line is the title. */
   readonly height: number;
 }
 
-/** Where everything is. Panes that there is no room for are missing. */
+/** The places of the parts of the screen. A pane without room is missing. */
 export interface Layout {
   readonly header: boolean;
   readonly footer: boolean;
   readonly panes: Readonly<Partial<Record<Pane, Rectangle>>>;
 }
 
-/** From here on the log stands beside the lists: half of it is as wide as a usual terminal. */
+/** Columns from which on the log stands beside the lists: half of them is the width of a usual terminal. */
 const WIDE = 150;
-/** Below this a pane shows nothing that is worth its title. */
+/** Fewest lines of a pane: with fewer it shows nothing that is worth its title. */
 const LEAST = 3;
 
-/** Where the panes are on a screen of any size, however small. */
+/** Places the panes on a screen of any size, however small. */
 export function paneLayout(model: Model): Layout {
   const { size } = model;
   const header = size.rows >= 1;
@@ -54,7 +54,7 @@ interface Wants {
 }
 
 function wide({ size }: Model, { columns, rows }: Size, top: number, wants: Wants): Layout {
-  // The gap between the two takes three columns.
+  // The gap between the two halves takes three columns.
   const width = Math.floor((columns - 3) / 2);
   const services = Math.min(wants.services + 1, rows - LEAST, Math.ceil(rows * 0.6));
   return {
@@ -68,7 +68,7 @@ function wide({ size }: Model, { columns, rows }: Size, top: number, wants: Want
   };
 }
 
-/** One below the other: the lists get what they need up to a share, the log the rest. */
+/** Stacks the panes. The lists get the lines they need, up to a share; the log gets the rest. */
 function stacked(
   { pane }: Model,
   room: number,

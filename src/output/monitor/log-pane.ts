@@ -1,10 +1,10 @@
 import type { Theme } from '../terminal/theme.ts';
-import { loggedText, printable } from '../terminal/width.ts';
+import { cleanLogText, printable } from '../terminal/width.ts';
 import { bothEnds, cell } from './cells.ts';
 import { linesBelow, linesShown, matchAt, matchesLine, TAB } from './log-view.ts';
 import type { LogEntry, Model } from './model.ts';
 
-/** What the chosen service writes. */
+/** Draws the log of the chosen service. */
 export function logPane(
   model: Model,
   theme: Theme,
@@ -14,7 +14,7 @@ export function logPane(
   const { log, chosen, pane, search } = model;
   const of = chosen === null ? '' : ` of ${printable(chosen)}`;
   const left = `${pane === 'log' ? '·' : ' '} LOG${of}`;
-  const title = theme.dim(bothEnds(left, standing(model), width));
+  const title = theme.dim(bothEnds(left, positionInWords(model), width));
   const shown = linesShown(log, height - 1).map((line) => {
     const isFound = line.number === log.found && search !== '';
     const marker = isFound ? theme.cyan('▸') : ' ';
@@ -24,8 +24,8 @@ export function logPane(
   return [title, ...shown].slice(0, height);
 }
 
-/** Where one is in it. */
-function standing({ log, search }: Model): string {
+/** Describes the position in the log: the newer lines below, and the matches of the search. */
+function positionInWords({ log, search }: Model): string {
   const below = linesBelow(log);
   const place = below > 0 ? `${below} more below` : '';
   if (search === '') return place;
@@ -34,10 +34,10 @@ function standing({ log, search }: Model): string {
   return place === '' ? count : `${count}, ${place}`;
 }
 
-/** With its own colours; where it matches the search, with that alone. */
+/** Formats a line with its own colours, or with its match in reverse and no other colour. */
 function textOf({ text, plain }: LogEntry, search: string, theme: Theme): string {
   const at = matchAt(plain, search);
-  if (at < 0) return loggedText(text, theme.enabled).replaceAll('\t', TAB);
+  if (at < 0) return cleanLogText(text, theme.enabled).replaceAll('\t', TAB);
   const end = at + search.length;
   return plain.slice(0, at) + theme.reverse(plain.slice(at, end)) + plain.slice(end);
 }

@@ -1,3 +1,23 @@
+/*
+ * The files of this folder: the full screen of `devctl monitor`.
+ *
+ *   model              the state of the screen, and what can be read from it
+ *   update             calculates the next model from an event, and the effects to carry out
+ *   press              the same for one key
+ *   actions            words for actions and their outcomes
+ *   keys               cuts the input of a terminal into keys
+ *   view               draws the whole screen: header, panes, footer, help
+ *   layout             places the panes on the screen
+ *   services-pane      draws the list of services
+ *   processes-pane     draws the processes of the chosen service
+ *   log-pane           draws the log of the chosen service
+ *   log-view           adds lines to a log, scrolls and searches it
+ *   pane               picks the rows that fit into a pane
+ *   cells              fits texts, times and shares into columns
+ *   repaint            builds the text that turns one frame into the next
+ *   full-screen        has the terminal: raw mode, the alternate screen, signals, Ctrl-Z
+ *   terminal-restorer  a shell that restores the terminal when the monitor is killed
+ */
 import type { Sample } from '../../history/samples.ts';
 import type { Observation } from '../../operations/status/observe.ts';
 import type { ServiceStatus } from '../../operations/status/status.ts';
@@ -11,7 +31,7 @@ export interface Size {
 export const PANES = ['services', 'processes', 'log'] as const;
 export type Pane = (typeof PANES)[number];
 
-/** What a key may do to a service: the command of that name. */
+/** The command that a key runs for a service. */
 export type Verb = 'start' | 'stop' | 'restart';
 
 export interface Action {
@@ -19,50 +39,50 @@ export interface Action {
   readonly service: string;
 }
 
-/** What an action came to. */
+/** The outcome of an action. */
 export interface Outcome {
   readonly good: boolean;
   readonly text: string;
 }
 
 export interface LogEntry {
-  /** Counts on while older ones are dropped. */
+  /** The number goes on while older lines are dropped. */
   readonly number: number;
-  /** As it was written, colours included. */
+  /** The line as it was written, colours included. */
   readonly text: string;
-  /** What can be searched. */
+  /** The text for the search. */
   readonly plain: string;
 }
 
 export interface LogView {
   readonly lines: readonly LogEntry[];
-  /** The number behind the last line that is shown; null: the end, and what comes. */
+  /** The number after the last line on the screen; null: the end of the log, as it grows. */
   readonly end: number | null;
-  /** The number of the line that the search stands on. */
+  /** The number of the line with the match of the search. */
   readonly found: number | null;
 }
 
-/** A line that is being typed. */
+/** Text that is being typed. */
 export interface Typing {
   readonly of: 'search' | 'filter';
   readonly text: string;
-  /** What Esc goes back to. */
+  /** The text that Esc restores. */
   readonly before: string;
 }
 
 export type Message = Outcome & {
-  /** ms since the epoch; null: it stays until the action is over. */
+  /** ms since the epoch; null: the message stays until the action is over. */
   readonly untilMs: number | null;
 };
 
 /** Everything that the screen shows. */
 export interface Model {
   readonly size: Size;
-  /** The project's name, or its folder. */
+  /** The name of the project's folder. */
   readonly title: string;
   readonly nowMs: number;
   readonly seen: Observation | null;
-  /** The newest last, one a second. */
+  /** One a second, the newest last. */
   readonly samples: readonly Sample[];
   readonly chosen: string | null;
   readonly pane: Pane;
@@ -70,28 +90,28 @@ export interface Model {
   readonly search: string;
   readonly typing: Typing | null;
   readonly help: boolean;
-  /** Pid of the process that the arrows stand on. */
+  /** Pid of the selected process. */
   readonly process: number | null;
-  /** The most processes that the chosen service has shown: its pane does not jump. */
+  /** Most processes that the chosen service has shown, so that its pane does not jump. */
   readonly mostProcesses: number;
   readonly log: LogView;
-  /** The first is under way, the others wait for it. */
+  /** The first action is under way; the others wait for it. */
   readonly actions: readonly Action[];
   readonly message: Message | null;
 }
 
-/** What the world is to do about an event. */
+/** A request to the world outside, because of an event. */
 export type Effect =
   | { readonly kind: 'quit'; readonly code: number }
   | { readonly kind: 'follow'; readonly service: string | null }
   | { readonly kind: 'act'; readonly action: Action }
-  /** What is under way is to be cut short. */
+  /** Cuts short the action that is under way. */
   | { readonly kind: 'interrupt' }
   | { readonly kind: 'suspend' }
   | { readonly kind: 'redraw' };
 
-/** Of what is below the supervisor and of no known service. */
-export const NOBODYS = '(no service)';
+/** The name in place of a service, for processes below the supervisor that belong to no known service. */
+export const NO_SERVICE = '(no service)';
 
 export function initialModel(size: Size, title: string, samples: readonly Sample[]): Model {
   return {
@@ -114,7 +134,7 @@ export function initialModel(size: Size, title: string, samples: readonly Sample
   };
 }
 
-/** A line of the list. */
+/** A row of the list of services. */
 export type ServiceRow = Pick<
   ServiceStatus,
   | 'name'
@@ -129,31 +149,31 @@ export type ServiceRow = Pick<
   | 'restarts'
 > & { readonly rssBytes: number };
 
-/** What the list shows: every service that the filter lets through. */
+/** Lists the services that the filter lets through. */
 export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
   if (!seen) return [];
   const wanted = filter.toLowerCase();
-  const nobodys = seen.trees.find(({ service }) => service === null);
+  const unowned = seen.trees.find(({ service }) => service === null);
   const all: ServiceRow[] = [...seen.status.services];
-  if (nobodys && nobodys.processes > 0) {
+  if (unowned && unowned.processes > 0) {
     all.push({
-      name: NOBODYS,
+      name: NO_SERVICE,
       state: 'stopped',
       reason: null,
       done: false,
       wanted: false,
       pid: null,
       uptimeMs: null,
-      processes: nobodys.processes,
+      processes: unowned.processes,
       orphans: seen.status.orphans.filter(({ service }) => service === null).length,
       restarts: 0,
-      rssBytes: nobodys.rssBytes,
+      rssBytes: unowned.rssBytes,
     });
   }
   return all.filter(({ name }) => name.toLowerCase().includes(wanted));
 }
 
-/** Why the chosen service is not as it should be, although something of it runs; null where it is. */
+/** Says why the chosen service is not as it should be although it runs; null when it is. */
 export function complaint(model: Model): string | null {
   const row = serviceRows(model).find(({ name }) => name === model.chosen);
   if (!row || row.processes === 0 || row.done) return null;
@@ -168,7 +188,7 @@ export interface ProcessRow {
 }
 
 export function processRows({ seen, chosen }: Model): readonly ProcessRow[] {
-  const service = chosen === NOBODYS ? null : chosen;
+  const service = chosen === NO_SERVICE ? null : chosen;
   const tree = chosen === null ? undefined : seen?.trees.find((one) => one.service === service);
   return (tree?.roots ?? []).flatMap((root) => branch(root, '', ''));
 }

@@ -1,8 +1,8 @@
-/** Those of a list that a pane of so many lines shows, with the one at `at` among them. */
-export function windowOf<One>(all: readonly One[], at: number, height: number): One[] {
+/** Picks the items of a list that fit into a pane, with the item at `at` among them. */
+export function visibleRows<One>(all: readonly One[], at: number, height: number): One[] {
   if (height <= 0) return [];
   const last = Math.max(0, all.length - height);
-  // In the middle as far as there is something on both sides: one sees what comes next.
+  // The item is in the middle where it can be, so that the user sees what comes next.
   const first = Math.min(last, Math.max(0, at - Math.floor(height / 2)));
   return all.slice(first, first + height);
 }

@@ -1,12 +1,12 @@
-import { doing } from './actions.ts';
+import { actionInWords } from './actions.ts';
 import type { Key } from './keys.ts';
 import { paneLayout } from './layout.ts';
-import { foundLine, scrolled } from './log-view.ts';
+import { findLine, scrolled } from './log-view.ts';
 import {
   type Action,
   type Effect,
   type Model,
-  NOBODYS,
+  NO_SERVICE,
   PANES,
   processRows,
   serviceRows,
@@ -19,61 +19,61 @@ interface Pressed {
   readonly effects: readonly Effect[];
 }
 
-/** What one key does. */
+/** Handles one key. */
 export function press(model: Model, key: Key): Pressed {
-  if (key === 'ctrl-c') return effect(model, { kind: 'quit', code: 130 });
-  if (key === 'ctrl-z') return effect(model, { kind: 'suspend' });
-  if (key === 'ctrl-l') return effect(model, { kind: 'redraw' });
-  if (model.typing) return still(type(model, model.typing, key));
-  if (key.startsWith('paste:')) return still(model);
+  if (key === 'ctrl-c') return withEffect(model, { kind: 'quit', code: 130 });
+  if (key === 'ctrl-z') return withEffect(model, { kind: 'suspend' });
+  if (key === 'ctrl-l') return withEffect(model, { kind: 'redraw' });
+  if (model.typing) return withoutEffects(typeKey(model, model.typing, key));
+  if (key.startsWith('paste:')) return withoutEffects(model);
   if (model.help) {
-    if (key === 'q') return effect(model, { kind: 'quit', code: 0 });
-    return still({ ...model, help: false });
+    if (key === 'q') return withEffect(model, { kind: 'quit', code: 0 });
+    return withoutEffects({ ...model, help: false });
   }
   switch (key) {
     case 'q':
-      return effect(model, { kind: 'quit', code: 0 });
+      return withEffect(model, { kind: 'quit', code: 0 });
     case '?':
-      return still({ ...model, help: true });
+      return withoutEffects({ ...model, help: true });
     case 'tab':
-      return still(withPane(model, 1));
+      return withoutEffects(withPane(model, 1));
     case 'backtab':
-      return still(withPane(model, -1));
+      return withoutEffects(withPane(model, -1));
     case '/':
-      return still({ ...model, typing: { of: 'search', text: '', before: model.search } });
+      return withoutEffects({ ...model, typing: { of: 'search', text: '', before: model.search } });
     case 'f':
-      return still({
+      return withoutEffects({
         ...model,
         typing: { of: 'filter', text: model.filter, before: model.filter },
       });
     case 'escape':
-      return still(cleared(model));
+      return withoutEffects(undoOne(model));
     case 'n':
-      return still(searched(model, -1));
+      return withoutEffects(searched(model, -1));
     case 'N':
-      return still(searched(model, 1));
+      return withoutEffects(searched(model, 1));
     case 'r':
-      return act(model, 'restart');
+      return requestAction(model, 'restart');
     case 's':
-      return act(model, 'stop');
+      return requestAction(model, 'stop');
     case 't':
     case 'enter':
-      return act(model, 'start');
+      return requestAction(model, 'start');
     default:
-      return still(moved(model, key));
+      return withoutEffects(moveSelection(model, key));
   }
 }
 
-const still = (model: Model): Pressed => ({ model, effects: [] });
-const effect = (model: Model, one: Effect): Pressed => ({ model, effects: [one] });
+const withoutEffects = (model: Model): Pressed => ({ model, effects: [] });
+const withEffect = (model: Model, one: Effect): Pressed => ({ model, effects: [one] });
 
 function withPane(model: Model, by: number): Model {
   const at = PANES.indexOf(model.pane) + by + PANES.length;
   return { ...model, pane: PANES[at % PANES.length] ?? 'services' };
 }
 
-/** Esc takes back one thing after the other: the message, the search, the filter, the scrolling. */
-function cleared(model: Model): Model {
+/** Takes back one thing for each Esc: the message, the search, the filter, the scrolling. */
+function undoOne(model: Model): Model {
   const { message, search, filter, log } = model;
   if (message && message.untilMs !== null) return { ...model, message: null };
   if (search !== '') return { ...model, search: '', log: { ...log, found: null } };
@@ -81,12 +81,12 @@ function cleared(model: Model): Model {
   return { ...model, log: { ...log, end: null } };
 }
 
-function moved(model: Model, key: Key): Model {
+function moveSelection(model: Model, key: Key): Model {
   const by = LINES[key] ?? 0;
   const page = PAGES[key] ?? 0;
   const end = ENDS[key] ?? 0;
   if (by === 0 && page === 0 && end === 0) return model;
-  // Whole pages are for what is read, unless one stands in the processes.
+  // Page keys scroll the log, unless the processes are marked.
   const pane = by === 0 && model.pane === 'services' ? 'log' : model.pane;
   const height = heightOf(model, pane);
   const lines = end !== 0 ? end * FAR : by + Math.round(page * Math.max(1, height - 1));
@@ -95,16 +95,16 @@ function moved(model: Model, key: Key): Model {
       return { ...model, log: scrolled(model.log, lines, height) };
     case 'services': {
       const names = serviceRows(model).map(({ name }) => name);
-      return { ...model, chosen: stepped(names, model.chosen, lines) };
+      return { ...model, chosen: stepFrom(names, model.chosen, lines) };
     }
     case 'processes': {
       const pids = processRows(model).map(({ member }) => member.pid);
-      return { ...model, process: stepped(pids, model.process, lines) };
+      return { ...model, process: stepFrom(pids, model.process, lines) };
     }
   }
 }
 
-/** Further than any list is long. */
+/** More lines than any list has. */
 const FAR = 1e9;
 const LINES: Readonly<Record<Key, number>> = { up: -1, k: -1, down: 1, j: 1 };
 const PAGES: Readonly<Record<Key, number>> = {
@@ -115,18 +115,18 @@ const PAGES: Readonly<Record<Key, number>> = {
 };
 const ENDS: Readonly<Record<Key, number>> = { home: -1, g: -1, end: 1, G: 1 };
 
-function stepped<One>(all: readonly One[], from: One | null, by: number): One | null {
+function stepFrom<One>(all: readonly One[], from: One | null, by: number): One | null {
   const at = from === null ? -1 : all.indexOf(from);
   const to = Math.min(all.length - 1, Math.max(0, Math.max(0, at) + by));
   return all[to] ?? from;
 }
 
-/** How many lines of content a pane shows; some where it is not on the screen. */
+/** Counts the lines of content that a pane shows; at least one, also for a pane that is not on the screen. */
 function heightOf(model: Model, pane: 'services' | 'processes' | 'log'): number {
   return Math.max(1, (paneLayout(model).panes[pane]?.height ?? 2) - 1);
 }
 
-function type(model: Model, typing: Typing, key: Key): Model {
+function typeKey(model: Model, typing: Typing, key: Key): Model {
   if (key === 'escape') return withText({ ...model, typing: null }, typing, typing.before);
   if (key === 'enter') return { ...model, typing: null };
   const pasted = key.startsWith('paste:') ? firstLine(key.slice('paste:'.length)) : null;
@@ -148,40 +148,50 @@ function firstLine(text: string): string {
   return text.split(/[\u0000-\u001F\u007F]/)[0] ?? '';
 }
 
-/** What is typed counts at once. */
+/** Applies typed text at once. */
 function withText(model: Model, { of }: Typing, text: string): Model {
   if (of === 'filter') return { ...model, filter: text };
   const fresh = { ...model, search: text, log: { ...model.log, found: null } };
-  const found = foundLine(fresh.log, text, -1, heightOf(fresh, 'log'), false);
+  const found = findLine(fresh.log, text, -1, heightOf(fresh, 'log'), false);
   return found ? { ...fresh, log: found } : fresh;
 }
 
 function searched(model: Model, way: -1 | 1): Model {
   if (model.search === '') return model;
-  const found = foundLine(model.log, model.search, way, heightOf(model, 'log'), true);
+  const found = findLine(model.log, model.search, way, heightOf(model, 'log'), true);
   return found ? { ...model, log: found } : model;
 }
 
-/** One at a time: they would wait for each other's lock. The same once more cuts a stop short. */
-function act(model: Model, verb: Verb): Pressed {
+/**
+ * Requests an action. Actions run one at a time, because they would wait for each other's lock. A second
+ * stop of the same service cuts the first one short.
+ */
+function requestAction(model: Model, verb: Verb): Pressed {
   const { chosen, actions } = model;
-  if (chosen === null) return still(model);
-  if (chosen === NOBODYS) {
+  if (chosen === null) return withoutEffects(model);
+  if (chosen === NO_SERVICE) {
     const text = 'these belong to no known service: devctl stop, without names, ends them';
-    return still({ ...model, message: { good: false, text, untilMs: model.nowMs + NOTE_MS } });
+    return withoutEffects({
+      ...model,
+      message: { good: false, text, untilMs: model.nowMs + NOTE_MS },
+    });
   }
   const action: Action = { verb, service: chosen };
   const [running] = actions;
   if (!running) {
-    const message = { good: true, text: doing(action), untilMs: null };
-    return effect({ ...model, actions: [action], message }, { kind: 'act', action });
+    const message = { good: true, text: actionInWords(action), untilMs: null };
+    return withEffect({ ...model, actions: [action], message }, { kind: 'act', action });
   }
   if (verb === 'stop' && running.verb === 'stop' && running.service === chosen) {
-    const message = { good: true, text: `${doing(running)}: killing what is left`, untilMs: null };
-    return effect({ ...model, message }, { kind: 'interrupt' });
+    const message = {
+      good: true,
+      text: `${actionInWords(running)}: killing what is left`,
+      untilMs: null,
+    };
+    return withEffect({ ...model, message }, { kind: 'interrupt' });
   }
   const isWaiting = actions.some((one) => one.verb === verb && one.service === chosen);
-  return still(isWaiting ? model : { ...model, actions: [...actions, action] });
+  return withoutEffects(isWaiting ? model : { ...model, actions: [...actions, action] });
 }
 
 const NOTE_MS = 10_000;

@@ -3,32 +3,32 @@ import type { Theme } from '../terminal/theme.ts';
 import { displayWidth, printable } from '../terminal/width.ts';
 import { cell, shortAge, shortShare } from './cells.ts';
 import { complaint, type Model, type ProcessRow, processRows } from './model.ts';
-import { windowOf } from './pane.ts';
+import { visibleRows } from './pane.ts';
 
 const GAP = 2;
 interface Figure {
   readonly title: 'PID' | 'CPU' | 'MEMORY' | 'AGE';
   readonly width: number;
-  /** Where there is too little room, the one with the lowest goes first. */
-  readonly worth: number;
+  /** When there is too little room, the figure with the lowest priority goes first. */
+  readonly priority: number;
 }
 
 function figuresOf(rows: readonly ProcessRow[]): readonly Figure[] {
   const pids = rows.map(({ member }) => String(member.pid).length);
   return [
-    { title: 'PID', width: Math.max(5, ...pids), worth: 3 },
-    { title: 'CPU', width: 6, worth: 4 },
-    { title: 'MEMORY', width: 9, worth: 5 },
-    { title: 'AGE', width: 6, worth: 2 },
+    { title: 'PID', width: Math.max(5, ...pids), priority: 3 },
+    { title: 'CPU', width: 6, priority: 4 },
+    { title: 'MEMORY', width: 9, priority: 5 },
+    { title: 'AGE', width: 6, priority: 2 },
   ];
 }
 
-/** Of the command so much is to be seen before a figure is shown. */
+/** Columns of the command that must be visible before a figure is shown. */
 const NARROWEST_COMMAND = 16;
 const MOST_EXPLAINED = 12;
 const BECAUSE = { least: 8, most: 60 };
 
-/** The processes of the chosen service as a tree, and why each is ours. */
+/** Draws the processes of the chosen service as a tree, and why each is ours. */
 export function processesPane(
   model: Model,
   theme: Theme,
@@ -37,7 +37,7 @@ export function processesPane(
 ): readonly string[] {
   const rows = processRows(model);
   const isHere = model.pane === 'processes';
-  const { figures, command, because } = fitted(rows, width);
+  const { figures, command, because } = fitColumns(rows, width);
   const line = (marker: string, first: string, cells: readonly string[], why: string): string => {
     const figuresShown = figures.map(({ width: own }, index) =>
       cell(cells[index] ?? '', own, 'right'),
@@ -57,11 +57,11 @@ export function processesPane(
   const complaints =
     reason === null ? [] : [cell(`  ${theme.yellow('!')} ${printable(reason)}`, width)];
   const room = height - 1 - complaints.length;
-  // Whoever stands on a process wants to know it exactly.
+  // The selected process gets its evidence in full.
   const spare = Math.min(MOST_EXPLAINED, Math.max(1, room - rows.length));
   const explained =
-    isHere && chosen && room >= 3 ? explain(chosen, width - GAP).slice(0, spare) : [];
-  const shown = windowOf(rows, at, room - explained.length).map((row) => {
+    isHere && chosen && room >= 3 ? evidenceLines(chosen, width - GAP).slice(0, spare) : [];
+  const shown = visibleRows(rows, at, room - explained.length).map((row) => {
     const { member } = row;
     const values = figures.map(({ title: which }) => {
       if (which === 'PID') return String(member.pid);
@@ -69,7 +69,7 @@ export function processesPane(
       return which === 'MEMORY' ? formatSize(member.rssBytes) : shortAge(member.ageMs);
     });
     const marker = isHere && row === chosen ? theme.cyan('▸') : ' ';
-    return line(marker, label(row, theme), values, kinds(row));
+    return line(marker, processLabel(row, theme), values, evidenceKinds(row));
   });
   if (rows.length === 0) shown.push(cell(theme.dim('  no process'), width));
   const gap = shown.length + explained.length < room ? [''] : [];
@@ -77,7 +77,7 @@ export function processesPane(
   return [title, ...complaints, ...shown, ...(why.length > 0 ? gap : []), ...why].slice(0, height);
 }
 
-function label({ member, stem }: ProcessRow, theme: Theme): string {
+function processLabel({ member, stem }: ProcessRow, theme: Theme): string {
   const marks = [
     ...(member.orphan ? ['orphan'] : []),
     ...(member.state === 'T' ? ['stopped'] : []),
@@ -86,12 +86,12 @@ function label({ member, stem }: ProcessRow, theme: Theme): string {
   return `${theme.dim(stem)}${marked}${printable(member.command)}`;
 }
 
-function kinds({ member }: ProcessRow): string {
+function evidenceKinds({ member }: ProcessRow): string {
   return [...new Set(member.evidence.map(({ kind }) => kind))].join(' ');
 }
 
-/** Every reason in full, in lines. */
-function explain({ member }: ProcessRow, width: number): readonly string[] {
+/** Lists all evidence for a process in full, wrapped to lines. */
+function evidenceLines({ member }: ProcessRow, width: number): readonly string[] {
   const reasons = member.evidence.map(({ kind, detail }) => `${kind} (${printable(detail)})`);
   const lines: string[] = [];
   let line = `${member.pid}:`;
@@ -106,16 +106,19 @@ function explain({ member }: ProcessRow, width: number): readonly string[] {
   return [...lines, line];
 }
 
-/** The command gets what is left, and shares it with the reasons. */
-function fitted(rows: readonly ProcessRow[], width: number) {
+/** Fits the columns to the width. The command gets the rest, and shares it with the evidence. */
+function fitColumns(rows: readonly ProcessRow[], width: number) {
   let figures = figuresOf(rows);
   const room = (): number =>
     width - GAP - figures.reduce((sum, figure) => sum + figure.width + GAP, 0);
   while (figures.length > 0 && room() < NARROWEST_COMMAND) {
-    const least = figures.reduce((worst, one) => (one.worth < worst.worth ? one : worst));
+    const least = figures.reduce((worst, one) => (one.priority < worst.priority ? one : worst));
     figures = figures.filter((figure) => figure !== least);
   }
-  const longest = rows.reduce((most, row) => Math.max(most, kinds(row).length), BECAUSE.least);
+  const longest = rows.reduce(
+    (most, row) => Math.max(most, evidenceKinds(row).length),
+    BECAUSE.least,
+  );
   const share = Math.min(longest, BECAUSE.most, Math.floor(room() * 0.4));
   const because = share < BECAUSE.least ? 0 : share;
   const command = Math.max(0, because > 0 ? room() - because - GAP : room());

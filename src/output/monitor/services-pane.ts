@@ -4,30 +4,34 @@ import { formatSize } from '../terminal/sizes.ts';
 import { cpuRange, lastMinute, memoryRange, sparkline } from '../terminal/sparkline.ts';
 import type { Theme } from '../terminal/theme.ts';
 import { displayWidth, printable } from '../terminal/width.ts';
-import { doing } from './actions.ts';
+import { actionInWords } from './actions.ts';
 import { cell, shortAge, shortShare } from './cells.ts';
 import { type Model, type ServiceRow, serviceRows } from './model.ts';
-import { windowOf } from './pane.ts';
+import { visibleRows } from './pane.ts';
 
 interface Column {
   readonly title: string;
   readonly width: number;
   readonly align: 'left' | 'right';
-  /** Where there is too little room, the column with the lowest goes first. */
-  readonly worth: number;
-  /** @param spark columns for a sparkline */
+  /** When there is too little room, the column with the lowest priority goes first. */
+  readonly priority: number;
+  /**
+   * Formats the cell of a service.
+   *
+   * @param spark columns for a sparkline
+   */
   show(row: ServiceRow, spark: number): string;
-  /** Has it a sparkline behind its figure? */
+  /** True when a sparkline stands beside the figure. */
   readonly spark?: boolean;
 }
 
 const GAP = 2;
 const NARROWEST_NAME = 6;
-/** Of most names enough is seen then. */
+/** Columns in which most names can be recognised. */
 const WIDE_NAME = 12;
 const SPARK = { least: 4, most: 30 };
 
-/** The list of services: title, then a line each, the chosen one in view. */
+/** Draws the list of services: a title, then a line for each service, with the chosen one in view. */
 export function servicesPane(
   model: Model,
   theme: Theme,
@@ -35,7 +39,7 @@ export function servicesPane(
   height: number,
 ): readonly string[] {
   const rows = serviceRows(model);
-  const { columns, spark, name } = fitted(columnsOf(model, rows, theme), rows, width);
+  const { columns, spark, name } = fitColumns(columnsOf(model, rows, theme), rows, width);
   const line = (marker: string, first: string, cells: readonly string[]): string =>
     cell(`${marker} ${[cell(first, name), ...cells].join(' '.repeat(GAP))}`, width);
   const widthOf = (column: Column): number =>
@@ -44,14 +48,14 @@ export function servicesPane(
   const isHere = model.pane === 'services';
   const title = theme.dim(line(isHere ? '·' : ' ', 'SERVICE', titles));
   const at = rows.findIndex((row) => row.name === model.chosen);
-  const shown = windowOf(rows, at, height - 1).map((row) => {
+  const shown = visibleRows(rows, at, height - 1).map((row) => {
     const isChosen = row.name === model.chosen;
     const marker = isChosen ? theme.cyan('▸') : ' ';
     const short = bothEndsOf(printable(row.name), name);
     const label = isChosen ? theme.bold(short) : short;
     const [first] = columns;
     if (row.processes === 0 && row.reason !== null && !row.done && first) {
-      // Nothing runs that could be measured: there is room for the reason.
+      // Nothing runs that could be measured, so there is room for the reason.
       const state = cell(first.show(row, spark), first.width);
       return line(marker, label, [state, theme.dim(printable(row.reason))]);
     }
@@ -60,18 +64,21 @@ export function servicesPane(
     );
     return line(marker, label, cells);
   });
-  if (rows.length === 0) shown.push(cell(theme.dim(`  ${nothing(model)}`), width));
+  if (rows.length === 0) shown.push(cell(theme.dim(`  ${emptyListText(model)}`), width));
   return [title, ...shown].slice(0, height);
 }
 
-/** Names that begin alike (`packages-web-api`, `packages-web-app`) often differ at their end. */
+/**
+ * Shortens a name in its middle, because names that begin alike (`packages-web-api`, `packages-web-app`)
+ * often differ at their end.
+ */
 function bothEndsOf(text: string, width: number): string {
   if (displayWidth(text) <= width || width < 3) return text;
   const tail = Math.floor((width - 1) / 2);
   return `${text.slice(0, width - 1 - tail)}…${text.slice(-tail)}`;
 }
 
-function nothing({ seen, filter }: Model): string {
+function emptyListText({ seen, filter }: Model): string {
   if (!seen) return 'looking …';
   return filter === ''
     ? 'no services: devctl start begins them'
@@ -91,40 +98,40 @@ function columnsOf(
   const [action] = actions;
   const state = (row: ServiceRow): string =>
     action?.service === row.name
-      ? theme.yellow(doing(action).split(' ')[0] ?? '')
+      ? theme.yellow(actionInWords(action).split(' ')[0] ?? '')
       : paintState(row, theme);
   const stateWidth = rows.reduce((most, row) => Math.max(most, displayWidth(state(row))), 7);
   const right = 'right' as const;
   const some = ({ processes }: ServiceRow): boolean => processes > 0;
   const pidWidth = rows.reduce((most, { pid }) => Math.max(most, String(pid ?? '').length), 5);
   return [
-    { title: 'STATE', width: stateWidth, align: 'left', worth: 9, show: state },
+    { title: 'STATE', width: stateWidth, align: 'left', priority: 9, show: state },
     {
       title: 'PID',
       width: pidWidth,
       align: right,
-      worth: 4,
+      priority: 4,
       show: ({ pid }) => String(pid ?? '-'),
     },
     {
       title: 'AGE',
       width: 6,
       align: right,
-      worth: 6,
+      priority: 6,
       show: ({ uptimeMs }) => (uptimeMs === null ? '-' : shortAge(uptimeMs)),
     },
     {
       title: 'RST',
       width: 3,
       align: right,
-      worth: 3,
+      priority: 3,
       show: ({ restarts }) => (restarts > 0 ? theme.yellow(String(restarts)) : '0'),
     },
     {
       title: 'PROCS',
       width: 5,
       align: right,
-      worth: 5,
+      priority: 5,
       show: ({ processes, orphans }) =>
         orphans > 0 ? theme.red(String(processes)) : String(processes),
     },
@@ -132,7 +139,7 @@ function columnsOf(
       title: 'CPU',
       width: 6,
       align: right,
-      worth: 8,
+      priority: 8,
       spark: true,
       show(row, spark) {
         const figure = some(row) ? shortShare(latest(row.name)?.cpuPercent ?? 0) : '-';
@@ -145,7 +152,7 @@ function columnsOf(
       title: 'MEMORY',
       width: 9,
       align: right,
-      worth: 7,
+      priority: 7,
       spark: true,
       show(row, spark) {
         const figure = some(row) ? formatSize(row.rssBytes) : '-';
@@ -157,18 +164,18 @@ function columnsOf(
   ];
 }
 
-/** As many columns as there is room for, then the names, and what is left for the sparklines. */
-function fitted(all: readonly Column[], rows: readonly ServiceRow[], width: number) {
+/** Fits the columns to the width: the figures first, then the names; the sparklines get the rest. */
+function fitColumns(all: readonly Column[], rows: readonly ServiceRow[], width: number) {
   const longest = rows.reduce((most, { name }) => Math.max(most, displayWidth(name)), 7);
   let columns = [...all];
   const room = (): number =>
     width - GAP - columns.reduce((sum, column) => sum + column.width + GAP, 0);
   while (columns.length > 0 && room() < Math.min(longest, NARROWEST_NAME)) {
-    const least = columns.reduce((worst, one) => (one.worth < worst.worth ? one : worst));
+    const least = columns.reduce((worst, one) => (one.priority < worst.priority ? one : worst));
     columns = columns.filter((column) => column !== least);
   }
   const sparks = columns.filter(({ spark }) => spark).length;
-  // A long name is cut before the bars are left out.
+  // A long name is cut before the sparklines are left out.
   const forSparks = room() - sparks * (SPARK.least + 1);
   const uncut = Math.max(0, Math.min(longest, room()));
   const name = forSparks >= Math.min(longest, WIDE_NAME) ? Math.min(longest, forSparks) : uncut;

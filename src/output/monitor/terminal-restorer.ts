@@ -1,16 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process';
 
 /**
- * Takes back what a full-screen view does to a terminal: a sequence that was cut off (CAN), synchronized output,
- * pasting, wrapping, the cursor, colours, and the other screen.
+ * The text that undoes the changes of a full screen. It cancels a sequence that was cut off (CAN), and
+ * resets synchronized output, bracketed paste, wrapping, the cursor, colours, and the alternate screen.
  */
 export const RESTORE =
   '\u0018\u001B[?2026l\u001B[?2004l\u001B[0m\u001B[?7h\u001B[?25h\u001B[?1049l';
 
 /**
- * Waits on its stdin for what we say, and for our end. It has descriptor 1 for writing, 3 for the settings,
- * and in $1 the settings to go back to. A shell that has the terminal again may have made its own settings by then:
- * only ours are taken back. Its prompt may have gone to the other screen, hence the note.
+ * The script waits on its stdin for words of this process, and for its end. Descriptor 1 writes to the
+ * terminal, descriptor 3 reads its settings, and $1 has the settings to restore. It restores them only when
+ * the settings are still ours, because a shell that has the terminal again may have made its own. It prints
+ * a note, because the prompt of that shell may have gone to the alternate screen.
  */
 const SCRIPT = `trap '' HUP INT QUIT TERM TSTP TTIN TTOU USR1 USR2 PIPE
 on= raw=
@@ -27,22 +28,23 @@ printf '${octal(RESTORE)}'
 printf '%s\\r\\n' 'devctl monitor was killed; Enter brings a prompt'
 `;
 
-/** A process that puts the terminal in order should this one be killed, when nothing of ours can run any more. */
+/** A process that restores the terminal when this process is killed and cannot do so itself. */
 export interface TerminalRestorer {
-  /** From now on there is something to take back. To be called in raw mode. */
+  /** Says that there is something to restore. Call it in raw mode. */
   arm(): void;
-  /** There is not, until the next time. */
+  /** Says that there is nothing to restore, until the next `arm`. */
   disarm(): void;
-  /** It ends. */
+  /** Ends the restorer. */
   dismiss(): void;
 }
 
 /**
- * Starts it: a shell of about a megabyte, in a session of its own, so that no key and no signal to our group reaches
- * it, in / and without our environment, so that nobody takes it for a process of a project. It ends when
- * we do, because its stdin does. Where none can be made (the process limit), a SIGKILL leaves the terminal as it is.
+ * Starts the restorer: a shell of about a megabyte. It has a session of its own, so that no key and no
+ * signal to our group reaches it. It runs in / and without our environment, so that it does not look like a
+ * process of a project. It ends when this process ends, because its stdin closes then. When it cannot be
+ * started (the process limit), a SIGKILL leaves the terminal as it is.
  *
- * To be called before raw mode: it goes back to the settings of now.
+ * Call it before raw mode, because it restores the settings of now.
  */
 export function startTerminalRestorer(): TerminalRestorer {
   const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
@@ -56,25 +58,25 @@ export function startTerminalRestorer(): TerminalRestorer {
       cwd: '/',
       env,
     });
-    // It could not be made (EAGAIN), or was killed: one does without.
+    // The restorer could not be started (EAGAIN) or was killed: the monitor works without it.
     child.on('error', () => {});
     child.stdin?.on('error', () => {});
     child.unref();
   } catch {
-    // Some refusals are thrown (ENOMEM).
+    // Some errors of spawn are thrown (ENOMEM).
   }
-  const say = (word: string): void => void child?.stdin?.write(`${word}\n`);
+  const send = (word: string): void => void child?.stdin?.write(`${word}\n`);
   return {
-    arm: () => say('on'),
-    disarm: () => say('off'),
+    arm: () => send('on'),
+    disarm: () => send('off'),
     dismiss() {
-      say('bye');
+      send('bye');
       child?.stdin?.end();
     },
   };
 }
 
-/** For the format of printf(1), which knows no other way to write such bytes everywhere. */
+/** Escapes a text for the format of printf(1), in octal, because no other escape works everywhere. */
 function octal(text: string): string {
   return [...text]
     .map((one) => {

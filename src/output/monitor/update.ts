@@ -1,16 +1,16 @@
 import type { Observation } from '../../operations/status/observe.ts';
-import { type CommandResult, doing, outcomeOf } from './actions.ts';
+import { actionInWords, type CommandResult, outcomeOf } from './actions.ts';
 import type { Key } from './keys.ts';
 import { EMPTY_LOG, type NewLine, withLines } from './log-view.ts';
 import { type Effect, type Model, processRows, type Size, serviceRows } from './model.ts';
 import { press } from './press.ts';
 
-/** What can happen to the screen. */
+/** An event for the screen. */
 export type MonitorEvent =
   | { readonly kind: 'key'; readonly key: Key }
   | { readonly kind: 'resized'; readonly size: Size }
   | { readonly kind: 'observed'; readonly observation: Observation }
-  /** `anew`: what was there before is of another log, or much was left out since. */
+  /** `anew`: the earlier lines are of another log, or many lines were left out since. */
   | {
       readonly kind: 'lines';
       readonly service: string;
@@ -26,20 +26,23 @@ export interface Updated {
   readonly effects: readonly Effect[];
 }
 
-/** So many samples are kept: a minute, and what the first step of the bars may hold more. */
+/** Most samples to keep: a minute, and the samples that the first step of the bars may hold beyond it. */
 export const MOST_SAMPLES = 80;
-/** A result is shown for so long. */
+/** Time for which a result is shown. */
 const SHOWN_MS = 20_000;
 
-/** The next state of the screen, and what the world is to do. Pure. */
+/** Calculates the next state of the screen, and the effects to carry out. */
 export function update(model: Model, event: MonitorEvent): Updated {
   switch (event.kind) {
     case 'key':
-      return settled(model, press(model, event.key));
+      return withValidChoice(model, press(model, event.key));
     case 'resized':
       return { model: { ...model, size: event.size }, effects: [{ kind: 'redraw' }] };
     case 'observed':
-      return settled(model, { model: observed(model, event.observation), effects: [] });
+      return withValidChoice(model, {
+        model: withObservation(model, event.observation),
+        effects: [],
+      });
     case 'lines': {
       if (event.service !== model.chosen) return { model, effects: [] };
       const log = event.anew ? EMPTY_LOG : model.log;
@@ -49,15 +52,15 @@ export function update(model: Model, event: MonitorEvent): Updated {
       const [action] = model.actions;
       if (!action) return { model, effects: [] };
       const line = event.line.replace(/^devctl: /, '');
-      const message = { good: true, text: `${doing(action)}: ${line}`, untilMs: null };
+      const message = { good: true, text: `${actionInWords(action)}: ${line}`, untilMs: null };
       return { model: { ...model, message }, effects: [] };
     }
     case 'ended':
-      return ended(model, event.result);
+      return withResult(model, event.result);
   }
 }
 
-function ended(model: Model, result: CommandResult): Updated {
+function withResult(model: Model, result: CommandResult): Updated {
   const [done, next] = model.actions;
   if (!done) return { model, effects: [] };
   const message = { ...outcomeOf(done, result), untilMs: model.nowMs + SHOWN_MS };
@@ -67,7 +70,7 @@ function ended(model: Model, result: CommandResult): Updated {
   };
 }
 
-function observed(model: Model, observation: Observation): Model {
+function withObservation(model: Model, observation: Observation): Model {
   const { sample, sampled } = observation;
   const message = model.message;
   const isOver = message?.untilMs != null && message.untilMs <= sample.atMs;
@@ -80,8 +83,8 @@ function observed(model: Model, observation: Observation): Model {
   };
 }
 
-/** What is chosen must be there; another choice has another log. */
-function settled(before: Model, { model, effects }: Updated): Updated {
+/** Makes sure that the chosen service exists. Another choice begins with an empty log. */
+function withValidChoice(before: Model, { model, effects }: Updated): Updated {
   const names = serviceRows(model).map(({ name }) => name);
   const isThere = model.chosen !== null && names.includes(model.chosen);
   const chosen = isThere ? model.chosen : (names[0] ?? null);

@@ -3,18 +3,17 @@ import { formatSize } from '../terminal/sizes.ts';
 import type { Theme } from '../terminal/theme.ts';
 import { displayWidth, printable } from '../terminal/width.ts';
 import { bothEnds, cell, shortAge, shortShare } from './cells.ts';
-import { helpLines } from './help.ts';
 import { paneLayout, type Rectangle } from './layout.ts';
 import { logPane } from './log-pane.ts';
 import type { Model, Pane } from './model.ts';
 import { processesPane } from './processes-pane.ts';
 import { servicesPane } from './services-pane.ts';
 
-const SHOW: Readonly<
+const PANE_VIEWS: Readonly<
   Record<Pane, (model: Model, theme: Theme, width: number, height: number) => readonly string[]>
 > = { services: servicesPane, processes: processesPane, log: logPane };
 
-/** The whole screen: exactly as many lines as it has rows, none wider than it. Pure. */
+/** Draws the whole screen: exactly as many lines as it has rows, and none wider than the screen. */
 export function frameOf(model: Model, theme: Theme): readonly string[] {
   const { columns, rows } = model.size;
   const { header, footer, panes } = paneLayout(model);
@@ -27,23 +26,23 @@ export function frameOf(model: Model, theme: Theme): readonly string[] {
     return lines.map((line, row) => help[row - 1] ?? line);
   }
   for (const [pane, place] of Object.entries(panes) as [Pane, Rectangle][]) {
-    const shown = SHOW[pane](model, theme, place.width, place.height);
+    const shown = PANE_VIEWS[pane](model, theme, place.width, place.height);
     for (const [index, line] of shown.entries()) {
       const row = place.top + index;
-      lines[row] = beside(lines[row] ?? '', line, place, theme);
+      lines[row] = appendPaneLine(lines[row] ?? '', line, place, theme);
     }
   }
   const { log } = panes;
   if (!log || log.left === 0) return lines;
-  // The rule between the two halves goes down to the end.
+  // The line between the two halves goes down to the end.
   return lines.map((line, row) => {
     const isBetween = row >= log.top && row < log.top + log.height;
-    return isBetween && displayWidth(line) < log.left ? beside(line, '', log, theme) : line;
+    return isBetween && displayWidth(line) < log.left ? appendPaneLine(line, '', log, theme) : line;
   });
 }
 
-/** Puts a line of a pane behind what stands left of it. */
-function beside(before: string, line: string, { left }: Rectangle, theme: Theme): string {
+/** Appends a line of a pane to the pane on its left. */
+function appendPaneLine(before: string, line: string, { left }: Rectangle, theme: Theme): string {
   return left === 0 ? line : `${cell(before, left - 2)}${theme.dim('│')} ${line}`;
 }
 
@@ -67,7 +66,7 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
     ...(orphans.length > 0
       ? [theme.red(`${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`)]
       : []),
-    ...(leases.length > 0 ? [leased(leases)] : []),
+    ...(leases.length > 0 ? [leaseInWords(leases)] : []),
     ...(problems.length > 0 ? [theme.yellow('! devctl doctor')] : []),
     ...(filter === '' ? [] : [`filter: ${printable(filter)}`]),
   ];
@@ -77,8 +76,8 @@ function headerOf({ size, seen, title, filter }: Model, theme: Theme): string {
   return bothEnds(left, fits ? held : '', size.columns);
 }
 
-/** How long all of it still runs: for as long as one of those lasts who asked for it. */
-function leased(leases: Observation['status']['leases']): string {
+/** Describes for how long everything runs: as long as the longest lease. */
+function leaseInWords(leases: Observation['status']['leases']): string {
   const times = leases.map(({ endsInMs }) => endsInMs);
   const longest = times.some((one) => one === null) ? null : Math.max(...times.map(Number));
   if (longest !== null) return `stops in ${shortAge(longest)}`;
@@ -86,7 +85,10 @@ function leased(leases: Observation['status']['leases']): string {
   return `stops with pid ${pids.join(', ')}`;
 }
 
-/** The ones that are missed last come first. */
+/**
+ * The keys for the footer. The most important keys come first, because the last ones go when there is too
+ * little room.
+ */
 const KEYS = [
   ['?', 'help'],
   ['q', 'quit'],
@@ -98,10 +100,10 @@ const KEYS = [
   ['Tab', 'pane'],
   ['f', 'filter'],
 ] as const;
-/** In which order they are shown. */
+/** The order in which the footer shows the keys. */
 const ORDER = ['n N', '↑↓', 'Tab', 'r', 's', 't', '/', 'f', '?', 'q'];
 
-/** What is being typed, else what was done, else what can be done. */
+/** Draws the footer: the text that is being typed, or else the message, or else the keys. */
 function footerOf({ size, typing, message, actions, search }: Model, theme: Theme): string {
   const { columns } = size;
   if (typing) {
@@ -120,11 +122,11 @@ function footerOf({ size, typing, message, actions, search }: Model, theme: Them
     const then = waiting.length > 0 ? theme.dim(`then: ${printable(waiting.join(', '))}`) : '';
     return bothEnds(`${paint(mark)} ${printable(message.text)}`, then, columns);
   }
-  return cell(hints(search !== '', columns, theme), columns);
+  return cell(keyHints(search !== '', columns, theme), columns);
 }
 
-/** As many as there is room for. */
-function hints(isSearching: boolean, columns: number, theme: Theme): string {
+/** Lists as many keys as there is room for. */
+function keyHints(isSearching: boolean, columns: number, theme: Theme): string {
   const shown: { readonly key: string; readonly text: string }[] = [];
   let room = columns + GAP;
   for (const [key, what] of [...(isSearching ? [['n N', 'next'] as const] : []), ...KEYS]) {
@@ -137,3 +139,40 @@ function hints(isSearching: boolean, columns: number, theme: Theme): string {
 }
 
 const GAP = 2;
+
+/** Explains the keys, in exactly `rows` lines. */
+function helpLines(columns: number, rows: number, theme: Theme): readonly string[] {
+  const lines = HELP.map(([keys, what]) =>
+    cell(
+      `  ${theme.bold(keys)}${' '.repeat(Math.max(0, KEYS_WIDTH - keys.length))}${what}`,
+      columns,
+    ),
+  );
+  return Array.from({ length: rows }, (_, row) => lines[row - 1] ?? '');
+}
+
+const HELP: readonly (readonly [string, string])[] = [
+  ['↑ ↓ k j', 'choose a service; in the other panes a process, or a line'],
+  ['Tab', 'the next pane (Shift-Tab: the one before); a dot marks it'],
+  ['PgUp PgDn', 'scroll the log, or the processes while they are marked'],
+  ['Home End g G', 'to its beginning and its end; at its end the log follows'],
+  ['', ''],
+  ['r', 'restart: all of it ends, with proof, then it starts'],
+  ['s', 'stop, with proof; once more meanwhile: kill what is left'],
+  ['t Enter', 'start, with what it depends on'],
+  ['', ''],
+  ['/', 'search the log (capitals count if there are any)'],
+  ['n N', 'the next older, the next newer match'],
+  ['f', 'only services whose name has a text'],
+  ['Esc', 'take back the search, the filter, the scrolling'],
+  ['', ''],
+  ['q Ctrl-C', 'quit: services go on'],
+  ['Ctrl-Z', 'suspend: fg comes back'],
+  ['Ctrl-L', 'draw everything anew'],
+  ['', ''],
+  ['', 'CPU is of one core, over the last second; RST counts restarts.'],
+  ['', 'The bars show the last minute; memory counts from its lowest on.'],
+];
+
+/** Width of the column of keys. */
+const KEYS_WIDTH = 14;

@@ -4,8 +4,8 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /**
- * A time for people, two units at most: `850 ms`, `1.2 s`, `3 min 5 s`, `2 h 4 min`, `3 d 7 h`.
- * Never rounded up into the next unit: 59.96 s is `59.9 s`.
+ * Formats a time for people, in two units at most: `850 ms`, `1.2 s`, `3 min 5 s`, `2 h 4 min`, `3 d 7 h`.
+ * It never rounds up into the next unit: 59.96 s is `59.9 s`.
  *
  * @param ms milliseconds; negative counts as 0 (clocks are set back)
  */

@@ -1,21 +1,21 @@
-import { DevctlError, ExitCode } from '../../errors.ts';
+import { DevctlError, ExitCode, inWords } from '../../errors.ts';
 import { jsonLine, printJson } from './json.ts';
 import { type OutputStream, themeFor } from './theme.ts';
 import { printableLines } from './width.ts';
 
 export interface FailureOutput {
-  /** 'stderr': as one line there, because stdout is somebody else's. */
+  /** 'stderr': as one line there, because stdout belongs to the command of `devctl run`. */
   readonly json: boolean | 'stderr';
-  /** --color or --no-color, undefined for neither. */
+  /** True for --color, false for --no-color, undefined for neither. */
   readonly color?: boolean | undefined;
   readonly stdout?: OutputStream;
   readonly stderr?: OutputStream;
 }
 
 /**
- * Tells what went wrong: two lines for what the user can act on, an apology and the stack for a
- * fault of devctl's own. With --json the document on stdout says it too, so that a script which
- * parses stdout finds a reason there.
+ * Prints a failure: two lines for a failure that the user can act on, an apology and the stack for a fault
+ * of devctl. With --json stdout gets a document about it too, because a script that parses stdout finds the
+ * reason there.
  *
  * @returns the exit code
  */
@@ -23,7 +23,7 @@ export function printFailure(error: unknown, output: FailureOutput): number {
   const stderr = output.stderr ?? process.stderr;
   const theme = themeFor(stderr, output.color);
   const known = error instanceof DevctlError ? error : undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = inWords(error);
   if (known) {
     stderr.write(`${theme.red('✗')} ${printableLines(message)}\n`);
     if (known.hint) stderr.write(`  ${theme.dim('→')} ${printableLines(known.hint)}\n`);

@@ -1,15 +1,16 @@
+import { formatDateAndClock } from './clock.ts';
 import { createTheme } from './theme.ts';
-import { displayWidth, loggedText } from './width.ts';
+import { cleanLogText, displayWidth } from './width.ts';
 
-/** A line as a command has it: text, and what is known of it. */
+/** A line to print. */
 export interface PrintedLine {
   readonly service: string;
   readonly text: string;
-  /** ms since the epoch; null where it is not known. */
+  /** ms since the epoch; null when unknown. */
   readonly atMs: number | null;
-  /** May it have been written much earlier than that? */
+  /** True when the line may have been written much earlier than `atMs`. */
   readonly vague: boolean;
-  /** Is it the rest of a line of which a part was printed before? */
+  /** True for the rest of a line of which a part was printed before. */
   readonly continues: boolean;
 }
 
@@ -19,17 +20,17 @@ export interface LogLook {
   readonly times: boolean;
 }
 
-/** How lines of several services look beside each other: `web    | text`. */
+/** Formats the lines of several services for one terminal: `web    | text`. */
 export interface LogPrinter {
-  /** From now on there is room for these names. */
+  /** Makes the column of names wide enough for these names. */
   widen(names: readonly string[]): void;
-  /** One line, with its newline. */
+  /** Formats one line, with its newline. */
   format(line: PrintedLine): string;
-  /** A line of devctl's own. */
+  /** Formats a line of devctl's own, with its newline. */
   note(name: string, text: string): string;
 }
 
-/** Colours of names, one after the other; none is red, which is for failures. */
+/** Colours of names, in the order of their use. Red is missing, because it stands for failures. */
 const COLORS = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94];
 
 export function createLogPrinter({ color, prefix, times }: LogLook): LogPrinter {
@@ -56,18 +57,15 @@ export function createLogPrinter({ color, prefix, times }: LogLook): LogPrinter 
       const time = times ? `${theme.dim(formatTime(atMs, vague))} ` : '';
       const name = prefix ? `${paint(service, `${padded(service)} |`)} ` : '';
       const mark = continues ? theme.dim('… ') : '';
-      return `${time}${name}${mark}${loggedText(text, color)}\n`;
+      return `${time}${name}${mark}${cleanLogText(text, color)}\n`;
     },
     note: (name, text) => `${theme.dim(`${padded(name)} |`)} ${text}\n`,
   };
 }
 
-/** In local time, always as wide. `~`: it may have been written much earlier. */
+/** Formats a time in local time, always with the same width. `~` marks a line that may be much older. */
 function formatTime(atMs: number | null, vague: boolean): string {
   if (atMs === null) return `${'-'.padEnd(23)} `;
-  const at = new Date(atMs);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-  return `${day} ${time}.${String(at.getMilliseconds()).padStart(3, '0')}${vague ? '~' : ' '}`;
+  const ms = String(new Date(atMs).getMilliseconds()).padStart(3, '0');
+  return `${formatDateAndClock(atMs)}.${ms}${vague ? '~' : ' '}`;
 }

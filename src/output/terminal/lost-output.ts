@@ -5,22 +5,23 @@ import { printable } from './width.ts';
 let isTold = false;
 
 /**
- * What cannot be printed is left out, and the work goes on: no stop is left half done because nobody reads what it says
- * (`devctl stop | head -1`: EPIPE; a terminal that was closed: EIO), or because what it says goes to a full disk.
+ * Lets the work go on when output cannot be printed. A stop must not end half done because its reader has
+ * gone (`devctl stop | head -1`: EPIPE; a terminal that was closed: EIO), or because its output goes to a
+ * full disk.
  */
 export function tolerateLostOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', tellLostOutput);
 }
 
-/** Has the reader gone? Then nobody misses anything. */
+/** True when the reader has gone, so that nobody misses the output. */
 export function isReaderGone(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'EPIPE' || errno === 'EIO';
 }
 
 /**
- * Where somebody will miss it, it is told, once, and the exit code is 1 at least: whoever reads the file later must
- * not take it for whole.
+ * Reports lost output, once, and makes the exit code at least 1, because a reader of the file must not take
+ * it for complete. When the reader has gone, it does nothing.
  */
 export function tellLostOutput(error: unknown): void {
   if (isTold || isReaderGone(error)) return;

@@ -4,13 +4,13 @@ import { colorEnabled, type OutputStream } from './theme.ts';
 import { printableLines } from './width.ts';
 
 export interface ProgressOptions {
-  /** --color or --no-color, undefined for neither. */
+  /** True for --color, false for --no-color, undefined for neither. */
   readonly color?: boolean | undefined;
   readonly stream?: OutputStream;
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Spinner on a real terminal, otherwise lines that a task runner or a log can rely on. */
+/** Opens a spinner on a real terminal. Elsewhere it prints lines on which a task runner or a log can rely. */
 export function openProgress(options: ProgressOptions = {}): Progress {
   const { stream = process.stderr, env = process.env } = options;
   if (!canSpin(stream, env)) return createLineProgress(stream);
@@ -18,8 +18,8 @@ export function openProgress(options: ProgressOptions = {}): Progress {
 }
 
 /**
- * A terminal of 0 columns (ssh, docker exec, expect, Kubernetes) must never get a spinner: ora
- * divides by them and clears infinitely many lines.
+ * True when a spinner works on the stream. A terminal of 0 columns (ssh, docker exec, expect, Kubernetes)
+ * must never get one, because ora divides by the columns and clears infinitely many lines.
  */
 export function canSpin(stream: OutputStream, env: NodeJS.ProcessEnv): boolean {
   const isTerminal = stream.isTTY === true && (stream.columns ?? 0) > 0;
@@ -31,7 +31,10 @@ function isCi(env: NodeJS.ProcessEnv): boolean {
   return ci !== undefined && ci !== '' && ci !== 'false' && ci !== '0';
 }
 
-/** VS Code's problem matchers and CI logs match these lines: they are part of the interface. */
+/**
+ * Creates a progress of plain lines. VS Code's problem matchers and CI logs match them, so they are part of
+ * the interface.
+ */
 function createLineProgress(stream: OutputStream): Progress {
   const print = (line: string): void => void stream.write(`devctl: ${printableLines(line)}\n`);
   return {

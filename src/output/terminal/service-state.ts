@@ -1,7 +1,7 @@
 import type { ServiceStatus } from '../../operations/status/status.ts';
 import type { Theme } from './theme.ts';
 
-/** The state of a service in its colour: green is as it should be, red is not, yellow is on its way. */
+/** Paints the state of a service: green is as it should be, red is not, yellow is on its way. */
 export function paintState(
   { state, done, wanted }: Pick<ServiceStatus, 'state' | 'done' | 'wanted'>,
   theme: Theme,

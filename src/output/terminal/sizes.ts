@@ -1,7 +1,7 @@
 const UNITS = ['KB', 'MB', 'GB', 'TB'];
 
 /**
- * A size for people, in units of 1024 as in the manifest: `512 B`, `12.3 MB`, `1.0 GB`.
+ * Formats a size for people, in units of 1024 as in the manifest: `512 B`, `12.3 MB`, `1.0 GB`.
  *
  * @param bytes not negative
  */

@@ -1,27 +1,31 @@
 import { write } from 'node:fs';
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../../errors.ts';
 import { isReaderGone, tellLostOutput } from './lost-output.ts';
 
-/** Writes much to one descriptor, as fast as its reader takes it. */
+/** Writes large output to one descriptor, as fast as its reader takes it. */
 export interface SlowWriter {
-  /** Resolves when all of it is written, or nothing can be written any more. */
+  /** Resolves when the text is written, or when nothing can be written any more. */
   write(text: string): Promise<void>;
-  /** Has the other end closed, has the terminal gone, or is the disk full? */
+  /** True when the other end has closed, the terminal has gone, or the disk is full. */
   isClosed(): boolean;
-  /** To be called by who has found out that nobody reads, without a write. */
+  /** Closes the writer without a write, because the caller has found out that the reader has gone. */
   close(): void;
 }
 
-/** A pipe may be set not to wait for its reader, by whoever holds it as well. */
-const FULL_MS = 10;
+/**
+ * Pause before the next write to a full pipe. Another process that has the pipe open may have made it
+ * non-blocking.
+ */
+const RETRY_MS = 10;
 
 /**
- * Unlike process.stdout, whose writes to pipes and terminals wait for the reader, and all signals with
- * them, this one leaves the process free: a Ctrl-C is heard while `less` shows the first page.
+ * Opens a writer that leaves the process free to handle signals: it hears a Ctrl-C while `less` shows the
+ * first page. Writes of process.stdout to pipes and terminals block until the reader has taken them, and
+ * hold up all signals.
  *
- * @param closed called once, when nobody reads any more (without a write only who looks can tell), or with the reason for
- *   which nothing can be written, which was told then
+ * @param closed called once: with null when the reader has gone, or with the reason why nothing can be
+ *   written, which has been reported then
  */
 export function openSlowWriter(fd: number, closed: (failure: unknown) => void): SlowWriter {
   let isClosed = false;
@@ -38,7 +42,7 @@ export function openSlowWriter(fd: number, closed: (failure: unknown) => void): 
         at += await writeSome(fd, bytes.subarray(at));
       } catch (error) {
         if (errnoOf(error) === 'EAGAIN') {
-          await pass(FULL_MS);
+          await delay(RETRY_MS);
           continue;
         }
         tellLostOutput(error);

@@ -2,15 +2,15 @@ import type { Sample } from '../../history/samples.ts';
 
 const BLOCKS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/** What all bars together show. */
+/** The time that all bars together show. */
 const SPAN_SECONDS = 60;
 
 /**
- * A value over the last minute in so many steps, the newest last: the most that it was in each. The steps begin at
- * the same moments whenever one looks, so that bars wander and do not flicker.
+ * Divides the last minute into steps, the newest last, and takes the highest value of each step. The steps
+ * begin at the same moments in every call, so that the bars move and do not flicker.
  *
- * @param samples by time
- * @param measure null: there was none
+ * @param samples in order of time
+ * @param measure null: the sample has no value
  */
 export function lastMinute(
   samples: readonly Sample[],
@@ -32,9 +32,9 @@ export function lastMinute(
 }
 
 /**
- * How a value went, one column each. Where there was none, there is a space.
+ * Draws values as bars, one column each. A missing value is a space.
  *
- * @param range what the lowest and the highest block mean
+ * @param range the values of the lowest and the highest bar
  */
 export function sparkline(
   values: readonly (number | null)[],
@@ -49,10 +49,10 @@ export function sparkline(
   return line.join('');
 }
 
-/** Below a fifth of a core nothing stands out: what is idle lies flat. */
+/** Smallest top of the cpu range, so that the line of an idle service is flat: a fifth of a core. */
 const CALM_PERCENT = 20;
 
-/** From nothing to the most that was used. */
+/** Finds the range of cpu bars: from 0 to the highest value. */
 export function cpuRange(values: readonly (number | null)[]) {
   return {
     low: 0,
@@ -60,10 +60,16 @@ export function cpuRange(values: readonly (number | null)[]) {
   };
 }
 
-/** What a shell gains by a fork, or a small program by a buffer, is no growth. */
+/**
+ * Smallest height of the memory range, in bytes: a fork of a shell or a buffer of a small program is no
+ * growth.
+ */
 const CALM_BYTES = 16 * 1024 * 1024;
 
-/** From the least on, so that growth is seen; little changes lie flat. */
+/**
+ * Finds the range of memory bars. It begins at the lowest value, so that growth is seen and small changes
+ * are flat.
+ */
 export function memoryRange(values: readonly (number | null)[]) {
   const some = values.filter((value) => value !== null);
   const low = some.reduce((least, one) => Math.min(least, one), some[0] ?? 0);

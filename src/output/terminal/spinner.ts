@@ -13,10 +13,10 @@ interface Looks {
 const PLAIN: Looks = { ok: '✓', bad: '✗', name: (text) => text, aside: (text) => text };
 
 /**
- * One spinner that names what is still pending; what is done becomes a line above it.
+ * Creates one spinner that names the pending services. A service that is done becomes a line above it.
  *
- * ora and chalk are loaded beside the work: nothing waits for a spinner, and lines that come before
- * it are printed without one.
+ * ora and chalk load while the work goes on: nothing waits for the spinner, and earlier lines are printed
+ * without it.
  */
 export function createSpinnerProgress(stream: OutputStream, color: boolean): Progress {
   const pending = new Map<string, string>();
@@ -68,7 +68,10 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
   };
 }
 
-/** `starting api, worker · waiting for web (3 of 6)`, never wider than the terminal. */
+/**
+ * Describes the pending services, never wider than the terminal: `starting api, worker · waiting for web (3
+ * of 6)`.
+ */
 function describePending(
   pending: ReadonlyMap<string, string>,
   finished: number,
@@ -80,7 +83,8 @@ function describePending(
   }
   const parts = [...byDoing].map(([doing, services]) => `${doing} ${services.join(', ')}`);
   const count = `(${finished} of ${finished + pending.size})`;
-  // The spinner's own frame, the spaces around it and the count; wrapped lines would flicker.
+  // Room is left for the spinner's own frame, the spaces around it and the count, because wrapped lines
+  // would flicker.
   return `${truncate(parts.join(' · '), columns - count.length - SPINNER_COLUMNS)} ${count}`;
 }
 
@@ -94,7 +98,7 @@ async function openSpinner(
   const chalk = new Chalk({ level: color ? 1 : 0 });
   const spinner = ora({
     stream: stream as NodeJS.WriteStream,
-    // Decided by our own rules already: ora's would count CI=false as CI.
+    // Our own rules have decided already; ora's rules would count CI=false as CI.
     isEnabled: true,
     // stdin belongs to the shell; ora would put it into raw mode and eat what is typed.
     discardStdin: false,

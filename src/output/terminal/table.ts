@@ -4,28 +4,28 @@ import { displayWidth, truncate } from './width.ts';
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
-  /** May this column be cut where the terminal is too narrow? Command lines yes, pids no. */
+  /** True when the column may be cut on a narrow terminal: command lines yes, pids no. */
   readonly shrink?: boolean;
 }
 
-/** A cell may hold colour codes; control characters of foreign text go through `printable` first. */
+/** Cells may hold colour codes. Text from outside goes through `printable` first. */
 export type Row = readonly string[];
 
 export interface TableLayout {
-  /** Columns of the terminal; undefined for a pipe or file, where nothing is ever cut. */
+  /** Columns of the terminal; undefined for a pipe or a file, where nothing is ever cut. */
   readonly width?: number | undefined;
   readonly paintTitle?: Paint;
 }
 
-/** How wide a table on `stream` may be: never limited where no terminal says so, or says 0. */
+/** Finds the width for a table; undefined when the stream is no terminal, or a terminal of 0 columns. */
 export function tableWidth(stream: Pick<OutputStream, 'isTTY' | 'columns'>): number | undefined {
   return stream.isTTY && stream.columns ? stream.columns : undefined;
 }
 
 /**
- * Columns two spaces apart, aligned by what is visible.
+ * Renders columns two spaces apart, aligned by their visible width.
  *
- * @returns lines without a newline at the end of each, the titles first, no trailing spaces
+ * @returns the titles, then the rows, without newlines and without trailing spaces
  */
 export function renderTable(
   columns: readonly Column[],
@@ -46,10 +46,13 @@ export function renderTable(
 }
 
 const GAP = '  ';
-/** Below this, a cut column says nothing: the line may then be longer than the terminal. */
-const NARROWEST = 8;
+/**
+ * Smallest width of a cut column, because a narrower one says nothing. The line may then be wider than the
+ * terminal.
+ */
+const NARROWEST_COLUMN = 8;
 
-/** Takes what is missing from the shrinkable columns, the widest first. */
+/** Takes the missing columns from the shrinkable columns, the widest first. */
 function fitWidths(
   columns: readonly Column[],
   natural: readonly number[],
@@ -65,7 +68,7 @@ function fitWidths(
     .sort((a, b) => (natural[b.index] ?? 0) - (natural[a.index] ?? 0));
   for (const { index } of shrinkable) {
     const width = widths[index] ?? 0;
-    const cut = Math.max(0, Math.min(excess, width - NARROWEST));
+    const cut = Math.max(0, Math.min(excess, width - NARROWEST_COLUMN));
     widths[index] = width - cut;
     excess -= cut;
   }

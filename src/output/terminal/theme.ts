@@ -1,6 +1,26 @@
+/*
+ * The files of this folder: how text looks on a terminal, in a pipe and as JSON.
+ *
+ *   theme          the text styles, and whether a stream gets colour
+ *   width          the width of a text; makes text from outside safe to print
+ *   table          tables that fit the terminal
+ *   sparkline      values as bars
+ *   durations      times for people: `3 min 5 s`
+ *   sizes          sizes for people: `12.3 MB`
+ *   clock          dates and times of day, in local time
+ *   service-state  the state of a service in its colour
+ *   log-printer    lines of several services beside each other
+ *   json           the documents of --json
+ *   failure        what a failed command prints
+ *   progress       the interface for progress on stderr
+ *   open-progress  opens a spinner or plain lines, as the stream allows
+ *   spinner        the spinner
+ *   slow-writer    writes large output and still hears signals
+ *   lost-output    tolerates output that nobody reads or that no disk can hold
+ */
 import type { Writable } from 'node:stream';
 
-/** What the output folder needs to know of a stream; process.stdout and process.stderr are both. */
+/** The part of a stream that output/ uses; process.stdout and process.stderr have it. */
 export type OutputStream = Pick<Writable, 'write'> & {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
@@ -8,7 +28,7 @@ export type OutputStream = Pick<Writable, 'write'> & {
 
 export type Paint = (text: string) => string;
 
-/** The few looks that devctl has. Each is the identity where colour is off. */
+/** The text styles of devctl. Without colour each returns its text unchanged. */
 export interface Theme {
   readonly enabled: boolean;
   readonly bold: Paint;
@@ -21,7 +41,7 @@ export interface Theme {
 }
 
 /**
- * Shall `stream` get colour? First match wins: --color or --no-color, NO_COLOR (not empty),
+ * Decides whether a stream gets colour. The first match wins: --color or --no-color, NO_COLOR (not empty),
  * FORCE_COLOR, TERM=dumb, terminal or not. CI turns off spinners, not colour.
  *
  * @param flag true for --color, false for --no-color, undefined for neither
@@ -39,7 +59,7 @@ export function colorEnabled(
   return stream.isTTY === true;
 }
 
-/** The theme for one stream: stdout and stderr may differ, as in `devctl status | less`. */
+/** Creates the theme for one stream: stdout and stderr may differ, as in `devctl status | less`. */
 export function themeFor(
   stream: Pick<OutputStream, 'isTTY'>,
   flag?: boolean | undefined,
@@ -49,7 +69,8 @@ export function themeFor(
 }
 
 export function createTheme(enabled: boolean): Theme {
-  // Codes by hand: `status` prints hundreds of cells, and chalk would be its only package.
+  // The codes are written by hand, because `status` prints hundreds of cells and chalk would be its only
+  // package.
   const paint =
     (open: number, close: number): Paint =>
     (text) =>

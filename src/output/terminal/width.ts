@@ -1,6 +1,6 @@
 /**
- * How many terminal columns a text takes: nothing for colour codes and combining marks, two for
- * East Asian wide characters and emoji, one for anything else.
+ * Counts the terminal columns of a text: none for colour codes and combining marks, two for East Asian wide
+ * characters and emoji, one for anything else.
  */
 export function displayWidth(text: string): number {
   if (NARROW.test(text)) return text.length;
@@ -12,8 +12,8 @@ export function displayWidth(text: string): number {
 }
 
 /**
- * Cuts `text` to `columns`, the last one an ellipsis. Colour codes are kept, those behind the cut
- * too, so that no colour is left open.
+ * Cuts `text` to `columns`, the last one an ellipsis. It keeps all colour codes, also those behind the cut,
+ * so that no colour is left open.
  *
  * @returns `text` itself when it fits
  */
@@ -49,8 +49,8 @@ export function truncate(text: string, columns: number): string {
 }
 
 /**
- * A text from outside (a command line, a process name, a log line) on one line, with every control
- * character visible: a process may call itself anything, escape sequences included.
+ * Puts a text from outside (a command line, a process name, a log line) on one line and makes every control
+ * character visible, because a process may call itself anything, escape sequences included.
  */
 export function printable(text: string): string {
   return text.replace(CONTROL, (character) => {
@@ -61,12 +61,15 @@ export function printable(text: string): string {
   });
 }
 
-/** As `printable`, for a text of several lines. */
+/** Does the same as `printable`, line by line. */
 export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }
 
-/** As `printable`, for a line of a service's log: its colours are kept, and end with the line. */
+/**
+ * Does the same as `printable` for a line of a service's log, but keeps its colours and ends them with the
+ * line.
+ */
 export function printableLog(line: string): string {
   const parts = line.split(COLOR_CODES);
   const shown = parts.map((part) =>
@@ -76,12 +79,12 @@ export function printableLog(line: string): string {
 }
 
 /**
- * As `printableLog`, for reading whole logs: tabs stay, and what moves the cursor, clears lines or sets
- * titles (npm and vite do) is left out instead of being shown as `\\x1b[2K`.
+ * Cleans a line of a log for readers of whole logs. Tabs stay. Sequences that move the cursor, clear lines
+ * or set titles (npm and vite write them) are removed, where `printableLog` would show them as `\x1b[2K`.
  *
- * @param colors keep colours, which end with the line, or leave them out as well
+ * @param colors true keeps colours, which end with the line; false removes them too
  */
-export function loggedText(line: string, colors: boolean): string {
+export function cleanLogText(line: string, colors: boolean): string {
   if (!CONTROL_BUT_TAB.test(line)) return line;
   let colored = false;
   const text = line.replace(SEQUENCE, (sequence) => {
@@ -97,10 +100,10 @@ export function loggedText(line: string, colors: boolean): string {
 }
 
 /**
- * What a terminal shows of a line in the end: a progress bar writes it over and over, with a return
- * before each time.
+ * Returns the part of a line that a terminal shows in the end. A progress bar writes its line over and
+ * over, with a carriage return before each time.
  */
-export function lastShown(text: string): string {
+export function finalText(text: string): string {
   const parts = text.split('\r').filter((part) => part !== '');
   return parts.at(-1) ?? '';
 }
@@ -111,7 +114,7 @@ function graphemeWidth(grapheme: string): number {
   return isWide(grapheme.codePointAt(0) ?? 0) ? 2 : 1;
 }
 
-/** The ranges of Unicode's EastAsianWidth.txt marked W or F, adjoining ones joined. */
+/** True for the ranges of Unicode's EastAsianWidth.txt marked W or F; adjoining ranges are joined. */
 function isWide(codePoint: number): boolean {
   return (
     codePoint >= 0x1100 && WIDE.some(([first, last]) => codePoint >= first && codePoint <= last)
@@ -136,13 +139,16 @@ const WIDE: readonly (readonly [number, number])[] = [
 
 let segmenter: Intl.Segmenter | undefined;
 
-/** The first one loads tables of Unicode, which takes 7 ms: plain ASCII never asks for it. */
+/**
+ * Splits a text into graphemes. The first call loads tables of Unicode, which takes 7 ms, so plain ASCII
+ * never comes here.
+ */
 function graphemesOf(text: string): Intl.Segments {
   segmenter ??= new Intl.Segmenter();
   return segmenter.segment(text);
 }
 
-/** ASCII, and what our own tables, trees and bars are made of: all of it one column wide. */
+/** ASCII, and the characters of our own tables, trees and bars: all of them one column wide. */
 const NARROW = /^[\x20-\x7E\u00B7\u2026\u2190-\u2193\u2500-\u259F\u25B8\u2713\u2717]*$/;
 const ZERO_WIDTH = /^[\p{M}\p{Cc}\p{Cf}]+$/u;
 const EMOJI = /\p{Emoji_Presentation}|\uFE0F/u;
@@ -150,11 +156,14 @@ const EMOJI = /\p{Emoji_Presentation}|\uFE0F/u;
 const COLOR_CODES = /(\u001B\[[\d;]*m)/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
 const CONTROL = /[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/g;
-/** The same without the tab. */
+/** The same as CONTROL, without the tab. */
 const CONTROL_BUT_TAB =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
   /[\u0000-\u0008\u000A-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/;
-/** Whole escape sequences, ECMA-48: CSI, OSC with its end, a choice of character set, single ones. */
+/**
+ * Whole escape sequences (ECMA-48): CSI, OSC with its end, the choice of a character set, and sequences of
+ * one character.
+ */
 const SEQUENCE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences start with ESC
   /\u001B(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)|[()][A-Z0-9]|[=>78DEHMc])/g;

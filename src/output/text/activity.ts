@@ -9,46 +9,46 @@ import { printable } from '../terminal/width.ts';
 import {
   branchSize,
   breachSentence,
-  counted,
+  countInWords,
+  formatPercent,
+  formatPeriod,
+  growthTime,
   headline,
   leftInWords,
-  percent,
   proofInWords,
-  span,
-  stateNow,
-  when,
+  stateInWords,
 } from './words.ts';
 
-/** An account for people at a terminal: the answer first, then what it is made of. */
-export function printAccount(account: ActivityReport, color: boolean | undefined): void {
+/** Prints a report for people at a terminal: the answer first, then its parts. */
+export function printActivity(report: ActivityReport, color: boolean | undefined): void {
   const theme = themeFor(process.stdout, color);
   const sections = [
-    verdict(account, theme),
-    services(account, theme),
-    restarts(account, theme),
-    breaches(account, theme),
-    lastStop(account, theme),
+    verdictLines(report, theme),
+    serviceLines(report, theme),
+    restartLines(report, theme),
+    breachLines(report, theme),
+    lastStopLines(report, theme),
   ];
   const text = sections.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'));
   process.stdout.write(`${text.join('\n\n')}\n`);
   const notes = themeFor(process.stderr, color);
-  for (const problem of account.problems) {
+  for (const problem of report.problems) {
     process.stderr.write(`${notes.yellow('!')} ${printable(problem)}\n`);
   }
-  if (account.earlier) {
-    const { fromMs, breaches: count } = account.earlier;
-    const also = count > 0 ? `, with ${counted(count, 'limit breach', 'limit breaches')}` : '';
+  if (report.earlier) {
+    const { fromMs, breaches: count } = report.earlier;
+    const also = count > 0 ? `, with ${countInWords(count, 'limit breach', 'limit breaches')}` : '';
     const since = formatDateAndClock(fromMs).replace(' ', 'T');
     process.stderr.write(`! there is history before that${also}: devctl report --since ${since}\n`);
   }
 }
 
-function verdict(account: ActivityReport, theme: Theme): readonly string[] {
-  const { grew } = account.verdict;
-  const left = leftInWords(account);
-  const { at, since } = when(account);
+function verdictLines(report: ActivityReport, theme: Theme): readonly string[] {
+  const { grew } = report.verdict;
+  const left = leftInWords(report);
+  const { at, since } = growthTime(report);
   const paint = { good: theme.green, bad: theme.red, calm: theme.cyan }[left.tone];
-  const title = printable(headline(account));
+  const title = printable(headline(report));
   const line = (name: string, text: string): string => `${theme.dim(name.padEnd(8))} ${text}`;
   const branch = grew?.because;
   const because =
@@ -59,7 +59,7 @@ function verdict(account: ActivityReport, theme: Theme): readonly string[] {
         : [];
   return [
     theme.bold(grew?.limit != null ? theme.red(title) : title),
-    ...(account.period
+    ...(report.period
       ? [line('when', [at, since].filter((part) => part !== null).join(', '))]
       : []),
     ...because.map((text) => line('because', text)),
@@ -67,37 +67,37 @@ function verdict(account: ActivityReport, theme: Theme): readonly string[] {
   ];
 }
 
-/** What stands beside a sparkline, and how long those are where no terminal says how wide it is. */
+/** Columns of the numbers beside a sparkline, and columns of a sparkline where there is no terminal. */
 const NUMBERS = 60;
 const PIPED = 30;
 
-/** As long as there is room for, so that nothing is wrapped. */
+/** Finds the columns of sparklines, so that no line wraps. */
 function sparkColumns(): number {
   const width = tableWidth(process.stdout);
   return width === undefined ? PIPED : Math.max(8, Math.min(2 * PIPED, width - NUMBERS));
 }
 
-function services(account: ActivityReport, theme: Theme): readonly string[] {
-  const { services: all, period } = account;
+function serviceLines(report: ActivityReport, theme: Theme): readonly string[] {
+  const { services: all, period } = report;
   if (!period || all.length === 0) return [];
   return [
-    theme.dim(span(period.fromMs, period.untilMs)),
+    theme.dim(formatPeriod(period.fromMs, period.untilMs)),
     ...all.flatMap((service) => [
-      about(service, account, theme),
+      aboutService(service, report, theme),
       ...usage(service, 'processes', String, period, theme),
       ...usage(service, 'memoryBytes', formatSize, period, theme),
-      ...usage(service, 'cpuPercent', percent, period, theme),
+      ...usage(service, 'cpuPercent', formatPercent, period, theme),
     ]),
   ];
 }
 
-function about(service: ServiceActivity, account: ActivityReport, theme: Theme): string {
+function aboutService(service: ServiceActivity, report: ActivityReport, theme: Theme): string {
   const { name, state, upMs, restarts: some } = service;
   const paint = state === 'failed' || state === 'unhealthy' ? theme.red : (text: string) => text;
-  const count = counted(some.length, 'restart', 'restarts');
+  const count = countInWords(some.length, 'restart', 'restarts');
   const again = some.length > 0 ? `, ${theme.yellow(count)}` : '';
   const up = state === null ? '' : `, up ${formatDuration(upMs)}`;
-  return `${theme.bold(printable(name))}  ${paint(stateNow(service, account))}${up}${again}`;
+  return `${theme.bold(printable(name))}  ${paint(stateInWords(service, report))}${up}${again}`;
 }
 
 const MEASURES = { processes: 'processes', memoryBytes: 'memory', cpuPercent: 'cpu' } as const;
@@ -114,12 +114,12 @@ function usage(
   const { value, atMs } = peak[field];
   const most = `${theme.dim('peak')} ${show(value).padStart(8)} ${theme.dim(`at ${formatMoment(atMs, period)}`)}`;
   const now = last ? `  ${theme.dim('last')} ${show(last[field])}` : '';
-  const line = theme.cyan(spark(service, field, period));
+  const line = theme.cyan(sparklineOf(service, field, period));
   return [`  ${theme.dim(MEASURES[field].padEnd(9))} ${line}  ${most}${now}`];
 }
 
-/** Its timeline over the whole period, so that those of all services can be read below each other. */
-function spark(
+/** Draws the timeline over the whole period, so that the sparklines of all services line up. */
+function sparklineOf(
   { timeline }: ServiceActivity,
   field: keyof typeof MEASURES,
   { fromMs, untilMs }: Period,
@@ -130,7 +130,7 @@ function spark(
     Math.min(columns - 1, Math.floor(((atMs - fromMs) / Math.max(1, untilMs - fromMs)) * columns));
   for (const piece of timeline) {
     for (const [index, point] of piece.entries()) {
-      // A sample counts until the next one: while nothing moves there are few.
+      // A sample counts until the next one, because a quiet project has few samples.
       const until = piece[index + 1] ? slotAt(piece[index + 1]?.atMs ?? 0) - 1 : slotAt(point.atMs);
       for (let slot = slotAt(point.atMs); slot <= Math.max(until, slotAt(point.atMs)); slot += 1) {
         slots[slot] = Math.max(slots[slot] ?? 0, point[field]);
@@ -140,19 +140,19 @@ function spark(
   return sparkline(slots, { low: 0, high: Math.max(...slots.map((value) => value ?? 0)) });
 }
 
-/** As many as fit on a screen; --json has all of them. */
+/** Most entries of a list, so that it fits on a screen; --json has all of them. */
 const MOST_LISTED = 10;
 
-function earlierOnes(all: number): readonly string[] {
+function earlierLine(all: number): readonly string[] {
   const more = all - MOST_LISTED;
   return more > 0 ? [`… ${more} earlier ones (--json has them all)`] : [];
 }
 
-function lastOf(lines: readonly string[]): readonly string[] {
-  return [...earlierOnes(lines.length), ...lines.slice(-MOST_LISTED)];
+function lastLines(lines: readonly string[]): readonly string[] {
+  return [...earlierLine(lines.length), ...lines.slice(-MOST_LISTED)];
 }
 
-function restarts({ services: all, period }: ActivityReport, theme: Theme): readonly string[] {
+function restartLines({ services: all, period }: ActivityReport, theme: Theme): readonly string[] {
   if (!period) return [];
   const rows = all
     .flatMap(({ name, restarts: some }) => some.map((restart) => ({ name, ...restart })))
@@ -161,14 +161,14 @@ function restarts({ services: all, period }: ActivityReport, theme: Theme): read
       ({ name, atMs, reason }) =>
         `${formatMoment(atMs, period)} ${printable(name)}: ${printable(reason)}`,
     );
-  return rows.length > 0 ? [theme.bold('Restarts'), ...lastOf(rows)] : [];
+  return rows.length > 0 ? [theme.bold('Restarts'), ...lastLines(rows)] : [];
 }
 
-function breaches({ breaches: all, period }: ActivityReport, theme: Theme): readonly string[] {
+function breachLines({ breaches: all, period }: ActivityReport, theme: Theme): readonly string[] {
   if (!period || all.length === 0) return [];
   return [
     theme.bold('Limits exceeded'),
-    ...earlierOnes(all.length),
+    ...earlierLine(all.length),
     ...all
       .slice(-MOST_LISTED)
       .flatMap((breach) => [
@@ -182,7 +182,7 @@ function breaches({ breaches: all, period }: ActivityReport, theme: Theme): read
   ];
 }
 
-function lastStop({ lastStop: stop }: ActivityReport, theme: Theme): readonly string[] {
+function lastStopLines({ lastStop: stop }: ActivityReport, theme: Theme): readonly string[] {
   if (!stop) return [];
   const { processes, survivors, tookMs, at } = stop;
   const killed = processes.filter(({ endedBy }) => endedBy === 'SIGKILL').length;
@@ -200,7 +200,7 @@ function lastStop({ lastStop: stop }: ActivityReport, theme: Theme): readonly st
   const more = survivors.length - alive.length;
   return [
     theme.bold('The last stop'),
-    `${mark} ${printable(time)}, ${kind}stop${printable(of)}: ${counted(processes.length, 'process', 'processes')} ended in ${formatDuration(tookMs)}${rest}`,
+    `${mark} ${printable(time)}, ${kind}stop${printable(of)}: ${countInWords(processes.length, 'process', 'processes')} ended in ${formatDuration(tookMs)}${rest}`,
     ...(stop.why === null ? [] : [`  because ${printable(stop.why)}`]),
     `  ${printable(proofInWords(stop))}`,
     ...alive,

@@ -5,7 +5,7 @@ import { renderTable, tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
 
-/** A stop for people: what was stopped, what was found on the way, and the proof. */
+/** Prints a stop for people: the stopped services, what was found on the way, and the proof. */
 export function printStopReport(
   report: StopReport,
   color: boolean | undefined,
@@ -34,7 +34,7 @@ export function printStopReport(
     const what = good ? ended : 'SURVIVED, see below';
     write(`${good ? out.green('✓') : out.red('✗')} ${name}: ${what}`);
   }
-  for (const line of unrecorded(report)) write(`${out.green('✓')} ${line}`);
+  for (const line of unrecordedInWords(report)) write(`${out.green('✓')} ${line}`);
   const others = report.processes.filter(({ service }) => service === null);
   if (others.length > 0) {
     write(`${out.green('✓')} ended ${others.length} more that no service record names:`);
@@ -47,15 +47,15 @@ export function printStopReport(
       write(`  pid ${pid}: ${command}: ${printable(why)}`);
   }
   printNotes(report, color);
-  if (report.forced && report.processes.length > 0) write(means(report.processes));
+  if (report.forced && report.processes.length > 0) write(meansInWords(report.processes));
   const { services, processes } = report;
   if (services.length + processes.length > 0)
-    write(out.dim(`held by: ${inWords(report.capabilities)}`));
+    write(out.dim(`held by: ${capabilitiesInWords(report.capabilities)}`));
   write(verdict(report, out));
 }
 
-/** Services that no record names: their processes said themselves whose they are. */
-function unrecorded({ services, processes, survivors }: StopReport): readonly string[] {
+/** Describes services without a record, whose processes say themselves to which service they belong. */
+function unrecordedInWords({ services, processes, survivors }: StopReport): readonly string[] {
   const known = new Set(services.map(({ name }) => name));
   const alive = new Set(survivors.map(({ pid }) => pid));
   const found = new Map<string, number>();
@@ -69,8 +69,8 @@ function unrecorded({ services, processes, survivors }: StopReport): readonly st
   });
 }
 
-/** How what was found was found, and what it took to end it: in an emergency that is the question. */
-function means(processes: readonly ReportedProcess[]): string {
+/** Describes how the processes were found and what ended them, which is the question in an emergency. */
+function meansInWords(processes: readonly ReportedProcess[]): string {
   const found = tally(
     processes.flatMap(({ evidence }) => [...new Set(evidence.map(({ kind }) => kind))]),
   );
@@ -78,7 +78,7 @@ function means(processes: readonly ReportedProcess[]): string {
   return `  found by ${found}; ended by ${ended}`;
 }
 
-/** `cookie (12), session (3)`, the most frequent first. */
+/** Counts words, the most frequent first: `cookie (12), session (3)`. */
 function tally(words: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -88,8 +88,8 @@ function tally(words: readonly string[]): string {
     .join(', ');
 }
 
-/** "subreaper yes, pidfd yes, cgroup no (no cgroup v2 is mounted)" */
-function inWords(capabilities: Capabilities): string {
+/** Describes the capabilities: "subreaper yes, pidfd yes, cgroup no (no cgroup v2 is mounted)". */
+function capabilitiesInWords(capabilities: Capabilities): string {
   const { subreaper, pidfd, cgroup } = capabilities;
   return Object.entries({ subreaper, pidfd, cgroup })
     .map(([name, { held, why }]) => `${name} ${held ? 'yes' : `no (${why})`}`)
@@ -129,7 +129,8 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
     if (!free) note(`${service}: port ${port} is held by a process that is not ours: ${holder}`);
   }
   for (const { pid, service, evidence, command } of report.processes) {
-    // What nothing else pointed to: whoever wonders why it was ended finds the reason here.
+    // Only an open log or a port pointed to this process. A user who wonders why it was ended finds the
+    // reason here.
     const [only, ...more] = new Set(evidence.map(({ kind }) => kind));
     if (more.length > 0 || (only !== 'output' && only !== 'port')) continue;
     const why = evidence.map(({ detail }) => detail).join(', ');

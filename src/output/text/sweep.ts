@@ -4,7 +4,7 @@ import { type Column, renderTable, tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
 
-/** A sweep for people: what was ended and why, what was left alone and why. */
+/** Prints a sweep for people: the processes that were ended or left alone, and why. */
 export function printSweepReport(report: SweepReport, color: boolean | undefined): void {
   const out = themeFor(process.stdout, color);
   const { processes, spared, survivors } = report;
@@ -13,7 +13,7 @@ export function printSweepReport(report: SweepReport, color: boolean | undefined
     const rows = processes.map((one) => [
       String(one.pid),
       printable(one.evidence.map(({ detail }) => detail).join(', ')),
-      fateOf(one, report.kind),
+      endInWords(one, report.kind),
       printable(one.command),
     ]);
     const fate = { title: report.kind === 'sweep' ? 'ENDED' : 'SIGNAL' };
@@ -40,7 +40,10 @@ function table(columns: readonly Column[], rows: readonly string[][], out: Theme
   return renderTable(columns, rows, { width: tableWidth(process.stdout), paintTitle: out.dim });
 }
 
-function fateOf({ signals, endedBy, endedAfterMs }: ReportedProcess, kind: SweepReport['kind']) {
+function endInWords(
+  { signals, endedBy, endedAfterMs }: ReportedProcess,
+  kind: SweepReport['kind'],
+) {
   if (kind === 'sweep-dry-run') return signals.join(' ');
   if (endedAfterMs === null) return 'no';
   return endedBy === null ? 'by itself' : `by ${endedBy}`;

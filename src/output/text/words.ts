@@ -1,7 +1,15 @@
+/*
+ * The files of this folder: the texts that people read about a stop, a sweep and a report.
+ *
+ *   words     sentences about a report, for the terminal and for the page
+ *   activity  prints `devctl report`
+ *   stop      prints a stop and a dry run
+ *   sweep     prints `devctl sweep`
+ */
 import type { Breach } from '../../limits/evaluate.ts';
 import type {
   ActivityReport,
-  Left,
+  Leftovers,
   ReportedBranch,
   ReportedGrowth,
   ServiceActivity,
@@ -11,19 +19,19 @@ import { formatClock, formatDate, formatDateAndClock } from '../terminal/clock.t
 import { formatDuration } from '../terminal/durations.ts';
 import { formatSize } from '../terminal/sizes.ts';
 
-/** The first thing to be read: what grew, else what did not stay up. */
-export function headline(account: ActivityReport): string {
-  const { grew } = account.verdict;
-  if (grew) return `${subject(grew.service)} ${growth(grew)}`;
-  const trouble = troubleIn(account.services);
+/** Writes the headline: what grew, or else which service did not stay up. */
+export function headline(report: ActivityReport): string {
+  const { grew } = report.verdict;
+  if (grew) return `${subjectOf(grew.service)} ${growthInWords(grew)}`;
+  const trouble = troubleIn(report.services);
   if (trouble) return trouble;
-  if (account.period) return 'Nothing grew beyond its limits';
-  return account.lastStop
+  if (report.period) return 'Nothing grew beyond its limits';
+  return report.lastStop
     ? 'Of this time only the last stop is known'
     : 'Nothing is known of what happened here';
 }
 
-/** What has failed, or else what was started again most often; null where all is well. */
+/** Describes the services that failed, or else the service with the most restarts; null when all is well. */
 function troubleIn(services: readonly ServiceActivity[]): string | null {
   const failed = services
     .filter(({ spans }) => spans.some(({ state }) => state === 'failed'))
@@ -32,92 +40,99 @@ function troubleIn(services: readonly ServiceActivity[]): string | null {
   if (failed.length > 0) return `${failed.join(', ')} failed`;
   const [worst] = [...services].sort((a, b) => b.restarts.length - a.restarts.length);
   if (!worst || worst.restarts.length === 0) return null;
-  return `${worst.name} was restarted ${counted(worst.restarts.length, 'time', 'times')}`;
+  return `${worst.name} was restarted ${countInWords(worst.restarts.length, 'time', 'times')}`;
 }
 
-function subject(service: string | null): string {
+function subjectOf(service: string | null): string {
   return service ?? 'The project';
 }
 
-function growth({ measure, from, to, limit }: ReportedGrowth): string {
-  const beyond = limit === null ? '' : `, beyond the limit of ${bare(measure, limit)}`;
-  const start = from !== null && from < to ? ` from ${bare(measure, from)}` : '';
+function growthInWords({ measure, from, to, limit }: ReportedGrowth): string {
+  const beyond =
+    limit === null ? '' : `, beyond the limit of ${formatMeasureShort(measure, limit)}`;
+  const start = from !== null && from < to ? ` from ${formatMeasureShort(measure, from)}` : '';
   switch (measure) {
     case 'processes':
     case 'memory':
-      return `grew${start} to ${amount(measure, to)}${beyond}`;
+      return `grew${start} to ${formatMeasure(measure, to)}${beyond}`;
     case 'cpu':
-      return `used ${amount(measure, to)}${beyond}`;
+      return `used ${formatMeasure(measure, to)}${beyond}`;
     case 'runtime':
-      return `ran for ${amount(measure, to)}${beyond}`;
+      return `ran for ${formatMeasure(measure, to)}${beyond}`;
     case 'idle':
-      return `did nothing for ${amount(measure, to)}${beyond}`;
+      return `did nothing for ${formatMeasure(measure, to)}${beyond}`;
   }
 }
 
-/** A value in the unit of its measure: `112 processes`, `2.1 GB`, `340% cpu`, `2 h`. */
-export function amount(measure: Breach['limit'], value: number): string {
+/** Formats a value in the unit of its measure: `112 processes`, `2.1 GB`, `340% cpu`, `2 h`. */
+export function formatMeasure(measure: Breach['limit'], value: number): string {
   switch (measure) {
     case 'processes':
-      return counted(value, 'process', 'processes');
+      return countInWords(value, 'process', 'processes');
     case 'memory':
       return formatSize(value);
     case 'cpu':
-      return `${percent(value)} cpu`;
+      return `${formatPercent(value)} cpu`;
     default:
       return formatDuration(value);
   }
 }
 
-/** The same, where its unit has been named just before. */
-export function bare(measure: Breach['limit'], value: number): string {
-  return measure === 'processes' ? String(value) : amount(measure, value);
+/** Does the same, but leaves out "processes", because the text before has named the unit. */
+export function formatMeasureShort(measure: Breach['limit'], value: number): string {
+  return measure === 'processes' ? String(value) : formatMeasure(measure, value);
 }
 
-/** `340%`, below ten `4.2%`. */
-export function percent(value: number): string {
+/** Formats a percentage: `340%`, below ten `4.2%`. */
+export function formatPercent(value: number): string {
   return `${value < 10 ? value.toFixed(1).replace(/\.0$/, '') : Math.round(value)}%`;
 }
 
-export function counted(count: number, one: string, more: string): string {
+export function countInWords(count: number, one: string, more: string): string {
   return `${count} ${count === 1 ? one : more}`;
 }
 
-/** When it grew, and how long that was after the beginning of what is told. */
-export function when(account: ActivityReport): {
+/** Describes when the growth was, and how long after the beginning of the period. */
+export function growthTime(report: ActivityReport): {
   readonly at: string;
   readonly since: string | null;
 } {
-  const { grew } = account.verdict;
-  const { period } = account;
-  if (!grew) return { at: period ? span(period.fromMs, period.untilMs) : '-', since: null };
+  const { grew } = report.verdict;
+  const { period } = report;
+  if (!grew) return { at: period ? formatPeriod(period.fromMs, period.untilMs) : '-', since: null };
   const after = grew.atMs - (period?.fromMs ?? grew.atMs);
   const since = after > 0 ? `${formatDuration(after)} into the session` : null;
   return { at: formatDateAndClock(grew.atMs), since };
 }
 
-/** `2026-11-23 17:04:10 to 17:21:03`. */
-export function span(fromMs: number, untilMs: number): string {
+/** Formats a period: `2026-11-23 17:04:10 to 17:21:03`. */
+export function formatPeriod(fromMs: number, untilMs: number): string {
   const sameDay = formatDate(fromMs) === formatDate(untilMs);
   const until = sameDay ? formatClock(untilMs) : formatDateAndClock(untilMs);
   return `${formatDateAndClock(fromMs)} to ${until}`;
 }
 
 /**
- * What is said beside the command of the branch that grew.
+ * Describes the size of the branch that grew, to stand beside its command.
  *
- * @param whose the service that is spoken of already; null: the project
+ * @param whose the service that the text before has named; null: the project
  */
 export function branchSize(branch: ReportedBranch, whose: string | null): string {
   const { pid, processes, memoryBytes, service } = branch;
   const memory = memoryBytes === null ? '' : `, ${formatSize(memoryBytes)}`;
   return pid === null
     ? `${processes} like it at the last stop; what grew nobody saw`
-    : `${service === null || service === whose ? '' : `of ${service}, `}pid ${pid} and below: ${counted(processes, 'process', 'processes')}${memory}`;
+    : `${service === null || service === whose ? '' : `of ${service}, `}pid ${pid} and below: ${countInWords(processes, 'process', 'processes')}${memory}`;
 }
 
-/** Where a service was at the end of what is told; what is up then may be gone since, unseen. */
-export function stateNow({ name, state }: ServiceActivity, { verdict }: ActivityReport): string {
+/**
+ * Describes the state of a service at the end of the period. A service that was up then may have gone
+ * since, unseen.
+ */
+export function stateInWords(
+  { name, state }: ServiceActivity,
+  { verdict }: ActivityReport,
+): string {
   if (state === null) return 'state not known';
   if (state === 'idle') return 'stopped';
   const isSeen = verdict.left?.services.some((service) => service.name === name) ?? false;
@@ -126,54 +141,57 @@ export function stateNow({ name, state }: ServiceActivity, { verdict }: Activity
 
 const ALIVE: ReadonlySet<string> = new Set(['starting', 'running', 'ready', 'unhealthy']);
 
-/** Is anything left? `good`: nothing; `bad`: what should not be; `calm`: what is meant to run. */
+/**
+ * The answer to "is anything left?". 'good': nothing; 'bad': processes that should not be there; 'calm':
+ * services that are meant to run.
+ */
 export interface LeftInWords {
   readonly tone: 'good' | 'bad' | 'calm';
   readonly short: string;
   readonly detail: string;
 }
 
-export function leftInWords(account: ActivityReport): LeftInWords {
-  const { left } = account.verdict;
-  const looked = `looked at ${formatDateAndClock(account.atMs)}`;
+export function leftInWords(report: ActivityReport): LeftInWords {
+  const { left } = report.verdict;
+  const lookedAt = `looked at ${formatDateAndClock(report.atMs)}`;
   if (!left) return { tone: 'bad', short: 'Not known', detail: 'the process table cannot be read' };
   if (left.orphans.length > 0) {
-    const alive = counted(left.orphans.length, 'orphan is alive', 'orphans are alive');
-    return { tone: 'bad', short: alive, detail: `${looked}; devctl stop ends them` };
+    const alive = countInWords(left.orphans.length, 'orphan is alive', 'orphans are alive');
+    return { tone: 'bad', short: alive, detail: `${lookedAt}; devctl stop ends them` };
   }
-  if (left.services.length + left.unattributed > 0) return running(left, looked);
-  if (!account.lastStop || !left.proved) {
-    const detail = `${looked}; no stop has proved it since, devctl stop does`;
+  if (left.services.length + left.unattributed > 0) return runningInWords(left, lookedAt);
+  if (!report.lastStop || !left.proved) {
+    const detail = `${lookedAt}; no stop has proved it since, devctl stop does`;
     return { tone: 'good', short: 'Nothing was found', detail };
   }
-  const isComplete = account.lastStop.proof.strength === 'complete';
+  const isComplete = report.lastStop.proof.strength === 'complete';
   const short = isComplete ? 'Nothing' : 'Nothing can be found';
-  return { tone: 'good', short, detail: `${proofInWords(account.lastStop)}; ${looked}` };
+  return { tone: 'good', short, detail: `${proofInWords(report.lastStop)}; ${lookedAt}` };
 }
 
-function running({ services, unattributed }: Left, looked: string): LeftInWords {
+function runningInWords({ services, unattributed }: Leftovers, lookedAt: string): LeftInWords {
   const processes = services.reduce((sum, one) => sum + one.processes, unattributed);
-  const what = counted(services.length, 'service runs', 'services run');
-  const detail = `${counted(processes, 'process', 'processes')}; ${looked}`;
+  const what = countInWords(services.length, 'service runs', 'services run');
+  const detail = `${countInWords(processes, 'process', 'processes')}; ${lookedAt}`;
   return { tone: 'calm', short: what, detail };
 }
 
 export function proofInWords({ proof }: StopReport): string {
-  const scans = counted(proof.scans, 'scan', 'scans');
+  const scans = countInWords(proof.scans, 'scan', 'scans');
   return proof.strength === 'complete'
     ? `proof complete, ${scans}`
     : `proof best effort: ${proof.why ?? 'why is not known'}`;
 }
 
-/** What devctl did about a breach. */
-export const DONE: { readonly [Action in Breach['action']]: string } = {
+/** The action that devctl took on a breach. */
+export const ACTION_TAKEN: { readonly [Action in Breach['action']]: string } = {
   warn: 'warned',
   stop: 'stopped',
   restart: 'restarted',
 };
 
-/** `web: 112 processes, allowed 100; stopped`. */
+/** Describes a breach: `web: 112 processes, allowed 100; stopped`. */
 export function breachSentence({ service, limit, value, allowed, action }: Breach): string {
-  const what = `${amount(limit, value)}, allowed ${bare(limit, allowed)}`;
-  return `${service ?? 'the project'}: ${what}; ${DONE[action]}`;
+  const what = `${formatMeasure(limit, value)}, allowed ${formatMeasureShort(limit, allowed)}`;
+  return `${service ?? 'the project'}: ${what}; ${ACTION_TAKEN[action]}`;
 }

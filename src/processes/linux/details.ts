@@ -2,6 +2,7 @@ import { constants, lstatSync, statSync } from 'node:fs';
 import { monotonicMs } from '../clock.ts';
 import { listProcFolder, quietly, readProcFile, readProcLink } from '../proc-file.ts';
 import type { OpenFile, ProcessDetails, ProcessInfo, Snapshot } from '../snapshot.ts';
+import { msToTicks } from '../ticks.ts';
 import { parseGroupPath } from './group-mounts.ts';
 
 /**
@@ -44,7 +45,7 @@ export function createProcDetails(
       const { pid, startTicks } = process.identity;
       const kept = environs.byPid.get(pid);
       if (kept && kept.startTicks === startTicks && kept.name === process.name) return kept.block;
-      const nowTicks = moment.nowTicks + (monotonicMs() - moment.takenAtMs) / 10;
+      const nowTicks = moment.nowTicks + msToTicks(monotonicMs() - moment.takenAtMs);
       const block = keptOnce(environs, readEnviron(process));
       if (block && nowTicks - startTicks >= SETTLED_TICKS) {
         environs.byPid.set(pid, { startTicks, name: process.name, block });

@@ -58,7 +58,7 @@ function groupLimits(): readonly Usage[] {
   return found;
 }
 
-/** A limit in /proc/PID/limits, proc_pid_limits(5); null for `unlimited`. Pure. */
+/** A limit in /proc/PID/limits, proc_pid_limits(5); null for `unlimited`. */
 export function parseLimit(
   limits: string,
   name: string,

@@ -15,7 +15,6 @@ export function readPss(pid: number): number | null {
   return existsSync('/proc/self/smaps_rollup') && !existsSync(`/proc/${pid}`) ? 0 : null;
 }
 
-/** Pure. */
 export function parsePss(rollup: string): number | null {
   const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1];
   return kilobytes === undefined ? null : Number(kilobytes) * 1024;

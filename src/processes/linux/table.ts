@@ -1,4 +1,4 @@
-import { readBootId } from '../boot-id.ts';
+import { linuxBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';
 import { listProcFolder, readProcFile, readProcLine, readProcLink } from '../proc-file.ts';
 import {
@@ -9,12 +9,13 @@ import {
   type Snapshot,
 } from '../snapshot.ts';
 import type { ProcessTable, Visit } from '../table.ts';
+import { msToTicks } from '../ticks.ts';
 import { createProcDetails, type EnvironMemo, forgetTheDead } from './details.ts';
 import { parseStat } from './stat.ts';
 
 /** The process table of Linux, read from /proc without spawning anything. */
 export function openProcTable(): ProcessTable {
-  const bootId = readBootId();
+  const bootId = linuxBootId();
   const pidNamespace = readProcLink('/proc/self/ns/pid') ?? 'unknown';
   const pageBytes = readPageBytes();
   const environs: EnvironMemo = { byPid: new Map(), blocks: new Map() };
@@ -44,7 +45,7 @@ export function openProcTable(): ProcessTable {
     // lxcfs shows the container's own uptime there, while field 22 of stat counts from the boot of
     // the host: a clock that is behind our own start cannot be the right one.
     if (ticks !== null && ticks >= ownStartTicks) return ticks;
-    return ownStartTicks + Math.floor(monotonicMs() / 10);
+    return ownStartTicks + Math.floor(msToTicks(monotonicMs()));
   }
 
   function snapshot(): Snapshot {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { inWords } from '../../errors.ts';
+import { runTool } from '../system-tool.ts';
 import { type FileCut, loadNative } from './native.ts';
 
 /**
@@ -73,15 +73,15 @@ export async function cutFile(
 ): Promise<string | null> {
   const native = await loadNative();
   if (native.available) return native.cutFile(fd, how, offset, length);
-  const { execFile } = createRequire(import.meta.url)(
-    'node:child_process',
-  ) as typeof import('node:child_process');
   const way = how === 'collapse' ? '--collapse-range' : '--punch-hole';
-  const args = [way, '--offset', String(offset), '--length', String(length)];
-  return new Promise((resolve) => {
-    // The very file that is open here, whatever has its name by now.
-    execFile('fallocate', [...args, `/proc/${process.pid}/fd/${fd}`], (error, _, stderr) => {
-      resolve(error ? stderr.trim() || inWords(error) : null);
-    });
-  });
+  const range = ['--offset', String(offset), '--length', String(length)];
+  // The very file that is open here, whatever has its name by now.
+  const file = `/proc/${process.pid}/fd/${fd}`;
+  try {
+    const done = await runTool('fallocate', [way, ...range, file]);
+    if (done === null) return 'fallocate is not installed';
+    return done.exitCode === 0 ? null : done.stderr.trim();
+  } catch (error) {
+    return inWords(error);
+  }
 }

@@ -1,7 +1,7 @@
 import { DevctlError } from '../../errors.ts';
-import { readBootId } from '../boot-id.ts';
+import { linuxBootId, readBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';
-import { indexSnapshot, type ProcessInfo, type Snapshot } from '../snapshot.ts';
+import { indexSnapshot, type ProcessInfo, type Snapshot, UNKNOWN_GROUP } from '../snapshot.ts';
 import { runTool } from '../system-tool.ts';
 import type { ProcessTable } from '../table.ts';
 import { type DetailMemo, portableDetails, prefetchDetails } from './details.ts';
@@ -19,15 +19,17 @@ const PID_NAMESPACE = 'portable';
  * The process table where there is no /proc: `ps` for the rows, ps-list for the command lines, `ps`
  * and lsof for the details.
  *
- * Weaker than /proc: start times are whole seconds, arguments and environment have lost their
- * boundaries, and every look spawns. On Windows only pid, parent and name are known.
+ * It is weaker than /proc: start times are whole seconds, arguments and environment have lost their
+ * boundaries, and every look spawns. Elsewhere than on Linux, its boot id is known
+ * from the first look on.
  */
 export function openPortableTable(): ProcessTable {
   const memo: DetailMemo = new Map();
-  let bootId: string | undefined;
+  // Elsewhere a tool has to tell it, which takes a turn of the event loop.
+  let bootId = process.platform === 'linux' ? linuxBootId() : undefined;
   let latest: Look | null = null;
-  const boot = () => {
-    bootId ??= readBootId();
+  const boot = (): string => {
+    if (bootId === undefined) throw new Error('the boot id is not known before the first look');
     return bootId;
   };
 
@@ -53,6 +55,7 @@ export function openPortableTable(): ProcessTable {
   }
 
   async function lookAgain(): Promise<Look> {
+    bootId ??= await readBootId();
     const rows = await readRows();
     latest = { rows, endedAtMs: monotonicMs() };
     return latest;
@@ -61,7 +64,7 @@ export function openPortableTable(): ProcessTable {
   async function readRow(pid: number): Promise<PsRow | undefined> {
     const find = ({ rows }: Look) => rows.find((row) => row.pid === pid);
     const fresh = latest !== null && monotonicMs() - latest.endedAtMs < FRESH_MS ? latest : null;
-    // Who is not in it may have been born since.
+    // A process that is not in it may have been born since.
     return (fresh && find(fresh)) ?? find(await lookAgain());
   }
 
@@ -91,15 +94,15 @@ interface Look {
 }
 
 /**
- * A `ps` for each signal took 20 s to end 170 processes, and a storm forked faster than that for ever. One
- * look serves all signals of so many ms: to meet a stranger under the number of a dead one, all other
- * numbers would have to be used up in this time.
+ * For how long one look serves all signals. A `ps` for each signal took 20 s to end 170 processes, and a storm forked
+ * faster than that for ever. A dead process's number goes to a stranger in this time only if all other numbers
+ * are used up in it.
  */
 const FRESH_MS = 100;
 
 /**
- * Whole seconds, as start times are, and one less: Linux `ps` adds two rounded-down numbers (boot
- * time and start since boot), so a process born now may seem a second older than it is.
+ * Reads the clock in whole seconds, as start times are, and one less: Linux `ps` adds two rounded-down numbers (boot
+ * time and start since boot), so a process that is born now may seem a second older than it is.
  */
 function nowTicks(): number {
   return (Math.floor(Date.now() / 1000) - 1) * 100;
@@ -107,7 +110,7 @@ function nowTicks(): number {
 
 let lastTurn: Promise<unknown> = Promise.resolve();
 
-/** Looks take turns, so that no look sees the tools of another one. */
+/** Makes looks take turns, so that no look sees the tools of another one. */
 function oneAtATime<Answer>(look: () => Promise<Answer>): Promise<Answer> {
   const turn = lastTurn.then(look, look);
   lastTurn = turn.catch(() => {});
@@ -115,8 +118,7 @@ function oneAtATime<Answer>(look: () => Promise<Answer>): Promise<Answer> {
 }
 
 async function readRows(): Promise<PsRow[]> {
-  if (process.platform === 'win32') return readBareRows();
-  // One -o for each: POSIX lets a `ps` take all that follows the first "=" for its heading.
+  // One -o for each column: POSIX lets a `ps` take all that follows the first "=" for its heading.
   const columns = COLUMNS.flatMap((column) => ['-o', `${column}=`]);
   const answer = await runTool('ps', ['-A', '-ww', ...columns]);
   if (answer === null) {
@@ -129,12 +131,19 @@ async function readRows(): Promise<PsRow[]> {
   return rows.filter((row) => row.pid !== answer.pid);
 }
 
-/** A `ps` that does not know our columns, or Windows: pid, parent and name, from the two libraries. */
+/** Reads pid, parent and name with the two libraries, for a `ps` that does not know our columns. */
 async function readBareRows(): Promise<PsRow[]> {
   const processes = (await readPsList()) ?? (await readPidtree());
   return processes.flatMap((found) => {
     if (found.name === 'ps' && found.ppid === process.pid) return [];
-    const unknown = { pgid: 0, sid: 0, state: '?', threads: 1, rssBytes: 0, cpuTicks: 0 };
+    const unknown = {
+      pgid: UNKNOWN_GROUP,
+      sid: 0,
+      state: '?',
+      threads: 1,
+      rssBytes: 0,
+      cpuTicks: 0,
+    };
     const startSeconds = Math.floor((found.startTime?.getTime() ?? 0) / 1000);
     return { ...unknown, ...pick(found), startSeconds };
   });
@@ -153,7 +162,7 @@ function pick({ pid, ppid, name, uid }: BareProcess) {
   return { pid, ppid, name, uid: uid ?? -1 };
 }
 
-/** Null where ps-list has no way to look: Windows on ARM, a `ps` without its columns. */
+/** @returns null where `ps` does not know the columns of ps-list either */
 async function readPsList(): Promise<readonly BareProcess[] | null> {
   const { default: psList } = await import('ps-list');
   const processes = await psList().catch(() => []);
@@ -176,7 +185,7 @@ async function readCommandLines(): Promise<ReadonlyMap<number, string>> {
   return new Map(processes.map(({ pid, cmd }) => [pid, cmd ?? '']));
 }
 
-/** In a container pid 2 may be anybody; a kernel thread is known by having no memory. */
+/** In a container pid 2 may be any process. A kernel thread is known by having no memory. */
 function isKernelThread({ pid, ppid, rssBytes, state }: PsRow): boolean {
   if (process.platform !== 'linux') return pid === 0;
   return (pid === 2 || ppid === 2) && rssBytes === 0 && state !== 'Z';

@@ -1,12 +1,11 @@
-import type { SpawnOptions } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { DevctlError, errnoOf } from '../../errors.ts';
 import type { ResolvedService, ResourceLimits } from '../../manifest/resolved.ts';
+import { loadSpawn } from '../../processes/spawn.ts';
 import { whyNotAppend } from '../../project/safe-file.ts';
 import type { Exit } from '../../project/service-record.ts';
 import { closeInheritedFiles } from './inherited-files.ts';
 import { limitedArgv, whyNotLimited } from './resource-limits.ts';
-import { spawnChild } from './spawn.ts';
 import { missingProgram, spawnFailure } from './spawn-failure.ts';
 import { type MakeFifo, openFifo } from './stdin-fifo.ts';
 
@@ -89,24 +88,20 @@ async function spawnLeader(
     const why = whyNotLimited(resources) ?? missingProgram(service.command, place);
     if (why !== null) return { kind: 'failed', reason: why };
   }
-  closeInheritedFiles();
   const { cwd } = service;
-  const options = {
-    cwd,
-    env,
-    detached: true,
-    stdio: [stdin, log.fd, log.fd],
-  } satisfies SpawnOptions;
-  const spawn = () => spawnChild(file, args, options);
-  const { child: leader, why: uncontained } = contain?.(spawn) ?? { child: spawn(), why: null };
-  const { child, failure } = leader;
-  if (child?.pid === undefined) {
-    return { kind: 'failed', reason: spawnFailure(await failure, service.command, { cwd, env }) };
+  const spawnChild = await loadSpawn();
+  closeInheritedFiles();
+  const born = () => spawnChild(file, args, { cwd, env, stdio: [stdin, log.fd, log.fd] });
+  const { child: leader, why: uncontained } = contain?.(born) ?? { child: born(), why: null };
+  if (leader.child === null) {
+    const reason = spawnFailure(await leader.failure, service.command, { cwd, env });
+    return { kind: 'failed', reason };
   }
+  const { child, pid } = leader;
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  return { kind: 'launched', pid: child.pid, logOffset: log.offset, uncontained, exited };
+  return { kind: 'launched', pid, logOffset: log.offset, uncontained, exited };
 }
 
 const UNLIMITED: ResourceLimits = { openFiles: null, core: null };

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from 'node:fs';
 import { DevctlError, errnoOf } from '../../errors.ts';
+import { runTool } from '../../processes/system-tool.ts';
 
 /**
  * Makes a FIFO that only its owner may open, as mkfifo(3).
@@ -54,15 +55,9 @@ async function make(path: string, makeFifo: MakeFifo): Promise<void> {
 }
 
 async function spawnMkfifo(path: string): Promise<void> {
-  const { execa } = await import('execa');
-  const made = await execa('mkfifo', ['-m', '600', '--', path], {
-    reject: false,
-    stdin: 'ignore',
-    stdout: 'ignore',
-    verbose: 'none',
-  });
-  if (!made.failed) return;
-  throw new Error(errnoOf(made.cause) === 'ENOENT' ? 'there is no command "mkfifo"' : made.stderr);
+  const made = await runTool('mkfifo', ['-m', '600', '--', path]);
+  if (made === null) throw new Error('there is no command "mkfifo"');
+  if (made.exitCode !== 0) throw new Error(made.stderr.trim());
 }
 
 function refused(path: string, why: string): DevctlError {

@@ -1,8 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { inWords } from '../../errors.ts';
 import { COOKIE_VARIABLES, serviceCookie } from '../../ownership/cookie.ts';
-import { noteChild } from '../../processes/own-children.ts';
+import { loadSpawn, type Spawned } from '../../processes/spawn.ts';
 import { appendFlags } from '../../project/atomic-file.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { whyNotAppend } from '../../project/safe-file.ts';
@@ -57,38 +56,34 @@ export async function runStopCommand(
   const { command } = record.stop;
   if (command === null) return null;
   const { over, contain } = place;
-  const { spawn } = await import('node:child_process');
   const [file = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
   const env: Record<string, string | undefined> = { ...place.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
   Object.assign(env, serviceCookie(folder, record.service, record.runId));
+  const spawnChild = await loadSpawn();
   const log = openLog(record.log);
-  let child: ChildProcess;
+  const born = () => spawnChild(file, args, { cwd: record.cwd, env, stdio: ['ignore', log, log] });
+  let spawned: Spawned;
   try {
-    const born = (): ChildProcess =>
-      noteChild(
-        spawn(file, args, { cwd: record.cwd, env, detached: true, stdio: ['ignore', log, log] }),
-      );
-    child = contain ? contain(born).child : born();
+    spawned = contain ? contain(born).child : born();
   } catch (error) {
-    // Some refusals it throws (E2BIG, ENOMEM), others (EAGAIN, ENOENT) it tells as an event.
     return { kind: 'failed', why: inWords(error) };
   } finally {
     if (log !== 'ignore') closeSync(log);
   }
+  if (spawned.child === null) return { kind: 'failed', why: inWords(await spawned.failure) };
 
+  const { child, pid } = spawned;
   return new Promise((resolve) => {
     const expire = (): void => {
-      // A child of ours that has not been reaped cannot have lost its number to anybody.
-      if (child.pid !== undefined && child.exitCode === null) killGroup(child.pid);
-    };
-    const settle = (end: CommandEnd): void => {
-      over.removeEventListener('abort', expire);
-      resolve(end);
+      // A child of ours that has not been reaped cannot have lost its number to another process.
+      if (child.exitCode === null && child.signalCode === null) killGroup(pid);
     };
     over.addEventListener('abort', expire);
-    child.once('error', (error) => settle({ kind: 'failed', why: inWords(error) }));
-    child.once('exit', (code, signal) => settle({ kind: 'exited', code, signal }));
+    child.once('exit', (code, signal) => {
+      over.removeEventListener('abort', expire);
+      resolve({ kind: 'exited', code, signal });
+    });
     if (over.aborted) expire();
   });
 }

@@ -1,4 +1,7 @@
-import { type DependencyGraph, knots } from '../../manifest/dependency-order.ts';
+import {
+  type DependencyGraph,
+  stronglyConnectedComponents,
+} from '../../manifest/dependency-order.ts';
 import type { DependencyCondition } from '../../manifest/resolved.ts';
 import type { StateKind } from './states.ts';
 
@@ -89,7 +92,7 @@ export function nextToStart(states: ReadonlyMap<string, Standing>, needs: Needs)
   const startable: string[] = [];
   const blocked = new Map<string, Blocked>();
   const waiting = [...states.keys()].filter((name) => states.get(name) === 'waiting');
-  for (const knot of knots(waiting, namesOf(needs))) {
+  for (const knot of stronglyConnectedComponents(waiting, namesOf(needs))) {
     for (const name of knot) {
       if (states.get(name) !== 'waiting') continue;
       const obstacle = firstObstacle(name, states, needs, blocked);

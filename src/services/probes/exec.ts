@@ -1,6 +1,6 @@
 import type { ProbeCheck } from '../../manifest/resolved.ts';
+import { loadSpawn } from '../../processes/spawn.ts';
 import { commandLine, toArgv } from '../launch/command-line.ts';
-import { spawnChild } from '../launch/spawn.ts';
 import { spawnFailure } from '../launch/spawn-failure.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 
@@ -24,24 +24,24 @@ export function execProbe(
     // A check may be a whole program with its own start-up, so it gets longer than a connection.
     attemptMs: 30_000,
     attempt: async (signal) => {
+      const spawnChild = await loadSpawn();
       if (signal.aborted) return { kind: 'cut', reason: `${shown} was not run` };
       const { cwd, env } = context;
-      const spawn = () =>
-        spawnChild(file, args, { cwd, env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
-      const { child: spawned } = context.contain?.(spawn) ?? { child: spawn() };
-      const { child, failure } = spawned;
-      const [pid, errors] = [child?.pid, child?.stderr];
-      if (!child || pid === undefined || !errors) {
-        return { kind: 'not-yet', reason: spawnFailure(await failure, check.command, context) };
+      const born = () => spawnChild(file, args, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });
+      const { child: spawned } = context.contain?.(born) ?? { child: born() };
+      if (spawned.child === null) {
+        const reason = spawnFailure(await spawned.failure, check.command, context);
+        return { kind: 'not-yet', reason };
       }
+      const { child, pid } = spawned;
       let stderr = '';
-      errors.on('data', (chunk: Buffer) => {
+      child.stderr?.on('data', (chunk: Buffer) => {
         stderr = (stderr + chunk.toString('utf8')).slice(-MAX_STDERR);
       });
       return new Promise<ProbeAnswer>((resolve) => {
         const answer = (result: ProbeAnswer) => {
           signal.removeEventListener('abort', cut);
-          errors.destroy();
+          child.stderr?.destroy();
           resolve(result);
         };
         const cut = () => {

@@ -46,7 +46,7 @@ export function createApi(
   return createServer((request, response) => {
     // A caller that hangs up at the wrong moment must not end the supervisor.
     for (const stream of [request, response]) stream.on('error', () => {});
-    // No Date header: nobody needs it, and to write it Node makes a Date: see `isoTime`.
+    // Nobody asks for the date.
     response.sendDate = false;
     void answer(routes, request, response).catch((error: unknown) => {
       const isBad = error instanceof BadRequest;

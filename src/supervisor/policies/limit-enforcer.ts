@@ -11,6 +11,7 @@ import type { Limit } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
+import { ticksToMs } from '../../processes/ticks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceEntry, ServiceTable } from '../services/entry.ts';
 
@@ -38,8 +39,6 @@ export interface LimitEnforcer {
   isNear(): boolean;
   close(): void;
 }
-
-const MS_PER_TICK = 10;
 
 export function createLimitEnforcer(context: LimitEnforcerContext): LimitEnforcer {
   return new Enforcer(context);
@@ -99,7 +98,7 @@ class Enforcer implements LimitEnforcer {
     const meter = this.#meterOf(name, state.run);
     const { breaches, fresh } = meter.measure(limits, claims.get(name) ?? [], snapshot, {
       cpuPercent: sample.services[name]?.cpuPercent ?? 0,
-      runtimeMs: Math.max(0, snapshot.nowTicks - leader.startTicks) * MS_PER_TICK,
+      runtimeMs: ticksToMs(Math.max(0, snapshot.nowTicks - leader.startTicks)),
       output: hasIdle(limits) && record ? stateOfLog(record.log) : null,
     });
     for (const breach of fresh) this.#report(breach);

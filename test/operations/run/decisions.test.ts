@@ -20,8 +20,6 @@ describe('a signal', () => {
 });
 
 describe('the exit code', () => {
-  const numbers: Readonly<Record<string, number>> = { SIGTERM: 15, SIGKILL: 9 };
-  const code = (name: string) => numbers[name];
   const exited = (value: number) => ({ code: value, signal: null });
   test.each([
     ['is that of the command', { exit: exited(7) }, false, 7],
@@ -40,7 +38,7 @@ describe('the exit code', () => {
     ['is 1 when the exit is not known', { exit: { code: null, signal: null } }, false, 1],
   ] as const)('%s', (_, over, failOnOrphans, expected) => {
     const outcome = { cause: 'ended', exit: exited(0), orphans: 0, survivors: 0, ...over } as const;
-    expect(runExitCode(outcome, failOnOrphans, code)).toBe(expected);
+    expect(runExitCode(outcome, failOnOrphans)).toBe(expected);
   });
 });
 

@@ -2,8 +2,6 @@ import { expect, test } from 'vitest';
 import { type UpService, upEnded } from '../../../src/operations/up/verdict.ts';
 import type { StateKind } from '../../../src/services/lifecycle/states.ts';
 
-const number = (signal: string) => (signal === 'SIGKILL' ? 9 : 0);
-
 /** Makes services from lines: `tests failed 3`, `web running`, `db failed SIGKILL`, `seed exited 0 task`. */
 function services(...lines: readonly string[]): UpService[] {
   return lines.map((line) => {
@@ -45,12 +43,12 @@ test.each([
     1,
   ],
 ])('%s', (_name, rules, list, code) => {
-  expect(upEnded(list, rules, true, number)?.code ?? null).toBe(code);
+  expect(upEnded(list, rules, true)?.code ?? null).toBe(code);
 });
 
 test('services do not end an up for good before all are started, unless it aborts', () => {
-  expect(upEnded(services('a exited 0'), PLAIN, false, number)).toBeNull();
-  expect(upEnded(services('a failed 3'), ABORT, false, number)).toEqual({
+  expect(upEnded(services('a exited 0'), PLAIN, false)).toBeNull();
+  expect(upEnded(services('a failed 3'), ABORT, false)).toEqual({
     why: 'a exited with code 3',
     code: 3,
   });

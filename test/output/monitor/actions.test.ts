@@ -21,7 +21,7 @@ const started = (more: object) => ({
   ...more,
 });
 
-describe('what an action came to', () => {
+describe('the outcome of an action', () => {
   test.each([
     ['stop', report({}), 'web stopped in 120 ms: 2 ended, 0 left (proof complete)'],
     [

@@ -7,9 +7,9 @@ test.each([
   ['arrows, in both modes of the terminal', '\u001B[A\u001BOB', ['up', 'down']],
   ['pages and ends', '\u001B[5~\u001B[6~\u001B[H\u001BOF', ['pageup', 'pagedown', 'home', 'end']],
   ['Enter, Tab, backspace, Ctrl-C', '\r\t\u007F\u0003', ['enter', 'tab', 'backspace', 'ctrl-c']],
-  ['a sequence that means nothing here', 'a\u001B[15;2~b', ['a', 'b']],
+  ['a sequence without a meaning', 'a\u001B[15;2~b', ['a', 'b']],
   ['wide characters are one key', '日👍', ['日', '👍']],
-  ['what is pasted is no key', '\u001B[200~stop\u001B[201~q', ['paste:stop', 'q']],
+  ['pasted text is no key', '\u001B[200~stop\u001B[201~q', ['paste:stop', 'q']],
   ['Esc before a character', '\u001Bq', ['escape', 'q']],
 ])('%s', (_name, text, keys) => {
   expect(readKeys(text)).toEqual({ keys, rest: '' });
@@ -19,12 +19,12 @@ test.each([
   ['Esc alone', '\u001B', ['escape']],
   ['half a sequence', '\u001B[', ['escape', '[']],
   ['half a paste', '\u001B[200~sto', []],
-])('%s waits for its rest, and is then taken for what it is', (_name, text, keys) => {
+])('%s waits for its rest, and after that becomes keys', (_name, text, keys) => {
   expect(readKeys(`x${text}`)).toEqual({ keys: ['x'], rest: text });
   expect(endKeys(text)).toEqual(keys);
 });
 
-test('however the terminal cuts what it sends, the keys are the same', () => {
+test('the keys are the same, however the terminal cuts its output', () => {
   const parts = ['a', '\u001B[A', '\u001B[5~', '\u001BOC', '\r', '\u001B[200~x y\u001B[201~', '日'];
   fc.assert(
     fc.property(

@@ -8,7 +8,7 @@ import { update } from '../../../src/output/monitor/update.ts';
 export interface Shown {
   readonly name: string;
   readonly state?: ServiceStatus['state'];
-  /** A process each, one below the other. */
+  /** The command lines of its processes, one below the other. */
   readonly commands?: readonly string[];
   readonly restarts?: number;
   readonly cpuPercent?: number;
@@ -16,7 +16,7 @@ export interface Shown {
   readonly reason?: string | null;
 }
 
-/** What a look at these services would show. */
+/** Builds the observation of these services. */
 export function observation(services: readonly Shown[], atMs = 1_000, sampled = true): Observation {
   let pid = 100;
   const trees = services.map(({ name, commands = [name] }) => {
@@ -88,25 +88,25 @@ const PROCESS = {
   ],
 } as const;
 
-/** A screen that has seen these services once. */
+/** Returns a screen that has seen these services once. */
 export function monitorOf(services: readonly Shown[], columns = 80, rows = 24): Model {
   const model = initialModel({ columns, rows }, 'project', []);
   return update(model, { kind: 'observed', observation: observation(services) }).model;
 }
 
-/** The screen after these keys. */
+/** Returns the screen after these keys. */
 export function pressed(model: Model, ...keys: readonly string[]): Model {
   return keys.reduce((before, key) => update(before, { kind: 'key', key }).model, model);
 }
 
-/** Its log after these lines of the chosen service. */
+/** Returns the screen after these lines of the chosen service. */
 export function written(model: Model, ...texts: readonly string[]): Model {
   const lines = texts.map((text) => ({ text, continues: false }));
   const service = model.chosen ?? '';
   return update(model, { kind: 'lines', service, lines, anew: false }).model;
 }
 
-/** Texts as they come: wide, combining, coloured, with tabs and what moves the cursor. */
+/** Texts of all kinds: wide, combining, coloured, with tabs and sequences that move the cursor. */
 export const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 60 }),
   fc

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { repaint } from '../../../src/output/monitor/repaint.ts';
 
-test('nothing is written where nothing has changed', () => {
+test('nothing is written when nothing has changed', () => {
   expect(repaint(['a', 'b'], ['a', 'b'], 10)).toBe('');
 });
 
@@ -11,16 +11,16 @@ test('only lines that differ are written, each in its place, all at once', () =>
   expect(text).toBe('\u001B[?2026h\u001B[2;1HB\u001B[0m\u001B[K\u001B[?2026l');
 });
 
-test('what fills its line is not cleared behind: that would take its last character', () => {
+test('a line of full width is not cleared at its end, because that would remove its last character', () => {
   expect(repaint([''], ['日本'], 4)).not.toContain('\u001B[K');
   expect(repaint([''], ['日本'], 5)).toContain('\u001B[K');
 });
 
-test('where nobody knows what is there, all of it is cleared first', () => {
+test('an unknown screen is cleared first', () => {
   expect(repaint(null, ['', ''], 3)).toContain('\u001B[2J');
 });
 
-test('a terminal that carries it out shows the frame, whatever was there before', () => {
+test('a terminal shows the frame afterwards, after any frame before', () => {
   const frame = fc.array(fc.stringMatching(/^[a-z ]{0,8}$/), { minLength: 4, maxLength: 4 });
   fc.assert(
     fc.property(fc.array(frame, { minLength: 1, maxLength: 5 }), (frames) => {
@@ -38,7 +38,7 @@ test('a terminal that carries it out shows the frame, whatever was there before'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: sequences start with ESC
 const PLACED = /\u001B\[(\d+);1H([a-z ]*)\u001B\[0m(\u001B\[K)?/g;
 
-/** The few sequences that there are, on a screen of 8 columns without wrapping. */
+/** Carries out the few sequences of `repaint` on a screen of 8 columns without wrapping. */
 function carriedOut(before: readonly string[], text: string): string[] {
   let lines = [...before];
   for (const [, row, line, clears] of text.matchAll(PLACED)) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { linesShown } from '../../../src/output/monitor/log-view.ts';
-import { type Model, NOBODYS, serviceRows } from '../../../src/output/monitor/model.ts';
+import { type Model, NO_SERVICE, serviceRows } from '../../../src/output/monitor/model.ts';
 import { type MonitorEvent, update } from '../../../src/output/monitor/update.ts';
 import { anyKeys, anyServices, monitorOf, observation, pressed, written } from './models.ts';
 
@@ -13,7 +13,7 @@ const numbered = (count: number): string[] =>
 const shown = (model: Model, height = 5): string[] =>
   linesShown(model.log, height).map(({ text }) => text);
 
-test('a progress bar stays in its line; what goes on otherwise is marked', () => {
+test('a progress bar stays in its line; another continued line is marked', () => {
   const hear = (model: Model, text: string, continues: boolean): Model =>
     update(model, { kind: 'lines', service: 'web', lines: [{ text, continues }], anew: false })
       .model;
@@ -35,11 +35,11 @@ describe('choosing', () => {
     expect(pressed(begin(), ...keys).chosen).toBe(name);
   });
 
-  test('another choice follows another log, and drops what was shown of the last', () => {
+  test('another choice follows another log, and drops the lines of the last one', () => {
     const { model, effects } = key(written(begin(), 'of web'), 'down');
     expect(effects).toEqual([{ kind: 'follow', service: 'db' }]);
     expect(model.log.lines).toEqual([]);
-    // What still comes of the old one is not shown as the new one's.
+    // Late lines of the earlier service are not shown as lines of the new one.
     const late: MonitorEvent = {
       kind: 'lines',
       service: 'web',
@@ -49,7 +49,7 @@ describe('choosing', () => {
     expect(update(model, late).model.log.lines).toEqual([]);
   });
 
-  test('a service that goes away is chosen no more', () => {
+  test('a service that goes away is no longer chosen', () => {
     const seen = observation([{ name: 'db' }], 2_000);
     const { model, effects } = update(begin(), { kind: 'observed', observation: seen });
     expect(model.chosen).toBe('db');
@@ -69,7 +69,7 @@ describe('acting', () => {
     expect(model.message?.text).toBe(text);
   });
 
-  test('one after the other: the next begins when the one before has ended', () => {
+  test('actions run one after the other', () => {
     const first = key(begin(), 'r').model;
     const waiting = pressed(first, 'down', 's', 's');
     expect(waiting.actions.map(({ verb, service }) => `${verb} ${service}`)).toEqual([
@@ -82,11 +82,11 @@ describe('acting', () => {
     expect(model.message).toMatchObject({ good: false, text: 'web: no' });
   });
 
-  test('stopping what is being stopped kills what is left', () => {
+  test('a second stop of the same service kills what is left', () => {
     expect(key(key(begin(), 's').model, 's').effects).toEqual([{ kind: 'interrupt' }]);
   });
 
-  test('what belongs to no service cannot be acted on', () => {
+  test('processes of no service cannot be acted on', () => {
     const seen = observation([], 2_000);
     const nobodys = { service: null, processes: 1, rssBytes: 1, roots: [] };
     const event: MonitorEvent = {
@@ -94,11 +94,11 @@ describe('acting', () => {
       observation: { ...seen, trees: [nobodys] },
     };
     const { model } = update(monitorOf([]), event);
-    expect(model.chosen).toBe(NOBODYS);
+    expect(model.chosen).toBe(NO_SERVICE);
     expect(key(model, 's').effects).toEqual([]);
   });
 
-  test('nothing that is pasted or typed into a search acts', () => {
+  test('pasted text and text typed into a search do not act', () => {
     expect(key(begin(), 'paste:sssr\nq').effects).toEqual([]);
     const typing = pressed(begin(), '/');
     for (const name of ['s', 'r', 'q', 't', 'enter']) expect(key(typing, name).effects).toEqual([]);
@@ -114,7 +114,7 @@ describe('acting', () => {
 });
 
 describe('the log', () => {
-  test('follows, until it is scrolled; then what is read stays', () => {
+  test('follows until it is scrolled; then its lines stay in place', () => {
     const model = written(begin(), ...numbered(50));
     expect(shown(model).at(-1)).toBe('line 50');
     const back = pressed(model, 'pageup');
@@ -138,7 +138,7 @@ describe('the log', () => {
     expect(pressed(found, 'escape').search).toBe('');
   });
 
-  test('is bounded, and what was read goes when it is dropped', () => {
+  test('is bounded, and the oldest lines leave the screen when they are dropped', () => {
     const back = pressed(written(begin(), ...numbered(100)), 'home');
     const later = written(back, ...numbered(5_000));
     expect(later.log.lines.length).toBe(2_000);
@@ -146,7 +146,7 @@ describe('the log', () => {
   });
 });
 
-test('whatever is pressed and seen: what is chosen is there, and q quits unless one is typing', () => {
+test('after any keys and observations, the chosen service exists, and q quits unless text is being typed', () => {
   fc.assert(
     fc.property(anyServices, anyKeys, anyServices, anyKeys, (first, before, second, after) => {
       const early = pressed(monitorOf(first), ...before);

@@ -26,14 +26,14 @@ const SERVICES = [
   { name: 'db' },
 ];
 
-describe('what is on the screen', () => {
-  test('names that begin alike are told from each other by their ends', () => {
+describe('the screen', () => {
+  test('names that begin alike are cut in the middle', () => {
     const alike = ['api', 'app', 'worker'].map((end) => ({ name: `packages-for-the-web-${end}` }));
     const seen = screen(monitorOf(alike));
     expect(seen).toMatch(/^▸ pack\S*…\S*api .*\n {2}pack\S*…\S*app .*\n {2}pack\S*…\S*worker /m);
   });
 
-  test('80 × 24: services, processes of the chosen one, its log, and the keys', () => {
+  test('80 × 24: services, processes and log of the chosen service, and the keys', () => {
     const seen = screen(written(monitorOf(SERVICES), 'listening', 'GET /'));
     expect(seen).toMatch(/^project {3}2 of 2 up {3}3 processes .* supervisor 99/);
     expect(seen).toMatch(/^▸ web +ready +4711 +1m05s +3 +2 .*12\.3% .*3\.8 MB$/m);
@@ -44,13 +44,13 @@ describe('what is on the screen', () => {
     expect(seen).toMatch(/\? help +q quit$/);
   });
 
-  test('where the screen is wide, the log stands beside the lists', () => {
+  test('on a wide screen the log stands beside the lists', () => {
     const seen = screen(written(monitorOf(SERVICES, 200, 60), 'listening'));
     expect(seen).toMatch(/SERVICE .*│ {3}LOG of web$/m);
     expect(seen).toMatch(/^▸ web .*│ {3}listening$/m);
   });
 
-  test('the bars show the last minute, and what was most in each step of it', () => {
+  test('the bars show the last minute, with the highest value of each step', () => {
     const samples = [
       [10, 61],
       [100, 64],
@@ -74,7 +74,7 @@ describe('what is on the screen', () => {
     expect(bars(30)).toBe('▁ █            ▅             ▁');
   });
 
-  test('why a service is not up: in its line, or, where something of it runs, above that', () => {
+  test('the reason why a service is not up: in its line, or above its processes', () => {
     const failed = { name: 'web', state: 'failed', commands: [], reason: 'exit code 1' } as const;
     const sick = { name: 'api', state: 'unhealthy', reason: 'its probe fails' } as const;
     const model = monitorOf([failed, sick]);
@@ -84,7 +84,7 @@ describe('what is on the screen', () => {
     );
   });
 
-  test('limits that are exceeded, of a service or by most of what it is part of', () => {
+  test('exceeded limits, of a service or of the project that it is the largest part of', () => {
     const seen = observation(SERVICES);
     const [first = '', second = ''] = seen.status.services.map(({ name }) => name);
     const exceeded = [
@@ -113,12 +113,12 @@ describe('what is on the screen', () => {
     expect(screen(model)).toMatch(new RegExp(` {3}${text}$`, 'm'));
   });
 
-  test('without colour there is not one escape sequence', () => {
+  test('without colour there is no escape sequence', () => {
     const model = written(monitorOf(SERVICES), '\u001B[31mred\u001B[0m');
     expect(frameOf(pressed(model, '/', 'r', 'enter'), plain).join('')).not.toContain('\u001B');
   });
 
-  test('with colour a log keeps its own', () => {
+  test('with colour a log keeps its own colours', () => {
     const frame = frameOf(
       written(monitorOf(SERVICES), '\u001B[31mred\u001B[0m'),
       createTheme(true),
@@ -126,7 +126,7 @@ describe('what is on the screen', () => {
     expect(frame.join('')).toContain('\u001B[31mred');
   });
 
-  test('a small screen shows where one is', () => {
+  test('a small screen shows the marked pane', () => {
     expect(screen(monitorOf(SERVICES, 30, 5))).toMatch(/SERVICE.*\n▸ web/);
     expect(screen(written(pressed(monitorOf(SERVICES, 30, 5), 'backtab'), 'x'))).toMatch(
       /LOG.*\n {2}x/,
@@ -134,7 +134,7 @@ describe('what is on the screen', () => {
   });
 });
 
-test('whatever is shown, no line is wider than the screen, and there are as many as it has rows', () => {
+test('in any state, no line is wider than the screen, and there is a line for each row', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 300 }),

@@ -10,7 +10,7 @@ function print(error: unknown, json = false) {
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-test('what the user can act on is two lines, no stack', () => {
+test('a failure that the user can act on is two lines, without a stack', () => {
   const error = new DevctlError('port-taken', 'web: port 3000 is held', { hint: 'stop it' });
   expect(print(error)).toEqual({
     exitCode: 5,
@@ -34,7 +34,7 @@ test('anything can be thrown', () => {
   expect(print('just a text').stderr).toContain('just a text');
 });
 
-test('--json says it on stdout too', () => {
+test('--json prints the failure on stdout too', () => {
   const error = new DevctlError('locked', 'busy', { hint: 'wait' });
   expect(JSON.parse(print(error, true).stdout)).toEqual({
     version: 1,

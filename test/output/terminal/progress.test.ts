@@ -7,7 +7,7 @@ import type { OutputStream } from '../../../src/output/terminal/theme.ts';
 import { until } from '../../support/until.ts';
 import { fakeStream } from '../fake-stream.ts';
 
-describe('a spinner only where it can be drawn', () => {
+describe('a spinner only where it works', () => {
   test.each([
     ['a terminal', { columns: 80 }, {}, true],
     ['a pipe', {}, {}, false],
@@ -40,7 +40,7 @@ test('a pipe gets plain, stable lines', () => {
 });
 
 describe('on a terminal', () => {
-  test('one spinner names what is pending, what is done stays above it', async () => {
+  test('one spinner names the pending services; those that are done stay above it', async () => {
     const terminal = fakeTerminal();
     const progress = openProgress({ stream: terminal.stream, color: false, env: {} });
     progress.pending('web', 'starting');
@@ -56,7 +56,7 @@ describe('on a terminal', () => {
     expect(terminal.text()).not.toMatch(COLOR);
   });
 
-  test('closed before the spinner was loaded, it never starts', async () => {
+  test('a spinner that loads after the close never starts', async () => {
     const terminal = fakeTerminal();
     const progress = openProgress({ stream: terminal.stream, color: true, env: {} });
     progress.pending('web', 'starting');
@@ -80,7 +80,7 @@ describe('on a terminal', () => {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes start with ESC
 const COLOR = /\u001B\[[1-9]\d*m/;
 
-/** A terminal as far as ora asks: it moves the cursor through methods of the stream. */
+/** Creates a terminal as ora needs it: ora moves the cursor through methods of the stream. */
 function fakeTerminal(columns = 80): { stream: OutputStream; text: () => string } {
   const written: string[] = [];
   const stream = Object.assign(new PassThrough(), {

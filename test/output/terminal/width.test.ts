@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   displayWidth,
-  lastShown,
+  finalText,
   printable,
   truncate,
 } from '../../../src/output/terminal/width.ts';
@@ -72,6 +72,6 @@ test.each([
   ['done\r', 'done'],
   ['\r\r', ''],
   ['\rspinning', 'spinning'],
-])('of %j a terminal shows %j', (text, shown) => {
-  expect(lastShown(text)).toBe(shown);
+])('of %j a terminal shows %j in the end', (text, shown) => {
+  expect(finalText(text)).toBe(shown);
 });

@@ -9,7 +9,7 @@ test.each([
   ['DEVCTL_PROCESS_TABLE=portable', { DEVCTL_PROCESS_TABLE: 'portable' }],
 ])('%s turns it off, and says so', async (setting, env) => {
   const native = await runScript(
-    `import { loadNative } from './native.ts'; answer(await loadNative());`,
+    `import { loadNative } from './native/native.ts'; answer(await loadNative());`,
     { env },
   );
   const why = linux ? `turned off by ${setting}` : expect.any(String);
@@ -21,7 +21,7 @@ describe.runIf(linux)('the native calls', () => {
     const outcome = await runScript(`
       import { spawn } from 'node:child_process';
       import { once } from 'node:events';
-      import { loadNative } from './native.ts';
+      import { loadNative } from './native/native.ts';
       const native = await loadNative();
       if (!native.available) throw new Error(native.why);
       const watch = native.endWatch()?.watch;
@@ -59,8 +59,8 @@ describe.runIf(linux)('the native calls', () => {
     const outcome = await runScript(`
       import { spawn } from 'node:child_process';
       import { once } from 'node:events';
-      import { loadNative } from './native.ts';
-      import { openProcTable } from './linux.ts';
+      import { loadNative } from './native/native.ts';
+      import { openProcTable } from './linux/table.ts';
       const native = await loadNative();
       if (!native.available) throw new Error(native.why);
       const table = openProcTable();
@@ -96,8 +96,8 @@ describe.runIf(linux)('the native calls', () => {
     const outcome = await runScript(`
       import { spawn } from 'node:child_process';
       import { once } from 'node:events';
-      import { loadNative } from './native.ts';
-      import { openProcTable } from './linux.ts';
+      import { loadNative } from './native/native.ts';
+      import { openProcTable } from './linux/table.ts';
       const native = await loadNative();
       if (!native.available) throw new Error(native.why);
       const table = openProcTable();
@@ -122,7 +122,7 @@ describe.runIf(linux)('the native calls', () => {
 
   test('refuse to reap "any child"', async () => {
     const refused = await runScript(`
-      import { loadNative } from './native.ts';
+      import { loadNative } from './native/native.ts';
       const native = await loadNative();
       if (!native.available) throw new Error(native.why);
       answer([0, -1, 1, 1.5, NaN].map((pid) => {
@@ -137,7 +137,7 @@ describe.runIf(linux)('the native calls', () => {
       import { spawn } from 'node:child_process';
       import { once } from 'node:events';
       import { readdirSync } from 'node:fs';
-      import { loadNative } from './native.ts';
+      import { loadNative } from './native/native.ts';
       const native = await loadNative();
       if (!native.available || !native.pidfd) throw new Error('no pidfd');
       const { pidfd } = native;
@@ -164,7 +164,7 @@ describe.runIf(linux)('the native calls', () => {
   test('make a FIFO, or say why not', async () => {
     const outcome = await runScript(`
       import { statSync } from 'node:fs';
-      import { loadNative } from './native.ts';
+      import { loadNative } from './native/native.ts';
       const native = await loadNative();
       if (!native.available) throw new Error(native.why);
       native.mkfifo('stdin', 0o600);
@@ -178,7 +178,7 @@ describe.runIf(linux)('the native calls', () => {
   const probe = `
     import { spawn } from 'node:child_process';
     import { once } from 'node:events';
-    import { loadNative } from './native.ts';
+    import { loadNative } from './native/native.ts';
     const native = await loadNative();
     if (!native.available) throw new Error(native.why);
     const subreaper = native.becomeSubreaper();

@@ -35,6 +35,7 @@ export async function runScript(source: string, options: ScriptOptions = {}): Pr
     write: false,
     platform: 'node',
     format: 'esm',
+    banner: { js: REQUIRE },
     plugins: [{ name: 'koffi', setup: (esbuild) => keepKoffi(esbuild) }],
     logLevel: 'silent',
   });
@@ -51,6 +52,10 @@ export async function runScript(source: string, options: ScriptOptions = {}): Pr
   });
   return JSON.parse(stdout);
 }
+
+/** Packages in CommonJS ask for Node's modules with it. */
+const REQUIRE = `import { createRequire as scriptRequire } from 'node:module';
+const require = scriptRequire(import.meta.url);`;
 
 const PRELUDE = `
   const answer = (value: unknown) => process.stdout.write(JSON.stringify(value));

@@ -63,18 +63,20 @@ test('no bad request ends a supervisor, changes a service, or gets its text into
     containment: 'auto',
   };
   const stop = { names: ['web'], force: true, graceMs: null };
-  const sweep = { patterns: ['('], protect: [], scope: 'user' };
+  const sweep = { patterns: [], protect: [], scope: 'user' };
   const bad: readonly (readonly [string, string])[] = [
     ['/start', `{"env":{"TOKEN":${SECRET}`],
-    ['/start', JSON.stringify({ ...start, env: { SECRET: 1 } })],
-    ['/start', JSON.stringify({ ...start, logsDir: 'logs' })],
-    ['/start', JSON.stringify({ ...start, services: [{ name: '../../etc', env: { SECRET } }] })],
+    ['/start', JSON.stringify(start)],
+    ['/start', JSON.stringify({ ...start, limits: {}, env: SECRET })],
+    ['/start', JSON.stringify({ ...start, limits: {}, services: [{ env: { SECRET } }] })],
+    ['/start', JSON.stringify({ ...start, limits: {}, services: [{ name: '../../etc' }] })],
     ['/start', JSON.stringify({ ...start, services: { length: 1e9 } })],
     ['/stand-down', '{"names":5}'],
     ['/stand-down', '[]'],
     ['/stop', JSON.stringify({ ...stop, sweep })],
-    ['/stop', JSON.stringify({ ...stop, sweep: { ...sweep, patterns: [], scope: '' } })],
-    ['/stop', JSON.stringify({ ...stop, names: [1] })],
+    ['/stop', JSON.stringify({ ...stop, sweep, declared: [], names: [1] })],
+    ['/hold', JSON.stringify({ ...stop, sweep, declared: [] })],
+    ['/stop-command', JSON.stringify({ service: '../../etc', env: {} })],
   ];
   for (const [path, body] of bad) {
     const [status, said] = await post(socket, path, body);
