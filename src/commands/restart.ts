@@ -44,26 +44,19 @@ export async function restartCommand(
     process.exit(exitCodeOf('SIGINT'));
   };
   try {
-    const { stop, start } = await restartProject(
-      openHost(),
-      folderOfManifest(manifest),
-      manifest,
-      {
-        names,
-        dependents: options.dependents ?? false,
-        graceMs,
-        env: definedOnly(process.env),
-        declared: declaredServices(openProject(query)),
-        forced: interrupted,
-        onScan: stopProgress(),
-        onStopped(report) {
-          if (!options.json) printStopReport(report, options.color);
-          process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
-        },
-        onChange: (change) => showChange(progress, change),
-        warn: (line) => progress.note(`! ${line}`),
+    const { stop, start } = await restartProject(openHost(), folderOfManifest(manifest), manifest, {
+      names,
+      dependents: options.dependents ?? false,
+      graceMs,
+      env: definedOnly(process.env),
+      declared: declaredServices(openProject(query)),
+      forced: interrupted,
+      onScan: stopProgress(),
+      onStopped(report) {
+        if (!options.json) printStopReport(report, options.color);
+        process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
       },
-      onChange: (change) => tell(progress, change),
+      onChange: (change) => showChange(progress, change),
       warn: (line) => progress.note(`! ${line}`),
     });
     progress.close();

@@ -49,21 +49,15 @@ export async function startCommand(
   process.once('SIGINT', onInterrupt);
   const endYield = yieldLock(options);
   try {
-    const result = await startProject(
-      host,
-      folderOfManifest(manifest),
-      manifest,
-      {
-        names: selected,
-        abortOnFailure: options.abortOnFailure ?? false,
-        lease,
-        env: definedOnly(process.env),
-        onChange(change) {
-          if (onTerminal && TROUBLE_STATES.has(change.to))
-            reasonsShown.set(change.service, change.reason);
-          showChange(progress, change);
-        },
-        warn: (line) => progress.note(`! ${line}`),
+    const result = await startProject(host, folderOfManifest(manifest), manifest, {
+      names: selected,
+      abortOnFailure: options.abortOnFailure ?? false,
+      lease,
+      env: definedOnly(process.env),
+      onChange(change) {
+        if (onTerminal && TROUBLE_STATES.has(change.to))
+          reasonsShown.set(change.service, change.reason);
+        showChange(progress, change);
       },
       warn: (line) => progress.note(`! ${line}`),
     });

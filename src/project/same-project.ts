@@ -8,7 +8,7 @@ import type { FolderPlace, Place, ProjectRecord } from './project-file.ts';
  * - copy: of another folder, or nobody can tell; its records name nothing here
  * - shared: of another project that keeps its records in the same folder
  */
-export type Standing = 'here' | 'moved' | 'copy' | 'shared';
+export type Belonging = 'here' | 'moved' | 'copy' | 'shared';
 
 /** The questions about the rest of the machine, each asked only where the answer decides. */
 export interface Surroundings {
@@ -30,11 +30,11 @@ export interface Surroundings {
  * namespace says nothing about moves. In doubt the folder is a copy: a missed move costs a warning, a wrong one
  * ends the processes of another project.
  */
-export function standingOf(
+export function judgeBelonging(
   record: ProjectRecord,
   here: FolderPlace & { readonly pidsDir: string },
   { oldPathExists, livesElsewhere }: Surroundings,
-): Standing {
+): Belonging {
   if (record.path === here.path || record.alsoAt.includes(here.path)) return 'here';
   if (isSamePlace(record, here)) {
     if (record.device === here.device && record.inode === here.inode) return 'moved';

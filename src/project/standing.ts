@@ -13,12 +13,12 @@ import {
 } from './project-file.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { lookUpProject } from './registry.ts';
-import { isSamePlace, mayLiveElsewhere, type Standing, standingOf } from './same-project.ts';
+import { type Belonging, isSamePlace, judgeBelonging, mayLiveElsewhere } from './same-project.ts';
 
 /** What `project.json` proves about a folder. */
 export interface FolderStanding {
   /** 'unknown': there is no record of the project, or it cannot be believed, so the path decides. */
-  readonly standing: Standing | 'unknown';
+  readonly standing: Belonging | 'unknown';
   /** The id, where it is proved to be the folder's own. */
   readonly id: string | null;
   /** Former real paths of the folder, oldest first. */
@@ -72,7 +72,7 @@ function readOwn(root: string, pidsDir: string, place: Place): FolderStanding {
 
 function judge(record: ProjectRecord, root: string, pidsDir: string, place: Place): FolderStanding {
   const here = readFolderPlace(root, place) ?? { ...place, path: root, device: '', inode: '' };
-  const standing = standingOf(
+  const standing = judgeBelonging(
     record,
     { ...here, pidsDir },
     {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FolderPlace, ProjectRecord } from '../../src/project/project-file.ts';
-import { mayLiveElsewhere, standingOf } from '../../src/project/same-project.ts';
+import { judgeBelonging, mayLiveElsewhere } from '../../src/project/same-project.ts';
 
 const RECORD: ProjectRecord = {
   schema: 1,
@@ -75,7 +75,7 @@ describe('is the id in a folder the folder’s own?', () => {
   ])('%s', (_what, over, world, standing) => {
     const { oldPathExists, livesElsewhere } = { ...NOWHERE, ...world };
     const answers = { oldPathExists: () => oldPathExists, livesElsewhere: () => livesElsewhere };
-    expect(standingOf(RECORD, here(over), answers)).toBe(standing);
+    expect(judgeBelonging(RECORD, here(over), answers)).toBe(standing);
   });
 });
 
