@@ -63,6 +63,12 @@ export interface ProjectFolder {
   readonly manifestName: string;
   /** How the folder stands to the records in it. */
   readonly standing: FolderStanding;
+  /**
+   * Set for the supervisor, which writes without being asked, and makes no folder.
+   *
+   * @throws DevctlError 'records-unwritable' where nothing may be written now
+   */
+  requireWritable?(): void;
 }
 
 /** The name of the manifest whose project has the plain id. */
@@ -71,7 +77,7 @@ export const USUAL_MANIFEST = '.devctl.json';
 /** The folders inside `.pids`. */
 export type FolderPart = 'services' | 'ledger' | 'logs' | 'log-notes' | 'history';
 
-const PARTS: readonly FolderPart[] = ['services', 'ledger', 'logs'];
+const PARTS: readonly FolderPart[] = ['services', 'ledger', 'logs', 'log-notes', 'history'];
 
 /**
  * Names the folders of a project. Creates nothing.
@@ -206,6 +212,7 @@ function requireShortPath({ pidsDir }: ProjectFolder): void {
  */
 export function writableFolder(folder: ProjectFolder, part: FolderPart | null): string {
   const { pidsDir, root } = folder;
+  folder.requireWritable?.();
   if (isInside(pidsDir, root)) {
     throw new DevctlError('unsafe', `${pidsDir} holds the project itself`, {
       hint: 'give the records a folder of their own with "pidsDir", for example ".pids"',
@@ -220,8 +227,15 @@ export function writableFolder(folder: ProjectFolder, part: FolderPart | null): 
   if (ensureOwnFolder(pidsDir, dedicated) || dedicated) ignoreInGit(pidsDir);
   if (part === null) return pidsDir;
   const path = join(pidsDir, part);
+  if (folder.requireWritable && !existsSync(path)) throw noSuchFolder(path);
   ensureOwnFolder(path, true);
   return path;
+}
+
+function noSuchFolder(path: string): DevctlError {
+  return new DevctlError('records-unwritable', `the folder ${path} was removed`, {
+    hint: 'devctl start makes it again',
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
+import { removeIfThere, unwritable, writeFileAtomically } from './atomic-file.ts';
 import { isLabel, isText } from './field-checks.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from './json-record.ts';
 import { isProjectId, type Place } from './project-file.ts';
@@ -22,16 +22,37 @@ export interface RegistryEntry extends Place {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The folder of the registry: `$XDG_STATE_HOME/devctl/projects`, `~/.local/state/devctl/projects` by default
- * (XDG Base Directory Specification).
+ * A folder of devctl in the state folder of this user: `$XDG_STATE_HOME/devctl/NAME`, by default below
+ * `~/.local/state` (XDG Base Directory Specification).
  *
  * @returns null without a home folder of our own: under sudo HOME may be another user's
  */
-export function registryFolder(environment: Environment = process.env): string | null {
+function stateFolder(name: 'projects' | 'stops', environment: Environment): string | null {
   const state = environment.XDG_STATE_HOME;
   const base = state && isAbsolute(state) ? state : homeState(environment);
-  if (base === null) return null;
-  return ownerOf(base) === 'other' ? null : join(base, 'devctl', 'projects');
+  if (base === null || ownerOf(base) === 'other') return null;
+  return join(base, 'devctl', name);
+}
+
+/**
+ * Makes such a folder, mode 0700.
+ *
+ * @throws DevctlError 'records-unwritable', 'unsafe'
+ */
+export function prepareStateFolder(
+  name: 'projects' | 'stops',
+  environment: Environment = process.env,
+): string | null {
+  const folder = stateFolder(name, environment);
+  if (folder === null) return null;
+  try {
+    mkdirSync(dirname(dirname(folder)), { recursive: true });
+  } catch (error) {
+    throw unwritable(folder, error);
+  }
+  ensureOwnFolder(dirname(folder), true);
+  ensureOwnFolder(folder, true);
+  return folder;
 }
 
 function homeState(environment: Environment): string | null {
@@ -54,7 +75,7 @@ function ownerOf(path: string): 'us' | 'other' {
 
 /** Every entry that can be read. Never throws. */
 export function readRegistry(environment: Environment = process.env): readonly RegistryEntry[] {
-  const folder = registryFolder(environment);
+  const folder = stateFolder('projects', environment);
   if (folder === null || inspectFolder(folder).kind !== 'own') return [];
   let names: string[];
   try {
@@ -75,7 +96,7 @@ export function lookUpProject(
   id: string,
   environment: Environment = process.env,
 ): RegistryEntry | null {
-  const folder = registryFolder(environment);
+  const folder = stateFolder('projects', environment);
   if (folder === null || !isProjectId(id) || inspectFolder(folder).kind !== 'own') return null;
   const read = readEntry(folder, id);
   return read.kind === 'record' ? read.record : null;
@@ -90,12 +111,9 @@ export function registerProject(
   entry: RegistryEntry,
   environment: Environment = process.env,
 ): string | null {
-  const folder = registryFolder(environment);
-  if (folder === null) return null;
   try {
-    mkdirSync(dirname(dirname(folder)), { recursive: true });
-    ensureOwnFolder(dirname(folder), true);
-    ensureOwnFolder(folder, true);
+    const folder = prepareStateFolder('projects', environment);
+    if (folder === null) return null;
     writeFileAtomically(entryPath(folder, entry.id), `${JSON.stringify(entry, null, 2)}\n`, {
       flushed: false,
     });
@@ -107,7 +125,7 @@ export function registerProject(
 
 /** Forgets a project of which nothing runs any more. Never throws. */
 export function forgetProject(id: string, environment: Environment = process.env): void {
-  const folder = registryFolder(environment);
+  const folder = stateFolder('projects', environment);
   if (folder === null || !isProjectId(id) || inspectFolder(folder).kind !== 'own') return;
   try {
     removeIfThere(entryPath(folder, id));

@@ -11,6 +11,7 @@ import { openProcessTable } from '../processes/open-table.ts';
 import { openHost } from '../processes/real-host.ts';
 import { loadSpawn } from '../processes/spawn.ts';
 import { prepareFolder, projectFolder, recordedProject } from '../project/folder.ts';
+import { MovableFolder } from '../project/movable-folder.ts';
 import { mustSetAside, setAside } from '../project/set-aside.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
@@ -35,8 +36,10 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   setV8Flags();
   Object.assign(process.env, TOOL_COOKIE);
   const named = words.find((word) => word.startsWith(MANIFEST_NAME));
-  const folder = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
-  prepareFolder(folder);
+  const found = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
+  // Now, because later a removal of the project may be under way.
+  prepareFolder(found);
+  const folder = new MovableFolder(found);
   const loaded = await loadNative();
   // Before the first spawn, because only processes that are spawned later are certain to stay below us.
   const subreaper = loaded.available ? loaded.becomeSubreaper() : { held: false, why: loaded.why };
@@ -69,6 +72,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     log,
     initialState,
     inheritsProcesses: words.includes(INHERITS),
+    onMoved: () => record(),
     end: () => void end(0),
   });
   const server = createApi(supervision.routes, log);
@@ -78,16 +82,19 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   for (const problem of initialState.problems) {
     if (mustSetAside(folder, problem)) setAside(folder, problem);
   }
-  writeSupervisor(folder, {
-    schema: 1,
-    identity: self,
-    socket,
-    ...recordedProject(folder),
-    capabilities,
-    groups: 'why' in groups ? null : groups.folder,
-    version,
-    startedAt: isoTime(),
-  });
+  const startedAt = isoTime();
+  const record = (): void =>
+    writeSupervisor(folder, {
+      schema: 1,
+      identity: self,
+      socket,
+      ...recordedProject(folder),
+      capabilities,
+      groups: 'why' in groups ? null : groups.folder,
+      version,
+      startedAt,
+    });
+  record();
   announce();
   // An inherited pipe would keep `devctl start | cat` from ending.
   closeInheritedFiles();

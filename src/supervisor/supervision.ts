@@ -13,6 +13,7 @@
  *   container-init  the entry as process 1 of a container
  */
 import type { ServiceChange, SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
+import { inWords } from '../errors.ts';
 import { readRecentSamples } from '../history/read.ts';
 import { createSampler, type Sampler } from '../history/sampler.ts';
 import { type HistoryWriter, openHistoryWriter } from '../history/writer.ts';
@@ -28,7 +29,7 @@ import type { Identity } from '../processes/identity.ts';
 import { removeGroup } from '../processes/linux/control-groups.ts';
 import type { Native } from '../processes/native/native.ts';
 import type { ProcessTable } from '../processes/table.ts';
-import type { ProjectFolder } from '../project/folder.ts';
+import type { MovableFolder } from '../project/movable-folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
 import type { RunGroups } from '../tracking/run-groups.ts';
@@ -38,6 +39,7 @@ import { supervisorRoutes } from './api/routes.ts';
 import type { Route, Stream } from './api/server.ts';
 import { createLeaseKeeper, type LeaseKeeper } from './policies/lease-keeper.ts';
 import { createLimitEnforcer, type LimitEnforcer } from './policies/limit-enforcer.ts';
+import { type PlaceWatch, watchPlace } from './policies/place-watch.ts';
 import { createStops, hasLeader, type Stops } from './policies/stops.ts';
 import { adoptServices, resumeRestarts } from './services/adopt.ts';
 import { type Children, createChildren } from './services/children.ts';
@@ -46,7 +48,7 @@ import { createServiceTable } from './services/service-table.ts';
 import type { StartSession } from './services/start-session.ts';
 
 export interface SupervisionContext {
-  readonly folder: ProjectFolder;
+  readonly folder: MovableFolder;
   readonly host: Host;
   readonly table: ProcessTable;
   readonly self: Identity;
@@ -63,6 +65,8 @@ export interface SupervisionContext {
   readonly initialState: ProjectState;
   /** True when an earlier supervisor had a process below it when it was ended, recorded or not. */
   readonly inheritsProcesses: boolean;
+  /** Called when the project has another path, to write that into the record of this process. */
+  readonly onMoved: () => void;
   /** Ends this process. */
   readonly end: () => void;
 }
@@ -90,6 +94,15 @@ export async function createSupervision(context: SupervisionContext): Promise<Su
   const supervisor = new Supervisor(context, watched, beganAtMs);
   return supervisor;
 }
+
+/** A stop without a manifest: there is nothing to sweep, and no port that is not in a record. */
+const STOP_EVERYTHING: SupervisedStopRequest = {
+  names: null,
+  force: false,
+  graceMs: null,
+  sweep: { patterns: [], scope: 'off', protect: [] },
+  declared: [],
+};
 
 type StopUnattended = (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
 
@@ -135,6 +148,16 @@ class WatchedServices {
       groups,
       reap: () => this.witness.reap(),
     });
+  }
+
+  /** Follows a move of the project folder. */
+  relocate(from: string): void {
+    const { root } = this.#context.folder;
+    this.services.relocate(from, root);
+    this.limits.relocate(from, root);
+    for (const { service, log, logRotation } of this.services.records()) {
+      this.logs.record(service, log, logRotation ?? null);
+    }
   }
 
   close(): void {
@@ -218,6 +241,7 @@ class Supervisor implements Supervision {
   readonly #stops: Stops;
   readonly #leases: LeaseKeeper;
   readonly #idleTimer: NodeJS.Timeout;
+  readonly #place: PlaceWatch;
   #connections = 0;
   #idleSinceMs: number;
 
@@ -229,6 +253,7 @@ class Supervisor implements Supervision {
     this.#stops = this.#createStops();
     this.#idleTimer = setInterval(() => this.#checkIdle(), IDLE_END_MS / 2);
     this.#leases = this.#createLeases();
+    this.#place = this.#watchPlace();
     this.routes = this.#createRoutes();
     watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'began' });
   }
@@ -247,6 +272,7 @@ class Supervisor implements Supervision {
 
   close(): void {
     clearInterval(this.#idleTimer);
+    this.#place.close();
     this.#leases.close();
     this.#watched.close();
     this.#watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'ended' });
@@ -283,6 +309,27 @@ class Supervisor implements Supervision {
     });
   }
 
+  #watchPlace(): PlaceWatch {
+    const { host, self, folder, log, onMoved } = this.#context;
+    return watchPlace({
+      host,
+      self,
+      folder,
+      onMoved: (from) => {
+        this.#watched.relocate(from);
+        this.#leases.relocate(from, folder.root);
+        onMoved();
+      },
+      onRemoved: (why) => {
+        log(`${why}: stopping everything`);
+        this.stopUnattended(STOP_EVERYTHING, why).catch((error: unknown) =>
+          log(`stopping, because ${why}: ${inWords(error)}`),
+        );
+      },
+      log,
+    });
+  }
+
   #createRoutes(): Readonly<Record<string, Route>> {
     const { folder, self, version, capabilities, log } = this.#context;
     const { services, witness, sampler, starts, listeners, limits, children } = this.#watched;
@@ -303,6 +350,7 @@ class Supervisor implements Supervision {
       resumeRestarts: (request) => resumeRestarts(services, folder, self, request),
       ...children,
       ...this.#stops,
+      checkPlace: () => this.#place.checkLocked(),
       whileConnected: (stream, work) => this.#whileConnected(stream, work),
     });
   }

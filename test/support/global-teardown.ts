@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { endProcesses } from './end-processes.ts';
 import { openOracle } from './oracle.ts';
@@ -18,6 +19,8 @@ export default function setup(): () => Promise<void> {
   const run = randomBytes(4).toString('hex');
   const folder = runFolder(run);
   process.env[RUN_VARIABLE] = run;
+  // The registry of this run, not that of the user.
+  process.env.XDG_STATE_HOME = join(folder, 'state');
   const oracle = openOracle({ folders: [folder], environment: [`${RUN_VARIABLE}=${run}`] });
   // vitest's own workers and vite's helpers are children of this process; tests live below those.
   const leftovers = () => oracle.everything().filter((one) => one.ppid !== process.pid);

@@ -13,6 +13,7 @@ import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
 import { removeLegacyFiles, writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecords, removeRecord } from '../../project/records.ts';
+import { forgetProject } from '../../project/registry.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { socketPaths } from '../../project/socket-path.ts';
 import { removeSupervisor } from '../../project/supervisor-record.ts';
@@ -102,6 +103,7 @@ export async function finishStop(
     proof: survivors.length > 0 ? notProved(outcome) : proofOf(facts),
   };
   attempt('the report', () => writeLastStop(folder, report));
+  if (wholeProject && survivors.length === 0 && folder.id !== null) forgetProject(folder.id);
   // A supervisor that was killed has not written the end of its session.
   if (wholeProject && survivors.length === 0 && isSupervisorGone) {
     attempt('the history', () => endSession(folder, Date.now()));

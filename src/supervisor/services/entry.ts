@@ -79,6 +79,8 @@ export interface ServiceTable {
   dispatch(name: string, event: LifecycleEvent): Promise<void>;
   /** Returns the records of all services that have a run. */
   records(): readonly ServiceRecord[];
+  /** Follows a move of the project folder: its paths in services and records are those of its new place. */
+  relocate(from: string, to: string): void;
   /** Returns the last lines that the run of a service has written; none when they cannot be read. */
   lastLines(name: string, count: number): Promise<readonly string[]>;
 }

@@ -5,6 +5,7 @@
  *   service-table  feeds events into the state machine, and carries out its effects
  *   effects        the effects that take time: spawn, readiness probe, liveness probe
  *   record         the next record of a service, after an effect
+ *   rebase         services and records after a move of the project folder
  *   respawn        starts a service again after a pause, with the project lock held
  *   log-access     reads a log while it is pinned
  *   start-session  one `start`: several services in the order of their dependencies
@@ -14,6 +15,7 @@
 import { inWords } from '../../errors.ts';
 import { lastLines } from '../../logs/reader.ts';
 import { monotonicMs } from '../../processes/clock.ts';
+import { recordedProject } from '../../project/folder.ts';
 import { writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
@@ -23,6 +25,7 @@ import { lifecycle } from '../../services/lifecycle/table.ts';
 import { probeLiveness, probeReadiness, spawnService } from './effects.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 import { withPinnedLog } from './log-access.ts';
+import { rebaseRecord, rebaseRequest, rebaseService } from './rebase.ts';
 import { nextRecord } from './record.ts';
 import { respawn } from './respawn.ts';
 
@@ -59,6 +62,25 @@ class Services implements ServiceTable {
     return [...this.entries.values()].flatMap(({ record, state }) =>
       record && state.kind !== 'idle' && state.kind !== 'waiting' ? [record] : [],
     );
+  }
+
+  relocate(from: string, to: string): void {
+    for (const entry of this.entries.values()) {
+      const { service, request, record } = entry;
+      entry.service = service && rebaseService(service, from, to);
+      entry.request = request && rebaseRequest(request, from, to);
+      entry.record = record && {
+        ...rebaseRecord(record, from, to),
+        ...recordedProject(this.#context.folder),
+      };
+    }
+    for (const record of this.records()) {
+      try {
+        writeRecord(this.#context.folder, record);
+      } catch (error) {
+        this.#context.log(`the record of ${record.service} after the move: ${inWords(error)}`);
+      }
+    }
   }
 
   async lastLines(name: string, count: number): Promise<readonly string[]> {
