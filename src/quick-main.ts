@@ -4,7 +4,7 @@ import { parseQuickly, type QuickCommand } from './quick.ts';
 /**
  * Carries out `status` and `stop` in their usual forms, and sets `process.exitCode`.
  *
- * It is bundled into one CommonJS file, for two reasons. Node's loader of ES modules reads files in
+ * It is bundled as CommonJS, for two reasons. Node's loader of ES modules reads files in
  * threads of libuv's pool; where the process limit is reached none can be made, and libuv aborts. A
  * `require` needs no thread. And it is 15 ms faster, without commander too.
  *
