@@ -9,10 +9,10 @@ import { signalProcess, signalProcessGroup } from './signals.ts';
 import type { ProcessTable } from './table.ts';
 
 /**
- * The door to this machine.
+ * Opens the door to this machine.
  *
- * Signals go through pidfds where the native calls load; they are loaded with the first signal, so
- * that looking alone never pays for them.
+ * Signals go through pidfds where the native calls load. They load with the first signal, so
+ * that a command that only looks does not wait for them.
  */
 export function openHost(table: ProcessTable = openProcessTable()): Host {
   return {
