@@ -8,8 +8,8 @@ import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { signalExactly } from '../support/end-processes.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
+import type { SeenProcess } from '../support/seen-process.ts';
 import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
-import type { Sighting } from '../support/sighting.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -90,7 +90,7 @@ test.runIf(hasContainers)(
       const { records } = readRecords(folder);
       return records.length === 2 && records.every(({ state }) => state !== 'starting');
     });
-    const isInit = ({ argv }: Sighting) => argv[1] === script && argv[2] === 'up';
+    const isInit = ({ argv }: SeenProcess) => argv[1] === script && argv[2] === 'up';
     const init = project.oracle.everything().find(isInit);
     if (!init) throw new Error('there is no devctl up');
     signalExactly(init, 'SIGTERM');

@@ -7,8 +7,8 @@ import { signalExactly } from '../support/end-processes.ts';
 import { readProcesses, startOf } from '../support/read-processes.ts';
 import { canRecycle, recycle } from '../support/recycled.ts';
 import { parseReport, statusReport, stopReport } from '../support/reports.ts';
+import type { SeenProcess } from '../support/seen-process.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
-import type { Sighting } from '../support/sighting.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -26,11 +26,11 @@ function noted(project: TemporaryProject): string[] {
 }
 
 /** The node process of a devctl command that was begun here. */
-function commandOf({ pid }: { readonly pid?: number | undefined }): Sighting {
+function commandOf({ pid }: { readonly pid?: number | undefined }): SeenProcess {
   return readProcesses().find((one) => one.pid === pid) ?? expect.fail('the command has ended');
 }
 
-function leaderOf(project: TemporaryProject, name: string): Sighting {
+function leaderOf(project: TemporaryProject, name: string): SeenProcess {
   const { leader } = JSON.parse(readFileSync(project.file(`.pids/services/${name}.json`), 'utf8'));
   return readProcesses().find(({ pid }) => pid === leader.pid) ?? expect.fail(`no ${name}`);
 }

@@ -6,8 +6,8 @@ import type { StopReport } from '../../src/stopping/report.ts';
 import { bystander } from '../support/bystander.ts';
 import { type DevctlResult, devctl } from '../support/devctl.ts';
 import { parseReport } from '../support/reports.ts';
+import { describeSeen } from '../support/seen-process.ts';
 import { service, signalSupervisor } from '../support/services.ts';
-import { describeSighting } from '../support/sighting.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { anyMutation, type Mutation } from './mutations.ts';
 
@@ -91,7 +91,7 @@ test('whatever has become of the records, status and stop say it, end what is ou
         isSensible(stop, [0]);
         const { report } = parseReport<StopReport>(stop);
         expect(report.survivors).toEqual([]);
-        expect(own().map(describeSighting)).toEqual([]);
+        expect(own().map(describeSeen)).toEqual([]);
         expect([neighbour.alive(), stranger.alive()]).toEqual([true, true]);
       } catch (cause) {
         const how = `${args.join(' ')}, supervisor ${orphaned ? 'killed' : 'alive'}`;

@@ -16,8 +16,8 @@ import {
 import { freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
+import { describeSeen } from '../support/seen-process.ts';
 import { hasSubreaper, supervisorsOf } from '../support/services.ts';
-import { describeSighting } from '../support/sighting.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -109,7 +109,7 @@ async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
     if (index === 0 || phase !== 'start') scene.faults.record(phase);
     const { exitCode, stderr } = await run(scene, phase);
     if (phase !== 'inside') expect(exitCode, stderr).toBe(0);
-    const left = (): string => `${phase}: ${ownProcesses(scene).map(describeSighting).join('\n')}`;
+    const left = (): string => `${phase}: ${ownProcesses(scene).map(describeSeen).join('\n')}`;
     if (phase !== 'start') await until(() => ownProcesses(scene).length === 0, left);
     scene.faults.disarm();
     const leaked = scene.project.oracle
@@ -117,7 +117,7 @@ async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
       .filter(({ environment }) =>
         environment.some((entry) => /fault-points|^FAULT_POINTS/.test(entry)),
       );
-    expect(leaked.map(describeSighting)).toEqual([]);
+    expect(leaked.map(describeSeen)).toEqual([]);
   }
   return scene.faults.effects();
 }
@@ -173,7 +173,7 @@ async function expectTruth({ project }: Scene, complaints: Complaints): Promise<
   );
   const count = report.services.reduce((sum, { processes }) => sum + processes, nobodys.length);
   if (count !== living.size) {
-    const seen = result.seen.map(describeSighting).join('\n    ');
+    const seen = result.seen.map(describeSeen).join('\n    ');
     complaints.push(
       `status counts ${count} processes, there are ${living.size}:\n    ${seen}\n    ${result.stdout}`,
     );
@@ -193,7 +193,7 @@ async function expectOneStopToDo(
   }
   if (STACK.test(result.stderr)) complaints.push(`stop says ${result.stderr}`);
   const left = ownProcesses(scene);
-  if (left.length > 0) complaints.push(`left: ${left.map(describeSighting).join('\n    ')}`);
+  if (left.length > 0) complaints.push(`left: ${left.map(describeSeen).join('\n    ')}`);
   if (!stranger.alive()) complaints.push('the bystander is dead');
   if (result.exitCode !== 0) return;
   const { report } = parseReport<StopReport>(result);

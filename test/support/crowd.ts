@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BYSTANDERS, gatherStrangers, type Strangers } from './strangers.ts';
+import { type Bystanders, RECIPES_FOLDER, startBystanders } from './bystanders.ts';
 
 /** What the recipes of `fixtures/bystanders/` are told, as environment variables. */
 export interface CrowdPlace extends Readonly<Record<string, string>> {
@@ -25,20 +25,20 @@ export interface CrowdPlace extends Readonly<Record<string, string>> {
  *
  * @param uid the user who runs them, if not our own
  */
-export function gatherCrowd(place: CrowdPlace, uid?: number): Promise<Strangers> {
-  const kinds = readdirSync(BYSTANDERS)
+export function gatherCrowd(place: CrowdPlace, uid?: number): Promise<Bystanders> {
+  const kinds = readdirSync(RECIPES_FOLDER)
     .flatMap((name) => (name.endsWith('.sh') ? [name.slice(0, -3)] : []))
     .filter((kind) => needsOf(kind).every((need) => has(need, uid)));
   const recipes = kinds.map((kind) => {
-    const command = ['sh', join(BYSTANDERS, `${kind}.sh`)] as const;
+    const command = ['sh', join(RECIPES_FOLDER, `${kind}.sh`)] as const;
     return { kind, command: [...command] satisfies [string, ...string[]] };
   });
-  return gatherStrangers(recipes, place.OUTSIDE, place, uid);
+  return startBystanders(recipes, place.OUTSIDE, place, uid);
 }
 
 /** The third line of a recipe may say what it takes: `# Needs: root tmux`. */
 function needsOf(kind: string): readonly string[] {
-  const text = readFileSync(join(BYSTANDERS, `${kind}.sh`), 'utf8');
+  const text = readFileSync(join(RECIPES_FOLDER, `${kind}.sh`), 'utf8');
   return /^# Needs: (.*)$/m.exec(text)?.[1]?.split(' ') ?? [];
 }
 

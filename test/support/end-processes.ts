@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { startOf } from './read-processes.ts';
-import { describeSighting, type Sighting } from './sighting.ts';
+import { describeSeen, type SeenProcess } from './seen-process.ts';
 
 /** How long ending may take before it is an error, in milliseconds. */
 const DEADLINE_MS = 15_000;
@@ -13,28 +13,28 @@ const DEADLINE_MS = 15_000;
  * @returns everything that it ended.
  * @throws Error naming what is still alive after 15 seconds.
  */
-export async function endProcesses(find: () => readonly Sighting[]): Promise<Sighting[]> {
-  const ended = new Map<string, Sighting>();
+export async function endProcesses(find: () => readonly SeenProcess[]): Promise<SeenProcess[]> {
+  const ended = new Map<string, SeenProcess>();
   const end = performance.now() + DEADLINE_MS;
   let empty = 0;
   while (empty < 2) {
     const found = find();
     empty = found.length === 0 ? empty + 1 : 0;
     if (found.length > 0 && performance.now() > end) {
-      throw new Error(`Cannot end:\n${found.map(describeSighting).join('\n')}`);
+      throw new Error(`Cannot end:\n${found.map(describeSeen).join('\n')}`);
     }
-    for (const sighting of found) {
-      ended.set(`${sighting.pid}:${sighting.started}`, sighting);
-      signalExactly(sighting, 'SIGSTOP');
+    for (const seen of found) {
+      ended.set(`${seen.pid}:${seen.started}`, seen);
+      signalExactly(seen, 'SIGSTOP');
     }
-    for (const sighting of found) signalExactly(sighting, 'SIGKILL');
+    for (const seen of found) signalExactly(seen, 'SIGKILL');
     await setTimeout(20);
   }
   return [...ended.values()];
 }
 
 /** Signals this very process, not whoever has its number now. */
-export function signalExactly(target: Sighting, signal: NodeJS.Signals): void {
+export function signalExactly(target: SeenProcess, signal: NodeJS.Signals): void {
   if (startOf(target.pid) !== target.started) return;
   try {
     process.kill(target.pid, signal);

@@ -84,7 +84,7 @@ export function createFakeMachine({
       subreaper: false,
       group: null,
       frozen: false,
-      temper: {},
+      behaviour: {},
       ours: false,
       ...fields,
       startTicks,
@@ -102,9 +102,9 @@ export function createFakeMachine({
       const above = processes.get(parent);
       const pid = fields.pid ?? nextPid();
       if (!above || isDead(above) || pid === 0 || processes.has(pid)) return 0;
-      const { temper: _, subreaper: __, state: ___, threads: ____, ...inherited } = above;
+      const { behaviour: _, subreaper: __, state: ___, threads: ____, ...inherited } = above;
       birth({ ...inherited, ppid: parent, state: 'S', ...fields, pid }, ticksNow());
-      fields.temper?.onBirth?.(machine, pid);
+      fields.behaviour?.onBirth?.(machine, pid);
       return pid;
     },
     exit(pid) {
@@ -154,7 +154,7 @@ export function createFakeMachine({
     },
     oursAlive: () =>
       [...processes.values()].filter((one) => one.ours && !isDead(one)).map(({ pid }) => pid),
-    strangersSignalled: () => signals.filter(({ ours }) => !ours),
+    bystandersSignalled: () => signals.filter(({ ours }) => !ours),
 
     async snapshot() {
       scans += 1;
@@ -229,7 +229,7 @@ export function createFakeMachine({
     through: SignalSent['through'],
   ): SignalOutcome {
     if (isDead(process)) return 'gone';
-    if (process.temper.denied) return 'denied';
+    if (process.behaviour.denied) return 'denied';
     if (signal === 'SIGKILL') {
       kill(process, through);
       return 'sent';
@@ -254,23 +254,23 @@ export function createFakeMachine({
 
   function kill(process: FakeProcess, through: SignalSent['through']): void {
     tell(process, 'SIGKILL', through);
-    if (!process.temper.stuck) machine.exit(process.pid);
+    if (!process.behaviour.stuck) machine.exit(process.pid);
   }
 
   function takeTerm(process: FakeProcess): void {
     process.termPending = false;
-    const { onTerm = (world: FakeMachine, pid: number) => world.exit(pid) } = process.temper;
+    const { onTerm = (world: FakeMachine, pid: number) => world.exit(pid) } = process.behaviour;
     onTerm(machine, process.pid);
   }
 
   /** The dead are taken off the table by their parent, or wait for it as zombies. */
   function settle(dead: FakeProcess): void {
     const parent = processes.get(dead.ppid);
-    if (parent?.temper.reapsNot) return;
+    if (parent?.behaviour.reapsNot) return;
     processes.delete(dead.pid);
     lastUse.set(dead.pid, ticksNow());
     // Told a moment later, as SIGCHLD is: the parent may be about to die as well.
-    const notice = parent?.temper.onChildExit;
+    const notice = parent?.behaviour.onChildExit;
     if (parent && notice) machine.after(0.5, parent.pid, (world, pid) => notice(world, pid, dead));
   }
 

@@ -9,7 +9,7 @@ import {
 import { BOOT, NAMESPACE } from './process-table.ts';
 
 /** What a process does of its own accord. Acts may do anything that a system call could. */
-export interface Temper {
+export interface SignalBehaviour {
   /** On the stop signal (TERM, INT, HUP, QUIT). Default: it exits. */
   readonly onTerm?: (machine: FakeMachine, pid: number) => void;
   /** When one of its own children has ended. */
@@ -46,7 +46,7 @@ export interface FakeProcess {
   group: string | null;
   /** By its control group: it does nothing, but dies of SIGKILL. */
   frozen: boolean;
-  temper: Temper;
+  behaviour: SignalBehaviour;
   /** The truth that devctl has to find out: children inherit it. */
   ours: boolean;
   termPending: boolean;
@@ -77,14 +77,14 @@ export interface FakeMachine extends Host {
   exit(pid: number): void;
   setsid(pid: number): void;
   setpgid(pid: number, pgid: number): void;
-  exec(pid: number, image: Pick<Birth, 'environ' | 'argv' | 'name' | 'temper'>): void;
+  exec(pid: number, image: Pick<Birth, 'environ' | 'argv' | 'name' | 'behaviour'>): void;
   /** Calls `act` when so much time has passed, if the process is still the same one then. */
   after(ms: number, pid: number, act: (machine: FakeMachine, pid: number) => void): void;
   identity(pid: number): Identity;
   /** Living processes of ours, by pid. */
   oursAlive(): readonly number[];
   /** Every signal that reached what is not ours. */
-  readonly strangersSignalled: () => readonly SignalSent[];
+  readonly bystandersSignalled: () => readonly SignalSent[];
 }
 
 /** Nothing left but an entry that waits to be reaped; `isGone` says so to devctl. */

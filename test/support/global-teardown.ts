@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { endProcesses } from './end-processes.ts';
 import { openOracle } from './oracle.ts';
 import { RUN_VARIABLE, runFolder } from './run-folder.ts';
-import { describeSighting, type Sighting } from './sighting.ts';
+import { describeSeen, type SeenProcess } from './seen-process.ts';
 
 /** How long what is just exiting may take, in milliseconds. */
 const GRACE_MS = 5_000;
@@ -29,12 +29,12 @@ export default function setup(): () => Promise<void> {
     if (ended.length === 0) return;
     // vitest only logs what a teardown throws.
     process.exitCode = 1;
-    const lines = ended.map(describeSighting).join('\n');
+    const lines = ended.map(describeSeen).join('\n');
     throw new Error(`The tests left ${ended.length} processes running (ended now):\n${lines}`);
   };
 }
 
-async function waitForNone(look: () => Sighting[]): Promise<Sighting[]> {
+async function waitForNone(look: () => SeenProcess[]): Promise<SeenProcess[]> {
   const end = performance.now() + GRACE_MS;
   let left = look();
   while (left.length > 0 && performance.now() < end) {

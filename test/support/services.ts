@@ -2,7 +2,7 @@ import { signalExactly } from './end-processes.ts';
 import { isBystander, isGuard } from './oracle.ts';
 import { fixture } from './paths.ts';
 import { readProcesses, startOf } from './read-processes.ts';
-import type { Sighting } from './sighting.ts';
+import type { SeenProcess } from './seen-process.ts';
 import type { TemporaryProject } from './temporary-project.ts';
 import { until } from './until.ts';
 
@@ -21,12 +21,12 @@ export const hasSubreaper =
   process.env.DEVCTL_PROCESS_TABLE !== 'portable';
 
 /** The supervisors of this project that are alive, as the oracle sees them; no bystander who calls himself one. */
-export function supervisorsOf(project: TemporaryProject): Sighting[] {
+export function supervisorsOf(project: TemporaryProject): SeenProcess[] {
   const all = project.oracle
     .everything()
     .filter((one) => isSupervisor(one.argv) && !isBystander(one));
   // Between fork and exec, what a supervisor spawns still shows the supervisor's arguments.
-  const isForked = ({ ppid, argv }: Sighting): boolean =>
+  const isForked = ({ ppid, argv }: SeenProcess): boolean =>
     all.some((parent) => parent.pid === ppid && parent.argv.join(' ') === argv.join(' '));
   return all.filter((one) => !isForked(one));
 }
@@ -37,7 +37,7 @@ function isSupervisor(argv: readonly string[]): boolean {
 }
 
 /** What their orphans come to if they are killed. */
-export function guardsOf(project: TemporaryProject): Sighting[] {
+export function guardsOf(project: TemporaryProject): SeenProcess[] {
   return project.oracle.everything().filter(isGuard);
 }
 
@@ -45,7 +45,7 @@ export function guardsOf(project: TemporaryProject): Sighting[] {
 export async function signalSupervisor(
   project: TemporaryProject,
   signal: NodeJS.Signals,
-): Promise<Sighting> {
+): Promise<SeenProcess> {
   const [supervisor] = supervisorsOf(project);
   if (!supervisor) throw new Error('There is no supervisor');
   signalExactly(supervisor, signal);
@@ -54,13 +54,13 @@ export async function signalSupervisor(
 }
 
 /** Ends a process of a project at once and waits until it is gone. */
-export async function killAtOnce(target: Sighting): Promise<void> {
+export async function killAtOnce(target: SeenProcess): Promise<void> {
   signalExactly(target, 'SIGKILL');
   await until(() => !isRunning(target));
 }
 
 /** Is this very process alive, and more than a zombie? */
-function isRunning({ pid, started }: Sighting): boolean {
+function isRunning({ pid, started }: SeenProcess): boolean {
   if (startOf(pid) !== started) return false;
   return readProcesses().some((one) => one.pid === pid && !one.zombie);
 }

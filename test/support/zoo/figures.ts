@@ -4,7 +4,7 @@ import { faultsOf, type Visit } from './visit.ts';
 
 /** One line: a mode, and what it came to. */
 export function describeVisit(seen: Visit, tookMs: number): string {
-  const { mode, report, left, strangers, deadStrangers } = seen;
+  const { mode, report, left, bystanders, deadBystanders } = seen;
   const mark = faultsOf(seen).length === 0 ? '✓' : '✗';
   const alive = [...left.values()].reduce((sum, list) => sum + list.length, 0);
   const proof = report
@@ -13,7 +13,7 @@ export function describeVisit(seen: Visit, tookMs: number): string {
   const facts = [
     `${mark} ${nameOf(mode)}`.padEnd(40),
     `${alive} of ${seen.before} left`.padEnd(16),
-    `strangers ${strangers - deadStrangers.length}/${strangers}`,
+    `bystanders ${bystanders - deadBystanders.length}/${bystanders}`,
     `exit ${seen.exitCode}`,
     `stop ${report?.tookMs ?? '?'} ms of ${tookMs}`,
     proof,
@@ -125,8 +125,8 @@ ${table(
 function summary(visits: readonly Visit[]): string {
   const held = visits.filter(({ mode }) => isHeld(mode));
   const survivors = held.filter(({ left }) => left.size > 0).length;
-  const dead = visits.flatMap(({ deadStrangers }) => deadStrangers).length;
-  const beside = visits.reduce((sum, { strangers }) => sum + strangers, 0);
+  const dead = visits.flatMap(({ deadBystanders }) => deadBystanders).length;
+  const beside = visits.reduce((sum, { bystanders }) => sum + bystanders, 0);
   const cut = visits.flatMap(({ cutShort }) => cutShort).length;
   const modes = new Set(visits.map(({ mode }) => nameOf(mode)));
   const heldModes = new Set(held.map(({ mode }) => nameOf(mode)));

@@ -15,12 +15,12 @@ import { endProcesses, signalExactly } from '../end-processes.ts';
 import { canBind, freePorts } from '../free-ports.ts';
 import { readProcesses } from '../read-processes.ts';
 import { currentRunFolder } from '../run-folder.ts';
-import type { Sighting } from '../sighting.ts';
+import type { SeenProcess } from '../seen-process.ts';
 import { until } from '../until.ts';
+import { startZooBystanders } from './bystanders.ts';
 import { cgroupBase, delegateGroup } from './cgroups.ts';
 import { isHeld, isRun, type Mode } from './modes.ts';
 import { commandOf, type Exhibit, linesOf } from './service.ts';
-import { meetStrangers } from './strangers.ts';
 import { openTracks, type Tracks } from './tracks.ts';
 import { asUser, environmentOf, installFor, uidOf } from './user.ts';
 
@@ -34,9 +34,9 @@ export interface Visit {
   readonly report: StopReport | null;
   readonly stderr: string;
   /** What was alive when the stop had ended, or came afterwards, by service. */
-  readonly left: ReadonlyMap<string, readonly Sighting[]>;
-  readonly strangers: number;
-  readonly deadStrangers: readonly string[];
+  readonly left: ReadonlyMap<string, readonly SeenProcess[]>;
+  readonly bystanders: number;
+  readonly deadBystanders: readonly string[];
   /** Services that did not get their grace period, where the stop was to give it. */
   readonly cutShort: readonly string[];
   /** Declared ports that cannot be bound. */
@@ -148,7 +148,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
     const notReady = await settle(tracks, exhibits);
     const service = exhibits[0]?.name ?? '';
     const elsewhere = join(root, '..', `${root.split('/').at(-1)}-elsewhere`);
-    await using strangers = await meetStrangers({
+    await using bystanders = await startZooBystanders({
       uid,
       root,
       elsewhere,
@@ -183,8 +183,8 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       report: parse(stop.stdout),
       stderr: stop.stderr,
       left,
-      strangers: strangers.count,
-      deadStrangers: strangers.dead(),
+      bystanders: bystanders.count,
+      deadBystanders: bystanders.dead(),
       cutShort: cutShort(mode, exhibits, tracks, left),
       portsTaken: taken.flat(),
       litter,
@@ -217,7 +217,7 @@ export function faultsOf(seen: Visit): string[] {
   }
   if (isHeld(mode) && seen.exitCode !== 0)
     faults.push(`exit code ${seen.exitCode}: ${seen.stderr}`);
-  for (const what of seen.deadStrangers) faults.push(`a stranger died: ${what}`);
+  for (const what of seen.deadBystanders) faults.push(`a bystander died: ${what}`);
   for (const name of seen.cutShort) faults.push(`${name} did not get its grace period`);
   // With survivors the supervisor stays, for it holds them.
   if (seen.exitCode !== 4) for (const what of litter) faults.push(`left behind: ${what}`);
@@ -250,14 +250,14 @@ async function patiently(isSo: () => boolean): Promise<boolean> {
   return false;
 }
 
-function supervisorsIn(root: string): Sighting[] {
+function supervisorsIn(root: string): SeenProcess[] {
   return readProcesses().filter(
     ({ argv, zombie }) => !zombie && argv.join(' ').includes(`/dist/supervisor/main.js ${root} `),
   );
 }
 
 /** Each `devctl run`, and what it runs in the folder. */
-function runsIn(root: string): Sighting[] {
+function runsIn(root: string): SeenProcess[] {
   return readProcesses().filter(
     ({ argv, cwd, zombie }) =>
       !zombie && cwd === root && argv[1]?.endsWith('/bin/devctl.js') && argv[2] === 'run',
@@ -265,7 +265,7 @@ function runsIn(root: string): Sighting[] {
 }
 
 /** One-offs, and the shells of `runEach`: they have no mark. */
-function waitersIn(root: string): Sighting[] {
+function waitersIn(root: string): SeenProcess[] {
   const shells = readProcesses().filter(
     ({ argv, cwd, zombie }) => !zombie && cwd === root && argv.join(' ') === 'sleep 600',
   );
@@ -273,7 +273,7 @@ function waitersIn(root: string): Sighting[] {
 }
 
 async function endHolders(
-  find: () => readonly Sighting[],
+  find: () => readonly SeenProcess[],
   signal: 'SIGKILL' | 'SIGTERM',
 ): Promise<void> {
   const holders = find();
@@ -287,7 +287,7 @@ async function endHolders(
 async function lookTwice(
   tracks: Tracks,
   exhibits: readonly Exhibit[],
-): Promise<ReadonlyMap<string, readonly Sighting[]>> {
+): Promise<ReadonlyMap<string, readonly SeenProcess[]>> {
   const now = tracks.living();
   const sizes = exhibits.map(({ name }) => [name, tracks.size(name)] as const);
   await new Promise((resolve) => setTimeout(resolve, 1_000));

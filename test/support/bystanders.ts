@@ -6,17 +6,17 @@ import { endProcesses } from './end-processes.ts';
 import { BYSTANDER_MARK } from './oracle.ts';
 import { repositoryRoot } from './paths.ts';
 import { readProcesses } from './read-processes.ts';
-import { describeSighting, type Sighting } from './sighting.ts';
+import { describeSeen, type SeenProcess } from './seen-process.ts';
 import { until } from './until.ts';
 
 /** Processes whom a stop has no business with. */
-export interface Strangers extends AsyncDisposable {
+export interface Bystanders extends AsyncDisposable {
   readonly kinds: readonly string[];
   /** Who is not alive any more, or not the very process that it was. */
   missing(): readonly string[];
 }
 
-export interface StrangerRecipe {
+export interface BystanderRecipe {
   /** Names it among the others. */
   readonly kind: string;
   readonly command: readonly [string, ...string[]];
@@ -24,7 +24,7 @@ export interface StrangerRecipe {
 }
 
 /** Where the recipes of strangers lie. */
-export const BYSTANDERS = join(repositoryRoot, 'fixtures', 'bystanders');
+export const RECIPES_FOLDER = join(repositoryRoot, 'fixtures', 'bystanders');
 const KIND = 'DEVCTL_TEST_KIND';
 
 /**
@@ -35,12 +35,12 @@ const KIND = 'DEVCTL_TEST_KIND';
  * @param env what the recipes are told; FULL and AS, which `as.pl` needs, are added
  * @param uid the user who runs them, if not our own
  */
-export async function gatherStrangers(
-  recipes: readonly StrangerRecipe[],
+export async function startBystanders(
+  recipes: readonly BystanderRecipe[],
   outside: string,
   env: Readonly<Record<string, string>>,
   uid?: number,
-): Promise<Strangers> {
+): Promise<Bystanders> {
   const full = fillFifo(join(outside, 'full'));
   const group = `${KIND}_OF=${outside}`;
   const [mark = '', value = ''] = BYSTANDER_MARK.split('=');
@@ -50,7 +50,7 @@ export async function gatherStrangers(
       env: {
         ...cleanEnvironment(),
         HOME: outside,
-        AS: join(BYSTANDERS, 'as.pl'),
+        AS: join(RECIPES_FOLDER, 'as.pl'),
         FULL: full.path,
         ...env,
         [mark]: value,
@@ -76,8 +76,10 @@ export async function gatherStrangers(
         const found = find();
         const missing = kinds.filter((kind) => !found.some((one) => isOf(one, `${KIND}=${kind}`)));
         // Still a recipe that is being carried out?
-        const busy = found.filter(({ argv }) => argv.some((word) => word.startsWith(BYSTANDERS)));
-        const now = [...missing, ...busy.map(describeSighting), found.length].join('\n');
+        const busy = found.filter(({ argv }) =>
+          argv.some((word) => word.startsWith(RECIPES_FOLDER)),
+        );
+        const now = [...missing, ...busy.map(describeSeen), found.length].join('\n');
         const settled = missing.length + busy.length === 0 && now === before;
         before = now;
         return settled ? found : null;
@@ -88,7 +90,7 @@ export async function gatherStrangers(
       kinds,
       missing() {
         const now = new Set(find().map(identityOf));
-        return all.filter((one) => !now.has(identityOf(one))).map(describeSighting);
+        return all.filter((one) => !now.has(identityOf(one))).map(describeSeen);
       },
       [Symbol.asyncDispose]: close,
     };
@@ -111,10 +113,10 @@ function fillFifo(path: string): { readonly path: string; readonly fd: number } 
   return { path, fd };
 }
 
-function isOf({ environment }: Sighting, entry: string): boolean {
+function isOf({ environment }: SeenProcess, entry: string): boolean {
   return environment.includes(entry);
 }
 
-function identityOf({ pid, started }: Sighting): string {
+function identityOf({ pid, started }: SeenProcess): string {
   return `${pid}:${started}`;
 }

@@ -1,5 +1,5 @@
 /** What the oracle reads about one process, whatever devctl thinks of it. */
-export interface Sighting {
+export interface SeenProcess {
   readonly pid: number;
   /** Start time as the platform tells it; with the pid, an identity. Only compared, never computed with. */
   readonly started: string;
@@ -18,7 +18,7 @@ export interface Sighting {
 }
 
 /** Names a process in test output. */
-export function describeSighting(sighting: Sighting): string {
-  const { pid, ppid, pgid, sid, argv, cwd } = sighting;
+export function describeSeen(seen: SeenProcess): string {
+  const { pid, ppid, pgid, sid, argv, cwd } = seen;
   return `pid ${pid} (parent ${ppid}, group ${pgid}, session ${sid}) ${argv.join(' ')} [${cwd}]`;
 }

@@ -1,39 +1,39 @@
-import type { FakeMachine, Temper } from './fake-process.ts';
+import type { FakeMachine, SignalBehaviour } from './fake-process.ts';
 
 /** It acts on no signal that can be refused. */
-export const ignoresTerm: Temper = { onTerm: () => {} };
+export const ignoresTerm: SignalBehaviour = { onTerm: () => {} };
 
 /** It needs so long to shut down. */
-export function exitsAfter(ms: number): Temper {
+export function exitsAfter(ms: number): SignalBehaviour {
   return {
     onTerm: (machine, pid) => machine.after(ms, pid, (world) => world.exit(pid)),
   };
 }
 
 /** Its stop handler starts one more process, in a session of its own, and exits. */
-export const forksOnTerm: Temper = {
+export const forksOnTerm: SignalBehaviour = {
   onTerm(machine, pid) {
-    const child = machine.fork(pid, { temper: ignoresTerm });
+    const child = machine.fork(pid, { behaviour: ignoresTerm });
     machine.setsid(child);
     machine.exit(pid);
   },
 };
 
 /** Its stop handler starts its successor, and so on, a limited number of times. */
-export function respawnsOnTerm(times: number): Temper {
+export function respawnsOnTerm(times: number): SignalBehaviour {
   return {
     onTerm(machine, pid) {
-      if (times > 0) machine.fork(pid, { temper: respawnsOnTerm(times - 1) });
+      if (times > 0) machine.fork(pid, { behaviour: respawnsOnTerm(times - 1) });
       machine.exit(pid);
     },
   };
 }
 
 /** It starts each child again that ends, as nodemon and `while true` do. */
-export function revivesChildren(child: Temper = {}): Temper {
+export function restartsChildren(child: SignalBehaviour = {}): SignalBehaviour {
   return {
     onTerm: () => {},
-    onChildExit: (machine, pid) => void machine.fork(pid, { temper: child }),
+    onChildExit: (machine, pid) => void machine.fork(pid, { behaviour: child }),
   };
 }
 
@@ -41,9 +41,9 @@ export function revivesChildren(child: Temper = {}): Temper {
 export function later(
   ms: number,
   act: (machine: FakeMachine, pid: number) => void,
-  temper: Temper = {},
-): Temper {
-  return { ...temper, onBirth: (machine, pid) => machine.after(ms, pid, act) };
+  behaviour: SignalBehaviour = {},
+): SignalBehaviour {
+  return { ...behaviour, onBirth: (machine, pid) => machine.after(ms, pid, act) };
 }
 
 /**
@@ -51,16 +51,19 @@ export function later(
  *
  * @param clean  also clears its environment, so that only a subreaper can hold it
  */
-export function hops(everyMs: number, options: { setsid: boolean; clean?: boolean }): Temper {
-  const temper: Temper = {
+export function hops(
+  everyMs: number,
+  options: { setsid: boolean; clean?: boolean },
+): SignalBehaviour {
+  const behaviour: SignalBehaviour = {
     onTerm: () => {},
     onBirth: (machine, pid) =>
       machine.after(everyMs, pid, (world) => {
         const environ = options.clean ? { environ: '' } : {};
-        const child = world.fork(pid, { ...environ, temper });
+        const child = world.fork(pid, { ...environ, behaviour });
         if (options.setsid) world.setsid(child);
         world.exit(pid);
       }),
   };
-  return temper;
+  return behaviour;
 }
