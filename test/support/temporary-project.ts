@@ -58,7 +58,7 @@ export async function temporaryProject(
     write,
     async [Symbol.asyncDispose]() {
       await endProcesses(oracle.everything);
-      removeControlGroups(root);
+      await removeControlGroups(root);
       rmSync(fresh, { recursive: true, force: true });
     },
   };
