@@ -21,7 +21,7 @@ function stateOf(project: TemporaryProject, name: string) {
   return { state, reason, exit, restarts, pid: leader?.pid ?? null };
 }
 
-test('after its supervisor was killed: the same processes, and exits, probes and policies as before', async () => {
+test('adopt after the supervisor was killed: the same processes run on, with exits, probes and policies as before', async () => {
   const sick = 'test ! -e sick';
   await using project = await temporaryProject({
     services: {
@@ -93,31 +93,28 @@ test('after its supervisor was killed: the same processes, and exits, probes and
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.each(['adopt', 'start other'])(
-  'a restart that was interrupted goes on with: %s',
-  async (by) => {
-    await using project = await temporaryProject({
-      services: {
-        task: {
-          command: 'if [ -e well ]; then exec sleep 120; else exit 3; fi',
-          restart: { policy: 'on-failure', backoff: '1h' },
-        },
-        other: service('sleeper'),
+test.each(['adopt', 'start other'])('an interrupted restart goes on with: %s', async (by) => {
+  await using project = await temporaryProject({
+    services: {
+      task: {
+        command: 'if [ -e well ]; then exec sleep 120; else exit 3; fi',
+        restart: { policy: 'on-failure', backoff: '1h' },
       },
-    });
-    await devctl(project, 'start', 'task');
-    await until(() => stateOf(project, 'task')?.state === 'backoff');
-    await devctl(project, 'start', 'other');
-    await signalSupervisor(project, 'SIGKILL');
-    expect((await devctl(project, 'status')).stdout).toContain('go on with it: devctl adopt');
-    const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8'));
-    manifest.services.task.restart.backoff = '100ms';
-    project.write('.devctl.json', JSON.stringify(manifest));
-    project.write('well', '');
-    expect(await devctl(project, ...by.split(' '))).toMatchObject({ exitCode: 0 });
-    await until(() => stateOf(project, 'task')?.state === 'running');
-    expect(stateOf(project, 'task')).toMatchObject({ restarts: 1 });
-    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-    expect(project.oracle.everything()).toEqual([]);
-  },
-);
+      other: service('sleeper'),
+    },
+  });
+  await devctl(project, 'start', 'task');
+  await until(() => stateOf(project, 'task')?.state === 'backoff');
+  await devctl(project, 'start', 'other');
+  await signalSupervisor(project, 'SIGKILL');
+  expect((await devctl(project, 'status')).stdout).toContain('go on with it: devctl adopt');
+  const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8'));
+  manifest.services.task.restart.backoff = '100ms';
+  project.write('.devctl.json', JSON.stringify(manifest));
+  project.write('well', '');
+  expect(await devctl(project, ...by.split(' '))).toMatchObject({ exitCode: 0 });
+  await until(() => stateOf(project, 'task')?.state === 'running');
+  expect(stateOf(project, 'task')).toMatchObject({ restarts: 1 });
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.everything()).toEqual([]);
+});

@@ -78,7 +78,7 @@ async function expectOneStopEndsAll(project: TemporaryProject): Promise<void> {
   expect(records.filter((name) => !name.startsWith('.'))).toEqual([]);
 }
 
-test('20 starts at once, then 20 stops', async () => {
+test('20 starts at once end with one instance, and 20 stops at once end it', async () => {
   await using project = await temporaryProject(manifest);
   const starts = await runAll(project, Array(COMMANDS).fill(['start']));
   for (const one of starts) {
@@ -96,7 +96,9 @@ test('20 starts at once, then 20 stops', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('mixtures of commands at once', { timeout: 120_000 }, async () => {
+test('mixtures of commands at once leave one instance, and one stop ends it', {
+  timeout: 120_000,
+}, async () => {
   const command = fc.oneof(
     {
       weight: 6,
@@ -126,7 +128,7 @@ test.each([
   ['it has just taken the lock', '.pids/lock'],
   ['its supervisor is about to listen', '.pids/supervisor.log'],
   ['it is about to spawn', '.pids/services/db.json'],
-])('a stop wins over a start of which %s, and over those behind it', async (_when, file) => {
+])('a stop wins over a start when %s, and over the starts behind it', async (_when, file) => {
   await using project = await temporaryProject({
     services: {
       db: { command: fixture('fan', '2'), ready: { log: '^never$', timeout: '10m' } },

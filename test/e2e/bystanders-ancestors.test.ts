@@ -26,7 +26,7 @@ const CHAINS: [string, string, string[]][] = [
 ];
 
 test.each(CHAINS.filter(([, needs]) => needs === '' || has(needs)))(
-  'what runs devctl outlives the stop that it asked for: %s',
+  'the program that runs devctl outlives the stop that it asked for: %s',
   async (_name, _needs, [line = '']) => {
     await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
     // Start and stop, then a line that only the living can write; the watcher is a job of the same step.
@@ -69,7 +69,7 @@ test.each(CHAINS.filter(([, needs]) => needs === '' || has(needs)))(
   },
 );
 
-test('a stranger on a declared port is named and left alone', async () => {
+test('a bystander on a declared port is named and left alone', async () => {
   const [port = 0] = await freePorts(1);
   await using elsewhere = await temporaryProject();
   await using project = await temporaryProject({

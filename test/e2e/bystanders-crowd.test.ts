@@ -60,7 +60,7 @@ const MODES: [string, Mode][] = [
     : []),
 ];
 
-test.each(MODES)('nobody of the crowd is touched: %s', async (_name, mode) => {
+test.each(MODES)('no process of the crowd is touched: %s', async (_name, mode) => {
   const [port = 0] = await freePorts(1);
   await using outside = await temporaryProject();
   await using project = await temporaryProject(

@@ -50,7 +50,7 @@ const MODES: [string, Mode][] = [
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 
 test.each(MODES)(
-  'another project that was started inside one of our services: %s',
+  'a project that was started inside one of our services goes on: %s',
   async (_name, { env = {}, containment = 'auto', disturb, stop }) => {
     await using inner = await temporaryProject({
       containment,

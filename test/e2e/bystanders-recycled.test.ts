@@ -30,7 +30,7 @@ function leaderOf(project: TemporaryProject, name: string): number {
 
 // Again with other numbers, should somebody else on this machine have been given one of them.
 test.runIf(canRecycle).each(MODES)(
-  'numbers that the records know belong to strangers: %s',
+  'bystanders that have pids of our records survive: %s',
   { retry: 2 },
   async (_name, args, env) => {
     await using outside = await temporaryProject();

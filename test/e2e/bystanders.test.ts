@@ -17,7 +17,7 @@ async function endAll(bystanders: readonly Bystander[]): Promise<void> {
   await Promise.all(bystanders.map((one) => one[Symbol.asyncDispose]()));
 }
 
-test.each(STOPS)('look-alikes survive: %j', async (args) => {
+test.each(STOPS)('programs that look like services survive: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   await using elsewhere = await temporaryProject();
   const there = [
@@ -44,7 +44,7 @@ test.each(STOPS)('look-alikes survive: %j', async (args) => {
   expect(innocent.map((one) => one.alive())).toEqual(innocent.map(() => true));
 });
 
-test.each(STOPS)('a left-over test run in this project does not survive: %j', async (args) => {
+test.each(STOPS)('a test run that was left in this project does not survive: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   // From another terminal: nothing above it is above devctl too, and no record knows it.
   const [command = '', ...words] = fixture('bystander', 'npm', 'test');
@@ -60,7 +60,7 @@ test.each(STOPS)('a left-over test run in this project does not survive: %j', as
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test.each(STOPS)('who reads the log of a service: %j', async (args) => {
+test.each(STOPS)('a program that reads the log of a service survives: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('logger', ['hello']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const tail = spawn('tail', ['-f', project.file('.pids/logs/web.log')], {
@@ -76,7 +76,7 @@ test.each(STOPS)('who reads the log of a service: %j', async (args) => {
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test.each(STOPS)('the shell in the project that ran devctl: %j', async (args) => {
+test.each(STOPS)('the shell in the project that ran devctl survives: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   const program = join(repositoryRoot, 'bin', 'devctl.js');
   const shell = spawn('/bin/sh', [], {
@@ -106,7 +106,7 @@ test.each(STOPS)('the shell in the project that ran devctl: %j', async (args) =>
 });
 
 test.each(STOPS)(
-  'services of another project, also one that was started inside ours: %j',
+  'services of other projects survive, also of one that was started inside ours: %j',
   async (args) => {
     await using ours = await temporaryProject({ services: { web: service('fan', ['2']) } });
     await using other = await temporaryProject({ services: { web: service('own-session') } });

@@ -36,7 +36,7 @@ function moveRecords(project: TemporaryProject, byMs: number): void {
 test.runIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable').each([
   ['back', DAY_MS, -DAY_MS],
   ['forward', -DAY_MS, DAY_MS],
-])('a clock that is set %s between start and stop', async (_how, before, after) => {
+])('stop works when the clock is set %s after the start', async (_how, before, after) => {
   const services = {
     web: service('own-session'),
     db: service('fan', ['1'], { dependsOn: ['web'] }),
@@ -71,7 +71,7 @@ test.runIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable').each([
   expect(neighbour.alive()).toBe(true);
 });
 
-test('founding files of an old start-dev.sh that lie in the future end nobody, and stay', async () => {
+test('files of an old start-dev.sh that lie in the future end no process, and stay', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const [command = '', ...args] = fixture('sleeper');
   const env = { ...cleanEnvironment(), ...project.env };

@@ -61,27 +61,30 @@ test.runIf(has('bash'))(
   },
 );
 
-test.runIf(has('fish'))('fish does, and what another command takes', async () => {
-  await using project = await temporaryProject(MANIFEST);
-  const asked = ['sto', 'stop w', 'adopt --js', '-c .devc', 'run --name a -- devctl che'];
-  const { stdout } = await shell(
-    project,
-    'fish',
-    '--no-config',
-    '-c',
-    `devctl completion fish | source; for words in ${asked.map((one) => `'${one}'`).join(' ')}; complete -C "devctl $words"; end`,
-  );
-  expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
-    'stop',
-    'web',
-    'worker',
-    '--json',
-    '.devctl.json',
-    'check',
-  ]);
-});
+test.runIf(has('fish'))(
+  'fish completes the same, and the arguments of another command',
+  async () => {
+    await using project = await temporaryProject(MANIFEST);
+    const asked = ['sto', 'stop w', 'adopt --js', '-c .devc', 'run --name a -- devctl che'];
+    const { stdout } = await shell(
+      project,
+      'fish',
+      '--no-config',
+      '-c',
+      `devctl completion fish | source; for words in ${asked.map((one) => `'${one}'`).join(' ')}; complete -C "devctl $words"; end`,
+    );
+    expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
+      'stop',
+      'web',
+      'worker',
+      '--json',
+      '.devctl.json',
+      'check',
+    ]);
+  },
+);
 
-test.runIf(has('zsh') && hasTmux)('zsh does, on a terminal', async () => {
+test.runIf(has('zsh') && hasTmux)('zsh completes the same on a terminal', async () => {
   await using project = await temporaryProject(MANIFEST);
   await using terminal = await openTerminal(project);
   const launcher = join(repositoryRoot, 'bin', 'devctl.js');

@@ -78,7 +78,7 @@ function expectAllEnded(
   return report;
 }
 
-test('the manifest is a folder and the supervisor is frozen', async () => {
+test('npx devctl stop --force ends all when the manifest is a folder and the supervisor is frozen', async () => {
   await using project = await escaped();
   await start(project);
   await signalSupervisor(project, 'SIGSTOP');
@@ -90,7 +90,7 @@ test('the manifest is a folder and the supervisor is frozen', async () => {
 });
 
 test.runIf(canMount)(
-  'records, sockets and temporary files are on a disk that is full',
+  'npx devctl stop --force ends all when records, sockets and temporary files are on a full disk',
   async () => {
     await using project = await escaped();
     using records = smallDisk(project.file('.pids'));
@@ -106,7 +106,7 @@ test.runIf(canMount)(
   },
 );
 
-test('everything at once: 300 processes, load 50, no records, no supervisor, no manifest, no disk', async () => {
+test('npx devctl stop --force ends 300 processes at load 50 without records, supervisor, manifest and disk', async () => {
   await using project = await escaped({
     a: service('fan', ['96']),
     b: service('fan', ['96']),

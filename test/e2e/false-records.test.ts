@@ -24,7 +24,7 @@ function readRecord(project: TemporaryProject) {
   return JSON.parse(readFileSync(project.file(RECORD), 'utf8'));
 }
 
-test('a pid that belongs to a live stranger: it is not signalled, the record is reported as stale', async () => {
+test('a record with the pid of a bystander is reported as stale, and the bystander is not signalled', async () => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   await using elsewhere = await temporaryProject();
   await using stranger = await bystander('node server.js', elsewhere.root);
@@ -51,7 +51,7 @@ test('a pid that belongs to a live stranger: it is not signalled, the record is 
 });
 
 test.each(['stop', 'start'])(
-  'a supervisor.json that names a live stranger, met by %s',
+  'a supervisor.json that names a bystander does no harm to it: %s',
   async (command) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     await using stranger = await bystander('node server.js', project.root);
@@ -72,7 +72,7 @@ test.each(['stop', 'start'])(
 );
 
 test.each(['stop', 'start'])(
-  'a record of an earlier boot whose pid is a stranger now, met by %s',
+  'a record of an earlier boot with the pid of a bystander does no harm to it: %s',
   async (command) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
@@ -96,10 +96,10 @@ describe.each([
   ['cut short', '{"schema":1,"serv'],
   ['empty', ''],
   ['of another shape', '[1,2,3]'],
-])('a record that is %s', (_how, text) => {
+])('a record is %s', (_how, text) => {
   const services = { web: service('own-session'), db: service('fan', ['2']) };
 
-  test('is set aside, and its processes are ended', async () => {
+  test('stop sets the record aside and ends its processes', async () => {
     await using project = await temporaryProject({ services });
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     await signalSupervisor(project, 'SIGKILL');
@@ -114,7 +114,7 @@ describe.each([
     expect(aside).toEqual([expect.stringMatching(/^web\.json\.corrupt-/)]);
   });
 
-  test('costs nothing while the supervisor knows better', async () => {
+  test('the record costs nothing while the supervisor knows better', async () => {
     await using project = await temporaryProject({ services });
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     project.write(RECORD, text);
@@ -123,7 +123,7 @@ describe.each([
   });
 });
 
-test('founding files of an old start-dev.sh are all there is', async () => {
+test('stop ends what the files of an old start-dev.sh name', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await using elsewhere = await temporaryProject();
   await using stranger = await bystander('node server.js', elsewhere.root);
@@ -145,7 +145,7 @@ test('founding files of an old start-dev.sh are all there is', async () => {
   expect(stranger.alive()).toBe(true);
 });
 
-test('a listed group is ended although its leader has died', async () => {
+test('stop ends a listed process group although its leader has died', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const [command = '', ...args] = fixture('fan', '3');
   const env = { ...cleanEnvironment(), ...project.env };
@@ -163,7 +163,7 @@ test('a listed group is ended although its leader has died', async () => {
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('our founding files name what runs', async () => {
+test('start writes the files of an old start-dev.sh', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const [web] = project.oracle.processes();

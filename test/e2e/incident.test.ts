@@ -53,7 +53,7 @@ async function waitForProcesses(project: TemporaryProject, count: number): Promi
   expect(seen()).toBeGreaterThanOrEqual(count);
 }
 
-test('80 processes and more, a storm that nobody started through devctl, and zero left', async () => {
+test('one stop ends 80 processes and more, with a storm that devctl did not start', async () => {
   const { project, ports } = await incident();
   await using _project = project;
   const started = await run(project, 'start');
@@ -71,7 +71,7 @@ test('80 processes and more, a storm that nobody started through devctl, and zer
   for (const port of ports) expect(await canBind(port)).toBe(true);
 }, 180_000);
 
-test('again and again: no survivor, no "address already in use"', async () => {
+test('start and stop again and again: no survivor, no "address already in use"', async () => {
   const { project, ports } = await incident();
   await using _project = project;
   for (let round = 1; round <= 3; round += 1) {
@@ -86,7 +86,7 @@ test('again and again: no survivor, no "address already in use"', async () => {
   }
 }, 180_000);
 
-test('devctl run -- npm test: the storm of the incident, held from its birth, leaves nothing', async () => {
+test('devctl run -- npm test: the storm of the incident is contained from its birth and leaves nothing', async () => {
   const { project } = await incident();
   await using _project = project;
   const env = incidentEnvironment();

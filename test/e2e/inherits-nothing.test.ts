@@ -75,17 +75,22 @@ test('no file descriptor of the caller reaches a service or the supervisor', asy
   expect(running.filter(({ files }) => files.includes(path))).toEqual([]);
 });
 
-test.runIf(process.platform === 'linux')('output goes straight to the log', async () => {
-  await using project = await temporaryProject({ services: { web: service('logger', ['hello']) } });
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  const [web] = project.oracle.processes();
-  const log = project.file('.pids/logs/web.log');
-  expect(readlinkSync(`/proc/${web?.pid}/fd/1`)).toBe(log);
-  expect(readlinkSync(`/proc/${web?.pid}/fd/2`)).toBe(log);
-  expect(readFileSync(log, 'utf8')).toBe('hello\nready\n');
-});
+test.runIf(process.platform === 'linux')(
+  'the output of a service goes straight to the log',
+  async () => {
+    await using project = await temporaryProject({
+      services: { web: service('logger', ['hello']) },
+    });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const [web] = project.oracle.processes();
+    const log = project.file('.pids/logs/web.log');
+    expect(readlinkSync(`/proc/${web?.pid}/fd/1`)).toBe(log);
+    expect(readlinkSync(`/proc/${web?.pid}/fd/2`)).toBe(log);
+    expect(readFileSync(log, 'utf8')).toBe('hello\nready\n');
+  },
+);
 
-test('what reads stdin stays alive, and stdin can be written to', async () => {
+test('a service that reads stdin stays alive, and its stdin can be written to', async () => {
   await using project = await temporaryProject({
     services: { echo: { command: fixture('stdin-echo', 'echoed'), ready: { log: '^ready$' } } },
   });

@@ -52,7 +52,7 @@ function asFields(value: unknown): Fields | null {
   return isObject ? (value as Fields) : null;
 }
 
-test('what --json prints is what docs/json.md says, of every command', async () => {
+test('every command prints with --json what docs/json.md says', async () => {
   await using project = await temporaryProject({
     services: {
       web: {

@@ -52,7 +52,7 @@ test('a lease is shown, lasts as long as its latest end, and goes with a stop', 
   expect(whyStopped(project)).toEqual({ why: null, survivors: [] });
 });
 
-test('when its time is over everything is stopped, and the report says why', async () => {
+test('when the time of a lease is over everything is stopped, and the report says why', async () => {
   await using project = await temporaryProject(MANIFEST);
   // On a busy machine that is over before the start is, which then gives way.
   await devctl(project, 'start', '--ttl', '1s');
@@ -67,7 +67,7 @@ test('when its time is over everything is stopped, and the report says why', asy
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('it lasts while one of its processes lives, also under another supervisor; stop removes it', async () => {
+test('a lease lasts while one of its processes lives, also under another supervisor; stop removes it', async () => {
   await using project = await temporaryProject(MANIFEST);
   const first = agent(project);
   const second = agent(project);
@@ -95,7 +95,7 @@ test('it lasts while one of its processes lives, also under another supervisor; 
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('one that was over while no supervisor lived is honoured by the next start', async () => {
+test('a lease that ended while no supervisor lived is honoured by the next start', async () => {
   await using project = await temporaryProject(MANIFEST);
   expect(await devctl(project, 'start', '--ttl', '2h')).toMatchObject({ exitCode: 0 });
   const before = project.oracle.processes().map(({ pid }) => pid);

@@ -24,7 +24,7 @@ function breachesOf(project: TemporaryProject, name: string): number {
   return events.filter((event) => event.kind === 'breach' && event.breach.service === name).length;
 }
 
-test('beyond its limits a service is warned of, ended or started again, and the branch is named', async () => {
+test('a service beyond its limits gets a warning, an end or a restart, and its branch is named', async () => {
   await using project = await temporaryProject({
     limits: { processes: 8 },
     services: {
@@ -105,7 +105,7 @@ test('beyond its limits a service is warned of, ended or started again, and the 
   expect(existsSync(project.file('.pids/breaches.json'))).toBe(false);
 });
 
-test('new limits hold for what runs, also after it was taken over; of the project, they end everything', async () => {
+test('new limits hold for running services, also for adopted ones; limits of the project end everything', async () => {
   const services = (limits: object) => ({
     plain: service('sleeper'),
     fan: service('fan', ['3'], { limits }),
@@ -135,7 +135,7 @@ test('new limits hold for what runs, also after it was taken over; of the projec
   expect(readSupervisor(projectFolder(project.root, project.file('.pids'))).kind).toBe('missing');
 });
 
-test('run ends what goes beyond its limits, names the branch, and warns as the project does', async () => {
+test('run ends a command beyond its limits, names the branch, and warns about the limits of the project', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper') },
   });
@@ -183,7 +183,7 @@ test('run ends what goes beyond its limits, names the branch, and warns as the p
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('up tells of a warning while it happens', async () => {
+test('up reports a breach while it happens', async () => {
   await using project = await temporaryProject({
     services: { fan: service('fan', ['3'], { limits: { processes: 3 } }) },
   });

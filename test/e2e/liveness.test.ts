@@ -19,7 +19,7 @@ function inState(project: TemporaryProject, name: string, state: string) {
   });
 }
 
-test('what is not well is unhealthy, or started again, also after it was taken over', async () => {
+test('a service whose liveness probe fails is unhealthy or started again, also after its adoption', async () => {
   await using project = await temporaryProject({
     services: {
       web: wellWithout('sick-web'),

@@ -15,7 +15,7 @@ function speaker(name: string, first: string): object {
   return { command };
 }
 
-test('what services write, merged by time, alive or dead, with and without a supervisor', async () => {
+test('logs merges the output of services by time, alive or dead, with and without a supervisor', async () => {
   await using project = await temporaryProject({
     services: {
       web: speaker('web', 'web begins\\n'),
@@ -68,7 +68,7 @@ test('what services write, merged by time, alive or dead, with and without a sup
   expect((await lines('-n', '1')).at(-1)).toBe('web      | nobody looks');
 });
 
-test('a log that cannot be read is told of, and costs the others nothing', async () => {
+test('logs names a log that cannot be read, and shows the others', async () => {
   await using project = await temporaryProject(
     { services: { web: { command: 'true' }, api: { command: 'true' } } },
     { '.pids/logs/web.log': 'of web\n', secret: 'text\n' },
@@ -79,7 +79,7 @@ test('a log that cannot be read is told of, and costs the others nothing', async
   expect(stderr).toMatch(/^✗ the log of api cannot be read: ELOOP.*$/);
 });
 
-test('following: until Ctrl-C, or until nobody reads; new services appear', async () => {
+test('logs -f follows until Ctrl-C, or until its reader has gone; new services appear', async () => {
   const web = speaker('web', 'web begins\\n');
   await using project = await temporaryProject({ services: { web } });
   await devctl(project, 'start');
@@ -117,7 +117,7 @@ test('following: until Ctrl-C, or until nobody reads; new services appear', asyn
 });
 
 test.skipIf((await findCutWay('.')).how === null)(
-  'a log that is rotated while it is written: every line once, for who reads it, follows it and waits for it',
+  'a log that is rotated while it is written has every line once for each reader',
   { timeout: 180_000 },
   async () => {
     const last = 300_000;

@@ -39,7 +39,7 @@ function deleteRecords(project: TemporaryProject): void {
   rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
 }
 
-test('the supervisor was killed', async () => {
+test('stop ends all after the supervisor was killed', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGKILL');
   expect(project.oracle.processes().length).toBe(ESCAPED);
@@ -50,7 +50,7 @@ test('the supervisor was killed', async () => {
 });
 
 test.runIf(hasSubreaper)(
-  'the supervisor was killed that held a daemon without environment',
+  'stop ends all after the supervisor of a daemon without environment was killed',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
     // Witnessed, be it as its service's or, where nothing told which that is, as nobody's.
@@ -65,7 +65,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test('the records were deleted', async () => {
+test('stop ends all after the records were deleted', async () => {
   await using project = await escaped();
   deleteRecords(project);
   await expectStopToEndAll(project);
@@ -74,7 +74,7 @@ test('the records were deleted', async () => {
 });
 
 test.runIf(hasSubreaper)(
-  'the records were deleted, and below the supervisor runs a daemon without environment',
+  'stop ends all after the records were deleted, also a daemon without environment',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
     deleteRecords(project);
@@ -82,14 +82,14 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test('the records were deleted and the supervisor was killed', async () => {
+test('stop ends all after the records were deleted and the supervisor was killed', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGKILL');
   deleteRecords(project);
   await expectStopToEndAll(project);
 });
 
-test('records and manifest were deleted and the supervisor was killed', async () => {
+test('stop --force ends all after records and manifest were deleted and the supervisor was killed', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGKILL');
   deleteRecords(project);
@@ -97,19 +97,22 @@ test('records and manifest were deleted and the supervisor was killed', async ()
   await expectStopToEndAll(project, '--force');
 });
 
-test.each([[['stop']], [['stop', '--force']]])('the manifest is broken: %j', async (args) => {
-  await using project = await escaped();
-  project.write('.devctl.json', '{');
-  const { exitCode, stderr } = await devctl(project, ...args);
-  expect(exitCode, stderr).toBe(0);
-  expect(stderr).toContain('.devctl.json');
-  expect(stderr).not.toMatch(/\n\s+at /);
-  expect(project.oracle.everything()).toEqual([]);
-});
+test.each([[['stop']], [['stop', '--force']]])(
+  'all ends although the manifest is broken: %j',
+  async (args) => {
+    await using project = await escaped();
+    project.write('.devctl.json', '{');
+    const { exitCode, stderr } = await devctl(project, ...args);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('.devctl.json');
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 // Root reads everything.
 test.runIf(process.getuid?.() === 0).each([[['stop']], [['stop', '--force']]])(
-  'the manifest may not be read: %j',
+  'all ends although the manifest may not be read: %j',
   async (args) => {
     await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });
     chownSync(project.root, NOBODY, NOBODY);
@@ -124,21 +127,21 @@ test.runIf(process.getuid?.() === 0).each([[['stop']], [['stop', '--force']]])(
   },
 );
 
-test('the manifest was deleted', async () => {
+test('stop ends all after the manifest was deleted', async () => {
   await using project = await escaped();
   rmSync(project.file('.devctl.json'));
   expect(await statusReport(project)).toMatchObject({ exitCode: 0 });
   await expectStopToEndAll(project);
 });
 
-test('the supervisor is stopped by a debugger', async () => {
+test('stop ends all when the supervisor is stopped by a debugger', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGSTOP');
   const { supervisor } = await expectStopToEndAll(project);
   expect(supervisor).toMatchObject({ ended: true });
 });
 
-test('the supervisor is stopped, its records are gone, and a start comes along', async () => {
+test('start replaces a supervisor that is stopped and whose records are gone', async () => {
   await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGSTOP');

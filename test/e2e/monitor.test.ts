@@ -92,7 +92,7 @@ test.skipIf(lacksTmux)(
 );
 
 test.skipIf(lacksTmux)(
-  'monitor: however it is killed, the terminal is as it was, and nothing is left over',
+  'monitor: after every kind of kill the terminal is as before, and nothing is left',
   async () => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     await using terminal = await monitored(project);
@@ -135,7 +135,7 @@ test.skipIf(lacksTmux)(
   60_000,
 );
 
-test('monitor without a terminal says what it needs, and prints JSON where that is asked for', async () => {
+test('monitor without a terminal says what it needs, and prints JSON on request', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const refused = await devctl(project, 'monitor');
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });

@@ -46,13 +46,13 @@ const PLACES = [
   ['2,400 characters', Array(10).fill('n'.repeat(240)).join('/')],
 ];
 
-test.each(PLACES)('a project path with %s', async (_what, place) => {
+test.each(PLACES)('start, status and stop work in a project path with %s', async (_what, place) => {
   await using project = await temporaryProject({ services }, {}, place);
   await expectRoundTrip(project);
   expect(existsSync(project.file('owned'))).toBe(false);
 });
 
-test('a project path that is too long for its records', async () => {
+test('a project path that is too long for its records is refused', async () => {
   // PATH_MAX is 4,096 bytes with the NUL (limits.h(0p)): the folder can be, a record in it cannot.
   await using above = await temporaryProject();
   const rest = 4_060 - above.root.length - 1;
@@ -76,7 +76,7 @@ test('a project path that is too long for its records', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('unicode, and twins: names that differ by a character that looks the same, or by what follows', async () => {
+test('services whose names look the same or begin the same are kept apart', async () => {
   const name = '\u5de5\u5177 \u{1f468}\u200d\u{1f469} caf\u00e9';
   await using project = await temporaryProject({ services }, {}, name);
   const names = [name.normalize('NFD'), `${name}2`, `${name} (deleted)`, name.slice(0, -1)];
@@ -93,7 +93,7 @@ test('unicode, and twins: names that differ by a character that looks the same, 
   }
 });
 
-test('through a symbolic link, and from a folder below it', async () => {
+test('a project is the same through a symbolic link and from a folder below it', async () => {
   await using project = await temporaryProject({ services }, { 'src/x.ts': '' });
   const link = join(project.root, '..', `${project.root.split('/').at(-1)}-link`);
   symlinkSync(project.root, link);
@@ -111,7 +111,7 @@ test('through a symbolic link, and from a folder below it', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('every folder for the socket is too long or missing', async () => {
+test('start says so when every folder for the socket is too long or missing', async () => {
   await using project = await temporaryProject({ services });
   const long = project.file('t'.repeat(100));
   mkdirSync(long);
@@ -126,7 +126,7 @@ test('every folder for the socket is too long or missing', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('services with the names of what every object has', async () => {
+test('services may have names that every JavaScript object has', async () => {
   const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '0'];
   const [first = '', ...others] = names;
   await using project = await temporaryProject({
@@ -157,7 +157,7 @@ test('services with the names of what every object has', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.each([['services'], ['groups']])('%s cannot have the name __proto__', async (key) => {
+test.each([['services'], ['groups']])('%s cannot be called __proto__', async (key) => {
   const more = key === 'services' ? ', "__proto__": { "command": "true" }' : '';
   const groups = key === 'groups' ? ', "groups": { "__proto__": ["web"] }' : '';
   await using project = await temporaryProject(
@@ -173,7 +173,7 @@ test.each([['services'], ['groups']])('%s cannot have the name __proto__', async
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('no object has a service of its own accord', async () => {
+test('names that every JavaScript object has are no services by themselves', async () => {
   await using project = await temporaryProject({ services });
   for (const command of ['start', 'status', 'stop']) {
     for (const name of ['__proto__', 'constructor']) {

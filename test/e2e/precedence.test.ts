@@ -13,7 +13,7 @@ test.runIf(mayRaise).each([
   ['stop --force', -20],
   ['stop --force --dry-run', 0],
   ['stop', 0],
-])('as root, %s has its session served with niceness %i until it ends', async (words, niceness) => {
+])('as root, %s gives its session niceness %i until it ends', async (words, niceness) => {
   await using project = await temporaryProject({ services: { web: { command: 'sleep 100' } } });
   // Before devctl's own listener, which gives it back.
   const preload = project.write(

@@ -83,7 +83,7 @@ function expectNothingLeft(project: TemporaryProject, result: DevctlResult): Sto
 }
 
 test.runIf(canLimit && !LOOKS_BY_PS)(
-  'a user has as many processes as he may: RLIMIT_NPROC',
+  'stop works at the process limit of the user: RLIMIT_NPROC',
   async () => {
     await using project = await temporaryProject({ services: { ...services, commanded } });
     mkdirSync(project.file('tmp'));
@@ -118,7 +118,7 @@ test.runIf(canLimit && !LOOKS_BY_PS)(
 );
 
 test.runIf(pidsHierarchy !== null && !LOOKS_BY_PS)(
-  'a container has as many processes as it may: pids.max',
+  'stop works at the process limit of a container: pids.max',
   async () => {
     using group = pidsGroup(pidsHierarchy ?? '');
     await using project = await temporaryProject({ services: { ...services, commanded } });
@@ -143,7 +143,7 @@ test.runIf(pidsHierarchy !== null && !LOOKS_BY_PS)(
 );
 
 test.runIf(canTrace())(
-  'a forced stop forks nothing, and makes no thread that Node would not',
+  'a forced stop forks nothing, and makes no thread beside those of Node',
   async () => {
     await using project = await temporaryProject({ services });
     mkdirSync(project.file('tmp'));

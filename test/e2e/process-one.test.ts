@@ -32,55 +32,61 @@ function contain(project: TemporaryProject, ...command: readonly string[]) {
   });
 }
 
-test.runIf(hasContainers)('a shell that reaps nothing is process 1', async () => {
-  await using project = await temporaryProject({ services }, { ignored: '' });
-  const killSupervisor = `kill -9 $(grep -o '"pid": [0-9]*' .pids/supervisor.json | grep -o '[0-9]*')`;
-  const lines = [
-    `${devctl} start >&2 && ${devctl} stop --json >first.json || exit 10`,
-    `${devctl} start >&2 && ${killSupervisor} && ${devctl} start >&2 || exit 11`,
-    `${devctl} status >/dev/null || exit 12`,
-    `${devctl} stop --json`,
-  ];
-  const outcome = await contain(project, 'sh', '-c', lines.join('\n'));
-  expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
-  const first: StopReport = JSON.parse(execFileSync('cat', [project.file('first.json')], utf8));
-  expect(first).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
-  const adopted: StopReport = JSON.parse(outcome.stdout);
-  expect(adopted).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
-  expect(project.oracle.everything()).toEqual([]);
-});
+test.runIf(hasContainers)(
+  'start and stop work where process 1 is a shell that reaps nothing',
+  async () => {
+    await using project = await temporaryProject({ services }, { ignored: '' });
+    const killSupervisor = `kill -9 $(grep -o '"pid": [0-9]*' .pids/supervisor.json | grep -o '[0-9]*')`;
+    const lines = [
+      `${devctl} start >&2 && ${devctl} stop --json >first.json || exit 10`,
+      `${devctl} start >&2 && ${killSupervisor} && ${devctl} start >&2 || exit 11`,
+      `${devctl} status >/dev/null || exit 12`,
+      `${devctl} stop --json`,
+    ];
+    const outcome = await contain(project, 'sh', '-c', lines.join('\n'));
+    expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
+    const first: StopReport = JSON.parse(execFileSync('cat', [project.file('first.json')], utf8));
+    expect(first).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
+    const adopted: StopReport = JSON.parse(outcome.stdout);
+    expect(adopted).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
-test.runIf(hasContainers)('devctl itself is process 1', async () => {
-  await using project = await temporaryProject({ services });
-  const [node = '', script = ''] = devctl.split(' ');
-  const start = await contain(project, node, script, 'start');
-  expect(start).toMatchObject({ exitCode: 1 });
-  expect(start.stderr).toContain('devctl start is process 1 here');
-  expect(await contain(project, node, script, 'status')).toMatchObject({ exitCode: 3 });
-  expect(await contain(project, node, script, 'stop')).toMatchObject({ exitCode: 0 });
+test.runIf(hasContainers)(
+  'start refuses to be process 1, and the library works as process 1',
+  async () => {
+    await using project = await temporaryProject({ services });
+    const [node = '', script = ''] = devctl.split(' ');
+    const start = await contain(project, node, script, 'start');
+    expect(start).toMatchObject({ exitCode: 1 });
+    expect(start.stderr).toContain('devctl start is process 1 here');
+    expect(await contain(project, node, script, 'status')).toMatchObject({ exitCode: 3 });
+    expect(await contain(project, node, script, 'stop')).toMatchObject({ exitCode: 0 });
 
-  // A program that uses the library stays, and adopts what a killed supervisor leaves.
-  const library = JSON.stringify(join(repositoryRoot, 'dist', 'index.js'));
-  const program = project.write(
-    'one.mjs',
-    `import { readFileSync } from 'node:fs';
+    // A program that uses the library stays, and adopts what a killed supervisor leaves.
+    const library = JSON.stringify(join(repositoryRoot, 'dist', 'index.js'));
+    const program = project.write(
+      'one.mjs',
+      `import { readFileSync } from 'node:fs';
     import { start, stop } from ${library};
     await start();
     const { identity } = JSON.parse(readFileSync('.pids/supervisor.json', 'utf8'));
     process.kill(identity.pid, 'SIGKILL');
     const report = await stop();
     console.log(JSON.stringify({ self: process.pid, ...report }));`,
-  );
-  const outcome = await contain(project, node, program);
-  expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
-  const report = JSON.parse(outcome.stdout);
-  expect(report).toMatchObject({ self: 1, survivors: [], proof: { strength: 'complete' } });
-  const ended = report.processes.filter(({ service }: { service: string }) => service === 'web');
-  expect(ended.length).toBe(2);
-});
+    );
+    const outcome = await contain(project, node, program);
+    expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
+    const report = JSON.parse(outcome.stdout);
+    expect(report).toMatchObject({ self: 1, survivors: [], proof: { strength: 'complete' } });
+    const ended = report.processes.filter(({ service }: { service: string }) => service === 'web');
+    expect(ended.length).toBe(2);
+  },
+);
 
 test.runIf(hasContainers)(
-  'devctl up is process 1: `docker stop` ends it, and all else before',
+  'devctl up works as process 1: `docker stop` ends the services and then up',
   async () => {
     await using project = await temporaryProject({ services });
     const [node = '', script = ''] = devctl.split(' ');
@@ -103,7 +109,7 @@ test.runIf(hasContainers)(
   },
 );
 
-test.runIf(hasContainers)('the supervisor is process 1', async () => {
+test.runIf(hasContainers)('the supervisor works as process 1', async () => {
   await using project = await temporaryProject({ services });
   const script = join(repositoryRoot, 'dist', 'supervisor', 'main.js');
   const container = contain(project, process.execPath, script, project.root, project.file('.pids'));

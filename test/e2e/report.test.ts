@@ -6,7 +6,7 @@ import { service, signalSupervisor } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('report: what a real project did, while it runs and after it was stopped', async () => {
+test('report: shows what a real project did, while it runs and after it was stopped', async () => {
   await using project = await temporaryProject({
     name: 'shop',
     services: {
@@ -65,7 +65,7 @@ test('report: what a real project did, while it runs and after it was stopped', 
 
 const BEGAN = 'the supervisor began';
 
-test('report: a full stop ends the session, also that of a supervisor that was killed', async () => {
+test('report: a full stop ends the session, also the session of a killed supervisor', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await devctl(project, 'start');
   await signalSupervisor(project, 'SIGKILL');
@@ -81,7 +81,7 @@ test('report: a full stop ends the session, also that of a supervisor that was k
   expect(earlier).not.toBeNull();
 });
 
-test('report: after a runaway, with a broken manifest, damaged files, or none', async () => {
+test('report: works after a runaway, with a broken manifest, with damaged files and without files', async () => {
   await using project = await temporaryProject('{ "services": { "web": ');
   writeRunaway(project.root, runaway(Date.now() - RUNAWAY_MS));
   const { stdout } = await devctl(project, 'report');

@@ -19,7 +19,7 @@ function inState(project: TemporaryProject, name: string, state: string) {
   });
 }
 
-test('what fails is started again, after the old tree has ended, until there is no sense in it', async () => {
+test('a failed service is started again after its old tree has ended, until it has failed too often', async () => {
   await using project = await temporaryProject({
     services: {
       // Its daemon has a session of its own, and ignores what ends its parent.
@@ -63,7 +63,7 @@ test('what fails is started again, after the old tree has ended, until there is 
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('a stop ends a restart that is under way, and none comes after it', async () => {
+test('a stop ends a restart that is under way, and no restart comes after it', async () => {
   await using project = await temporaryProject({
     services: {
       // Ending what it leaves takes as long as it may.
@@ -89,7 +89,7 @@ test('a stop ends a restart that is under way, and none comes after it', async (
   expect(starts).toHaveLength(1);
 });
 
-test('the end of what was taken over is told as far as it is known, and mended by its policy', async () => {
+test('the end of an adopted service is reported as far as it is known, and its policy restarts it', async () => {
   await using project = await temporaryProject({
     services: {
       plain: service('sleeper'),
@@ -118,7 +118,7 @@ test('the end of what was taken over is told as far as it is known, and mended b
   expect(healed.restarts).toBe(1);
 });
 
-test('nothing is started again while another command is at work', async () => {
+test('no service is started again while another command is at work', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper', [], { restart: { policy: 'always', backoff: 0 } }) },
   });
@@ -145,7 +145,7 @@ test('nothing is started again while another command is at work', async () => {
   expect(await inState(project, 'web', 'ready')).toMatchObject({ restarts: 1 });
 });
 
-test('start waits for what fails at first as long as its ready allows, however long the next pause is', async () => {
+test('start waits for a service that fails at first until the timeout of its readiness probe', async () => {
   await using project = await temporaryProject({
     services: {
       web: {

@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 const lacksTmux = spawnSync('tmux', ['-V']).error !== undefined;
 
 test.skipIf(lacksTmux)(
-  'on a terminal: keys, job control and a shell within, as without devctl',
+  'on a terminal, run passes keys and job control, and a shell works in it',
   async () => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     await using terminal = await openTerminal(project);

@@ -26,7 +26,7 @@ function recorded(project: TemporaryProject, name: string): boolean {
   return existsSync(project.file(`.pids/services/${name}.json`));
 }
 
-test('what the command says and how it ends is passed on; nothing of ours is in between', async () => {
+test('run passes on the output and the end of its command, and adds nothing', async () => {
   const files = { 'all.env': 'FROM_FILE="of $HOME_OF_TEST"\nBOTH=file\n' };
   const own = { web: service('sleeper', [], { env: { OF_WEB: 'web' } }) };
   const manifest = { envFile: 'all.env', env: { BOTH: 'env' }, services: own };
@@ -69,7 +69,7 @@ test('what the command says and how it ends is passed on; nothing of ours is in 
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('what it leaves behind is ended and named; --fail-on-orphans fails then', async () => {
+test('run ends and names orphans of its command; with --fail-on-orphans it fails then', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const [node, file] = fixture('double-fork');
   // Killed, it leaves the daemon that it has made; where a subreaper holds that, without an environment.
@@ -116,7 +116,7 @@ test('what it leaves behind is ended and named; --fail-on-orphans fails then', a
   await alone;
 });
 
-test('status shows it, stop ends it, and so does a signal; other services stay', async () => {
+test('status shows a one-off, stop or a signal ends it, and other services stay', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await devctl(project, 'start');
   const begin = async (name: string, ...words: readonly string[]) => {
@@ -175,7 +175,7 @@ test('status shows it, stop ends it, and so does a signal; other services stay',
   await fourth.done;
 });
 
-test('a script that starts, tests and stops within a one-off ends none but its services', async () => {
+test('a script in a one-off that starts, tests and stops ends its own services only', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const own = `'${process.execPath}' '${program}'`;
   const script = `${own} start && ${own} status; ${own} stop; echo "stopped=$?"`;
@@ -192,7 +192,7 @@ test('a script that starts, tests and stops within a one-off ends none but its s
   });
 });
 
-test('a command that removes the records leaves nothing behind all the same', async () => {
+test('a one-off that removes the records leaves nothing behind', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const bare = hasSubreaper ? 'env -i ' : '';
   const script = `rm -rf .pids; ${bare}setsid sleep 60 & exit 0`;

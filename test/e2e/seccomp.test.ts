@@ -43,27 +43,30 @@ test.runIf(filterable).each<[string, string, object, object]>([
     bestEffort('subreaper'),
     { subreaper: without('prctl: EPERM'), pidfd: without('pidfd_open: EPERM') },
   ],
-])('refused %s with %s: nothing is left', async (calls, errno, proof, capabilities) => {
-  const noFifo = calls.includes('mknod');
-  const stdin = noFifo ? { stdin: 'null' } : {};
-  const withStdin = Object.fromEntries(
-    Object.entries(services).map(([name, one]) => [name, { ...one, ...stdin }]),
-  );
-  const fifo = noFifo ? { fifo: { command: 'true', autostart: false } } : {};
-  await using project = await temporaryProject({
-    services: { ...withStdin, ...fifo },
-    stopGrace: 200,
-  });
-  const start = await refused(project, errno, calls, 'start');
-  expect(start, start.stderr).toMatchObject({ exitCode: 0 });
-  if (noFifo) {
-    const piped = await refused(project, errno, calls, 'start fifo');
-    expect(piped).toMatchObject({ exitCode: 1 });
-    expect(piped.stderr).toMatch(/no stdin FIFO .*not permitted; set "stdin": "null"/i);
-  }
-  const stop = await refused(project, errno, calls, 'stop --json');
-  expect(stop, stop.stderr).toMatchObject({ exitCode: 0 });
-  const report: StopReport = JSON.parse(stop.stdout);
-  expect(report).toMatchObject({ survivors: [], proof, capabilities });
-  expect(project.oracle.everything()).toEqual([]);
-});
+])(
+  'stop leaves nothing when the kernel refuses %s with %s',
+  async (calls, errno, proof, capabilities) => {
+    const noFifo = calls.includes('mknod');
+    const stdin = noFifo ? { stdin: 'null' } : {};
+    const withStdin = Object.fromEntries(
+      Object.entries(services).map(([name, one]) => [name, { ...one, ...stdin }]),
+    );
+    const fifo = noFifo ? { fifo: { command: 'true', autostart: false } } : {};
+    await using project = await temporaryProject({
+      services: { ...withStdin, ...fifo },
+      stopGrace: 200,
+    });
+    const start = await refused(project, errno, calls, 'start');
+    expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+    if (noFifo) {
+      const piped = await refused(project, errno, calls, 'start fifo');
+      expect(piped).toMatchObject({ exitCode: 1 });
+      expect(piped.stderr).toMatch(/no stdin FIFO .*not permitted; set "stdin": "null"/i);
+    }
+    const stop = await refused(project, errno, calls, 'stop --json');
+    expect(stop, stop.stderr).toMatchObject({ exitCode: 0 });
+    const report: StopReport = JSON.parse(stop.stdout);
+    expect(report).toMatchObject({ survivors: [], proof, capabilities });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);

@@ -5,7 +5,7 @@ import { startReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test('a service that dies before it is ready fails at once, with its code and last lines', async () => {
+test('a service that ends before it is ready fails at once, with its exit code and last lines', async () => {
   await using project = await temporaryProject({
     services: {
       web: {
@@ -26,7 +26,7 @@ test('a service that dies before it is ready fails at once, with its code and la
 test.each([
   ['as a list', ['no-such-program-here', '--x']],
   ['through the shell', 'no-such-program-here --x'],
-])('a command that does not exist, %s', async (_how, command) => {
+])('start names a command that does not exist, %s', async (_how, command) => {
   await using project = await temporaryProject({
     services: { web: { command, ready: { delay: '10s' } } },
   });
@@ -40,7 +40,7 @@ test.each([
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 
-test('what is up stays up, what depends on the failed one is not started', async () => {
+test('running services stay up, and services that depend on a failed one are not started', async () => {
   await using project = await temporaryProject({
     services: {
       other: service('sleeper'),
@@ -59,7 +59,7 @@ test('what is up stays up, what depends on the failed one is not started', async
   expect(project.oracle.processes().length).toBe(1);
 });
 
-test('--abort-on-failure takes everything down again that this start started', async () => {
+test('--abort-on-failure stops again what this start has started', async () => {
   await using project = await temporaryProject({
     services: {
       before: service('sleeper', [], { autostart: false }),
@@ -81,7 +81,7 @@ test('--abort-on-failure takes everything down again that this start started', a
   expect(project.oracle.processes().map(({ pid }) => pid)).toEqual([before?.pid]);
 });
 
-test('after a failure the next start begins where it failed', async () => {
+test('after a failure the next start goes on with the services that are missing', async () => {
   await using project = await temporaryProject({
     services: {
       a: service('sleeper'),

@@ -18,7 +18,7 @@ import {
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('stop wins over a start that is under way', async () => {
+test('a stop wins over a start that is under way', async () => {
   await using project = await temporaryProject({
     services: {
       db: service('fan', ['3']),
@@ -42,7 +42,7 @@ test('stop wins over a start that is under way', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('two stops at once: one does it, the other one agrees or stands back', async () => {
+test('two stops at once: one stops all, the other agrees or gives way', async () => {
   await using project = await temporaryProject({
     services: { a: service('fan', ['3']), b: service('needs-grace', ['cleaned', '500']) },
   });
@@ -70,14 +70,14 @@ test('a forced stop breaks in on a slow one', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('two starts at once: one after the other, nothing twice', async () => {
+test('two starts at once run one after the other and start nothing twice', async () => {
   await using project = await temporaryProject({ services: { a: service('fan', ['2']) } });
   const results = await Promise.all([devctl(project, 'start'), devctl(project, 'start')]);
   expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
   expect(project.oracle.processes().length).toBe(3);
 });
 
-test('Ctrl-C turns a running stop into a forced one, which still proves itself', async () => {
+test('Ctrl-C turns a running stop into a forced stop, which is proved as well', async () => {
   await using project = await temporaryProject({
     services: { web: service('stubborn', ['2'], { stop: { grace: '10m' } }) },
   });
@@ -108,7 +108,7 @@ test.each([
   ['devctl stop', [program, 'stop']],
   ['devctl stop --force', [program, 'stop', '--force']],
   ['stop() of the library', ['-e', `import('${library}').then(({ stop }) => stop())`]],
-])('%s inside a service: the supervisor performs it', async (_name, args) => {
+])('%s inside a service is carried out by the supervisor', async (_name, args) => {
   const stop = [process.execPath, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   await using project = await temporaryProject({
     services: {
@@ -131,7 +131,7 @@ test.each([
   expect(report).toMatchObject({ survivors: [], project: project.root });
 });
 
-test('a stop inside a service whose supervisor was killed: a new one performs it', async () => {
+test('a stop inside a service whose supervisor was killed is carried out by a new one', async () => {
   const stop = `'${process.execPath}' '${program}' stop > stop.out 2>&1; echo lived > after; sleep 120`;
   await using project = await temporaryProject({
     services: {
@@ -155,7 +155,7 @@ test.runIf(hasSubreaper).each([
   ['whose service is known', true, 'env', 'env -u DEVCTL_PROJECT -u TURBO_DEVCTL_PROJECT'],
   ['of which only the ledger knows', false, 'env -i "PATH=$PATH"', 'env'],
 ])(
-  'a stop from below a daemon %s leaves that alone, and with it all that holds it',
+  'a stop from below a daemon %s leaves the daemon alone, and all that contains it',
   async (_name, isKnown, daemon, without) => {
     await using project = await temporaryProject();
     const wait = (file: string) => `until [ -e ${file} ]; do sleep 0.05; done`;

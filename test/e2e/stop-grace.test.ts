@@ -6,7 +6,7 @@ import { stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test('the whole set has the grace period, not just the leader', async () => {
+test('the whole tree of a service has the grace period, not just the leader', async () => {
   await using project = await temporaryProject({
     stopGrace: '10s',
     services: { web: service('needs-grace', ['cleaned', '1500']) },
@@ -19,7 +19,7 @@ test('the whole set has the grace period, not just the leader', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('--grace cuts it short', async () => {
+test('--grace shortens the grace period', async () => {
   await using project = await temporaryProject({
     stopGrace: '10m',
     services: {
@@ -36,7 +36,7 @@ test('--grace cuts it short', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('--force with --grace gives that much time', async () => {
+test('--force with --grace gives that grace period', async () => {
   await using project = await temporaryProject({
     services: { web: service('needs-grace', ['cleaned', '1000'], { stop: { grace: '10m' } }) },
   });
@@ -47,7 +47,7 @@ test('--force with --grace gives that much time', async () => {
   expect(report.processes.map(({ endedBy }) => endedBy)).not.toContain('SIGKILL');
 });
 
-test("a stubborn tree is killed after its own grace, in less than the issue's ten seconds", async () => {
+test('a stubborn tree is killed after its own grace period, within ten seconds', async () => {
   await using project = await temporaryProject({
     services: { web: service('stubborn', ['3']), db: service('stubborn', ['1']) },
   });
@@ -63,7 +63,7 @@ test("a stubborn tree is killed after its own grace, in less than the issue's te
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('--force waits for nobody and runs no stop command', async () => {
+test('--force waits for no service and runs no stop command', async () => {
   await using project = await temporaryProject({
     services: {
       web: service('stubborn', ['2'], { stop: { grace: '10m', command: 'touch commanded' } }),
@@ -96,7 +96,7 @@ test('the stop command runs first, in the folder of the service', async () => {
   expect(readFileSync(project.file('order'), 'utf8')).toBe('command\nsignal\n');
 });
 
-test('a stop command that fails, hangs or cannot be run is reported and holds nothing up', async () => {
+test('a stop command that fails, hangs or cannot be run is reported and delays nothing', async () => {
   await using project = await temporaryProject({
     services: {
       fails: service('sleeper', [], { stop: { command: 'exit 3' } }),
@@ -118,7 +118,7 @@ test('a stop command that fails, hangs or cannot be run is reported and holds no
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('the stop signal of the service', async () => {
+test('stop sends the stop signal of the service', async () => {
   const command = `trap 'echo int > got; exit' INT; trap 'echo term > got; exit' TERM;
     echo ready; while :; do sleep 0.05; done`;
   await using project = await temporaryProject({
@@ -137,21 +137,24 @@ test.for([
   ['a control group and a subreaper', hasControlGroups && hasSubreaper, {}],
   ['a subreaper alone', hasSubreaper, { DEVCTL_CGROUP: 'off' }],
   ['a control group alone', hasControlGroups, { DEVCTL_NATIVE: 'off' }],
-] as const)('what a stop command leaves is held by %s', async ([, has, env], { skip }) => {
-  skip(!has);
-  await using project = await temporaryProject({
-    services: { web: service('sleeper', [], { stop: { command: LEAVES_A_DAEMON } }) },
-  });
-  project.write('marker', '');
-  expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
-  const { exitCode, stdout } = await devctlWith(project, { env }, 'stop', '--json');
-  expect(exitCode).toBe(0);
-  expect(existsSync(project.file('left'))).toBe(true);
-  expect(project.oracle.everything()).toEqual([]);
-  expect(JSON.parse(stdout).proof).toMatchObject({ strength: 'complete', why: null });
-});
+] as const)(
+  'a process that a stop command leaves is contained by %s',
+  async ([, has, env], { skip }) => {
+    skip(!has);
+    await using project = await temporaryProject({
+      services: { web: service('sleeper', [], { stop: { command: LEAVES_A_DAEMON } }) },
+    });
+    project.write('marker', '');
+    expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+    const { exitCode, stdout } = await devctlWith(project, { env }, 'stop', '--json');
+    expect(exitCode).toBe(0);
+    expect(existsSync(project.file('left'))).toBe(true);
+    expect(project.oracle.everything()).toEqual([]);
+    expect(JSON.parse(stdout).proof).toMatchObject({ strength: 'complete', why: null });
+  },
+);
 
-test('a stop command that no supervisor can run is run all the same, and the proof says so', async () => {
+test('a stop command runs also without a supervisor, and the proof says so', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper', [], { stop: { command: 'touch commanded' } }) },
   });

@@ -35,7 +35,7 @@ function leaderOf(project: TemporaryProject, name: string): SeenProcess {
   return readProcesses().find(({ pid }) => pid === leader.pid) ?? expect.fail(`no ${name}`);
 }
 
-test('a stop is suspended for ten seconds, with a service that it has asked to end', async () => {
+test('a stop that was suspended for ten seconds, with a service that it has asked to end, goes on', async () => {
   await using outside = await temporaryProject();
   await using project = await temporaryProject();
   const services = {
@@ -80,7 +80,7 @@ test('a stop is suspended for ten seconds, with a service that it has asked to e
   expect(strangers?.missing() ?? []).toEqual([]);
 });
 
-test('a start is suspended: it goes on where it was, or gives way to a stop', async () => {
+test('a start that was suspended goes on, or gives way to a stop', async () => {
   await using project = await temporaryProject();
   const services = {
     web: service('journal', [project.file('journal'), 'web', '700']),
@@ -113,7 +113,7 @@ test('a start is suspended: it goes on where it was, or gives way to a stop', as
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('a stop is suspended, and another one comes along', async () => {
+test('another stop reports a stop that is suspended', async () => {
   await using project = await temporaryProject();
   project.write(
     '.devctl.json',
@@ -133,7 +133,7 @@ test('a stop is suspended, and another one comes along', async () => {
   expect([...project.oracle.processes(), ...supervisorsOf(project)]).toEqual([]);
 });
 
-test('the supervisor is suspended in the middle of a start: status tells, a stop ends both', async () => {
+test('a supervisor that was suspended during a start is shown by status and ended by stop', async () => {
   await using project = await temporaryProject();
   const services = { web: service('journal', [project.file('journal'), 'web', '60000']) };
   project.write('.devctl.json', JSON.stringify({ services }));
@@ -148,7 +148,7 @@ test('the supervisor is suspended in the middle of a start: status tells, a stop
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('the supervisor is suspended in the middle of a stop', async () => {
+test('a supervisor that was suspended during a stop is ended by that stop', async () => {
   await using project = await temporaryProject();
   project.write(
     '.devctl.json',

@@ -27,7 +27,7 @@ function startApart(cwd: string, name: string, args: readonly string[], env: obj
   });
 }
 
-test('look-alikes are asked, then killed; services and everybody else are left alone', async () => {
+test('sweep asks and then kills programs that match; services and bystanders are left alone', async () => {
   await using project = await temporaryProject({
     services: {
       web: { command: fixture('bystander', 'npm', 'run', 'dev') },
@@ -99,7 +99,7 @@ test('look-alikes are asked, then killed; services and everybody else are left a
   );
 });
 
-test('"scope": "off" is for the sweep of stop: who asks for one gets one', async () => {
+test('"scope": "off" is for the sweep of stop only: devctl sweep sweeps', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper') },
     sweep: { scope: 'off' },
@@ -113,7 +113,7 @@ test('"scope": "off" is for the sweep of stop: who asks for one gets one', async
   expect(leftover.alive()).toBe(false);
 });
 
-test('where it cannot know what to spare it refuses; without a manifest it takes the folder', async () => {
+test('sweep refuses where it cannot know what to spare; without a manifest it takes the folder', async () => {
   await using folder = await temporaryProject('{ "sweep": { "protect": ["npm"] }');
   await using leftover = await bystander('npm test', folder.root);
   const broken = await devctl(folder, 'sweep');

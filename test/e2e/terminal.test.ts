@@ -52,7 +52,7 @@ test.skipIf(lacksTmux)(
   },
 );
 
-test.skipIf(lacksTmux)('a terminal of no columns gets plain lines', async () => {
+test.skipIf(lacksTmux)('a terminal without columns gets plain lines', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await using terminal = await openTerminal(project);
   await terminal.type('stty cols 0; devctl start; devctl status; echo code=$?; stty cols 100');
@@ -66,7 +66,7 @@ test.skipIf(lacksTmux)('a terminal of no columns gets plain lines', async () => 
 });
 
 test.skipIf(lacksTmux)(
-  'Ctrl-C during start leaves running what runs; in stop it forces',
+  'Ctrl-C during start leaves services running; during stop it forces',
   async () => {
     await using project = await temporaryProject({
       services: {

@@ -46,7 +46,7 @@ function evidenceOf({ processes }: StopReport, service: string): readonly string
     .map(({ kind, detail }) => `${kind}: ${detail}`);
 }
 
-test('daemons without environment, session or parent are found by their log and their port', async () => {
+test('stop finds daemons without environment, session or parent by their log and their port', async () => {
   const { project, port } = await escapedDaemons();
   await using _project = project;
   const dry = await stopped(project, '--dry-run');
@@ -62,7 +62,7 @@ test('daemons without environment, session or parent are found by their log and 
   expect(report.proof.strength).toBe('best-effort');
 });
 
-test('with --force also without records: the manifest names the ports, the folder the logs', async () => {
+test('stop --force finds them without records: the manifest names the ports, the folder the logs', async () => {
   const { project, port } = await escapedDaemons();
   await using _project = project;
   rmSync(project.file('.pids'), { recursive: true });
@@ -83,7 +83,7 @@ test('with --force also without records: the manifest names the ports, the folde
 });
 
 test.each([[['stop']], [['stop', '--force']]])(
-  'who only uses the log, the FIFO or the port survives: %j',
+  'a program that only uses the log, the FIFO or the port survives: %j',
   async (args) => {
     const [port = 0] = await freePorts(1);
     await using project = await temporaryProject({

@@ -85,7 +85,7 @@ const servicesOf = (project: TemporaryProject) =>
 const give = (uid: number, path: string) => execFileSync('chown', ['-R', `${uid}:${uid}`, path]);
 
 test.runIf(canBeTwo).each(['000', '022', '077'])(
-  'under umask %s nothing of ours is open to others',
+  'under umask %s no file of devctl is open to others',
   async (mask) => {
     await using project = await projectOf();
     const command = `umask ${mask}; exec "$@"`;
@@ -139,7 +139,7 @@ test.runIf(canBeTwo)(
   },
 );
 
-test.runIf(canBeTwo)('what another user has planted among the records is not obeyed', async () => {
+test.runIf(canBeTwo)('devctl does not obey records that another user has planted', async () => {
   await using project = await started();
   await using victim = await bystander('node server.js', project.root);
   const record = JSON.parse(readFileSync(project.file('.pids/services/web.json'), 'utf8'));
@@ -168,7 +168,7 @@ test.runIf(canBeTwo)('what another user has planted among the records is not obe
 });
 
 test.runIf(canBeTwo)(
-  'whoever plays the supervisor hears nothing, and is not believed',
+  'a process that plays the supervisor is told nothing and is not believed',
   async () => {
     await using project = await started();
     const record = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
@@ -210,7 +210,7 @@ test.runIf(canBeTwo)(
 );
 
 test.runIf(canBeTwo)(
-  "root in another user's project believes neither his records nor his sweep",
+  'root in the project of another user believes neither its records nor its sweep',
   async () => {
     await using project = await started({ sweep: { scope: 'user', patterns: ['node server'] } });
     await using elsewhere = await temporaryProject();
@@ -231,7 +231,7 @@ test.runIf(canBeTwo)(
 );
 
 test.runIf(canBeTwo)(
-  "records of another user above the folder make it nobody's project",
+  'records of another user above the folder do not make it a project',
   async () => {
     await using above = await temporaryProject();
     give(EVE, dirname(above.write('.pids/services/web.json', '{}')));

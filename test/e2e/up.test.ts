@@ -17,7 +17,7 @@ const TESTS = {
   dependsOn: ['web'],
 };
 
-test('in CI: the exit code of one service, and nothing left', async () => {
+test('up in CI exits with the code of one service and leaves nothing', async () => {
   await using project = await temporaryProject({ services: { web: WEB, tests: TESTS } });
   const up = startDevctl(project, {}, 'up', '--exit-code-from', 'tests');
   let notes = '';
@@ -44,7 +44,7 @@ test('in CI: the exit code of one service, and nothing left', async () => {
   expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
 });
 
-test('however it ends, nothing is left: TERM, HUP, SIGKILL, and with its supervisor killed', async () => {
+test('up leaves nothing after SIGTERM, SIGHUP, SIGKILL and the end of its supervisor', async () => {
   await using project = await temporaryProject({ services: { web: WEB } });
   const begin = async () => {
     const up = startDevctl(project, {}, 'up', '--json');
@@ -98,7 +98,7 @@ test('however it ends, nothing is left: TERM, HUP, SIGKILL, and with its supervi
   expect(guardsOf(project)).toEqual([]);
 });
 
-test('what ran before goes on after it, unless it was named; other commands work meanwhile', async () => {
+test('services that ran before go on after up, unless up has named them; other commands work meanwhile', async () => {
   await using project = await temporaryProject({
     services: { database: WEB, web: service('sleeper', [], { dependsOn: ['database'] }) },
   });
@@ -130,7 +130,7 @@ test('what ran before goes on after it, unless it was named; other commands work
 });
 
 test.skipIf(spawnSync('tmux', ['-V']).error !== undefined)(
-  'on a terminal: Ctrl-C stops, a second one kills, and a closed terminal leaves nothing',
+  'up on a terminal: Ctrl-C stops, a second one kills, and a closed terminal leaves nothing',
   async () => {
     await using project = await temporaryProject({
       services: { web: service('stubborn', ['1'], { stop: { grace: '10m' } }), b: WEB },

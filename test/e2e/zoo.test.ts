@@ -27,7 +27,7 @@ const modes: readonly Mode[] = [
 ];
 const TIMEOUT_MS = 120_000;
 
-test('every program says in two lines how it escapes and what catches it', () => {
+test('every program of the zoo says how it escapes and what catches it', () => {
   expect(all.length).toBeGreaterThan(50);
   for (const { how, caughtBy } of all) {
     expect(how).toMatch(/\.$/);
@@ -54,7 +54,7 @@ describe.runIf(here.any)('the zoo', () => {
   );
 
   test.runIf(here.native || here.cgroup)(
-    'storms of forks, and whatever starts itself again',
+    'fork storms, and programs that start themselves again',
     async () => {
       const storms = runnable(all, best, here).filter(({ storm }) => storm);
       expect(faultsOf(await visit(best, alone(storms)))).toEqual([]);

@@ -29,7 +29,7 @@ const FOUNDING = ['services.pids', 'services.pids.groups', 'services.pids.servic
 
 const services = { web: service('own-session'), db: service('fan', ['1']) };
 
-test('whatever has become of the records, status and stop say it, end what is ours and hurt nobody', {
+test('with damaged records, status and stop say so, end our processes and harm no bystander', {
   timeout: 60_000 + RUNS * 20_000,
 }, async () => {
   await using project = await temporaryProject({ services });

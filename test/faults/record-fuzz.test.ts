@@ -118,7 +118,7 @@ function machineWith({ root, projectId }: ProjectFolder) {
   return snapshotOf(rows, 1_000);
 }
 
-test('whatever has become of the records, ours is found and nobody else is', () => {
+test('with damaged records, our processes are found and no other process is', () => {
   const folder = recorded();
   const snapshot = machineWith(folder);
   const originals = new Map(

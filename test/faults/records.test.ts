@@ -119,7 +119,7 @@ const services = { web: service('own-session'), db: service('fan', ['1']) };
 describe.each(DAMAGES.map((damage, index) => ({ ...damage, index })))(
   'every record is $name',
   (damage) => {
-    test('it is said, everything ends, nobody else is hurt, and the next start works or says why', async () => {
+    test('devctl says so, ends everything, harms no bystander, and the next start works or says why', async () => {
       await using project = await temporaryProject({ services });
       await using stranger = await bystander('node server.js', project.root);
       const passwd = readFileSync('/etc/passwd');

@@ -43,7 +43,7 @@ test('the environment has neither CI nor colours nor the marks of another devctl
   expect(names.filter((name) => /^(CI|FORCE_COLOR|VITEST|.*DEVCTL_RUN)/.test(name))).toEqual([]);
 });
 
-test('a free port can be bound until somebody has it', async () => {
+test('a free port can be bound until a process has it', async () => {
   const ports = await freePorts(3);
   expect(new Set(ports).size).toBe(3);
   for (const port of ports) expect(await canBind(port)).toBe(true);
