@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readRecord } from '../../src/project/records.ts';
 import { devctl } from '../support/devctl.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -93,7 +94,7 @@ test('adopt after the supervisor was killed: the same processes run on, with exi
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.each(['adopt', 'start other'])('an interrupted restart goes on with: %s', async (by) => {
+eachMode(['adopt', 'start other'])('an interrupted restart goes on with: %s', async (by) => {
   await using project = await temporaryProject({
     services: {
       task: {

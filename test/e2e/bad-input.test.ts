@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const web = (more: object) =>
@@ -57,7 +58,7 @@ const cases: readonly (readonly [what: string, manifest: string, ...says: string
   ],
 ];
 
-test.each(cases)('check and start refuse %s', async (_what, manifest, ...says) => {
+eachMode(cases)('check and start refuse %s', async (_what, manifest, ...says) => {
   await using project = await temporaryProject(manifest, { 'file.txt': '' });
   for (const command of ['check', 'start']) {
     const { exitCode, stdout, stderr } = await devctl(project, command);
@@ -109,7 +110,7 @@ test('10,000 broken services do not print 10,000 lines', async () => {
   expect(stderr.split('\n').length).toBeLessThan(60);
 });
 
-test.each([
+eachMode([
   [['stop', '--grace', '-1s'], '--grace'],
   [['stop', '--grace', 'soon'], 'soon'],
   [['stop', '--frce'], '--force'],
@@ -126,7 +127,7 @@ test.each([
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 
-test.each(['start', 'check', 'status', 'stop'])(
+eachMode(['start', 'check', 'status', 'stop'])(
   'without a manifest, devctl says so: %s',
   async (command) => {
     await using project = await temporaryProject();

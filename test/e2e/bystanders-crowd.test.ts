@@ -1,11 +1,12 @@
 import { chownSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { NOBODY } from '../processes/support/nobody.ts';
 import { type CrowdPlace, gatherCrowd } from '../support/crowd.ts';
 import { devctlWith } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
+import { eachMode, fullTest } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 interface Mode {
@@ -21,7 +22,6 @@ const killSupervisor = (project: TemporaryProject) => signalSupervisor(project, 
 const removeRecords = (project: TemporaryProject) =>
   rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
 
-const isRoot = process.getuid?.() === 0;
 const MODES: [string, Mode][] = [
   ['stop', { stops: [['stop', '--dry-run'], ['sweep'], ['stop']] }],
   ['stop NAME', { stops: NAMES.map((name) => ['stop', name]) }],
@@ -49,18 +49,22 @@ const MODES: [string, Mode][] = [
       stops: [['stop', '--force']],
     },
   ],
-  ...(isRoot
-    ? ([
-        ['stop as an unprivileged user', { uid: NOBODY, stops: [['stop']] }],
-        [
-          'stop --force as an unprivileged user after the supervisor was killed',
-          { uid: NOBODY, disturb: killSupervisor, stops: [['stop', '--force']] },
-        ],
-      ] satisfies [string, Mode][])
-    : []),
 ];
 
-test.each(MODES)('no process of the crowd is touched: %s', async (_name, mode) => {
+/** Only root can become another user. */
+const USER_MODES: [string, Mode][] = [
+  ['stop as an unprivileged user', { uid: NOBODY, stops: [['stop']] }],
+  [
+    'stop --force as an unprivileged user after the supervisor was killed',
+    { uid: NOBODY, disturb: killSupervisor, stops: [['stop', '--force']] },
+  ],
+];
+
+const TITLE = 'no process of the crowd is touched: %s';
+eachMode(MODES)(TITLE, expectCrowdUntouched);
+fullTest.runIf(process.getuid?.() === 0).each(USER_MODES)(TITLE, expectCrowdUntouched);
+
+async function expectCrowdUntouched(_name: string, mode: Mode): Promise<void> {
   const [port = 0] = await freePorts(1);
   await using outside = await temporaryProject();
   await using project = await temporaryProject(
@@ -98,7 +102,7 @@ test.each(MODES)('no process of the crowd is touched: %s', async (_name, mode) =
     expect(crowd.missing(), stdout).toEqual([]);
   }
   expect(project.oracle.processes()).toEqual([]);
-});
+}
 
 function placeOf(project: TemporaryProject, outside: TemporaryProject, port: number): CrowdPlace {
   const record = (name: string) =>

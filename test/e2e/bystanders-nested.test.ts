@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctlWith } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -49,7 +50,7 @@ const MODES: [string, Mode][] = [
 
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 
-test.each(MODES)(
+eachMode(MODES)(
   'a project that was started inside one of our services goes on: %s',
   async (_name, { env = {}, containment = 'auto', disturb, stop }) => {
     await using inner = await temporaryProject({

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, utimesSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { readProcesses } from '../support/read-processes.ts';
 import { canRecycle, type Recycled, recycle } from '../support/recycled.ts';
 import { killAtOnce, service, signalSupervisor } from '../support/services.ts';
+import { eachModeIf } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -29,7 +30,7 @@ function leaderOf(project: TemporaryProject, name: string): number {
 }
 
 // Again with other numbers, should somebody else on this machine have been given one of them.
-test.runIf(canRecycle).each(MODES)(
+eachModeIf(canRecycle)(MODES)(
   'bystanders that have pids of our records survive: %s',
   { retry: 2 },
   async (_name, args, env) => {

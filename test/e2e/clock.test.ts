@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { StatusReport } from '../../src/operations/status/status.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { bystander } from '../support/bystander.ts';
@@ -10,6 +10,7 @@ import { devctlWith } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { parseReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor } from '../support/services.ts';
+import { eachModeIf, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -33,7 +34,7 @@ function moveRecords(project: TemporaryProject, byMs: number): void {
 }
 
 // The start times of the portable table are the wall clock's: README, Limits.
-test.runIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable').each([
+eachModeIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable')([
   ['back', DAY_MS, -DAY_MS],
   ['forward', -DAY_MS, DAY_MS],
 ])('stop works when the clock is set %s after the start', async (_how, before, after) => {

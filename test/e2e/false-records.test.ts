@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { openProcessTable } from '../../src/processes/open-table.ts';
 import { openHost } from '../../src/processes/real-host.ts';
 import { bystander } from '../support/bystander.ts';
@@ -9,6 +9,7 @@ import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -50,7 +51,7 @@ test('a record with the pid of a bystander is reported as stale, and the bystand
   expect([stranger.alive(), neighbour.alive()]).toEqual([true, true]);
 });
 
-test.each(['stop', 'start'])(
+eachMode(['stop', 'start'])(
   'a supervisor.json that names a bystander does no harm to it: %s',
   async (command) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
@@ -71,7 +72,7 @@ test.each(['stop', 'start'])(
   },
 );
 
-test.each(['stop', 'start'])(
+eachMode(['stop', 'start'])(
   'a record of an earlier boot with the pid of a bystander does no harm to it: %s',
   async (command) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
@@ -92,15 +93,17 @@ test.each(['stop', 'start'])(
   },
 );
 
-describe.each([
+const DAMAGES: [string, string][] = [
   ['cut short', '{"schema":1,"serv'],
   ['empty', ''],
   ['of another shape', '[1,2,3]'],
-])('a record is %s', (_how, text) => {
-  const services = { web: service('own-session'), db: service('fan', ['2']) };
+];
+const damaged = { web: service('own-session'), db: service('fan', ['2']) };
 
-  test('stop sets the record aside and ends its processes', async () => {
-    await using project = await temporaryProject({ services });
+eachMode(DAMAGES)(
+  'stop sets a record aside that is %s, and ends its processes',
+  async (_how, text) => {
+    await using project = await temporaryProject({ services: damaged });
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     await signalSupervisor(project, 'SIGKILL');
     project.write(RECORD, text);
@@ -112,16 +115,19 @@ describe.each([
     expect(project.oracle.everything()).toEqual([]);
     const aside = readdirSync(project.file('.pids/services'));
     expect(aside).toEqual([expect.stringMatching(/^web\.json\.corrupt-/)]);
-  });
+  },
+);
 
-  test('the record costs nothing while the supervisor knows better', async () => {
-    await using project = await temporaryProject({ services });
+eachMode(DAMAGES)(
+  'a record that is %s costs nothing while the supervisor knows better',
+  async (_how, text) => {
+    await using project = await temporaryProject({ services: damaged });
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     project.write(RECORD, text);
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     expect(project.oracle.everything()).toEqual([]);
-  });
-});
+  },
+);
 
 test('stop ends what the files of an old start-dev.sh name', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });

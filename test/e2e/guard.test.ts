@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { guardCookie } from '../../src/ownership/cookie.ts';
 import { projectId } from '../../src/project/folder.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
@@ -17,6 +17,7 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
+import { eachModeIf, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -50,7 +51,7 @@ async function killGuard(project: TemporaryProject): Promise<void> {
   for (const guard of guardsOf(project)) await killAtOnce(guard);
 }
 
-test.runIf(hasSubreaper).each([[[]], [['--force']]])(
+eachModeIf(hasSubreaper)([[[]], [['--force']]])(
   'the services of a killed supervisor are below its guard: stop %j',
   async (args) => {
     await using project = await started({ bare });
@@ -289,7 +290,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper).each([[false], [true]])(
+eachModeIf(hasSubreaper)([[false], [true]])(
   'a project below ours that has its own guard is no reason to spare our processes (supervisor killed: %s)',
   async (isKilled) => {
     await using inner = await temporaryProject({ services: { web: service('sleeper') } });

@@ -3,11 +3,12 @@ import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -27,7 +28,7 @@ function shell(project: TemporaryProject, line: string) {
 }
 
 // A service that had its starter's pipe would keep `cat` waiting for as long as it lives.
-test.each([
+eachMode([
   'devctl start | cat',
   'devctl start 2>&1 | cat',
   'devctl start < /dev/null',

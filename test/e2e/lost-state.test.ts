@@ -1,11 +1,12 @@
 import { chmodSync, chownSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { NOBODY } from '../processes/support/nobody.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -39,7 +40,7 @@ function deleteRecords(project: TemporaryProject): void {
   rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
 }
 
-test('stop ends all after the supervisor was killed', async () => {
+fullTest('stop ends all after the supervisor was killed', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGKILL');
   expect(project.oracle.processes().length).toBe(ESCAPED);
@@ -65,7 +66,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test('stop ends all after the records were deleted', async () => {
+fullTest('stop ends all after the records were deleted', async () => {
   await using project = await escaped();
   deleteRecords(project);
   await expectStopToEndAll(project);
@@ -89,15 +90,18 @@ test('stop ends all after the records were deleted and the supervisor was killed
   await expectStopToEndAll(project);
 });
 
-test('stop --force ends all after records and manifest were deleted and the supervisor was killed', async () => {
-  await using project = await escaped();
-  await signalSupervisor(project, 'SIGKILL');
-  deleteRecords(project);
-  rmSync(project.file('.devctl.json'));
-  await expectStopToEndAll(project, '--force');
-});
+fullTest(
+  'stop --force ends all after records and manifest were deleted and the supervisor was killed',
+  async () => {
+    await using project = await escaped();
+    await signalSupervisor(project, 'SIGKILL');
+    deleteRecords(project);
+    rmSync(project.file('.devctl.json'));
+    await expectStopToEndAll(project, '--force');
+  },
+);
 
-test.each([[['stop']], [['stop', '--force']]])(
+eachMode([[['stop']], [['stop', '--force']]])(
   'all ends although the manifest is broken: %j',
   async (args) => {
     await using project = await escaped();
@@ -111,7 +115,7 @@ test.each([[['stop']], [['stop', '--force']]])(
 );
 
 // Root reads everything.
-test.runIf(process.getuid?.() === 0).each([[['stop']], [['stop', '--force']]])(
+eachModeIf(process.getuid?.() === 0)([[['stop']], [['stop', '--force']]])(
   'all ends although the manifest may not be read: %j',
   async (args) => {
     await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });

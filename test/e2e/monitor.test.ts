@@ -88,7 +88,6 @@ test.skipIf(lacksTmux)(
     await sees(/ icanon\n echo/);
     await until(() => terminal.restorers().length === 0);
   },
-  60_000,
 );
 
 test.skipIf(lacksTmux)(
@@ -132,7 +131,6 @@ test.skipIf(lacksTmux)(
     await sees(/^>/m);
     await until(() => terminal.restorers().length === 0);
   },
-  60_000,
 );
 
 test('monitor without a terminal says what it needs, and prints JSON on request', async () => {

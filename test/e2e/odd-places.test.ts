@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 const services = { web: service('own-session'), db: service('fan', ['1'], { dependsOn: ['web'] }) };
@@ -46,7 +47,7 @@ const PLACES = [
   ['2,400 characters', Array(10).fill('n'.repeat(240)).join('/')],
 ];
 
-test.each(PLACES)('start, status and stop work in a project path with %s', async (_what, place) => {
+eachMode(PLACES)('start, status and stop work in a project path with %s', async (_what, place) => {
   await using project = await temporaryProject({ services }, {}, place);
   await expectRoundTrip(project);
   expect(existsSync(project.file('owned'))).toBe(false);
@@ -76,7 +77,7 @@ test('a project path that is too long for its records is refused', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('services whose names look the same or begin the same are kept apart', async () => {
+test('a project is kept apart from folders whose names look the same or begin the same', async () => {
   const name = '\u5de5\u5177 \u{1f468}\u200d\u{1f469} caf\u00e9';
   await using project = await temporaryProject({ services }, {}, name);
   const names = [name.normalize('NFD'), `${name}2`, `${name} (deleted)`, name.slice(0, -1)];
@@ -111,7 +112,7 @@ test('a project is the same through a symbolic link and from a folder below it',
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('start says so when every folder for the socket is too long or missing', async () => {
+test('devctl works where every folder for the socket is too long or missing', async () => {
   await using project = await temporaryProject({ services });
   const long = project.file('t'.repeat(100));
   mkdirSync(long);
@@ -157,7 +158,7 @@ test('services may have names that every JavaScript object has', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.each([['services'], ['groups']])('%s cannot be called __proto__', async (key) => {
+eachMode([['services'], ['groups']])('%s cannot be called __proto__', async (key) => {
   const more = key === 'services' ? ', "__proto__": { "command": "true" }' : '';
   const groups = key === 'groups' ? ', "groups": { "__proto__": ["web"] }' : '';
   await using project = await temporaryProject(

@@ -1,15 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { repositoryRoot } from '../support/paths.ts';
+import { eachModeIf } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const FILE = '/proc/self/autogroup';
 const mayRaise = process.getuid?.() === 0 && existsSync(FILE);
 
-test.runIf(mayRaise).each([
+eachModeIf(mayRaise)([
   ['stop --force', -20],
   ['stop --force --dry-run', 0],
   ['stop', 0],

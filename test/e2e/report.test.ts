@@ -61,7 +61,7 @@ test('report: shows what a real project did, while it runs and after it was stop
   const stored = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
   expect(after.lastStop.processes).toEqual(stored.processes);
   // Where looking takes long (the portable table on a busy machine), samples are few.
-}, 120_000);
+});
 
 const BEGAN = 'the supervisor began';
 

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, service } from '../support/services.ts';
+import { eachModeIf } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 /** The architectures that the fixture knows the numbers of. */
@@ -33,7 +34,7 @@ const bestEffort = (why: string) => ({
 const held = { held: true, why: null };
 const without = (why: string) => ({ held: false, why: expect.stringContaining(why) });
 
-test.runIf(filterable).each<[string, string, object, object]>([
+eachModeIf(filterable)<[string, string, object, object]>([
   ['prctl', 'EPERM', bestEffort('subreaper'), { subreaper: without('prctl: EPERM') }],
   ['waitid', 'ENOSYS', bestEffort('asked'), { subreaper: held, pidfd: held }],
   ['pidfd_send_signal', 'EPERM', complete, { pidfd: without('pidfd_send_signal: EPERM') }],

@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('a service that ends before it is ready fails at once, with its exit code and last lines', async () => {
@@ -23,7 +24,7 @@ test('a service that ends before it is ready fails at once, with its exit code a
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test.each([
+eachMode([
   ['as a list', ['no-such-program-here', '--x']],
   ['through the shell', 'no-such-program-here --x'],
 ])('start names a command that does not exist, %s', async (_how, command) => {

@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('start waits for every kind of readiness probe', async () => {
@@ -36,7 +37,7 @@ test('start waits for every kind of readiness probe', async () => {
   });
 });
 
-test.each([
+eachMode([
   ['log', { log: '^never$', timeout: '700ms' }, 'never'],
   ['exec', { exec: 'exit 9', timeout: '700ms' }, '9'],
   // The server has to come up meanwhile, on a busy machine too: the last refusal is what is told.

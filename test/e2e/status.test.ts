@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl } from '../support/devctl.ts';
 import { freePort } from '../support/free-ports.ts';
@@ -12,6 +12,7 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -125,7 +126,7 @@ test('status works without a supervisor', async () => {
   expect(supervisorsOf(project)).toEqual([]);
 });
 
-test.each([
+eachMode([
   ['broken', '{', '.devctl.json'],
   ['of a wrong shape', '{"services": 7}', 'services'],
 ])('status works with a manifest that is %s', async (_how, text, named) => {

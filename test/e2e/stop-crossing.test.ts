@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readLedgers } from '../../src/project/ledger.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
@@ -15,6 +15,7 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
+import { eachMode, eachModeIf, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -104,7 +105,7 @@ test('Ctrl-C turns a running stop into a forced stop, which is proved as well', 
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 const library = pathToFileURL(join(repositoryRoot, 'dist', 'index.js')).href;
 
-test.each([
+eachMode([
   ['devctl stop', [program, 'stop']],
   ['devctl stop --force', [program, 'stop', '--force']],
   ['stop() of the library', ['-e', `import('${library}').then(({ stop }) => stop())`]],
@@ -151,7 +152,7 @@ test('a stop inside a service whose supervisor was killed is carried out by a ne
   expect(existsSync(project.file('after'))).toBe(false);
 });
 
-test.runIf(hasSubreaper).each([
+eachModeIf(hasSubreaper)([
   ['whose service is known', true, 'env', 'env -u DEVCTL_PROJECT -u TURBO_DEVCTL_PROJECT'],
   ['of which only the ledger knows', false, 'env -i "PATH=$PATH"', 'env'],
 ])(

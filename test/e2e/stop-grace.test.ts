@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor } from '../support/services.ts';
+import { modeTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('the whole tree of a service has the grace period, not just the leader', async () => {
@@ -133,26 +134,29 @@ test('stop sends the stop signal of the service', async () => {
 /** Leaves a daemon without any mark: forked twice, in a session of its own, without environment and folder. */
 const LEAVES_A_DAEMON = `exec 9<marker; setsid sh -c 'cd /; env -i sleep 100 >/dev/null 2>&1 &'; touch left`;
 
-test.for([
+const CONTAINERS = [
   ['a control group and a subreaper', hasControlGroups && hasSubreaper, {}],
   ['a subreaper alone', hasSubreaper, { DEVCTL_CGROUP: 'off' }],
   ['a control group alone', hasControlGroups, { DEVCTL_NATIVE: 'off' }],
-] as const)(
-  'a process that a stop command leaves is contained by %s',
-  async ([, has, env], { skip }) => {
-    skip(!has);
-    await using project = await temporaryProject({
-      services: { web: service('sleeper', [], { stop: { command: LEAVES_A_DAEMON } }) },
-    });
-    project.write('marker', '');
-    expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
-    const { exitCode, stdout } = await devctlWith(project, { env }, 'stop', '--json');
-    expect(exitCode).toBe(0);
-    expect(existsSync(project.file('left'))).toBe(true);
-    expect(project.oracle.everything()).toEqual([]);
-    expect(JSON.parse(stdout).proof).toMatchObject({ strength: 'complete', why: null });
-  },
-);
+] as const;
+
+for (const [index, [how, has, env]] of CONTAINERS.entries()) {
+  modeTest(index).runIf(has)(
+    `a process that a stop command leaves is contained by ${how}`,
+    async () => {
+      await using project = await temporaryProject({
+        services: { web: service('sleeper', [], { stop: { command: LEAVES_A_DAEMON } }) },
+      });
+      project.write('marker', '');
+      expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+      const { exitCode, stdout } = await devctlWith(project, { env }, 'stop', '--json');
+      expect(exitCode).toBe(0);
+      expect(existsSync(project.file('left'))).toBe(true);
+      expect(project.oracle.everything()).toEqual([]);
+      expect(JSON.parse(stdout).proof).toMatchObject({ strength: 'complete', why: null });
+    },
+  );
+}
 
 test('a stop command runs also without a supervisor, and the proof says so', async () => {
   await using project = await temporaryProject({

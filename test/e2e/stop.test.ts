@@ -1,14 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl } from '../support/devctl.ts';
 import { canBind, freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
+import { eachMode, eachModeIf, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test.each([
+eachMode([
   ['fan', ['6'], 7],
   ['chain', ['4'], 4],
   ['own-session', [], 2],
@@ -28,7 +29,7 @@ test.each([
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.runIf(hasSubreaper).each(['double-fork', 'own-session'])(
+eachModeIf(hasSubreaper)(['double-fork', 'own-session'])(
   'stop ends %s --empty-env in another folder, which only the subreaper knows',
   async (name) => {
     await using project = await temporaryProject({

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
@@ -10,6 +10,7 @@ import { BYSTANDER_MARK } from '../support/oracle.ts';
 import { fixture } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -82,7 +83,7 @@ test('stop --force finds them without records: the manifest names the ports, the
   expect(evidenceOf(report, 'api')).toContain(`port: listens on ${port}`);
 });
 
-test.each([[['stop']], [['stop', '--force']]])(
+eachMode([[['stop']], [['stop', '--force']]])(
   'a program that only uses the log, the FIFO or the port survives: %j',
   async (args) => {
     const [port = 0] = await freePorts(1);
@@ -104,7 +105,7 @@ test.each([[['stop']], [['stop', '--force']]])(
     const holds = (path: string, flags: string) => [
       '-e',
       `require('node:fs').openSync(${JSON.stringify(path)}, '${flags}'); console.log('ready');
-       setTimeout(() => {}, 60_000)`,
+       setTimeout(() => {}, 300_000)`,
     ];
     const shell = innocent('/bin/sh', []);
     // With a job of its own, which inherits what the shell has open.

@@ -12,11 +12,12 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { supervisorsOf } from '../support/services.ts';
+import { eachModeIf, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -84,7 +85,7 @@ const servicesOf = (project: TemporaryProject) =>
 
 const give = (uid: number, path: string) => execFileSync('chown', ['-R', `${uid}:${uid}`, path]);
 
-test.runIf(canBeTwo).each(['000', '022', '077'])(
+eachModeIf(canBeTwo)(['000', '022', '077'])(
   'under umask %s no file of devctl is open to others',
   async (mask) => {
     await using project = await projectOf();

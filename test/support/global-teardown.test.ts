@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cleanEnvironment } from './clean-environment.ts';
 import { groupsBelow, hasControlGroups, ownControlGroup } from './control-groups.ts';
 import { fixture, repositoryRoot } from './paths.ts';
+import { eachMode, test } from './sets.ts';
 import { temporaryProject } from './temporary-project.ts';
 import { until } from './until.ts';
 
@@ -114,7 +115,7 @@ test('a test run that leaves nothing passes', async () => {
   expect(run.exitCode).toBe(0);
 });
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+eachMode(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   'a test run that is interrupted by %s ends what it has started',
   async (signal) => {
     const { project, start } = await suiteOf(waits);

@@ -49,7 +49,7 @@ export interface Visit {
 
 /** Grace that a child needs 1.5 s of: enough on a machine that is busy with the rest of the zoo. */
 const STOP_GRACE = '4s';
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 /** So many one-offs begin at the same time. */
 const MOST_RUNS = 10;
 
@@ -131,7 +131,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
         stderr: log,
         detached: true,
       });
-      await patiently(() => recordedIn(root) > index - MOST_RUNS);
+      await comesTrue(() => recordedIn(root) > index - MOST_RUNS);
     }
   };
   const litter: string[] = [];
@@ -170,7 +170,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
     const left = await lookTwice(tracks, exhibits);
     for (const { pid } of supervisorsIn(root)) litter.push(`supervisor ${pid}`);
     // Each looks for itself whether anything is left.
-    await patiently(() => runsIn(root).length === 0);
+    await comesTrue(() => runsIn(root).length === 0);
     for (const { pid } of runsIn(root)) litter.push(`devctl run ${pid}`);
     const taken = await Promise.all(
       declared.map(async (port) => ((await canBind(port)) ? [] : port)),
@@ -240,14 +240,12 @@ function usesPort(exhibit: Exhibit | undefined): boolean {
 async function settle(tracks: Tracks, exhibits: readonly Exhibit[]): Promise<string[]> {
   const missing = () =>
     exhibits.filter((one) => tracks.lines(one.name).length < linesOf(one)).map(({ name }) => name);
-  await patiently(() => missing().length === 0);
+  await comesTrue(() => missing().length === 0);
   return missing();
 }
 
-/** For what dozens do at once: a minute. */
-async function patiently(isSo: () => boolean): Promise<boolean> {
-  for (let tries = 1; tries <= 4; tries += 1) if (await until(isSo).catch(() => false)) return true;
-  return false;
+function comesTrue(isSo: () => boolean): Promise<boolean> {
+  return until(isSo).catch(() => false);
 }
 
 function supervisorsIn(root: string): SeenProcess[] {
@@ -280,7 +278,7 @@ async function endHolders(
   if (holders.length === 0) throw new Error('there is nobody who holds them');
   for (const holder of holders) signalExactly(holder, signal);
   // Each gives its own the grace period, dozens of them at once.
-  if (!(await patiently(() => find().length === 0))) throw new Error('who holds them lives on');
+  if (!(await comesTrue(() => find().length === 0))) throw new Error('who holds them lives on');
 }
 
 /** Now, and once more a little later: what is born late counts as well, and whatever still writes. */
