@@ -7,7 +7,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serviceCookie } from '../../src/ownership/cookie.ts';
 import { projectFolder } from '../../src/project/folder.ts';
@@ -160,7 +160,7 @@ test.runIf(hasControlGroups)(
       services: { web: { command: group, ready: { log: '^ready$' } } },
     });
     const own = controlGroupOf(project.root) ?? '';
-    const elsewhere = own.replace(/devctl-/, 'devctl-test-');
+    const elsewhere = join(dirname(own), `elsewhere-${basename(own)}`);
     mkdirSync(elsewhere);
     try {
       const env = { ...NO_NATIVE.env, OUT: elsewhere };

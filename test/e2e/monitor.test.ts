@@ -51,7 +51,7 @@ test.skipIf(lacksTmux)(
     const { sees } = terminal;
     await terminal.type('clear; devctl monitor; echo code=$?');
     await sees(/SERVICE +STATE[\s\S]*▸ web +ready[\s\S]*talker +running[\s\S]*later +stopped/);
-    await sees(/PROCESS of web[\s\S]*└─ sleep 120 +\d+ +0\.0%[\s\S]*LOG of web\n +ready/);
+    await sees(/PROCESS of web[\s\S]*└─ sleep \d+ +\d+ +0\.0%[\s\S]*LOG of web\n +ready/);
     const [, pid] = await sees(/▸ web +ready +(\d+)/);
 
     // A restart by key: the old processes are proved gone, the new ones are shown.

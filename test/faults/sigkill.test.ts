@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { StatusReport } from '../../src/operations/status/status.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { type Bystander, bystander as startBystander } from '../support/bystander.ts';
@@ -19,7 +19,7 @@ import { fixture } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
 import { describeSeen } from '../support/seen-process.ts';
 import { hasSubreaper, supervisorsOf } from '../support/services.ts';
-import { isFull } from '../support/sets.ts';
+import { bothTest, isFull } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -348,7 +348,7 @@ function chosenFrom(known: readonly FaultPoint[]): readonly FaultPoint[] {
 
 const canRun = process.platform === 'linux' && existsSync('/usr/bin/setsid');
 
-test.runIf(canRun)(
+bothTest.runIf(canRun)(
   'devctl is killed at every step: status tells the truth, and one stop leaves nothing',
   { timeout: 3_600_000 },
   async () => {

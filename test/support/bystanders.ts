@@ -64,7 +64,10 @@ export async function startBystanders(
   }
 
   const kinds = recipes.map(({ kind }) => kind);
-  const find = () => readProcesses().filter((one) => isOf(one, group) && !one.zombie);
+  const find = () =>
+    readProcesses()
+      .filter((one) => !one.zombie && isOf(one, group))
+      .map((one) => ({ ...one }));
   const close = async (): Promise<void> => {
     await endProcesses(find);
     closeSync(full.fd);

@@ -26,6 +26,9 @@ export function modeTest(index: number): TestAPI {
   return index === 0 ? test : fullTest;
 }
 
+/** A test of both sets, which looks longer in `npm run test:full`: see `isFull`. */
+export const bothTest: TestAPI = everyTest;
+
 /**
  * Does the same as `test.each`: the first row runs in `npm test`, the others in `npm run test:full`. So the first row is
  * the mode that most people have, or the fastest one.
