@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanEnvironment } from './clean-environment.ts';
 import { endProcesses } from './end-processes.ts';
@@ -9,10 +9,10 @@ import { readProcesses } from './read-processes.ts';
 import { describeSeen, type SeenProcess } from './seen-process.ts';
 import { until } from './until.ts';
 
-/** Processes whom a stop has no business with. */
+/** Processes that a stop must not touch. */
 export interface Bystanders extends AsyncDisposable {
   readonly kinds: readonly string[];
-  /** Who is not alive any more, or not the very process that it was. */
+  /** Names the processes that are not alive any more, or not the same processes as before. */
   missing(): readonly string[];
 }
 
@@ -23,17 +23,20 @@ export interface BystanderRecipe {
   readonly cwd?: string;
 }
 
-/** Where the recipes of strangers lie. */
+/** The folder of the recipes. */
 export const RECIPES_FOLDER = join(repositoryRoot, 'fixtures', 'bystanders');
 const KIND = 'DEVCTL_TEST_KIND';
 
+/** A recipe makes this file in the folder outside when it gives up. */
+export const FAILED = 'failed';
+
 /**
- * Carries out each recipe as from another terminal (nothing above it is above devctl), and waits until
- * all have become what they are to be.
+ * Carries out each recipe as from another terminal (no process above it is above devctl), and waits until
+ * all processes are those that the recipes describe.
  *
- * @param outside an empty folder of their own
- * @param env what the recipes are told; FULL and AS, which `as.pl` needs, are added
- * @param uid the user who runs them, if not our own
+ * @param outside an empty folder that the project has nothing to do with
+ * @param env variables for the recipes; FULL and AS, which `as.pl` needs, are added
+ * @param uid the user that runs the recipes, if not our own
  */
 export async function startBystanders(
   recipes: readonly BystanderRecipe[],
@@ -76,9 +79,10 @@ export async function startBystanders(
   try {
     const all = await until(
       () => {
+        if (existsSync(join(outside, FAILED))) return [];
         const found = find();
         const missing = kinds.filter((kind) => !found.some((one) => isOf(one, `${KIND}=${kind}`)));
-        // Still a recipe that is being carried out?
+        // These recipes are still at work.
         const busy = found.filter(({ argv }) =>
           argv.some((word) => word.startsWith(RECIPES_FOLDER)),
         );
@@ -89,6 +93,7 @@ export async function startBystanders(
       },
       () => before,
     );
+    if (all.length === 0) throw new Error('The bystanders cannot be had: see stderr');
     return {
       kinds,
       missing() {
@@ -103,7 +108,7 @@ export async function startBystanders(
   }
 }
 
-/** A FIFO that has no room left: whoever writes into it waits. */
+/** Makes a FIFO without any room, so that a process that writes into it waits. */
 function fillFifo(path: string): { readonly path: string; readonly fd: number } {
   spawnSync('mkfifo', ['-m', '666', path]);
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);

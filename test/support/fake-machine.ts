@@ -173,6 +173,10 @@ export function createFakeMachine({
       }
       return indexSnapshot({ ...moment, details: detailsOf(processes) }, rows);
     },
+    async read(pid) {
+      const found = processes.get(pid);
+      return found ? rowOf(found) : null;
+    },
     async scanDescending(visit) {
       scans += 1;
       let above = Number.POSITIVE_INFINITY;

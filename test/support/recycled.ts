@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { type Bystanders, RECIPES_FOLDER, startBystanders } from './bystanders.ts';
+import { type Bystanders, FAILED, RECIPES_FOLDER, startBystanders } from './bystanders.ts';
 
 /** A bystander that is to get the pid of a process that has died. */
 export interface Recycled {
@@ -34,9 +34,11 @@ export function recycle(
   // From the highest down, because a process that is started meanwhile gets the next higher pid.
   const sorted = [...wanted].sort((a, b) => b.number - a.number);
   const specs = sorted.flatMap(({ number, role, words }) => ['--', `${number}`, role, ...words]);
-  const command = ['perl', join(RECIPES_FOLDER, 'recycled.pl'), ...specs.slice(1)] as const;
+  const perl = ['perl', join(RECIPES_FOLDER, 'recycled.pl'), ...specs.slice(1)];
+  // On a busy machine another process may have got a pid in this moment, and may keep it.
+  const command = ['sh', '-c', '"$@" || : >"$0"', join(outside, FAILED), ...perl] as const;
   return startBystanders(
-    [{ kind: 'recycled', command: [...command] as [string, ...string[]], cwd }],
+    [{ kind: 'recycled', command: [...command] satisfies [string, ...string[]], cwd }],
     outside,
     {},
   );
