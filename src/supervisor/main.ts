@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { fstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { INHERITS, READY_FD } from '../client/protocol.ts';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
@@ -57,6 +58,8 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   const guarded = words.includes(GUARDED);
   const { guard, why } = guarded ? await awaitGuard(table) : { guard: null, why: null };
   if (guarded && guard === null) log(`there is no guard: ${why}`);
+  // In one turn of the event loop Node notices the end of the starter.
+  await nextTurn();
   if (starter?.destroyed) {
     // A stop has ended the start that wanted us, and on a busy machine the next start has its own supervisor by now.
     // Both would adopt the same services, and the later one would take the socket from the other.
