@@ -14,7 +14,7 @@ async function adopt(project: TemporaryProject) {
   return JSON.parse(stdout);
 }
 
-/** What its record says: `status` looks at far more, which takes its time where that is `ps`. */
+/** Reads the state of a service from its record, because `status` takes long where each look runs `ps`. */
 function stateOf(project: TemporaryProject, name: string) {
   const read = readRecord(projectFolder(project.root, project.file('.pids')), name);
   if (read.kind !== 'record') return null;

@@ -26,7 +26,7 @@ const ALL = 6;
 
 type Command = readonly string[];
 
-/** All at the same time, half of them from another folder, where the manifest is named. */
+/** Runs all commands at the same time, half of them in another folder with the manifest as an option. */
 function runAll(project: TemporaryProject, commands: readonly Command[]) {
   mkdirSync(project.file('elsewhere'), { recursive: true });
   const config = ['--config', project.file('.devctl.json')];
@@ -41,7 +41,7 @@ function runAll(project: TemporaryProject, commands: readonly Command[]) {
   );
 }
 
-/** What each may answer. A start that lost against a stop says so and is 1, or 6 if it was replaced. */
+/** The exit codes that each command may have. A start that gave way to a stop has 1, or 6 if the stop replaced it. */
 const ANSWERS: Readonly<Record<string, readonly number[]>> = {
   start: [0, 1, 6],
   stop: [0, 6],
@@ -56,12 +56,12 @@ function expectSensible({
 }: DevctlResult & { command: Command }) {
   const what = `${command.join(' ')}: ${exitCode}\n${stdout}\n${stderr}`;
   expect(ANSWERS[command[0] ?? ''], what).toContain(exitCode);
-  // Neither a stack nor silence.
+  // A command shows no stack and is never silent.
   expect(stderr, what).not.toMatch(/\n\s+at |this is a bug/);
   expect(stdout + stderr, what).not.toBe('');
 }
 
-/** At most one instance of each service; what status tells is what there is. */
+/** Expects at most one instance of each service, and that status shows the processes that there are. */
 async function expectTruth(project: TemporaryProject): Promise<void> {
   const { report } = await statusReport(project);
   const running = report.services.filter(({ pid }) => pid !== null);
@@ -80,7 +80,7 @@ async function expectOneStopEndsAll(project: TemporaryProject): Promise<void> {
   expect(exitCode, stderr).toBe(0);
   expect(report.survivors).toEqual([]);
   expect(project.oracle.everything().map(({ argv }) => argv.join(' '))).toEqual([]);
-  // What a writer was killed over goes with a later start.
+  // The temporary file of a killed writer is removed by a later start.
   const records = readdirSync(project.file('.pids/services'));
   expect(records.filter((name) => !name.startsWith('.'))).toEqual([]);
 }
@@ -149,13 +149,13 @@ eachMode([
   const starts = [startDevctl(project, {}, 'start')];
   await until(() => existsSync(project.file(file)));
   for (let count = 0; count < 3; count += 1) starts.push(startDevctl(project, {}, 'start', 'web'));
-  // 6 would say that one of them was still at work after the two seconds that a stop waits.
+  // 6 would mean that a start was still at work after the time that a stop waits.
   const stopped = await stopReport(project);
   expect(stopped.report.survivors, stopped.stderr).toEqual([]);
   expect(stopped.exitCode, stopped.stderr).toBe(0);
   for (const start of starts) start.kill('SIGINT');
   for (const { exitCode, signal, stderr } of await Promise.all(starts)) {
-    // One that was only coming up knew of no Ctrl-C yet.
+    // A start that was only coming up did not listen for Ctrl-C yet.
     expect([1, 6, 130, 'SIGINT'], stderr).toContain(exitCode ?? signal);
     expect(stderr).not.toMatch(/\n\s+at |this is a bug/);
   }

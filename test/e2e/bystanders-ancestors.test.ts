@@ -17,11 +17,11 @@ const program = join(repositoryRoot, 'bin', 'devctl.js');
 const run = `'${process.execPath}' '${program}'`;
 const has = (name: string) => spawnSync('/bin/sh', ['-c', `command -v ${name}`]).status === 0;
 
-/** What runs devctl, from the outside in: each link works in the project and matches a pattern or a cookie. */
+/** The programs that run devctl: each of them works in the project and matches a pattern or a cookie. */
 const CHAINS: readonly (readonly [name: string, needs: string, line: string])[] = [
   ['npm test', '', 'npm test --silent'],
   ['make, sh, npm', 'make', 'make -s all'],
-  // A CI agent whose own process reads like a test run, with a watcher beside the step.
+  // A CI agent whose command line looks like a test run, with a watcher beside the step.
   ['an agent called vitest', 'bash', `bash -c 'exec -a "node vitest" bash step.sh'`],
   ['tmux', 'tmux', 'tmux -L chain -f /dev/null new-session -d "npm test --silent"'],
 ];
@@ -31,7 +31,7 @@ for (const [index, [name, needs, line]] of CHAINS.entries()) {
     `the program that runs devctl outlives the stop that it asked for: ${name}`,
     async () => {
       await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
-      // Start and stop, then a line that only the living can write; the watcher is a job of the same step.
+      // Start and stop, then a line that only a living process can write; the watcher is a job of the same step.
       const step = [
         `${run} start >start.txt 2>&1 || exit 1`,
         'sleep 116 & watcher=$!',
@@ -44,11 +44,11 @@ for (const [index, [name, needs, line]] of CHAINS.entries()) {
         'package.json',
         JSON.stringify({ name: 'x', scripts: { test: 'sh step.sh && echo done >>after.txt' } }),
       );
-      // Left by its parent at once: this test run is a test run too, and would spare all that is below it.
+      // Its parent ends at once, because this test run above it would be a reason to spare everything below it.
       const shell = `${line}; echo "shell $?" >shell.txt`;
       spawn('/bin/sh', ['-c', '/bin/sh -c "$0" &', shell], {
         cwd: project.root,
-        // tmux begins with the user's shell, which for some is nologin(8).
+        // tmux starts the shell of the user, which is nologin(8) for some users.
         env: { ...cleanEnvironment(), ...project.env, SHELL: '/bin/sh', TMUX_TMPDIR: project.root },
         detached: true,
         stdio: 'ignore',

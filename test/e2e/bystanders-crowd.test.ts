@@ -12,7 +12,7 @@ import { type TemporaryProject, temporaryProject } from '../support/temporary-pr
 interface Mode {
   readonly env?: Readonly<Record<string, string>>;
   readonly uid?: number;
-  /** What happens between start and stop. */
+  /** The fault between start and stop. */
   readonly disturb?: (project: TemporaryProject) => unknown;
   readonly stops: readonly (readonly string[])[];
 }
@@ -73,7 +73,7 @@ async function expectCrowdUntouched(_name: string, mode: Mode): Promise<void> {
       services: {
         web: service('own-session'),
         api: service('tcp-server', [String(port)], { ports: [port] }),
-        // Held by a debugger, it never gets its signal.
+        // A debugger holds it, so that it never gets its signal.
         traced: service('sleeper', [], { stop: { grace: '300ms' } }),
         log: service('logger', ['hello']),
       },
@@ -98,7 +98,7 @@ async function expectCrowdUntouched(_name: string, mode: Mode): Promise<void> {
   for (const args of mode.stops) {
     const { exitCode, stderr, stdout } = await run(...args, '--json');
     expect(exitCode, stdout + stderr).toBe(0);
-    // Whom it has ended, and why it was taken for ours.
+    // A failure shows the ended processes, and why devctl took them for ours.
     expect(crowd.missing(), stdout).toEqual([]);
   }
   expect(project.oracle.processes()).toEqual([]);
@@ -124,7 +124,7 @@ function placeOf(project: TemporaryProject, outside: TemporaryProject, port: num
   };
 }
 
-/** The project's folder and the one that holds it, for a worktree beside it. */
+/** Gives a user the project folder and the folder around it, because a recipe makes a worktree beside the project. */
 function giveTo(uid: number, project: TemporaryProject, outside: TemporaryProject): void {
   for (const path of [project.root, dirname(project.root), outside.root]) chownSync(path, uid, uid);
 }

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 
 interface Mode {
   readonly env?: Readonly<Record<string, string>>;
-  /** Of the inner project: without control groups of its own it stands in one of ours. */
+  /** The containment of the inner project. Without control groups of its own its processes are in one of ours. */
   readonly containment?: 'none';
   readonly disturb?: (outer: TemporaryProject, inner: TemporaryProject) => unknown;
   readonly stop: readonly string[];
@@ -55,7 +55,7 @@ eachMode(MODES)(
   async (_name, { env = {}, containment = 'auto', disturb, stop }) => {
     await using inner = await temporaryProject({
       containment,
-      // Without any of the two nobody could find a daemon that clears its environment.
+      // Without native calls and control groups nothing can find a daemon that clears its environment.
       services: {
         web: service('own-session'),
         bare: service('double-fork', env.DEVCTL_NATIVE === 'off' ? [] : ['--empty-env']),
@@ -65,7 +65,7 @@ eachMode(MODES)(
     await using outer = await temporaryProject({
       services: {
         shell: {
-          // Not by exec: what was started is to be a child of the service.
+          // Not by exec, because the inner supervisor is to be a child of the service.
           command: `${start} && echo started; sleep 120; true`,
           env: { ...inner.env },
           ready: { log: '^started$' },
@@ -94,7 +94,7 @@ eachMode(MODES)(
     expect(outer.oracle.processes().filter(({ cwd }) => cwd === outer.root).length).toBe(
       stop.includes('shell') ? 2 : 0,
     );
-    // And the other way round.
+    // The same the other way round.
     expect(await run(outer, 'start', 'db')).toMatchObject({ exitCode: 0 });
     const stopped = await run(inner, 'stop');
     expect(stopped.exitCode, stopped.stdout + stopped.stderr).toBe(0);
@@ -106,7 +106,7 @@ eachMode(MODES)(
   },
 );
 
-/** Both oracles know these by the environment that they inherited: the folder tells whose they are. */
+/** Tells the processes of the inner project by their folder, because they have the environment of both projects. */
 function isTheirs(outer: TemporaryProject) {
   return ({ cwd }: { readonly cwd: string | null }) => cwd !== outer.root;
 }

@@ -15,7 +15,7 @@ const MODES: [string, string[], Record<string, string>][] = [
   ['stop --force on the portable table', ['stop', '--force'], { DEVCTL_PROCESS_TABLE: 'portable' }],
 ];
 
-/** Ends the leader of a service, or another process of it, and waits until its number is free. */
+/** Ends the leader of a service, or another process of it, and waits until its pid is free. */
 async function free(project: TemporaryProject, pid: number): Promise<number> {
   const target = project.oracle.everything().find((one) => one.pid === pid);
   await killAtOnce(target ?? expect.fail(`no process ${pid}`));
@@ -29,7 +29,7 @@ function leaderOf(project: TemporaryProject, name: string): number {
   return JSON.parse(readFileSync(project.file(`.pids/services/${name}.json`), 'utf8')).leader.pid;
 }
 
-// Again with other numbers, should somebody else on this machine have been given one of them.
+// Again with other pids, should another process of this machine have got one of them.
 eachModeIf(canRecycle)(MODES)(
   'bystanders that have pids of our records survive: %s',
   { retry: 2 },

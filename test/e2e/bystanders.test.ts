@@ -47,7 +47,7 @@ eachMode(STOPS)('programs that look like services survive: %j', async (args) => 
 
 eachMode(STOPS)('a test run that was left in this project does not survive: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  // From another terminal: nothing above it is above devctl too, and no record knows it.
+  // From another terminal: no process above it is above devctl too, and no record knows it.
   const [command = '', ...words] = fixture('bystander', 'npm', 'test');
   spawn('/bin/sh', ['-c', '"$0" "$@" &', command, ...words], {
     cwd: project.root,
@@ -98,7 +98,7 @@ eachMode(STOPS)('the shell in the project that ran devctl survives: %j', async (
     () => said.includes('stopped 0'),
     () => said,
   );
-  // The shell and its own background job are all that is left, and both answer.
+  // Only the shell and its background job are left, and both answer.
   type('kill -0 $! && echo the job lives');
   await until(() => said.includes('the job lives'));
   const left = project.oracle.everything().map(({ argv }) => argv.join(' '));
@@ -114,7 +114,7 @@ eachMode(STOPS)(
     await using inner = await temporaryProject({ services: { web: service('double-fork') } });
     expect(await devctl(ours, 'start')).toMatchObject({ exitCode: 0 });
     expect(await devctl(other, 'start')).toMatchObject({ exitCode: 0 });
-    // From a terminal below one of our services: every process of it would carry our cookie.
+    // From a terminal below one of our services: every process of it carries our cookie.
     const [web] = ours.oracle.processes();
     const cookie = Object.fromEntries(
       (web?.environment ?? []).flatMap((entry) => {

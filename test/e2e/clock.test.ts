@@ -17,13 +17,13 @@ import { until } from '../support/until.ts';
 const DAY_MS = 86_400_000;
 const preload = join(repositoryRoot, 'fixtures', 'shifted-clock.cjs');
 
-/** Runs devctl on a machine whose clock was set. */
+/** Runs devctl with a clock that is set by this time. */
 function devctlAt(shiftMs: number, project: TemporaryProject, ...args: readonly string[]) {
   const env = { NODE_OPTIONS: `--require ${preload}`, CLOCK_SHIFT_MS: String(shiftMs) };
   return devctlWith(project, { env }, ...args);
 }
 
-/** Gives all records another time, as if the clock had been set since. */
+/** Gives all records another time, as if the clock had been set since they were written. */
 function moveRecords(project: TemporaryProject, byMs: number): void {
   const at = (Date.now() + byMs) / 1000;
   for (const folder of ['.pids', '.pids/services', '.pids/ledger']) {
@@ -33,7 +33,7 @@ function moveRecords(project: TemporaryProject, byMs: number): void {
   }
 }
 
-// The start times of the portable table are the wall clock's: README, Limits.
+// The portable table has start times of the wall clock: README, Limits.
 eachModeIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable')([
   ['back', DAY_MS, -DAY_MS],
   ['forward', -DAY_MS, DAY_MS],
@@ -62,7 +62,7 @@ eachModeIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable')([
   if (hasSubreaper) expect(report.proof.strength).toBe('complete');
   expect(project.oracle.processes()).toEqual([]);
 
-  // And without a supervisor that remembers.
+  // The same without a supervisor that remembers.
   expect(await devctlAt(before, project, 'start', 'db')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGKILL');
   moveRecords(project, before - after);

@@ -17,7 +17,7 @@ const MANIFEST = {
   groups: { backend: ['worker'] },
 };
 
-/** A shell that knows `devctl`, without the person's own settings. */
+/** A shell that knows `devctl`, without settings of the user. */
 function shell(project: TemporaryProject, program: string, ...args: readonly string[]) {
   const launcher = join(repositoryRoot, 'bin', 'devctl.js');
   project.write('bin/devctl', `#!/bin/sh\nexec '${process.execPath}' '${launcher}' "$@"\n`);
@@ -108,7 +108,7 @@ test.runIf(has('zsh') && hasTmux)('zsh completes the same on a terminal', async 
     ['devctl start --whi', /^% devctl start --while-pid *$/m],
     ['devctl -c .devc', /^% devctl -c \.devctl\.json *$/m],
     ['devctl run -- devctl che', /^% devctl run -- devctl check *$/m],
-    // Several: it lists them, with what they are.
+    // It lists several candidates with their descriptions.
     ['devctl stop w', /^(web +worker|worker +web) +-- service/m],
   ] as const) {
     await terminal.press(typed);

@@ -27,7 +27,7 @@ function recordsOf(project: TemporaryProject) {
   return readRecords(projectFolder(project.root, project.file('.pids'))).records;
 }
 
-/** A daemon without environment, session or parent; and a child that does not heed SIGTERM. */
+/** A daemon without environment, session and parent, and a child that ignores SIGTERM. */
 const escaping = () => ({
   services: {
     bare: service('double-fork', ['--empty-env']),
@@ -43,7 +43,7 @@ test.runIf(hasControlGroups)(
     const group = controlGroupOf(project.root) ?? '';
     expect(readdirSync(group).filter((name) => /^[0-9a-f]{32}$/.test(name)).length).toBe(2);
     await signalSupervisor(project, 'SIGKILL');
-    // Nothing but the group knows the daemon now: not even the ledger.
+    // Only the group knows the daemon now, because the ledger is gone.
     rmSync(project.file('.pids/ledger'), { recursive: true });
     const { exitCode, report } = await stopReport(project);
     expect(exitCode).toBe(0);
@@ -82,7 +82,7 @@ test.runIf(hasControlGroups)(
     const record = recordsOf(project).find(({ service: name }) => name === 'stubborn');
     const { identity } = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
     writeFileSync(join(record?.cgroup?.path ?? '', 'cgroup.procs'), String(identity.pid));
-    // From inside: the supervisor carries it out, and ends the command with the service.
+    // From inside: the supervisor carries out the stop, and ends the command with the service.
     const { projectId } = projectFolder(project.root);
     const env = serviceCookie(projectId, 'stubborn', record?.runId ?? '');
     await devctlWith(project, { env }, 'stop');
@@ -165,7 +165,7 @@ test.runIf(hasControlGroups)(
     try {
       const env = { ...NO_NATIVE.env, OUT: elsewhere };
       expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
-      // Remembered, should it be out of sight by the time of the stop.
+      // The record remembers it, because the process may be gone at the time of the stop.
       await until(() => recordsOf(project)[0]?.cgroup?.held === false);
       const { exitCode, report } = await stopReport(project);
       expect(exitCode).toBe(0);
@@ -200,7 +200,7 @@ test.runIf(hasControlGroups)(
     const [nested] = recordsOf(inner);
     expect(nested?.cgroup?.path).toMatch(new RegExp(`^${run?.cgroup?.path}/devctl-`));
     expect(await devctl(outer, 'stop')).toMatchObject({ exitCode: 0 });
-    // The nested supervisor stands in it.
+    // The nested supervisor is in this group.
     expect(existsSync(run?.cgroup?.path ?? '')).toBe(true);
     expect(await devctl(inner, 'stop')).toMatchObject({ exitCode: 0 });
     expect(inner.oracle.everything()).toEqual([]);

@@ -15,7 +15,7 @@ import { until } from '../support/until.ts';
 
 const RECORD = '.pids/services/web.json';
 
-/** As devctl sees it, so that nothing but the record is false. */
+/** The start time as devctl reads it, so that only the pid in the record is false. */
 async function startTicksOf(pid: number): Promise<number> {
   const snapshot = await openHost(openProcessTable()).snapshot();
   return snapshot.byPid.get(pid)?.identity.startTicks ?? expect.fail(`no process ${pid}`);

@@ -22,11 +22,11 @@ import { type TemporaryProject, temporaryProject } from '../support/temporary-pr
 import { until } from '../support/until.ts';
 
 const CLI = join(repositoryRoot, 'bin', 'devctl.js');
-/** A control group would hold everything by itself. */
+/** No control groups, because a control group would contain everything by itself. */
 const NO_GROUPS = { env: { DEVCTL_CGROUP: 'off' } };
-/** A failure shows what the proof lacks. */
+/** A complete proof. A failure shows what the proof lacks. */
 const COMPLETE = { strength: 'complete', why: null };
-/** Nothing but its parent tells whose it is; it has no log, no folder, no environment. */
+/** A daemon that only its parent gives away: it has no log, no folder and no environment. */
 const bare = service('double-fork', ['--empty-env']);
 
 const run = (project: TemporaryProject, ...args: readonly string[]) =>
@@ -85,7 +85,7 @@ test.runIf(hasSubreaper)(
     for (let round = 0; round < 3; round += 1) {
       await signalSupervisor(project, 'SIGKILL');
       expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
-      // The first one keeps the daemon, and the last one the supervisor.
+      // The first guard keeps the daemon, and the last guard the supervisor.
       await until(() => guardsOf(project).length === 2);
     }
     expect((await stopped(project)).proof).toMatchObject(COMPLETE);
@@ -122,7 +122,7 @@ test.runIf(hasSubreaper)(
     await until(() => existsSync(project.file('.pids/services/late.json')));
     await signalSupervisor(project, 'SIGKILL');
     const { proof } = await stopped(project);
-    // It is best effort all the same: the second supervisor had not seen the first run begin.
+    // The proof is best effort, because the second supervisor had not seen the first run begin.
     expect(proof.why ?? '').not.toContain('child');
   },
 );
@@ -238,7 +238,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-/** As `start` does it, whose command was killed meanwhile: up before this one goes on. */
+/** Starts a supervisor as `start` does, and waits until it is up. */
 const LATE_SUPERVISOR = `
   const { spawn } = require('node:child_process');
   const [script, root, cookie] = process.argv.slice(2);
@@ -282,7 +282,7 @@ test.runIf(hasSubreaper)(
     expect(exitCode, stderr).toBe(0);
     expect(readFileSync(project.file('late'), 'utf8')).toBe('ready\n');
     expect(project.oracle.everything()).toEqual([]);
-    // It looked again for that one's sake, and tells it all as one stop, from its beginning on.
+    // It looked again because of the late supervisor, and reports everything as one stop from its beginning on.
     const [web] = report.processes;
     expect(web).toMatchObject({ service: 'web', endedBy: 'SIGTERM' });
     expect(web?.endedAfterMs).toBeGreaterThan(0);

@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 /** A hundred processes of Node on two cores, and the first time an `npm ci`. */
 const TIMEOUT_MS = 600_000;
 
-// The first time it takes an `npm ci`.
+// Before the first time it runs `npm ci`.
 beforeAll(installIncident, TIMEOUT_MS);
 
 async function incident() {
@@ -32,11 +32,11 @@ function run(project: TemporaryProject, ...args: readonly string[]) {
   return devctlWith(project, { env: incidentEnvironment() }, ...args);
 }
 
-/** `npm test` in another terminal: devctl did not start it, and no record knows it. */
+/** Starts `npm test` as from another terminal: devctl did not start it, and no record knows it. */
 function startStorm(project: TemporaryProject): void {
   mkdirSync(project.file('.logs'), { recursive: true });
   const log = openSync(project.file('.logs/npm-test.log'), 'w');
-  // Through a shell that is gone at once, or it would be part of what runs devctl: this test.
+  // Through a shell that ends at once. Else this test, which runs devctl, would be above it.
   spawn('/bin/sh', ['-c', 'npm test &'], {
     cwd: project.root,
     env: { ...cleanEnvironment(), ...incidentEnvironment(), ...project.env },
@@ -45,10 +45,10 @@ function startStorm(project: TemporaryProject): void {
   });
 }
 
-/** Until there are so many processes; the storm lasts longer than this may take. */
+/** Waits until there are so many processes. The storm lasts longer than that. */
 async function waitForProcesses(project: TemporaryProject, count: number): Promise<void> {
   const seen = () => project.oracle.processes().length;
-  // Two cores need long for a hundred Node processes: as often as the deadline of `until` as it takes.
+  // Two cores need long for a hundred processes of Node, so it waits while their number grows.
   for (let before = 0; seen() > before && seen() < count; ) {
     before = seen();
     await until(() => seen() >= count).catch(() => {});

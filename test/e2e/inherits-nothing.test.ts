@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 
-/** Runs a line of shell in which `devctl` is this repository's. */
+/** Runs a line of shell in which `devctl` is the program of this repository. */
 function shell(project: TemporaryProject, line: string) {
   const define = `devctl() { '${process.execPath}' '${program}' "$@"; }; ${line}`;
   return execa('/bin/sh', ['-c', define], {
@@ -27,7 +27,7 @@ function shell(project: TemporaryProject, line: string) {
   });
 }
 
-// A service that had its starter's pipe would keep `cat` waiting for as long as it lives.
+// A service that inherited the pipe would keep `cat` waiting for as long as it lives.
 eachMode([
   'devctl start | cat',
   'devctl start 2>&1 | cat',
@@ -51,7 +51,7 @@ test('no file descriptor of the caller reaches a service or the supervisor', asy
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const path = project.write('held-by-the-caller', '');
   const held = openSync(path, 'r');
-  // A bare spawn: beside the file it has a pipe, which ends when the last one who holds it lets go.
+  // Beside the file it has a pipe, which ends when the last process that holds it closes it.
   const child = spawn(process.execPath, [program, 'start'], {
     cwd: project.root,
     env: { ...cleanEnvironment(), ...project.env },

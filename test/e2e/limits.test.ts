@@ -18,7 +18,7 @@ async function statusOf(project: TemporaryProject, name: string) {
   return found;
 }
 
-/** How often the history tells of it. */
+/** How many breaches of a service the history has. */
 function breachesOf(project: TemporaryProject, name: string): number {
   const { events } = readHistory(projectFolder(project.root, project.file('.pids')));
   return events.filter((event) => event.kind === 'breach' && event.breach.service === name).length;
@@ -47,14 +47,14 @@ test('a service beyond its limits gets a warning, an end or a restart, and its b
     },
   });
   await using lookAlike = await bystander('node fan.mjs 6', project.root);
-  // On a busy machine what may only run for a second has ended before the last one is up.
+  // On a busy machine the service that may run for a second has ended before the last service is up.
   await startReport(project);
   const plain = await statusOf(project, 'plain');
   expect(plain.state).toBe('ready');
 
   await until(async () => (await statusOf(project, 'leak')).restarts === 1);
   await until(() => breachesOf(project, 'leak') === 2);
-  // In steps: where each look takes its time (ps, lsof), the proof takes several of them.
+  // In steps, because the proof takes several looks, and each takes long where it runs ps or lsof.
   await until(async () => (await statusOf(project, 'leak')).processes === 0);
   await until(async () => (await statusOf(project, 'leak')).state === 'failed');
   expect(await statusOf(project, 'leak')).toMatchObject({
@@ -84,16 +84,19 @@ test('a service beyond its limits gets a warning, an end or a restart, and its b
     expect.objectContaining({
       service: 'fan',
       limit: 'processes',
-      value: 7,
       allowed: 4,
       action: 'warn',
-      branch: expect.objectContaining({ pid: fan?.pid, processes: 7 }),
+      branch: expect.objectContaining({ pid: fan?.pid }),
     }),
     expect.objectContaining({ service: null, limit: 'processes', allowed: 8 }),
   ]);
+  // On a busy machine it is seen while it still grows, and a little more is no news.
+  const [{ value = 0, branch = null } = {}] = report.breaches;
+  expect([5, 6, 7]).toContain(value);
+  expect(branch?.processes).toBe(value);
   expect(stderr).toBe('');
   expect((await devctl(project, 'status')).stderr).toMatch(
-    /! over its limit: fan: 7 processes, limit 4; most of it below .*fan.* \(pid \d+\): 7 processes/,
+    /! over its limit: fan: ([567]) processes, limit 4; most of it below .*fan.* \(pid \d+\): \1 processes/,
   );
   expect(breachesOf(project, 'fan')).toBe(1);
 
@@ -151,7 +154,7 @@ test('run ends a command beyond its limits, names the branch, and warns about th
   );
   expect(limited.exitCode, limited.stderr).toBe(124);
   expect(limited.stderr).toMatch(
-    /over its limit: run-node: 7 processes, limit 4; most of it below .*fan.* \(pid \d+\): 7 processes, .*: ending everything/,
+    /over its limit: run-node: ([567]) processes, limit 4; most of it below .*fan.* \(pid \d+\): \1 processes, .*: ending everything/,
   );
   const idle = await devctl(project, 'run', '--idle', '1s', '--json', '--', 'sleep', '60');
   expect(idle.exitCode).toBe(124);
@@ -160,7 +163,7 @@ test('run ends a command beyond its limits, names the branch, and warns about th
     breach: { limit: 'idle', allowed: 1_000, action: 'stop', branch: null },
     survivors: [],
   });
-  // Of the project's limits there is but a warning here: nobody has asked for more.
+  // A limit of the project is only a warning for a one-off.
   project.write(
     '.devctl.json',
     JSON.stringify({

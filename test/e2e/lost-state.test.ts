@@ -10,7 +10,7 @@ import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** Every way out that leaves some trace: a cookie, a session, a folder. */
+/** One service for each way to escape that leaves a trace: a cookie, a session, a folder. */
 const escapes = {
   fan: service('fan', ['3']),
   session: service('own-session'),
@@ -45,7 +45,7 @@ fullTest('stop ends all after the supervisor was killed', async () => {
   await signalSupervisor(project, 'SIGKILL');
   expect(project.oracle.processes().length).toBe(ESCAPED);
   const { proof } = await expectStopToEndAll(project);
-  // Its services' own control groups, or its guard, have held all the while.
+  // The control groups of the services, or the guard, have contained everything all the while.
   expect(proof.strength).toBe(hasControlGroups || hasSubreaper ? 'complete' : 'best-effort');
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
 });
@@ -54,7 +54,7 @@ test.runIf(hasSubreaper)(
   'stop ends all after the supervisor of a daemon without environment was killed',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
-    // Witnessed, be it as its service's or, where nothing told which that is, as nobody's.
+    // The ledger has it as a process of its service, or as unattributed.
     const folder = project.file('.pids/ledger');
     const isWitnessed = (pid: number): boolean =>
       readdirSync(folder).some((name) =>
@@ -70,7 +70,7 @@ fullTest('stop ends all after the records were deleted', async () => {
   await using project = await escaped();
   deleteRecords(project);
   await expectStopToEndAll(project);
-  // What the stop itself has written down is proved gone as well.
+  // The processes that the stop itself has written down are proved gone as well.
   expect(readdirSync(project.file('.pids/ledger'))).toEqual([]);
 });
 
@@ -114,7 +114,7 @@ eachMode([[['stop']], [['stop', '--force']]])(
   },
 );
 
-// Root reads everything.
+// Root may read everything, so another user is needed.
 eachModeIf(process.getuid?.() === 0)([[['stop']], [['stop', '--force']]])(
   'all ends although the manifest may not be read: %j',
   async (args) => {

@@ -10,7 +10,7 @@ import { type TemporaryProject, temporaryProject } from '../support/temporary-pr
 
 const services = { web: service('own-session'), db: service('fan', ['1'], { dependsOn: ['web'] }) };
 
-/** Start, status, stop, in JSON and in words, in a folder that others stumble over. */
+/** Runs start, status and stop, in JSON and in words, in a folder with an odd name. */
 async function expectRoundTrip(project: TemporaryProject): Promise<void> {
   const started = await startReport(project);
   expect(started.exitCode, started.stderr).toBe(0);
@@ -26,7 +26,7 @@ async function expectRoundTrip(project: TemporaryProject): Promise<void> {
   const stopped = await stopReport(project, 'db');
   expect(stopped.exitCode, stopped.stderr).toBe(0);
   expect(project.oracle.processes().length).toBe(2);
-  // What is left is found by its traces alone.
+  // The rest is found by its traces alone.
   await signalSupervisor(project, 'SIGKILL');
   const last = await stopReport(project);
   expect(last.exitCode, last.stderr).toBe(0);
@@ -54,7 +54,7 @@ eachMode(PLACES)('start, status and stop work in a project path with %s', async 
 });
 
 test('a project path that is too long for its records is refused', async () => {
-  // PATH_MAX is 4,096 bytes with the NUL (limits.h(0p)): the folder can be, a record in it cannot.
+  // PATH_MAX is 4,096 bytes with the NUL (limits.h(0p)): the folder fits, a record in it does not.
   await using above = await temporaryProject();
   const rest = 4_060 - above.root.length - 1;
   const place = `${'n'.repeat(199)}/`.repeat(30).slice(0, rest - 1);
@@ -116,7 +116,7 @@ test('devctl works where every folder for the socket is too long or missing', as
   await using project = await temporaryProject({ services });
   const long = project.file('t'.repeat(100));
   mkdirSync(long);
-  // What /tmp is for, and what makes start, status and stop find each other whatever is set.
+  // /tmp is used then, where start, status and stop find each other whatever is set.
   const env = { TMPDIR: long, XDG_RUNTIME_DIR: long };
   expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
   const { socket } = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
@@ -169,7 +169,7 @@ eachMode([['services'], ['groups']])('%s cannot be called __proto__', async (key
     expect(exitCode).toBe(2);
     expect(stderr).toContain(`${key}.__proto__: "__proto__" cannot be a name`);
   }
-  // These two need no manifest that is right.
+  // status and stop work with a broken manifest.
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });

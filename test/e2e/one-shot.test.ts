@@ -14,7 +14,7 @@ test('a task that has succeeded is done for every command until a stop', async (
         oneShot: true,
         dependsOn: ['db'],
       },
-      // A list waits until it is done.
+      // A service that depends on it waits until it is done.
       api: {
         command: 'cp log seen; exec sleep 100',
         dependsOn: ['migrate'],

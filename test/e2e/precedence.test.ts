@@ -16,7 +16,7 @@ eachModeIf(mayRaise)([
   ['stop', 0],
 ])('as root, %s gives its session niceness %i until it ends', async (words, niceness) => {
   await using project = await temporaryProject({ services: { web: { command: 'sleep 100' } } });
-  // Before devctl's own listener, which gives it back.
+  // It runs before the listener of devctl, which sets the niceness back.
   const preload = project.write(
     'preload.cjs',
     `process.on('exit', () => {
@@ -25,7 +25,7 @@ eachModeIf(mayRaise)([
     });`,
   );
   const devctl = `${process.execPath} --require=${preload} ${join(repositoryRoot, 'bin', 'devctl.js')}`;
-  // A session of its own, and so an autogroup: ours is not touched.
+  // A session of its own has an autogroup of its own, so ours is not touched.
   const { stdout } = await execa('setsid', ['-w', 'sh', '-c', `${devctl} ${words}; cat ${FILE}`], {
     cwd: project.root,
     env: { ...cleanEnvironment(), ...project.env },

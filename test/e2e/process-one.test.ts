@@ -13,7 +13,7 @@ import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** A PID namespace of its own, as a container has it; what is left in it dies with its process 1. */
+/** A PID namespace, as a container has one. All processes in it die with its process 1. */
 const CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'] as const;
 const hasContainers = process.platform === 'linux' && mayUnshare() && hasSubreaper;
 const devctl = `${process.execPath} ${join(repositoryRoot, 'bin', 'devctl.js')}`;
@@ -64,7 +64,7 @@ test.runIf(hasContainers)(
     expect(await contain(project, node, script, 'status')).toMatchObject({ exitCode: 3 });
     expect(await contain(project, node, script, 'stop')).toMatchObject({ exitCode: 0 });
 
-    // A program that uses the library stays, and adopts what a killed supervisor leaves.
+    // A program that uses the library stays, and adopts the processes of a killed supervisor.
     const library = JSON.stringify(join(repositoryRoot, 'dist', 'index.js'));
     const program = project.write(
       'one.mjs',
@@ -114,7 +114,7 @@ test.runIf(hasContainers)('the supervisor works as process 1', async () => {
   const script = join(repositoryRoot, 'dist', 'supervisor', 'main.js');
   const container = contain(project, process.execPath, script, project.root, project.file('.pids'));
   const init = await until(() => supervisorsOf(project).find(({ argv }) => argv[1] === script));
-  // From outside, as `docker exec` comes in: what it leaves behind becomes a child of process 1.
+  // From outside, as `docker exec` does it: the processes that it leaves become children of process 1.
   const into = ['nsenter', '--target', String(init.pid), '--pid', '--mount', 'sh', '-c'];
   const [file = '', ...args] = into;
   const stray = fixture('bystander', 'node', 'stray.js').join(' ');
@@ -134,7 +134,7 @@ test.runIf(hasContainers)('the supervisor works as process 1', async () => {
   expect(inside, inside.stderr).toMatchObject({ exitCode: 0 });
   const report: StopReport = JSON.parse(inside.stdout);
   expect(report).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
-  // With nothing to supervise it ends by itself.
+  // A supervisor without services ends by itself.
   expect(await container).toMatchObject({ exitCode: 0 });
   expect(project.oracle.everything()).toEqual([]);
 });

@@ -60,7 +60,7 @@ describe.runIf(hasBrowser)('the page of devctl report in a browser', () => {
     for (const [index, { level }] of headings.entries()) {
       expect(level - (headings[index - 1]?.level ?? 0)).toBeLessThanOrEqual(1);
     }
-    // Seen without scrolling: what grew, when, because of what, is anything left.
+    // The answers are visible without scrolling: what grew, when, why, and what is left.
     const answers = page.locator('.answers dd');
     expect(await answers.allTextContents()).toEqual([
       expect.stringMatching(/6 min 30 s into the session/),
@@ -133,7 +133,7 @@ describe.runIf(hasBrowser)('the page of devctl report in a browser', () => {
   });
 });
 
-/** For the page: texts with less contrast to the paper than WCAG's AA asks of small ones. */
+/** For the page: finds texts with less contrast than WCAG's AA asks of small text. */
 const TOO_PALE = `(() => {
   const luminance = (color) => {
     const [red, green, blue] = color.match(/[\\d.]+/g).map((part) => {

@@ -29,7 +29,7 @@ test('report: shows what a real project did, while it runs and after it was stop
     return web?.restarts[0]?.againMs != null && web.state === 'ready';
   };
   await until(restarted);
-  // Also the peak of db must have been sampled.
+  // The peak of db must have been sampled as well.
   await until(async () => (await told()).services[0].peak?.processes.value === 3);
 
   const running = await devctl(project, 'report');
@@ -91,7 +91,7 @@ test('report: works after a runaway, with a broken manifest, with damaged files 
   // biome-ignore lint/suspicious/noControlCharactersInRegex: no control character of theirs gets through
   expect(stdout).not.toMatch(/[\u001B\u202E]/);
 
-  // The page may show command lines, which may hold secrets: it is for nobody else.
+  // Only the owner may read the page, because it shows command lines, which may hold secrets.
   expect(await devctl(project, 'report', '--html', 'r.html')).toMatchObject({ exitCode: 0 });
   expect(statSync(project.file('r.html')).mode & 0o777).toBe(0o600);
   project.write('open.html', '');

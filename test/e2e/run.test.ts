@@ -11,9 +11,9 @@ import { until } from '../support/until.ts';
 
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 
-/** What runs in the project that is not devctl. */
+/** The processes of the project that are not devctl. */
 function others(project: TemporaryProject): readonly string[] {
-  // Not `processes()`: on a terminal the command is in the group of devctl, as its tools are.
+  // Not `processes()`, because on a terminal the command is in the group of devctl, as its tools are.
   return project.oracle
     .everything()
     .map(({ argv }) => argv.join(' '))
@@ -72,7 +72,7 @@ test('run passes on the output and the end of its command, and adds nothing', as
 test('run ends and names orphans of its command; with --fail-on-orphans it fails then', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const [node, file] = fixture('double-fork');
-  // Killed, it leaves the daemon that it has made; where a subreaper holds that, without an environment.
+  // It is killed and leaves its daemon, which has no environment where a subreaper contains it.
   const daemon = `'${node}' '${file}' ${hasSubreaper ? '--empty-env' : ''} >out & made=$!`;
   const script = `${daemon}; until grep -q ready out; do sleep 0.05; done; kill -9 $made; exit 0`;
   const words = ['--name', 'once', '--fail-on-orphans', '--', 'sh', '-c', script];
@@ -99,13 +99,13 @@ test('run ends and names orphans of its command; with --fail-on-orphans it fails
   expect(result.orphans).toMatchObject([{ command: 'sleep 60' }]);
   expect(result).toMatchObject({ survivors: [], stop: { kind: 'stop', scope: ['run-sh'] } });
   if (hasSubreaper) expect(result.proof.strength).toBe('complete');
-  // stdout is the command's, also where there came to be none.
+  // stdout belongs to the command, also where there is no command.
   const none = await devctl(project, 'run', '--json', '--', 'no-such-command');
   expect(none).toMatchObject({ exitCode: 127, stdout: '' });
   const [last = ''] = none.stderr.split('\n').slice(-1);
   expect(JSON.parse(last)).toMatchObject({ version: 1, error: { code: 'command-not-found' } });
 
-  // `devctl run` is all that it needs, and `devctl adopt` would do nothing for it.
+  // A one-off needs only its `devctl run`, and `devctl adopt` would do nothing for it.
   const alone = startDevctl(project, {}, 'run', '--name', 'alone', '--', 'sleep', '60');
   const shown = await until(async () => {
     const status = await devctl(project, 'status');
@@ -140,10 +140,10 @@ test('status shows a one-off, stop or a signal ends it, and other services stay'
   const second = startDevctl(project, {}, 'run', '--grace', '10m', '--', 'sh', '-c', deaf);
   await until(() => existsSync(project.file('deaf')));
   second.kill('SIGTERM');
-  // The second one is impatience. Two at once are one to the kernel (signal(7)).
+  // The second signal means impatience. For the kernel two at once are one (signal(7)).
   await until(() => {
     const isLeft = others(project).some((line) => line.startsWith('sh '));
-    // With nothing left to end it listens no more, and one more would end it instead.
+    // When nothing is left it does not listen any more, and one more signal would end it.
     if (isLeft && second.exitCode === null) second.kill('SIGTERM');
     return !isLeft;
   });
@@ -163,7 +163,7 @@ test('status shows a one-off, stop or a signal ends it, and other services stay'
   expect(others(project)).toHaveLength(1);
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 0 });
 
-  // Killed itself, it leaves its record: the next stop ends everything.
+  // When it is killed it leaves its record, and the next stop ends everything.
   const fourth = await begin('four', '--', ...fixture('fan', '3'));
   const [holder] = project.oracle.everything().filter(({ argv }) => argv.includes('four'));
   if (!holder) throw new Error('There is no devctl run');

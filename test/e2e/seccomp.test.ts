@@ -8,7 +8,7 @@ import { hasSubreaper, service } from '../support/services.ts';
 import { eachModeIf } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
-/** The architectures that the fixture knows the numbers of. */
+/** True on the architectures whose system call numbers the fixture knows. */
 const filterable = hasSubreaper && (process.arch === 'x64' || process.arch === 'arm64');
 
 /** Runs devctl, and with it its supervisor and services, under a filter that refuses these calls. */

@@ -36,7 +36,7 @@ test('a secret in an environment is in no record, report, log or command line', 
     said.push(stdout, stderr);
   };
   await run('start', '--json');
-  // Also what is spawned while it waits.
+  // Also processes that are spawned while it waits.
   const starting = startDevctl(project, caller, 'start', 'late');
   const lines = new Set<string>();
   const look = () => {

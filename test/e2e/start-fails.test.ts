@@ -11,7 +11,7 @@ test('a service that ends before it is ready fails at once, with its exit code a
     services: {
       web: {
         command: fixture('crash', '100', '7', 'fatal: no database'),
-        // Longer than this test may take: only its death can end the wait.
+        // Longer than this test may take: only the end of the service can end the wait.
         ready: { log: '^ready$', timeout: '10m' },
       },
     },
@@ -31,7 +31,7 @@ eachMode([
   await using project = await temporaryProject({
     services: { web: { command, ready: { delay: '10s' } } },
   });
-  // Without folders of somebody else's: where one may not be searched, a shell says "Permission denied".
+  // Without folders of other users: where one may not be searched, a shell says "Permission denied".
   const env = { PATH: '/usr/bin:/bin' };
   const { exitCode, stderr } = await devctlWith(project, { env }, 'start');
   expect(exitCode).toBe(1);

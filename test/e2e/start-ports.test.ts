@@ -17,7 +17,7 @@ test('start names the bystander that holds a port, and starts nothing', async ()
       web: { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } },
     },
   });
-  // The stranger is this test.
+  // This test holds the port.
   const server = createServer().listen(port, '127.0.0.1');
   await once(server, 'listening');
   try {
@@ -40,7 +40,7 @@ test('start takes back a port from a process that an earlier run has left', asyn
   const port = await freePort();
   const server = fixture('tcp-server', String(port)).join(' ');
   await using project = await temporaryProject({
-    // The shell stays above its server, so that it can die alone.
+    // The shell stays above its server, so that the shell can be killed alone.
     services: { web: { command: `${server}; true`, ports: [port], ready: { tcp: port } } },
   });
   const first = await startReport(project);
@@ -65,7 +65,7 @@ test('a service that was renamed in the manifest is told that its old run holds 
   await using project = await temporaryProject({ services: { web } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   project.write('.devctl.json', JSON.stringify({ services: { site: web } }));
-  // It still runs under its old name: that is said, rather than ended behind the user's back.
+  // It still runs under its old name. devctl says so and does not end it.
   const { exitCode, stderr } = await devctl(project, 'start');
   expect(exitCode).toBe(5);
   expect(stderr).toContain('our own service web');

@@ -40,7 +40,7 @@ test('start waits for every kind of readiness probe', async () => {
 eachMode([
   ['log', { log: '^never$', timeout: '700ms' }, 'never'],
   ['exec', { exec: 'exit 9', timeout: '700ms' }, '9'],
-  // The server has to come up meanwhile, on a busy machine too: the last refusal is what is told.
+  // The server has to come up meanwhile, on a busy machine too, because the last failure is shown.
   ['body', { http: 'PORT/api/v1/health', body: 'splendid', timeout: '4s' }, 'splendid'],
   ['status', { http: 'PORT/api/v1/health', status: 500, timeout: '4s' }, '200'],
 ])(

@@ -19,7 +19,7 @@ test('services start in order of dependence', async () => {
 });
 
 test('services that do not depend on each other start side by side', async () => {
-  // Each is ready only when the other one has been started.
+  // Each service is ready only when the other one has been started.
   const command = (own: string) => `touch ${own}.here && exec sleep 100`;
   await using project = await temporaryProject({
     services: {

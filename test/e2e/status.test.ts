@@ -101,7 +101,7 @@ test('status shows how a service ended, and what it left behind', async () => {
   const ended = await until(async () => {
     const { exitCode, report } = await statusReport(project);
     const web = report.services.find(({ name }) => name === 'web');
-    // Seen by everybody at once; how it ended, the supervisor says a moment later.
+    // Its end is visible at once; the supervisor says a moment later how it ended.
     const isTold = web?.reason?.includes('SIGKILL') ?? false;
     return exitCode === 3 && isTold ? { report, web } : null;
   });

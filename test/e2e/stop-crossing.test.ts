@@ -23,7 +23,7 @@ test('a stop wins over a start that is under way', async () => {
   await using project = await temporaryProject({
     services: {
       db: service('fan', ['3']),
-      // Never ready, and ready to wait for it much longer than a test may take.
+      // It is never ready, and start waits for it much longer than a test may take.
       web: {
         command: fixture('fan', '3'),
         dependsOn: ['db'],
@@ -88,7 +88,7 @@ test('Ctrl-C turns a running stop into a forced stop, which is proved as well', 
   stopping.stderr.on('data', (data) => {
     told += data;
   });
-  // It says every second whom it waits for.
+  // It says every second which services it waits for.
   await until(
     () => told.includes('waiting for'),
     () => told,
@@ -160,7 +160,7 @@ eachModeIf(hasSubreaper)([
   async (_name, isKnown, daemon, without) => {
     await using project = await temporaryProject();
     const wait = (file: string) => `until [ -e ${file} ]; do sleep 0.05; done`;
-    // Without a mark of its own, and not below a leader: devctl does not know that it is inside.
+    // The command has no mark and is not below a leader, so devctl does not know that it is inside.
     const stop = `${without} '${process.execPath}' '${program}' stop --json >stop.json; echo $? >code`;
     project.write('daemon.sh', `echo >up; ${wait('go')}; ${stop}; sleep 120`);
     const command = `(setsid ${daemon} sh daemon.sh >/dev/null 2>&1 &); ${wait('up')}; echo ready; sleep 120`;

@@ -102,7 +102,7 @@ test('a stop command that fails, hangs or cannot be run is reported and delays n
     services: {
       fails: service('sleeper', [], { stop: { command: 'exit 3' } }),
       hangs: service('sleeper', [], { stop: { command: 'exec sleep 100', grace: '300ms' } }),
-      // Longer than one argument may be: execve(2).
+      // Longer than one argument may be (execve(2)).
       huge: service('sleeper', [], { stop: { command: `true ${'x'.repeat(200_000)}` } }),
     },
   });
@@ -111,7 +111,7 @@ test('a stop command that fails, hangs or cannot be run is reported and delays n
   expect(exitCode).toBe(0);
   const problems = report.problems.join('\n');
   expect(problems).toMatch(/fails: its stop command exited with code 3/);
-  // SIGTERM as a rule; on a busy machine it may be seen only when it is too late to ask.
+  // SIGTERM as a rule; on a busy machine it may be found only when it is too late to ask.
   expect(problems).toMatch(
     /hangs: its stop command took longer than the grace period: SIG(TERM|KILL)/,
   );

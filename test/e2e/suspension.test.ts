@@ -12,12 +12,12 @@ import { service, signalSupervisor, supervisorsOf } from '../support/services.ts
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** The issue asks for ten seconds: longer than every grace period, lock wait and deadline of a stop. */
+/** Longer than every grace period, lock wait and deadline of a stop. */
 const SUSPENDED_MS = 10_000;
 /** Shorter than the suspension, and long enough for a service that gets little CPU time. */
 const GRACE = '8s';
 
-/** A service that notes what it lives through, and takes so long to end. */
+/** A service that writes a journal, and takes this long to end. */
 function journal(project: TemporaryProject, name: string, downMs: number, more: object = {}) {
   return service('journal', [project.file('journal'), name, '0', String(downMs)], more);
 }
@@ -27,7 +27,7 @@ function noted(project: TemporaryProject): string[] {
   return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
 }
 
-/** The node process of a devctl command that was begun here. */
+/** The process of a devctl command that was started here. */
 function commandOf({ pid }: { readonly pid?: number | undefined }): SeenProcess {
   return readProcesses().find((one) => one.pid === pid) ?? expect.fail('the command has ended');
 }
@@ -62,7 +62,7 @@ test('a stop that was suspended for ten seconds, with a service that it has aske
   await until(
     () => !readProcesses().some(({ pid, sid }) => pid === brief.pid || sid === brief.pid),
   );
-  // Whoever gets the number of what has ended meanwhile is a stranger.
+  // A process that gets the pid of an ended service meanwhile is a bystander.
   await using strangers = canRecycle
     ? await recycle(
         [{ number: brief.pid, role: 'leads', words: ['node', 'server.js'] }],
@@ -112,7 +112,7 @@ test('a start that was suspended goes on, or gives way to a stop', async () => {
   signalExactly(held, 'SIGSTOP');
   const stopped = await devctl(project, 'stop');
   expect(stopped.exitCode, stopped.stderr).toBe(0);
-  // Replaced; or, where everything had come up while it slept, it woke up to that answer first.
+  // The stop has replaced it. Or everything had come up while it slept, and it read that answer first.
   expect([6, 0]).toContain((await again).exitCode);
   expect(startOf(held.pid)).not.toBe(held.started);
   expect(project.oracle.processes()).toEqual([]);

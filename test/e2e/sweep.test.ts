@@ -16,7 +16,7 @@ async function swept(project: TemporaryProject, ...args: readonly string[]) {
   return parseReport<SweepReport>(await devctl(project, 'sweep', '--json', ...args));
 }
 
-/** A program of `fixtures/`, as from another terminal: nothing above it is above devctl too. */
+/** Starts a program of `fixtures/` as from another terminal: no process above it is above devctl too. */
 function startApart(cwd: string, name: string, args: readonly string[], env: object = {}): void {
   const [command = '', ...words] = fixture(name, ...args);
   spawn('/bin/sh', ['-c', '"$0" "$@" &', command, ...words], {
@@ -37,7 +37,7 @@ test('sweep asks and then kills programs that match; services and bystanders are
   });
   await using elsewhere = await temporaryProject();
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  // It takes its name a moment after its start.
+  // It changes its name a moment after its start.
   const { pid: web } = await until(() =>
     project.oracle.processes().find(({ argv }) => argv[0] === 'npm run dev'),
   );
@@ -56,7 +56,7 @@ test('sweep asks and then kills programs that match; services and bystanders are
     project.oracle.everything().find(({ argv }) => argv.join(' ').startsWith(line));
   const cookied = await until(() => find('node vitest'));
   const stubborn = () => project.oracle.processes().filter(({ pid }) => !services.includes(pid));
-  // Not yet: the shell that starts them.
+  // The shell that starts them counts until it has ended.
   await until(
     () => stubborn().filter(({ argv }) => argv[1]?.endsWith('/stubborn.mjs')).length === 2,
   );

@@ -34,7 +34,7 @@ test.skipIf(lacksTmux)(
     expect(screen).toMatch(/web.*ready/);
     expect(screen).toContain('2 of 2 services are up');
 
-    // The screen may still show the code of the start.
+    // The screen may still show the exit code of the start.
     await terminal.type('devctl stop; echo stopped=$?');
     await until(async () => (await terminal.screen()).includes('stopped=0'));
     expect(project.oracle.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);

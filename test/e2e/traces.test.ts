@@ -14,10 +14,10 @@ import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** Neither a subreaper nor a cgroup: what left the tree is found by what it holds, or not at all. */
+/** No subreaper and no cgroup: a process that left the tree is found by its open files and ports, or not at all. */
 const UNHELD = { env: { DEVCTL_NATIVE: 'off', DEVCTL_CGROUP: 'off' } };
 
-/** A daemon that holds the log, and one that holds nothing but a port; nobody has witnessed either. */
+/** Starts a daemon that has the log open, and one that only holds a port. No ledger knows them. */
 async function escapedDaemons(): Promise<{ project: TemporaryProject; port: number }> {
   const [port = 0, other = 0] = await freePorts(2);
   const project = await temporaryProject({
@@ -29,7 +29,7 @@ async function escapedDaemons(): Promise<{ project: TemporaryProject; port: numb
   });
   expect(await devctlWith(project, UNHELD, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGKILL');
-  // What the supervisor saw in time would be known without any of this.
+  // The processes that the supervisor saw in time would be known without any of this.
   rmSync(project.file('.pids/ledger'), { recursive: true });
   expect(project.oracle.processes().length).toBe(4);
   return { project, port };
@@ -58,7 +58,7 @@ test('stop finds daemons without environment, session or parent by their log and
   expect(exitCode).toBe(0);
   expect(evidenceOf(report, 'web')).toEqual(['output: writes to .pids/logs/web.log']);
   expect(evidenceOf(report, 'api')).toEqual([`port: listens on ${port}`]);
-  // Asked first, as everything else.
+  // They were asked first, as all processes are.
   expect(report.processes.map(({ endedBy }) => endedBy)).toEqual(Array(4).fill('SIGTERM'));
   expect(report.proof.strength).toBe('best-effort');
 });
@@ -108,7 +108,7 @@ eachMode([[['stop']], [['stop', '--force']]])(
        setTimeout(() => {}, 300_000)`,
     ];
     const shell = innocent('/bin/sh', []);
-    // With a job of its own, which inherits what the shell has open.
+    // The shell has a job, which inherits its open files.
     shell.stdin.write(`exec 7>>'${log}' 8<>'${fifo}'; sleep 119 & echo ready\n`);
     const strangers = [
       shell,

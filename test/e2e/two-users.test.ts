@@ -21,12 +21,12 @@ import { eachModeIf, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** To be two users, only root can. */
+/** Only root can become two users. */
 const canBeTwo = process.geteuid?.() === 0 && process.platform === 'linux';
 const OWNER = 65_534;
 const EVE = 65_533;
 
-/** devctl and its programs, where every user can read them. */
+/** devctl and its programs in a place that every user can read. */
 let installed: TemporaryProject;
 beforeAll(async () => {
   installed = await temporaryProject();
@@ -41,7 +41,7 @@ afterAll(() => installed[Symbol.asyncDispose]());
 const program = (name: string, ...args: string[]) =>
   fixture(name, ...args).map((word) => word.replace(repositoryRoot, `${installed.root}/`));
 
-/** A project that belongs to OWNER, with a service that has two processes. */
+/** Makes a project that belongs to OWNER, with a service that has two processes. */
 async function projectOf(more: object = {}): Promise<TemporaryProject> {
   const web = { command: program('own-session'), stop: { command: 'touch stop-command-ran' } };
   const project = await temporaryProject({ services: { web }, stopGrace: 500, ...more });
@@ -75,7 +75,7 @@ async function started(more: object = {}): Promise<TemporaryProject> {
   return project;
 }
 
-/** The oracle does not know this copy of devctl for one. */
+/** The oracle does not know that this copy of devctl is devctl. */
 const servicesOf = (project: TemporaryProject) =>
   project.oracle
     .processes()
@@ -175,7 +175,7 @@ test.runIf(canBeTwo)(
     const record = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
     const { socket } = record;
     const place = dirname(socket);
-    // As if the folder had been removed, and eve had been quicker.
+    // As if the folder had been removed and eve had made it again first.
     renameSync(place, `${place}-was`);
     mkdirSync(place, { mode: 0o777 });
     chmodSync(project.file('run'), 0o755);

@@ -8,7 +8,7 @@ import { isHeld, type Mode } from '../support/zoo/modes.ts';
 import { alone } from '../support/zoo/service.ts';
 import { faultsOf, visit } from '../support/zoo/visit.ts';
 
-// The smaller set of `npm run zoo`: each mode takes one start and one stop of the whole zoo.
+// A smaller set than that of `npm run zoo`: each mode takes one start and one stop of the whole zoo.
 const here = await lookHere();
 const all = behaviours();
 const best: Mode = {
@@ -84,7 +84,7 @@ describe.runIf(here.any)('the zoo', () => {
           const seen = await visit({ ...best, force: true }, nested(list, all));
           expect(faultsOf(seen)).toEqual([]);
         }),
-        // One start and one stop for all ten; the seed is printed on failure.
+        // One start and one stop for all ten. A failure shows the seed.
         { numRuns: 1, endOnFailure: true },
       );
     },

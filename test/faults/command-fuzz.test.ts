@@ -14,7 +14,7 @@ import { anyMutation, type Mutation } from './mutations.ts';
 
 /** `npm test` takes a sample, whose seed is printed on failure. `DEVCTL_TEST_FUZZ=500` looks longer. */
 const RUNS = Number(process.env.DEVCTL_TEST_FUZZ ?? (isFull ? 20 : 5));
-/** A bystander ends by itself after two minutes, which must not be taken for a wrong kill. */
+/** A bystander is replaced after this time, in ms, because it ends by itself some minutes after its start. */
 const STRANGER_MS = 40_000;
 
 const FILES = [
@@ -47,10 +47,10 @@ bothTest(
       expect(codes, stderr).toContain(exitCode);
     };
 
-    // The numbers of living strangers cannot be in an arbitrary, which must give the same again.
+    // The pids of living bystanders cannot be in an arbitrary, which must produce the same values again.
     const STAND_IN = { neighbour: 3_999_991, stranger: 3_999_992, self: 3_999_993 };
     const numbers = Object.values(STAND_IN);
-    // A founding file has no start times: whoever works in the project is its owner's, by design.
+    // The old files have no start times, so every process that works in the project may be named there, by design.
     const elsewhereOnly = [STAND_IN.stranger, STAND_IN.self];
     const damage = fc
       .tuple(

@@ -29,7 +29,7 @@ const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;
 const STACK = /\n\s+at |TypeError|RangeError|SyntaxError/;
 
-/** Every file that devctl keeps, those that only a moment ago or only a script has written included. */
+/** Every file that devctl keeps, with the files that only live for a moment or that only a script writes. */
 const RECORDS = [
   'services/web.json',
   'ledger/web',
@@ -46,7 +46,7 @@ interface Damage {
   readonly name: string;
   /** Only root can do it. */
   readonly needsRoot?: true;
-  /** Makes what lies at `path`, where nothing is any more; `old` was there. */
+  /** Puts the damage at `path`, where the file with these bytes was removed. */
   readonly make: (path: string, old: Buffer) => void | Promise<void>;
 }
 
@@ -95,7 +95,7 @@ const DAMAGES: readonly Damage[] = [
 ];
 
 async function putSocket(path: string): Promise<void> {
-  // A path of this length is no address: bound elsewhere, and moved here before the close removes it.
+  // This path is too long for an address, so the socket is bound elsewhere and moved here before the close removes it.
   const short = join(tmpdir(), `devctl-${process.pid}.sock`);
   const server = createServer().listen(short);
   await once(server, 'listening');
@@ -110,7 +110,7 @@ async function damageAll(project: TemporaryProject, damage: Damage): Promise<voi
     const old = existsSync(path) ? readFileSync(path) : Buffer.from('{"schema":1}');
     rmSync(path, { force: true });
     await damage.make(path, old);
-    // What is no lock is given five seconds, in which a writer could still be at work on it.
+    // A file that is no lock is spared for five seconds, in which a writer could still be at work on it.
     if (name === 'lock' && lstatSync(path).isFile()) utimesSync(path, 1, 1);
   }
 }
@@ -118,7 +118,7 @@ async function damageAll(project: TemporaryProject, damage: Damage): Promise<voi
 const services = { web: service('own-session'), db: service('fan', ['1']) };
 
 for (const [index, damage] of DAMAGES.entries()) {
-  // Half of them meet a supervisor that knows better, and writes what it knows.
+  // Half of the damages meet a supervisor that knows better, and writes its records again.
   const supervised = index % 2 === 1;
   // One of each half.
   modeTest(index < 2 ? 0 : index).runIf(isRoot || !damage.needsRoot)(

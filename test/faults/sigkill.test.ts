@@ -41,8 +41,8 @@ const IS_PORTABLE = process.env.DEVCTL_PROCESS_TABLE === 'portable';
 const LANES = 3;
 /** A bystander is replaced after this time, in ms, because it ends by itself some minutes after its start. */
 const BYSTANDER_MS = 30_000;
-/** What `devctl()` returns as the exit code of a command that was killed. */
-const ENDED_BY_SIGNAL = -1;
+/** The exit code of a command that was killed. */
+const ENDED_BY_SIGKILL = 137;
 
 interface Scene {
   readonly project: TemporaryProject;
@@ -51,8 +51,8 @@ interface Scene {
 }
 
 /**
- * A server on a declared port, and a service with a stop command that leaves a daemon: forked twice, in
- * a session of its own, its folder /, and, where the file `.bare` is, without any environment.
+ * Makes a project with a server on a declared port, and a service with a stop command that leaves a daemon: forked
+ * twice, in a session of its own, in the folder /, and, where the file `.bare` exists, without any environment.
  */
 async function openScene(): Promise<Scene> {
   const port = await freePort();
@@ -79,15 +79,15 @@ function newBystander(project: TemporaryProject): Promise<Bystander> {
   return startBystander('node tcp-server.mjs', project.root);
 }
 
-/** Can a daemon without any mark be known, whoever is killed? This is the limit which the README states. */
+/** True where a daemon without any mark is found whichever process is killed. The README states this limit. */
 const CAN_HOLD_BARE = hasControlGroups || hasSubreaper;
 
 type Phase = 'start' | 'stop' | 'force' | 'inside' | 'run';
 
-/** A one-off that leaves a daemon, which has kept its environment: nothing stands above the one who holds it. */
+/** A one-off that leaves a daemon with its environment, because no guard is above the parent of a one-off. */
 const ONE_OFF = 'exec 9<.marker; setsid sh -c "cd /; sleep 100 >/dev/null 2>&1 &"; exit 0';
 
-/** Runs the command of a phase, within reach of the fault points. */
+/** Runs the command of a phase with the fault points loaded. */
 async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResult> {
   if (phase === 'start') return devctlWith(project, { env: faults.env }, 'start', '--ttl', '1h');
   if (phase === 'run') {
@@ -96,7 +96,7 @@ async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResu
   }
   if (phase === 'stop') return devctlWith(project, { env: faults.env }, 'stop');
   if (phase === 'force') return devctlWith(project, { env: faults.env }, 'stop', '--force');
-  // In a service's environment, as if it ran there: the supervisor has to carry it out.
+  // In the environment of a service, as if it ran there, so that the supervisor has to carry out the stop.
   const { runId } = JSON.parse(readFileSync(project.file('.pids/services/web.json'), 'utf8'));
   const leader = project.oracle
     .processes()
@@ -106,7 +106,7 @@ async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResu
   return devctlWith(project, { env: { ...env, ...faults.env } }, 'stop');
 }
 
-/** What a sample takes beside a start. */
+/** The phases that a sample takes beside a start. */
 const IN_SAMPLE: readonly (readonly Phase[])[] = [['stop'], ['force'], ['inside'], ['stop', 'run']];
 
 /** The commands from which moments are taken, in an order in which each finds what it needs. */
@@ -116,10 +116,10 @@ const PHASES: readonly Phase[] = IS_SAMPLE
 /** The phases that begin where nothing runs. */
 const FIRST: ReadonlySet<string> = new Set<Phase>(['start', 'run']);
 
-/** All effects of each phase, from runs in which nothing goes wrong. */
+/** Records all effects of each phase, in runs without a fault. */
 async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
   for (const [index, phase] of PHASES.entries()) {
-    // The first start meets an empty folder: that is the one which does everything.
+    // The first start meets an empty folder, so it has all effects.
     if (index === 0 || phase !== 'start') scene.faults.record(phase);
     const { exitCode, stderr } = await run(scene, phase);
     if (phase !== 'inside') expect(exitCode, stderr).toBe(0);
@@ -136,26 +136,26 @@ async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
   return scene.faults.effects();
 }
 
-/** Everything that devctl has started, devctl itself included. */
+/** The processes that devctl has started, devctl itself included. */
 function ownProcesses({ project, bystander }: Scene) {
   return project.oracle.everything().filter(({ pid }) => pid !== bystander.pid);
 }
 
-/** What a fault must not have led to, in words; nothing where all is well. */
+/** The wrongs that a fault has led to, in words; empty where all is well. */
 type Complaints = string[];
 
 const STACK = /\n\s+at |internal error|mistake of/;
 
-/** `status` says that runs what runs, and nothing else. */
+/** Checks that `status` shows the running processes and no other. */
 async function expectTruth({ project }: Scene, complaints: Complaints): Promise<void> {
   const look = () => {
     const seen = project.oracle.processes();
-    // What is exiting, or in the middle of its execve, shows no arguments: status may count it or not.
+    // A process that is exiting, or in the middle of its execve, shows no arguments: status may count it or not.
     const isSettled = seen.every(({ argv }) => argv.join('') !== '');
     const identities = seen.map(({ pid, started, argv }) => `${pid}:${started}:${argv[0]}`);
     return { seen, isSettled, identities: identities.sort().join(' ') };
   };
-  // What a killed command has left may still be on its way: two looks must agree about one between.
+  // A process that a killed command has left may still change: the looks before and after status must agree.
   const result = await until(async () => {
     const before = look();
     if (!before.isSettled) return null;
@@ -179,7 +179,7 @@ async function expectTruth({ project }: Scene, complaints: Complaints): Promise<
     if (!living.has(pid)) complaints.push(`status says that ${pid} runs, which does not`);
   }
   for (const { name, state, processes } of report.services) {
-    // Its record is written before anything runs, and goes when nothing does any more.
+    // The record is written before anything runs, and is removed when nothing runs any more.
     if (state === 'stopped' && processes > 0) complaints.push(`there is no record of ${name}`);
   }
   const nobodys = [...report.orphans, ...report.unattributed].filter(
@@ -194,7 +194,7 @@ async function expectTruth({ project }: Scene, complaints: Complaints): Promise<
   }
 }
 
-/** One plain stop leaves nothing, and hurts nobody. */
+/** Checks that one plain stop leaves nothing and harms no bystander. */
 async function expectOneStopToDo(
   scene: Scene,
   point: FaultPoint,
@@ -211,7 +211,7 @@ async function expectOneStopToDo(
   if (!bystander.alive()) complaints.push('the bystander is dead');
   if (result.exitCode !== 0) return;
   const { report } = parseReport<StopReport>(result);
-  // A ledger that a dying writer left half a line in is read, and what was ignored is said.
+  // A ledger with half a line of a killed writer is read, and stop says what it has ignored.
   const isTorn = point.edge === 'torn';
   if (report.problems.length > 0 && !isTorn)
     complaints.push(`problems: ${report.problems.join('; ')}`);
@@ -222,23 +222,23 @@ async function expectOneStopToDo(
   if (strength !== 'complete' && !why) complaints.push('a proof is best effort, nobody knows why');
 }
 
-/** The command of the point's phase is killed there; then `status`, `stop`, and see. */
+/** Has the command of a phase killed at a point, and checks `status` and `stop` after it. */
 async function suffer(scene: Scene, point: FaultPoint): Promise<Complaints | null> {
   const complaints: Complaints = [];
   scene.faults.arm(point);
   const result = await run(scene, point.phase as Phase);
   if (point.role === 'supervisor' && point.phase !== 'start') {
-    // It may have some last effects when the command has ended.
+    // The supervisor may have some last effects after the command has ended.
     await until(() => scene.faults.hasStruck() || supervisorsOf(scene.project).length === 0);
   }
   scene.faults.disarm();
   if (!scene.faults.hasStruck()) {
-    // Timing decides how often a signal is sent or the ledger written: this time, less often.
+    // Timing decides how often a signal is sent or the ledger is written: it was less often this time.
     await devctl(scene.project, 'stop');
     return null;
   }
   if (point.role === 'cli') {
-    if (result.exitCode !== ENDED_BY_SIGNAL) complaints.push(`it exits ${result.exitCode}`);
+    if (result.exitCode !== ENDED_BY_SIGKILL) complaints.push(`it exits ${result.exitCode}`);
   } else if (STACK.test(result.stderr)) {
     complaints.push(`without its supervisor, devctl says ${result.stderr}`);
   }
@@ -253,7 +253,7 @@ interface Outcome {
   killed: number;
 }
 
-/** Takes points off both lists until they are empty: one start and one stop that are killed, each time. */
+/** Takes points off both lists until they are empty, a start and a stop in turn. */
 async function runLane(
   scene: Scene,
   starts: FaultPoint[],
@@ -266,12 +266,12 @@ async function runLane(
       if (CAN_HOLD_BARE) scene.project.write('.bare', '');
       else rmSync(scene.project.file('.bare'), { force: true });
       if (FIRST.has(point.phase)) {
-        // Where the folders are there already, they are not made.
+        // Folders are made only where they are missing.
         if (/mkdir|gitignore/.test(point.key)) {
           rmSync(scene.project.file('.pids'), { recursive: true, force: true });
         }
       } else {
-        // What follows on the kill before this one works, all of it.
+        // The start after the kill before this one must work in full.
         const { exitCode, stderr } = await devctlWith(
           scene.project,
           { env: scene.faults.env },
@@ -308,7 +308,7 @@ async function closeScene({ bystander, project }: Scene): Promise<void> {
   await project[Symbol.asyncDispose]();
 }
 
-/** Without this, a recording that saw nothing would be a test that nothing fails. */
+/** Checks the recording. With an empty recording the test could not fail. */
 function expectPlausible(effects: readonly Effect[], points: readonly FaultPoint[]): void {
   const count = (phase: Phase, role: Effect['role'], kind: string) =>
     effects.filter((one) => one.phase === phase && one.role === role && one.kind === kind).length;

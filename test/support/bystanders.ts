@@ -17,7 +17,7 @@ export interface Bystanders extends AsyncDisposable {
 }
 
 export interface BystanderRecipe {
-  /** Names it among the others. */
+  /** The name of the recipe. */
   readonly kind: string;
   readonly command: readonly [string, ...string[]];
   readonly cwd?: string;

@@ -22,7 +22,7 @@ test('runs the program of this repository to its end', async () => {
 test('devctl itself is not one of the services', async () => {
   await using project = await temporaryProject();
   const running = startDevctl(project, {}, '--version');
-  // It would be done before the oracle has looked twice.
+  // A shorter command would end before the oracle has looked twice.
   running.kill('SIGSTOP');
   expect(project.oracle.processes()).toEqual([]);
   expect(project.oracle.everything().map((one) => one.pid)).toEqual([running.pid]);

@@ -15,13 +15,13 @@ import {
 import { BOOT, NAMESPACE } from './process-table.ts';
 
 export interface MachineOptions {
-  /** Highest pid; small ones make numbers come round again soon, as pid_max does. */
+  /** The highest pid. With a small one pids are soon reused, as with a small pid_max. */
   readonly pidMax?: number;
-  /** Time that reading one process, or sending one signal, takes. */
+  /** The time that a read of one process, or one signal, takes. */
   readonly readMs?: number;
 }
 
-/** The process that plays devctl, its terminal's shell, and the first pid that is handed out. */
+/** The process that plays devctl, the shell of its terminal, and the first pid that is given to a new process. */
 export const SHELL = 20;
 export const DEVCTL = 21;
 const FIRST_PID = 100;
@@ -60,7 +60,7 @@ export function createFakeMachine({
     };
     for (let tries = 0; tries <= pidMax; tries += 1) {
       lastPid = lastPid >= pidMax ? FIRST_PID : lastPid + 1;
-      // Twice within one tick would need tens of thousands of forks in 10 ms.
+      // The same pid twice within one tick would take tens of thousands of forks in 10 ms.
       if (lastUse.get(lastPid) !== ticksNow() && !isTaken(lastPid)) return lastPid;
     }
     return 0;
@@ -141,7 +141,7 @@ export function createFakeMachine({
       const call = (): void => {
         const process = processes.get(pid);
         if (!process || process !== born || isDead(process)) return;
-        // What is stopped does nothing; it catches up when it runs again.
+        // A stopped process does nothing, and catches up when it runs again.
         if (process.state === 'T' || process.frozen) machine.after(1, pid, act);
         else act(machine, pid);
       };
@@ -267,13 +267,13 @@ export function createFakeMachine({
     onTerm(machine, process.pid);
   }
 
-  /** The dead are taken off the table by their parent, or wait for it as zombies. */
+  /** The parent removes a dead process from the table. Until then it is a zombie. */
   function settle(dead: FakeProcess): void {
     const parent = processes.get(dead.ppid);
     if (parent?.behaviour.reapsNot) return;
     processes.delete(dead.pid);
     lastUse.set(dead.pid, ticksNow());
-    // Told a moment later, as SIGCHLD is: the parent may be about to die as well.
+    // The parent learns of it a moment later, as with SIGCHLD: it may be about to die as well.
     const notice = parent?.behaviour.onChildExit;
     if (parent && notice) machine.after(0.5, parent.pid, (world, pid) => notice(world, pid, dead));
   }

@@ -33,7 +33,7 @@ export function readProcessesPortably(): SeenProcess[] {
   });
 }
 
-/** The start time that `readProcessesPortably` tells, for one pid. */
+/** The start time of one pid, as `readProcessesPortably` has it. */
 export function startOfPortably(pid: number): string {
   return run('ps', ['-o', 'lstart=', '-p', String(pid)]).trim();
 }

@@ -11,7 +11,7 @@ export interface Recycled {
   readonly words: readonly string[];
 }
 
-/** Can we choose the next pid? Takes root, Linux, and a kernel with CONFIG_CHECKPOINT_RESTORE. */
+/** True where we can choose the next pid: as root, on Linux, with CONFIG_CHECKPOINT_RESTORE. */
 export const canRecycle =
   process.platform === 'linux' &&
   spawnSync('perl', [

@@ -12,31 +12,31 @@ export function service(name: string, args: readonly string[] = [], more: object
 }
 
 /**
- * Is every descendant certain to stay below the supervisor? Else what clears its environment and leaves
- * its session between two looks cannot be found by anybody: such tests need this.
+ * True where every descendant is certain to stay below the supervisor. Else no evidence finds a process that clears its
+ * environment and leaves its session between two looks.
  */
 export const hasSubreaper =
   process.platform === 'linux' &&
   process.env.DEVCTL_NATIVE !== 'off' &&
   process.env.DEVCTL_PROCESS_TABLE !== 'portable';
 
-/** The supervisors of this project that are alive, as the oracle sees them; no bystander who calls himself one. */
+/** The living supervisors of this project, as the oracle sees them, without bystanders with that name. */
 export function supervisorsOf(project: TemporaryProject): SeenProcess[] {
   const all = project.oracle
     .everything()
     .filter((one) => isSupervisor(one.argv) && !isBystander(one));
-  // Between fork and exec, what a supervisor spawns still shows the supervisor's arguments.
+  // Between fork and exec, a child of a supervisor still shows the arguments of the supervisor.
   const isForked = ({ ppid, argv }: SeenProcess): boolean =>
     all.some((parent) => parent.pid === ppid && parent.argv.join(' ') === argv.join(' '));
   return all.filter((one) => !isForked(one));
 }
 
 function isSupervisor(argv: readonly string[]): boolean {
-  // Flags for Node come before it.
+  // Flags for Node come before the program.
   return argv.slice(1, 3).some((word) => word.endsWith('/dist/supervisor/main.js'));
 }
 
-/** What their orphans come to if they are killed. */
+/** The guards, which adopt the orphans of killed supervisors. */
 export function guardsOf(project: TemporaryProject): SeenProcess[] {
   return project.oracle.everything().filter(isGuard);
 }
@@ -59,7 +59,7 @@ export async function killAtOnce(target: SeenProcess): Promise<void> {
   await until(() => !isRunning(target));
 }
 
-/** Is this very process alive, and more than a zombie? */
+/** True while exactly this process is alive. A zombie is not. */
 function isRunning({ pid, started }: SeenProcess): boolean {
   if (startOf(pid) !== started) return false;
   return readProcesses().some((one) => one.pid === pid && !one.zombie);

@@ -1,16 +1,16 @@
 import type { FakeMachine, SignalBehaviour } from './fake-process.ts';
 
-/** It acts on no signal that can be refused. */
+/** Ignores every signal that can be ignored. */
 export const ignoresTerm: SignalBehaviour = { onTerm: () => {} };
 
-/** It needs so long to shut down. */
+/** Exits this long after the stop signal. */
 export function exitsAfter(ms: number): SignalBehaviour {
   return {
     onTerm: (machine, pid) => machine.after(ms, pid, (world) => world.exit(pid)),
   };
 }
 
-/** Its stop handler starts one more process, in a session of its own, and exits. */
+/** Starts one more process in a session of its own on the stop signal, and exits. */
 export const forksOnTerm: SignalBehaviour = {
   onTerm(machine, pid) {
     const child = machine.fork(pid, { behaviour: ignoresTerm });
@@ -19,7 +19,7 @@ export const forksOnTerm: SignalBehaviour = {
   },
 };
 
-/** Its stop handler starts its successor, and so on, a limited number of times. */
+/** Starts its successor on the stop signal and exits, a limited number of times. */
 export function respawnsOnTerm(times: number): SignalBehaviour {
   return {
     onTerm(machine, pid) {
@@ -29,7 +29,7 @@ export function respawnsOnTerm(times: number): SignalBehaviour {
   };
 }
 
-/** It starts each child again that ends, as nodemon and `while true` do. */
+/** Starts each child again that ends, as nodemon and `while true` do. */
 export function restartsChildren(child: SignalBehaviour = {}): SignalBehaviour {
   return {
     onTerm: () => {},
@@ -37,7 +37,7 @@ export function restartsChildren(child: SignalBehaviour = {}): SignalBehaviour {
   };
 }
 
-/** It moves to another session, group, or image some time after its birth. */
+/** Moves to another session, group or image some time after its start. */
 export function later(
   ms: number,
   act: (machine: FakeMachine, pid: number) => void,

@@ -11,10 +11,10 @@ import { until } from '../until.ts';
 import { perl } from './behaviours.ts';
 import { asUser } from './user.ts';
 
-/** People who stand beside the zoo and look like it. */
+/** Bystanders that look like programs of the zoo. */
 export interface ZooBystanders extends AsyncDisposable {
   readonly count: number;
-  /** What the dead ones were doing. */
+  /** Describes the bystanders that have died. */
   dead(): string[];
 }
 
@@ -24,7 +24,7 @@ interface Place {
   /** A folder that has nothing to do with the project. */
   readonly elsewhere: string;
   readonly zoo: string;
-  /** A service, and its log for somebody who reads it. */
+  /** A service, and its log for a bystander that reads it. */
   readonly service: string;
   readonly log: string;
 }

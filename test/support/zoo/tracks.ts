@@ -3,15 +3,15 @@ import { basename, join } from 'node:path';
 import { readProcess } from '../read-processes.ts';
 import type { SeenProcess } from '../seen-process.ts';
 
-/** What is alive of each behaviour, told by its mark alone, without anything that devctl knows. */
+/** Finds the living processes of each behaviour by its mark alone, without the knowledge of devctl. */
 export interface Tracks {
   /** Absolute path of the mark of a service. */
   mark(name: string): string;
-  /** Living processes, by the name of the service that they came from. */
+  /** The living processes, by the name of their service. */
   living(): ReadonlyMap<string, readonly SeenProcess[]>;
-  /** All of them. */
+  /** All living processes. */
   all(): SeenProcess[];
-  /** How much the processes of a service have written: it grows while a storm goes on, too fast to be seen. */
+  /** The size of the mark of a service. It grows while a storm goes on that is too fast to be seen. */
   size(name: string): number;
   /** The lines that the processes of a service have left. */
   lines(name: string): readonly string[];
@@ -66,7 +66,7 @@ function isDevctl({ argv }: SeenProcess): boolean {
   return argv[1]?.endsWith('/bin/devctl.js') ?? false;
 }
 
-/** The quick look: who hops every 30 ms is gone before all of the machine has been read in full. */
+/** Looks quickly, because a process that forks and exits every 30 ms is gone before the whole machine is read. */
 function mayBeOf(prefix: string, pid: string): boolean {
   const about = (read: () => string): boolean => {
     try {

@@ -24,16 +24,16 @@ import { commandOf, type Exhibit, linesOf } from './service.ts';
 import { openTracks, type Tracks } from './tracks.ts';
 import { asUser, environmentOf, installFor, uidOf } from './user.ts';
 
-/** What one start and one stop of the zoo in one mode came to. */
+/** The outcome of one start and one stop of the zoo in one mode. */
 export interface Visit {
   readonly mode: Mode;
   readonly services: readonly string[];
-  /** Processes alive before the stop, and before what was done to who holds them. */
+  /** The number of living processes before the stop, and before the fault. */
   readonly before: number;
   readonly exitCode: number;
   readonly report: StopReport | null;
   readonly stderr: string;
-  /** What was alive when the stop had ended, or came afterwards, by service. */
+  /** The processes that were alive after the stop, or came later, by service. */
   readonly left: ReadonlyMap<string, readonly SeenProcess[]>;
   readonly bystanders: number;
   readonly deadBystanders: readonly string[];
@@ -43,14 +43,14 @@ export interface Visit {
   readonly portsTaken: readonly number[];
   /** Supervisors, one-offs and cgroups that are still there. */
   readonly litter: readonly string[];
-  /** Services that did not come to stand in time. */
+  /** Services that were not set up in time. */
   readonly notReady: readonly string[];
 }
 
-/** Grace that a child needs 1.5 s of: enough on a machine that is busy with the rest of the zoo. */
+/** The grace period. A child needs 1.5 s, and the machine is busy with the rest of the zoo. */
 const STOP_GRACE = '4s';
 const TIMEOUT_MS = 180_000;
-/** So many one-offs begin at the same time. */
+/** The number of one-offs that begin at the same time. */
 const MOST_RUNS = 10;
 
 /**
@@ -68,7 +68,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   const base = mode.cgroup && uid !== null ? cgroupBase() : null;
   const group = base !== null && uid !== null ? delegateGroup(base, uid) : null;
   const ports = await freePorts(exhibits.length);
-  // What has got away holds its port, and then a second start rightly starts nothing.
+  // A process that has escaped holds its port, and then a second start rightly starts nothing.
   const declares = (exhibit: Exhibit | undefined) =>
     mode.holder !== 'adopted' && !isRun(mode) && usesPort(exhibit);
   const declared = ports.filter((_, index) => declares(exhibits[index]));
@@ -83,7 +83,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       return [exhibit.name, { command, ...(declares(exhibit) ? { ports: [port] } : {}) }];
     }),
   );
-  // A one-off may not be called as a service is.
+  // A one-off cannot have the name of a service.
   const manifest = isRun(mode) ? { unused: { command: 'true' } } : services;
   const text = JSON.stringify({ stopGrace: STOP_GRACE, services: manifest });
   writeFileSync(join(root, '.devctl.json'), text);
@@ -109,7 +109,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   };
   const logOf = (name: string) =>
     isRun(mode) ? join(root, `${name}.log`) : join(root, '.pids', 'logs', `${name}.log`);
-  /** What ends early, as daemons do, has a shell above it that stays. Each waits for the lock: not too many at once. */
+  /** Starts each as a one-off, with a shell above it that stays. Each waits for the lock, so not too many begin at once. */
   const runEach = async () => {
     for (const [index, [name, command]] of Object.entries(commands).entries()) {
       const wait = ['/bin/sh', '-c', '"$@"; exec sleep 600', 'sh', ...command];
@@ -123,7 +123,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
         ...wait,
       ]);
       const log = { file: logOf(name), append: true };
-      // Its own session: without a terminal, whoever runs this.
+      // A session of its own, so that it has no terminal.
       void execa(file, rest, {
         ...options,
         stdin: 'ignore',
@@ -138,7 +138,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   try {
     const start = async () => {
       const started = await devctl('start');
-      // 1: a service whose main process ended at once, as some do here.
+      // 1: the main process of some services ends at once.
       if (![0, 1].includes(started.exitCode ?? -1)) {
         throw new Error(`start failed: ${started.stderr}`);
       }
@@ -169,7 +169,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
     const stop = await devctl('stop', '--json', ...(mode.force ? ['--force'] : []));
     const left = await lookTwice(tracks, exhibits);
     for (const { pid } of supervisorsIn(root)) litter.push(`supervisor ${pid}`);
-    // Each looks for itself whether anything is left.
+    // Each one-off looks by itself whether anything is left.
     await comesTrue(() => runsIn(root).length === 0);
     for (const { pid } of runsIn(root)) litter.push(`devctl run ${pid}`);
     const taken = await Promise.all(
@@ -191,7 +191,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       notReady,
     };
   } finally {
-    // A storm ends by itself when its mark is gone; it can be too fast for whoever ends the rest.
+    // A storm ends by itself when its mark is gone. It can be too fast for `endProcesses`.
     rmSync(marks, { recursive: true, force: true });
     await endProcesses(() => [...tracks.all(), ...supervisorsIn(root), ...waitersIn(root)]);
     rmSync(root, { recursive: true, force: true });
@@ -204,7 +204,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   }
 }
 
-/** A name for the list of what is wrong, where something is. Empty for a good visit. */
+/** Lists what is wrong. Empty for a good visit. */
 export function faultsOf(seen: Visit): string[] {
   const { mode, report, left, litter } = seen;
   const faults: string[] = [];
@@ -219,7 +219,7 @@ export function faultsOf(seen: Visit): string[] {
     faults.push(`exit code ${seen.exitCode}: ${seen.stderr}`);
   for (const what of seen.deadBystanders) faults.push(`a bystander died: ${what}`);
   for (const name of seen.cutShort) faults.push(`${name} did not get its grace period`);
-  // With survivors the supervisor stays, for it holds them.
+  // With survivors the supervisor stays, because it contains them.
   if (seen.exitCode !== 4) for (const what of litter) faults.push(`left behind: ${what}`);
   for (const name of seen.notReady) faults.push(`${name} never came to stand`);
   if (isHeld(mode)) for (const port of seen.portsTaken) faults.push(`port ${port} is taken`);
@@ -236,7 +236,7 @@ function usesPort(exhibit: Exhibit | undefined): boolean {
   return exhibit?.behaviours.some(({ port }) => port) ?? false;
 }
 
-/** Waits until every service stands; who does not in time is returned. */
+/** Waits until every service is set up. Returns the names of the others. */
 async function settle(tracks: Tracks, exhibits: readonly Exhibit[]): Promise<string[]> {
   const missing = () =>
     exhibits.filter((one) => tracks.lines(one.name).length < linesOf(one)).map(({ name }) => name);
@@ -254,7 +254,7 @@ function supervisorsIn(root: string): SeenProcess[] {
   );
 }
 
-/** Each `devctl run`, and what it runs in the folder. */
+/** The processes of `devctl run` in the folder. */
 function runsIn(root: string): SeenProcess[] {
   return readProcesses().filter(
     ({ argv, cwd, zombie }) =>
@@ -277,11 +277,11 @@ async function endHolders(
   const holders = find();
   if (holders.length === 0) throw new Error('there is nobody who holds them');
   for (const holder of holders) signalExactly(holder, signal);
-  // Each gives its own the grace period, dozens of them at once.
+  // Each gives its processes the grace period, dozens of them at once.
   if (!(await comesTrue(() => find().length === 0))) throw new Error('who holds them lives on');
 }
 
-/** Now, and once more a little later: what is born late counts as well, and whatever still writes. */
+/** Looks now, and once more a little later: late processes count as well, and processes that still write. */
 async function lookTwice(
   tracks: Tracks,
   exhibits: readonly Exhibit[],
@@ -293,7 +293,7 @@ async function lookTwice(
   return new Map([...writing.map(([name]) => [name, []] as const), ...now, ...tracks.living()]);
 }
 
-/** What got away was never asked, so it had no grace period to be cut. */
+/** Names the services without their grace period. An escaped process was never asked, so it had none to be cut. */
 function cutShort(
   mode: Mode,
   exhibits: readonly Exhibit[],
