@@ -1,11 +1,11 @@
-import { chownSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect } from 'vitest';
 import { NOBODY } from '../processes/support/nobody.ts';
 import { type CrowdPlace, gatherCrowd } from '../support/crowd.ts';
 import { devctlWith } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
-import { service, signalSupervisor } from '../support/services.ts';
+import { removeRecords, service, signalSupervisor } from '../support/services.ts';
 import { eachMode, fullTest } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
@@ -19,8 +19,6 @@ interface Mode {
 
 const NAMES = ['web', 'api', 'traced', 'log'];
 const killSupervisor = (project: TemporaryProject) => signalSupervisor(project, 'SIGKILL');
-const removeRecords = (project: TemporaryProject) =>
-  rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
 
 const MODES: [string, Mode][] = [
   ['stop', { stops: [['stop', '--dry-run'], ['sweep'], ['stop']] }],
@@ -33,7 +31,7 @@ const MODES: [string, Mode][] = [
     {
       disturb: async (project) => {
         await killSupervisor(project);
-        removeRecords(project);
+        await removeRecords(project);
       },
       stops: [['stop', '--force']],
     },

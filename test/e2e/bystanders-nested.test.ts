@@ -1,9 +1,8 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { devctlWith } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
-import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { removeRecords, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { eachMode } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -38,7 +37,7 @@ const MODES: [string, Mode][] = [
   [
     'stop --force after rm -rf .pids',
     {
-      disturb: (outer) => rmSync(outer.file('.pids'), { recursive: true, maxRetries: 9 }),
+      disturb: (outer) => removeRecords(outer),
       stop: ['stop', '--force'],
     },
   ],

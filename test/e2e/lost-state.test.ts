@@ -5,7 +5,13 @@ import { NOBODY } from '../processes/support/nobody.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
-import { hasSubreaper, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import {
+  hasSubreaper,
+  removeRecords,
+  service,
+  signalSupervisor,
+  supervisorsOf,
+} from '../support/services.ts';
 import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -36,10 +42,6 @@ async function expectStopToEndAll(project: TemporaryProject, ...args: readonly s
   return report;
 }
 
-function deleteRecords(project: TemporaryProject): void {
-  rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
-}
-
 fullTest('stop ends all after the supervisor was killed', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGKILL');
@@ -68,7 +70,7 @@ test.runIf(hasSubreaper)(
 
 fullTest('stop ends all after the records were deleted', async () => {
   await using project = await escaped();
-  deleteRecords(project);
+  await removeRecords(project);
   await expectStopToEndAll(project);
   // The processes that the stop itself has written down are proved gone as well.
   expect(readdirSync(project.file('.pids/ledger'))).toEqual([]);
@@ -78,7 +80,7 @@ test.runIf(hasSubreaper)(
   'stop ends all after the records were deleted, also a daemon without environment',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
-    deleteRecords(project);
+    await removeRecords(project);
     await expectStopToEndAll(project);
   },
 );
@@ -86,7 +88,7 @@ test.runIf(hasSubreaper)(
 test('stop ends all after the records were deleted and the supervisor was killed', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGKILL');
-  deleteRecords(project);
+  await removeRecords(project);
   await expectStopToEndAll(project);
 });
 
@@ -95,7 +97,7 @@ fullTest(
   async () => {
     await using project = await escaped();
     await signalSupervisor(project, 'SIGKILL');
-    deleteRecords(project);
+    await removeRecords(project);
     rmSync(project.file('.devctl.json'));
     await expectStopToEndAll(project, '--force');
   },
@@ -149,7 +151,7 @@ test('start replaces a supervisor that is stopped and whose records are gone', a
   await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGSTOP');
-  deleteRecords(project);
+  await removeRecords(project);
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   expect(supervisorsOf(project).length).toBe(1);
   expect(project.oracle.processes().length).toBe(4);

@@ -8,6 +8,7 @@ import { startReport, statusReport } from '../support/reports.ts';
 import {
   hasSubreaper,
   killAtOnce,
+  removeRecords,
   service,
   signalSupervisor,
   supervisorsOf,
@@ -142,7 +143,7 @@ eachMode([
 test('status still sees the processes after the records were deleted', async () => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
+  await removeRecords(project);
   const { exitCode, report } = await statusReport(project);
   expect(exitCode).toBe(3);
   expect(report.orphans.length).toBe(3);

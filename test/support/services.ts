@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { signalExactly } from './end-processes.ts';
 import { isBystander, isGuard } from './oracle.ts';
 import { fixture } from './paths.ts';
@@ -39,6 +40,14 @@ function isSupervisor(argv: readonly string[]): boolean {
 /** The guards, which adopt the orphans of killed supervisors. */
 export function guardsOf(project: TemporaryProject): SeenProcess[] {
   return project.oracle.everything().filter(isGuard);
+}
+
+/** Removes the records as `rm -rf .pids` does: again, where a supervisor writes into the folder meanwhile. */
+export async function removeRecords(project: TemporaryProject): Promise<void> {
+  await until(() => {
+    rmSync(project.file('.pids'), { recursive: true, force: true });
+    return true;
+  });
 }
 
 /** Sends the supervisor of a project a signal. */
