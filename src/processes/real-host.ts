@@ -17,6 +17,7 @@ import type { ProcessTable } from './table.ts';
 export function openHost(table: ProcessTable = openProcessTable()): Host {
   return {
     snapshot: () => table.snapshot(),
+    read: (pid) => table.read(pid),
     scanDescending: (visit) => table.scanDescending(visit),
     async signal(target, signal) {
       const pidfd = table.kind === 'proc' ? await loadPidfd() : null;

@@ -25,7 +25,7 @@ async function leftoversOn(stuck: boolean) {
       name: service,
       cwd: root,
       environ: environBlock(serviceCookie(folder.projectId, service, service)) ?? '',
-      temper: stuck && service === 'web' ? { stuck, onTerm: () => {} } : {},
+      behaviour: stuck && service === 'web' ? { stuck, onTerm: () => {} } : {},
     }),
   );
   const self = await machine.self();
