@@ -1,12 +1,60 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+
+const all = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => `test/${name}`);
+
+/** Only files with tests of `npm run test:full` import the sets: see `test/support/sets.ts`. */
+const files =
+  process.env.DEVCTL_TEST_SET === 'full'
+    ? all.filter((file) => /from '.*\/sets\.ts';/.test(readFileSync(file, 'utf8')))
+    : all;
+
+/** Files that keep all cores busy by themselves, or start so many processes that they disturb the others. */
+const CROWDED = [
+  'test/e2e/at-once.test.ts',
+  'test/e2e/bystanders-recycled.test.ts',
+  'test/e2e/emergency.test.ts',
+  'test/e2e/incident.test.ts',
+  'test/e2e/process-limit.test.ts',
+  'test/e2e/zoo.test.ts',
+  'test/faults/sigkill.test.ts',
+  'test/lock/contention.test.ts',
+];
+
+const shared = {
+  setupFiles: ['test/support/check-titles.ts'],
+  // Longer than `until` waits, so that its message is shown. A busy machine takes its time.
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  // Each file would start another process of Node, and read its modules anew.
+  isolate: false,
+};
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-teardown.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // Two cores: real processes compete with each other, so more workers only make each test slower.
-    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'together',
+          include: files.filter((file) => !CROWDED.includes(file)),
+          // More than the two cores of a small machine, because most tests wait for a process most of the time.
+          maxWorkers: 3,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'one by one',
+          include: files.filter((file) => CROWDED.includes(file)),
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -1,7 +1,6 @@
-// Bundles src/ into dist/: one file a command, all packages inside, so that the published devctl
+// Bundles src/ into dist/: few files a command, all packages inside, so that the published devctl
 // has no dependency tree to install (a cold `npx` takes 0.6 s instead of 2.8 s).
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -39,9 +38,8 @@ const COMMON = {
   bundle: true,
   platform: 'node',
   target: 'node20.12',
-  // Names are kept: a stack trace of a user is worth more than a few kilobytes.
-  minifyWhitespace: true,
-  minifySyntax: true,
+  // Names too: kept, they would add 60 kB to the package. A stack trace still tells line and column.
+  minify: true,
   legalComments: 'none',
   // Native and optional: found at run time or not at all.
   external: ['koffi'],
@@ -52,25 +50,6 @@ const COMMON = {
   write: false,
   logLevel: 'error',
 };
-
-/** Path relative to dist → content, and the metafile. */
-async function bundleScripts() {
-  const result = await build({
-    ...COMMON,
-    entryPoints: ENTRIES.filter((entry) => existsSync(path.join(root, entry))),
-    outbase: 'src',
-    outdir: 'dist',
-    chunkNames: 'chunks/[name]-[hash]',
-    splitting: true,
-    format: 'esm',
-    banner: { js: REQUIRE_BANNER },
-  });
-  const bundled = result.outputFiles.map(({ path: file, text }) => [
-    path.relative(dist, file),
-    Buffer.from(withoutIdleBanner(text)),
-  ]);
-  return { metafile: result.metafile, files: bundled };
-}
 
 const AS_COMMON_JS = {
   ...COMMON,
@@ -84,72 +63,189 @@ const AS_COMMON_JS = {
   banner: { js: "const devctlUrl=require('node:url').pathToFileURL(__filename).href;" },
 };
 
+/** The code of `status` and `stop` that the supervisor has too. */
+const SHARED = 'shared.cjs';
+/** The rest of their code. */
+const QUICK = 'quick-main.cjs';
+/** A failure must be of the same class in all bundles, and `--help` needs no more than that. */
+const ERRORS = 'errors.cjs';
+/** Packages that devctl loads when it spawns, or on other systems only. */
+const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
+
 /**
- * Bundles `status` and `stop` once more, each with what it needs in one CommonJS file: such a file is loaded without
- * Node's ESM loader, which takes 15 ms more and, when processes and threads have run out, cannot work at all.
+ * Says which source files every bundle takes from one place, so that nothing is published twice: those of `status`,
+ * `stop` and the supervisor, but not those with which every command begins.
+ *
+ * @returns source file → { from: the file in dist/, names: what the source file exports }
  */
-async function bundleQuickly() {
-  return bundleCommonJs('src/quick-main.ts', [packagesApart('./packages')]);
+async function findPlaces() {
+  const [quick, supervisor, first] = await Promise.all([
+    sourcesOf('src/quick-main.ts'),
+    sourcesOf('src/supervisor/main.ts'),
+    eagerlyLoaded('src/main.ts'),
+  ]);
+  const places = [...quick]
+    .filter((source) => !first.has(source))
+    .map((source) => [source, supervisor.has(source) ? SHARED : QUICK]);
+  const names = await exportsOf(['src/errors.ts', ...quick]);
+  return new Map(
+    [...places, ['src/errors.ts', ERRORS]].map(([source, from]) => [
+      source,
+      { from, names: names.get(source) },
+    ]),
+  );
 }
 
-/** Bundles the supervisor likewise: the ESM loader would keep 2 MB and four threads while it lives. */
-async function bundleSupervisor() {
-  const [main, guard] = await Promise.all([
-    bundleCommonJs('src/supervisor/main.ts', [packagesApart('../packages')]),
-    bundleCommonJs('src/supervisor/guard.ts'),
-  ]);
+/** @returns the source files of ours that a program consists of */
+async function sourcesOf(entry) {
+  const { metafile } = await bundleCommonJs([entry]);
+  return new Set(Object.keys(metafile.inputs).filter(isOurs));
+}
+
+/** @returns the source files of ours that are loaded as soon as `entry` is */
+async function eagerlyLoaded(entry) {
+  const { metafile } = await build({ ...COMMON, entryPoints: [entry], format: 'esm' });
+  const sources = new Set([entry]);
+  // A set is walked in the order in which it grows.
+  for (const source of sources) {
+    for (const { kind, path: imported } of metafile.inputs[source].imports) {
+      if (kind === 'import-statement' && isOurs(imported)) sources.add(imported);
+    }
+  }
+  return sources;
+}
+
+function isOurs(file) {
+  return file.startsWith('src/');
+}
+
+/** @returns source file → the names that it exports */
+async function exportsOf(sources) {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: sources,
+    outdir: 'dist',
+    format: 'esm',
+    metafile: true,
+    write: false,
+  });
+  const outputs = Object.values(metafile.outputs);
+  return new Map(outputs.map(({ entryPoint, exports }) => [entryPoint, exports]));
+}
+
+/**
+ * Bundles `status` and `stop` as CommonJS: that is loaded without Node's ESM loader, which takes 15 ms more and, when
+ * processes and threads have run out, cannot work at all.
+ */
+async function bundleQuickly(places) {
+  return bundleModules(QUICK, places, "export { quickMain } from './src/quick-main.ts';");
+}
+
+/** Bundles the source files whose place is `name`, for all other bundles to take from there. */
+async function bundleModules(name, places, entry = '') {
+  const own = [...places.keys()].filter((source) => places.get(source).from === name);
+  const others = new Map([...places].filter(([, { from }]) => from !== name));
+  // A function each, so that a source file runs when it is first needed, as it would as a file.
+  const modules = own.map((source) => `'${source}': () => require('./${source}')`);
+  const { metafile, outputFiles } = await build({
+    ...AS_COMMON_JS,
+    stdin: { contents: `${entry} export const modules = {${modules}};`, resolveDir: root },
+    plugins: [...COMMON.plugins, takenFromPlaces('.', others)],
+  });
+  return { metafile, files: outputFiles.map(({ contents }) => [name, Buffer.from(contents)]) };
+}
+
+/** Bundles the other commands, as files that Node loads when one of them runs. */
+async function bundleCommands(places) {
+  const { metafile, outputFiles } = await build({
+    ...COMMON,
+    entryPoints: ENTRIES,
+    outbase: 'src',
+    outdir: 'dist',
+    chunkNames: 'chunks/[name]-[hash]',
+    splitting: true,
+    format: 'esm',
+    banner: { js: REQUIRE_BANNER },
+    // What takes something from there is needed by several entries, and so lies in chunks/.
+    plugins: [...COMMON.plugins, takenFromPlaces('..', places)],
+  });
+  const files = outputFiles.map((file) => toFile({ ...file, text: withoutIdleBanner(file.text) }));
+  return { metafile, files };
+}
+
+/** Bundles the supervisor as CommonJS: the ESM loader would keep 2 MB and four threads while it lives. */
+async function bundleSupervisor(places) {
+  const { metafile, files } = await bundleCommonJs(
+    ['src/supervisor/main.ts'],
+    [takenFromPlaces('..', places)],
+  );
   // Supervisors are known by this name, those of earlier versions too; so the folder says what kind it is.
-  const named = main.files.map(([file, content]) => [
-    file.replace(/main\.cjs$/, 'main.js'),
-    content,
-  ]);
+  const named = files.map(([file, content]) => [file.replace(/main\.cjs$/, 'main.js'), content]);
   const type = [path.join('supervisor', 'package.json'), Buffer.from('{ "type": "commonjs" }\n')];
-  return {
-    metafile: { outputs: { ...main.metafile.outputs, ...guard.metafile.outputs } },
-    files: [...named, ...guard.files, type],
-  };
+  return { metafile, files: [...named, type] };
 }
 
-/** Packages that a command loads when it spawns, or on other systems only. */
-const APART = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
+/** Bundles the guard, complete in itself: it needs little, and keeps little until it is `sleep`. */
+async function bundleGuard() {
+  return bundleCommonJs(['src/supervisor/guard.ts']);
+}
 
-/** Bundles each of them as a file of its own, so that a bundle in CommonJS does not load their text before it needs it. */
+/** Bundles each package as a file of its own, so that nothing loads its text before it is needed. */
 async function bundlePackages() {
-  return bundleCommonJs(Object.fromEntries(APART.map((name) => [`packages/${name}`, name])));
+  return bundleCommonJs(Object.fromEntries(PACKAGES.map((name) => [`packages/${name}`, name])));
 }
 
 async function bundleCommonJs(entryPoints, plugins = []) {
   const { metafile, outputFiles } = await build({
     ...AS_COMMON_JS,
-    entryPoints: typeof entryPoints === 'string' ? [entryPoints] : entryPoints,
+    entryPoints,
     plugins: [...COMMON.plugins, ...plugins],
   });
-  return {
-    metafile,
-    files: outputFiles.map(({ path: file, text }) => [
-      path.relative(dist, file),
-      Buffer.from(text),
-    ]),
-  };
+  return { metafile, files: outputFiles.map(toFile) };
 }
 
-/** @param folder of the packages, as seen from the bundle */
-function packagesApart(folder) {
+/** @returns [path relative to dist, content] */
+function toFile({ path: file, text }) {
+  return [path.relative(dist, file), Buffer.from(text)];
+}
+
+/**
+ * Takes packages and source files from the files in dist/ in which they lie, instead of bundling them once more.
+ *
+ * @param way from the bundle to dist/
+ */
+function takenFromPlaces(way, places) {
   return {
-    name: 'packages-apart',
+    name: 'taken-from-places',
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path: name }) => ({
+      onResolve({ filter: new RegExp(`^(${PACKAGES.join('|')})$`) }, ({ path: name }) => ({
         path: name,
-        namespace: 'apart',
+        namespace: 'package',
       }));
-      onResolve({ filter: /\/packages\/[\w-]+\.cjs$/ }, ({ path: file }) => ({
-        path: file,
-        external: true,
-      }));
-      onLoad({ filter: /.*/, namespace: 'apart' }, ({ path: name }) => ({
-        contents: `const all = require('${folder}/${name}.cjs');
+      onResolve({ filter: /\.ts$/ }, ({ kind, resolveDir, path: file }) => {
+        const source = path.relative(root, path.resolve(resolveDir, file));
+        const isTaken = kind !== 'entry-point' && places.has(source);
+        return isTaken ? { path: source, namespace: 'source' } : undefined;
+      });
+      onResolve({ filter: /\.cjs$/ }, ({ path: file, namespace }) =>
+        namespace === 'in-dist'
+          ? { path: `${way}/${file}`, external: true }
+          : { path: file, namespace: 'in-dist' },
+      );
+      onLoad({ filter: /.*/, namespace: 'package' }, ({ path: name }) => ({
+        contents: `const all = require('packages/${name}.cjs');
           export default all.default ?? all;
           export const { execa, execaSync } = all;`,
+      }));
+      onLoad({ filter: /.*/, namespace: 'source' }, ({ path: source }) => {
+        const { from, names } = places.get(source);
+        return {
+          contents: `export const { ${names} } = require('${from}').modules['${source}']();`,
+        };
+      });
+      // One file that requires it, so that the commands have it in one file too.
+      onLoad({ filter: /.*/, namespace: 'in-dist' }, ({ path: file }) => ({
+        contents: `module.exports = require('${file}');`,
       }));
     },
   };
@@ -166,14 +262,17 @@ async function emitTypes() {
   const folder = await mkdtemp(path.join(tmpdir(), 'devctl-types-'));
   try {
     await runTsc(['-p', 'tsconfig.types.json', '--outDir', folder]);
-    const names = await readdir(folder, { recursive: true });
-    const declarations = names.filter((name) => name.endsWith('.d.ts'));
-    return await Promise.all(
-      declarations.map(async (name) => [
-        path.join('types', name),
-        await readFile(path.join(folder, name)),
-      ]),
-    );
+    const declarations = new Map();
+    // The compiler writes one for each file that the code imports; most are imported by no declaration.
+    const names = new Set(['index.d.ts']);
+    for (const name of names) {
+      const text = await readFile(path.join(folder, name), 'utf8');
+      declarations.set(path.join('types', name), Buffer.from(text));
+      for (const [, imported] of text.matchAll(/['"](\.[^'"]+)\.ts['"]/g)) {
+        names.add(path.join(path.dirname(name), `${imported}.d.ts`));
+      }
+    }
+    return declarations;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -219,26 +318,28 @@ async function replaceFile(file, content) {
 }
 
 function report() {
-  const scripts = bundle.files.reduce((sum, [, content]) => sum + content.length, 0);
+  const bytes = scripts.reduce((sum, [, content]) => sum + content.length, 0);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(
-    `dist: ${bundle.files.length} scripts, ${Math.round(scripts / 1000)} kB, ` +
+    `dist: ${scripts.length} scripts, ${Math.round(bytes / 1000)} kB, ` +
       `${packages.length} packages bundled, in ${seconds} s`,
   );
 }
 
 const startedAt = performance.now();
-const [types, ...bundles] = await Promise.all([
-  emitTypes(),
-  bundleScripts(),
-  bundleQuickly(),
-  bundleSupervisor(),
+const [types, places] = await Promise.all([emitTypes(), findPlaces()]);
+const bundles = await Promise.all([
+  bundleModules(ERRORS, places),
+  bundleModules(SHARED, places),
+  bundleQuickly(places),
+  bundleCommands(places),
+  bundleSupervisor(places),
+  bundleGuard(),
   bundlePackages(),
 ]);
-const outputs = Object.assign({}, ...bundles.map(({ metafile }) => metafile.outputs));
-const bundle = { metafile: { outputs }, files: bundles.flatMap(({ files }) => files) };
-const packages = await bundledPackages(root, bundle.metafile);
-const files = new Map([...bundle.files, ...types]);
-await synchronise(files);
+const scripts = bundles.flatMap(({ files }) => files);
+const metafiles = bundles.map(({ metafile }) => metafile);
+const packages = await bundledPackages(root, metafiles);
+await synchronise(new Map([...scripts, ...types]));
 await replaceFile(path.join(root, 'THIRD_PARTY_LICENSES'), Buffer.from(licenceText(packages)));
 report();

@@ -4,12 +4,12 @@ import path from 'node:path';
 
 /**
  * @param root folder of the project
- * @param metafile esbuild's, its paths relative to `root`
+ * @param metafiles esbuild's, with paths relative to `root`
  * @returns the bundled packages by name: { name, version, licence, text }
  */
-export async function bundledPackages(root, metafile) {
+export async function bundledPackages(root, metafiles) {
   const folders = new Set();
-  for (const output of Object.values(metafile.outputs)) {
+  for (const output of metafiles.flatMap(({ outputs }) => Object.values(outputs))) {
     for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {
       const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
       if (folder && bytesInOutput > 0) folders.add(folder);

@@ -3,7 +3,7 @@
 //   npm run zoo -- [--mode WORDS] [--only NAME,NAME] [--combinations N] [--seed N] [--markdown FILE] [--list]
 //
 // --mode "root native" runs the modes whose names have all these words. Exit code 1: something got away where
-// all was held, a stranger died, a grace period was cut, or a report claimed more than was true.
+// all was held, a bystander died, a grace period was cut, or a report claimed more than was true.
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -4,9 +4,9 @@ import { parseQuickly, type QuickCommand } from './quick.ts';
 /**
  * Carries out `status` and `stop` in their usual forms, and sets `process.exitCode`.
  *
- * It is bundled into one CommonJS file, for two reasons. Node's ESM loader reads files in threads of
- * libuv's pool; at the process limit no thread can be made, and libuv aborts the process. A `require` needs
- * no thread. And it starts 15 ms faster, because neither the ESM loader nor commander is loaded.
+ * It is bundled as CommonJS, for two reasons. Node's loader of ES modules reads files in threads of libuv's
+ * pool; at the process limit no thread can be made, and libuv aborts the process. A `require` needs no
+ * thread. And it starts 15 ms faster, because neither that loader nor commander is loaded.
  *
  * @param args without node and the script
  * @returns null for any other command line, which `main.ts` handles

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { publint } from 'publint';
@@ -28,8 +28,24 @@ const BESIDE_DIST = [
   'schema/devctl.schema.json',
 ];
 
+/** Those that devctl uses itself. */
+const BUNDLED = [
+  'chalk',
+  'commander',
+  'execa',
+  'jsonc-parser',
+  'ora',
+  'pidtree',
+  'ps-list',
+  'tree-kill',
+  'zod',
+];
+
+/** A cold `npx devctl` downloads all of it. */
+const MOST_BYTES = 450_000;
+
 const IN_DIST =
-  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|supervisor\/guard|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|([\w-]+\/)?vendor\/[\w.-]+\.exe|types\/.+\.d\.ts)$/;
+  /^dist\/((main|cli|index|supervisor\/main)\.js|(quick-main|shared|errors|supervisor\/guard|packages\/[\w-]+)\.cjs|supervisor\/package\.json|(chunks\/)?[\w-]+-[A-Z0-9]{8}\.js|types\/.+\.d\.ts)$/;
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
 
@@ -56,6 +72,16 @@ test('the tarball holds what a user needs and nothing else', async () => {
   const links = [...readme.matchAll(/\]\((?!#|https?:)([^)#]+)/g)].map(([, file]) => file);
   expect(links.length).toBeGreaterThan(5);
   expect(links.filter((file) => !files.includes(file ?? ''))).toEqual([]);
+});
+
+test('the licence of each bundled package is in it', () => {
+  const licences = readFileSync(join(repositoryRoot, 'THIRD_PARTY_LICENSES'), 'utf8');
+  const named = [...licences.matchAll(/^(\S+) [\d.]+ \(/gm)].map(([, name]) => name);
+  expect(named).toEqual(expect.arrayContaining(BUNDLED));
+});
+
+test('the tarball stays small', () => {
+  expect(statSync(tarball).size).toBeLessThan(MOST_BYTES);
 });
 
 test('publint finds nothing', async () => {

@@ -1,5 +1,6 @@
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
+import { patienceWith } from '../processes/starvation.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { settleProject } from '../project/settle-project.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
@@ -21,7 +22,7 @@ export interface StartLock {
  *
  * @param command the name of this command in the lock file
  * @param warn told which command is waited for; a restart by the supervisor is too short to be mentioned
- * @param waitMs the time that the holder has to release the lock, in ms
+ * @param waitMs the time that the holder has to release the lock on a machine that is not busy, in ms
  * @throws DevctlError 'locked', 'records-unwritable', 'records-shared', 'unsafe'
  */
 export async function takeLockToStart(
@@ -42,7 +43,8 @@ export async function takeLockToStart(
   if (lock.kind === 'busy') {
     const { holder } = lock;
     warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);
-    lock = await acquireLock(folder, { ...request, waitMs });
+    const patienceMs = patienceWith(holder && (await host.read(holder.identity.pid)), waitMs);
+    lock = await acquireLock(folder, { ...request, waitMs: patienceMs });
   }
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
   const { release } = lock;

@@ -30,6 +30,9 @@ const HOLDER_END_MS = 1_000;
 const STARVED_HOLDER_END_MS = 5_000;
 const HOLDER_END_POLL_MS = 10;
 
+/** The pause between two looks at a starved holder, in ms: longer, because each look takes CPU time from the holder. */
+const STARVED_HOLDER_POLL_MS = 100;
+
 /** The longest wait for a child between fork and exec, in ms. */
 const JUST_FORKED_MS = 1_000;
 const JUST_FORKED_POLL_MS = 5;
@@ -142,14 +145,16 @@ async function takeOver(request: StopLockRequest, busy: Busy): Promise<LockOutco
     await host.signal(holder.identity, 'SIGCONT');
     const askedMs = host.nowMs();
     const asked = await host.snapshot();
+    let pollMs = HOLDER_END_POLL_MS;
     const isWorthWaiting = async (): Promise<boolean> => {
       const passedMs = host.nowMs() - askedMs;
       if (passedMs < HOLDER_END_MS) return true;
       if (passedMs >= STARVED_HOLDER_END_MS) return false;
+      pollMs = STARVED_HOLDER_POLL_MS;
       return isStarvedOfCpu(holder.identity, asked, await host.snapshot());
     };
     do {
-      lock = await attempt(request, HOLDER_END_POLL_MS);
+      lock = await attempt(request, pollMs);
       if (lock.kind === 'held') return lock;
       if (!lock.holder || !sameIdentity(lock.holder.identity, holder.identity)) return lock;
     } while (await isWorthWaiting());

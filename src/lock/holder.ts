@@ -1,7 +1,7 @@
 import { DevctlError } from '../errors.ts';
 import type { Host } from '../processes/host.ts';
-import type { Identity } from '../processes/identity.ts';
-import { livesIn } from '../processes/snapshot.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
+import { isGone } from '../processes/snapshot.ts';
 
 /** The name of `devctl start` in the lock file. */
 export const START_COMMAND = 'start';
@@ -15,9 +15,15 @@ export const RUN_COMMAND = 'run';
  */
 export const TAKE_OVER_SIGNAL = 'SIGURG';
 
-/** Tells whether exactly this process is alive. A zombie is not. */
+/**
+ * Tells whether exactly this process is alive. A zombie is not.
+ *
+ * Reads this process only, because commands that wait for the lock ask many times a second: with whole snapshots they
+ * take the CPU time that the holder needs to release it.
+ */
 export async function isAlive(host: Host, identity: Identity): Promise<boolean> {
-  return livesIn(await host.snapshot(), identity);
+  const found = await host.read(identity.pid);
+  return found !== null && sameIdentity(found.identity, identity) && !isGone(found);
 }
 
 /** The error of a command that cannot have the lock: it names the holder and says what to do. */

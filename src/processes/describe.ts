@@ -2,19 +2,19 @@ import type { PortHolder } from './ports.ts';
 import { isGone, type ProcessInfo, type Snapshot } from './snapshot.ts';
 import { userName } from './users.ts';
 
-/** One command line for people, cut to a length that fits a report. */
+/** Writes one command line for people, cut to a length that fits a report. */
 export function describeCommand(snapshot: Snapshot | null, process: ProcessInfo): string {
   const argv = snapshot?.details.argv(process) ?? [];
   const line = argv.join(' ').trim() || `[${process.name}]`;
   return line.replaceAll(UNPRINTABLE, ' ').slice(0, 200);
 }
 
-/** A command line may hold any character, and must not reach a terminal as it is. */
+/** Characters that may stand in a command line, and must not reach a terminal. */
 const UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
   /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g;
 
-/** "node server.js (pid 4711)", "a process of user 0", null for nobody. */
+/** Names the holder of a port: "node server.js (pid 4711)", "a process of user 0"; null for a free port. */
 export function describeHolder(holder: PortHolder | undefined, snapshot: Snapshot): string | null {
   if (!holder) return null;
   const { process, uid } = holder;

@@ -2,14 +2,14 @@ import type { Identity } from './identity.ts';
 import type { ProcessDetails, ProcessInfo, Snapshot } from './snapshot.ts';
 
 /**
- * What became of one signal. ESRCH and EPERM are normal answers in process control, so they are
+ * The outcome of one signal. ESRCH and EPERM are normal answers in process control, so they are
  * values: 'gone' (no such process, or a zombie), 'denied' (alive, another user's), 'replaced' (the
  * number belongs to another process now, nothing was sent).
  */
 export type SignalOutcome = 'sent' | 'gone' | 'denied' | 'replaced';
 
 /**
- * The signals that devctl sends: those a manifest may choose, and those of its own. Spelled out, so
+ * The signals that devctl sends: those that a manifest may choose, and its own. They are spelled out, so
  * that the published types need none of Node's.
  */
 export type SignalName =
@@ -28,19 +28,21 @@ export type SignalName =
   | 'SIGCONT';
 
 /**
- * One door to the machine: everything that the stop engine and the supervisor may ask of it. The
- * real one is `openHost()`; the one for tests is `FakeMachine`.
+ * The one door to the machine: everything that the stop engine and the supervisor may ask of it. The
+ * real one is `openHost()`, and tests use `FakeMachine`.
  */
 export interface Host {
   snapshot(): Promise<Snapshot>;
+  /** Reads one process; null when no process has this pid. It takes a hundredth of the CPU time of a snapshot. */
+  read(pid: number): Promise<ProcessInfo | null>;
   /**
    * Reads the table once, from the highest pid down, and calls `visit` for each process as soon as
-   * it was read, so that a decision can be carried out before the next one is read.
+   * it was read, so that a decision can be carried out before the next process is read.
    */
   scanDescending(
     visit: (process: ProcessInfo, details: ProcessDetails) => Promise<void> | void,
   ): Promise<void>;
-  /** Signals exactly this process; its identity is read again immediately before. */
+  /** Signals exactly this process, and reads its identity again immediately before. */
   signal(target: Identity, signal: SignalName): Promise<SignalOutcome>;
   /**
    * Signals the process group `pgid`, and only while `member`, verified by its identity, is alive
@@ -50,17 +52,17 @@ export interface Host {
    */
   signalGroup(pgid: number, member: Identity, signal: SignalName): Promise<SignalOutcome>;
   /**
-   * Ends everything in a control group and below it at once, once it is frozen and `approve` agrees.
+   * Freezes a control group, asks `approve`, and ends everything in it and below it at once.
    *
    * @param group absolute path of its folder
-   * @param approve gets the pids in it; 0 for one of another PID namespace
-   * @returns 'refused' by `approve`, or because we are in it; 'failed' where it cannot be done
+   * @param approve gets the pids in the group; 0 for a process of another PID namespace
+   * @returns 'refused' by `approve`, or because we are in the group; 'failed' where it cannot be done
    */
   killGroup(
     group: string,
     approve: (pids: readonly number[]) => Promise<boolean>,
   ): Promise<'killed' | 'refused' | 'failed'>;
-  /** The process that asks. */
+  /** Tells our own identity. */
   self(): Promise<Identity>;
   /** Monotonic milliseconds. */
   nowMs(): number;

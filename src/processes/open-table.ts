@@ -5,8 +5,8 @@ import { openPortableTable } from './portable/table.ts';
 import type { ProcessTable } from './table.ts';
 
 /**
- * The process table of this machine: /proc on Linux, `ps` elsewhere. DEVCTL_PROCESS_TABLE=portable
- * forces the second, so that it is tested where most of us work.
+ * Opens the process table of this machine: /proc on Linux, `ps` elsewhere. DEVCTL_PROCESS_TABLE=portable
+ * forces `ps`, so that it can be tested on Linux.
  *
  * @throws DevctlError 'unsafe' when /proc is missing or shows another PID namespace than ours
  */
@@ -16,7 +16,7 @@ export function openProcessTable(env: NodeJS.ProcessEnv = process.env): ProcessT
   return env.DEVCTL_PROCESS_TABLE === 'portable' ? openPortableTable() : openProcTable();
 }
 
-/** In `unshare -p` without a /proc of its own, each pid read there names somebody else's process. */
+/** Refuses the /proc of another PID namespace (`unshare -p`), in which a pid names another process than for us. */
 function requireOwnProc(): void {
   const self = ownNumberInProc();
   if (self === String(process.pid)) return;

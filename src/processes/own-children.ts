@@ -1,13 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** Resolves with the news of the end of each. */
+/** The children of ours whose end Node has not told yet, each with a promise of that event. */
 const living = new Map<number, Promise<void>>();
 
 /**
  * Notes a child that Node has just spawned. Until Node has told its end, nobody but Node may reap it
- * (waitpid(2)): the news of it would never come.
+ * (waitpid(2)), because the 'exit' event would never come.
  *
- * To be called for every spawn of a process that reaps what it has adopted.
+ * A process that reaps the orphans it adopts calls this for every spawn, in the same turn of the event loop.
  */
 export function noteChild<Child extends ChildProcess>(child: Child): Child {
   const { pid } = child;
@@ -22,7 +22,7 @@ export function noteChild<Child extends ChildProcess>(child: Child): Child {
   return child;
 }
 
-/** Resolves when Node has told the end of this child of ours; null where it is none, or has. */
+/** @returns a promise that Node will tell the end of this child; null for another process, or when Node has told it */
 export function newsOfEnd(pid: number): Promise<void> | null {
   return living.get(pid) ?? null;
 }

@@ -10,21 +10,21 @@ export interface Listener {
   readonly port: number;
   /** `127.0.0.1`, `0.0.0.0`, `::` … ; `*` from lsof. */
   readonly address: string;
-  /** The user who opened it; null where the platform does not say. */
+  /** The user who opened the socket; null where the platform does not say. */
   readonly uid: number | null;
   /** Names the socket in /proc/PID/fd; null from lsof. */
   readonly inode: number | null;
-  /** The owner, where the table of sockets says so (lsof); null where descriptors must be searched. */
+  /** The owner, where the list of sockets has it (lsof); null where descriptors must be searched. */
   readonly pid: number | null;
 }
 
-/** One of the processes that hold a listening socket: a server, or a fork that shares it. */
+/** A process that holds a listening socket: a server, or a fork that shares it. */
 export interface SocketOwner {
   readonly port: number;
   readonly process: ProcessInfo;
 }
 
-/** Who holds a port. `process` is null where it is another user's and may not be looked at. */
+/** The holder of a port. `process` is null for another user's process that we may not look at. */
 export interface PortHolder {
   readonly port: number;
   readonly process: ProcessInfo | null;
@@ -32,10 +32,10 @@ export interface PortHolder {
 }
 
 /**
- * The TCP sockets that listen in our network namespace, of every user.
+ * Lists the TCP sockets of every user that listen in our network namespace.
  *
  * @param ports  only these; all when left out
- * @throws DevctlError 'tool-missing' off Linux, where only lsof can tell
+ * @throws DevctlError 'tool-missing' elsewhere than on Linux, where only lsof can tell
  */
 export async function listeners(ports?: readonly number[]): Promise<readonly Listener[]> {
   const all = await readListeners();
@@ -43,10 +43,10 @@ export async function listeners(ports?: readonly number[]): Promise<readonly Lis
 }
 
 /**
- * Finds who holds these ports: one entry for each listening socket, none for a port that is free.
- * Where several processes share a socket (a server and its forks), the first one found is named.
+ * Finds the holders of these ports: one entry for each listening socket, none for a free port.
+ * Where several processes share a socket (a server and its forks), the entry names the first one found.
  *
- * @param likely  processes to look at first: searching only our own takes 0.1 ms, everybody 30
+ * @param likely  processes to search first: our own take 0.1 ms, all processes 30 ms
  */
 export async function findPortHolders(
   ports: readonly number[],
@@ -64,10 +64,10 @@ export async function findPortHolders(
 }
 
 /**
- * Finds everybody who has one of these ports' sockets open, as far as may be seen.
+ * Finds every process that has the socket of one of these ports open, as far as we may look.
  *
- * @param matters  whose descriptors are read; everybody's take 30 ms and more
- * @returns nothing where it cannot be told (no lsof off Linux)
+ * @param matters  true for a process whose descriptors are to be read; those of all processes take 30 ms and more
+ * @returns nothing where no tool can tell (no lsof, elsewhere than on Linux)
  */
 export async function findSocketOwners(
   ports: readonly number[],

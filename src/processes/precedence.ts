@@ -5,11 +5,11 @@ const AUTOGROUP = '/proc/self/autogroup';
 const HIGHEST = -20;
 
 /**
- * Has this process served before others until it ends, if it may: only root may (setpriority(2)).
+ * Gives this process the highest priority until it ends, where it may: only root may (setpriority(2)).
  *
- * Where sched_autogroup is on, Linux shares the processor between sessions (sched(7)): among fifty that are
- * busy, ours has a fiftieth, whatever its own niceness. That of the session is given back at the end, because
- * the shell that we were called from has the same.
+ * Where sched_autogroup is on, Linux shares the processor between sessions (sched(7)): among fifty busy sessions, ours
+ * has a fiftieth, whatever our own niceness. The session gets its niceness back at the end, because
+ * the shell that called us is in the same session.
  */
 export function takePrecedence(): void {
   try {
@@ -21,10 +21,10 @@ export function takePrecedence(): void {
       try {
         writeFileSync(AUTOGROUP, before);
       } catch {
-        // The session goes on with what it has: nothing depends on it.
+        // The session keeps the priority: nothing depends on it.
       }
     });
   } catch {
-    // Not root, no such file: then without.
+    // Not root, or no such file: devctl goes on without.
   }
 }

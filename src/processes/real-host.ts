@@ -9,14 +9,15 @@ import { signalProcess, signalProcessGroup } from './signals.ts';
 import type { ProcessTable } from './table.ts';
 
 /**
- * The door to this machine.
+ * Opens the door to this machine.
  *
- * Signals go through pidfds where the native calls load; they are loaded with the first signal, so
- * that looking alone never pays for them.
+ * Signals go through pidfds where the native calls load. They load with the first signal, so
+ * that a command that only looks does not wait for them.
  */
 export function openHost(table: ProcessTable = openProcessTable()): Host {
   return {
     snapshot: () => table.snapshot(),
+    read: (pid) => table.read(pid),
     scanDescending: (visit) => table.scanDescending(visit),
     async signal(target, signal) {
       const pidfd = table.kind === 'proc' ? await loadPidfd() : null;

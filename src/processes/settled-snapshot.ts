@@ -2,16 +2,16 @@ import type { Host } from './host.ts';
 import { type Identity, identityKey } from './identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from './snapshot.ts';
 
-/** How long one may take for its execve(2); without environment and arguments for longer, it is simply so. */
+/** Longest time for an execve(2). A process without arguments and environment for longer simply has none. */
 const FACELESS_MS = 2_000;
-/** Where programs begin all the time there may always be one; then what was seen has to do. */
+/** Longest wait for a settled table. Where programs begin all the time, some process is always inside execve(2). */
 const LONGEST_MS = 5_000;
 const PAUSE_MS = 5;
 
 /**
- * Who shows neither environment nor arguments: in the middle of execve(2) the old ones are gone, and the new
- * ones not there yet (proc_pid_environ(5)). That takes microseconds, and as long as it likes where it has to
- * wait for the processor meanwhile. What it is cannot be told before.
+ * Finds the processes that show neither environment nor arguments. In the middle of execve(2) the old ones are gone, and
+ * the new ones not there yet (proc_pid_environ(5)). That takes microseconds, but longer where the process has to
+ * wait for the processor meanwhile. Nobody can tell before the end of execve(2) whose process it is.
  */
 export function midExecIn({ byPid, details }: Snapshot): readonly ProcessInfo[] {
   return [...byPid.values()].filter(
@@ -23,7 +23,7 @@ export function midExecIn({ byPid, details }: Snapshot): readonly ProcessInfo[] 
   );
 }
 
-/** The process table at a moment when everybody shows what it is: what a proof that nobody is left needs. */
+/** Takes a snapshot at a moment when no process is inside execve(2): a proof that nothing is left needs it. */
 export async function settledSnapshot(
   host: Pick<Host, 'snapshot' | 'nowMs' | 'delay'>,
 ): Promise<Snapshot> {

@@ -1,6 +1,6 @@
 import { type Identity, sameIdentity } from './identity.ts';
 
-/** One row of the process table. Plain data: safe to store, to compare and to generate in tests. */
+/** One row of the process table, as plain data: safe to store, to compare and to generate in tests. */
 export interface ProcessInfo {
   readonly identity: Identity;
   readonly ppid: number;
@@ -10,15 +10,15 @@ export interface ProcessInfo {
   readonly sid: number;
   /** State letter of proc_pid_stat(5): R S D T t Z X … */
   readonly state: string;
-  /** Number of threads; a zombie leader (Z) with more than one still runs. */
+  /** Number of threads. A process in state Z with more than one still runs. */
   readonly threads: number;
   readonly kernelThread: boolean;
   readonly rssBytes: number;
   /** User plus system time in clock ticks (1/100 s). */
   readonly cpuTicks: number;
-  /** The same of the children that it has waited for, and of theirs; missing where that is not known. */
+  /** The same of the children that the process has waited for, and of their children; missing where not known. */
   readonly childTicks?: number;
-  /** The kernel's name of it (comm, at most 15 bytes). May hold any character. */
+  /** The kernel's name of the process (comm, at most 15 bytes). May hold any character. */
   readonly name: string;
 }
 
@@ -28,18 +28,18 @@ export const UNKNOWN_GROUP = 0;
 /** An open file descriptor, as far as it can serve as evidence. */
 export interface OpenFile {
   readonly fd: number;
-  /** What /proc/PID/fd/N links to: a path, `socket:[123]`, `pipe:[456]` … */
+  /** The target of the link /proc/PID/fd/N: a path, `socket:[123]`, `pipe:[456]` … */
   readonly target: string;
-  /** Of /dev/null, terminals and what has no path (sockets, pipes) both are said to be true: nobody asks. */
+  /** Both are true for /dev/null, terminals, sockets and pipes, where nobody asks. */
   readonly readable: boolean;
   readonly writable: boolean;
-  /** Does every write go to the end (O_APPEND, open(2))? Null where that is not known. */
+  /** True where every write goes to the end (O_APPEND, open(2)); null where that is not known. */
   readonly appends: boolean | null;
 }
 
 /**
- * What costs a system call or more for each process, read when first asked for and kept for the
- * life of the snapshot. Every answer is null where the process is gone or does not let us look.
+ * The facts that cost a system call or more for each process. Each is read when it is first asked for, and kept for the
+ * life of the snapshot. An answer is null where the process is gone or where we may not look.
  */
 export interface ProcessDetails {
   uid(process: ProcessInfo): number | null;
@@ -49,7 +49,7 @@ export interface ProcessDetails {
   cwd(process: ProcessInfo): string | null;
   /**
    * The environment block as the process was started with it: `NAME=value` entries, each ended by
-   * NUL, decoded as latin1. Empty while the process is inside execve.
+   * NUL, decoded as latin1. It is empty while the process is inside execve.
    */
   environ(process: ProcessInfo): string | null;
   openFiles(process: ProcessInfo): readonly OpenFile[] | null;
@@ -72,7 +72,7 @@ export interface Snapshot {
   readonly details: ProcessDetails;
 }
 
-/** Indexes the rows of one read. Zombies stay in: the reaper needs them; decisions use `isGone`. */
+/** Indexes the rows of one read. Zombies stay in, because the reaper needs them; decisions use `isGone`. */
 export function indexSnapshot(
   moment: Pick<Snapshot, 'takenAtMs' | 'nowTicks' | 'bootId' | 'pidNamespace' | 'details'>,
   processes: readonly ProcessInfo[],
@@ -97,16 +97,16 @@ function push<Key>(index: Map<Key, ProcessInfo[]>, key: Key, process: ProcessInf
 }
 
 /**
- * Is there nothing left of it but an entry that waits to be reaped?
+ * Tells whether a process is only an entry that waits to be reaped.
  *
- * A zombie holds no memory, port or file and cannot be killed. One with more threads than its
- * leader is alive: the leader called pthread_exit and the others run on (proc_pid_stat(5)).
+ * A zombie holds no memory, port or file and cannot be killed. A process in state Z with more than one thread is alive:
+ * its first thread called pthread_exit, and the others run on (proc_pid_stat(5)).
  */
 export function isGone(process: ProcessInfo): boolean {
   return (process.state === 'Z' && process.threads <= 1) || process.state === 'X';
 }
 
-/** Does the process that an identity names still live, rather than a stranger with its number? */
+/** Tells whether the process that an identity names still lives, rather than a stranger with its number. */
 export function livesIn(snapshot: Pick<Snapshot, 'byPid'>, identity: Identity): boolean {
   const found = snapshot.byPid.get(identity.pid);
   return found !== undefined && sameIdentity(found.identity, identity) && !isGone(found);

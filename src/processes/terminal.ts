@@ -6,9 +6,9 @@ import type { Snapshot } from './snapshot.ts';
 
 /** The controlling terminal of this process, as job control sees it (credentials(7)). */
 export interface ControllingTerminal {
-  /** The process group that the keys of the terminal go to; null where that cannot be told. */
+  /** The process group that gets the keys of the terminal; null where that is not known. */
   readonly foreground: number | null;
-  /** Is that ours? Where it cannot be told: yes. */
+  /** True for our own group, and where the group is not known. */
   readonly isForeground: boolean;
 }
 
@@ -17,18 +17,18 @@ const PGRP = 2;
 const TTY_NR = 4;
 const TPGID = 5;
 
-/** @returns null where there is none: a daemon, a CI job, what `setsid` has started */
+/** @returns null where there is none: in a daemon, in a CI job, below `setsid` */
 export function controllingTerminal(): ControllingTerminal | null {
   const line = process.platform === 'linux' ? readProcLine('/proc/self/stat') : null;
   if (line === null) {
-    // Standard files on a terminal are as close as it gets without a system call of our own.
+    // Without a system call of our own, standard files on a terminal are the best evidence.
     const some = [0, 1, 2].some((fd) => isatty(fd));
     return some ? { foreground: null, isForeground: true } : null;
   }
   return parseTerminal(line);
 }
 
-/** The same from the content of /proc/PID/stat. */
+/** Reads the same from the content of /proc/PID/stat. */
 export function parseTerminal(stat: string): ControllingTerminal | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', TPGID + 1);
   const [own, terminal, foreground] = [PGRP, TTY_NR, TPGID].map((at) => Number(fields[at]));
@@ -37,9 +37,9 @@ export function parseTerminal(stat: string): ControllingTerminal | null {
 }
 
 /**
- * Takes the terminal back where its foreground group has died, as a shell does when a job ends: else the
- * next one who reads from it would be stopped by SIGTTIN. What lives, such as the shell that a person has
- * gone back to, keeps it.
+ * Takes the terminal back where its foreground group has died, as a shell does when a job ends. Without that, SIGTTIN
+ * would stop the next process that reads from it. A living group, such as the shell that a person has
+ * gone back to, keeps the terminal.
  */
 export async function retakeTerminal(snapshot: Pick<Snapshot, 'byGroup'>): Promise<void> {
   const terminal = controllingTerminal();
@@ -51,7 +51,7 @@ export async function retakeTerminal(snapshot: Pick<Snapshot, 'byGroup'>): Promi
   try {
     fd = openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY);
   } catch {
-    // It has hung up.
+    // The terminal has hung up.
     return;
   }
   try {

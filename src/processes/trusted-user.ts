@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Is this owner of a file nobody but ourselves, or root, who may do everything anyway? */
+/** Tells whether this owner of a file is ourselves, or root, who may do everything anyway. */
 export function isTrustedUser(uid: number): boolean {
   const self = process.geteuid?.();
   return self === undefined || uid === self || uid === 0 || uid === unmappedUser();
@@ -9,8 +9,8 @@ export function isTrustedUser(uid: number): boolean {
 let unmapped: number | undefined;
 
 /**
- * In a user namespace that knows only some users, all others look like this one, root of the machine
- * among them (user_namespaces(7)). -1 where every user is known.
+ * Finds the number that stands for all unknown users, root of the machine among them, in a user namespace that
+ * knows only some users (user_namespaces(7)). -1 where every user is known.
  */
 function unmappedUser(): number {
   unmapped ??= readUnmapped();

@@ -2,9 +2,9 @@ import { sameIdentity } from './identity.ts';
 import { isGone, type Snapshot } from './snapshot.ts';
 
 /**
- * Is everything of ours as it was, and nothing born of it?
+ * Tells whether all processes of ours are as they were, and have no new child.
  *
- * @param ours numbers of all that is ours, and of whatever an orphan of ours would become a child of
+ * @param ours pids of our processes, and of the processes that adopt their orphans
  */
 export function isUnchanged(
   before: Snapshot,
@@ -18,13 +18,13 @@ export function isUnchanged(
     if (isGone(was) !== isGone(is)) return false;
   }
   for (const [pid, { ppid }] of now.byPid) {
-    // One that is born of a new one has a parent that is new itself, or has become a child of ours.
+    // A child of a new process needs no check: its parent is new itself, or it has become a child of ours.
     if (!before.byPid.has(pid) && ours.has(ppid)) return false;
   }
   return true;
 }
 
-/** Everything below these processes, themselves included, by the chain of parents. */
+/** Collects these processes and everything below them, by the chain of parents. */
 export function withAllBelow(snapshot: Snapshot, roots: Iterable<number>): Set<number> {
   const all = new Set(roots);
   // A set is walked in the order in which it grows.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The name of a user, for people: from /etc/passwd, passwd(5).
+ * Finds the name of a user, for people, in /etc/passwd (passwd(5)).
  *
  * @returns `user 1000` where the file has no such entry (LDAP, a container) or cannot be read
  */
@@ -12,7 +12,7 @@ export function userName(uid: number): string {
       if (name && id === String(uid)) return name;
     }
   } catch {
-    // No such file: the number has to do.
+    // Without that file people see the number.
   }
   return `user ${uid}`;
 }

@@ -4,17 +4,17 @@ import type { ProcessTable } from '../processes/table.ts';
 
 /** The last argument of a supervisor that was started by a guard. */
 export const GUARDED = '--guarded';
-/** What a guard says that holds, and its pid; anything else is why it does not. */
+/** The word of a guard that holds, before its pid. Any other text is the reason why it does not. */
 export const HELD = 'held';
-/** The descriptor on which it says so. */
+/** The descriptor on which a guard says so. */
 const GUARD_FD = 4;
-/** As long as the native calls of the guard may take to load, and some more. */
+/** Longest wait for the guard: the time in which its native calls load, and some more. */
 const GUARD_MS = 5_000;
 
 /**
- * Waits until our guard has become what it is to be: its end of the pipe closes with execve(2).
+ * Waits until our guard has become `sleep`: execve(2) closes its end of the pipe.
  *
- * @returns null where there is none, and why
+ * @returns a guard of null, and the reason, where there is none
  */
 export async function awaitGuard(
   table: ProcessTable,
@@ -22,7 +22,7 @@ export async function awaitGuard(
   const said = await readToEnd(new Socket({ fd: GUARD_FD, readable: true, writable: false }));
   const last = said.trimEnd().split('\n').at(-1);
   const parent = await table.read(process.ppid);
-  // Once it is gone, our parent is another one.
+  // Once the guard is gone, another process is our parent.
   if (parent !== null && last === `${HELD} ${parent.identity.pid}`) {
     return { guard: parent.identity, why: null };
   }

@@ -12,12 +12,12 @@ import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
 import { GUARDED, HELD } from './await-guard.ts';
 
 /**
- * What a supervisor is started by: the parent of everything that it leaves should it die, and nothing else.
+ * Starts a supervisor and becomes its guard: the process that adopts everything below the supervisor when that dies.
  *
- * Without it, the orphans of a supervisor that was killed go to process 1, and a daemon that has cleared its
- * environment is nobody's. A guard starts the supervisor, becomes a child subreaper, and goes on as `sleep`:
- * less than 2 MB that do nothing and can hardly fail. It ends when its supervisor ends with nothing left, or with
- * the next stop. Where it cannot be had (no native calls, no `sleep`), a supervisor does without.
+ * Without a guard, the orphans of a killed supervisor go to process 1, and a daemon that has cleared its
+ * environment cannot be found. A guard starts the supervisor, becomes a child subreaper, and goes on as `sleep`:
+ * less than 2 MB that do nothing and can hardly fail. It ends when its supervisor ends and leaves nothing, or with
+ * the next stop. Without native calls or `sleep`, a supervisor has no guard.
  */
 async function main(root: string, pidsDir: string, rest: readonly string[]): Promise<void> {
   const named = rest.find((word) => word.startsWith(MANIFEST_NAME));
@@ -31,7 +31,7 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
   });
   closeSync(READY_FD);
   const channel = child.stdio[4] as Writable;
-  // It may end while it is told: then its starter says why.
+  // The supervisor may end meanwhile; then the command that starts it says why.
   channel.on('error', () => {});
   child.on('error', (error) => process.stderr.write(`starting the supervisor: ${error.message}\n`));
 
@@ -43,14 +43,14 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
     child.unref();
     return;
   }
-  // A project folder on a disk that is to be unmounted, a caller's pipe: nothing is to be kept in use.
+  // The guard must keep nothing in use: no folder on a disk that is to be unmounted, no pipe of a caller.
   process.chdir('/');
   closeInheritedFiles();
   channel.write(`${HELD} ${process.pid}\n`, (error) => {
-    // It has not waited so long, or is dead.
+    // The supervisor has not waited so long, or is dead.
     if (error) process.exit(0);
     for (const fd of [0, 1, 2]) closeSync(fd);
-    // With the cookie of a guard, which our starter has given us.
+    // This environment has the cookie of a guard, from the command that started us.
     const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
     const why = native.become(sleep, [nameFor(sleep), FOR_EVER], env);
     channel.end(`${why}\n`);
@@ -58,16 +58,16 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
   });
 }
 
-/** In seconds, 68 years: the longest that every `sleep` understands. */
+/** The longest time that every `sleep` understands, in seconds: 68 years. */
 const FOR_EVER = '2147483647';
 
-/** Not searched for in PATH, where a project may have put a program of the same name. */
+/** Finds `sleep`, but not in PATH, where a project may have put a program of the same name. */
 function findSleep(): string | null {
   const places = ['/bin/sleep', '/usr/bin/sleep', '/run/current-system/sw/bin/sleep'];
   return places.find(isExecutable) ?? null;
 }
 
-/** What `ps` shows. One program that is many, as BusyBox is, asks argv[0] which of them it is to be. */
+/** Chooses argv[0], which `ps` shows. BusyBox is many programs in one and needs argv[0] to know which. */
 function nameFor(sleep: string): string {
   return basename(realpathSync(sleep)) === 'sleep' ? 'devctl-guard' : 'sleep';
 }

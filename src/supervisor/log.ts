@@ -1,9 +1,9 @@
 import { fstatSync, ftruncateSync, writeSync } from 'node:fs';
 import { isoTime, monotonicMs } from '../processes/clock.ts';
 
-/** What was said long ago is not worth more room than this. */
+/** Largest size of the file. Old lines are not worth more. */
 const MAX_BYTES = 1024 * 1024;
-/** How long the same words are not said again. */
+/** Time in which the same line is not written again. */
 const REPEAT_MS = 10_000;
 const MAX_REMEMBERED = 100;
 
@@ -13,8 +13,8 @@ interface Said {
 }
 
 /**
- * The supervisor's log: lines with their time, in a file that stays small. Nothing that goes wrong here
- * (a full disk, a pipe that nobody reads) reaches the caller: services must not lose their supervisor
+ * Opens the supervisor's log: lines with their time, in a file that stays small. No failure here
+ * (a full disk, a pipe that nobody reads) reaches the caller, because services must not lose their supervisor
  * for want of a log.
  *
  * @param fd    opened for appending
@@ -33,7 +33,7 @@ export function openSupervisorLog(
       before.repeated += 1;
       return;
     }
-    // Set anew, so that the oldest are the first to be forgotten.
+    // Deleted and set again, so that a map walks from the oldest line.
     said.delete(line);
     said.set(line, { atMs: now, repeated: 0 });
     for (const old of said.keys()) {
@@ -50,16 +50,16 @@ export function openSupervisorLog(
   };
 }
 
-/** Whoever reads it does so in a terminal, and what it quotes may come from anywhere. */
+/** Characters that must not reach a terminal, in which people read the log. Its quotations may come from anywhere. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
 const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
 
-/** Written by appending, so after the cut the next line is the first one. */
+/** Empties a file that has grown too large. Lines are appended, so the next one is the first. */
 function keepSmall(fd: number): void {
   try {
     const stat = fstatSync(fd);
     if (stat.isFile() && stat.size > MAX_BYTES) ftruncateSync(fd, 0);
   } catch {
-    // As with a line that cannot be written.
+    // As with a line that cannot be written, the supervisor goes on.
   }
 }

@@ -1,5 +1,8 @@
-import { closeSync, fstatSync, unlinkSync, writeSync } from 'node:fs';
+import { once } from 'node:events';
+import { fstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { INHERITS, MANIFEST_NAME, READY_FD } from '../client/protocol.ts';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
@@ -34,6 +37,7 @@ import { setV8Flags } from './v8-flags.ts';
  */
 async function main(root: string, pidsDir: string, words: readonly string[]): Promise<void> {
   setV8Flags();
+  const starter = connectToStarter();
   Object.assign(process.env, TOOL_COOKIE);
   const named = words.find((word) => word.startsWith(MANIFEST_NAME));
   const found = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
@@ -58,6 +62,15 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   const guarded = words.includes(GUARDED);
   const { guard, why } = guarded ? await awaitGuard(table) : { guard: null, why: null };
   if (guarded && guard === null) log(`there is no guard: ${why}`);
+  // In one turn of the event loop Node notices the end of the starter.
+  await nextTurn();
+  if (starter?.destroyed) {
+    // A stop has ended the start that wanted us, and on a busy machine the next start has its own supervisor by now.
+    // Both would adopt the same services, and the later one would take the socket from the other.
+    log('the command that started this supervisor has ended, and so does the supervisor');
+    if (guard) await host.signal(guard, 'SIGKILL');
+    process.exit(0);
+  }
   const initialState = readProjectState(folder);
   const supervision = await createSupervision({
     folder,
@@ -95,7 +108,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
       startedAt,
     });
   record();
-  announce();
+  if (starter) await announce(starter);
   // An inherited pipe would keep `devctl start | cat` from ending.
   closeInheritedFiles();
   // Now, because the starter needs some time for its first request, and a spawn would wait for it then.
@@ -152,18 +165,31 @@ function listen(server: Server, socket: string): Promise<void> {
 }
 
 /**
- * Tells the command that started us that we listen. In a supervisor that was started by hand, the
- * descriptor is missing, or one of Node's own.
+ * Opens the connection to the command that started us, which waits for "ready". The socket is destroyed when that
+ * command ends.
+ *
+ * @returns null for a supervisor that was started by hand: the descriptor is missing, or one of Node's own
  */
-function announce(): void {
+function connectToStarter(): Socket | null {
   try {
     // Node makes a 'pipe' as a pair of sockets; none of its own low descriptors is a socket.
-    if (!fstatSync(READY_FD).isSocket()) return;
-    writeSync(READY_FD, 'ready\n');
-    closeSync(READY_FD);
+    if (!fstatSync(READY_FD).isSocket()) return null;
   } catch (error) {
-    if (errnoOf(error) !== 'EBADF' && errnoOf(error) !== 'EPIPE') throw error;
+    if (errnoOf(error) === 'EBADF') return null;
+    throw error;
   }
+  const starter = new Socket({ fd: READY_FD });
+  // EPIPE: it has ended in this moment.
+  starter.on('error', () => {});
+  return starter.resume();
+}
+
+/** Tells the command that started us that we listen, and closes the connection. */
+async function announce(starter: Socket): Promise<void> {
+  if (starter.destroyed) return;
+  starter.end('ready\n');
+  starter.destroySoon();
+  await once(starter, 'close');
 }
 
 const STDERR_FD = 2;

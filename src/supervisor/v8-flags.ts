@@ -1,13 +1,13 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * Keeps the memory and the idle cost of a process small that looks at the process table every few seconds, for
- * months. To be called first.
+ * Keeps memory and idle cost of the supervisor small, which looks at the process table every few seconds for
+ * months. Call this first.
  *
- * - No optimizing compiler: it took two thirds of the idle cost, because what runs ten times a minute becomes hot
- *   in the end, is compiled, and its assumptions fail with the next change. A look is system calls for the most part.
- * - The space for young objects stays at its first size (2 MB, of 32): it grew for what a start allocates, and was
- *   not given back.
+ * - No optimizing compiler, because it took two thirds of the idle cost: code that runs ten times a minute becomes hot
+ *   in the end, V8 compiles it, and the compiled code fails with the next change. A look is mostly system calls.
+ * - The space for young objects keeps its first size (2 MB, of 32), because it grew during a start and V8
+ *   did not give it back.
  */
 export function setV8Flags(): void {
   setFlagsFromString('--no-opt');

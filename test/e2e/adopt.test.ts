@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readRecord } from '../../src/project/records.ts';
 import { devctl } from '../support/devctl.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -13,7 +14,7 @@ async function adopt(project: TemporaryProject) {
   return JSON.parse(stdout);
 }
 
-/** What its record says: `status` looks at far more, which takes its time where that is `ps`. */
+/** Reads the state of a service from its record, because `status` takes long where each look runs `ps`. */
 function stateOf(project: TemporaryProject, name: string) {
   const read = readRecord(projectFolder(project.root, project.file('.pids')), name);
   if (read.kind !== 'record') return null;
@@ -21,7 +22,7 @@ function stateOf(project: TemporaryProject, name: string) {
   return { state, reason, exit, restarts, pid: leader?.pid ?? null };
 }
 
-test('after its supervisor was killed: the same processes, and exits, probes and policies as before', async () => {
+test('adopt after the supervisor was killed: the same processes run on, with exits, probes and policies as before', async () => {
   const sick = 'test ! -e sick';
   await using project = await temporaryProject({
     services: {
@@ -93,31 +94,28 @@ test('after its supervisor was killed: the same processes, and exits, probes and
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.each(['adopt', 'start other'])(
-  'a restart that was interrupted goes on with: %s',
-  async (by) => {
-    await using project = await temporaryProject({
-      services: {
-        task: {
-          command: 'if [ -e well ]; then exec sleep 120; else exit 3; fi',
-          restart: { policy: 'on-failure', backoff: '1h' },
-        },
-        other: service('sleeper'),
+eachMode(['adopt', 'start other'])('an interrupted restart goes on with: %s', async (by) => {
+  await using project = await temporaryProject({
+    services: {
+      task: {
+        command: 'if [ -e well ]; then exec sleep 120; else exit 3; fi',
+        restart: { policy: 'on-failure', backoff: '1h' },
       },
-    });
-    await devctl(project, 'start', 'task');
-    await until(() => stateOf(project, 'task')?.state === 'backoff');
-    await devctl(project, 'start', 'other');
-    await signalSupervisor(project, 'SIGKILL');
-    expect((await devctl(project, 'status')).stdout).toContain('go on with it: devctl adopt');
-    const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8'));
-    manifest.services.task.restart.backoff = '100ms';
-    project.write('.devctl.json', JSON.stringify(manifest));
-    project.write('well', '');
-    expect(await devctl(project, ...by.split(' '))).toMatchObject({ exitCode: 0 });
-    await until(() => stateOf(project, 'task')?.state === 'running');
-    expect(stateOf(project, 'task')).toMatchObject({ restarts: 1 });
-    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-    expect(project.oracle.everything()).toEqual([]);
-  },
-);
+      other: service('sleeper'),
+    },
+  });
+  await devctl(project, 'start', 'task');
+  await until(() => stateOf(project, 'task')?.state === 'backoff');
+  await devctl(project, 'start', 'other');
+  await signalSupervisor(project, 'SIGKILL');
+  expect((await devctl(project, 'status')).stdout).toContain('go on with it: devctl adopt');
+  const manifest = JSON.parse(readFileSync(project.file('.devctl.json'), 'utf8'));
+  manifest.services.task.restart.backoff = '100ms';
+  project.write('.devctl.json', JSON.stringify(manifest));
+  project.write('well', '');
+  expect(await devctl(project, ...by.split(' '))).toMatchObject({ exitCode: 0 });
+  await until(() => stateOf(project, 'task')?.state === 'running');
+  expect(stateOf(project, 'task')).toMatchObject({ restarts: 1 });
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.everything()).toEqual([]);
+});

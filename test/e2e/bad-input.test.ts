@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const web = (more: object) =>
@@ -57,7 +58,7 @@ const cases: readonly (readonly [what: string, manifest: string, ...says: string
   ],
 ];
 
-test.each(cases)('%s', async (_what, manifest, ...says) => {
+eachMode(cases)('check and start refuse %s', async (_what, manifest, ...says) => {
   await using project = await temporaryProject(manifest, { 'file.txt': '' });
   for (const command of ['check', 'start']) {
     const { exitCode, stdout, stderr } = await devctl(project, command);
@@ -71,7 +72,7 @@ test.each(cases)('%s', async (_what, manifest, ...says) => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('every mistake at once, each with its place', async () => {
+test('check shows every mistake at once, each with its place', async () => {
   await using project = await temporaryProject(`{
   "servces": {},
   "stopGrace": -5,
@@ -86,7 +87,7 @@ test('every mistake at once, each with its place', async () => {
   expect(stderr).toContain('.devctl.json:5:25');
 });
 
-test('10,000 services are a mistake, said in a few lines', async () => {
+test('10,000 services are a mistake, which takes a few lines', async () => {
   const services = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, index) => [`service-${index}`, { command: 'sleep 9' }]),
   );
@@ -99,7 +100,7 @@ test('10,000 services are a mistake, said in a few lines', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('10,000 broken services are not 10,000 lines', async () => {
+test('10,000 broken services do not print 10,000 lines', async () => {
   const services = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, index) => [`service-${index}`, { comand: 'sleep 9' }]),
   );
@@ -109,7 +110,7 @@ test('10,000 broken services are not 10,000 lines', async () => {
   expect(stderr.split('\n').length).toBeLessThan(60);
 });
 
-test.each([
+eachMode([
   [['stop', '--grace', '-1s'], '--grace'],
   [['stop', '--grace', 'soon'], 'soon'],
   [['stop', '--frce'], '--force'],
@@ -118,7 +119,7 @@ test.each([
   [['stop', 'wbe'], 'web'],
   [['status', 'wbe'], 'web'],
   [['start', '--config', 'none.json'], 'none.json'],
-])('devctl %j', async (args, says) => {
+])('devctl %j is refused with a hint', async (args, says) => {
   await using project = await temporaryProject(web({}));
   const { exitCode, stderr } = await devctl(project, ...args);
   expect(exitCode, stderr).toBe(2);
@@ -126,9 +127,12 @@ test.each([
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 
-test.each(['start', 'check', 'status', 'stop'])('no manifest at all: %s', async (command) => {
-  await using project = await temporaryProject();
-  const { exitCode, stderr } = await devctl(project, command);
-  expect(exitCode, stderr).toBe(2);
-  expect(stderr).toMatch(/no (manifest|\.devctl\.json)/);
-});
+eachMode(['start', 'check', 'status', 'stop'])(
+  'without a manifest, devctl says so: %s',
+  async (command) => {
+    await using project = await temporaryProject();
+    const { exitCode, stderr } = await devctl(project, command);
+    expect(exitCode, stderr).toBe(2);
+    expect(stderr).toMatch(/no (manifest|\.devctl\.json)/);
+  },
+);

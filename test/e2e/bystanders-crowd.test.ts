@@ -1,27 +1,25 @@
-import { chownSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { NOBODY } from '../processes/support/nobody.ts';
 import { type CrowdPlace, gatherCrowd } from '../support/crowd.ts';
 import { devctlWith } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
-import { service, signalSupervisor } from '../support/services.ts';
+import { removeRecords, service, signalSupervisor } from '../support/services.ts';
+import { eachMode, fullTest } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 interface Mode {
   readonly env?: Readonly<Record<string, string>>;
   readonly uid?: number;
-  /** What happens between start and stop. */
+  /** The fault between start and stop. */
   readonly disturb?: (project: TemporaryProject) => unknown;
   readonly stops: readonly (readonly string[])[];
 }
 
 const NAMES = ['web', 'api', 'traced', 'log'];
 const killSupervisor = (project: TemporaryProject) => signalSupervisor(project, 'SIGKILL');
-const removeRecords = (project: TemporaryProject) =>
-  rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
 
-const isRoot = process.getuid?.() === 0;
 const MODES: [string, Mode][] = [
   ['stop', { stops: [['stop', '--dry-run'], ['sweep'], ['stop']] }],
   ['stop NAME', { stops: NAMES.map((name) => ['stop', name]) }],
@@ -33,7 +31,7 @@ const MODES: [string, Mode][] = [
     {
       disturb: async (project) => {
         await killSupervisor(project);
-        removeRecords(project);
+        await removeRecords(project);
       },
       stops: [['stop', '--force']],
     },
@@ -49,18 +47,22 @@ const MODES: [string, Mode][] = [
       stops: [['stop', '--force']],
     },
   ],
-  ...(isRoot
-    ? ([
-        ['stop as an unprivileged user', { uid: NOBODY, stops: [['stop']] }],
-        [
-          'stop --force as an unprivileged user after the supervisor was killed',
-          { uid: NOBODY, disturb: killSupervisor, stops: [['stop', '--force']] },
-        ],
-      ] satisfies [string, Mode][])
-    : []),
 ];
 
-test.each(MODES)('nobody of the crowd is touched: %s', async (_name, mode) => {
+/** Only root can become another user. */
+const USER_MODES: [string, Mode][] = [
+  ['stop as an unprivileged user', { uid: NOBODY, stops: [['stop']] }],
+  [
+    'stop --force as an unprivileged user after the supervisor was killed',
+    { uid: NOBODY, disturb: killSupervisor, stops: [['stop', '--force']] },
+  ],
+];
+
+const TITLE = 'no process of the crowd is touched: %s';
+eachMode(MODES)(TITLE, expectCrowdUntouched);
+fullTest.runIf(process.getuid?.() === 0).each(USER_MODES)(TITLE, expectCrowdUntouched);
+
+async function expectCrowdUntouched(_name: string, mode: Mode): Promise<void> {
   const [port = 0] = await freePorts(1);
   await using outside = await temporaryProject();
   await using project = await temporaryProject(
@@ -69,7 +71,7 @@ test.each(MODES)('nobody of the crowd is touched: %s', async (_name, mode) => {
       services: {
         web: service('own-session'),
         api: service('tcp-server', [String(port)], { ports: [port] }),
-        // Held by a debugger, it never gets its signal.
+        // A debugger holds it, so that it never gets its signal.
         traced: service('sleeper', [], { stop: { grace: '300ms' } }),
         log: service('logger', ['hello']),
       },
@@ -94,11 +96,11 @@ test.each(MODES)('nobody of the crowd is touched: %s', async (_name, mode) => {
   for (const args of mode.stops) {
     const { exitCode, stderr, stdout } = await run(...args, '--json');
     expect(exitCode, stdout + stderr).toBe(0);
-    // Whom it has ended, and why it was taken for ours.
+    // A failure shows the ended processes, and why devctl took them for ours.
     expect(crowd.missing(), stdout).toEqual([]);
   }
   expect(project.oracle.processes()).toEqual([]);
-});
+}
 
 function placeOf(project: TemporaryProject, outside: TemporaryProject, port: number): CrowdPlace {
   const record = (name: string) =>
@@ -120,7 +122,7 @@ function placeOf(project: TemporaryProject, outside: TemporaryProject, port: num
   };
 }
 
-/** The project's folder and the one that holds it, for a worktree beside it. */
+/** Gives a user the project folder and the folder around it, because a recipe makes a worktree beside the project. */
 function giveTo(uid: number, project: TemporaryProject, outside: TemporaryProject): void {
   for (const path of [project.root, dirname(project.root), outside.root]) chownSync(path, uid, uid);
 }

@@ -1,15 +1,15 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctlWith } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
-import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { removeRecords, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
 interface Mode {
   readonly env?: Readonly<Record<string, string>>;
-  /** Of the inner project: without control groups of its own it stands in one of ours. */
+  /** The containment of the inner project. Without control groups of its own its processes are in one of ours. */
   readonly containment?: 'none';
   readonly disturb?: (outer: TemporaryProject, inner: TemporaryProject) => unknown;
   readonly stop: readonly string[];
@@ -37,7 +37,7 @@ const MODES: [string, Mode][] = [
   [
     'stop --force after rm -rf .pids',
     {
-      disturb: (outer) => rmSync(outer.file('.pids'), { recursive: true, maxRetries: 9 }),
+      disturb: (outer) => removeRecords(outer),
       stop: ['stop', '--force'],
     },
   ],
@@ -49,12 +49,12 @@ const MODES: [string, Mode][] = [
 
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 
-test.each(MODES)(
-  'another project that was started inside one of our services: %s',
+eachMode(MODES)(
+  'a project that was started inside one of our services goes on: %s',
   async (_name, { env = {}, containment = 'auto', disturb, stop }) => {
     await using inner = await temporaryProject({
       containment,
-      // Without any of the two nobody could find a daemon that clears its environment.
+      // Without native calls and control groups nothing can find a daemon that clears its environment.
       services: {
         web: service('own-session'),
         bare: service('double-fork', env.DEVCTL_NATIVE === 'off' ? [] : ['--empty-env']),
@@ -64,7 +64,7 @@ test.each(MODES)(
     await using outer = await temporaryProject({
       services: {
         shell: {
-          // Not by exec: what was started is to be a child of the service.
+          // Not by exec, because the inner supervisor is to be a child of the service.
           command: `${start} && echo started; sleep 120; true`,
           env: { ...inner.env },
           ready: { log: '^started$' },
@@ -93,7 +93,7 @@ test.each(MODES)(
     expect(outer.oracle.processes().filter(({ cwd }) => cwd === outer.root).length).toBe(
       stop.includes('shell') ? 2 : 0,
     );
-    // And the other way round.
+    // The same the other way round.
     expect(await run(outer, 'start', 'db')).toMatchObject({ exitCode: 0 });
     const stopped = await run(inner, 'stop');
     expect(stopped.exitCode, stopped.stdout + stopped.stderr).toBe(0);
@@ -105,7 +105,7 @@ test.each(MODES)(
   },
 );
 
-/** Both oracles know these by the environment that they inherited: the folder tells whose they are. */
+/** Tells the processes of the inner project by their folder, because they have the environment of both projects. */
 function isTheirs(outer: TemporaryProject) {
   return ({ cwd }: { readonly cwd: string | null }) => cwd !== outer.root;
 }

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, utimesSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { readProcesses } from '../support/read-processes.ts';
 import { canRecycle, type Recycled, recycle } from '../support/recycled.ts';
 import { killAtOnce, service, signalSupervisor } from '../support/services.ts';
+import { eachModeIf } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -14,7 +15,7 @@ const MODES: [string, string[], Record<string, string>][] = [
   ['stop --force on the portable table', ['stop', '--force'], { DEVCTL_PROCESS_TABLE: 'portable' }],
 ];
 
-/** Ends the leader of a service, or another process of it, and waits until its number is free. */
+/** Ends the leader of a service, or another process of it, and waits until its pid is free. */
 async function free(project: TemporaryProject, pid: number): Promise<number> {
   const target = project.oracle.everything().find((one) => one.pid === pid);
   await killAtOnce(target ?? expect.fail(`no process ${pid}`));
@@ -28,9 +29,9 @@ function leaderOf(project: TemporaryProject, name: string): number {
   return JSON.parse(readFileSync(project.file(`.pids/services/${name}.json`), 'utf8')).leader.pid;
 }
 
-// Again with other numbers, should somebody else on this machine have been given one of them.
-test.runIf(canRecycle).each(MODES)(
-  'numbers that the records know belong to strangers: %s',
+// Again with other pids, should another process of this machine have got one of them.
+eachModeIf(canRecycle)(MODES)(
+  'bystanders that have pids of our records survive: %s',
   { retry: 2 },
   async (_name, args, env) => {
     await using outside = await temporaryProject();

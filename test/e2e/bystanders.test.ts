@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { type Bystander, bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { endProcesses } from '../support/end-processes.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
+import { eachMode } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -17,7 +18,7 @@ async function endAll(bystanders: readonly Bystander[]): Promise<void> {
   await Promise.all(bystanders.map((one) => one[Symbol.asyncDispose]()));
 }
 
-test.each(STOPS)('look-alikes survive: %j', async (args) => {
+eachMode(STOPS)('programs that look like services survive: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   await using elsewhere = await temporaryProject();
   const there = [
@@ -44,9 +45,9 @@ test.each(STOPS)('look-alikes survive: %j', async (args) => {
   expect(innocent.map((one) => one.alive())).toEqual(innocent.map(() => true));
 });
 
-test.each(STOPS)('a left-over test run in this project does not survive: %j', async (args) => {
+eachMode(STOPS)('a test run that was left in this project does not survive: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  // From another terminal: nothing above it is above devctl too, and no record knows it.
+  // From another terminal: no process above it is above devctl too, and no record knows it.
   const [command = '', ...words] = fixture('bystander', 'npm', 'test');
   spawn('/bin/sh', ['-c', '"$0" "$@" &', command, ...words], {
     cwd: project.root,
@@ -60,7 +61,7 @@ test.each(STOPS)('a left-over test run in this project does not survive: %j', as
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test.each(STOPS)('who reads the log of a service: %j', async (args) => {
+eachMode(STOPS)('a program that reads the log of a service survives: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('logger', ['hello']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const tail = spawn('tail', ['-f', project.file('.pids/logs/web.log')], {
@@ -76,7 +77,7 @@ test.each(STOPS)('who reads the log of a service: %j', async (args) => {
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test.each(STOPS)('the shell in the project that ran devctl: %j', async (args) => {
+eachMode(STOPS)('the shell in the project that ran devctl survives: %j', async (args) => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   const program = join(repositoryRoot, 'bin', 'devctl.js');
   const shell = spawn('/bin/sh', [], {
@@ -97,7 +98,7 @@ test.each(STOPS)('the shell in the project that ran devctl: %j', async (args) =>
     () => said.includes('stopped 0'),
     () => said,
   );
-  // The shell and its own background job are all that is left, and both answer.
+  // Only the shell and its background job are left, and both answer.
   type('kill -0 $! && echo the job lives');
   await until(() => said.includes('the job lives'));
   const left = project.oracle.everything().map(({ argv }) => argv.join(' '));
@@ -105,15 +106,15 @@ test.each(STOPS)('the shell in the project that ran devctl: %j', async (args) =>
   await endProcesses(project.oracle.everything);
 });
 
-test.each(STOPS)(
-  'services of another project, also one that was started inside ours: %j',
+eachMode(STOPS)(
+  'services of other projects survive, also of one that was started inside ours: %j',
   async (args) => {
     await using ours = await temporaryProject({ services: { web: service('fan', ['2']) } });
     await using other = await temporaryProject({ services: { web: service('own-session') } });
     await using inner = await temporaryProject({ services: { web: service('double-fork') } });
     expect(await devctl(ours, 'start')).toMatchObject({ exitCode: 0 });
     expect(await devctl(other, 'start')).toMatchObject({ exitCode: 0 });
-    // From a terminal below one of our services: every process of it would carry our cookie.
+    // From a terminal below one of our services: every process of it carries our cookie.
     const [web] = ours.oracle.processes();
     const cookie = Object.fromEntries(
       (web?.environment ?? []).flatMap((entry) => {

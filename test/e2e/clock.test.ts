@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { StatusReport } from '../../src/operations/status/status.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { bystander } from '../support/bystander.ts';
@@ -10,19 +10,20 @@ import { devctlWith } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { parseReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor } from '../support/services.ts';
+import { eachModeIf, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
 const DAY_MS = 86_400_000;
 const preload = join(repositoryRoot, 'fixtures', 'shifted-clock.cjs');
 
-/** Runs devctl on a machine whose clock was set. */
+/** Runs devctl with a clock that is set by this time. */
 function devctlAt(shiftMs: number, project: TemporaryProject, ...args: readonly string[]) {
   const env = { NODE_OPTIONS: `--require ${preload}`, CLOCK_SHIFT_MS: String(shiftMs) };
   return devctlWith(project, { env }, ...args);
 }
 
-/** Gives all records another time, as if the clock had been set since. */
+/** Gives all records another time, as if the clock had been set since they were written. */
 function moveRecords(project: TemporaryProject, byMs: number): void {
   const at = (Date.now() + byMs) / 1000;
   for (const folder of ['.pids', '.pids/services', '.pids/ledger']) {
@@ -32,11 +33,11 @@ function moveRecords(project: TemporaryProject, byMs: number): void {
   }
 }
 
-// The start times of the portable table are the wall clock's: README, Limits.
-test.runIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable').each([
+// The portable table has start times of the wall clock: README, Limits.
+eachModeIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable')([
   ['back', DAY_MS, -DAY_MS],
   ['forward', -DAY_MS, DAY_MS],
-])('a clock that is set %s between start and stop', async (_how, before, after) => {
+])('stop works when the clock is set %s after the start', async (_how, before, after) => {
   const services = {
     web: service('own-session'),
     db: service('fan', ['1'], { dependsOn: ['web'] }),
@@ -61,7 +62,7 @@ test.runIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable').each([
   if (hasSubreaper) expect(report.proof.strength).toBe('complete');
   expect(project.oracle.processes()).toEqual([]);
 
-  // And without a supervisor that remembers.
+  // The same without a supervisor that remembers.
   expect(await devctlAt(before, project, 'start', 'db')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGKILL');
   moveRecords(project, before - after);
@@ -71,7 +72,7 @@ test.runIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable').each([
   expect(neighbour.alive()).toBe(true);
 });
 
-test('founding files of an old start-dev.sh that lie in the future end nobody, and stay', async () => {
+test('files of an old start-dev.sh that lie in the future end no process, and stay', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const [command = '', ...args] = fixture('sleeper');
   const env = { ...cleanEnvironment(), ...project.env };

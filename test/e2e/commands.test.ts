@@ -12,7 +12,7 @@ import { killAtOnce, service } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('restart: the old run is proved gone, dependents stay up, one that survives a mistake in the manifest', async () => {
+test('restart: the old run is proved gone, dependents stay up, and a mistake in the manifest ends nothing', async () => {
   await using project = await temporaryProject({
     services: {
       db: service('fan', ['2']),
@@ -50,7 +50,7 @@ test('restart: the old run is proved gone, dependents stay up, one that survives
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('send: a line, or what is piped in, reaches the service; who does not run gets nothing', async () => {
+test('send: a line or piped input reaches the service; a service that does not run gets nothing', async () => {
   await using project = await temporaryProject({
     services: { echo: { command: 'exec cat' }, deaf: { command: 'exec sleep 100 </dev/null' } },
   });
@@ -71,7 +71,7 @@ test('send: a line, or what is piped in, reaches the service; who does not run g
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('tree: every process below its parent, with its reasons; orphans are marked', async () => {
+test('tree: every process is below its parent, with its evidence; orphans are marked', async () => {
   await using project = await temporaryProject({
     services: { fan: service('fan', ['2']), main: service('double-fork') },
   });
@@ -94,7 +94,7 @@ test('tree: every process below its parent, with its reasons; orphans are marked
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('completion: what the script of bash asks is answered, without a word on stderr', async () => {
+test('completion: the questions of the bash script are answered, without a word on stderr', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect((await devctl(project, '__complete', '--', 'restart', 'w')).stdout).toBe('web\tservice');
   project.write('.devctl.json', '{ broken');
@@ -109,7 +109,7 @@ test('completion: what the script of bash asks is answered, without a word on st
   }
 });
 
-test('doctor: each thing that is wrong, with the command that mends it', async () => {
+test('doctor: each problem is named with the command that mends it', async () => {
   const [port = 0] = await freePorts(1);
   await using project = await temporaryProject({
     services: {
@@ -141,7 +141,7 @@ test('doctor: each thing that is wrong, with the command that mends it', async (
   );
 });
 
-test('logs that cannot be rotated here are told of, and those that have grown for it', async () => {
+test('start says that logs cannot be rotated here, and doctor names those that have grown', async () => {
   await using project = await temporaryProject({
     logs: { maxSize: '1MB' },
     services: { web: { command: 'head -c 12000000 /dev/zero; echo ready; exec sleep 100' } },

@@ -17,7 +17,7 @@ const MANIFEST = {
   groups: { backend: ['worker'] },
 };
 
-/** A shell that knows `devctl`, without the person's own settings. */
+/** A shell that knows `devctl`, without settings of the user. */
 function shell(project: TemporaryProject, program: string, ...args: readonly string[]) {
   const launcher = join(repositoryRoot, 'bin', 'devctl.js');
   project.write('bin/devctl', `#!/bin/sh\nexec '${process.execPath}' '${launcher}' "$@"\n`);
@@ -61,27 +61,30 @@ test.runIf(has('bash'))(
   },
 );
 
-test.runIf(has('fish'))('fish does, and what another command takes', async () => {
-  await using project = await temporaryProject(MANIFEST);
-  const asked = ['sto', 'stop w', 'adopt --js', '-c .devc', 'run --name a -- devctl che'];
-  const { stdout } = await shell(
-    project,
-    'fish',
-    '--no-config',
-    '-c',
-    `devctl completion fish | source; for words in ${asked.map((one) => `'${one}'`).join(' ')}; complete -C "devctl $words"; end`,
-  );
-  expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
-    'stop',
-    'web',
-    'worker',
-    '--json',
-    '.devctl.json',
-    'check',
-  ]);
-});
+test.runIf(has('fish'))(
+  'fish completes the same, and the arguments of another command',
+  async () => {
+    await using project = await temporaryProject(MANIFEST);
+    const asked = ['sto', 'stop w', 'adopt --js', '-c .devc', 'run --name a -- devctl che'];
+    const { stdout } = await shell(
+      project,
+      'fish',
+      '--no-config',
+      '-c',
+      `devctl completion fish | source; for words in ${asked.map((one) => `'${one}'`).join(' ')}; complete -C "devctl $words"; end`,
+    );
+    expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
+      'stop',
+      'web',
+      'worker',
+      '--json',
+      '.devctl.json',
+      'check',
+    ]);
+  },
+);
 
-test.runIf(has('zsh') && hasTmux)('zsh does, on a terminal', async () => {
+test.runIf(has('zsh') && hasTmux)('zsh completes the same on a terminal', async () => {
   await using project = await temporaryProject(MANIFEST);
   await using terminal = await openTerminal(project);
   const launcher = join(repositoryRoot, 'bin', 'devctl.js');
@@ -105,7 +108,7 @@ test.runIf(has('zsh') && hasTmux)('zsh does, on a terminal', async () => {
     ['devctl start --whi', /^% devctl start --while-pid *$/m],
     ['devctl -c .devc', /^% devctl -c \.devctl\.json *$/m],
     ['devctl run -- devctl che', /^% devctl run -- devctl check *$/m],
-    // Several: it lists them, with what they are.
+    // It lists several candidates with their descriptions.
     ['devctl stop w', /^(web +worker|worker +web) +-- service/m],
   ] as const) {
     await terminal.press(typed);

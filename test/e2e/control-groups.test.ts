@@ -7,7 +7,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serviceCookie } from '../../src/ownership/cookie.ts';
 import { projectFolder } from '../../src/project/folder.ts';
@@ -28,7 +28,7 @@ function recordsOf(project: TemporaryProject) {
   return readRecords(projectFolder(project.root, project.file('.pids'))).records;
 }
 
-/** A daemon without environment, session or parent; and a child that does not heed SIGTERM. */
+/** A daemon without environment, session and parent, and a child that ignores SIGTERM. */
 const escaping = () => ({
   services: {
     bare: service('double-fork', ['--empty-env']),
@@ -37,14 +37,14 @@ const escaping = () => ({
 });
 
 test.runIf(hasControlGroups)(
-  'without native calls, and after the supervisor was killed, nothing leaves its group',
+  'nothing leaves its group without native calls, after the supervisor was killed',
   async () => {
     await using project = await temporaryProject(escaping());
     expect(await devctlWith(project, NO_NATIVE, 'start')).toMatchObject({ exitCode: 0 });
     const group = controlGroupOf(project.root) ?? '';
     expect(readdirSync(group).filter((name) => /^[0-9a-f]{32}$/.test(name)).length).toBe(2);
     await signalSupervisor(project, 'SIGKILL');
-    // Nothing but the group knows the daemon now: not even the ledger.
+    // Only the group knows the daemon now, because the ledger is gone.
     rmSync(project.file('.pids/ledger'), { recursive: true });
     const { exitCode, report } = await stopReport(project);
     expect(exitCode).toBe(0);
@@ -58,7 +58,7 @@ test.runIf(hasControlGroups)(
 );
 
 test.runIf(hasControlGroups)(
-  'a group that is missing here proves nothing of one that another cgroup namespace has',
+  'a group that is missing here proves nothing about a group in another cgroup namespace',
   async () => {
     await using project = await temporaryProject(escaping());
     expect(await devctlWith(project, NO_NATIVE, 'start')).toMatchObject({ exitCode: 0 });
@@ -83,7 +83,7 @@ test.runIf(hasControlGroups)(
     const record = recordsOf(project).find(({ service: name }) => name === 'stubborn');
     const { identity } = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
     writeFileSync(join(record?.cgroup?.path ?? '', 'cgroup.procs'), String(identity.pid));
-    // From inside: the supervisor carries it out, and ends the command with the service.
+    // From inside: the supervisor carries out the stop, and ends the command with the service.
     const { mark: projectId } = projectFolder(project.root);
     const env = serviceCookie(marksOf(projectId), 'stubborn', record?.runId ?? '');
     await devctlWith(project, { env }, 'stop');
@@ -92,7 +92,7 @@ test.runIf(hasControlGroups)(
   },
 );
 
-test.runIf(hasControlGroups)('groups are found without records', async () => {
+test.runIf(hasControlGroups)('stop finds the groups without records', async () => {
   await using project = await temporaryProject(escaping());
   expect(await devctlWith(project, NO_NATIVE, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGKILL');
@@ -102,23 +102,26 @@ test.runIf(hasControlGroups)('groups are found without records', async () => {
   expect(existsSync(controlGroupOf(project.root) ?? '')).toBe(false);
 });
 
-test.runIf(hasControlGroups)('what a killed devctl has left frozen gets its grace', async () => {
-  const file = 'cleaned';
-  await using project = await temporaryProject({
-    services: { web: service('needs-grace', [file, '10']) },
-  });
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  const [record] = recordsOf(project);
-  const freeze = join(record?.cgroup?.path ?? '', 'cgroup.freeze');
-  writeFileSync(freeze, '1');
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  expect(readFileSync(freeze, 'utf8')).toBe('0\n');
-  writeFileSync(freeze, '1');
-  const { exitCode, report } = await stopReport(project);
-  expect(exitCode).toBe(0);
-  expect(readFileSync(project.file(file), 'utf8')).toBe('cleaned');
-  expect(report.processes.every(({ endedBy }) => endedBy !== 'SIGKILL')).toBe(true);
-});
+test.runIf(hasControlGroups)(
+  'processes that a killed devctl has left frozen get their grace period',
+  async () => {
+    const file = 'cleaned';
+    await using project = await temporaryProject({
+      services: { web: service('needs-grace', [file, '10']) },
+    });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const [record] = recordsOf(project);
+    const freeze = join(record?.cgroup?.path ?? '', 'cgroup.freeze');
+    writeFileSync(freeze, '1');
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(freeze, 'utf8')).toBe('0\n');
+    writeFileSync(freeze, '1');
+    const { exitCode, report } = await stopReport(project);
+    expect(exitCode).toBe(0);
+    expect(readFileSync(project.file(file), 'utf8')).toBe('cleaned');
+    expect(report.processes.every(({ endedBy }) => endedBy !== 'SIGKILL')).toBe(true);
+  },
+);
 
 test.runIf(hasControlGroups)('a service that ended by itself leaves no group', async () => {
   await using project = await temporaryProject({
@@ -134,7 +137,7 @@ test.runIf(hasControlGroups)('a service that ended by itself leaves no group', a
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test.runIf(hasControlGroups)('many at once each get a group of their own', async () => {
+test.runIf(hasControlGroups)('many one-offs at once each get a group of their own', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const names = Array.from({ length: 12 }, (_, index) => `one-${index}`);
   const runs = names.map((name) =>
@@ -150,37 +153,40 @@ test.runIf(hasControlGroups)('many at once each get a group of their own', async
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.runIf(hasControlGroups)('what has moved itself out of its group makes no proof', async () => {
-  const group = 'echo $$ > "$OUT/cgroup.procs"; echo ready; exec sleep 100';
-  await using project = await temporaryProject({
-    services: { web: { command: group, ready: { log: '^ready$' } } },
-  });
-  const own = controlGroupOf(project.root) ?? '';
-  const elsewhere = own.replace(/devctl-/, 'devctl-test-');
-  mkdirSync(elsewhere);
-  try {
-    const env = { ...NO_NATIVE.env, OUT: elsewhere };
-    expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
-    // Remembered, should it be out of sight by the time of the stop.
-    await until(() => recordsOf(project)[0]?.cgroup?.held === false);
-    const { exitCode, report } = await stopReport(project);
-    expect(exitCode).toBe(0);
-    expect(report.proof.strength).toBe('best-effort');
-    expect(project.oracle.everything()).toEqual([]);
-  } finally {
-    await until(() => {
-      try {
-        rmdirSync(elsewhere);
-        return true;
-      } catch {
-        return false;
-      }
+test.runIf(hasControlGroups)(
+  'a process that has moved itself out of its group makes the proof best effort',
+  async () => {
+    const group = 'echo $$ > "$OUT/cgroup.procs"; echo ready; exec sleep 100';
+    await using project = await temporaryProject({
+      services: { web: { command: group, ready: { log: '^ready$' } } },
     });
-  }
-});
+    const own = controlGroupOf(project.root) ?? '';
+    const elsewhere = join(dirname(own), `elsewhere-${basename(own)}`);
+    mkdirSync(elsewhere);
+    try {
+      const env = { ...NO_NATIVE.env, OUT: elsewhere };
+      expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+      // The record remembers it, because the process may be gone at the time of the stop.
+      await until(() => recordsOf(project)[0]?.cgroup?.held === false);
+      const { exitCode, report } = await stopReport(project);
+      expect(exitCode).toBe(0);
+      expect(report.proof.strength).toBe('best-effort');
+      expect(project.oracle.everything()).toEqual([]);
+    } finally {
+      await until(() => {
+        try {
+          rmdirSync(elsewhere);
+          return true;
+        } catch {
+          return false;
+        }
+      });
+    }
+  },
+);
 
 test.runIf(hasControlGroups)(
-  'the group of an outer run that only a nested project has kept goes with that one',
+  'the group of a run that only a nested project has kept goes with that project',
   async () => {
     await using inner = await temporaryProject({ services: { web: service('sleeper') } });
     const start = `'${process.execPath}' '${PROGRAM}' start --config '${inner.file('.devctl.json')}'`;
@@ -195,7 +201,7 @@ test.runIf(hasControlGroups)(
     const [nested] = recordsOf(inner);
     expect(nested?.cgroup?.path).toMatch(new RegExp(`^${run?.cgroup?.path}/devctl-`));
     expect(await devctl(outer, 'stop')).toMatchObject({ exitCode: 0 });
-    // The nested supervisor stands in it.
+    // The nested supervisor is in this group.
     expect(existsSync(run?.cgroup?.path ?? '')).toBe(true);
     expect(await devctl(inner, 'stop')).toMatchObject({ exitCode: 0 });
     expect(inner.oracle.everything()).toEqual([]);

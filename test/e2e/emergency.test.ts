@@ -12,7 +12,7 @@ import { service, signalSupervisor } from '../support/services.ts';
 import { canMount, type SmallDisk, smallDisk } from '../support/small-disk.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
-/** Every way out that leaves some trace; a fan for each hundred processes that a test wants. */
+/** One service for each way to escape that leaves a trace. */
 const escapes = {
   chain: service('chain', ['3']),
   session: service('own-session'),
@@ -39,7 +39,7 @@ async function start(project: TemporaryProject, env: Record<string, string> = {}
   expect(exitCode, stderr).toBe(0);
 }
 
-/** As a person would type it, in a folder where the tarball is installed. */
+/** Runs stop as a person types it, in a folder where the tarball is installed. */
 async function npxStop(
   project: TemporaryProject,
   env: Record<string, string> = {},
@@ -59,7 +59,7 @@ async function npxStop(
   return { exitCode: exitCode ?? -1, stdout, stderr };
 }
 
-/** Nothing is left, and of each process the report says why it was ours and what it was sent. */
+/** Expects that nothing is left, and that the report says of each process why it was ours and that it has ended. */
 function expectAllEnded(
   project: TemporaryProject,
   result: DevctlResult,
@@ -78,7 +78,7 @@ function expectAllEnded(
   return report;
 }
 
-test('the manifest is a folder and the supervisor is frozen', async () => {
+test('npx devctl stop --force ends all when the manifest is a folder and the supervisor is frozen', async () => {
   await using project = await escaped();
   await start(project);
   await signalSupervisor(project, 'SIGSTOP');
@@ -90,7 +90,7 @@ test('the manifest is a folder and the supervisor is frozen', async () => {
 });
 
 test.runIf(canMount)(
-  'records, sockets and temporary files are on a disk that is full',
+  'npx devctl stop --force ends all when records, sockets and temporary files are on a full disk',
   async () => {
     await using project = await escaped();
     using records = smallDisk(project.file('.pids'));
@@ -106,7 +106,7 @@ test.runIf(canMount)(
   },
 );
 
-test('everything at once: 300 processes, load 50, no records, no supervisor, no manifest, no disk', async () => {
+test('npx devctl stop --force ends 300 processes at load 50 without records, supervisor, manifest and disk', async () => {
   await using project = await escaped({
     a: service('fan', ['96']),
     b: service('fan', ['96']),

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { openProcessTable } from '../../src/processes/open-table.ts';
 import { openHost } from '../../src/processes/real-host.ts';
 import { bystander } from '../support/bystander.ts';
@@ -9,12 +9,13 @@ import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
 const RECORD = '.pids/services/web.json';
 
-/** As devctl sees it, so that nothing but the record is false. */
+/** The start time as devctl reads it, so that only the pid in the record is false. */
 async function startTicksOf(pid: number): Promise<number> {
   const snapshot = await openHost(openProcessTable()).snapshot();
   return snapshot.byPid.get(pid)?.identity.startTicks ?? expect.fail(`no process ${pid}`);
@@ -24,7 +25,7 @@ function readRecord(project: TemporaryProject) {
   return JSON.parse(readFileSync(project.file(RECORD), 'utf8'));
 }
 
-test('a pid that belongs to a live stranger: it is not signalled, the record is reported as stale', async () => {
+test('a record with the pid of a bystander is reported as stale, and the bystander is not signalled', async () => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   await using elsewhere = await temporaryProject();
   await using stranger = await bystander('node server.js', elsewhere.root);
@@ -50,8 +51,8 @@ test('a pid that belongs to a live stranger: it is not signalled, the record is 
   expect([stranger.alive(), neighbour.alive()]).toEqual([true, true]);
 });
 
-test.each(['stop', 'start'])(
-  'a supervisor.json that names a live stranger, met by %s',
+eachMode(['stop', 'start'])(
+  'a supervisor.json that names a bystander does no harm to it: %s',
   async (command) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     await using stranger = await bystander('node server.js', project.root);
@@ -71,8 +72,8 @@ test.each(['stop', 'start'])(
   },
 );
 
-test.each(['stop', 'start'])(
-  'a record of an earlier boot whose pid is a stranger now, met by %s',
+eachMode(['stop', 'start'])(
+  'a record of an earlier boot with the pid of a bystander does no harm to it: %s',
   async (command) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
@@ -92,15 +93,17 @@ test.each(['stop', 'start'])(
   },
 );
 
-describe.each([
+const DAMAGES: [string, string][] = [
   ['cut short', '{"schema":1,"serv'],
   ['empty', ''],
   ['of another shape', '[1,2,3]'],
-])('a record that is %s', (_how, text) => {
-  const services = { web: service('own-session'), db: service('fan', ['2']) };
+];
+const damaged = { web: service('own-session'), db: service('fan', ['2']) };
 
-  test('is set aside, and its processes are ended', async () => {
-    await using project = await temporaryProject({ services });
+eachMode(DAMAGES)(
+  'stop sets a record aside that is %s, and ends its processes',
+  async (_how, text) => {
+    await using project = await temporaryProject({ services: damaged });
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     await signalSupervisor(project, 'SIGKILL');
     project.write(RECORD, text);
@@ -112,18 +115,21 @@ describe.each([
     expect(project.oracle.everything()).toEqual([]);
     const aside = readdirSync(project.file('.pids/services'));
     expect(aside).toEqual([expect.stringMatching(/^web\.json\.corrupt-/)]);
-  });
+  },
+);
 
-  test('costs nothing while the supervisor knows better', async () => {
-    await using project = await temporaryProject({ services });
+eachMode(DAMAGES)(
+  'a record that is %s costs nothing while the supervisor knows better',
+  async (_how, text) => {
+    await using project = await temporaryProject({ services: damaged });
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     project.write(RECORD, text);
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     expect(project.oracle.everything()).toEqual([]);
-  });
-});
+  },
+);
 
-test('founding files of an old start-dev.sh are all there is', async () => {
+test('stop ends what the files of an old start-dev.sh name', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await using elsewhere = await temporaryProject();
   await using stranger = await bystander('node server.js', elsewhere.root);
@@ -145,7 +151,7 @@ test('founding files of an old start-dev.sh are all there is', async () => {
   expect(stranger.alive()).toBe(true);
 });
 
-test('a listed group is ended although its leader has died', async () => {
+test('stop ends a listed process group although its leader has died', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const [command = '', ...args] = fixture('fan', '3');
   const env = { ...cleanEnvironment(), ...project.env };
@@ -163,7 +169,7 @@ test('a listed group is ended although its leader has died', async () => {
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('our founding files name what runs', async () => {
+test('start writes the files of an old start-dev.sh', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const [web] = project.oracle.processes();

@@ -25,7 +25,7 @@ async function intoFull(project: TemporaryProject, ...args: readonly string[]) {
 }
 
 test.runIf(existsSync(FULL))(
-  'what cannot be printed is told in a line, never as a mistake of devctl; the work is done all the same',
+  'output that cannot be printed is reported in one line, and the work is done all the same',
   async () => {
     await using project = await temporaryProject({
       services: { web: { command: 'while :; do echo says something; sleep 0.2; done' } },

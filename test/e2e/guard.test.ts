@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { guardCookie } from '../../src/ownership/cookie.ts';
 import { markOfPath } from '../../src/project/folder.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
@@ -18,15 +18,16 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
+import { eachModeIf, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
 const CLI = join(repositoryRoot, 'bin', 'devctl.js');
-/** A control group would hold everything by itself. */
+/** No control groups, because a control group would contain everything by itself. */
 const NO_GROUPS = { env: { DEVCTL_CGROUP: 'off' } };
-/** A failure shows what the proof lacks. */
+/** A complete proof. A failure shows what the proof lacks. */
 const COMPLETE = { strength: 'complete', why: null };
-/** Nothing but its parent tells whose it is; it has no log, no folder, no environment. */
+/** A daemon that only its parent gives away: it has no log, no folder and no environment. */
 const bare = service('double-fork', ['--empty-env']);
 
 const run = (project: TemporaryProject, ...args: readonly string[]) =>
@@ -51,8 +52,8 @@ async function killGuard(project: TemporaryProject): Promise<void> {
   for (const guard of guardsOf(project)) await killAtOnce(guard);
 }
 
-test.runIf(hasSubreaper).each([[[]], [['--force']]])(
-  'what a killed supervisor leaves is below its guard: stop %j',
+eachModeIf(hasSubreaper)([[[]], [['--force']]])(
+  'the services of a killed supervisor are below its guard: stop %j',
   async (args) => {
     await using project = await started({ bare });
     await signalSupervisor(project, 'SIGKILL');
@@ -68,55 +69,67 @@ test.runIf(hasSubreaper).each([[[]], [['--force']]])(
   },
 );
 
-test.runIf(hasSubreaper)('also where its records are lost', async () => {
-  await using project = await started({ bare });
-  await signalSupervisor(project, 'SIGKILL');
-  rmSync(project.file('.pids'), { recursive: true });
-  expect((await stopped(project)).proof.strength).toBe('best-effort');
-});
-
-test.runIf(hasSubreaper)('one supervisor after the other is killed', async () => {
-  await using project = await started({ bare });
-  for (let round = 0; round < 3; round += 1) {
+test.runIf(hasSubreaper)(
+  'the services of a killed supervisor are below its guard, also when its records are lost',
+  async () => {
+    await using project = await started({ bare });
     await signalSupervisor(project, 'SIGKILL');
-    expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
-    // The first one keeps the daemon, and the last one the supervisor.
-    await until(() => guardsOf(project).length === 2);
-  }
-  expect((await stopped(project)).proof).toMatchObject(COMPLETE);
-});
-
-test.runIf(hasSubreaper)('a guard that keeps nothing any more is ended', async () => {
-  await using project = await started({ bare, web: service('sleeper') });
-  await signalSupervisor(project, 'SIGKILL');
-  const [first] = guardsOf(project);
-  expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
-  expect(await run(project, 'stop', 'bare', 'web')).toMatchObject({ exitCode: 0 });
-  expect(await run(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
-  await until(() => guardsOf(project).every(({ pid }) => pid !== first?.pid));
-  expect(supervisorsOf(project).length).toBe(1);
-  await stopped(project);
-});
-
-test.runIf(hasSubreaper)('one below another: the inner one is asked and ended first', async () => {
-  await using project = await temporaryProject();
-  const command = `until [ -e go ]; do sleep 0.05; done; ${process.execPath} ${CLI} start late; sleep 100`;
-  const services = { outer: { command }, late: { ...bare, autostart: false } };
-  project.write('.devctl.json', JSON.stringify({ services }));
-  expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
-  await signalSupervisor(project, 'SIGKILL');
-  const [outer] = guardsOf(project);
-  project.write('go', '');
-  await until(() => guardsOf(project).some(({ ppid }) => ppid === outer?.pid));
-  await until(() => existsSync(project.file('.pids/services/late.json')));
-  await signalSupervisor(project, 'SIGKILL');
-  const { proof } = await stopped(project);
-  // It is best effort all the same: the second supervisor had not seen the first run begin.
-  expect(proof.why ?? '').not.toContain('child');
-});
+    rmSync(project.file('.pids'), { recursive: true });
+    expect((await stopped(project)).proof.strength).toBe('best-effort');
+  },
+);
 
 test.runIf(hasSubreaper)(
-  'one above the supervisor that carries out the stop tells of no child that is left',
+  'each killed supervisor leaves its services to its guard, one after the other',
+  async () => {
+    await using project = await started({ bare });
+    for (let round = 0; round < 3; round += 1) {
+      await signalSupervisor(project, 'SIGKILL');
+      expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+      // The first guard keeps the daemon, and the last guard the supervisor.
+      await until(() => guardsOf(project).length === 2);
+    }
+    expect((await stopped(project)).proof).toMatchObject(COMPLETE);
+  },
+);
+
+test.runIf(hasSubreaper)(
+  'a guard that keeps nothing any more is ended by the next start',
+  async () => {
+    await using project = await started({ bare, web: service('sleeper') });
+    await signalSupervisor(project, 'SIGKILL');
+    const [first] = guardsOf(project);
+    expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+    expect(await run(project, 'stop', 'bare', 'web')).toMatchObject({ exitCode: 0 });
+    expect(await run(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
+    await until(() => guardsOf(project).every(({ pid }) => pid !== first?.pid));
+    expect(supervisorsOf(project).length).toBe(1);
+    await stopped(project);
+  },
+);
+
+test.runIf(hasSubreaper)(
+  'of two guards, one below the other, the inner one is asked and ended first',
+  async () => {
+    await using project = await temporaryProject();
+    const command = `until [ -e go ]; do sleep 0.05; done; ${process.execPath} ${CLI} start late; sleep 100`;
+    const services = { outer: { command }, late: { ...bare, autostart: false } };
+    project.write('.devctl.json', JSON.stringify({ services }));
+    expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+    await signalSupervisor(project, 'SIGKILL');
+    const [outer] = guardsOf(project);
+    project.write('go', '');
+    await until(() => guardsOf(project).some(({ ppid }) => ppid === outer?.pid));
+    await until(() => existsSync(project.file('.pids/services/late.json')));
+    await signalSupervisor(project, 'SIGKILL');
+    const { proof } = await stopped(project);
+    // The proof is best effort, because the second supervisor had not seen the first run begin.
+    expect(proof.why ?? '').not.toContain('child');
+  },
+);
+
+test.runIf(hasSubreaper)(
+  'a guard above the supervisor that carries out the stop reports no child that is left',
   async () => {
     await using project = await temporaryProject();
     const wait = (file: string) => `until [ -e ${file} ]; do sleep 0.05; done`;
@@ -140,7 +153,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper)('one that is only just coming up is left alone', async () => {
+test.runIf(hasSubreaper)('a guard that is just starting is left alone', async () => {
   await using project = await started({ web: service('sleeper') });
   const begin = (file: string, ...args: readonly string[]) => {
     const cookie = guardCookie(marksOf(markOfPath(project.root)));
@@ -153,28 +166,31 @@ test.runIf(hasSubreaper)('one that is only just coming up is left alone', async 
   await stopped(project);
 });
 
-test.runIf(hasSubreaper)('it ends with a supervisor that has nothing more to do', async () => {
+test.runIf(hasSubreaper)('a guard ends with a supervisor that has nothing more to do', async () => {
   await using project = await started({ web: service('sleeper') });
   for (const one of project.oracle.processes()) await killAtOnce(one);
   await until(() => project.oracle.everything().length === 0);
 });
 
-test.runIf(hasSubreaper)('it outlives a supervisor that ends before its services', async () => {
-  await using project = await started({ bare });
-  await signalSupervisor(project, 'SIGTERM');
-  await until(() => supervisorsOf(project).length === 0);
-  expect(guardsOf(project).length).toBe(1);
-  expect((await stopped(project)).proof).toMatchObject(COMPLETE);
-});
+test.runIf(hasSubreaper)(
+  'a guard outlives a supervisor that ends before its services',
+  async () => {
+    await using project = await started({ bare });
+    await signalSupervisor(project, 'SIGTERM');
+    await until(() => supervisorsOf(project).length === 0);
+    expect(guardsOf(project).length).toBe(1);
+    expect((await stopped(project)).proof).toMatchObject(COMPLETE);
+  },
+);
 
-test.runIf(hasSubreaper)('without it, the supervisor holds everything itself', async () => {
+test.runIf(hasSubreaper)('without a guard, the supervisor contains everything itself', async () => {
   await using project = await started({ bare });
   await killGuard(project);
   expect(await run(project, 'status')).toMatchObject({ exitCode: 0 });
   expect((await stopped(project)).proof).toMatchObject(COMPLETE);
 });
 
-test.runIf(hasSubreaper)('without either, nobody can promise anything', async () => {
+test.runIf(hasSubreaper)('without a guard and a supervisor, the proof is best effort', async () => {
   await using project = await started({ web: service('sleeper') });
   await killGuard(project);
   await signalSupervisor(project, 'SIGKILL');
@@ -183,7 +199,7 @@ test.runIf(hasSubreaper)('without either, nobody can promise anything', async ()
   expect(proof.why).toContain('the supervisor that started web had died');
 });
 
-test.runIf(hasSubreaper)('a supervisor that cannot begin leaves none', async () => {
+test.runIf(hasSubreaper)('a supervisor that cannot start leaves no guard', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const preload = project.write(
     'preload.cjs',
@@ -196,29 +212,34 @@ test.runIf(hasSubreaper)('a supervisor that cannot begin leaves none', async () 
   await until(() => project.oracle.everything().length === 0);
 });
 
-test.runIf(hasSubreaper)('one that takes too long is done without, and does not stay', async () => {
-  await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  const preload = project.write(
-    'preload.cjs',
-    `if (process.argv[1]?.endsWith('/guard.cjs')) {
+test.runIf(hasSubreaper)(
+  'start goes on without a guard that takes too long, and ends it',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    const preload = project.write(
+      'preload.cjs',
+      `if (process.argv[1]?.endsWith('/guard.cjs')) {
       const { readFileSync } = require('node:fs');
       const given = () => readFileSync('.pids/supervisor.log', 'utf8').includes('no guard');
       const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
       process.chdir = () => { while (!given()) pause(); };
     }`,
-  );
-  const env = { ...NO_GROUPS.env, NODE_OPTIONS: `--require=${preload}` };
-  const { exitCode, stderr } = await devctlWith(project, { env }, 'start');
-  expect(exitCode, stderr).toBe(0);
-  const isThere = () =>
-    project.oracle.everything().some(({ argv }) => /guard\.cjs|devctl-guard/.test(argv.join(' ')));
-  await until(() => !isThere());
-  const log = readFileSync(project.file('.pids/supervisor.log'), 'utf8');
-  expect(log).toContain('there is no guard: it has not answered within 5000 ms');
-  expect((await stopped(project)).proof).toMatchObject(COMPLETE);
-});
+    );
+    const env = { ...NO_GROUPS.env, NODE_OPTIONS: `--require=${preload}` };
+    const { exitCode, stderr } = await devctlWith(project, { env }, 'start');
+    expect(exitCode, stderr).toBe(0);
+    const isThere = () =>
+      project.oracle
+        .everything()
+        .some(({ argv }) => /guard\.cjs|devctl-guard/.test(argv.join(' ')));
+    await until(() => !isThere());
+    const log = readFileSync(project.file('.pids/supervisor.log'), 'utf8');
+    expect(log).toContain('there is no guard: it has not answered within 5000 ms');
+    expect((await stopped(project)).proof).toMatchObject(COMPLETE);
+  },
+);
 
-/** As `start` does it, whose command was killed meanwhile: up before this one goes on. */
+/** Starts a supervisor as `start` does, and waits until it is up. */
 const LATE_SUPERVISOR = `
   const { spawn } = require('node:child_process');
   const [script, root, cookie] = process.argv.slice(2);
@@ -234,7 +255,7 @@ const LATE_SUPERVISOR = `
   });`;
 
 test.runIf(hasSubreaper)(
-  'a supervisor that comes up as they are asked is ended as well',
+  'a supervisor that comes up while a stop asks the guards is ended as well',
   async () => {
     await using project = await started({ web: service('sleeper') });
     const late = project.write('late.cjs', LATE_SUPERVISOR);
@@ -262,7 +283,7 @@ test.runIf(hasSubreaper)(
     expect(exitCode, stderr).toBe(0);
     expect(readFileSync(project.file('late'), 'utf8')).toBe('ready\n');
     expect(project.oracle.everything()).toEqual([]);
-    // It looked again for that one's sake, and tells it all as one stop, from its beginning on.
+    // It looked again because of the late supervisor, and reports everything as one stop from its beginning on.
     const [web] = report.processes;
     expect(web).toMatchObject({ service: 'web', endedBy: 'SIGTERM' });
     expect(web?.endedAfterMs).toBeGreaterThan(0);
@@ -270,8 +291,8 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper).each([[false], [true]])(
-  'a project below ours that its own guard holds is no reason to spare what is ours (supervisor killed: %s)',
+eachModeIf(hasSubreaper)([[false], [true]])(
+  'a project below ours that has its own guard is no reason to spare our processes (supervisor killed: %s)',
   async (isKilled) => {
     await using inner = await temporaryProject({ services: { web: service('sleeper') } });
     const command = `${process.execPath} ${CLI} start --config ${inner.file('.devctl.json')} && echo started; sleep 120`;
@@ -297,7 +318,7 @@ test.runIf(hasSubreaper).each([[false], [true]])(
   },
 );
 
-test.runIf(hasSubreaper)('it keeps neither the project folder nor a file in use', async () => {
+test.runIf(hasSubreaper)('a guard keeps neither the project folder nor a file in use', async () => {
   await using project = await started({ web: service('sleeper') });
   const [guard] = guardsOf(project);
   expect(guard?.files.filter((file) => file.startsWith(project.root))).toEqual([]);

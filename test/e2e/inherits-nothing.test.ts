@@ -3,17 +3,18 @@ import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 
-/** Runs a line of shell in which `devctl` is this repository's. */
+/** Runs a line of shell in which `devctl` is the program of this repository. */
 function shell(project: TemporaryProject, line: string) {
   const define = `devctl() { '${process.execPath}' '${program}' "$@"; }; ${line}`;
   return execa('/bin/sh', ['-c', define], {
@@ -26,8 +27,8 @@ function shell(project: TemporaryProject, line: string) {
   });
 }
 
-// A service that had its starter's pipe would keep `cat` waiting for as long as it lives.
-test.each([
+// A service that inherited the pipe would keep `cat` waiting for as long as it lives.
+eachMode([
   'devctl start | cat',
   'devctl start 2>&1 | cat',
   'devctl start < /dev/null',
@@ -50,7 +51,7 @@ test('no file descriptor of the caller reaches a service or the supervisor', asy
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const path = project.write('held-by-the-caller', '');
   const held = openSync(path, 'r');
-  // A bare spawn: beside the file it has a pipe, which ends when the last one who holds it lets go.
+  // Beside the file it has a pipe, which ends when the last process that holds it closes it.
   const child = spawn(process.execPath, [program, 'start'], {
     cwd: project.root,
     env: { ...cleanEnvironment(), ...project.env },
@@ -75,17 +76,22 @@ test('no file descriptor of the caller reaches a service or the supervisor', asy
   expect(running.filter(({ files }) => files.includes(path))).toEqual([]);
 });
 
-test.runIf(process.platform === 'linux')('output goes straight to the log', async () => {
-  await using project = await temporaryProject({ services: { web: service('logger', ['hello']) } });
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  const [web] = project.oracle.processes();
-  const log = project.file('.pids/logs/web.log');
-  expect(readlinkSync(`/proc/${web?.pid}/fd/1`)).toBe(log);
-  expect(readlinkSync(`/proc/${web?.pid}/fd/2`)).toBe(log);
-  expect(readFileSync(log, 'utf8')).toBe('hello\nready\n');
-});
+test.runIf(process.platform === 'linux')(
+  'the output of a service goes straight to the log',
+  async () => {
+    await using project = await temporaryProject({
+      services: { web: service('logger', ['hello']) },
+    });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const [web] = project.oracle.processes();
+    const log = project.file('.pids/logs/web.log');
+    expect(readlinkSync(`/proc/${web?.pid}/fd/1`)).toBe(log);
+    expect(readlinkSync(`/proc/${web?.pid}/fd/2`)).toBe(log);
+    expect(readFileSync(log, 'utf8')).toBe('hello\nready\n');
+  },
+);
 
-test('what reads stdin stays alive, and stdin can be written to', async () => {
+test('a service that reads stdin stays alive, and its stdin can be written to', async () => {
   await using project = await temporaryProject({
     services: { echo: { command: fixture('stdin-echo', 'echoed'), ready: { log: '^ready$' } } },
   });

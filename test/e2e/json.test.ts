@@ -19,13 +19,13 @@ const sections = new Map<string, unknown>(
     }),
 );
 
-/** What a document has and the page has not, or the other way round, each by its path. */
+/** The paths that only the document has or only the page. */
 function differences(found: unknown, example: unknown, path: string): string[] {
   const isName = typeof example === 'string' && /^[A-Z]/.test(example) && sections.has(example);
   const told = isName ? sections.get(example) : example;
   if (Array.isArray(found)) {
     if (!Array.isArray(told)) return [`${path} is a list`];
-    // An empty one refers to another section, in words.
+    // An empty example refers to another section in words.
     return told.length === 0 ? [] : found.flatMap((one) => differences(one, told[0], `${path}[]`));
   }
   const fields = asFields(found);
@@ -52,7 +52,7 @@ function asFields(value: unknown): Fields | null {
   return isObject ? (value as Fields) : null;
 }
 
-test('what --json prints is what docs/json.md says, of every command', async () => {
+test('every command prints with --json what docs/json.md says', async () => {
   await using project = await temporaryProject({
     services: {
       web: {

@@ -31,7 +31,7 @@ async function status(project: TemporaryProject) {
   return JSON.parse((await devctl(project, 'status', '--json')).stdout);
 }
 
-/** A process that somebody has things run for. */
+/** Starts a process that a lease can be bound to. */
 function agent(project: TemporaryProject) {
   return spawn('sleep', ['120'], { cwd: '/', env: { ...project.env, PATH: process.env.PATH } });
 }
@@ -41,7 +41,7 @@ test('a lease is shown, lasts as long as its latest end, and goes with a stop', 
   const { stdout } = await devctl(project, 'start', '--ttl', '2h');
   expect(stdout).toMatch(/everything is stopped in 1 h 59 min/);
   expect((await devctl(project, 'status')).stdout).toMatch(/^lease: everything is stopped in 1 h/m);
-  // A start that says nothing of it leaves it, and a shorter one does not take from it.
+  // A start without a lease leaves it, and a shorter lease does not shorten it.
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const json = JSON.parse((await devctl(project, 'start', '--ttl', '1s', '--json')).stdout);
   expect(json.leases).toMatchObject([{ processes: [] }]);
@@ -52,22 +52,22 @@ test('a lease is shown, lasts as long as its latest end, and goes with a stop', 
   expect(whyStopped(project)).toEqual({ why: null, survivors: [] });
 });
 
-test('when its time is over everything is stopped, and the report says why', async () => {
+test('when the time of a lease is over everything is stopped, and the report says why', async () => {
   await using project = await temporaryProject(MANIFEST);
-  // On a busy machine that is over before the start is, which then gives way.
+  // On a busy machine the lease ends before the start does, and the start gives way.
   await devctl(project, 'start', '--ttl', '1s');
   await untilNothingRuns(project);
   const why = 'the lease ended: its 1s are over';
   expect(whyStopped(project)).toEqual({ why, survivors: [] });
   const { events } = readHistory(projectFolder(project.root, project.file('.pids')));
   expect(events.filter(({ kind }) => kind === 'lease')).toMatchObject([{ why }]);
-  // Gone with it: what is started now runs on.
+  // The lease is gone: a service that is started now runs on.
   expect(await devctl(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
   expect((await status(project)).leases).toEqual([]);
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('it lasts while one of its processes lives, also under another supervisor; stop removes it', async () => {
+test('a lease lasts while one of its processes lives, also under another supervisor; stop removes it', async () => {
   await using project = await temporaryProject(MANIFEST);
   const first = agent(project);
   const second = agent(project);
@@ -95,7 +95,7 @@ test('it lasts while one of its processes lives, also under another supervisor; 
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('one that was over while no supervisor lived is honoured by the next start', async () => {
+test('a lease that ended while no supervisor lived is honoured by the next start', async () => {
   await using project = await temporaryProject(MANIFEST);
   expect(await devctl(project, 'start', '--ttl', '2h')).toMatchObject({ exitCode: 0 });
   const before = project.oracle.processes().map(({ pid }) => pid);

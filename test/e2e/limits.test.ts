@@ -18,13 +18,13 @@ async function statusOf(project: TemporaryProject, name: string) {
   return found;
 }
 
-/** How often the history tells of it. */
+/** How many breaches of a service the history has. */
 function breachesOf(project: TemporaryProject, name: string): number {
   const { events } = readHistory(projectFolder(project.root, project.file('.pids')));
   return events.filter((event) => event.kind === 'breach' && event.breach.service === name).length;
 }
 
-test('beyond its limits a service is warned of, ended or started again, and the branch is named', async () => {
+test('a service beyond its limits gets a warning, an end or a restart, and its branch is named', async () => {
   await using project = await temporaryProject({
     limits: { processes: 8 },
     services: {
@@ -47,14 +47,14 @@ test('beyond its limits a service is warned of, ended or started again, and the 
     },
   });
   await using lookAlike = await bystander('node fan.mjs 6', project.root);
-  // On a busy machine what may only run for a second has ended before the last one is up.
+  // On a busy machine the service that may run for a second has ended before the last service is up.
   await startReport(project);
   const plain = await statusOf(project, 'plain');
   expect(plain.state).toBe('ready');
 
   await until(async () => (await statusOf(project, 'leak')).restarts === 1);
   await until(() => breachesOf(project, 'leak') === 2);
-  // In steps: where each look takes its time (ps, lsof), the proof takes several of them.
+  // In steps, because the proof takes several looks, and each takes long where it runs ps or lsof.
   await until(async () => (await statusOf(project, 'leak')).processes === 0);
   await until(async () => (await statusOf(project, 'leak')).state === 'failed');
   expect(await statusOf(project, 'leak')).toMatchObject({
@@ -84,16 +84,19 @@ test('beyond its limits a service is warned of, ended or started again, and the 
     expect.objectContaining({
       service: 'fan',
       limit: 'processes',
-      value: 7,
       allowed: 4,
       action: 'warn',
-      branch: expect.objectContaining({ pid: fan?.pid, processes: 7 }),
+      branch: expect.objectContaining({ pid: fan?.pid }),
     }),
     expect.objectContaining({ service: null, limit: 'processes', allowed: 8 }),
   ]);
+  // On a busy machine it is seen while it still grows, and a little more is no news.
+  const [{ value = 0, branch = null } = {}] = report.breaches;
+  expect([5, 6, 7]).toContain(value);
+  expect(branch?.processes).toBe(value);
   expect(stderr).toBe('');
   expect((await devctl(project, 'status')).stderr).toMatch(
-    /! over its limit: fan: 7 processes, limit 4; most of it below .*fan.* \(pid \d+\): 7 processes/,
+    /! over its limit: fan: ([567]) processes, limit 4; most of it below .*fan.* \(pid \d+\): \1 processes/,
   );
   expect(breachesOf(project, 'fan')).toBe(1);
 
@@ -105,7 +108,7 @@ test('beyond its limits a service is warned of, ended or started again, and the 
   expect(existsSync(project.file('.pids/breaches.json'))).toBe(false);
 });
 
-test('new limits hold for what runs, also after it was taken over; of the project, they end everything', async () => {
+test('new limits hold for running services, also for adopted ones; limits of the project end everything', async () => {
   const services = (limits: object) => ({
     plain: service('sleeper'),
     fan: service('fan', ['3'], { limits }),
@@ -135,7 +138,7 @@ test('new limits hold for what runs, also after it was taken over; of the projec
   expect(readSupervisor(projectFolder(project.root, project.file('.pids'))).kind).toBe('missing');
 });
 
-test('run ends what goes beyond its limits, names the branch, and warns as the project does', async () => {
+test('run ends a command beyond its limits, names the branch, and warns about the limits of the project', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper') },
   });
@@ -151,7 +154,7 @@ test('run ends what goes beyond its limits, names the branch, and warns as the p
   );
   expect(limited.exitCode, limited.stderr).toBe(124);
   expect(limited.stderr).toMatch(
-    /over its limit: run-node: 7 processes, limit 4; most of it below .*fan.* \(pid \d+\): 7 processes, .*: ending everything/,
+    /over its limit: run-node: ([567]) processes, limit 4; most of it below .*fan.* \(pid \d+\): \1 processes, .*: ending everything/,
   );
   const idle = await devctl(project, 'run', '--idle', '1s', '--json', '--', 'sleep', '60');
   expect(idle.exitCode).toBe(124);
@@ -160,7 +163,7 @@ test('run ends what goes beyond its limits, names the branch, and warns as the p
     breach: { limit: 'idle', allowed: 1_000, action: 'stop', branch: null },
     survivors: [],
   });
-  // Of the project's limits there is but a warning here: nobody has asked for more.
+  // A limit of the project is only a warning for a one-off.
   project.write(
     '.devctl.json',
     JSON.stringify({
@@ -183,7 +186,7 @@ test('run ends what goes beyond its limits, names the branch, and warns as the p
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('up tells of a warning while it happens', async () => {
+test('up reports a breach while it happens', async () => {
   await using project = await temporaryProject({
     services: { fan: service('fan', ['3'], { limits: { processes: 3 } }) },
   });

@@ -5,7 +5,7 @@ import { service, signalSupervisor } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** A service that is well as long as a file is not there. */
+/** A service whose liveness probe succeeds while a file is missing. */
 function wellWithout(file: string, more: object = {}): object {
   const live = { exec: ['test', '!', '-f', file], interval: '50ms', failures: 2 };
   return service('sleeper', [], { live, ...more });
@@ -19,7 +19,7 @@ function inState(project: TemporaryProject, name: string, state: string) {
   });
 }
 
-test('what is not well is unhealthy, or started again, also after it was taken over', async () => {
+test('a service whose liveness probe fails is unhealthy or started again, also after its adoption', async () => {
   await using project = await temporaryProject({
     services: {
       web: wellWithout('sick-web'),
@@ -50,7 +50,7 @@ test('what is not well is unhealthy, or started again, also after it was taken o
   rmSync(project.file('sick-api'));
   const again = await until(async () => {
     const found = await inState(project, 'api', 'ready');
-    // A probe that is just being asked counts as well.
+    // A probe that is just running counts as a process too.
     return found.pid !== api.pid && found.processes === 1 ? found : null;
   });
   expect(again.restarts).toBeGreaterThan(0);

@@ -9,13 +9,13 @@ import { hasSubreaper, signalSupervisor } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** Says a line each time that something is written to `say-NAME`. */
+/** A service that prints each text that is written to `say-NAME`. */
 function speaker(name: string, first: string): object {
   const command = `printf '${first}'; while :; do test -s say-${name} && cat say-${name} && : >say-${name}; sleep 0.05; done`;
   return { command };
 }
 
-test('what services write, merged by time, alive or dead, with and without a supervisor', async () => {
+test('logs merges the output of services by time, alive or dead, with and without a supervisor', async () => {
   await using project = await temporaryProject({
     services: {
       web: speaker('web', 'web begins\\n'),
@@ -57,7 +57,7 @@ test('what services write, merged by time, alive or dead, with and without a sup
   const one = documents.find(({ line }) => line === 'w one');
   expect(one).toMatchObject({ version: 1, service: 'web', continues: false, partial: false });
   expect(Math.abs(Date.parse(one.time) - Date.now())).toBeLessThan(60_000);
-  // The supervisor was looking: the time is one, not just an upper bound.
+  // The supervisor was looking, so the time is more than an upper bound.
   expect(one.withinMs).toEqual(expect.any(Number));
   const since = documents.find(({ line }) => line === 'w two').time;
   expect(await lines('--since', since, '--no-prefix')).toEqual(['w two']);
@@ -68,7 +68,7 @@ test('what services write, merged by time, alive or dead, with and without a sup
   expect((await lines('-n', '1')).at(-1)).toBe('web      | nobody looks');
 });
 
-test('a log that cannot be read is told of, and costs the others nothing', async () => {
+test('logs names a log that cannot be read, and shows the others', async () => {
   await using project = await temporaryProject(
     { services: { web: { command: 'true' }, api: { command: 'true' } } },
     { '.pids/logs/web.log': 'of web\n', secret: 'text\n' },
@@ -79,7 +79,7 @@ test('a log that cannot be read is told of, and costs the others nothing', async
   expect(stderr).toMatch(/^✗ the log of api cannot be read: ELOOP.*$/);
 });
 
-test('following: until Ctrl-C, or until nobody reads; new services appear', async () => {
+test('logs -f follows until Ctrl-C, or until its reader has gone; new services appear', async () => {
   const web = speaker('web', 'web begins\\n');
   await using project = await temporaryProject({ services: { web } });
   await devctl(project, 'start');
@@ -101,7 +101,7 @@ test('following: until Ctrl-C, or until nobody reads; new services appear', asyn
   project.write('.devctl.json', JSON.stringify({ services: { web, longer } }));
   await devctl(project, 'start');
   await expectSeen('longer | Name: \n');
-  // Each write of another program goes behind the others: the log is only ever appended to.
+  // Another program may write to the log as well, because every write is appended.
   appendFileSync(project.file('.pids/logs/longer.log'), 'Anna\n');
   await expectSeen('longer | … Anna\n');
   following.kill('SIGINT');
@@ -117,8 +117,7 @@ test('following: until Ctrl-C, or until nobody reads; new services appear', asyn
 });
 
 test.skipIf((await findCutWay('.')).how === null)(
-  'a log that is rotated while it is written: every line once, for who reads it, follows it and waits for it',
-  { timeout: 180_000 },
+  'a log that is rotated while it is written has every line once for each reader',
   async () => {
     const last = 300_000;
     const command = `seq 1 ${last}; echo ready; exec sleep 1000`;
@@ -127,7 +126,7 @@ test.skipIf((await findCutWay('.')).how === null)(
       logs: { maxSize: '256KB', keep: 100 },
     });
     const following = startDevctl(project, {}, 'logs', '-f', 'web', '--no-prefix');
-    // Written far behind what the probe has seen, in a file that has become shorter meanwhile.
+    // The line is far behind the part that the probe has seen, in a file that has become shorter meanwhile.
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     await until(() => existsSync(project.file('.pids/logs/web.log.3')));
     const all = `${Array.from({ length: last }, (_, i) => i + 1).join('\n')}\nready`;
@@ -136,7 +135,7 @@ test.skipIf((await findCutWay('.')).how === null)(
     following.kill('SIGINT');
     expect((await following).stdout === all).toBe(true);
 
-    // What a killed supervisor leaves is rotated, and found, by the next one.
+    // The next supervisor finds and rotates the logs of a killed one.
     await signalSupervisor(project, 'SIGKILL');
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     expect((await devctl(project, 'logs', '--no-prefix')).stdout === all).toBe(true);

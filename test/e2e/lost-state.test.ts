@@ -1,15 +1,22 @@
 import { chmodSync, chownSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { NOBODY } from '../processes/support/nobody.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
-import { hasSubreaper, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import {
+  hasSubreaper,
+  removeRecords,
+  service,
+  signalSupervisor,
+  supervisorsOf,
+} from '../support/services.ts';
+import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** Every way out that leaves some trace: a cookie, a session, a folder. */
+/** One service for each way to escape that leaves a trace: a cookie, a session, a folder. */
 const escapes = {
   fan: service('fan', ['3']),
   session: service('own-session'),
@@ -35,25 +42,21 @@ async function expectStopToEndAll(project: TemporaryProject, ...args: readonly s
   return report;
 }
 
-function deleteRecords(project: TemporaryProject): void {
-  rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
-}
-
-test('the supervisor was killed', async () => {
+fullTest('stop ends all after the supervisor was killed', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGKILL');
   expect(project.oracle.processes().length).toBe(ESCAPED);
   const { proof } = await expectStopToEndAll(project);
-  // Its services' own control groups, or its guard, have held all the while.
+  // The control groups of the services, or the guard, have contained everything all the while.
   expect(proof.strength).toBe(hasControlGroups || hasSubreaper ? 'complete' : 'best-effort');
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
 });
 
 test.runIf(hasSubreaper)(
-  'the supervisor was killed that held a daemon without environment',
+  'stop ends all after the supervisor of a daemon without environment was killed',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
-    // Witnessed, be it as its service's or, where nothing told which that is, as nobody's.
+    // The ledger has it as a process of its service, or as unattributed.
     const folder = project.file('.pids/ledger');
     const isWitnessed = (pid: number): boolean =>
       readdirSync(folder).some((name) =>
@@ -65,51 +68,57 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test('the records were deleted', async () => {
+fullTest('stop ends all after the records were deleted', async () => {
   await using project = await escaped();
-  deleteRecords(project);
+  await removeRecords(project);
   await expectStopToEndAll(project);
-  // What the stop itself has written down is proved gone as well.
+  // The processes that the stop itself has written down are proved gone as well.
   expect(readdirSync(project.file('.pids/ledger'))).toEqual([]);
 });
 
 test.runIf(hasSubreaper)(
-  'the records were deleted, and below the supervisor runs a daemon without environment',
+  'stop ends all after the records were deleted, also a daemon without environment',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
-    deleteRecords(project);
+    await removeRecords(project);
     await expectStopToEndAll(project);
   },
 );
 
-test('the records were deleted and the supervisor was killed', async () => {
+test('stop ends all after the records were deleted and the supervisor was killed', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGKILL');
-  deleteRecords(project);
+  await removeRecords(project);
   await expectStopToEndAll(project);
 });
 
-test('records and manifest were deleted and the supervisor was killed', async () => {
-  await using project = await escaped();
-  await signalSupervisor(project, 'SIGKILL');
-  deleteRecords(project);
-  rmSync(project.file('.devctl.json'));
-  await expectStopToEndAll(project, '--force');
-});
+fullTest(
+  'stop --force ends all after records and manifest were deleted and the supervisor was killed',
+  async () => {
+    await using project = await escaped();
+    await signalSupervisor(project, 'SIGKILL');
+    await removeRecords(project);
+    rmSync(project.file('.devctl.json'));
+    await expectStopToEndAll(project, '--force');
+  },
+);
 
-test.each([[['stop']], [['stop', '--force']]])('the manifest is broken: %j', async (args) => {
-  await using project = await escaped();
-  project.write('.devctl.json', '{');
-  const { exitCode, stderr } = await devctl(project, ...args);
-  expect(exitCode, stderr).toBe(0);
-  expect(stderr).toContain('.devctl.json');
-  expect(stderr).not.toMatch(/\n\s+at /);
-  expect(project.oracle.everything()).toEqual([]);
-});
+eachMode([[['stop']], [['stop', '--force']]])(
+  'all ends although the manifest is broken: %j',
+  async (args) => {
+    await using project = await escaped();
+    project.write('.devctl.json', '{');
+    const { exitCode, stderr } = await devctl(project, ...args);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('.devctl.json');
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
-// Root reads everything.
-test.runIf(process.getuid?.() === 0).each([[['stop']], [['stop', '--force']]])(
-  'the manifest may not be read: %j',
+// Root may read everything, so another user is needed.
+eachModeIf(process.getuid?.() === 0)([[['stop']], [['stop', '--force']]])(
+  'all ends although the manifest may not be read: %j',
   async (args) => {
     await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });
     chownSync(project.root, NOBODY, NOBODY);
@@ -124,25 +133,25 @@ test.runIf(process.getuid?.() === 0).each([[['stop']], [['stop', '--force']]])(
   },
 );
 
-test('the manifest was deleted', async () => {
+test('stop ends all after the manifest was deleted', async () => {
   await using project = await escaped();
   rmSync(project.file('.devctl.json'));
   expect(await statusReport(project)).toMatchObject({ exitCode: 0 });
   await expectStopToEndAll(project);
 });
 
-test('the supervisor is stopped by a debugger', async () => {
+test('stop ends all when the supervisor is stopped by a debugger', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGSTOP');
   const { supervisor } = await expectStopToEndAll(project);
   expect(supervisor).toMatchObject({ ended: true });
 });
 
-test('the supervisor is stopped, its records are gone, and a start comes along', async () => {
+test('start replaces a supervisor that is stopped and whose records are gone', async () => {
   await using project = await temporaryProject({ services: { fan: service('fan', ['3']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGSTOP');
-  deleteRecords(project);
+  await removeRecords(project);
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   expect(supervisorsOf(project).length).toBe(1);
   expect(project.oracle.processes().length).toBe(4);

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 
 const lacksTmux = spawnSync('tmux', ['-V']).error !== undefined;
 
-/** A project of two services on a terminal that shows `devctl monitor`. */
+/** Opens a terminal for `devctl monitor`. */
 async function monitored(project: Awaited<ReturnType<typeof temporaryProject>>) {
   const terminal = await openTerminal(project);
   let screen = '';
@@ -27,7 +27,7 @@ async function monitored(project: Awaited<ReturnType<typeof temporaryProject>>) 
     project.oracle
       .everything()
       .find(({ argv }) => argv[1]?.endsWith('devctl.js') && argv[2] === 'monitor');
-  /** What puts the terminal in order after a SIGKILL. */
+  /** The processes that put the terminal in order after a SIGKILL. */
   const restorers = () =>
     readProcesses().filter(
       ({ argv, files, zombie }) =>
@@ -51,10 +51,10 @@ test.skipIf(lacksTmux)(
     const { sees } = terminal;
     await terminal.type('clear; devctl monitor; echo code=$?');
     await sees(/SERVICE +STATE[\s\S]*▸ web +ready[\s\S]*talker +running[\s\S]*later +stopped/);
-    await sees(/PROCESS of web[\s\S]*└─ sleep 120 +\d+ +0\.0%[\s\S]*LOG of web\n +ready/);
+    await sees(/PROCESS of web[\s\S]*└─ sleep \d+ +\d+ +0\.0%[\s\S]*LOG of web\n +ready/);
     const [, pid] = await sees(/▸ web +ready +(\d+)/);
 
-    // A restart by key: the old processes are proved gone, the new ones are shown.
+    // After a restart by key the old processes are proved gone, and the new ones are shown.
     await terminal.press('r');
     await sees(/✓ web: 3 ended, 0 left \((proof complete|best effort)\); ready after/);
     await sees(new RegExp(`▸ web +ready +(?!${pid} )\\d+`));
@@ -77,7 +77,7 @@ test.skipIf(lacksTmux)(
     await sees(/^project-.*\n[\s\S]*▸ later +running[\s\S]*q quit/);
     await terminal.resize(180, 40);
     await sees(/SERVICE .*│ {3}LOG of later/);
-    // The supervisor is not needed, and may go.
+    // The monitor works without the supervisor.
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     await sees(/0 of \d up .*no supervisor/);
 
@@ -88,11 +88,10 @@ test.skipIf(lacksTmux)(
     await sees(/ icanon\n echo/);
     await until(() => terminal.restorers().length === 0);
   },
-  60_000,
 );
 
 test.skipIf(lacksTmux)(
-  'monitor: however it is killed, the terminal is as it was, and nothing is left over',
+  'monitor: after every kind of kill the terminal is as before, and nothing is left',
   async () => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     await using terminal = await monitored(project);
@@ -108,19 +107,19 @@ test.skipIf(lacksTmux)(
         const { other, cursor, wrap } = await terminal.modes();
         return `${other} ${cursor} ${wrap}` === '0 1 1';
       });
-      // After a SIGKILL the shell may have been faster, and written to the other screen.
+      // After a SIGKILL the shell may have written to the other screen before the terminal is in order.
       if (signal === 'SIGKILL') {
         await sees(/monitor was killed; Enter brings a prompt/);
         await terminal.press('Enter');
         await sees(/^> *$/m);
       } else await sees(new RegExp(`${signal}=1\\d\\d`));
-      // What is typed is shown and read by lines again.
+      // The terminal echoes and reads lines again.
       await terminal.type('read line; echo "read=$line"');
       await terminal.type('mine');
       await sees(/^mine\nread=mine/m);
       await until(() => terminal.restorers().length === 0);
     }
-    // Suspended, it gives the terminal back; and comes back.
+    // It gives the terminal back when it is suspended, and takes it again.
     await terminal.type('clear; devctl monitor');
     await sees(/▸ web +stopped/);
     await terminal.press('C-z');
@@ -132,10 +131,9 @@ test.skipIf(lacksTmux)(
     await sees(/^>/m);
     await until(() => terminal.restorers().length === 0);
   },
-  60_000,
 );
 
-test('monitor without a terminal says what it needs, and prints JSON where that is asked for', async () => {
+test('monitor without a terminal says what it needs, and prints JSON on request', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const refused = await devctl(project, 'monitor');
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });

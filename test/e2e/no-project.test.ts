@@ -5,7 +5,7 @@ import { devctl, devctlWith } from '../support/devctl.ts';
 import { service } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test('stop in a folder that is no project touches nothing and leaves nothing behind', async () => {
+test('stop in a folder without a project touches nothing and leaves nothing behind', async () => {
   await using folder = await temporaryProject();
   rmSync(folder.file('.devctl.json'), { force: true });
   await using innocent = await bystander('npm run dev', folder.root);
@@ -35,7 +35,7 @@ test('stop --force without a manifest sweeps the folder that it is called in', a
   expect(leftover.alive()).toBe(false);
 });
 
-test('a manifest that cannot be read might have turned the sweep off, so nothing is swept', async () => {
+test('nothing is swept where the manifest cannot be read, because it may turn the sweep off', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await using innocent = await bystander('npm test', project.root);
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });

@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 const services = { web: service('own-session'), db: service('fan', ['1'], { dependsOn: ['web'] }) };
 
-/** Start, status, stop, in JSON and in words, in a folder that others stumble over. */
+/** Runs start, status and stop, in JSON and in words, in a folder with an odd name. */
 async function expectRoundTrip(project: TemporaryProject): Promise<void> {
   const started = await startReport(project);
   expect(started.exitCode, started.stderr).toBe(0);
@@ -25,7 +26,7 @@ async function expectRoundTrip(project: TemporaryProject): Promise<void> {
   const stopped = await stopReport(project, 'db');
   expect(stopped.exitCode, stopped.stderr).toBe(0);
   expect(project.oracle.processes().length).toBe(2);
-  // What is left is found by its traces alone.
+  // The rest is found by its traces alone.
   await signalSupervisor(project, 'SIGKILL');
   const last = await stopReport(project);
   expect(last.exitCode, last.stderr).toBe(0);
@@ -46,14 +47,14 @@ const PLACES = [
   ['2,400 characters', Array(10).fill('n'.repeat(240)).join('/')],
 ];
 
-test.each(PLACES)('a project path with %s', async (_what, place) => {
+eachMode(PLACES)('start, status and stop work in a project path with %s', async (_what, place) => {
   await using project = await temporaryProject({ services }, {}, place);
   await expectRoundTrip(project);
   expect(existsSync(project.file('owned'))).toBe(false);
 });
 
-test('a project path that is too long for its records', async () => {
-  // PATH_MAX is 4,096 bytes with the NUL (limits.h(0p)): the folder can be, a record in it cannot.
+test('a project path that is too long for its records is refused', async () => {
+  // PATH_MAX is 4,096 bytes with the NUL (limits.h(0p)): the folder fits, a record in it does not.
   await using above = await temporaryProject();
   const rest = 4_060 - above.root.length - 1;
   const place = `${'n'.repeat(199)}/`.repeat(30).slice(0, rest - 1);
@@ -76,7 +77,7 @@ test('a project path that is too long for its records', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('unicode, and twins: names that differ by a character that looks the same, or by what follows', async () => {
+test('a project is kept apart from folders whose names look the same or begin the same', async () => {
   const name = '\u5de5\u5177 \u{1f468}\u200d\u{1f469} caf\u00e9';
   await using project = await temporaryProject({ services }, {}, name);
   const names = [name.normalize('NFD'), `${name}2`, `${name} (deleted)`, name.slice(0, -1)];
@@ -93,7 +94,7 @@ test('unicode, and twins: names that differ by a character that looks the same, 
   }
 });
 
-test('through a symbolic link, and from a folder below it', async () => {
+test('a project is the same through a symbolic link and from a folder below it', async () => {
   await using project = await temporaryProject({ services }, { 'src/x.ts': '' });
   const link = join(project.root, '..', `${project.root.split('/').at(-1)}-link`);
   symlinkSync(project.root, link);
@@ -111,11 +112,11 @@ test('through a symbolic link, and from a folder below it', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('every folder for the socket is too long or missing', async () => {
+test('devctl works where every folder for the socket is too long or missing', async () => {
   await using project = await temporaryProject({ services });
   const long = project.file('t'.repeat(100));
   mkdirSync(long);
-  // What /tmp is for, and what makes start, status and stop find each other whatever is set.
+  // /tmp is used then, where start, status and stop find each other whatever is set.
   const env = { TMPDIR: long, XDG_RUNTIME_DIR: long };
   expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
   const { socket } = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
@@ -126,7 +127,7 @@ test('every folder for the socket is too long or missing', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('services with the names of what every object has', async () => {
+test('services may have names that every JavaScript object has', async () => {
   const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '0'];
   const [first = '', ...others] = names;
   await using project = await temporaryProject({
@@ -157,7 +158,7 @@ test('services with the names of what every object has', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.each([['services'], ['groups']])('%s cannot have the name __proto__', async (key) => {
+eachMode([['services'], ['groups']])('%s cannot be called __proto__', async (key) => {
   const more = key === 'services' ? ', "__proto__": { "command": "true" }' : '';
   const groups = key === 'groups' ? ', "groups": { "__proto__": ["web"] }' : '';
   await using project = await temporaryProject(
@@ -168,12 +169,12 @@ test.each([['services'], ['groups']])('%s cannot have the name __proto__', async
     expect(exitCode).toBe(2);
     expect(stderr).toContain(`${key}.__proto__: "__proto__" cannot be a name`);
   }
-  // These two need no manifest that is right.
+  // status and stop work with a broken manifest.
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('no object has a service of its own accord', async () => {
+test('names that every JavaScript object has are no services by themselves', async () => {
   await using project = await temporaryProject({ services });
   for (const command of ['start', 'status', 'stop']) {
     for (const name of ['__proto__', 'constructor']) {

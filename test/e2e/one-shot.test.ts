@@ -5,7 +5,7 @@ import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test('a task that has succeeded is done: once, in every command, until a stop', async () => {
+test('a task that has succeeded is done for every command until a stop', async () => {
   await using project = await temporaryProject({
     services: {
       db: service('sleeper'),
@@ -14,7 +14,7 @@ test('a task that has succeeded is done: once, in every command, until a stop', 
         oneShot: true,
         dependsOn: ['db'],
       },
-      // A list waits until it is done.
+      // A service that depends on it waits until it is done.
       api: {
         command: 'cp log seen; exec sleep 100',
         dependsOn: ['migrate'],

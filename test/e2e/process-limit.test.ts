@@ -18,7 +18,7 @@ import {
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** Shells and their sleeps: programs that anybody may run, wherever this repository lies. */
+/** Shells and their sleeps: programs that every user may run, wherever this repository is. */
 const shell = (script: string, more: object = {}) => ({
   command: ['sh', '-c', `${script}\necho ready\nsleep 300 & wait`],
   ready: { log: '^ready$' },
@@ -40,10 +40,10 @@ const NODE_NEEDS = 6;
 const SMALL_NODE_NEEDS = 3;
 const SMALL = '--v8-pool-size=1';
 
-/** The portable process table is `ps`: each look takes a process more, which the README says. */
+/** True where each look runs `ps`, which takes one more process. The README says so. */
 const LOOKS_BY_PS = process.env.DEVCTL_PROCESS_TABLE === 'portable';
 
-/** What a fork is told when the limit is reached. */
+/** Prints the error of a fork, which is EAGAIN at the limit. */
 const FORKS = "console.log(require('node:child_process').spawnSync('true').error?.code)";
 
 let packed: PackedDevctl;
@@ -83,7 +83,7 @@ function expectNothingLeft(project: TemporaryProject, result: DevctlResult): Sto
 }
 
 test.runIf(canLimit && !LOOKS_BY_PS)(
-  'a user has as many processes as he may: RLIMIT_NPROC',
+  'stop works at the process limit of the user: RLIMIT_NPROC',
   async () => {
     await using project = await temporaryProject({ services: { ...services, commanded } });
     mkdirSync(project.file('tmp'));
@@ -99,7 +99,7 @@ test.runIf(canLimit && !LOOKS_BY_PS)(
     const start = [process.execPath, packed.program, 'start'];
     const started = await run(project, 'setpriv', asUser(SOMEBODY, 10_000, start));
     expect(started.exitCode, started.stderr).toBe(0);
-    // The supervisor's probes come and go; the services' own processes are there to stay.
+    // The probes of the supervisor come and go; the processes of the services stay.
     await until(() => project.oracle.processes().length >= 24);
     expect(await atLimit('-e', FORKS)).toMatchObject({ stdout: 'EAGAIN' });
 
@@ -110,7 +110,7 @@ test.runIf(canLimit && !LOOKS_BY_PS)(
     expect(named.exitCode, named.stderr).toBe(0);
     const { report } = parseReport<StopReport>(named);
     expect(report.survivors).toEqual([]);
-    // The limit is each process's own: the supervisor, which runs the stop command, has a higher one.
+    // Each process has its own limit: the supervisor, which runs the stop command, has a higher one.
     expect(report.problems).toEqual([]);
 
     expectNothingLeft(project, await atLimit(packed.program, 'stop', '--force', '--json'));
@@ -118,7 +118,7 @@ test.runIf(canLimit && !LOOKS_BY_PS)(
 );
 
 test.runIf(pidsHierarchy !== null && !LOOKS_BY_PS)(
-  'a container has as many processes as it may: pids.max',
+  'stop works at the process limit of a container: pids.max',
   async () => {
     using group = pidsGroup(pidsHierarchy ?? '');
     await using project = await temporaryProject({ services: { ...services, commanded } });
@@ -143,7 +143,7 @@ test.runIf(pidsHierarchy !== null && !LOOKS_BY_PS)(
 );
 
 test.runIf(canTrace())(
-  'a forced stop forks nothing, and makes no thread that Node would not',
+  'a forced stop forks nothing, and makes no thread beside those of Node',
   async () => {
     await using project = await temporaryProject({ services });
     mkdirSync(project.file('tmp'));
@@ -165,13 +165,13 @@ test.runIf(canTrace())(
     const bare = await trace('-e', '0');
     const { result, threads, others } = await trace(packed.program, 'stop', '--force', '--json');
     expectNothingLeft(project, result);
-    // strace's own execve of Node, which is not one of Node's.
+    // The first is the execve of strace, by which it starts Node.
     expect(others.slice(1)).toEqual([]);
     expect(threads).toBe(bare.threads);
   },
 );
 
-/** Is strace(1) here, and may it trace? */
+/** True where strace(1) is installed and may trace. */
 function canTrace(): boolean {
   if (process.platform !== 'linux' || LOOKS_BY_PS) return false;
   try {

@@ -8,12 +8,12 @@ import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { signalExactly } from '../support/end-processes.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
+import type { SeenProcess } from '../support/seen-process.ts';
 import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
-import type { Sighting } from '../support/sighting.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** A PID namespace of its own, as a container has it; what is left in it dies with its process 1. */
+/** A PID namespace, as a container has one. All processes in it die with its process 1. */
 const CONTAINER = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'] as const;
 const hasContainers = process.platform === 'linux' && mayUnshare() && hasSubreaper;
 const devctl = `${process.execPath} ${join(repositoryRoot, 'bin', 'devctl.js')}`;
@@ -32,55 +32,61 @@ function contain(project: TemporaryProject, ...command: readonly string[]) {
   });
 }
 
-test.runIf(hasContainers)('a shell that reaps nothing is process 1', async () => {
-  await using project = await temporaryProject({ services }, { ignored: '' });
-  const killSupervisor = `kill -9 $(grep -o '"pid": [0-9]*' .pids/supervisor.json | grep -o '[0-9]*')`;
-  const lines = [
-    `${devctl} start >&2 && ${devctl} stop --json >first.json || exit 10`,
-    `${devctl} start >&2 && ${killSupervisor} && ${devctl} start >&2 || exit 11`,
-    `${devctl} status >/dev/null || exit 12`,
-    `${devctl} stop --json`,
-  ];
-  const outcome = await contain(project, 'sh', '-c', lines.join('\n'));
-  expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
-  const first: StopReport = JSON.parse(execFileSync('cat', [project.file('first.json')], utf8));
-  expect(first).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
-  const adopted: StopReport = JSON.parse(outcome.stdout);
-  expect(adopted).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
-  expect(project.oracle.everything()).toEqual([]);
-});
+test.runIf(hasContainers)(
+  'start and stop work where process 1 is a shell that reaps nothing',
+  async () => {
+    await using project = await temporaryProject({ services }, { ignored: '' });
+    const killSupervisor = `kill -9 $(grep -o '"pid": [0-9]*' .pids/supervisor.json | grep -o '[0-9]*')`;
+    const lines = [
+      `${devctl} start >&2 && ${devctl} stop --json >first.json || exit 10`,
+      `${devctl} start >&2 && ${killSupervisor} && ${devctl} start >&2 || exit 11`,
+      `${devctl} status >/dev/null || exit 12`,
+      `${devctl} stop --json`,
+    ];
+    const outcome = await contain(project, 'sh', '-c', lines.join('\n'));
+    expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
+    const first: StopReport = JSON.parse(execFileSync('cat', [project.file('first.json')], utf8));
+    expect(first).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
+    const adopted: StopReport = JSON.parse(outcome.stdout);
+    expect(adopted).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
-test.runIf(hasContainers)('devctl itself is process 1', async () => {
-  await using project = await temporaryProject({ services });
-  const [node = '', script = ''] = devctl.split(' ');
-  const start = await contain(project, node, script, 'start');
-  expect(start).toMatchObject({ exitCode: 1 });
-  expect(start.stderr).toContain('devctl start is process 1 here');
-  expect(await contain(project, node, script, 'status')).toMatchObject({ exitCode: 3 });
-  expect(await contain(project, node, script, 'stop')).toMatchObject({ exitCode: 0 });
+test.runIf(hasContainers)(
+  'start refuses to be process 1, and the library works as process 1',
+  async () => {
+    await using project = await temporaryProject({ services });
+    const [node = '', script = ''] = devctl.split(' ');
+    const start = await contain(project, node, script, 'start');
+    expect(start).toMatchObject({ exitCode: 1 });
+    expect(start.stderr).toContain('devctl start is process 1 here');
+    expect(await contain(project, node, script, 'status')).toMatchObject({ exitCode: 3 });
+    expect(await contain(project, node, script, 'stop')).toMatchObject({ exitCode: 0 });
 
-  // A program that uses the library stays, and adopts what a killed supervisor leaves.
-  const library = JSON.stringify(join(repositoryRoot, 'dist', 'index.js'));
-  const program = project.write(
-    'one.mjs',
-    `import { readFileSync } from 'node:fs';
+    // A program that uses the library stays, and adopts the processes of a killed supervisor.
+    const library = JSON.stringify(join(repositoryRoot, 'dist', 'index.js'));
+    const program = project.write(
+      'one.mjs',
+      `import { readFileSync } from 'node:fs';
     import { start, stop } from ${library};
     await start();
     const { identity } = JSON.parse(readFileSync('.pids/supervisor.json', 'utf8'));
     process.kill(identity.pid, 'SIGKILL');
     const report = await stop();
     console.log(JSON.stringify({ self: process.pid, ...report }));`,
-  );
-  const outcome = await contain(project, node, program);
-  expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
-  const report = JSON.parse(outcome.stdout);
-  expect(report).toMatchObject({ self: 1, survivors: [], proof: { strength: 'complete' } });
-  const ended = report.processes.filter(({ service }: { service: string }) => service === 'web');
-  expect(ended.length).toBe(2);
-});
+    );
+    const outcome = await contain(project, node, program);
+    expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0 });
+    const report = JSON.parse(outcome.stdout);
+    expect(report).toMatchObject({ self: 1, survivors: [], proof: { strength: 'complete' } });
+    const ended = report.processes.filter(({ service }: { service: string }) => service === 'web');
+    expect(ended.length).toBe(2);
+  },
+);
 
 test.runIf(hasContainers)(
-  'devctl up is process 1: `docker stop` ends it, and all else before',
+  'devctl up works as process 1: `docker stop` ends the services and then up',
   async () => {
     await using project = await temporaryProject({ services });
     const [node = '', script = ''] = devctl.split(' ');
@@ -90,7 +96,7 @@ test.runIf(hasContainers)(
       const { records } = readRecords(folder);
       return records.length === 2 && records.every(({ state }) => state !== 'starting');
     });
-    const isInit = ({ argv }: Sighting) => argv[1] === script && argv[2] === 'up';
+    const isInit = ({ argv }: SeenProcess) => argv[1] === script && argv[2] === 'up';
     const init = project.oracle.everything().find(isInit);
     if (!init) throw new Error('there is no devctl up');
     signalExactly(init, 'SIGTERM');
@@ -103,12 +109,12 @@ test.runIf(hasContainers)(
   },
 );
 
-test.runIf(hasContainers)('the supervisor is process 1', async () => {
+test.runIf(hasContainers)('the supervisor works as process 1', async () => {
   await using project = await temporaryProject({ services });
   const script = join(repositoryRoot, 'dist', 'supervisor', 'main.js');
   const container = contain(project, process.execPath, script, project.root, project.file('.pids'));
   const init = await until(() => supervisorsOf(project).find(({ argv }) => argv[1] === script));
-  // From outside, as `docker exec` comes in: what it leaves behind becomes a child of process 1.
+  // From outside, as `docker exec` does it: the processes that it leaves become children of process 1.
   const into = ['nsenter', '--target', String(init.pid), '--pid', '--mount', 'sh', '-c'];
   const [file = '', ...args] = into;
   const stray = fixture('bystander', 'node', 'stray.js').join(' ');
@@ -128,7 +134,7 @@ test.runIf(hasContainers)('the supervisor is process 1', async () => {
   expect(inside, inside.stderr).toMatchObject({ exitCode: 0 });
   const report: StopReport = JSON.parse(inside.stdout);
   expect(report).toMatchObject({ survivors: [], proof: { strength: 'complete' } });
-  // With nothing to supervise it ends by itself.
+  // A supervisor without services ends by itself.
   expect(await container).toMatchObject({ exitCode: 0 });
   expect(project.oracle.everything()).toEqual([]);
 });

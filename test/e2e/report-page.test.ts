@@ -8,7 +8,7 @@ import { devctl } from '../support/devctl.ts';
 import { HOSTILE, RUNAWAY_MS, runaway, writeRunaway } from '../support/runaway.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
-describe.runIf(hasBrowser)('the page of devctl report, in a browser', () => {
+describe.runIf(hasBrowser)('the page of devctl report in a browser', () => {
   let project: TemporaryProject;
   let browser: Browser;
   let page: Page;
@@ -38,7 +38,7 @@ describe.runIf(hasBrowser)('the page of devctl report, in a browser', () => {
     await project?.[Symbol.asyncDispose]();
   });
 
-  test('asks for nothing, complains of nothing, and what is hostile is text', async () => {
+  test('it requests nothing, logs no error, and shows hostile names as text', async () => {
     expect(asked).toEqual([pathToFileURL(project.file('report.html')).href]);
     expect(heard).toEqual([]);
     expect(await page.title()).toMatch(/^web grew from 160\.0 MB to 6\.2 GB/);
@@ -46,7 +46,7 @@ describe.runIf(hasBrowser)('the page of devctl report, in a browser', () => {
     expect(await page.locator('.answers code').textContent()).toBe(printable(HOSTILE));
   });
 
-  test('answers first, with headings in order, and the numbers of the data', async () => {
+  test('it has headings in order and the numbers of the data', async () => {
     const { stdout } = await devctl(project, 'report', '--json');
     const account = JSON.parse(stdout);
     const headings = await page.locator('h1, h2, h3').evaluateAll((all) =>
@@ -60,7 +60,7 @@ describe.runIf(hasBrowser)('the page of devctl report, in a browser', () => {
     for (const [index, { level }] of headings.entries()) {
       expect(level - (headings[index - 1]?.level ?? 0)).toBeLessThanOrEqual(1);
     }
-    // Seen without scrolling: what grew, when, because of what, is anything left.
+    // The answers are visible without scrolling: what grew, when, why, and what is left.
     const answers = page.locator('.answers dd');
     expect(await answers.allTextContents()).toEqual([
       expect.stringMatching(/6 min 30 s into the session/),
@@ -90,7 +90,7 @@ describe.runIf(hasBrowser)('the page of devctl report, in a browser', () => {
     expect(await bare.count()).toBe(0);
   });
 
-  test('a timeline tells what was then, by pointer and by keys', async () => {
+  test('a timeline shows the values of a moment, by pointer and by keys', async () => {
     const reader = page.locator('.reader').first();
     const readout = page.locator('#readout-0');
     const box = await reader.boundingBox();
@@ -111,7 +111,7 @@ describe.runIf(hasBrowser)('the page of devctl report, in a browser', () => {
     expect(await readout.textContent()).toMatch(/stopp/);
   });
 
-  test('fits a phone, can be read in light and dark, and opens what is folded for paper', async () => {
+  test('it fits a phone, can be read in light and dark, and unfolds everything for paper', async () => {
     await page.evaluate("dispatchEvent(new Event('beforeprint'))");
     expect(await page.locator('details:not([open])').count()).toBe(0);
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -124,7 +124,7 @@ describe.runIf(hasBrowser)('the page of devctl report, in a browser', () => {
     }
   });
 
-  test('may ask for nothing, even if something in it wanted to', async () => {
+  test('its policy allows no request, whatever is in it', async () => {
     const answer = page.evaluate(() => fetch('http://127.0.0.1:9/').then(String, String));
     expect(await answer).toMatch(/TypeError/);
     expect(heard.join('\n')).toMatch(/Content Security Policy/);
@@ -133,7 +133,7 @@ describe.runIf(hasBrowser)('the page of devctl report, in a browser', () => {
   });
 });
 
-/** For the page: texts with less contrast to the paper than WCAG's AA asks of small ones. */
+/** For the page: finds texts with less contrast than WCAG's AA asks of small text. */
 const TOO_PALE = `(() => {
   const luminance = (color) => {
     const [red, green, blue] = color.match(/[\\d.]+/g).map((part) => {

@@ -6,7 +6,7 @@ import { service, signalSupervisor } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('report: what a real project did, while it runs and after it was stopped', async () => {
+test('report: shows what a real project did, while it runs and after it was stopped', async () => {
   await using project = await temporaryProject({
     name: 'shop',
     services: {
@@ -29,7 +29,7 @@ test('report: what a real project did, while it runs and after it was stopped', 
     return web?.restarts[0]?.againMs != null && web.state === 'ready';
   };
   await until(restarted);
-  // Also the peak of db must have been sampled.
+  // The peak of db must have been sampled as well.
   await until(async () => (await told()).services[0].peak?.processes.value === 3);
 
   const running = await devctl(project, 'report');
@@ -61,11 +61,11 @@ test('report: what a real project did, while it runs and after it was stopped', 
   const stored = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
   expect(after.lastStop.processes).toEqual(stored.processes);
   // Where looking takes long (the portable table on a busy machine), samples are few.
-}, 120_000);
+});
 
 const BEGAN = 'the supervisor began';
 
-test('report: a full stop ends the session, also that of a supervisor that was killed', async () => {
+test('report: a full stop ends the session, also the session of a killed supervisor', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await devctl(project, 'start');
   await signalSupervisor(project, 'SIGKILL');
@@ -81,7 +81,7 @@ test('report: a full stop ends the session, also that of a supervisor that was k
   expect(earlier).not.toBeNull();
 });
 
-test('report: after a runaway, with a broken manifest, damaged files, or none', async () => {
+test('report: works after a runaway, with a broken manifest, with damaged files and without files', async () => {
   await using project = await temporaryProject('{ "services": { "web": ');
   writeRunaway(project.root, runaway(Date.now() - RUNAWAY_MS));
   const { stdout } = await devctl(project, 'report');
@@ -91,7 +91,7 @@ test('report: after a runaway, with a broken manifest, damaged files, or none', 
   // biome-ignore lint/suspicious/noControlCharactersInRegex: no control character of theirs gets through
   expect(stdout).not.toMatch(/[\u001B\u202E]/);
 
-  // The page may show command lines, which may hold secrets: it is for nobody else.
+  // Only the owner may read the page, because it shows command lines, which may hold secrets.
   expect(await devctl(project, 'report', '--html', 'r.html')).toMatchObject({ exitCode: 0 });
   expect(statSync(project.file('r.html')).mode & 0o777).toBe(0o600);
   project.write('open.html', '');

@@ -19,15 +19,15 @@ function inState(project: TemporaryProject, name: string, state: string) {
   });
 }
 
-test('what fails is started again, after the old tree has ended, until there is no sense in it', async () => {
+test('a failed service is started again after its old tree has ended, until it has failed too often', async () => {
   await using project = await temporaryProject({
     services: {
-      // Its daemon has a session of its own, and ignores what ends its parent.
+      // Its daemon has a session of its own and survives its parent.
       flap: {
         command: fixture('leaves-daemon', '3'),
         restart: { policy: 'on-failure', maxRestarts: 2, backoff: '50ms' },
       },
-      // Fails the first time, as one that is quicker than its database.
+      // It fails the first time, as a service does that is quicker than its database.
       late: {
         command: 'test -f tried || { touch tried; echo no database; exit 4; }; exec sleep 100',
         ready: { delay: '100ms' },
@@ -55,7 +55,7 @@ test('what fails is started again, after the old tree has ended, until there is 
     reason: 'exited with code 3; given up after 2 restarts within 10m',
     restarts: 2,
   });
-  // Those of "late" and "well", and the daemon of the last of the three runs.
+  // The processes of "late" and "well", and the daemon of the last of the three runs.
   expect(project.oracle.processes()).toHaveLength(3);
 
   const stopped = await stopReport(project);
@@ -63,10 +63,10 @@ test('what fails is started again, after the old tree has ended, until there is 
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('a stop ends a restart that is under way, and none comes after it', async () => {
+test('a stop ends a restart that is under way, and no restart comes after it', async () => {
   await using project = await temporaryProject({
     services: {
-      // Ending what it leaves takes as long as it may.
+      // To end the process that it leaves takes the whole grace period.
       stubborn: {
         command: `${fixture('stubborn', '0').join(' ')} & while ! grep -q ready .pids/logs/stubborn.log; do sleep 0.05; done; exit 1`,
         restart: { policy: 'always', backoff: 0 },
@@ -80,7 +80,7 @@ test('a stop ends a restart that is under way, and none comes after it', async (
   const cleared = await inState(project, 'stubborn', 'backoff');
   expect(cleared).toMatchObject({ orphans: 1, restarts: 1 });
   await inState(project, 'paused', 'backoff');
-  // Its supervisor has not ended because it has nothing but a pause to wait for.
+  // The supervisor has not ended although it only waits for a pause.
   const stopped = await stopReport(project, '--grace', '200ms');
   expect(stopped.exitCode, stopped.stderr).toBe(0);
   expect(stopped.report.survivors).toEqual([]);
@@ -89,7 +89,7 @@ test('a stop ends a restart that is under way, and none comes after it', async (
   expect(starts).toHaveLength(1);
 });
 
-test('the end of what was taken over is told as far as it is known, and mended by its policy', async () => {
+test('the end of an adopted service is reported as far as it is known, and its policy restarts it', async () => {
   await using project = await temporaryProject({
     services: {
       plain: service('sleeper'),
@@ -103,7 +103,7 @@ test('the end of what was taken over is told as far as it is known, and mended b
   };
   const before = await pids();
   await signalSupervisor(project, 'SIGKILL');
-  // Only one of them is asked for, but both are taken over.
+  // Only one of them is named, but both are adopted.
   expect((await startReport(project, 'plain')).exitCode).toBe(0);
   expect(await pids()).toEqual(before);
   for (const one of project.oracle.processes()) await killAtOnce(one);
@@ -118,7 +118,7 @@ test('the end of what was taken over is told as far as it is known, and mended b
   expect(healed.restarts).toBe(1);
 });
 
-test('nothing is started again while another command is at work', async () => {
+test('no service is started again while another command is at work', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper', [], { restart: { policy: 'always', backoff: 0 } }) },
   });
@@ -136,7 +136,7 @@ test('nothing is started again while another command is at work', async () => {
   if (!before) throw new Error('There is no process of "web"');
   await killAtOnce(before);
   await inState(project, 'web', 'backoff');
-  // Several turns of the supervisor later.
+  // The supervisor has tried several times meanwhile.
   for (let looks = 0; looks < 4; looks += 1) {
     const { report } = await statusReport(project);
     expect(report.services[0]).toMatchObject({ state: 'backoff', pid: null });
@@ -145,7 +145,7 @@ test('nothing is started again while another command is at work', async () => {
   expect(await inState(project, 'web', 'ready')).toMatchObject({ restarts: 1 });
 });
 
-test('start waits for what fails at first as long as its ready allows, however long the next pause is', async () => {
+test('start waits for a service that fails at first until the timeout of its readiness probe', async () => {
   await using project = await temporaryProject({
     services: {
       web: {

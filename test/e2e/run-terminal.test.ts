@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 const lacksTmux = spawnSync('tmux', ['-V']).error !== undefined;
 
 test.skipIf(lacksTmux)(
-  'on a terminal: keys, job control and a shell within, as without devctl',
+  'on a terminal, run passes keys and job control, and a shell works in it',
   async () => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     await using terminal = await openTerminal(project);
@@ -25,7 +25,7 @@ test.skipIf(lacksTmux)(
     const running = (name: string) =>
       project.oracle.everything().find(({ argv }) => argv.join(' ') === name);
 
-    // Ctrl-C is the command's: one that has its own idea of it goes on.
+    // Ctrl-C goes to the command, which may ignore it.
     await terminal.type(
       `devctl run -- sh -c 'trap "echo caught" INT; echo begun; read a; echo "got $a"'; echo code=$?`,
     );
@@ -43,7 +43,7 @@ test.skipIf(lacksTmux)(
     await terminal.press('C-c');
     await sees(/again=130/);
 
-    // A shell with jobs of its own; /dev/tty; what it leaves; and the terminal after it was killed.
+    // A shell with jobs, /dev/tty, a process that it leaves, and the terminal after a kill.
     await terminal.type(
       'clear; devctl run --name shell --grace 200ms -- env PS1=in\\> bash --norc -i; echo code=$?',
     );
@@ -53,7 +53,7 @@ test.skipIf(lacksTmux)(
     await terminal.press('C-z');
     await sees(/Stopped +sleep 2000/);
     await terminal.type('head -1 </dev/tty');
-    // Before, the line would be typed to the shell, which takes each key as it comes.
+    // Before that, the line would go to the shell, which reads each key at once.
     await until(() => running('head -1'));
     await terminal.type('typed');
     await sees(/typed\ntyped/);

@@ -11,9 +11,9 @@ import { until } from '../support/until.ts';
 
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 
-/** What runs in the project that is not devctl. */
+/** The processes of the project that are not devctl. */
 function others(project: TemporaryProject): readonly string[] {
-  // Not `processes()`: on a terminal the command is in the group of devctl, as its tools are.
+  // Not `processes()`, because on a terminal the command is in the group of devctl, as its tools are.
   return project.oracle
     .everything()
     .map(({ argv }) => argv.join(' '))
@@ -26,7 +26,7 @@ function recorded(project: TemporaryProject, name: string): boolean {
   return existsSync(project.file(`.pids/services/${name}.json`));
 }
 
-test('what the command says and how it ends is passed on; nothing of ours is in between', async () => {
+test('run passes on the output and the end of its command, and adds nothing', async () => {
   const files = { 'all.env': 'FROM_FILE="of $HOME_OF_TEST"\nBOTH=file\n' };
   const own = { web: service('sleeper', [], { env: { OF_WEB: 'web' } }) };
   const manifest = { envFile: 'all.env', env: { BOTH: 'env' }, services: own };
@@ -69,10 +69,10 @@ test('what the command says and how it ends is passed on; nothing of ours is in 
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('what it leaves behind is ended and named; --fail-on-orphans fails then', async () => {
+test('run ends and names orphans of its command; with --fail-on-orphans it fails then', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const [node, file] = fixture('double-fork');
-  // Killed, it leaves the daemon that it has made; where a subreaper holds that, without an environment.
+  // It is killed and leaves its daemon, which has no environment where a subreaper contains it.
   const daemon = `'${node}' '${file}' ${hasSubreaper ? '--empty-env' : ''} >out & made=$!`;
   const script = `${daemon}; until grep -q ready out; do sleep 0.05; done; kill -9 $made; exit 0`;
   const words = ['--name', 'once', '--fail-on-orphans', '--', 'sh', '-c', script];
@@ -99,13 +99,13 @@ test('what it leaves behind is ended and named; --fail-on-orphans fails then', a
   expect(result.orphans).toMatchObject([{ command: 'sleep 60' }]);
   expect(result).toMatchObject({ survivors: [], stop: { kind: 'stop', scope: ['run-sh'] } });
   if (hasSubreaper) expect(result.proof.strength).toBe('complete');
-  // stdout is the command's, also where there came to be none.
+  // stdout belongs to the command, also where there is no command.
   const none = await devctl(project, 'run', '--json', '--', 'no-such-command');
   expect(none).toMatchObject({ exitCode: 127, stdout: '' });
   const [last = ''] = none.stderr.split('\n').slice(-1);
   expect(JSON.parse(last)).toMatchObject({ version: 1, error: { code: 'command-not-found' } });
 
-  // `devctl run` is all that it needs, and `devctl adopt` would do nothing for it.
+  // A one-off needs only its `devctl run`, and `devctl adopt` would do nothing for it.
   const alone = startDevctl(project, {}, 'run', '--name', 'alone', '--', 'sleep', '60');
   const shown = await until(async () => {
     const status = await devctl(project, 'status');
@@ -116,7 +116,7 @@ test('what it leaves behind is ended and named; --fail-on-orphans fails then', a
   await alone;
 });
 
-test('status shows it, stop ends it, and so does a signal; other services stay', async () => {
+test('status shows a one-off, stop or a signal ends it, and other services stay', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await devctl(project, 'start');
   const begin = async (name: string, ...words: readonly string[]) => {
@@ -140,10 +140,10 @@ test('status shows it, stop ends it, and so does a signal; other services stay',
   const second = startDevctl(project, {}, 'run', '--grace', '10m', '--', 'sh', '-c', deaf);
   await until(() => existsSync(project.file('deaf')));
   second.kill('SIGTERM');
-  // The second one is impatience. Two at once are one to the kernel (signal(7)).
+  // The second signal means impatience. For the kernel two at once are one (signal(7)).
   await until(() => {
     const isLeft = others(project).some((line) => line.startsWith('sh '));
-    // With nothing left to end it listens no more, and one more would end it instead.
+    // When nothing is left it does not listen any more, and one more signal would end it.
     if (isLeft && second.exitCode === null) second.kill('SIGTERM');
     return !isLeft;
   });
@@ -163,7 +163,7 @@ test('status shows it, stop ends it, and so does a signal; other services stay',
   expect(others(project)).toHaveLength(1);
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 0 });
 
-  // Killed itself, it leaves its record: the next stop ends everything.
+  // When it is killed it leaves its record, and the next stop ends everything.
   const fourth = await begin('four', '--', ...fixture('fan', '3'));
   const [holder] = project.oracle.everything().filter(({ argv }) => argv.includes('four'));
   if (!holder) throw new Error('There is no devctl run');
@@ -175,7 +175,7 @@ test('status shows it, stop ends it, and so does a signal; other services stay',
   await fourth.done;
 });
 
-test('a script that starts, tests and stops within a one-off ends none but its services', async () => {
+test('a script in a one-off that starts, tests and stops ends its own services only', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const own = `'${process.execPath}' '${program}'`;
   const script = `${own} start && ${own} status; ${own} stop; echo "stopped=$?"`;
@@ -192,7 +192,7 @@ test('a script that starts, tests and stops within a one-off ends none but its s
   });
 });
 
-test('a command that removes the records leaves nothing behind all the same', async () => {
+test('a one-off that removes the records leaves nothing behind', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const bare = hasSubreaper ? 'env -i ' : '';
   const script = `rm -rf .pids; ${bare}setsid sleep 60 & exit 0`;

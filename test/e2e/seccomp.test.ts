@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, service } from '../support/services.ts';
+import { eachModeIf } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
-/** The architectures that the fixture knows the numbers of. */
+/** True on the architectures whose system call numbers the fixture knows. */
 const filterable = hasSubreaper && (process.arch === 'x64' || process.arch === 'arm64');
 
 /** Runs devctl, and with it its supervisor and services, under a filter that refuses these calls. */
@@ -33,7 +34,7 @@ const bestEffort = (why: string) => ({
 const held = { held: true, why: null };
 const without = (why: string) => ({ held: false, why: expect.stringContaining(why) });
 
-test.runIf(filterable).each<[string, string, object, object]>([
+eachModeIf(filterable)<[string, string, object, object]>([
   ['prctl', 'EPERM', bestEffort('subreaper'), { subreaper: without('prctl: EPERM') }],
   ['waitid', 'ENOSYS', bestEffort('asked'), { subreaper: held, pidfd: held }],
   ['pidfd_send_signal', 'EPERM', complete, { pidfd: without('pidfd_send_signal: EPERM') }],
@@ -43,27 +44,30 @@ test.runIf(filterable).each<[string, string, object, object]>([
     bestEffort('subreaper'),
     { subreaper: without('prctl: EPERM'), pidfd: without('pidfd_open: EPERM') },
   ],
-])('refused %s with %s: nothing is left', async (calls, errno, proof, capabilities) => {
-  const noFifo = calls.includes('mknod');
-  const stdin = noFifo ? { stdin: 'null' } : {};
-  const withStdin = Object.fromEntries(
-    Object.entries(services).map(([name, one]) => [name, { ...one, ...stdin }]),
-  );
-  const fifo = noFifo ? { fifo: { command: 'true', autostart: false } } : {};
-  await using project = await temporaryProject({
-    services: { ...withStdin, ...fifo },
-    stopGrace: 200,
-  });
-  const start = await refused(project, errno, calls, 'start');
-  expect(start, start.stderr).toMatchObject({ exitCode: 0 });
-  if (noFifo) {
-    const piped = await refused(project, errno, calls, 'start fifo');
-    expect(piped).toMatchObject({ exitCode: 1 });
-    expect(piped.stderr).toMatch(/no stdin FIFO .*not permitted; set "stdin": "null"/i);
-  }
-  const stop = await refused(project, errno, calls, 'stop --json');
-  expect(stop, stop.stderr).toMatchObject({ exitCode: 0 });
-  const report: StopReport = JSON.parse(stop.stdout);
-  expect(report).toMatchObject({ survivors: [], proof, capabilities });
-  expect(project.oracle.everything()).toEqual([]);
-});
+])(
+  'stop leaves nothing when the kernel refuses %s with %s',
+  async (calls, errno, proof, capabilities) => {
+    const noFifo = calls.includes('mknod');
+    const stdin = noFifo ? { stdin: 'null' } : {};
+    const withStdin = Object.fromEntries(
+      Object.entries(services).map(([name, one]) => [name, { ...one, ...stdin }]),
+    );
+    const fifo = noFifo ? { fifo: { command: 'true', autostart: false } } : {};
+    await using project = await temporaryProject({
+      services: { ...withStdin, ...fifo },
+      stopGrace: 200,
+    });
+    const start = await refused(project, errno, calls, 'start');
+    expect(start, start.stderr).toMatchObject({ exitCode: 0 });
+    if (noFifo) {
+      const piped = await refused(project, errno, calls, 'start fifo');
+      expect(piped).toMatchObject({ exitCode: 1 });
+      expect(piped.stderr).toMatch(/no stdin FIFO .*not permitted; set "stdin": "null"/i);
+    }
+    const stop = await refused(project, errno, calls, 'stop --json');
+    expect(stop, stop.stderr).toMatchObject({ exitCode: 0 });
+    const report: StopReport = JSON.parse(stop.stdout);
+    expect(report).toMatchObject({ survivors: [], proof, capabilities });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);

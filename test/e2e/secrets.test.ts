@@ -36,7 +36,7 @@ test('a secret in an environment is in no record, report, log or command line', 
     said.push(stdout, stderr);
   };
   await run('start', '--json');
-  // Also what is spawned while it waits.
+  // Also processes that are spawned while it waits.
   const starting = startDevctl(project, caller, 'start', 'late');
   const lines = new Set<string>();
   const look = () => {
@@ -63,7 +63,7 @@ test('a secret in an environment is in no record, report, log or command line', 
   expect([...project.oracle.everything(), ...supervisorsOf(project)]).toEqual([]);
 });
 
-test('names, folders and logs cannot write to the terminal', async () => {
+test('names, folders and logs cannot send control characters to the terminal', async () => {
   const evil = '\u001b]52;c;ZXZpbA==\u0007\u001b[2J\u009b31m\u202e';
   const log = `process.stdout.write(${JSON.stringify(`${evil} \u001b[31mred\n`)}); process.exit(4)`;
   const title = `process.title = ${JSON.stringify(evil)}; console.log('ready'); setTimeout(() => {}, 1e5)`;

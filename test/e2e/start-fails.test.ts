@@ -1,16 +1,17 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test('a service that dies before it is ready fails at once, with its code and last lines', async () => {
+test('a service that ends before it is ready fails at once, with its exit code and last lines', async () => {
   await using project = await temporaryProject({
     services: {
       web: {
         command: fixture('crash', '100', '7', 'fatal: no database'),
-        // Longer than this test may take: only its death can end the wait.
+        // Longer than this test may take: only the end of the service can end the wait.
         ready: { log: '^ready$', timeout: '10m' },
       },
     },
@@ -23,14 +24,14 @@ test('a service that dies before it is ready fails at once, with its code and la
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test.each([
+eachMode([
   ['as a list', ['no-such-program-here', '--x']],
   ['through the shell', 'no-such-program-here --x'],
-])('a command that does not exist, %s', async (_how, command) => {
+])('start names a command that does not exist, %s', async (_how, command) => {
   await using project = await temporaryProject({
     services: { web: { command, ready: { delay: '10s' } } },
   });
-  // Without folders of somebody else's: where one may not be searched, a shell says "Permission denied".
+  // Without folders of other users: where one may not be searched, a shell says "Permission denied".
   const env = { PATH: '/usr/bin:/bin' };
   const { exitCode, stderr } = await devctlWith(project, { env }, 'start');
   expect(exitCode).toBe(1);
@@ -40,7 +41,7 @@ test.each([
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 
-test('what is up stays up, what depends on the failed one is not started', async () => {
+test('running services stay up, and services that depend on a failed one are not started', async () => {
   await using project = await temporaryProject({
     services: {
       other: service('sleeper'),
@@ -59,7 +60,7 @@ test('what is up stays up, what depends on the failed one is not started', async
   expect(project.oracle.processes().length).toBe(1);
 });
 
-test('--abort-on-failure takes everything down again that this start started', async () => {
+test('--abort-on-failure stops again what this start has started', async () => {
   await using project = await temporaryProject({
     services: {
       before: service('sleeper', [], { autostart: false }),
@@ -81,7 +82,7 @@ test('--abort-on-failure takes everything down again that this start started', a
   expect(project.oracle.processes().map(({ pid }) => pid)).toEqual([before?.pid]);
 });
 
-test('after a failure the next start begins where it failed', async () => {
+test('after a failure the next start goes on with the services that are missing', async () => {
   await using project = await temporaryProject({
     services: {
       a: service('sleeper'),

@@ -9,7 +9,7 @@ import { startReport, statusReport } from '../support/reports.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test('a port held by a stranger: who, and nothing is started', async () => {
+test('start names the bystander that holds a port, and starts nothing', async () => {
   const port = await freePort();
   await using project = await temporaryProject({
     services: {
@@ -17,7 +17,7 @@ test('a port held by a stranger: who, and nothing is started', async () => {
       web: { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } },
     },
   });
-  // The stranger is this test.
+  // This test holds the port.
   const server = createServer().listen(port, '127.0.0.1');
   await once(server, 'listening');
   try {
@@ -36,11 +36,11 @@ test('a port held by a stranger: who, and nothing is started', async () => {
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
 });
 
-test('a port held by what an earlier run left behind is taken back', async () => {
+test('start takes back a port from a process that an earlier run has left', async () => {
   const port = await freePort();
   const server = fixture('tcp-server', String(port)).join(' ');
   await using project = await temporaryProject({
-    // The shell stays above its server, so that it can die alone.
+    // The shell stays above its server, so that the shell can be killed alone.
     services: { web: { command: `${server}; true`, ports: [port], ready: { tcp: port } } },
   });
   const first = await startReport(project);
@@ -59,13 +59,13 @@ test('a port held by what an earlier run left behind is taken back', async () =>
   expect(await canBind(port)).toBe(true);
 });
 
-test('a service renamed in the manifest does not lose its port to its former self', async () => {
+test('a service that was renamed in the manifest is told that its old run holds its port', async () => {
   const port = await freePort();
   const web = { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } };
   await using project = await temporaryProject({ services: { web } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   project.write('.devctl.json', JSON.stringify({ services: { site: web } }));
-  // It still runs under its old name: that is said, rather than ended behind the user's back.
+  // It still runs under its old name. devctl says so and does not end it.
   const { exitCode, stderr } = await devctl(project, 'start');
   expect(exitCode).toBe(5);
   expect(stderr).toContain('our own service web');
@@ -73,7 +73,7 @@ test('a service renamed in the manifest does not lose its port to its former sel
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('what runs after its supervisor was killed is adopted, not started again', async () => {
+test('start adopts services whose supervisor was killed, and does not start them again', async () => {
   const port = await freePort();
   await using project = await temporaryProject({
     services: {

@@ -1,11 +1,12 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test('every kind of probe', async () => {
+test('start waits for every kind of readiness probe', async () => {
   const [http = 0, tcp = 0] = await freePorts(2);
   const url = `http://127.0.0.1:${http}`;
   await using project = await temporaryProject({
@@ -36,14 +37,14 @@ test('every kind of probe', async () => {
   });
 });
 
-test.each([
+eachMode([
   ['log', { log: '^never$', timeout: '700ms' }, 'never'],
   ['exec', { exec: 'exit 9', timeout: '700ms' }, '9'],
-  // The server has to come up meanwhile, on a busy machine too: the last refusal is what is told.
+  // The server has to come up meanwhile, on a busy machine too, because the last failure is shown.
   ['body', { http: 'PORT/api/v1/health', body: 'splendid', timeout: '4s' }, 'splendid'],
   ['status', { http: 'PORT/api/v1/health', status: 500, timeout: '4s' }, '200'],
 ])(
-  'a %s probe that never succeeds: unhealthy, and the service goes on running',
+  'a %s probe that never succeeds makes the service unhealthy, and it goes on running',
   async (_kind, probe, why) => {
     const [port = 0] = await freePorts(1);
     const ready = JSON.parse(
@@ -64,7 +65,7 @@ test.each([
   },
 );
 
-test('old output in the log makes nobody ready', async () => {
+test('old output in the log makes no service ready', async () => {
   await using project = await temporaryProject(
     { services: { web: { command: 'cat line; exec sleep 100', ready: { log: '^up$' } } } },
     { line: 'up\n' },

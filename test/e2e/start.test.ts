@@ -18,8 +18,8 @@ test('services start in order of dependence', async () => {
   expect(lines).toEqual(['db born', 'db up', 'api born', 'api up', 'web born', 'web up']);
 });
 
-test('what does not depend on each other starts side by side', async () => {
-  // Each is ready only when the other one has been started.
+test('services that do not depend on each other start side by side', async () => {
+  // Each service is ready only when the other one has been started.
   const command = (own: string) => `touch ${own}.here && exec sleep 100`;
   await using project = await temporaryProject({
     services: {
@@ -30,7 +30,7 @@ test('what does not depend on each other starts side by side', async () => {
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
 });
 
-test('"started" does not wait until the other one is ready', async () => {
+test('"started" does not wait until the other service is ready', async () => {
   await using project = await temporaryProject({
     services: {
       db: { command: 'exec sleep 100', ready: { exec: 'test -f api.here', interval: '50ms' } },
@@ -40,7 +40,7 @@ test('"started" does not wait until the other one is ready', async () => {
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
 });
 
-test('a service brings what it depends on, and nothing else', async () => {
+test('a named service is started with its dependencies, and nothing else', async () => {
   await using project = await temporaryProject({
     services: {
       db: service('sleeper'),
@@ -58,7 +58,7 @@ test('a service brings what it depends on, and nothing else', async () => {
   });
 });
 
-test('a group stands for its services, and autostart: false waits to be named', async () => {
+test('a group stands for its services, and a service with autostart: false waits to be named', async () => {
   await using project = await temporaryProject({
     services: {
       a: service('sleeper'),
@@ -79,7 +79,7 @@ test('a group stands for its services, and autostart: false waits to be named', 
   expect(project.oracle.processes().length).toBe(4);
 });
 
-test('starting what runs is success and starts nothing', async () => {
+test('a start of running services succeeds and starts nothing', async () => {
   await using project = await temporaryProject({
     services: { a: service('sleeper'), b: service('chain', ['2']) },
   });
@@ -92,7 +92,7 @@ test('starting what runs is success and starts nothing', async () => {
   expect(project.oracle.processes().map(({ pid }) => pid)).toEqual(before);
 });
 
-test('only what is missing is started again', async () => {
+test('start starts only the missing services', async () => {
   await using project = await temporaryProject({
     services: { a: service('sleeper'), b: service('sleeper') },
   });

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl } from '../support/devctl.ts';
 import { freePort } from '../support/free-ports.ts';
@@ -8,14 +8,16 @@ import { startReport, statusReport } from '../support/reports.ts';
 import {
   hasSubreaper,
   killAtOnce,
+  removeRecords,
   service,
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('the table: what should run, what runs, and what it takes', async () => {
+test('status shows which services should run, which run, and what they use', async () => {
   const port = await freePort();
   const web = { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } };
   await using project = await temporaryProject({
@@ -45,7 +47,7 @@ test('the table: what should run, what runs, and what it takes', async () => {
   expect((await devctl(project, 'status', 'web')).stdout).not.toContain('fan');
 });
 
-test('--json has the same, for programs', async () => {
+test('status --json has the same for programs', async () => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   const { report: started } = await startReport(project);
   const { exitCode, report } = await statusReport(project);
@@ -88,7 +90,7 @@ test('--json has the same, for programs', async () => {
   });
 });
 
-test('how a service ended that was up, and what it left behind', async () => {
+test('status shows how a service ended, and what it left behind', async () => {
   await using project = await temporaryProject({
     services: { web: service('own-session'), db: service('sleeper') },
   });
@@ -100,7 +102,7 @@ test('how a service ended that was up, and what it left behind', async () => {
   const ended = await until(async () => {
     const { exitCode, report } = await statusReport(project);
     const web = report.services.find(({ name }) => name === 'web');
-    // Seen by everybody at once; how it ended, the supervisor says a moment later.
+    // Its end is visible at once; the supervisor says a moment later how it ended.
     const isTold = web?.reason?.includes('SIGKILL') ?? false;
     return exitCode === 3 && isTold ? { report, web } : null;
   });
@@ -114,7 +116,7 @@ test('how a service ended that was up, and what it left behind', async () => {
   expect(stderr).toContain('devctl stop ends them');
 });
 
-test('without a supervisor', async () => {
+test('status works without a supervisor', async () => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGKILL');
@@ -125,10 +127,10 @@ test('without a supervisor', async () => {
   expect(supervisorsOf(project)).toEqual([]);
 });
 
-test.each([
+eachMode([
   ['broken', '{', '.devctl.json'],
   ['of a wrong shape', '{"services": 7}', 'services'],
-])('with a manifest that is %s', async (_how, text, named) => {
+])('status works with a manifest that is %s', async (_how, text, named) => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   project.write('.devctl.json', text);
@@ -138,10 +140,10 @@ test.each([
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 
-test('after the records were deleted it still sees the processes', async () => {
+test('status still sees the processes after the records were deleted', async () => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  rmSync(project.file('.pids'), { recursive: true, maxRetries: 9 });
+  await removeRecords(project);
   const { exitCode, report } = await statusReport(project);
   expect(exitCode).toBe(3);
   expect(report.orphans.length).toBe(3);
@@ -149,7 +151,7 @@ test('after the records were deleted it still sees the processes', async () => {
   expect(report.orphans.map(({ pid }) => pid).sort()).toEqual(pids.sort());
 });
 
-test('changes nothing: no folder, no file, no process', async () => {
+test('status changes nothing: no folder, no file, no process', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
   expect(() => rmSync(project.file('.pids'), { recursive: true })).toThrow('ENOENT');

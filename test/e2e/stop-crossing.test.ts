@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readLedgers } from '../../src/project/ledger.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
@@ -15,14 +15,15 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
+import { eachMode, eachModeIf, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-test('stop wins over a start that is under way', async () => {
+test('a stop wins over a start that is under way', async () => {
   await using project = await temporaryProject({
     services: {
       db: service('fan', ['3']),
-      // Never ready, and ready to wait for it much longer than a test may take.
+      // It is never ready, and start waits for it much longer than a test may take.
       web: {
         command: fixture('fan', '3'),
         dependsOn: ['db'],
@@ -42,7 +43,7 @@ test('stop wins over a start that is under way', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('two stops at once: one does it, the other one agrees or stands back', async () => {
+test('two stops at once: one stops all, the other agrees or gives way', async () => {
   await using project = await temporaryProject({
     services: { a: service('fan', ['3']), b: service('needs-grace', ['cleaned', '500']) },
   });
@@ -70,14 +71,14 @@ test('a forced stop breaks in on a slow one', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('two starts at once: one after the other, nothing twice', async () => {
+test('two starts at once run one after the other and start nothing twice', async () => {
   await using project = await temporaryProject({ services: { a: service('fan', ['2']) } });
   const results = await Promise.all([devctl(project, 'start'), devctl(project, 'start')]);
   expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
   expect(project.oracle.processes().length).toBe(3);
 });
 
-test('Ctrl-C turns a running stop into a forced one, which still proves itself', async () => {
+test('Ctrl-C turns a running stop into a forced stop, which is proved as well', async () => {
   await using project = await temporaryProject({
     services: { web: service('stubborn', ['2'], { stop: { grace: '10m' } }) },
   });
@@ -87,7 +88,7 @@ test('Ctrl-C turns a running stop into a forced one, which still proves itself',
   stopping.stderr.on('data', (data) => {
     told += data;
   });
-  // It says every second whom it waits for.
+  // It says every second which services it waits for.
   await until(
     () => told.includes('waiting for'),
     () => told,
@@ -104,11 +105,11 @@ test('Ctrl-C turns a running stop into a forced one, which still proves itself',
 const program = join(repositoryRoot, 'bin', 'devctl.js');
 const library = pathToFileURL(join(repositoryRoot, 'dist', 'index.js')).href;
 
-test.each([
+eachMode([
   ['devctl stop', [program, 'stop']],
   ['devctl stop --force', [program, 'stop', '--force']],
   ['stop() of the library', ['-e', `import('${library}').then(({ stop }) => stop())`]],
-])('%s inside a service: the supervisor performs it', async (_name, args) => {
+])('%s inside a service is carried out by the supervisor', async (_name, args) => {
   const stop = [process.execPath, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   await using project = await temporaryProject({
     services: {
@@ -131,7 +132,7 @@ test.each([
   expect(report).toMatchObject({ survivors: [], project: project.root });
 });
 
-test('a stop inside a service whose supervisor was killed: a new one performs it', async () => {
+test('a stop inside a service whose supervisor was killed is carried out by a new one', async () => {
   const stop = `'${process.execPath}' '${program}' stop > stop.out 2>&1; echo lived > after; sleep 120`;
   await using project = await temporaryProject({
     services: {
@@ -151,15 +152,15 @@ test('a stop inside a service whose supervisor was killed: a new one performs it
   expect(existsSync(project.file('after'))).toBe(false);
 });
 
-test.runIf(hasSubreaper).each([
+eachModeIf(hasSubreaper)([
   ['whose service is known', true, 'env', 'env -u DEVCTL_PROJECT -u TURBO_DEVCTL_PROJECT'],
   ['of which only the ledger knows', false, 'env -i "PATH=$PATH"', 'env'],
 ])(
-  'a stop from below a daemon %s leaves that alone, and with it all that holds it',
+  'a stop from below a daemon %s leaves the daemon alone, and all that contains it',
   async (_name, isKnown, daemon, without) => {
     await using project = await temporaryProject();
     const wait = (file: string) => `until [ -e ${file} ]; do sleep 0.05; done`;
-    // Without a mark of its own, and not below a leader: devctl does not know that it is inside.
+    // The command has no mark and is not below a leader, so devctl does not know that it is inside.
     const stop = `${without} '${process.execPath}' '${program}' stop --json >stop.json; echo $? >code`;
     project.write('daemon.sh', `echo >up; ${wait('go')}; ${stop}; sleep 120`);
     const command = `(setsid ${daemon} sh daemon.sh >/dev/null 2>&1 &); ${wait('up')}; echo ready; sleep 120`;

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor } from '../support/services.ts';
+import { modeTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test('the whole set has the grace period, not just the leader', async () => {
+test('the whole tree of a service has the grace period, not just the leader', async () => {
   await using project = await temporaryProject({
     stopGrace: '10s',
     services: { web: service('needs-grace', ['cleaned', '1500']) },
@@ -19,7 +20,7 @@ test('the whole set has the grace period, not just the leader', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('--grace cuts it short', async () => {
+test('--grace shortens the grace period', async () => {
   await using project = await temporaryProject({
     stopGrace: '10m',
     services: {
@@ -36,7 +37,7 @@ test('--grace cuts it short', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('--force with --grace gives that much time', async () => {
+test('--force with --grace gives that grace period', async () => {
   await using project = await temporaryProject({
     services: { web: service('needs-grace', ['cleaned', '1000'], { stop: { grace: '10m' } }) },
   });
@@ -47,7 +48,7 @@ test('--force with --grace gives that much time', async () => {
   expect(report.processes.map(({ endedBy }) => endedBy)).not.toContain('SIGKILL');
 });
 
-test("a stubborn tree is killed after its own grace, in less than the issue's ten seconds", async () => {
+test('a stubborn tree is killed after its own grace period, within ten seconds', async () => {
   await using project = await temporaryProject({
     services: { web: service('stubborn', ['3']), db: service('stubborn', ['1']) },
   });
@@ -63,7 +64,7 @@ test("a stubborn tree is killed after its own grace, in less than the issue's te
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('--force waits for nobody and runs no stop command', async () => {
+test('--force waits for no service and runs no stop command', async () => {
   await using project = await temporaryProject({
     services: {
       web: service('stubborn', ['2'], { stop: { grace: '10m', command: 'touch commanded' } }),
@@ -96,12 +97,12 @@ test('the stop command runs first, in the folder of the service', async () => {
   expect(readFileSync(project.file('order'), 'utf8')).toBe('command\nsignal\n');
 });
 
-test('a stop command that fails, hangs or cannot be run is reported and holds nothing up', async () => {
+test('a stop command that fails, hangs or cannot be run is reported and delays nothing', async () => {
   await using project = await temporaryProject({
     services: {
       fails: service('sleeper', [], { stop: { command: 'exit 3' } }),
       hangs: service('sleeper', [], { stop: { command: 'exec sleep 100', grace: '300ms' } }),
-      // Longer than one argument may be: execve(2).
+      // Longer than one argument may be (execve(2)).
       huge: service('sleeper', [], { stop: { command: `true ${'x'.repeat(200_000)}` } }),
     },
   });
@@ -110,7 +111,7 @@ test('a stop command that fails, hangs or cannot be run is reported and holds no
   expect(exitCode).toBe(0);
   const problems = report.problems.join('\n');
   expect(problems).toMatch(/fails: its stop command exited with code 3/);
-  // SIGTERM as a rule; on a busy machine it may be seen only when it is too late to ask.
+  // SIGTERM as a rule; on a busy machine it may be found only when it is too late to ask.
   expect(problems).toMatch(
     /hangs: its stop command took longer than the grace period: SIG(TERM|KILL)/,
   );
@@ -118,7 +119,7 @@ test('a stop command that fails, hangs or cannot be run is reported and holds no
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('the stop signal of the service', async () => {
+test('stop sends the stop signal of the service', async () => {
   const command = `trap 'echo int > got; exit' INT; trap 'echo term > got; exit' TERM;
     echo ready; while :; do sleep 0.05; done`;
   await using project = await temporaryProject({
@@ -133,25 +134,31 @@ test('the stop signal of the service', async () => {
 /** Leaves a daemon without any mark: forked twice, in a session of its own, without environment and folder. */
 const LEAVES_A_DAEMON = `exec 9<marker; setsid sh -c 'cd /; env -i sleep 100 >/dev/null 2>&1 &'; touch left`;
 
-test.for([
+const CONTAINERS = [
   ['a control group and a subreaper', hasControlGroups && hasSubreaper, {}],
   ['a subreaper alone', hasSubreaper, { DEVCTL_CGROUP: 'off' }],
   ['a control group alone', hasControlGroups, { DEVCTL_NATIVE: 'off' }],
-] as const)('what a stop command leaves is held by %s', async ([, has, env], { skip }) => {
-  skip(!has);
-  await using project = await temporaryProject({
-    services: { web: service('sleeper', [], { stop: { command: LEAVES_A_DAEMON } }) },
-  });
-  project.write('marker', '');
-  expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
-  const { exitCode, stdout } = await devctlWith(project, { env }, 'stop', '--json');
-  expect(exitCode).toBe(0);
-  expect(existsSync(project.file('left'))).toBe(true);
-  expect(project.oracle.everything()).toEqual([]);
-  expect(JSON.parse(stdout).proof).toMatchObject({ strength: 'complete', why: null });
-});
+] as const;
 
-test('a stop command that no supervisor can run is run all the same, and the proof says so', async () => {
+for (const [index, [how, has, env]] of CONTAINERS.entries()) {
+  modeTest(index).runIf(has)(
+    `a process that a stop command leaves is contained by ${how}`,
+    async () => {
+      await using project = await temporaryProject({
+        services: { web: service('sleeper', [], { stop: { command: LEAVES_A_DAEMON } }) },
+      });
+      project.write('marker', '');
+      expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+      const { exitCode, stdout } = await devctlWith(project, { env }, 'stop', '--json');
+      expect(exitCode).toBe(0);
+      expect(existsSync(project.file('left'))).toBe(true);
+      expect(project.oracle.everything()).toEqual([]);
+      expect(JSON.parse(stdout).proof).toMatchObject({ strength: 'complete', why: null });
+    },
+  );
+}
+
+test('a stop command runs also without a supervisor, and the proof says so', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper', [], { stop: { command: 'touch commanded' } }) },
   });

@@ -1,14 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl } from '../support/devctl.ts';
 import { canBind, freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
+import { eachMode, eachModeIf, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
-test.each([
+eachMode([
   ['fan', ['6'], 7],
   ['chain', ['4'], 4],
   ['own-session', [], 2],
@@ -17,7 +18,7 @@ test.each([
   ['fork-on-term', [], 1],
   ['stopped', [], 2],
   ['zombie-maker', [], 2],
-])('%s %j is gone after stop', async (name, args, count) => {
+])('stop ends %s %j', async (name, args, count) => {
   await using project = await temporaryProject({ services: { web: service(name, args) } });
   const started = await devctl(project, 'start');
   expect(started.exitCode, started.stderr).toBe(0);
@@ -28,8 +29,8 @@ test.each([
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.runIf(hasSubreaper).each(['double-fork', 'own-session'])(
-  '%s --empty-env, cwd elsewhere: nothing but the subreaper knows it, and it is gone',
+eachModeIf(hasSubreaper)(['double-fork', 'own-session'])(
+  'stop ends %s --empty-env in another folder, which only the subreaper knows',
   async (name) => {
     await using project = await temporaryProject({
       services: { web: service(name, ['--empty-env']) },
@@ -43,7 +44,7 @@ test.runIf(hasSubreaper).each(['double-fork', 'own-session'])(
   },
 );
 
-test('a storm of forks ends as well', async () => {
+test('stop ends a fork storm', async () => {
   await using project = await temporaryProject({
     services: { storm: service('fork-storm', ['60', '1000']) },
   });
@@ -52,7 +53,7 @@ test('a storm of forks ends as well', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('named services only; the others and the supervisor go on', async () => {
+test('stop ends the named services only; the others and the supervisor go on', async () => {
   const port = await freePort();
   const web = { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } };
   await using project = await temporaryProject({
@@ -78,7 +79,7 @@ test('named services only; the others and the supervisor go on', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('dependents end before what they depend on is asked to', async () => {
+test('dependents end before their dependencies are asked to', async () => {
   const journal = (name: string, dependsOn: readonly string[]) =>
     service('journal', ['journal', name, '0', '200'], { dependsOn });
   await using project = await temporaryProject({
@@ -91,8 +92,8 @@ test('dependents end before what they depend on is asked to', async () => {
   expect(lines.slice(-6)).toEqual(ends);
 });
 
-test('services of a wave end side by side', async () => {
-  // Each waits for the other one's mark before it ends; alone it would be killed.
+test('services of one wave end side by side', async () => {
+  // Each waits for the mark of the other before it ends; alone it would be killed.
   const command = (own: string, other: string) =>
     `trap 'touch ${own}; while ! [ -e ${other} ]; do sleep 0.05; done; echo ${own} >> ended; exit' TERM;
      echo ready; while :; do sleep 0.05; done`;
@@ -110,7 +111,7 @@ test('services of a wave end side by side', async () => {
   expect(ended.sort()).toEqual(['l', 'r']);
 });
 
-test('--json says what ended, why it was ours, and how sure that is', async () => {
+test('stop --json says which processes ended, why they were ours, and how sure that is', async () => {
   const port = await freePort();
   const web = { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } };
   await using project = await temporaryProject({ services: { web, fan: service('fan', ['2']) } });
@@ -145,7 +146,7 @@ test('--json says what ended, why it was ours, and how sure that is', async () =
   expect(existsSync(project.file('.pids/services.pids'))).toBe(false);
 });
 
-test('--dry-run lists everything with its evidence and signals nothing', async () => {
+test('stop --dry-run lists everything with its evidence and signals nothing', async () => {
   await using project = await temporaryProject({
     services: { web: service('own-session'), fan: service('fan', ['2']) },
   });
@@ -162,7 +163,7 @@ test('--dry-run lists everything with its evidence and signals nothing', async (
   expect(project.oracle.everything().map(({ pid }) => pid)).toEqual(before);
 });
 
-test('with nothing running: success, and nothing is left behind by asking', async () => {
+test('stop succeeds when nothing runs, and leaves nothing behind', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   for (const args of [['stop'], ['stop', '--force'], ['stop', 'web'], ['stop', '--dry-run']]) {
     const { exitCode, stderr } = await devctl(project, ...args);

@@ -17,7 +17,7 @@ async function swept(project: TemporaryProject, ...args: readonly string[]) {
   return parseReport<SweepReport>(await devctl(project, 'sweep', '--json', ...args));
 }
 
-/** A program of `fixtures/`, as from another terminal: nothing above it is above devctl too. */
+/** Starts a program of `fixtures/` as from another terminal: no process above it is above devctl too. */
 function startApart(cwd: string, name: string, args: readonly string[], env: object = {}): void {
   const [command = '', ...words] = fixture(name, ...args);
   spawn('/bin/sh', ['-c', '"$0" "$@" &', command, ...words], {
@@ -28,7 +28,7 @@ function startApart(cwd: string, name: string, args: readonly string[], env: obj
   });
 }
 
-test('look-alikes are asked, then killed; services and everybody else are left alone', async () => {
+test('sweep asks and then kills programs that match; services and bystanders are left alone', async () => {
   await using project = await temporaryProject({
     services: {
       web: { command: fixture('bystander', 'npm', 'run', 'dev') },
@@ -38,7 +38,7 @@ test('look-alikes are asked, then killed; services and everybody else are left a
   });
   await using elsewhere = await temporaryProject();
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  // It takes its name a moment after its start.
+  // It changes its name a moment after its start.
   const { pid: web } = await until(() =>
     project.oracle.processes().find(({ argv }) => argv[0] === 'npm run dev'),
   );
@@ -60,7 +60,7 @@ test('look-alikes are asked, then killed; services and everybody else are left a
     project.oracle.everything().find(({ argv }) => argv.join(' ').startsWith(line));
   const cookied = await until(() => find('node vitest'));
   const stubborn = () => project.oracle.processes().filter(({ pid }) => !services.includes(pid));
-  // Not yet: the shell that starts them.
+  // The shell that starts them counts until it has ended.
   await until(
     () => stubborn().filter(({ argv }) => argv[1]?.endsWith('/stubborn.mjs')).length === 2,
   );
@@ -103,7 +103,7 @@ test('look-alikes are asked, then killed; services and everybody else are left a
   );
 });
 
-test('"scope": "off" is for the sweep of stop: who asks for one gets one', async () => {
+test('"scope": "off" is for the sweep of stop only: devctl sweep sweeps', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper') },
     sweep: { scope: 'off' },
@@ -117,7 +117,7 @@ test('"scope": "off" is for the sweep of stop: who asks for one gets one', async
   expect(leftover.alive()).toBe(false);
 });
 
-test('where it cannot know what to spare it refuses; without a manifest it takes the folder', async () => {
+test('sweep refuses where it cannot know what to spare; without a manifest it takes the folder', async () => {
   await using folder = await temporaryProject('{ "sweep": { "protect": ["npm"] }');
   await using leftover = await bystander('npm test', folder.root);
   const broken = await devctl(folder, 'sweep');

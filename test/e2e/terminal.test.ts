@@ -34,7 +34,7 @@ test.skipIf(lacksTmux)(
     expect(screen).toMatch(/web.*ready/);
     expect(screen).toContain('2 of 2 services are up');
 
-    // The screen may still show the code of the start.
+    // The screen may still show the exit code of the start.
     await terminal.type('devctl stop; echo stopped=$?');
     await until(async () => (await terminal.screen()).includes('stopped=0'));
     expect(project.oracle.processes().filter(({ argv }) => argv[0] === 'sleep')).toEqual([]);
@@ -52,7 +52,7 @@ test.skipIf(lacksTmux)(
   },
 );
 
-test.skipIf(lacksTmux)('a terminal of no columns gets plain lines', async () => {
+test.skipIf(lacksTmux)('a terminal without columns gets plain lines', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   await using terminal = await openTerminal(project);
   await terminal.type('stty cols 0; devctl start; devctl status; echo code=$?; stty cols 100');
@@ -66,7 +66,7 @@ test.skipIf(lacksTmux)('a terminal of no columns gets plain lines', async () => 
 });
 
 test.skipIf(lacksTmux)(
-  'Ctrl-C during start leaves running what runs; in stop it forces',
+  'Ctrl-C during start leaves services running; during stop it forces',
   async () => {
     await using project = await temporaryProject({
       services: {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
@@ -10,13 +10,14 @@ import { BYSTANDER_MARK } from '../support/oracle.ts';
 import { fixture } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** Neither a subreaper nor a cgroup: what left the tree is found by what it holds, or not at all. */
+/** No subreaper and no cgroup: a process that left the tree is found by its open files and ports, or not at all. */
 const UNHELD = { env: { DEVCTL_NATIVE: 'off', DEVCTL_CGROUP: 'off' } };
 
-/** A daemon that holds the log, and one that holds nothing but a port; nobody has witnessed either. */
+/** Starts a daemon that has the log open, and one that only holds a port. No ledger knows them. */
 async function escapedDaemons(): Promise<{ project: TemporaryProject; port: number }> {
   const [port = 0, other = 0] = await freePorts(2);
   const project = await temporaryProject({
@@ -28,7 +29,7 @@ async function escapedDaemons(): Promise<{ project: TemporaryProject; port: numb
   });
   expect(await devctlWith(project, UNHELD, 'start')).toMatchObject({ exitCode: 0 });
   await signalSupervisor(project, 'SIGKILL');
-  // What the supervisor saw in time would be known without any of this.
+  // The processes that the supervisor saw in time would be known without any of this.
   rmSync(project.file('.pids/ledger'), { recursive: true });
   expect(project.oracle.processes().length).toBe(4);
   return { project, port };
@@ -46,7 +47,7 @@ function evidenceOf({ processes }: StopReport, service: string): readonly string
     .map(({ kind, detail }) => `${kind}: ${detail}`);
 }
 
-test('daemons without environment, session or parent are found by their log and their port', async () => {
+test('stop finds daemons without environment, session or parent by their log and their port', async () => {
   const { project, port } = await escapedDaemons();
   await using _project = project;
   const dry = await stopped(project, '--dry-run');
@@ -57,12 +58,12 @@ test('daemons without environment, session or parent are found by their log and 
   expect(exitCode).toBe(0);
   expect(evidenceOf(report, 'web')).toEqual(['output: writes to .pids/logs/web.log']);
   expect(evidenceOf(report, 'api')).toEqual([`port: listens on ${port}`]);
-  // Asked first, as everything else.
+  // They were asked first, as all processes are.
   expect(report.processes.map(({ endedBy }) => endedBy)).toEqual(Array(4).fill('SIGTERM'));
   expect(report.proof.strength).toBe('best-effort');
 });
 
-test('with --force also without records: the manifest names the ports, the folder the logs', async () => {
+test('stop --force finds them without records: the manifest names the ports, the folder the logs', async () => {
   const { project, port } = await escapedDaemons();
   await using _project = project;
   rmSync(project.file('.pids'), { recursive: true });
@@ -82,8 +83,8 @@ test('with --force also without records: the manifest names the ports, the folde
   expect(evidenceOf(report, 'api')).toContain(`port: listens on ${port}`);
 });
 
-test.each([[['stop']], [['stop', '--force']]])(
-  'who only uses the log, the FIFO or the port survives: %j',
+eachMode([[['stop']], [['stop', '--force']]])(
+  'a program that only uses the log, the FIFO or the port survives: %j',
   async (args) => {
     const [port = 0] = await freePorts(1);
     await using project = await temporaryProject({
@@ -104,10 +105,10 @@ test.each([[['stop']], [['stop', '--force']]])(
     const holds = (path: string, flags: string) => [
       '-e',
       `require('node:fs').openSync(${JSON.stringify(path)}, '${flags}'); console.log('ready');
-       setTimeout(() => {}, 60_000)`,
+       setTimeout(() => {}, 300_000)`,
     ];
     const shell = innocent('/bin/sh', []);
-    // With a job of its own, which inherits what the shell has open.
+    // The shell has a job, which inherits its open files.
     shell.stdin.write(`exec 7>>'${log}' 8<>'${fifo}'; sleep 119 & echo ready\n`);
     const strangers = [
       shell,

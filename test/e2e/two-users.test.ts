@@ -12,20 +12,21 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { supervisorsOf } from '../support/services.ts';
+import { eachModeIf, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
-/** To be two users, only root can. */
+/** Only root can become two users. */
 const canBeTwo = process.geteuid?.() === 0 && process.platform === 'linux';
 const OWNER = 65_534;
 const EVE = 65_533;
 
-/** devctl and its programs, where every user can read them. */
+/** devctl and its programs in a place that every user can read. */
 let installed: TemporaryProject;
 beforeAll(async () => {
   installed = await temporaryProject();
@@ -40,7 +41,7 @@ afterAll(() => installed[Symbol.asyncDispose]());
 const program = (name: string, ...args: string[]) =>
   fixture(name, ...args).map((word) => word.replace(repositoryRoot, `${installed.root}/`));
 
-/** A project that belongs to OWNER, with a service that has two processes. */
+/** Makes a project that belongs to OWNER, with a service that has two processes. */
 async function projectOf(more: object = {}): Promise<TemporaryProject> {
   const web = { command: program('own-session'), stop: { command: 'touch stop-command-ran' } };
   const project = await temporaryProject({ services: { web }, stopGrace: 500, ...more });
@@ -74,7 +75,7 @@ async function started(more: object = {}): Promise<TemporaryProject> {
   return project;
 }
 
-/** The oracle does not know this copy of devctl for one. */
+/** The oracle does not know that this copy of devctl is devctl. */
 const servicesOf = (project: TemporaryProject) =>
   project.oracle
     .processes()
@@ -84,8 +85,8 @@ const servicesOf = (project: TemporaryProject) =>
 
 const give = (uid: number, path: string) => execFileSync('chown', ['-R', `${uid}:${uid}`, path]);
 
-test.runIf(canBeTwo).each(['000', '022', '077'])(
-  'under umask %s nothing of ours is open to others',
+eachModeIf(canBeTwo)(['000', '022', '077'])(
+  'under umask %s no file of devctl is open to others',
   async (mask) => {
     await using project = await projectOf();
     const command = `umask ${mask}; exec "$@"`;
@@ -139,7 +140,7 @@ test.runIf(canBeTwo)(
   },
 );
 
-test.runIf(canBeTwo)('what another user has planted among the records is not obeyed', async () => {
+test.runIf(canBeTwo)('devctl does not obey records that another user has planted', async () => {
   await using project = await started();
   await using victim = await bystander('node server.js', project.root);
   const record = JSON.parse(readFileSync(project.file('.pids/services/web.json'), 'utf8'));
@@ -168,13 +169,13 @@ test.runIf(canBeTwo)('what another user has planted among the records is not obe
 });
 
 test.runIf(canBeTwo)(
-  'whoever plays the supervisor hears nothing, and is not believed',
+  'a process that plays the supervisor is told nothing and is not believed',
   async () => {
     await using project = await started();
     const record = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
     const { socket } = record;
     const place = dirname(socket);
-    // As if the folder had been removed, and eve had been quicker.
+    // As if the folder had been removed and eve had made it again first.
     renameSync(place, `${place}-was`);
     mkdirSync(place, { mode: 0o777 });
     chmodSync(project.file('run'), 0o755);
@@ -210,7 +211,7 @@ test.runIf(canBeTwo)(
 );
 
 test.runIf(canBeTwo)(
-  "root in another user's project believes neither his records nor his sweep",
+  'root in the project of another user believes neither its records nor its sweep',
   async () => {
     await using project = await started({ sweep: { scope: 'user', patterns: ['node server'] } });
     await using elsewhere = await temporaryProject();
@@ -231,7 +232,7 @@ test.runIf(canBeTwo)(
 );
 
 test.runIf(canBeTwo)(
-  "records of another user above the folder make it nobody's project",
+  'records of another user above the folder do not make it a project',
   async () => {
     await using above = await temporaryProject();
     give(EVE, dirname(above.write('.pids/services/web.json', '{}')));

@@ -6,7 +6,7 @@ import { type TemporaryProject, temporaryProject } from '../support/temporary-pr
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
 
-/** What lives of the project but the command itself. */
+/** The processes of the project without the command itself. */
 function left(project: TemporaryProject): string[] {
   return project.oracle.everything().map(({ argv }) => argv.join(' '));
 }
@@ -17,7 +17,7 @@ const TESTS = {
   dependsOn: ['web'],
 };
 
-test('in CI: the exit code of one service, and nothing left', async () => {
+test('up in CI exits with the code of one service and leaves nothing', async () => {
   await using project = await temporaryProject({ services: { web: WEB, tests: TESTS } });
   const up = startDevctl(project, {}, 'up', '--exit-code-from', 'tests');
   let notes = '';
@@ -25,7 +25,7 @@ test('in CI: the exit code of one service, and nothing left', async () => {
     notes += chunk.toString();
   });
   await until(() => notes.includes('2 of 2 services are up'));
-  // A restart ends it as well, but it goes on.
+  // A restart ends the service as well, but `up` goes on.
   expect(await devctl(project, 'restart', 'tests')).toMatchObject({ exitCode: 0 });
   expect(await devctl(project, 'send', 'tests', 'go')).toMatchObject({ exitCode: 0 });
   const { exitCode, stdout, stderr } = await up;
@@ -44,14 +44,14 @@ test('in CI: the exit code of one service, and nothing left', async () => {
   expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
 });
 
-test('however it ends, nothing is left: TERM, HUP, SIGKILL, and with its supervisor killed', async () => {
+test('up leaves nothing after SIGTERM, SIGHUP, SIGKILL and the end of its supervisor', async () => {
   await using project = await temporaryProject({ services: { web: WEB } });
   const begin = async () => {
     const up = startDevctl(project, {}, 'up', '--json');
     const lines: string[] = [];
     up.stdout.on('data', (chunk: Buffer) => lines.push(...chunk.toString().split('\n')));
     await until(() => lines.some((line) => line.includes('"to":"ready"')));
-    // Not itself: an async function would wait for its end.
+    // In an object, because an async function would wait for the end of the promise itself.
     return { up };
   };
   for (const [signal, code] of [
@@ -75,7 +75,7 @@ test('however it ends, nothing is left: TERM, HUP, SIGKILL, and with its supervi
   const { up: killed } = await begin();
   killed.kill('SIGKILL');
   await killed;
-  // Nobody asks for it: the supervisor has noticed.
+  // The supervisor notices the end of `up` by itself.
   await until(
     () => left(project).length === 0,
     () => left(project).join('\n'),
@@ -98,7 +98,7 @@ test('however it ends, nothing is left: TERM, HUP, SIGKILL, and with its supervi
   expect(guardsOf(project)).toEqual([]);
 });
 
-test('what ran before goes on after it, unless it was named; other commands work meanwhile', async () => {
+test('services that ran before go on after up, unless up has named them; other commands work meanwhile', async () => {
   await using project = await temporaryProject({
     services: { database: WEB, web: service('sleeper', [], { dependsOn: ['database'] }) },
   });
@@ -118,7 +118,7 @@ test('what ran before goes on after it, unless it was named; other commands work
   await expectNote('web was stopped');
   await until(() => (notes.match(/web ready/g) ?? []).length === 2);
   expect(await devctl(project, 'stop', 'web')).toMatchObject({ exitCode: 0 });
-  // Of two services one is left, which is not what this command is for.
+  // The service that is left was not started by this command.
   up.kill('SIGTERM');
   expect(await up).toMatchObject({ exitCode: 143 });
   const { services } = JSON.parse((await devctl(project, 'status', '--json')).stdout);
@@ -130,7 +130,7 @@ test('what ran before goes on after it, unless it was named; other commands work
 });
 
 test.skipIf(spawnSync('tmux', ['-V']).error !== undefined)(
-  'on a terminal: Ctrl-C stops, a second one kills, and a closed terminal leaves nothing',
+  'up on a terminal: Ctrl-C stops, a second one kills, and a closed terminal leaves nothing',
   async () => {
     await using project = await temporaryProject({
       services: { web: service('stubborn', ['1'], { stop: { grace: '10m' } }), b: WEB },
@@ -154,7 +154,7 @@ test.skipIf(spawnSync('tmux', ['-V']).error !== undefined)(
       await terminal.type('clear; devctl up b');
       await until(async () => /b ready/.test(await terminal.screen()));
     }
-    // The terminal is gone, and with it the place to tell anything.
+    // The terminal is gone, so nothing can be printed.
     const ours = () => left(project).filter((line) => /sleeper|supervisor|guard/.test(line));
     await until(
       () => ours().length === 0,

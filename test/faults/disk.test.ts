@@ -18,7 +18,7 @@ const isRoot = process.geteuid?.() === 0;
 const STACK = /\n\s+at |TypeError|RangeError|SyntaxError/;
 
 test.runIf(canMount)(
-  'records on a file system of their own, then without room for a byte: all commands, plainly',
+  'all commands work with records on another file system, and say plainly when it is full',
   async () => {
     await using project = await temporaryProject({
       services: { web: service('own-session'), db: service('fan', ['1']) },
@@ -53,7 +53,7 @@ test.runIf(canMount)(
   },
 );
 
-test('records that are read-only for an ordinary user: status and stop work, start says why not', async () => {
+test('with read-only records, status and stop work and start says why it does not', async () => {
   const loop = 'sleep 100';
   const web = `exec 9<.marker; setsid sh -c '${loop} &'; ${loop}`;
   await using project = await temporaryProject({ services: { web: { command: web } } });
@@ -109,29 +109,26 @@ test('records that are read-only for an ordinary user: status and stop work, sta
   expect(readdirSync(project.file('.pids/services'))).toEqual([]);
 });
 
-test.runIf(hasControlGroups)(
-  'a record that claims the control group of somebody else',
-  async () => {
-    const foreign = join(ownControlGroup() ?? '', `devctl-test-foreign-${process.pid}`);
-    mkdirSync(join(foreign, 'inner'), { recursive: true });
-    try {
-      await using project: TemporaryProject = await temporaryProject({
-        services: { web: service('own-session') },
-      });
-      expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-      const path = project.file('.pids/services/web.json');
-      const record = JSON.parse(readFileSync(path, 'utf8'));
-      expect(record.cgroup).toMatchObject({ held: true });
-      expect(dirname(record.cgroup.path)).not.toBe(foreign);
-      const text = JSON.stringify({ ...record, cgroup: { path: foreign, held: true } });
-      project.write('.pids/services/web.json', text);
-      const { exitCode } = await stopReport(project);
-      expect(exitCode).toBe(0);
-      expect(project.oracle.everything()).toEqual([]);
-      expect(readdirSync(foreign)).toContain('inner');
-    } finally {
-      rmdirSync(join(foreign, 'inner'));
-      rmdirSync(foreign);
-    }
-  },
-);
+test.runIf(hasControlGroups)('a record cannot claim a control group that is not ours', async () => {
+  const foreign = join(ownControlGroup() ?? '', `devctl-test-foreign-${process.pid}`);
+  mkdirSync(join(foreign, 'inner'), { recursive: true });
+  try {
+    await using project: TemporaryProject = await temporaryProject({
+      services: { web: service('own-session') },
+    });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const path = project.file('.pids/services/web.json');
+    const record = JSON.parse(readFileSync(path, 'utf8'));
+    expect(record.cgroup).toMatchObject({ held: true });
+    expect(dirname(record.cgroup.path)).not.toBe(foreign);
+    const text = JSON.stringify({ ...record, cgroup: { path: foreign, held: true } });
+    project.write('.pids/services/web.json', text);
+    const { exitCode } = await stopReport(project);
+    expect(exitCode).toBe(0);
+    expect(project.oracle.everything()).toEqual([]);
+    expect(readdirSync(foreign)).toContain('inner');
+  } finally {
+    rmdirSync(join(foreign, 'inner'));
+    rmdirSync(foreign);
+  }
+});

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 
-/** What becomes of the bytes of a record. */
+/** A change of the bytes of a record. */
 export type Mutation = (bytes: Buffer) => Buffer;
 
-/** Names that lead out of a folder, or to what JavaScript objects inherit. */
+/** Names that lead out of a folder, or that JavaScript objects inherit. */
 const NAMES = ['../../etc/passwd', '/etc/passwd', '__proto__', 'constructor', '', '.', 'a/b', '\0'];
 const NUMBERS = [0, 1, -1, 2, 0.5, -0.5, 1e308, 2 ** 31, 2 ** 53, -(2 ** 31), 4_194_305];
 const OTHERS = [null, true, [], {}, [[]], 'text', { __proto__: null, pid: 1 }];
@@ -62,7 +62,7 @@ function nest(bytes: Buffer, depth: number): Buffer {
   return Buffer.from(`${'['.repeat(depth)}${bytes.toString('latin1')}${']'.repeat(depth)}`);
 }
 
-/** Replaces one of the digits in a file that is not one JSON document: ledgers and founding files. */
+/** Replaces a number in a file that is not one JSON document: ledgers and the old files. */
 function replaceNumber(which: number, wanted: number): Mutation {
   return (bytes) => {
     const text = bytes.toString('latin1');
@@ -98,7 +98,7 @@ interface Leaf {
   readonly key: string;
 }
 
-/** Changes values of a JSON document, inner ones too. What is none stays as it is. */
+/** Changes values of a JSON document, inner ones too. Other bytes stay as they are. */
 function onLeaves(change: (leaves: readonly Leaf[]) => void): Mutation {
   return (bytes) => {
     try {
@@ -112,7 +112,7 @@ function onLeaves(change: (leaves: readonly Leaf[]) => void): Mutation {
   };
 }
 
-/** What lies deeper than any record goes is left as it is. */
+/** The deepest level that is changed: no record is deeper. */
 const DEEPEST = 6;
 
 function leavesOf(holder: Record<string, unknown>, depth = 0): readonly Leaf[] {

@@ -22,7 +22,7 @@ import { anyMutation } from './mutations.ts';
 
 const SUPERVISOR = 400;
 const RUN = { web: '1'.repeat(32), db: '2'.repeat(32) };
-/** What runs and is ours: two leaders, a child, a session of its own, and a daemon without any mark. */
+/** The pids of our processes: two leaders, a child, a session of its own, and a daemon without any mark. */
 const OURS = [500, 501, 502, 510, 520];
 /**
  * An editor and a `tail -f` that work in the project, and servers elsewhere. A founding file may name
@@ -45,7 +45,7 @@ const FILES = [
 ];
 const FOUNDING = ['services.pids', 'services.pids.groups', 'services.pids.services'];
 
-/** A project with two services that run, as its supervisor has recorded it. */
+/** Makes a project with two running services, as its supervisor has recorded it. */
 function recorded(): ProjectFolder {
   const folder = temporaryRecords();
   const moment = { bootId: BOOT, pidNamespace: NAMESPACE };
@@ -98,7 +98,7 @@ function machineWith({ root, mark: projectId }: ProjectFolder) {
     { pid: 70, argv: 'node server.js', cwd: '/elsewhere', ticks: 71 },
     { pid: 71, ppid: 70, pgid: 70, sid: 70, argv: 'node worker.js', cwd: '/elsewhere', ticks: 72 },
     { pid: TERMINAL, argv: 'bash', cwd: root, ticks: 301 },
-    // Younger than the runs.
+    // They are younger than the runs.
     { pid: 610, argv: 'node server.js', cwd: '/elsewhere', ticks: 615 },
     {
       pid: 99_999,
@@ -125,7 +125,7 @@ function machineWith({ root, mark: projectId }: ProjectFolder) {
   return snapshotOf(rows, 1_000);
 }
 
-test('whatever has become of the records, ours is found and nobody else is', () => {
+test('with damaged records, our processes are found and no other process is', () => {
   const folder = recorded();
   const snapshot = machineWith(folder);
   const originals = new Map(

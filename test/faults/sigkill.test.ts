@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import * as fc from 'fast-check';
+import { expect } from 'vitest';
 import type { StatusReport } from '../../src/operations/status/status.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
-import { type Bystander, bystander } from '../support/bystander.ts';
+import { type Bystander, bystander as startBystander } from '../support/bystander.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { type DevctlResult, devctl, devctlWith } from '../support/devctl.ts';
 import {
@@ -16,35 +17,42 @@ import {
 import { freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
+import { describeSeen } from '../support/seen-process.ts';
 import { hasSubreaper, supervisorsOf } from '../support/services.ts';
-import { describeSighting } from '../support/sighting.ts';
+import { bothTest, isFull } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
 /**
- * `all`: every effect of every command, not only every place of the code. Anything else: of the usual
- * points only those whose description has it, to look at a few again.
+ * `npm test` takes a sample of the moments, `npm run test:full` each place of the code and each deed.
+ * `DEVCTL_TEST_FAULTS=all`: every effect of every command. Any other text: of the usual moments only those whose
+ * description has it, to look at a few again.
  */
 const WHICH = process.env.DEVCTL_TEST_FAULTS ?? '';
 const ALL = WHICH === 'all';
-/** There each look runs `ps`, and a kill takes seven times as long: some of the moments have to do. */
+const IS_SAMPLE = WHICH === '' && !isFull;
+/** The seed of the sample; a failure shows it. */
+const SEED = Number(process.env.DEVCTL_TEST_SEED ?? Date.now() % 100_000);
+/** The moments of a sample. */
+const SAMPLE = 6;
+/** On the portable table each look runs `ps`, and a kill takes seven times as long: a part of the moments has to do. */
 const IS_PORTABLE = process.env.DEVCTL_PROCESS_TABLE === 'portable';
 /** A stop waits more than it works. */
 const LANES = 3;
-/** A bystander ends by itself after two minutes, which must not be taken for a wrong kill. */
-const STRANGER_MS = 30_000;
-/** How `devctl()` tells that a command was killed. */
-const ENDED_BY_SIGNAL = -1;
+/** A bystander is replaced after this time, in ms, because it ends by itself some minutes after its start. */
+const BYSTANDER_MS = 30_000;
+/** The exit code of a command that was killed. */
+const ENDED_BY_SIGKILL = 137;
 
 interface Scene {
   readonly project: TemporaryProject;
   readonly faults: Faults;
-  stranger: Bystander;
+  bystander: Bystander;
 }
 
 /**
- * A server on a declared port, and a service with a stop command that leaves a daemon: forked twice, in
- * a session of its own, its folder /, and, where the file `.bare` is, without any environment.
+ * Makes a project with a server on a declared port, and a service with a stop command that leaves a daemon: forked
+ * twice, in a session of its own, in the folder /, and, where the file `.bare` exists, without any environment.
  */
 async function openScene(): Promise<Scene> {
   const port = await freePort();
@@ -63,23 +71,23 @@ async function openScene(): Promise<Scene> {
   return {
     project,
     faults: openFaults(project),
-    stranger: await newStranger(project),
+    bystander: await newBystander(project),
   };
 }
 
-function newStranger(project: TemporaryProject): Promise<Bystander> {
-  return bystander('node tcp-server.mjs', project.root);
+function newBystander(project: TemporaryProject): Promise<Bystander> {
+  return startBystander('node tcp-server.mjs', project.root);
 }
 
-/** Can a daemon without any mark be known, whoever is killed? This is the limit which the README states. */
+/** True where a daemon without any mark is found whichever process is killed. The README states this limit. */
 const CAN_HOLD_BARE = hasControlGroups || hasSubreaper;
 
 type Phase = 'start' | 'stop' | 'force' | 'inside' | 'run';
 
-/** A one-off that leaves a daemon, which has kept its environment: nothing stands above the one who holds it. */
+/** A one-off that leaves a daemon with its environment, because no guard is above the parent of a one-off. */
 const ONE_OFF = 'exec 9<.marker; setsid sh -c "cd /; sleep 100 >/dev/null 2>&1 &"; exit 0';
 
-/** Runs the command of a phase, within reach of the fault points. */
+/** Runs the command of a phase with the fault points loaded. */
 async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResult> {
   if (phase === 'start') return devctlWith(project, { env: faults.env }, 'start', '--ttl', '1h');
   if (phase === 'run') {
@@ -88,7 +96,7 @@ async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResu
   }
   if (phase === 'stop') return devctlWith(project, { env: faults.env }, 'stop');
   if (phase === 'force') return devctlWith(project, { env: faults.env }, 'stop', '--force');
-  // In a service's environment, as if it ran there: the supervisor has to carry it out.
+  // In the environment of a service, as if it ran there, so that the supervisor has to carry out the stop.
   const { runId } = JSON.parse(readFileSync(project.file('.pids/services/web.json'), 'utf8'));
   const leader = project.oracle
     .processes()
@@ -98,18 +106,24 @@ async function run({ project, faults }: Scene, phase: Phase): Promise<DevctlResu
   return devctlWith(project, { env: { ...env, ...faults.env } }, 'stop');
 }
 
-const PHASES: readonly Phase[] = ['start', 'stop', 'start', 'force', 'start', 'inside', 'run'];
-/** Those that begin where nothing runs. */
+/** The phases that a sample takes beside a start. */
+const IN_SAMPLE: readonly (readonly Phase[])[] = [['stop'], ['force'], ['inside'], ['stop', 'run']];
+
+/** The commands from which moments are taken, in an order in which each finds what it needs. */
+const PHASES: readonly Phase[] = IS_SAMPLE
+  ? ['start', ...(IN_SAMPLE[SEED % IN_SAMPLE.length] ?? [])]
+  : ['start', 'stop', 'start', 'force', 'start', 'inside', 'run'];
+/** The phases that begin where nothing runs. */
 const FIRST: ReadonlySet<string> = new Set<Phase>(['start', 'run']);
 
-/** All effects of each phase, from runs in which nothing goes wrong. */
+/** Records all effects of each phase, in runs without a fault. */
 async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
   for (const [index, phase] of PHASES.entries()) {
-    // The first start meets an empty folder: that is the one which does everything.
+    // The first start meets an empty folder, so it has all effects.
     if (index === 0 || phase !== 'start') scene.faults.record(phase);
     const { exitCode, stderr } = await run(scene, phase);
     if (phase !== 'inside') expect(exitCode, stderr).toBe(0);
-    const left = (): string => `${phase}: ${ownProcesses(scene).map(describeSighting).join('\n')}`;
+    const left = (): string => `${phase}: ${ownProcesses(scene).map(describeSeen).join('\n')}`;
     if (phase !== 'start') await until(() => ownProcesses(scene).length === 0, left);
     scene.faults.disarm();
     const leaked = scene.project.oracle
@@ -117,31 +131,31 @@ async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
       .filter(({ environment }) =>
         environment.some((entry) => /fault-points|^FAULT_POINTS/.test(entry)),
       );
-    expect(leaked.map(describeSighting)).toEqual([]);
+    expect(leaked.map(describeSeen)).toEqual([]);
   }
   return scene.faults.effects();
 }
 
-/** Everything that devctl has started, devctl itself included. */
-function ownProcesses({ project, stranger }: Scene) {
-  return project.oracle.everything().filter(({ pid }) => pid !== stranger.pid);
+/** The processes that devctl has started, devctl itself included. */
+function ownProcesses({ project, bystander }: Scene) {
+  return project.oracle.everything().filter(({ pid }) => pid !== bystander.pid);
 }
 
-/** What a fault must not have led to, in words; nothing where all is well. */
+/** The wrongs that a fault has led to, in words; empty where all is well. */
 type Complaints = string[];
 
 const STACK = /\n\s+at |internal error|mistake of/;
 
-/** `status` says that runs what runs, and nothing else. */
+/** Checks that `status` shows the running processes and no other. */
 async function expectTruth({ project }: Scene, complaints: Complaints): Promise<void> {
   const look = () => {
     const seen = project.oracle.processes();
-    // What is exiting, or in the middle of its execve, shows no arguments: status may count it or not.
+    // A process that is exiting, or in the middle of its execve, shows no arguments: status may count it or not.
     const isSettled = seen.every(({ argv }) => argv.join('') !== '');
     const identities = seen.map(({ pid, started, argv }) => `${pid}:${started}:${argv[0]}`);
     return { seen, isSettled, identities: identities.sort().join(' ') };
   };
-  // What a killed command has left may still be on its way: two looks must agree about one between.
+  // A process that a killed command has left may still change: the looks before and after status must agree.
   const result = await until(async () => {
     const before = look();
     if (!before.isSettled) return null;
@@ -165,7 +179,7 @@ async function expectTruth({ project }: Scene, complaints: Complaints): Promise<
     if (!living.has(pid)) complaints.push(`status says that ${pid} runs, which does not`);
   }
   for (const { name, state, processes } of report.services) {
-    // Its record is written before anything runs, and goes when nothing does any more.
+    // The record is written before anything runs, and is removed when nothing runs any more.
     if (state === 'stopped' && processes > 0) complaints.push(`there is no record of ${name}`);
   }
   const nobodys = [...report.orphans, ...report.unattributed].filter(
@@ -173,31 +187,31 @@ async function expectTruth({ project }: Scene, complaints: Complaints): Promise<
   );
   const count = report.services.reduce((sum, { processes }) => sum + processes, nobodys.length);
   if (count !== living.size) {
-    const seen = result.seen.map(describeSighting).join('\n    ');
+    const seen = result.seen.map(describeSeen).join('\n    ');
     complaints.push(
       `status counts ${count} processes, there are ${living.size}:\n    ${seen}\n    ${result.stdout}`,
     );
   }
 }
 
-/** One plain stop leaves nothing, and hurts nobody. */
+/** Checks that one plain stop leaves nothing and harms no bystander. */
 async function expectOneStopToDo(
   scene: Scene,
   point: FaultPoint,
   complaints: Complaints,
 ): Promise<void> {
-  const { project, stranger } = scene;
+  const { project, bystander } = scene;
   const result = await devctl(project, 'stop', '--json');
   if (result.exitCode !== 0) {
     complaints.push(`stop exits ${result.exitCode}: ${result.stdout}${result.stderr}`);
   }
   if (STACK.test(result.stderr)) complaints.push(`stop says ${result.stderr}`);
   const left = ownProcesses(scene);
-  if (left.length > 0) complaints.push(`left: ${left.map(describeSighting).join('\n    ')}`);
-  if (!stranger.alive()) complaints.push('the bystander is dead');
+  if (left.length > 0) complaints.push(`left: ${left.map(describeSeen).join('\n    ')}`);
+  if (!bystander.alive()) complaints.push('the bystander is dead');
   if (result.exitCode !== 0) return;
   const { report } = parseReport<StopReport>(result);
-  // A ledger that a dying writer left half a line in is read, and what was ignored is said.
+  // A ledger with half a line of a killed writer is read, and stop says what it has ignored.
   const isTorn = point.edge === 'torn';
   if (report.problems.length > 0 && !isTorn)
     complaints.push(`problems: ${report.problems.join('; ')}`);
@@ -208,23 +222,23 @@ async function expectOneStopToDo(
   if (strength !== 'complete' && !why) complaints.push('a proof is best effort, nobody knows why');
 }
 
-/** The command of the point's phase is killed there; then `status`, `stop`, and see. */
+/** Has the command of a phase killed at a point, and checks `status` and `stop` after it. */
 async function suffer(scene: Scene, point: FaultPoint): Promise<Complaints | null> {
   const complaints: Complaints = [];
   scene.faults.arm(point);
   const result = await run(scene, point.phase as Phase);
   if (point.role === 'supervisor' && point.phase !== 'start') {
-    // It may have some last effects when the command has ended.
+    // The supervisor may have some last effects after the command has ended.
     await until(() => scene.faults.hasStruck() || supervisorsOf(scene.project).length === 0);
   }
   scene.faults.disarm();
   if (!scene.faults.hasStruck()) {
-    // Timing decides how often a signal is sent or the ledger written: this time, less often.
+    // Timing decides how often a signal is sent or the ledger is written: it was less often this time.
     await devctl(scene.project, 'stop');
     return null;
   }
   if (point.role === 'cli') {
-    if (result.exitCode !== ENDED_BY_SIGNAL) complaints.push(`it exits ${result.exitCode}`);
+    if (result.exitCode !== ENDED_BY_SIGKILL) complaints.push(`it exits ${result.exitCode}`);
   } else if (STACK.test(result.stderr)) {
     complaints.push(`without its supervisor, devctl says ${result.stderr}`);
   }
@@ -239,7 +253,7 @@ interface Outcome {
   killed: number;
 }
 
-/** Takes points off both lists until they are empty: one start and one stop that are killed, each time. */
+/** Takes points off both lists until they are empty, a start and a stop in turn. */
 async function runLane(
   scene: Scene,
   starts: FaultPoint[],
@@ -252,12 +266,12 @@ async function runLane(
       if (CAN_HOLD_BARE) scene.project.write('.bare', '');
       else rmSync(scene.project.file('.bare'), { force: true });
       if (FIRST.has(point.phase)) {
-        // Where the folders are there already, they are not made.
+        // Folders are made only where they are missing.
         if (/mkdir|gitignore/.test(point.key)) {
           rmSync(scene.project.file('.pids'), { recursive: true, force: true });
         }
       } else {
-        // What follows on the kill before this one works, all of it.
+        // The start after the kill before this one must work in full.
         const { exitCode, stderr } = await devctlWith(
           scene.project,
           { env: scene.faults.env },
@@ -282,19 +296,19 @@ async function runLane(
       const point = list.shift();
       if (point) await kill(point);
     }
-    if (performance.now() - since < STRANGER_MS) continue;
+    if (performance.now() - since < BYSTANDER_MS) continue;
     since = performance.now();
-    await scene.stranger[Symbol.asyncDispose]();
-    scene.stranger = await newStranger(scene.project);
+    await scene.bystander[Symbol.asyncDispose]();
+    scene.bystander = await newBystander(scene.project);
   }
 }
 
-async function closeScene({ stranger, project }: Scene): Promise<void> {
-  await stranger[Symbol.asyncDispose]();
+async function closeScene({ bystander, project }: Scene): Promise<void> {
+  await bystander[Symbol.asyncDispose]();
   await project[Symbol.asyncDispose]();
 }
 
-/** Without this, a recording that saw nothing would be a test that nothing fails. */
+/** Checks the recording. With an empty recording the test could not fail. */
 function expectPlausible(effects: readonly Effect[], points: readonly FaultPoint[]): void {
   const count = (phase: Phase, role: Effect['role'], kind: string) =>
     effects.filter((one) => one.phase === phase && one.role === role && one.kind === kind).length;
@@ -307,7 +321,7 @@ function expectPlausible(effects: readonly Effect[], points: readonly FaultPoint
     ['run', 'cli', { spawn: 1, link: 1, rename: 2, signal: 1, unlink: 1 }],
     ['inside', 'supervisor', { link: 1, write: 3, spawn: 1, signal: 3, unlink: 6, rename: 1 }],
   ];
-  for (const [phase, role, kinds] of least) {
+  for (const [phase, role, kinds] of least.filter(([phase]) => PHASES.includes(phase))) {
     for (const [kind, expected] of Object.entries(kinds)) {
       const seen = count(phase, role, kind);
       expect(seen, `${kind} by the ${role} during ${phase}`).toBeGreaterThanOrEqual(expected);
@@ -317,14 +331,26 @@ function expectPlausible(effects: readonly Effect[], points: readonly FaultPoint
     expect(count('start', 'supervisor', 'mkfifo')).toBe(2);
     for (const kind of ['spawn', 'prctl', 'execve']) expect(count('start', 'guard', kind)).toBe(1);
   }
-  expect(points.length).toBeGreaterThan(90);
+  expect(points.length).toBeGreaterThan(IS_SAMPLE ? 40 : 90);
+}
+
+function chosenFrom(known: readonly FaultPoint[]): readonly FaultPoint[] {
+  if (IS_SAMPLE)
+    return (
+      fc.sample(fc.shuffledSubarray([...known], { minLength: SAMPLE, maxLength: SAMPLE }), {
+        seed: SEED,
+        numRuns: 1,
+      })[0] ?? []
+    );
+  if (WHICH === '' && IS_PORTABLE) return known.filter((_, index) => index % 16 === 0);
+  return known.filter((point) => ALL || describePoint(point).includes(WHICH));
 }
 
 const canRun = process.platform === 'linux' && existsSync('/usr/bin/setsid');
 
-test.runIf(canRun)(
+bothTest.runIf(canRun)(
   'devctl is killed at every step: status tells the truth, and one stop leaves nothing',
-  { timeout: ALL ? 3_600_000 : 600_000 },
+  { timeout: 3_600_000 },
   async () => {
     const scenes = await Promise.all(Array.from({ length: LANES }, openScene));
     try {
@@ -333,19 +359,17 @@ test.runIf(canRun)(
       const effects = await recordEffects(first);
       const known = faultPoints(effects, { all: ALL, variations: ['force', 'inside', 'run'] });
       expectPlausible(effects, known);
-      const points = known.filter((point, index) =>
-        WHICH === '' && IS_PORTABLE
-          ? index % 16 === 0
-          : ALL || describePoint(point).includes(WHICH),
-      );
+      const points = chosenFrom(known);
       const starts = points.filter(({ phase }) => FIRST.has(phase));
       const stops = points.filter(({ phase }) => !FIRST.has(phase));
       const outcome: Outcome = { failures: [], missed: [], killed: 0 };
       await Promise.all(scenes.map((scene) => runLane(scene, starts, stops, outcome)));
-      expect(outcome.failures.join('\n\n')).toBe('');
-      // How often a signal is repeated depends on timing, so some moments come to only a few runs.
+      expect(outcome.failures.join('\n\n'), `DEVCTL_TEST_SEED=${SEED}`).toBe('');
+      // Some moments come in few runs only: how often a signal is repeated depends on timing, the more so on a busy
+      // machine.
       const missed = outcome.missed.map(describePoint);
-      expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(Math.ceil(points.length / 20));
+      const allowed = Math.ceil(points.length / (IS_SAMPLE ? 3 : 10));
+      expect(missed.length, missed.join('\n')).toBeLessThanOrEqual(allowed);
     } finally {
       await Promise.all(scenes.map(closeScene));
     }

@@ -6,7 +6,7 @@ import { readHistory } from '../../src/history/read.ts';
 import type { Sample } from '../../src/history/samples.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { devctl } from '../support/devctl.ts';
-import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { removeRecords, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { canMount, smallDisk } from '../support/small-disk.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -96,7 +96,7 @@ test('a records folder that was removed is not made again for the history', asyn
   const { atMs } = samplesOf(project).at(-1) ?? { atMs: 0 };
   const heard = listenUntil(project, (events) => events.length > 3);
   await until(() => (samplesOf(project).at(-1)?.atMs ?? 0) > atMs);
-  rmSync(project.file('.pids'), { recursive: true, maxRetries: 5 });
+  await removeRecords(project);
   await heard;
   expect(existsSync(project.file('.pids/history'))).toBe(false);
 });

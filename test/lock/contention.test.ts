@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { newTicket, placeTicket } from '../../src/lock/ticket.ts';
 import type { ProjectFolder } from '../../src/project/folder.ts';
 import { bundle, run } from '../project/programs.ts';
 import { identity, temporaryRecords } from '../project/records-folder.ts';
+import { eachMode, test } from '../support/sets.ts';
 import { until } from '../support/until.ts';
 
 const PROCESSES = 20;
@@ -28,7 +29,7 @@ test('20 processes: never two hold the lock, each gets its turns, nothing is lef
   expect(lockFiles(folder)).toEqual([]);
 });
 
-test.each(['full', 'slow'] as const)(
+eachMode(['full', 'slow'] as const)(
   '20 processes, of which most die by SIGKILL while they hold the lock, at %s pace',
   async (pace) => {
     const folder = temporaryRecords();

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { readLog } from '../../src/logs/reader.ts';
 import { recordLogs } from '../../src/logs/recorder.ts';
 import { finishRotation, rotateLog } from '../../src/logs/rotate.ts';
@@ -28,6 +28,7 @@ import {
 } from '../../src/logs/time-index-file.ts';
 import { cutFile, findCutWay } from '../../src/processes/native/cut-file.ts';
 import { type ProjectFolder, prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { modeTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 const COLLAPSE = { how: 'collapse', block: 4096 } as const;
@@ -76,58 +77,63 @@ function textOf(folder: ProjectFolder, path: string): string {
   return [...lines].map(({ text }) => `${text}\n`).join('');
 }
 
-test.each(ways)(
-  'a reader sees every line once, beside a writer at full speed and 20 rotations ($how)',
-  { timeout: SLOW_MS },
-  async (way) => {
-    await using project = await projectFor(way);
-    const folder = prepared(project);
-    const path = project.file('web.log');
-    const fd = openSync(path, 'a', 0o600);
-    const last = 1_000_000;
-    const writer = spawn('seq', ['1', String(last)], { stdio: ['ignore', fd, fd] });
-    const ended = once(writer, 'exit');
-    closeSync(fd);
-    let done = false;
-    void ended.then(() => {
-      done = true;
-    });
+/** The better way first. */
+const WAYS = [COLLAPSE, PUNCH];
 
-    const reader = readLog(openLogSource(folder, 'web', path));
-    let expected = 1;
-    const follow = (): void => {
-      // A rotation at work would be waited for, by the very process that rotates.
-      if (readLogLayout(folder, 'web')?.moving != null) return;
-      for (let more = true; more; ) {
-        const next = reader.next(Date.now());
-        more = next.more;
-        for (const { text } of next.lines) {
-          if (text !== String(expected)) throw new Error(`${text} instead of ${expected}`);
-          expected += 1;
+for (const [index, way] of WAYS.entries()) {
+  modeTest(index).runIf(ways.includes(way))(
+    `a reader sees every line once, beside a writer at full speed and 20 rotations (${way.how})`,
+    { timeout: SLOW_MS },
+    async () => {
+      await using project = await projectFor(way);
+      const folder = prepared(project);
+      const path = project.file('web.log');
+      const fd = openSync(path, 'a', 0o600);
+      const last = 1_000_000;
+      const writer = spawn('seq', ['1', String(last)], { stdio: ['ignore', fd, fd] });
+      const ended = once(writer, 'exit');
+      closeSync(fd);
+      let done = false;
+      void ended.then(() => {
+        done = true;
+      });
+
+      const reader = readLog(openLogSource(folder, 'web', path));
+      let expected = 1;
+      const follow = (): void => {
+        // A rotation at work would be waited for, by the very process that rotates.
+        if (readLogLayout(folder, 'web')?.moving != null) return;
+        for (let more = true; more; ) {
+          const next = reader.next(Date.now());
+          more = next.more;
+          for (const { text } of next.lines) {
+            if (text !== String(expected)) throw new Error(`${text} instead of ${expected}`);
+            expected += 1;
+          }
         }
+      };
+      let rotations = 0;
+      for (let ending = false; !ending; ) {
+        ending = done;
+        while (await rotateLog(folder, 'web', path, { maxSize: SIZE, keep: MANY }, way)) {
+          rotations += 1;
+          if (rotations % 5 === 0) follow();
+        }
+        follow();
+        await new Promise((resolve) => setTimeout(resolve, 5));
       }
-    };
-    let rotations = 0;
-    for (let ending = false; !ending; ) {
-      ending = done;
-      while (await rotateLog(folder, 'web', path, { maxSize: SIZE, keep: MANY }, way)) {
-        rotations += 1;
-        if (rotations % 5 === 0) follow();
-      }
-      follow();
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    expect(rotations).toBeGreaterThan(20);
-    expect(expected).toBe(last + 1);
-    const whole = Array.from({ length: last }, (_, index) => `${index + 1}\n`).join('');
-    expect(textOf(folder, path) === whole).toBe(true);
-    const { size, blocks } = statSync(path);
-    // Moved bytes take no room on the disk any more, and a collapsed log is short as well.
-    expect(blocks * 512).toBeLessThan(4 * SIZE);
-    if (way.how === 'collapse') expect(size).toBeLessThan(2 * SIZE);
-    expect(statSync(`${path}.1`).size).toBe(SIZE);
-  },
-);
+      expect(rotations).toBeGreaterThan(20);
+      expect(expected).toBe(last + 1);
+      const whole = Array.from({ length: last }, (_, index) => `${index + 1}\n`).join('');
+      expect(textOf(folder, path) === whole).toBe(true);
+      const { size, blocks } = statSync(path);
+      // Moved bytes take no room on the disk any more, and a collapsed log is short as well.
+      expect(blocks * 512).toBeLessThan(4 * SIZE);
+      if (way.how === 'collapse') expect(size).toBeLessThan(2 * SIZE);
+      expect(statSync(`${path}.1`).size).toBe(SIZE);
+    },
+  );
+}
 
 test.runIf(ways.length > 0).each([
   [0, 0],
@@ -144,50 +150,48 @@ test.runIf(ways.length > 0).each([
   expect(textOf(folder, path)).toHaveLength(files * 8192 + 5000 + 1);
 });
 
-const WAYS_AND_DEATHS = ways.flatMap((way) =>
-  [1, 2, 3, 4, 5].map((step) => ({ way, how: way.how, step })),
-);
+for (const way of WAYS) {
+  test.runIf(ways.includes(way)).each([1, 2, 3, 4, 5])(
+    `killed after step %i (${way.how}): nothing is missing and nothing is there twice`,
+    { timeout: SLOW_MS },
+    async (step) => {
+      await using project = await projectFor(way);
+      const folder = prepared(project);
+      const lines = Array.from({ length: 3_000 }, (_, index) => `line ${index}\n`).join('');
+      const path = project.write('web.log', lines);
+      // One whole rotation, then one that ends in the middle, by the steps that `rotateLog` lists.
+      expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
+      const map = readLogLayout(folder, 'web');
+      if (!map) throw new Error('There is no map');
+      const offset = map.start - map.base;
+      writeFileSync(movingPath(path), readFileSync(path).subarray(offset, offset + 8192));
+      const log = openSync(path, 'r+');
+      if (step >= 2) writeLogLayout(folder, 'web', { ...map, moving: map.start + 8192 });
+      if (step >= 3) expect(await cutFile(log, 'punch', offset, 8192)).toBeNull();
+      if (step >= 4) {
+        writeFileSync(`${path}.2`, readFileSync(`${path}.1`));
+        writeFileSync(`${path}.1`, readFileSync(movingPath(path)));
+        rmSync(movingPath(path));
+      }
+      if (step >= 5 && way.how === 'collapse') {
+        expect(await cutFile(log, 'collapse', 0, 8192)).toBeNull();
+      }
+      closeSync(log);
+      // A reader that finds it so waits its time, because nobody carries the rotation on.
+      const patient = openLogSource(folder, 'web', path);
+      if (step === 3) expect(patient.isMoving()).toBe(true);
+      if (step < 2) expect(textOf(folder, path)).toBe(lines);
 
-test.each(WAYS_AND_DEATHS)(
-  'killed after step $step ($how): nothing is missing and nothing is there twice',
-  { timeout: SLOW_MS },
-  async ({ way, step }) => {
-    await using project = await projectFor(way);
-    const folder = prepared(project);
-    const lines = Array.from({ length: 3_000 }, (_, index) => `line ${index}\n`).join('');
-    const path = project.write('web.log', lines);
-    // One whole rotation, then one that ends in the middle, by the steps that `rotateLog` lists.
-    expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
-    const map = readLogLayout(folder, 'web');
-    if (!map) throw new Error('There is no map');
-    const offset = map.start - map.base;
-    writeFileSync(movingPath(path), readFileSync(path).subarray(offset, offset + 8192));
-    const log = openSync(path, 'r+');
-    if (step >= 2) writeLogLayout(folder, 'web', { ...map, moving: map.start + 8192 });
-    if (step >= 3) expect(await cutFile(log, 'punch', offset, 8192)).toBeNull();
-    if (step >= 4) {
-      writeFileSync(`${path}.2`, readFileSync(`${path}.1`));
-      writeFileSync(`${path}.1`, readFileSync(movingPath(path)));
-      rmSync(movingPath(path));
-    }
-    if (step >= 5 && way.how === 'collapse') {
-      expect(await cutFile(log, 'collapse', 0, 8192)).toBeNull();
-    }
-    closeSync(log);
-    // A reader that finds it so waits its time, because nobody carries the rotation on.
-    const patient = openLogSource(folder, 'web', path);
-    if (step === 3) expect(patient.isMoving()).toBe(true);
-    if (step < 2) expect(textOf(folder, path)).toBe(lines);
-
-    appendFileSync(path, 'while nobody looked\n');
-    await finishRotation(folder, 'web', path, way);
-    expect(textOf(folder, path)).toBe(`${lines}while nobody looked\n`);
-    expect(readLogLayout(folder, 'web')).toMatchObject({ moving: null });
-    expect(existsSync(movingPath(path))).toBe(false);
-    expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
-    expect(textOf(folder, path)).toBe(`${lines}while nobody looked\n`);
-  },
-);
+      appendFileSync(path, 'while nobody looked\n');
+      await finishRotation(folder, 'web', path, way);
+      expect(textOf(folder, path)).toBe(`${lines}while nobody looked\n`);
+      expect(readLogLayout(folder, 'web')).toMatchObject({ moving: null });
+      expect(existsSync(movingPath(path))).toBe(false);
+      expect(await rotateLog(folder, 'web', path, { maxSize: 8192, keep: 9 }, way)).toBe(true);
+      expect(textOf(folder, path)).toBe(`${lines}while nobody looked\n`);
+    },
+  );
+}
 
 test.runIf(ways.length > 0)('a log that is not ours is left alone', async () => {
   await using project = await temporaryProject();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isStarvedOfCpu, isSuspended } from '../../src/processes/starvation.ts';
+import { isStarvedOfCpu, isSuspended, patienceWith } from '../../src/processes/starvation.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const IT = identity(100);
@@ -26,4 +26,22 @@ test('who is suspended, and who is not', () => {
     false,
     false,
   ]);
+});
+
+test.each([
+  [0, 'R', 1_000],
+  [1, 'R', 1_000],
+  [2.5, 'S', 2_500],
+  [40, 'D', 6_000],
+  [40, 'T', 1_000],
+  [40, 't', 1_000],
+])(
+  'at a load of %d for each core a process in state %s gets %i ms instead of a second',
+  (load, state, ms) => {
+    expect(patienceWith({ state }, 1_000, load)).toBe(ms);
+  },
+);
+
+test('a process that is gone gets no more time on a busy machine', () => {
+  expect(patienceWith(null, 1_000, 40)).toBe(1_000);
 });

@@ -8,7 +8,7 @@ import {
   stopOn,
   supervisorEnviron,
 } from '../support/fake-project.ts';
-import { exitsAfter, ignoresTerm } from '../support/tempers.ts';
+import { exitsAfter, ignoresTerm } from '../support/signal-behaviours.ts';
 
 function setUp(services: readonly string[], birth: Parameters<typeof startService>[3] = {}) {
   const machine = createFakeMachine();
@@ -22,14 +22,14 @@ describe('in time', () => {
   const waves = Object.fromEntries(six.map((name, index) => [name, index]));
 
   test('six stubborn services in six waves are over in less than 10 s', async () => {
-    const { machine, records, supervisor } = setUp(six, { temper: ignoresTerm });
+    const { machine, records, supervisor } = setUp(six, { behaviour: ignoresTerm });
     const end = await stopOn(machine, { records, supervisor, waves });
     expect(machine.oursAlive()).toEqual([]);
     expect(end.tookMs).toBeLessThan(10_000);
   });
 
   test('six willing services are over in less than a second, in order', async () => {
-    const { machine, records, supervisor } = setUp(six, { temper: exitsAfter(20) });
+    const { machine, records, supervisor } = setUp(six, { behaviour: exitsAfter(20) });
     const end = await stopOn(machine, { records, supervisor, waves });
     expect(end.tookMs).toBeLessThan(1_000);
     const asked = machine.signals.filter(({ signal }) => signal === 'SIGTERM');
@@ -37,7 +37,7 @@ describe('in time', () => {
   });
 
   test('with force a stop takes less than 2 s', async () => {
-    const { machine, records, supervisor } = setUp(six, { temper: ignoresTerm });
+    const { machine, records, supervisor } = setUp(six, { behaviour: ignoresTerm });
     const end = await stopOn(machine, { records, supervisor, force: true });
     expect(machine.oursAlive()).toEqual([]);
     expect(end.tookMs).toBeLessThan(2_000);
@@ -47,7 +47,7 @@ describe('in time', () => {
     const machine = createFakeMachine();
     const supervisor = startSupervisor(machine);
     const records = [200, 2_000].map((graceMs) =>
-      startService(machine, supervisor, `s${graceMs}`, { temper: ignoresTerm }, { graceMs }),
+      startService(machine, supervisor, `s${graceMs}`, { behaviour: ignoresTerm }, { graceMs }),
     );
     await stopOn(machine, { records, supervisor: machine.identity(supervisor) });
     const killed = machine.signals.filter(({ signal }) => signal === 'SIGKILL');
@@ -56,9 +56,9 @@ describe('in time', () => {
   });
 
   test('a second Ctrl-C cuts the grace period short, and nothing is killed before it is frozen', async () => {
-    const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
+    const { machine, records, supervisor } = setUp(['web'], { behaviour: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
-    machine.fork(leader, { temper: ignoresTerm });
+    machine.fork(leader, { behaviour: ignoresTerm });
     const forced = () => machine.nowMs() > 800;
     const end = await stopOn(machine, { records, supervisor, forced });
     expect(machine.oursAlive()).toEqual([]);
@@ -70,9 +70,9 @@ describe('in time', () => {
 
 describe('processes that cannot be ended', () => {
   test("another user's process is a survivor, its neighbours are not", async () => {
-    const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
+    const { machine, records, supervisor } = setUp(['web'], { behaviour: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
-    const root = machine.fork(leader, { uid: 0, temper: { denied: true } });
+    const root = machine.fork(leader, { uid: 0, behaviour: { denied: true } });
     const end = await stopOn(machine, { records, supervisor });
     expect(machine.oursAlive()).toEqual([root]);
     expect(endings(end.state)).toMatchObject({ web: 'survived' });
@@ -80,7 +80,7 @@ describe('processes that cannot be ended', () => {
   });
 
   test('a process in uninterruptible sleep, forked in the middle of the kill, is reported', async () => {
-    const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
+    const { machine, records, supervisor } = setUp(['web'], { behaviour: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
     machine.exit(supervisor.pid);
     let stuck = 0;
@@ -88,7 +88,7 @@ describe('processes that cannot be ended', () => {
       // Forked after the scan of the kill began, so no full scan has ever seen it with a parent of ours.
       if (machine.nowMs() > 3_000 && stuck === 0) {
         machine.after(0.01, leader, (world) => {
-          stuck = world.fork(leader, { environ: '', cwd: '/', temper: { stuck: true } });
+          stuck = world.fork(leader, { environ: '', cwd: '/', behaviour: { stuck: true } });
           world.setsid(stuck);
         });
       }
@@ -104,7 +104,7 @@ describe('the stop command', () => {
     const machine = createFakeMachine();
     const supervisor = startSupervisor(machine);
     const stop = { command: 'app down' };
-    const record = startService(machine, supervisor, 'web', { temper: ignoresTerm }, stop);
+    const record = startService(machine, supervisor, 'web', { behaviour: ignoresTerm }, stop);
     const runCommand = async () => machine.exit(record.leader?.pid ?? 0);
     await stopOn(machine, {
       records: [record],
@@ -118,11 +118,11 @@ describe('the stop command', () => {
   test('is not signalled itself, though it carries the cookie', async () => {
     const machine = createFakeMachine();
     const supervisor = startSupervisor(machine);
-    const stubborn = startService(machine, supervisor, 'web', { temper: ignoresTerm });
+    const stubborn = startService(machine, supervisor, 'web', { behaviour: ignoresTerm });
     const stop = { command: 'app down', graceMs: 8_000 };
-    const slow = startService(machine, supervisor, 'api', { temper: ignoresTerm }, stop);
+    const slow = startService(machine, supervisor, 'api', { behaviour: ignoresTerm }, stop);
     const runCommand = () => {
-      const command = machine.fork(DEVCTL, { environ: cookieOf('api'), temper: ignoresTerm });
+      const command = machine.fork(DEVCTL, { environ: cookieOf('api'), behaviour: ignoresTerm });
       machine.setsid(command);
       machine.after(5_000, command, (world, pid) => world.exit(pid));
       return new Promise<void>(() => {});
@@ -130,19 +130,19 @@ describe('the stop command', () => {
     const records = [stubborn, slow];
     await stopOn(machine, { records, supervisor: machine.identity(supervisor), runCommand });
     expect(machine.oursAlive()).toEqual([]);
-    expect(machine.strangersSignalled()).toEqual([]);
+    expect(machine.bystandersSignalled()).toEqual([]);
   });
 });
 
 describe('bystanders', () => {
   test("a stranger in one of our groups, another project below us, and devctl's ancestors live on", async () => {
-    const { machine, records, supervisor } = setUp(['web'], { temper: ignoresTerm });
+    const { machine, records, supervisor } = setUp(['web'], { behaviour: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
     const other = machine.fork(leader, { environ: supervisorEnviron('other'), ours: false });
     const bare = machine.fork(other, { environ: '', ours: false });
     machine.setsid(bare);
     await stopOn(machine, { records, supervisor });
-    expect(machine.strangersSignalled()).toEqual([]);
+    expect(machine.bystandersSignalled()).toEqual([]);
     for (const pid of [1, 2, SHELL, DEVCTL, supervisor.pid, other, bare]) {
       expect(machine.processes.has(pid)).toBe(true);
     }
@@ -163,10 +163,10 @@ describe('bystanders', () => {
   });
 
   test('devctl inside its own service ends all of it but its own ancestors (E33)', async () => {
-    const { machine, records } = setUp(['web'], { temper: ignoresTerm });
+    const { machine, records } = setUp(['web'], { behaviour: ignoresTerm });
     const leader = records[0]?.leader?.pid ?? 0;
-    const terminal = machine.fork(leader, { temper: ignoresTerm });
-    const neighbour = machine.fork(leader, { environ: '', cwd: '/', temper: ignoresTerm });
+    const terminal = machine.fork(leader, { behaviour: ignoresTerm });
+    const neighbour = machine.fork(leader, { environ: '', cwd: '/', behaviour: ignoresTerm });
     const devctl = machine.processes.get(DEVCTL);
     if (devctl) Object.assign(devctl, { ppid: terminal, sid: leader, environ: cookieOf('web') });
     await stopOn(machine, { records, supervisor: null });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createFakeMachine } from '../support/fake-machine.ts';
-import type { FakeMachine, Temper } from '../support/fake-process.ts';
+import type { FakeMachine, SignalBehaviour } from '../support/fake-process.ts';
 import {
   cookieOf,
   endings,
@@ -15,8 +15,8 @@ import {
   ignoresTerm,
   later,
   respawnsOnTerm,
-  revivesChildren,
-} from '../support/tempers.ts';
+  restartsChildren,
+} from '../support/signal-behaviours.ts';
 
 interface Life {
   readonly machine: FakeMachine;
@@ -27,7 +27,7 @@ interface Life {
 
 /** A way in which the processes of a service escape, or try to. */
 interface Escape {
-  readonly leader?: Temper;
+  readonly leader?: SignalBehaviour;
   readonly act?: (life: Life) => void;
   /** How long the service runs before the stop, in ms. */
   readonly runsMs?: number;
@@ -37,11 +37,11 @@ const scrubbed = { environ: '' };
 
 const ESCAPES: Readonly<Record<string, Escape>> = {
   'a wrapper that dies at once, its child later (E01)': {
-    act: ({ machine, leader }) => void machine.fork(leader, { temper: exitsAfter(800) }),
+    act: ({ machine, leader }) => void machine.fork(leader, { behaviour: exitsAfter(800) }),
   },
   'orphaned workers (E02)': {
     act({ machine, leader }) {
-      for (let count = 0; count < 4; count += 1) machine.fork(leader, { temper: ignoresTerm });
+      for (let count = 0; count < 4; count += 1) machine.fork(leader, { behaviour: ignoresTerm });
       machine.exit(leader);
     },
   },
@@ -49,7 +49,7 @@ const ESCAPES: Readonly<Record<string, Escape>> = {
     act({ machine, leader }) {
       const task = machine.fork(leader, scrubbed);
       machine.setpgid(task, task);
-      machine.fork(task, { temper: ignoresTerm });
+      machine.fork(task, { behaviour: ignoresTerm });
     },
   },
   'a child in its own session (E05)': {
@@ -60,33 +60,33 @@ const ESCAPES: Readonly<Record<string, Escape>> = {
   'a daemon by double fork (E06)': { act: daemonise },
   'a child without the cookie in its own session, whose parent dies in the stop (E08)': {
     act({ machine, leader }) {
-      machine.setsid(machine.fork(leader, { ...scrubbed, temper: ignoresTerm }));
+      machine.setsid(machine.fork(leader, { ...scrubbed, behaviour: ignoresTerm }));
     },
   },
   'a double-forked daemon without the cookie (E09)': {
-    act: (life) => daemonise(life, { ...scrubbed, temper: ignoresTerm }),
+    act: (life) => daemonise(life, { ...scrubbed, behaviour: ignoresTerm }),
   },
   'postgres: each child a session, no environment (E11)': {
     leader: exitsAfter(300),
     act({ machine, leader }) {
       for (let count = 0; count < 3; count += 1) {
-        machine.setsid(machine.fork(leader, { ...scrubbed, temper: exitsAfter(200) }));
+        machine.setsid(machine.fork(leader, { ...scrubbed, behaviour: exitsAfter(200) }));
       }
     },
   },
   'everything ignores TERM (E15)': {
     leader: ignoresTerm,
-    act: ({ machine, leader }) => void machine.fork(leader, { temper: ignoresTerm }),
+    act: ({ machine, leader }) => void machine.fork(leader, { behaviour: ignoresTerm }),
   },
   'a successor forked in the stop handler (E16)': { leader: respawnsOnTerm(8) },
   'a successor in a session of its own, from the stop handler': { leader: forksOnTerm },
   'a supervisor that revives its child (E17)': {
-    leader: revivesChildren(ignoresTerm),
-    act: ({ machine, leader }) => void machine.fork(leader, { temper: {} }),
+    leader: restartsChildren(ignoresTerm),
+    act: ({ machine, leader }) => void machine.fork(leader, { behaviour: {} }),
   },
   'two that revive each other': {
-    leader: revivesChildren(revivesChildren()),
-    act: ({ machine, leader }) => void machine.fork(leader, { temper: revivesChildren() }),
+    leader: restartsChildren(restartsChildren()),
+    act: ({ machine, leader }) => void machine.fork(leader, { behaviour: restartsChildren() }),
   },
   'hopping every 30 ms through sessions (E18)': {
     act: ({ machine, leader }) => hop(machine, leader, hops(30, { setsid: true })),
@@ -122,7 +122,7 @@ const ESCAPES: Readonly<Record<string, Escape>> = {
     leader: {
       onTerm: (machine, pid) =>
         machine.after(200, pid, (world) => {
-          world.setsid(world.fork(pid, { ...scrubbed, temper: ignoresTerm }));
+          world.setsid(world.fork(pid, { ...scrubbed, behaviour: ignoresTerm }));
           world.exit(pid);
         }),
     },
@@ -130,12 +130,12 @@ const ESCAPES: Readonly<Record<string, Escape>> = {
   'setsid, a cleared environment and a death, all during the stop': {
     act: ({ machine, leader }) =>
       void machine.fork(leader, {
-        temper: later(
+        behaviour: later(
           60,
           (world, pid) => {
             world.exec(pid, scrubbed);
             world.setsid(pid);
-            world.setsid(world.fork(pid, { temper: ignoresTerm }));
+            world.setsid(world.fork(pid, { behaviour: ignoresTerm }));
           },
           ignoresTerm,
         ),
@@ -150,12 +150,12 @@ function daemonise({ machine, leader }: Life, birth = {}): void {
   machine.exit(middle);
 }
 
-function hop(machine: FakeMachine, leader: number, temper: Temper): void {
+function hop(machine: FakeMachine, leader: number, behaviour: SignalBehaviour): void {
   // They act at different moments, beside so many strangers that a scan takes a while.
   for (let count = 0; count < 10; count += 1) {
-    machine.after(count * 0.37, leader, () => void machine.fork(leader, { temper }));
+    machine.after(count * 0.37, leader, () => void machine.fork(leader, { behaviour }));
   }
-  for (let count = 0; count < 60; count += 1) machine.fork(1, { temper: {}, ours: false });
+  for (let count = 0; count < 60; count += 1) machine.fork(1, { behaviour: {}, ours: false });
 }
 
 describe('nothing escapes a living subreaper', () => {
@@ -163,9 +163,9 @@ describe('nothing escapes a living subreaper', () => {
     for (const force of [false, true]) {
       const machine = createFakeMachine();
       const supervisor = startSupervisor(machine);
-      const record = startService(machine, supervisor, 'web', { temper: escapee.leader ?? {} });
+      const record = startService(machine, supervisor, 'web', { behaviour: escapee.leader ?? {} });
       const leader = record.leader?.pid ?? 0;
-      const bystander = machine.fork(20, { name: 'vim', temper: ignoresTerm });
+      const bystander = machine.fork(20, { name: 'vim', behaviour: ignoresTerm });
       escapee.act?.({ machine, leader, supervisor });
       await machine.delay(escapee.runsMs ?? 50);
 
@@ -177,7 +177,7 @@ describe('nothing escapes a living subreaper', () => {
 
       expect(machine.oursAlive()).toEqual([]);
       expect(endings(end.state)).toMatchObject({ web: 'ended', '(no service)': 'ended' });
-      expect(machine.strangersSignalled()).toEqual([]);
+      expect(machine.bystandersSignalled()).toEqual([]);
       expect(machine.processes.has(bystander)).toBe(true);
       expect(end.tookMs).toBeLessThan(force ? 4_000 : 8_000);
     }
@@ -197,7 +197,7 @@ describe('nothing escapes a stop whose supervisor was killed before', () => {
     async (_name, escapee) => {
       const machine = createFakeMachine();
       const supervisor = startSupervisor(machine);
-      const record = startService(machine, supervisor, 'web', { temper: escapee.leader ?? {} });
+      const record = startService(machine, supervisor, 'web', { behaviour: escapee.leader ?? {} });
       const leader = record.leader?.pid ?? 0;
       machine.exit(supervisor);
       escapee.act?.({ machine, leader, supervisor });
@@ -206,7 +206,7 @@ describe('nothing escapes a stop whose supervisor was killed before', () => {
       await stopOn(machine, { records: [record], supervisor: null });
 
       expect(machine.oursAlive()).toEqual([]);
-      expect(machine.strangersSignalled()).toEqual([]);
+      expect(machine.bystandersSignalled()).toEqual([]);
     },
   );
 });

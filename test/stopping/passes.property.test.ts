@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createFakeMachine } from '../support/fake-machine.ts';
-import type { FakeMachine, Temper } from '../support/fake-process.ts';
+import type { FakeMachine, SignalBehaviour } from '../support/fake-process.ts';
 import { logOf, startService, startSupervisor, stopOn } from '../support/fake-project.ts';
 import {
   exitsAfter,
@@ -10,9 +10,9 @@ import {
   ignoresTerm,
   later,
   respawnsOnTerm,
-} from '../support/tempers.ts';
+} from '../support/signal-behaviours.ts';
 
-const TEMPERS: Readonly<Record<string, Temper>> = {
+const BEHAVIOURS: Readonly<Record<string, SignalBehaviour>> = {
   exits: {},
   ignores: ignoresTerm,
   slow: exitsAfter(400),
@@ -22,10 +22,10 @@ const TEMPERS: Readonly<Record<string, Temper>> = {
   'dies on its own': later(160, (machine, pid) => machine.exit(pid)),
   'daemonises later': later(120, daemonise, ignoresTerm),
 };
-const temper = fc.constantFrom(...Object.keys(TEMPERS));
+const behaviour = fc.constantFrom(...Object.keys(BEHAVIOURS));
 
 /** A process whose only tie to us is an open file: without environment, session or parent of ours. */
-const daemon = fc.record({ temper, children: fc.array(temper, { maxLength: 2 }) });
+const daemon = fc.record({ behaviour, children: fc.array(behaviour, { maxLength: 2 }) });
 
 const STRANGERS = {
   'reads the log': {
@@ -46,7 +46,7 @@ const story = fc.record({
 });
 
 function daemonise(machine: FakeMachine, pid: number): void {
-  const child = machine.fork(pid, { environ: '', cwd: '/', temper: ignoresTerm });
+  const child = machine.fork(pid, { environ: '', cwd: '/', behaviour: ignoresTerm });
   machine.setsid(child);
   machine.exit(pid);
 }
@@ -60,13 +60,17 @@ function stage(told: typeof story extends fc.Arbitrary<infer Value> ? Value : ne
   for (const one of told.daemons) {
     const middle = machine.fork(leader, { environ: '', cwd: '/' });
     machine.setsid(middle);
-    const pid = machine.fork(middle, { temper: TEMPERS[one.temper] ?? {} });
+    const pid = machine.fork(middle, { behaviour: BEHAVIOURS[one.behaviour] ?? {} });
     machine.setsid(pid);
-    for (const name of one.children) machine.fork(pid, { temper: TEMPERS[name] ?? {} });
+    for (const name of one.children) machine.fork(pid, { behaviour: BEHAVIOURS[name] ?? {} });
     machine.exit(middle);
   }
   for (const name of told.strangers) {
-    const pid = machine.fork(1, { ...STRANGERS[name], cwd: '/home/me/app', temper: ignoresTerm });
+    const pid = machine.fork(1, {
+      ...STRANGERS[name],
+      cwd: '/home/me/app',
+      behaviour: ignoresTerm,
+    });
     machine.setsid(pid);
     // A job of the shell, which inherits its open files.
     machine.fork(pid, { argv: ['sleep'] });
@@ -82,7 +86,7 @@ test('a process that only its log shows is asked, then ended; a program that mer
       const { machine, records } = stage(told);
       const beganAtMs = machine.nowMs();
       const end = await stopOn(machine, { records, force: told.force, closer: true });
-      expect(machine.strangersSignalled()).toEqual([]);
+      expect(machine.bystandersSignalled()).toEqual([]);
       expect(machine.oursAlive()).toEqual([]);
       for (const { phase } of end.state.units.values()) expect(phase.kind).toBe('ended');
       const killed = machine.signals.filter(({ signal }) => signal === 'SIGKILL');
@@ -97,7 +101,7 @@ test('a process that only its log shows is asked, then ended; a program that mer
 
 test('without the deep scan such processes are not found', async () => {
   const { machine, records } = stage({
-    daemons: [{ temper: 'exits', children: [] }],
+    daemons: [{ behaviour: 'exits', children: [] }],
     strangers: [],
     force: false,
   });
@@ -107,8 +111,8 @@ test('without the deep scan such processes are not found', async () => {
 
 test('a process that leaves a successor whenever it is asked is stopped with SIGSTOP before it is killed', async () => {
   const { machine, records } = stage({ daemons: [], strangers: [], force: false });
-  const temper = hops(2, { setsid: true, clean: true });
-  machine.fork(1, { files: [logOf('web')], ours: true, temper });
+  const behaviour = hops(2, { setsid: true, clean: true });
+  machine.fork(1, { files: [logOf('web')], ours: true, behaviour });
   const { unended } = await stopOn(machine, { records, closer: true });
   expect(machine.oursAlive()).toEqual([]);
   expect(unended).toEqual([]);

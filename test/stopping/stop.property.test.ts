@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Claim } from '../../src/ownership/claim.ts';
 import type { Identity } from '../../src/processes/identity.ts';
 import { createFakeMachine, DEVCTL, SHELL } from '../support/fake-machine.ts';
-import type { FakeMachine, Temper } from '../support/fake-process.ts';
+import type { FakeMachine, SignalBehaviour } from '../support/fake-process.ts';
 import {
   cookieOf,
   groupFor,
@@ -19,19 +19,19 @@ import {
   ignoresTerm,
   later,
   respawnsOnTerm,
-  revivesChildren,
-} from '../support/tempers.ts';
+  restartsChildren,
+} from '../support/signal-behaviours.ts';
 
 const RUNS = 500;
 
-const TEMPERS: Readonly<Record<string, Temper>> = {
+const BEHAVIOURS: Readonly<Record<string, SignalBehaviour>> = {
   exits: {},
   ignores: ignoresTerm,
   slow: exitsAfter(400),
   'too slow': exitsAfter(9_000),
   'forks on TERM': forksOnTerm,
   respawns: respawnsOnTerm(3),
-  'revives its children': revivesChildren(),
+  'revives its children': restartsChildren(),
   'never reaps': { reapsNot: true },
   'leaves its session later': later(120, (machine, pid) => machine.setsid(pid), ignoresTerm),
   'clears its environment later': later(
@@ -43,14 +43,14 @@ const TEMPERS: Readonly<Record<string, Temper>> = {
   'forks later': later(170, (machine, pid) => void machine.fork(pid), exitsAfter(100)),
 };
 
-const temper = fc.constantFrom(...Object.keys(TEMPERS));
+const behaviour = fc.constantFrom(...Object.keys(BEHAVIOURS));
 const place = fc.constantFrom('inherits', 'own group', 'own session');
 
 /** A process below an earlier one. */
 const offspring = fc.record({
   parent: fc.nat(),
   place,
-  temper,
+  behaviour,
   cookie: fc.boolean(),
   /** True when it dies before the stop, and so orphans its children. */
   dead: fc.boolean(),
@@ -70,7 +70,7 @@ const stranger = fc.record({
 const story = fc.record({
   services: fc.array(
     fc.record({
-      temper,
+      behaviour,
       graceMs: fc.constantFrom(100, 500, 3_000, 5_000),
       wave: fc.nat(2),
       offspring: fc.array(offspring, { maxLength: 8 }),
@@ -110,7 +110,11 @@ function stage(told: Story): Stage {
     const hosts = told.within && index === 0;
     const group = told.groups ? groupFor(name) : null;
     const files = [logOf(name)];
-    const birth = { group, files, temper: hosts ? ignoresTerm : (TEMPERS[service.temper] ?? {}) };
+    const birth = {
+      group,
+      files,
+      behaviour: hosts ? ignoresTerm : (BEHAVIOURS[service.behaviour] ?? {}),
+    };
     const record = startService(machine, supervisor, name, birth, { graceMs: service.graceMs });
     populate(machine, record.leader?.pid ?? 0, service.offspring);
     return record;
@@ -134,14 +138,14 @@ function populate(
       const environ = supervisorEnviron('other-project');
       const argv = ['node', '/x/dist/supervisor/main.js', '/home/me/other', '/home/me/other/.pids'];
       const own = { argv, files: [], ours: false, subreaper: true };
-      const other = { environ, ...own, temper: ignoresTerm };
+      const other = { environ, ...own, behaviour: ignoresTerm };
       const pid = machine.fork(parent, other);
       machine.setsid(pid);
       family.push(pid);
       continue;
     }
     const environ = child.cookie ? {} : { environ: '' };
-    const pid = machine.fork(parent, { ...environ, temper: TEMPERS[child.temper] ?? {} });
+    const pid = machine.fork(parent, { ...environ, behaviour: BEHAVIOURS[child.behaviour] ?? {} });
     if (child.place === 'own group') machine.setpgid(pid, pid);
     if (child.place === 'own session') machine.setsid(pid);
     const born = machine.processes.get(pid);
@@ -166,13 +170,13 @@ function startStranger(machine: FakeMachine, told: Story['strangers'][number]): 
   const environ = told.cookie === 'none' ? 'PATH=/bin\0' : cookieOf('web', 'other-project');
   const cwd = told.inside ? '/home/me/app/src' : '/home/me/elsewhere';
   const place = told.inside ? 'inherits' : told.place;
-  const shell = machine.fork(1, { environ, cwd, ours: false, temper: ignoresTerm });
+  const shell = machine.fork(1, { environ, cwd, ours: false, behaviour: ignoresTerm });
   machine.setsid(shell);
   const beget = (world: FakeMachine, pid: number): void => {
     const child = world.fork(pid, {
-      temper: later(Math.max(told.everyMs * 2, GAP_MS), (later, grown) => {
+      behaviour: later(Math.max(told.everyMs * 2, GAP_MS), (later, grown) => {
         const grandchild = later.fork(grown, {
-          temper: { onBirth: (w, self) => w.after(told.everyMs, self, (z) => z.exit(self)) },
+          behaviour: { onBirth: (w, self) => w.after(told.everyMs, self, (z) => z.exit(self)) },
         });
         if (place === 'own session') later.setsid(grandchild);
         later.exit(grown);
@@ -219,7 +223,7 @@ describe('a project of any shape', () => {
           onClaims,
         });
 
-        const wrong = machine.strangersSignalled().map(({ pid, startTicks, signal }) => {
+        const wrong = machine.bystandersSignalled().map(({ pid, startTicks, signal }) => {
           const seen = end.history
             .entries()
             .find(({ claim }) => isAt(claim.process.identity, pid, startTicks));

@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 import { connectTo } from '../../src/client/client.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { repositoryRoot } from '../support/paths.ts';
+import { describeSeen } from '../support/seen-process.ts';
+import { guardsOf, supervisorsOf } from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -61,3 +63,34 @@ test('an unhandled rejection does not end the supervisor, an uncaught exception 
   expect(await exited).toEqual([1, null]);
   expect(readFileSync(log, 'utf8')).toContain('uncaught: Error: broken');
 });
+
+test.each([['main.js'], ['guard.cjs']])(
+  'a supervisor whose starter has ended while it came up ends as well, and disturbs no other: %s',
+  async (script) => {
+    await using project = await temporaryProject({ services: {} });
+    const other = await supervisorWith(project, project.file('test.log'));
+    // Keeps it from ending for idleness.
+    const over = new AbortController();
+    const listening = clientOf(project).samples(() => {}, over.signal);
+    const folder = join(repositoryRoot, 'dist', 'supervisor');
+    const late = spawn(
+      process.execPath,
+      [join(folder, script), project.root, project.file('.pids')],
+      {
+        cwd: project.root,
+        env: { ...cleanEnvironment(), ...project.env },
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      },
+    );
+    late.stdio[3]?.destroy();
+    await once(late, 'exit');
+    const left = () => [...supervisorsOf(project), ...guardsOf(project)];
+    await until(
+      () => left().every(({ pid }) => pid === other.pid),
+      () => left().map(describeSeen).join('\n'),
+    );
+    expect(await clientOf(project).hello(5_000)).toMatchObject({ pid: other.pid });
+    over.abort();
+    await listening;
+  },
+);

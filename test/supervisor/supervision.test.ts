@@ -12,7 +12,13 @@ import { readRecords } from '../../src/project/records.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { statusReport } from '../support/reports.ts';
-import { hasSubreaper, killAtOnce, service, supervisorsOf } from '../support/services.ts';
+import {
+  hasSubreaper,
+  killAtOnce,
+  removeRecords,
+  service,
+  supervisorsOf,
+} from '../support/services.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -123,7 +129,7 @@ test.runIf(hasSubreaper)('records of an earlier supervisor make a proof worth le
   expect(await isProof()).toEqual([true]);
   // The records are lost, but the supervisor lives and has a child, whose own children go to process 1.
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  rmSync(project.file('.pids'), { recursive: true });
+  await removeRecords(project);
   expect(await isProof()).toEqual([false]);
 });
 

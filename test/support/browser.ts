@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-/** Debian's; playwright's own would have to be downloaded. */
+/** The browser of Debian. The one of playwright would have to be downloaded. */
 const CHROMIUM = '/usr/bin/chromium';
 
 export const hasBrowser = existsSync(CHROMIUM);
 
-/** A browser without a screen, that asks nobody for anything. Close it. */
+/** Starts a browser without a screen that sends no request of its own. The caller closes it. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,

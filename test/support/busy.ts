@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { cleanEnvironment } from './clean-environment.ts';
 
 export interface Busy extends AsyncDisposable {
-  /** How many of them are still alive. */
+  /** The number of loops that are still alive. */
   alive(): number;
 }
 
 /**
- * Keeps the machine busy with so many processes that never sleep, at the lowest priority. Each ends
- * by itself after 20 s of processor time, whatever becomes of us. Not in sessions of their own: Linux
- * shares out the processor between sessions first (sched_autogroup, sched(7)), whatever their priority.
+ * Keeps the machine busy with processes that never sleep, at the lowest priority. Each ends by itself after 20 s of CPU
+ * time, also when this process is killed. They are not in sessions of their own, because Linux divides the CPU time
+ * between sessions first (sched_autogroup, sched(7)), whatever their priority.
  */
 export function busyMachine(count: number): Busy {
   const children = Array.from({ length: count }, () =>
@@ -24,7 +24,7 @@ export function busyMachine(count: number): Busy {
   return {
     alive: () => living().length,
     async [Symbol.asyncDispose]() {
-      // Children of our own that have not been reaped: their numbers are nobody else's.
+      // Children of our own that have not been reaped keep their pids.
       const ends = living().map((child) => {
         const end = once(child, 'exit');
         child.kill('SIGKILL');

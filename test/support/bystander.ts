@@ -9,18 +9,18 @@ import { until } from './until.ts';
 
 export interface Bystander extends AsyncDisposable {
   readonly pid: number;
-  /** Is this very process still alive? */
+  /** True while exactly this process is alive. */
   alive(): boolean;
 }
 
 /**
- * Starts an innocent program whose command line reads as you like, in a folder of your choice:
- * `bystander('vim vite.config.ts', project.root)`. Ended on disposal.
+ * Starts an innocent program with any command line, in any folder: `bystander('vim vite.config.ts', project.root)`.
+ * Ended on disposal.
  *
- * It starts as from another terminal: a session of its own, no mark but the test run's, and nothing
- * above it that is above devctl too, for what runs devctl is spared by a rule of its own.
+ * It starts as from another terminal: in a session of its own, with no mark but that of the test run, and below no
+ * process that is above devctl too, because a rule spares the processes that run devctl.
  *
- * @param port what it listens on, if anything
+ * @param port the port on which it listens, if any
  */
 export async function bystander(
   commandLine: string,

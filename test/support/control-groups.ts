@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 /** The folder of the control group (v2) of this process; null where there is none. */
 export function ownControlGroup(): string | null {
@@ -22,7 +16,7 @@ export function ownControlGroup(): string | null {
   }
 }
 
-/** Can this process make control groups, and does nothing forbid devctl to? */
+/** True where this process can make control groups, and devctl may. */
 export const hasControlGroups =
   process.env.DEVCTL_CGROUP !== 'off' &&
   process.env.DEVCTL_PROCESS_TABLE !== 'portable' &&
@@ -42,26 +36,85 @@ function canMakeGroups(): boolean {
   }
 }
 
-/** The group that holds those of a project's runs, whether it exists or not; null without any. */
+/** The group that holds the groups of a project's runs, whether it exists or not; null without control groups. */
 export function controlGroupOf(root: string): string | null {
   const own = ownControlGroup();
-  const hash = createHash('sha256').update(root).digest('hex').slice(0, 16);
-  return own && join(own, `devctl-${hash}`);
+  return own && join(own, nameOf(root));
 }
 
-/** Removes what a project has left of control groups, once its processes have ended. */
-export function removeControlGroups(root: string): void {
-  const group = controlGroupOf(root);
-  if (group !== null && existsSync(group)) removeTree(group);
+function nameOf(root: string): string {
+  return `devctl-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`;
 }
 
-function removeTree(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeTree(join(folder, entry.name));
+/** How often a group is tried to be removed in which a process has not quite ended. */
+const TRIES = 80;
+const PAUSE_MS = 25;
+
+/**
+ * Removes the control groups that a project has left, after its processes have ended. The group of a project that was
+ * started inside of a service is below the group of that service.
+ *
+ * A process that is exiting is in its group still when it shows no file and no environment to the oracle any more.
+ */
+export async function removeControlGroups(root: string): Promise<void> {
+  const own = ownControlGroup();
+  if (own === null) return;
+  for (let left = TRIES; left > 0; left -= 1) {
+    const groups = groupsBelow(own).filter((group) => basename(group) === nameOf(root));
+    const removed = groups.filter(removeTree);
+    // The project around it had to keep the group of the service for it.
+    for (const group of removed) removeEmptyParents(dirname(group), own);
+    if (removed.length === groups.length) return;
+    await setTimeout(PAUSE_MS);
   }
+}
+
+/** All groups below this one, the deepest first. */
+export function groupsBelow(folder: string): string[] {
+  return foldersIn(folder).flatMap((name) => {
+    const group = join(folder, name);
+    return [...groupsBelow(group), group];
+  });
+}
+
+/** The pids in a group and below it. */
+export function groupMembers(folder: string): number[] {
+  return [folder, ...groupsBelow(folder)].flatMap((group) => {
+    try {
+      return readFileSync(join(group, 'cgroup.procs'), 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map(Number);
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Removes a group with all groups below it that are empty. The return value says whether it is gone. */
+export function removeTree(folder: string): boolean {
+  for (const name of foldersIn(folder)) removeTree(join(folder, name));
+  return removeEmpty(folder);
+}
+
+function removeEmptyParents(folder: string, top: string): void {
+  if (folder !== top && removeEmpty(folder)) removeEmptyParents(dirname(folder), top);
+}
+
+function removeEmpty(folder: string): boolean {
   try {
     rmdirSync(folder);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  }
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   } catch {
-    // A process in it has not quite ended: the oracle has looked for it already.
+    return [];
   }
 }

@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BYSTANDERS, gatherStrangers, type Strangers } from './strangers.ts';
+import { type Bystanders, RECIPES_FOLDER, startBystanders } from './bystanders.ts';
 
-/** What the recipes of `fixtures/bystanders/` are told, as environment variables. */
+/** The environment variables for the recipes of `fixtures/bystanders/`. */
 export interface CrowdPlace extends Readonly<Record<string, string>> {
   /** The project folder. */
   readonly ROOT: string;
   /** An empty folder that has nothing to do with it. */
   readonly OUTSIDE: string;
-  /** The project's id and a run of one of its services, as they stand in its cookies. */
+  /** The id of the project and of a run of one of its services, as in their cookies. */
   readonly ID: string;
   readonly RUN: string;
   /** Log and stdin of a service, and a port that it listens on. */
@@ -25,32 +25,32 @@ export interface CrowdPlace extends Readonly<Record<string, string>> {
  *
  * @param uid the user who runs them, if not our own
  */
-export function gatherCrowd(place: CrowdPlace, uid?: number): Promise<Strangers> {
-  const kinds = readdirSync(BYSTANDERS)
+export function gatherCrowd(place: CrowdPlace, uid?: number): Promise<Bystanders> {
+  const kinds = readdirSync(RECIPES_FOLDER)
     .flatMap((name) => (name.endsWith('.sh') ? [name.slice(0, -3)] : []))
     .filter((kind) => needsOf(kind).every((need) => has(need, uid)));
   const recipes = kinds.map((kind) => {
-    const command = ['sh', join(BYSTANDERS, `${kind}.sh`)] as const;
+    const command = ['sh', join(RECIPES_FOLDER, `${kind}.sh`)] as const;
     return { kind, command: [...command] satisfies [string, ...string[]] };
   });
-  return gatherStrangers(recipes, place.OUTSIDE, place, uid);
+  return startBystanders(recipes, place.OUTSIDE, place, uid);
 }
 
-/** The third line of a recipe may say what it takes: `# Needs: root tmux`. */
+/** The needs of a recipe, which its third line may name: `# Needs: root tmux`. */
 function needsOf(kind: string): readonly string[] {
-  const text = readFileSync(join(BYSTANDERS, `${kind}.sh`), 'utf8');
+  const text = readFileSync(join(RECIPES_FOLDER, `${kind}.sh`), 'utf8');
   return /^# Needs: (.*)$/m.exec(text)?.[1]?.split(' ') ?? [];
 }
 
 function has(need: string, uid: number | undefined): boolean {
   const isRoot = (uid ?? process.getuid?.()) === 0;
   if (need === 'root') return isRoot;
-  // To trace what is no child of ours takes root where Yama is (ptrace(2), ptrace_scope).
+  // Where Yama is, only root may trace a process that is not its child (ptrace(2), ptrace_scope).
   if (need === 'ptrace') return isRoot && process.platform === 'linux' && mayTrace();
   return spawnSync('/bin/sh', ['-c', `command -v ${need}`]).status === 0;
 }
 
-/** Containers often forbid it even to root. */
+/** True where ptrace is allowed: containers often forbid it even to root. */
 function mayTrace(): boolean {
   const number = { x64: 101, arm64: 117 }[process.arch as string];
   if (number === undefined) return false;

@@ -22,7 +22,7 @@ test('runs the program of this repository to its end', async () => {
 test('devctl itself is not one of the services', async () => {
   await using project = await temporaryProject();
   const running = startDevctl(project, {}, '--version');
-  // It would be done before the oracle has looked twice.
+  // A shorter command would end before the oracle has looked twice.
   running.kill('SIGSTOP');
   expect(project.oracle.processes()).toEqual([]);
   expect(project.oracle.everything().map((one) => one.pid)).toEqual([running.pid]);
@@ -43,7 +43,7 @@ test('the environment has neither CI nor colours nor the marks of another devctl
   expect(names.filter((name) => /^(CI|FORCE_COLOR|VITEST|.*DEVCTL_RUN)/.test(name))).toEqual([]);
 });
 
-test('a free port can be bound until somebody has it', async () => {
+test('a free port can be bound until a process has it', async () => {
   const ports = await freePorts(3);
   expect(new Set(ports).size).toBe(3);
   for (const port of ports) expect(await canBind(port)).toBe(true);

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { cleanEnvironment } from './clean-environment.ts';
@@ -5,7 +6,7 @@ import { repositoryRoot } from './paths.ts';
 import type { TemporaryProject } from './temporary-project.ts';
 
 export interface DevctlResult {
-  /** As a shell tells it: 128 + n when signal n ended it. */
+  /** The exit code; 128 + n for a command that signal n ended, as in a shell. */
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -14,14 +15,14 @@ export interface DevctlResult {
 export interface DevctlOptions {
   /** Variables on top of the clean environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where to run it; the project's root if not given. */
+  /** The working directory; the root of the project by default. */
   readonly cwd?: string;
-  /** Who runs it, where that is somebody else; takes root. */
+  /** The user that runs it, if not our own. Only root can do that. */
   readonly uid?: number;
 }
 
-/** Longer than any command may take, in milliseconds. */
-const TIMEOUT_MS = 55_000;
+/** Longer than any command takes on a busy machine, and shorter than a test may take, in milliseconds. */
+const TIMEOUT_MS = 150_000;
 
 /** Runs `devctl …args` in the project's folder to its end, without a terminal and with stdin at its end. */
 export function devctl(
@@ -31,7 +32,7 @@ export function devctl(
   return devctlWith(project, {}, ...args);
 }
 
-/** Like `devctl`, with another environment or working directory. */
+/** Does the same as `devctl` in another environment or working directory. */
 export async function devctlWith(
   project: TemporaryProject,
   options: DevctlOptions,
@@ -42,14 +43,15 @@ export async function devctlWith(
     const ran = `devctl ${args.join(' ')}`;
     throw new Error(`${ran} was still running after ${TIMEOUT_MS / 1000} s:\n${result.stderr}`);
   }
+  const killed = result.signal === undefined ? 0 : 128 + constants.signals[result.signal];
   return {
-    exitCode: result.exitCode ?? -1,
+    exitCode: result.exitCode ?? killed,
     stdout: result.stdout,
     stderr: result.stderr,
   };
 }
 
-/** Like `devctlWith`, without waiting: execa's subprocess, to be signalled or watched. Does not reject. */
+/** Does the same as `devctlWith` without waiting. Returns the subprocess of execa, which does not reject. */
 export function startDevctl(
   project: TemporaryProject,
   options: DevctlOptions,

@@ -1,9 +1,9 @@
-/** Time that moves only when told to, and what is to happen in it. */
+/** A clock that only its caller moves, with the acts that are due at some time. */
 export interface FakeClock {
   nowMs(): number;
-  /** Lets time pass, and everything happen that is due in it. */
+  /** Moves the clock, and carries out the acts that are due. */
   advance(ms: number): void;
-  /** Calls `act` at that time; in order of asking where the time is the same. */
+  /** Calls `act` at that time. Acts of the same time are called in the order of these calls. */
   at(atMs: number, act: () => void): void;
 }
 

@@ -15,13 +15,13 @@ import {
 import { BOOT, NAMESPACE } from './process-table.ts';
 
 export interface MachineOptions {
-  /** Highest pid; small ones make numbers come round again soon, as pid_max does. */
+  /** The highest pid. With a small one pids are soon reused, as with a small pid_max. */
   readonly pidMax?: number;
-  /** Time that reading one process, or sending one signal, takes. */
+  /** The time that a read of one process, or one signal, takes. */
   readonly readMs?: number;
 }
 
-/** The process that plays devctl, its terminal's shell, and the first pid that is handed out. */
+/** The process that plays devctl, the shell of its terminal, and the first pid that is given to a new process. */
 export const SHELL = 20;
 export const DEVCTL = 21;
 const FIRST_PID = 100;
@@ -60,7 +60,7 @@ export function createFakeMachine({
     };
     for (let tries = 0; tries <= pidMax; tries += 1) {
       lastPid = lastPid >= pidMax ? FIRST_PID : lastPid + 1;
-      // Twice within one tick would need tens of thousands of forks in 10 ms.
+      // The same pid twice within one tick would take tens of thousands of forks in 10 ms.
       if (lastUse.get(lastPid) !== ticksNow() && !isTaken(lastPid)) return lastPid;
     }
     return 0;
@@ -84,7 +84,7 @@ export function createFakeMachine({
       subreaper: false,
       group: null,
       frozen: false,
-      temper: {},
+      behaviour: {},
       ours: false,
       ...fields,
       startTicks,
@@ -102,9 +102,9 @@ export function createFakeMachine({
       const above = processes.get(parent);
       const pid = fields.pid ?? nextPid();
       if (!above || isDead(above) || pid === 0 || processes.has(pid)) return 0;
-      const { temper: _, subreaper: __, state: ___, threads: ____, ...inherited } = above;
+      const { behaviour: _, subreaper: __, state: ___, threads: ____, ...inherited } = above;
       birth({ ...inherited, ppid: parent, state: 'S', ...fields, pid }, ticksNow());
-      fields.temper?.onBirth?.(machine, pid);
+      fields.behaviour?.onBirth?.(machine, pid);
       return pid;
     },
     exit(pid) {
@@ -141,7 +141,7 @@ export function createFakeMachine({
       const call = (): void => {
         const process = processes.get(pid);
         if (!process || process !== born || isDead(process)) return;
-        // What is stopped does nothing; it catches up when it runs again.
+        // A stopped process does nothing, and catches up when it runs again.
         if (process.state === 'T' || process.frozen) machine.after(1, pid, act);
         else act(machine, pid);
       };
@@ -154,7 +154,7 @@ export function createFakeMachine({
     },
     oursAlive: () =>
       [...processes.values()].filter((one) => one.ours && !isDead(one)).map(({ pid }) => pid),
-    strangersSignalled: () => signals.filter(({ ours }) => !ours),
+    bystandersSignalled: () => signals.filter(({ ours }) => !ours),
 
     async snapshot() {
       scans += 1;
@@ -172,6 +172,10 @@ export function createFakeMachine({
         if (process) rows.push(rowOf(process));
       }
       return indexSnapshot({ ...moment, details: detailsOf(processes) }, rows);
+    },
+    async read(pid) {
+      const found = processes.get(pid);
+      return found ? rowOf(found) : null;
     },
     async scanDescending(visit) {
       scans += 1;
@@ -229,7 +233,7 @@ export function createFakeMachine({
     through: SignalSent['through'],
   ): SignalOutcome {
     if (isDead(process)) return 'gone';
-    if (process.temper.denied) return 'denied';
+    if (process.behaviour.denied) return 'denied';
     if (signal === 'SIGKILL') {
       kill(process, through);
       return 'sent';
@@ -254,23 +258,23 @@ export function createFakeMachine({
 
   function kill(process: FakeProcess, through: SignalSent['through']): void {
     tell(process, 'SIGKILL', through);
-    if (!process.temper.stuck) machine.exit(process.pid);
+    if (!process.behaviour.stuck) machine.exit(process.pid);
   }
 
   function takeTerm(process: FakeProcess): void {
     process.termPending = false;
-    const { onTerm = (world: FakeMachine, pid: number) => world.exit(pid) } = process.temper;
+    const { onTerm = (world: FakeMachine, pid: number) => world.exit(pid) } = process.behaviour;
     onTerm(machine, process.pid);
   }
 
-  /** The dead are taken off the table by their parent, or wait for it as zombies. */
+  /** The parent removes a dead process from the table. Until then it is a zombie. */
   function settle(dead: FakeProcess): void {
     const parent = processes.get(dead.ppid);
-    if (parent?.temper.reapsNot) return;
+    if (parent?.behaviour.reapsNot) return;
     processes.delete(dead.pid);
     lastUse.set(dead.pid, ticksNow());
-    // Told a moment later, as SIGCHLD is: the parent may be about to die as well.
-    const notice = parent?.temper.onChildExit;
+    // The parent learns of it a moment later, as with SIGCHLD: it may be about to die as well.
+    const notice = parent?.behaviour.onChildExit;
     if (parent && notice) machine.after(0.5, parent.pid, (world, pid) => notice(world, pid, dead));
   }
 

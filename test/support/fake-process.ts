@@ -8,17 +8,17 @@ import {
 } from '../../src/processes/snapshot.ts';
 import { BOOT, NAMESPACE } from './process-table.ts';
 
-/** What a process does of its own accord. Acts may do anything that a system call could. */
-export interface Temper {
-  /** On the stop signal (TERM, INT, HUP, QUIT). Default: it exits. */
+/** The acts of a process by itself. An act may do anything that a system call could. */
+export interface SignalBehaviour {
+  /** Called on the stop signal (TERM, INT, HUP, QUIT). By default the process exits. */
   readonly onTerm?: (machine: FakeMachine, pid: number) => void;
-  /** When one of its own children has ended. */
+  /** Called when one of its own children has ended. */
   readonly onChildExit?: (machine: FakeMachine, pid: number, child: FakeProcess) => void;
-  /** Once, at its birth. */
+  /** Called once, at its start. */
   readonly onBirth?: (machine: FakeMachine, pid: number) => void;
   /** Uninterruptible sleep: SIGKILL stays pending for ever. */
   readonly stuck?: boolean;
-  /** Another user's: every signal is answered with EPERM. */
+  /** A process of another user: every signal fails with EPERM. */
   readonly denied?: boolean;
   /** It never waits for its children: they stay zombies until it ends itself. */
   readonly reapsNot?: boolean;
@@ -38,16 +38,16 @@ export interface FakeProcess {
   /** The raw block of /proc/PID/environ. */
   environ: string;
   uid: number;
-  /** What it has open; children inherit it. */
+  /** Its open files, which its children inherit. */
   files: readonly OpenFile[];
   kernelThread: boolean;
   subreaper: boolean;
-  /** Its control group, as path and as folder; null: that of everybody. */
+  /** Its control group, as path and as folder; null for the root group. */
   group: string | null;
-  /** By its control group: it does nothing, but dies of SIGKILL. */
+  /** Frozen by its control group: it does nothing, but SIGKILL ends it. */
   frozen: boolean;
-  temper: Temper;
-  /** The truth that devctl has to find out: children inherit it. */
+  behaviour: SignalBehaviour;
+  /** Whether it is ours, which devctl has to find out. Children inherit it. */
   ours: boolean;
   termPending: boolean;
 }
@@ -57,12 +57,12 @@ export type Birth = Partial<Omit<FakeProcess, 'startTicks' | 'termPending' | 'fr
 export interface SignalSent {
   readonly pid: number;
   readonly startTicks: number;
-  /** Its name at the time: of the service that it descends from, unless it changed it. */
+  /** Its name at the time: the name of its service, unless the process changed it. */
   readonly name: string;
   readonly ours: boolean;
   readonly signal: SignalName;
   readonly atMs: number;
-  /** Was it aimed at this process, or at its whole group? */
+  /** Whether the signal was sent to this process or to its whole group. */
   readonly through: 'pid' | 'group';
 }
 
@@ -72,22 +72,22 @@ export interface FakeMachine extends Host {
   readonly signals: readonly SignalSent[];
   /** Reads of the table so far, whole or process by process. */
   readonly scans: () => number;
-  /** Does nothing where the parent is gone; returns the child's pid, 0 then. */
+  /** Returns the pid of the child; 0 when the parent is gone. */
   fork(parent: number, birth?: Birth): number;
   exit(pid: number): void;
   setsid(pid: number): void;
   setpgid(pid: number, pgid: number): void;
-  exec(pid: number, image: Pick<Birth, 'environ' | 'argv' | 'name' | 'temper'>): void;
-  /** Calls `act` when so much time has passed, if the process is still the same one then. */
+  exec(pid: number, image: Pick<Birth, 'environ' | 'argv' | 'name' | 'behaviour'>): void;
+  /** Calls `act` after this time, if the process is still the same then. */
   after(ms: number, pid: number, act: (machine: FakeMachine, pid: number) => void): void;
   identity(pid: number): Identity;
   /** Living processes of ours, by pid. */
   oursAlive(): readonly number[];
-  /** Every signal that reached what is not ours. */
-  readonly strangersSignalled: () => readonly SignalSent[];
+  /** Every signal that reached a process that is not ours. */
+  readonly bystandersSignalled: () => readonly SignalSent[];
 }
 
-/** Nothing left but an entry that waits to be reaped; `isGone` says so to devctl. */
+/** True for an entry that only waits to be reaped, as `isGone` is in devctl. */
 export function isDead({ state, threads }: FakeProcess): boolean {
   return (state === 'Z' && threads <= 1) || state === 'X';
 }
@@ -96,14 +96,14 @@ export function identityOf({ pid, startTicks }: FakeProcess): Identity {
   return { pid, startTicks, bootId: BOOT, pidNamespace: NAMESPACE };
 }
 
-/** As devctl sees it. */
+/** The process as devctl sees it. */
 export function rowOf(process: FakeProcess): ProcessInfo {
   const { ppid, pgid, sid, state, threads, kernelThread, name } = process;
   const rest = { state, threads, kernelThread, name, rssBytes: 0, cpuTicks: 0 };
   return { identity: identityOf(process), ppid, pgid, sid, ...rest };
 }
 
-/** Read when asked for, so that what has died meanwhile, or runs something else, shows it. */
+/** Reads details when they are asked for, so that a process that has died or exec'd meanwhile shows it. */
 export function detailsOf(processes: ReadonlyMap<number, FakeProcess>): ProcessDetails {
   const read = <Field extends 'uid' | 'argv' | 'cwd' | 'environ' | 'files'>(field: Field) => {
     return (process: ProcessInfo): FakeProcess[Field] | null => {

@@ -15,7 +15,7 @@ import { BOOT, environBlock, NAMESPACE } from './process-table.ts';
 const ROOT = '/home/me/app';
 const PROJECT = 'app-0123456789abcdef';
 
-/** The environment block of everything in a run. */
+/** The environment block of every process of a run. */
 export function cookieOf(service: string, project = PROJECT): string {
   const block = environBlock({
     PATH: '/bin',
@@ -107,7 +107,7 @@ const TRACES: OpenFileEvidence = {
   notBeforeTicks: null,
 };
 
-/** The descriptor that a service is given for its output, or one that somebody else has made. */
+/** The descriptor of a service for its output, or one that another process has opened. */
 export function logOf(service: string, opened: Partial<OpenFile> = {}): OpenFile {
   const target = `${LOGS}/${service}.log`;
   return { fd: 1, target, readable: false, writable: true, appends: true, ...opened };
@@ -115,7 +115,7 @@ export function logOf(service: string, opened: Partial<OpenFile> = {}): OpenFile
 
 export interface StopStory {
   readonly records: readonly ServiceRecord[];
-  /** From the supervisor's record; null: the record is gone. */
+  /** The id in the supervisor's record; null when the record is gone. */
   readonly supervisor?: Identity | null;
   readonly force?: boolean;
   /** Wave by service name; 0 where missing. */
@@ -126,21 +126,21 @@ export interface StopStory {
   readonly kept?: readonly string[];
   readonly runCommand?: (unit: string) => Promise<void>;
   readonly forced?: () => boolean;
-  /** After the proof, is there a closer look at open files? */
+  /** Whether a closer look at open files follows the proof. */
   readonly closer?: boolean;
-  /** Sees the claims of every scan, before anything is signalled because of them. */
+  /** Called with the claims of every scan before any signal is sent. */
   readonly onClaims?: (claims: ReadonlyMap<number, Claim>) => void;
 }
 
 export interface StopEnd {
   readonly state: StopState;
   readonly history: StopHistory;
-  /** What the last look of all still found. */
+  /** The claims that the last look still found. */
   readonly unended: readonly Claim[];
   readonly tookMs: number;
 }
 
-/** What every service's processes are born in, where the machine has control groups. */
+/** The control group in which the processes of a service start, where the machine has control groups. */
 export function groupFor(service: string): string {
   return `/devctl-0123456789abcdef/run-${service}`;
 }
@@ -156,7 +156,7 @@ function groupsOn(machine: FakeMachine): readonly RunGroup[] {
   });
 }
 
-/** Stops everything of the project with the real engine and the real ownership, on a machine in memory. */
+/** Stops the project with the real engine and the real ownership, on a machine in memory. */
 export async function stopOn(machine: FakeMachine, story: StopStory): Promise<StopEnd> {
   const beganAtMs = machine.nowMs();
   const self = await machine.self();
@@ -220,7 +220,7 @@ function unitsOf({ records, waves = {} }: StopStory, names: readonly string[]): 
   return [...units, { name: UNATTRIBUTED, wave: last, ...rest }];
 }
 
-/** How each unit ended, by name. */
+/** The end of each unit, by name. */
 export function endings(state: StopState): Record<string, string> {
   return Object.fromEntries([...state.units].map(([name, { phase }]) => [name, phase.kind]));
 }

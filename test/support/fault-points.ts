@@ -5,37 +5,37 @@ import type { TemporaryProject } from './temporary-project.ts';
 
 /** One call of a devctl process that changes something outside of it: see `fixtures/fault-points.cjs`. */
 export interface Effect {
-  /** The command that was under way, named by whoever recorded it. */
+  /** The command that was under way, as its recorder calls it. */
   readonly phase: string;
   readonly role: 'cli' | 'guard' | 'supervisor';
   readonly pid: number;
   readonly kind: string;
-  /** What it was done to. */
+  /** The object of the effect. */
   readonly label: string;
   /** Kind, label and the lines of dist/ that lead there. */
   readonly key: string;
-  /** How many with this key there were in this process and phase, itself included. */
+  /** The number of effects with this key in this process and phase, itself included. */
   readonly occurrence: number;
 }
 
-/** A moment to be killed at. */
+/** A moment at which a process is killed. */
 export interface FaultPoint extends Pick<Effect, 'phase' | 'role' | 'kind' | 'key' | 'occurrence'> {
   readonly edge: 'before' | 'after' | 'torn';
 }
 
-/** Where the processes of one project learn when to die. */
+/** Tells the processes of one project when to die. */
 export interface Faults {
-  /** To be in the environment of each devctl that is to be recorded or killed. */
+  /** The environment of each devctl that is to be recorded or killed. */
   readonly env: Readonly<Record<string, string>>;
-  /** From now on every effect is written down. */
+  /** Records every effect from now on. */
   record(phase: string): void;
-  /** From now on a process of this phase and role is killed at this point. */
+  /** Has a process of this phase and role killed at this point from now on. */
   arm(point: FaultPoint): void;
-  /** From now on nothing is. */
+  /** Neither records nor kills from now on. */
   disarm(): void;
-  /** What was recorded so far. */
+  /** The effects that were recorded so far. */
   effects(): readonly Effect[];
-  /** Was anybody killed since the last `arm`? */
+  /** True when a process was killed since the last `arm`. */
   hasStruck(): boolean;
 }
 
@@ -72,20 +72,20 @@ function toLine(text: string): Effect & { readonly died?: boolean } {
   return JSON.parse(text);
 }
 
-/** What others see at once; between two of these, the world has changed. */
+/** Effects that other processes see at once. */
 const DEEDS = new Set(['spawn', 'signal', 'link']);
 
-/** A deed, or a record that says something new. Each of them counts, not only each place of the code. */
+/** True for a deed, or a record with something new. Each of them counts, not only each place of the code. */
 function isTurningPoint({ kind, label }: Effect): boolean {
   return DEEDS.has(kind) || (kind === 'rename' && label.includes('/services/'));
 }
 
-/** Is it a file that is read? Half a number in `cgroup.procs` would be a number of somebody else. */
+/** True for a file that devctl reads. Half a pid in `cgroup.procs` would be another process. */
 function isRecord(label: string): boolean {
   return label.startsWith('/.pids/') && !label.endsWith('.tmp');
 }
 
-/** The same effect for one service and for another, for one founding file and for another. */
+/** The key without the name of a service or of an old file, so that the same effect has the same key. */
 function withoutService(key: string): string {
   return key
     .replaceAll(/(?<=[/.])(db|web|once)(?=[.\s])/g, 'NAME')
@@ -140,7 +140,7 @@ export function faultPoints(
   return [...points.values()];
 }
 
-/** For a message: which kill was that? */
+/** Names the kill in a message. */
 export function describePoint({ phase, role, edge, key, occurrence }: FaultPoint): string {
   return `${phase}: ${role} killed ${edge} ${key} (${occurrence})`;
 }

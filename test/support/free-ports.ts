@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
-/** Ports of 127.0.0.1 that nobody listens on now, all different. */
+/** Finds different ports of 127.0.0.1 on which no process listens now. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
@@ -10,13 +10,13 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** One port that nobody listens on now. */
+/** Finds one port on which no process listens now. */
 export async function freePort(): Promise<number> {
   const [port = 0] = await freePorts(1);
   return port;
 }
 
-/** Can a server listen on this port of 127.0.0.1 now? */
+/** True when a server can listen on this port of 127.0.0.1 now. */
 export async function canBind(port: number): Promise<boolean> {
   const server = createServer();
   return new Promise((resolve) => {

@@ -2,18 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { endProcesses } from './end-processes.ts';
+import { endAtOnce, endProcesses } from './end-processes.ts';
 import { openOracle } from './oracle.ts';
+import { readProcess } from './read-processes.ts';
 import { RUN_VARIABLE, runFolder } from './run-folder.ts';
-import { describeSighting, type Sighting } from './sighting.ts';
+import { enterRunGroup } from './run-group.ts';
+import { describeSeen, type SeenProcess } from './seen-process.ts';
 
-/** How long what is just exiting may take, in milliseconds. */
-const GRACE_MS = 5_000;
+/** How long processes that are just exiting may take, in milliseconds. */
+const GRACE_MS = Number(process.env.DEVCTL_TEST_TEARDOWN_MS ?? 5_000);
 
 /**
- * vitest's globalSetup: marks everything that the run will start, and at the end looks who is left.
+ * vitest's globalSetup: marks every process that the run will start, and looks at the end for what is left.
  *
- * @returns the teardown, which ends every leftover and then fails the run by naming them.
+ * A run that is interrupted (SIGINT, SIGTERM, SIGHUP) ends all that it has started as well, before vitest exits.
+ *
+ * @returns the teardown, which ends what is left and then fails the run by naming it.
  */
 export default function setup(): () => Promise<void> {
   const run = randomBytes(4).toString('hex');
@@ -21,23 +25,60 @@ export default function setup(): () => Promise<void> {
   process.env[RUN_VARIABLE] = run;
   // The registry of this run, not that of the user.
   process.env.XDG_STATE_HOME = join(folder, 'state');
+  const group = enterRunGroup(run);
   const oracle = openOracle({ folders: [folder], environment: [`${RUN_VARIABLE}=${run}`] });
-  // vitest's own workers and vite's helpers are children of this process; tests live below those.
-  const leftovers = () => oracle.everything().filter((one) => one.ppid !== process.pid);
+  const everything = (): SeenProcess[] => {
+    const known = oracle.everything();
+    const pids = new Set([process.pid, ...known.map(({ pid }) => pid)]);
+    const others = group?.members().filter((pid) => !pids.has(pid)) ?? [];
+    return [...known, ...others.flatMap((pid) => readProcess(pid) ?? [])];
+  };
+  // vitest's own workers and vite's helpers are children of this process. The processes of tests are below those.
+  const leftovers = () => everything().filter(({ ppid }) => ppid !== process.pid);
+  const tidy = (): void => {
+    rmSync(folder, { recursive: true, force: true });
+    group?.leave();
+  };
+
+  const onExit = (): void => {
+    // The workers first of all, because they would go on starting processes.
+    endAtOnce(everything);
+    tidy();
+  };
+  // vitest ends on SIGINT and SIGTERM by process.exit(), without a teardown.
+  process.once('exit', onExit);
+  process.once('SIGHUP', exitOnHangup);
 
   return async () => {
     const left = await waitForNone(leftovers);
     const ended = left.length > 0 ? await endProcesses(leftovers) : [];
-    rmSync(folder, { recursive: true, force: true });
-    if (ended.length === 0) return;
-    // vitest only logs what a teardown throws.
+    const groups = group?.groups() ?? [];
+    process.off('exit', onExit);
+    process.off('SIGHUP', exitOnHangup);
+    tidy();
+    const complaints = [
+      ...told(
+        `The tests left ${ended.length} processes running (ended now)`,
+        ended.map(describeSeen),
+      ),
+      ...told(`The tests left ${groups.length} control groups (removed now)`, groups),
+    ];
+    if (complaints.length === 0) return;
+    // vitest only logs the error of a teardown.
     process.exitCode = 1;
-    const lines = ended.map(describeSighting).join('\n');
-    throw new Error(`The tests left ${ended.length} processes running (ended now):\n${lines}`);
+    throw new Error(complaints.join('\n'));
   };
 }
 
-async function waitForNone(look: () => Sighting[]): Promise<Sighting[]> {
+function exitOnHangup(): void {
+  process.exit(129);
+}
+
+function told(heading: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`${heading}:\n${lines.join('\n')}`];
+}
+
+async function waitForNone(look: () => SeenProcess[]): Promise<SeenProcess[]> {
   const end = performance.now() + GRACE_MS;
   let left = look();
   while (left.length > 0 && performance.now() < end) {

@@ -5,16 +5,16 @@ import path from 'node:path';
 export interface Import {
   /** Path from src/ for our own files, the specifier itself for packages and `node:` modules. */
   readonly target: string;
-  /** `import type` and `export type`: gone when the program runs. */
+  /** True for `import type` and `export type`, which are gone when the program runs. */
   readonly typeOnly: boolean;
-  /** `import('…')`: loaded when it is needed, if ever. */
+  /** True for `import('…')`, which is loaded when it is needed. */
   readonly lazy: boolean;
 }
 
 export interface SourceFile {
   /** Path from src/, with slashes. */
   readonly file: string;
-  /** The text without comments and without what stands in quotes. */
+  /** The text without comments and without text in quotes. */
   readonly code: string;
   readonly imports: readonly Import[];
 }

@@ -47,7 +47,7 @@ function copySources(folder: string): void {
   cpSync(SOURCE, folder, { recursive: true, filter: (path) => !ours.test(path) });
 }
 
-/** A `.devctl.local.json` for a copy that has ports of its own. */
+/** The `.devctl.local.json` for a copy with ports of its own. */
 export function incidentPorts(orchestrator: number, web: number): string {
   const agents = ['scaffold', 'validation', 'e2e', 'integration', 'deployment'];
   const env = { ORCHESTRATOR_PORT: String(orchestrator) };

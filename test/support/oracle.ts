@@ -1,42 +1,46 @@
 import { join } from 'node:path';
 import { repositoryRoot } from './paths.ts';
-import { readProcesses } from './read-processes.ts';
-import type { Sighting } from './sighting.ts';
+import { parentOf, readProcesses, startTimeNow } from './read-processes.ts';
+import type { SeenProcess } from './seen-process.ts';
 
-/** What makes a process part of a test, in the oracle's eyes. */
+/** The signs by which the oracle counts a process as part of a test. */
 export interface OracleScope {
-  /** Real paths. Counts: the working directory, the program or any open file is inside. */
+  /** Real paths: the working directory, the program or any open file of the process is inside one of them. */
   readonly folders: readonly string[];
   /** Whole environment entries, `NAME=value`. */
   readonly environment: readonly string[];
 }
 
 export interface Oracle {
-  /** What services are running: without devctl itself and without bystanders. */
-  processes(): Sighting[];
-  /** Whatever has to do with the test, devctl and bystanders too. Never this process or its ancestors. */
-  everything(): Sighting[];
+  /** The processes of services: without devctl itself and without bystanders. */
+  processes(): SeenProcess[];
+  /** Every process that has to do with the test, devctl and bystanders too. Never this process or its ancestors. */
+  everything(): SeenProcess[];
 }
 
-/** A process with this variable is an innocent bystander, and so are its children. */
+/** Marks an innocent bystander in its environment, and with it its children. */
 export const BYSTANDER_MARK = 'DEVCTL_TEST_BYSTANDER=1';
 
 /**
  * Opens an eye on the machine that knows nothing of devctl's records, sessions, groups or cookies.
  *
  * A process belongs to the test if any of these holds, because each alone has a hole:
- * - it has a file of the folder open. Fixture programs hold `.marker` and hand it to their children as an
+ * - It has a file of the folder open. Fixture programs hold `.marker` and hand it to their children as an
  *   inherited descriptor, which survives setsid, a double fork, `env -i` and `cd /`; Node programs of
  *   others get it from the preload `fixtures/marker.cjs`; the log files of a service count as well. Hole:
  *   a native program that closes its descriptors.
- * - its working directory or its program is inside the folder (npm, sh, turbo, esbuild, vite).
- * - its environment has one of the marks. Hole: a cleared environment.
+ * - Its working directory or its program is inside the folder (npm, sh, turbo, esbuild, vite).
+ * - Its environment has one of the marks. Hole: a cleared environment.
+ *
+ * A process that is older than the eye cannot belong to the test, because the folder is fresh.
  */
 export function openOracle(scope: OracleScope): Oracle {
+  const since = startTimeNow();
   const everything = () => {
-    const all = readProcesses();
-    const spared = ancestors(all, process.pid);
-    return all.filter((one) => !one.zombie && !spared.has(one.pid) && isInScope(one, scope));
+    const spared = ancestors(process.pid);
+    return readProcesses(since)
+      .filter((one) => !one.zombie && !spared.has(one.pid) && isInScope(one, scope))
+      .map((one) => ({ ...one }));
   };
   return {
     everything,
@@ -48,10 +52,10 @@ export function openOracle(scope: OracleScope): Oracle {
   };
 }
 
-function isInScope(sighting: Sighting, scope: OracleScope): boolean {
+function isInScope(seen: SeenProcess, scope: OracleScope): boolean {
   return (
-    scope.folders.some((folder) => sighting.files.some((file) => isInside(file, folder))) ||
-    scope.environment.some((entry) => sighting.environment.includes(entry))
+    scope.environment.some((entry) => seen.environment.includes(entry)) ||
+    scope.folders.some((folder) => seen.files.some((file) => isInside(file, folder)))
   );
 }
 
@@ -59,10 +63,10 @@ function isInside(file: string, folder: string): boolean {
   return file === folder || file.startsWith(`${folder}/`);
 }
 
-/** The CLI or the supervisor, from this repository or installed, by the exact place of its program; a guard. */
-function isDevctl(sighting: Sighting): boolean {
-  if (/^devctl\b/.test(sighting.argv[0] ?? '') || isGuard(sighting)) return true;
-  return sighting.argv
+/** True for the command line, the supervisor (from this repository or installed, by the exact place of the program) and a guard. */
+function isDevctl(seen: SeenProcess): boolean {
+  if (/^devctl\b/.test(seen.argv[0] ?? '') || isGuard(seen)) return true;
+  return seen.argv
     .slice(1, 4)
     .some(
       (argument) =>
@@ -71,14 +75,14 @@ function isDevctl(sighting: Sighting): boolean {
     );
 }
 
-/** What keeps the orphans of a supervisor that has died: a sleep of 68 years. */
-export function isGuard({ argv }: Sighting): boolean {
+/** True for the process that keeps the orphans of a supervisor that has died: a sleep of 68 years. */
+export function isGuard({ argv }: SeenProcess): boolean {
   return /^(sleep|devctl-guard) 2147483647$/.test(argv.join(' '));
 }
 
-/** `ps` and its like, run by devctl for itself: in its own group, which no service ever is. `lsof` forks. */
-function findTools(all: readonly Sighting[]): ReadonlySet<Sighting> {
-  const tools = new Set<Sighting>();
+/** Finds `ps` and other tools that devctl runs for itself: they are in its own group, and no service ever is. `lsof` forks. */
+function findTools(all: readonly SeenProcess[]): ReadonlySet<SeenProcess> {
+  const tools = new Set<SeenProcess>();
   for (const head of all.filter(isDevctl)) {
     const heads = [head];
     for (let above = heads.pop(); above; above = heads.pop()) {
@@ -91,17 +95,14 @@ function findTools(all: readonly Sighting[]): ReadonlySet<Sighting> {
   return tools;
 }
 
-/** Is it, or was it started by, an innocent bystander of a test? */
-export function isBystander(sighting: Sighting): boolean {
-  return sighting.environment.includes(BYSTANDER_MARK);
+/** True for an innocent bystander of a test, and for a process that one has started. */
+export function isBystander(seen: SeenProcess): boolean {
+  return seen.environment.includes(BYSTANDER_MARK);
 }
 
 /** This process and all above it: a shell that stands in the project folder is not part of the test. */
-function ancestors(all: readonly Sighting[], pid: number): Set<number> {
-  const parents = new Map(all.map((sighting) => [sighting.pid, sighting.ppid]));
+function ancestors(pid: number): Set<number> {
   const chain = new Set<number>();
-  for (let next: number | undefined = pid; next && !chain.has(next); next = parents.get(next)) {
-    chain.add(next);
-  }
+  for (let next = pid; next && !chain.has(next); next = parentOf(next)) chain.add(next);
   return chain;
 }

@@ -4,13 +4,13 @@ import { execa } from 'execa';
 import { repositoryRoot } from './paths.ts';
 import { currentRunFolder } from './run-folder.ts';
 
-/** devctl as a user has it: out of the tarball, in a `node_modules`, with koffi where we have koffi. */
+/** devctl as users have it: from the tarball, in a `node_modules`, with koffi where we have koffi. */
 export interface PackedDevctl {
-  /** Has the `node_modules`; everybody may read it. */
+  /** The folder with the `node_modules`. Every user may read it. */
   readonly folder: string;
   /** The program. */
   readonly program: string;
-  /** Makes `npx devctl` work in that folder, without asking a registry. */
+  /** Makes `npx devctl` work in a folder without a registry. */
   installIn(folder: string): void;
 }
 

@@ -8,5 +8,5 @@ export function fixture(name: string, ...args: readonly string[]): string[] {
   return [process.execPath, join(repositoryRoot, 'fixtures', `${name}.mjs`), ...args];
 }
 
-/** Preloaded into a Node program, it makes the program hold the marker file open. */
+/** A preload with which a Node program holds the marker file open. */
 export const markerPreload = join(repositoryRoot, 'fixtures', 'marker.cjs');

@@ -10,7 +10,7 @@ import {
 export const BOOT = 'boot-1';
 export const NAMESPACE = 'pid:[1]';
 
-/** One line of a story about the process table. What is left out is what most processes are like. */
+/** One process of a made-up process table. A field that is left out has the usual value. */
 export interface Row {
   readonly pid: number;
   readonly ppid?: number;
@@ -65,7 +65,7 @@ export function environBlock(environ: Row['environ']): string | null {
     .join('');
 }
 
-/** A snapshot in which process 1 is there by itself. */
+/** Makes a snapshot. Process 1 is always in it. */
 export function snapshotOf(rows: readonly Row[], nowTicks = 1_000_000): Snapshot {
   const all: readonly Row[] = rows.some(({ pid }) => pid === 1)
     ? rows

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import type { Sighting } from './sighting.ts';
+import type { SeenProcess } from './seen-process.ts';
 
 /**
  * Every process as `ps` and `lsof` tell it: for macOS, and to check the /proc reader against.
@@ -7,7 +7,7 @@ import type { Sighting } from './sighting.ts';
  * The environment is read off the tail of `ps -E` (macOS) or `ps e` (Linux), where words with spaces
  * fall apart; the marks of the oracle have none. A session id is not available.
  */
-export function readProcessesPortably(): Sighting[] {
+export function readProcessesPortably(): SeenProcess[] {
   const files = openFilesByPid();
   const environments = environmentsByPid();
   const ps = run('ps', ['-A', '-ww', '-o', 'pid=,ppid=,pgid=,rss=,stat=,lstart=,command=']);
@@ -33,9 +33,14 @@ export function readProcessesPortably(): Sighting[] {
   });
 }
 
-/** The start time that `readProcessesPortably` tells, for one pid. */
+/** The start time of one pid, as `readProcessesPortably` has it. */
 export function startOfPortably(pid: number): string {
   return run('ps', ['-o', 'lstart=', '-p', String(pid)]).trim();
+}
+
+/** The pid of the parent of a process; 0 for a process that does not exist. */
+export function parentOfPortably(pid: number): number {
+  return Number(run('ps', ['-o', 'ppid=', '-p', String(pid)]));
 }
 
 function openFilesByPid(): Map<number, { cwd: string | null; files: string[] }> {

@@ -1,31 +1,61 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { readProcessesPortably, startOfPortably } from './read-processes-portably.ts';
-import type { Sighting } from './sighting.ts';
+import {
+  parentOfPortably,
+  readProcessesPortably,
+  startOfPortably,
+} from './read-processes-portably.ts';
+import type { SeenProcess } from './seen-process.ts';
 
-/** Every process of the machine, read without any code of devctl. */
-export function readProcesses(): Sighting[] {
+/**
+ * Reads every process of the machine without any code of devctl.
+ *
+ * On Linux the arguments, files and environment of a process are read at the first use of the field, because most
+ * callers look for a pid only, and `until` asks every few milliseconds. A copy (`{ ...seen }`) reads all of them.
+ *
+ * @param since leaves out the processes that were started before this moment, as `startTimeNow` tells it
+ */
+export function readProcesses(since = 0): SeenProcess[] {
   if (process.platform !== 'linux') return readProcessesPortably();
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => readProcess(Number(name)) ?? []);
+    .flatMap((name) => readProcess(Number(name)) ?? [])
+    .filter(({ started }) => Number(started) >= since);
 }
 
-/** When the process that has this pid now was started, in the words of `Sighting.started`; '' if none has. */
+/** The start time of a process that is started now, for `readProcesses`; 0 where start times cannot be compared. */
+export function startTimeNow(): number {
+  if (process.platform !== 'linux') return 0;
+  // proc_uptime(5) counts seconds since the boot, with two digits; proc_pid_stat(5) counts clock ticks, 100 a second.
+  return Math.floor(Number.parseFloat(readText('/proc/uptime')) * 100);
+}
+
+/** When the process that has this pid now was started, in the words of `SeenProcess.started`; '' if none has. */
 export function startOf(pid: number): string {
   return process.platform === 'linux' ? (readProcess(pid)?.started ?? '') : startOfPortably(pid);
 }
 
-/** One process, in as few reads as possible; null when there is none. Linux only. */
-export function readProcess(pid: number): Sighting | null {
+/** The pid of the parent of a process; 0 for a process that does not exist. */
+export function parentOf(pid: number): number {
+  return process.platform === 'linux' ? (readProcess(pid)?.ppid ?? 0) : parentOfPortably(pid);
+}
+
+/** Reads one process; null when there is none, or when it is a thread of the kernel. Linux only. */
+export function readProcess(pid: number): SeenProcess | null {
   const stat = readText(`/proc/${pid}/stat`);
   if (!stat) return null;
   // comm may hold spaces and parentheses: everything after the last one is numbers (proc_pid_stat(5)).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const field = (number: number) => fields[number - 3] ?? '';
+  if (Number(field(9)) & KERNEL_THREAD) return null;
   const zombie = field(3) === 'X' || (field(3) === 'Z' && Number(field(20)) <= 1);
   // The first thread is gone, and with it all that /proc/PID shows: another thread still shows it.
   const folder = field(3) === 'Z' && !zombie ? livingThread(pid) : `/proc/${pid}`;
-  const cwd = readLink(`${folder}/cwd`);
+  const argv = once(() => readList(`${folder}/cmdline`));
+  const cwd = once(() => readLink(`${folder}/cwd`));
+  const files = once(() =>
+    [cwd(), readLink(`${folder}/exe`), ...openFiles(folder)].filter((file) => file !== null),
+  );
+  const environment = once(() => readList(`${folder}/environ`));
   return {
     pid,
     started: field(22),
@@ -34,10 +64,29 @@ export function readProcess(pid: number): Sighting | null {
     sid: Number(field(6)),
     zombie,
     rssBytes: Number(field(24)) * 4096,
-    argv: readList(`${folder}/cmdline`),
-    cwd,
-    files: [cwd, readLink(`${folder}/exe`), ...openFiles(folder)].filter((file) => file !== null),
-    environment: readList(`${folder}/environ`),
+    get argv() {
+      return argv();
+    },
+    get cwd() {
+      return cwd();
+    },
+    get files() {
+      return files();
+    },
+    get environment() {
+      return environment();
+    },
+  };
+}
+
+/** PF_KTHREAD of the kernel's include/linux/sched.h. */
+const KERNEL_THREAD = 0x0020_0000;
+
+function once<T>(read: () => T): () => T {
+  let value: { readonly read: T } | undefined;
+  return () => {
+    value ??= { read: read() };
+    return value.read;
   };
 }
 

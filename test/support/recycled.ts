@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { BYSTANDERS, gatherStrangers, type Strangers } from './strangers.ts';
+import { type Bystanders, FAILED, RECIPES_FOLDER, startBystanders } from './bystanders.ts';
 
-/** A stranger who is to get a number that was somebody else's. */
+/** A bystander that is to get the pid of a process that has died. */
 export interface Recycled {
   readonly number: number;
   /** `leads`: a session of its own, with a child. `left`: it did, has died, and the child is there still. */
@@ -11,7 +11,7 @@ export interface Recycled {
   readonly words: readonly string[];
 }
 
-/** Can we choose the next pid? Takes root, Linux, and a kernel with CONFIG_CHECKPOINT_RESTORE. */
+/** True where we can choose the next pid: as root, on Linux, with CONFIG_CHECKPOINT_RESTORE. */
 export const canRecycle =
   process.platform === 'linux' &&
   spawnSync('perl', [
@@ -20,23 +20,25 @@ export const canRecycle =
   ]).status === 0;
 
 /**
- * Starts strangers with these pids, whose owners must be dead and reaped. Fails when somebody else on
- * this machine was given one of the numbers meanwhile.
+ * Starts bystanders with these pids. The processes that had them must be dead and reaped. Fails when
+ * another process of this machine was given one of the pids meanwhile.
  *
- * @param cwd where they work
+ * @param cwd their working directory
  * @param outside an empty folder of their own
  */
 export function recycle(
-  strangers: readonly Recycled[],
+  wanted: readonly Recycled[],
   cwd: string,
   outside: string,
-): Promise<Strangers> {
-  // From the highest down: whatever is started meanwhile gets the numbers that follow.
-  const sorted = [...strangers].sort((a, b) => b.number - a.number);
+): Promise<Bystanders> {
+  // From the highest down, because a process that is started meanwhile gets the next higher pid.
+  const sorted = [...wanted].sort((a, b) => b.number - a.number);
   const specs = sorted.flatMap(({ number, role, words }) => ['--', `${number}`, role, ...words]);
-  const command = ['perl', join(BYSTANDERS, 'recycled.pl'), ...specs.slice(1)] as const;
-  return gatherStrangers(
-    [{ kind: 'recycled', command: [...command] as [string, ...string[]], cwd }],
+  const perl = ['perl', join(RECIPES_FOLDER, 'recycled.pl'), ...specs.slice(1)];
+  // On a busy machine another process may have got a pid in this moment, and may keep it.
+  const command = ['sh', '-c', '"$@" || : >"$0"', join(outside, FAILED), ...perl] as const;
+  return startBystanders(
+    [{ kind: 'recycled', command: [...command] satisfies [string, ...string[]], cwd }],
     outside,
     {},
   );

@@ -4,7 +4,7 @@ import type { StopReport } from '../../src/stopping/report.ts';
 import { type DevctlResult, devctl } from './devctl.ts';
 import type { TemporaryProject } from './temporary-project.ts';
 
-/** The one JSON document on stdout, and how the command ended. */
+/** The JSON document on stdout, and the end of the command. */
 export interface Reported<Report> {
   readonly exitCode: number;
   readonly report: Report & { readonly version: number };

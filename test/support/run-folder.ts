@@ -2,7 +2,7 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** In the environment of everything that one test run starts; the value names the run. */
+/** The environment variable of every process that one test run starts; its value names the run. */
 export const RUN_VARIABLE = 'DEVCTL_TEST_RUN';
 
 /** The folder that holds all temporary projects of the test run with this name. Made when missing. */

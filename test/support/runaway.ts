@@ -7,7 +7,7 @@ import { projectFolder } from '../../src/project/folder.ts';
 import type { StateKind } from '../../src/services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../../src/stopping/report.ts';
 
-/** What somebody could have a process called who knows that it will be on a page. */
+/** A hostile name for a process that will be on a page. */
 export const HOSTILE = `node </script><img src=x onerror="document.title='taken'"> --name='"><b>' \u001B[31m\u202E`;
 
 export interface Runaway {
@@ -99,7 +99,7 @@ export function runaway(beganMs: number): Runaway {
   return { samples, events: sorted, lastStop: stopReport(at(480)) };
 }
 
-/** How long the whole of it took, in ms. */
+/** The length of the whole history, in ms. */
 export const RUNAWAY_MS = SECONDS * 1000;
 
 function uses(second: number): Sample['services'] {

@@ -11,22 +11,22 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-/** A user whom nobody is: what counts as his are only the processes that a test starts. */
+/** A user without processes, so that only the processes of a test count for it. */
 export const SOMEBODY = 2_000_000 + process.pid;
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
 
-/** May we run Node as another user, with a process limit of his own? */
+/** True where we may run Node as another user with its own process limit. */
 export const canLimit =
   isRoot && works('setpriv', asUser(SOMEBODY, 1_000, [process.execPath, '-e', '0']));
 
-/** A command line for setpriv(1): as this user, who may have so many processes and threads in all. */
+/** A command line for setpriv(1), for this user and its limit of processes and threads. */
 export function asUser(uid: number, limit: number, command: readonly string[]): string[] {
   const user = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
   return [...user, 'prlimit', `--nproc=${limit}:${limit}`, ...command];
 }
 
-/** How many processes and threads a user has, as RLIMIT_NPROC counts them: getrlimit(2). */
+/** Counts the processes and threads of a user as RLIMIT_NPROC does (getrlimit(2)). */
 export function tasksOf(uid: number): number {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -35,10 +35,10 @@ export function tasksOf(uid: number): number {
     .reduce((sum, status) => sum + Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 1), 0);
 }
 
-/** The hierarchy in which a group with a limit of processes can be made; null where there is none. */
+/** The hierarchy in which a group can limit processes; null where there is none. */
 export const pidsHierarchy: string | null = isRoot ? findPidsHierarchy() : null;
 
-/** A control group that holds so many processes and threads at most. */
+/** A control group with a limit of processes and threads. */
 export interface PidsGroup extends Disposable {
   /** A command line for sh(1) that runs a command inside. */
   inside(command: readonly string[]): string[];

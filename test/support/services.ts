@@ -1,8 +1,9 @@
+import { rmSync } from 'node:fs';
 import { signalExactly } from './end-processes.ts';
 import { isBystander, isGuard } from './oracle.ts';
 import { fixture } from './paths.ts';
 import { readProcesses, startOf } from './read-processes.ts';
-import type { Sighting } from './sighting.ts';
+import type { SeenProcess } from './seen-process.ts';
 import type { TemporaryProject } from './temporary-project.ts';
 import { until } from './until.ts';
 
@@ -12,40 +13,48 @@ export function service(name: string, args: readonly string[] = [], more: object
 }
 
 /**
- * Is every descendant certain to stay below the supervisor? Else what clears its environment and leaves
- * its session between two looks cannot be found by anybody: such tests need this.
+ * True where every descendant is certain to stay below the supervisor. Else no evidence finds a process that clears its
+ * environment and leaves its session between two looks.
  */
 export const hasSubreaper =
   process.platform === 'linux' &&
   process.env.DEVCTL_NATIVE !== 'off' &&
   process.env.DEVCTL_PROCESS_TABLE !== 'portable';
 
-/** The supervisors of this project that are alive, as the oracle sees them; no bystander who calls himself one. */
-export function supervisorsOf(project: TemporaryProject): Sighting[] {
+/** The living supervisors of this project, as the oracle sees them, without bystanders with that name. */
+export function supervisorsOf(project: TemporaryProject): SeenProcess[] {
   const all = project.oracle
     .everything()
     .filter((one) => isSupervisor(one.argv) && !isBystander(one));
-  // Between fork and exec, what a supervisor spawns still shows the supervisor's arguments.
-  const isForked = ({ ppid, argv }: Sighting): boolean =>
+  // Between fork and exec, a child of a supervisor still shows the arguments of the supervisor.
+  const isForked = ({ ppid, argv }: SeenProcess): boolean =>
     all.some((parent) => parent.pid === ppid && parent.argv.join(' ') === argv.join(' '));
   return all.filter((one) => !isForked(one));
 }
 
 function isSupervisor(argv: readonly string[]): boolean {
-  // Flags for Node come before it.
+  // Flags for Node come before the program.
   return argv.slice(1, 3).some((word) => word.endsWith('/dist/supervisor/main.js'));
 }
 
-/** What their orphans come to if they are killed. */
-export function guardsOf(project: TemporaryProject): Sighting[] {
+/** The guards, which adopt the orphans of killed supervisors. */
+export function guardsOf(project: TemporaryProject): SeenProcess[] {
   return project.oracle.everything().filter(isGuard);
+}
+
+/** Removes the records as `rm -rf .pids` does: again, where a supervisor writes into the folder meanwhile. */
+export async function removeRecords(project: TemporaryProject): Promise<void> {
+  await until(() => {
+    rmSync(project.file('.pids'), { recursive: true, force: true });
+    return true;
+  });
 }
 
 /** Sends the supervisor of a project a signal. */
 export async function signalSupervisor(
   project: TemporaryProject,
   signal: NodeJS.Signals,
-): Promise<Sighting> {
+): Promise<SeenProcess> {
   const [supervisor] = supervisorsOf(project);
   if (!supervisor) throw new Error('There is no supervisor');
   signalExactly(supervisor, signal);
@@ -54,13 +63,13 @@ export async function signalSupervisor(
 }
 
 /** Ends a process of a project at once and waits until it is gone. */
-export async function killAtOnce(target: Sighting): Promise<void> {
+export async function killAtOnce(target: SeenProcess): Promise<void> {
   signalExactly(target, 'SIGKILL');
   await until(() => !isRunning(target));
 }
 
-/** Is this very process alive, and more than a zombie? */
-function isRunning({ pid, started }: Sighting): boolean {
+/** True while exactly this process is alive. A zombie is not. */
+function isRunning({ pid, started }: SeenProcess): boolean {
   if (startOf(pid) !== started) return false;
   return readProcesses().some((one) => one.pid === pid && !one.zombie);
 }

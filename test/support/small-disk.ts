@@ -2,17 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A file system of its own that can be filled to the last byte. */
+/** A file system that can be filled to the last byte. */
 export interface SmallDisk extends Disposable {
   /** Leaves no room for a single byte. */
   fill(): void;
 }
 
-/** May we mount one? Needs root, on Linux, with the right to mount (a container often has not). */
+/** True where we may mount a file system: as root, on Linux, with a right that containers often lack. */
 export const canMount: boolean =
   process.platform === 'linux' && process.getuid?.() === 0 && tryIt();
 
-/** Mounts a tmpfs of 1 MiB at `folder`, which is made; unmounted on disposal, whoever still uses it. */
+/** Mounts a tmpfs of 1 MiB at `folder`, which is made. Unmounted on disposal, even when it is in use. */
 export function smallDisk(folder: string): SmallDisk {
   mkdirSync(folder, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'none', folder]);
@@ -33,7 +33,7 @@ export function smallDisk(folder: string): SmallDisk {
 
 function tryIt(): boolean {
   try {
-    // In a mount namespace of its own, so that nothing is seen of it.
+    // In a mount namespace of its own, where no other process sees it.
     execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt'], {
       stdio: 'ignore',
     });

@@ -10,7 +10,7 @@ export interface TemporaryProject extends AsyncDisposable {
   readonly root: string;
   /** The file that fixture programs hold open while they live. */
   readonly marker: string;
-  /** Environment variables that mark what is started for this project; turbo's strict mode passes them. */
+  /** Environment variables that mark the processes of this project; the strict mode of turbo passes them. */
   readonly env: Readonly<Record<string, string>>;
   readonly oracle: Oracle;
   /** Absolute path of a file of the project. */
@@ -58,7 +58,7 @@ export async function temporaryProject(
     write,
     async [Symbol.asyncDispose]() {
       await endProcesses(oracle.everything);
-      removeControlGroups(root);
+      await removeControlGroups(root);
       rmSync(fresh, { recursive: true, force: true });
     },
   };

@@ -25,17 +25,17 @@ export async function openTerminal(project: TemporaryProject) {
   const type = (line: string) => tmux('send-keys', line, 'Enter');
   const screen = async () => (await tmux('capture-pane', '-p', '-J', '-S', '-200')).stdout;
   await type(`devctl() { '${process.execPath}' '${program}' "$@"; }; PS1='> '; clear`);
-  // What is typed earlier is shown twice, and the output not at the beginning of a line.
+  // Text that is typed earlier is shown twice, and the output does not begin a line.
   await until(async () => /^> *$/m.test(await screen()));
   return {
     type,
     press: (key: string) => tmux('send-keys', key),
     screen,
-    /** What is seen now, without what has scrolled away. */
+    /** The visible screen, without the lines that have scrolled away. */
     visible: async () => (await tmux('capture-pane', '-p')).stdout,
     resize: (columns: number, rows: number) =>
       tmux('resize-window', '-x', String(columns), '-y', String(rows)),
-    /** Is the other screen on, is the cursor to be seen, are lines wrapped? And the path of the terminal. */
+    /** The modes: alternate screen, visible cursor, wrapped lines. And the path of the terminal. */
     async modes() {
       const flags = '#{alternate_on} #{cursor_flag} #{wrap_flag}';
       const { stdout } = await tmux('display', '-p', `${flags} #{pane_tty}`);

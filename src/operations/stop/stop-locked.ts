@@ -7,6 +7,7 @@ import type { Host } from '../../processes/host.ts';
 import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
+import { patienceWith } from '../../processes/starvation.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
@@ -274,7 +275,8 @@ async function standDown(
     return { resume: async () => {}, hasChildren: own ?? unknown, runContained };
   }
   const recorded = state.supervisor?.socket ?? null;
-  const timeoutMs = force ? FORCED_STAND_DOWN_MS : STAND_DOWN_MS;
+  const [first = null] = others;
+  const timeoutMs = force ? FORCED_STAND_DOWN_MS : patienceWith(first, STAND_DOWN_MS);
   const found = await findSupervisor(folder, others, recorded, timeoutMs);
   const resume = (await found?.client.standDown({ names }, timeoutMs)) ?? null;
   const frozen = !resume && names === null ? others : [];
@@ -284,8 +286,11 @@ async function standDown(
       resume?.();
       for (const { identity } of frozen) await host.signal(identity, 'SIGCONT');
     },
-    hasChildren: async () =>
-      (resume && (await found?.client.hasChildren(COUNT_CHILDREN_MS))) ?? null,
+    async hasChildren() {
+      if (!resume || !found) return null;
+      const patienceMs = patienceWith(await host.read(found.hello.pid), COUNT_CHILDREN_MS);
+      return found.client.hasChildren(patienceMs);
+    },
     // A frozen supervisor is not asked to run the stop command: it would neither answer nor close the connection.
     runContained: async (service, env, over) =>
       (resume && (await found?.client.runStopCommand({ service, env: definedOnly(env) }, over))) ??

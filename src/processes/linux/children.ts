@@ -1,12 +1,12 @@
 import { listProcFolder, readProcFile, readProcLine } from '../proc-file.ts';
 
 /**
- * Does the kernel list any child of this process, which must have one thread only? Of children that come and
- * go /proc/PID/task/TID/children (proc_tid_children(5)) may miss some, but it is empty only if there was a
- * moment without any: it begins with the first one, if there is one. It is empty as well once the process is
- * dead: whoever asks has to see afterwards that it is alive.
+ * Asks whether the kernel lists any child of this process, which must have one thread only. While children come and go,
+ * /proc/PID/task/TID/children (proc_tid_children(5)) may miss some of them. But it is empty only if there was a moment
+ * without any child, because it begins with the first one. It is also empty once the process is dead, so the caller has
+ * to check afterwards that the process is alive.
  *
- * @returns null where there is no such list: nobody has this number, or the kernel has none
+ * @returns null where there is no such list: no process has this number, or the kernel has no such lists
  *   (CONFIG_PROC_CHILDREN)
  */
 export function listsChildren(pid: number): boolean | null {
@@ -15,8 +15,8 @@ export function listsChildren(pid: number): boolean | null {
 }
 
 /**
- * The children that the kernel lists for a process and all of its threads, living or zombies. As with
- * `listsChildren`, those that come and go may be missing.
+ * Reads the children that the kernel lists for a process and all of its threads, living children and zombies. As with
+ * `listsChildren`, children that come and go may be missing.
  *
  * @returns null where there is no such list
  */

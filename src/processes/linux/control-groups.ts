@@ -32,11 +32,11 @@ export interface OwnGroup {
 let own: OwnGroup | { readonly why: string } | undefined;
 
 /**
- * Finds our own control group, once: a supervisor visits those of its runs for an instant.
+ * Finds our own control group, once, because a supervisor visits the groups of its runs for an instant.
  *
- * DEVCTL_CGROUP=off plays a system without any, and so does DEVCTL_PROCESS_TABLE=portable.
+ * With DEVCTL_CGROUP=off or DEVCTL_PROCESS_TABLE=portable devctl behaves as on a system without control groups.
  *
- * @returns why there is none, in one sentence, where there is none
+ * @returns the reason in one sentence where there is none
  */
 export function ownGroup(): OwnGroup | { readonly why: string } {
   own ??= findOwnGroup();
@@ -59,14 +59,14 @@ function findOwnGroup(): OwnGroup | { readonly why: string } {
   return { why: `our own cgroup (${path ?? 'none'}) is not visible in ${mounts[0]?.point}` };
 }
 
-/** What /proc/PID/cgroup says of the processes in this folder; null when it is no control group here. */
+/** Tells what /proc/PID/cgroup says of the processes in this folder; null when it is no control group here. */
 export function groupPath(folder: string): string | null {
   const group = ownGroup();
   return 'why' in group ? null : pathOf(group.mount, folder);
 }
 
 /**
- * How we see the hierarchy: the same path may be another group in another cgroup namespace
+ * Names our view of the hierarchy. The same path may be another group in another cgroup namespace
  * (cgroup_namespaces(7)) or through another mount, and a group that is missing here may be full there.
  *
  * @returns null where there is none
@@ -94,14 +94,13 @@ export function makeGroup(folder: string): void {
 /**
  * Moves a process into a group, with all its threads.
  *
- * @throws the errno error of the write; EACCES also where only the common ancestor of both groups is
- *   not ours
+ * @throws the errno error of the write; EACCES also where we do not own the common ancestor of both groups
  */
 export function joinGroup(folder: string, pid: number): void {
   writeControl(join(folder, 'cgroup.procs'), String(pid));
 }
 
-/** Names of the groups right below this one; empty where there is no such group. */
+/** Lists the names of the groups right below this one; empty where there is no such group. */
 export function listGroups(folder: string): readonly string[] {
   return (
     quietly(() =>
@@ -113,7 +112,7 @@ export function listGroups(folder: string): readonly string[] {
 }
 
 /**
- * Pids in a group and below it, in no order. Zombies are not in any; 0 stands for a process of
+ * Lists the pids in a group and below it, in no order. Zombies are in no group. 0 stands for a process of
  * another PID namespace.
  */
 export function groupMembers(folder: string): readonly number[] {
@@ -125,17 +124,17 @@ export function groupMembers(folder: string): readonly number[] {
 }
 
 /**
- * Removes a group with everything below it, as far as it is empty: the kernel refuses to remove one
- * with a living process in it, which makes this a proof.
+ * Removes a group with everything below it, as far as it is empty. The kernel refuses to remove a group
+ * with a living process in it, so a removed group is a proof.
  *
- * @returns is it gone?
+ * @returns true when the group is gone
  */
 export function removeGroup(folder: string): boolean {
   for (const name of listGroups(folder)) removeGroup(join(folder, name));
   return removeEmptyGroup(folder);
 }
 
-/** The same for one without any below it. */
+/** Removes a group that has no groups below it. */
 export function removeEmptyGroup(folder: string): boolean {
   try {
     rmdirSync(folder);
@@ -145,28 +144,28 @@ export function removeEmptyGroup(folder: string): boolean {
   }
 }
 
-/** Lets a frozen group run again: a devctl that was killed while killing may have left it so. */
+/** Lets a frozen group run again. A devctl that was killed while it killed the group may have left it frozen. */
 export function thawGroup(folder: string): void {
   if (readProcFile(join(folder, 'cgroup.freeze'))?.trim() === '1') freeze(folder, false);
 }
 
-/** A vfork(2) or a process in the kernel's hands may delay it; then there are other ways. */
+/** Time for a group to freeze. A vfork(2) or a process inside the kernel may delay it; devctl then uses other ways. */
 const FREEZE_MS = 300;
 
 /**
  * Ends everything in a group and below it with one write (cgroup.kill, Linux 5.14), which no fork
- * outruns. Before, it is frozen and `approve` asked, when nothing in it can be born or move any more.
+ * outruns. Freezes the group first and asks `approve` then, because nothing in a frozen group can be born or move.
  *
- * @param approve gets the pids in it
- * @returns 'refused' by `approve`, or because we are in it ourselves; 'failed' where it cannot be done:
- *   then it is thawed again
+ * @param approve gets the pids in the group
+ * @returns 'refused' by `approve`, or because we are in the group ourselves; 'failed' where it cannot be done.
+ *   In both cases the group runs again
  */
 export async function killGroup(
   folder: string,
   approve: (pids: readonly number[]) => Promise<boolean>,
 ): Promise<'killed' | 'refused' | 'failed'> {
   if (!existsSync(join(folder, 'cgroup.kill'))) return 'failed';
-  // Nobody would thaw it again: a supervisor may have been started inside of a service.
+  // We would freeze ourselves, and nobody would thaw us: a supervisor may have been started inside a service.
   if (groupMembers(folder).includes(process.pid)) return 'refused';
   let frozen = false;
   try {
@@ -190,7 +189,7 @@ function freeze(folder: string, on: boolean): void {
   writeControl(join(folder, 'cgroup.freeze'), on ? '1' : '0');
 }
 
-/** Never creates it: in a folder that is no control group that would be a file which looks like one's. */
+/** Writes a control file that must exist: a file made by us, in an ordinary folder, would look like a control file. */
 function writeControl(file: string, value: string): void {
   const fd = openSync(file, constants.O_WRONLY);
   try {

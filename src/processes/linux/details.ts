@@ -6,12 +6,12 @@ import { msToTicks } from '../ticks.ts';
 import { parseGroupPath } from './group-mounts.ts';
 
 /**
- * The environment blocks that earlier snapshots read, by pid: they never change between two execs,
- * and reading all of them again took 10 ms against 2.6 ms at 75 processes.
+ * The environment blocks that earlier snapshots read, by pid. A block never changes between two execs,
+ * and reading all of them again took 10 ms instead of 2.6 ms at 75 processes.
  */
 export interface EnvironMemo {
   readonly byPid: Map<number, KeptEnviron>;
-  /** Each block once, by itself: dozens of workers have the same, and with npm's variables it has many kilobytes. */
+  /** Each block once: dozens of workers share one, and with npm's variables a block has many kilobytes. */
   readonly blocks: Map<string, string>;
 }
 
@@ -22,14 +22,14 @@ export interface KeptEnviron {
   readonly block: string;
 }
 
-/** Between fork and exec a process still shows its parent's block, so a young one is read again. */
+/** Age from which a block is kept. Between fork and exec a process still shows its parent's block. */
 const SETTLED_TICKS = 200;
 
 /**
- * The details of one snapshot, each read when first asked for.
+ * Makes the details of one snapshot. Each is read when it is first asked for.
  *
- * A pid may have been handed to a stranger since the snapshot. Then the answers are the stranger's,
- * but they stand under the identity of the dead one, which no signal reaches any more.
+ * A pid may have been given to a stranger since the snapshot. Then the answers are the stranger's,
+ * but they stand under the identity of the dead process, which no signal reaches any more.
  */
 export function createProcDetails(
   environs: EnvironMemo,
@@ -55,7 +55,7 @@ export function createProcDetails(
   };
 }
 
-/** Forgets what is not of these processes any more. */
+/** Forgets the blocks of all processes but these. */
 export function forgetTheDead({ byPid, blocks }: EnvironMemo, living: Snapshot['byPid']): void {
   const used = new Set<string>();
   for (const [pid, { startTicks, block }] of byPid) {
@@ -101,14 +101,14 @@ function readArgv(process: ProcessInfo): readonly string[] | null {
   return words === '' ? [] : words.split('\0');
 }
 
-/** What the kernel puts behind the path of a folder that has been removed (proc_pid_cwd(5)). */
+/** The kernel's mark behind the path of a removed folder (proc_pid_cwd(5)). */
 const DELETED = ' (deleted)';
 
 function readCwd(process: ProcessInfo): string | null {
   return firstAnswer(process, (folder) => {
     const link = readProcLink(`${folder}/cwd`);
     if (!link?.endsWith(DELETED)) return link;
-    // A folder may have such a name of its own, and is somewhere else than the one without it.
+    // A living folder may have a name that ends so.
     const isNamedSo = quietly(() => statSync(`${folder}/cwd`).nlink) !== 0;
     return isNamedSo ? link : link.slice(0, -DELETED.length);
   });
@@ -133,7 +133,7 @@ function readOpenFiles(process: ProcessInfo): readonly OpenFile[] | null {
 function readOpenFile(folder: string, fd: number): OpenFile | null {
   const target = readProcLink(`${folder}/fd/${fd}`);
   if (target === null) return null;
-  // What is no file cannot be a log, and most descriptors are /dev/null, a terminal, a pipe or a socket.
+  // Only a file can be a log, and most descriptors are /dev/null, a terminal, a pipe or a socket.
   if (!target.startsWith('/') || target === '/dev/null' || target.startsWith('/dev/pts/'))
     return { fd, target, readable: true, writable: true, appends: null };
   // The permissions of the link are those with which the descriptor was opened (proc_pid_fd(5)).
@@ -144,7 +144,7 @@ function readOpenFile(folder: string, fd: number): OpenFile | null {
   return { fd, target, readable: (mode & 0o400) !== 0, writable, appends };
 }
 
-/** From the flags of open(2), in octal (proc_pid_fdinfo(5)). */
+/** Reads O_APPEND from the flags of open(2), which stand there in octal (proc_pid_fdinfo(5)). */
 function readAppends(path: string): boolean | null {
   const flags = /^flags:\s*([0-7]+)/m.exec(readProcFile(path) ?? '')?.[1];
   return flags === undefined ? null : (Number.parseInt(flags, 8) & constants.O_APPEND) !== 0;

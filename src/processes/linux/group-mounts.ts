@@ -1,4 +1,4 @@
-/** A mounted cgroup v2 hierarchy: `root` of the hierarchy is what one sees at `point`. */
+/** A mounted cgroup v2 hierarchy: the group `root` of the hierarchy is the folder `point`. */
 export interface GroupMount {
   /** Path inside the hierarchy; '/' but for bind mounts and containers without a namespace. */
   readonly root: string;
@@ -7,7 +7,7 @@ export interface GroupMount {
 }
 
 /**
- * The mounts of the unified hierarchy (proc_pid_mountinfo(5)), also beside cgroup v1, as on hybrid
+ * Finds the mounts of the unified hierarchy (proc_pid_mountinfo(5)), also beside cgroup v1, as on hybrid
  * systems: `/sys/fs/cgroup/unified`.
  */
 export function parseGroupMounts(mountinfo: string): readonly GroupMount[] {
@@ -20,14 +20,14 @@ export function parseGroupMounts(mountinfo: string): readonly GroupMount[] {
   });
 }
 
-/** The line of the unified hierarchy in /proc/PID/cgroup, `0::/path` (cgroups(7)); null without one. */
+/** Finds the path in /proc/PID/cgroup, in the line of the unified hierarchy, `0::/path` (cgroups(7)). */
 export function parseGroupPath(cgroup: string): string | null {
   const line = cgroup.split('\n').find((one) => one.startsWith('0::/'));
-  // The kernel says so of a group that was removed while a zombie was in it.
+  // The kernel adds this to a group that was removed while a zombie was in it.
   return line?.slice('0::'.length).replace(/ \(deleted\)$/, '') ?? null;
 }
 
-/** Where a path of the hierarchy is found in the file system; null when the mount does not show it. */
+/** Finds the folder of a path of the hierarchy; null when the mount does not show it. */
 export function folderOf({ root, point }: GroupMount, path: string): string | null {
   if (path.split('/').includes('..')) return null;
   const base = withSlash(root);
@@ -36,7 +36,7 @@ export function folderOf({ root, point }: GroupMount, path: string): string | nu
   return inside === '' ? point : `${withSlash(point)}${inside}`;
 }
 
-/** The other way round: what /proc/PID/cgroup calls this folder; null when it is not below the mount. */
+/** Does the reverse: tells what /proc/PID/cgroup calls this folder; null when it is not below the mount. */
 export function pathOf({ root, point }: GroupMount, folder: string): string | null {
   if (folder.split('/').includes('..')) return null;
   if (folder === point) return root;
@@ -48,7 +48,7 @@ function withSlash(path: string): string {
   return path.endsWith('/') ? path : `${path}/`;
 }
 
-/** Space, tab, newline and backslash are written in octal there. */
+/** Reads a path of mountinfo, where space, tab, newline and backslash are written in octal. */
 function unescapePath(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),

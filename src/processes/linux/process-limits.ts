@@ -3,18 +3,18 @@ import { readProcFile } from '../proc-file.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { ownGroup } from './control-groups.ts';
 
-/** How many of something there may be, and how many there are. */
+/** A limit on a number of things, and the number of them now. */
 export interface Usage {
   readonly used: number;
   readonly limit: number;
-  /** Where the limit comes from: `RLIMIT_NPROC`, or the file of a control group. */
+  /** The origin of the limit: `RLIMIT_NPROC`, or a file of the kernel. */
   readonly by: string;
 }
 
 /**
- * The limits on processes that bind this user here, as far as the system tells: RLIMIT_NPROC (getrlimit(2)),
- * which counts threads of all of this user's processes and does not bind root, `pids.max` of each control
- * group around us (cgroups(7)), and the numbers that the kernel has.
+ * Reads the limits on processes that bind this user here, as far as the system tells: RLIMIT_NPROC (getrlimit(2)),
+ * which counts threads of all of this user's processes and does not bind root; `pids.max` of each control
+ * group around us (cgroups(7)); and the largest number that the kernel gives to a process.
  */
 export function processLimits(snapshot: Snapshot): readonly Usage[] {
   const uid = process.geteuid?.() ?? 0;
@@ -28,15 +28,15 @@ export function processLimits(snapshot: Snapshot): readonly Usage[] {
   return [...user, ...groupLimits(), ...system];
 }
 
-/** How many numbers there are for processes and threads of all users; proc_sys_kernel(5). */
+/** The file with the count of numbers for processes and threads of all users; proc_sys_kernel(5). */
 const PID_MAX = '/proc/sys/kernel/pid_max';
 
-/** A hard limit of this process, by its name in /proc/PID/limits; null for none, or where nobody tells. */
+/** Reads a hard limit of this process by its name in /proc/PID/limits; null for none, or where there is no /proc. */
 export function hardLimit(name: string): number | null {
   return parseLimit(readProcFile('/proc/self/limits') ?? '', name, 'hard');
 }
 
-/** The soft limit on open files (RLIMIT_NOFILE); null for none, or where nobody tells. */
+/** Reads the soft limit on open files (RLIMIT_NOFILE); null for none, or where there is no /proc. */
 export function openFilesLimit(): number | null {
   return parseLimit(readProcFile('/proc/self/limits') ?? '', 'Max open files');
 }
@@ -58,7 +58,7 @@ function groupLimits(): readonly Usage[] {
   return found;
 }
 
-/** A limit in /proc/PID/limits, proc_pid_limits(5); null for `unlimited`. */
+/** Finds a limit in /proc/PID/limits, proc_pid_limits(5); null for `unlimited`. */
 export function parseLimit(
   limits: string,
   name: string,

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { readProcFile } from '../proc-file.ts';
 
 /**
- * The proportional set size of a process (proc_pid_smaps(5)): of what it shares with others, its share. The sum over
- * a tree is what the tree takes, where the sum of RSS counts each shared page once for each process.
+ * Reads the proportional set size of a process (proc_pid_smaps(5)), which counts a page that n processes share as 1/n.
+ * The sum over a tree is the memory of the tree, while the sum of RSS counts each shared page once for each process.
  *
- * Walks its page tables: about 1 ms for 100 MB.
+ * The kernel walks the page tables for it: about 1 ms for 100 MB.
  *
- * @returns bytes; 0 for one that is gone, null where this cannot be read (another user's, not Linux)
+ * @returns bytes; 0 for a process that is gone, null where this cannot be read (another user's process, not Linux)
  */
 export function readPss(pid: number): number | null {
   const pss = parsePss(readProcFile(`/proc/${pid}/smaps_rollup`) ?? '');

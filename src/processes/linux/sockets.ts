@@ -3,7 +3,7 @@ export interface SocketLine {
   readonly port: number;
   /** `127.0.0.1`, `0.0.0.0`, `::1`, … */
   readonly address: string;
-  /** The user who created the socket; known even where the process is not. */
+  /** The user who created the socket. It is known even where the process is not. */
   readonly uid: number;
   readonly inode: number;
 }
@@ -11,10 +11,7 @@ export interface SocketLine {
 /** TCP_LISTEN of the kernel's include/net/tcp_states.h, in the hex of the `st` column. */
 const LISTEN = '0A';
 
-/**
- * Parses /proc/net/tcp or /proc/net/tcp6 (proc_pid_net(5)): the header and sockets in other states
- * are left out.
- */
+/** Parses /proc/net/tcp or /proc/net/tcp6 (proc_pid_net(5)), without the header and sockets in other states. */
 export function parseListeningSockets(text: string): SocketLine[] {
   return text.split('\n').flatMap((line) => {
     const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
@@ -29,7 +26,7 @@ export function parseListeningSockets(text: string): SocketLine[] {
   });
 }
 
-/** The kernel prints each 32-bit word of the address in the byte order of the machine: little-endian. */
+/** Reads an address, of which the kernel prints each 32-bit word in the byte order of the machine: little-endian. */
 function readAddress(hex: string): string {
   const bytes: number[] = [];
   for (let word = 0; word < hex.length; word += 8) {

@@ -1,4 +1,4 @@
-/** What devctl keeps of one /proc/PID/stat line, in the kernel's own units. */
+/** The fields of one /proc/PID/stat line that devctl keeps, in the kernel's own units. */
 export interface StatLine {
   readonly pid: number;
   readonly name: string;
@@ -9,7 +9,7 @@ export interface StatLine {
   readonly kernelThread: boolean;
   /** User plus system time, in clock ticks. */
   readonly cpuTicks: number;
-  /** The same of the children that it has waited for, and of theirs. */
+  /** The same of the children that the process has waited for, and of their children. */
   readonly childTicks: number;
   readonly threads: number;
   readonly startTicks: number;
@@ -30,7 +30,7 @@ const NUM_THREADS = 17;
 const START_TIME = 19;
 const RSS = 21;
 
-/** PF_KTHREAD of the kernel's include/linux/sched.h; pid 2 is no proof in a container. */
+/** PF_KTHREAD of the kernel's include/linux/sched.h. In a container pid 2 is no proof of a kernel thread. */
 const KERNEL_THREAD_FLAG = 0x00200000;
 
 /**
@@ -64,7 +64,7 @@ export function parseStat(text: string): StatLine | null {
   };
 }
 
-/** The kernel writes a newline in a name as `\n` and a backslash as `\\` (proc_task_name). */
+/** Reads a name, in which the kernel writes a newline as `\n` and a backslash as `\\` (proc_task_name). */
 function unescapeName(name: string): string {
   if (!name.includes('\\')) return name;
   return name.replace(/\\(n|\\)/g, (_, escaped: string) => (escaped === 'n' ? '\n' : '\\'));

@@ -13,7 +13,7 @@ import { msToTicks } from '../ticks.ts';
 import { createProcDetails, type EnvironMemo, forgetTheDead } from './details.ts';
 import { parseStat } from './stat.ts';
 
-/** The process table of Linux, read from /proc without spawning anything. */
+/** Opens the process table of Linux, which is read from /proc without spawning anything. */
 export function openProcTable(): ProcessTable {
   const bootId = linuxBootId();
   const pidNamespace = readProcLink('/proc/self/ns/pid') ?? 'unknown';
@@ -43,7 +43,7 @@ export function openProcTable(): ProcessTable {
   function nowTicks(): number {
     const ticks = parseUptime(readProcLine('/proc/uptime') ?? '');
     // lxcfs shows the container's own uptime there, while field 22 of stat counts from the boot of
-    // the host: a clock that is behind our own start cannot be the right one.
+    // the host. A clock that is behind our own start is that of the container.
     if (ticks !== null && ticks >= ownStartTicks) return ticks;
     return ownStartTicks + Math.floor(msToTicks(monotonicMs()));
   }
@@ -74,10 +74,10 @@ export function openProcTable(): ProcessTable {
   }
 
   /**
-   * What hops every 30 ms is dead before the table has been read, and its environment with it: of the
-   * young it is read at once. (Everybody's is asked for anyway, for the cookie.)
+   * Reads the environment of a young process at once. A process that forks and exits every 30 ms is dead before the
+   * table has been read, and its environment with it. (For the cookie, every environment is read anyway.)
    *
-   * @returns false: it has died between the two reads
+   * @returns false when the process has died between the two reads
    */
   function showsItsMark(process: ProcessInfo, details: ProcessDetails): boolean {
     return details.environ(process) !== null || readProcess(process.identity.pid) !== null;
@@ -117,12 +117,13 @@ export function openProcTable(): ProcessTable {
 }
 
 /**
- * What forks and exits between the listing and the read leaves a child that is on no list: then the
- * table is listed again. One that hops every 30 ms was missed by four scans in a row on a busy machine.
+ * Most listings for one snapshot. A process that forks and exits between the listing and the read leaves a child that
+ * is on no list, so the table is listed again. On a busy machine, four scans in a row missed a process that did
+ * this every 30 ms.
  */
 const MAX_LISTINGS = 8;
 
-/** One second. */
+/** Age below which a process may be dead before its environment is read: one second. */
 const YOUNG_TICKS = 100;
 
 function listPids(): string[] {
@@ -130,10 +131,10 @@ function listPids(): string[] {
   return names.filter((name) => name.charCodeAt(0) >= 0x31 && name.charCodeAt(0) <= 0x39);
 }
 
-/** Where the kernel gives away fewer numbers, they come round sooner than anybody reckons with. */
+/** The usual count of pids. With fewer, a number comes round too soon for the count of forks to tell. */
 const USUAL_PIDS = 32_768;
 
-/** proc_stat(5). */
+/** Reads the number of forks since boot, proc_stat(5). */
 function readForks(): number | null {
   if (Number(readProcLine('/proc/sys/kernel/pid_max') ?? 0) < USUAL_PIDS) return null;
   const [, forks] = /^processes (\d+)$/m.exec(readProcFile('/proc/stat') ?? '') ?? [];
@@ -141,7 +142,7 @@ function readForks(): number | null {
 }
 
 /**
- * Seconds since boot with two decimals, as ticks. Cut as text, not multiplied: 4.35 × 100 is
+ * Reads seconds since boot with two decimals as ticks. The text is cut and not multiplied, because 4.35 × 100 is
  * 434.99999999999994.
  */
 function parseUptime(text: string): number | null {
@@ -149,9 +150,10 @@ function parseUptime(text: string): number | null {
   return match ? Number(match[1]) * 100 + Number(match[2]) : null;
 }
 
+/** The entry with the page size in the auxiliary vector, getauxval(3). */
 const AT_PAGESZ = 6;
 
-/** The unit of `rss` in stat, from the auxiliary vector (getauxval(3)): 4 KiB, on some ARM 16 or 64. */
+/** Reads the unit of `rss` in stat from the auxiliary vector: 4 KiB, on some ARM machines 16 or 64. */
 function readPageBytes(): number {
   const vector = Buffer.from(readProcFile('/proc/self/auxv', 'latin1') ?? '', 'latin1');
   const wordBytes = process.arch === 'arm' || process.arch === 'ia32' ? 4 : 8;

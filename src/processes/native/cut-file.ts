@@ -6,23 +6,23 @@ import { runTool } from '../system-tool.ts';
 import { type FileCut, loadNative } from './native.ts';
 
 /**
- * How the beginning of a file can be taken away while others write to its end, without touching what they
- * write: they keep their descriptor, so no renaming helps, and whoever truncates loses what came meanwhile.
+ * The way to remove the beginning of a file while others write to its end. The writers keep their descriptor, so
+ * renaming does not help, and a truncation would lose what they write meanwhile.
  */
 export type CutWay =
   | {
-      /** `collapse` is the better one: the file becomes shorter. A hole stays, for all who read the file. */
+      /** `collapse` is better, because the file becomes shorter. A hole stays, and its readers see zeros. */
       readonly how: FileCut;
-      /** Only whole multiples of this, in bytes. */
+      /** The unit of the cut, in bytes: only whole multiples of it can be removed. */
       readonly block: number;
     }
   | { readonly how: null; readonly why: string };
 
-/** Blocks of file systems: nearly all have 4096, some (bigalloc, large pages) more. */
+/** Block sizes of file systems: nearly all have 4096, some (bigalloc, large pages) more. */
 const BLOCKS = [4096, 65_536];
 
 /**
- * What can be done with the files of a folder, found out by doing it with a file that is removed again.
+ * Finds out how the files of a folder can be cut, with a file that it makes and removes again.
  * Collapsing works on ext4 and XFS, holes also on btrfs, tmpfs and others (fallocate(2)).
  */
 export async function findCutWay(folder: string): Promise<CutWay> {
@@ -54,16 +54,16 @@ export async function findCutWay(folder: string): Promise<CutWay> {
 
 function whyNever(): string | null {
   if (process.platform !== 'linux') return 'only Linux can free the beginning of a file';
-  // Plays a system that is not Linux.
+  // So devctl behaves as on a system that is not Linux.
   return process.env.DEVCTL_PROCESS_TABLE === 'portable'
     ? 'turned off by DEVCTL_PROCESS_TABLE=portable'
     : null;
 }
 
 /**
- * Frees a part of an open file. Without native calls util-linux' `fallocate` does it.
+ * Frees a part of an open file. Without native calls `fallocate` of util-linux does it.
  *
- * @returns null when it is done, else why not
+ * @returns null when it is done, else the reason
  */
 export async function cutFile(
   fd: number,

@@ -1,11 +1,13 @@
 import type { Pidfd } from './pidfd.ts';
 
-/** Tells when processes end that are not children of ours, at once and at no cost until then. */
+/** Tells at once when processes end that are not children of ours, at no cost until then. */
 export interface EndWatch {
   /**
+   * Watches the process that has this number now. The caller compares identities afterwards.
+   *
    * @param ended called once, in a turn of the event loop of its own, when the process has ended; it may be a
-   *   zombie then. Whoever has the number at this moment is meant: identities are the caller's to compare, after.
-   * @returns how to end that; null where there is no such process, or it cannot be watched
+   *   zombie then
+   * @returns a function that ends the watch; null where there is no such process, or it cannot be watched
    */
   watch(pid: number, ended: () => void): (() => void) | null;
 }
@@ -16,13 +18,13 @@ const HANDLE_BYTES = 512;
 const POLLIN = 1;
 
 /**
- * A pidfd is readable once its process has ended (pidfd_open(2)), and libuv waits for whatever is readable. Node
- * has no name for that: its sockets take no such descriptor (ERR_INVALID_FD_TYPE), and a poll(2) in another
- * thread would keep that thread for ever. But it exports libuv's own functions, for add-ons; its ABI is
- * that of all 1.x.
+ * Makes a watch from pidfds and libuv. A pidfd is readable once its process has ended (pidfd_open(2)), and libuv waits
+ * for readable descriptors. Node has no function for that: its sockets take no such descriptor (ERR_INVALID_FD_TYPE), and
+ * a poll(2) in another thread would occupy that thread for ever. But Node exports libuv's own functions for add-ons,
+ * whose ABI is the same for all versions 1.x.
  *
  * @param poll poll(2)
- * @returns null where this program does not export them
+ * @returns null where Node does not export them
  */
 export function bindEndWatch(
   koffi: typeof import('koffi').default,
@@ -34,7 +36,7 @@ export function bindEndWatch(
   if (!bound) return null;
   const { loop, init, start, stop, unref, Callback } = bound;
   const watched = new Set<{ readonly fd: number; readonly end: () => void }>();
-  // libuv keeps a handle that was not closed in its lists: its memory stays ours for good.
+  // libuv keeps an unclosed handle in its lists, so its memory must never be freed.
   const handles: Buffer[] = [];
 
   const isReadable = (fd: number): boolean => {
@@ -43,7 +45,7 @@ export function bindEndWatch(
     asked.writeInt16LE(POLLIN, 4);
     return poll(asked, 1, 0) === 1;
   };
-  // One for all: koffi has a limited number of them.
+  // One callback for all handles, because koffi has a limited number of callbacks.
   const onReadable = koffi.register(() => {
     for (const one of [...watched]) if (isReadable(one.fd)) one.end();
   }, koffi.pointer(Callback));
@@ -61,7 +63,7 @@ export function bindEndWatch(
       unref(handle);
       const release = (): void => {
         if (!watched.delete(entry)) return;
-        // Before anything else, or the loop would turn for ever: it stays readable.
+        // First of all, because the descriptor stays readable and the loop would turn for ever.
         stop(handle);
         pidfd.close(fd);
       };
@@ -69,7 +71,7 @@ export function bindEndWatch(
         fd,
         end: () => {
           release();
-          // Not within libuv's call: promises would not be heard there.
+          // Not within libuv's call, where Node runs no promises.
           setImmediate(ended);
         },
       };
@@ -93,7 +95,7 @@ function bindLibuv(koffi: typeof import('koffi').default, libc: import('koffi').
       unref: libc.func('void uv_unref(void *)'),
     };
   } catch {
-    // A Node that exports none of them; the table is looked at all the same.
+    // This Node exports none of them. The table is looked at all the same.
     return null;
   }
 }

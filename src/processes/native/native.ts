@@ -11,51 +11,51 @@ export interface Native {
    * Makes this process the parent of every orphan below it (PR_SET_CHILD_SUBREAPER, prctl(2)) and
    * reads the bit back.
    *
-   * @returns held when the kernel confirms it; a seccomp filter may refuse either call
+   * @returns `held` when the kernel confirms it; a seccomp filter may refuse either call
    */
   becomeSubreaper(): Capability;
   /**
-   * Reaps this one child if it is dead: waitpid(2) with WNOHANG. Only for adopted children: one
-   * that Node spawned is Node's to reap, and its 'exit' event would never come.
+   * Reaps this one child if it is dead: waitpid(2) with WNOHANG. Only for adopted children: Node reaps
+   * the children that it spawned, and their 'exit' event would never come.
    *
-   * @returns true when the zombie is gone; false when it still runs or is not our child
+   * @returns true when the zombie is gone; false when the process still runs or is not our child
    * @throws RangeError for a pid that waitpid would take for "any child"
    */
   reap(pid: number): boolean;
   /**
-   * Has this process any child at all, living or zombie? The kernel's own answer (ECHILD from waitid(2)
-   * with WNOWAIT, which reaps nothing), so unlike a scan it cannot miss one that is just being born.
+   * Tells whether this process has any child at all, living or zombie. The kernel answers (ECHILD from waitid(2)
+   * with WNOWAIT, which reaps nothing), so unlike a scan this cannot miss a child that is just being born.
    *
    * @returns null where the kernel did not answer: a seccomp filter refuses waitid
    */
   hasChildren(): boolean | null;
   /**
    * Replaces this process by another program: execve(2). It stays a subreaper (prctl(2)), and the kernel reaps
-   * its children from now on, because SIGCHLD is ignored, which a program inherits too (sigaction(2)).
+   * its children from now on, because SIGCHLD is ignored, and a program inherits that (sigaction(2)).
    *
    * @param argv from argv[0] on
    * @param env entries `NAME=value`
-   * @returns only where it was refused: the errno name
+   * @returns the errno name, only where the kernel refuses
    */
   become(program: string, argv: readonly string[], env: readonly string[]): string;
   /**
-   * Frees a part of an open file: fallocate(2). `punch` leaves a hole, which reads as zeros; `collapse` takes
-   * the part out, so that what is behind it moves to its place. Both only whole blocks.
+   * Frees a part of an open file: fallocate(2). `punch` leaves a hole, which reads as zeros. `collapse` removes
+   * the part, so that the rest of the file moves to its place. Both take whole blocks only.
    *
    * @returns null when it is done, else the errno name
    */
   cutFile(fd: number, how: FileCut, offset: number, length: number): Promise<string | null>;
-  /** Has the other end of this pipe or socket closed, so that nobody reads what we write? poll(2) */
+  /** Tells whether the other end of this pipe or socket is closed, so that nobody reads what we write: poll(2). */
   isReaderGone(fd: number): boolean;
   /** Null where the kernel (before 5.3) or a seccomp filter refuses pidfds. */
   readonly pidfd: Pidfd | null;
-  /** Null without pidfds, and where Node does not export libuv. Made when first asked for. */
+  /** Makes the watch when it is first asked for. Null without pidfds, and where Node does not export libuv. */
   readonly endWatch: () => EndWatch | null;
-  /** Why `pidfd` is null; null when it is not. */
+  /** The reason why `pidfd` is null; null when it is not. */
   readonly whyNoPidfd: string | null;
   /**
-   * Makes our process group the foreground group of our terminal again: tcsetpgrp(3), with SIGTTOU ignored,
-   * which would stop a group that is in the background.
+   * Makes our process group the foreground group of our terminal again: tcsetpgrp(3). SIGTTOU, which would
+   * stop a group in the background, is ignored.
    *
    * @param fd an open file of the terminal
    */
@@ -66,7 +66,7 @@ export interface Native {
    * @throws Error with the errno name as `code`
    */
   mkfifo(path: string, mode: number): void;
-  /** Gives freed memory back to the system: malloc_trim(3). A C library that has no such call (musl) keeps none. */
+  /** Gives freed memory back to the system: malloc_trim(3). A C library without that call (musl) keeps none. */
   trimMemory(): void;
 }
 
@@ -74,7 +74,7 @@ export type FileCut = 'punch' | 'collapse';
 
 export interface NativeUnavailable {
   readonly available: false;
-  /** For `doctor` and for the report of a stop: what is missing, in one sentence. */
+  /** The missing part in one sentence, for `doctor` and for the report of a stop. */
   readonly why: string;
 }
 
@@ -91,21 +91,21 @@ const CUT_MODE: Readonly<Record<FileCut, number>> = { punch: 2 | 1, collapse: 8 
 const POLLERR = 8;
 const POLLHUP = 16;
 
-/** More than any platform's siginfo_t. */
+/** A size that is more than siginfo_t has on any platform. */
 const SIGINFO_BYTES = 256;
 
-/** The koffi whose functions are called here: another one may mean something else by the same names. */
+/** The major version of koffi for which this code is written. Another one may mean something else by the same names. */
 const KOFFI_MAJOR = '3';
 
-/** Long enough for a cold disk; a module that never settles must not end devctl without a word. */
+/** Longest time to load koffi from a cold disk. Without a limit, a module that never settles would end devctl silently. */
 const LOAD_MS = 3_000;
 
 let loaded: Promise<Native | NativeUnavailable> | undefined;
 
 /**
- * Loads the native calls, once for the life of the process: 14 ms, so never before they are needed.
- * DEVCTL_NATIVE=off turns them off; so does DEVCTL_PROCESS_TABLE=portable, which plays a system
- * that has none of them.
+ * Loads the native calls, once for the life of the process. That takes 14 ms, so call it only when they are needed.
+ * DEVCTL_NATIVE=off turns them off, and so does DEVCTL_PROCESS_TABLE=portable, for tests of systems
+ * that have none of them.
  */
 export function loadNative(): Promise<Native | NativeUnavailable> {
   loaded ??= load();
@@ -137,7 +137,7 @@ function withinTime<Module>(loading: Promise<Module>): Promise<Module> {
   });
 }
 
-/** Why the native calls are not even tried; null where they are. */
+/** Tells why the native calls are not even tried; null where they are. */
 export function whyNoNative(): string | null {
   if (process.platform !== 'linux') return 'subreapers and pidfds exist on Linux only';
   if (process.env.DEVCTL_NATIVE === 'off') return 'turned off by DEVCTL_NATIVE=off';
@@ -175,20 +175,20 @@ function bind(koffi: typeof import('koffi').default): Native {
       if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) return refused('prctl');
       const answer = [0];
       if (prctlGet(PR_GET_CHILD_SUBREAPER, answer, 0, 0, 0) !== 0) return refused('prctl');
-      // gVisor and some emulators accept what they do not do.
+      // gVisor and some emulators accept the call and do nothing.
       const why = answer[0] === 1 ? null : 'prctl: the kernel did not keep PR_SET_CHILD_SUBREAPER';
       return { held: why === null, why };
     },
     reap(pid) {
-      // 0 and negative numbers mean "any child" to waitpid, and steal the children of libuv.
+      // 0 and negative numbers mean "any child" to waitpid, which would steal the children of libuv.
       if (!Number.isInteger(pid) || pid <= 1) throw new RangeError(`cannot reap pid ${pid}`);
       return waitpid(pid, [0], WNOHANG) === pid;
     },
     hasChildren() {
       const info = Buffer.alloc(SIGINFO_BYTES);
       if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0) return true;
-      // Anything else (EPERM and ENOSYS of a seccomp filter) says nothing of children. libuv has no
-      // name for this one, so getSystemErrorName has none either.
+      // Any other errno (EPERM and ENOSYS of a seccomp filter) says nothing about children. libuv has no
+      // name for ECHILD, so getSystemErrorName has none either.
       return koffi.errno() === constants.errno.ECHILD ? false : null;
     },
     become(program, argv, env) {
@@ -196,7 +196,7 @@ function bind(koffi: typeof import('koffi').default): Native {
       execve(program, [...argv, null], [...env, null]);
       return errnoName();
     },
-    // Not here: the disk may have to take what was written first.
+    // Asynchronous, because the disk may first have to take what was written.
     cutFile: (fd, how, offset, length) =>
       new Promise((resolve, reject) => {
         fallocate.async(fd, CUT_MODE[how], offset, length, (error: unknown, result: number) => {
@@ -230,7 +230,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   };
 }
 
-/** Where an offset of the C library has 32 bits (glibc on 32-bit machines), the other one takes 64. */
+/** Prefers fallocate64, because an offset of glibc's fallocate has 32 bits on 32-bit machines. */
 function bindFallocate(libc: import('koffi').LibraryHandle) {
   try {
     return libc.func('int fallocate64(int, int, int64, int64)');
@@ -247,7 +247,7 @@ function bindMallocTrim(libc: import('koffi').LibraryHandle) {
   }
 }
 
-/** Are the signals of this process sent through pidfds? */
+/** Tells whether the signals of this process go through pidfds. */
 export function pidfdCapability(native: Native | NativeUnavailable): Capability {
   if (!native.available) return { held: false, why: native.why };
   return { held: native.pidfd !== null, why: native.whyNoPidfd };

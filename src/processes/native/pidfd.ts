@@ -2,14 +2,14 @@ import { constants } from 'node:os';
 
 /** Signals that reach one process and never the next owner of its number: pidfd_open(2). */
 export interface Pidfd {
-  /** A descriptor to be closed, or the errno name of the refusal. */
+  /** Opens a descriptor, which the caller closes, or answers the errno name of the refusal. */
   open(pid: number): number | string;
-  /** Null when the signal was sent, else the errno name. */
+  /** Sends a signal: null when it was sent, else the errno name. */
   send(fd: number, signal: NodeJS.Signals): string | null;
   close(fd: number): void;
 }
 
-/** The same numbers on every architecture since 5.1, but for alpha and mips, which Node has not. */
+/** The number of the call since Linux 5.1, on every architecture but alpha and mips, which Node does not support. */
 const SYS_PIDFD_SEND_SIGNAL = 424;
 const SYS_PIDFD_OPEN = 434;
 const ARCHITECTURES = new Set([
@@ -23,7 +23,7 @@ const ARCHITECTURES = new Set([
   'loong64',
 ]);
 
-/** The pidfd calls, or why they cannot be used: ENOSYS before Linux 5.3, EPERM of a seccomp filter. */
+/** Binds the pidfd calls, or tells why they cannot be used: ENOSYS before Linux 5.3, EPERM of a seccomp filter. */
 export function bindPidfd(
   libc: import('koffi').LibraryHandle,
   errnoName: () => string,
@@ -34,8 +34,8 @@ export function bindPidfd(
   const open = libc.func('long syscall(long, int, unsigned int)');
   const send = libc.func('long syscall(long, int, int, void *, unsigned int)');
   const close = libc.func('int close(int)');
-  // A filter may refuse either call with EPERM, which must not be taken for "another user's process":
-  // signal 0 to ourselves tells.
+  // A filter may refuse either call with EPERM, which must not be taken for "another user's process".
+  // Signal 0 to ourselves tells.
   const fd: number = open(SYS_PIDFD_OPEN, process.pid, 0);
   if (fd < 0) return without(`pidfd_open: ${errnoName()}`);
   const refusal =

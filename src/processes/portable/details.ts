@@ -3,7 +3,7 @@ import type { OpenFile, ProcessDetails, ProcessInfo } from '../snapshot.ts';
 import { runTool, runToolSync } from '../system-tool.ts';
 import { type PsRow, parseLsof, parsePidLines, parsePwdx, splitEnvironment } from './ps-output.ts';
 
-/** What was read of one process and stays true of it, as far as `ps` lets us see. */
+/** The facts of one process that were read and stay true, as far as `ps` tells. */
 interface Remembered {
   readonly startSeconds: number;
   /** An exec gives the process other arguments and, nearly always, another name. */
@@ -11,23 +11,23 @@ interface Remembered {
   readonly argv: readonly string[] | null;
   readonly environ: string | null;
   readonly cwd: string | null;
-  /** False while it may still be between fork and exec, where it shows its parent's: read again. */
+  /** False while the process may still be between fork and exec, where it shows its parent's facts. */
   readonly settled: boolean;
 }
 
 export type DetailMemo = Map<number, Remembered>;
 
-/** Whole seconds are all that `ps` tells, so a second more than the 2 that settle a process. */
+/** Age from which facts are kept. `ps` tells whole seconds only, so this is a second more than on Linux. */
 const SETTLED_SECONDS = 3;
 
-/** A command line holds some thousand pids. */
+/** Pids in one call: a command line holds some thousand. */
 const PIDS_A_CALL = 2_000;
 
 /**
- * Reads arguments, environment and working directory of all processes that are not remembered yet:
- * in bulk, because each tool costs tens of milliseconds whether it is asked about one or thousand.
+ * Reads arguments, environment and working directory of all processes that are not remembered yet. It reads
+ * in bulk, because each tool takes tens of milliseconds, for one process or for a thousand.
  *
- * @param commandLines  asked for only when there is something new
+ * @param commandLines  called only when there is something new
  */
 export async function prefetchDetails(
   memo: DetailMemo,
@@ -62,7 +62,7 @@ export async function prefetchDetails(
   }
 }
 
-/** The details of one snapshot: what was prefetched, and open files when they are first asked for. */
+/** Makes the details of one snapshot from the prefetched facts. Open files are read when they are first asked for. */
 export function portableDetails(memo: DetailMemo, rows: readonly PsRow[]): ProcessDetails {
   const present = new Map(rows.map((row) => [row.pid, row]));
   const known = new Map([...memo].filter(([pid]) => present.has(pid)));
@@ -76,7 +76,7 @@ export function portableDetails(memo: DetailMemo, rows: readonly PsRow[]): Proce
     },
     cwd: (process) => of(process)?.cwd ?? null,
     environ: (process) => of(process)?.environ ?? null,
-    // There are no control groups elsewhere, and on Linux this adapter plays such a system.
+    // Only Linux has control groups, and there this table is used to test other systems.
     controlGroup: () => null,
     openFiles(process) {
       files ??= readOpenFiles();
@@ -90,7 +90,7 @@ function isRemembered(memo: DetailMemo, row: PsRow | undefined): boolean {
   return kept !== undefined && kept.startSeconds === row?.startSeconds && kept.name === row.name;
 }
 
-/** Arguments and environment in one line each: `-E` on macOS, the older `e` of BSD elsewhere. */
+/** Reads arguments and environment in one line for each process: `-E` on macOS, the older `e` of BSD elsewhere. */
 async function readEnvironments(pids: string): Promise<Map<number, string>> {
   const form = process.platform === 'darwin' ? ['-E', '-ww'] : ['eww'];
   const answer = await runTool('ps', [...form, '-o', 'pid=', '-o', 'args=', '-p', pids]);
@@ -108,15 +108,15 @@ async function readFolders(pids: string): Promise<Map<number, string>> {
   return new Map([...pwdx].flatMap(([pid, path]) => cleanFolder(pid, decode(path))));
 }
 
-/** lsof puts its reason where the path should be: `/proc/1/cwd (readlink: Permission denied)`. */
+/** Leaves out a path in whose place lsof prints its reason: `/proc/1/cwd (readlink: Permission denied)`. */
 function cleanFolder(pid: number, path: string): [number, string][] {
   if (!path.startsWith('/') || / \((readlink|stat): [^)]*\)$/.test(path)) return [];
-  // Linux puts it behind the path of a folder that has been removed; one may also be called so.
+  // Linux puts it behind the path of a removed folder. A living folder may be called so too.
   return [[pid, existsSync(path) ? path : path.replace(/ \(deleted\)$/, '')]];
 }
 
 function readOpenFiles(): Map<number, OpenFile[]> | null {
-  // Where its flags cannot be had lsof refuses the option, and prints nothing.
+  // Where lsof cannot tell the flags, it refuses the option and prints nothing.
   const withFlags = runToolSync('lsof', ['-w', '-nP', '+fg', '-F', 'pfaGn']);
   const output = withFlags || runToolSync('lsof', ['-w', '-nP', '-F', 'pfan']);
   if (output === null) return null;
@@ -133,7 +133,7 @@ function readOpenFiles(): Map<number, OpenFile[]> | null {
   return files;
 }
 
-/** `ps` has joined the arguments with spaces; where one ended cannot be told any more. */
+/** Splits the arguments at spaces, because `ps` has joined them with spaces. */
 function splitArguments(text: string | undefined): readonly string[] | null {
   if (text === undefined) return null;
   const words = decode(text).trim();

@@ -16,7 +16,7 @@ export interface PsRow {
   readonly name: string;
 }
 
-/** Columns of ps(1); `comm` may hold spaces and must be the last. */
+/** Columns of ps(1). `comm` may hold spaces, so it must be the last. */
 export type PsColumn =
   | 'pid'
   | 'ppid'
@@ -30,9 +30,7 @@ export type PsColumn =
   | 'lstart'
   | 'comm';
 
-/**
- * Parses `ps -o pid=,ppid=,…` printed under LC_ALL=C and TZ=UTC. A line that is not whole is left out.
- */
+/** Parses the output of `ps -o pid=,ppid=,…` under LC_ALL=C and TZ=UTC. A line that is not whole is left out. */
 export function parsePsRows(output: string, columns: readonly PsColumn[]): PsRow[] {
   const line = linePattern(columns);
   return output.split('\n').flatMap((text) => {
@@ -63,14 +61,14 @@ function linePattern(columns: readonly PsColumn[]): RegExp {
   return new RegExp(String.raw`^\s*${parts.join(String.raw`\s+`)}$`);
 }
 
-/** Linux writes `node <defunct>`, BSD `(node)` for a zombie; macOS the whole path for the living. */
+/** Finds the bare name: for a zombie Linux writes `node <defunct>` and BSD `(node)`, and macOS writes the whole path. */
 function plainName(comm: string, state: string): string {
   const name = comm.trim();
   if (state === 'Z') return name.replace(/ ?<defunct>$/, '').replace(/^\((.*)\)$/, '$1');
   return name.startsWith('/') ? name.slice(name.lastIndexOf('/') + 1) : name;
 }
 
-/** `[[DD-]HH:]MM:SS[.ss]` as clock ticks (1/100 s). */
+/** Reads `[[DD-]HH:]MM:SS[.ss]` as clock ticks (1/100 s). */
 export function parseCpuTime(time: string): number {
   const [days, clock] = time.includes('-') ? time.split('-', 2) : ['0', time];
   const seconds = (clock ?? '').split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
@@ -78,7 +76,7 @@ export function parseCpuTime(time: string): number {
   return Number.isNaN(ticks) ? 0 : ticks;
 }
 
-/** `ps -o pid=,args=`: the text after each pid. */
+/** Reads the output of `ps -o pid=,args=`: the text after each pid. */
 export function parsePidLines(output: string): Map<number, string> {
   const texts = new Map<number, string>();
   for (const line of output.split('\n')) {
@@ -89,13 +87,13 @@ export function parsePidLines(output: string): Map<number, string> {
 }
 
 /**
- * Tells the arguments from the environment in what `ps eww` (or `ps -E`) prints as one line.
+ * Tells the arguments from the environment, which `ps eww` (or `ps -E`) prints in one line.
  *
  * @param line  both, joined by spaces, as latin1
  * @param args  the arguments alone, from a `ps` that may have printed `?` for what is not ASCII
  * @returns null for the environment when the arguments changed between the two calls. An entry
- *   begins where a word looks like `NAME=`: a value that holds such a word is cut in two, which is
- *   all that can be done with a text that has lost its NULs.
+ *   begins where a word looks like `NAME=`. So a value that holds such a word is cut in two, because
+ *   the text has lost its NULs.
  */
 export function splitEnvironment(
   line: string,
@@ -119,7 +117,7 @@ export interface LsofFile {
   readonly fd: string;
   /** `r`, `w`, `u` (both) or empty. */
   readonly access: string;
-  /** Those of open(2), as a number; null where lsof was not asked or cannot tell. */
+  /** The flags of open(2), as a number; null where lsof was not asked or cannot tell. */
   readonly flags: number | null;
   readonly name: string;
 }
@@ -143,7 +141,7 @@ export function parseLsof(output: string): LsofFile[] {
       access = '';
       flags = null;
     } else if (line[0] === 'a') access = value.trim();
-    // The flags of the open file, and after a semicolon those of the descriptor.
+    // The flags of the open file stand before a semicolon, those of the descriptor after it.
     else if (line[0] === 'G') flags = Number.parseInt(value, 16);
     else if (line[0] === 'n')
       files.push({ pid, uid, fd, access, flags, name: unescapeLsof(value) });
@@ -151,7 +149,7 @@ export function parseLsof(output: string): LsofFile[] {
   return files;
 }
 
-/** lsof prints what its locale cannot as `\xe9`, and a backslash as `\\`; the bytes are UTF-8. */
+/** Reads a name, in which lsof prints a byte that its locale lacks as `\xe9`, and a backslash as `\\`; the bytes are UTF-8. */
 function unescapeLsof(name: string): string {
   const bytes = name.replace(/\\(?:x([0-9a-f]{2})|(\\))/g, (_, hex?: string) =>
     hex === undefined ? '\\' : String.fromCharCode(Number.parseInt(hex, 16)),
@@ -159,7 +157,7 @@ function unescapeLsof(name: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** `pwdx`: `PID: /path`; a process that may not be looked at has a message there instead. */
+/** Reads the output of `pwdx`: `PID: /path`, or a message for a process that we may not look at. */
 export function parsePwdx(output: string): Map<number, string> {
   const folders = new Map<number, string>();
   for (const line of output.split('\n')) {

@@ -9,7 +9,7 @@ import { limitedArgv, whyNotLimited } from './resource-limits.ts';
 import { missingProgram, spawnFailure } from './spawn-failure.ts';
 import { type MakeFifo, openFifo } from './stdin-fifo.ts';
 
-/** What is launched, and where. */
+/** The part of a service that a launch needs. */
 export type Launched = Pick<ResolvedService, 'command' | 'cwd'> &
   Partial<Pick<ResolvedService, 'resources'>>;
 
@@ -20,12 +20,12 @@ export interface LaunchPlace {
   readonly logFile: string;
   /** Absolute path of the stdin FIFO; null for /dev/null. */
   readonly stdinPath: string | null;
-  /** How to make a FIFO; without it the command `mkfifo` is spawned. */
+  /** Makes a FIFO. Without it, the command `mkfifo` does. */
   readonly makeFifo?: MakeFifo;
   /**
-   * Calls `spawn` where what it spawns is contained from its birth on, or tells `why` it is not.
+   * Calls `spawn` in such a way that the child is contained from its birth on, or tells `why` it is not.
    *
-   * @throws DevctlError where nothing may be spawned without
+   * @throws DevctlError where the child must be contained and cannot be
    */
   readonly contain?: Contain;
 }
@@ -38,23 +38,23 @@ export type Contain = <Child>(spawn: () => Child) => {
 export type Launch =
   | {
       readonly kind: 'launched';
-      /** The leader: process, group and session have this number. */
+      /** The number of the leader, of its group and of its session. */
       readonly pid: number;
       /** Size of the log in bytes before the service could write to it. */
       readonly logOffset: number;
-      /** Why it is not contained as `contain` was to do it; null when it is, or was not to be. */
+      /** The reason why `contain` failed; null when the service is contained, or need not be. */
       readonly uncontained: string | null;
-      /** Resolves when the leader has ended, whatever it leaves behind. Never rejects. */
+      /** Resolves when the leader has ended, even if its descendants live on. Never rejects. */
       readonly exited: Promise<Exit>;
     }
   /** Nothing runs; `reason` is for the user. */
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * Spawns a service as the leader of a session of its own, with nothing of ours but three files: its
- * FIFO as stdin, its log as stdout and stderr. So it outlives us, and nobody waits for it by accident.
+ * Spawns a service as the leader of a session of its own. It gets nothing of ours but three files: its
+ * FIFO as stdin, its log as stdout and stderr. So it outlives us, and no process waits for it by accident.
  *
- * Does not throw for what a user or the system can cause. Its caller has the intent on disk already.
+ * Does not throw for a failure that a user or the system can cause. The caller has written the record before.
  */
 export async function launch(service: Launched, place: LaunchPlace): Promise<Launch> {
   const files: number[] = [];
@@ -83,7 +83,7 @@ async function spawnLeader(
   const { resources = UNLIMITED } = service;
   const [file = '', ...args] = limitedArgv(service.command, resources, env);
   if (resources.openFiles !== null || resources.core !== null) {
-    // The shell in between would find out too, but only its exit code could tell us.
+    // The shell in between would notice too, but could only tell us an exit code.
     const place = { cwd: service.cwd, env };
     const why = whyNotLimited(resources) ?? missingProgram(service.command, place);
     if (why !== null) return { kind: 'failed', reason: why };
@@ -111,12 +111,12 @@ interface Log {
   readonly offset: number;
 }
 
-/** @throws DevctlError 'start-failed' for a link, a folder, a FIFO: only a file can be a log */
+/** @throws DevctlError 'start-failed' for a link, a folder or a FIFO, because only a file can be a log */
 function openLog(path: string): Log {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   let fd: number;
   try {
-    // O_NONBLOCK: a FIFO in its place must fail, not wait for a reader. Of a file it changes nothing.
+    // O_NONBLOCK, because a FIFO in its place must fail and not wait for a reader. For a file it changes nothing.
     fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (error) {
     const link = errnoOf(error) === 'ELOOP' ? 'it is a symbolic link' : errnoOf(error);

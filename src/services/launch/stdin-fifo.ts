@@ -3,17 +3,17 @@ import { DevctlError, errnoOf } from '../../errors.ts';
 import { runTool } from '../../processes/system-tool.ts';
 
 /**
- * Makes a FIFO that only its owner may open, as mkfifo(3).
+ * Makes a FIFO that only its owner may open, as mkfifo(3) does.
  *
- * @throws when it cannot, or when something is at `path` already
+ * @throws when it cannot be made, or when something is at `path` already
  */
 export type MakeFifo = (path: string) => Promise<void> | void;
 
 /**
- * Opens the FIFO that is a service's stdin, for reading and writing: as long as somebody holds it so,
+ * Opens the FIFO that is a service's stdin, for reading and writing. While a process has it open so,
  * a reader never sees the end of the file, and watch tools that leave at end-of-file stay.
  *
- * A FIFO of ours is used again; whatever else of ours has the name is removed first.
+ * A FIFO of ours is used again. Another file of ours with this name is removed first.
  *
  * @returns the descriptor, to be closed by the caller
  * @throws DevctlError 'start-failed' when the name is taken by a folder or by another user's file,
@@ -25,11 +25,11 @@ export async function openFifo(path: string, makeFifo: MakeFifo = spawnMkfifo): 
   if (before && before.uid !== user) throw refused(path, `it belongs to user ${before.uid}`);
   if (before?.isDirectory()) throw refused(path, 'it is a folder');
   const usable = before?.isFIFO() && (before.mode & 0o077) === 0;
-  // Removing a symbolic link removes the link: what it points to stays.
+  // This removes a symbolic link, and not its target.
   if (before && !usable) unlinkSync(path);
   if (!usable) await make(path, makeFifo);
 
-  // Opened for both, a FIFO does not wait for somebody at the other end (fifo(7)).
+  // Opened for reading and writing, a FIFO does not wait for another process (fifo(7)).
   const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
   const opened = fstatSync(fd);
   if (opened.isFIFO() && opened.uid === user) return fd;
@@ -37,7 +37,10 @@ export async function openFifo(path: string, makeFifo: MakeFifo = spawnMkfifo): 
   throw refused(path, 'it was replaced while it was being opened');
 }
 
-/** A seccomp filter may refuse it (EPERM, ENOSYS), and not every file system has FIFOs (EPERM, ENOTSUP). */
+/**
+ * Makes the FIFO, or words the failure: a seccomp filter may refuse it (EPERM, ENOSYS), and not every file system has
+ * FIFOs (EPERM, ENOTSUP).
+ */
 async function make(path: string, makeFifo: MakeFifo): Promise<void> {
   try {
     await makeFifo(path);

@@ -8,23 +8,23 @@ import { whyNotAppend } from '../../project/safe-file.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { Contain } from './launch.ts';
 
-/** As `process.env` is; a variable that is undefined is not there. */
+/** An environment like `process.env`. A variable that is undefined is not set. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** How a stop command ended: as waitpid(2) told it, or why it could not be run. */
+/** The end of a stop command, as waitpid(2) told it, or the reason why it could not be run. */
 export type CommandEnd =
   | { readonly kind: 'exited'; readonly code: number | null; readonly signal: string | null }
   | { readonly kind: 'failed'; readonly why: string };
 
-/** A stop command that was run where what it leaves behind stays to be found. */
+/** A stop command that was run where the processes that it leaves behind can be found. */
 export interface ContainedCommand {
-  /** Null: the service has none. */
+  /** Null when the service has no stop command. */
   readonly end: CommandEnd | null;
-  /** Did a subreaper or the control group of the run hold all that it started, from its birth on? */
+  /** True when a subreaper or the control group of the run contained all that it started, from its birth on. */
   readonly held: boolean;
 }
 
-/** Runs the stop command of this service below a supervisor; null where none could be asked to. */
+/** Runs the stop command of this service below a supervisor; null where no supervisor could be asked. */
 export type RunContained = (
   service: string,
   env: Environment,
@@ -32,21 +32,21 @@ export type RunContained = (
 ) => Promise<ContainedCommand | null>;
 
 export interface CommandPlace {
-  /** The whole environment, but for the service's cookie, which is put over whatever cookie is there. */
+  /** The whole environment but the service's cookie, which replaces any other cookie. */
   readonly env: Environment;
-  /** Aborted: its whole group is killed. */
+  /** When this is aborted, the whole group of the command is killed. */
   readonly over: AbortSignal;
-  /** Where it is to be born; missing: where this process is. */
+  /** Contains the command from its birth on; missing where the command needs no containment. */
   readonly contain?: Contain | null;
 }
 
 /**
- * Runs the stop command of a service, with its output in the service's log, until it ends or `over`
- * is aborted; then its whole group is killed.
+ * Runs the stop command of a service, with its output in the service's log, until it ends. When `over`
+ * is aborted before, its whole group is killed.
  *
- * It carries the service's cookie: should we die meanwhile, the next stop still finds it.
+ * The command has the service's cookie, so the next stop finds it even if we die meanwhile.
  *
- * @returns how it ended; null: the service has none. Never rejects.
+ * @returns its end; null when the service has no stop command. Never rejects.
  */
 export async function runStopCommand(
   folder: ProjectFolder,
@@ -89,9 +89,9 @@ export async function runStopCommand(
 }
 
 /**
- * What there is to report of a stop command; null when it did its work in time.
+ * Words the problem of a stop command; null when it did its work in time.
  *
- * @param late Did it take longer than the grace period?
+ * @param late true when it took longer than the grace period
  */
 export function commandProblem(service: string, end: CommandEnd, late: boolean): string | null {
   const its = `${service}: its stop command`;
@@ -109,7 +109,7 @@ function openLog(path: string): number | 'ignore' {
     closeSync(fd);
     return 'ignore';
   } catch {
-    // A deleted folder or a full disk costs its output, not the command.
+    // Where the folder is deleted or the disk is full, the command runs without its output.
     return 'ignore';
   }
 }
@@ -118,6 +118,6 @@ function killGroup(pgid: number): void {
   try {
     process.kill(-pgid, 'SIGKILL');
   } catch {
-    // ESRCH: it has just ended by itself.
+    // ESRCH: the group has just ended by itself.
   }
 }

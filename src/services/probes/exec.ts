@@ -4,15 +4,15 @@ import { commandLine, toArgv } from '../launch/command-line.ts';
 import { spawnFailure } from '../launch/spawn-failure.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 
-/** Enough for the last line of an error message. */
+/** Output that is kept, in characters: enough for the last line of an error message. */
 const MAX_STDERR = 4 * 1024;
 
 /**
- * Ready when a command ends with code 0.
+ * Makes a probe that is ready when a command ends with code 0.
  *
- * It runs in the folder and with the whole environment of the service, marks included, so that
- * whatever it may leave behind is found as the service's. It leads a group of its own; when its time
- * is up, all of that group is killed.
+ * The command runs in the folder and with the whole environment of the service, cookie included, so that
+ * devctl finds what it leaves behind as the service's. It leads a group of its own, and when its time
+ * is up, the whole group is killed.
  */
 export function execProbe(
   check: Extract<ProbeCheck, { kind: 'exec' }>,
@@ -45,16 +45,16 @@ export function execProbe(
           resolve(result);
         };
         const cut = () => {
-          // No end was reported yet, so the pid is still its own and names its group.
+          // Node has reported no end yet, so the pid still belongs to the command and names its group.
           if (child.exitCode === null && child.signalCode === null) killGroup(pid);
           answer({ kind: 'cut', reason: `${shown} has not ended` });
         };
         signal.addEventListener('abort', cut);
         if (signal.aborted) cut();
-        // Not 'close': a child of it may hold stderr open for as long as it likes.
+        // Not 'close', because a child of the command may hold stderr open for any time.
         child.once('exit', (code, by) => {
           if (code === 0) return answer({ kind: 'ok' });
-          // What it wrote before it ended may still be on its way through the pipe.
+          // The last output of the command may still be in the pipe.
           setImmediate(() => {
             const ending = by === null ? `exited with code ${code}` : `was ended by ${by}`;
             const last = stderr.trimEnd().split('\n').at(-1);
@@ -70,6 +70,6 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {
-    // Gone in this moment (ESRCH), or changed to another user (EPERM): nothing that we can end.
+    // Gone in this moment (ESRCH), or another user's by now (EPERM): devctl cannot end it.
   }
 }

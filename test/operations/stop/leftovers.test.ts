@@ -26,7 +26,7 @@ async function leftoversOn(stuck: boolean) {
       name: service,
       cwd: root,
       environ: environBlock(serviceCookie(marksOf(folder.mark), service, service)) ?? '',
-      temper: stuck && service === 'web' ? { stuck, onTerm: () => {} } : {},
+      behaviour: stuck && service === 'web' ? { stuck, onTerm: () => {} } : {},
     }),
   );
   const self = await machine.self();

@@ -8,7 +8,7 @@ import { startSupervisor } from '../../support/fake-project.ts';
 /** A supervisor with one child. `heardMs`: when Node hears of the child's end, if it has ended. */
 function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
   const machine = createFakeMachine();
-  const supervisor = startSupervisor(machine, { temper: { reapsNot: true } });
+  const supervisor = startSupervisor(machine, { behaviour: { reapsNot: true } });
   const pid = machine.fork(supervisor, { ours: true });
   if (child === 'zombie') machine.exit(pid);
   const native: Pick<Native, 'hasChildren'> = {

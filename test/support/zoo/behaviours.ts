@@ -5,7 +5,7 @@ import { repositoryRoot } from '../paths.ts';
 /** Where the programs of the zoo are. */
 export const zooFolder = join(repositoryRoot, 'fixtures', 'zoo');
 
-/** What a behaviour needs to be run: its mark, a free port, and the folder of the programs. */
+/** The needs of a behaviour: its mark, a free port, and the folder of the programs. */
 export interface Place {
   /** Absolute path of the file that its processes hold open. */
   readonly mark: string;
@@ -13,27 +13,27 @@ export interface Place {
   readonly folder: string;
 }
 
-/** One way of getting away. */
+/** One way to escape from a stop. */
 export interface Behaviour {
   readonly name: string;
-  /** How it escapes, and what catches it: the two lines on top of its program. */
+  /** The first two lines of its program: how it escapes, and what catches it. */
   readonly how: string;
   readonly caughtBy: string;
   /** Arguments before those of the next program. */
   readonly args: (place: Place) => readonly string[];
-  /** It stands when its mark has so many lines. */
+  /** The number of lines in its mark when it is set up. */
   readonly lines: number;
-  /** Forks without end: run apart, so that it does not starve the others. */
+  /** True for a program that forks without end. It runs apart, because it starves the others. */
   readonly storm: boolean;
-  /** It has to do with another user or the root of the cgroups. */
+  /** True for a program that needs another user or the root of the cgroups. */
   readonly needsRoot: boolean;
-  /** It is asked whether it had its grace period: the line "cleaned" in its mark. */
+  /** True for a program that writes "cleaned" into its mark when it had its grace period. */
   readonly grace: boolean;
-  /** It can become another program at its deepest point. */
+  /** True for a program that can become another program at its deepest point. */
   readonly nests: boolean;
-  /** What it becomes then, it becomes when it is asked to end. */
+  /** True for a program that becomes the next one when it is asked to end. */
   readonly waits: boolean;
-  /** It listens on the port of its place. */
+  /** True for a program that listens on the port of its place. */
   readonly port: boolean;
   /** Needs Perl with threads, which perl-base has not. */
   readonly needsThreads: boolean;
@@ -62,10 +62,10 @@ const LINES = new Map([
   ['fork-storm', 120],
   ['fork-storm-empty-env', 120],
 ]);
-/** What goes on to the next program where there is one. */
+/** The arguments that lead to the next program, where there is one. */
 const GOES_ON = /\bonward\(\)|"\$@"|\.\.\.next|@ARGV \?/;
 
-/** Every behaviour there is a program for, in order of name. */
+/** Lists the behaviours that have a program, by name. */
 export function behaviours(folder: string = zooFolder): Behaviour[] {
   return readdirSync(folder)
     .filter((file) => /\.(pl|sh|mjs)$/.test(file))
@@ -111,12 +111,12 @@ function parameters(name: string, { port }: Place): readonly string[] {
   return LISTENS.test(name) ? [String(port)] : [];
 }
 
-/** Where Perl is; the programs of the zoo are written in it because every Debian has it. */
+/** The path of Perl. The programs of the zoo are written in it because every Debian has it. */
 export function perl(): string | null {
   return findProgram('perl');
 }
 
-/** A program of the search path, or where Debian puts servers. */
+/** Finds a program in the search path, or in the folders where Debian puts servers. */
 export function findProgram(name: string): string | null {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', ...postgresFolders()];
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;

@@ -5,11 +5,11 @@ import { until } from '../until.ts';
 
 /** A cgroup that belongs to another user, as systemd's user manager delegates them. */
 export interface DelegatedGroup extends Disposable {
-  /** Who writes its pid here is in it. */
+  /** The file that a process writes its pid into to join the group. */
   readonly procs: string;
 }
 
-/** Where this process may make cgroups (v2); null where it may not. */
+/** The group in which this process may make groups (v2); null where it may not. */
 export function cgroupBase(): string | null {
   const base = ownControlGroup();
   if (base === null) return null;
@@ -60,7 +60,7 @@ export async function removeDelegatedGroups(): Promise<void> {
   }
 }
 
-/** With all groups below it. */
+/** Removes a group with all groups below it. */
 function removeGroup(folder: string): void {
   for (const name of foldersIn(folder)) removeGroup(join(folder, name));
   rmdirSync(folder);

@@ -21,7 +21,7 @@ export function anyCombination(all: readonly Behaviour[]): fc.Arbitrary<Combinat
     .map(([before, end]) => [...before, end]);
 }
 
-/** So many combinations, the same ones for the same seed. */
+/** Makes combinations, the same for the same seed. */
 export function someCombinations(
   all: readonly Behaviour[],
   count: number,
@@ -31,7 +31,7 @@ export function someCombinations(
   return fc.sample(anyCombination(all), { numRuns: count, seed });
 }
 
-/** A service for each combination; in the same order. */
+/** Makes a service for each combination, in the same order. */
 export function nested(
   combinations: readonly Combination[],
   all: readonly Behaviour[],

@@ -2,9 +2,9 @@ import type { Behaviour } from './behaviours.ts';
 import { isHeld, type Mode, meansOf, nameOf } from './modes.ts';
 import { faultsOf, type Visit } from './visit.ts';
 
-/** One line: a mode, and what it came to. */
+/** Describes a mode and its outcome in one line. */
 export function describeVisit(seen: Visit, tookMs: number): string {
-  const { mode, report, left, strangers, deadStrangers } = seen;
+  const { mode, report, left, bystanders, deadBystanders } = seen;
   const mark = faultsOf(seen).length === 0 ? '✓' : '✗';
   const alive = [...left.values()].reduce((sum, list) => sum + list.length, 0);
   const proof = report
@@ -13,7 +13,7 @@ export function describeVisit(seen: Visit, tookMs: number): string {
   const facts = [
     `${mark} ${nameOf(mode)}`.padEnd(40),
     `${alive} of ${seen.before} left`.padEnd(16),
-    `strangers ${strangers - deadStrangers.length}/${strangers}`,
+    `bystanders ${bystanders - deadBystanders.length}/${bystanders}`,
     `exit ${seen.exitCode}`,
     `stop ${report?.tookMs ?? '?'} ms of ${tookMs}`,
     proof,
@@ -46,7 +46,7 @@ function columnsOf(visits: readonly Visit[]): Column[] {
   ).filter((column) => column.visits.length > 0);
 }
 
-/** In how many of its visits something of it got away: `0/4`. */
+/** Says in how many of its visits a process escaped: `0/4`. */
 function cell(name: string, { visits }: Column): string {
   const seen = visits.filter(({ services }) => services.includes(name));
   if (seen.length === 0) return '-';
@@ -58,7 +58,7 @@ function rowsOf(visits: readonly Visit[]): { columns: Column[]; names: string[] 
   return { columns: columnsOf(visits), names };
 }
 
-/** The behaviours that got away somewhere, by what devctl could use: how many visits of how many. */
+/** Lists the behaviours that escaped in some mode, with the number of visits. */
 export function figures(visits: readonly Visit[]): string {
   const { columns, names } = rowsOf(visits);
   const escaped = names.filter((name) => visits.some(({ left }) => left.has(name)));
@@ -77,7 +77,7 @@ export function figures(visits: readonly Visit[]): string {
   ].join('\n');
 }
 
-/** docs/zoo.md: who is in the zoo, and who got away where not all was held. */
+/** Writes docs/zoo.md: the programs of the zoo, and those that escaped where not everything was contained. */
 export function markdown(
   all: readonly Behaviour[],
   visits: readonly Visit[],
@@ -85,7 +85,7 @@ export function markdown(
 ): string {
   const { columns, names } = rowsOf(visits.filter(({ mode }) => !isHeld(mode)));
   const escaped = names.filter(
-    // Nestings have other names next time.
+    // Nested programs have other names each time.
     (name) => all.some((one) => one.name === name) && visits.some(({ left }) => left.has(name)),
   );
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -121,12 +121,12 @@ ${table(
 `;
 }
 
-/** Where all was held, and beside it: the figures that count. */
+/** The figures that count: where everything was contained, and of bystanders. */
 function summary(visits: readonly Visit[]): string {
   const held = visits.filter(({ mode }) => isHeld(mode));
   const survivors = held.filter(({ left }) => left.size > 0).length;
-  const dead = visits.flatMap(({ deadStrangers }) => deadStrangers).length;
-  const beside = visits.reduce((sum, { strangers }) => sum + strangers, 0);
+  const dead = visits.flatMap(({ deadBystanders }) => deadBystanders).length;
+  const beside = visits.reduce((sum, { bystanders }) => sum + bystanders, 0);
   const cut = visits.flatMap(({ cutShort }) => cutShort).length;
   const modes = new Set(visits.map(({ mode }) => nameOf(mode)));
   const heldModes = new Set(held.map(({ mode }) => nameOf(mode)));

@@ -4,18 +4,18 @@ import { cgroupBase } from './cgroups.ts';
 import type { Mode } from './modes.ts';
 import { asUser, NOBODY } from './user.ts';
 
-/** What this machine and this user can show of the zoo. */
+/** The parts of the zoo that can run on this machine, for this user. */
 export interface Here {
   /** Linux, with Perl. */
   readonly any: boolean;
   readonly root: boolean;
   /** A cgroup (v2) may be made. */
   readonly cgroup: boolean;
-  /** koffi is there, without which there are no native calls. */
+  /** True where koffi is installed, without which there are no native calls. */
   readonly native: boolean;
-  /** An ordinary user can run Node: root cannot play one where Node is below its home. */
+  /** True where an ordinary user can run Node, which it cannot where Node is below the home of root. */
   readonly ordinary: boolean;
-  /** Perl has threads; perl-base has none. */
+  /** True where Perl has threads; perl-base has none. */
   readonly threads: boolean;
 }
 
@@ -37,7 +37,7 @@ export async function lookHere(): Promise<Here> {
   };
 }
 
-/** The behaviours that can be run here in this mode. */
+/** Selects the behaviours that can run here in this mode. */
 export function runnable(
   all: readonly Behaviour[],
   { user }: Pick<Mode, 'user'>,

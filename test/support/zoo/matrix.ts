@@ -12,13 +12,13 @@ import { allModes, isRun, type Mode, nameOf } from './modes.ts';
 import { alone, type Exhibit } from './service.ts';
 import { faultsOf, type Visit, visit } from './visit.ts';
 
-/** What `npm run zoo` was asked for. */
+/** The options of `npm run zoo`. */
 export interface MatrixOptions {
   /** Only modes whose names have all these words. */
   readonly mode: readonly string[];
   /** Only these behaviours; empty: all. */
   readonly only: readonly string[];
-  /** So many nested ones in each mode, chosen by `seed`. */
+  /** The number of nested behaviours in each mode, chosen by `seed`. */
   readonly combinations: number;
   readonly seed: number;
   /** Where to write the whole table. */
@@ -66,7 +66,7 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
     for (const mode of modes) {
       const shown = runnable(all, mode, here);
       for (const storm of [false, true]) {
-        // Storms apart, so that they do not starve the others.
+        // Storms run apart, because they starve the others.
         const part = alone(shown.filter((one) => one.storm === storm));
         for (const some of atOnce(mode, part)) await show(mode, some);
       }
@@ -84,7 +84,7 @@ export async function runMatrix(options: MatrixOptions): Promise<string[]> {
   return [...errors, ...visits.flatMap(faultsOf)];
 }
 
-/** Each one-off looks by itself there, with a `ps` of its own: more of them at a time would only starve each other. */
+/** On the portable table each one-off runs a `ps` of its own, so more of them at a time starve each other. */
 const MOST_PORTABLE_RUNS = 10;
 
 function atOnce(mode: Mode, exhibits: readonly Exhibit[]): readonly (readonly Exhibit[])[] {
@@ -98,13 +98,13 @@ export function listBehaviours(): readonly Behaviour[] {
   return behaviours();
 }
 
-/** Whatever has to do with the folder of this run, also where a visit was interrupted. */
+/** The processes of this run, also of a visit that was interrupted. */
 async function cleanUp(): Promise<void> {
   const folder = currentRunFolder();
   const { everything } = openOracle({ folders: [folder], environment: [] });
   await endProcesses(everything);
   await removeDelegatedGroups();
-  // What an interrupted visit was about to start.
+  // The processes that an interrupted visit was about to start.
   await endProcesses(everything);
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,10 +1,10 @@
-/** One way to run the zoo: who, with what devctl may use, who holds it and what becomes of that, how it stops. */
+/** One way to run the zoo: the user, the means that devctl has, the parent and its fate, and the kind of stop. */
 export interface Mode {
   readonly user: 'root' | 'ordinary';
   /** The native calls: child subreaper, pidfd, waitid. */
   readonly native: boolean;
   readonly cgroup: boolean;
-  /** `ps` instead of /proc, as on macOS; it turns the native calls and cgroups off. */
+  /** True for `ps` instead of /proc, as on macOS, without native calls and cgroups. */
   readonly portable: boolean;
   /**
    * A supervisor: alive; ended by SIGKILL before the stop; or ended and replaced by one that adopted what runs.
@@ -14,9 +14,9 @@ export interface Mode {
   readonly force: boolean;
 }
 
-/** Was everything held for the whole life of the runs, so that nothing may get away? */
+/** True where everything was contained for the whole life of the runs, so that nothing may escape. */
 export function isHeld({ native, cgroup, portable, holder }: Mode): boolean {
-  // Nothing is above a one-off that is its subreaper.
+  // No subreaper is above the parent of a one-off.
   return !portable && (cgroup || (native && holder !== 'run-killed'));
 }
 
@@ -25,12 +25,12 @@ export function nameOf(mode: Mode): string {
   return [mode.user, meansOf(mode), mode.holder, mode.force ? 'force' : 'stop'].join(' ');
 }
 
-/** Is each behaviour a one-off of its own? */
+/** True where each behaviour is a one-off. */
 export function isRun({ holder }: Mode): boolean {
   return holder.startsWith('run');
 }
 
-/** What devctl may use, in a word. */
+/** Names the means that devctl has, in a word. */
 export function meansOf({ native, cgroup, portable }: Mode): string {
   if (portable) return 'portable';
   if (native) return cgroup ? 'native+cgroup' : 'native';
@@ -40,7 +40,7 @@ export function meansOf({ native, cgroup, portable }: Mode): string {
 const HOLDERS = ['alive', 'killed', 'adopted', 'run', 'run-killed', 'run-ended'] as const;
 const ALIVE = ['alive', 'run'] as const;
 
-/** Every mode that can be run here. */
+/** Lists the modes that can run here. */
 export function allModes(
   here: Readonly<Record<'root' | 'ordinary' | 'cgroup' | 'native', boolean>>,
 ): Mode[] {
@@ -54,9 +54,9 @@ export function allModes(
   ].filter(({ cgroup, native }) => (here.cgroup || !cgroup) && (here.native || !native));
   return users.flatMap((user) =>
     means.flatMap((mean) =>
-      // What a dead supervisor changes, it changes by its subreaper; on the portable table there was none.
+      // A dead supervisor only matters as a subreaper, and on the portable table there is none.
       (mean.portable ? ALIVE : HOLDERS).flatMap((holder) =>
-        // Who has ended by itself leaves a stop nothing to do.
+        // After an end by itself nothing is left to stop.
         (holder === 'run-ended' ? [false] : [false, true]).map((force) => ({
           user,
           ...mean,

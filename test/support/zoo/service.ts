@@ -1,17 +1,17 @@
 import type { Behaviour, Place } from './behaviours.ts';
 
-/** What one service of the zoo does: one behaviour, or several, each become by the one before. */
+/** The behaviour of one service of the zoo, or several, each of which becomes the next one. */
 export interface Exhibit {
   readonly name: string;
   readonly behaviours: readonly Behaviour[];
 }
 
-/** The command of a service: the last of its behaviours is what the one before becomes, and so on. */
+/** Builds the command of a service: each of its behaviours becomes the next one. */
 export function commandOf({ behaviours }: Exhibit, place: Place): readonly string[] {
   return behaviours.flatMap((behaviour) => behaviour.args(place));
 }
 
-/** How many lines its mark has once it stands. */
+/** The number of lines in its mark once it is set up. */
 export function linesOf({ behaviours }: Exhibit): number {
   let lines = 0;
   for (const [index, behaviour] of behaviours.entries()) {
@@ -22,7 +22,7 @@ export function linesOf({ behaviours }: Exhibit): number {
   return lines;
 }
 
-/** A service for each behaviour alone. */
+/** Makes a service for each behaviour. */
 export function alone(behaviours: readonly Behaviour[]): Exhibit[] {
   return behaviours.map((behaviour) => ({ name: behaviour.name, behaviours: [behaviour] }));
 }

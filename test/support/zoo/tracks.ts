@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readProcess } from '../read-processes.ts';
-import type { Sighting } from '../sighting.ts';
+import type { SeenProcess } from '../seen-process.ts';
 
-/** What is alive of each behaviour, told by its mark alone, without anything that devctl knows. */
+/** Finds the living processes of each behaviour by its mark alone, without the knowledge of devctl. */
 export interface Tracks {
   /** Absolute path of the mark of a service. */
   mark(name: string): string;
-  /** Living processes, by the name of the service that they came from. */
-  living(): ReadonlyMap<string, readonly Sighting[]>;
-  /** All of them. */
-  all(): Sighting[];
-  /** How much the processes of a service have written: it grows while a storm goes on, too fast to be seen. */
+  /** The living processes, by the name of their service. */
+  living(): ReadonlyMap<string, readonly SeenProcess[]>;
+  /** All living processes. */
+  all(): SeenProcess[];
+  /** The size of the mark of a service. It grows while a storm goes on that is too fast to be seen. */
   size(name: string): number;
   /** The lines that the processes of a service have left. */
   lines(name: string): readonly string[];
@@ -27,7 +27,7 @@ export function openTracks(folder: string): Tracks {
     const at = text.indexOf(prefix);
     return at < 0 ? null : (/^[\w-]+/.exec(text.slice(at + prefix.length))?.[0] ?? null);
   };
-  const nameOf = ({ files, argv }: Sighting): string | null => {
+  const nameOf = ({ files, argv }: SeenProcess): string | null => {
     for (const text of [...files, ...argv]) {
       const name = nameIn(text);
       if (name !== null) return name;
@@ -44,7 +44,7 @@ export function openTracks(folder: string): Tracks {
     mark: (name) => join(folder, name),
     all,
     living() {
-      const found = new Map<string, Sighting[]>();
+      const found = new Map<string, SeenProcess[]>();
       for (const one of all()) {
         const name = nameOf(one) ?? basename(folder);
         found.set(name, [...(found.get(name) ?? []), one]);
@@ -62,11 +62,11 @@ export function openTracks(folder: string): Tracks {
   };
 }
 
-function isDevctl({ argv }: Sighting): boolean {
+function isDevctl({ argv }: SeenProcess): boolean {
   return argv[1]?.endsWith('/bin/devctl.js') ?? false;
 }
 
-/** The quick look: who hops every 30 ms is gone before all of the machine has been read in full. */
+/** Looks quickly, because a process that forks and exits every 30 ms is gone before the whole machine is read. */
 function mayBeOf(prefix: string, pid: string): boolean {
   const about = (read: () => string): boolean => {
     try {

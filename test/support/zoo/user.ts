@@ -5,10 +5,10 @@ import { repositoryRoot } from '../paths.ts';
 import { perl, zooFolder } from './behaviours.ts';
 import type { Mode } from './modes.ts';
 
-/** nobody's number, on Linux everywhere. */
+/** The uid of nobody on Linux. */
 export const NOBODY = 65_534;
 
-/** Where devctl and the zoo are for a user. */
+/** The paths of devctl and of the zoo for a user. */
 export interface Installation {
   readonly program: string;
   readonly zoo: string;
@@ -23,7 +23,7 @@ export function uidOf(mode: Mode): number | null {
   return mode.user === 'ordinary' && process.getuid?.() === 0 ? NOBODY : null;
 }
 
-/** The repository itself, or for another user, who may not be able to read it, a copy in `folder`. */
+/** The repository itself, or a copy in `folder` for another user, who may not be able to read it. */
 export function installFor(uid: number | null, folder: string): Installation {
   if (uid === null) return { program: join(repositoryRoot, 'bin', 'devctl.js'), zoo: zooFolder };
   const copy = join(folder, 'devctl');
@@ -38,13 +38,13 @@ export function installFor(uid: number | null, folder: string): Installation {
   return { program: join(copy, 'bin', 'devctl.js'), zoo: join(copy, 'fixtures', 'zoo') };
 }
 
-/** Perl, because it is there anyway, and may both join a cgroup and change its user before it execs. */
+/** A program of Perl, because it can join a cgroup and change its user before it execs. */
 const BECOME = `my ($uid, $procs) = splice @ARGV, 0, 2;
   if ($procs) { open(my $f, '>', $procs) or die "$procs: $!"; print $f $$; close $f or die "$procs: $!" }
   if ($uid) { $) = "$uid $uid"; $( = $uid; require POSIX; POSIX::setuid($uid) }
   exec { $ARGV[0] } @ARGV;`;
 
-/** The command line that runs a command as this user, in this cgroup. */
+/** Builds the command line that runs a command as this user, in this cgroup. */
 export function asUser(
   uid: number | null,
   procs: string | null,
@@ -53,7 +53,7 @@ export function asUser(
   return [perl() ?? 'perl', '-e', BECOME, String(uid ?? ''), procs ?? '', ...command];
 }
 
-/** The environment of a mode: a home of its own, and what devctl is told not to use. */
+/** Builds the environment of a mode: a home of its own, and the means that are turned off. */
 export function environmentOf(mode: Mode, home: string): Record<string, string> {
   const { XDG_RUNTIME_DIR: _, ...inherited } = cleanEnvironment();
   return {

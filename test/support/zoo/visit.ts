@@ -15,42 +15,42 @@ import { endProcesses, signalExactly } from '../end-processes.ts';
 import { canBind, freePorts } from '../free-ports.ts';
 import { readProcesses } from '../read-processes.ts';
 import { currentRunFolder } from '../run-folder.ts';
-import type { Sighting } from '../sighting.ts';
+import type { SeenProcess } from '../seen-process.ts';
 import { until } from '../until.ts';
+import { startZooBystanders } from './bystanders.ts';
 import { cgroupBase, delegateGroup } from './cgroups.ts';
 import { isHeld, isRun, type Mode } from './modes.ts';
 import { commandOf, type Exhibit, linesOf } from './service.ts';
-import { meetStrangers } from './strangers.ts';
 import { openTracks, type Tracks } from './tracks.ts';
 import { asUser, environmentOf, installFor, uidOf } from './user.ts';
 
-/** What one start and one stop of the zoo in one mode came to. */
+/** The outcome of one start and one stop of the zoo in one mode. */
 export interface Visit {
   readonly mode: Mode;
   readonly services: readonly string[];
-  /** Processes alive before the stop, and before what was done to who holds them. */
+  /** The number of living processes before the stop, and before the fault. */
   readonly before: number;
   readonly exitCode: number;
   readonly report: StopReport | null;
   readonly stderr: string;
-  /** What was alive when the stop had ended, or came afterwards, by service. */
-  readonly left: ReadonlyMap<string, readonly Sighting[]>;
-  readonly strangers: number;
-  readonly deadStrangers: readonly string[];
+  /** The processes that were alive after the stop, or came later, by service. */
+  readonly left: ReadonlyMap<string, readonly SeenProcess[]>;
+  readonly bystanders: number;
+  readonly deadBystanders: readonly string[];
   /** Services that did not get their grace period, where the stop was to give it. */
   readonly cutShort: readonly string[];
   /** Declared ports that cannot be bound. */
   readonly portsTaken: readonly number[];
   /** Supervisors, one-offs and cgroups that are still there. */
   readonly litter: readonly string[];
-  /** Services that did not come to stand in time. */
+  /** Services that were not set up in time. */
   readonly notReady: readonly string[];
 }
 
-/** Grace that a child needs 1.5 s of: enough on a machine that is busy with the rest of the zoo. */
+/** The grace period. A child needs 1.5 s, and the machine is busy with the rest of the zoo. */
 const STOP_GRACE = '4s';
-const TIMEOUT_MS = 90_000;
-/** So many one-offs begin at the same time. */
+const TIMEOUT_MS = 180_000;
+/** The number of one-offs that begin at the same time. */
 const MOST_RUNS = 10;
 
 /**
@@ -68,7 +68,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   const base = mode.cgroup && uid !== null ? cgroupBase() : null;
   const group = base !== null && uid !== null ? delegateGroup(base, uid) : null;
   const ports = await freePorts(exhibits.length);
-  // What has got away holds its port, and then a second start rightly starts nothing.
+  // A process that has escaped holds its port, and then a second start rightly starts nothing.
   const declares = (exhibit: Exhibit | undefined) =>
     mode.holder !== 'adopted' && !isRun(mode) && usesPort(exhibit);
   const declared = ports.filter((_, index) => declares(exhibits[index]));
@@ -83,7 +83,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       return [exhibit.name, { command, ...(declares(exhibit) ? { ports: [port] } : {}) }];
     }),
   );
-  // A one-off may not be called as a service is.
+  // A one-off cannot have the name of a service.
   const manifest = isRun(mode) ? { unused: { command: 'true' } } : services;
   const text = JSON.stringify({ stopGrace: STOP_GRACE, services: manifest });
   writeFileSync(join(root, '.devctl.json'), text);
@@ -109,7 +109,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   };
   const logOf = (name: string) =>
     isRun(mode) ? join(root, `${name}.log`) : join(root, '.pids', 'logs', `${name}.log`);
-  /** What ends early, as daemons do, has a shell above it that stays. Each waits for the lock: not too many at once. */
+  /** Starts each as a one-off, with a shell above it that stays. Each waits for the lock, so not too many begin at once. */
   const runEach = async () => {
     for (const [index, [name, command]] of Object.entries(commands).entries()) {
       const wait = ['/bin/sh', '-c', '"$@"; exec sleep 600', 'sh', ...command];
@@ -123,7 +123,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
         ...wait,
       ]);
       const log = { file: logOf(name), append: true };
-      // Its own session: without a terminal, whoever runs this.
+      // A session of its own, so that it has no terminal.
       void execa(file, rest, {
         ...options,
         stdin: 'ignore',
@@ -131,14 +131,14 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
         stderr: log,
         detached: true,
       });
-      await patiently(() => recordedIn(root) > index - MOST_RUNS);
+      await comesTrue(() => recordedIn(root) > index - MOST_RUNS);
     }
   };
   const litter: string[] = [];
   try {
     const start = async () => {
       const started = await devctl('start');
-      // 1: a service whose main process ended at once, as some do here.
+      // 1: the main process of some services ends at once.
       if (![0, 1].includes(started.exitCode ?? -1)) {
         throw new Error(`start failed: ${started.stderr}`);
       }
@@ -148,7 +148,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
     const notReady = await settle(tracks, exhibits);
     const service = exhibits[0]?.name ?? '';
     const elsewhere = join(root, '..', `${root.split('/').at(-1)}-elsewhere`);
-    await using strangers = await meetStrangers({
+    await using bystanders = await startZooBystanders({
       uid,
       root,
       elsewhere,
@@ -169,8 +169,8 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
     const stop = await devctl('stop', '--json', ...(mode.force ? ['--force'] : []));
     const left = await lookTwice(tracks, exhibits);
     for (const { pid } of supervisorsIn(root)) litter.push(`supervisor ${pid}`);
-    // Each looks for itself whether anything is left.
-    await patiently(() => runsIn(root).length === 0);
+    // Each one-off looks by itself whether anything is left.
+    await comesTrue(() => runsIn(root).length === 0);
     for (const { pid } of runsIn(root)) litter.push(`devctl run ${pid}`);
     const taken = await Promise.all(
       declared.map(async (port) => ((await canBind(port)) ? [] : port)),
@@ -183,15 +183,15 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       report: parse(stop.stdout),
       stderr: stop.stderr,
       left,
-      strangers: strangers.count,
-      deadStrangers: strangers.dead(),
+      bystanders: bystanders.count,
+      deadBystanders: bystanders.dead(),
       cutShort: cutShort(mode, exhibits, tracks, left),
       portsTaken: taken.flat(),
       litter,
       notReady,
     };
   } finally {
-    // A storm ends by itself when its mark is gone; it can be too fast for whoever ends the rest.
+    // A storm ends by itself when its mark is gone. It can be too fast for `endProcesses`.
     rmSync(marks, { recursive: true, force: true });
     await endProcesses(() => [...tracks.all(), ...supervisorsIn(root), ...waitersIn(root)]);
     rmSync(root, { recursive: true, force: true });
@@ -204,7 +204,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   }
 }
 
-/** A name for the list of what is wrong, where something is. Empty for a good visit. */
+/** Lists what is wrong. Empty for a good visit. */
 export function faultsOf(seen: Visit): string[] {
   const { mode, report, left, litter } = seen;
   const faults: string[] = [];
@@ -217,9 +217,9 @@ export function faultsOf(seen: Visit): string[] {
   }
   if (isHeld(mode) && seen.exitCode !== 0)
     faults.push(`exit code ${seen.exitCode}: ${seen.stderr}`);
-  for (const what of seen.deadStrangers) faults.push(`a stranger died: ${what}`);
+  for (const what of seen.deadBystanders) faults.push(`a bystander died: ${what}`);
   for (const name of seen.cutShort) faults.push(`${name} did not get its grace period`);
-  // With survivors the supervisor stays, for it holds them.
+  // With survivors the supervisor stays, because it contains them.
   if (seen.exitCode !== 4) for (const what of litter) faults.push(`left behind: ${what}`);
   for (const name of seen.notReady) faults.push(`${name} never came to stand`);
   if (isHeld(mode)) for (const port of seen.portsTaken) faults.push(`port ${port} is taken`);
@@ -236,28 +236,26 @@ function usesPort(exhibit: Exhibit | undefined): boolean {
   return exhibit?.behaviours.some(({ port }) => port) ?? false;
 }
 
-/** Waits until every service stands; who does not in time is returned. */
+/** Waits until every service is set up. Returns the names of the others. */
 async function settle(tracks: Tracks, exhibits: readonly Exhibit[]): Promise<string[]> {
   const missing = () =>
     exhibits.filter((one) => tracks.lines(one.name).length < linesOf(one)).map(({ name }) => name);
-  await patiently(() => missing().length === 0);
+  await comesTrue(() => missing().length === 0);
   return missing();
 }
 
-/** For what dozens do at once: a minute. */
-async function patiently(isSo: () => boolean): Promise<boolean> {
-  for (let tries = 1; tries <= 4; tries += 1) if (await until(isSo).catch(() => false)) return true;
-  return false;
+function comesTrue(isSo: () => boolean): Promise<boolean> {
+  return until(isSo).catch(() => false);
 }
 
-function supervisorsIn(root: string): Sighting[] {
+function supervisorsIn(root: string): SeenProcess[] {
   return readProcesses().filter(
     ({ argv, zombie }) => !zombie && argv.join(' ').includes(`/dist/supervisor/main.js ${root} `),
   );
 }
 
-/** Each `devctl run`, and what it runs in the folder. */
-function runsIn(root: string): Sighting[] {
+/** The processes of `devctl run` in the folder. */
+function runsIn(root: string): SeenProcess[] {
   return readProcesses().filter(
     ({ argv, cwd, zombie }) =>
       !zombie && cwd === root && argv[1]?.endsWith('/bin/devctl.js') && argv[2] === 'run',
@@ -265,7 +263,7 @@ function runsIn(root: string): Sighting[] {
 }
 
 /** One-offs, and the shells of `runEach`: they have no mark. */
-function waitersIn(root: string): Sighting[] {
+function waitersIn(root: string): SeenProcess[] {
   const shells = readProcesses().filter(
     ({ argv, cwd, zombie }) => !zombie && cwd === root && argv.join(' ') === 'sleep 600',
   );
@@ -273,21 +271,21 @@ function waitersIn(root: string): Sighting[] {
 }
 
 async function endHolders(
-  find: () => readonly Sighting[],
+  find: () => readonly SeenProcess[],
   signal: 'SIGKILL' | 'SIGTERM',
 ): Promise<void> {
   const holders = find();
   if (holders.length === 0) throw new Error('there is nobody who holds them');
   for (const holder of holders) signalExactly(holder, signal);
-  // Each gives its own the grace period, dozens of them at once.
-  if (!(await patiently(() => find().length === 0))) throw new Error('who holds them lives on');
+  // Each gives its processes the grace period, dozens of them at once.
+  if (!(await comesTrue(() => find().length === 0))) throw new Error('who holds them lives on');
 }
 
-/** Now, and once more a little later: what is born late counts as well, and whatever still writes. */
+/** Looks now, and once more a little later: late processes count as well, and processes that still write. */
 async function lookTwice(
   tracks: Tracks,
   exhibits: readonly Exhibit[],
-): Promise<ReadonlyMap<string, readonly Sighting[]>> {
+): Promise<ReadonlyMap<string, readonly SeenProcess[]>> {
   const now = tracks.living();
   const sizes = exhibits.map(({ name }) => [name, tracks.size(name)] as const);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -295,7 +293,7 @@ async function lookTwice(
   return new Map([...writing.map(([name]) => [name, []] as const), ...now, ...tracks.living()]);
 }
 
-/** What got away was never asked, so it had no grace period to be cut. */
+/** Names the services without their grace period. An escaped process was never asked, so it had none to be cut. */
 function cutShort(
   mode: Mode,
   exhibits: readonly Exhibit[],

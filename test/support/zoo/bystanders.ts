@@ -6,15 +6,15 @@ import { cleanEnvironment } from '../clean-environment.ts';
 import { endProcesses } from '../end-processes.ts';
 import { BYSTANDER_MARK } from '../oracle.ts';
 import { readProcesses } from '../read-processes.ts';
-import type { Sighting } from '../sighting.ts';
+import type { SeenProcess } from '../seen-process.ts';
 import { until } from '../until.ts';
 import { perl } from './behaviours.ts';
 import { asUser } from './user.ts';
 
-/** People who stand beside the zoo and look like it. */
-export interface Strangers extends AsyncDisposable {
+/** Bystanders that look like programs of the zoo. */
+export interface ZooBystanders extends AsyncDisposable {
   readonly count: number;
-  /** What the dead ones were doing. */
+  /** Describes the bystanders that have died. */
   dead(): string[];
 }
 
@@ -24,13 +24,13 @@ interface Place {
   /** A folder that has nothing to do with the project. */
   readonly elsewhere: string;
   readonly zoo: string;
-  /** A service, and its log for somebody who reads it. */
+  /** A service, and its log for a bystander that reads it. */
   readonly service: string;
   readonly log: string;
 }
 
 /** Starts them as from other terminals: sessions of their own, and process 1 above them. */
-export async function meetStrangers(place: Place): Promise<Strangers> {
+export async function startZooBystanders(place: Place): Promise<ZooBystanders> {
   const { root, elsewhere, uid, log } = place;
   mkdirSync(elsewhere, { recursive: true });
   if (uid !== null) chownSync(elsewhere, uid, uid);
@@ -72,7 +72,7 @@ export async function meetStrangers(place: Place): Promise<Strangers> {
       return [...pids].flatMap(([pid, what]) => (isAlive(pid, all) ? [] : [what]));
     },
     async [Symbol.asyncDispose]() {
-      const isOurs = ({ zombie, sid, cwd }: Sighting) =>
+      const isOurs = ({ zombie, sid, cwd }: SeenProcess) =>
         !zombie && sessions.has(sid) && (cwd?.startsWith(root) ?? false);
       await endProcesses(() => readProcesses().filter(isOurs));
     },

@@ -1,46 +1,49 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanEnvironment } from './clean-environment.ts';
 import { endProcesses } from './end-processes.ts';
 import { BYSTANDER_MARK } from './oracle.ts';
 import { repositoryRoot } from './paths.ts';
 import { readProcesses } from './read-processes.ts';
-import { describeSighting, type Sighting } from './sighting.ts';
+import { describeSeen, type SeenProcess } from './seen-process.ts';
 import { until } from './until.ts';
 
-/** Processes whom a stop has no business with. */
-export interface Strangers extends AsyncDisposable {
+/** Processes that a stop must not touch. */
+export interface Bystanders extends AsyncDisposable {
   readonly kinds: readonly string[];
-  /** Who is not alive any more, or not the very process that it was. */
+  /** Names the processes that are not alive any more, or not the same processes as before. */
   missing(): readonly string[];
 }
 
-export interface StrangerRecipe {
-  /** Names it among the others. */
+export interface BystanderRecipe {
+  /** The name of the recipe. */
   readonly kind: string;
   readonly command: readonly [string, ...string[]];
   readonly cwd?: string;
 }
 
-/** Where the recipes of strangers lie. */
-export const BYSTANDERS = join(repositoryRoot, 'fixtures', 'bystanders');
+/** The folder of the recipes. */
+export const RECIPES_FOLDER = join(repositoryRoot, 'fixtures', 'bystanders');
 const KIND = 'DEVCTL_TEST_KIND';
 
+/** A recipe makes this file in the folder outside when it gives up. */
+export const FAILED = 'failed';
+
 /**
- * Carries out each recipe as from another terminal (nothing above it is above devctl), and waits until
- * all have become what they are to be.
+ * Carries out each recipe as from another terminal (no process above it is above devctl), and waits until
+ * all processes are those that the recipes describe.
  *
- * @param outside an empty folder of their own
- * @param env what the recipes are told; FULL and AS, which `as.pl` needs, are added
- * @param uid the user who runs them, if not our own
+ * @param outside an empty folder that the project has nothing to do with
+ * @param env variables for the recipes; FULL and AS, which `as.pl` needs, are added
+ * @param uid the user that runs the recipes, if not our own
  */
-export async function gatherStrangers(
-  recipes: readonly StrangerRecipe[],
+export async function startBystanders(
+  recipes: readonly BystanderRecipe[],
   outside: string,
   env: Readonly<Record<string, string>>,
   uid?: number,
-): Promise<Strangers> {
+): Promise<Bystanders> {
   const full = fillFifo(join(outside, 'full'));
   const group = `${KIND}_OF=${outside}`;
   const [mark = '', value = ''] = BYSTANDER_MARK.split('=');
@@ -50,7 +53,7 @@ export async function gatherStrangers(
       env: {
         ...cleanEnvironment(),
         HOME: outside,
-        AS: join(BYSTANDERS, 'as.pl'),
+        AS: join(RECIPES_FOLDER, 'as.pl'),
         FULL: full.path,
         ...env,
         [mark]: value,
@@ -64,7 +67,10 @@ export async function gatherStrangers(
   }
 
   const kinds = recipes.map(({ kind }) => kind);
-  const find = () => readProcesses().filter((one) => isOf(one, group) && !one.zombie);
+  const find = () =>
+    readProcesses()
+      .filter((one) => !one.zombie && isOf(one, group))
+      .map((one) => ({ ...one }));
   const close = async (): Promise<void> => {
     await endProcesses(find);
     closeSync(full.fd);
@@ -73,22 +79,26 @@ export async function gatherStrangers(
   try {
     const all = await until(
       () => {
+        if (existsSync(join(outside, FAILED))) return [];
         const found = find();
         const missing = kinds.filter((kind) => !found.some((one) => isOf(one, `${KIND}=${kind}`)));
-        // Still a recipe that is being carried out?
-        const busy = found.filter(({ argv }) => argv.some((word) => word.startsWith(BYSTANDERS)));
-        const now = [...missing, ...busy.map(describeSighting), found.length].join('\n');
+        // These recipes are still at work.
+        const busy = found.filter(({ argv }) =>
+          argv.some((word) => word.startsWith(RECIPES_FOLDER)),
+        );
+        const now = [...missing, ...busy.map(describeSeen), found.length].join('\n');
         const settled = missing.length + busy.length === 0 && now === before;
         before = now;
         return settled ? found : null;
       },
       () => before,
     );
+    if (all.length === 0) throw new Error('The bystanders cannot be had: see stderr');
     return {
       kinds,
       missing() {
         const now = new Set(find().map(identityOf));
-        return all.filter((one) => !now.has(identityOf(one))).map(describeSighting);
+        return all.filter((one) => !now.has(identityOf(one))).map(describeSeen);
       },
       [Symbol.asyncDispose]: close,
     };
@@ -98,7 +108,7 @@ export async function gatherStrangers(
   }
 }
 
-/** A FIFO that has no room left: whoever writes into it waits. */
+/** Makes a FIFO without any room, so that a process that writes into it waits. */
 function fillFifo(path: string): { readonly path: string; readonly fd: number } {
   spawnSync('mkfifo', ['-m', '666', path]);
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -111,10 +121,10 @@ function fillFifo(path: string): { readonly path: string; readonly fd: number } 
   return { path, fd };
 }
 
-function isOf({ environment }: Sighting, entry: string): boolean {
+function isOf({ environment }: SeenProcess, entry: string): boolean {
   return environment.includes(entry);
 }
 
-function identityOf({ pid, started }: Sighting): string {
+function identityOf({ pid, started }: SeenProcess): string {
   return `${pid}:${started}`;
 }
