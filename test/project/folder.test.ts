@@ -101,13 +101,15 @@ test('a file as .pids is refused', () => {
   expect(failure(() => prepareFolder(folder)).message).toMatch(/not a folder/);
 });
 
+const PARTS = ['history', 'ledger', 'log-notes', 'logs', 'services'];
+
 test('a folder that serves other purposes keeps its mode and gets no .gitignore', () => {
   const folder = projectFolder(temporaryFolder(), 'var');
   mkdirSync(folder.pidsDir);
   chmodSync(folder.pidsDir, 0o755);
   prepareFolder(folder);
   expect(mode(folder.pidsDir)).toBe(0o755);
-  expect(readdirSync(folder.pidsDir).sort()).toEqual(['ledger', 'logs', 'services']);
+  expect(readdirSync(folder.pidsDir).sort()).toEqual(PARTS);
 
   chmodSync(folder.pidsDir, 0o777);
   expect(failure(() => prepareFolder(folder)).message).toMatch(/others may write to it/);
