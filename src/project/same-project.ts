@@ -14,9 +14,11 @@ export type Belonging = 'here' | 'moved' | 'copy' | 'shared';
 export interface Surroundings {
   /** Is there a folder at the recorded path? */
   readonly oldPathExists: () => boolean;
+  /** Does the registry name another existing folder that holds the id? */
+  readonly isRegisteredElsewhere: () => boolean;
   /**
-   * Does a living process of the id work in another existing folder that holds the id, or does the registry name
-   * such a folder? True as well where a process lives and its working directory cannot be read.
+   * Does a living process of the id work in another existing folder that holds the id? True as well where a process
+   * lives and its working directory cannot be read.
    */
   readonly livesElsewhere: () => boolean;
 }
@@ -33,8 +35,11 @@ export interface Surroundings {
 export function judgeBelonging(
   record: ProjectRecord,
   here: FolderPlace & { readonly pidsDir: string },
-  { oldPathExists, livesElsewhere }: Surroundings,
+  { oldPathExists, isRegisteredElsewhere, livesElsewhere }: Surroundings,
 ): Belonging {
+  // A folder that was moved, and then copied to where it was: both hold the id, and one path is in the record.
+  if (isRegisteredElsewhere())
+    return record.pidsDir === here.pidsDir && record.path !== here.path ? 'shared' : 'copy';
   if (record.path === here.path || record.alsoAt.includes(here.path)) return 'here';
   if (isSamePlace(record, here)) {
     if (record.device === here.device && record.inode === here.inode) return 'moved';
@@ -45,6 +50,9 @@ export function judgeBelonging(
   return 'copy';
 }
 
+/** A file system may use the clock of another machine, and a clock is set after the boot. */
+const CLOCK_TOLERANCE_MS = 10_000;
+
 /** Tells whether a path and a pid mean the same at both: one kernel since its boot, one PID namespace. */
 export function isSamePlace(a: Place, b: Place): boolean {
   return a.bootId === b.bootId && a.pidNamespace === b.pidNamespace;
@@ -53,9 +61,13 @@ export function isSamePlace(a: Place, b: Place): boolean {
 /**
  * Tells whether records that were written at `there` may speak of processes that live, but not here: on another
  * machine, or in another PID namespace of this boot. Records of an earlier boot of this machine speak of dead ones.
+ *
+ * @param sinceBootMs when the records were written, in ms since the boot of this machine; negative: before it
  */
-export function mayLiveElsewhere(there: Place, here: Place): boolean {
+export function mayLiveElsewhere(there: Place, here: Place, sinceBootMs: number): boolean {
   if (there.bootId === here.bootId) return there.pidNamespace !== here.pidNamespace;
+  // No earlier boot of this machine writes after this one: it is another machine with the same id, a clone.
+  if (sinceBootMs > CLOCK_TOLERANCE_MS) return true;
   // Without a machine id, another boot id may be a reboot of this machine or another machine.
   return there.machineId === null || here.machineId === null || there.machineId !== here.machineId;
 }

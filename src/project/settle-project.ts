@@ -4,6 +4,7 @@ import { DevctlError, errnoOf } from '../errors.ts';
 import { isoTime } from '../processes/clock.ts';
 import { unwritable } from './atomic-file.ts';
 import { type ProjectFolder, prepareFolder, projectFolder } from './folder.ts';
+import { namesSomething, removePastPlaces } from './places.ts';
 import {
   newProjectId,
   type ProjectRecord,
@@ -14,7 +15,6 @@ import {
 } from './project-file.ts';
 import { asideName } from './record-problem.ts';
 import { registerProject } from './registry.ts';
-import { namesSomething } from './standing.ts';
 
 /** Everything in a records folder that names processes, or says for how long they are to run. */
 const NAMES_PROCESSES = [
@@ -48,6 +48,7 @@ export function settleProject(folder: ProjectFolder): ProjectFolder {
       ? beginAnew(folder, before)
       : keepId(folder, before?.id ?? newProjectId(), before);
   const { id, path, pidsDir, machineId, bootId, pidNamespace } = record;
+  removePastPlaces(pidsDir);
   const at = isoTime();
   registerProject({ schema: 1, id, path, pidsDir, machineId, bootId, pidNamespace, at });
   return projectFolder(folder.root, pidsDir, folder.manifestName);

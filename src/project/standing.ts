@@ -1,10 +1,11 @@
-import { hash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readWorkingFolder } from '../processes/working-folder.ts';
 import { asObject, isPid } from './field-checks.ts';
 import { readJsonFields } from './json-record.ts';
+import { recordsFolderAt } from './places.ts';
 import {
+  type FolderPlace,
   type Place,
   type ProjectRecord,
   readFolderPlace,
@@ -13,7 +14,7 @@ import {
 } from './project-file.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { lookUpProject } from './registry.ts';
-import { type Belonging, isSamePlace, judgeBelonging, mayLiveElsewhere } from './same-project.ts';
+import { type Belonging, isSamePlace, judgeBelonging } from './same-project.ts';
 
 /** What `project.json` proves about a folder. */
 export interface FolderStanding {
@@ -27,8 +28,8 @@ export interface FolderStanding {
   readonly original: string | null;
   /** The records folder to use: below the usual one, where that is in use from another machine or container. */
   readonly pidsDir: string;
-  /** The place whose records the usual folder holds, where they may speak of processes that live there. */
-  readonly elsewhere: Place | null;
+  /** Other records folders of this project: their records may speak of processes that live at other places. */
+  readonly elsewhere: readonly string[];
   /** What is wrong with the record. */
   readonly problems: readonly RecordProblem[];
 }
@@ -40,18 +41,14 @@ export interface FolderStanding {
  * @param pidsDir absolute path of the records folder that the manifest names
  */
 export function readStanding(root: string, pidsDir: string): FolderStanding {
-  const read = readProjectRecord(pidsDir);
-  if (read.kind !== 'record') {
-    const problems = read.kind === 'problem' ? [read.problem] : [];
-    return { ...UNKNOWN, pidsDir, problems };
-  }
-  const { record } = read;
   const place = readPlace();
-  if (mayLiveElsewhere(record, place) && namesSomething(pidsDir)) {
-    const own = join(pidsDir, 'places', placeName(place));
-    return { ...readOwn(root, own, place), elsewhere: record };
-  }
-  return judge(record, root, pidsDir, place);
+  const { folder, elsewhere } = recordsFolderAt(pidsDir, place);
+  const read = readProjectRecord(folder);
+  const standing =
+    read.kind === 'record'
+      ? judge(read.record, root, folder, place)
+      : { ...UNKNOWN, pidsDir: folder };
+  return { ...standing, elsewhere, problems: read.kind === 'problem' ? [read.problem] : [] };
 }
 
 const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
@@ -59,15 +56,22 @@ const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
   id: null,
   formerPaths: [],
   original: null,
-  elsewhere: null,
+  elsewhere: [],
   problems: [],
 };
 
-function readOwn(root: string, pidsDir: string, place: Place): FolderStanding {
-  const read = readProjectRecord(pidsDir);
-  return read.kind === 'record'
-    ? judge(read.record, root, pidsDir, place)
-    : { ...UNKNOWN, pidsDir };
+/**
+ * Tells whether the processes of a project may run in another folder, as far as the registry knows: it is written at
+ * each start, and after each move.
+ */
+function isRegisteredElsewhere({ id }: ProjectRecord, here: FolderPlace): boolean {
+  const entry = lookUpProject(id);
+  if (!entry || !isSamePlace(entry, here) || entry.path === here.path) return false;
+  const there = readFolderPlace(entry.path, here);
+  // One folder, seen at two paths.
+  if (!there || (there.device === here.device && there.inode === here.inode)) return false;
+  const read = readProjectRecord(entry.pidsDir);
+  return read.kind === 'record' && read.record.id === id && read.record.path === entry.path;
 }
 
 function judge(record: ProjectRecord, root: string, pidsDir: string, place: Place): FolderStanding {
@@ -77,7 +81,8 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
     { ...here, pidsDir },
     {
       oldPathExists: () => existsSync(record.path),
-      livesElsewhere: () => livesElsewhere(record, root, pidsDir, place),
+      isRegisteredElsewhere: () => isRegisteredElsewhere(record, here),
+      livesElsewhere: () => livesElsewhere(record, root, pidsDir),
     },
   );
   const base = { ...UNKNOWN, standing, pidsDir };
@@ -88,43 +93,11 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
 }
 
 /**
- * Tells whether the records of a folder name something: then they are not overwritten from another place. Empty
- * folders name nothing.
+ * Asks the processes that the records name whether the project lives in another folder. A process whose working
+ * directory cannot be read may do so.
  */
-export function namesSomething(pidsDir: string): boolean {
-  if (existsSync(join(pidsDir, 'supervisor.json'))) return true;
-  return ['services', 'ledger'].some((part) => {
-    try {
-      return readdirSync(join(pidsDir, part)).some((name) => !name.startsWith('.'));
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** The name of the folder in which a place keeps its own records beside those of another place. */
-function placeName({ machineId, bootId, pidNamespace }: Place): string {
-  // The namespace number is given away again after a boot, and without a machine id nothing else tells machines apart.
-  const machine = machineId ?? bootId;
-  return hash('sha256', JSON.stringify([machine, bootId, pidNamespace])).slice(0, 12);
-}
-
-/**
- * Asks the processes that the records name, and the registry, whether the project lives in another folder. A process
- * whose working directory cannot be read may do so.
- */
-function livesElsewhere(
-  { id }: ProjectRecord,
-  root: string,
-  pidsDir: string,
-  place: Place,
-): boolean {
+function livesElsewhere({ id }: ProjectRecord, root: string, pidsDir: string): boolean {
   const holdsId = (folder: string): boolean => folder !== root && holdsProject(folder, id);
-  const entry = lookUpProject(id);
-  if (entry && isSamePlace(entry, place) && entry.path !== root) {
-    const read = readProjectRecord(entry.pidsDir);
-    if (read.kind === 'record' && read.record.id === id && existsSync(entry.path)) return true;
-  }
   return recordedPids(pidsDir).some((pid) => {
     const folder = readWorkingFolder(pid);
     if (folder.kind === 'unreadable') return true;

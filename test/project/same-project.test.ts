@@ -23,7 +23,7 @@ const here = (over: Here = {}) => {
   return { path, pidsDir: over.pidsDir ?? pidsDir, device, inode, machineId, bootId, pidNamespace };
 };
 
-const NOWHERE = { oldPathExists: false, livesElsewhere: false };
+const NOWHERE = { oldPathExists: false, isRegisteredElsewhere: false, livesElsewhere: false };
 const MOVED = { path: '/home/me/app2', pidsDir: '/home/me/app2/.pids' };
 
 describe('is the id in a folder the folder’s own?', () => {
@@ -45,6 +45,18 @@ describe('is the id in a folder the folder’s own?', () => {
       { ...MOVED, inode: '9' },
       { livesElsewhere: true },
       'copy',
+    ],
+    [
+      'a copy at the old path of a folder that was renamed while it ran',
+      {},
+      { isRegisteredElsewhere: true },
+      'copy',
+    ],
+    [
+      'a records folder of two projects, the other one registered',
+      { path: '/home/me/other', inode: '9' },
+      { oldPathExists: true, isRegisteredElsewhere: true },
+      'shared',
     ],
     ['renamed and rebooted: nobody can tell', { ...MOVED, bootId: 'b2' }, {}, 'copy'],
     ['another machine', { ...MOVED, machineId: 'm2', bootId: 'b2' }, {}, 'copy'],
@@ -73,21 +85,28 @@ describe('is the id in a folder the folder’s own?', () => {
       'copy',
     ],
   ])('%s', (_what, over, world, standing) => {
-    const { oldPathExists, livesElsewhere } = { ...NOWHERE, ...world };
-    const answers = { oldPathExists: () => oldPathExists, livesElsewhere: () => livesElsewhere };
+    const facts = { ...NOWHERE, ...world };
+    const answers = {
+      oldPathExists: () => facts.oldPathExists,
+      isRegisteredElsewhere: () => facts.isRegisteredElsewhere,
+      livesElsewhere: () => facts.livesElsewhere,
+    };
     expect(judgeBelonging(RECORD, here(over), answers)).toBe(standing);
   });
 });
 
 describe('may records speak of processes that live, but not here?', () => {
+  const HOUR_MS = 3_600_000;
   test.each([
-    ['the same place', here(), here(), false],
-    ['this machine, rebooted', here({ bootId: 'b0' }), here(), false],
-    ['another container', here({ pidNamespace: 'pid:[2]' }), here(), true],
-    ['another machine', here({ machineId: 'm2', bootId: 'b2' }), here(), true],
-    ['a machine without an id', here({ machineId: null, bootId: 'b2' }), here(), true],
-    ['seen from one without an id', here({ bootId: 'b2' }), here({ machineId: null }), true],
-  ])('%s', (_what, there, now, expected) => {
-    expect(mayLiveElsewhere(there, now)).toBe(expected);
+    ['the same place', here(), here(), HOUR_MS, false],
+    ['this machine, rebooted', here({ bootId: 'b0' }), here(), -HOUR_MS, false],
+    ['this machine, rebooted just now', here({ bootId: 'b0' }), here(), 5_000, false],
+    ['a clone of this machine', here({ bootId: 'b0' }), here(), HOUR_MS, true],
+    ['another container', here({ pidNamespace: 'pid:[2]' }), here(), -HOUR_MS, true],
+    ['another machine', here({ machineId: 'm2', bootId: 'b2' }), here(), -HOUR_MS, true],
+    ['a machine without an id', here({ machineId: null, bootId: 'b2' }), here(), -HOUR_MS, true],
+    ['seen from one without an id', here({ bootId: 'b2' }), here({ machineId: null }), -1, true],
+  ])('%s', (_what, there, now, sinceBootMs, expected) => {
+    expect(mayLiveElsewhere(there, now, sinceBootMs)).toBe(expected);
   });
 });

@@ -35,6 +35,7 @@ import { isUp } from '../../services/lifecycle/states.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
+import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
 import { stopIfLeaseEnded } from './lease.ts';
@@ -218,8 +219,8 @@ async function endOldRuns(
   const { host, state } = context;
   const { snapshot, claims, latest } = look;
   thawRunGroups(state);
-  for (const { run, detail } of latest.stale) {
-    warn(`the record of ${run.service} is stale: ${detail}`);
+  for (const { service, detail } of listStaleRecords(state, latest.stale)) {
+    warn(`the record of ${service} is stale: ${detail}`);
   }
   const alive = new Set(
     state.records

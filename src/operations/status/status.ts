@@ -25,6 +25,7 @@ import {
 } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+import { listStaleRecords } from '../../tracking/stale-records.ts';
 
 /** One line of `devctl status`. */
 export interface ServiceStatus {
@@ -145,7 +146,7 @@ export function statusOf(
     ),
     supervisor: supervisor ? { pid: supervisor.pid } : null,
     capabilities: supervisorCapabilities(state, supervisor ?? null, 'no supervisor is running'),
-    stale: stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    stale: listStaleRecords(state, stale),
     problems: [
       ...(outline.kind === 'broken' ? [outline.why] : []),
       ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),

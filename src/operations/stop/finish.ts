@@ -20,6 +20,7 @@ import { removeSupervisor } from '../../project/supervisor-record.ts';
 import type { Proof, StopReport } from '../../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { removeRunGroups } from '../../tracking/run-groups.ts';
+import { listStaleRecords } from '../../tracking/stale-records.ts';
 import {
   proofOf,
   reportPorts,
@@ -30,7 +31,7 @@ import {
 } from './build-report.ts';
 import { stopCapabilities } from './capabilities.ts';
 import { emptyReport } from './empty-report.ts';
-import { describeStale, type FirstLook } from './first-look.ts';
+import type { FirstLook } from './first-look.ts';
 import { describeLeftAlone, findLeftAlone } from './left-alone.ts';
 import type { StopHeader, StopOptions } from './options.ts';
 import type { VerifiedOutcome } from './outcome.ts';
@@ -94,7 +95,7 @@ export async function finishStop(
     processes,
     survivors,
     spared,
-    stale: describeStale(first.stale),
+    stale: listStaleRecords(state, first.stale),
     ports: reportPorts(ports, holders, snapshot),
     problems,
     capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),

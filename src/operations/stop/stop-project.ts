@@ -2,8 +2,9 @@ import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { isBlankState } from '../../tracking/project-state.ts';
+import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { emptyReport } from './empty-report.ts';
-import { describeStale, type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
+import { type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
 import { type StopOptions, stopHeader } from './options.ts';
 
 /**
@@ -27,7 +28,7 @@ export async function stopProject(
   if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, first);
   if (isBlankState(state) && first.found === 0) {
     const tookMs = Math.round(host.nowMs() - header.beganAtMs);
-    return { ...emptyReport(header), tookMs, stale: describeStale(first.stale) };
+    return { ...emptyReport(header), tookMs, stale: listStaleRecords(state, first.stale) };
   }
   return (await import('./stop-locked.ts')).lockAndStop(host, header);
 }
