@@ -2,7 +2,7 @@ import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { patienceWith } from '../processes/starvation.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
-import { settleProject } from '../project/settle-project.ts';
+import { settleProject } from '../project/place/settle-project.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
 import { isAlive, lockedBy } from './holder.ts';
 import { acquireLock } from './lock.ts';

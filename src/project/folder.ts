@@ -39,9 +39,9 @@ import { basename, join, resolve } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
 import { isInside } from './inside.ts';
+import { type FolderStanding, readStanding } from './place/standing.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
-import { type FolderStanding, readStanding } from './standing.ts';
 
 /** Where a project keeps the files that outlive a command. */
 export interface ProjectFolder {

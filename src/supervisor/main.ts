@@ -14,7 +14,7 @@ import { openProcessTable } from '../processes/open-table.ts';
 import { openHost } from '../processes/real-host.ts';
 import { loadSpawn } from '../processes/spawn.ts';
 import { prepareFolder, projectFolder, recordedProject } from '../project/folder.ts';
-import { MovableFolder } from '../project/movable-folder.ts';
+import { MovableFolder } from '../project/place/movable-folder.ts';
 import { mustSetAside, setAside } from '../project/set-aside.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';

@@ -29,7 +29,7 @@ import type { Identity } from '../processes/identity.ts';
 import { removeGroup } from '../processes/linux/control-groups.ts';
 import type { Native } from '../processes/native/native.ts';
 import type { ProcessTable } from '../processes/table.ts';
-import type { MovableFolder } from '../project/movable-folder.ts';
+import type { MovableFolder } from '../project/place/movable-folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
 import type { RunGroups } from '../tracking/run-groups.ts';

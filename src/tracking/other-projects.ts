@@ -7,8 +7,8 @@ import { readPidNamespace } from '../processes/pid-namespace.ts';
 import { readProcLink } from '../processes/proc-file.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { markOfPath, type ProjectFolder, projectFolder } from '../project/folder.ts';
-import { readRegistry } from '../project/registry.ts';
-import { holdsProject } from '../project/standing.ts';
+import { readRegistry } from '../project/place/registry.ts';
+import { holdsProject } from '../project/place/standing.ts';
 import { readProjectState } from './project-state.ts';
 
 /** What is known of other projects whose marks were met. */

@@ -3,14 +3,21 @@ import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
 import type { LegacyPid, OwnershipFacts } from '../ownership/claim.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
-import type { Identity } from '../processes/identity.ts';
+import { type Identity, sameMachine } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import { msToTicks } from '../processes/ticks.ts';
 import { groupNameOf, type ProjectFolder } from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
 import { readLedgers } from '../project/ledger.ts';
 import type { LedgerEntry } from '../project/ledger-lines.ts';
-import { type LegacyEntry, readLegacyFiles } from '../project/legacy-files.ts';
+import {
+  type LegacyEntry,
+  type LegacyFacts,
+  leaderPids,
+  readLegacyFiles,
+} from '../project/legacy-files.ts';
+import { bootedAtMs, later, latestRecordMs, modifiedMs } from '../project/place/places.ts';
+import { readPlace } from '../project/place/project-file.ts';
 import type { RecordProblem } from '../project/record-problem.ts';
 import { readRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
@@ -49,7 +56,7 @@ export function readProjectState(
   const records = readRecords(folder);
   const ledgers = readLedgers(folder);
   const supervisor = readSupervisor(folder);
-  const legacy = readLegacyFiles(folder);
+  const legacy = readLegacyFiles(folder, legacyFacts(folder, records.records));
   const lease = readLeases(folder);
   const all = {
     folder,
@@ -68,6 +75,20 @@ export function readProjectState(
     exempt: [],
   };
   return withoutRuns(all, exempt);
+}
+
+function legacyFacts(folder: ProjectFolder, records: readonly ServiceRecord[]): LegacyFacts {
+  const place = readPlace();
+  const otherPlaces = records
+    .filter((record) => process.platform === 'linux' && record.pidNamespace !== 'portable')
+    .filter((record) => !sameMachine(record, place))
+    .map(({ service }) => modifiedMs(join(folder.pidsDir, 'services', `${service}.json`)));
+  const times = [...folder.standing.elsewhere.map(latestRecordMs), ...otherPlaces];
+  return {
+    leaders: new Set(leaderPids(records)),
+    elsewhereAtMs: times.reduce(later, null),
+    bootedAtMs: bootedAtMs(),
+  };
 }
 
 /**

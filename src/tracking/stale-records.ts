@@ -1,5 +1,5 @@
 import type { StaleRun } from '../ownership/claim.ts';
-import { recordedNames } from '../project/places.ts';
+import { recordedNames } from '../project/place/places.ts';
 import type { ProjectState } from './project-state.ts';
 
 /** A record that names no process here, for people: why, and of which service. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { FolderPlace, ProjectRecord } from '../../src/project/project-file.ts';
-import { judgeBelonging, mayLiveElsewhere } from '../../src/project/same-project.ts';
+import type { FolderPlace, ProjectRecord } from '../../src/project/place/project-file.ts';
+import { judgeBelonging, mayLiveElsewhere } from '../../src/project/place/same-project.ts';
 
 const RECORD: ProjectRecord = {
   schema: 1,

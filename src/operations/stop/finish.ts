@@ -12,8 +12,8 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
 import { removeLegacyFiles, writeLegacyFiles } from '../../project/legacy-files.ts';
+import { forgetProject } from '../../project/place/registry.ts';
 import { readRecords, removeRecord } from '../../project/records.ts';
-import { forgetProject } from '../../project/registry.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { socketPaths } from '../../project/socket-path.ts';
 import { removeSupervisor } from '../../project/supervisor-record.ts';
@@ -205,16 +205,16 @@ function removeLedgers({ state, options, snapshot, lost, ended, attempt }: Clean
 }
 
 /** Removes the legacy files after the proof of a full stop. Otherwise writes them anew from the remaining records. */
-function removeOrWriteLegacyFiles({ state, options, lost }: Cleanup): void {
+function removeOrWriteLegacyFiles({ state, options, snapshot, lost }: Cleanup): void {
   const left = readRecords(state.folder).records;
   const isProved =
     options.names === null &&
     left.length === 0 &&
     lost.size === 0 &&
     // A record of a later devctl cannot be judged, and may be all that is known of a process.
-    !state.problems.some(({ kind }) => kind === 'future');
+    !state.problems.some(({ kind }) => kind === 'unbelieved');
   if (isProved) removeLegacyFiles(state.folder);
-  else writeLegacyFiles(state.folder, left);
+  else writeLegacyFiles(state.folder, left, (leader) => livesIn(snapshot, leader));
 }
 
 /** Removes the record and the socket of a supervisor that has ended. */

@@ -20,7 +20,7 @@ import type { EndWatch } from '../../processes/native/end-watch.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import type { ProcessTable } from '../../processes/table.ts';
 import { type ProjectFolder, recordedProject } from '../../project/folder.ts';
-import { rebasePath } from '../../project/rebase-path.ts';
+import { rebasePath } from '../../project/place/rebase-path.ts';
 import type { StopReport } from '../../stopping/report.ts';
 
 export interface LeaseKeeperContext {

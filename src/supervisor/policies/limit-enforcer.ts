@@ -13,7 +13,7 @@ import type { Identity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { rebasePath } from '../../project/rebase-path.ts';
+import { rebasePath } from '../../project/place/rebase-path.ts';
 import type { ServiceEntry, ServiceTable } from '../services/entry.ts';
 
 export interface LimitEnforcerContext {

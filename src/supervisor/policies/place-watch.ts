@@ -4,9 +4,9 @@ import { monotonicMs } from '../../processes/clock.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { type ProjectFolder, projectFolder } from '../../project/folder.ts';
-import type { MovableFolder } from '../../project/movable-folder.ts';
-import { rebasePath } from '../../project/rebase-path.ts';
-import { settleProject } from '../../project/settle-project.ts';
+import type { MovableFolder } from '../../project/place/movable-folder.ts';
+import { rebasePath } from '../../project/place/rebase-path.ts';
+import { settleProject } from '../../project/place/settle-project.ts';
 import { judgePlace, lookAtPlace } from './place.ts';
 
 export interface PlaceWatchContext {

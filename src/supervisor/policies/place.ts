@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../../errors.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import type { FolderIdentity } from '../../project/movable-folder.ts';
+import type { FolderIdentity } from '../../project/place/movable-folder.ts';
 
 /** The folder at the project's path, as one look finds it. */
 export type FolderAtPath =

@@ -1,5 +1,5 @@
 import type { ResolvedService } from '../../manifest/resolved.ts';
-import { rebasePath, rebasePathList } from '../../project/rebase-path.ts';
+import { rebasePath, rebasePathList } from '../../project/place/rebase-path.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { ServiceEntry } from './entry.ts';
 

@@ -15,6 +15,7 @@
 import { inWords } from '../../errors.ts';
 import { lastLines } from '../../logs/reader.ts';
 import { monotonicMs } from '../../processes/clock.ts';
+import { livesNow } from '../../processes/lives-now.ts';
 import { recordedProject } from '../../project/folder.ts';
 import { writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
@@ -177,7 +178,7 @@ class Services implements ServiceTable {
     const isRemoved = () => readRecord(folder, entry.name).kind === 'missing';
     if ((wasStopping || effect.state === 'backoff') && isRemoved()) return;
     writeRecord(folder, entry.record);
-    writeLegacyFiles(folder, this.records());
+    writeLegacyFiles(folder, this.records(), livesNow);
   }
 
   #startProbe(entry: ServiceEntry, { run }: Effect<'startProbe'>): void {

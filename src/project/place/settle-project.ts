@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { DevctlError, errnoOf } from '../errors.ts';
-import { isoTime } from '../processes/clock.ts';
-import { unwritable } from './atomic-file.ts';
-import { type ProjectFolder, prepareFolder, projectFolder } from './folder.ts';
+import { DevctlError, errnoOf } from '../../errors.ts';
+import { isoTime } from '../../processes/clock.ts';
+import { unwritable } from '../atomic-file.ts';
+import { type ProjectFolder, prepareFolder, projectFolder } from '../folder.ts';
+import { asideName } from '../record-problem.ts';
 import { namesSomething, removePastPlaces } from './places.ts';
 import {
   newProjectId,
@@ -13,7 +14,6 @@ import {
   readProjectRecord,
   writeProjectRecord,
 } from './project-file.ts';
-import { asideName } from './record-problem.ts';
 import { registerProject } from './registry.ts';
 
 /** Everything in a records folder that names processes, or says for how long they are to run. */

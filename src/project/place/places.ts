@@ -2,8 +2,8 @@ import { hash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { asObject, isLabel } from './field-checks.ts';
-import { readJsonFields } from './json-record.ts';
+import { asObject, isLabel } from '../field-checks.ts';
+import { readJsonFields } from '../json-record.ts';
 import { type Place, readPlace, readProjectRecord } from './project-file.ts';
 import { mayLiveElsewhere } from './same-project.ts';
 
@@ -54,6 +54,34 @@ export function removePastPlaces(usual: string): void {
   }
 }
 
+/** When a folder's latest record was written, in ms since the epoch; null: it has none. */
+export function latestRecordMs(pidsDir: string): number | null {
+  const files = ['services', 'ledger'].flatMap((part) =>
+    fileNames(join(pidsDir, part)).map((name) => join(pidsDir, part, name)),
+  );
+  const paths = [...files, join(pidsDir, 'supervisor.json'), join(pidsDir, 'project.json')];
+  return paths.reduce<number | null>((latest, path) => later(latest, modifiedMs(path)), null);
+}
+
+/** The later of two times; null stands for none. */
+export function later(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
+/** When a file was last written, in ms since the epoch; null where there is none. */
+export function modifiedMs(path: string): number | null {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return null;
+  }
+}
+
+/** When this machine was booted, in ms since the epoch, as its clock is now. */
+export function bootedAtMs(): number {
+  return Date.now() - uptime() * 1_000;
+}
+
 /** The names of the services of which a folder has records. */
 export function recordedNames(pidsDir: string): readonly string[] {
   return fileNames(join(pidsDir, 'services'))
@@ -82,11 +110,7 @@ function writtenAt(pidsDir: string): { place: Place; sinceBootMs: number } | nul
 
 /** When a file was written, in ms since this machine was booted; negative: before that. */
 function sinceBoot(path: string): number {
-  try {
-    return statSync(path).mtimeMs - (Date.now() - uptime() * 1_000);
-  } catch {
-    return Number.NEGATIVE_INFINITY;
-  }
+  return (modifiedMs(path) ?? Number.NEGATIVE_INFINITY) - bootedAtMs();
 }
 
 function listPlaces(usual: string): readonly string[] {

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { linuxBootId } from '../processes/boot-id.ts';
-import { readMachineId } from '../processes/machine-id.ts';
-import { readPidNamespace } from '../processes/pid-namespace.ts';
-import { writeFileAtomically } from './atomic-file.ts';
-import { isLabel, isListOf, isText } from './field-checks.ts';
-import { type JsonFields, type RecordRead, readJsonRecord } from './json-record.ts';
+import { linuxBootId } from '../../processes/boot-id.ts';
+import { readMachineId } from '../../processes/machine-id.ts';
+import { readPidNamespace } from '../../processes/pid-namespace.ts';
+import { writeFileAtomically } from '../atomic-file.ts';
+import { isLabel, isListOf, isText } from '../field-checks.ts';
+import { type JsonFields, type RecordRead, readJsonRecord } from '../json-record.ts';
 
 /** The machine, boot and PID namespace in which a path and a pid mean what they say. */
 export interface Place {

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DevctlError } from '../errors.ts';
-import type { ProjectFolder } from './folder.ts';
+import { DevctlError } from '../../errors.ts';
+import type { ProjectFolder } from '../folder.ts';
 import type { FolderStanding } from './standing.ts';
 
 /** Device and inode number (stat(2)), as text: they name one folder for as long as it is there. */

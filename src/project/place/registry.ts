@@ -1,12 +1,12 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { removeIfThere, unwritable, writeFileAtomically } from './atomic-file.ts';
-import { isLabel, isText } from './field-checks.ts';
-import { type JsonFields, type RecordRead, readJsonRecord } from './json-record.ts';
+import { removeIfThere, unwritable, writeFileAtomically } from '../atomic-file.ts';
+import { isLabel, isText } from '../field-checks.ts';
+import { type JsonFields, type RecordRead, readJsonRecord } from '../json-record.ts';
+import { otherOwner } from '../safe-file.ts';
+import { ensureOwnFolder, inspectFolder } from '../safe-folder.ts';
 import { isProjectId, type Place } from './project-file.ts';
-import { otherOwner } from './safe-file.ts';
-import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 
 /** Where a project was last, in the state folder of its user. */
 export interface RegistryEntry extends Place {

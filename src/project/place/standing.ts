@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readWorkingFolder } from '../processes/working-folder.ts';
-import { asObject, isPid } from './field-checks.ts';
-import { readJsonFields } from './json-record.ts';
+import { readWorkingFolder } from '../../processes/working-folder.ts';
+import { asObject, isPid } from '../field-checks.ts';
+import { readJsonFields } from '../json-record.ts';
+import type { RecordProblem } from '../record-problem.ts';
 import { recordsFolderAt } from './places.ts';
 import {
   type FolderPlace,
@@ -12,7 +13,6 @@ import {
   readPlace,
   readProjectRecord,
 } from './project-file.ts';
-import type { RecordProblem } from './record-problem.ts';
 import { lookUpProject } from './registry.ts';
 import { type Belonging, isSamePlace, judgeBelonging } from './same-project.ts';
 
