@@ -15,7 +15,7 @@ const STOP_LIMIT_MS = 10_000;
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const support = await loadSupport();
 
-/** The oracle and the incident are TypeScript that the tests use too; Node 20 cannot import it as it is. */
+/** Bundles the oracle and the incident, which are TypeScript of the tests: Node 20 cannot import that. */
 async function loadSupport() {
   const folder = join(repository, 'test', 'support');
   const outfile = join(repository, 'node_modules', '.cache', 'devctl-demo', 'support.mjs');
@@ -40,15 +40,15 @@ const colour = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM
 const paint = (code) => (text) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
 const [bold, dim, red, green] = [paint(1), paint(2), paint(31), paint(32)];
 const interrupted = new AbortController();
-/** Lets time pass, and throws as soon as somebody interrupts the demo. */
-const pause = (ms) => setTimeout(ms, undefined, { signal: interrupted.signal });
+/** Waits, and throws as soon as somebody interrupts the demo. */
+const delay = (ms) => setTimeout(ms, undefined, { signal: interrupted.signal });
 const say = (text = '') => console.log(text);
 const step = (text) => say(`\n${bold(text)}`);
 
-/** A copy of the incident on free ports, with an oracle of its own. */
+/** Makes a copy of the incident on free ports, with an oracle of its own. */
 async function makeCopy(folder) {
   await support.copyIncident(folder);
-  await pause(0);
+  await delay(0);
   const [orchestrator, web] = await support.freePorts(2);
   writeFileSync(join(folder, '.marker'), '');
   writeFileSync(join(folder, '.devctl.local.json'), support.incidentPorts(orchestrator, web));
@@ -91,7 +91,7 @@ function devctl(copy, ...args) {
   return run(copy, ['devctl', ...args].join(' '), process.execPath, [program, ...args]);
 }
 
-/** `npm test` in a terminal of its own: turbo, seven times vitest, five forks each. */
+/** Starts `npm test` as in a terminal of its own: turbo, seven times vitest, five forks each. */
 async function startStorm(copy) {
   say(`\n${dim('$')} npm test   ${dim('# in another terminal; nobody told the services’ script')}`);
   const log = openSync(join(copy.folder, '.logs', 'npm-test.log'), 'w');
@@ -110,7 +110,7 @@ async function settled(copy) {
   const end = performance.now() + 120_000;
   let seen = copy.oracle.processes();
   for (let calm = 0; calm < 8; ) {
-    await pause(250);
+    await delay(250);
     const now = copy.oracle.processes();
     calm = now.length === seen.length && now.length >= ENOUGH ? calm + 1 : 0;
     seen = now;
@@ -121,7 +121,7 @@ async function settled(copy) {
   return seen;
 }
 
-/** What a stop left behind. */
+/** Looks for what a stop has left behind. */
 async function lookAround(copy) {
   const left = copy.oracle.processes();
   const bindable = await Promise.all(copy.ports.map(support.canBind));
@@ -134,8 +134,8 @@ async function theOldWay(copy) {
   if (start.code !== 0) throw new Error('start-dev.sh failed');
   const before = await startStorm(copy);
   const { ms } = run(copy, 'scripts/stop-dev.sh', 'bash', ['scripts/stop-dev.sh']);
-  // Whoever is going to end after the signal gets the time for it.
-  await pause(3000);
+  // Time for every process that ends after the signal.
+  await delay(3000);
   const after = await lookAround(copy);
   say(`  ${red(`still running 3 s later: ${after.left.length} processes`)}`);
   await support.endProcesses(copy.oracle.everything);

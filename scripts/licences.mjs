@@ -1,4 +1,4 @@
-// The licence of every package whose code is in the bundle: most ask that their text goes along.
+// Collects the licence of every package whose code is bundled, because most licences ask that their text goes along.
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { palettePng } from './palette-png.mjs';
@@ -78,11 +78,11 @@ const tmux = (...args) =>
 const screen = () => tmux('capture-pane', '-p', '-e');
 const type = (line) => tmux('send-keys', line, 'Enter');
 
-/** Waits for a condition, not for a time; what is recorded must have happened. */
+/** Waits for a condition and not for a time, because a recorded event must have happened. */
 async function until(what, holds) {
   for (let look = 0; look < 600; look += 1) {
     if (holds()) return;
-    await pause(100);
+    await delay(100);
   }
   throw new Error(`waited in vain for ${what}:\n${screen()}`);
 }
@@ -116,7 +116,7 @@ async function record() {
   await until('the monitor', () => /tests .*running/.test(screen()));
   tmux('send-keys', 'Down', 'Down', 'Down');
   await until('the runaway', () => processesOf('tests') >= 26);
-  await pause(1500);
+  await delay(1500);
   save(
     'monitor',
     screen(),
@@ -124,12 +124,12 @@ async function record() {
   );
   tmux('send-keys', 'q');
   await until('the end of it', () => processesOf('tests') >= 35);
-  await pause(6000);
+  await delay(6000);
   devctl('stop');
   await picturePage();
 }
 
-/** Its exit code says whether all is up; that is not the question here. */
+/** Reads the state of a service. The exit code, which says whether all are up, does not matter here. */
 function statusOf(name) {
   const options = { cwd: shop, env, encoding: 'utf8' };
   const { stdout } = spawnSync(process.execPath, [program, 'status', '--json'], options);
@@ -166,7 +166,7 @@ async function picturePage() {
       colorScheme: 'light',
     });
     await tab.goto(pathToFileURL(page).href);
-    // What is below the edge is not in the picture.
+    // The picture ends at the edge of the window.
     const seen = await tab.evaluate(SEEN);
     requireNeutral('report', seen);
     const path = join(pictures, 'report.png');
@@ -204,7 +204,7 @@ async function readPixels(browser, png) {
   return { width, height, pixels: Buffer.from(text, 'latin1') };
 }
 
-/** What is published says nothing of the machine that it was made on. */
+/** Refuses a picture that tells of the machine on which it was made. */
 function requireNeutral(name, text) {
   const secrets = [fresh, tmpdir(), repository, hostname(), process.execPath, userInfo().homedir];
   const found = secrets.filter((secret) => secret.length > 2 && text.includes(secret));

@@ -18,7 +18,7 @@ const oracle = support.openOracle({
   environment: [`TURBO_DEVCTL_ORACLE=${folder}`],
 });
 
-/** The oracle and the incident are TypeScript that the tests use too; Node 20 cannot import it as it is. */
+/** Bundles the oracle and the incident, which are TypeScript of the tests: Node 20 cannot import that. */
 async function loadSupport() {
   const source = join(repository, 'test', 'support');
   const outfile = join(repository, 'node_modules', '.cache', 'devctl-rounds', 'support.mjs');
@@ -37,7 +37,7 @@ async function loadSupport() {
   return import(pathToFileURL(outfile).href);
 }
 
-/** Runs devctl in the copy; throws what it said when it did not succeed. */
+/** Runs devctl in the copy, and throws its output when it fails. */
 function devctl(...args) {
   const program = join(repository, 'bin', 'devctl.js');
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {

@@ -1,4 +1,4 @@
-// Writes schema/devctl.schema.json from the zod schema; with --check it only says whether they differ.
+// Writes schema/devctl.schema.json from the zod schema. With --check it only says whether they differ.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const file = path.join(root, 'schema', 'devctl.schema.json');
 
-// Node 20 cannot import TypeScript: bundle it in memory, and import that.
+// Node 20 cannot import TypeScript, so bundle it in memory, and import that.
 const { outputFiles } = await build({
   entryPoints: [path.join(root, 'src', 'manifest', 'json-schema.ts')],
   bundle: true,

@@ -1,4 +1,4 @@
-// A terminal's screen, as `tmux capture-pane -p -e` has it, as an SVG picture: text stays text.
+// Draws a terminal's screen, as `tmux capture-pane -p -e` has it, as an SVG picture in which text stays text.
 
 const COLUMN = 8.4;
 const LINE = 19;
@@ -13,8 +13,8 @@ const COLOURS = [
 
 /**
  * @param screen lines with SGR sequences (ECMA-48, 8.3.117)
- * @param columns how wide the terminal was
- * @param title what a reader hears who cannot see it
+ * @param columns width of the terminal
+ * @param title text for readers who cannot see the picture
  */
 export function terminalPicture(screen, columns, title) {
   const lines = screen.replace(/\s+$/, '').split('\n');
@@ -43,7 +43,7 @@ const ESCAPE = String.fromCharCode(27);
 /** Colours, and the choice of a character set, which tmux writes around lines. */
 const SEQUENCE = new RegExp(`(${ESCAPE}\\[[0-9;:]*m|${ESCAPE}\\([B0])`);
 
-/** Pieces of a line that look the same, each with the column where it begins. */
+/** Cuts a line into pieces of one look each, with the columns where they begin. */
 function runsOf(line, before) {
   let look = before;
   let column = 0;
@@ -52,7 +52,7 @@ function runsOf(line, before) {
     if (part.startsWith(ESCAPE)) {
       if (part.endsWith('m')) look = changed(look, part.slice(2, -1));
     } else if (part !== '') {
-      // A row of spaces would be drawn as one: what stands behind it gets a place of its own.
+      // SVG draws a row of spaces as one, so the text behind it gets a place of its own.
       for (const text of part.split(/( {2,})/)) {
         if (text !== '') runs.push({ column, text, look });
         column += [...text].length;
@@ -87,7 +87,7 @@ function changed(before, codes) {
   return look;
 }
 
-/** One of 256: the sixteen, a cube of six steps each, and greys. */
+/** Finds one of 256 colours: the sixteen, a cube of six steps each, and greys. */
 function fromTable(number) {
   if (number < 16) return COLOURS[number];
   if (number >= 232) return rgb(Array(3).fill(8 + 10 * (number - 232)));
@@ -120,7 +120,7 @@ function drawRun(column, text, { ink, paper, bold, dim, reverse }) {
   const lead = [...text].length - [...text.trimStart()].length;
   const shown = text.trim();
   const x = (MARGIN + (column + lead) * COLUMN).toFixed(1);
-  // Whatever font there is, a column is as wide as the next.
+  // With any font, all columns are of one width.
   const length = ([...shown].length * COLUMN).toFixed(1);
   const fill = reverse ? (paper ?? PAPER) : ink;
   const attributes = [

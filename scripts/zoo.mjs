@@ -1,4 +1,4 @@
-// npm run zoo: every behaviour of fixtures/zoo in every mode, and a table of what got away.
+// npm run zoo: every behaviour of fixtures/zoo in every mode, and a table of the processes that got away.
 //
 //   npm run zoo -- [--mode WORDS] [--only NAME,NAME] [--combinations N] [--seed N] [--markdown FILE] [--list]
 //
@@ -21,7 +21,7 @@ const { values } = parseArgs({
   },
 });
 
-/** The zoo is TypeScript that the tests use too; Node 20 cannot import it as it is. */
+/** Bundles the zoo, which is TypeScript of the tests: Node 20 cannot import that. */
 async function loadZoo() {
   const folder = join(repository, 'test', 'support');
   const outfile = join(repository, 'node_modules', '.cache', 'devctl-zoo', 'matrix.mjs');

@@ -1,3 +1,25 @@
+/*
+ * The files of this folder: what the operating system says of processes, and does to them.
+ *
+ *   host, real-host         the one door to the machine, and the real one
+ *   table, open-table       the process table as devctl needs it, and the one of this machine
+ *   snapshot, identity      rows of the table at one moment, and the lasting name of a process
+ *   settled-snapshot        a moment when no process is inside execve(2)
+ *   unchanged, starvation   comparisons of two snapshots
+ *   signals                 signals to a process and to a group, with a check right before
+ *   spawn, own-children     children of ours: how they are made, and which Node still has to reap
+ *   system-tool             tools whose output is read: ps, lsof, mkfifo
+ *   ports, terminal         who listens on a port, who has the terminal
+ *   describe, users         processes and users in words
+ *   clock, ticks, boot-id   time, in ms and in the kernel's ticks, and the boot that it counts from
+ *   capabilities            the means of this machine to contain processes
+ *   precedence              the highest priority for a command, where it may have that
+ *   proc-file               fast reads of /proc
+ *   trusted-user            whose files are obeyed
+ *   linux/                  /proc and control groups
+ *   portable/               ps and lsof, where there is no /proc
+ *   native/                 system calls that Node has no function for
+ */
 import type { Identity } from './identity.ts';
 import type { ProcessDetails, ProcessInfo, Snapshot } from './snapshot.ts';
 

@@ -15,7 +15,7 @@ export interface SpawnPlace {
   readonly stdio: readonly [StdioEntry, StdioEntry, StdioEntry, ...StdioEntry[]];
 }
 
-/** A number is a descriptor of ours. */
+/** A number stands for a descriptor of ours. */
 type StdioEntry = 'ignore' | 'inherit' | 'pipe' | number;
 
 /** Starts a program as the leader of a session of its own. Never throws. */
@@ -33,7 +33,7 @@ export interface ProgramEnd {
   readonly stderr: string;
 }
 
-/** For execa, whose defaults would add our environment, throw, and trim the output. */
+/** Options of every spawn, because execa's defaults would add our environment, throw, and trim the output. */
 const PLAIN = {
   extendEnv: false,
   reject: false,
@@ -42,7 +42,7 @@ const PLAIN = {
   verbose: 'none',
 } as const;
 
-/** For a child that outlives us: nothing is read from it, and nothing but our own signals ends it. */
+/** Options for a child that outlives us: execa reads nothing from it and never ends it. */
 const DETACHED = {
   ...PLAIN,
   detached: true,
@@ -51,10 +51,10 @@ const DETACHED = {
   forceKillAfterDelay: false,
 } as const;
 
-/** For the output of `lsof` on a large machine: execa's default of 100 MB may be too little. */
+/** Largest output of a tool: `lsof` on a large machine may need more than execa's default of 100 MB. */
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
-/** For a tool, which needs no folder of its own. Ours may have been removed. */
+/** Options for a tool. It needs no folder of its own, and ours may have been removed. */
 const PRINTING = { ...PLAIN, cwd: '/', encoding: 'latin1', maxBuffer: MAX_OUTPUT_BYTES } as const;
 
 type Execa = Pick<typeof import('execa'), 'execa' | 'execaSync'>;

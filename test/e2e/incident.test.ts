@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctlWith, startDevctl } from '../support/devctl.ts';
 import { canBind, freePorts } from '../support/free-ports.ts';
@@ -10,6 +10,7 @@ import {
   incidentPorts,
   installIncident,
 } from '../support/incident.ts';
+import { bothTest, isFull, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -78,12 +79,12 @@ test(
   TIMEOUT_MS,
 );
 
-test(
+bothTest(
   'start and stop again and again: no survivor, no "address already in use"',
   async () => {
     const { project, ports } = await incident();
     await using _project = project;
-    for (let round = 1; round <= 3; round += 1) {
+    for (let round = 1; round <= (isFull ? 3 : 2); round += 1) {
       const started = await run(project, 'start');
       expect(started.exitCode, `round ${round}: ${started.stderr}`).toBe(0);
       expect(started.stderr).not.toContain('EADDRINUSE');

@@ -1,5 +1,4 @@
-import { chmodSync, chownSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, readdirSync, rmSync } from 'node:fs';
 import { expect } from 'vitest';
 import { NOBODY } from '../processes/support/nobody.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
@@ -11,10 +10,10 @@ import {
   service,
   signalSupervisor,
   supervisorsOf,
+  untilWitnessed,
 } from '../support/services.ts';
 import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
-import { until } from '../support/until.ts';
 
 /** One service for each way to escape that leaves a trace: a cookie, a session, a folder. */
 const escapes = {
@@ -56,13 +55,7 @@ test.runIf(hasSubreaper)(
   'stop ends all after the supervisor of a daemon without environment was killed',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
-    // The ledger has it as a process of its service, or as unattributed.
-    const folder = project.file('.pids/ledger');
-    const isWitnessed = (pid: number): boolean =>
-      readdirSync(folder).some((name) =>
-        readFileSync(join(folder, name), 'utf8').includes(`,${pid},`),
-      );
-    await until(() => project.oracle.processes().every(({ pid }) => isWitnessed(pid)));
+    await untilWitnessed(project);
     await signalSupervisor(project, 'SIGKILL');
     await expectStopToEndAll(project);
   },

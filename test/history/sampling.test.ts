@@ -6,7 +6,13 @@ import { readHistory } from '../../src/history/read.ts';
 import type { Sample } from '../../src/history/samples.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { devctl } from '../support/devctl.ts';
-import { removeRecords, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import {
+  removeRecords,
+  service,
+  signalSupervisor,
+  supervisorsOf,
+  untilWitnessed,
+} from '../support/services.ts';
 import { canMount, smallDisk } from '../support/small-disk.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -93,6 +99,9 @@ test('a records folder that was removed is not made again for the history', asyn
   await using project = await temporaryProject({ services: { web: { command: WORKER } } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await until(() => samplesOf(project).length > 0);
+  // A process that the supervisor sees only later makes it write the records again.
+  await until(() => project.oracle.processes().length === 3);
+  await untilWitnessed(project);
   const { atMs } = samplesOf(project).at(-1) ?? { atMs: 0 };
   const heard = listenUntil(project, (events) => events.length > 3);
   await until(() => (samplesOf(project).at(-1)?.atMs ?? 0) > atMs);

@@ -43,9 +43,11 @@ export async function devctlWith(
     const ran = `devctl ${args.join(' ')}`;
     throw new Error(`${ran} was still running after ${TIMEOUT_MS / 1000} s:\n${result.stderr}`);
   }
-  const killed = result.signal === undefined ? 0 : 128 + constants.signals[result.signal];
+  const { signal } = result;
+  const exitCode = result.exitCode ?? (signal && 128 + constants.signals[signal]);
+  if (exitCode === undefined) throw new Error(`devctl could not be started: ${result.message}`);
   return {
-    exitCode: result.exitCode ?? killed,
+    exitCode,
     stdout: result.stdout,
     stderr: result.stderr,
   };

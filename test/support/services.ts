@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { signalExactly } from './end-processes.ts';
 import { isBystander, isGuard } from './oracle.ts';
 import { fixture } from './paths.ts';
@@ -47,6 +48,17 @@ export async function removeRecords(project: TemporaryProject): Promise<void> {
   await until(() => {
     rmSync(project.file('.pids'), { recursive: true, force: true });
     return true;
+  });
+}
+
+/** Waits until the ledgers have every process of the services, of whichever service or as unattributed. */
+export async function untilWitnessed(project: TemporaryProject): Promise<void> {
+  const folder = project.file('.pids/ledger');
+  await until(() => {
+    const ledgers = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+    return project.oracle
+      .processes()
+      .every(({ pid }) => ledgers.some((text) => text.includes(`,${pid},`)));
   });
 }
 

@@ -1,3 +1,17 @@
+/*
+ * The files of this folder, which read /proc and control groups:
+ *
+ *   table           the process table
+ *   stat            one line of /proc/PID/stat
+ *   details         arguments, environment, folder, user and open files of a process
+ *   children        the children that the kernel lists
+ *   shared-memory   memory, with each shared page counted once
+ *   written-bytes   the output of a process so far
+ *   sockets         listening sockets
+ *   process-limits  limits on processes and files
+ *   control-groups  makes, joins, freezes and kills control groups
+ *   group-mounts    paths of control groups
+ */
 import { linuxBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';
 import { listProcFolder, readProcFile, readProcLine, readProcLink } from '../proc-file.ts';

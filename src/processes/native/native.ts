@@ -1,3 +1,11 @@
+/*
+ * The files of this folder: system calls that Node has no function for, through koffi.
+ *
+ *   native     loads koffi and binds the calls
+ *   pidfd      signals that cannot hit the next owner of a number
+ *   end-watch  the end of processes that are no children of ours
+ *   cut-file   frees the beginning of a file that others write to
+ */
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Capability } from '../capabilities.ts';

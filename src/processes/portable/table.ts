@@ -1,3 +1,10 @@
+/*
+ * The files of this folder, for systems without /proc:
+ *
+ *   table      the process table, from ps
+ *   details    arguments, environment, folder and open files, from ps and lsof
+ *   ps-output  parsers of what ps, lsof and pwdx print
+ */
 import { DevctlError } from '../../errors.ts';
 import { linuxBootId, readBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';

@@ -1,3 +1,16 @@
+/*
+ * The files of this folder, which start the commands of services:
+ *
+ *   launch           a service, as the leader of a session of its own
+ *   attach           the command of `devctl run`, with our own standard files
+ *   stop-command     the stop command of a service
+ *   command-line     a command as arguments, and in words
+ *   stdin-fifo       the FIFO that is a service's stdin
+ *   write-stdin      text for that FIFO
+ *   resource-limits  limits that a shell sets before the command
+ *   inherited-files  descriptors that must not reach a service
+ *   spawn-failure    the reason why a command did not start, in words
+ */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { DevctlError, errnoOf } from '../../errors.ts';
 import type { ResolvedService, ResourceLimits } from '../../manifest/resolved.ts';
