@@ -1,6 +1,7 @@
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { readPattern } from '../patterns/pattern.ts';
 import { findManifest, type ManifestPlace, type ManifestQuery } from './locate.ts';
-import { formatProblem } from './problem.ts';
+import { formatProblem, show } from './problem.ts';
 import { readTree } from './read.ts';
 import type { SweepSettings } from './resolved.ts';
 import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
@@ -93,9 +94,9 @@ function outlineSweep(
   complaints: string[],
   readable: boolean,
 ): SweepSettings {
-  const patterns = listOf(tree, ['sweep', 'patterns'], isSweepPattern, 'patterns', complaints);
+  const patterns = patternsOf(tree, 'patterns', complaints);
   const before = complaints.length;
-  const protect = listOf(tree, ['sweep', 'protect'], isPattern, 'patterns', complaints);
+  const protect = patternsOf(tree, 'protect', complaints);
   const protectsAll = complaints.length === before;
   const scope = scalarOf(valueAt(tree, 'sweep', 'scope')) ?? 'project';
   if (scope !== 'project' && scope !== 'user' && scope !== 'off')
@@ -106,6 +107,26 @@ function outlineSweep(
     scope: scope === 'user' && complaints.length === 0 ? 'user' : 'project',
     protect,
   };
+}
+
+/** Leaves out the patterns that are refused, and names them. */
+function patternsOf(
+  tree: Tree | undefined,
+  key: 'patterns' | 'protect',
+  complaints: string[],
+): readonly string[] {
+  const path = ['sweep', key];
+  return listOf(tree, path, isText, 'patterns', complaints).filter((source) => {
+    const reading = readPattern(source);
+    const why =
+      reading.kind !== 'pattern'
+        ? reading.why
+        : key === 'patterns' && reading.pattern.test('') !== false
+          ? 'matches every command line'
+          : null;
+    if (why !== null) complaints.push(`${path.join('.')}: ${show(source)} ${why}`);
+    return why === null;
+  });
 }
 
 function dependsOn(tree: Tree | undefined, service: string): readonly string[] {
@@ -165,19 +186,4 @@ function isText(value: unknown): value is string {
 
 function isPort(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
-}
-
-function isPattern(value: unknown): value is string {
-  if (!isText(value)) return false;
-  try {
-    new RegExp(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Refuses patterns that match an empty line, because they match every process. */
-function isSweepPattern(value: unknown): value is string {
-  return isPattern(value) && !new RegExp(value).test('');
 }

@@ -27,7 +27,7 @@ export function findProtection(
 ): Veto | null {
   if (!isWeakEvidence(kind)) return null;
   const argv = snapshot.details.argv(process) ?? [];
-  const program = isWrapperShell(argv) ? null : whyProtected(argv, []);
+  const program = isWrapperShell(argv) ? null : whyProtected(argv);
   if (program !== null) return { kind: 'protected', detail: program };
   if (kind === 'founding-file') return null;
   const nested = nestedProjectVeto(snapshot, vetoes, process);

@@ -209,6 +209,13 @@ describe('the shape of a manifest', () => {
     ],
     ['regex', { log: '(' }, ['ready.log: "(" is not a regular expression: Unterminated group']],
     [
+      'regex for ever',
+      { log: '(a+)+\\1' },
+      [
+        'ready.log: "(a+)+\\\\1" may take for ever, because \\1 stands beside repetitions: write out what \\1 means, or take the repetitions out',
+      ],
+    ],
+    [
       'tcp',
       { tcp: 'localhost' },
       ['ready.tcp: expected a port such as 3000, or "HOST:PORT", got "localhost"'],

@@ -105,12 +105,19 @@ test.each<[sweep: unknown, why: string, expected: object]>([
   [{ scope: 'usr' }, 'sweep.scope: expected', { scope: 'project' }],
   [
     { scope: 'user', patterns: ['('] },
-    'sweep.patterns: expected',
+    'sweep.patterns: "(" is not a regular expression',
     { scope: 'project', patterns: [] },
   ],
-  [{ patterns: ['.*', 'ok'] }, 'sweep.patterns: expected', { patterns: ['ok'] }],
+  [{ patterns: ['.*', 'ok'] }, 'sweep.patterns: ".*" matches every', { patterns: ['ok'] }],
+  [
+    { patterns: ['(a+)+\\1', 'ok'] },
+    'sweep.patterns: "(a+)+\\\\1" may take for ever',
+    { patterns: ['ok'] },
+  ],
+  [{ protect: ['(a+)+\\1'] }, 'may take for ever', { scope: 'off', protect: [] }],
+  [{ patterns: 5 }, 'sweep.patterns: expected', { patterns: [] }],
   // The broken pattern may have protected any process.
-  [{ protect: ['(', 'vim'] }, 'sweep.protect: expected', { scope: 'off', protect: ['vim'] }],
+  [{ protect: ['(', 'vim'] }, 'sweep.protect: "(" is not a', { scope: 'off', protect: ['vim'] }],
   [{ scope: 'off', protect: 5 }, 'sweep.protect: expected', { scope: 'off' }],
 ])('a broken sweep never sweeps more: %j', (sweep, why, expected) => {
   expect(outlineOf({ sweep })).toMatchObject({
