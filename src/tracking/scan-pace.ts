@@ -4,8 +4,6 @@ import { SAMPLE_MS } from '../history/samples.ts';
 export interface LastScan {
   /** True when a process of ours has come or gone, or has moved to another group or session. */
   readonly changed: boolean;
-  /** True when many zombies wait to be reaped. */
-  readonly storm: boolean;
   /** True when services use more than they do at rest. */
   readonly moving: boolean;
   /** True while somebody watches the samples. */
@@ -29,8 +27,8 @@ const SLOWDOWN = 1.5;
  * processes). Under a subreaper no process can leave the tree, so the ledger only matters if the
  * subreaper dies.
  */
-export function nextScanPauseMs(pauseMs: number, { changed, storm, ...seen }: LastScan): number {
-  if (changed || storm) return SHORTEST_SCAN_PAUSE_MS;
+export function nextScanPauseMs(pauseMs: number, { changed, ...seen }: LastScan): number {
+  if (changed) return SHORTEST_SCAN_PAUSE_MS;
   const longestAtRest = seen.contained ? LONGEST_CONTAINED_PAUSE_MS : LONGEST_SCAN_PAUSE_MS;
   const longest = seen.moving || seen.watched ? SAMPLE_MS : longestAtRest;
   return Math.min(Math.max(pauseMs, SHORTEST_SCAN_PAUSE_MS) * SLOWDOWN, longest);

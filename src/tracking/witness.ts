@@ -13,7 +13,7 @@ import { type AdoptedLeaders, type WatchedRuns, watchAdoptedLeaders } from './ad
 import { type ClaimTracker, trackClaims } from './claim-tracker.ts';
 import { createIdleScan, type IdleScan } from './idle-scan.ts';
 import type { ProjectState } from './project-state.ts';
-import { createReaper, type Reaper } from './reaper.ts';
+import { type Reaper, startReaper } from './reaper.ts';
 import type { RunGroups } from './run-groups.ts';
 import { LONGEST_SCAN_PAUSE_MS, nextScanPauseMs, SHORTEST_SCAN_PAUSE_MS } from './scan-pace.ts';
 import { recordClaims } from './write-ledger.ts';
@@ -51,7 +51,7 @@ export interface ScanListener {
 export interface Witness {
   /** Scans soon, because something has just changed. */
   wake(): void;
-  /** While a stop is at work, the witness only reaps and writes nothing. */
+  /** While a stop is at work, the witness does not scan and writes nothing. It goes on reaping. */
   setStoodDown(stoodDown: boolean): Promise<void>;
   /** Scans at once, and resolves when everything seen is in the ledger. */
   scan(): Promise<void>;
@@ -66,12 +66,6 @@ export interface Witness {
 const TIDY_MS = 10_000;
 
 /**
- * Zombies in one scan that make it a fork storm. A storm leaves thousands in a second, and each keeps a
- * pid that others need.
- */
-const MANY_ZOMBIES = 20;
-
-/**
  * Starts to record the identity of every descendant while it can still be seen, to notice the end of
  * adopted leaders, and to reap adopted zombies.
  */
@@ -81,7 +75,8 @@ export function startWitness(context: WitnessContext): Witness {
 
 class ScanLoop implements Witness {
   readonly #context: WitnessContext;
-  readonly #reaper: Reaper;
+  /** Null: this process adopts nothing, so there is nothing to reap. */
+  readonly #reaper: Reaper | null;
   readonly #tracker: ClaimTracker;
   readonly #idleScan: IdleScan;
   readonly #adoptedLeaders: AdoptedLeaders;
@@ -99,7 +94,7 @@ class ScanLoop implements Witness {
   constructor(context: WitnessContext) {
     const { table, self, native, runs } = context;
     this.#context = context;
-    this.#reaper = createReaper(table, self, native);
+    this.#reaper = native && startReaper(native);
     const stateNow = (): ProjectState => this.#stateNow();
     this.#tracker = trackClaims({
       get state() {
@@ -130,7 +125,6 @@ class ScanLoop implements Witness {
 
   async setStoodDown(stoodDown: boolean): Promise<void> {
     this.#stoodDown = stoodDown;
-    // Many processes end now, and a subreaper must reap those that it adopts.
     this.#pauseMs = SHORTEST_SCAN_PAUSE_MS;
     await this.#underWay;
     this.#schedule(0);
@@ -143,8 +137,8 @@ class ScanLoop implements Witness {
     await this.#begin();
   }
 
-  reap(): Promise<void> {
-    return this.#reaper.reapNow();
+  async reap(): Promise<void> {
+    await this.#reaper?.reapNow();
   }
 
   ownedCount(): number {
@@ -154,6 +148,7 @@ class ScanLoop implements Witness {
   stop(): void {
     this.#stopped = true;
     this.#adoptedLeaders.stop();
+    this.#reaper?.stop();
     if (this.#timer) clearTimeout(this.#timer);
   }
 
@@ -178,8 +173,7 @@ class ScanLoop implements Witness {
   async #scanAndSchedule(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    // While a stop is at work, only reaping is left to do.
-    if (this.#stoodDown && !this.#context.native) return;
+    if (this.#stoodDown) return;
     try {
       if (!this.#scanIdle()) await this.#scanAll();
     } catch (error) {
@@ -192,11 +186,11 @@ class ScanLoop implements Witness {
 
   /** @returns false when a full scan is due */
   #scanIdle(): boolean {
-    const scan = this.#stoodDown || !this.#isContained() ? null : this.#idleScan.scan();
+    const scan = this.#isContained() ? this.#idleScan.scan() : null;
     if (!scan) return false;
     this.#context.listener?.onScan(scan.snapshot, scan.claims);
     this.#trimMemory();
-    this.#setPause(false, 0);
+    this.#setPause(false);
     return true;
   }
 
@@ -205,20 +199,16 @@ class ScanLoop implements Witness {
     this.#idleScan.end();
     const forks = table.changes?.forks() ?? null;
     const snapshot = await table.snapshot();
-    const zombies = this.#reaper.reapIn(snapshot);
-    let changed = false;
-    if (!this.#stoodDown) {
-      // Removes the groups of runs that have ended. The kernel refuses to remove one with a process in
-      // it.
-      if (groups) removeGroup(groups.folder);
-      changed = this.#record(snapshot);
-      this.#adoptedLeaders.onScan(snapshot);
-      this.#endIdleGuards(snapshot);
-    }
-    if (changed || zombies > 0) this.#changedAtMs = monotonicMs();
-    const atRest = !this.#stoodDown && !changed && zombies === 0;
-    if (atRest && this.#isContained()) this.#idleScan.begin(snapshot, forks);
-    this.#setPause(changed, zombies);
+    // A stop that has just begun sends the signals, and what is seen now may be dead by then.
+    if (this.#stoodDown) return;
+    // Removes the groups of runs that have ended. The kernel refuses to remove one with a process in it.
+    if (groups) removeGroup(groups.folder);
+    const changed = this.#record(snapshot);
+    this.#adoptedLeaders.onScan(snapshot);
+    this.#endIdleGuards(snapshot);
+    if (changed) this.#changedAtMs = monotonicMs();
+    else if (this.#isContained()) this.#idleScan.begin(snapshot, forks);
+    this.#setPause(changed);
   }
 
   /** @returns true when a process of ours is new, has moved or has gone */
@@ -271,13 +261,12 @@ class ScanLoop implements Witness {
     this.#context.native?.trimMemory();
   }
 
-  #setPause(changed: boolean, zombies: number): void {
-    const { native, listener } = this.#context;
+  #setPause(changed: boolean): void {
+    const { listener } = this.#context;
     this.#pauseMs = nextScanPauseMs(this.#pauseMs, {
       changed,
-      storm: native !== null && zombies >= MANY_ZOMBIES,
-      moving: !this.#stoodDown && (listener?.isMoving() ?? false),
-      watched: !this.#stoodDown && (listener?.isWatched() ?? false),
+      moving: listener?.isMoving() ?? false,
+      watched: listener?.isWatched() ?? false,
       contained: this.#isContained(),
     });
   }

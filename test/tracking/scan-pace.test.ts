@@ -10,7 +10,6 @@ import {
 
 const AT_REST: LastScan = {
   changed: false,
-  storm: false,
   moving: false,
   watched: false,
   contained: true,
@@ -39,7 +38,6 @@ describe('the pause between two scans', () => {
       SAMPLE_MS,
     ],
     ['processes come and go', { ...AT_REST, changed: true }, SHORTEST_SCAN_PAUSE_MS],
-    ['many zombies wait', { ...AT_REST, storm: true }, SHORTEST_SCAN_PAUSE_MS],
   ])('%s', (_what, seen, expected) => {
     expect(settled(seen)).toBe(expected);
   });
@@ -47,7 +45,6 @@ describe('the pause between two scans', () => {
   test('grows by steps up to its longest, and is the shortest again after a change', () => {
     const seen = fc.record({
       changed: fc.constant(false),
-      storm: fc.constant(false),
       moving: fc.boolean(),
       watched: fc.boolean(),
       contained: fc.boolean(),

@@ -156,7 +156,7 @@ function limitListener(
 /** @returns the function that ends the mirroring */
 function mirrorOnTerminal({ host, table }: RunContext, { record, leader }: BegunRun): () => void {
   const isMirrored = record.oneOff?.terminal === true && table.kind === 'proc';
-  return isMirrored ? mirrorSuspension(host, leader) : () => {};
+  return isMirrored ? mirrorSuspension(host, table, leader) : () => {};
 }
 
 /** Witnesses the run, and no other process of the project: those are for the supervisor to witness. */
