@@ -52,7 +52,10 @@ async function measureStorm(more) {
     run(['start'], 0);
     const { pid } = supervisorOf(folder);
     await countZombies(name, pid);
-    record(`${name}: stop, ms`, timed(() => run(['stop'], 0)));
+    record(
+      `${name}: stop, ms`,
+      timed(() => run(['stop'], 0)),
+    );
   });
 }
 
@@ -102,7 +105,10 @@ async function measureCrashes() {
         const from = performance.now();
         for (let time = 0; time < 5; time += 1) {
           const name = `crashes: start beside ${crashing} that crash, ms`;
-          record(name, timed(() => run(['start', 'extra'], 0)));
+          record(
+            name,
+            timed(() => run(['start', 'extra'], 0)),
+          );
           run(['stop', 'extra'], 0);
           await setTimeout(500);
         }
@@ -132,7 +138,9 @@ async function measureDamaged() {
     run(['start'], 0);
     const services = path.join(folder, '.pids', 'services');
     for (let index = 0; index < 3_000; index += 1) {
-      writeFileSync(path.join(services, `damaged-${index}.json`), '{"schema":1,"serv', { mode: 0o600 });
+      writeFileSync(path.join(services, `damaged-${index}.json`), '{"schema":1,"serv', {
+        mode: 0o600,
+      });
     }
     const ledger = path.join(folder, '.pids', 'ledger', 'web');
     const [, header] = readFileSync(ledger, 'utf8').split('\n');
@@ -142,14 +150,18 @@ async function measureDamaged() {
       lines.push(JSON.stringify(['f'.repeat(32), pid, 1_000 + index, 1, pid, pid]));
     }
     writeFileSync(ledger, `\n${lines.join('\n')}\n`, { flag: 'a' });
-    record('damaged: stop --force, ms', timed(() => run(['stop', '--force'], 0)));
+    record(
+      'damaged: stop --force, ms',
+      timed(() => run(['stop', '--force'], 0)),
+    );
   });
 }
 
 /** 250 services, and 250 processes by hand. */
 async function measureMany() {
   const services = {};
-  for (let index = 0; index < 250; index += 1) services[`s${index}`] = { command: ['sleep', '3600'] };
+  for (let index = 0; index < 250; index += 1)
+    services[`s${index}`] = { command: ['sleep', '3600'] };
   await inProject(services, {}, async ({ run, folder, oracle, env }) => {
     const byHand = await timedAsync(() => spawnByHand(250, folder, env, oracle));
     await endProcesses(oracle.everything);
@@ -157,8 +169,14 @@ async function measureMany() {
     const start = timed(() => run(['start'], 0));
     record('many: start of 250 services, ms', start);
     record('many: start, ratio', start / byHand);
-    record('many: restart of one, ms', timed(() => run(['restart', 's100'], 0)));
-    record('many: stop of 250 services, ms', timed(() => run(['stop'], 0)));
+    record(
+      'many: restart of one, ms',
+      timed(() => run(['restart', 's100'], 0)),
+    );
+    record(
+      'many: stop of 250 services, ms',
+      timed(() => run(['stop'], 0)),
+    );
   });
 }
 
@@ -198,6 +216,7 @@ async function inProject(services, more, measure) {
 }
 
 function lineages() {
+  if (process.env.LINEAGES) return [process.env.LINEAGES, mark()];
   const zoo = path.join(root, 'fixtures', 'zoo');
   return ['perl', `-I${zoo}`, `-MZoo=${mark()}`, path.join(root, 'fixtures', 'lineages.pl')];
 }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { monotonicMs } from '../processes/clock.ts';
 import { childrenOf } from '../processes/linux/children.ts';
 import type { Native } from '../processes/native/native.ts';
@@ -15,10 +15,10 @@ export interface Reaper {
 const EXIT_REPORT_MS = 1_000;
 
 /**
- * Most children that are reaped in one turn of the event loop. In a fork storm there is always another one, and the
- * supervisor has more to do.
+ * How long to reap in one turn of the event loop, in ms. In a fork storm there is always another dead child, and this
+ * process has more to do; but where it reaps less than dies meanwhile, every look at the process table takes longer.
  */
-const MOST_A_TURN = 256;
+const LONGEST_TURN_MS = 20;
 
 /** The state in which a turn of reaping ends. A promise: it goes on when Node has told the end of a child of its own. */
 type TurnEnd = 'nothing-left' | 'more' | Promise<void>;
@@ -77,7 +77,8 @@ class SignalledReaper implements Reaper {
   }
 
   #reapSome(): TurnEnd {
-    for (let count = 0; count < MOST_A_TURN; count += 1) {
+    const end = monotonicMs() + LONGEST_TURN_MS;
+    do {
       const pid = this.#native.deadChild();
       if (pid === 'none') return 'nothing-left';
       if (pid === 'refused') return this.#reapListed();
@@ -85,7 +86,7 @@ class SignalledReaper implements Reaper {
       const news = newsOfEnd(pid);
       if (news) return news;
       if (!this.#native.reap(pid)) return 'nothing-left';
-    }
+    } while (monotonicMs() < end);
     return 'more';
   }
 
@@ -101,8 +102,4 @@ class SignalledReaper implements Reaper {
 /** Resolves with the promise, or when the time is up. */
 async function within(ms: number, promise: Promise<void>): Promise<void> {
   await Promise.race([promise, delay(ms, undefined, { ref: false })]);
-}
-
-function turnOfTheLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

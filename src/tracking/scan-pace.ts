@@ -10,9 +10,11 @@ export interface LastScan {
   readonly watched: boolean;
   /** True when no process of ours can escape unseen, and nobody waits for an end that only a scan shows. */
   readonly contained: boolean;
+  /** How long it took. */
+  readonly tookMs: number;
 }
 
-/** Pause after a change. */
+/** Pause after a change, where a scan is cheap. */
 export const SHORTEST_SCAN_PAUSE_MS = 100;
 /** Longest pause at rest while processes can escape unseen. */
 export const LONGEST_SCAN_PAUSE_MS = 2_000;
@@ -20,6 +22,11 @@ export const LONGEST_SCAN_PAUSE_MS = 2_000;
 const LONGEST_CONTAINED_PAUSE_MS = 5_000;
 /** Factor by which the pause grows when nothing has changed. */
 const SLOWDOWN = 1.5;
+/**
+ * Pause after a scan, as a multiple of its own time, where no process can escape unseen: in a fork storm, or where
+ * services crash again and again on a busy machine, scans would take all the time that there is.
+ */
+const COST = 3;
 
 /**
  * Returns the pause before the next scan, in ms: short after a change, because a process that escapes
@@ -28,8 +35,18 @@ const SLOWDOWN = 1.5;
  * subreaper dies.
  */
 export function nextScanPauseMs(pauseMs: number, { changed, ...seen }: LastScan): number {
-  if (changed) return SHORTEST_SCAN_PAUSE_MS;
+  const shortest = shortestPauseMs(seen);
+  if (changed) return shortest;
   const longestAtRest = seen.contained ? LONGEST_CONTAINED_PAUSE_MS : LONGEST_SCAN_PAUSE_MS;
   const longest = seen.moving || seen.watched ? SAMPLE_MS : longestAtRest;
-  return Math.min(Math.max(pauseMs, SHORTEST_SCAN_PAUSE_MS) * SLOWDOWN, longest);
+  return Math.min(Math.max(pauseMs, shortest) * SLOWDOWN, longest);
+}
+
+/** Returns the shortest pause after a scan of this cost, in ms. Samples and limits have the scan of each second. */
+export function shortestPauseMs({
+  contained,
+  tookMs,
+}: Pick<LastScan, 'contained' | 'tookMs'>): number {
+  if (!contained) return SHORTEST_SCAN_PAUSE_MS;
+  return Math.min(Math.max(tookMs * COST, SHORTEST_SCAN_PAUSE_MS), SAMPLE_MS);
 }

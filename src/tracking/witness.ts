@@ -13,9 +13,13 @@ import { type AdoptedLeaders, type WatchedRuns, watchAdoptedLeaders } from './ad
 import { type ClaimTracker, trackClaims } from './claim-tracker.ts';
 import { createIdleScan, type IdleScan } from './idle-scan.ts';
 import type { ProjectState } from './project-state.ts';
-import { type Reaper, startReaper } from './reaper.ts';
 import type { RunGroups } from './run-groups.ts';
-import { LONGEST_SCAN_PAUSE_MS, nextScanPauseMs, SHORTEST_SCAN_PAUSE_MS } from './scan-pace.ts';
+import {
+  LONGEST_SCAN_PAUSE_MS,
+  nextScanPauseMs,
+  SHORTEST_SCAN_PAUSE_MS,
+  shortestPauseMs,
+} from './scan-pace.ts';
 import { recordClaims } from './write-ledger.ts';
 
 export interface WitnessContext {
@@ -26,8 +30,8 @@ export interface WitnessContext {
   readonly runs: WatchedRuns;
   /** Picks the claims to witness. Missing: all of the project. */
   readonly concerns?: (claim: Claim) => boolean;
-  /** Null: this process adopts nothing, so there is nothing to reap. */
-  readonly native: Native | null;
+  /** Null: this process adopts nothing. */
+  readonly native: Pick<Native, 'endWatch' | 'trimMemory'> | null;
   /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
   /** Missing: only the witness needs the scans. */
@@ -49,14 +53,12 @@ export interface ScanListener {
 
 /** Scans the process table again and again, and writes down what it sees. */
 export interface Witness {
-  /** Scans soon, because something has just changed. */
+  /** Scans as soon as the pace allows, because something has just changed. */
   wake(): void;
-  /** While a stop is at work, the witness does not scan and writes nothing. It goes on reaping. */
+  /** While a stop is at work, the witness does not scan and writes nothing. */
   setStoodDown(stoodDown: boolean): Promise<void>;
   /** Scans at once, and resolves when everything seen is in the ledger. */
   scan(): Promise<void>;
-  /** Reaps every adopted zombie, now. */
-  reap(): Promise<void>;
   /** Number of processes of ours in the last scan. */
   ownedCount(): number;
   stop(): void;
@@ -66,8 +68,8 @@ export interface Witness {
 const TIDY_MS = 10_000;
 
 /**
- * Starts to record the identity of every descendant while it can still be seen, to notice the end of
- * adopted leaders, and to reap adopted zombies.
+ * Starts to record the identity of every descendant while it can still be seen, and to notice the end of
+ * adopted leaders.
  */
 export function startWitness(context: WitnessContext): Witness {
   return new ScanLoop(context);
@@ -75,8 +77,6 @@ export function startWitness(context: WitnessContext): Witness {
 
 class ScanLoop implements Witness {
   readonly #context: WitnessContext;
-  /** Null: this process adopts nothing, so there is nothing to reap. */
-  readonly #reaper: Reaper | null;
   readonly #tracker: ClaimTracker;
   readonly #idleScan: IdleScan;
   readonly #adoptedLeaders: AdoptedLeaders;
@@ -84,6 +84,8 @@ class ScanLoop implements Witness {
   readonly #recorded = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
   #pauseMs = SHORTEST_SCAN_PAUSE_MS;
+  /** Duration of the last full scan. */
+  #tookMs = 0;
   #underWay: Promise<void> | null = null;
   #stoodDown = false;
   #stopped = false;
@@ -94,7 +96,6 @@ class ScanLoop implements Witness {
   constructor(context: WitnessContext) {
     const { table, self, native, runs } = context;
     this.#context = context;
-    this.#reaper = native && startReaper(native);
     const stateNow = (): ProjectState => this.#stateNow();
     this.#tracker = trackClaims({
       get state() {
@@ -118,7 +119,7 @@ class ScanLoop implements Witness {
   wake(): void {
     this.#idleScan.end();
     this.#changedAtMs = monotonicMs();
-    this.#pauseMs = SHORTEST_SCAN_PAUSE_MS;
+    this.#pauseMs = shortestPauseMs({ contained: this.#isContained(), tookMs: this.#tookMs });
     // Without a timer a scan is under way, or a stop is at work.
     if (this.#timer) this.#schedule(this.#pauseMs);
   }
@@ -137,10 +138,6 @@ class ScanLoop implements Witness {
     await this.#begin();
   }
 
-  async reap(): Promise<void> {
-    await this.#reaper?.reapNow();
-  }
-
   ownedCount(): number {
     return this.#ownedCount;
   }
@@ -148,7 +145,6 @@ class ScanLoop implements Witness {
   stop(): void {
     this.#stopped = true;
     this.#adoptedLeaders.stop();
-    this.#reaper?.stop();
     if (this.#timer) clearTimeout(this.#timer);
   }
 
@@ -196,6 +192,7 @@ class ScanLoop implements Witness {
 
   async #scanAll(): Promise<void> {
     const { table, groups } = this.#context;
+    const beganAtMs = monotonicMs();
     this.#idleScan.end();
     const forks = table.changes?.forks() ?? null;
     const snapshot = await table.snapshot();
@@ -208,6 +205,7 @@ class ScanLoop implements Witness {
     this.#endIdleGuards(snapshot);
     if (changed) this.#changedAtMs = monotonicMs();
     else if (this.#isContained()) this.#idleScan.begin(snapshot, forks);
+    this.#tookMs = monotonicMs() - beganAtMs;
     this.#setPause(changed);
   }
 
@@ -268,6 +266,7 @@ class ScanLoop implements Witness {
       moving: listener?.isMoving() ?? false,
       watched: listener?.isWatched() ?? false,
       contained: this.#isContained(),
+      tookMs: this.#tookMs,
     });
   }
 

@@ -109,7 +109,6 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     const ending: EndingRun = {
       ...context,
       run,
-      witness,
       record,
       forced: () => control.isForced(),
       killed: typeof first !== 'string' && first.signal !== null,
@@ -138,6 +137,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     // Both would keep this process alive.
     control.unsubscribe();
     witness.stop();
+    run.reaper?.stop();
   }
 }
 

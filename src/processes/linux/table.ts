@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { linuxBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';
 import { listProcFolder, readProcFile, readProcLine, readProcLink } from '../proc-file.ts';
@@ -48,7 +49,7 @@ export function openProcTable(): ProcessTable {
     return ownStartTicks + Math.floor(msToTicks(monotonicMs()));
   }
 
-  function snapshot(): Snapshot {
+  async function snapshot(): Promise<Snapshot> {
     const takenAtMs = monotonicMs();
     const moment = { takenAtMs, nowTicks: nowTicks(), bootId, pidNamespace };
     const details = createProcDetails(environs, moment);
@@ -59,6 +60,7 @@ export function openProcTable(): ProcessTable {
       for (const pid of listPids()) {
         if (read.has(pid)) continue;
         read.add(pid);
+        if (read.size % READS_A_TURN === 0) await turnOfTheLoop();
         const process = readProcess(pid);
         const isYoung =
           process !== null && moment.nowTicks - process.identity.startTicks < YOUNG_TICKS;
@@ -67,6 +69,7 @@ export function openProcTable(): ProcessTable {
         if (process !== null) processes.push(process);
       }
       if (vanished === 0) break;
+      await turnOfTheLoop();
     }
     const taken = indexSnapshot({ ...moment, details }, processes);
     forgetTheDead(environs, taken.byPid);
@@ -108,7 +111,7 @@ export function openProcTable(): ProcessTable {
     kind: 'proc',
     bootId,
     pidNamespace,
-    snapshot: async () => snapshot(),
+    snapshot,
     read: async (pid) => readProcess(pid),
     scanDescending,
     changes: { forks: readForks, readAgain },
@@ -121,6 +124,12 @@ export function openProcTable(): ProcessTable {
  * table is listed again. One that hops every 30 ms was missed by four scans in a row on a busy machine.
  */
 const MAX_LISTINGS = 8;
+
+/**
+ * Reads after which the event loop gets a turn, as it does between two listings. In a fork storm a subreaper has to reap
+ * meanwhile: else its own dead make the next listing longer, and that one leaves even more of them.
+ */
+const READS_A_TURN = 256;
 
 /** One second. */
 const YOUNG_TICKS = 100;
