@@ -6,6 +6,7 @@ import { COOKIE_VARIABLES, guardCookie, supervisorCookie } from '../ownership/co
 import { ownVersion, packageRoot } from '../package-root.ts';
 import type { Host } from '../processes/host.ts';
 import { whyNoNative } from '../processes/native/native.ts';
+import { noteChild } from '../processes/own-children.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 import { type ProjectFolder, USUAL_MANIFEST } from '../project/folder.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
@@ -78,6 +79,7 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
     detached: true,
     stdio: ['ignore', log, log, 'pipe'],
   });
+  noteChild(child);
   closeSync(log);
   const outcome = await awaitReady(child);
   child.unref();

@@ -20,6 +20,7 @@ import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
 import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
 import { readProjectState } from '../tracking/project-state.ts';
+import { startReaper } from '../tracking/reaper.ts';
 import { openRunGroups } from '../tracking/run-groups.ts';
 import { createApi } from './api/server.ts';
 import { awaitGuard, GUARDED } from './await-guard.ts';
@@ -47,6 +48,8 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   const loaded = await loadNative();
   // Before the first spawn, because only processes that are spawned later are certain to stay below us.
   const subreaper = loaded.available ? loaded.becomeSubreaper() : { held: false, why: loaded.why };
+  const native = loaded.available && subreaper.held ? loaded : null;
+  const reaper = native && startReaper(native);
   const table = openProcessTable();
   const host = openHost(table);
   const self = await host.self();
@@ -78,7 +81,8 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     table,
     self,
     guard,
-    native: loaded.available && subreaper.held ? loaded : null,
+    native,
+    reaper,
     capabilities,
     groups: 'why' in groups ? null : groups,
     version,

@@ -32,6 +32,7 @@ import type { ProcessTable } from '../processes/table.ts';
 import type { MovableFolder } from '../project/place/movable-folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
+import type { Reaper } from '../tracking/reaper.ts';
 import type { RunGroups } from '../tracking/run-groups.ts';
 import { startWitness, type Witness } from '../tracking/witness.ts';
 import { createForegroundHolds } from './api/foreground-holds.ts';
@@ -56,6 +57,8 @@ export interface SupervisionContext {
   readonly guard: Identity | null;
   /** The native calls, if they made this process a subreaper; else null. */
   readonly native: Native | null;
+  /** Reaps what this process adopts; null where it is no subreaper. */
+  readonly reaper: Reaper | null;
   readonly capabilities: Capabilities;
   /** Null when no control groups can be made; `capabilities` says why. */
   readonly groups: RunGroups | null;
@@ -121,7 +124,7 @@ class WatchedServices {
   readonly #context: SupervisionContext;
 
   constructor(context: SupervisionContext, stopUnattended: StopUnattended) {
-    const { folder, host, self, native, groups, log } = context;
+    const { folder, host, self, native, reaper, groups, log } = context;
     this.#context = context;
     this.logs = recordLogs(folder, log);
     this.history = openHistoryWriter(folder, log);
@@ -146,7 +149,7 @@ class WatchedServices {
       self,
       native,
       groups,
-      reap: () => this.witness.reap(),
+      reaper,
     });
   }
 
@@ -383,7 +386,7 @@ class Supervisor implements Supervision {
    * as processes below it; a start may come meanwhile.
    */
   async #endIdle(): Promise<void> {
-    await this.#watched.witness.reap();
+    await this.#context.reaper?.reapNow();
     if (this.#isBusy()) return;
     this.#leases.drop();
     this.#context.end();

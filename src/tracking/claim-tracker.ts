@@ -10,7 +10,7 @@
  *   scan-pace        how long to wait between two scans
  *   write-ledger     writes claims to the ledgers
  *   adopted-leaders  notices the end of leaders that are no children of ours
- *   reaper           reaps zombies that a subreaper has adopted
+ *   reaper           reaps the dead that a subreaper has adopted, at SIGCHLD
  *   run-groups       the control groups of the runs: made, read, removed
  *   open-files       reads the evidence of open files and ports
  *   enclosing-run    the runs that this very command is inside of

@@ -20,6 +20,7 @@ import { attach } from '../../services/launch/attach.ts';
 import type { Contain } from '../../services/launch/launch.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
+import { type Reaper, startReaper } from '../../tracking/reaper.ts';
 import { openRunGroups, type RunGroups } from '../../tracking/run-groups.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import { oneOffName } from './decisions.ts';
@@ -65,6 +66,8 @@ export interface BegunRun {
   readonly groups: RunGroups | null;
   /** Null unless this process is the subreaper of the run, and had no children before. */
   readonly native: Native | null;
+  /** Null where `native` is. */
+  readonly reaper: Reaper | null;
   readonly exited: Promise<Exit>;
 }
 
@@ -170,6 +173,8 @@ async function spawnRun(
     throw new DevctlError(shellCode === null ? 'start-failed' : code[shellCode], reason);
   }
   const { pid, uncontained, exited } = launched;
+  // At once, because a command can leave hundreds of dead while its record is written.
+  const reaper = native && startReaper(native);
   const leader = await leaderOf(context, pid, service, options.warn);
   if (uncontained) options.warn(`no control group: ${uncontained}`);
   const cgroup = planned.cgroup && { ...planned.cgroup, held: uncontained === null };
@@ -183,7 +188,7 @@ async function spawnRun(
     options.warn(`its record could not be brought up to date: ${inWords(error)}`);
   }
   const unknown = { pid, startTicks: 0, bootId: table.bootId, pidNamespace: table.pidNamespace };
-  return { folder, record, leader: leader ?? unknown, groups, native, exited };
+  return { folder, record, leader: leader ?? unknown, groups, native, reaper, exited };
 }
 
 function attachCommand(

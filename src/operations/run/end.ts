@@ -13,7 +13,6 @@ import type { Proof, StopReport } from '../../stopping/report.ts';
 import { lookAtProject } from '../../tracking/look.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
-import type { Witness } from '../../tracking/witness.ts';
 import { MAX_PASSES } from '../stop/ask-guards.ts';
 import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
@@ -22,7 +21,6 @@ import type { BegunRun, RunContext } from './begin.ts';
 /** A one-off that is to be ended. */
 export interface EndingRun extends RunContext {
   readonly run: BegunRun;
-  readonly witness: Pick<Witness, 'reap'>;
   /** The latest record: the witness notes in it when a process has left the control group. */
   readonly record: () => ServiceRecord;
   readonly forced: () => boolean;
@@ -74,12 +72,12 @@ async function claimsOf({ folder, host, record }: EndingRun): Promise<readonly C
  *
  * @returns null where it has neither, so that only a scan can tell
  */
-async function isEmpty({ run, record, witness }: EndingRun): Promise<boolean | null> {
+async function isEmpty({ run, record }: EndingRun): Promise<boolean | null> {
   const { cgroup } = record();
   if (cgroup?.held && groupMembers(cgroup.path).length > 0) return false;
   if (!run.native) return cgroup?.held ? true : null;
   if (run.native.hasChildren() === false) return true;
-  await witness.reap();
+  await run.reaper?.reapNow();
   const children = run.native.hasChildren();
   return children === null ? null : !children;
 }

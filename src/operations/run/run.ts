@@ -109,7 +109,6 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     const ending: EndingRun = {
       ...context,
       run,
-      witness,
       record,
       forced: () => control.isForced(),
       killed: typeof first !== 'string' && first.signal !== null,
@@ -138,6 +137,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     // Both would keep this process alive.
     control.unsubscribe();
     witness.stop();
+    run.reaper?.stop();
   }
 }
 
@@ -156,7 +156,7 @@ function limitListener(
 /** @returns the function that ends the mirroring */
 function mirrorOnTerminal({ host, table }: RunContext, { record, leader }: BegunRun): () => void {
   const isMirrored = record.oneOff?.terminal === true && table.kind === 'proc';
-  return isMirrored ? mirrorSuspension(host, leader) : () => {};
+  return isMirrored ? mirrorSuspension(host, table, leader) : () => {};
 }
 
 /** Witnesses the run, and no other process of the project: those are for the supervisor to witness. */

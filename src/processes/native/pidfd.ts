@@ -48,7 +48,8 @@ export function bindPidfd(
       return opened >= 0 ? opened : errnoName();
     },
     send: (target, signal) =>
-      send(SYS_PIDFD_SEND_SIGNAL, target, signal === 0 ? 0 : constants.signals[signal], null, 0) === 0
+      send(SYS_PIDFD_SEND_SIGNAL, target, signal === 0 ? 0 : constants.signals[signal], null, 0) ===
+      0
         ? null
         : errnoName(),
     close: (target) => void close(target),
