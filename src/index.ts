@@ -9,7 +9,12 @@ import { stopServices } from './operations/stop/stop.ts';
 import { sweepSettingsOf } from './operations/stop/sweep-rules.ts';
 import { openHost } from './processes/real-host.ts';
 import { folderOfManifest } from './project/folder.ts';
-import { declaredServices, openProject, requireProject } from './project/open-project.ts';
+import {
+  declaredServices,
+  manifestQuery,
+  openProject,
+  requireProject,
+} from './project/open-project.ts';
 import { selectNames } from './project/select-names.ts';
 import type { StopReport } from './stopping/report.ts';
 
@@ -28,7 +33,7 @@ export type {
 export interface ProjectOptions {
   /** The folder where the search for the manifest begins; it goes upwards. Default: the current folder. */
   readonly cwd?: string;
-  /** Path of the manifest; with it there is no search. */
+  /** Path of the manifest, or of its folder; with it there is no search. */
   readonly config?: string;
   /** Names of services or groups; all services by default. */
   readonly names?: readonly string[];
@@ -46,8 +51,8 @@ export async function start(
     readonly env?: Readonly<Record<string, string | undefined>>;
   } = {},
 ): Promise<StartResult> {
-  const { cwd = process.cwd(), config, names = [], env = process.env } = options;
-  const manifest = loadManifest({ cwd, config });
+  const { names = [], env = process.env } = options;
+  const manifest = loadManifest(manifestQuery(openProject(options), options));
   const folder = folderOfManifest(manifest);
   return startProject(openHost(), folder, manifest, {
     names: selectForStart(choicesOf(manifest), names),
@@ -78,7 +83,7 @@ export async function stop(
   if (graceMs !== null && !(Number.isFinite(graceMs) && graceMs >= 0)) {
     throw new DevctlError('usage', `graceMs is ${graceMs}: not a number of milliseconds`);
   }
-  const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
+  const project = openProject(options);
   const report = await stopServices(openHost(), project.folder, {
     ...stopOptions({
       names: selectNames(project, options.names ?? []),
@@ -99,7 +104,7 @@ export async function stop(
  * @throws DevctlError 'manifest-not-found' where there is no project, 'service-unknown'
  */
 export async function status(options: ProjectOptions = {}): Promise<StatusReport> {
-  const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
+  const project = openProject(options);
   const report = await readStatus(openHost(), project, selectNames(project, options.names ?? []));
   requireProject(project, report.services.length + report.orphans.length > 0);
   return report;

@@ -1,14 +1,16 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { DevctlError } from '../errors.ts';
+import { DevctlError, errnoOf } from '../errors.ts';
 import { COOKIE_VARIABLES, guardCookie, supervisorCookie } from '../ownership/cookie.ts';
 import { ownVersion, packageRoot } from '../package-root.ts';
 import type { Host } from '../processes/host.ts';
 import { whyNoNative } from '../processes/native/native.ts';
 import { noteChild } from '../processes/own-children.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
+import { appendFlags, unwritable } from '../project/atomic-file.ts';
 import { type ProjectFolder, USUAL_MANIFEST } from '../project/folder.ts';
+import { whyNotAppend } from '../project/safe-file.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { connectTo } from './client.ts';
 import { ANSWER_MS, findSupervisorPatiently, type ReachedSupervisor } from './connect.ts';
@@ -60,12 +62,11 @@ export async function connectToSupervisor(
 /**
  * Starts a supervisor below a guard, or alone where there are no native functions, and waits until it is ready.
  *
- * @throws DevctlError 'supervisor-failed' with the last lines of its log
+ * @throws DevctlError 'supervisor-failed' with the last lines of its log; 'unsafe', 'records-unwritable'
  */
 async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promise<void> {
   const logPath = join(folder.pidsDir, 'supervisor.log');
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
-  const log = openSync(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  const log = openLog(logPath);
   // The lines before this position are of earlier supervisors.
   const from = fstatSync(log).size;
   const { spawn } = await import('node:child_process');
@@ -89,6 +90,33 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   const { tailLog } = await import('../logs/tail.ts');
   const lines = await tailLog(logPath, LOG_LINES, from);
   throw supervisorFailed(outcome, lines, logPath);
+}
+
+/** Opens the log of the supervisor. A link, a folder or a FIFO in its place is refused by its name. */
+function openLog(path: string): number {
+  try {
+    const fd = openSync(path, appendFlags, 0o600);
+    const refused = whyNotAppend(fstatSync(fd));
+    if (refused === null) return fd;
+    closeSync(fd);
+    throw notOurLog(path, refused);
+  } catch (error) {
+    const refused = NO_FILE[errnoOf(error) ?? ''];
+    throw refused === undefined ? unwritable(path, error) : notOurLog(path, refused);
+  }
+}
+
+/** What stands in the place of a file, by the error of open(2). ENXIO: a FIFO without a reader, or a socket. */
+const NO_FILE: Readonly<Record<string, string>> = {
+  ELOOP: 'a symbolic link',
+  EISDIR: 'a folder',
+  ENXIO: 'not a regular file',
+};
+
+function notOurLog(path: string, why: string): DevctlError {
+  return new DevctlError('unsafe', `${path} is not safe to use: ${why}`, {
+    hint: 'look at what it is, move it away and try again; devctl makes a new one',
+  });
 }
 
 /** The arguments of Node and the environment of a supervisor, or of the guard that starts it. */

@@ -14,7 +14,13 @@ import { printFailure } from '../output/terminal/failure.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
-import { type OpenProject, openProject, requireProject } from '../project/open-project.ts';
+import { currentFolder } from '../processes/working-folder.ts';
+import {
+  manifestQuery,
+  type OpenProject,
+  openProject,
+  requireProject,
+} from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
 import { type LimitOptions, limitOptions } from './limit-options.ts';
 import { stopProgress } from './stop-progress.ts';
@@ -64,16 +70,19 @@ async function runUntilOver(
   const timeoutMs = timeout === undefined ? null : durationOption('--timeout', timeout);
   const graceMs = grace === undefined ? null : durationOption('--grace', grace);
   const ownLimits = limitOptions(options);
-  const project = openProject({ cwd: process.cwd(), config });
+  const project = openProject({ config });
   requireProject(project, false);
+  // Whose run would it be? Without a manifest above, nobody else's.
+  if (project.above !== undefined) manifestQuery(project, { config });
   const { outline, folder } = project;
+  const cwd = currentFolder();
   const notes = createNotes(options.color);
-  const manifest = manifestOf(project, config, notes.warn);
+  const manifest = manifestFor(project, notes.warn);
   let watch: ReturnType<typeof stopProgress> | undefined;
   const result = await runOneOff(folder, {
     name,
     command,
-    cwd: process.cwd(),
+    cwd,
     env: { ...definedOnly(process.env), ...manifest?.env },
     graceMs,
     timeoutMs,
@@ -109,14 +118,13 @@ async function runUntilOver(
  * Loads the manifest. A mistake in it does not keep the user from running a command, because no service is
  * started.
  */
-function manifestOf(
+function manifestFor(
   { outline }: OpenProject,
-  config: string | undefined,
   warn: (line: string) => void,
 ): ResolvedManifest | null {
   if (outline.kind === 'absent') return null;
   try {
-    return loadManifest({ cwd: process.cwd(), config });
+    return loadManifest({ file: outline.file });
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     warn(

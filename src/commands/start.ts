@@ -13,6 +13,7 @@ import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
 import { printable, printableLines, printableLog } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
+import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
 import { yieldLock } from './yield-lock.ts';
@@ -30,7 +31,8 @@ export async function startCommand(
   options: StartCommandOptions,
 ): Promise<number> {
   refuseAsProcessOne();
-  const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
+  const query = { config: options.config };
+  const manifest = loadManifest(manifestQuery(openProject(query), query));
   const selected = selectForStart(choicesOf(manifest), names);
   const host = openHost();
   const lease = await toLease(host, leaseWish(options));

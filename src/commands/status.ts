@@ -12,9 +12,11 @@ import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
 import { leasesInWords } from './lease-options.ts';
+import { noteOtherManifest } from './other-manifest-note.ts';
 
 export interface StatusOptions {
   readonly config?: string;
+  readonly all?: boolean;
   readonly json?: boolean;
   readonly color?: boolean;
 }
@@ -24,11 +26,15 @@ export async function statusCommand(
   names: readonly string[],
   options: StatusOptions,
 ): Promise<number> {
-  const project = openProject({ cwd: process.cwd(), config: options.config });
+  if (options.all) return (await import('./status-all.ts')).statusOfAll(names, options);
+  const project = openProject({ config: options.config });
   const report = await readStatus(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length + report.orphans.length > 0);
   if (options.json) printJson(report);
-  else printStatus(report, options.color);
+  else {
+    printStatus(report, options.color);
+    noteOtherManifest(project.folder, options.color);
+  }
   return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
 }
 

@@ -22,7 +22,7 @@ import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printableLines } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
-import { type OpenProject, openProject } from '../project/open-project.ts';
+import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { stopProgress } from './stop-progress.ts';
@@ -47,8 +47,9 @@ export async function upCommand(
   names: readonly string[],
   options: UpCommandOptions,
 ): Promise<number> {
-  const query = { cwd: process.cwd(), config: options.config };
-  const manifest = loadManifest(query);
+  const query = { config: options.config };
+  const project = openProject(query);
+  const manifest = loadManifest(manifestQuery(project, query));
   const choices = choicesOf(manifest);
   const selected = selectForStart(choices, names);
   const { exitCodeFrom } = options;
@@ -57,7 +58,6 @@ export async function upCommand(
       hint: `one of: ${selected.join(', ')}`,
     });
   }
-  const project = openProject(query);
   const named = names.length === 0 ? null : selectServices(choices, names);
   return new Up({ project, manifest, selected, named }, options).run();
 }

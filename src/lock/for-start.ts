@@ -1,8 +1,11 @@
+import { join } from 'node:path';
+import { DevctlError } from '../errors.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { patienceWith } from '../processes/starvation.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
 import { settleProject } from '../project/place/settle-project.ts';
+import { runningOtherManifest } from '../tracking/other-manifest.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
 import { isAlive, lockedBy } from './holder.ts';
 import { acquireLock } from './lock.ts';
@@ -23,7 +26,7 @@ export interface StartLock {
  * @param command the name of this command in the lock file
  * @param warn told which command is waited for; a restart by the supervisor is too short to be mentioned
  * @param waitMs the time that the holder has to release the lock on a machine that is not busy, in ms
- * @throws DevctlError 'locked', 'records-unwritable', 'records-shared', 'unsafe'
+ * @throws DevctlError 'locked', 'records-unwritable', 'records-shared', 'manifest-conflict', 'unsafe'
  */
 export async function takeLockToStart(
   host: Host,
@@ -49,9 +52,25 @@ export async function takeLockToStart(
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
   const { release } = lock;
   try {
-    return { folder: settleProject(folder), release };
+    const settled = settleProject(folder);
+    await refuseOtherManifest(host, settled);
+    return { folder: settled, release };
   } catch (error) {
     release();
     throw error;
   }
+}
+
+/** @throws DevctlError 'manifest-conflict' while something of another manifest of this folder runs */
+async function refuseOtherManifest(host: Host, folder: ProjectFolder): Promise<void> {
+  const other = runningOtherManifest(folder, await host.snapshot());
+  if (!other) return;
+  const { id, manifest, pid } = other;
+  const what = manifest ?? 'another manifest, which is gone';
+  const named = manifest === null ? `--project ${id}` : `--config ${join(folder.root, manifest)}`;
+  throw new DevctlError(
+    'manifest-conflict',
+    `${what} runs in ${folder.root} (pid ${pid}), and only one manifest of a folder can run`,
+    { hint: `end it first: devctl stop ${named}; or give each manifest a folder of its own` },
+  );
 }

@@ -1,6 +1,6 @@
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { readPattern } from '../patterns/pattern.ts';
-import { findManifest, type ManifestPlace, type ManifestQuery } from './locate.ts';
+import { findManifest, type ManifestPlace, type ManifestQuery, type NoManifest } from './locate.ts';
 import { formatProblem, show } from './problem.ts';
 import { readTree } from './read.ts';
 import type { SweepSettings } from './resolved.ts';
@@ -32,14 +32,15 @@ export type ManifestOutline =
    * syntax of a file is broken, because the unread part may name processes that the user wants to spare.
    */
   | ({ readonly kind: 'broken'; readonly why: string } & ManifestContents)
-  /** `root`: the real path of the folder that `--config` names; null when there is none. */
-  | { readonly kind: 'absent'; readonly looked: string; readonly root: string | null };
+  | NoManifest;
 
 /**
  * Reads the manifest without validating it, for commands that must work with any manifest. It needs neither
  * zod nor env files, and takes about a millisecond.
  *
- * Never throws. 'found' does not mean valid: `loadManifest` validates.
+ * 'found' does not mean valid: `loadManifest` validates.
+ *
+ * @throws DevctlError as `findManifest`
  */
 export function readManifestOutline(query: ManifestQuery): ManifestOutline {
   const place = findManifest(query);

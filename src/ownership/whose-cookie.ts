@@ -8,13 +8,15 @@ export interface ProjectIdentity {
   readonly marks: ReadonlySet<string>;
   /** The id of the project; null: none is proved, so the path decides. */
   readonly id: string | null;
+  /** The end of its id, which tells the projects of one folder apart: another manifest has another end. */
+  readonly variant: string;
   /** Ids that live, or are registered, in another folder, or whose processes are in another PID namespace. */
   readonly idsElsewhere: ReadonlySet<string>;
   /** Names of the control groups of the project, `devctl-<hash>`, under its present and its earlier paths. */
   readonly groupNames: ReadonlySet<string>;
 }
 
-/** Digits of an id that all manifests of one folder share. */
+/** Length of the id of a folder; the rest of the id of a project is its variant. */
 const BASE_LENGTH = 16;
 
 /**
@@ -33,12 +35,12 @@ export function isCookieOf(project: ProjectIdentity, cookie: Cookie): boolean {
 
 /** Tells whether a cookie has a mark of ours and the id of another project, which may be this one before. */
 export function isUnsettled(
-  { marks, id }: ProjectIdentity,
+  { marks, id, variant }: ProjectIdentity,
   { projects, projectId }: Cookie,
 ): boolean {
   if (projectId === null || projectId === id || !projects.every((mark) => marks.has(mark))) {
     return false;
   }
-  // Another manifest of the same folder.
-  return id === null || projectId.slice(0, BASE_LENGTH) !== id.slice(0, BASE_LENGTH);
+  // Another manifest of the folder is another project, wherever it keeps its records.
+  return projectId.slice(BASE_LENGTH) === variant;
 }

@@ -2,7 +2,8 @@
  * The files of this folder, which holds what outlives a command:
  *
  *   folder             the folders of a project: named, made, and checked before use
- *   open-project       finds the project of a folder, with or without a valid manifest
+ *   open-project       finds the project that is meant, with or without a valid manifest
+ *   without-manifest   what shows that a folder is a project: records, and living processes with its mark
  *   select-names       the services that names on a command line mean
  *   service-record     the record of one run, `services/NAME.json`: its fields
  *   new-record         makes the record of a run that is about to be spawned
@@ -100,7 +101,7 @@ export function projectFolder(
     mark: markOfPath(real),
     marks: paths.map(markOf),
     paths,
-    id: standing.id && variantOf(standing.id, basename(manifest)),
+    id: standing.id && `${standing.id}${variantOf(basename(manifest))}`,
     manifestName: basename(manifest),
     standing,
   };
@@ -115,9 +116,22 @@ export function folderOfManifest(manifest: {
   return projectFolder(manifest.root, manifest.pidsDir, manifest.file);
 }
 
-/** The id of the project that another manifest in the same folder makes. */
-function variantOf(id: string, manifest: string): string {
-  return manifest === USUAL_MANIFEST ? id : `${id}-${hash('sha256', manifest).slice(0, 8)}`;
+/** The part of an id that tells the projects of one folder apart; empty for the usual manifest. */
+export function variantOf(manifestName: string): string {
+  return manifestName === USUAL_MANIFEST ? '' : `-${hash('sha256', manifestName).slice(0, 8)}`;
+}
+
+/** Finds the manifest in a folder whose project has this variant of the folder's id; null: it is gone. */
+export function findManifestName(root: string, variant: string): string | null {
+  try {
+    return readdirSync(root).find((name) => isManifestOf(name, variant)) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function isManifestOf(name: string, variant: string): boolean {
+  return variant === '' ? name === USUAL_MANIFEST : variantOf(name) === variant;
 }
 
 /**
@@ -219,7 +233,8 @@ export function writableFolder(folder: ProjectFolder, part: FolderPart | null): 
       hint: 'give the records a folder of their own with "pidsDir", for example ".pids"',
     });
   }
-  if (!existsSync(root)) {
+  // Records outside of it can still be written, for a stop of what a removed project has left.
+  if (!existsSync(root) && isInside(root, pidsDir)) {
     throw new DevctlError('records-unwritable', `the project folder ${root} is gone`, {
       hint: 'devctl does not make it again; go to where the project is now',
     });
@@ -280,8 +295,7 @@ export function whyOfAnotherProject(
   if (standing === 'copy') return `it was copied from ${original}, and names nothing here`;
   if (projectId !== undefined && folder.id !== null) {
     if (projectId === folder.id) return null;
-    if (baseOf(projectId) === baseOf(folder.id))
-      return 'it belongs to another manifest of this folder';
+    if (isOfOtherManifest(folder, { projectId })) return OF_OTHER_MANIFEST;
     if (project !== undefined && !folder.paths.includes(project)) {
       return `it belongs to the project ${project}`;
     }
@@ -289,6 +303,15 @@ export function whyOfAnotherProject(
   }
   if (project === undefined || folder.paths.includes(project) || !existsSync(project)) return null;
   return `it belongs to the project ${project}`;
+}
+
+/** What `whyOfAnotherProject` says of a record that another manifest of the same folder has written. */
+export const OF_OTHER_MANIFEST = 'it belongs to another manifest of this folder';
+
+/** Tells whether a record is of the project that another manifest in this very folder makes. */
+export function isOfOtherManifest({ id }: ProjectFolder, { projectId }: RecordedProject): boolean {
+  if (id === null || projectId === undefined || projectId === id) return false;
+  return baseOf(projectId) === baseOf(id);
 }
 
 /** The id of a folder, without the part that tells its manifests apart. */

@@ -1,6 +1,9 @@
 import type { Identity } from '../processes/identity.ts';
 import { isCount, isGroup, isLabel, isPid, isRunId, isText } from './field-checks.ts';
 
+/** Stands for the run id of processes that no evidence ties to a run. */
+export const NO_RUN = 'none';
+
 /** The boot and the PID namespace in which the pids of a ledger are valid. */
 export type PidScope = Pick<Identity, 'bootId' | 'pidNamespace'>;
 

@@ -15,11 +15,14 @@ import {
   formatLatest,
   type LedgerEntry,
   type LedgerLine,
+  NO_RUN,
   type PidScope,
   parseLedger,
 } from './ledger-lines.ts';
 import { isSetAside, type RecordProblem } from './record-problem.ts';
+import { readFolderRecords } from './records.ts';
 import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './safe-file.ts';
+import type { ServiceRecord } from './service-record.ts';
 
 /** Size in bytes from which on an appender should compact the ledger: some 4,000 processes. */
 export const LEDGER_COMPACT_BYTES = 256 * 1024;
@@ -65,8 +68,13 @@ export interface LedgersRead {
 /**
  * Reads every witnessed identity that no compaction has removed, oldest first within each service. An
  * identity that was witnessed twice comes twice. Never throws for a bad file: it becomes a problem.
+ *
+ * @param others the records of another manifest in this folder: what they name is not ours
  */
-export function readLedgers(folder: ProjectFolder): LedgersRead {
+export function readLedgers(
+  folder: ProjectFolder,
+  others: readonly ServiceRecord[] = readFolderRecords(folder).others,
+): LedgersRead {
   const entries: LedgerEntry[] = [];
   const problems: RecordProblem[] = [];
   const blocked = folderProblem(folder, 'ledger');
@@ -85,6 +93,7 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
     const parsed = parseLedger(service, file.bytes.toString());
     const foreign = new Set<string>();
     for (const { project, ...entry } of parsed.entries) {
+      if (isOfOthers(entry, others)) continue;
       if (whyOfAnotherProject(folder, { project }) === null) entries.push(entry);
       else foreign.add(project ?? folder.standing.original ?? 'another project');
     }
@@ -98,6 +107,15 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
     }
   }
   return { entries, problems };
+}
+
+/**
+ * Tells whether an entry is of another manifest in the folder. A ledger does not say of which manifest it is, but
+ * the records of that manifest name their runs. An entry without a run may be of either, so it counts as theirs.
+ */
+function isOfOthers({ runId }: LedgerEntry, others: readonly ServiceRecord[]): boolean {
+  if (others.length === 0) return false;
+  return runId === NO_RUN || others.some((record) => record.runId === runId);
 }
 
 /**
@@ -132,7 +150,7 @@ export function compactLedger(
 
 /**
  * Removes a ledger, after the proof that no process in it is alive. A missing ledger is fine. In a
- * records folder that two projects share, the entries of the other project stay. A ledger that cannot
+ * records folder that two projects or two manifests share, the entries of the other one stay. A ledger that cannot
  * be read stays as well, because nothing in it was proved dead.
  */
 export function removeLedger(folder: ProjectFolder, service: string): void {
@@ -141,8 +159,9 @@ export function removeLedger(folder: ProjectFolder, service: string): void {
   const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
   if (file.kind !== 'content') return;
   const { entries } = parseLedger(service, file.bytes.toString());
+  const { others } = readFolderRecords(folder);
   const foreign = entries.filter(
-    ({ project }) => whyOfAnotherProject(folder, { project }) !== null,
+    (entry) => whyOfAnotherProject(folder, entry) !== null || isOfOthers(entry, others),
   );
   if (foreign.length === 0) removeIfThere(path);
   else writeFileAtomically(path, formatLatest(foreign));

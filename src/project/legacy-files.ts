@@ -100,6 +100,16 @@ export function readLegacyFiles(folder: ProjectFolder, facts: LegacyFacts): Lega
   return { entries: [...entries.values()], problems };
 }
 
+/** Tells whether the files name a process that devctl has not written into them. */
+export function hasLinesOfOthers(folder: ProjectFolder): boolean {
+  const marks = readMarks(folder);
+  return KINDS.some((kind) => {
+    const file = readOwnFile(legacyPath(folder, kind));
+    if (file.kind !== 'content') return false;
+    return numbersOfOthers(withoutOwnLines(file.bytes, marks[kind]), new Set()) !== '';
+  });
+}
+
 /**
  * Brings the three files in step with the records whose leader lives, for scripts that read them. Lines of other writers
  * stay behind our lines, and the file keeps its time, until `removeLegacyFiles`: such lines may be all

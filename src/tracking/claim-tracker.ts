@@ -13,6 +13,9 @@
  *   reaper           reaps the dead that a subreaper has adopted, at SIGCHLD
  *   run-groups       the control groups of the runs: made, read, removed
  *   open-files       reads the evidence of open files and ports
+ *   other-projects   the projects whose marks were met, by the registry and their folders
+ *   other-manifest   another manifest of the same folder that runs
+ *   running-projects every project of this user of which something lives
  *   enclosing-run    the runs that this very command is inside of
  *   capabilities     what the living supervisor can contain services with
  */

@@ -79,7 +79,8 @@ function foldersOf(
 ): readonly ProjectFolder[] {
   const found = new Map<string, ProjectFolder>();
   const consider = (path: string, pidsDir?: string): void => {
-    if (path === own.root || found.has(path) || !isFolderOf(path, mark)) return;
+    if (path === own.root && !hasTakenOver(own, mark)) return;
+    if (found.has(path) || !isFolderOf(path, mark)) return;
     found.set(path, projectFolder(path, pidsDir));
   };
   for (const { path, pidsDir } of readRegistry()) {
@@ -89,6 +90,11 @@ function foldersOf(
     for (const folder of upwards(snapshot.details.cwd(process))) consider(folder);
   }
   return [...found.values()];
+}
+
+/** Tells whether the mark may be of the project that has our path since our folder was removed. */
+function hasTakenOver({ id }: ProjectFolder, { projectId }: ForeignMark): boolean {
+  return id !== null && projectId !== null && id.slice(0, 16) !== projectId.slice(0, 16);
 }
 
 /** Where both are known the id decides, because another checkout may be at the path by now. */

@@ -6,7 +6,12 @@ import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import { type Identity, sameMachine } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import { msToTicks } from '../processes/ticks.ts';
-import { groupNameOf, type ProjectFolder } from '../project/folder.ts';
+import {
+  groupNameOf,
+  OF_OTHER_MANIFEST,
+  type ProjectFolder,
+  variantOf,
+} from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
 import { readLedgers } from '../project/ledger.ts';
 import type { LedgerEntry } from '../project/ledger-lines.ts';
@@ -19,7 +24,7 @@ import {
 import { bootedAtMs, later, latestRecordMs, modifiedMs } from '../project/place/places.ts';
 import { readPlace } from '../project/place/project-file.ts';
 import type { RecordProblem } from '../project/record-problem.ts';
-import { readRecords } from '../project/records.ts';
+import { readFolderRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
 
@@ -28,8 +33,6 @@ import { readSupervisor, type SupervisorRecord } from '../project/supervisor-rec
  * a service. No service can have this name.
  */
 export const UNATTRIBUTED = '(no service)';
-/** Stands for the run id in that ledger. */
-export const NO_RUN = 'none';
 
 /** Everything that the records folder says, read at one moment. */
 export interface ProjectState {
@@ -53,8 +56,8 @@ export function readProjectState(
   folder: ProjectFolder,
   exempt: readonly string[] = [],
 ): ProjectState {
-  const records = readRecords(folder);
-  const ledgers = readLedgers(folder);
+  const records = readFolderRecords(folder);
+  const ledgers = readLedgers(folder, records.others);
   const supervisor = readSupervisor(folder);
   const legacy = readLegacyFiles(folder, legacyFacts(folder, records.records));
   const lease = readLeases(folder);
@@ -64,14 +67,14 @@ export function readProjectState(
     records: records.records,
     ledger: ledgers.entries,
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
-    legacy: legacy.entries,
+    legacy: withoutOthers(folder, legacy.entries, records.others),
     lease: lease.kind === 'record' ? lease.record : null,
     problems: [
       ...[records, ledgers, legacy].flatMap(({ problems }) => problems),
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
       ...(lease.kind === 'problem' ? [lease.problem] : []),
       ...lastStopProblems(folder),
-    ],
+    ].filter(({ reason }) => reason !== OF_OTHER_MANIFEST),
     exempt: [],
   };
   return withoutRuns(all, exempt);
@@ -89,6 +92,17 @@ function legacyFacts(folder: ProjectFolder, records: readonly ServiceRecord[]): 
     elsewhereAtMs: times.reduce(later, null),
     bootedAtMs: bootedAtMs(),
   };
+}
+
+/** Leaves out the lines that were written for another manifest of the folder, or for another project. */
+function withoutOthers(
+  { standing: { standing } }: ProjectFolder,
+  entries: readonly LegacyEntry[],
+  others: readonly ServiceRecord[],
+): readonly LegacyEntry[] {
+  if (standing === 'shared') return [];
+  const pids = new Set(others.flatMap(({ leader }) => (leader ? [leader.pid] : [])));
+  return entries.filter(({ pid }) => !pids.has(pid));
 }
 
 /**
@@ -119,7 +133,10 @@ function ownerOf(path: string): number | null {
  * some.
  */
 export function isBlankState(state: ProjectState): boolean {
-  const { records, ledger, supervisor, legacy, lease, problems } = state;
+  const { records, ledger, supervisor, legacy, lease, folder } = state;
+  const isShared = folder.standing.standing === 'shared';
+  // In a shared folder the records of the other project are no trace of ours.
+  const problems = state.problems.filter(({ kind }) => !(isShared && kind === 'foreign'));
   const isEmpty = [records, ledger, legacy, problems].every((list) => list.length === 0);
   return isEmpty && !supervisor && !lease && !existsSync(join(state.folder.pidsDir, 'lock'));
 }
@@ -152,11 +169,17 @@ export function factsOf(
 }
 
 /** What tells the cookies of this project from all others. Which ids live elsewhere is found out when it matters. */
-export function projectIdentity({ paths, marks, id }: ProjectFolder): ProjectIdentity {
+export function projectIdentity({
+  paths,
+  marks,
+  id,
+  manifestName,
+}: ProjectFolder): ProjectIdentity {
   return {
     paths,
     marks: new Set(marks),
     id,
+    variant: variantOf(manifestName),
     idsElsewhere: new Set(),
     groupNames: new Set(paths.map(groupNameOf)),
   };

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, rmdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -467,7 +467,12 @@ describe('a manifest that is no regular file', () => {
     );
     symlinkSync('nowhere', join(cwd, 'link.json'));
     expect(errorOf(() => loadManifest({ cwd, config: 'link.json' })).message).toBe(
-      'link.json:1:1  is a symbolic link to a file that does not exist',
+      `link.json: a link that leads nowhere (${join(cwd, 'link.json')})`,
+    );
+    rmdirSync(join(cwd, '.devctl.json'));
+    symlinkSync('nowhere', join(cwd, '.devctl.json'));
+    expect(errorOf(() => loadManifest({ cwd })).message).toBe(
+      '.devctl.json:1:1  is a symbolic link to a file that does not exist',
     );
   });
 

@@ -149,7 +149,7 @@ test('records are never looked for in the folder of the project itself', () => {
 
 test('without a manifest the outline is absent', () => {
   const cwd = folderWith({});
-  expect(readManifestOutline({ cwd })).toMatchObject({ kind: 'absent', looked: cwd, root: null });
+  expect(readManifestOutline({ cwd })).toMatchObject({ kind: 'absent', root: cwd });
 });
 
 test('reading any files never throws, and always knows the project', () => {

@@ -12,6 +12,7 @@ export function projectOf(mark: string, root = '/'): ProjectIdentity {
     paths: [root],
     marks: new Set([mark]),
     id: null,
+    variant: '',
     idsElsewhere: new Set(),
     groupNames: new Set(),
   };

@@ -3,6 +3,7 @@
  *
  *   status    the state of each service, by its record and the process table
  *   tree      the processes of each service, as trees
+ *   all       every project of this user
  *   observe   looks again and again, for the monitor
  *   activity  what happened, for `devctl report`
  */

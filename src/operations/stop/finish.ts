@@ -8,15 +8,15 @@ import { type Identity, sameMachine } from '../../processes/identity.ts';
 import { loadNative } from '../../processes/native/native.ts';
 import { findPortHolders } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
+import { OF_OTHER_MANIFEST, type ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
 import { removeLegacyFiles, writeLegacyFiles } from '../../project/legacy-files.ts';
 import { forgetProject } from '../../project/place/registry.ts';
-import { readRecords, removeRecord } from '../../project/records.ts';
+import { readFolderRecords, readRecords, removeRecord } from '../../project/records.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { socketPaths } from '../../project/socket-path.ts';
-import { removeSupervisor } from '../../project/supervisor-record.ts';
+import { readSupervisor, removeSupervisor } from '../../project/supervisor-record.ts';
 import type { Proof, StopReport } from '../../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { removeRunGroups } from '../../tracking/run-groups.ts';
@@ -79,10 +79,11 @@ export async function finishStop(
   // Guards are kept while a survivor is below them.
   if (survivors.length === 0) problems.push(...guardProblems(guards, snapshot));
   const lost = new Set(survivors.map(({ service }) => service));
-  const cleanup: Cleanup = { state, options, snapshot, lost, ended, attempt };
+  const shared = isShared(folder);
+  const cleanup: Cleanup = { state, options, snapshot, lost, ended, shared, attempt };
   removeRecords(cleanup);
   if (isSupervisorGone) removeSupervisorTraces(cleanup);
-  if (wholeProject) removeProjectFiles(cleanup);
+  if (wholeProject && !shared) removeProjectFiles(cleanup);
   attempt('the control groups', () => removeRunGroups(state));
 
   const { supervisors: supervisorsBefore } = first;
@@ -103,6 +104,7 @@ export async function finishStop(
     guards: guards.map(({ identity }) => identity.pid),
     proof: survivors.length > 0 ? notProved(outcome) : proofOf(facts),
   };
+  if (shared) return report;
   attempt('the report', () => writeLastStop(folder, report));
   if (wholeProject && survivors.length === 0 && folder.id !== null) forgetProject(folder.id);
   // A supervisor that was killed has not written the end of its session.
@@ -174,7 +176,20 @@ interface Cleanup {
   readonly lost: ReadonlySet<string | null>;
   /** The services of which a process was seen, recorded or not. */
   readonly ended: ReadonlySet<string>;
+  /** True where another project has records in the same folder. */
+  readonly shared: boolean;
   readonly attempt: Attempt;
+}
+
+/**
+ * Tells whether another manifest of the folder, or another project, has records in the records folder: then the files
+ * in it that do not say whose they are may be theirs.
+ */
+function isShared(folder: ProjectFolder): boolean {
+  if (folder.standing.standing === 'shared' || readFolderRecords(folder).others.length > 0)
+    return true;
+  const supervisor = readSupervisor(folder);
+  return supervisor.kind === 'problem' && supervisor.problem.reason === OF_OTHER_MANIFEST;
 }
 
 function removeRecords(cleanup: Cleanup): void {
@@ -205,7 +220,8 @@ function removeLedgers({ state, options, snapshot, lost, ended, attempt }: Clean
 }
 
 /** Removes the legacy files after the proof of a full stop. Otherwise writes them anew from the remaining records. */
-function removeOrWriteLegacyFiles({ state, options, snapshot, lost }: Cleanup): void {
+function removeOrWriteLegacyFiles({ state, options, snapshot, lost, shared }: Cleanup): void {
+  if (shared) return;
   const left = readRecords(state.folder).records;
   const isProved =
     options.names === null &&
@@ -218,7 +234,8 @@ function removeOrWriteLegacyFiles({ state, options, snapshot, lost }: Cleanup): 
 }
 
 /** Removes the record and the socket of a supervisor that has ended. */
-function removeSupervisorTraces({ state, options, snapshot, attempt }: Cleanup): void {
+function removeSupervisorTraces(cleanup: Cleanup): void {
+  const { state, options, snapshot, shared, attempt } = cleanup;
   const { folder, supervisor } = state;
   const recorded: Identity | undefined = supervisor?.identity;
   // A supervisor of another container may be alive there.
@@ -226,8 +243,8 @@ function removeSupervisorTraces({ state, options, snapshot, attempt }: Cleanup):
   if (recorded && !livesIn(snapshot, recorded)) {
     attempt("the supervisor's record", () => removeSupervisor(folder, recorded));
   }
-  // A supervisor that was killed could not remove its socket.
-  for (const path of options.names === null ? socketPaths(folder) : []) {
+  // A supervisor that was killed could not remove its socket. Another manifest of the folder has the same socket.
+  for (const path of options.names === null && !shared ? socketPaths(folder) : []) {
     attempt("the supervisor's socket", () => rmSync(path, { force: true }));
   }
 }

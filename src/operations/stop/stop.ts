@@ -21,6 +21,7 @@
  *   leftovers       ends the processes of earlier runs before a start
  *   sweep           `devctl sweep`: ends look-alikes that belong to no service
  *   sweep-rules     the patterns and the scope of a sweep
+ *   named-project   the project that `stop --project` names, also one whose folder is gone
  *   options         the options and the header of a stop
  *   outcome         the outcome of the stop engine
  */

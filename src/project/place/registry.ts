@@ -19,6 +19,9 @@ export interface RegistryEntry extends Place {
   readonly at: string;
 }
 
+/** 'removed': the records of a stop of a project whose folder is gone. 'stops': the reports of supervisors of such. */
+type StateFolder = 'projects' | 'stops' | 'removed';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -27,7 +30,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
  *
  * @returns null without a home folder of our own: under sudo HOME may be another user's
  */
-function stateFolder(name: 'projects' | 'stops', environment: Environment): string | null {
+export function stateFolder(
+  name: StateFolder,
+  environment: Environment = process.env,
+): string | null {
   const state = environment.XDG_STATE_HOME;
   const base = state && isAbsolute(state) ? state : homeState(environment);
   if (base === null || ownerOf(base) === 'other') return null;
@@ -40,7 +46,7 @@ function stateFolder(name: 'projects' | 'stops', environment: Environment): stri
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
 export function prepareStateFolder(
-  name: 'projects' | 'stops',
+  name: StateFolder,
   environment: Environment = process.env,
 ): string | null {
   const folder = stateFolder(name, environment);
