@@ -19,10 +19,15 @@ const MODES: [string, string[], Record<string, string>][] = [
 async function free(project: TemporaryProject, pid: number): Promise<number> {
   const target = project.oracle.everything().find((one) => one.pid === pid);
   await killAtOnce(target ?? expect.fail(`no process ${pid}`));
+  await untilFree(pid);
+  return pid;
+}
+
+/** Waits until a pid can be given out again. Until its parent has reaped it, a zombie has it, and so has a group. */
+async function untilFree(pid: number): Promise<void> {
   const holds = (one: { pid: number; pgid: number; sid: number }) =>
     [one.pid, one.pgid, one.sid].includes(pid);
   await until(() => !readProcesses().some(holds));
-  return pid;
 }
 
 function leaderOf(project: TemporaryProject, name: string): number {
@@ -52,6 +57,10 @@ eachModeIf(canRecycle)(MODES)(
       .join('');
     expect(ledger).toContain(`,${child},`);
 
+    // The portable table has whole seconds. In them no pid comes round again, unless somebody sees to it.
+    const otherSecond = Date.now() + 2_000;
+    if ('DEVCTL_PROCESS_TABLE' in env) await until(() => Date.now() > otherSecond);
+
     const here = project.root;
     const words = ['node', 'server.js'];
     const strangers: Recycled[] = [
@@ -72,6 +81,7 @@ eachModeIf(canRecycle)(MODES)(
     }
     await using first = await recycle(strangers, here, outside.root);
     const supervisor = await signalSupervisor(project, 'SIGKILL');
+    await untilFree(supervisor.pid);
     const twin = supervisor.argv;
     // The lock of a command that was killed.
     const dead = spawn('sleep', ['120'], { stdio: 'ignore' });
