@@ -78,9 +78,9 @@ describe.runIf(native.available)('the reaper', () => {
       });
       reaper.stop();
       await new Promise((resolve) => setImmediate(resolve));
-      answer({ went: seen.at(-1) > seen[0], turns: seen.every((count) => count % 256 === 0) });
+      answer({ turns: seen.length, went: seen.at(-1) > seen[0] });
     `);
-    expect(outcome).toEqual({ went: true, turns: true });
+    expect(outcome).toEqual({ turns: 5, went: true });
   });
 
   test.runIf(['x64', 'arm64'].includes(process.arch))(
