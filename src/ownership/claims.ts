@@ -42,7 +42,7 @@ import {
   strongestOrigin,
   toEvidence,
 } from './search.ts';
-import { findVetoes, type Veto } from './vetoes.ts';
+import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
 
 /**
  * Finds every living process that is ours.
@@ -58,7 +58,7 @@ import { findVetoes, type Veto } from './vetoes.ts';
 export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
   const vetoes = findVetoes(facts, snapshot);
   const search: ClaimSearch = {
-    facts,
+    facts: withNamedGroups(facts, vetoes.cookies),
     snapshot,
     vetoes,
     intentTicks: new Map(
@@ -117,6 +117,18 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     ].filter(({ identity }) => search.adopters.includes(identity.pid)),
     foreignMarks: [...search.foreignMarks.values()],
   };
+}
+
+/** Names the services of control groups whose runs have lost their records, by the cookies of these runs. */
+function withNamedGroups(facts: OwnershipFacts, cookies: Vetoes['cookies']): OwnershipFacts {
+  const unnamed = facts.groups?.filter(({ service }) => service === null) ?? [];
+  if (unnamed.length === 0) return facts;
+  const services = new Map([...cookies.values()].map(({ runId, service }) => [runId, service]));
+  const groups = facts.groups?.map((group) => ({
+    ...group,
+    service: group.service ?? services.get(group.runId) ?? null,
+  }));
+  return groups ? { ...facts, groups } : facts;
 }
 
 function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readonly Witnessed[]> {

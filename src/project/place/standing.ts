@@ -13,7 +13,7 @@ import {
   readPlace,
   readProjectRecord,
 } from './project-file.ts';
-import { lookUpProject } from './registry.ts';
+import { lookUpProject, type RegistryEntry } from './registry.ts';
 import { type Belonging, isSamePlace, judgeBelonging } from './same-project.ts';
 
 /** What `project.json` proves about a folder. */
@@ -65,13 +65,19 @@ const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
  * each start, and after each move.
  */
 function isRegisteredElsewhere({ id }: ProjectRecord, here: FolderPlace): boolean {
-  const entry = lookUpProject(id);
+  const entry = findRegistered(id);
   if (!entry || !isSamePlace(entry, here) || entry.path === here.path) return false;
   const there = readFolderPlace(entry.path, here);
   // One folder, seen at two paths.
-  if (!there || (there.device === here.device && there.inode === here.inode)) return false;
-  const read = readProjectRecord(entry.pidsDir);
-  return read.kind === 'record' && read.record.id === id && read.record.path === entry.path;
+  return there !== null && (there.device !== here.device || there.inode !== here.inode);
+}
+
+/** Finds a project in the registry, where the folder that the registry names says the same of itself. */
+export function findRegistered(id: string): RegistryEntry | null {
+  const entry = lookUpProject(id);
+  const read = entry && readProjectRecord(entry.pidsDir);
+  if (read?.kind !== 'record') return null;
+  return read.record.id === id && read.record.path === entry?.path ? entry : null;
 }
 
 function judge(record: ProjectRecord, root: string, pidsDir: string, place: Place): FolderStanding {
@@ -86,7 +92,10 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
     },
   );
   const base = { ...UNKNOWN, standing, pidsDir };
-  if (standing === 'copy' || standing === 'shared') return { ...base, original: record.path };
+  if (standing === 'copy' || standing === 'shared') {
+    const isNamedSo = record.path === root;
+    return { ...base, original: (isNamedSo && findRegistered(record.id)?.path) || record.path };
+  }
   const { id, formerPaths } = record;
   const former = standing === 'moved' ? [...formerPaths, record.path] : formerPaths;
   return { ...base, id, formerPaths: [...new Set(former)].filter((path) => path !== root) };
