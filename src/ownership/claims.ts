@@ -55,10 +55,11 @@ import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
  * Never throws. When in doubt a process is not ours: other evidence finds a missed orphan, but nothing
  * revives a dead bystander.
  */
-export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
-  const vetoes = findVetoes(facts, snapshot);
+export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Ownership {
+  const vetoes = findVetoes(known, snapshot);
+  const facts = withNamedGroups(known, vetoes.cookies);
   const search: ClaimSearch = {
-    facts: withNamedGroups(facts, vetoes.cookies),
+    facts,
     snapshot,
     vetoes,
     intentTicks: new Map(

@@ -92,6 +92,20 @@ function foldersOf(
   return [...found.values()];
 }
 
+/** The run ids in the records of projects that were moved away from this path while something ran. */
+export function runsMovedAway(path: string): ReadonlySet<string> {
+  const moved = readRegistry().flatMap((entry) => {
+    if (entry.path === path || !existsSync(entry.pidsDir)) return [];
+    const folder = projectFolder(entry.path, entry.pidsDir);
+    return folder.id === entry.id && folder.paths.includes(path) ? [folder] : [];
+  });
+  const runs = moved.flatMap((folder) => {
+    const { records, ledger } = readProjectState(folder);
+    return [...records, ...ledger].map(({ runId }) => runId);
+  });
+  return new Set(runs);
+}
+
 /** Tells whether the mark may be of the project that has our path since our folder was removed. */
 function hasTakenOver({ id }: ProjectFolder, { projectId }: ForeignMark): boolean {
   return id !== null && projectId !== null && id.slice(0, 16) !== projectId.slice(0, 16);

@@ -165,3 +165,22 @@ test.runIf(hasSubreaper)('stop ends a moved project whose supervisor was killed'
   await expectToEnd(ground, to, [before]);
   expect(ground.residents()).toEqual([]);
 });
+
+test.runIf(hasSubreaper)(
+  'a daemon that is all that is left of a moved project is not that of the checkout at the old path',
+  async () => {
+    await using ground = await openGround();
+    const before = await ground.start('P');
+    const to = await leaveCheckout(ground);
+    await until(() => recordedRoot(ground, to) === ground.path(to));
+    await killAtOnce(before.supervisor);
+    for (const one of before.processes) if (one.environment.length > 0) await killAtOnce(one);
+    expect(before.living().length).toBe(1);
+    await expectToEndNothing(ground, 'P', before);
+    const fresh = await ground.start('P');
+    expect(before.living().length).toBe(1);
+    await expectToEnd(ground, to, [before]);
+    expect(fresh.living().length).toBe(3);
+    await expectToEnd(ground, 'P', [fresh]);
+  },
+);

@@ -5,7 +5,6 @@ import { expect } from 'vitest';
 import type { StopReport } from '../../../src/stopping/report.ts';
 import {
   expectToEnd,
-  expectToEndNothing,
   type Ground,
   isAlive,
   killSupervisorOf,
@@ -241,7 +240,6 @@ test.runIf(hasSubreaper)(
     expect(stopped.exitCode, stopped.stderr).toBe(0);
     expect(run.living()).toEqual([]);
     expect(other.living().length).toBe(3);
-    await expectToEndNothing(ground, '/', other);
     await expectToEnd(ground, 'other', [other]);
   },
 );
