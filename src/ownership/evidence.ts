@@ -3,7 +3,7 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import { isInside } from '../project/inside.ts';
 import { ancestry } from './ancestry.ts';
 import type { LegacyPid, OwnershipFacts, RunGroup } from './claim.ts';
-import { livesElsewhere } from './nearest-project.ts';
+import { livesAmongUs } from './nearest-project.ts';
 import type { ClaimSearch, Finding } from './search.ts';
 import type { Vetoes } from './vetoes.ts';
 
@@ -137,7 +137,8 @@ export function isSharedGroup(
     // A nested supervisor, guard or tool is in our group in any case.
     if (!process || !cookie || cookie.role) return false;
     // A mark that a service has read from a file makes no project.
-    const isNested = vetoes.elsewhere.has(pid) || livesElsewhere(facts, snapshot, vetoes, cookie);
+    const isNested =
+      vetoes.elsewhere.has(pid) || livesAmongUs(facts, snapshot, vetoes, cookie, group.pids);
     return isNested && isInGroup(group.path, snapshot.details.controlGroup(process));
   });
 }

@@ -106,24 +106,37 @@ function hasMarkedChild({ byParent }: Snapshot, pid: number, marked: ReadonlySet
   return (byParent.get(pid) ?? []).some(({ identity }) => marked.has(identity.pid));
 }
 
-/** Tells whether the project of a cookie lives anywhere: then its mark on a process of ours may be right. */
-export function livesElsewhere(
+/**
+ * Tells whether the project of a cookie lives among our processes, because one of them has started it: then its mark on
+ * another process there may be right.
+ *
+ * @param members pids that are in one control group of ours
+ */
+export function livesAmongUs(
   facts: OwnershipFacts,
   snapshot: Snapshot,
-  { elsewhere, foreignCookies }: Pick<Anchors, 'elsewhere' | 'foreignCookies'>,
+  { elsewhere, foreignCookies, ours }: Anchors,
   { projects, projectId }: Cookie,
+  members: ReadonlySet<number>,
 ): boolean {
   const isSame = (other: Pick<Cookie, 'projects' | 'projectId'> | undefined): boolean =>
     other !== undefined &&
     (projectId !== null && other.projectId !== null
       ? projectId === other.projectId
       : projects.some((mark) => other.projects.includes(mark)));
+  const isAmongUs = (pid: number): boolean =>
+    ancestry(pid, snapshot).some(
+      ({ identity }) => members.has(identity.pid) || ours.has(identity.pid),
+    );
   const named = (facts.elsewhere ?? []).some(
     ({ identity, mark, projectId: id }) =>
-      livesIn(snapshot, identity) && isSame({ projects: [mark], projectId: id }),
+      livesIn(snapshot, identity) &&
+      isSame({ projects: [mark], projectId: id }) &&
+      isAmongUs(identity.pid),
   );
   if (named) return true;
   return [...elsewhere].some(([pid, anchor]) => {
+    if (!isAmongUs(pid)) return false;
     if (anchor !== 'run') return isSame(foreignCookies.get(pid));
     const children = snapshot.byParent.get(pid) ?? [];
     return children.some(({ identity }) => isSame(foreignCookies.get(identity.pid)));
