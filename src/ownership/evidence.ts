@@ -3,7 +3,7 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import { isInside } from '../project/inside.ts';
 import { ancestry } from './ancestry.ts';
 import type { LegacyPid, OwnershipFacts, RunGroup } from './claim.ts';
-import { livesAmongUs } from './nearest-project.ts';
+import { livesBeside } from './nearest-project.ts';
 import type { ClaimSearch, Finding } from './search.ts';
 import type { Vetoes } from './vetoes.ts';
 
@@ -131,6 +131,9 @@ export function isSharedGroup(
   snapshot: Snapshot,
   vetoes: Vetoes,
 ): boolean {
+  // A group has the name of a path, so a run that nobody has recorded may be that of another project.
+  const isKnown = [...facts.runs, ...facts.witnessed].some(({ runId }) => runId === group.runId);
+  const members = isKnown ? group.pids : null;
   return [...group.pids].some((pid) => {
     const process = snapshot.byPid.get(pid);
     const cookie = vetoes.foreignCookies.get(pid);
@@ -138,7 +141,7 @@ export function isSharedGroup(
     if (!process || !cookie || cookie.role) return false;
     // A mark that a service has read from a file makes no project.
     const isNested =
-      vetoes.elsewhere.has(pid) || livesAmongUs(facts, snapshot, vetoes, cookie, group.pids);
+      vetoes.elsewhere.has(pid) || livesBeside(facts, snapshot, vetoes, cookie, members);
     return isNested && isInGroup(group.path, snapshot.details.controlGroup(process));
   });
 }

@@ -107,17 +107,17 @@ function hasMarkedChild({ byParent }: Snapshot, pid: number, marked: ReadonlySet
 }
 
 /**
- * Tells whether the project of a cookie lives among our processes, because one of them has started it: then its mark on
- * another process there may be right.
+ * Tells whether the project of a cookie lives: then its mark on a process of ours may be right.
  *
- * @param members pids that are in one control group of ours
+ * @param members pids that are in a control group of a run of ours. With them, only a project counts that lives among
+ *   our processes, because one of them has started it. Null: wherever it lives
  */
-export function livesAmongUs(
+export function livesBeside(
   facts: OwnershipFacts,
   snapshot: Snapshot,
   { elsewhere, foreignCookies, ours }: Anchors,
   { projects, projectId }: Cookie,
-  members: ReadonlySet<number>,
+  members: ReadonlySet<number> | null,
 ): boolean {
   const isSame = (other: Pick<Cookie, 'projects' | 'projectId'> | undefined): boolean =>
     other !== undefined &&
@@ -125,6 +125,7 @@ export function livesAmongUs(
       ? projectId === other.projectId
       : projects.some((mark) => other.projects.includes(mark)));
   const isAmongUs = (pid: number): boolean =>
+    members === null ||
     ancestry(pid, snapshot).some(
       ({ identity }) => members.has(identity.pid) || ours.has(identity.pid),
     );

@@ -14,6 +14,7 @@ import {
   thawGroup,
 } from '../processes/linux/control-groups.ts';
 import { groupNameOf, type ProjectFolder } from '../project/folder.ts';
+import { namedRunIds } from '../project/place/places.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { runsMovedAway } from './other-projects.ts';
 import type { ProjectState } from './project-state.ts';
@@ -155,16 +156,18 @@ function projectGroups({ folder, records, supervisor }: ProjectState): readonly 
  * Reads the groups of all runs that exist now, with their members.
  *
  * Groups have the name of a path. So a group that neither record nor ledger knows may be that of a project which was
- * moved away from our path, or of one that is at a path of ours by now.
+ * moved away from our path, of one that is at a path of ours by now, or of another PID namespace.
  */
 export function readRunGroups(state: ProjectState): readonly RunGroup[] {
   const { folder: ours } = state;
   const services = new Map<string, string>();
   for (const { runId, service } of [...state.ledger, ...state.records])
     services.set(runId, service);
-  const isOfOther = (project: string, runId: string): boolean =>
-    !services.has(runId) &&
-    (basename(project) !== nameOf(ours) || runsMovedAway(ours.root).has(runId));
+  const isOfOther = (project: string, runId: string): boolean => {
+    if (services.has(runId)) return false;
+    if (basename(project) !== nameOf(ours) || runsMovedAway(ours.root).has(runId)) return true;
+    return ours.standing.elsewhere.some((pidsDir) => namedRunIds(pidsDir).includes(runId));
+  };
   return projectGroups(state).flatMap((project) =>
     listGroups(project).flatMap((runId): RunGroup[] => {
       // A trial group of `openRunGroups` belongs to no run.

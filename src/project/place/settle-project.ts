@@ -14,7 +14,7 @@ import {
   readProjectRecord,
   writeProjectRecord,
 } from './project-file.ts';
-import { registerProject } from './registry.ts';
+import { lookUpProject, registerProject } from './registry.ts';
 
 /** Everything in a records folder that names processes, or says for how long they are to run. */
 const NAMES_PROCESSES = [
@@ -98,10 +98,14 @@ function sorted(record: ProjectRecord): readonly [string, unknown][] {
   return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** True when the record that was just written shows up at the old path as well: two mounts of one folder. */
+/** True when the record that was just written shows up at another known path as well: two mounts of one folder. */
 function isSeenTwice(before: ProjectRecord, written: ProjectRecord): boolean {
-  const there = readProjectRecord(before.pidsDir);
-  return there.kind === 'record' && there.record.id === written.id;
+  const others = [before.pidsDir, lookUpProject(before.id)?.pidsDir];
+  return others.some((pidsDir) => {
+    if (pidsDir === undefined || pidsDir === written.pidsDir) return false;
+    const there = readProjectRecord(pidsDir);
+    return there.kind === 'record' && there.record.id === written.id;
+  });
 }
 
 /** The records of a copy name the processes of the original. They are kept beside, where nothing obeys them. */

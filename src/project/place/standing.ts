@@ -14,7 +14,7 @@ import {
   readProjectRecord,
 } from './project-file.ts';
 import { lookUpProject, type RegistryEntry } from './registry.ts';
-import { type Belonging, isSamePlace, judgeBelonging } from './same-project.ts';
+import { type Belonging, isSamePlace, judgeBelonging, type Surroundings } from './same-project.ts';
 
 /** What `project.json` proves about a folder. */
 export interface FolderStanding {
@@ -102,16 +102,20 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
 }
 
 /**
- * Asks the processes that the records name whether the project lives in another folder. A process whose working
- * directory cannot be read may do so.
+ * Asks the processes that the records name whether the project lives in another folder.
  */
-function livesElsewhere({ id }: ProjectRecord, root: string, pidsDir: string): boolean {
+function livesElsewhere(
+  { id }: ProjectRecord,
+  root: string,
+  pidsDir: string,
+): ReturnType<Surroundings['livesElsewhere']> {
   const holdsId = (folder: string): boolean => folder !== root && holdsProject(folder, id);
-  return recordedPids(pidsDir).some((pid) => {
-    const folder = readWorkingFolder(pid);
-    if (folder.kind === 'unreadable') return true;
-    return folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId);
-  });
+  const folders = recordedPids(pidsDir).map(readWorkingFolder);
+  const isElsewhere = folders.some(
+    (folder) => folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId),
+  );
+  if (isElsewhere) return 'yes';
+  return folders.some(({ kind }) => kind === 'unreadable') ? 'perhaps' : 'no';
 }
 
 /** Tells whether a folder has a `.pids` with this id. */
