@@ -64,12 +64,20 @@ const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
  * Tells whether the processes of a project may run in another folder, as far as the registry knows: it is written at
  * each start, and after each move.
  */
-function isRegisteredElsewhere({ id }: ProjectRecord, here: FolderPlace): boolean {
-  const entry = findRegistered(id);
+function isRegisteredElsewhere(record: ProjectRecord, here: FolderPlace): boolean {
+  const entry = findRegistered(record.id);
   if (!entry || !isSamePlace(entry, here) || entry.path === here.path) return false;
   const there = readFolderPlace(entry.path, here);
   // One folder, seen at two paths.
-  return there !== null && (there.device !== here.device || there.inode !== here.inode);
+  if (!there || isSameFolder(there, here)) return false;
+  // A copy at the path that this folder had: its record is that of this folder.
+  const read = readProjectRecord(entry.pidsDir);
+  const isSettled = read.kind === 'record' && isSameFolder(read.record, there);
+  return isSettled || !isSameFolder(record, here);
+}
+
+function isSameFolder(a: FolderPlace, b: FolderPlace): boolean {
+  return a.device === b.device && a.inode === b.inode;
 }
 
 /** Finds a project in the registry, where the folder that the registry names says the same of itself. */
