@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { execa } from 'execa';
-import { expect } from 'vitest';
+import { cleanEnvironment } from './clean-environment.ts';
 import { removeControlGroups } from './control-groups.ts';
 import { type DevctlResult, devctlWith } from './devctl.ts';
 import { endProcesses, signalExactly } from './end-processes.ts';
@@ -26,6 +26,8 @@ export interface Ground extends AsyncDisposable {
   start(name: string): Promise<Run>;
   /** Runs devctl in a folder. */
   devctl(name: string, ...args: readonly string[]): Promise<DevctlResult>;
+  /** Starts an innocent program in a folder, in a session of its own. It is ended with the ground. */
+  bystander(name: string): Promise<SeenProcess>;
   /** Runs another program in the ground: `ground.run('mv', 'P', 'Q')`. */
   run(command: string, ...args: readonly string[]): Promise<string>;
   /** Every living process that services on this ground have started. */
@@ -45,7 +47,7 @@ export interface Run {
 }
 
 /** A leader, a leader with a daemon, and that daemon. */
-const MEMBERS = 3;
+export const MEMBERS = 3;
 
 /**
  * The usual services: one that is only a leader, and one that leaves a daemon without parent, session, environment,
@@ -72,6 +74,10 @@ export async function openGround(): Promise<Ground> {
     readProcesses(since).filter(
       ({ zombie, argv }) => !zombie && argv.join(' ') === `sleep ${seconds}`,
     );
+  const bystanders = (): SeenProcess[] =>
+    readProcesses(since).filter(
+      ({ zombie, argv }) => !zombie && argv.join(' ') === `sleep ${seconds + 1}`,
+    );
   const residents = (): SeenProcess[] =>
     base.oracle.everything().filter((one) => isGuard(one) || isSupervisor(one));
   const ground: Ground = {
@@ -91,7 +97,7 @@ export async function openGround(): Promise<Ground> {
       if (!existsSync(join(path(name), '.devctl.json'))) ground.write(name);
       const before = new Set(living().map(keyOf));
       const { exitCode, stderr } = await ground.devctl(name, 'start');
-      expect(exitCode, stderr).toBe(0);
+      if (exitCode !== 0) throw new Error(`start in ${name}: exit code ${exitCode}\n${stderr}`);
       const fresh = () => living().filter((one) => !before.has(keyOf(one)));
       await until(() => fresh().length === MEMBERS);
       const real = realpathSync(path(name));
@@ -109,13 +115,19 @@ export async function openGround(): Promise<Ground> {
       const env = { XDG_STATE_HOME: stateHome };
       return devctlWith(base, { cwd: path(name), env }, ...args);
     },
+    async bystander(name) {
+      const before = new Set(bystanders().map(keyOf));
+      const options = { cwd: path(name), env: cleanEnvironment(), extendEnv: false } as const;
+      await execa('setsid', ['-f', 'sleep', String(seconds + 1)], { ...options, stdio: 'ignore' });
+      return until(() => bystanders().find((one) => !before.has(keyOf(one))));
+    },
     async run(command, ...args) {
       return (await execa(command, args, { cwd: base.root })).stdout;
     },
     living,
     residents,
     async [Symbol.asyncDispose]() {
-      await endProcesses(() => [...base.oracle.everything(), ...living()]);
+      await endProcesses(() => [...base.oracle.everything(), ...living(), ...bystanders()]);
       for (const place of places) await removeControlGroups(place);
       for (const folder of others) rmSync(folder, { recursive: true, force: true });
       await base[Symbol.asyncDispose]();
@@ -136,37 +148,11 @@ export function isAlive({ pid, started }: SeenProcess): boolean {
   return readProcesses().some((one) => one.pid === pid && !one.zombie);
 }
 
-/** Stops in both ways in a folder, and checks that no process of these runs ends. */
-export async function expectToEndNothing(
-  ground: Ground,
-  name: string,
-  ...runs: readonly Run[]
-): Promise<void> {
-  const before = runs.map((run) => run.living());
-  for (const words of [['stop'], ['stop', '--force']]) {
-    const { exitCode, stderr } = await ground.devctl(name, ...words);
-    expect(exitCode, stderr).toBe(0);
-    expect(runs.map((run) => run.living())).toEqual(before);
-  }
-}
-
-/** Stops in a folder, and checks that everything of these runs ends, with the proof. */
-export async function expectToEnd(
-  ground: Ground,
-  name: string,
-  runs: readonly Run[],
-  ...words: readonly string[]
-): Promise<void> {
-  const { exitCode, stdout, stderr } = await ground.devctl(name, 'stop', ...words);
-  expect(exitCode, stdout + stderr).toBe(0);
-  expect(runs.flatMap((run) => run.living())).toEqual([]);
-}
-
 function isSupervisor({ argv }: SeenProcess): boolean {
   return argv.slice(1, 3).some((word) => word.endsWith('/dist/supervisor/main.js'));
 }
 
-function keyOf({ pid, started }: SeenProcess): string {
+export function keyOf({ pid, started }: SeenProcess): string {
   return `${pid}:${started}`;
 }
 

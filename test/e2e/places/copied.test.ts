@@ -1,12 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { expect } from 'vitest';
-import {
-  expectToEnd,
-  expectToEndNothing,
-  type Ground,
-  openGround,
-  type Run,
-} from '../../support/places.ts';
+import { expectToEnd, expectToEndNothing } from '../../support/expect-places.ts';
+import { type Ground, openGround, type Run } from '../../support/places.ts';
 import { eachMode, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 

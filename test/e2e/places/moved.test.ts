@@ -1,14 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import {
-  expectToEnd,
-  expectToEndNothing,
-  type Ground,
-  isAlive,
-  openGround,
-  type Run,
-} from '../../support/places.ts';
+import { expectToEnd, expectToEndNothing } from '../../support/expect-places.ts';
+import { type Ground, isAlive, openGround, type Run } from '../../support/places.ts';
 import { hasSubreaper, killAtOnce } from '../../support/services.ts';
 import { eachMode, eachModeIf, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
 import type { StopReport } from '../../../src/stopping/report.ts';
+import { expectToEnd } from '../../support/expect-places.ts';
 import {
-  expectToEnd,
   type Ground,
   isAlive,
   killSupervisorOf,
