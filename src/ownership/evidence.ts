@@ -134,6 +134,8 @@ export function isSharedGroup(
   // A group has the name of a path, so a run that nobody has recorded may be that of another project.
   const isKnown = [...facts.runs, ...facts.witnessed].some(({ runId }) => runId === group.runId);
   const members = isKnown ? group.pids : null;
+  // A project that was at our path lives in another folder: a group that nobody has recorded may be its own.
+  if (!isKnown && facts.project.idsElsewhere.size > 0) return true;
   return [...group.pids].some((pid) => {
     const process = snapshot.byPid.get(pid);
     const cookie = vetoes.foreignCookies.get(pid);

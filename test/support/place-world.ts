@@ -67,6 +67,9 @@ interface Place {
   hasRecords: boolean;
   /** True when its supervisor may end everything by itself: the folder or all that was in it was removed. */
   mayEnd: boolean;
+  moved: boolean;
+  /** True when nothing in the folder tells any more whose the processes are: only their own marks do. */
+  lost: boolean;
   /** The id of the project, as its first start wrote it. */
   id: string | null;
 }
@@ -113,7 +116,8 @@ class World {
     for (const place of this.#places.filter((one) => this.#living(one).length > 0)) {
       this.told.push(`what is left of ${this.#nameOf(place)}`);
       if (place.mayEnd) await this.#awaitOwnEnd(place);
-      if (place.gone && this.#living(place).length > 0) await this.#stopById(place);
+      const isElsewhere = place.gone || place.lost;
+      if (isElsewhere && this.#living(place).length > 0) await this.#stopById(place);
     }
     const left = this.#owned.filter(({ process }) => isAlive(process));
     const isNamed = ({ home }: Owned): boolean => this.#named.has(home);
@@ -159,6 +163,9 @@ class World {
         rmSync(join(place.path, '.pids'), { recursive: true, force: true });
         place.hasRecords = false;
         place.mayEnd ||= !place.hasManifest;
+        // The supervisor knows the project, and writes what the folder is as soon as it notices the move.
+        if (place.moved && this.#supervisorsOf(place).length > 0) await delay(2_500);
+        else place.lost ||= place.moved;
         return;
       case 'drop the manifest':
         rmSync(join(place.path, '.devctl.json'), { force: true });
@@ -171,11 +178,7 @@ class World {
       case 'give the project file':
         return giveId(place, second, deed === 'give the id');
       case 'kill the supervisor':
-        return this.#kill(
-          this.#ground
-            .residents()
-            .filter(({ cwd, argv }) => cwd === place.path && argv[0] !== 'devctl-guard'),
-        );
+        return this.#kill(this.#supervisorsOf(place));
       case 'kill the leaders':
         return this.#kill(this.#living(place).filter(({ environment }) => environment.length > 0));
       case 'stop in another namespace':
@@ -184,6 +187,12 @@ class World {
         await delay(1_300);
         return;
     }
+  }
+
+  #supervisorsOf({ path }: Place): readonly SeenProcess[] {
+    const isSupervisor = ({ argv }: SeenProcess): boolean =>
+      argv.some((word) => word.endsWith('/main.js'));
+    return this.#ground.residents().filter((one) => one.cwd === path && isSupervisor(one));
   }
 
   #there(): Place[] {
@@ -211,7 +220,16 @@ class World {
   }
 
   async #add(path: string, hasManifest: boolean, hasRecords: boolean): Promise<Place> {
-    const place = { path, gone: false, hasManifest, hasRecords, mayEnd: false, id: null };
+    const place = {
+      path,
+      gone: false,
+      hasManifest,
+      hasRecords,
+      mayEnd: false,
+      moved: false,
+      lost: false,
+      id: null,
+    };
     this.#places.push(place);
     this.#bystanders.push(await this.#ground.bystander(path));
     return place;
@@ -261,7 +279,7 @@ class World {
       `  stop in ${name}: ${exitCode}, ${living.length} left of ${this.#nameOf(meant)}`,
     );
     this.#checkEnded(`stop in ${name}`, place, before);
-    if (exitCode === 0 && living.length > 0) {
+    if (exitCode === 0 && living.length > 0 && !meant.lost) {
       const pids = living.map(({ pid }) => pid).join(', ');
       this.faults.push(
         `exit code 0 of a stop in ${name}, and these live: ${pids}\n${stdout}${stderr}`,
@@ -317,8 +335,7 @@ class World {
   }
 
   async #move(place: Place, how: Step['deed']): Promise<void> {
-    // Without records only the folder itself could tell whose the processes are, and the path has gone.
-    if (!place.hasRecords && this.#living(place).length > 0) return;
+    if (!place.hasRecords && this.#supervisorsOf(place).length === 0) place.lost = true;
     const from = place.path;
     const isAcross = how === 'move across';
     const to = isAcross ? join(this.#ground.otherFileSystem(), 'p') : this.#fresh();
@@ -326,6 +343,7 @@ class World {
     for (const one of this.#there()) {
       if (one.path !== from && !one.path.startsWith(`${from}/`)) continue;
       one.path = to + one.path.slice(from.length);
+      one.moved = true;
       // For the kernel it is a copy and a removal.
       one.mayEnd ||= isAcross;
     }

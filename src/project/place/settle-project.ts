@@ -36,17 +36,18 @@ const MOST_FORMER_PATHS = 20;
  * Makes the id of a project certain, before something is started: writes `project.json`, gives a copy an id of its
  * own, and notes in the registry where the project is. Call it with the project lock held.
  *
+ * @param moved what a supervisor knows of its own project after a move, in case the records were removed as well
  * @returns the folder with its id
  * @throws DevctlError 'records-unwritable', 'unsafe'; 'records-shared' while another project runs with these records
  */
-export function settleProject(folder: ProjectFolder): ProjectFolder {
+export function settleProject(folder: ProjectFolder, moved?: MovedProject): ProjectFolder {
   const { standing, original } = folder.standing;
   if (standing === 'shared' && namesSomething(folder.pidsDir)) throw inUse(folder, original);
   const before = currentRecord(folder);
   const record =
     standing === 'copy' || standing === 'shared'
       ? beginAnew(folder, before)
-      : keepId(folder, before?.id ?? newProjectId(), before);
+      : keepId(folder, before, before === null ? moved : undefined);
   const { id, path, pidsDir, machineId, bootId, pidNamespace } = record;
   removePastPlaces(pidsDir);
   const at = isoTime();
@@ -54,8 +55,21 @@ export function settleProject(folder: ProjectFolder): ProjectFolder {
   return projectFolder(folder.root, pidsDir, folder.manifestName);
 }
 
-function keepId(folder: ProjectFolder, id: string, before: ProjectRecord | null): ProjectRecord {
-  const record = { ...recordOf(folder, id), alsoAt: before?.alsoAt ?? [] };
+/** The id of a folder, and the paths that it had. */
+export interface MovedProject {
+  readonly id: string;
+  readonly formerPaths: readonly string[];
+}
+
+function keepId(
+  folder: ProjectFolder,
+  before: ProjectRecord | null,
+  moved: MovedProject | undefined,
+): ProjectRecord {
+  const id = before?.id ?? moved?.id ?? newProjectId();
+  const written = recordOf(folder, id);
+  const formerPaths = (moved?.formerPaths ?? written.formerPaths).slice(-MOST_FORMER_PATHS);
+  const record = { ...written, formerPaths, alsoAt: before?.alsoAt ?? [] };
   if (before === null || !isSameRecord(before, record)) writeProjectRecord(record);
   return record;
 }

@@ -124,7 +124,9 @@ class Watch implements PlaceWatch {
     const { folder, onMoved, log } = this.#context;
     const from = folder.root;
     process.chdir(to);
-    folder.moveTo(settleProject(this.#folderAt(to)));
+    const id = folder.id?.slice(0, ID_LENGTH);
+    const known = id === undefined ? undefined : { id, formerPaths: [...folder.paths].reverse() };
+    folder.moveTo(settleProject(this.#folderAt(to), known));
     log(`the project was moved from ${from} to ${to}`);
     onMoved(from);
   }
