@@ -163,9 +163,7 @@ class World {
         rmSync(join(place.path, '.pids'), { recursive: true, force: true });
         place.hasRecords = false;
         place.mayEnd ||= !place.hasManifest;
-        // The supervisor knows the project, and writes what the folder is as soon as it notices the move.
-        if (place.moved && this.#supervisorsOf(place).length > 0) await delay(2_500);
-        else place.lost ||= place.moved;
+        place.lost ||= place.moved && this.#residentsOf(place).length === 0;
         return;
       case 'drop the manifest':
         rmSync(join(place.path, '.devctl.json'), { force: true });
@@ -189,10 +187,14 @@ class World {
     }
   }
 
-  #supervisorsOf({ path }: Place): readonly SeenProcess[] {
-    const isSupervisor = ({ argv }: SeenProcess): boolean =>
-      argv.some((word) => word.endsWith('/main.js'));
-    return this.#ground.residents().filter((one) => one.cwd === path && isSupervisor(one));
+  #residentsOf({ path }: Place): readonly SeenProcess[] {
+    return this.#ground.residents().filter(({ cwd }) => cwd === path);
+  }
+
+  #supervisorsOf(place: Place): readonly SeenProcess[] {
+    return this.#residentsOf(place).filter(({ argv }) =>
+      argv.some((word) => word.endsWith('/main.js')),
+    );
   }
 
   #there(): Place[] {
@@ -335,7 +337,7 @@ class World {
   }
 
   async #move(place: Place, how: Step['deed']): Promise<void> {
-    if (!place.hasRecords && this.#supervisorsOf(place).length === 0) place.lost = true;
+    if (!place.hasRecords && this.#residentsOf(place).length === 0) place.lost = true;
     const from = place.path;
     const isAcross = how === 'move across';
     const to = isAcross ? join(this.#ground.otherFileSystem(), 'p') : this.#fresh();
@@ -354,7 +356,8 @@ class World {
   async #copy(place: Place, to: string, how: string): Promise<void> {
     const from = place.path;
     if (existsSync(to)) return;
-    await this.#ground.run('cp', how, from, to);
+    // Files come and go while services run, and cp complains.
+    await this.#ground.run('sh', '-c', `cp ${how} '${from}' '${to}' 2>/dev/null || true`);
     for (const one of this.#there()) {
       if (one.path !== from && !one.path.startsWith(`${from}/`)) continue;
       await this.#add(to + one.path.slice(from.length), one.hasManifest, one.hasRecords);

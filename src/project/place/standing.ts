@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { livesNow } from '../../processes/lives-now.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
-import { asObject, isPid } from '../field-checks.ts';
+import { asObject, isIdentity, isPid } from '../field-checks.ts';
 import { readJsonFields } from '../json-record.ts';
 import type { RecordProblem } from '../record-problem.ts';
 import { recordsFolderAt } from './places.ts';
@@ -122,8 +123,22 @@ function livesElsewhere(
   const isElsewhere = folders.some(
     (folder) => folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId),
   );
-  if (isElsewhere) return 'yes';
+  if (isElsewhere || residentIsElsewhere(pidsDir, root)) return 'yes';
   return folders.some(({ kind }) => kind === 'unreadable') ? 'perhaps' : 'no';
+}
+
+/**
+ * Tells whether the recorded supervisor lives in another folder. It works in its project folder, so this is the
+ * kernel's word, even where the records have been removed there.
+ */
+function residentIsElsewhere(pidsDir: string, root: string): boolean {
+  const read = readJsonFields(join(pidsDir, 'supervisor.json'));
+  const identity = read?.identity;
+  if (!isIdentity(identity) || !livesNow(identity)) return false;
+  const folder = readWorkingFolder(identity.pid);
+  if (folder.kind !== 'folder' || folder.path === root) return false;
+  const [there, here] = [folder.path, root].map((path) => readFolderPlace(path, readPlace()));
+  return Boolean(there && here && !isSameFolder(there, here));
 }
 
 /** Tells whether a folder has a `.pids` with this id. */
