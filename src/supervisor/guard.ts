@@ -45,6 +45,7 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
   }
   // The guard keeps no pipe of a caller in use. It stays in the project folder: once the supervisor was killed, its
   // working directory is the kernel's word for where the project is.
+  process.chdir(folder.root);
   closeInheritedFiles();
   channel.write(`${HELD} ${process.pid}\n`, (error) => {
     // The supervisor has not waited so long, or is dead.

@@ -108,7 +108,8 @@ export function residentsIn(
     if (projectId === null || projectId.slice(16) !== variant) return [];
     const argv = details.argv(process) ?? [];
     if (!isSupervisorCommand(argv) && process.name !== GUARD_NAME) return [];
-    return details.cwd(process) === root ? [{ mark, projectId }] : [];
+    if (details.cwd(process) !== root || isInOtherNamespace(process)) return [];
+    return [{ mark, projectId }];
   });
 }
 
