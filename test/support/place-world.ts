@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -339,9 +347,11 @@ class World {
   async #move(place: Place, how: Step['deed']): Promise<void> {
     if (!place.hasRecords && this.#residentsOf(place).length === 0) place.lost = true;
     const from = place.path;
-    const isAcross = how === 'move across';
-    const to = isAcross ? join(this.#ground.otherFileSystem(), 'p') : this.#fresh();
+    const to = how === 'move across' ? join(this.#ground.otherFileSystem(), 'p') : this.#fresh();
+    const device = statSync(from).dev;
     await this.#ground.run('mv', from, to);
+    const isAcross = statSync(to).dev !== device;
+    if (isAcross && !place.hasRecords) place.lost = true;
     for (const one of this.#there()) {
       if (one.path !== from && !one.path.startsWith(`${from}/`)) continue;
       one.path = to + one.path.slice(from.length);

@@ -77,6 +77,12 @@ function isRegisteredElsewhere(record: ProjectRecord, here: FolderPlace): boolea
   return isSettled || !isSameFolder(record, here);
 }
 
+/** Tells whether there is another folder at a path. A link that was left there leads to this very folder. */
+function leadsElsewhere(path: string, here: FolderPlace): boolean {
+  const there = readFolderPlace(path, here);
+  return there === null ? existsSync(path) : !isSameFolder(there, here);
+}
+
 function isSameFolder(a: FolderPlace, b: FolderPlace): boolean {
   return a.device === b.device && a.inode === b.inode;
 }
@@ -95,7 +101,7 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
     record,
     { ...here, pidsDir },
     {
-      oldPathExists: () => existsSync(record.path),
+      oldPathExists: () => leadsElsewhere(record.path, here),
       isRegisteredElsewhere: () => isRegisteredElsewhere(record, here),
       livesElsewhere: () => livesElsewhere(record, root, pidsDir),
     },
