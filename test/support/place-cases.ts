@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { DEEDS, type Played, playSteps, type Step } from './place-world.ts';
 
 /** Random deeds between a start and a stop, the plain ones as often as the others. */
-export const placeCases: fc.Arbitrary<readonly Step[]> = fc.array(
+const placeCases: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.record({
     deed: fc.constantFrom(...DEEDS),
     which: fc.nat({ max: 5 }),

@@ -47,13 +47,13 @@ export interface Run {
 }
 
 /** A leader, a leader with a daemon, and that daemon. */
-export const MEMBERS = 3;
+const MEMBERS = 3;
 
 /**
  * The usual services: one that is only a leader, and one that leaves a daemon without parent, session, environment,
  * output and folder, so that only the kernel and the records tie it to the project.
  */
-export function services(seconds: number): object {
+function services(seconds: number): object {
   const bare = `setsid -f env -i sleep ${seconds} </dev/null >/dev/null 2>&1`;
   return {
     web: { command: `echo web is up; exec sleep ${seconds}` },
