@@ -63,7 +63,9 @@ async function playPlaces() {
   const atOnce = Number(values['at-once']);
   const say = (line) => console.log(`✗ ${line}`);
   const figures = await playCases({ seed, cases, atOnce, say });
-  rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, join(tmpdir(), `devctl-test-alone-${process.pid}`)]) {
+    rmSync(made, { recursive: true, force: true });
+  }
   const seconds = Math.round((performance.now() - began) / 1_000);
   const { stops, faults } = figures;
   console.log(`${figures.cases} cases, ${stops} stops, ${seconds} s: ${faults.length} went wrong`);
