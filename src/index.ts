@@ -74,6 +74,8 @@ export async function start(
 export async function stop(
   options: ProjectOptions & {
     readonly force?: boolean;
+    /** With `force`: ends what the manifest and the built-in list protect as well. */
+    readonly unprotected?: boolean;
     readonly dryRun?: boolean;
     /** Overrides the grace period of each service, in ms. */
     readonly graceMs?: number;
@@ -91,6 +93,7 @@ export async function stop(
       dryRun: options.dryRun ?? false,
       graceMs,
       declared: declaredServices(project),
+      unprotected: options.unprotected ?? false,
     }),
     sweep: sweepSettingsOf(project, force),
   });

@@ -1,7 +1,13 @@
 import type { Sample } from '../history/samples.ts';
 import type { Lease } from '../leases/file.ts';
 import type { Breach } from '../limits/evaluate.ts';
-import type { Containment, Limit, ResolvedService, SweepSettings } from '../manifest/resolved.ts';
+import type {
+  Containment,
+  Limit,
+  ProtectionSettings,
+  ResolvedService,
+  SweepSettings,
+} from '../manifest/resolved.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import type { DeclaredService } from '../project/open-project.ts';
 import type { LogRotation } from '../project/service-record.ts';
@@ -51,6 +57,7 @@ export interface StartRequest {
   readonly logsDir: string;
   readonly logRotation: LogRotation | null;
   readonly containment: Containment;
+  readonly protection: ProtectionSettings;
   readonly limits: LimitsRequest;
   /** The lease that everything runs on; null: the lease stays as it is. */
   readonly lease?: LeaseRequest | null;
@@ -140,6 +147,8 @@ export interface SupervisedStopRequest {
   /** Null: everything, the supervisor included. */
   readonly names: readonly string[] | null;
   readonly sweep: SweepSettings;
+  /** True: ends the protected processes too. */
+  readonly unprotected: boolean;
   readonly declared: readonly DeclaredService[];
   readonly force: boolean;
   readonly graceMs: number | null;

@@ -14,6 +14,7 @@ import { printFailure } from '../output/terminal/failure.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { inheritedEnvironment } from '../ownership/cookie.ts';
 import { currentFolder } from '../processes/working-folder.ts';
 import {
   manifestQuery,
@@ -83,7 +84,7 @@ async function runUntilOver(
     name,
     command,
     cwd,
-    env: { ...definedOnly(process.env), ...manifest?.env },
+    env: { ...inheritedEnvironment(definedOnly(process.env)), ...manifest?.env },
     graceMs,
     timeoutMs,
     containment: manifest?.containment ?? 'auto',
@@ -184,6 +185,10 @@ function printResult(
     for (const { pid, command } of orphans.slice(0, MOST_LINES))
       notes.more(`pid ${pid}: ${command}`);
     if (orphans.length > MOST_LINES) notes.more(`… and ${orphans.length - MOST_LINES} more`);
+  }
+  for (const { pid, command, why, veto, ours } of stop?.spared ?? []) {
+    if (veto === 'protected' && ours)
+      notes.warn(`left alone: protected: pid ${pid}: ${command} (${why})`);
   }
   for (const problem of stop?.problems ?? []) notes.warn(problem);
   for (const { pid, command, why } of survivors)

@@ -1,5 +1,7 @@
+import type { UserPattern } from '../patterns/pattern.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
+import type { Person } from './personal-programs.ts';
 import type { ProjectIdentity } from './whose-cookie.ts';
 
 /**
@@ -153,8 +155,19 @@ export interface OpenFileEvidence {
     readonly port: number;
     readonly service: string;
   }[];
+  /** True where a declared port is evidence also for a process that a person has started: `stop --force`. */
+  readonly forced: boolean;
   /** Processes that started earlier are not examined; null: all are. */
   readonly notBeforeTicks: number | null;
+}
+
+/** What is left alone although it is ours: by the manifest (`protect`), by the environment, by the built-in list. */
+export interface ProtectionRules {
+  /** Patterns for whole command lines. */
+  readonly patterns: readonly UserPattern[];
+  /** True where DEVCTL_PROTECT=1 in an environment protects. Elsewhere it only keeps devctl from guessing. */
+  readonly byEnvironment: boolean;
+  readonly person: Person;
 }
 
 /** Everything that is known about a project's processes, except the process table itself. */
@@ -175,6 +188,10 @@ export interface OwnershipFacts {
   readonly legacyPids: readonly LegacyPid[];
   /** Missing or empty where there are no control groups. */
   readonly groups?: readonly RunGroup[];
+  /** Missing: nothing that is ours is protected. */
+  readonly protection?: ProtectionRules;
+  /** Pids of the processes that an earlier scan saw listen on a declared port: these are never protected. */
+  readonly portHolders?: ReadonlySet<number>;
   /** Missing in an ordinary scan. */
   readonly openFiles?: OpenFileEvidence;
   /**

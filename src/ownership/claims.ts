@@ -12,7 +12,10 @@
  *   vetoes           processes that no evidence makes ours; supervisors and guards
  *   one-off-parents  living `devctl run` commands
  *   devctl-argv      command lines of devctl itself
- *   protection       programs that weak evidence must not claim
+ *   protection       programs that weak evidence must not claim, and those that the manifest protects
+ *   personal-programs  the built-in list of the latter
+ *   whose-cookie     whether a mark with an id is ours
+ *   nearest-project  which project is nearer to a process
  *   just-forked      judges a single process in the middle of a scan
  *   sweep            the last net: programs that look like ours
  *   patterns         command lines that the sweep looks for and those that it protects
@@ -76,6 +79,7 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     found: new Map(),
     passed: new Map(),
     spared: new Map(),
+    protectedBy: new Map(),
     foreignMarks: new Map(vetoes.unsettled.map((mark) => [`${mark.mark} ${mark.projectId}`, mark])),
   };
 

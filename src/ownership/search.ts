@@ -11,7 +11,7 @@ import {
   type Witnessed,
 } from './claim.ts';
 import { nearestProject } from './nearest-project.ts';
-import { findProtection, isWeakEvidence } from './protection.ts';
+import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
 import type { Veto, Vetoes } from './vetoes.ts';
 
 /** The run that a process belongs to, as far as it is known. */
@@ -55,6 +55,8 @@ export interface ClaimSearch {
   readonly passed: Map<number, Finding[]>;
   /** Evidence for the processes that a veto protects, by pid. */
   readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
+  /** Whether the rules protect a process, by pid, as far as it was asked. */
+  readonly protectedBy: Map<number, Veto | null>;
   /** Other projects whose records decide about a process that evidence ties to us. */
   readonly foreignMarks: Map<string, ForeignMark>;
 }
@@ -79,7 +81,8 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
       : null) ??
-    findProtection(search.snapshot, search.vetoes.byPid, process, finding.kind);
+    ownProtection(search, process) ??
+    findProtection(search, process, finding.kind);
   if (veto) {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);

@@ -12,6 +12,7 @@
  *   await-guard     waits until the guard is ready
  *   container-init  the entry as process 1 of a container
  */
+
 import type { ServiceChange, SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
 import { inWords } from '../errors.ts';
 import { readRecentSamples } from '../history/read.ts';
@@ -104,6 +105,7 @@ const STOP_EVERYTHING: SupervisedStopRequest = {
   force: false,
   graceMs: null,
   sweep: { patterns: [], scope: 'off', protect: [] },
+  unprotected: false,
   declared: [],
 };
 

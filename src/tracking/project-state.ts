@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
+import type { ProtectionSettings } from '../manifest/resolved.ts';
 import type { LegacyPid, OwnershipFacts } from '../ownership/claim.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import { type Identity, sameMachine } from '../processes/identity.ts';
@@ -27,6 +28,7 @@ import type { RecordProblem } from '../project/record-problem.ts';
 import { readFolderRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
+import { joinProtection } from './protection.ts';
 
 /**
  * The name of the unit, and of the ledger, for processes below our supervisor that no evidence ties to
@@ -47,6 +49,8 @@ export interface ProjectState {
   readonly lease: LeaseRecord | null;
   /** Files that could not be read or believed; their processes are found by other evidence. */
   readonly problems: readonly RecordProblem[];
+  /** What the manifest protects, or did when a run began that has a record. */
+  readonly protection: ProtectionSettings;
   /** Run ids of one-offs that do not concern this command: their records and ledgers are left out. */
   readonly exempt: readonly string[];
 }
@@ -75,6 +79,7 @@ export function readProjectState(
       ...(lease.kind === 'problem' ? [lease.problem] : []),
       ...lastStopProblems(folder),
     ].filter(({ reason }) => reason !== OF_OTHER_MANIFEST),
+    protection: joinProtection(folder.protection, records.records),
     exempt: [],
   };
   return withoutRuns(all, exempt);

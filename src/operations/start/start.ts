@@ -177,7 +177,7 @@ function startRequest(
   services: readonly ResolvedService[],
   adopted: ReadonlySet<string>,
 ): StartRequest {
-  const { logsDir, logRotation, containment, limits, file } = manifest;
+  const { logsDir, logRotation, containment, protection, limits, file } = manifest;
   return {
     services,
     running: Object.values(manifest.services).filter(
@@ -187,6 +187,7 @@ function startRequest(
     logsDir,
     logRotation,
     containment,
+    protection,
     lease: lease ? { lease, manifest: file } : null,
     limits: { limits, manifest: file },
   };

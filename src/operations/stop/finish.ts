@@ -28,6 +28,7 @@ import {
   reportServices,
   reportSpared,
   reportSurvivors,
+  sessionsOf,
 } from './build-report.ts';
 import { stopCapabilities } from './capabilities.ts';
 import { emptyReport } from './empty-report.ts';
@@ -58,7 +59,8 @@ export async function finishStop(
   const attempt = attemptInto(problems);
 
   outcome.history.recordGone(snapshot, host.nowMs());
-  const processes = reportProcesses(outcome);
+  const records = targetedRecords(state, options);
+  const processes = reportProcesses(outcome, sessionsOf(outcome, records));
   const stillAlive = first.spared.filter(({ process }) => livesIn(snapshot, process.identity));
   const survivors = [
     ...reportSurvivors(outcome, processes),
@@ -66,7 +68,6 @@ export async function finishStop(
       describeLeftAlone(process, snapshot),
     ),
   ];
-  const records = targetedRecords(state, options);
   const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));
   const ports = portsToCheck(records, options, ended);
   const spared = reportSpared(outcome, first.spared, snapshot);

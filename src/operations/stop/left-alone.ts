@@ -70,6 +70,7 @@ export function describeLeftAlone(
     signals: [],
     endedBy: null,
     endedAfterMs: null,
+    outside: false,
     why: `it was left alone: ${veto.detail}`,
   };
 }

@@ -131,6 +131,7 @@ class ForegroundSession {
         force: false,
         graceMs: null,
         sweep: sweepSettingsOf(this.#project, false),
+        unprotected: false,
         declared: declaredServices(this.#project),
       },
       (event) => this.#watch.onEvent(event),

@@ -51,7 +51,8 @@ export function settleProject(folder: ProjectFolder): ProjectFolder {
   removePastPlaces(pidsDir);
   const at = isoTime();
   registerProject({ schema: 1, id, path, pidsDir, machineId, bootId, pidNamespace, at });
-  return projectFolder(folder.root, pidsDir, folder.manifestName);
+  const settled = projectFolder(folder.root, pidsDir, folder.manifestName);
+  return { ...settled, protection: folder.protection };
 }
 
 function keepId(folder: ProjectFolder, id: string, before: ProjectRecord | null): ProjectRecord {

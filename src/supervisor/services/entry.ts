@@ -17,7 +17,10 @@ export interface ServiceEntry {
   service: ResolvedService | null;
   /** True when a stop tried to end it without success: it is not restarted. */
   unwanted: boolean;
-  request: Pick<StartRequest, 'env' | 'logsDir' | 'containment' | 'logRotation'> | null;
+  request: Pick<
+    StartRequest,
+    'env' | 'logsDir' | 'containment' | 'logRotation' | 'protection'
+  > | null;
   /** The number of the run that `record` describes. */
   run: number;
   record: ServiceRecord | null;

@@ -56,7 +56,9 @@ async function start(
     ...service,
   } as ResolvedService;
   const env = { PATH: process.env.PATH ?? '', ...project.env };
-  entry.request = { env, logsDir: project.file('logs'), logRotation: null, containment: 'auto' };
+  const protection = { patterns: [], byEnvironment: false };
+  const logsDir = project.file('logs');
+  entry.request = { env, logsDir, logRotation: null, containment: 'auto', protection };
   await services.dispatch('web', { kind: 'askedToStart' });
   await services.dispatch('web', { kind: 'dependenciesMet' });
   return services;
