@@ -16,6 +16,7 @@ import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { inheritedEnvironment } from '../ownership/cookie.ts';
 import { currentFolder } from '../processes/working-folder.ts';
+import { logsFolderOf } from '../project/folder.ts';
 import {
   manifestQuery,
   type OpenProject,
@@ -93,7 +94,8 @@ async function runUntilOver(
       const then = breach.action === 'warn' ? '' : ': ending everything';
       notes.warn(`over its limit: ${warningInWords(breach)}${then}`);
     },
-    logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
+    logsDir:
+      outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : logsFolderOf(folder, outline),
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
     subscribeToSignals,
     onBegun: endYield,

@@ -41,6 +41,7 @@ import { DevctlError, errnoOf } from '../errors.ts';
 import { NO_PROTECTION, type ProtectionSettings } from '../manifest/resolved.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
 import { isInside } from './inside.ts';
+import { rebasePath } from './place/rebase-path.ts';
 import { type FolderStanding, readStanding } from './place/standing.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
@@ -120,6 +121,18 @@ export function folderOfManifest(manifest: {
 }): ProjectFolder {
   const { root, pidsDir, file, protection } = manifest;
   return { ...projectFolder(root, pidsDir, file), protection };
+}
+
+/**
+ * The folder of the logs. By default it is in the records folder, and follows where those of this place are kept.
+ *
+ * @param manifest with absolute paths
+ */
+export function logsFolderOf(
+  { pidsDir }: Pick<ProjectFolder, 'pidsDir'>,
+  manifest: { readonly pidsDir: string; readonly logsDir: string },
+): string {
+  return rebasePath(manifest.logsDir, manifest.pidsDir, pidsDir);
 }
 
 /** The part of an id that tells the projects of one folder apart; empty for the usual manifest. */

@@ -28,7 +28,7 @@ import { makeLogsFolder } from '../../logs/folder.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
+import { logsFolderOf, type ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
@@ -101,11 +101,12 @@ export async function startLocked(
 ): Promise<StartResult> {
   const { names, warn } = options;
   const self = await host.self();
-  makeLogsFolder(folder, manifest.logsDir);
+  const placed = { ...manifest, logsDir: logsFolderOf(folder, manifest) };
+  makeLogsFolder(folder, placed.logsDir);
   const before = look ?? (await lookAtProject(host, folder));
   const { state } = before;
   for (const { path, reason } of state.problems) warn(`${path}: ${reason}`);
-  await warnOfGrowingLogs(manifest, warn);
+  await warnOfGrowingLogs(placed, warn);
   const context = { host, self, state };
   const services = names.flatMap((name) => manifest.services[name] ?? []);
   const { idle, alive, ...cleared } = await endOldRuns(context, before, services, warn);
@@ -113,7 +114,7 @@ export async function startLocked(
 
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
-  const request = startRequest(manifest, options, services, withInterrupted(alive, state));
+  const request = startRequest(placed, options, services, withInterrupted(alive, state));
   const result = await client.start(request, (event) => {
     if (event.type === 'change') options.onChange(event);
   });
