@@ -23,7 +23,7 @@ import {
   readLegacyFiles,
 } from '../project/legacy-files.ts';
 import { bootedAtMs, later, latestRecordMs, modifiedMs } from '../project/place/places.ts';
-import { readPlace } from '../project/place/project-file.ts';
+import { readPlace, readProjectRecord } from '../project/place/project-file.ts';
 import type { RecordProblem } from '../project/record-problem.ts';
 import { readFolderRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
@@ -65,6 +65,7 @@ export function readProjectState(
   const supervisor = readSupervisor(folder);
   const legacy = readLegacyFiles(folder, legacyFacts(folder, records.records));
   const lease = readLeases(folder);
+  const project = readProjectRecord(folder.pidsDir);
   const all = {
     folder,
     ownerUid: ownerOf(folder.root),
@@ -77,6 +78,7 @@ export function readProjectState(
       ...[records, ledgers, legacy].flatMap(({ problems }) => problems),
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
       ...(lease.kind === 'problem' ? [lease.problem] : []),
+      ...(project.kind === 'problem' ? [project.problem] : []),
       ...lastStopProblems(folder),
     ].filter(({ reason }) => reason !== OF_OTHER_MANIFEST),
     protection: joinProtection(folder.protection, records.records),
