@@ -72,9 +72,7 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     ),
     leaders: findLeaders(facts, snapshot),
     witnessed: indexByPid(facts.witnessed),
-    sharedGroups: new Set(
-      facts.groups?.filter((group) => isSharedGroup(group, facts, snapshot, vetoes)),
-    ),
+    sharedGroups: new Set(facts.groups?.filter((group) => isSharedGroup(group, snapshot, vetoes))),
     adopters: [],
     found: new Map(),
     passed: new Map(),

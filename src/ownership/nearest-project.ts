@@ -1,5 +1,5 @@
 import { identityKey, sameIdentity } from '../processes/identity.ts';
-import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
 import type { OwnershipFacts } from './claim.ts';
 import type { Cookie } from './cookie.ts';
@@ -106,26 +106,22 @@ function hasMarkedChild({ byParent }: Snapshot, pid: number, marked: ReadonlySet
   return (byParent.get(pid) ?? []).some(({ identity }) => marked.has(identity.pid));
 }
 
-/** Tells whether the project of a cookie lives anywhere: then its mark on a process of ours may be right. */
-export function livesElsewhere(
-  facts: OwnershipFacts,
-  snapshot: Snapshot,
-  { elsewhere, foreignCookies }: Pick<Anchors, 'elsewhere' | 'foreignCookies'>,
+/** Tells whether a cookie is of the same project as one of these processes. */
+export function isOfOneOf(
+  anchors: ReadonlyMap<number, Anchor>,
+  { byParent }: Snapshot,
+  { foreignCookies }: Pick<Anchors, 'foreignCookies'>,
   { projects, projectId }: Cookie,
 ): boolean {
-  const isSame = (other: Pick<Cookie, 'projects' | 'projectId'> | undefined): boolean =>
+  const isSame = (other: Cookie | undefined): boolean =>
     other !== undefined &&
     (projectId !== null && other.projectId !== null
       ? projectId === other.projectId
       : projects.some((mark) => other.projects.includes(mark)));
-  const named = (facts.elsewhere ?? []).some(
-    ({ identity, mark, projectId: id }) =>
-      livesIn(snapshot, identity) && isSame({ projects: [mark], projectId: id }),
-  );
-  if (named) return true;
-  return [...elsewhere].some(([pid, anchor]) => {
+  return [...anchors].some(([pid, anchor]) => {
     if (anchor !== 'run') return isSame(foreignCookies.get(pid));
-    const children = snapshot.byParent.get(pid) ?? [];
-    return children.some(({ identity }) => isSame(foreignCookies.get(identity.pid)));
+    return (byParent.get(pid) ?? []).some(({ identity }) =>
+      isSame(foreignCookies.get(identity.pid)),
+    );
   });
 }

@@ -10,6 +10,7 @@ import {
   type Spared,
   type Witnessed,
 } from './claim.ts';
+import type { Cookie } from './cookie.ts';
 import { nearestProject } from './nearest-project.ts';
 import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
 import type { Veto, Vetoes } from './vetoes.ts';
@@ -128,9 +129,7 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
   }
   if (found.has(pid)) return null;
   if (!RECORDED.includes(kind) && !BY_PLACE.includes(kind)) return veto;
-  for (const mark of foreign.projects) {
-    search.foreignMarks.set(mark, { mark, projectId: foreign.projectId });
-  }
+  askForRecords(search, foreign);
   const nearest = nearestProject(facts, snapshot, vetoes, process);
   if (nearest === 'other' || nearest === 'adopted-by-other') return veto;
   if (RECORDED.includes(kind)) return null;
@@ -140,13 +139,24 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
   };
 }
 
+/** Asks for the records of the project of a cookie: they decide about a process here. */
+function askForRecords({ foreignMarks }: ClaimSearch, cookie: Cookie | undefined): void {
+  for (const mark of cookie?.projects ?? []) {
+    foreignMarks.set(mark, { mark, projectId: cookie?.projectId ?? null });
+  }
+}
+
 /** Our mark on a process below another project: a service there may have read our environment from a file. */
-function judgeOwnMark({ facts, snapshot, vetoes }: ClaimSearch, process: ProcessInfo): Veto | null {
+function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
+  const { facts, snapshot, vetoes } = search;
   if (vetoes.elsewhere.size === 0) return null;
   const nearest = nearestProject(facts, snapshot, vetoes, process);
   const detail = 'it carries our mark, but is below another project that runs';
   if (nearest === 'other') return { kind: 'other-project', detail };
-  return nearest === 'adopted-by-other' ? { kind: 'in-doubt', detail } : null;
+  if (nearest !== 'adopted-by-other') return null;
+  // The records of that project name its leaders. Any other child of its supervisor may be an orphan of ours.
+  askForRecords(search, vetoes.foreignCookies.get(process.ppid));
+  return { kind: 'in-doubt', detail };
 }
 
 function isOneOffParentOf({ vetoes }: ClaimSearch, pid: number, runId: string | null): boolean {
