@@ -29,6 +29,7 @@ import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { removeGroup } from '../processes/linux/control-groups.ts';
 import type { Native } from '../processes/native/native.ts';
+import { patienceWith } from '../processes/starvation.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { MovableFolder } from '../project/place/movable-folder.ts';
 import type { StopReport } from '../stopping/report.ts';
@@ -90,12 +91,11 @@ export interface Supervision {
 
 /** Begins to supervise a project. Adopts what earlier supervisors left running. */
 export async function createSupervision(context: SupervisionContext): Promise<Supervision> {
-  const beganAtMs = monotonicMs();
   const watched = new WatchedServices(context, (request, why) =>
     supervisor.stopUnattended(request, why),
   );
   await adoptServices(context.host, watched.services, context.initialState.records);
-  const supervisor = new Supervisor(context, watched, beganAtMs);
+  const supervisor = new Supervisor(context, watched);
   return supervisor;
 }
 
@@ -250,10 +250,10 @@ class Supervisor implements Supervision {
   #connections = 0;
   #idleSinceMs: number;
 
-  constructor(context: SupervisionContext, watched: WatchedServices, beganAtMs: number) {
+  constructor(context: SupervisionContext, watched: WatchedServices) {
     this.#context = context;
     this.#watched = watched;
-    this.#idleSinceMs = beganAtMs;
+    this.#idleSinceMs = monotonicMs();
     this.isAlone = watched.children.isAlone;
     this.#stops = this.#createStops();
     this.#idleTimer = setInterval(() => this.#checkIdle(), IDLE_END_MS / 2);
@@ -375,7 +375,7 @@ class Supervisor implements Supervision {
   #checkIdle(): void {
     this.#leases.check();
     if (this.#isBusy()) this.#idleSinceMs = monotonicMs();
-    else if (monotonicMs() - this.#idleSinceMs >= IDLE_END_MS) void this.#endIdle();
+    else if (monotonicMs() - this.#idleSinceMs >= idleLimitMs()) void this.#endIdle();
   }
 
   #isBusy(): boolean {
@@ -393,6 +393,11 @@ class Supervisor implements Supervision {
     this.#leases.drop();
     this.#context.end();
   }
+}
+
+/** On a busy machine a command that has started us needs longer for its first request. */
+function idleLimitMs(): number {
+  return patienceWith({ state: 'R' }, IDLE_END_MS);
 }
 
 /** True when no earlier supervisor has left anything, not even a file that cannot be read. */
