@@ -14,7 +14,7 @@ import { readSupervisor } from './supervisor-record.ts';
  */
 export function namesProcesses(folder: ProjectFolder): boolean {
   const { standing, elsewhere } = folder.standing;
-  if (elsewhere !== null) return true;
+  if (elsewhere.length > 0) return true;
   if (standing === 'copy' || folderProblem(folder, null)) return false;
   return (
     namesServices(folder) ||
