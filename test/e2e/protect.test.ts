@@ -63,6 +63,11 @@ describe('protect', () => {
     await using project = await started({ services: { web: withAgent() }, protect });
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     const [first] = agentsOf(project);
+    const twice = await devctl(project, 'stop');
+    expect(twice).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('left alone: protected'),
+    });
     expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
     const again = await devctl(project, 'start');
     expect(again.exitCode, again.stderr).toBe(0);
