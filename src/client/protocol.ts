@@ -1,6 +1,6 @@
 import type { Sample } from '../history/samples.ts';
 import type { Lease } from '../leases/file.ts';
-import type { Breach } from '../limits/evaluate.ts';
+import type { Breach } from '../limits/breach.ts';
 import type {
   Containment,
   Limit,
@@ -14,6 +14,7 @@ import type { LogRotation } from '../project/service-record.ts';
 import type { ContainedCommand } from '../services/launch/stop-command.ts';
 import { isUp, type StateKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
+import type { StartedService } from './started-service.ts';
 
 /**
  * `GET /hello`: a supervisor introduces itself.
@@ -93,23 +94,6 @@ export interface ServiceChange {
   readonly oneShot: boolean;
   /** The time since the request of this start, in ms. */
   readonly afterMs: number;
-}
-
-/** The result of one service of a start. */
-export interface StartedService {
-  readonly name: string;
-  readonly state: StateKind;
-  readonly pid: number | null;
-  readonly reason: string | null;
-  /** The time from the request until it was up or had failed, in ms. */
-  readonly tookMs: number;
-  /** True when it was up, or done, before the start. */
-  readonly alreadyRunning: boolean;
-  /** True for a task that has succeeded, which counts as up. */
-  readonly done: boolean;
-  /** The last lines of its log, if it failed. */
-  readonly lastLines: readonly string[];
-  readonly log: string;
 }
 
 export type StartEvent =

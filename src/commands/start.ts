@@ -1,11 +1,13 @@
-import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
+import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
+import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
-import { type StartResult, startProject } from '../operations/start/start.ts';
+import type { StartResult } from '../operations/start/result.ts';
+import { startProject } from '../operations/start/start.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { canSpin, openProgress } from '../output/terminal/open-progress.ts';

@@ -1,7 +1,8 @@
 /*
  * The files of this folder, which answers: whose process is it?
  *
- *   claim            the data: evidence, claims, vetoes, and the facts they are drawn from
+ *   evidence-kinds   the kinds of evidence and of vetoes
+ *   claim            the data: claims, spared processes, and the facts they are drawn from
  *   claims           finds every process that is ours: all evidence, then the closure over families;
  *                    records that no longer describe a process
  *   search           the state of that search, and the only way to a claim
@@ -23,16 +24,9 @@
 import { sameIdentity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
-import type {
-  Claim,
-  EvidenceKind,
-  Ownership,
-  OwnershipFacts,
-  Run,
-  StaleRun,
-  Witnessed,
-} from './claim.ts';
+import type { Claim, Ownership, OwnershipFacts, Run, StaleRun, Witnessed } from './claim.ts';
 import { directEvidence, isSharedGroup } from './evidence.ts';
+import type { EvidenceKind } from './evidence-kinds.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { openFileEvidence } from './open-files.ts';
 import {

@@ -1,7 +1,8 @@
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
-import type { EvidenceKind, OwnershipFacts, ProtectionRules } from './claim.ts';
+import type { OwnershipFacts, ProtectionRules } from './claim.ts';
 import { PROTECT_VARIABLE, readVariable } from './cookie.ts';
+import type { EvidenceKind } from './evidence-kinds.ts';
 import { isEditorOrAgent, isShell, isWrapperShell, programOf, whyProtected } from './patterns.ts';
 import { personalProgram } from './personal-programs.ts';
 import type { Veto, Vetoes } from './vetoes.ts';

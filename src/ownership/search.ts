@@ -1,16 +1,8 @@
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
-import {
-  EVIDENCE_KINDS,
-  type Evidence,
-  type EvidenceKind,
-  type ForeignMark,
-  type OwnershipFacts,
-  type RunGroup,
-  type Spared,
-  type Witnessed,
-} from './claim.ts';
+import type { ForeignMark, OwnershipFacts, RunGroup, Spared, Witnessed } from './claim.ts';
 import type { Cookie } from './cookie.ts';
+import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kinds.ts';
 import { nearestProject } from './nearest-project.ts';
 import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
 import type { Veto, Vetoes } from './vetoes.ts';

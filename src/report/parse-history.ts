@@ -1,5 +1,5 @@
+import type { Breach } from '../limits/breach.ts';
 import { isBreach } from '../limits/check-breach.ts';
-import type { Breach } from '../limits/evaluate.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
 import type { StateChange } from './spans.ts';

@@ -1,4 +1,4 @@
-import type { Evidence, VetoKind } from '../ownership/claim.ts';
+import type { Evidence, VetoKind } from '../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 
 /** One process that was ours, and how it ended. */

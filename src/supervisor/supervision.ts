@@ -18,7 +18,7 @@ import { inWords } from '../errors.ts';
 import { readRecentSamples } from '../history/read.ts';
 import { createSampler, type Sampler } from '../history/sampler.ts';
 import { type HistoryWriter, openHistoryWriter } from '../history/writer.ts';
-import type { Breach } from '../limits/evaluate.ts';
+import type { Breach } from '../limits/breach.ts';
 import { takeLockToRestart } from '../lock/for-restart.ts';
 import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
 import { endServiceRun } from '../operations/stop/end-run.ts';

@@ -2,26 +2,26 @@
  * The files of this folder: how services are started.
  *
  *   start    starts services, and waits until each is up or has failed
+ *   result   how a start ended
  *   adopt    makes sure that a supervisor cares for the services that run
  *   restart  stops services with proof, and starts them again under one lock
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
  */
 import type { SupervisorClient } from '../../client/client.ts';
-
 import {
   type Hello,
   hasSucceeded,
   type ServiceChange,
-  type StartedService,
   type StartRequest,
 } from '../../client/protocol.ts';
 import { connectToSupervisor } from '../../client/start-supervisor.ts';
+import type { StartedService } from '../../client/started-service.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
-import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import type { LeaseStatus } from '../../leases/lease-status.ts';
+import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
-import type { Breach } from '../../limits/evaluate.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
@@ -40,6 +40,7 @@ import { endLeftovers } from '../stop/leftovers.ts';
 import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
+import type { StartResult } from './result.ts';
 
 export interface StartOptions {
   /** The services to start, with all their dependencies among them. */
@@ -54,16 +55,6 @@ export interface StartOptions {
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
   /** Told what the user should know and the result does not say. */
   readonly warn: (line: string) => void;
-}
-
-export interface StartResult {
-  readonly services: readonly StartedService[];
-  /** The services that were ended again because another one failed. */
-  readonly aborted: readonly string[];
-  /** The leases that everything runs on, as in `status`. */
-  readonly leases: readonly LeaseStatus[];
-  /** The limits that are already exceeded, mostly by services that ran before. */
-  readonly breaches: readonly Breach[];
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Claim, Spared, VetoKind } from '../../ownership/claim.ts';
+import type { Claim, Spared } from '../../ownership/claim.ts';
+import type { VetoKind } from '../../ownership/evidence-kinds.ts';
 import { isWeakEvidence } from '../../ownership/protection.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
 import { type Identity, identityKey, sameIdentity } from '../../processes/identity.ts';

@@ -1,4 +1,5 @@
-import type { ServiceChange, StartedService, StartRequest } from '../../client/protocol.ts';
+import type { ServiceChange, StartRequest } from '../../client/protocol.ts';
+import type { StartedService } from '../../client/started-service.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
