@@ -2,28 +2,10 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
+import { commandsThat, withOptions } from '../support/every-command.ts';
 import { service } from '../support/services.ts';
 import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
-
-/** Every command that works on a project, in a form that needs no terminal. */
-const COMMANDS: readonly (readonly string[])[] = [
-  ['stop'],
-  ['stop', '--force'],
-  ['sweep'],
-  ['status'],
-  ['start'],
-  ['up'],
-  ['restart'],
-  ['adopt'],
-  ['logs'],
-  ['send', 'web', 'x'],
-  ['run', '--', 'true'],
-  ['tree'],
-  ['report'],
-  ['doctor'],
-  ['check'],
-];
 
 const services = { web: service('fan', ['1']) };
 
@@ -42,8 +24,10 @@ describe('--config that names no project', () => {
     await using swept = await bystander('npm test', project.root);
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     const before = project.oracle.everything().map(({ pid }) => pid);
-    for (const [name = '', ...rest] of COMMANDS) {
-      const result = await devctl(project, name, '--config', config(project.root), ...rest);
+    for (const words of commandsThat('starts', 'ends', 'reads')) {
+      const name = words.join(' ');
+      const named = withOptions(words, '--config', config(project.root));
+      const result = await devctl(project, ...named);
       expect(result.exitCode, `${name}: ${result.stdout}${result.stderr}`).toBe(2);
       expect(result.stderr, name).toMatch(words);
       expect(result.stderr, name).not.toMatch(/\n\s+at /);
