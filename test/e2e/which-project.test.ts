@@ -24,9 +24,9 @@ describe('--config that names no project', () => {
     await using swept = await bystander('npm test', project.root);
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
     const before = project.oracle.everything().map(({ pid }) => pid);
-    for (const words of commandsThat('starts', 'ends', 'reads')) {
-      const name = words.join(' ');
-      const named = withOptions(words, '--config', config(project.root));
+    for (const command of commandsThat('starts', 'ends', 'reads')) {
+      const name = command.join(' ');
+      const named = withOptions(command, '--config', config(project.root));
       const result = await devctl(project, ...named);
       expect(result.exitCode, `${name}: ${result.stdout}${result.stderr}`).toBe(2);
       expect(result.stderr, name).toMatch(words);
