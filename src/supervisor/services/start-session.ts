@@ -118,6 +118,8 @@ class Session implements StartSession {
     await this.#ask();
     await this.#settled;
     for (const timer of this.#timers) clearTimeout(timer);
+    // A script may read them as soon as the start has answered.
+    this.#services.bringFilesInStep();
     const services = await Promise.all(
       this.#request.services.map(({ name }) =>
         startedService(this.#services, this.#services.entry(name), this.#abandoned, {
