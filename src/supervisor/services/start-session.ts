@@ -1,4 +1,5 @@
 import type { ServiceChange, StartedService, StartRequest } from '../../client/protocol.ts';
+import { QUOTED_LINES } from '../../logs/quote.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
@@ -25,8 +26,6 @@ export interface StartOutcome {
   readonly services: readonly StartedService[];
   readonly abandoned: boolean;
 }
-
-const LAST_LINES = 20;
 
 /** Margin in ms, because a timer may be early by less than that. */
 const TIMER_MS = 5;
@@ -261,7 +260,7 @@ async function startedService(
     reason,
     ...timing,
     done,
-    lastLines: explains ? await services.lastLines(name, LAST_LINES) : [],
+    lastLines: explains ? await services.lastLines(name, QUOTED_LINES) : [],
     log,
   };
 }
