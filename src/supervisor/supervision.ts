@@ -21,7 +21,7 @@ import { type HistoryWriter, openHistoryWriter } from '../history/writer.ts';
 import type { Breach } from '../limits/breach.ts';
 import { takeLockToRestart } from '../lock/for-restart.ts';
 import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
-import { endServiceRun } from '../operations/stop/end-run.ts';
+import { createRunEnder } from '../operations/stop/end-run.ts';
 import { stopEverythingRequest } from '../operations/stop/unattended.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { monotonicMs } from '../processes/clock.ts';
@@ -187,10 +187,12 @@ class WatchedServices {
       mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
       log,
       onChange: (change) => this.#onChange(change),
-      stopTree: (name, request) => {
-        const { runContained } = this.children;
-        return endServiceRun(host, folder, name, { ...request, self, runContained });
-      },
+      stopTree: createRunEnder({
+        host,
+        folder,
+        self,
+        runContained: (...stop) => this.children.runContained(...stop),
+      }),
       pinLog: (name) => this.logs.pin(name),
       // A start that is under way here holds the lock for us.
       takeLock: async () =>

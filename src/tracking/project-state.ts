@@ -156,7 +156,7 @@ export function isBlankState(state: ProjectState): boolean {
 export function factsOf(
   state: ProjectState,
   self: Identity,
-  snapshot: Pick<Snapshot, 'nowTicks'>,
+  snapshot: Pick<Snapshot, 'nowTicks' | 'byPid' | 'bySession' | 'byGroup'>,
   wallMs: number,
 ): OwnershipFacts {
   const { folder, records, ledger, supervisor, legacy, exempt } = state;
@@ -168,11 +168,24 @@ export function factsOf(
     supervisor: supervisor?.identity ?? null,
     runs: records,
     exemptRuns: exempt,
-    witnessed: ledger.map((entry) =>
-      entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
-    ),
+    witnessed: ledger
+      .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))
+      .map((entry) =>
+        entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
+      ),
     legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
   };
+}
+
+/**
+ * Tells whether a number is that of a process, a session or a group. An entry of the ledger whose number is none of
+ * them says nothing about any process of this snapshot, and a ledger may have 100,000 of them.
+ */
+function isNumberInUse(
+  pid: number,
+  { byPid, bySession, byGroup }: Pick<Snapshot, 'byPid' | 'bySession' | 'byGroup'>,
+): boolean {
+  return byPid.has(pid) || bySession.has(pid) || byGroup.has(pid);
 }
 
 /** What tells the cookies of this project from all others. Which ids live elsewhere is found out when it matters. */

@@ -214,9 +214,11 @@ function removeLedgers({ state, options, snapshot, lost, ended, attempt }: Clean
   );
   // `ended` adds the ledgers that this stop itself has begun.
   const known = [...knownNames(state), ...ended, UNATTRIBUTED];
+  // Once for all ledgers, because there may be thousands of records.
+  const { others } = readFolderRecords(state.folder);
   for (const service of new Set(options.names ?? known)) {
     if (lost.has(service === UNATTRIBUTED ? null : service) || elsewhere.has(service)) continue;
-    attempt(`the ledger of ${service}`, () => removeLedger(state.folder, service));
+    attempt(`the ledger of ${service}`, () => removeLedger(state.folder, service, others));
   }
 }
 

@@ -82,6 +82,8 @@ export interface ServiceTable {
   dispatch(name: string, event: LifecycleEvent): Promise<void>;
   /** Returns the records of all services that have a run. */
   records(): readonly ServiceRecord[];
+  /** Writes `services.pids` and its companions now, if a record has changed since they were written. */
+  bringFilesInStep(): void;
   /** Follows a move of the project folder: its paths in services and records are those of its new place. */
   relocate(from: string, to: string): void;
   /** Returns the last lines that the run of a service has written; none when they cannot be read. */
