@@ -39,7 +39,7 @@ import {
   strongestOrigin,
   toEvidence,
 } from './search.ts';
-import { findVetoes, type Veto } from './vetoes.ts';
+import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
 
 /**
  * Finds every living process that is ours.
@@ -52,8 +52,9 @@ import { findVetoes, type Veto } from './vetoes.ts';
  * Never throws. When in doubt a process is not ours: other evidence finds a missed orphan, but nothing
  * revives a dead bystander.
  */
-export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
-  const vetoes = findVetoes(facts, snapshot);
+export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Ownership {
+  const vetoes = findVetoes(known, snapshot);
+  const facts = withNamedGroups(known, vetoes.cookies);
   const search: ClaimSearch = {
     facts,
     snapshot,
@@ -66,7 +67,9 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     ),
     leaders: findLeaders(facts, snapshot),
     witnessed: indexByPid(facts.witnessed),
-    sharedGroups: new Set(facts.groups?.filter((group) => isSharedGroup(group, snapshot, vetoes))),
+    sharedGroups: new Set(
+      facts.groups?.filter((group) => isSharedGroup(group, facts, snapshot, vetoes)),
+    ),
     adopters: [],
     found: new Map(),
     passed: new Map(),
@@ -113,6 +116,18 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     ].filter(({ identity }) => search.adopters.includes(identity.pid)),
     foreignMarks: [...search.foreignMarks.values()],
   };
+}
+
+/** Names the services of control groups whose runs have lost their records, by the cookies of these runs. */
+function withNamedGroups(facts: OwnershipFacts, cookies: Vetoes['cookies']): OwnershipFacts {
+  const unnamed = facts.groups?.filter(({ service }) => service === null) ?? [];
+  if (unnamed.length === 0) return facts;
+  const services = new Map([...cookies.values()].map(({ runId, service }) => [runId, service]));
+  const groups = facts.groups?.map((group) => ({
+    ...group,
+    service: group.service ?? services.get(group.runId) ?? null,
+  }));
+  return groups ? { ...facts, groups } : facts;
 }
 
 function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readonly Witnessed[]> {

@@ -2,8 +2,8 @@ import { sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
 import { ancestry } from './ancestry.ts';
-import type { LegacyPid, RunGroup } from './claim.ts';
-import { isOfOneOf } from './nearest-project.ts';
+import type { LegacyPid, OwnershipFacts, RunGroup } from './claim.ts';
+import { livesBeside } from './nearest-project.ts';
 import type { ClaimSearch, Finding } from './search.ts';
 import type { Vetoes } from './vetoes.ts';
 
@@ -125,19 +125,25 @@ function isBelowNested(
  * of its own. Once the nested supervisor is dead, its daemons cannot be told from ours there, so only our
  * cookie counts.
  */
-export function isSharedGroup(group: RunGroup, snapshot: Snapshot, vetoes: Vetoes): boolean {
-  const isMember = (pid: number): boolean => {
-    const process = snapshot.byPid.get(pid);
-    return process !== undefined && isInGroup(group.path, snapshot.details.controlGroup(process));
-  };
-  // A project whose supervisor, guard and recorded processes are all elsewhere has started nothing in this group.
-  const here = new Map([...vetoes.elsewhere].filter(([pid]) => isMember(pid)));
-  if (here.size === 0) return false;
+export function isSharedGroup(
+  group: RunGroup,
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+  vetoes: Vetoes,
+): boolean {
+  // A group has the name of a path, so a run that nobody has recorded may be that of another project.
+  const isKnown = [...facts.runs, ...facts.witnessed].some(({ runId }) => runId === group.runId);
+  const members = isKnown ? group.pids : null;
+  // A project that was at our path lives in another folder: a group that nobody has recorded may be its own.
+  if (!isKnown && facts.project.idsElsewhere.size > 0) return true;
   return [...group.pids].some((pid) => {
+    const process = snapshot.byPid.get(pid);
     const cookie = vetoes.foreignCookies.get(pid);
     // A nested supervisor, guard or tool is in our group in any case.
-    if (!cookie || cookie.role || !isMember(pid)) return false;
+    if (!process || !cookie || cookie.role) return false;
     // A mark that a service has read from a file makes no project.
-    return here.has(pid) || isOfOneOf(here, snapshot, vetoes, cookie);
+    const isNested =
+      vetoes.elsewhere.has(pid) || livesBeside(facts, snapshot, vetoes, cookie, members);
+    return isNested && isInGroup(group.path, snapshot.details.controlGroup(process));
   });
 }

@@ -1,5 +1,5 @@
 import { identityKey, sameIdentity } from '../processes/identity.ts';
-import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
 import type { OwnershipFacts } from './claim.ts';
 import type { Cookie } from './cookie.ts';
@@ -106,22 +106,40 @@ function hasMarkedChild({ byParent }: Snapshot, pid: number, marked: ReadonlySet
   return (byParent.get(pid) ?? []).some(({ identity }) => marked.has(identity.pid));
 }
 
-/** Tells whether a cookie is of the same project as one of these processes. */
-export function isOfOneOf(
-  anchors: ReadonlyMap<number, Anchor>,
-  { byParent }: Snapshot,
-  { foreignCookies }: Pick<Anchors, 'foreignCookies'>,
+/**
+ * Tells whether the project of a cookie lives: then its mark on a process of ours may be right.
+ *
+ * @param members pids that are in a control group of a run of ours. With them, only a project counts that lives among
+ *   our processes, because one of them has started it. Null: wherever it lives
+ */
+export function livesBeside(
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+  { elsewhere, foreignCookies, ours }: Anchors,
   { projects, projectId }: Cookie,
+  members: ReadonlySet<number> | null,
 ): boolean {
-  const isSame = (other: Cookie | undefined): boolean =>
+  const isSame = (other: Pick<Cookie, 'projects' | 'projectId'> | undefined): boolean =>
     other !== undefined &&
     (projectId !== null && other.projectId !== null
       ? projectId === other.projectId
       : projects.some((mark) => other.projects.includes(mark)));
-  return [...anchors].some(([pid, anchor]) => {
-    if (anchor !== 'run') return isSame(foreignCookies.get(pid));
-    return (byParent.get(pid) ?? []).some(({ identity }) =>
-      isSame(foreignCookies.get(identity.pid)),
+  const isAmongUs = (pid: number): boolean =>
+    members === null ||
+    ancestry(pid, snapshot).some(
+      ({ identity }) => members.has(identity.pid) || ours.has(identity.pid),
     );
+  const named = (facts.elsewhere ?? []).some(
+    ({ identity, mark, projectId: id }) =>
+      livesIn(snapshot, identity) &&
+      isSame({ projects: [mark], projectId: id }) &&
+      isAmongUs(identity.pid),
+  );
+  if (named) return true;
+  return [...elsewhere].some(([pid, anchor]) => {
+    if (!isAmongUs(pid)) return false;
+    if (anchor !== 'run') return isSame(foreignCookies.get(pid));
+    const children = snapshot.byParent.get(pid) ?? [];
+    return children.some(({ identity }) => isSame(foreignCookies.get(identity.pid)));
   });
 }

@@ -12,6 +12,8 @@ export interface ProjectIdentity {
   readonly variant: string;
   /** Ids that live, or are registered, in another folder, or whose processes are in another PID namespace. */
   readonly idsElsewhere: ReadonlySet<string>;
+  /** Ids of supervisors and guards that work in the project folder, whatever its records say. */
+  readonly idsHere?: ReadonlySet<string>;
   /** Names of the control groups of the project, `devctl-<hash>`, under its present and its earlier paths. */
   readonly groupNames: ReadonlySet<string>;
 }
@@ -30,17 +32,17 @@ export function isCookieOf(project: ProjectIdentity, cookie: Cookie): boolean {
   const { projects, projectId } = cookie;
   if (!projects.every((mark) => project.marks.has(mark))) return false;
   if (projectId === null || projectId === project.id) return true;
+  if (project.idsHere?.has(projectId)) return true;
   return isUnsettled(project, cookie) && !project.idsElsewhere.has(projectId);
 }
 
 /** Tells whether a cookie has a mark of ours and the id of another project, which may be this one before. */
 export function isUnsettled(
-  { marks, id, variant }: ProjectIdentity,
+  { marks, id, variant, idsHere }: ProjectIdentity,
   { projects, projectId }: Cookie,
 ): boolean {
-  if (projectId === null || projectId === id || !projects.every((mark) => marks.has(mark))) {
-    return false;
-  }
+  if (projectId === null || projectId === id || idsHere?.has(projectId)) return false;
+  if (!projects.every((mark) => marks.has(mark))) return false;
   // Another manifest of the folder is another project, wherever it keeps its records.
   return projectId.slice(BASE_LENGTH) === variant;
 }

@@ -13,6 +13,9 @@ const PASSED_ON = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
  * @returns the exit code of the supervisor; with the end of process 1 the kernel ends the container
  */
 export async function runAsContainerInit(): Promise<number> {
+  // First, because the container may be full of orphans by the time the supervisor runs.
+  const loaded = await loadNative();
+  if (loaded.available) startReaper(loaded);
   const spawnChild = await loadSpawn();
   const spawned = spawnChild(process.execPath, process.argv.slice(1), {
     cwd: process.cwd(),
@@ -25,7 +28,5 @@ export async function runAsContainerInit(): Promise<number> {
     child.once('exit', (code) => resolve(code ?? 1));
   });
   for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
-  const loaded = await loadNative();
-  if (loaded.available) startReaper(loaded);
   return exited;
 }

@@ -43,8 +43,9 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
     child.unref();
     return;
   }
-  // The guard must keep nothing in use: no folder on a disk that is to be unmounted, no pipe of a caller.
-  process.chdir('/');
+  // The guard keeps no pipe of a caller in use. It stays in the project folder: once the supervisor was killed, its
+  // working directory is the kernel's word for where the project is.
+  process.chdir(folder.root);
   closeInheritedFiles();
   channel.write(`${HELD} ${process.pid}\n`, (error) => {
     // The supervisor has not waited so long, or is dead.

@@ -34,7 +34,7 @@ import { describeCommand } from '../processes/describe.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ClaimSource } from '../stopping/engine.ts';
-import { openOtherProjects } from './other-projects.ts';
+import { openOtherProjects, residentsIn } from './other-projects.ts';
 import { factsOf, type ProjectState, projectIdentity, UNATTRIBUTED } from './project-state.ts';
 import { protectionRules } from './protection.ts';
 import { readRunGroups } from './run-groups.ts';
@@ -117,7 +117,7 @@ export function trackClaims(options: ClaimTrackerOptions): ClaimTracker {
 }
 
 class Tracker implements ClaimTracker {
-  readonly project: ProjectIdentity;
+  project: ProjectIdentity;
   readonly exemptRuns: readonly string[];
   readonly outside: Set<string>;
   readonly #options: ClaimTrackerOptions;
@@ -194,6 +194,7 @@ class Tracker implements ClaimTracker {
   #scan(snapshot: Snapshot, openFiles?: OpenFileEvidence): void {
     this.#scanned = snapshot;
     const facts = currentFacts(this.#options, snapshot, this.#witnessed(snapshot));
+    this.project = facts.project;
     this.#groups = facts.groups ?? [];
     const holders = [...this.#portHolders].filter(([, identity]) => livesIn(snapshot, identity));
     const portHolders = new Set(holders.map(([pid]) => pid));
@@ -315,7 +316,8 @@ export function currentFacts(
   snapshot: Snapshot,
   seen: readonly Witnessed[],
 ): OwnershipFacts {
-  const facts = factsOf(state, self, snapshot, Date.now());
+  const known = factsOf(state, self, snapshot, Date.now());
+  const facts = { ...known, project: withResidents(known.project, state, snapshot) };
   // Read after the snapshot: a process that is in a group now and was not yet alive then is found by
   // the next scan.
   const groups = readRunGroups(state);
@@ -324,5 +326,23 @@ export function currentFacts(
     ...(protects ? { protection: protectionRules(state.protection) } : {}),
     groups,
     witnessed: [...facts.witnessed, ...seen],
+  };
+}
+
+/** Adds the marks and ids of residents in the folder. A supervisor knows its own folder, and does not ask. */
+function withResidents(
+  project: ProjectIdentity,
+  { folder }: ProjectState,
+  snapshot: Snapshot,
+): ProjectIdentity {
+  const residents = folder.requireWritable ? [] : residentsIn(folder, snapshot);
+  const others = residents.filter(
+    ({ mark, projectId }) => !project.marks.has(mark) || projectId !== project.id,
+  );
+  if (others.length === 0) return project;
+  return {
+    ...project,
+    marks: new Set([...project.marks, ...others.map(({ mark }) => mark)]),
+    idsHere: new Set(others.flatMap(({ projectId }) => projectId ?? [])),
   };
 }

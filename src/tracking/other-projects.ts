@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
 import { readCookie } from '../ownership/cookie.ts';
+import { isSupervisorCommand } from '../ownership/devctl-argv.ts';
+import { GUARD_NAME } from '../ownership/vetoes.ts';
 import type { Identity } from '../processes/identity.ts';
 import { readPidNamespace } from '../processes/pid-namespace.ts';
 import { readProcLink } from '../processes/proc-file.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import { markOfPath, type ProjectFolder, projectFolder } from '../project/folder.ts';
+import { markOfPath, type ProjectFolder, projectFolder, variantOf } from '../project/folder.ts';
+import { isInside } from '../project/inside.ts';
 import { readRegistry } from '../project/place/registry.ts';
 import { holdsProject } from '../project/place/standing.ts';
 import { readProjectState } from './project-state.ts';
@@ -57,9 +60,57 @@ function lookUp(
     }
     const { projectId } = mark;
     if (projectId === null) continue;
-    if (folders.length > 0 || processes.some(isInOtherNamespace)) ids.add(projectId);
+    const worksElsewhere = (process: ProcessInfo): boolean =>
+      worksInOtherProject(own, process, snapshot);
+    if (
+      folders.length > 0 ||
+      processes.some(isInOtherNamespace) ||
+      processes.some(worksElsewhere)
+    ) {
+      ids.add(projectId);
+    }
   }
   return { recorded, ids };
+}
+
+/**
+ * Tells whether a process works in another project that is not inside of ours. So a project that was moved away is
+ * known as such, even where its records are lost.
+ */
+function worksInOtherProject(
+  own: ProjectFolder,
+  process: ProcessInfo,
+  { details }: Snapshot,
+): boolean {
+  const cwd = details.cwd(process);
+  if (cwd === null || isInside(own.root, cwd)) return false;
+  const isProject = (folder: string): boolean => existsSync(join(folder, own.manifestName));
+  const nearest = upwards(cwd).find(isProject);
+  return nearest !== undefined && nearest !== own.root && !isInside(nearest, own.root);
+}
+
+/**
+ * What supervisors and guards that work in this very folder say of their project: the kernel's word for where it is,
+ * whatever the records say, which may have been removed or changed.
+ */
+export function residentsIn(
+  { root, manifestName }: ProjectFolder,
+  { byPid, details }: Snapshot,
+): readonly ForeignMark[] {
+  const variant = variantOf(manifestName);
+  return [...byPid.values()].flatMap((process) => {
+    if (isGone(process) || process.kernelThread) return [];
+    const cookie = readCookie(details.environ(process) ?? '');
+    const [mark, ...others] = cookie?.projects ?? [];
+    const isResident = cookie?.role === 'supervisor' || cookie?.role === 'guard';
+    if (!cookie || !isResident || mark === undefined || others.length > 0) return [];
+    const { projectId } = cookie;
+    if (projectId === null || projectId.slice(16) !== variant) return [];
+    const argv = details.argv(process) ?? [];
+    if (!isSupervisorCommand(argv) && process.name !== GUARD_NAME) return [];
+    if (details.cwd(process) !== root || isInOtherNamespace(process)) return [];
+    return [{ mark, projectId }];
+  });
 }
 
 function processesOf(mark: ForeignMark, snapshot: Snapshot): readonly ProcessInfo[] {
@@ -90,6 +141,20 @@ function foldersOf(
     for (const folder of upwards(snapshot.details.cwd(process))) consider(folder);
   }
   return [...found.values()];
+}
+
+/** The run ids in the records of projects that were moved away from this path while something ran. */
+export function runsMovedAway(path: string): ReadonlySet<string> {
+  const moved = readRegistry().flatMap((entry) => {
+    if (entry.path === path || !existsSync(entry.pidsDir)) return [];
+    const folder = projectFolder(entry.path, entry.pidsDir);
+    return folder.id === entry.id && folder.paths.includes(path) ? [folder] : [];
+  });
+  const runs = moved.flatMap((folder) => {
+    const { records, ledger } = readProjectState(folder);
+    return [...records, ...ledger].map(({ runId }) => runId);
+  });
+  return new Set(runs);
 }
 
 /** Tells whether the mark may be of the project that has our path since our folder was removed. */

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -79,6 +79,8 @@ test.runIf(hasSubreaper && hasPerl)(
     const container = execa(file, args, { ...options, stdin: 'ignore' });
     const isInit = ({ argv }: { argv: readonly string[] }) => argv[1] === script;
     const init = await until(() => supervisorsOf(project).find(isInit));
+    // Before that the storm would compete with the boot of two Node programs.
+    await until(() => existsSync(project.file('.pids/supervisor.json')));
     // As `docker exec` comes in. Its storm becomes the children of process 1, because nothing is below it.
     const into = ['--target', String(init.pid), '--pid', '--mount'];
     const stray = execa('nsenter', [...into, ...lineages(project.marker)], options);

@@ -23,7 +23,11 @@ const here = (over: Here = {}) => {
   return { path, pidsDir: over.pidsDir ?? pidsDir, device, inode, machineId, bootId, pidNamespace };
 };
 
-const NOWHERE = { oldPathExists: false, isRegisteredElsewhere: false, livesElsewhere: false };
+const NOWHERE = {
+  oldPathExists: false,
+  isRegisteredElsewhere: false,
+  livesElsewhere: 'no' as 'yes' | 'perhaps' | 'no',
+};
 const MOVED = { path: '/home/me/app2', pidsDir: '/home/me/app2/.pids' };
 
 describe('is the id in a folder the folder’s own?', () => {
@@ -43,7 +47,7 @@ describe('is the id in a folder the folder’s own?', () => {
     [
       'copied, then the original was renamed',
       { ...MOVED, inode: '9' },
-      { livesElsewhere: true },
+      { livesElsewhere: 'yes' },
       'copy',
     ],
     [

@@ -26,6 +26,7 @@ import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
+import type { Claim } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { logsFolderOf, type ProjectFolder } from '../../project/folder.ts';
@@ -33,7 +34,7 @@ import { isDone, isRestarting } from '../../project/service-record.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
+import { type ProjectState, readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
@@ -224,14 +225,24 @@ async function endOldRuns(
   const idle = services.filter(
     ({ name, oneShot }) => !alive.has(name) && !(oneShot && done.has(name)),
   );
-  const leftover = idle
-    .map(({ name }) => name)
-    .filter((name) => claims.some(({ service }) => service === name));
-  if (leftover.length === 0) return { look, idle, alive };
+  const idleNames = idle.map(({ name }) => name);
+  const leftover = idleNames.filter((name) => claims.some(({ service }) => service === name));
+  // The records of the runs are gone, as after `git clean`. Else one of the services that run may have left it.
+  const isOfOther = ({ service }: Claim): boolean =>
+    service !== null && !idleNames.includes(service);
+  const isLost = done.size === 0 && !claims.some(isOfOther);
+  const nameless = isLost ? claims.filter(isNameless) : [];
+  if (leftover.length === 0 && nameless.length === 0) return { look, idle, alive };
   const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
-  warn(`ending ${count} left over of earlier runs of ${leftover.join(', ')}`);
-  await endLeftovers(context, leftover, warn);
+  const of = leftover.length === 0 ? '' : ` of ${leftover.join(', ')}`;
+  warn(`ending ${count + nameless.length} left over of earlier runs${of}`);
+  await endLeftovers(context, nameless.length > 0 ? [...leftover, UNATTRIBUTED] : leftover, warn);
   return { look: await lookAtProject(host, state.folder, state), idle, alive };
+}
+
+/** A process of ours that no evidence ties to a service. A line of an old script alone is no reason to end it now. */
+function isNameless({ service, evidence }: Claim): boolean {
+  return service === null && evidence.some(({ kind }) => kind !== 'founding-file');
 }
 
 /** The time that the supervisor has to stand down before a failed start ends its services, in ms. */

@@ -42,8 +42,14 @@ export function findLeftAlone(
       const isStrong = evidence.some(({ kind }) => STRONG.includes(kind));
       return isStrong && VETOES_OF_OURS.includes(veto.kind);
     })
-    .map((spared) => ({ spared, service: serviceOf(spared, state) }))
+    .map((spared) => ({ spared, service: serviceOf(spared, state) ?? firstService(spared, first) }))
     .filter(({ service }) => names === null || (service !== null && names.includes(service)));
+}
+
+/** The service that the evidence pointed to before the tree died. */
+function firstService({ process }: Spared, first: readonly Spared[]): string | null {
+  const key = identityKey(process.identity);
+  return first.find((one) => identityKey(one.process.identity) === key)?.service ?? null;
 }
 
 function serviceOf(spared: Spared, { records, ledger }: ProjectState): string | null {

@@ -81,10 +81,19 @@ function openRunning(found: RunningProject): NamedProject {
   const variant = id?.slice(ID_LENGTH) ?? '';
   const manifest = findManifestName(path, variant);
   if (variant === '' || manifest !== null) {
-    return standing(openProject({ config: manifest === null ? path : join(path, manifest) }));
+    const config = manifest === null ? path : join(path, manifest);
+    return standing(withProcesses(openProject({ config }), found));
   }
   const folder = { ...projectFolder(path, pidsDir ?? undefined), id };
   return standing({ folder, outline: noManifestIn(path), shownBy: 'name' });
+}
+
+/** The folder may have lost its records. Then the marks of the processes that were found say whose they are. */
+function withProcesses(project: OpenProject, { id, marks }: RunningProject): OpenProject {
+  const { folder } = project;
+  if (folder.id !== null) return project;
+  const all = [...new Set([...folder.marks, ...marks])];
+  return { ...project, folder: { ...folder, id, marks: all } };
 }
 
 /** Length of the id of a folder. What follows in the id of a project tells the manifests of the folder apart. */

@@ -18,18 +18,21 @@ export interface FolderIdentity {
  * removal of the project must succeed while the supervisor runs.
  */
 export class MovableFolder implements ProjectFolder {
-  /** Null where the folder could not be looked at when the supervisor began. */
-  readonly identity: FolderIdentity | null;
   /** False for a project that never had a manifest. */
   readonly #hadManifest: boolean;
   #current: ProjectFolder;
+  #identity: FolderIdentity | null;
 
   constructor(folder: ProjectFolder) {
     this.#current = folder;
-    this.identity = identityOf(folder.root);
+    this.#identity = identityOf(folder.root);
     this.#hadManifest = existsSync(join(folder.root, folder.manifestName));
   }
 
+  /** Null where the folder could not be looked at when the supervisor began. */
+  get identity(): FolderIdentity | null {
+    return this.#identity;
+  }
   get root(): string {
     return this.#current.root;
   }
@@ -60,6 +63,8 @@ export class MovableFolder implements ProjectFolder {
 
   moveTo(folder: ProjectFolder): void {
     this.#current = folder;
+    // On another file system it is another folder.
+    this.#identity = identityOf(folder.root) ?? this.#identity;
   }
 
   /** Tells whether a path leads to this very folder. */

@@ -4,6 +4,7 @@ import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { asObject, isLabel } from '../field-checks.ts';
 import { readJsonFields } from '../json-record.ts';
+import { readOwnFile } from '../safe-file.ts';
 import { type Place, readPlace, readProjectRecord } from './project-file.ts';
 import { mayLiveElsewhere } from './same-project.ts';
 
@@ -88,6 +89,18 @@ export function recordedNames(pidsDir: string): readonly string[] {
     .filter((name) => name.endsWith('.json'))
     .map((name) => name.slice(0, -'.json'.length));
 }
+
+/** The run ids that the records in a folder name, read without believing anything else of them. */
+export function namedRunIds(pidsDir: string): readonly string[] {
+  return ['services', 'ledger'].flatMap((part) =>
+    fileNames(join(pidsDir, part)).flatMap((name) => {
+      const read = readOwnFile(join(pidsDir, part, name));
+      return read.kind === 'content' ? (read.bytes.toString('latin1').match(RUN_IDS) ?? []) : [];
+    }),
+  );
+}
+
+const RUN_IDS = /\b[0-9a-f]{32}\b/g;
 
 function isElsewhere(pidsDir: string, here: Place): boolean {
   const written = writtenAt(pidsDir);

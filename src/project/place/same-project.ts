@@ -17,17 +17,17 @@ export interface Surroundings {
   /** Does the registry name another existing folder that holds the id? */
   readonly isRegisteredElsewhere: () => boolean;
   /**
-   * Does a living process of the id work in another existing folder that holds the id? True as well where a process
-   * lives and its working directory cannot be read.
+   * Does a living process of the id work in another existing folder that holds the id? 'perhaps': a process lives, and
+   * its working directory cannot be read.
    */
-  readonly livesElsewhere: () => boolean;
+  readonly livesElsewhere: () => 'yes' | 'perhaps' | 'no';
 }
 
 /**
  * Proves that the id in a folder is the folder's own, or calls the folder a copy.
  *
- * The recorded path decides first, because remounts, overlays and restored backups change device and inode. Device
- * and inode prove a move within one file system. A move across file systems is a copy whose original has gone, so
+ * The recorded path decides first, because remounts, overlays and restored backups change device and inode; only a
+ * living process that works in another folder with the id contradicts it. Device and inode prove a move within one file system. A move across file systems is a copy whose original has gone, so
  * it counts only where no process says that the original is elsewhere. A path from another machine, boot or PID
  * namespace says nothing about moves. In doubt the folder is a copy: a missed move costs a warning, a wrong one
  * ends the processes of another project.
@@ -40,12 +40,17 @@ export function judgeBelonging(
   // A folder that was moved, and then copied to where it was: both hold the id, and one path is in the record.
   if (isRegisteredElsewhere())
     return record.pidsDir === here.pidsDir && record.path !== here.path ? 'shared' : 'copy';
-  if (record.path === here.path || record.alsoAt.includes(here.path)) return 'here';
+  const isSameFolder = record.device === here.device && record.inode === here.inode;
+  if (record.path === here.path || record.alsoAt.includes(here.path)) {
+    // The same before anybody has noted the move.
+    const isLeft = isSamePlace(record, here) && !isSameFolder && livesElsewhere() === 'yes';
+    return isLeft ? 'copy' : 'here';
+  }
   if (isSamePlace(record, here)) {
-    if (record.device === here.device && record.inode === here.inode) return 'moved';
+    if (isSameFolder) return 'moved';
     // Records that lie outside of the project do not tell whose they are once its folder has gone.
     if (record.pidsDir === here.pidsDir) return oldPathExists() ? 'shared' : 'copy';
-    if (!oldPathExists() && !livesElsewhere()) return 'moved';
+    if (!oldPathExists() && livesElsewhere() === 'no') return 'moved';
   }
   return 'copy';
 }

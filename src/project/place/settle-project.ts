@@ -15,7 +15,7 @@ import {
   readProjectRecord,
   writeProjectRecord,
 } from './project-file.ts';
-import { registerProject } from './registry.ts';
+import { lookUpProject, registerProject } from './registry.ts';
 
 /** Everything in a records folder that names processes, or says for how long they are to run. */
 const NAMES_PROCESSES = [
@@ -37,10 +37,11 @@ const MOST_FORMER_PATHS = 20;
  * Makes the id of a project certain, before something is started: writes `project.json`, gives a copy an id of its
  * own, and notes in the registry where the project is. Call it with the project lock held.
  *
+ * @param moved what a supervisor knows of its own project after a move, in case the records were removed as well
  * @returns the folder with its id
  * @throws DevctlError 'records-unwritable', 'unsafe'; 'records-shared' while another project runs with these records
  */
-export function settleProject(folder: ProjectFolder): ProjectFolder {
+export function settleProject(folder: ProjectFolder, moved?: MovedProject): ProjectFolder {
   const { standing, original } = folder.standing;
   if (standing === 'shared' && namesSomething(folder.pidsDir)) throw inUse(folder, original);
   const found = readProjectRecord(folder.pidsDir);
@@ -53,7 +54,7 @@ export function settleProject(folder: ProjectFolder): ProjectFolder {
   const record =
     standing === 'copy' || standing === 'shared'
       ? beginAnew(folder, before)
-      : keepId(folder, before?.id ?? newProjectId(), before);
+      : keepId(folder, before, before === null ? moved : undefined);
   const { id, path, pidsDir, machineId, bootId, pidNamespace } = record;
   removePastPlaces(pidsDir);
   const at = isoTime();
@@ -62,8 +63,21 @@ export function settleProject(folder: ProjectFolder): ProjectFolder {
   return { ...settled, protection: folder.protection };
 }
 
-function keepId(folder: ProjectFolder, id: string, before: ProjectRecord | null): ProjectRecord {
-  const record = { ...recordOf(folder, id), alsoAt: before?.alsoAt ?? [] };
+/** The id of a folder, and the paths that it had. */
+export interface MovedProject {
+  readonly id: string;
+  readonly formerPaths: readonly string[];
+}
+
+function keepId(
+  folder: ProjectFolder,
+  before: ProjectRecord | null,
+  moved: MovedProject | undefined,
+): ProjectRecord {
+  const id = before?.id ?? moved?.id ?? newProjectId();
+  const written = recordOf(folder, id);
+  const formerPaths = (moved?.formerPaths ?? written.formerPaths).slice(-MOST_FORMER_PATHS);
+  const record = { ...written, formerPaths, alsoAt: before?.alsoAt ?? [] };
   if (before === null || !isSameRecord(before, record)) writeProjectRecord(record);
   return record;
 }
@@ -101,10 +115,14 @@ function sorted(record: ProjectRecord): readonly [string, unknown][] {
   return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** True when the record that was just written shows up at the old path as well: two mounts of one folder. */
+/** True when the record that was just written shows up at another known path as well: two mounts of one folder. */
 function isSeenTwice(before: ProjectRecord, written: ProjectRecord): boolean {
-  const there = readProjectRecord(before.pidsDir);
-  return there.kind === 'record' && there.record.id === written.id;
+  const others = [before.pidsDir, lookUpProject(before.id)?.pidsDir];
+  return others.some((pidsDir) => {
+    if (pidsDir === undefined || pidsDir === written.pidsDir) return false;
+    const there = readProjectRecord(pidsDir);
+    return there.kind === 'record' && there.record.id === written.id;
+  });
 }
 
 /** The records of a copy name the processes of the original. They are kept beside, where nothing obeys them. */

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { livesNow } from '../../processes/lives-now.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
-import { asObject, isPid } from '../field-checks.ts';
+import { asObject, isIdentity, isPid } from '../field-checks.ts';
 import { readJsonFields } from '../json-record.ts';
 import type { RecordProblem } from '../record-problem.ts';
 import { recordsFolderAt } from './places.ts';
@@ -13,8 +14,8 @@ import {
   readPlace,
   readProjectRecord,
 } from './project-file.ts';
-import { lookUpProject } from './registry.ts';
-import { type Belonging, isSamePlace, judgeBelonging } from './same-project.ts';
+import { lookUpProject, type RegistryEntry } from './registry.ts';
+import { type Belonging, isSamePlace, judgeBelonging, type Surroundings } from './same-project.ts';
 
 /** What `project.json` proves about a folder. */
 export interface FolderStanding {
@@ -64,14 +65,28 @@ const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
  * Tells whether the processes of a project may run in another folder, as far as the registry knows: it is written at
  * each start, and after each move.
  */
-function isRegisteredElsewhere({ id }: ProjectRecord, here: FolderPlace): boolean {
-  const entry = lookUpProject(id);
+function isRegisteredElsewhere(record: ProjectRecord, here: FolderPlace): boolean {
+  const entry = findRegistered(record.id);
   if (!entry || !isSamePlace(entry, here) || entry.path === here.path) return false;
   const there = readFolderPlace(entry.path, here);
   // One folder, seen at two paths.
-  if (!there || (there.device === here.device && there.inode === here.inode)) return false;
+  if (!there || isSameFolder(there, here)) return false;
+  // A copy at the path that this folder had: its record is that of this folder.
   const read = readProjectRecord(entry.pidsDir);
-  return read.kind === 'record' && read.record.id === id && read.record.path === entry.path;
+  const isSettled = read.kind === 'record' && isSameFolder(read.record, there);
+  return isSettled || !isSameFolder(record, here);
+}
+
+function isSameFolder(a: FolderPlace, b: FolderPlace): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}
+
+/** Finds a project in the registry, where the folder that the registry names says the same of itself. */
+export function findRegistered(id: string): RegistryEntry | null {
+  const entry = lookUpProject(id);
+  const read = entry && readProjectRecord(entry.pidsDir);
+  if (read?.kind !== 'record') return null;
+  return read.record.id === id && read.record.path === entry?.path ? entry : null;
 }
 
 function judge(record: ProjectRecord, root: string, pidsDir: string, place: Place): FolderStanding {
@@ -86,23 +101,44 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
     },
   );
   const base = { ...UNKNOWN, standing, pidsDir };
-  if (standing === 'copy' || standing === 'shared') return { ...base, original: record.path };
+  if (standing === 'copy' || standing === 'shared') {
+    const isNamedSo = record.path === root;
+    return { ...base, original: (isNamedSo && findRegistered(record.id)?.path) || record.path };
+  }
   const { id, formerPaths } = record;
   const former = standing === 'moved' ? [...formerPaths, record.path] : formerPaths;
   return { ...base, id, formerPaths: [...new Set(former)].filter((path) => path !== root) };
 }
 
 /**
- * Asks the processes that the records name whether the project lives in another folder. A process whose working
- * directory cannot be read may do so.
+ * Asks the processes that the records name whether the project lives in another folder.
  */
-function livesElsewhere({ id }: ProjectRecord, root: string, pidsDir: string): boolean {
+function livesElsewhere(
+  { id }: ProjectRecord,
+  root: string,
+  pidsDir: string,
+): ReturnType<Surroundings['livesElsewhere']> {
   const holdsId = (folder: string): boolean => folder !== root && holdsProject(folder, id);
-  return recordedPids(pidsDir).some((pid) => {
-    const folder = readWorkingFolder(pid);
-    if (folder.kind === 'unreadable') return true;
-    return folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId);
-  });
+  const folders = recordedPids(pidsDir).map(readWorkingFolder);
+  const isElsewhere = folders.some(
+    (folder) => folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId),
+  );
+  if (isElsewhere || residentIsElsewhere(pidsDir, root)) return 'yes';
+  return folders.some(({ kind }) => kind === 'unreadable') ? 'perhaps' : 'no';
+}
+
+/**
+ * Tells whether the recorded supervisor lives in another folder. It works in its project folder, so this is the
+ * kernel's word, even where the records have been removed there.
+ */
+function residentIsElsewhere(pidsDir: string, root: string): boolean {
+  const read = readJsonFields(join(pidsDir, 'supervisor.json'));
+  const identity = read?.identity;
+  if (!isIdentity(identity) || !livesNow(identity)) return false;
+  const folder = readWorkingFolder(identity.pid);
+  if (folder.kind !== 'folder' || folder.path === root) return false;
+  const [there, here] = [folder.path, root].map((path) => readFolderPlace(path, readPlace()));
+  return Boolean(there && here && !isSameFolder(there, here));
 }
 
 /** Tells whether a folder has a `.pids` with this id. */

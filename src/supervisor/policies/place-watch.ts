@@ -7,7 +7,8 @@ import { type ProjectFolder, projectFolder } from '../../project/folder.ts';
 import type { MovableFolder } from '../../project/place/movable-folder.ts';
 import { rebasePath } from '../../project/place/rebase-path.ts';
 import { settleProject } from '../../project/place/settle-project.ts';
-import { judgePlace, lookAtPlace } from './place.ts';
+import { findRegistered } from '../../project/place/standing.ts';
+import { judgePlace, lookAtPlace, type PlaceVerdict } from './place.ts';
 
 export interface PlaceWatchContext {
   readonly host: Host;
@@ -31,6 +32,9 @@ export interface PlaceWatch {
 const LOOK_MS = 1_000;
 /** Time for which the project must be gone before everything is stopped: a checkout replaces files one by one. */
 const REMOVED_MS = 2_000;
+
+/** Length of the id of a folder. What follows in the id of a project tells the manifests of the folder apart. */
+const ID_LENGTH = 16;
 
 export function watchPlace(context: PlaceWatchContext): PlaceWatch {
   return new Watch(context);
@@ -60,9 +64,22 @@ class Watch implements PlaceWatch {
     clearInterval(this.#timer);
   }
 
-  #judge() {
+  #judge(): PlaceVerdict | null {
     const { folder } = this.#context;
-    return folder.identity && judgePlace(lookAtPlace(folder, folder.identity));
+    if (!folder.identity) return null;
+    const verdict = judgePlace(lookAtPlace(folder, folder.identity));
+    const to = verdict.kind === 'removed' ? this.#registeredPath() : null;
+    return to === null ? verdict : { kind: 'moved', to };
+  }
+
+  /**
+   * For the kernel a move to another file system is a copy and a removal. Then the first command at the new place
+   * proves that the copy is the project, and notes it in the registry.
+   */
+  #registeredPath(): string | null {
+    const { id, root } = this.#context.folder;
+    const entry = id === null ? null : findRegistered(id.slice(0, ID_LENGTH));
+    return entry && entry.path !== root ? entry.path : null;
   }
 
   async #look(): Promise<void> {
@@ -106,7 +123,10 @@ class Watch implements PlaceWatch {
   #move(to: string): void {
     const { folder, onMoved, log } = this.#context;
     const from = folder.root;
-    folder.moveTo(settleProject(this.#folderAt(to)));
+    process.chdir(to);
+    const id = folder.id?.slice(0, ID_LENGTH);
+    const known = id === undefined ? undefined : { id, formerPaths: [...folder.paths].reverse() };
+    folder.moveTo(settleProject(this.#folderAt(to), known));
     log(`the project was moved from ${from} to ${to}`);
     onMoved(from);
   }
