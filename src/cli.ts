@@ -175,6 +175,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups (default: everything, with the sweep)']],
     options: [
       ['--force', 'short grace period, no stop commands, no waiting for other commands'],
+      ['--unprotected', 'with --force: also what "protect" and the built-in list protect'],
       ['--dry-run', 'show what would be signalled and why, signal nothing'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
       ['--project <folder-or-id>', 'another project, also one whose folder is gone'],

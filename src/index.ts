@@ -2,8 +2,10 @@ import { DevctlError } from './errors.ts';
 import { loadManifest } from './manifest/load.ts';
 import { choicesOf, selectForStart } from './manifest/select.ts';
 import { definedOnly } from './manifest/variables.ts';
-import { type StartResult, startProject } from './operations/start/start.ts';
-import { readStatus, type StatusReport } from './operations/status/status.ts';
+import type { StartResult } from './operations/start/result.ts';
+import { startProject } from './operations/start/start.ts';
+import type { StatusReport } from './operations/status/report.ts';
+import { readStatus } from './operations/status/status.ts';
 import { stopOptions } from './operations/stop/options.ts';
 import { stopServices } from './operations/stop/stop.ts';
 import { sweepSettingsOf } from './operations/stop/sweep-rules.ts';
@@ -18,10 +20,10 @@ import {
 import { selectNames } from './project/select-names.ts';
 import type { StopReport } from './stopping/report.ts';
 
-export type { StartedService } from './client/protocol.ts';
+export type { StartedService } from './client/started-service.ts';
 export { DevctlError, type ErrorCode, ExitCode } from './errors.ts';
-export type { StartResult } from './operations/start/start.ts';
-export type { ServiceStatus, StatusReport } from './operations/status/status.ts';
+export type { StartResult } from './operations/start/result.ts';
+export type { ServiceStatus, StatusReport } from './operations/status/report.ts';
 export type {
   Proof,
   ReportedPort,
@@ -74,6 +76,8 @@ export async function start(
 export async function stop(
   options: ProjectOptions & {
     readonly force?: boolean;
+    /** With `force`: ends what the manifest and the built-in list protect as well. */
+    readonly unprotected?: boolean;
     readonly dryRun?: boolean;
     /** Overrides the grace period of each service, in ms. */
     readonly graceMs?: number;
@@ -91,6 +95,7 @@ export async function stop(
       dryRun: options.dryRun ?? false,
       graceMs,
       declared: declaredServices(project),
+      unprotected: options.unprotected ?? false,
     }),
     sweep: sweepSettingsOf(project, force),
   });

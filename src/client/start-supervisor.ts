@@ -88,7 +88,8 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   // A guard without a supervisor would stay. A supervisor that comes up late contains its services without a guard.
   if (guarded) child.kill('SIGKILL');
   const { tailLog } = await import('../logs/tail.ts');
-  const lines = await tailLog(logPath, LOG_LINES, from);
+  const { endOfLines } = await import('../logs/quote.ts');
+  const lines = endOfLines(await tailLog(logPath, LOG_LINES, from));
   throw supervisorFailed(outcome, lines, logPath);
 }
 

@@ -50,8 +50,28 @@ function examine(query: ManifestQuery) {
   }
 }
 
-/** Finds settings that are valid, but do not work on this machine. */
-async function notesOn({ logRotation, logsDir }: ResolvedManifest): Promise<readonly string[]> {
+/** Finds settings that are valid, but surprise: what they say does not happen. */
+async function notesOn(manifest: ResolvedManifest): Promise<readonly string[]> {
+  return [...(await notesOnLogs(manifest)), ...(await notesOnProtection(manifest))];
+}
+
+async function notesOnProtection(manifest: ResolvedManifest): Promise<readonly string[]> {
+  const { protection, services } = manifest;
+  if (protection.patterns.length === 0) return [];
+  const { compilePattern } = await import('../patterns/pattern.ts');
+  return protection.patterns.map(compilePattern).flatMap((pattern) =>
+    Object.values(services)
+      .filter(({ command }) =>
+        pattern.test(typeof command === 'string' ? command : command.join(' ')),
+      )
+      .map(
+        ({ name }) =>
+          `protect ${pattern.source} matches the command of ${name}, whose leader no pattern protects; what it starts may be`,
+      ),
+  );
+}
+
+async function notesOnLogs({ logRotation, logsDir }: ResolvedManifest): Promise<readonly string[]> {
   if (!logRotation) return [];
   const { findCutWay } = await import('../processes/native/cut-file.ts');
   let folder = logsDir;

@@ -14,7 +14,9 @@ import { printFailure } from '../output/terminal/failure.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { inheritedEnvironment } from '../ownership/cookie.ts';
 import { currentFolder } from '../processes/working-folder.ts';
+import { logsFolderOf } from '../project/folder.ts';
 import {
   manifestQuery,
   type OpenProject,
@@ -83,7 +85,7 @@ async function runUntilOver(
     name,
     command,
     cwd,
-    env: { ...definedOnly(process.env), ...manifest?.env },
+    env: { ...inheritedEnvironment(definedOnly(process.env)), ...manifest?.env },
     graceMs,
     timeoutMs,
     containment: manifest?.containment ?? 'auto',
@@ -92,7 +94,8 @@ async function runUntilOver(
       const then = breach.action === 'warn' ? '' : ': ending everything';
       notes.warn(`over its limit: ${warningInWords(breach)}${then}`);
     },
-    logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
+    logsDir:
+      outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : logsFolderOf(folder, outline),
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
     subscribeToSignals,
     onBegun: endYield,
@@ -184,6 +187,10 @@ function printResult(
     for (const { pid, command } of orphans.slice(0, MOST_LINES))
       notes.more(`pid ${pid}: ${command}`);
     if (orphans.length > MOST_LINES) notes.more(`… and ${orphans.length - MOST_LINES} more`);
+  }
+  for (const { pid, command, why, veto, ours } of stop?.spared ?? []) {
+    if (veto === 'protected' && ours)
+      notes.warn(`left alone: protected: pid ${pid}: ${command} (${why})`);
   }
   for (const problem of stop?.problems ?? []) notes.warn(problem);
   for (const { pid, command, why } of survivors)

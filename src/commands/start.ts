@@ -1,11 +1,14 @@
-import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
+import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
+import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
+import { endOfLines, QUOTED_BYTES, QUOTED_LINES } from '../logs/quote.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
-import { type StartResult, startProject } from '../operations/start/start.ts';
+import type { StartResult } from '../operations/start/result.ts';
+import { startProject } from '../operations/start/start.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
@@ -165,6 +168,9 @@ export function printSummary(
     stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
 }
 
+/** What stands before each quoted line of a log. */
+const MARGIN = '  | ';
+
 function printFailedService(
   { name, state, reason, lastLines, log }: StartedService,
   isShown: boolean,
@@ -173,5 +179,10 @@ function printFailedService(
   if (!isShown) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
   if (lastLines.length === 0) return;
   stderr.write(`  the last lines of ${printable(log)}:\n`);
-  for (const line of lastLines) stderr.write(`  | ${printableLog(line)}\n`);
+  // Again, because a control character becomes four.
+  const shown = endOfLines(
+    lastLines.map(printableLog),
+    QUOTED_BYTES - QUOTED_LINES * MARGIN.length,
+  );
+  for (const line of shown) stderr.write(`${MARGIN}${line}\n`);
 }

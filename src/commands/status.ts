@@ -1,6 +1,7 @@
 import { ExitCode } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
-import { readStatus, type ServiceStatus, type StatusReport } from '../operations/status/status.ts';
+import type { ServiceStatus, StatusReport } from '../operations/status/report.ts';
+import { readStatus } from '../operations/status/status.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { paintState } from '../output/terminal/service-state.ts';

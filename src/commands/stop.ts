@@ -26,6 +26,7 @@ export interface StopCommandOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly force?: boolean;
+  readonly unprotected?: boolean;
   readonly dryRun?: boolean;
   readonly grace?: string;
 }
@@ -46,6 +47,15 @@ export async function stopCommand(
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const force = options.force ?? false;
   const dryRun = options.dryRun ?? false;
+  if (options.unprotected && !force) {
+    throw new DevctlError(
+      'usage',
+      '--unprotected ends what the manifest protects: it takes --force',
+      {
+        hint: 'devctl stop --force --unprotected',
+      },
+    );
+  }
   // In an emergency, fifty other processes may want the same two processors.
   if (force && !dryRun) takePrecedence();
   const sweep = sweepSettingsOf(project, force && named?.maySweep !== false);
@@ -62,6 +72,7 @@ export async function stopCommand(
     dryRun,
     graceMs,
     sweep,
+    unprotected: options.unprotected ?? false,
     declared,
     forced: listenForInterrupts(KEPT),
     onScan: stopProgress(),

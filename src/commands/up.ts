@@ -1,4 +1,5 @@
-import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
+import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
+import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { followLogs, type LogFollower } from '../logs/follow.ts';

@@ -3,7 +3,7 @@ import { readPattern } from '../patterns/pattern.ts';
 import { findManifest, type ManifestPlace, type ManifestQuery, type NoManifest } from './locate.ts';
 import { formatProblem, show } from './problem.ts';
 import { readTree } from './read.ts';
-import type { SweepSettings } from './resolved.ts';
+import type { ProtectionSettings, SweepSettings } from './resolved.ts';
 import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 /** The part of a service that `stop` and `status` need when the service has no record. */
@@ -22,6 +22,7 @@ export interface ManifestContents extends ManifestPlace {
   readonly services: readonly OutlinedService[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;
+  readonly protection: ProtectionSettings;
 }
 
 export type ManifestOutline =
@@ -87,6 +88,7 @@ function outline(
     services: services.filter(({ name }) => /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/.test(name)),
     groups,
     sweep: outlineSweep(tree, complaints, readable),
+    protection: outlineProtection(tree, complaints),
   };
 }
 
@@ -95,9 +97,9 @@ function outlineSweep(
   complaints: string[],
   readable: boolean,
 ): SweepSettings {
-  const patterns = patternsOf(tree, 'patterns', complaints);
+  const patterns = patternsOf(tree, ['sweep', 'patterns'], complaints);
   const before = complaints.length;
-  const protect = patternsOf(tree, 'protect', complaints);
+  const protect = patternsOf(tree, ['sweep', 'protect'], complaints);
   const protectsAll = complaints.length === before;
   const scope = scalarOf(valueAt(tree, 'sweep', 'scope')) ?? 'project';
   if (scope !== 'project' && scope !== 'user' && scope !== 'off')
@@ -110,19 +112,29 @@ function outlineSweep(
   };
 }
 
+function outlineProtection(tree: Tree | undefined, complaints: string[]): ProtectionSettings {
+  const byEnvironment = valueAt(tree, 'protectByEnvironment');
+  if (byEnvironment !== undefined && typeof scalarOf(byEnvironment) !== 'boolean')
+    complaints.push('protectByEnvironment: expected true or false');
+  return {
+    patterns: patternsOf(tree, ['protect'], complaints),
+    byEnvironment: scalarOf(byEnvironment) === true,
+  };
+}
+
 /** Leaves out the patterns that are refused, and names them. */
 function patternsOf(
   tree: Tree | undefined,
-  key: 'patterns' | 'protect',
+  path: readonly string[],
   complaints: string[],
 ): readonly string[] {
-  const path = ['sweep', key];
+  const matchesAll = path.join('.') !== 'sweep.protect';
   return listOf(tree, path, isText, 'patterns', complaints).filter((source) => {
     const reading = readPattern(source);
     const why =
       reading.kind !== 'pattern'
         ? reading.why
-        : key === 'patterns' && reading.pattern.test('') !== false
+        : matchesAll && reading.pattern.test('') !== false
           ? 'matches every command line'
           : null;
     if (why !== null) complaints.push(`${path.join('.')}: ${show(source)} ${why}`);

@@ -1,7 +1,8 @@
 /*
  * The files of this folder, which answers: whose process is it?
  *
- *   claim            the data: evidence, claims, vetoes, and the facts they are drawn from
+ *   evidence-kinds   the kinds of evidence and of vetoes
+ *   claim            the data: claims, spared processes, and the facts they are drawn from
  *   claims           finds every process that is ours: all evidence, then the closure over families;
  *                    records that no longer describe a process
  *   search           the state of that search, and the only way to a claim
@@ -12,7 +13,10 @@
  *   vetoes           processes that no evidence makes ours; supervisors and guards
  *   one-off-parents  living `devctl run` commands
  *   devctl-argv      command lines of devctl itself
- *   protection       programs that weak evidence must not claim
+ *   protection       programs that weak evidence must not claim, and those that the manifest protects
+ *   personal-programs  the built-in list of the latter
+ *   whose-cookie     whether a mark with an id is ours
+ *   nearest-project  which project is nearer to a process
  *   just-forked      judges a single process in the middle of a scan
  *   sweep            the last net: programs that look like ours
  *   patterns         command lines that the sweep looks for and those that it protects
@@ -20,16 +24,9 @@
 import { sameIdentity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
-import type {
-  Claim,
-  EvidenceKind,
-  Ownership,
-  OwnershipFacts,
-  Run,
-  StaleRun,
-  Witnessed,
-} from './claim.ts';
+import type { Claim, Ownership, OwnershipFacts, Run, StaleRun, Witnessed } from './claim.ts';
 import { directEvidence, isSharedGroup } from './evidence.ts';
+import type { EvidenceKind } from './evidence-kinds.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { openFileEvidence } from './open-files.ts';
 import {
@@ -77,6 +74,7 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
     found: new Map(),
     passed: new Map(),
     spared: new Map(),
+    protectedBy: new Map(),
     foreignMarks: new Map(vetoes.unsettled.map((mark) => [`${mark.mark} ${mark.projectId}`, mark])),
   };
 

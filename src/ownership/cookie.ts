@@ -72,6 +72,17 @@ export const COOKIE_VARIABLES: readonly string[] = [
   ...[PROJECT, PROJECT_ID, SERVICE, RUN, ROLE].flatMap((name) => [name, CARRIER + name]),
 ];
 
+/** The variable by which a process asks to be left alone. */
+export const PROTECT_VARIABLE = 'DEVCTL_PROTECT';
+
+/** The environment of a caller as services inherit it. A shell that protects itself does not protect services. */
+export function inheritedEnvironment<Value>(
+  env: Readonly<Record<string, Value>>,
+): Record<string, Value> {
+  const { [PROTECT_VARIABLE]: _, ...inherited } = env;
+  return inherited;
+}
+
 /** Sets each variable under both of its names. */
 function twice(variables: Readonly<Record<string, string>>): Record<string, string> {
   const both: Record<string, string> = {};
@@ -119,7 +130,7 @@ function isRole(value: string | null): value is Cookie['role'] {
  * Finds one variable, matched whole: `DEVCTL_RUN=` is also the end of `TURBO_DEVCTL_RUN=`, and a
  * value without its NUL may be cut short.
  */
-function readVariable(environ: string, name: string): string | null {
+export function readVariable(environ: string, name: string): string | null {
   const entry = `${name}=`;
   for (let at = environ.indexOf(entry); at >= 0; at = environ.indexOf(entry, at + 1)) {
     if (at > 0 && environ[at - 1] !== '\0') continue;

@@ -70,7 +70,7 @@ function simplify(argv: readonly string[]): string {
 }
 
 /** Returns a program's own name: the last part of argv[0], without the dash of a login shell. */
-function programOf(argv: readonly string[]): string {
+export function programOf(argv: readonly string[]): string {
   const first = (argv[0] ?? '').split(' ')[0] ?? '';
   return first.slice(first.lastIndexOf('/') + 1).replace(/^-/, '');
 }

@@ -1,17 +1,10 @@
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
-import {
-  EVIDENCE_KINDS,
-  type Evidence,
-  type EvidenceKind,
-  type ForeignMark,
-  type OwnershipFacts,
-  type RunGroup,
-  type Spared,
-  type Witnessed,
-} from './claim.ts';
+import type { ForeignMark, OwnershipFacts, RunGroup, Spared, Witnessed } from './claim.ts';
+import type { Cookie } from './cookie.ts';
+import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kinds.ts';
 import { nearestProject } from './nearest-project.ts';
-import { findProtection, isWeakEvidence } from './protection.ts';
+import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
 import type { Veto, Vetoes } from './vetoes.ts';
 
 /** The run that a process belongs to, as far as it is known. */
@@ -55,6 +48,8 @@ export interface ClaimSearch {
   readonly passed: Map<number, Finding[]>;
   /** Evidence for the processes that a veto protects, by pid. */
   readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
+  /** Whether the rules protect a process, by pid, as far as it was asked. */
+  readonly protectedBy: Map<number, Veto | null>;
   /** Other projects whose records decide about a process that evidence ties to us. */
   readonly foreignMarks: Map<string, ForeignMark>;
 }
@@ -79,7 +74,8 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
       : null) ??
-    findProtection(search.snapshot, search.vetoes.byPid, process, finding.kind);
+    ownProtection(search, process) ??
+    findProtection(search, process, finding.kind);
   if (veto) {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
@@ -125,9 +121,7 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
   }
   if (found.has(pid)) return null;
   if (!RECORDED.includes(kind) && !BY_PLACE.includes(kind)) return veto;
-  for (const mark of foreign.projects) {
-    search.foreignMarks.set(mark, { mark, projectId: foreign.projectId });
-  }
+  askForRecords(search, foreign);
   const nearest = nearestProject(facts, snapshot, vetoes, process);
   if (nearest === 'other' || nearest === 'adopted-by-other') return veto;
   if (RECORDED.includes(kind)) return null;
@@ -137,13 +131,24 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
   };
 }
 
+/** Asks for the records of the project of a cookie: they decide about a process here. */
+function askForRecords({ foreignMarks }: ClaimSearch, cookie: Cookie | undefined): void {
+  for (const mark of cookie?.projects ?? []) {
+    foreignMarks.set(mark, { mark, projectId: cookie?.projectId ?? null });
+  }
+}
+
 /** Our mark on a process below another project: a service there may have read our environment from a file. */
-function judgeOwnMark({ facts, snapshot, vetoes }: ClaimSearch, process: ProcessInfo): Veto | null {
+function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
+  const { facts, snapshot, vetoes } = search;
   if (vetoes.elsewhere.size === 0) return null;
   const nearest = nearestProject(facts, snapshot, vetoes, process);
   const detail = 'it carries our mark, but is below another project that runs';
   if (nearest === 'other') return { kind: 'other-project', detail };
-  return nearest === 'adopted-by-other' ? { kind: 'in-doubt', detail } : null;
+  if (nearest !== 'adopted-by-other') return null;
+  // The records of that project name its leaders. Any other child of its supervisor may be an orphan of ours.
+  askForRecords(search, vetoes.foreignCookies.get(process.ppid));
+  return { kind: 'in-doubt', detail };
 }
 
 function isOneOffParentOf({ vetoes }: ClaimSearch, pid: number, runId: string | null): boolean {

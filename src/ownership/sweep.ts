@@ -3,9 +3,10 @@ import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
 import { ancestry } from './ancestry.ts';
-import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
+import type { Claim, Ownership, OwnershipFacts, Spared } from './claim.ts';
+import type { Evidence } from './evidence-kinds.ts';
 import { isWrapperShell, matchBuiltIn, whyProtected, whyProtectedByPath } from './patterns.ts';
-import { nestedProjectVeto, startedByEditor } from './protection.ts';
+import { nestedProjectVeto, ownProtection, startedByEditor } from './protection.ts';
 import { findVetoes, type Veto } from './vetoes.ts';
 
 /**
@@ -51,7 +52,9 @@ export function sweepClaims(
   remembered: ReadonlyMap<string, Claim> = new Map(),
   claimed: ReadonlySet<number> = new Set(),
 ): Pick<Ownership, 'claims' | 'spared'> {
-  const { byPid, supervisors, guards, oneOffParents, cookies } = findVetoes(facts, snapshot);
+  const all = findVetoes(facts, snapshot);
+  const { byPid, supervisors, guards, oneOffParents, cookies } = all;
+  const protection = { facts, snapshot, vetoes: all, protectedBy: new Map<number, Veto | null>() };
   const residents = [...supervisors, ...guards, ...oneOffParents.map(({ process }) => process)];
   const ownPids = new Set(residents.map(({ identity }) => identity.pid));
   const invokingTree = findInvokingTree(facts, snapshot, rules);
@@ -65,7 +68,7 @@ export function sweepClaims(
     const runId = cookies.get(pid)?.runId ?? '';
     const veto = facts.exemptRuns?.includes(runId)
       ? { kind: 'invoking-tree' as const, detail: 'it is of the one-off that runs this command' }
-      : findVeto(judgement, process, evidence);
+      : (findVeto(judgement, process, evidence) ?? ownProtection(protection, process));
     if (veto) spared.set(pid, spared.get(pid) ?? { process, evidence: [evidence], veto });
     else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
   };

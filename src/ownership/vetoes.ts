@@ -1,8 +1,9 @@
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
-import type { ForeignMark, OneOffParent, OwnershipFacts, VetoKind } from './claim.ts';
+import type { ForeignMark, OneOffParent, OwnershipFacts } from './claim.ts';
 import { type Cookie, readCookie } from './cookie.ts';
+import type { VetoKind } from './evidence-kinds.ts';
 import { type Anchors, findAnchorsElsewhere } from './nearest-project.ts';
 import { findOneOffParents } from './one-off-parents.ts';
 import { isCookieOf, isUnsettled } from './whose-cookie.ts';

@@ -10,10 +10,14 @@ import { readProcLine } from './proc-file.ts';
  */
 export function livesNow({ pid, startTicks, bootId, pidNamespace }: Identity): boolean {
   if (pidNamespace === 'portable') return hasProcess(pid);
-  if (bootId !== linuxBootId() || pidNamespace !== readPidNamespace()) return false;
+  here ??= { bootId: linuxBootId(), pidNamespace: readPidNamespace() };
+  if (bootId !== here.bootId || pidNamespace !== here.pidNamespace) return false;
   const stat = parseStat(readProcLine(`/proc/${pid}/stat`) ?? '');
   return stat?.startTicks === startTicks && !['Z', 'X'].includes(stat.state);
 }
+
+/** Where this process runs, which never changes. */
+let here: Pick<Identity, 'bootId' | 'pidNamespace'> | undefined;
 
 function hasProcess(pid: number): boolean {
   try {

@@ -38,8 +38,10 @@ import {
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
+import { NO_PROTECTION, type ProtectionSettings } from '../manifest/resolved.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
 import { isInside } from './inside.ts';
+import { rebasePath } from './place/rebase-path.ts';
 import { type FolderStanding, readStanding } from './place/standing.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
@@ -63,6 +65,8 @@ export interface ProjectFolder {
   readonly id: string | null;
   /** The file name of the manifest. */
   readonly manifestName: string;
+  /** What the manifest protects now, as far as it was read. */
+  readonly protection: ProtectionSettings;
   /** How the folder stands to the records in it. */
   readonly standing: FolderStanding;
   /**
@@ -103,6 +107,7 @@ export function projectFolder(
     paths,
     id: standing.id && `${standing.id}${variantOf(basename(manifest))}`,
     manifestName: basename(manifest),
+    protection: NO_PROTECTION,
     standing,
   };
 }
@@ -112,8 +117,22 @@ export function folderOfManifest(manifest: {
   readonly root: string;
   readonly pidsDir: string;
   readonly file: string;
+  readonly protection: ProtectionSettings;
 }): ProjectFolder {
-  return projectFolder(manifest.root, manifest.pidsDir, manifest.file);
+  const { root, pidsDir, file, protection } = manifest;
+  return { ...projectFolder(root, pidsDir, file), protection };
+}
+
+/**
+ * The folder of the logs. By default it is in the records folder, and follows where those of this place are kept.
+ *
+ * @param manifest with absolute paths
+ */
+export function logsFolderOf(
+  { pidsDir }: Pick<ProjectFolder, 'pidsDir'>,
+  manifest: { readonly pidsDir: string; readonly logsDir: string },
+): string {
+  return rebasePath(manifest.logsDir, manifest.pidsDir, pidsDir);
 }
 
 /** The part of an id that tells the projects of one folder apart; empty for the usual manifest. */

@@ -28,10 +28,10 @@ import type { ServiceRecord } from './service-record.ts';
 export const LEDGER_COMPACT_BYTES = 256 * 1024;
 
 /**
- * Largest part of a ledger that is read, in bytes. Of a larger ledger only the end is read: the newest
- * batches, each with its header.
+ * Largest part of a ledger that is read, in bytes: some 60,000 processes. Of a larger ledger only the end is read: the
+ * newest batches, each with its header. It is read several times in a stop, which must not take long for a damaged one.
  */
-const MAX_LEDGER_BYTES = 16 * 1024 * 1024;
+const MAX_LEDGER_BYTES = 4 * 1024 * 1024;
 
 /**
  * Appends witnessed identities to `ledger/NAME`, in one write(2), so that two appenders cannot mix
@@ -67,7 +67,7 @@ export interface LedgersRead {
 
 /**
  * Reads every witnessed identity that no compaction has removed, oldest first within each service. An
- * identity that was witnessed twice comes twice. Never throws for a bad file: it becomes a problem.
+ * identity that was witnessed in two groups or sessions comes twice. Never throws for a bad file: it becomes a problem.
  *
  * @param others the records of another manifest in this folder: what they name is not ours
  */
@@ -152,14 +152,19 @@ export function compactLedger(
  * Removes a ledger, after the proof that no process in it is alive. A missing ledger is fine. In a
  * records folder that two projects or two manifests share, the entries of the other one stay. A ledger that cannot
  * be read stays as well, because nothing in it was proved dead.
+ *
+ * @param others as in `readLedgers`
  */
-export function removeLedger(folder: ProjectFolder, service: string): void {
+export function removeLedger(
+  folder: ProjectFolder,
+  service: string,
+  others: readonly ServiceRecord[] = readFolderRecords(folder).others,
+): void {
   if (folderProblem(folder, 'ledger')) return;
   const path = ledgerPath(folder, service);
   const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
   if (file.kind !== 'content') return;
   const { entries } = parseLedger(service, file.bytes.toString());
-  const { others } = readFolderRecords(folder);
   const foreign = entries.filter(
     (entry) => whyOfAnotherProject(folder, entry) !== null || isOfOthers(entry, others),
   );

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { ProtectionSettings } from '../manifest/resolved.ts';
 import { isoTime } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
@@ -16,6 +17,7 @@ export type NewRecord = Omit<
   | 'ports'
   | 'dependsOn'
   | 'stop'
+  | 'protection'
   | 'log'
   | 'stdin'
 >;
@@ -49,4 +51,11 @@ export function newRecord(
     exit: null,
     restarts: 0,
   };
+}
+
+/** The field of a record that says what the manifest protects. Most manifests protect nothing. */
+export function recordedProtection(
+  protection: ProtectionSettings,
+): Pick<ServiceRecord, 'protection'> {
+  return protection.patterns.length > 0 || protection.byEnvironment ? { protection } : {};
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { type ManifestQuery, noManifest, startFolder } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
-import { folderOfManifest, type ProjectFolder, projectFolder } from './folder.ts';
+import { folderOfManifest, logsFolderOf, type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
 import { readRegistry } from './place/registry.ts';
 import { inspectFolder } from './safe-folder.ts';
@@ -173,9 +173,10 @@ export interface DeclaredService {
 }
 
 /** Lists the services of the manifest, also when the manifest is not valid. */
-export function declaredServices({ outline }: OpenProject): readonly DeclaredService[] {
+export function declaredServices({ outline, folder }: OpenProject): readonly DeclaredService[] {
   if (outline.kind === 'absent') return [];
-  const { services, logsDir } = outline;
+  const { services } = outline;
+  const logsDir = logsFolderOf(folder, outline);
   return services.map(({ name, ports }) => ({ name, ports, log: join(logsDir, `${name}.log`) }));
 }
 

@@ -108,7 +108,9 @@ export function writeRecord(folder: ProjectFolder, record: ServiceRecord): void 
     throw new Error(`record of ${record.service}: larger than ${MAX_FILE_BYTES} bytes`);
   }
   writableFolder(folder, 'services');
-  writeFileAtomically(recordPath(folder, record.service), content);
+  // After a power failure no process lives, so only the end of a run is worth an fsync(2): a task may be done.
+  const flushed = record.exit !== null;
+  writeFileAtomically(recordPath(folder, record.service), content, { flushed });
 }
 
 /**

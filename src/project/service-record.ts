@@ -1,4 +1,4 @@
-import type { StopSettings } from '../manifest/resolved.ts';
+import type { ProtectionSettings, StopSettings } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 
 /** The states of a service in its record (`services/lifecycle/states.ts` has those in memory). */
@@ -94,6 +94,8 @@ export interface ServiceRecord {
   readonly ports: readonly number[];
   readonly dependsOn: readonly string[];
   readonly stop: StopSettings;
+  /** What the manifest protected when the run began. Missing: nothing. */
+  readonly protection?: ProtectionSettings;
   /** Absolute path of the log file. */
   readonly log: string;
   /** Null, or missing in records of earlier versions: the log is not rotated. */

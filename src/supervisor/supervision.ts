@@ -12,15 +12,16 @@
  *   await-guard     waits until the guard is ready
  *   container-init  the entry as process 1 of a container
  */
+
 import type { ServiceChange, SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
 import { inWords } from '../errors.ts';
 import { readRecentSamples } from '../history/read.ts';
 import { createSampler, type Sampler } from '../history/sampler.ts';
 import { type HistoryWriter, openHistoryWriter } from '../history/writer.ts';
-import type { Breach } from '../limits/evaluate.ts';
+import type { Breach } from '../limits/breach.ts';
 import { takeLockToRestart } from '../lock/for-restart.ts';
 import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
-import { endServiceRun } from '../operations/stop/end-run.ts';
+import { createRunEnder } from '../operations/stop/end-run.ts';
 import { stopEverythingRequest } from '../operations/stop/unattended.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { monotonicMs } from '../processes/clock.ts';
@@ -28,6 +29,7 @@ import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { removeGroup } from '../processes/linux/control-groups.ts';
 import type { Native } from '../processes/native/native.ts';
+import { patienceWith } from '../processes/starvation.ts';
 import type { ProcessTable } from '../processes/table.ts';
 import type { MovableFolder } from '../project/place/movable-folder.ts';
 import type { StopReport } from '../stopping/report.ts';
@@ -89,12 +91,11 @@ export interface Supervision {
 
 /** Begins to supervise a project. Adopts what earlier supervisors left running. */
 export async function createSupervision(context: SupervisionContext): Promise<Supervision> {
-  const beganAtMs = monotonicMs();
   const watched = new WatchedServices(context, (request, why) =>
     supervisor.stopUnattended(request, why),
   );
   await adoptServices(context.host, watched.services, context.initialState.records);
-  const supervisor = new Supervisor(context, watched, beganAtMs);
+  const supervisor = new Supervisor(context, watched);
   return supervisor;
 }
 
@@ -104,6 +105,7 @@ const STOP_EVERYTHING: SupervisedStopRequest = {
   force: false,
   graceMs: null,
   sweep: { patterns: [], scope: 'off', protect: [] },
+  unprotected: false,
   declared: [],
 };
 
@@ -185,10 +187,12 @@ class WatchedServices {
       mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
       log,
       onChange: (change) => this.#onChange(change),
-      stopTree: (name, request) => {
-        const { runContained } = this.children;
-        return endServiceRun(host, folder, name, { ...request, self, runContained });
-      },
+      stopTree: createRunEnder({
+        host,
+        folder,
+        self,
+        runContained: (...stop) => this.children.runContained(...stop),
+      }),
       pinLog: (name) => this.logs.pin(name),
       // A start that is under way here holds the lock for us.
       takeLock: async () =>
@@ -248,10 +252,10 @@ class Supervisor implements Supervision {
   #connections = 0;
   #idleSinceMs: number;
 
-  constructor(context: SupervisionContext, watched: WatchedServices, beganAtMs: number) {
+  constructor(context: SupervisionContext, watched: WatchedServices) {
     this.#context = context;
     this.#watched = watched;
-    this.#idleSinceMs = beganAtMs;
+    this.#idleSinceMs = monotonicMs();
     this.isAlone = watched.children.isAlone;
     this.#stops = this.#createStops();
     this.#idleTimer = setInterval(() => this.#checkIdle(), IDLE_END_MS / 2);
@@ -373,7 +377,7 @@ class Supervisor implements Supervision {
   #checkIdle(): void {
     this.#leases.check();
     if (this.#isBusy()) this.#idleSinceMs = monotonicMs();
-    else if (monotonicMs() - this.#idleSinceMs >= IDLE_END_MS) void this.#endIdle();
+    else if (monotonicMs() - this.#idleSinceMs >= idleLimitMs()) void this.#endIdle();
   }
 
   #isBusy(): boolean {
@@ -391,6 +395,11 @@ class Supervisor implements Supervision {
     this.#leases.drop();
     this.#context.end();
   }
+}
+
+/** On a busy machine a command that has started us needs longer for its first request. */
+function idleLimitMs(): number {
+  return patienceWith({ state: 'R' }, IDLE_END_MS);
 }
 
 /** True when no earlier supervisor has left anything, not even a file that cannot be read. */

@@ -11,6 +11,7 @@
  *   write-ledger     writes claims to the ledgers
  *   adopted-leaders  notices the end of leaders that are no children of ours
  *   reaper           reaps the dead that a subreaper has adopted, at SIGCHLD
+ *   protection       the rules by which processes of ours are left alone
  *   run-groups       the control groups of the runs: made, read, removed
  *   open-files       reads the evidence of open files and ports
  *   other-projects   the projects whose marks were met, by the registry and their folders
@@ -35,6 +36,7 @@ import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/s
 import type { ClaimSource } from '../stopping/engine.ts';
 import { openOtherProjects, residentsIn } from './other-projects.ts';
 import { factsOf, type ProjectState, projectIdentity, UNATTRIBUTED } from './project-state.ts';
+import { protectionRules } from './protection.ts';
 import { readRunGroups } from './run-groups.ts';
 
 /**
@@ -88,6 +90,8 @@ export interface ClaimTrackerOptions {
   readonly keepsCommands?: boolean;
   /** Runs that an earlier part of the same stop has seen outside of their control groups. */
   readonly outsideBefore?: ReadonlySet<string>;
+  /** Default: true, so that a process which no stop ends is none of ours. */
+  readonly protects?: boolean;
   /** Missing: there is no deep scan. */
   readonly readOpenFiles?: (snapshot: Snapshot) => Promise<OpenFileEvidence>;
 }
@@ -127,6 +131,8 @@ class Tracker implements ClaimTracker {
   #latest: Ownership = NO_CLAIMS;
   /** Spared by the deep scan. The next ordinary scan would not list them, so keep them. */
   #sparedByDeepScan: Ownership['spared'] = [];
+  /** Pids that a deep scan saw listen on a declared port, with the identities that they had. */
+  readonly #portHolders = new Map<number, Identity>();
   #scanned: Snapshot | null = null;
   readonly #otherProjects = openOtherProjects();
   #lastScan = { number: 0, atMs: 0 };
@@ -151,6 +157,10 @@ class Tracker implements ClaimTracker {
   // A field, as are `unitOf` and `groupsOf`, because callers take it as a function of its own.
   readonly deepScan = async (snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>> => {
     const openFiles = await this.#options.readOpenFiles?.(snapshot);
+    for (const { pid } of openFiles?.listening ?? []) {
+      const holder = snapshot.byPid.get(pid);
+      if (holder) this.#portHolders.set(pid, holder.identity);
+    }
     this.#scan(snapshot, openFiles);
     this.#sparedByDeepScan = this.#latest.spared;
     return this.#latest.claims;
@@ -186,7 +196,12 @@ class Tracker implements ClaimTracker {
     const facts = currentFacts(this.#options, snapshot, this.#witnessed(snapshot));
     this.project = facts.project;
     this.#groups = facts.groups ?? [];
-    const found = this.#claim(openFiles ? { ...facts, openFiles } : facts, snapshot);
+    const holders = [...this.#portHolders].filter(([, identity]) => livesIn(snapshot, identity));
+    const portHolders = new Set(holders.map(([pid]) => pid));
+    const found = this.#claim(
+      { ...facts, portHolders, ...(openFiles ? { openFiles } : {}) },
+      snapshot,
+    );
     const spared = [...found.spared, ...stillSpared(this.#sparedByDeepScan, found, snapshot)];
     for (const guard of found.guards) this.#guards.set(identityKey(guard.identity), guard);
     this.#latest = { ...found, spared, guards: livingGuards(this.#guards, snapshot) };
@@ -297,7 +312,7 @@ function stillSpared(
 
 /** Returns the facts to judge by, with what earlier scans have seen. */
 export function currentFacts(
-  { state, self }: ClaimTrackerOptions,
+  { state, self, protects = true }: ClaimTrackerOptions,
   snapshot: Snapshot,
   seen: readonly Witnessed[],
 ): OwnershipFacts {
@@ -306,7 +321,12 @@ export function currentFacts(
   // Read after the snapshot: a process that is in a group now and was not yet alive then is found by
   // the next scan.
   const groups = readRunGroups(state);
-  return { ...facts, groups, witnessed: [...facts.witnessed, ...seen] };
+  return {
+    ...facts,
+    ...(protects ? { protection: protectionRules(state.protection) } : {}),
+    groups,
+    witnessed: [...facts.witnessed, ...seen],
+  };
 }
 
 /** Adds the marks and ids of residents in the folder. A supervisor knows its own folder, and does not ask. */

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
+import type { ProtectionSettings } from '../manifest/resolved.ts';
 import type { LegacyPid, OwnershipFacts } from '../ownership/claim.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import { type Identity, sameMachine } from '../processes/identity.ts';
@@ -22,11 +23,12 @@ import {
   readLegacyFiles,
 } from '../project/legacy-files.ts';
 import { bootedAtMs, later, latestRecordMs, modifiedMs } from '../project/place/places.ts';
-import { readPlace } from '../project/place/project-file.ts';
+import { readPlace, readProjectRecord } from '../project/place/project-file.ts';
 import type { RecordProblem } from '../project/record-problem.ts';
 import { readFolderRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
+import { joinProtection } from './protection.ts';
 
 /**
  * The name of the unit, and of the ledger, for processes below our supervisor that no evidence ties to
@@ -47,6 +49,8 @@ export interface ProjectState {
   readonly lease: LeaseRecord | null;
   /** Files that could not be read or believed; their processes are found by other evidence. */
   readonly problems: readonly RecordProblem[];
+  /** What the manifest protects, or did when a run began that has a record. */
+  readonly protection: ProtectionSettings;
   /** Run ids of one-offs that do not concern this command: their records and ledgers are left out. */
   readonly exempt: readonly string[];
 }
@@ -61,6 +65,7 @@ export function readProjectState(
   const supervisor = readSupervisor(folder);
   const legacy = readLegacyFiles(folder, legacyFacts(folder, records.records));
   const lease = readLeases(folder);
+  const project = readProjectRecord(folder.pidsDir);
   const all = {
     folder,
     ownerUid: ownerOf(folder.root),
@@ -73,8 +78,10 @@ export function readProjectState(
       ...[records, ledgers, legacy].flatMap(({ problems }) => problems),
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
       ...(lease.kind === 'problem' ? [lease.problem] : []),
+      ...(project.kind === 'problem' ? [project.problem] : []),
       ...lastStopProblems(folder),
     ].filter(({ reason }) => reason !== OF_OTHER_MANIFEST),
+    protection: joinProtection(folder.protection, records.records),
     exempt: [],
   };
   return withoutRuns(all, exempt);
@@ -149,7 +156,7 @@ export function isBlankState(state: ProjectState): boolean {
 export function factsOf(
   state: ProjectState,
   self: Identity,
-  snapshot: Pick<Snapshot, 'nowTicks'>,
+  snapshot: Pick<Snapshot, 'nowTicks' | 'byPid' | 'bySession' | 'byGroup'>,
   wallMs: number,
 ): OwnershipFacts {
   const { folder, records, ledger, supervisor, legacy, exempt } = state;
@@ -161,11 +168,24 @@ export function factsOf(
     supervisor: supervisor?.identity ?? null,
     runs: records,
     exemptRuns: exempt,
-    witnessed: ledger.map((entry) =>
-      entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
-    ),
+    witnessed: ledger
+      .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))
+      .map((entry) =>
+        entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
+      ),
     legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
   };
+}
+
+/**
+ * Tells whether a number is that of a process, a session or a group. An entry of the ledger whose number is none of
+ * them says nothing about any process of this snapshot, and a ledger may have 100,000 of them.
+ */
+function isNumberInUse(
+  pid: number,
+  { byPid, bySession, byGroup }: Pick<Snapshot, 'byPid' | 'bySession' | 'byGroup'>,
+): boolean {
+  return byPid.has(pid) || bySession.has(pid) || byGroup.has(pid);
 }
 
 /** What tells the cookies of this project from all others. Which ids live elsewhere is found out when it matters. */

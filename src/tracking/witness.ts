@@ -105,6 +105,8 @@ class ScanLoop implements Witness {
       names: new Set<string>(),
       // In a project that restarts often, they would pile up for months; only a stop reports them.
       keepsCommands: false,
+      // Until a stop leaves it alone it is a process like any other, with limits and a ledger.
+      protects: false,
     });
     this.#idleScan = createIdleScan(table, self, stateNow, this.#tracker);
     this.#adoptedLeaders = watchAdoptedLeaders({

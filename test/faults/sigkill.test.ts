@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
-import type { StatusReport } from '../../src/operations/status/status.ts';
+import type { StatusReport } from '../../src/operations/status/report.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { type Bystander, bystander as startBystander } from '../support/bystander.ts';
 import { hasControlGroups } from '../support/control-groups.ts';

@@ -124,7 +124,7 @@ function setUp(
 
 function tracesOf(listening: readonly number[], notBeforeTicks: number): OpenFileEvidence {
   const ports = listening.map((pid) => ({ pid, port: 4101, service: 'web' }));
-  return { ...TRACES, listening: ports, notBeforeTicks };
+  return { ...TRACES, listening: ports, forced: false, notBeforeTicks };
 }
 
 function isSupervisor(row: Row | undefined, { supervisor }: OwnershipFacts): boolean {

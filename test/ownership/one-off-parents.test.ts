@@ -91,6 +91,7 @@ test('processes of an exempt run are neither claimed nor spared', () => {
     logsFolder: '/home/me/app/.pids/logs',
     stdinFolder: '/home/me/app/.pids/stdin',
     listening: [{ pid: 210, port: 3000, service: 'web' }],
+    forced: false,
     notBeforeTicks: null,
   };
   const facts = { openFiles: traces, runs: [] };

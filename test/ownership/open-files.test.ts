@@ -19,6 +19,7 @@ const TRACES: OpenFileEvidence = {
   logsFolder: `${ROOT}/.pids/logs`,
   stdinFolder: `${ROOT}/.pids/stdin`,
   listening: [],
+  forced: false,
   notBeforeTicks: null,
 };
 const BLANK: OpenFileEvidence = { ...TRACES, logs: new Map() };

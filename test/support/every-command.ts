@@ -1,5 +1,5 @@
 /** Every command that works on a project, in its plainest form, with what it does to the project. */
-export const EVERY_COMMAND: readonly (readonly [
+const EVERY_COMMAND: readonly (readonly [
   does: 'starts' | 'ends' | 'reads',
   ...words: readonly string[],
 ])[] = [

@@ -104,6 +104,7 @@ const TRACES: OpenFileEvidence = {
   logsFolder: LOGS,
   stdinFolder: `${ROOT}/.pids/stdin`,
   listening: [],
+  forced: false,
   notBeforeTicks: null,
 };
 

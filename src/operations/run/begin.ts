@@ -13,7 +13,7 @@ import type { ProcessTable } from '../../processes/table.ts';
 import { controllingTerminal } from '../../processes/terminal.ts';
 import { isServiceName } from '../../project/field-checks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { newRecord } from '../../project/new-record.ts';
+import { newRecord, recordedProtection } from '../../project/new-record.ts';
 import { removeRecord, writeRecord } from '../../project/records.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { attach } from '../../services/launch/attach.ts';
@@ -242,6 +242,7 @@ function plannedRecord(
     ports: [],
     dependsOn: [],
     stop: { signal: 'SIGTERM', graceMs: graceMs ?? DEFAULT_GRACE_MS, command: null },
+    ...recordedProtection(folder.protection),
     log: join(logsDir, `${name}.log`),
     stdin: null,
     oneOff: { terminal: controllingTerminal() !== null },

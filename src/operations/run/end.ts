@@ -111,6 +111,8 @@ export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
       report = await stopLocked(host, await stopHeader(host, folder, options), []);
       // A scan can miss a process that is forked while it reads. The kernel's list of children cannot.
       if (report.survivors.length > 0 || (await isEmpty(ending)) !== false) break;
+      // Another pass would leave it alone again.
+      if (report.spared.some(({ veto, ours }) => veto === 'protected' && ours)) break;
       if ((await claimsOf(ending)).length === 0) break;
     }
     if (!report) throw new Error('a stop ends with its report');

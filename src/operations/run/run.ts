@@ -10,7 +10,7 @@
  *   end         finds orphans, ends them, and removes the record after the proof
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Breach } from '../../limits/evaluate.ts';
+import type { Breach } from '../../limits/breach.ts';
 import type { Limit } from '../../manifest/resolved.ts';
 import { openProcessTable } from '../../processes/open-table.ts';
 import { openHost } from '../../processes/real-host.ts';

@@ -1,4 +1,5 @@
-import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import type { LeaseStatus } from '../../leases/lease-status.ts';
+import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import type { ResolvedManifest, RestartPolicy } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';

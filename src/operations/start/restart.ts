@@ -11,7 +11,8 @@ import { readProjectState } from '../../tracking/project-state.ts';
 import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
 import { knownNames } from '../stop/stop-runs.ts';
-import { type StartOptions, type StartResult, startLocked } from './start.ts';
+import type { StartResult } from './result.ts';
+import { type StartOptions, startLocked } from './start.ts';
 
 export interface RestartOptions
   extends Pick<StartOptions, 'env' | 'onChange' | 'warn'>,

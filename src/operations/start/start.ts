@@ -2,26 +2,26 @@
  * The files of this folder: how services are started.
  *
  *   start    starts services, and waits until each is up or has failed
+ *   result   how a start ended
  *   adopt    makes sure that a supervisor cares for the services that run
  *   restart  stops services with proof, and starts them again under one lock
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
  */
 import type { SupervisorClient } from '../../client/client.ts';
-
 import {
   type Hello,
   hasSucceeded,
   type ServiceChange,
-  type StartedService,
   type StartRequest,
 } from '../../client/protocol.ts';
 import { connectToSupervisor } from '../../client/start-supervisor.ts';
+import type { StartedService } from '../../client/started-service.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
-import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import type { LeaseStatus } from '../../leases/lease-status.ts';
+import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
-import type { Breach } from '../../limits/evaluate.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
@@ -29,7 +29,7 @@ import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.
 import type { Claim } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
+import { logsFolderOf, type ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
@@ -41,6 +41,7 @@ import { endLeftovers } from '../stop/leftovers.ts';
 import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
+import type { StartResult } from './result.ts';
 
 export interface StartOptions {
   /** The services to start, with all their dependencies among them. */
@@ -55,16 +56,6 @@ export interface StartOptions {
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
   /** Told what the user should know and the result does not say. */
   readonly warn: (line: string) => void;
-}
-
-export interface StartResult {
-  readonly services: readonly StartedService[];
-  /** The services that were ended again because another one failed. */
-  readonly aborted: readonly string[];
-  /** The leases that everything runs on, as in `status`. */
-  readonly leases: readonly LeaseStatus[];
-  /** The limits that are already exceeded, mostly by services that ran before. */
-  readonly breaches: readonly Breach[];
 }
 
 /**
@@ -102,11 +93,12 @@ export async function startLocked(
 ): Promise<StartResult> {
   const { names, warn } = options;
   const self = await host.self();
-  makeLogsFolder(folder, manifest.logsDir);
+  const placed = { ...manifest, logsDir: logsFolderOf(folder, manifest) };
+  makeLogsFolder(folder, placed.logsDir);
   const before = look ?? (await lookAtProject(host, folder));
   const { state } = before;
   for (const { path, reason } of state.problems) warn(`${path}: ${reason}`);
-  await warnOfGrowingLogs(manifest, warn);
+  await warnOfGrowingLogs(placed, warn);
   const context = { host, self, state };
   const services = names.flatMap((name) => manifest.services[name] ?? []);
   const { idle, alive, ...cleared } = await endOldRuns(context, before, services, warn);
@@ -114,7 +106,7 @@ export async function startLocked(
 
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
-  const request = startRequest(manifest, options, services, withInterrupted(alive, state));
+  const request = startRequest(placed, options, services, withInterrupted(alive, state));
   const result = await client.start(request, (event) => {
     if (event.type === 'change') options.onChange(event);
   });
@@ -178,7 +170,7 @@ function startRequest(
   services: readonly ResolvedService[],
   adopted: ReadonlySet<string>,
 ): StartRequest {
-  const { logsDir, logRotation, containment, limits, file } = manifest;
+  const { logsDir, logRotation, containment, protection, limits, file } = manifest;
   return {
     services,
     running: Object.values(manifest.services).filter(
@@ -188,6 +180,7 @@ function startRequest(
     logsDir,
     logRotation,
     containment,
+    protection,
     lease: lease ? { lease, manifest: file } : null,
     limits: { limits, manifest: file },
   };

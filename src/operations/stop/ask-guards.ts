@@ -3,7 +3,7 @@ import { ancestry } from '../../ownership/ancestry.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { listsChildren } from '../../processes/linux/children.ts';
-import { livesIn, type ProcessInfo } from '../../processes/snapshot.ts';
+import { isGone, livesIn, type ProcessInfo } from '../../processes/snapshot.ts';
 
 /** The number of passes that a stop of everything makes while a supervisor, a guard or a `devctl run` has children. */
 export const MAX_PASSES = 3;
@@ -41,10 +41,10 @@ export async function askGuards(question: GuardQuestion): Promise<readonly (bool
       if (above[1] !== identity.pid) answers.push(null);
       continue;
     }
-    let hasChild = listsChildren(identity.pid);
+    let hasChild = await hasLivingChild(host, identity.pid);
     for (let pass = 1; hasChild && pass < MAX_PASSES; pass += 1) {
       await question.stopAgain();
-      hasChild = listsChildren(identity.pid);
+      hasChild = await hasLivingChild(host, identity.pid);
     }
     // The list of a dead guard is empty too, but its children went to another process.
     if (livesIn(await host.snapshot(), identity)) answers.push(hasChild);
@@ -54,4 +54,26 @@ export async function askGuards(question: GuardQuestion): Promise<readonly (bool
   }
   await endGuards(host, guards);
   return answers;
+}
+
+/** Longest time that the kernel may take to remove a dead child on a busy machine, in ms. */
+const REMOVAL_MS = 1_000;
+const REMOVAL_POLL_MS = 10;
+
+/**
+ * Asks the kernel whether a process has a child, and waits while each of them is dead and only not removed yet. A
+ * guard ignores SIGCHLD, so the kernel removes its children by itself, but the dying process does that in its own turn
+ * of the processor.
+ *
+ * @returns as `listsChildren`
+ */
+async function hasLivingChild(host: Host, pid: number): Promise<boolean | null> {
+  const end = host.nowMs() + REMOVAL_MS;
+  for (;;) {
+    const hasChild = listsChildren(pid);
+    if (!hasChild || host.nowMs() >= end) return hasChild;
+    const { byParent } = await host.snapshot();
+    if (byParent.get(pid)?.some((child) => !isGone(child))) return true;
+    await host.delay(REMOVAL_POLL_MS);
+  }
 }

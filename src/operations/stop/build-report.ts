@@ -1,4 +1,6 @@
 import type { Claim, Spared } from '../../ownership/claim.ts';
+import type { VetoKind } from '../../ownership/evidence-kinds.ts';
+import { isWeakEvidence } from '../../ownership/protection.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
 import { type Identity, identityKey, sameIdentity } from '../../processes/identity.ts';
 import type { PortHolder } from '../../processes/ports.ts';
@@ -21,17 +23,55 @@ import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
 /** The part of the outcome that a sweep has too. */
 type ReportedOutcome = Pick<StopOutcome, 'owned' | 'swept' | 'history' | 'unended' | 'beganAtMs'>;
 
-/** Every process that was ours during the stop, in order of pid. */
-export function reportProcesses(outcome: ReportedOutcome): readonly ReportedProcess[] {
+/**
+ * Every process that was ours during the stop, in order of pid.
+ *
+ * @param sessions the session of each service, where it is known
+ */
+export function reportProcesses(
+  outcome: ReportedOutcome,
+  sessions: ReadonlyMap<string, number> = new Map(),
+): readonly ReportedProcess[] {
   const commands = new Map([...(outcome.swept?.commands ?? []), ...outcome.owned.commands]);
-  return outcome.history.entries().map((seen) => toReported(seen, outcome.beganAtMs, commands));
+  return outcome.history.entries().map((seen) => ({
+    ...toReported(seen, outcome.beganAtMs, commands),
+    outside: isOutside(seen.claim, sessions),
+  }));
+}
+
+function isOutside({ service, process }: Claim, sessions: ReadonlyMap<string, number>): boolean {
+  const session = service === null ? undefined : sessions.get(service);
+  return session !== undefined && process.sid !== session;
+}
+
+/**
+ * Finds the sessions of the services. The leader of a service leads one; that of a one-off may be in the session of a
+ * terminal, and shows it while it is alive.
+ */
+export function sessionsOf(
+  { units, history }: Pick<StopOutcome, 'units' | 'history'>,
+  records: readonly ServiceRecord[],
+): ReadonlyMap<string, number> {
+  const seen = new Map(
+    history.entries().map(({ claim: { process } }) => [identityKey(process.identity), process.sid]),
+  );
+  return new Map(
+    units.flatMap(({ name, leader }) => {
+      if (!leader) return [];
+      const isInTerminal = records.some(
+        ({ service, oneOff }) => service === name && oneOff?.terminal === true,
+      );
+      const sid = seen.get(identityKey(leader)) ?? (isInTerminal ? null : leader.pid);
+      return sid === null ? [] : [[name, sid] as const];
+    }),
+  );
 }
 
 function toReported(
   { claim, signals, goneAtMs }: SeenProcess,
   beganAtMs: number,
   commands: ReadonlyMap<number, string>,
-): ReportedProcess {
+): Omit<ReportedProcess, 'outside'> {
   const { pid } = claim.process.identity;
   const ending = signals.filter((signal) => signal !== 'SIGCONT' && signal !== 'SIGSTOP');
   return {
@@ -106,6 +146,9 @@ export function reportServices(
     });
 }
 
+/** Vetoes that no evidence shows any more when the tree around the process has died. */
+const TOLD_TO_THE_END: readonly VetoKind[] = ['other-project', 'protected'];
+
 /**
  * The processes that were left alone although some evidence pointed to them.
  *
@@ -120,7 +163,8 @@ export function reportSpared(
   const latest = [...outcome.owned.latest().spared, ...(outcome.swept?.latest().spared ?? [])];
   const known = new Set(latest.map(({ process }) => identityKey(process.identity)));
   const nested = first.filter(({ process, veto }) => {
-    if (veto.kind !== 'other-project' || known.has(identityKey(process.identity))) return false;
+    if (!TOLD_TO_THE_END.includes(veto.kind) || known.has(identityKey(process.identity)))
+      return false;
     return livesIn(snapshot, process.identity);
   });
   return [...latest, ...nested].map((spared) => describeSpared(spared, snapshot));
@@ -135,6 +179,7 @@ export function describeSpared(
     pid: process.identity.pid,
     command: describeCommand(snapshot, process),
     evidence,
+    ours: evidence.some(({ kind }) => !isWeakEvidence(kind)),
     veto: veto.kind,
     why: veto.detail,
   };
@@ -174,6 +219,7 @@ const CANNOT_EXCLUDE =
 function whyNotComplete(facts: ProofFacts): string | null {
   const { outcome, spared } = facts;
   return (
+    whyProtected(spared) ??
     whyNestedProject(spared) ??
     whyUncontainedCommand(outcome) ??
     whyUnattributed(outcome) ??
@@ -181,6 +227,11 @@ function whyNotComplete(facts: ProofFacts): string | null {
     whyChildIsLeft(outcome) ??
     whyUncontained(facts)
   );
+}
+
+function whyProtected(spared: StopReport['spared']): string | null {
+  const one = spared.find(({ veto, ours }) => veto === 'protected' && ours);
+  return one ? `pid ${one.pid} was left alone: protected (${one.why})` : null;
 }
 
 function whyNestedProject(spared: StopReport['spared']): string | null {

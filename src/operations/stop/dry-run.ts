@@ -21,6 +21,7 @@ export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
     signals: [records.get(claim.service ?? '')?.stop.signal ?? 'SIGTERM'],
     endedBy: null,
     endedAfterMs: null,
+    outside: false,
   }));
   const supervisor = options.names === null ? first.supervisors[0] : undefined;
   return {

@@ -28,6 +28,7 @@ import {
   reportServices,
   reportSpared,
   reportSurvivors,
+  sessionsOf,
 } from './build-report.ts';
 import { stopCapabilities } from './capabilities.ts';
 import { emptyReport } from './empty-report.ts';
@@ -58,7 +59,8 @@ export async function finishStop(
   const attempt = attemptInto(problems);
 
   outcome.history.recordGone(snapshot, host.nowMs());
-  const processes = reportProcesses(outcome);
+  const records = targetedRecords(state, options);
+  const processes = reportProcesses(outcome, sessionsOf(outcome, records));
   const stillAlive = first.spared.filter(({ process }) => livesIn(snapshot, process.identity));
   const survivors = [
     ...reportSurvivors(outcome, processes),
@@ -66,7 +68,6 @@ export async function finishStop(
       describeLeftAlone(process, snapshot),
     ),
   ];
-  const records = targetedRecords(state, options);
   const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));
   const ports = portsToCheck(records, options, ended);
   const spared = reportSpared(outcome, first.spared, snapshot);
@@ -213,9 +214,11 @@ function removeLedgers({ state, options, snapshot, lost, ended, attempt }: Clean
   );
   // `ended` adds the ledgers that this stop itself has begun.
   const known = [...knownNames(state), ...ended, UNATTRIBUTED];
+  // Once for all ledgers, because there may be thousands of records.
+  const { others } = readFolderRecords(state.folder);
   for (const service of new Set(options.names ?? known)) {
     if (lost.has(service === UNATTRIBUTED ? null : service) || elsewhere.has(service)) continue;
-    attempt(`the ledger of ${service}`, () => removeLedger(state.folder, service));
+    attempt(`the ledger of ${service}`, () => removeLedger(state.folder, service, others));
   }
 }
 

@@ -46,6 +46,7 @@ export async function lookBeforeStop(
     state,
     self,
     names,
+    protects: !options.unprotected,
     ...(readOpenFiles ? { readOpenFiles } : {}),
   };
   const owned = trackClaims(tracking);

@@ -1,4 +1,5 @@
-import type { EvidenceKind, Spared, VetoKind } from '../../ownership/claim.ts';
+import type { Spared } from '../../ownership/claim.ts';
+import type { EvidenceKind, VetoKind } from '../../ownership/evidence-kinds.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import { identityKey, sameIdentity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
@@ -76,6 +77,7 @@ export function describeLeftAlone(
     signals: [],
     endedBy: null,
     endedAfterMs: null,
+    outside: false,
     why: `it was left alone: ${veto.detail}`,
   };
 }

@@ -58,7 +58,7 @@ export async function stopServices(
   folder: ProjectFolder,
   options: StopServicesOptions,
 ): Promise<StopReport> {
-  const { names, dryRun, force, graceMs, sweep, declared } = options;
+  const { names, dryRun, force, graceMs, sweep, unprotected, declared } = options;
   const state = readProjectState(folder);
   const snapshot = await settledSnapshot(host);
   const { service, oneOffs } = findEnclosingRun(state, snapshot, await host.self(), process.env);
@@ -72,7 +72,7 @@ export async function stopServices(
   }
   options.onHandOver?.(inside);
   const { stopViaSupervisor } = await import('./via-supervisor.ts');
-  const request = { names, force, graceMs, sweep, declared };
+  const request = { names, force, graceMs, sweep, unprotected, declared };
   const report = await stopViaSupervisor(host, folder, request);
   if (report) return report;
   throw new DevctlError('supervisor-failed', 'the supervisor ended before it told the outcome', {

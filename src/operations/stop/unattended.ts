@@ -19,6 +19,7 @@ export function stopEverythingRequest(
     force: false,
     graceMs: null,
     sweep: sweepSettingsOf(project, false),
+    unprotected: false,
     declared: declaredServices(project),
   };
 }

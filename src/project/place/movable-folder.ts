@@ -54,6 +54,9 @@ export class MovableFolder implements ProjectFolder {
   get manifestName(): string {
     return this.#current.manifestName;
   }
+  get protection(): ProjectFolder['protection'] {
+    return this.#current.protection;
+  }
   get standing(): FolderStanding {
     return this.#current.standing;
   }

@@ -5,6 +5,7 @@ import { isoTime } from '../../processes/clock.ts';
 import { unwritable } from '../atomic-file.ts';
 import { type ProjectFolder, prepareFolder, projectFolder } from '../folder.ts';
 import { asideName } from '../record-problem.ts';
+import { mustSetAside, setAside } from '../set-aside.ts';
 import { namesSomething, removePastPlaces } from './places.ts';
 import {
   newProjectId,
@@ -43,7 +44,13 @@ const MOST_FORMER_PATHS = 20;
 export function settleProject(folder: ProjectFolder, moved?: MovedProject): ProjectFolder {
   const { standing, original } = folder.standing;
   if (standing === 'shared' && namesSomething(folder.pidsDir)) throw inUse(folder, original);
-  const before = currentRecord(folder);
+  const found = readProjectRecord(folder.pidsDir);
+  // A later devctl may mean something else by it. Until it is gone, the path decides.
+  if (found.kind === 'problem' && found.problem.kind === 'newer') return folder;
+  // Nothing is lost, and nothing is in the way of the new file.
+  if (found.kind === 'problem' && mustSetAside(folder, found.problem))
+    setAside(folder, found.problem);
+  const before = found.kind === 'record' ? found.record : null;
   const record =
     standing === 'copy' || standing === 'shared'
       ? beginAnew(folder, before)
@@ -52,7 +59,8 @@ export function settleProject(folder: ProjectFolder, moved?: MovedProject): Proj
   removePastPlaces(pidsDir);
   const at = isoTime();
   registerProject({ schema: 1, id, path, pidsDir, machineId, bootId, pidNamespace, at });
-  return projectFolder(folder.root, pidsDir, folder.manifestName);
+  const settled = projectFolder(folder.root, pidsDir, folder.manifestName);
+  return { ...settled, protection: folder.protection };
 }
 
 /** The id of a folder, and the paths that it had. */
@@ -85,11 +93,6 @@ function beginAnew(folder: ProjectFolder, before: ProjectRecord | null): Project
   }
   setAsideCopied(folder, before);
   return record;
-}
-
-function currentRecord({ pidsDir }: ProjectFolder): ProjectRecord | null {
-  const read = readProjectRecord(pidsDir);
-  return read.kind === 'record' ? read.record : null;
 }
 
 function recordOf(folder: ProjectFolder, id: string): ProjectRecord {

@@ -39,6 +39,8 @@ type Effect<Kind extends LifecycleEffect['kind']> = Extract<LifecycleEffect, { k
 class Services implements ServiceTable {
   readonly entries = new Map<string, ServiceEntry>();
   readonly #context: ServiceTableContext;
+  /** Writes the files for scripts at the end of this turn of the event loop; null: they are in step. */
+  #filesDue: NodeJS.Immediate | null = null;
 
   constructor(context: ServiceTableContext) {
     this.#context = context;
@@ -81,6 +83,17 @@ class Services implements ServiceTable {
       } catch (error) {
         this.#context.log(`the record of ${record.service} after the move: ${inWords(error)}`);
       }
+    }
+  }
+
+  bringFilesInStep(): void {
+    if (this.#filesDue === null) return;
+    clearImmediate(this.#filesDue);
+    this.#filesDue = null;
+    try {
+      writeLegacyFiles(this.#context.folder, this.records(), livesNow);
+    } catch (error) {
+      this.#context.log(`the files for scripts: ${inWords(error)}`);
     }
   }
 
@@ -178,7 +191,8 @@ class Services implements ServiceTable {
     const isRemoved = () => readRecord(folder, entry.name).kind === 'missing';
     if ((wasStopping || effect.state === 'backoff') && isRemoved()) return;
     writeRecord(folder, entry.record);
-    writeLegacyFiles(folder, this.records(), livesNow);
+    // They name every service, so for hundreds of services that change together they are written once.
+    this.#filesDue ??= setImmediate(() => this.bringFilesInStep());
   }
 
   #startProbe(entry: ServiceEntry, { run }: Effect<'startProbe'>): void {
