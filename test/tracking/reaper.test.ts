@@ -61,6 +61,44 @@ describe.runIf(native.available)('the reaper', () => {
     expect(outcome).toEqual({ named: true, isKnown: true, left: false, code: 7 });
   });
 
+  test('reaps what had died before it began, without a signal, and nothing once it is stopped', async () => {
+    const outcome = await runScript(`${SUBREAPER}
+      import { readFileSync } from 'node:fs';
+      const isDead = (child) => / Z /.test(readFileSync(\`/proc/\${child}/stat\`, 'utf8'));
+      const leaveOneDead = async () => {
+        await spawnOwn('(sleep 0.05) & exit 0').exit;
+        await until(() => children().length === 1 && children().every(isDead));
+      };
+      await leaveOneDead();
+      const reaper = startReaper(native);
+      await until(() => children().length === 0);
+      reaper.stop();
+      await leaveOneDead();
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      answer({ left: children().length });
+    `);
+    expect(outcome).toEqual({ left: 1 });
+  });
+
+  test('asked to reap now, it waits for a child of Node only so long', async () => {
+    const outcome = await runScript(`
+      import { EventEmitter } from 'node:events';
+      import { noteChild } from './own-children.ts';
+      import { startReaper } from '../tracking/reaper.ts';
+      // Node never tells of its end.
+      noteChild(Object.assign(new EventEmitter(), { pid: 4_000_000 }));
+      const reaped = [];
+      const reaper = startReaper({ deadChild: () => 4_000_000, reap: (pid) => reaped.push(pid) > 0 });
+      // Its own timer keeps no process alive.
+      const alive = setInterval(() => {}, 1_000);
+      await reaper.reapNow();
+      clearInterval(alive);
+      reaper.stop();
+      answer({ reaped });
+    `);
+    expect(outcome).toEqual({ reaped: [] });
+  });
+
   test('does not starve the event loop, however many are dead', async () => {
     const outcome = await runScript(`
       import { startReaper } from '../tracking/reaper.ts';

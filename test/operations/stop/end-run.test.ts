@@ -1,10 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRunEnder } from '../../../src/operations/stop/end-run.ts';
 import { serviceCookie } from '../../../src/ownership/cookie.ts';
-import { projectFolder } from '../../../src/project/folder.ts';
+import { removeGroup } from '../../../src/processes/linux/control-groups.ts';
+import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
+import { writeRecord } from '../../../src/project/records.ts';
+import { openRunGroups } from '../../../src/tracking/run-groups.ts';
+import { recordOf } from '../../project/records-folder.ts';
+import { hasControlGroups } from '../../support/control-groups.ts';
 import { createFakeMachine } from '../../support/fake-machine.ts';
 import { marksOf } from '../../support/marks.ts';
 import { environBlock } from '../../support/process-table.ts';
@@ -88,3 +95,27 @@ test('a command that takes over one run leaves the others to be proved', async (
   expect(await taken).toBe('Error: a stop came');
   expect(await Promise.all(others)).toEqual(others.map(() => null));
 });
+
+test.runIf(hasControlGroups)(
+  'an empty control group proves the end of a run without a look, unless a process has left it',
+  async () => {
+    const { ended, looks } = await runsOn({});
+    const folder = projectFolder(root, join(root, '.pids'));
+    prepareFolder(folder);
+    const groups = openRunGroups(folder, (line) => expect.fail(line));
+    if ('why' in groups) expect.fail(groups.why);
+    for (const [name, held] of [
+      ['s0', true],
+      ['s1', false],
+    ] as const) {
+      const runId = (held ? 'a' : 'b').repeat(32);
+      const { child } = groups.spawnInside(runId, true, () => spawn('/bin/true'));
+      await once(child, 'exit');
+      const cgroup = { path: groups.groupOf(runId), held, view: groups.view };
+      writeRecord(folder, recordOf(folder, name, { runId, cgroup }));
+      expect(await ended(name)).toBe(null);
+      expect(looks() > 0).toBe(!held);
+    }
+    removeGroup(groups.folder);
+  },
+);
