@@ -132,6 +132,6 @@ test('the last lines of a failed service are at most 8 KB', async () => {
   const { report } = await startReport(project);
   const linesOf = (wanted: string) =>
     report.services.find(({ name }) => name === wanted)?.lastLines ?? [];
-  expect(linesOf('long')).toEqual([`…${'a'.repeat(8 * 1024 - 1)}`]);
+  expect(linesOf('long')).toEqual([`…${'a'.repeat(8 * 1024 - Buffer.byteLength('…\n'))}`]);
   expect(linesOf('many')).toEqual(Array.from({ length: 20 }, (_, index) => String(index + 11)));
 });
