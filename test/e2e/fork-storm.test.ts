@@ -2,12 +2,13 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { childrenBelow, hasPerl, lineages, zombiesBelow } from '../support/lineages.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, supervisorsOf } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -67,7 +68,7 @@ test.runIf(hasSubreaper && hasPerl)('devctl run keeps no pile of dead', async ()
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.runIf(hasSubreaper && hasPerl)(
+fullTest.runIf(hasSubreaper && hasPerl)(
   'as process 1 of a container devctl keeps no pile of what comes in from outside',
   async () => {
     await using project = await temporaryProject({ services: {} });

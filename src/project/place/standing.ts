@@ -4,7 +4,6 @@ import { livesNow } from '../../processes/lives-now.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
 import { asObject, isIdentity, isPid } from '../field-checks.ts';
 import { readJsonFields } from '../json-record.ts';
-import type { RecordProblem } from '../record-problem.ts';
 import { recordsFolderAt } from './places.ts';
 import {
   type FolderPlace,
@@ -31,8 +30,6 @@ export interface FolderStanding {
   readonly pidsDir: string;
   /** Other records folders of this project: their records may speak of processes that live at other places. */
   readonly elsewhere: readonly string[];
-  /** What is wrong with the record. */
-  readonly problems: readonly RecordProblem[];
 }
 
 /**
@@ -49,7 +46,7 @@ export function readStanding(root: string, pidsDir: string): FolderStanding {
     read.kind === 'record'
       ? judge(read.record, root, folder, place)
       : { ...UNKNOWN, pidsDir: folder };
-  return { ...standing, elsewhere, problems: read.kind === 'problem' ? [read.problem] : [] };
+  return { ...standing, elsewhere };
 }
 
 const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
@@ -58,7 +55,6 @@ const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
   formerPaths: [],
   original: null,
   elsewhere: [],
-  problems: [],
 };
 
 /**
