@@ -41,8 +41,8 @@ export default defineConfig({
           ...shared,
           name: 'together',
           include: files.filter((file) => !CROWDED.includes(file)),
-          // More than the two cores of a small machine, because most tests wait for a process most of the time.
-          maxWorkers: 3,
+          // Twice the two cores of a small machine, because most tests wait for a process most of the time.
+          maxWorkers: 4,
           sequence: { groupOrder: 0 },
         },
       },

@@ -16,6 +16,8 @@
  *   limit-options    reads the limits of `run`
  *   log-options      parses `--lines`, `--since` and `--grep`
  *   log-line         formats a line of a log, as text and as JSON
+ *   other-manifest-note  says that another manifest of the folder has services
+ *   status-all       prints every project of this user, for `status --all`
  *   stop-progress    says what a stop waits for, and listens for Ctrl-C
  *   watch-stdout     notices that the reader of stdout has gone
  *   yield-lock       ends a command with a reason when a stop needs its lock
@@ -78,7 +80,10 @@ export async function runProgram(words: readonly string[]): Promise<number> {
 export function buildProgram(onChosen: (action: Action) => void): Command {
   const program = new Command('devctl')
     .description('Starts, stops and watches the processes of a project. Leaves no orphans.')
-    .option('-c, --config <file>', 'manifest to use (default: .devctl.json here or above)')
+    .option(
+      '-c, --config <file>',
+      'manifest to use, or its folder (default: .devctl.json here or above)',
+    )
     .option('--color', 'colour even where the output is not a terminal')
     .option('--no-color', 'no colour')
     .option('-V, --version', 'print the version')
@@ -170,11 +175,13 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups (default: everything, with the sweep)']],
     options: [
       ['--force', 'short grace period, no stop commands, no waiting for other commands'],
+      ['--unprotected', 'with --force: also what "protect" and the built-in list protect'],
       ['--dry-run', 'show what would be signalled and why, signal nothing'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+      ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
     ],
     json: 'print the report as JSON',
-    examples: ['stop', 'stop web', 'stop --dry-run', 'stop --force'],
+    examples: ['stop', 'stop web', 'stop --dry-run', 'stop --force', 'stop --project ../old'],
     load: async () => (await import('./commands/stop.ts')).stopCommand,
   },
   {
@@ -200,8 +207,9 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'status',
     description: 'show services and their processes; exits 3 when not all are up',
     operands: [['[names...]', 'services or groups (default: all)']],
+    options: [['--all', 'every project of yours of which something runs, wherever you are']],
     json: 'print the table as JSON',
-    examples: ['status', 'status --json'],
+    examples: ['status', 'status --json', 'status --all'],
     load: async () => (await import('./commands/status.ts')).statusCommand,
   },
   {

@@ -2,21 +2,28 @@ import { DevctlError } from './errors.ts';
 import { loadManifest } from './manifest/load.ts';
 import { choicesOf, selectForStart } from './manifest/select.ts';
 import { definedOnly } from './manifest/variables.ts';
-import { type StartResult, startProject } from './operations/start/start.ts';
-import { readStatus, type StatusReport } from './operations/status/status.ts';
+import type { StartResult } from './operations/start/result.ts';
+import { startProject } from './operations/start/start.ts';
+import type { StatusReport } from './operations/status/report.ts';
+import { readStatus } from './operations/status/status.ts';
 import { stopOptions } from './operations/stop/options.ts';
 import { stopServices } from './operations/stop/stop.ts';
 import { sweepSettingsOf } from './operations/stop/sweep-rules.ts';
 import { openHost } from './processes/real-host.ts';
-import { projectFolder } from './project/folder.ts';
-import { declaredServices, openProject, requireProject } from './project/open-project.ts';
+import { folderOfManifest } from './project/folder.ts';
+import {
+  declaredServices,
+  manifestQuery,
+  openProject,
+  requireProject,
+} from './project/open-project.ts';
 import { selectNames } from './project/select-names.ts';
 import type { StopReport } from './stopping/report.ts';
 
-export type { StartedService } from './client/protocol.ts';
+export type { StartedService } from './client/started-service.ts';
 export { DevctlError, type ErrorCode, ExitCode } from './errors.ts';
-export type { StartResult } from './operations/start/start.ts';
-export type { ServiceStatus, StatusReport } from './operations/status/status.ts';
+export type { StartResult } from './operations/start/result.ts';
+export type { ServiceStatus, StatusReport } from './operations/status/report.ts';
 export type {
   Proof,
   ReportedPort,
@@ -28,7 +35,7 @@ export type {
 export interface ProjectOptions {
   /** The folder where the search for the manifest begins; it goes upwards. Default: the current folder. */
   readonly cwd?: string;
-  /** Path of the manifest; with it there is no search. */
+  /** Path of the manifest, or of its folder; with it there is no search. */
   readonly config?: string;
   /** Names of services or groups; all services by default. */
   readonly names?: readonly string[];
@@ -46,9 +53,9 @@ export async function start(
     readonly env?: Readonly<Record<string, string | undefined>>;
   } = {},
 ): Promise<StartResult> {
-  const { cwd = process.cwd(), config, names = [], env = process.env } = options;
-  const manifest = loadManifest({ cwd, config });
-  const folder = projectFolder(manifest.root, manifest.pidsDir);
+  const { names = [], env = process.env } = options;
+  const manifest = loadManifest(manifestQuery(openProject(options), options));
+  const folder = folderOfManifest(manifest);
   return startProject(openHost(), folder, manifest, {
     names: selectForStart(choicesOf(manifest), names),
     abortOnFailure: options.abortOnFailure ?? false,
@@ -69,6 +76,8 @@ export async function start(
 export async function stop(
   options: ProjectOptions & {
     readonly force?: boolean;
+    /** With `force`: ends what the manifest and the built-in list protect as well. */
+    readonly unprotected?: boolean;
     readonly dryRun?: boolean;
     /** Overrides the grace period of each service, in ms. */
     readonly graceMs?: number;
@@ -78,7 +87,7 @@ export async function stop(
   if (graceMs !== null && !(Number.isFinite(graceMs) && graceMs >= 0)) {
     throw new DevctlError('usage', `graceMs is ${graceMs}: not a number of milliseconds`);
   }
-  const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
+  const project = openProject(options);
   const report = await stopServices(openHost(), project.folder, {
     ...stopOptions({
       names: selectNames(project, options.names ?? []),
@@ -86,6 +95,7 @@ export async function stop(
       dryRun: options.dryRun ?? false,
       graceMs,
       declared: declaredServices(project),
+      unprotected: options.unprotected ?? false,
     }),
     sweep: sweepSettingsOf(project, force),
   });
@@ -99,7 +109,7 @@ export async function stop(
  * @throws DevctlError 'manifest-not-found' where there is no project, 'service-unknown'
  */
 export async function status(options: ProjectOptions = {}): Promise<StatusReport> {
-  const project = openProject({ cwd: options.cwd ?? process.cwd(), config: options.config });
+  const project = openProject(options);
   const report = await readStatus(openHost(), project, selectNames(project, options.names ?? []));
   requireProject(project, report.services.length + report.orphans.length > 0);
   return report;

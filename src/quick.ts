@@ -4,6 +4,8 @@ export interface QuickCommand {
   readonly names: readonly string[];
   readonly options: {
     readonly config?: string;
+    readonly project?: string;
+    readonly all?: boolean;
     readonly json?: boolean;
     readonly force?: boolean;
     readonly dryRun?: boolean;
@@ -14,7 +16,12 @@ export interface QuickCommand {
 
 /** Flags without a value, with the options that commander makes of them. */
 const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, object>>>> = {
-  status: { '--json': { json: true }, '--color': { color: true }, '--no-color': { color: false } },
+  status: {
+    '--json': { json: true },
+    '--all': { all: true },
+    '--color': { color: true },
+    '--no-color': { color: false },
+  },
   stop: {
     '--json': { json: true },
     '--force': { force: true },
@@ -27,7 +34,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
 /** Flags whose value is the next word, with the name of the option. */
 const VALUES: Readonly<Record<QuickCommand['command'], Readonly<Record<string, string>>>> = {
   status: { '--config': 'config', '-c': 'config' },
-  stop: { '--config': 'config', '-c': 'config', '--grace': 'grace' },
+  stop: { '--config': 'config', '-c': 'config', '--grace': 'grace', '--project': 'project' },
 };
 
 /**

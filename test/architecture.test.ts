@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['ownership'],
   ['project'],
   ['manifest'],
-  ['processes'],
+  ['processes', 'patterns'],
   ['errors.ts', 'package-root.ts'],
 ];
 
@@ -38,6 +38,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
 const PURE: readonly RegExp[] = [
   /^ownership\//,
   /^report\//,
+  /^patterns\//,
   /^services\/lifecycle\//,
   /^stopping\/(plan|waves|state|asking|killing)\.ts$/,
   /^limits\/(check-breach|evaluate|growth-branch|words)\.ts$/,

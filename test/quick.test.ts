@@ -13,6 +13,15 @@ test.each([
     { command: 'status', names: ['web'], options: { config: 'a.json' } },
   ],
   [['stop', '-c', 'a.json', '--force'], expect.objectContaining({ command: 'stop' })],
+  [['status', '--all', '--json'], expect.objectContaining({ options: { all: true, json: true } })],
+  [['stop', '--project', '../x'], { command: 'stop', names: [], options: { project: '../x' } }],
+  // Commander reads an empty value, and the command refuses it.
+  [['stop', '--config', ''], null],
+  [['stop', '--config='], null],
+  [['status', '-c', ''], null],
+  [['stop', '--project', ''], null],
+  [['status', '--project', 'x'], null],
+  [['stop', '--all'], null],
   [['stop', '--grace'], null],
   [['stop', '--config', '--json'], null],
   [['status', '--grace', '3s'], null],
@@ -40,6 +49,10 @@ test('commander parses in the same way each line that parseQuickly accepts', () 
     '-c',
     '-h',
     '--config=x',
+    '--config=',
+    '--all',
+    '--project',
+    '',
   );
   const line = fc.tuple(fc.constantFrom('status', 'stop'), fc.array(word, { maxLength: 5 }));
   fc.assert(

@@ -3,6 +3,7 @@
  *
  *   client            every call to a supervisor, as methods of one object
  *   protocol          the routes: the request and the answer of each
+ *   started-service   the answer for one service of a start
  *   transport         requests and NDJSON streams over a Unix socket
  *   connect           finds the supervisor that answers
  *   start-supervisor  finds it, or starts one

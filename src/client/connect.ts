@@ -54,7 +54,7 @@ export async function findSupervisor(
     const client = connectTo(path);
     const hello = await client.hello(timeoutMs);
     const isRunning = running.some(({ identity }) => identity.pid === hello?.pid);
-    if (hello?.projectId === folder.projectId && isRunning) return { client, hello };
+    if (hello && folder.marks.includes(hello.projectId) && isRunning) return { client, hello };
   }
   return null;
 }

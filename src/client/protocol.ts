@@ -1,13 +1,20 @@
 import type { Sample } from '../history/samples.ts';
 import type { Lease } from '../leases/file.ts';
-import type { Breach } from '../limits/evaluate.ts';
-import type { Containment, Limit, ResolvedService, SweepSettings } from '../manifest/resolved.ts';
+import type { Breach } from '../limits/breach.ts';
+import type {
+  Containment,
+  Limit,
+  ProtectionSettings,
+  ResolvedService,
+  SweepSettings,
+} from '../manifest/resolved.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import type { DeclaredService } from '../project/open-project.ts';
 import type { LogRotation } from '../project/service-record.ts';
 import type { ContainedCommand } from '../services/launch/stop-command.ts';
 import { isUp, type StateKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
+import type { StartedService } from './started-service.ts';
 
 /**
  * `GET /hello`: a supervisor introduces itself.
@@ -34,6 +41,8 @@ export const SUPERVISOR_FLAGS = ['--max-semi-space-size=1'] as const;
 
 /** The argument of a supervisor that replaces another one, which has processes below it. */
 export const INHERITS = '--inherits';
+/** Before the name of a manifest that is not `.devctl.json`. */
+export const MANIFEST_NAME = '--manifest=';
 
 /** `POST /start`. The answer is a stream of `StartEvent`. To close it drops every service that is not spawned yet. */
 export interface StartRequest {
@@ -49,6 +58,7 @@ export interface StartRequest {
   readonly logsDir: string;
   readonly logRotation: LogRotation | null;
   readonly containment: Containment;
+  readonly protection: ProtectionSettings;
   readonly limits: LimitsRequest;
   /** The lease that everything runs on; null: the lease stays as it is. */
   readonly lease?: LeaseRequest | null;
@@ -86,23 +96,6 @@ export interface ServiceChange {
   readonly afterMs: number;
 }
 
-/** The result of one service of a start. */
-export interface StartedService {
-  readonly name: string;
-  readonly state: StateKind;
-  readonly pid: number | null;
-  readonly reason: string | null;
-  /** The time from the request until it was up or had failed, in ms. */
-  readonly tookMs: number;
-  /** True when it was up, or done, before the start. */
-  readonly alreadyRunning: boolean;
-  /** True for a task that has succeeded, which counts as up. */
-  readonly done: boolean;
-  /** The last lines of its log, if it failed. */
-  readonly lastLines: readonly string[];
-  readonly log: string;
-}
-
 export type StartEvent =
   | ServiceChange
   | {
@@ -138,6 +131,8 @@ export interface SupervisedStopRequest {
   /** Null: everything, the supervisor included. */
   readonly names: readonly string[] | null;
   readonly sweep: SweepSettings;
+  /** True: ends the protected processes too. */
+  readonly unprotected: boolean;
   readonly declared: readonly DeclaredService[];
   readonly force: boolean;
   readonly graceMs: number | null;

@@ -1,18 +1,21 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { DevctlError } from '../errors.ts';
+import { DevctlError, errnoOf } from '../errors.ts';
 import { COOKIE_VARIABLES, guardCookie, supervisorCookie } from '../ownership/cookie.ts';
 import { ownVersion, packageRoot } from '../package-root.ts';
 import type { Host } from '../processes/host.ts';
 import { whyNoNative } from '../processes/native/native.ts';
+import { noteChild } from '../processes/own-children.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
-import type { ProjectFolder } from '../project/folder.ts';
+import { appendFlags, unwritable } from '../project/atomic-file.ts';
+import { type ProjectFolder, USUAL_MANIFEST } from '../project/folder.ts';
+import { whyNotAppend } from '../project/safe-file.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { connectTo } from './client.ts';
 import { ANSWER_MS, findSupervisorPatiently, type ReachedSupervisor } from './connect.ts';
 import { endSupervisors } from './end-supervisor.ts';
-import { INHERITS, READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
+import { INHERITS, MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from './protocol.ts';
 
 /** The time that a new supervisor has to become ready: an overloaded machine takes long to start a Node process. */
 const READY_MS = 30_000;
@@ -59,12 +62,11 @@ export async function connectToSupervisor(
 /**
  * Starts a supervisor below a guard, or alone where there are no native functions, and waits until it is ready.
  *
- * @throws DevctlError 'supervisor-failed' with the last lines of its log
+ * @throws DevctlError 'supervisor-failed' with the last lines of its log; 'unsafe', 'records-unwritable'
  */
 async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promise<void> {
   const logPath = join(folder.pidsDir, 'supervisor.log');
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
-  const log = openSync(logPath, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  const log = openLog(logPath);
   // The lines before this position are of earlier supervisors.
   const from = fstatSync(log).size;
   const { spawn } = await import('node:child_process');
@@ -78,6 +80,7 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
     detached: true,
     stdio: ['ignore', log, log, 'pipe'],
   });
+  noteChild(child);
   closeSync(log);
   const outcome = await awaitReady(child);
   child.unref();
@@ -85,8 +88,36 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   // A guard without a supervisor would stay. A supervisor that comes up late contains its services without a guard.
   if (guarded) child.kill('SIGKILL');
   const { tailLog } = await import('../logs/tail.ts');
-  const lines = await tailLog(logPath, LOG_LINES, from);
+  const { endOfLines } = await import('../logs/quote.ts');
+  const lines = endOfLines(await tailLog(logPath, LOG_LINES, from));
   throw supervisorFailed(outcome, lines, logPath);
+}
+
+/** Opens the log of the supervisor. A link, a folder or a FIFO in its place is refused by its name. */
+function openLog(path: string): number {
+  try {
+    const fd = openSync(path, appendFlags, 0o600);
+    const refused = whyNotAppend(fstatSync(fd));
+    if (refused === null) return fd;
+    closeSync(fd);
+    throw notOurLog(path, refused);
+  } catch (error) {
+    const refused = NO_FILE[errnoOf(error) ?? ''];
+    throw refused === undefined ? unwritable(path, error) : notOurLog(path, refused);
+  }
+}
+
+/** What stands in the place of a file, by the error of open(2). ENXIO: a FIFO without a reader, or a socket. */
+const NO_FILE: Readonly<Record<string, string>> = {
+  ELOOP: 'a symbolic link',
+  EISDIR: 'a folder',
+  ENXIO: 'not a regular file',
+};
+
+function notOurLog(path: string, why: string): DevctlError {
+  return new DevctlError('unsafe', `${path} is not safe to use: ${why}`, {
+    hint: 'look at what it is, move it away and try again; devctl makes a new one',
+  });
 }
 
 /** The arguments of Node and the environment of a supervisor, or of the guard that starts it. */
@@ -97,13 +128,15 @@ function supervisorProgram(
 ): { readonly program: readonly string[]; readonly env: NodeJS.ProcessEnv } {
   const script = join(packageRoot(), 'dist', 'supervisor', guarded ? 'guard.cjs' : 'main.js');
   const flags = guarded ? [] : SUPERVISOR_FLAGS;
-  const args = [folder.root, folder.pidsDir, ...(inherits ? [INHERITS] : [])];
+  const { root, pidsDir, manifestName } = folder;
+  const named = manifestName === USUAL_MANIFEST ? [] : [`${MANIFEST_NAME}${manifestName}`];
+  const args = [root, pidsDir, ...named, ...(inherits ? [INHERITS] : [])];
   const env: NodeJS.ProcessEnv = { ...process.env };
   for (const name of COOKIE_VARIABLES) delete env[name];
   const cookie = guarded ? guardCookie : supervisorCookie;
   return {
     program: [...flags, script, ...args],
-    env: { ...env, ...cookie(folder.projectId) },
+    env: { ...env, ...cookie(folder) },
   };
 }
 

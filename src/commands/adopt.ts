@@ -6,7 +6,8 @@ import { printJson } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { projectFolder } from '../project/folder.ts';
+import { folderOfManifest } from '../project/folder.ts';
+import { manifestQuery, openProject } from '../project/open-project.ts';
 import { leasesInWords } from './lease-options.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -18,8 +19,9 @@ export interface AdoptOptions {
 
 /** Runs `devctl adopt`. Exits 0 when a supervisor cares for everything that runs, also when nothing runs. */
 export async function adoptCommand(options: AdoptOptions): Promise<number> {
-  const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
-  const folder = projectFolder(manifest.root, manifest.pidsDir);
+  const query = { config: options.config };
+  const manifest = loadManifest(manifestQuery(openProject(query), query));
+  const folder = folderOfManifest(manifest);
   const notes = themeFor(process.stderr, options.color);
   const endYield = yieldLock(options);
   const result = await adoptProject(openHost(), folder, manifest, {

@@ -60,7 +60,7 @@ export function candidates(
   );
   const shellCompletes = { shell: 'command', at: 1 + (operandsAt ?? words.length - 1) } as const;
   if (command?.name === 'run' && (hasSeparator || operands.length > 0)) return shellCompletes;
-  if (awaitedOption) return awaitedOption.value === 'file' ? { shell: 'files' } : [];
+  if (awaitedOption) return takesPath(awaitedOption) ? { shell: 'files' } : [];
   if (!hasSeparator && typed.startsWith('-')) {
     const all = [...(command?.options ?? []), ...model.options];
     const flags = all.flatMap(({ flags: some, description }) =>
@@ -83,6 +83,10 @@ export function candidates(
     all.filter(({ word }) => !operands.includes(word)),
     typed,
   );
+}
+
+function takesPath({ value }: OptionModel): boolean {
+  return value === 'file' || value === 'folder-or-id';
 }
 
 interface ParsedWords {

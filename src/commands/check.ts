@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DevctlError, ExitCode } from '../errors.ts';
 import { type Examination, examineManifest, loadManifest } from '../manifest/load.ts';
+import type { ManifestQuery } from '../manifest/locate.ts';
 import { formatPath, type Problem } from '../manifest/problem.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { printable } from '../output/terminal/width.ts';
+import { manifestQuery, openProject } from '../project/open-project.ts';
 
 /**
  * Runs `devctl check`: validates the manifest and starts nothing.
@@ -14,9 +16,9 @@ import { printable } from '../output/terminal/width.ts';
  * @throws DevctlError with all problems, without `json`
  */
 export async function checkCommand(options: { config?: string; json?: boolean }): Promise<number> {
-  const query = { cwd: process.cwd(), config: options.config };
+  const query = { config: options.config };
   if (options.json === true) return printJsonReport(query);
-  const manifest = loadManifest(query);
+  const manifest = loadManifest(manifestQuery(openProject(query), query));
   const { file, services, groups } = manifest;
   const counted = [
     count(Object.keys(services).length, 'service'),
@@ -27,10 +29,7 @@ export async function checkCommand(options: { config?: string; json?: boolean })
   return ExitCode.Ok;
 }
 
-async function printJsonReport(query: {
-  cwd: string;
-  config: string | undefined;
-}): Promise<number> {
+async function printJsonReport(query: ManifestQuery): Promise<number> {
   const { manifest, ...answer } = examine(query);
   const notes = manifest ? await notesOn(manifest) : [];
   const report = { ok: answer.problems.length === 0, ...answer, notes };
@@ -38,9 +37,11 @@ async function printJsonReport(query: {
   return report.ok ? ExitCode.Ok : ExitCode.Usage;
 }
 
-function examine(query: { cwd: string; config: string | undefined }) {
+function examine(query: ManifestQuery) {
   try {
-    const { place, manifest, problems }: Examination = examineManifest(query);
+    const { place, manifest, problems }: Examination = examineManifest(
+      manifestQuery(openProject(query), query),
+    );
     return { file: place.file, problems: problems.map(problemToJson), manifest };
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
@@ -49,8 +50,28 @@ function examine(query: { cwd: string; config: string | undefined }) {
   }
 }
 
-/** Finds settings that are valid, but do not work on this machine. */
-async function notesOn({ logRotation, logsDir }: ResolvedManifest): Promise<readonly string[]> {
+/** Finds settings that are valid, but surprise: what they say does not happen. */
+async function notesOn(manifest: ResolvedManifest): Promise<readonly string[]> {
+  return [...(await notesOnLogs(manifest)), ...(await notesOnProtection(manifest))];
+}
+
+async function notesOnProtection(manifest: ResolvedManifest): Promise<readonly string[]> {
+  const { protection, services } = manifest;
+  if (protection.patterns.length === 0) return [];
+  const { compilePattern } = await import('../patterns/pattern.ts');
+  return protection.patterns.map(compilePattern).flatMap((pattern) =>
+    Object.values(services)
+      .filter(({ command }) =>
+        pattern.test(typeof command === 'string' ? command : command.join(' ')),
+      )
+      .map(
+        ({ name }) =>
+          `protect ${pattern.source} matches the command of ${name}, whose leader no pattern protects; what it starts may be`,
+      ),
+  );
+}
+
+async function notesOnLogs({ logRotation, logsDir }: ResolvedManifest): Promise<readonly string[]> {
   if (!logRotation) return [];
   const { findCutWay } = await import('../processes/native/cut-file.ts');
   let folder = logsDir;

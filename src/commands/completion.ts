@@ -29,7 +29,7 @@ function namesOf(words: readonly string[]): ProjectNames {
   try {
     const flag = words.findIndex((word) => word === '-c' || word === '--config');
     const config = flag < 0 ? undefined : words[flag + 1];
-    const { folder, outline } = openProject({ cwd: process.cwd(), config });
+    const { folder, outline } = openProject({ config });
     const recorded = readRecords(folder).records.map(({ service }) => service);
     if (outline.kind === 'absent') return { services: recorded, groups: [] };
     const services = outline.services.map(({ name }) => name);

@@ -15,8 +15,7 @@ export interface DoctorOptions {
 
 /** Runs `devctl doctor`. Exits 1 when there is a problem; warnings alone exit 0. */
 export async function doctorCommand(options: DoctorOptions): Promise<number> {
-  const query = { cwd: process.cwd(), config: options.config };
-  const findings = await diagnose(openHost(), openProject(query), query);
+  const findings = await diagnose(openHost(), openProject({ config: options.config }));
   const ok = !findings.some(({ level }) => level === 'problem');
   if (options.json) printJson({ ok, findings });
   else printFindings(findings, themeFor(process.stdout, options.color));

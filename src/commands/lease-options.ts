@@ -1,5 +1,5 @@
 import { DevctlError } from '../errors.ts';
-import type { LeaseStatus } from '../leases/status.ts';
+import type { LeaseStatus } from '../leases/lease-status.ts';
 import type { RequestedLease } from '../operations/start/lease.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printable } from '../output/terminal/width.ts';

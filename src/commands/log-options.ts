@@ -1,6 +1,7 @@
-import { stripVTControlCharacters } from 'node:util';
 import { DevctlError } from '../errors.ts';
+import { lineMatches } from '../logs/line-matches.ts';
 import { parseDuration } from '../manifest/units.ts';
+import { readPattern } from '../patterns/pattern.ts';
 
 /** Parses `--lines`; null means all lines, or that the option is missing. */
 export function linesOption(text: string | undefined): number | null {
@@ -54,15 +55,9 @@ export function grepOption(
   ignoreCase: boolean,
 ): (line: string) => boolean {
   if (text === undefined) return () => true;
-  let pattern: RegExp;
-  try {
-    pattern = new RegExp(text, ignoreCase ? 'i' : '');
-  } catch (error) {
-    const why =
-      error instanceof Error ? error.message.replace(/^Invalid regular expression: /, '') : '';
-    throw new DevctlError('usage', `--grep ${text}: not a regular expression: ${why}`, {
-      hint: 'put a backslash before what is meant literally, such as \\( or \\[',
-    });
-  }
-  return (line) => pattern.test(line) || pattern.test(stripVTControlCharacters(line));
+  const reading = readPattern(text, ignoreCase ? 'i' : '');
+  if (reading.kind === 'pattern') return (line) => lineMatches(reading.pattern, line);
+  const hint = 'put a backslash before what is meant literally, such as \\( or \\[';
+  const answer = reading.kind === 'invalid' ? { hint } : {};
+  throw new DevctlError('usage', `--grep ${text} ${reading.why}`, answer);
 }

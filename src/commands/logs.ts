@@ -8,7 +8,7 @@ import { createLogPrinter } from '../output/terminal/log-printer.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
-import { openProject, requireProject } from '../project/open-project.ts';
+import { openProject, requireProject, steadyQuery } from '../project/open-project.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { grepOption, linesOption, sinceOption } from './log-options.ts';
 import { watchStdout } from './watch-stdout.ts';
@@ -35,14 +35,14 @@ const BATCH = 64 * 1024;
 
 /** Runs `devctl logs`: prints what services have written, merged by time. */
 export async function logsCommand(names: readonly string[], options: LogsOptions): Promise<number> {
-  const query = { cwd: process.cwd(), config: options.config };
   const follow = options.follow ?? false;
   const matches = grepOption(options.grep, options.ignoreCase ?? false);
   const sinceMs = sinceOption(options.since, Date.now());
   const isBounded = options.lines !== undefined || sinceMs !== null;
   const count = linesOption(options.lines) ?? (follow && !isBounded ? FOLLOW_LINES : null);
 
-  const project = openProject(query);
+  const project = openProject({ config: options.config });
+  const query = steadyQuery(project);
   let services = serviceLogs(project, names);
   requireProject(project, services.length > 0);
   const stopped = new AbortController();

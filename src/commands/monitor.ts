@@ -28,6 +28,7 @@ import {
   openProject,
   reopenProject,
   requireProject,
+  steadyQuery,
 } from '../project/open-project.ts';
 import { watchStdout } from './watch-stdout.ts';
 
@@ -39,9 +40,9 @@ export interface MonitorOptions {
 
 /** Runs `devctl monitor`: shows the project on the whole terminal until `q`, or prints it as JSON. */
 export async function monitorCommand(options: MonitorOptions): Promise<number> {
-  const query = { cwd: process.cwd(), config: options.config };
-  const project = openProject(query);
+  const project = openProject({ config: options.config });
   requireProject(project, false);
+  const query = steadyQuery(project);
   if (options.json) return printObservations(query);
   requireTerminal();
   return new Monitor(project, query, themeFor(process.stdout, options.color)).run();
@@ -156,7 +157,7 @@ class Monitor {
   }
 
   #act({ verb, service }: Action): void {
-    const { config } = this.#query;
+    const { file: config } = this.#query;
     const words = [verb, service, ...(config === undefined ? [] : ['--config', config])];
     const command = runOwnCommand(words, (line) => this.#onEvent({ kind: 'progress', line }));
     this.#command = command;

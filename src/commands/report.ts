@@ -1,11 +1,12 @@
 import { lstatSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { DevctlError, ExitCode, inWords } from '../errors.ts';
 import { readActivity } from '../operations/status/activity.ts';
 import { reportPage } from '../output/html/page.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { printActivity } from '../output/text/activity.ts';
 import { openHost } from '../processes/real-host.ts';
+import { currentFolder } from '../processes/working-folder.ts';
 import { writeFileAtomically } from '../project/atomic-file.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { sinceOption } from './log-options.ts';
@@ -27,7 +28,7 @@ export async function reportCommand(options: ReportOptions): Promise<number> {
       hint: 'name a file: --html report.html',
     });
   }
-  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const project = openProject({ config: options.config });
   const report = await readActivity(openHost(), project, { nowMs, sinceMs });
   requireProject(project, report.period !== null || report.lastStop !== null);
   if (options.html === '-') {
@@ -47,7 +48,7 @@ export async function reportCommand(options: ReportOptions): Promise<number> {
  * is written to directly.
  */
 function writePage(file: string, page: string): void {
-  const path = resolve(file);
+  const path = resolve(isAbsolute(file) ? '/' : currentFolder(), file);
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found && !found.isFile()) writeFileSync(path, page);

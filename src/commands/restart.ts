@@ -6,8 +6,8 @@ import { printJson } from '../output/terminal/json.ts';
 import { openProgress } from '../output/terminal/open-progress.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
-import { projectFolder } from '../project/folder.ts';
-import { declaredServices, openProject } from '../project/open-project.ts';
+import { folderOfManifest } from '../project/folder.ts';
+import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
 import { allUp, printSummary, showChange } from './start.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
@@ -29,9 +29,10 @@ export async function restartCommand(
   names: readonly string[],
   options: RestartCommandOptions,
 ): Promise<number> {
-  const query = { cwd: process.cwd(), config: options.config };
+  const query = { config: options.config };
+  const project = openProject(query);
   // Loaded before the stop, so that a mistake in the manifest is reported while everything still runs.
-  const manifest = loadManifest(query);
+  const manifest = loadManifest(manifestQuery(project, query));
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const progress = openProgress({ color: options.color });
   const endYield = yieldLock(options);
@@ -44,26 +45,21 @@ export async function restartCommand(
     process.exit(exitCodeOf('SIGINT'));
   };
   try {
-    const { stop, start } = await restartProject(
-      openHost(),
-      projectFolder(manifest.root, manifest.pidsDir),
-      manifest,
-      {
-        names,
-        dependents: options.dependents ?? false,
-        graceMs,
-        env: definedOnly(process.env),
-        declared: declaredServices(openProject(query)),
-        forced: interrupted,
-        onScan: stopProgress(),
-        onStopped(report) {
-          if (!options.json) printStopReport(report, options.color);
-          process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
-        },
-        onChange: (change) => showChange(progress, change),
-        warn: (line) => progress.note(`! ${line}`),
+    const { stop, start } = await restartProject(openHost(), folderOfManifest(manifest), manifest, {
+      names,
+      dependents: options.dependents ?? false,
+      graceMs,
+      env: definedOnly(process.env),
+      declared: declaredServices(project),
+      forced: interrupted,
+      onScan: stopProgress(),
+      onStopped(report) {
+        if (!options.json) printStopReport(report, options.color);
+        process.removeAllListeners('SIGINT').once('SIGINT', afterStop);
       },
-    );
+      onChange: (change) => showChange(progress, change),
+      warn: (line) => progress.note(`! ${line}`),
+    });
     progress.close();
     const ok = start !== null && allUp(start);
     if (options.json) printJson({ ok, stop, start });

@@ -14,7 +14,15 @@ import { printFailure } from '../output/terminal/failure.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
-import { type OpenProject, openProject, requireProject } from '../project/open-project.ts';
+import { inheritedEnvironment } from '../ownership/cookie.ts';
+import { currentFolder } from '../processes/working-folder.ts';
+import { logsFolderOf } from '../project/folder.ts';
+import {
+  manifestQuery,
+  type OpenProject,
+  openProject,
+  requireProject,
+} from '../project/open-project.ts';
 import { durationOption } from './duration-option.ts';
 import { type LimitOptions, limitOptions } from './limit-options.ts';
 import { stopProgress } from './stop-progress.ts';
@@ -64,17 +72,20 @@ async function runUntilOver(
   const timeoutMs = timeout === undefined ? null : durationOption('--timeout', timeout);
   const graceMs = grace === undefined ? null : durationOption('--grace', grace);
   const ownLimits = limitOptions(options);
-  const project = openProject({ cwd: process.cwd(), config });
+  const project = openProject({ config });
   requireProject(project, false);
+  // Whose run would it be? Without a manifest above, nobody else's.
+  if (project.above !== undefined) manifestQuery(project, { config });
   const { outline, folder } = project;
+  const cwd = currentFolder();
   const notes = createNotes(options.color);
-  const manifest = manifestOf(project, config, notes.warn);
+  const manifest = manifestFor(project, notes.warn);
   let watch: ReturnType<typeof stopProgress> | undefined;
   const result = await runOneOff(folder, {
     name,
     command,
-    cwd: process.cwd(),
-    env: { ...definedOnly(process.env), ...manifest?.env },
+    cwd,
+    env: { ...inheritedEnvironment(definedOnly(process.env)), ...manifest?.env },
     graceMs,
     timeoutMs,
     containment: manifest?.containment ?? 'auto',
@@ -83,7 +94,8 @@ async function runUntilOver(
       const then = breach.action === 'warn' ? '' : ': ending everything';
       notes.warn(`over its limit: ${warningInWords(breach)}${then}`);
     },
-    logsDir: outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : outline.logsDir,
+    logsDir:
+      outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : logsFolderOf(folder, outline),
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
     subscribeToSignals,
     onBegun: endYield,
@@ -109,14 +121,13 @@ async function runUntilOver(
  * Loads the manifest. A mistake in it does not keep the user from running a command, because no service is
  * started.
  */
-function manifestOf(
+function manifestFor(
   { outline }: OpenProject,
-  config: string | undefined,
   warn: (line: string) => void,
 ): ResolvedManifest | null {
   if (outline.kind === 'absent') return null;
   try {
-    return loadManifest({ cwd: process.cwd(), config });
+    return loadManifest({ file: outline.file });
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     warn(
@@ -176,6 +187,10 @@ function printResult(
     for (const { pid, command } of orphans.slice(0, MOST_LINES))
       notes.more(`pid ${pid}: ${command}`);
     if (orphans.length > MOST_LINES) notes.more(`… and ${orphans.length - MOST_LINES} more`);
+  }
+  for (const { pid, command, why, veto, ours } of stop?.spared ?? []) {
+    if (veto === 'protected' && ours)
+      notes.warn(`left alone: protected: pid ${pid}: ${command} (${why})`);
   }
   for (const problem of stop?.problems ?? []) notes.warn(problem);
   for (const { pid, command, why } of survivors)

@@ -20,7 +20,7 @@ export async function sendCommand(
   words: readonly string[],
   options: SendOptions,
 ): Promise<number> {
-  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const project = openProject({ config: options.config });
   requireProject(project, false);
   if (words.length === 0 && process.stdin.isTTY) {
     throw new DevctlError('usage', 'there is nothing to send', {

@@ -1,18 +1,22 @@
-import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
+import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
+import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
+import { endOfLines, QUOTED_BYTES, QUOTED_LINES } from '../logs/quote.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
-import { type StartResult, startProject } from '../operations/start/start.ts';
+import type { StartResult } from '../operations/start/result.ts';
+import { startProject } from '../operations/start/start.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
 import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
 import { printable, printableLines, printableLog } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { projectFolder } from '../project/folder.ts';
+import { folderOfManifest } from '../project/folder.ts';
+import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
 import { yieldLock } from './yield-lock.ts';
@@ -30,7 +34,8 @@ export async function startCommand(
   options: StartCommandOptions,
 ): Promise<number> {
   refuseAsProcessOne();
-  const manifest = loadManifest({ cwd: process.cwd(), config: options.config });
+  const query = { config: options.config };
+  const manifest = loadManifest(manifestQuery(openProject(query), query));
   const selected = selectForStart(choicesOf(manifest), names);
   const host = openHost();
   const lease = await toLease(host, leaseWish(options));
@@ -49,23 +54,18 @@ export async function startCommand(
   process.once('SIGINT', onInterrupt);
   const endYield = yieldLock(options);
   try {
-    const result = await startProject(
-      host,
-      projectFolder(manifest.root, manifest.pidsDir),
-      manifest,
-      {
-        names: selected,
-        abortOnFailure: options.abortOnFailure ?? false,
-        lease,
-        env: definedOnly(process.env),
-        onChange(change) {
-          if (onTerminal && TROUBLE_STATES.has(change.to))
-            reasonsShown.set(change.service, change.reason);
-          showChange(progress, change);
-        },
-        warn: (line) => progress.note(`! ${line}`),
+    const result = await startProject(host, folderOfManifest(manifest), manifest, {
+      names: selected,
+      abortOnFailure: options.abortOnFailure ?? false,
+      lease,
+      env: definedOnly(process.env),
+      onChange(change) {
+        if (onTerminal && TROUBLE_STATES.has(change.to))
+          reasonsShown.set(change.service, change.reason);
+        showChange(progress, change);
       },
-    );
+      warn: (line) => progress.note(`! ${line}`),
+    });
     progress.close();
     if (options.json) printJson({ ok: allUp(result), ...result });
     else printSummary(result, reasonsShown);
@@ -168,6 +168,9 @@ export function printSummary(
     stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
 }
 
+/** What stands before each quoted line of a log. */
+const MARGIN = '  | ';
+
 function printFailedService(
   { name, state, reason, lastLines, log }: StartedService,
   isShown: boolean,
@@ -176,5 +179,10 @@ function printFailedService(
   if (!isShown) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
   if (lastLines.length === 0) return;
   stderr.write(`  the last lines of ${printable(log)}:\n`);
-  for (const line of lastLines) stderr.write(`  | ${printableLog(line)}\n`);
+  // Again, because a control character becomes four.
+  const shown = endOfLines(
+    lastLines.map(printableLog),
+    QUOTED_BYTES - QUOTED_LINES * MARGIN.length,
+  );
+  for (const line of shown) stderr.write(`${MARGIN}${line}\n`);
 }

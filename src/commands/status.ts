@@ -1,6 +1,7 @@
 import { ExitCode } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
-import { readStatus, type ServiceStatus, type StatusReport } from '../operations/status/status.ts';
+import type { ServiceStatus, StatusReport } from '../operations/status/report.ts';
+import { readStatus } from '../operations/status/status.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { paintState } from '../output/terminal/service-state.ts';
@@ -12,9 +13,11 @@ import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
 import { leasesInWords } from './lease-options.ts';
+import { noteOtherManifest } from './other-manifest-note.ts';
 
 export interface StatusOptions {
   readonly config?: string;
+  readonly all?: boolean;
   readonly json?: boolean;
   readonly color?: boolean;
 }
@@ -24,11 +27,15 @@ export async function statusCommand(
   names: readonly string[],
   options: StatusOptions,
 ): Promise<number> {
-  const project = openProject({ cwd: process.cwd(), config: options.config });
+  if (options.all) return (await import('./status-all.ts')).statusOfAll(names, options);
+  const project = openProject({ config: options.config });
   const report = await readStatus(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length + report.orphans.length > 0);
   if (options.json) printJson(report);
-  else printStatus(report, options.color);
+  else {
+    printStatus(report, options.color);
+    noteOtherManifest(project.folder, options.color);
+  }
   return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
 }
 

@@ -1,16 +1,19 @@
-import { ExitCode } from '../errors.ts';
+import { DevctlError, ExitCode } from '../errors.ts';
+import type { NamedProject } from '../operations/stop/named-project.ts';
 import { stopServices } from '../operations/stop/stop.ts';
 import { sweepSettingsOf } from '../operations/stop/sweep-rules.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
+import type { Host } from '../processes/host.ts';
 import { takePrecedence } from '../processes/precedence.ts';
 import { openHost } from '../processes/real-host.ts';
 import { declaredServices, openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { durationOption } from './duration-option.ts';
+import { noteOtherManifest } from './other-manifest-note.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -19,9 +22,11 @@ const KEPT = '; the records are kept until it is proved gone';
 
 export interface StopCommandOptions {
   readonly config?: string;
+  readonly project?: string;
   readonly json?: boolean;
   readonly color?: boolean;
   readonly force?: boolean;
+  readonly unprotected?: boolean;
   readonly dryRun?: boolean;
   readonly grace?: string;
 }
@@ -34,16 +39,26 @@ export async function stopCommand(
   names: readonly string[],
   options: StopCommandOptions,
 ): Promise<number> {
-  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const host = openHost();
+  const named = await nameProject(host, options);
+  const project = named?.project ?? openProject({ config: options.config });
   const { folder, outline } = project;
   const selected = selectNames(project, names);
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const force = options.force ?? false;
   const dryRun = options.dryRun ?? false;
+  if (options.unprotected && !force) {
+    throw new DevctlError(
+      'usage',
+      '--unprotected ends what the manifest protects: it takes --force',
+      {
+        hint: 'devctl stop --force --unprotected',
+      },
+    );
+  }
   // In an emergency, fifty other processes may want the same two processors.
   if (force && !dryRun) takePrecedence();
-  const host = openHost();
-  const sweep = sweepSettingsOf(project, force);
+  const sweep = sweepSettingsOf(project, force && named?.maySweep !== false);
   const declared = declaredServices(project);
   if (outline.kind === 'broken') {
     const without = names.length === 0 ? ', without a sweep' : '';
@@ -57,6 +72,7 @@ export async function stopCommand(
     dryRun,
     graceMs,
     sweep,
+    unprotected: options.unprotected ?? false,
     declared,
     forced: listenForInterrupts(KEPT),
     onScan: stopProgress(),
@@ -66,9 +82,34 @@ export async function stopCommand(
     },
   }).finally(endYield);
   requireProject(project, force || report.processes.length > 0);
+  if (!dryRun && names.length === 0 && report.survivors.length === 0) named?.forget();
   if (options.json) printJson(report);
-  else printStopReport(report, options.color);
+  else {
+    printStopReport(report, options.color);
+    noteOtherManifest(folder, options.color);
+  }
   return codeOf(report);
+}
+
+/**
+ * Finds a project that the search for a manifest would not find.
+ *
+ * @returns null: the search decides
+ */
+async function nameProject(
+  host: Host,
+  { project, config, force = false }: StopCommandOptions,
+): Promise<NamedProject | null> {
+  if (project !== undefined && config !== undefined) {
+    throw new DevctlError('usage', '--project and --config name two projects', {
+      hint: 'leave out one of them',
+    });
+  }
+  if (project === undefined && (!force || config !== undefined)) return null;
+  const { openNamedProject, openRemovedCurrentFolder } = await import(
+    '../operations/stop/named-project.ts'
+  );
+  return project === undefined ? openRemovedCurrentFolder(host) : openNamedProject(host, project);
 }
 
 function codeOf(report: StopReport): number {

@@ -20,7 +20,7 @@ export interface SweepCommandOptions {
  * @throws DevctlError when a sweep could end processes that are not of this project
  */
 export async function sweepCommand(options: SweepCommandOptions): Promise<number> {
-  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const project = openProject({ config: options.config });
   const allowed = sweepCommandRules(project);
   if (allowed.kind === 'refused') {
     throw new DevctlError('usage', `nothing is swept here: ${allowed.why}`, { hint: allowed.hint });

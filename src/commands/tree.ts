@@ -21,7 +21,7 @@ export interface TreeOptions {
  * judges.
  */
 export async function treeCommand(names: readonly string[], options: TreeOptions): Promise<number> {
-  const project = openProject({ cwd: process.cwd(), config: options.config });
+  const project = openProject({ config: options.config });
   const report = await readTrees(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length > 0);
   if (options.json) printJson(report);

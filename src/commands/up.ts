@@ -1,4 +1,5 @@
-import { hasSucceeded, type ServiceChange, type StartedService } from '../client/protocol.ts';
+import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
+import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { followLogs, type LogFollower } from '../logs/follow.ts';
@@ -22,7 +23,7 @@ import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printableLines } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
-import { type OpenProject, openProject } from '../project/open-project.ts';
+import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { stopProgress } from './stop-progress.ts';
@@ -47,8 +48,9 @@ export async function upCommand(
   names: readonly string[],
   options: UpCommandOptions,
 ): Promise<number> {
-  const query = { cwd: process.cwd(), config: options.config };
-  const manifest = loadManifest(query);
+  const query = { config: options.config };
+  const project = openProject(query);
+  const manifest = loadManifest(manifestQuery(project, query));
   const choices = choicesOf(manifest);
   const selected = selectForStart(choices, names);
   const { exitCodeFrom } = options;
@@ -57,7 +59,6 @@ export async function upCommand(
       hint: `one of: ${selected.join(', ')}`,
     });
   }
-  const project = openProject(query);
   const named = names.length === 0 ? null : selectServices(choices, names);
   return new Up({ project, manifest, selected, named }, options).run();
 }

@@ -1,4 +1,4 @@
-import type { Breach } from '../limits/evaluate.ts';
+import type { Breach } from '../limits/breach.ts';
 import { asObject, isCount, isText } from '../project/field-checks.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 

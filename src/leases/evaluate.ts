@@ -1,9 +1,10 @@
 /*
  * The files of this folder:
  *
- *   evaluate  decides whether the leases of a project last, and renews them
- *   file      `.pids/lease.json`
- *   status    leases at the moment of a snapshot, and how `status` shows them
+ *   evaluate      decides whether the leases of a project last, and renews them
+ *   file          `.pids/lease.json`
+ *   status        leases at the moment of a snapshot
+ *   lease-status  how `status` shows one
  */
 import { durationInWords } from '../manifest/units.ts';
 import { type Identity, identityKey, sameMachine } from '../processes/identity.ts';

@@ -7,6 +7,7 @@ import {
   isLabel,
   isListOf,
   isOwnIdentity,
+  isRunId,
   isText,
 } from '../project/field-checks.ts';
 import {
@@ -39,6 +40,8 @@ export interface LeaseRecord {
   readonly schema: 1;
   /** Real path of the project folder. */
   readonly project: string;
+  /** Its id; missing in records of early versions. */
+  readonly projectId?: string;
   /** The boot on whose clock the leases end. The leases do not outlive it, because the services do not either. */
   readonly bootId: string;
   /** Absolute path of the manifest, which says what a full stop sweeps. */
@@ -53,7 +56,7 @@ export function readLeases(folder: ProjectFolder): RecordRead<LeaseRecord> {
   if (blocked) return { kind: 'problem', problem: blocked };
   return readJsonRecord(leasePath(folder), {
     parse: (fields) => toRecord(fields) ?? 'a field is missing or malformed',
-    whyForeign: ({ project }) => whyOfAnotherProject(folder, project),
+    whyForeign: (record) => whyOfAnotherProject(folder, record),
   });
 }
 
@@ -92,7 +95,9 @@ function toRecord(fields: JsonFields): LeaseRecord | null {
   const { schema, project, bootId, manifest, leases } = fields;
   if (schema !== 1 || !isText(project) || !isAbsolute(project) || !isLabel(bootId)) return null;
   if (!isText(manifest) || !isAbsolute(manifest) || !isListOf(leases, isLease)) return null;
-  return { schema, project, bootId, manifest, leases };
+  const { projectId } = fields;
+  if (projectId !== undefined && !isRunId(projectId)) return null;
+  return { schema, project, ...(projectId && { projectId }), bootId, manifest, leases };
 }
 
 function leasePath(folder: ProjectFolder): string {

@@ -1,14 +1,7 @@
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { evaluateLeases, type LeaseVerdict } from './evaluate.ts';
 import type { LeaseRecord } from './file.ts';
-
-/** A lease that keeps the project running (`start --ttl`, `--while-pid`). */
-export interface LeaseStatus {
-  /** Null: its time has no end. */
-  readonly endsInMs: number | null;
-  /** Its living processes: the lease is over when they have ended. Empty: only its time counts. */
-  readonly processes: readonly { readonly pid: number; readonly command: string }[];
-}
+import type { LeaseStatus } from './lease-status.ts';
 
 /** Evaluates the leases of a project at the moment of a snapshot. */
 export function leasesAt(record: LeaseRecord | null, snapshot: Snapshot): LeaseVerdict {

@@ -5,8 +5,8 @@ import { removeIfThere, writeFileAtomically } from '../project/atomic-file.ts';
 import { isOwnIdentity } from '../project/field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from '../project/folder.ts';
 import { readJsonFields } from '../project/json-record.ts';
+import type { Breach } from './breach.ts';
 import { isBreach } from './check-breach.ts';
-import type { Breach } from './evaluate.ts';
 
 /** `.pids/breaches.json`: the limits that are exceeded at this time, for `status`. Missing when there are none. */
 export interface BreachRecord {

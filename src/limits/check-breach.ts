@@ -1,5 +1,5 @@
 import { isLimitKind } from '../manifest/resolved.ts';
-import type { Breach, BreachBranch } from './evaluate.ts';
+import type { Breach, BreachBranch } from './breach.ts';
 
 /** Checks a breach that was read from a file: from the history, or from `.pids/breaches.json`. */
 export function isBreach(value: unknown): value is Breach {

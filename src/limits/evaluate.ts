@@ -1,40 +1,14 @@
 /*
  * The files of this folder, which measure services against their limits:
  *
+ *   breach         a limit that is exceeded
  *   evaluate       decides which limits are exceeded
  *   meter          measures one run from sample to sample: its memory, its breaches
  *   growth-branch  finds the part of a process tree that has grown
  *   words          breaches in words
  *   breach-file    `.pids/breaches.json`, the breaches of this moment
  */
-import type { Limit, LimitKind } from '../manifest/resolved.ts';
-
-/** A limit that was exceeded by a service, or by all services together. */
-export interface Breach {
-  /** Null: all services of the project together. */
-  readonly service: string | null;
-  readonly limit: LimitKind;
-  /** In the unit of the limit: processes, bytes, percent of one core, ms. */
-  readonly value: number;
-  readonly allowed: number;
-  readonly action: Limit['action'];
-  /** For `memory`: 'pss' counts a page that processes share once, 'rss' counts it for each process. Else null. */
-  readonly measuredAs: 'pss' | 'rss' | null;
-  /** The part of the tree that has grown; null when that has no meaning, or is unknown. */
-  readonly branch: BreachBranch | null;
-  /** Since the epoch, in ms. */
-  readonly atMs: number;
-}
-
-/** A process with all its descendants. */
-export interface BreachBranch {
-  readonly pid: number;
-  readonly command: string;
-  readonly processes: number;
-  readonly memoryBytes: number;
-  /** Null when the process belongs to no known service. */
-  readonly service: string | null;
-}
+import type { Limit } from '../manifest/resolved.ts';
 
 /** The use of a run, or of a project, at one moment. */
 export interface LimitedUse {

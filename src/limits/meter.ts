@@ -3,9 +3,8 @@ import type { Claim } from '../ownership/claim.ts';
 import { describeCommand } from '../processes/describe.ts';
 import { readPss } from '../processes/linux/shared-memory.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import type { Breach, BreachBranch } from './breach.ts';
 import {
-  type Breach,
-  type BreachBranch,
   type Exceeded,
   evaluateLimits,
   type LimitedUse,

@@ -1,5 +1,5 @@
 import { durationInWords, sizeInWords } from '../manifest/units.ts';
-import type { Breach, BreachBranch } from './evaluate.ts';
+import type { Breach, BreachBranch } from './breach.ts';
 
 /** Says what was exceeded: "used 1.2 GB, limit 1 GB; most of it below vitest (pid 812): 74 processes, 1.1 GB". */
 export function breachInWords(breach: Breach): string {

@@ -1,7 +1,11 @@
+import { join } from 'node:path';
+import { DevctlError } from '../errors.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { patienceWith } from '../processes/starvation.ts';
 import { type ProjectFolder, prepareFolder } from '../project/folder.ts';
+import { settleProject } from '../project/place/settle-project.ts';
+import { runningOtherManifest } from '../tracking/other-manifest.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
 import { isAlive, lockedBy } from './holder.ts';
 import { acquireLock } from './lock.ts';
@@ -9,13 +13,20 @@ import { acquireLock } from './lock.ts';
 /** The time that another devctl command has to release the lock before a start gives up, in ms. */
 const OTHER_COMMAND_MS = 5_000;
 
+/** The project lock, held by a command that starts something. */
+export interface StartLock {
+  /** The folder, with the id of the project, which is certain from now on. */
+  readonly folder: ProjectFolder;
+  release(): void;
+}
+
 /**
- * Takes the project lock for a command that starts something. Waits for another devctl command that holds it.
+ * Takes the project lock for a command that starts something, and makes the id of the project certain. Waits for another devctl command that holds it.
  *
  * @param command the name of this command in the lock file
  * @param warn told which command is waited for; a restart by the supervisor is too short to be mentioned
  * @param waitMs the time that the holder has to release the lock on a machine that is not busy, in ms
- * @throws DevctlError 'locked', 'records-unwritable', 'unsafe'
+ * @throws DevctlError 'locked', 'records-unwritable', 'records-shared', 'manifest-conflict', 'unsafe'
  */
 export async function takeLockToStart(
   host: Host,
@@ -23,7 +34,7 @@ export async function takeLockToStart(
   command: string,
   warn: (line: string) => void,
   waitMs = OTHER_COMMAND_MS,
-): Promise<{ release(): void }> {
+): Promise<StartLock> {
   const identity = await host.self();
   prepareFolder(folder);
   const request = {
@@ -39,5 +50,27 @@ export async function takeLockToStart(
     lock = await acquireLock(folder, { ...request, waitMs: patienceMs });
   }
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
-  return lock;
+  const { release } = lock;
+  try {
+    const settled = settleProject(folder);
+    await refuseOtherManifest(host, settled);
+    return { folder: settled, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** @throws DevctlError 'manifest-conflict' while something of another manifest of this folder runs */
+async function refuseOtherManifest(host: Host, folder: ProjectFolder): Promise<void> {
+  const other = runningOtherManifest(folder, await host.snapshot());
+  if (!other) return;
+  const { id, manifest, pid } = other;
+  const what = manifest ?? 'another manifest, which is gone';
+  const named = manifest === null ? `--project ${id}` : `--config ${join(folder.root, manifest)}`;
+  throw new DevctlError(
+    'manifest-conflict',
+    `${what} runs in ${folder.root} (pid ${pid}), and only one manifest of a folder can run`,
+    { hint: `end it first: devctl stop ${named}; or give each manifest a folder of its own` },
+  );
 }

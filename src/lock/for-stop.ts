@@ -1,8 +1,8 @@
 import { ABORT_AGAIN_MS, ABORT_STARTS_MS } from '../client/client.ts';
 import { findSupervisor, livingSupervisors } from '../client/connect.ts';
 import { DevctlError } from '../errors.ts';
+import { ancestry } from '../ownership/ancestry.ts';
 import { isDevctl } from '../ownership/devctl-argv.ts';
-import { ancestry } from '../ownership/vetoes.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { settledSnapshot } from '../processes/settled-snapshot.ts';

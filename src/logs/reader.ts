@@ -1,4 +1,5 @@
 import { createLineCutter, type LogLine } from './line-cutter.ts';
+import { endOfLines, QUOTED_BYTES } from './quote.ts';
 import type { LogExtent, LogSource } from './source.ts';
 import { type LineTime, positionSince, timeOf } from './time-index.ts';
 
@@ -231,14 +232,22 @@ function readWhole(source: LogSource, position: number, into: Buffer): Buffer {
   return into;
 }
 
-/** Most bytes that are searched for the lines of a quotation: a line without an end may not fit into memory. */
-const QUOTED_BYTES = 1024 * 1024;
-
-/** Reads the last `count` lines behind a position, as they were written. */
+/**
+ * Reads the last `count` lines behind a position, as they were written, but no more than 8 KB. A line whose beginning is
+ * left out begins with `…`.
+ */
 export function lastLines(source: LogSource, count: number, position: number): readonly string[] {
   const from = Math.max(position, (source.extent()?.to ?? 0) - QUOTED_BYTES);
   const lines = [...readLog(source).history({ lines: count, sinceMs: null, from }, true)];
-  return lines.slice(-count).map(({ text }) => text);
+  const before = from > position ? source.read(from - 1, Buffer.alloc(1)) : null;
+  const isCut = before !== null && before.bytes[0] !== NEWLINE;
+  const texts = lines
+    .slice(-count)
+    .map((line) =>
+      isCut && line.position === from ? `…${line.text.replace(/^\uFFFD{1,3}/, '')}` : line.text,
+    );
+  // A byte that is no text becomes three, and so the mark of what is left out.
+  return endOfLines(texts);
 }
 
 /** Merges several logs by time. Lines without a time come first, and each service's lines keep their order. */

@@ -21,7 +21,7 @@ export interface RecordedLog {
   position: number;
   /** When devctl last looked at the log, since the epoch, in ms; 0 when no look counts. */
   lookedAtMs: number;
-  /** Size of the time index in bytes. */
+  /** Size of the time index in bytes; 0 until the first mark, because a log that nobody writes to needs none. */
   bytes: number;
 }
 
@@ -78,17 +78,17 @@ export function recordGrowth(
     const marks = thinTimeMarks(readTimeMarks(folder, service, file), layout.start);
     target.bytes = writeTimeMarks(folder, service, file, marks);
   }
-  target.bytes += appendTimeMark(folder, service, fresh);
+  if (target.bytes === 0) target.bytes = writeTimeMarks(folder, service, file, [fresh]);
+  else target.bytes += appendTimeMark(folder, service, fresh);
   target.position = end;
   return { grown: true, size };
 }
 
 /** Begins with a file anew: on the first look, when another file has its name, or when it was emptied. */
 function takeUp(folder: ProjectFolder, target: RecordedLog, file: string, end: number): void {
-  const marks = readTimeMarks(folder, target.service, file).filter(
-    ({ position }) => position <= end,
-  );
-  target.bytes = writeTimeMarks(folder, target.service, file, marks);
+  const known = readTimeMarks(folder, target.service, file);
+  const marks = known.filter(({ position }) => position <= end);
+  target.bytes = known.length === 0 ? 0 : writeTimeMarks(folder, target.service, file, marks);
   target.position = marks.at(-1)?.position ?? 0;
   // A new file was empty at our last look. For any other file, nobody has looked since its last mark.
   if (target.file === null || marks.length > 0) target.lookedAtMs = 0;

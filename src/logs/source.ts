@@ -15,6 +15,7 @@
  *   follow           gives out new lines of several logs as they are written
  *   live-tail        the last lines of one log and new ones, for the monitor
  *   tail             the last lines of one file
+ *   quote            how much of a log is quoted where a service has failed
  *   services         the services whose logs a command means
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { readPattern } from '../patterns/pattern.ts';
 import { show } from './problem.ts';
 import { DURATION, LONGEST_DURATION_MS, parseDuration, parseSize, SIZE } from './units.ts';
 
@@ -134,30 +135,20 @@ export const signalName = z.enum([
   'SIGWINCH',
 ]);
 
-/** A regular expression of JavaScript, without slashes and flags. */
+/** A regular expression of JavaScript, without slashes and flags, that takes a bounded time. */
 export const pattern = z
   .string()
   .min(1, 'must not be empty: it would match everything')
   .superRefine((source, context) => {
-    const why = patternError(source);
-    if (why !== null) context.addIssue({ code: 'custom', message: why });
+    const reading = readPattern(source);
+    if (reading.kind === 'pattern') return;
+    context.addIssue({ code: 'custom', message: `${show(source)} ${reading.why}` });
   });
 
-export const sweepPattern = pattern.refine(
-  (source) => source === '' || patternError(source) !== null || !new RegExp(source).test(''),
-  'matches every command line: name what to look for',
-);
-
-/** Says why a text is not a regular expression; null when it is one. */
-function patternError(source: string): string | null {
-  try {
-    new RegExp(source);
-    return null;
-  } catch (error) {
-    const [, why = 'it cannot be read'] = /: ([^:]*)$/.exec(String(error)) ?? [];
-    return `${show(source)} is not a regular expression: ${why}`;
-  }
-}
+export const sweepPattern = pattern.refine((source) => {
+  const reading = readPattern(source);
+  return source === '' || reading.kind !== 'pattern' || reading.pattern.test('') === false;
+}, 'matches every command line: name what to look for');
 
 export const httpUrl = z
   .string()

@@ -31,7 +31,7 @@
 import { DevctlError } from '../errors.ts';
 import { checkShape } from './check-shape.ts';
 import { readEnvFiles, type Variables } from './env-file.ts';
-import { locateManifest, type ManifestPlace, type ManifestQuery, realPath } from './locate.ts';
+import { locateManifest, type ManifestPlace, type ManifestQuery, startFolder } from './locate.ts';
 import { formatProblem, type Problem, problem, sortProblems } from './problem.ts';
 import { readTree } from './read.ts';
 import { resolveManifest } from './resolve.ts';
@@ -58,14 +58,14 @@ export interface Examination {
 /**
  * Finds, reads, checks and resolves the manifest.
  *
- * @throws DevctlError `manifest-not-found`; `manifest-invalid` with one line for each problem;
+ * @throws DevctlError as `findManifest`; `manifest-invalid` with one line for each problem;
  *   `manifest-unsupported` when the manifest is valid, but this version cannot do a part of it
  */
 export function loadManifest(query: LoadQuery): ResolvedManifest {
-  const { manifest, problems } = examineManifest(query);
+  const { place, manifest, problems } = examineManifest(query);
   if (manifest !== null) return manifest;
-  const cwd = realPath(query.cwd) ?? query.cwd;
-  const lines = problems.slice(0, MOST_LINES).map((found) => formatProblem(found, cwd));
+  const from = shownFrom(query) ?? place.root;
+  const lines = problems.slice(0, MOST_LINES).map((found) => formatProblem(found, from));
   const more = problems.length - lines.length;
   if (more > 0) lines.push(`… and ${more} more`);
   if (problems.every(({ unsupported }) => unsupported))
@@ -75,10 +75,19 @@ export function loadManifest(query: LoadQuery): ResolvedManifest {
   throw new DevctlError('manifest-invalid', lines.join('\n'));
 }
 
+/** The folder from which the user sees the files with the problems; null where it was removed. */
+function shownFrom({ cwd }: LoadQuery): string | null {
+  try {
+    return startFolder(cwd);
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Does the same as {@link loadManifest}, but returns the problems as data.
  *
- * @throws DevctlError `manifest-not-found` only
+ * @throws DevctlError as `findManifest` only
  */
 export function examineManifest(query: LoadQuery): Examination {
   const place = locateManifest(query);

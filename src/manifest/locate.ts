@@ -1,17 +1,20 @@
 import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { DevctlError } from '../errors.ts';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { DevctlError, errnoOf } from '../errors.ts';
 import { isTrustedUser } from '../processes/trusted-user.ts';
+import { currentFolder } from '../processes/working-folder.ts';
 
 const MANIFEST_NAME = '.devctl.json';
 const LOCAL_MANIFEST_NAME = '.devctl.local.json';
 
 /** Where to look for the manifest. */
 export interface ManifestQuery {
-  /** The folder where the search begins. The search goes up to the root of the file system. */
-  readonly cwd: string;
-  /** The path from `--config`, relative to `cwd`. With it there is no search. */
+  /** The folder where the search begins. The search goes up to the root of the file system. Default: the current one. */
+  readonly cwd?: string | undefined;
+  /** The path from `--config`, relative to `cwd`: a manifest, or the folder of one. With it there is no search. */
   readonly config?: string | undefined;
+  /** Absolute path of a manifest that was found before, in place of `config`. Whatever is there by now is meant. */
+  readonly file?: string | undefined;
 }
 
 export interface ManifestPlace {
@@ -27,35 +30,51 @@ export interface ManifestPlace {
   readonly trusted: boolean;
 }
 
-export type Located =
-  | ({ readonly kind: 'found' } & ManifestPlace)
-  /** `root`: the real path of the folder that `--config` names; null when there is none. */
-  | {
-      readonly kind: 'absent';
-      readonly looked: string;
-      readonly root: string | null;
-      /** Manifests that the search skipped because they belong to other users. */
-      readonly passedOver: readonly string[];
-    };
+/** A folder without manifest. */
+export interface NoManifest {
+  readonly kind: 'absent';
+  /** Real path of the folder that `--config` names, or of the folder where the search began. */
+  readonly root: string;
+  /** Manifests that the search skipped because they belong to other users. */
+  readonly passedOver: readonly string[];
+}
+
+export type Located = ({ readonly kind: 'found' } & ManifestPlace) | NoManifest;
 
 /**
- * Finds the manifest. A broken link or an unreadable file counts as found, because reading it gives the
+ * Finds the manifest. A search takes a broken link or an unreadable file for a manifest, because reading it gives the
  * reason.
  *
  * A manifest runs commands. In a folder that others may write to, such as /tmp, any user could leave a
  * manifest for the users who work below it. So the search skips the manifests of another user, unless it
  * began in a folder of that user.
+ *
+ * @throws DevctlError 'usage' for an empty `config`; 'manifest-not-found' where `config` leads to no file and no folder;
+ *   'folder-gone'
  */
-export function findManifest({ cwd, config }: ManifestQuery): Located {
-  const start = realPath(cwd) ?? resolve(cwd);
-  if (config !== undefined) {
-    const named = resolve(start, config);
-    const root = realPath(dirname(named));
-    const owner = ownerOf(named);
-    return root !== null && owner !== null
-      ? found(root, basename(named), owner)
-      : { kind: 'absent', looked: named, root, passedOver: [] };
-  }
+export function findManifest({ cwd, config, file }: ManifestQuery): Located {
+  if (file !== undefined) return manifestAt(dirname(file), basename(file));
+  return config === undefined ? search(startFolder(cwd)) : findNamed(config, cwd);
+}
+
+/**
+ * Resolves the folder where a search begins.
+ *
+ * @throws DevctlError 'folder-gone': from a path that leads nowhere, a search would find the project of another folder
+ */
+export function startFolder(cwd: string | undefined): string {
+  if (cwd === undefined) return currentFolder();
+  const path = isAbsolute(cwd) ? cwd : join(currentFolder(), cwd);
+  const real = realPath(path);
+  if (real !== null) return real;
+  // A folder above it may be closed to this user.
+  if (tryStat(() => statSync(path))) return path;
+  throw new DevctlError('folder-gone', `there is no folder ${path}`, {
+    hint: `devctl stop --project ${path} ends what still runs of a removed one`,
+  });
+}
+
+function search(start: string): Located {
   const startOwner = statSync(start, { throwIfNoEntry: false })?.uid;
   const passedOver: string[] = [];
   for (let folder = start; ; folder = dirname(folder)) {
@@ -65,28 +84,86 @@ export function findManifest({ cwd, config }: ManifestQuery): Located {
       if (isTrustedUser(owner) || owner === startOwner) return found(folder, MANIFEST_NAME, owner);
       passedOver.push(`${file} belongs to user ${owner}`);
     }
-    if (folder === dirname(folder))
-      return { kind: 'absent', looked: start, root: null, passedOver };
+    if (folder === dirname(folder)) return { kind: 'absent', root: start, passedOver };
   }
+}
+
+/** Finds the manifest that the user means. A path that leads nowhere means no other project. */
+function findNamed(config: string, cwd: string | undefined): Located {
+  if (config === '') {
+    throw new DevctlError('usage', '--config is empty', {
+      hint: 'name a manifest or its folder; an unset variable names nothing',
+    });
+  }
+  // Not resolve(), because `link/..` is the folder above the target of the link, as for every other program.
+  const named = isAbsolute(config) ? config : `${startFolder(cwd)}/${config}`;
+  const seen = lookAt(named);
+  if (seen.kind === 'nothing') throw nothingThere(config, named, seen.why);
+  const root = realPath(seen.kind === 'folder' ? named : dirname(named));
+  if (root === null) throw nothingThere(config, named, 'its folder cannot be looked at');
+  return manifestAt(root, seen.kind === 'folder' ? MANIFEST_NAME : basename(named));
+}
+
+function manifestAt(root: string, name: string): Located {
+  const owner = ownerOf(join(root, name));
+  return owner === null ? { kind: 'absent', root, passedOver: [] } : found(root, name, owner);
+}
+
+type Seen =
+  | { readonly kind: 'file' | 'folder' }
+  | { readonly kind: 'nothing'; readonly why: string };
+
+function lookAt(path: string): Seen {
+  try {
+    const target = statSync(path);
+    if (target.isDirectory()) return { kind: 'folder' };
+    return target.isFile()
+      ? { kind: 'file' }
+      : { kind: 'nothing', why: 'neither a file nor a folder' };
+  } catch (error) {
+    const errno = errnoOf(error) ?? '';
+    const isLink = tryStat(() => lstatSync(path))?.isSymbolicLink() ?? false;
+    if (isLink) return { kind: 'nothing', why: 'a link that leads nowhere' };
+    const why = ['ENOENT', 'ENOTDIR'].includes(errno) ? 'no such file' : `cannot be read: ${errno}`;
+    return { kind: 'nothing', why };
+  }
+}
+
+function nothingThere(config: string, named: string, why: string): DevctlError {
+  const above = dirname(named);
+  const isUsual = basename(named) === MANIFEST_NAME && lookAt(above).kind === 'folder';
+  return new DevctlError('manifest-not-found', `${config}: ${why} (${named})`, {
+    hint: isUsual
+      ? `what still runs of a project that has lost its manifest is found by its folder: --config ${above}`
+      : 'name a manifest or its folder with --config; the path is relative to the current folder',
+  });
 }
 
 /**
  * Does the same as {@link findManifest}, but throws when there is no manifest.
  *
- * @throws DevctlError `manifest-not-found`
+ * @throws DevctlError as `findManifest`
  */
 export function locateManifest(query: ManifestQuery): ManifestPlace {
   const place = findManifest(query);
   if (place.kind === 'found') return place;
-  if (query.config !== undefined)
-    throw new DevctlError('manifest-not-found', `${query.config}: no such file (${place.looked})`, {
-      hint: 'check the path given with --config; it is relative to the current folder',
+  throw noManifest(place, query.config ?? query.file);
+}
+
+/** The failure of a command that needs a manifest. */
+export function noManifest(
+  { root, passedOver }: NoManifest,
+  config: string | undefined,
+): DevctlError {
+  if (config !== undefined) {
+    return new DevctlError('manifest-not-found', `${config}: no ${MANIFEST_NAME} in ${root}`, {
+      hint: 'name a manifest, or the folder of one, with --config',
     });
-  const others =
-    place.passedOver.length > 0 ? ` (passed over: ${place.passedOver.join(', ')})` : '';
-  throw new DevctlError(
+  }
+  const others = passedOver.length > 0 ? ` (passed over: ${passedOver.join(', ')})` : '';
+  return new DevctlError(
     'manifest-not-found',
-    `no ${MANIFEST_NAME} in ${place.looked} or in any folder above it${others}`,
+    `no ${MANIFEST_NAME} in ${root} or in any folder above it${others}`,
     { hint: `go to a folder of the project, name a manifest with --config FILE, or write one` },
   );
 }
@@ -121,9 +198,9 @@ function tryStat(stat: () => Stats | undefined): Stats | undefined {
 }
 
 /** Resolves all links of a path; null when the path leads nowhere. */
-export function realPath(path: string): string | null {
+function realPath(path: string): string | null {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch {
     return null;
   }

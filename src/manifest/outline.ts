@@ -1,8 +1,9 @@
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
-import { findManifest, type ManifestPlace, type ManifestQuery } from './locate.ts';
-import { formatProblem } from './problem.ts';
+import { readPattern } from '../patterns/pattern.ts';
+import { findManifest, type ManifestPlace, type ManifestQuery, type NoManifest } from './locate.ts';
+import { formatProblem, show } from './problem.ts';
 import { readTree } from './read.ts';
-import type { SweepSettings } from './resolved.ts';
+import type { ProtectionSettings, SweepSettings } from './resolved.ts';
 import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 /** The part of a service that `stop` and `status` need when the service has no record. */
@@ -21,6 +22,7 @@ export interface ManifestContents extends ManifestPlace {
   readonly services: readonly OutlinedService[];
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;
+  readonly protection: ProtectionSettings;
 }
 
 export type ManifestOutline =
@@ -31,14 +33,15 @@ export type ManifestOutline =
    * syntax of a file is broken, because the unread part may name processes that the user wants to spare.
    */
   | ({ readonly kind: 'broken'; readonly why: string } & ManifestContents)
-  /** `root`: the real path of the folder that `--config` names; null when there is none. */
-  | { readonly kind: 'absent'; readonly looked: string; readonly root: string | null };
+  | NoManifest;
 
 /**
  * Reads the manifest without validating it, for commands that must work with any manifest. It needs neither
  * zod nor env files, and takes about a millisecond.
  *
- * Never throws. 'found' does not mean valid: `loadManifest` validates.
+ * 'found' does not mean valid: `loadManifest` validates.
+ *
+ * @throws DevctlError as `findManifest`
  */
 export function readManifestOutline(query: ManifestQuery): ManifestOutline {
   const place = findManifest(query);
@@ -85,6 +88,7 @@ function outline(
     services: services.filter(({ name }) => /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/.test(name)),
     groups,
     sweep: outlineSweep(tree, complaints, readable),
+    protection: outlineProtection(tree, complaints),
   };
 }
 
@@ -93,9 +97,9 @@ function outlineSweep(
   complaints: string[],
   readable: boolean,
 ): SweepSettings {
-  const patterns = listOf(tree, ['sweep', 'patterns'], isSweepPattern, 'patterns', complaints);
+  const patterns = patternsOf(tree, ['sweep', 'patterns'], complaints);
   const before = complaints.length;
-  const protect = listOf(tree, ['sweep', 'protect'], isPattern, 'patterns', complaints);
+  const protect = patternsOf(tree, ['sweep', 'protect'], complaints);
   const protectsAll = complaints.length === before;
   const scope = scalarOf(valueAt(tree, 'sweep', 'scope')) ?? 'project';
   if (scope !== 'project' && scope !== 'user' && scope !== 'off')
@@ -106,6 +110,36 @@ function outlineSweep(
     scope: scope === 'user' && complaints.length === 0 ? 'user' : 'project',
     protect,
   };
+}
+
+function outlineProtection(tree: Tree | undefined, complaints: string[]): ProtectionSettings {
+  const byEnvironment = valueAt(tree, 'protectByEnvironment');
+  if (byEnvironment !== undefined && typeof scalarOf(byEnvironment) !== 'boolean')
+    complaints.push('protectByEnvironment: expected true or false');
+  return {
+    patterns: patternsOf(tree, ['protect'], complaints),
+    byEnvironment: scalarOf(byEnvironment) === true,
+  };
+}
+
+/** Leaves out the patterns that are refused, and names them. */
+function patternsOf(
+  tree: Tree | undefined,
+  path: readonly string[],
+  complaints: string[],
+): readonly string[] {
+  const matchesAll = path.join('.') !== 'sweep.protect';
+  return listOf(tree, path, isText, 'patterns', complaints).filter((source) => {
+    const reading = readPattern(source);
+    const why =
+      reading.kind !== 'pattern'
+        ? reading.why
+        : matchesAll && reading.pattern.test('') !== false
+          ? 'matches every command line'
+          : null;
+    if (why !== null) complaints.push(`${path.join('.')}: ${show(source)} ${why}`);
+    return why === null;
+  });
 }
 
 function dependsOn(tree: Tree | undefined, service: string): readonly string[] {
@@ -165,19 +199,4 @@ function isText(value: unknown): value is string {
 
 function isPort(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
-}
-
-function isPattern(value: unknown): value is string {
-  if (!isText(value)) return false;
-  try {
-    new RegExp(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Refuses patterns that match an empty line, because they match every process. */
-function isSweepPattern(value: unknown): value is string {
-  return isPattern(value) && !new RegExp(value).test('');
 }

@@ -62,6 +62,10 @@ export function resolveManifest(parts: ManifestParts): ResolvedManifest {
     services,
     groups: mapValues(manifest.groups ?? {}, (members) => [...members]),
     sweep: { patterns, scope, protect },
+    protection: {
+      patterns: manifest.protect ?? [],
+      byEnvironment: manifest.protectByEnvironment ?? false,
+    },
     pidsDir,
     logsDir:
       manifest.logs?.dir === undefined ? join(pidsDir, 'logs') : resolve(root, manifest.logs.dir),

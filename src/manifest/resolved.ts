@@ -135,6 +135,17 @@ export interface SweepSettings {
   readonly protect: readonly string[];
 }
 
+/** What a stop leaves alone although it is of a service. */
+export interface ProtectionSettings {
+  /** Regular expressions on whole command lines. */
+  readonly patterns: readonly string[];
+  /** True where DEVCTL_PROTECT=1 in the environment of a process protects it. */
+  readonly byEnvironment: boolean;
+}
+
+/** Nothing but the built-in list. */
+export const NO_PROTECTION: ProtectionSettings = { patterns: [], byEnvironment: false };
+
 /**
  * Use of control groups (cgroup v2) for services. 'auto': where the system allows them. 'cgroup': always,
  * and without them nothing is started. 'none': never.
@@ -153,6 +164,7 @@ export interface ResolvedManifest {
   readonly services: Readonly<Record<string, ResolvedService>>;
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;
+  readonly protection: ProtectionSettings;
   /** Absolute path of the records folder, `.pids` by default. */
   readonly pidsDir: string;
   /** Absolute path of the folder for log files. */

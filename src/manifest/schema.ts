@@ -158,6 +158,18 @@ export const manifestSchema = z.strictObject({
     })
     .optional()
     .describe('The last net of `stop`, for leftovers that only their command line gives away.'),
+  protect: z
+    .array(field.sweepPattern)
+    .optional()
+    .describe(
+      'Regular expressions on whole command lines that no stop may end, also below a service: only `stop --force --unprotected` does.',
+    ),
+  protectByEnvironment: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether DEVCTL_PROTECT=1 in the environment of a process protects it. Default: false; then a stop leaves it alone, and fails.',
+    ),
   containers: z
     .strictObject({
       file: field.path.optional().describe('The compose file.'),

@@ -1,32 +1,9 @@
+import type { UserPattern } from '../patterns/pattern.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
-
-/**
- * The reasons to call a process ours, strongest first. `docs/architecture.md` says what each of them can
- * and cannot see.
- */
-export const EVIDENCE_KINDS = [
-  'leader',
-  'cgroup',
-  'ledger',
-  'cookie',
-  'session',
-  'group',
-  'descendant',
-  'founding-file',
-  'output',
-  'port',
-  'pattern',
-] as const;
-
-export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
-
-/** One reason why a process is ours. */
-export interface Evidence {
-  readonly kind: EvidenceKind;
-  /** The observed fact, for people: "child of 4711", "DEVCTL_RUN=ab12…". */
-  readonly detail: string;
-}
+import type { Evidence, VetoKind } from './evidence-kinds.ts';
+import type { Person } from './personal-programs.ts';
+import type { ProjectIdentity } from './whose-cookie.ts';
 
 /** A process that is ours, the run that it belongs to, and all evidence for it. */
 export interface Claim {
@@ -38,25 +15,11 @@ export interface Claim {
   readonly evidence: readonly Evidence[];
 }
 
-/** Why a process is left alone although evidence points to it. */
-export type VetoKind =
-  | 'self'
-  | 'ancestor'
-  | 'own-child'
-  | 'init'
-  | 'kernel-thread'
-  | 'other-project'
-  | 'older-than-run'
-  | 'protected'
-  | 'outside-project'
-  | 'other-user'
-  | 'invoking-tree'
-  /** The process belongs to a service: `stop` ends it, the sweep does not. */
-  | 'owned';
-
 /** A process that evidence points to, and the veto that protects it. */
 export interface Spared {
   readonly process: ProcessInfo;
+  /** The service that the evidence points to; null or missing where it points to none. */
+  readonly service?: string | null;
   readonly evidence: readonly Evidence[];
   readonly veto: { readonly kind: VetoKind; readonly detail: string };
 }
@@ -148,13 +111,24 @@ export interface OpenFileEvidence {
     readonly port: number;
     readonly service: string;
   }[];
+  /** True where a declared port is evidence also for a process that a person has started: `stop --force`. */
+  readonly forced: boolean;
   /** Processes that started earlier are not examined; null: all are. */
   readonly notBeforeTicks: number | null;
 }
 
+/** What is left alone although it is ours: by the manifest (`protect`), by the environment, by the built-in list. */
+export interface ProtectionRules {
+  /** Patterns for whole command lines. */
+  readonly patterns: readonly UserPattern[];
+  /** True where DEVCTL_PROTECT=1 in an environment protects. Elsewhere it only keeps devctl from guessing. */
+  readonly byEnvironment: boolean;
+  readonly person: Person;
+}
+
 /** Everything that is known about a project's processes, except the process table itself. */
 export interface OwnershipFacts {
-  readonly projectId: string;
+  readonly project: ProjectIdentity;
   /** Real path of the project folder. */
   readonly root: string;
   /** The user who owns the project folder; null or missing when unknown. */
@@ -170,8 +144,28 @@ export interface OwnershipFacts {
   readonly legacyPids: readonly LegacyPid[];
   /** Missing or empty where there are no control groups. */
   readonly groups?: readonly RunGroup[];
+  /** Missing: nothing that is ours is protected. */
+  readonly protection?: ProtectionRules;
+  /** Pids of the processes that an earlier scan saw listen on a declared port: these are never protected. */
+  readonly portHolders?: ReadonlySet<number>;
   /** Missing in an ordinary scan. */
   readonly openFiles?: OpenFileEvidence;
+  /**
+   * Processes that the records of other projects name. Missing: nobody has looked, because no evidence ties a
+   * process with another project's cookie to us.
+   */
+  readonly elsewhere?: readonly RecordedElsewhere[];
+}
+
+/** What a cookie says of its project. */
+export interface ForeignMark {
+  readonly mark: string;
+  readonly projectId: string | null;
+}
+
+/** A process that the records of another project name. */
+export interface RecordedElsewhere extends ForeignMark {
+  readonly identity: Identity;
 }
 
 /** A record that no longer describes the process whose number it carries. Nothing is signalled because of it. */
@@ -198,4 +192,6 @@ export interface Ownership {
   readonly oneOffParents: readonly OneOffParent[];
   /** Supervisors, guards and one-off parents with no other project below them. Any orphan they adopt is ours. */
   readonly adopters: readonly ProcessInfo[];
+  /** The other projects whose records decide about a process here: asked for by `OwnershipFacts.elsewhere`. */
+  readonly foreignMarks: readonly ForeignMark[];
 }

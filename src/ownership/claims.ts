@@ -1,7 +1,8 @@
 /*
  * The files of this folder, which answers: whose process is it?
  *
- *   claim            the data: evidence, claims, vetoes, and the facts they are drawn from
+ *   evidence-kinds   the kinds of evidence and of vetoes
+ *   claim            the data: claims, spared processes, and the facts they are drawn from
  *   claims           finds every process that is ours: all evidence, then the closure over families;
  *                    records that no longer describe a process
  *   search           the state of that search, and the only way to a claim
@@ -12,23 +13,20 @@
  *   vetoes           processes that no evidence makes ours; supervisors and guards
  *   one-off-parents  living `devctl run` commands
  *   devctl-argv      command lines of devctl itself
- *   protection       programs that weak evidence must not claim
+ *   protection       programs that weak evidence must not claim, and those that the manifest protects
+ *   personal-programs  the built-in list of the latter
+ *   whose-cookie     whether a mark with an id is ours
+ *   nearest-project  which project is nearer to a process
  *   just-forked      judges a single process in the middle of a scan
  *   sweep            the last net: programs that look like ours
  *   patterns         command lines that the sweep looks for and those that it protects
  */
 import { sameIdentity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type {
-  Claim,
-  EvidenceKind,
-  Ownership,
-  OwnershipFacts,
-  Run,
-  StaleRun,
-  Witnessed,
-} from './claim.ts';
+import { ancestry } from './ancestry.ts';
+import type { Claim, Ownership, OwnershipFacts, Run, StaleRun, Witnessed } from './claim.ts';
 import { directEvidence, isSharedGroup } from './evidence.ts';
+import type { EvidenceKind } from './evidence-kinds.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
 import { openFileEvidence } from './open-files.ts';
 import {
@@ -38,9 +36,10 @@ import {
   type Finding,
   type Origin,
   originOf,
+  strongestOrigin,
   toEvidence,
 } from './search.ts';
-import { ancestry, findVetoes, type Veto } from './vetoes.ts';
+import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
 
 /**
  * Finds every living process that is ours.
@@ -53,8 +52,9 @@ import { ancestry, findVetoes, type Veto } from './vetoes.ts';
  * Never throws. When in doubt a process is not ours: other evidence finds a missed orphan, but nothing
  * revives a dead bystander.
  */
-export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
-  const vetoes = findVetoes(facts, snapshot);
+export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Ownership {
+  const vetoes = findVetoes(known, snapshot);
+  const facts = withNamedGroups(known, vetoes.cookies);
   const search: ClaimSearch = {
     facts,
     snapshot,
@@ -68,12 +68,14 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     leaders: findLeaders(facts, snapshot),
     witnessed: indexByPid(facts.witnessed),
     sharedGroups: new Set(
-      facts.groups?.filter((group) => isSharedGroup(group, snapshot, vetoes.byPid)),
+      facts.groups?.filter((group) => isSharedGroup(group, facts, snapshot, vetoes)),
     ),
     adopters: [],
     found: new Map(),
     passed: new Map(),
     spared: new Map(),
+    protectedBy: new Map(),
+    foreignMarks: new Map(vetoes.unsettled.map((mark) => [`${mark.mark} ${mark.projectId}`, mark])),
   };
 
   for (const process of snapshot.byPid.values()) {
@@ -99,9 +101,9 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
     claims: new Map([...search.found].flatMap(([pid]) => toClaim(search, pid))),
     spared: [...search.spared].flatMap(([pid, { findings, veto }]) => {
       const process = snapshot.byPid.get(pid);
-      return process && !search.found.has(pid)
-        ? [{ process, evidence: findings.map(toEvidence), veto }]
-        : [];
+      if (!process || search.found.has(pid)) return [];
+      const { service } = strongestOrigin(findings);
+      return [{ process, service, evidence: findings.map(toEvidence), veto }];
     }),
     stale: findStaleRuns(facts.runs, snapshot),
     supervisors: vetoes.supervisors,
@@ -112,7 +114,20 @@ export function claimProcesses(facts: OwnershipFacts, snapshot: Snapshot): Owner
       ...vetoes.guards,
       ...vetoes.oneOffParents.map(({ process }) => process),
     ].filter(({ identity }) => search.adopters.includes(identity.pid)),
+    foreignMarks: [...search.foreignMarks.values()],
   };
+}
+
+/** Names the services of control groups whose runs have lost their records, by the cookies of these runs. */
+function withNamedGroups(facts: OwnershipFacts, cookies: Vetoes['cookies']): OwnershipFacts {
+  const unnamed = facts.groups?.filter(({ service }) => service === null) ?? [];
+  if (unnamed.length === 0) return facts;
+  const services = new Map([...cookies.values()].map(({ runId, service }) => [runId, service]));
+  const groups = facts.groups?.map((group) => ({
+    ...group,
+    service: group.service ?? services.get(group.runId) ?? null,
+  }));
+  return groups ? { ...facts, groups } : facts;
 }
 
 function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readonly Witnessed[]> {
@@ -165,15 +180,17 @@ function claimChildren(
  * @param top pid of the supervisor, guard or one-off parent
  * @returns the veto for every other child of `top`; null when there is no such project
  */
-function findNestedProject({ snapshot, vetoes }: ClaimSearch, top: number): Veto | null {
+function findNestedProject(search: ClaimSearch, top: number): Veto | null {
+  const { snapshot, vetoes } = search;
   for (const [pid, veto] of vetoes.byPid) {
-    if (veto.kind !== 'other-project') continue;
+    // A recorded process of ours may have read another project's mark from a file. That makes no project.
+    if (veto.kind !== 'other-project' || search.found.has(pid)) continue;
     const above = ancestry(pid, snapshot).map(({ identity }) => identity.pid);
     if (!above.includes(top)) continue;
     // Only a guard between the two counts, because a foreign guard may also stand above `top`.
     const between = above.slice(0, above.indexOf(top));
     if (between.some((ancestor) => vetoes.foreignGuards.has(ancestor))) continue;
-    return { kind: 'other-project', detail: `may be of a project below us: ${veto.detail}` };
+    return { kind: 'in-doubt', detail: `may be of a project below us: ${veto.detail}` };
   }
   return null;
 }

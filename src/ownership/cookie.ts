@@ -4,6 +4,8 @@
  */
 const CARRIER = 'TURBO_';
 const PROJECT = 'DEVCTL_PROJECT';
+/** The id of the project, which travels with its folder. Early versions of devctl do not set it. */
+const PROJECT_ID = 'DEVCTL_PROJECT_ID';
 const SERVICE = 'DEVCTL_SERVICE';
 const RUN = 'DEVCTL_RUN';
 const ROLE = 'DEVCTL_ROLE';
@@ -18,6 +20,8 @@ const TOOL = 'tool';
 export interface Cookie {
   /** Every project that it names. Two when its two variables disagree: then neither project claims the process. */
   readonly projects: readonly string[];
+  /** The id of the project; null where it names none, or its two variables disagree. */
+  readonly projectId: string | null;
   readonly service: string | null;
   readonly runId: string | null;
   /**
@@ -27,23 +31,33 @@ export interface Cookie {
   readonly role: 'supervisor' | 'guard' | 'tool' | null;
 }
 
+/** The marks of a project: a `ProjectFolder` is one. */
+export interface ProjectMarks {
+  readonly mark: string;
+  readonly id: string | null;
+}
+
 /** Builds the variables for every process of one run, to be laid over the caller's environment. */
 export function serviceCookie(
-  projectId: string,
+  project: ProjectMarks,
   service: string,
   runId: string,
 ): Record<string, string> {
-  return twice({ [PROJECT]: projectId, [SERVICE]: service, [RUN]: runId });
+  return { ...projectCookie(project), ...twice({ [SERVICE]: service, [RUN]: runId }) };
+}
+
+function projectCookie({ mark, id }: ProjectMarks): Record<string, string> {
+  return twice({ [PROJECT]: mark, ...(id === null ? {} : { [PROJECT_ID]: id }) });
 }
 
 /** Builds the variables of a project's supervisor. They replace a cookie that the caller's terminal may carry. */
-export function supervisorCookie(projectId: string): Record<string, string> {
-  return { ...twice({ [PROJECT]: projectId }), [ROLE]: SUPERVISOR };
+export function supervisorCookie(project: ProjectMarks): Record<string, string> {
+  return { ...projectCookie(project), [ROLE]: SUPERVISOR };
 }
 
 /** Builds the variables of the guard that starts the supervisor (`supervisor/guard.ts`). */
-export function guardCookie(projectId: string): Record<string, string> {
-  return { ...supervisorCookie(projectId), [ROLE]: GUARD };
+export function guardCookie(project: ProjectMarks): Record<string, string> {
+  return { ...projectCookie(project), [ROLE]: GUARD };
 }
 
 /**
@@ -55,8 +69,19 @@ export const TOOL_COOKIE: Readonly<Record<string, string>> = { [ROLE]: TOOL };
 
 /** Names of all variables of a cookie, to remove them before another cookie is laid over an environment. */
 export const COOKIE_VARIABLES: readonly string[] = [
-  ...[PROJECT, SERVICE, RUN, ROLE].flatMap((name) => [name, CARRIER + name]),
+  ...[PROJECT, PROJECT_ID, SERVICE, RUN, ROLE].flatMap((name) => [name, CARRIER + name]),
 ];
+
+/** The variable by which a process asks to be left alone. */
+export const PROTECT_VARIABLE = 'DEVCTL_PROTECT';
+
+/** The environment of a caller as services inherit it. A shell that protects itself does not protect services. */
+export function inheritedEnvironment<Value>(
+  env: Readonly<Record<string, Value>>,
+): Record<string, Value> {
+  const { [PROTECT_VARIABLE]: _, ...inherited } = env;
+  return inherited;
+}
 
 /** Sets each variable under both of its names. */
 function twice(variables: Readonly<Record<string, string>>): Record<string, string> {
@@ -82,10 +107,13 @@ export function readCookie(environ: string): Cookie | null {
   // Scripts set a variable to nothing to get rid of it. Then it names no project at all.
   const projects = [...new Set([own, carried].flatMap((value) => value || []))];
   if (projects.length === 0) return null;
+  const ids = [PROJECT_ID, CARRIER + PROJECT_ID].map((name) => readVariable(environ, name));
+  const [projectId = null, ...others] = new Set(ids.flatMap((value) => value || []));
   const role = readVariable(environ, ROLE);
   const service = readVariable(environ, SERVICE) ?? readVariable(environ, CARRIER + SERVICE);
   return {
     projects,
+    projectId: others.length > 0 ? null : projectId,
     service,
     runId: readVariable(environ, RUN) ?? readVariable(environ, CARRIER + RUN),
     // A service may set the variable itself. It gets no role by it, because a stop would spare the service
@@ -102,7 +130,7 @@ function isRole(value: string | null): value is Cookie['role'] {
  * Finds one variable, matched whole: `DEVCTL_RUN=` is also the end of `TURBO_DEVCTL_RUN=`, and a
  * value without its NUL may be cut short.
  */
-function readVariable(environ: string, name: string): string | null {
+export function readVariable(environ: string, name: string): string | null {
   const entry = `${name}=`;
   for (let at = environ.indexOf(entry); at >= 0; at = environ.indexOf(entry, at + 1)) {
     if (at > 0 && environ[at - 1] !== '\0') continue;

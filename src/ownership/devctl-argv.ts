@@ -34,3 +34,15 @@ function wordsOfDevctl([program = '', ...words]: readonly string[]): readonly st
   }
   return /(^|\/)devctl(\.js)?$/.test(words[script] ?? '') ? words.slice(script + 1) : null;
 }
+
+/** Recognises the resident process of any version: `node … dist/supervisor/main.js ROOT …`. */
+export function isSupervisorCommand(argv: readonly string[]): boolean {
+  return argv.slice(1).some((word) => word.endsWith('/supervisor/main.js'));
+}
+
+/** Recognises a guard, before its execve(2) (`node … guard.cjs`) and after it (`devctl-guard SECONDS`, `sleep SECONDS`). */
+export function isGuardCommand(argv: readonly string[]): boolean {
+  const [program = '', seconds = ''] = argv;
+  if (argv.slice(1).some((word) => word.endsWith('/supervisor/guard.cjs'))) return true;
+  return /^(devctl-guard|sleep)$/.test(program) && seconds === '2147483647';
+}

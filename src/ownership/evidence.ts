@@ -1,10 +1,11 @@
 import { sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
-import type { LegacyPid, RunGroup } from './claim.ts';
-import { readCookie } from './cookie.ts';
+import { ancestry } from './ancestry.ts';
+import type { LegacyPid, OwnershipFacts, RunGroup } from './claim.ts';
+import { livesBeside } from './nearest-project.ts';
 import type { ClaimSearch, Finding } from './search.ts';
-import { ancestry, type Veto } from './vetoes.ts';
+import type { Vetoes } from './vetoes.ts';
 
 /** Collects the evidence that a process shows by itself, without looking at its relatives. */
 export function directEvidence(search: ClaimSearch, process: ProcessInfo): Finding[] {
@@ -115,7 +116,7 @@ function isBelowNested(
   process: ProcessInfo,
 ): boolean {
   return ancestry(process.ppid, snapshot).some(
-    ({ identity: { pid } }) => pids.has(pid) && vetoes.byPid.get(pid)?.kind === 'other-project',
+    ({ identity: { pid } }) => pids.has(pid) && vetoes.elsewhere.has(pid),
   );
 }
 
@@ -126,14 +127,23 @@ function isBelowNested(
  */
 export function isSharedGroup(
   group: RunGroup,
+  facts: OwnershipFacts,
   snapshot: Snapshot,
-  vetoes: ReadonlyMap<number, Veto>,
+  vetoes: Vetoes,
 ): boolean {
+  // A group has the name of a path, so a run that nobody has recorded may be that of another project.
+  const isKnown = [...facts.runs, ...facts.witnessed].some(({ runId }) => runId === group.runId);
+  const members = isKnown ? group.pids : null;
+  // A project that was at our path lives in another folder: a group that nobody has recorded may be its own.
+  if (!isKnown && facts.project.idsElsewhere.size > 0) return true;
   return [...group.pids].some((pid) => {
     const process = snapshot.byPid.get(pid);
-    if (!process || vetoes.get(pid)?.kind !== 'other-project') return false;
-    // No service: a nested supervisor, guard or tool is in our group in any case.
-    if (readCookie(snapshot.details.environ(process) ?? '')?.role) return false;
-    return isInGroup(group.path, snapshot.details.controlGroup(process));
+    const cookie = vetoes.foreignCookies.get(pid);
+    // A nested supervisor, guard or tool is in our group in any case.
+    if (!process || !cookie || cookie.role) return false;
+    // A mark that a service has read from a file makes no project.
+    const isNested =
+      vetoes.elsewhere.has(pid) || livesBeside(facts, snapshot, vetoes, cookie, members);
+    return isNested && isInGroup(group.path, snapshot.details.controlGroup(process));
   });
 }

@@ -5,13 +5,14 @@ import {
   type ProcessInfo,
   type Snapshot,
 } from '../processes/snapshot.ts';
+import { ancestry } from './ancestry.ts';
 import type { Claim } from './claim.ts';
 import { readCookie } from './cookie.ts';
-import { ancestry } from './vetoes.ts';
+import { isCookieOf, type ProjectIdentity } from './whose-cookie.ts';
 
 /** The result of a full scan a moment ago, by which the next scan judges processes one by one. */
 export interface RecentScan {
-  readonly projectId: string;
+  readonly project: ProjectIdentity;
   /** As in `OwnershipFacts`. */
   readonly exemptRuns?: readonly string[];
   /** The devctl process that asks. */
@@ -63,7 +64,7 @@ function originOf(
   const cookie = readCookie(details.environ(process) ?? '');
   // Between fork(2) and execve(2) a child of a supervisor still shows the supervisor's environment.
   if (cookie?.role) return null;
-  if (cookie?.projects.some((project) => project !== recent.projectId)) return null;
+  if (cookie && !isCookieOf(recent.project, cookie)) return null;
   if (recent.exemptRuns?.some((exempt) => exempt === cookie?.runId)) return null;
   if (cookie) {
     const { service, runId } = cookie;

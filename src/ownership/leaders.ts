@@ -88,9 +88,13 @@ function isSameNumber(
 /**
  * Tells whether a member may be ours although the number of its session or group may have been free
  * meanwhile. It must work in the project and carry our cookie, which every process of ours hands on to its
- * children. A process that shows no environment at all may have cleared it, and passes.
+ * children. A process that has cleared its environment passes. One whose environment cannot be read does not: it
+ * may carry another project's mark.
  */
 function mayBeOurs({ facts, snapshot, vetoes }: ClaimSearch, member: ProcessInfo): boolean {
   if (!isInside(facts.root, snapshot.details.cwd(member))) return false;
-  return vetoes.cookies.has(member.identity.pid) || !snapshot.details.environ(member);
+  if (vetoes.cookies.has(member.identity.pid)) return true;
+  // In the middle of an execve(2) there are no arguments either.
+  const { environ, argv } = snapshot.details;
+  return environ(member) === '' && (argv(member) ?? []).length > 0;
 }

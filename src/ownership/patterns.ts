@@ -70,7 +70,7 @@ function simplify(argv: readonly string[]): string {
 }
 
 /** Returns a program's own name: the last part of argv[0], without the dash of a login shell. */
-function programOf(argv: readonly string[]): string {
+export function programOf(argv: readonly string[]): string {
   const first = (argv[0] ?? '').split(' ')[0] ?? '';
   return first.slice(first.lastIndexOf('/') + 1).replace(/^-/, '');
 }
@@ -119,11 +119,11 @@ function namesOf(argv: readonly string[]): readonly string[] {
 }
 
 /**
- * Matches a command line against the built-in and the custom patterns.
+ * Matches a command line against the built-in patterns.
  *
  * @returns the part that matched, for people; null for no match
  */
-export function matchPattern(argv: readonly string[], custom: readonly RegExp[]): string | null {
+export function matchBuiltIn(argv: readonly string[]): string | null {
   const simplified = simplify(argv);
   const builtIn = BUILT_IN.find((pattern) => pattern.test(simplified));
   if (builtIn) return simplified.slice(0, 60);
@@ -132,26 +132,18 @@ export function matchPattern(argv: readonly string[], custom: readonly RegExp[])
     const installed = INSTALLED.exec(path ?? '');
     if (installed) return `${simplified.slice(0, 40)} (${installed[1]})`;
   }
-  const whole = argv.join(' ');
-  return custom.find((pattern) => pattern.test(whole))?.source ?? null;
+  return null;
 }
 
-/** Says why the sweep must never touch a program; null when it may. */
-export function whyProtected(argv: readonly string[], custom: readonly RegExp[]): string | null {
+/** Says why the sweep must never touch a program, whatever the manifest says; null when it may. */
+export function whyProtected(argv: readonly string[]): string | null {
   const program = namesOf(argv).find((name) => PROTECTED_PROGRAMS.has(name));
-  if (program) return `${program} is on the protected list`;
-  return whyProtectedByPattern(argv, custom);
+  return program ? `${program} is on the protected list` : whyProtectedByPath(argv);
 }
 
 /** Says why a program is protected even as a wrapper shell below a swept process; null when it is not. */
-export function whyProtectedByPattern(
-  argv: readonly string[],
-  custom: readonly RegExp[],
-): string | null {
-  const whole = argv.join(' ');
-  if (PROTECTED_PATHS.test(whole)) return 'a helper of an editor or an agent';
-  const rule = custom.find((pattern) => pattern.test(whole));
-  return rule ? `matches sweep.protect ${rule.source}` : null;
+export function whyProtectedByPath(argv: readonly string[]): string | null {
+  return PROTECTED_PATHS.test(argv.join(' ')) ? 'a helper of an editor or an agent' : null;
 }
 
 /** Tells whether a shell got its work as an argument (`sh -c "…"`, `bash run.sh`), so that nobody types into it. */

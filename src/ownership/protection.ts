@@ -1,7 +1,11 @@
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { EvidenceKind } from './claim.ts';
-import { isEditorOrAgent, isShell, isWrapperShell, whyProtected } from './patterns.ts';
-import { ancestry, type Veto } from './vetoes.ts';
+import { ancestry } from './ancestry.ts';
+import type { OwnershipFacts, ProtectionRules } from './claim.ts';
+import { PROTECT_VARIABLE, readVariable } from './cookie.ts';
+import type { EvidenceKind } from './evidence-kinds.ts';
+import { isEditorOrAgent, isShell, isWrapperShell, programOf, whyProtected } from './patterns.ts';
+import { personalProgram } from './personal-programs.ts';
+import type { Veto, Vetoes } from './vetoes.ts';
 
 /**
  * Tells whether a person's own programs may show this evidence as well: a number without a start time, a
@@ -16,25 +20,84 @@ export function isWeakEvidence(kind: EvidenceKind): boolean {
  * Finds the reason to leave a process alone although weak evidence points to it. A shell or an editor that
  * other evidence proves to be ours is ours.
  *
- * @param vetoes by pid
  */
 export function findProtection(
-  snapshot: Snapshot,
-  vetoes: ReadonlyMap<number, Veto>,
+  {
+    facts,
+    snapshot,
+    vetoes,
+  }: Pick<ProtectionSearch, 'facts' | 'snapshot'> & {
+    readonly vetoes: Pick<Vetoes, 'byPid'>;
+  },
   process: ProcessInfo,
   kind: EvidenceKind,
 ): Veto | null {
   if (!isWeakEvidence(kind)) return null;
   const argv = snapshot.details.argv(process) ?? [];
-  const program = isWrapperShell(argv) ? null : whyProtected(argv, []);
+  const program = isWrapperShell(argv) ? null : whyProtected(argv);
   if (program !== null) return { kind: 'protected', detail: program };
   if (kind === 'founding-file') return null;
-  const nested = nestedProjectVeto(snapshot, vetoes, process);
+  const nested = nestedProjectVeto(snapshot, vetoes.byPid, process);
   if (nested) return nested;
   const detail =
     startedByEditor(process, snapshot) ??
-    (kind === 'output' ? atTerminal(process, snapshot) : null);
+    (kind === 'output' ? atTerminal(process, snapshot) : null) ??
+    (kind === 'port' && !facts.openFiles?.forced ? byHand(process, snapshot) : null);
   return detail === null ? null : { kind: 'protected', detail };
+}
+
+/** The part of a search that decides about protection. */
+interface ProtectionSearch {
+  readonly facts: OwnershipFacts;
+  readonly snapshot: Snapshot;
+  readonly vetoes: Pick<Vetoes, 'ours'>;
+  readonly protectedBy: Map<number, Veto | null>;
+}
+
+/**
+ * Finds the reason to leave a process alone although it is ours: the rules protect it, or the process that started
+ * it. They never protect a leader, nor a process that listens on a declared port.
+ */
+export function ownProtection(search: ProtectionSearch, process: ProcessInfo): Veto | null {
+  const { protection } = search.facts;
+  if (!protection) return null;
+  for (const one of ancestry(process.identity.pid, search.snapshot)) {
+    const { pid } = one.identity;
+    if (search.vetoes.ours.has(pid)) return null;
+    let veto = search.protectedBy.get(pid);
+    if (veto === undefined) {
+      veto = protectionOf(search, protection, one);
+      search.protectedBy.set(pid, veto);
+    }
+    if (veto === null) continue;
+    return one === process ? veto : { ...veto, detail: `below pid ${pid}: ${veto.detail}` };
+  }
+  return null;
+}
+
+function protectionOf(
+  { facts, snapshot }: ProtectionSearch,
+  { patterns, byEnvironment, person }: ProtectionRules,
+  process: ProcessInfo,
+): Veto | null {
+  const { pid } = process.identity;
+  const listens = facts.openFiles?.listening.some((listener) => listener.pid === pid);
+  if (listens || facts.portHolders?.has(pid)) return null;
+  const argv = snapshot.details.argv(process) ?? [];
+  const line = argv.join(' ');
+  // Where it cannot be told, the process may be a protected one.
+  const rule = patterns.find((pattern) => pattern.test(line) !== false);
+  if (rule) return { kind: 'protected', detail: `matches protect ${rule.source}` };
+  const environ = snapshot.details.environ(process);
+  const program = personalProgram({ argv, environ, person, root: facts.root });
+  if (program !== null) return { kind: 'protected', detail: program };
+  if (environ === null || readVariable(environ, PROTECT_VARIABLE) !== '1') return null;
+  return byEnvironment
+    ? { kind: 'protected', detail: `${PROTECT_VARIABLE}=1 is in its environment` }
+    : {
+        kind: 'in-doubt',
+        detail: `${PROTECT_VARIABLE}=1 is in its environment, and the manifest does not say "protectByEnvironment": true`,
+      };
 }
 
 /**
@@ -72,6 +135,22 @@ function atTerminal(process: ProcessInfo, snapshot: Snapshot): string | null {
   const files = snapshot.details.openFiles(process) ?? [];
   const terminal = files.find(({ target }) => TERMINAL.test(target));
   return terminal ? `has the terminal ${terminal.target} open` : jobOf(process, snapshot);
+}
+
+/** Debuggers and tracers, which start the program that a person looks at. */
+const DEBUGGERS: ReadonlySet<string> = new Set(
+  'gdb gdbserver lldb lldb-server dlv rr strace ltrace valgrind perf'.split(' '),
+);
+
+/** Says how a process shows that a person has started it and works with it. */
+function byHand(process: ProcessInfo, snapshot: Snapshot): string | null {
+  for (const { identity } of ancestry(process.ppid, snapshot)) {
+    const above = snapshot.byPid.get(identity.pid);
+    const argv = (above && snapshot.details.argv(above)) ?? [];
+    if (DEBUGGERS.has(programOf(argv)))
+      return `runs under ${programOf(argv)} (pid ${identity.pid})`;
+  }
+  return atTerminal(process, snapshot);
 }
 
 /** Paths of terminals: pseudo-terminals of Linux and macOS, virtual and serial terminals, and `/dev/tty`. */

@@ -1,15 +1,11 @@
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
-import {
-  EVIDENCE_KINDS,
-  type Evidence,
-  type OwnershipFacts,
-  type RunGroup,
-  type Spared,
-  type Witnessed,
-} from './claim.ts';
-import { findProtection, isWeakEvidence } from './protection.ts';
-import type { Vetoes } from './vetoes.ts';
+import type { ForeignMark, OwnershipFacts, RunGroup, Spared, Witnessed } from './claim.ts';
+import type { Cookie } from './cookie.ts';
+import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kinds.ts';
+import { nearestProject } from './nearest-project.ts';
+import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
+import type { Veto, Vetoes } from './vetoes.ts';
 
 /** The run that a process belongs to, as far as it is known. */
 export interface Origin {
@@ -52,6 +48,10 @@ export interface ClaimSearch {
   readonly passed: Map<number, Finding[]>;
   /** Evidence for the processes that a veto protects, by pid. */
   readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
+  /** Whether the rules protect a process, by pid, as far as it was asked. */
+  readonly protectedBy: Map<number, Veto | null>;
+  /** Other projects whose records decide about a process that evidence ties to us. */
+  readonly foreignMarks: Map<string, ForeignMark>;
 }
 
 /**
@@ -70,11 +70,12 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
   // In the same way `devctl run` is in the control group of its own run.
   if (finding.kind === 'cgroup' && isOneOffParentOf(search, pid, finding.runId)) return;
   const veto =
-    search.vetoes.byPid.get(pid) ??
+    judgeMark(search, process, finding.kind) ??
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
-      : undefined) ??
-    findProtection(search.snapshot, search.vetoes.byPid, process, finding.kind);
+      : null) ??
+    ownProtection(search, process) ??
+    findProtection(search, process, finding.kind);
   if (veto) {
     const spared = search.spared.get(pid) ?? { findings: [], veto };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
@@ -97,6 +98,59 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
   else if (findings[known]?.service === null) findings[known] = finding;
 }
 
+/** Evidence that names a process for ever. It outweighs any mark, unless another project stands between. */
+const RECORDED: readonly EvidenceKind[] = ['leader', 'cgroup'];
+
+/** Evidence from the place of a process among its relatives, or from before its execve(2). */
+const BY_PLACE: readonly EvidenceKind[] = ['ledger', 'descendant', 'session', 'group'];
+
+/**
+ * Weighs the mark in the environment of a process against where it is.
+ *
+ * A recorded identity outweighs any mark, because a service may read another project's environment from a file.
+ * Where another project stands nearer, the process is that project's, whatever its mark says. In between devctl
+ * does not guess: the process is left alone and told of.
+ */
+function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind): Veto | null {
+  const { facts, snapshot, vetoes, found } = search;
+  const { pid } = process.identity;
+  const veto = vetoes.byPid.get(pid) ?? null;
+  const foreign = vetoes.foreignCookies.get(pid);
+  if (veto?.kind !== 'other-project' || !foreign) {
+    return veto ?? (kind === 'cookie' && !found.has(pid) ? judgeOwnMark(search, process) : null);
+  }
+  if (found.has(pid)) return null;
+  if (!RECORDED.includes(kind) && !BY_PLACE.includes(kind)) return veto;
+  askForRecords(search, foreign);
+  const nearest = nearestProject(facts, snapshot, vetoes, process);
+  if (nearest === 'other' || nearest === 'adopted-by-other') return veto;
+  if (RECORDED.includes(kind)) return null;
+  return {
+    kind: 'in-doubt',
+    detail: `it is among our processes, but carries the mark of another project (${veto.detail})`,
+  };
+}
+
+/** Asks for the records of the project of a cookie: they decide about a process here. */
+function askForRecords({ foreignMarks }: ClaimSearch, cookie: Cookie | undefined): void {
+  for (const mark of cookie?.projects ?? []) {
+    foreignMarks.set(mark, { mark, projectId: cookie?.projectId ?? null });
+  }
+}
+
+/** Our mark on a process below another project: a service there may have read our environment from a file. */
+function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
+  const { facts, snapshot, vetoes } = search;
+  if (vetoes.elsewhere.size === 0) return null;
+  const nearest = nearestProject(facts, snapshot, vetoes, process);
+  const detail = 'it carries our mark, but is below another project that runs';
+  if (nearest === 'other') return { kind: 'other-project', detail };
+  if (nearest !== 'adopted-by-other') return null;
+  // The records of that project name its leaders. Any other child of its supervisor may be an orphan of ours.
+  askForRecords(search, vetoes.foreignCookies.get(process.ppid));
+  return { kind: 'in-doubt', detail };
+}
+
 function isOneOffParentOf({ vetoes }: ClaimSearch, pid: number, runId: string | null): boolean {
   return vetoes.oneOffParents.some(
     ({ process, run }) => process.identity.pid === pid && run.runId === runId,
@@ -114,8 +168,12 @@ function isExempt({ facts, vetoes }: ClaimSearch, pid: number, { runId }: Findin
 
 /** Finds the run of a process, according to the strongest evidence that names a service. */
 export function originOf(search: ClaimSearch, pid: number): Origin {
-  const findings = [...(search.found.get(pid) ?? search.passed.get(pid) ?? [])].sort(byStrength);
-  const best = findings.find(({ service }) => service !== null);
+  return strongestOrigin(search.found.get(pid) ?? search.passed.get(pid) ?? []);
+}
+
+/** Finds the run that the strongest of these findings names. */
+export function strongestOrigin(findings: readonly Finding[]): Origin {
+  const best = [...findings].sort(byStrength).find(({ service }) => service !== null);
   return best ? { service: best.service, runId: best.runId } : { service: null, runId: null };
 }
 

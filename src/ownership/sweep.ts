@@ -1,17 +1,25 @@
+import type { UserPattern } from '../patterns/pattern.ts';
 import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
-import type { Claim, Evidence, Ownership, OwnershipFacts, Spared } from './claim.ts';
-import { isWrapperShell, matchPattern, whyProtected, whyProtectedByPattern } from './patterns.ts';
-import { nestedProjectVeto, startedByEditor } from './protection.ts';
-import { ancestry, findVetoes, type Veto } from './vetoes.ts';
+import { ancestry } from './ancestry.ts';
+import type { Claim, Ownership, OwnershipFacts, Spared } from './claim.ts';
+import type { Evidence } from './evidence-kinds.ts';
+import { isWrapperShell, matchBuiltIn, whyProtected, whyProtectedByPath } from './patterns.ts';
+import { nestedProjectVeto, ownProtection, startedByEditor } from './protection.ts';
+import { findVetoes, type Veto } from './vetoes.ts';
 
-/** The rules of a sweep, from the manifest or the defaults. */
+/**
+ * The rules of a sweep, from the manifest or the defaults.
+ *
+ * The user's patterns are tested only against the processes that the sweep may end: anybody can start a process whose
+ * command line takes a pattern long.
+ */
 export interface SweepRules {
   /** Patterns for whole command lines, in addition to the built-in ones. */
-  readonly patterns: readonly RegExp[];
+  readonly patterns: readonly UserPattern[];
   /** Patterns for the command lines of programs that are never swept. */
-  readonly protect: readonly RegExp[];
+  readonly protect: readonly UserPattern[];
   /** 'project': only processes whose working directory is inside the project. 'user': processes anywhere. */
   readonly scope: 'project' | 'user';
   /** Finds the project below this one that a working directory is in; null: none. Missing: not checked. */
@@ -44,7 +52,9 @@ export function sweepClaims(
   remembered: ReadonlyMap<string, Claim> = new Map(),
   claimed: ReadonlySet<number> = new Set(),
 ): Pick<Ownership, 'claims' | 'spared'> {
-  const { byPid, supervisors, guards, oneOffParents, cookies } = findVetoes(facts, snapshot);
+  const all = findVetoes(facts, snapshot);
+  const { byPid, supervisors, guards, oneOffParents, cookies } = all;
+  const protection = { facts, snapshot, vetoes: all, protectedBy: new Map<number, Veto | null>() };
   const residents = [...supervisors, ...guards, ...oneOffParents.map(({ process }) => process)];
   const ownPids = new Set(residents.map(({ identity }) => identity.pid));
   const invokingTree = findInvokingTree(facts, snapshot, rules);
@@ -58,7 +68,7 @@ export function sweepClaims(
     const runId = cookies.get(pid)?.runId ?? '';
     const veto = facts.exemptRuns?.includes(runId)
       ? { kind: 'invoking-tree' as const, detail: 'it is of the one-off that runs this command' }
-      : findVeto(judgement, process, evidence);
+      : (findVeto(judgement, process, evidence) ?? ownProtection(protection, process));
     if (veto) spared.set(pid, spared.get(pid) ?? { process, evidence: [evidence], veto });
     else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
   };
@@ -70,8 +80,8 @@ export function sweepClaims(
       claims.set(process.identity.pid, { ...known, process });
       continue;
     }
-    const argv = snapshot.details.argv(process) ?? [];
-    const matched = matchPattern(argv, rules.patterns);
+    const inReach = rules.patterns.length > 0 && !beyondReach(judgement, process);
+    const matched = matchPattern(snapshot, inReach ? rules : BUILT_IN_ONLY, process);
     if (matched) consider(process, { kind: 'pattern', detail: matched });
   }
   for (const pid of claims.keys()) {
@@ -88,7 +98,7 @@ export function sweepClaims(
 }
 
 function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence): Veto | null {
-  const { facts, snapshot, rules, vetoes, invokingTree } = judgement;
+  const { snapshot, rules, vetoes, invokingTree } = judgement;
   const { pid } = process.identity;
   const argv = snapshot.details.argv(process) ?? [];
   const veto = vetoes.get(pid) ?? nestedProjectVeto(snapshot, vetoes, process);
@@ -99,19 +109,49 @@ function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence
   // The `sh -c` between npm and its script belongs to npm; a shell on its own belongs to a person.
   const isWrapper = evidence.kind === 'descendant' && isWrapperShell(argv);
   const reason =
-    (isWrapper ? whyProtectedByPattern : whyProtected)(argv, rules.protect) ??
-    startedByEditor(process, snapshot);
+    (isWrapper ? whyProtectedByPath : whyProtected)(argv) ?? startedByEditor(process, snapshot);
   if (reason) return { kind: 'protected', detail: reason };
+  const beyond = beyondReach(judgement, process);
+  if (beyond) return beyond;
+  const cwd = snapshot.details.cwd(process);
+  const below = cwd === null ? null : (rules.projectBelow?.(cwd) ?? null);
+  if (below !== null) {
+    return { kind: 'other-project', detail: `works in ${below}, a project of its own` };
+  }
+  const line = argv.join(' ');
+  // Where it cannot be told, the process may be a protected one.
+  const rule = rules.protect.find((pattern) => pattern.test(line) !== false);
+  return rule ? { kind: 'protected', detail: `matches sweep.protect ${rule.source}` } : null;
+}
+
+/**
+ * Matches a command line against the built-in and the user's patterns.
+ *
+ * @returns the part that matched, for people; null for no match
+ */
+function matchPattern(
+  snapshot: Snapshot,
+  { patterns }: Pick<SweepRules, 'patterns'>,
+  process: ProcessInfo,
+): string | null {
+  const argv = snapshot.details.argv(process) ?? [];
+  const builtIn = matchBuiltIn(argv);
+  if (builtIn !== null || patterns.length === 0) return builtIn;
+  const line = argv.join(' ');
+  return patterns.find((pattern) => pattern.test(line))?.source ?? null;
+}
+
+const BUILT_IN_ONLY = { patterns: [] };
+
+/** Vetoes a process that works elsewhere, or for another user. */
+function beyondReach(judgement: Judgement, process: ProcessInfo): Veto | null {
+  const { facts, snapshot, rules } = judgement;
   const cwd = snapshot.details.cwd(process);
   if (rules.scope === 'project' && !isInside(facts.root, cwd)) {
     return {
       kind: 'outside-project',
       detail: cwd ? `works in ${cwd}, outside the project` : 'its working directory cannot be read',
     };
-  }
-  const below = cwd === null ? null : (rules.projectBelow?.(cwd) ?? null);
-  if (below !== null) {
-    return { kind: 'other-project', detail: `works in ${below}, a project of its own` };
   }
   return otherUserVeto(judgement, process);
 }
@@ -123,7 +163,7 @@ export function ownedLookAlikes(
   rules: SweepRules,
 ): readonly Spared[] {
   return [...claims].flatMap(({ process, service }): Spared[] => {
-    const matched = matchPattern(snapshot.details.argv(process) ?? [], rules.patterns);
+    const matched = matchPattern(snapshot, rules, process);
     if (matched === null) return [];
     const whose = service === null ? 'was started by devctl' : `belongs to the service ${service}`;
     const veto = { kind: 'owned', detail: `${whose}: devctl stop ends it` } as const;
@@ -158,7 +198,7 @@ function findInvokingTree(
     tree.add(identity.pid);
   const runners = ancestry(facts.self.pid, snapshot)
     .slice(1)
-    .filter((process) => matchPattern(snapshot.details.argv(process) ?? [], rules.patterns));
+    .filter((process) => matchPattern(snapshot, rules, process));
   const top = runners.at(-1);
   if (!top) return tree;
   const queue = [top.identity.pid];

@@ -1,8 +1,12 @@
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { OneOffParent, OwnershipFacts, VetoKind } from './claim.ts';
+import { ancestry } from './ancestry.ts';
+import type { ForeignMark, OneOffParent, OwnershipFacts } from './claim.ts';
 import { type Cookie, readCookie } from './cookie.ts';
+import type { VetoKind } from './evidence-kinds.ts';
+import { type Anchors, findAnchorsElsewhere } from './nearest-project.ts';
 import { findOneOffParents } from './one-off-parents.ts';
+import { isCookieOf, isUnsettled } from './whose-cookie.ts';
 
 /** The process name of a guard at work. Before its execve(2) it is still Node, and no subreaper yet. */
 export const GUARD_NAME = 'sleep';
@@ -14,7 +18,7 @@ export interface Veto {
 }
 
 /** The vetoes of a snapshot, which no evidence outweighs, and devctl's own processes in it. */
-export interface Vetoes {
+export interface Vetoes extends Anchors {
   readonly byPid: ReadonlyMap<number, Veto>;
   readonly supervisors: readonly ProcessInfo[];
   readonly guards: readonly ProcessInfo[];
@@ -23,6 +27,8 @@ export interface Vetoes {
   readonly foreignGuards: ReadonlySet<number>;
   /** This project's cookies, by pid. */
   readonly cookies: ReadonlyMap<number, Cookie>;
+  /** Cookies with our mark and another id: whether that project lives elsewhere decides whose they are. */
+  readonly unsettled: readonly ForeignMark[];
 }
 
 /**
@@ -35,6 +41,8 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   const candidates: ProcessInfo[] = [];
   const guards: ProcessInfo[] = [];
   const foreignGuards = new Set<number>();
+  const foreignCookies = new Map<number, Cookie>();
+  const unsettled = new Map<string, ForeignMark>();
 
   for (const process of snapshot.byPid.values()) {
     const { pid } = process.identity;
@@ -42,9 +50,13 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     else if (process.kernelThread) byPid.set(pid, { kind: 'kernel-thread', detail: process.name });
     else if (!isGone(process)) {
       const cookie = readCookie(snapshot.details.environ(process) ?? '');
-      if (cookie?.projects.some((project) => project !== facts.projectId)) {
-        const other = cookie.projects.find((project) => project !== facts.projectId);
-        byPid.set(pid, { kind: 'other-project', detail: `DEVCTL_PROJECT=${other}` });
+      if (cookie && isUnsettled(facts.project, cookie)) {
+        const [mark = ''] = cookie.projects;
+        unsettled.set(cookie.projectId ?? '', { mark, projectId: cookie.projectId });
+      }
+      if (cookie && !isCookieOf(facts.project, cookie)) {
+        foreignCookies.set(pid, cookie);
+        byPid.set(pid, { kind: 'other-project', detail: describeForeign(facts, cookie) });
         if (cookie.role === 'guard' && process.name === GUARD_NAME) foreignGuards.add(pid);
       } else if (cookie?.role === 'supervisor' || isRecordedSupervisor(facts, snapshot, process))
         candidates.push(process);
@@ -90,7 +102,36 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     const detail = index === 0 ? 'this devctl command' : 'runs this devctl command';
     byPid.set(process.identity.pid, { kind: index === 0 ? 'self' : 'ancestor', detail });
   }
-  return { byPid, supervisors, guards, oneOffParents, foreignGuards, cookies };
+  const ours = new Set(
+    [...supervisors, ...guards, ...oneOffParents.map(({ process }) => process)].map(pidOf),
+  );
+  for (const { leader } of facts.runs) {
+    const found = leader && snapshot.byPid.get(leader.pid);
+    if (found && !isGone(found) && sameIdentity(found.identity, leader)) ours.add(leader.pid);
+  }
+  const elsewhere = findAnchorsElsewhere(facts, snapshot, new Set(foreignCookies.keys()), ours);
+  return {
+    byPid,
+    supervisors,
+    guards,
+    oneOffParents,
+    foreignGuards,
+    cookies,
+    foreignCookies,
+    unsettled: [...unsettled.values()],
+    ours,
+    elsewhere,
+  };
+}
+
+function pidOf({ identity }: ProcessInfo): number {
+  return identity.pid;
+}
+
+/** The variable that names the other project: the mark, or the id where the mark could be ours. */
+function describeForeign({ project }: OwnershipFacts, { projects, projectId }: Cookie): string {
+  const other = projects.find((mark) => !project.marks.has(mark));
+  return other === undefined ? `DEVCTL_PROJECT_ID=${projectId}` : `DEVCTL_PROJECT=${other}`;
 }
 
 /**
@@ -109,18 +150,8 @@ function isRecordedSupervisor(
   if (ancestry(facts.self.pid, snapshot).includes(process)) return false;
   // Joined, because `ps` splits a folder with a space in its name into two words.
   const line = (snapshot.details.argv(process) ?? []).join(' ');
-  return `${line} `.includes(`/supervisor/main.js ${facts.root} `);
-}
-
-/** Lists a process, its parent, and so on up to process 1, which is left out. */
-export function ancestry(pid: number, snapshot: Snapshot): readonly ProcessInfo[] {
-  const chain: ProcessInfo[] = [];
-  let current = snapshot.byPid.get(pid);
-  while (current && current.identity.pid > 1 && !chain.includes(current)) {
-    chain.push(current);
-    current = snapshot.byPid.get(current.ppid);
-  }
-  return chain;
+  const { paths } = facts.project;
+  return paths.some((path) => `${line} `.includes(`/supervisor/main.js ${path} `));
 }
 
 /**

@@ -66,9 +66,12 @@ export interface Host {
   ): Promise<void>;
   /** Signals exactly this process, and reads its identity again immediately before. */
   signal(target: Identity, signal: SignalName): Promise<SignalOutcome>;
+  /** Asks whether this user may signal this process, and sends nothing: signal 0 of kill(2). */
+  maySignal(target: Identity): Promise<SignalOutcome>;
   /**
    * Signals the process group `pgid`, and only while `member`, verified by its identity, is alive
    * in it: a group number can be reused once the group is empty.
+   * 'sent' says that at least one member got the signal (kill(2)).
    *
    * @param pgid must be greater than 1
    */

@@ -14,7 +14,8 @@ export function noteChild<Child extends ChildProcess>(child: Child): Child {
   if (pid === undefined) return child;
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => {
-      living.delete(pid);
+      // Another child may have the number by now.
+      if (living.get(pid) === ended) living.delete(pid);
       resolve();
     });
   });

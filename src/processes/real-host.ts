@@ -23,6 +23,7 @@ export function openHost(table: ProcessTable = openProcessTable()): Host {
       const pidfd = table.kind === 'proc' ? await loadPidfd() : null;
       return signalProcess(table, pidfd, target, signal);
     },
+    maySignal: (target) => signalProcess(table, null, target, 0),
     signalGroup: (pgid, member, signal) => signalProcessGroup(table, pgid, member, signal),
     killGroup,
     async self() {

@@ -10,13 +10,14 @@ import type { ProcessTable } from './table.ts';
  *
  * @param pidfd null where there is none; then a pid could still be reused in the microseconds
  *   between the look and the signal (4 µs measured; a pid comes round after 32,000 forks at least)
+ * @param signal 0: sends nothing, and only asks whether it could be sent
  * @returns 'replaced' also for pid 1 and for numbers that are no pid at all; nothing is sent then
  */
 export async function signalProcess(
   table: ProcessTable,
   pidfd: Pidfd | null,
   target: Identity,
-  signal: SignalName,
+  signal: SignalName | 0,
 ): Promise<SignalOutcome> {
   // To kill(2) 0 is our own group, -1 is every process; 1 is init. A corrupt record may hold any of them.
   if (!Number.isInteger(target.pid) || target.pid <= 1) return 'replaced';
@@ -88,7 +89,7 @@ function refuse(found: ProcessInfo | null, target: Identity): SignalOutcome | nu
   return isGone(found) ? 'gone' : null;
 }
 
-function killByNumber(number: number, signal: SignalName): SignalOutcome {
+function killByNumber(number: number, signal: SignalName | 0): SignalOutcome {
   try {
     process.kill(number, signal);
     return 'sent';

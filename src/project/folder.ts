@@ -2,7 +2,8 @@
  * The files of this folder, which holds what outlives a command:
  *
  *   folder             the folders of a project: named, made, and checked before use
- *   open-project       finds the project of a folder, with or without a valid manifest
+ *   open-project       finds the project that is meant, with or without a valid manifest
+ *   without-manifest   what shows that a folder is a project: records, and living processes with its mark
  *   select-names       the services that names on a command line mean
  *   service-record     the record of one run, `services/NAME.json`: its fields
  *   new-record         makes the record of a run that is about to be spawned
@@ -21,6 +22,7 @@
  *   set-aside          renames such a file, so that it is not in the way
  *   atomic-file        replaces a file at once, and removes files
  *   safe-file          reads only files of our own user, through no link
+ *   places             the records folders of other machines and PID namespaces
  *   safe-folder        makes and checks folders in the same way
  *   socket-path        where the supervisor listens
  *   inside             whether a path lies in a folder
@@ -36,8 +38,11 @@ import {
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
+import { NO_PROTECTION, type ProtectionSettings } from '../manifest/resolved.ts';
 import { removeLeftovers, unwritable } from './atomic-file.ts';
 import { isInside } from './inside.ts';
+import { rebasePath } from './place/rebase-path.ts';
+import { type FolderStanding, readStanding } from './place/standing.ts';
 import type { RecordProblem } from './record-problem.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 
@@ -48,22 +53,104 @@ export interface ProjectFolder {
   /** Absolute path of the records folder, `.pids` by default. */
   readonly pidsDir: string;
   /** The value of DEVCTL_PROJECT in the environment of everything that the project starts. */
-  readonly projectId: string;
+  readonly mark: string;
+  /** Values of that variable that may stand for this project: of its path, and of the paths that it had before. */
+  readonly marks: readonly string[];
+  /** The real path of the folder, and the paths that it had before. */
+  readonly paths: readonly string[];
+  /**
+   * The id that travels with the folder, in DEVCTL_PROJECT_ID and in every record. Another manifest than
+   * `.devctl.json` in the same folder has an id of its own. Null: none is proved, so the path decides.
+   */
+  readonly id: string | null;
+  /** The file name of the manifest. */
+  readonly manifestName: string;
+  /** What the manifest protects now, as far as it was read. */
+  readonly protection: ProtectionSettings;
+  /** How the folder stands to the records in it. */
+  readonly standing: FolderStanding;
+  /**
+   * Set for the supervisor, which writes without being asked, and makes no folder.
+   *
+   * @throws DevctlError 'records-unwritable' where nothing may be written now
+   */
+  requireWritable?(): void;
 }
+
+/** The name of the manifest whose project has the plain id. */
+export const USUAL_MANIFEST = '.devctl.json';
 
 /** The folders inside `.pids`. */
 export type FolderPart = 'services' | 'ledger' | 'logs' | 'log-notes' | 'history';
 
-const PARTS: readonly FolderPart[] = ['services', 'ledger', 'logs'];
+const PARTS: readonly FolderPart[] = ['services', 'ledger', 'logs', 'log-notes', 'history'];
 
 /**
  * Names the folders of a project. Creates nothing.
  *
  * @param pidsDir absolute, or relative to the root
+ * @param manifest the manifest, whose name tells the projects of one folder apart
  */
-export function projectFolder(root: string, pidsDir = '.pids'): ProjectFolder {
+export function projectFolder(
+  root: string,
+  pidsDir = '.pids',
+  manifest = USUAL_MANIFEST,
+): ProjectFolder {
   const real = realPath(root);
-  return { root: real, pidsDir: resolve(real, pidsDir), projectId: projectId(real) };
+  const standing = readStanding(real, resolve(real, pidsDir));
+  const paths = [real, ...standing.formerPaths];
+  return {
+    root: real,
+    pidsDir: standing.pidsDir,
+    mark: markOfPath(real),
+    marks: paths.map(markOf),
+    paths,
+    id: standing.id && `${standing.id}${variantOf(basename(manifest))}`,
+    manifestName: basename(manifest),
+    protection: NO_PROTECTION,
+    standing,
+  };
+}
+
+/** Names the folders of the project of a manifest. */
+export function folderOfManifest(manifest: {
+  readonly root: string;
+  readonly pidsDir: string;
+  readonly file: string;
+  readonly protection: ProtectionSettings;
+}): ProjectFolder {
+  const { root, pidsDir, file, protection } = manifest;
+  return { ...projectFolder(root, pidsDir, file), protection };
+}
+
+/**
+ * The folder of the logs. By default it is in the records folder, and follows where those of this place are kept.
+ *
+ * @param manifest with absolute paths
+ */
+export function logsFolderOf(
+  { pidsDir }: Pick<ProjectFolder, 'pidsDir'>,
+  manifest: { readonly pidsDir: string; readonly logsDir: string },
+): string {
+  return rebasePath(manifest.logsDir, manifest.pidsDir, pidsDir);
+}
+
+/** The part of an id that tells the projects of one folder apart; empty for the usual manifest. */
+export function variantOf(manifestName: string): string {
+  return manifestName === USUAL_MANIFEST ? '' : `-${hash('sha256', manifestName).slice(0, 8)}`;
+}
+
+/** Finds the manifest in a folder whose project has this variant of the folder's id; null: it is gone. */
+export function findManifestName(root: string, variant: string): string | null {
+  try {
+    return readdirSync(root).find((name) => isManifestOf(name, variant)) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function isManifestOf(name: string, variant: string): boolean {
+  return variant === '' ? name === USUAL_MANIFEST : variantOf(name) === variant;
 }
 
 /**
@@ -71,8 +158,12 @@ export function projectFolder(root: string, pidsDir = '.pids'): ProjectFolder {
  * checkouts with the same name are two projects; one checkout seen through a symbolic link is the same
  * project.
  */
-export function projectId(root: string): string {
-  const real = realPath(root);
+export function markOfPath(root: string): string {
+  return markOf(realPath(root));
+}
+
+/** As `markOfPath`, for a path without links, which may be gone. */
+function markOf(real: string): string {
   const slug = basename(real)
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
@@ -81,9 +172,27 @@ export function projectId(root: string): string {
   return `${slug || 'project'}-${projectHash(real)}`;
 }
 
-/** Returns the unique part of the project id: 16 hex digits. */
+/** Returns the unique part of the mark of a path: 16 hex digits. */
 export function projectHash(realRoot: string): string {
   return hash('sha256', realRoot).slice(0, 16);
+}
+
+/** Returns the file name of the socket of a supervisor that was started in this folder. */
+export function socketName(realRoot: string): string {
+  return `${projectHash(realRoot)}.sock`;
+}
+
+/** Returns the name of the control group of a project that was started in this folder. */
+export function groupNameOf(realRoot: string): string {
+  return `devctl-${projectHash(realRoot)}`;
+}
+
+/** What a record says of its project. */
+export function recordedProject({ root, id }: Pick<ProjectFolder, 'root' | 'id'>): {
+  readonly project: string;
+  readonly projectId?: string;
+} {
+  return { project: root, ...(id === null ? {} : { projectId: id }) };
 }
 
 /**
@@ -137,12 +246,14 @@ function requireShortPath({ pidsDir }: ProjectFolder): void {
  */
 export function writableFolder(folder: ProjectFolder, part: FolderPart | null): string {
   const { pidsDir, root } = folder;
+  folder.requireWritable?.();
   if (isInside(pidsDir, root)) {
     throw new DevctlError('unsafe', `${pidsDir} holds the project itself`, {
       hint: 'give the records a folder of their own with "pidsDir", for example ".pids"',
     });
   }
-  if (!existsSync(root)) {
+  // Records outside of it can still be written, for a stop of what a removed project has left.
+  if (!existsSync(root) && isInside(root, pidsDir)) {
     throw new DevctlError('records-unwritable', `the project folder ${root} is gone`, {
       hint: 'devctl does not make it again; go to where the project is now',
     });
@@ -151,8 +262,15 @@ export function writableFolder(folder: ProjectFolder, part: FolderPart | null): 
   if (ensureOwnFolder(pidsDir, dedicated) || dedicated) ignoreInGit(pidsDir);
   if (part === null) return pidsDir;
   const path = join(pidsDir, part);
+  if (folder.requireWritable && !existsSync(path)) throw noSuchFolder(path);
   ensureOwnFolder(path, true);
   return path;
+}
+
+function noSuchFolder(path: string): DevctlError {
+  return new DevctlError('records-unwritable', `the folder ${path} was removed`, {
+    hint: 'devctl start makes it again',
+  });
 }
 
 /**
@@ -173,21 +291,51 @@ export function folderProblem(
   return null;
 }
 
-/**
- * True for records of another project that still exists. A `.pids` that was copied along with its
- * project names the processes of the original, so obeying it would stop the original. When the original
- * is gone, the project was moved, and its records are ours.
- */
-export function isOfAnotherProject(
-  folder: ProjectFolder,
-  project: string | undefined,
-): project is string {
-  return project !== undefined && project !== folder.root && existsSync(project);
+/** The project that a record speaks of. */
+export interface RecordedProject {
+  /** Real path of the project folder when the record was written. Missing in ledgers of early versions. */
+  readonly project?: string | undefined;
+  /** Its id; missing in records of early versions, and in ledgers. */
+  readonly projectId?: string | undefined;
 }
 
-/** Says in words that a record belongs to another project; null when it is ours. */
-export function whyOfAnotherProject(folder: ProjectFolder, project: string): string | null {
-  return isOfAnotherProject(folder, project) ? `it belongs to the project ${project}` : null;
+/**
+ * Says in words that a record belongs to another project; null when it is ours.
+ *
+ * A `.pids` that was copied along with its project names the processes of the original, so obeying it would stop the
+ * original. Where ids are missing the path decides: a record of another path that still exists is foreign, and a
+ * record of a path that has gone is that of a project which was moved here.
+ */
+export function whyOfAnotherProject(
+  folder: ProjectFolder,
+  { project, projectId }: RecordedProject,
+): string | null {
+  const { standing, original } = folder.standing;
+  if (standing === 'copy') return `it was copied from ${original}, and names nothing here`;
+  if (projectId !== undefined && folder.id !== null) {
+    if (projectId === folder.id) return null;
+    if (isOfOtherManifest(folder, { projectId })) return OF_OTHER_MANIFEST;
+    if (project !== undefined && !folder.paths.includes(project)) {
+      return `it belongs to the project ${project}`;
+    }
+    return null;
+  }
+  if (project === undefined || folder.paths.includes(project) || !existsSync(project)) return null;
+  return `it belongs to the project ${project}`;
+}
+
+/** What `whyOfAnotherProject` says of a record that another manifest of the same folder has written. */
+export const OF_OTHER_MANIFEST = 'it belongs to another manifest of this folder';
+
+/** Tells whether a record is of the project that another manifest in this very folder makes. */
+export function isOfOtherManifest({ id }: ProjectFolder, { projectId }: RecordedProject): boolean {
+  if (id === null || projectId === undefined || projectId === id) return false;
+  return baseOf(projectId) === baseOf(id);
+}
+
+/** The id of a folder, without the part that tells its manifests apart. */
+function baseOf(id: string): string {
+  return id.slice(0, 16);
 }
 
 /** Lists the file names in a folder, sorted. A missing folder has none; any other error becomes a problem. */

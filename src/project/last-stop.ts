@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomically } from './atomic-file.ts';
 import { isCount } from './field-checks.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
 import { readJsonFields } from './json-record.ts';
+import { prepareStateFolder } from './place/registry.ts';
 import { type RecordProblem, refusedFileProblems } from './record-problem.ts';
 
 /** Largest report that is read: one of thousands of processes with their evidence takes some MB. */
@@ -15,13 +17,20 @@ export interface LastStop {
 }
 
 /**
- * Stores the report of a stop in place of the one before.
+ * Stores the report of a stop in place of the one before. Where the project folder is gone, the report goes to the
+ * state folder of the user.
  *
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
 export function writeLastStop(folder: ProjectFolder, report: { readonly version: number }): void {
+  const text = `${JSON.stringify(report)}\n`;
+  const elsewhere = existsSync(folder.root) ? null : prepareStateFolder('stops');
+  if (elsewhere !== null) {
+    writeFileAtomically(join(elsewhere, `${folder.id ?? folder.mark}.json`), text);
+    return;
+  }
   writableFolder(folder, null);
-  writeFileAtomically(lastStopPath(folder), `${JSON.stringify(report)}\n`);
+  writeFileAtomically(lastStopPath(folder), text);
 }
 
 /**

@@ -1,6 +1,9 @@
 import type { Identity } from '../processes/identity.ts';
 import { isCount, isGroup, isLabel, isPid, isRunId, isText } from './field-checks.ts';
 
+/** Stands for the run id of processes that no evidence ties to a run. */
+export const NO_RUN = 'none';
+
 /** The boot and the PID namespace in which the pids of a ledger are valid. */
 export type PidScope = Pick<Identity, 'bootId' | 'pidNamespace'>;
 
@@ -51,25 +54,40 @@ export interface LedgerParsed {
   readonly ignored: number;
 }
 
-/** Parses any concatenation of batches: reads every whole line and counts the others. Never throws. */
+/**
+ * Parses any concatenation of batches: reads every whole line and counts the others. Of lines that say the same in
+ * batches with the same header only the last counts. Never throws.
+ */
 export function parseLedger(service: string, content: string): LedgerParsed {
-  const entries: WrittenEntry[] = [];
+  const batches = new Map<string, Map<string, WrittenEntry>>();
+  const entries = new Set<WrittenEntry>();
   let ignored = 0;
   let scope: (PidScope & WrittenBy) | null = null;
-  for (const line of content.split('\n')) {
-    if (line === '') continue;
+  let batch = new Map<string, WrittenEntry>();
+  for (const line of linesOf(content)) {
+    const again = scope === null ? undefined : batch.get(line);
+    if (again) {
+      entries.delete(again);
+      entries.add(again);
+      continue;
+    }
     const value = parseLine(line);
     const header = toScope(value);
     const entry = scope && toEntry(service, scope, value);
-    if (header) scope = header;
-    else if (entry) entries.push(entry);
-    else {
+    if (header) {
+      scope = header;
+      batch = batches.get(line) ?? new Map<string, WrittenEntry>();
+      batches.set(line, batch);
+    } else if (entry) {
+      batch.set(line, entry);
+      entries.add(entry);
+    } else {
       ignored += 1;
       // Lines after a damaged header would be taken for processes of another boot: ignore them.
       if (line.includes('devctl')) scope = null;
     }
   }
-  return { entries, ignored };
+  return { entries: [...entries], ignored };
 }
 
 /** Formats the last entry of each identity, in batches, as `appendLedger` would have written them. */
@@ -124,7 +142,21 @@ function toEntry(
   };
 }
 
+/** Yields the lines that are not empty. To split the content would make millions of texts at once. */
+function* linesOf(content: string): Generator<string> {
+  for (let from = 0; from < content.length; ) {
+    const at = content.indexOf('\n', from);
+    const end = at === -1 ? content.length : at;
+    if (end > from) yield content.slice(from, end);
+    from = end + 1;
+  }
+}
+
+/** The form of a header and of an entry. In a damaged ledger, JSON.parse would throw some 100,000 errors. */
+const FORM = /^\["(?:devctl-ledger",.*|[^"\\]*"(?:,\d+){5})\]$/;
+
 function parseLine(line: string): unknown {
+  if (!FORM.test(line)) return undefined;
   try {
     return JSON.parse(line);
   } catch {

@@ -5,9 +5,9 @@ import { appendFlags, removeIfThere, unwritable, writeFileAtomically } from './a
 import { isServiceName } from './field-checks.ts';
 import {
   folderProblem,
-  isOfAnotherProject,
   listFileNames,
   type ProjectFolder,
+  whyOfAnotherProject,
   writableFolder,
 } from './folder.ts';
 import {
@@ -15,20 +15,23 @@ import {
   formatLatest,
   type LedgerEntry,
   type LedgerLine,
+  NO_RUN,
   type PidScope,
   parseLedger,
 } from './ledger-lines.ts';
 import { isSetAside, type RecordProblem } from './record-problem.ts';
+import { readFolderRecords } from './records.ts';
 import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './safe-file.ts';
+import type { ServiceRecord } from './service-record.ts';
 
 /** Size in bytes from which on an appender should compact the ledger: some 4,000 processes. */
 export const LEDGER_COMPACT_BYTES = 256 * 1024;
 
 /**
- * Largest part of a ledger that is read, in bytes. Of a larger ledger only the end is read: the newest
- * batches, each with its header.
+ * Largest part of a ledger that is read, in bytes: some 60,000 processes. Of a larger ledger only the end is read: the
+ * newest batches, each with its header. It is read several times in a stop, which must not take long for a damaged one.
  */
-const MAX_LEDGER_BYTES = 16 * 1024 * 1024;
+const MAX_LEDGER_BYTES = 4 * 1024 * 1024;
 
 /**
  * Appends witnessed identities to `ledger/NAME`, in one write(2), so that two appenders cannot mix
@@ -64,9 +67,14 @@ export interface LedgersRead {
 
 /**
  * Reads every witnessed identity that no compaction has removed, oldest first within each service. An
- * identity that was witnessed twice comes twice. Never throws for a bad file: it becomes a problem.
+ * identity that was witnessed in two groups or sessions comes twice. Never throws for a bad file: it becomes a problem.
+ *
+ * @param others the records of another manifest in this folder: what they name is not ours
  */
-export function readLedgers(folder: ProjectFolder): LedgersRead {
+export function readLedgers(
+  folder: ProjectFolder,
+  others: readonly ServiceRecord[] = readFolderRecords(folder).others,
+): LedgersRead {
   const entries: LedgerEntry[] = [];
   const problems: RecordProblem[] = [];
   const blocked = folderProblem(folder, 'ledger');
@@ -85,8 +93,9 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
     const parsed = parseLedger(service, file.bytes.toString());
     const foreign = new Set<string>();
     for (const { project, ...entry } of parsed.entries) {
-      if (isOfAnotherProject(folder, project)) foreign.add(project);
-      else entries.push(entry);
+      if (isOfOthers(entry, others)) continue;
+      if (whyOfAnotherProject(folder, { project }) === null) entries.push(entry);
+      else foreign.add(project ?? folder.standing.original ?? 'another project');
     }
     for (const project of foreign) {
       const reason = `lines ignored that belong to the project ${project}`;
@@ -98,6 +107,15 @@ export function readLedgers(folder: ProjectFolder): LedgersRead {
     }
   }
   return { entries, problems };
+}
+
+/**
+ * Tells whether an entry is of another manifest in the folder. A ledger does not say of which manifest it is, but
+ * the records of that manifest name their runs. An entry without a run may be of either, so it counts as theirs.
+ */
+function isOfOthers({ runId }: LedgerEntry, others: readonly ServiceRecord[]): boolean {
+  if (others.length === 0) return false;
+  return runId === NO_RUN || others.some((record) => record.runId === runId);
 }
 
 /**
@@ -132,16 +150,24 @@ export function compactLedger(
 
 /**
  * Removes a ledger, after the proof that no process in it is alive. A missing ledger is fine. In a
- * records folder that two projects share, the entries of the other project stay. A ledger that cannot
+ * records folder that two projects or two manifests share, the entries of the other one stay. A ledger that cannot
  * be read stays as well, because nothing in it was proved dead.
+ *
+ * @param others as in `readLedgers`
  */
-export function removeLedger(folder: ProjectFolder, service: string): void {
+export function removeLedger(
+  folder: ProjectFolder,
+  service: string,
+  others: readonly ServiceRecord[] = readFolderRecords(folder).others,
+): void {
   if (folderProblem(folder, 'ledger')) return;
   const path = ledgerPath(folder, service);
   const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
   if (file.kind !== 'content') return;
   const { entries } = parseLedger(service, file.bytes.toString());
-  const foreign = entries.filter(({ project }) => isOfAnotherProject(folder, project));
+  const foreign = entries.filter(
+    (entry) => whyOfAnotherProject(folder, entry) !== null || isOfOthers(entry, others),
+  );
   if (foreign.length === 0) removeIfThere(path);
   else writeFileAtomically(path, formatLatest(foreign));
 }

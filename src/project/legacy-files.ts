@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Identity } from '../processes/identity.ts';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
 import {
@@ -37,17 +38,30 @@ export interface LegacyRead {
   readonly problems: readonly RecordProblem[];
 }
 
+/** What decides whether the numbers in a file are believed. */
+export interface LegacyFacts {
+  /** The leaders of our own records: a line with such a number is a line of ours, whatever became of the marks. */
+  readonly leaders: ReadonlySet<number>;
+  /**
+   * When the latest record of another machine, PID namespace or boot was written, in ms since the epoch; null: there
+   * is none. A script may have run there as well, so an older file says nothing here.
+   */
+  readonly elsewhereAtMs: number | null;
+  /** When this machine was booted, in ms since the epoch. */
+  readonly bootedAtMs: number;
+}
+
 /**
- * Reads the files that an old start-dev.sh, or devctl itself, left behind. Never throws for a bad file:
- * it becomes a problem.
+ * Reads the lines that an old start-dev.sh has left behind. Lines that devctl wrote itself are no evidence, because
+ * the records say the same with a start time. Never throws for a bad file: it becomes a problem.
  *
- * A file whose time lies in the future (the clock was set back since, or the file is another machine's)
- * does not say how old its processes are, so its numbers are ignored. This is a problem only for
- * numbers that devctl did not write, because its own are in the records as well.
+ * A number alone is nothing, so the time of its file must fit: a file whose time lies in the future, before this boot,
+ * or before a record of another place does not say which processes it means. Its numbers are named, and not believed.
  */
-export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
+export function readLegacyFiles(folder: ProjectFolder, facts: LegacyFacts): LegacyRead {
   const entries = new Map<string, LegacyEntry>();
   const problems: RecordProblem[] = [];
+  const marks = readMarks(folder);
   const blocked = folderProblem(folder, null);
   if (blocked) return { entries: [], problems: [blocked] };
   problems.push(...refusedFileProblems(marksPath(folder)));
@@ -59,19 +73,25 @@ export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
       problems.push({ path, service: null, kind: 'refused', reason: file.reason });
     }
     if (file.kind !== 'content') continue;
-    if (file.mtimeMs > Date.now() + COARSE_MS) {
-      const others = withoutOwnLines(file.bytes, readMarks(folder)[kind]);
-      if (numbersOfOthers(others, new Set()) !== '') {
-        problems.push({ path, service: null, kind: 'future', reason: IN_THE_FUTURE });
+    const others = withoutOwnLines(file.bytes, marks[kind]);
+    const numbers = numbersOfOthers(others, facts.leaders);
+    const doubt = numbers === '' ? null : whyDoubted(file.mtimeMs, facts);
+    if (doubt)
+      problems.push({
+        path,
+        service: null,
+        ...doubt,
+        reason: `${doubt.reason}: ${listed(numbers)}`,
+      });
+    else {
+      for (const line of numbers.split('\n')) {
+        const parsed = parseLegacyLine(line);
+        if (parsed.kind === 'number') remember(entries, parsed.number, file.mtimeMs);
       }
-      continue;
     }
-    let ignored = 0;
-    for (const line of file.bytes.toString().split('\n')) {
-      const parsed = parseLegacyLine(line);
-      if (parsed.kind === 'number') remember(entries, parsed.number, file.mtimeMs);
-      if (parsed.kind === 'unknown') ignored += 1;
-    }
+    const ignored = others
+      .split('\n')
+      .filter((line) => parseLegacyLine(line).kind === 'unknown').length;
     if (ignored > 0) {
       const reason = `lines ignored that name no process: ${ignored}`;
       problems.push({ path, service: null, kind: 'partial', reason });
@@ -80,22 +100,35 @@ export function readLegacyFiles(folder: ProjectFolder): LegacyRead {
   return { entries: [...entries.values()], problems };
 }
 
+/** Tells whether the files name a process that devctl has not written into them. */
+export function hasLinesOfOthers(folder: ProjectFolder): boolean {
+  const marks = readMarks(folder);
+  return KINDS.some((kind) => {
+    const file = readOwnFile(legacyPath(folder, kind));
+    if (file.kind !== 'content') return false;
+    return numbersOfOthers(withoutOwnLines(file.bytes, marks[kind]), new Set()) !== '';
+  });
+}
+
 /**
- * Brings the three files in step with the records, for scripts that read them. Lines of other writers
+ * Brings the three files in step with the records whose leader lives, for scripts that read them. Lines of other writers
  * stay behind our lines, and the file keeps its time, until `removeLegacyFiles`: such lines may be all
  * that is known of a process. Files with nothing in them are removed.
  *
+ * @param isAlive tells whether a leader is alive at this moment: a script ends what a line names
  * @returns the files that were left alone because they are not files of ours
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
 export function writeLegacyFiles(
   folder: ProjectFolder,
   records: readonly ServiceRecord[],
+  isAlive: (leader: Identity) => boolean,
 ): readonly RecordProblem[] {
   writableFolder(folder, null);
   const problems: RecordProblem[] = [];
   const marks = readMarks(folder);
-  const pids = new Set(records.flatMap(({ leader }) => (leader ? [leader.pid] : [])));
+  const living = records.filter(({ leader }) => leader !== null && isAlive(leader));
+  const pids = new Set(leaderPids(records));
   const writes: (() => void)[] = [];
   for (const kind of KINDS) {
     const path = legacyPath(folder, kind);
@@ -104,7 +137,7 @@ export function writeLegacyFiles(
       problems.push({ path, service: null, kind: 'refused', reason: file.reason });
       continue;
     }
-    const ours = formatLegacyLine(kind, records);
+    const ours = formatLegacyLine(kind, living);
     const old = file.kind === 'content' ? file.bytes : Buffer.alloc(0);
     const foreign = numbersOfOthers(withoutOwnLines(old, marks[kind]), pids);
     const content = ours + foreign;
@@ -122,7 +155,7 @@ export function writeLegacyFiles(
   // own lines must not pass for those of another writer, which stay for ever.
   writeMarks(folder, marks);
   for (const write of writes) write();
-  if (pids.size === 0) removeMarks(folder);
+  if (living.length === 0) removeMarks(folder);
   return problems;
 }
 
@@ -143,8 +176,43 @@ export function removeLegacyFiles(folder: ProjectFolder): void {
  * clock of another machine.
  */
 const COARSE_MS = 2_500;
-const IN_THE_FUTURE =
-  "written in the future, as the clock says: its numbers may be strangers' now, so nothing is ended because of them; if they are not, touch the file";
+
+/** Says why the numbers in a file are not believed; null: its time fits. */
+function whyDoubted(
+  mtimeMs: number,
+  { elsewhereAtMs, bootedAtMs }: LegacyFacts,
+): Pick<RecordProblem, 'kind' | 'reason'> | null {
+  if (mtimeMs > Date.now() + COARSE_MS) {
+    return {
+      kind: 'unbelieved',
+      reason: `it is written in the future, as the clock says, ${IF_RIGHT}`,
+    };
+  }
+  if (elsewhereAtMs !== null && mtimeMs <= elsewhereAtMs + COARSE_MS) {
+    return {
+      kind: 'unbelieved',
+      reason: `records of another machine or container are later, ${IF_RIGHT}`,
+    };
+  }
+  if (mtimeMs < bootedAtMs - COARSE_MS) {
+    return {
+      kind: 'outdated',
+      reason: 'it was written before the last boot, so nothing is ended because of it',
+    };
+  }
+  return null;
+}
+
+const IF_RIGHT = 'so nothing is ended because of it (if it is right, touch the file)';
+
+/** Lines that are named, at most: a script may have written thousands. */
+const MOST_NAMED = 10;
+
+function listed(numbers: string): string {
+  const lines = numbers.trimEnd().split('\n');
+  const more = lines.length - MOST_NAMED;
+  return [...lines.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(', ');
+}
 
 const KINDS = Object.keys(LEGACY_FILES) as readonly LegacyFile[];
 
@@ -159,6 +227,11 @@ function numbersOfOthers(text: string, ours: ReadonlySet<number>): string {
     return parsed.kind === 'number' && !ours.has(parsed.number.pid);
   });
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** The pids of the leaders of records. */
+export function leaderPids(records: readonly Pick<ServiceRecord, 'leader'>[]): readonly number[] {
+  return records.flatMap(({ leader }) => (leader ? [leader.pid] : []));
 }
 
 function remember(

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import type { ProtectionSettings } from '../manifest/resolved.ts';
 import { isoTime } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
-import type { ProjectFolder } from './folder.ts';
+import { type ProjectFolder, recordedProject } from './folder.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** The fields of a new record that are the same whether a supervisor or `devctl run` spawns the run. */
@@ -16,6 +17,7 @@ export type NewRecord = Omit<
   | 'ports'
   | 'dependsOn'
   | 'stop'
+  | 'protection'
   | 'log'
   | 'stdin'
 >;
@@ -34,7 +36,7 @@ export function newRecord(
   return {
     schema: 1,
     service,
-    project: folder.root,
+    ...recordedProject(folder),
     runId: randomBytes(16).toString('hex'),
     state: 'starting',
     reason: null,
@@ -49,4 +51,11 @@ export function newRecord(
     exit: null,
     restarts: 0,
   };
+}
+
+/** The field of a record that says what the manifest protects. Most manifests protect nothing. */
+export function recordedProtection(
+  protection: ProtectionSettings,
+): Pick<ServiceRecord, 'protection'> {
+  return protection.patterns.length > 0 || protection.byEnvironment ? { protection } : {};
 }

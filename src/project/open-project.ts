@@ -1,29 +1,57 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
-import type { ManifestQuery } from '../manifest/locate.ts';
+import { type ManifestQuery, noManifest, startFolder } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
-import { type ProjectFolder, projectFolder } from './folder.ts';
+import { folderOfManifest, logsFolderOf, type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
+import { readRegistry } from './place/registry.ts';
 import { inspectFolder } from './safe-folder.ts';
+import { firstMarked, namesProcesses } from './without-manifest.ts';
 
 /** A project, as far as it can be known without a valid manifest. */
 export interface OpenProject {
   readonly folder: ProjectFolder;
   readonly outline: ManifestOutline;
+  /** What makes a folder without manifest a project. Missing: nothing does, and it is only where the user is. */
+  readonly shownBy?: 'records' | 'processes' | 'name';
+  /** The manifest of a folder above, which is not meant because this project is nearer. */
+  readonly above?: string;
 }
 
 /**
- * Finds the project of a folder: by its manifest, valid or not; else by the nearest records folder;
- * else the project is the folder itself, so that an emergency stop works after both were deleted.
+ * Finds the project that the user means or is in.
+ *
+ * With `config` it is that manifest, or that folder. Without it, it is the nearest folder upwards that has a manifest,
+ * valid or not; or records that name processes; or living processes with its mark. Where there is none, the project
+ * is the folder itself, so that an emergency stop works after everything of it was deleted.
+ *
+ * @throws DevctlError 'usage', 'manifest-not-found', 'folder-gone': what the user has named is not there
  */
 export function openProject(query: ManifestQuery): OpenProject {
   const outline = readManifestOutline(query);
-  if (outline.kind !== 'absent') {
-    return { folder: projectFolder(outline.root, outline.pidsDir), outline };
-  }
-  const root = outline.root ?? nearestRecords(query.cwd) ?? query.cwd;
-  return { folder: projectFolder(root), outline };
+  const named = query.config ?? query.file;
+  if (named !== undefined) return openNamed(outline, named);
+  const start = outline.kind === 'absent' ? outline.root : startFolder(query.cwd);
+  const nearer = findNearer(start, outline.kind === 'absent' ? null : outline.root);
+  if (nearer === null) return { folder: folderOf(outline), outline };
+  const { folder, shownBy } = nearer;
+  return {
+    folder,
+    outline: { kind: 'absent', root: folder.root, passedOver: [] },
+    shownBy,
+    ...(outline.kind === 'absent' ? {} : { above: outline.file }),
+  };
+}
+
+/**
+ * Opens the project of a folder that is known to be one. A manifest that is missing, or cannot be read, changes
+ * nothing in that.
+ *
+ * @param manifest absolute path
+ */
+export function openKnownProject(folder: ProjectFolder, manifest: string): OpenProject {
+  return { folder, outline: readManifestOutline({ file: manifest }) };
 }
 
 /**
@@ -38,18 +66,102 @@ export function reopenProject(query: ManifestQuery): OpenProject | null {
   }
 }
 
-/** Files of which every records folder, old or new, has at least one. */
-const RECORD_FILES = ['services', 'supervisor.json', 'services.pids'];
+/** A query that leads to this very project again, wherever this process is by then. */
+export function steadyQuery({ folder, outline }: OpenProject): ManifestQuery {
+  return outline.kind === 'absent' ? { cwd: folder.root } : { file: outline.file };
+}
 
-function nearestRecords(cwd: string): string | null {
-  for (let folder = cwd; ; folder = dirname(folder)) {
-    const records = join(folder, '.pids');
-    // A folder of another user would make that user's folder, and everything that works in it, our
-    // project.
-    const isOurs = inspectFolder(records).kind === 'own';
-    if (isOurs && RECORD_FILES.some((name) => existsSync(join(records, name)))) return folder;
-    if (folder === dirname(folder)) return null;
+function openNamed(outline: ManifestOutline, config: string): OpenProject {
+  const folder = folderOf(outline);
+  if (outline.kind !== 'absent') return { folder, outline };
+  const shownBy = whatShows(folder);
+  if (shownBy !== null) return { folder, outline, shownBy };
+  const message = `${config}: in ${outline.root} is no manifest, and no record or process of a project`;
+  throw new DevctlError('manifest-not-found', message, {
+    hint: 'name a manifest or its folder with --config; the path is relative to the current folder',
+  });
+}
+
+function folderOf(outline: ManifestOutline): ProjectFolder {
+  return outline.kind === 'absent'
+    ? projectFolder(outline.root, registeredRecords(outline.root))
+    : folderOfManifest(outline);
+}
+
+/** The records folder of a project that has lost its manifest: the registry may know that it had another one. */
+function registeredRecords(root: string): string | undefined {
+  if (inspectFolder(join(root, '.pids')).kind !== 'missing') return undefined;
+  return readRegistry().find(({ path }) => path === root)?.pidsDir;
+}
+
+type Shown = Required<Pick<OpenProject, 'folder' | 'shownBy'>>;
+
+/**
+ * Finds the nearest project without manifest.
+ *
+ * @param start the folder where the search begins
+ * @param end the nearest folder above it that has a manifest; null: there is none
+ */
+function findNearer(start: string, end: string | null): Shown | null {
+  const between = foldersBetween(start, end);
+  const bare: string[] = [];
+  let recorded: ProjectFolder | null = null;
+  for (const path of between) {
+    recorded = recordedProjectIn(path);
+    if (recorded) break;
+    bare.push(path);
   }
+  const marked = firstMarked(bare);
+  if (marked !== null) {
+    const folder = projectFolder(marked, registeredRecords(marked));
+    return { folder, shownBy: 'processes' };
+  }
+  return recorded && { folder: recorded, shownBy: 'records' };
+}
+
+function foldersBetween(start: string, end: string | null): readonly string[] {
+  const folders: string[] = [];
+  for (let folder = start; folder !== end; folder = dirname(folder)) {
+    folders.push(folder);
+    if (folder === dirname(folder)) break;
+  }
+  return folders;
+}
+
+function recordedProjectIn(path: string): ProjectFolder | null {
+  // A folder of another user would make that user's folder, and everything that works in it, our
+  // project.
+  if (inspectFolder(join(path, '.pids')).kind !== 'own') return null;
+  const folder = projectFolder(path);
+  return namesProcesses(folder) ? folder : null;
+}
+
+function whatShows(folder: ProjectFolder): Shown['shownBy'] | null {
+  if (namesProcesses(folder)) return 'records';
+  return firstMarked([folder.root]) === null ? null : 'processes';
+}
+
+/**
+ * The query that leads to the manifest of a project, wherever this process is, and to no other.
+ *
+ * @throws DevctlError 'manifest-not-found' where the project has none, although a folder above it may have one
+ */
+export function manifestQuery(project: OpenProject, { cwd, config }: ManifestQuery): ManifestQuery {
+  const { outline, folder, shownBy, above } = project;
+  if (outline.kind !== 'absent') return { cwd, file: outline.file };
+  if (shownBy === undefined || config !== undefined) throw noManifest(outline, config);
+  const what = shownBy === 'records' ? 'the records of services' : 'processes of services';
+  const instead = above === undefined ? '' : `; the manifest ${above} is that of another project`;
+  throw new DevctlError(
+    'manifest-not-found',
+    `${folder.root} has ${what}, but no .devctl.json any more${instead}`,
+    {
+      hint:
+        above === undefined
+          ? 'write the manifest again, or end what is left: devctl stop'
+          : `end what is left here: devctl stop; for the other project: --config ${above}`,
+    },
+  );
 }
 
 /** A service as the manifest declares it, whether there is a record of it or not. */
@@ -61,9 +173,10 @@ export interface DeclaredService {
 }
 
 /** Lists the services of the manifest, also when the manifest is not valid. */
-export function declaredServices({ outline }: OpenProject): readonly DeclaredService[] {
+export function declaredServices({ outline, folder }: OpenProject): readonly DeclaredService[] {
   if (outline.kind === 'absent') return [];
-  const { services, logsDir } = outline;
+  const { services } = outline;
+  const logsDir = logsFolderOf(folder, outline);
   return services.map(({ name, ports }) => ({ name, ports, log: join(logsDir, `${name}.log`) }));
 }
 
@@ -91,9 +204,9 @@ export function projectBelow(root: string, path: string): string | null {
  * @param foundSomething true when services or processes were found all the same
  * @throws DevctlError 'manifest-not-found'
  */
-export function requireProject({ folder, outline }: OpenProject, foundSomething: boolean): void {
-  if (outline.kind !== 'absent' || foundSomething || existsSync(folder.pidsDir)) return;
-  throw new DevctlError('manifest-not-found', `no manifest found: ${outline.looked}`, {
+export function requireProject({ outline, shownBy }: OpenProject, foundSomething: boolean): void {
+  if (outline.kind !== 'absent' || shownBy !== undefined || foundSomething) return;
+  throw new DevctlError('manifest-not-found', `no manifest found: ${outline.root}`, {
     hint: 'go to the folder of your project, or name its manifest with --config FILE; if the manifest is lost: devctl stop --force',
   });
 }

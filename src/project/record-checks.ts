@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { isAbsolute } from 'node:path';
-import type { StopSettings } from '../manifest/resolved.ts';
+import type { ProtectionSettings, StopSettings } from '../manifest/resolved.ts';
 import {
   asObject,
   isCount,
@@ -21,6 +21,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   schema: (value) => value === 1,
   service: isServiceName,
   project: isAbsolutePath,
+  projectId: (value) => value === undefined || isRunId(value),
   runId: isRunId,
   state: (value) => isText(value) && Object.hasOwn(STATES, value),
   reason: orNull(isText),
@@ -37,6 +38,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   ports: (value) => isListOf(value, isPort),
   dependsOn: (value) => isListOf(value, isServiceName),
   stop: isStopSettings,
+  protection: (value) => value === undefined || isProtection(value),
   log: isAbsolutePath,
   logRotation: (value) => value === undefined || value === null || isLogRotation(value),
   stdin: orNull(isAbsolutePath),
@@ -72,6 +74,12 @@ export function toServiceRecord(fields: JsonFields): ServiceRecord | string {
     fields[field] === undefined ? [] : [[field, fields[field]]],
   );
   return Object.fromEntries(known) as ServiceRecord;
+}
+
+/** True for the patterns as they were given. A later devctl may know patterns that this one refuses. */
+function isProtection(value: unknown): value is ProtectionSettings {
+  const fields = asObject(value);
+  return fields !== null && isListOf(fields.patterns, isText) && isBoolean(fields.byEnvironment);
 }
 
 /** True for valid stop settings of a service. */

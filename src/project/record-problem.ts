@@ -17,10 +17,18 @@ export interface RecordProblem {
    * - foreign: it belongs to another project folder that still exists (a copied `.pids`).
    * - refused: it is a symbolic link, not a file, another user's or too large (set it aside), or it is
    *   not readable (leave it).
-   * - future: its time lies in the future, so its age is unknown.
+   * - unbelieved: its time does not say which processes its numbers mean; leave it.
+   * - outdated: its numbers are those of an earlier boot of this machine.
    * - partial: some lines were ignored, all others were used.
    */
-  readonly kind: 'corrupt' | 'newer' | 'foreign' | 'refused' | 'future' | 'partial';
+  readonly kind:
+    | 'corrupt'
+    | 'newer'
+    | 'foreign'
+    | 'refused'
+    | 'unbelieved'
+    | 'outdated'
+    | 'partial';
   /** For people, without the path: `field "leader" is missing or malformed`. */
   readonly reason: string;
 }

@@ -3,6 +3,7 @@ import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { isServiceName, requireRecordable } from './field-checks.ts';
 import {
   folderProblem,
+  isOfOtherManifest,
   listFileNames,
   type ProjectFolder,
   whyOfAnotherProject,
@@ -20,15 +21,28 @@ export interface RecordsRead {
   readonly problems: readonly RecordProblem[];
 }
 
+/** The service records in a folder, by the manifest that they are of. */
+export interface FolderRecords extends RecordsRead {
+  /** The records of another manifest in the same folder. They concern nobody here, and are no problem. */
+  readonly others: readonly ServiceRecord[];
+}
+
 /**
  * Reads all service records of the project, and reports the other files in their folder. Changes
  * nothing, so it is safe without the lock. Never throws for a bad file: it becomes a problem.
  */
 export function readRecords(folder: ProjectFolder): RecordsRead {
+  const { records, problems } = readFolderRecords(folder);
+  return { records, problems };
+}
+
+/** Does the same, and returns the records of another manifest in the folder as well. */
+export function readFolderRecords(folder: ProjectFolder): FolderRecords {
   const records: ServiceRecord[] = [];
   const problems: RecordProblem[] = [];
+  const others: ServiceRecord[] = [];
   const blocked = folderProblem(folder, 'services');
-  if (blocked) return { records, problems: [blocked] };
+  if (blocked) return { records, problems: [blocked], others };
 
   const directory = join(folder.pidsDir, 'services');
   for (const name of listFileNames(directory, problems)) {
@@ -39,15 +53,27 @@ export function readRecords(folder: ProjectFolder): RecordsRead {
       problems.push({ path, service: null, kind: 'corrupt', reason: 'not the name of a service' });
       continue;
     }
-    const read = readRecord(folder, service);
+    const written = readWritten(folder, service);
+    const isOther = written.kind === 'record' && isOfOtherManifest(folder, written.record);
+    if (isOther && folder.standing.standing !== 'copy') {
+      others.push(written.record);
+      continue;
+    }
+    const read = written.kind === 'record' ? asOurs(folder, written.record) : written;
     if (read.kind === 'record') records.push(read.record);
     else if (read.kind === 'problem') problems.push(read.problem);
   }
-  return { records, problems };
+  return { records, problems, others };
 }
 
 /** Reads the record of one service. Never throws for a bad file: it becomes a problem. */
 export function readRecord(folder: ProjectFolder, service: string): RecordRead<ServiceRecord> {
+  const read = readWritten(folder, service);
+  return read.kind === 'record' ? asOurs(folder, read.record) : read;
+}
+
+/** Reads the record of a service, whichever project has written it. */
+function readWritten(folder: ProjectFolder, service: string): RecordRead<ServiceRecord> {
   return readJsonRecord(recordPath(folder, service), {
     service,
     parse(fields) {
@@ -55,8 +81,17 @@ export function readRecord(folder: ProjectFolder, service: string): RecordRead<S
       if (typeof record === 'string' || record.service === service) return record;
       return `it speaks of another service, "${record.service}"`;
     },
-    whyForeign: ({ project }) => whyOfAnotherProject(folder, project),
   });
+}
+
+function asOurs(folder: ProjectFolder, record: ServiceRecord): RecordRead<ServiceRecord> {
+  const reason = whyOfAnotherProject(folder, record);
+  if (reason === null) return { kind: 'record', record };
+  const { service } = record;
+  return {
+    kind: 'problem',
+    problem: { path: recordPath(folder, service), service, kind: 'foreign', reason },
+  };
 }
 
 /**
@@ -73,7 +108,9 @@ export function writeRecord(folder: ProjectFolder, record: ServiceRecord): void 
     throw new Error(`record of ${record.service}: larger than ${MAX_FILE_BYTES} bytes`);
   }
   writableFolder(folder, 'services');
-  writeFileAtomically(recordPath(folder, record.service), content);
+  // After a power failure no process lives, so only the end of a run is worth an fsync(2): a task may be done.
+  const flushed = record.exit !== null;
+  writeFileAtomically(recordPath(folder, record.service), content, { flushed });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { StopSettings } from '../manifest/resolved.ts';
+import type { ProtectionSettings, StopSettings } from '../manifest/resolved.ts';
 import type { Identity } from '../processes/identity.ts';
 
 /** The states of a service in its record (`services/lifecycle/states.ts` has those in memory). */
@@ -62,6 +62,8 @@ export interface ServiceRecord {
   readonly service: string;
   /** Real path of the project folder. */
   readonly project: string;
+  /** The id of the project (`project.json`). Missing where there is none, and in records of early versions. */
+  readonly projectId?: string;
   /** 128 random bits in hex: the value of DEVCTL_RUN in the environment of everything in this run. */
   readonly runId: string;
   readonly state: ServiceState;
@@ -92,6 +94,8 @@ export interface ServiceRecord {
   readonly ports: readonly number[];
   readonly dependsOn: readonly string[];
   readonly stop: StopSettings;
+  /** What the manifest protected when the run began. Missing: nothing. */
+  readonly protection?: ProtectionSettings;
   /** Absolute path of the log file. */
   readonly log: string;
   /** Null, or missing in records of earlier versions: the log is not rotated. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { isTrustedUser } from '../processes/trusted-user.ts';
-import { type ProjectFolder, projectHash } from './folder.ts';
+import { type ProjectFolder, socketName } from './folder.ts';
 import { otherOwner } from './safe-file.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 
@@ -116,7 +116,8 @@ function possiblePaths(folder: ProjectFolder, environment: Environment): readonl
     join(tmpdir(), `devctl-${uid}`),
     `/tmp/devctl-${uid}`,
   ];
-  const paths = directories.map((place) => join(place, `${projectHash(folder.root)}.sock`));
+  const names = folder.paths.map(socketName);
+  const paths = names.flatMap((name) => directories.map((place) => join(place, name)));
   return [...new Set(paths)].filter(
     (path) => isAbsolute(path) && Buffer.byteLength(path) < MAX_SOCKET_BYTES,
   );

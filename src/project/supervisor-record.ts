@@ -2,8 +2,14 @@ import { basename, isAbsolute, join } from 'node:path';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import { asObject, isIdentity, isText, requireRecordable } from './field-checks.ts';
-import { folderProblem, type ProjectFolder, projectHash, writableFolder } from './folder.ts';
+import { asObject, isIdentity, isRunId, isText, requireRecordable } from './field-checks.ts';
+import {
+  folderProblem,
+  type ProjectFolder,
+  socketName,
+  whyOfAnotherProject,
+  writableFolder,
+} from './folder.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from './json-record.ts';
 
 /** `.pids/supervisor.json`: which process supervises this project, and where it listens. */
@@ -16,6 +22,9 @@ export interface SupervisorRecord {
   readonly capabilities: Capabilities;
   /** Absolute path of the control group that contains the groups of the runs; null when there is none. */
   readonly groups: string | null;
+  /** Real path of the project folder, and the id of the project. Missing in records of early versions. */
+  readonly project?: string;
+  readonly projectId?: string;
   /** Version of devctl. */
   readonly version: string;
   /** ISO 8601 in UTC, for people only. */
@@ -31,11 +40,14 @@ export function readSupervisor(folder: ProjectFolder): RecordRead<SupervisorReco
   if (blocked) return { kind: 'problem', problem: blocked };
   return readJsonRecord(supervisorPath(folder), {
     parse: (fields) => toRecord(fields) ?? 'a field is missing or malformed',
-    // A copied `.pids` names the socket of the original project, whose supervisor is not ours.
-    whyForeign: ({ socket }) =>
-      basename(socket) === `${projectHash(folder.root)}.sock`
-        ? null
-        : 'it names the supervisor of another project folder',
+    whyForeign({ socket, ...record }) {
+      const isOfOurPath = folder.paths.some((path) => basename(socket) === socketName(path));
+      // The socket is named after the path, so it tells whose the record is where the record does not say it.
+      if (record.project === undefined && !isOfOurPath) {
+        return 'it names the supervisor of another project folder';
+      }
+      return whyOfAnotherProject(folder, record);
+    },
   });
 }
 
@@ -70,7 +82,11 @@ function toRecord(fields: JsonFields): SupervisorRecord | null {
   if (!isText(socket) || !isAbsolute(socket)) return null;
   if (!isText(version) || !isText(startedAt) || capabilities === null) return null;
   if (groups !== null && !(isText(groups) && isAbsolute(groups))) return null;
-  return { schema, identity, socket, capabilities, groups, version, startedAt };
+  const { project, projectId } = fields;
+  if (project !== undefined && !(isText(project) && isAbsolute(project))) return null;
+  if (projectId !== undefined && !isRunId(projectId)) return null;
+  const whose = { ...(project && { project }), ...(projectId && { projectId }) };
+  return { schema, identity, socket, capabilities, groups, ...whose, version, startedAt };
 }
 
 function toCapabilities(fields: ReturnType<typeof asObject>): Capabilities | null {

@@ -10,7 +10,7 @@
  *   last-start     finds the last start, service by service
  */
 import type { Sample } from '../history/samples.ts';
-import type { Breach } from '../limits/evaluate.ts';
+import type { Breach } from '../limits/breach.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { growthOf } from './growth.ts';
 import { lastStartOf } from './last-start.ts';

@@ -1,5 +1,5 @@
 import type { Sample } from '../history/samples.ts';
-import type { Breach } from '../limits/evaluate.ts';
+import type { Breach } from '../limits/breach.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { PeakReading, ReportedBranch, ReportedGrowth, ServiceActivity } from './model.ts';
 import { totalUsage, usageOf } from './timeline.ts';

@@ -1,5 +1,5 @@
 import type { ServiceUse } from '../history/samples.ts';
-import type { Breach } from '../limits/evaluate.ts';
+import type { Breach } from '../limits/breach.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
 

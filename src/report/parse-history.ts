@@ -1,5 +1,5 @@
+import type { Breach } from '../limits/breach.ts';
 import { isBreach } from '../limits/check-breach.ts';
-import type { Breach } from '../limits/evaluate.ts';
 import type { StateKind } from '../services/lifecycle/states.ts';
 import type { ReportedProcess, StopReport } from '../stopping/report.ts';
 import type { StateChange } from './spans.ts';
@@ -40,6 +40,7 @@ export function toStopReport(value: unknown): StopReport | null {
       pid: number(one.pid),
       command: text(one.command),
       evidence: evidenceOf(one.evidence),
+      ours: one.ours === true,
       veto: text(one.veto) as StopReport['spared'][number]['veto'],
       why: text(one.why),
     })),
@@ -79,6 +80,7 @@ function toProcess(fields: Fields): ReportedProcess {
     signals: list(fields.signals).map(text),
     endedBy: textOrNull(fields.endedBy),
     endedAfterMs: numberOrNull(fields.endedAfterMs),
+    outside: fields.outside === true,
   };
 }
 

@@ -14,6 +14,7 @@
  */
 import type { Claim, Ownership } from '../ownership/claim.ts';
 import { claimInScan } from '../ownership/just-forked.ts';
+import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Host, SignalName, SignalOutcome } from '../processes/host.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { midExecIn, settledSnapshot } from '../processes/settled-snapshot.ts';
@@ -25,7 +26,7 @@ import type { StopAction, StopPolicy, StopState, StopUnit } from './state.ts';
 
 /** The source of all claims, so that the engine itself never decides whose a process is. */
 export interface ClaimSource {
-  readonly projectId: string;
+  readonly project: ProjectIdentity;
   /** As in `OwnershipFacts`: processes that these runs fork during the stop are left alone. */
   readonly exemptRuns?: readonly string[];
   /** Claims every process of ours in a snapshot, and remembers them for the next call. */
@@ -164,7 +165,10 @@ async function act(
     case 'signal-group': {
       const outcome = await signalGroup(host, action);
       if (outcome === 'sent') {
-        for (const member of action.members) history.recordSignal(member, action.signal);
+        for (const member of action.members) {
+          const could = await couldGetGroupSignal(host, snapshot, member);
+          record(member, action.signal, could);
+        }
         return;
       }
       // The group could not be signalled as a whole, because it has a member of another user or has just
@@ -197,6 +201,20 @@ async function signalGroup(
     if (outcome === 'sent' || outcome === 'denied') return outcome;
   }
   return 'gone';
+}
+
+/** Tells whether a member got the signal to its group: the kernel leaves out those that the sender may not signal. */
+async function couldGetGroupSignal(
+  host: Host,
+  { byPid, details }: Snapshot,
+  member: Identity,
+): Promise<SignalOutcome> {
+  const [self, process] = [byPid.get((await host.self()).pid), byPid.get(member.pid)];
+  const isOfOurUser = self && process && details.uid(self) === details.uid(process);
+  if (isOfOurUser) return 'sent';
+  const could = await host.maySignal(member);
+  // The process has ended since: the signal may have done it.
+  return could === 'gone' ? 'sent' : could;
 }
 
 /** Ends a control group at once, if every living process in it turns out to belong to the unit. */
@@ -236,7 +254,7 @@ async function killInScan(
 ): Promise<void> {
   const { host, source, history } = run;
   const recent = {
-    projectId: source.projectId,
+    project: source.project,
     exemptRuns: source.exemptRuns ?? [],
     self: await host.self(),
     snapshot,

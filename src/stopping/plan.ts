@@ -1,3 +1,4 @@
+import { identityKey } from '../processes/identity.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 import { planAsk } from './asking.ts';
 import { beginKill, planKill } from './killing.ts';
@@ -112,7 +113,9 @@ function planUnit(
   if (living.length === 0) return countEmptyScan(state, nowMs);
   const seen = { ...state, emptySinceMs: null };
   if (phase.kind === 'killing') return planKill(unit, seen, phase, living, observation, policy);
-  if (nowMs - phase.sinceMs < unit.graceMs) {
+  // To wait is no use for a process that may not be signalled. A control group of ours may still end it.
+  const isDenied = living.every(({ identity }) => observation.denied.has(identityKey(identity)));
+  if (!isDenied && nowMs - phase.sinceMs < unit.graceMs) {
     return planAsk(unit, seen, phase.sinceMs, living, observation);
   }
   return planKill(unit, seen, beginKill(nowMs, living), living, observation, policy);

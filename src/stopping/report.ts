@@ -1,4 +1,4 @@
-import type { Evidence, VetoKind } from '../ownership/claim.ts';
+import type { Evidence, VetoKind } from '../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 
 /** One process that was ours, and how it ended. */
@@ -11,6 +11,8 @@ export interface ReportedProcess {
   readonly signals: readonly string[];
   /** The last signal before it was gone; null: it ended by itself, or is alive. */
   readonly endedBy: string | null;
+  /** True where it was outside of the session that the service began with: a daemon, or a process with a terminal of its own. */
+  readonly outside: boolean;
   /** From the beginning of the stop until a scan no longer saw it, in ms; null: it is alive. */
   readonly endedAfterMs: number | null;
 }
@@ -65,6 +67,8 @@ export interface StopReport {
     readonly pid: number;
     readonly command: string;
     readonly evidence: readonly Evidence[];
+    /** True when more than its looks says that it is ours. */
+    readonly ours: boolean;
     readonly veto: VetoKind;
     readonly why: string;
   }[];

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { READY_FD, SUPERVISOR_FLAGS } from '../client/protocol.ts';
+import { MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from '../client/protocol.ts';
 import { inWords } from '../errors.ts';
 import { supervisorCookie } from '../ownership/cookie.ts';
 import { packageRoot } from '../package-root.ts';
@@ -20,11 +20,12 @@ import { GUARDED, HELD } from './await-guard.ts';
  * the next stop. Without native calls or `sleep`, a supervisor has no guard.
  */
 async function main(root: string, pidsDir: string, rest: readonly string[]): Promise<void> {
-  const { projectId } = projectFolder(root, pidsDir);
+  const named = rest.find((word) => word.startsWith(MANIFEST_NAME));
+  const folder = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
   const script = join(packageRoot(), 'dist', 'supervisor', 'main.js');
   const argv = [...SUPERVISOR_FLAGS, script, root, pidsDir, ...rest, GUARDED];
   const child = spawn(process.execPath, argv, {
-    env: { ...process.env, ...supervisorCookie(projectId) },
+    env: { ...process.env, ...supervisorCookie(folder) },
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', READY_FD, 'pipe'],
   });
@@ -42,8 +43,9 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
     child.unref();
     return;
   }
-  // The guard must keep nothing in use: no folder on a disk that is to be unmounted, no pipe of a caller.
-  process.chdir('/');
+  // The guard keeps no pipe of a caller in use. It stays in the project folder: once the supervisor was killed, its
+  // working directory is the kernel's word for where the project is.
+  process.chdir(folder.root);
   closeInheritedFiles();
   channel.write(`${HELD} ${process.pid}\n`, (error) => {
     // The supervisor has not waited so long, or is dead.

@@ -3,7 +3,7 @@ import { fstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { INHERITS, READY_FD } from '../client/protocol.ts';
+import { INHERITS, MANIFEST_NAME, READY_FD } from '../client/protocol.ts';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
 import { ownVersion } from '../package-root.ts';
@@ -13,12 +13,14 @@ import { loadNative, pidfdCapability } from '../processes/native/native.ts';
 import { openProcessTable } from '../processes/open-table.ts';
 import { openHost } from '../processes/real-host.ts';
 import { loadSpawn } from '../processes/spawn.ts';
-import { prepareFolder, projectFolder } from '../project/folder.ts';
+import { prepareFolder, projectFolder, recordedProject } from '../project/folder.ts';
+import { MovableFolder } from '../project/place/movable-folder.ts';
 import { mustSetAside, setAside } from '../project/set-aside.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
 import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
 import { readProjectState } from '../tracking/project-state.ts';
+import { startReaper } from '../tracking/reaper.ts';
 import { openRunGroups } from '../tracking/run-groups.ts';
 import { createApi } from './api/server.ts';
 import { awaitGuard, GUARDED } from './await-guard.ts';
@@ -38,11 +40,16 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   setV8Flags();
   const starter = connectToStarter();
   Object.assign(process.env, TOOL_COOKIE);
-  const folder = projectFolder(root, pidsDir);
-  prepareFolder(folder);
+  const named = words.find((word) => word.startsWith(MANIFEST_NAME));
+  const found = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
+  // Now, because later a removal of the project may be under way.
+  prepareFolder(found);
+  const folder = new MovableFolder(found);
   const loaded = await loadNative();
   // Before the first spawn, because only processes that are spawned later are certain to stay below us.
   const subreaper = loaded.available ? loaded.becomeSubreaper() : { held: false, why: loaded.why };
+  const native = loaded.available && subreaper.held ? loaded : null;
+  const reaper = native && startReaper(native);
   const table = openProcessTable();
   const host = openHost(table);
   const self = await host.self();
@@ -74,13 +81,15 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     table,
     self,
     guard,
-    native: loaded.available && subreaper.held ? loaded : null,
+    native,
+    reaper,
     capabilities,
     groups: 'why' in groups ? null : groups,
     version,
     log,
     initialState,
     inheritsProcesses: words.includes(INHERITS),
+    onMoved: () => record(),
     end: () => void end(0),
   });
   const server = createApi(supervision.routes, log);
@@ -90,15 +99,19 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   for (const problem of initialState.problems) {
     if (mustSetAside(folder, problem)) setAside(folder, problem);
   }
-  writeSupervisor(folder, {
-    schema: 1,
-    identity: self,
-    socket,
-    capabilities,
-    groups: 'why' in groups ? null : groups.folder,
-    version,
-    startedAt: isoTime(),
-  });
+  const startedAt = isoTime();
+  const record = (): void =>
+    writeSupervisor(folder, {
+      schema: 1,
+      identity: self,
+      socket,
+      ...recordedProject(folder),
+      capabilities,
+      groups: 'why' in groups ? null : groups.folder,
+      version,
+      startedAt,
+    });
+  record();
   if (starter) await announce(starter);
   // An inherited pipe would keep `devctl start | cat` from ending.
   closeInheritedFiles();

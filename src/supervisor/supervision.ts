@@ -12,14 +12,16 @@
  *   await-guard     waits until the guard is ready
  *   container-init  the entry as process 1 of a container
  */
+
 import type { ServiceChange, SupervisedStopRequest, SupervisorEvent } from '../client/protocol.ts';
+import { inWords } from '../errors.ts';
 import { readRecentSamples } from '../history/read.ts';
 import { createSampler, type Sampler } from '../history/sampler.ts';
 import { type HistoryWriter, openHistoryWriter } from '../history/writer.ts';
-import type { Breach } from '../limits/evaluate.ts';
+import type { Breach } from '../limits/breach.ts';
 import { takeLockToRestart } from '../lock/for-restart.ts';
 import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
-import { endServiceRun } from '../operations/stop/end-run.ts';
+import { createRunEnder } from '../operations/stop/end-run.ts';
 import { stopEverythingRequest } from '../operations/stop/unattended.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import { monotonicMs } from '../processes/clock.ts';
@@ -29,9 +31,10 @@ import { removeGroup } from '../processes/linux/control-groups.ts';
 import type { Native } from '../processes/native/native.ts';
 import { patienceWith } from '../processes/starvation.ts';
 import type { ProcessTable } from '../processes/table.ts';
-import type { ProjectFolder } from '../project/folder.ts';
+import type { MovableFolder } from '../project/place/movable-folder.ts';
 import type { StopReport } from '../stopping/report.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
+import type { Reaper } from '../tracking/reaper.ts';
 import type { RunGroups } from '../tracking/run-groups.ts';
 import { startWitness, type Witness } from '../tracking/witness.ts';
 import { createForegroundHolds } from './api/foreground-holds.ts';
@@ -39,6 +42,7 @@ import { supervisorRoutes } from './api/routes.ts';
 import type { Route, Stream } from './api/server.ts';
 import { createLeaseKeeper, type LeaseKeeper } from './policies/lease-keeper.ts';
 import { createLimitEnforcer, type LimitEnforcer } from './policies/limit-enforcer.ts';
+import { type PlaceWatch, watchPlace } from './policies/place-watch.ts';
 import { createStops, hasLeader, type Stops } from './policies/stops.ts';
 import { adoptServices, resumeRestarts } from './services/adopt.ts';
 import { type Children, createChildren } from './services/children.ts';
@@ -47,7 +51,7 @@ import { createServiceTable } from './services/service-table.ts';
 import type { StartSession } from './services/start-session.ts';
 
 export interface SupervisionContext {
-  readonly folder: ProjectFolder;
+  readonly folder: MovableFolder;
   readonly host: Host;
   readonly table: ProcessTable;
   readonly self: Identity;
@@ -55,6 +59,8 @@ export interface SupervisionContext {
   readonly guard: Identity | null;
   /** The native calls, if they made this process a subreaper; else null. */
   readonly native: Native | null;
+  /** Reaps what this process adopts; null where it is no subreaper. */
+  readonly reaper: Reaper | null;
   readonly capabilities: Capabilities;
   /** Null when no control groups can be made; `capabilities` says why. */
   readonly groups: RunGroups | null;
@@ -64,6 +70,8 @@ export interface SupervisionContext {
   readonly initialState: ProjectState;
   /** True when an earlier supervisor had a process below it when it was ended, recorded or not. */
   readonly inheritsProcesses: boolean;
+  /** Called when the project has another path, to write that into the record of this process. */
+  readonly onMoved: () => void;
   /** Ends this process. */
   readonly end: () => void;
 }
@@ -91,6 +99,16 @@ export async function createSupervision(context: SupervisionContext): Promise<Su
   return supervisor;
 }
 
+/** A stop without a manifest: there is nothing to sweep, and no port that is not in a record. */
+const STOP_EVERYTHING: SupervisedStopRequest = {
+  names: null,
+  force: false,
+  graceMs: null,
+  sweep: { patterns: [], scope: 'off', protect: [] },
+  unprotected: false,
+  declared: [],
+};
+
 type StopUnattended = (request: SupervisedStopRequest, why: string) => Promise<StopReport>;
 
 /** The services of the project, and all that learns of their changes. */
@@ -108,7 +126,7 @@ class WatchedServices {
   readonly #context: SupervisionContext;
 
   constructor(context: SupervisionContext, stopUnattended: StopUnattended) {
-    const { folder, host, self, native, groups, log } = context;
+    const { folder, host, self, native, reaper, groups, log } = context;
     this.#context = context;
     this.logs = recordLogs(folder, log);
     this.history = openHistoryWriter(folder, log);
@@ -133,8 +151,18 @@ class WatchedServices {
       self,
       native,
       groups,
-      reap: () => this.witness.reap(),
+      reaper,
     });
+  }
+
+  /** Follows a move of the project folder. */
+  relocate(from: string): void {
+    const { root } = this.#context.folder;
+    this.services.relocate(from, root);
+    this.limits.relocate(from, root);
+    for (const { service, log, logRotation } of this.services.records()) {
+      this.logs.record(service, log, logRotation ?? null);
+    }
   }
 
   close(): void {
@@ -159,10 +187,12 @@ class WatchedServices {
       mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
       log,
       onChange: (change) => this.#onChange(change),
-      stopTree: (name, request) => {
-        const { runContained } = this.children;
-        return endServiceRun(host, folder, name, { ...request, self, runContained });
-      },
+      stopTree: createRunEnder({
+        host,
+        folder,
+        self,
+        runContained: (...stop) => this.children.runContained(...stop),
+      }),
       pinLog: (name) => this.logs.pin(name),
       // A start that is under way here holds the lock for us.
       takeLock: async () =>
@@ -218,6 +248,7 @@ class Supervisor implements Supervision {
   readonly #stops: Stops;
   readonly #leases: LeaseKeeper;
   readonly #idleTimer: NodeJS.Timeout;
+  readonly #place: PlaceWatch;
   #connections = 0;
   #idleSinceMs: number;
 
@@ -229,6 +260,7 @@ class Supervisor implements Supervision {
     this.#stops = this.#createStops();
     this.#idleTimer = setInterval(() => this.#checkIdle(), IDLE_END_MS / 2);
     this.#leases = this.#createLeases();
+    this.#place = this.#watchPlace();
     this.routes = this.#createRoutes();
     watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'began' });
   }
@@ -247,6 +279,7 @@ class Supervisor implements Supervision {
 
   close(): void {
     clearInterval(this.#idleTimer);
+    this.#place.close();
     this.#leases.close();
     this.#watched.close();
     this.#watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'ended' });
@@ -283,11 +316,32 @@ class Supervisor implements Supervision {
     });
   }
 
+  #watchPlace(): PlaceWatch {
+    const { host, self, folder, log, onMoved } = this.#context;
+    return watchPlace({
+      host,
+      self,
+      folder,
+      onMoved: (from) => {
+        this.#watched.relocate(from);
+        this.#leases.relocate(from, folder.root);
+        onMoved();
+      },
+      onRemoved: (why) => {
+        log(`${why}: stopping everything`);
+        this.stopUnattended(STOP_EVERYTHING, why).catch((error: unknown) =>
+          log(`stopping, because ${why}: ${inWords(error)}`),
+        );
+      },
+      log,
+    });
+  }
+
   #createRoutes(): Readonly<Record<string, Route>> {
     const { folder, self, version, capabilities, log } = this.#context;
     const { services, witness, sampler, starts, listeners, limits, children } = this.#watched;
     return supervisorRoutes({
-      hello: { version, pid: self.pid, projectId: folder.projectId, capabilities },
+      hello: { version, pid: self.pid, projectId: folder.mark, capabilities },
       services,
       witness,
       sampler,
@@ -303,6 +357,7 @@ class Supervisor implements Supervision {
       resumeRestarts: (request) => resumeRestarts(services, folder, self, request),
       ...children,
       ...this.#stops,
+      checkPlace: () => this.#place.checkLocked(),
       whileConnected: (stream, work) => this.#whileConnected(stream, work),
     });
   }
@@ -335,7 +390,7 @@ class Supervisor implements Supervision {
    * as processes below it; a start may come meanwhile.
    */
   async #endIdle(): Promise<void> {
-    await this.#watched.witness.reap();
+    await this.#context.reaper?.reapNow();
     if (this.#isBusy()) return;
     this.#leases.drop();
     this.#context.end();

@@ -10,9 +10,13 @@
  *   scan-pace        how long to wait between two scans
  *   write-ledger     writes claims to the ledgers
  *   adopted-leaders  notices the end of leaders that are no children of ours
- *   reaper           reaps zombies that a subreaper has adopted
+ *   reaper           reaps the dead that a subreaper has adopted, at SIGCHLD
+ *   protection       the rules by which processes of ours are left alone
  *   run-groups       the control groups of the runs: made, read, removed
  *   open-files       reads the evidence of open files and ports
+ *   other-projects   the projects whose marks were met, by the registry and their folders
+ *   other-manifest   another manifest of the same folder that runs
+ *   running-projects every project of this user of which something lives
  *   enclosing-run    the runs that this very command is inside of
  *   capabilities     what the living supervisor can contain services with
  */
@@ -25,11 +29,14 @@ import type {
   Witnessed,
 } from '../ownership/claim.ts';
 import { claimProcesses } from '../ownership/claims.ts';
+import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import { describeCommand } from '../processes/describe.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ClaimSource } from '../stopping/engine.ts';
-import { factsOf, type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { openOtherProjects, residentsIn } from './other-projects.ts';
+import { factsOf, type ProjectState, projectIdentity, UNATTRIBUTED } from './project-state.ts';
+import { protectionRules } from './protection.ts';
 import { readRunGroups } from './run-groups.ts';
 
 /**
@@ -83,6 +90,8 @@ export interface ClaimTrackerOptions {
   readonly keepsCommands?: boolean;
   /** Runs that an earlier part of the same stop has seen outside of their control groups. */
   readonly outsideBefore?: ReadonlySet<string>;
+  /** Default: true, so that a process which no stop ends is none of ours. */
+  readonly protects?: boolean;
   /** Missing: there is no deep scan. */
   readonly readOpenFiles?: (snapshot: Snapshot) => Promise<OpenFileEvidence>;
 }
@@ -96,6 +105,7 @@ export const NO_CLAIMS = {
   guards: [],
   oneOffParents: [],
   adopters: [],
+  foreignMarks: [],
 };
 
 /**
@@ -107,7 +117,7 @@ export function trackClaims(options: ClaimTrackerOptions): ClaimTracker {
 }
 
 class Tracker implements ClaimTracker {
-  readonly projectId: string;
+  project: ProjectIdentity;
   readonly exemptRuns: readonly string[];
   readonly outside: Set<string>;
   readonly #options: ClaimTrackerOptions;
@@ -121,13 +131,16 @@ class Tracker implements ClaimTracker {
   #latest: Ownership = NO_CLAIMS;
   /** Spared by the deep scan. The next ordinary scan would not list them, so keep them. */
   #sparedByDeepScan: Ownership['spared'] = [];
+  /** Pids that a deep scan saw listen on a declared port, with the identities that they had. */
+  readonly #portHolders = new Map<number, Identity>();
   #scanned: Snapshot | null = null;
+  readonly #otherProjects = openOtherProjects();
   #lastScan = { number: 0, atMs: 0 };
 
   constructor(options: ClaimTrackerOptions) {
     const { folder, exempt } = options.state;
     this.#options = options;
-    this.projectId = folder.projectId;
+    this.project = projectIdentity(folder);
     this.exemptRuns = exempt;
     this.outside = new Set(options.outsideBefore);
   }
@@ -144,6 +157,10 @@ class Tracker implements ClaimTracker {
   // A field, as are `unitOf` and `groupsOf`, because callers take it as a function of its own.
   readonly deepScan = async (snapshot: Snapshot): Promise<ReadonlyMap<number, Claim>> => {
     const openFiles = await this.#options.readOpenFiles?.(snapshot);
+    for (const { pid } of openFiles?.listening ?? []) {
+      const holder = snapshot.byPid.get(pid);
+      if (holder) this.#portHolders.set(pid, holder.identity);
+    }
     this.#scan(snapshot, openFiles);
     this.#sparedByDeepScan = this.#latest.spared;
     return this.#latest.claims;
@@ -177,8 +194,14 @@ class Tracker implements ClaimTracker {
   #scan(snapshot: Snapshot, openFiles?: OpenFileEvidence): void {
     this.#scanned = snapshot;
     const facts = currentFacts(this.#options, snapshot, this.#witnessed(snapshot));
+    this.project = facts.project;
     this.#groups = facts.groups ?? [];
-    const found = claimProcesses(openFiles ? { ...facts, openFiles } : facts, snapshot);
+    const holders = [...this.#portHolders].filter(([, identity]) => livesIn(snapshot, identity));
+    const portHolders = new Set(holders.map(([pid]) => pid));
+    const found = this.#claim(
+      { ...facts, portHolders, ...(openFiles ? { openFiles } : {}) },
+      snapshot,
+    );
     const spared = [...found.spared, ...stillSpared(this.#sparedByDeepScan, found, snapshot)];
     for (const guard of found.guards) this.#guards.set(identityKey(guard.identity), guard);
     this.#latest = { ...found, spared, guards: livingGuards(this.#guards, snapshot) };
@@ -188,6 +211,16 @@ class Tracker implements ClaimTracker {
     this.#lastScan = { number: this.#lastScan.number + 1, atMs: snapshot.takenAtMs };
     this.#keepCommands(found.claims.values(), snapshot);
     this.#note(found.claims.values());
+  }
+
+  /** Judges once more with the records of other projects, where they decide about a process here. */
+  #claim(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
+    const found = claimProcesses(facts, snapshot);
+    if (found.foreignMarks.length === 0) return found;
+    const { folder } = this.#options.state;
+    const { recorded, ids } = this.#otherProjects.find(folder, found.foreignMarks, snapshot);
+    const project = { ...facts.project, idsElsewhere: ids };
+    return claimProcesses({ ...facts, project, elsewhere: recorded }, snapshot);
   }
 
   #witnessed(snapshot: Snapshot): readonly Witnessed[] {
@@ -279,13 +312,37 @@ function stillSpared(
 
 /** Returns the facts to judge by, with what earlier scans have seen. */
 export function currentFacts(
-  { state, self }: ClaimTrackerOptions,
+  { state, self, protects = true }: ClaimTrackerOptions,
   snapshot: Snapshot,
   seen: readonly Witnessed[],
 ): OwnershipFacts {
-  const facts = factsOf(state, self, snapshot, Date.now());
+  const known = factsOf(state, self, snapshot, Date.now());
+  const facts = { ...known, project: withResidents(known.project, state, snapshot) };
   // Read after the snapshot: a process that is in a group now and was not yet alive then is found by
   // the next scan.
   const groups = readRunGroups(state);
-  return { ...facts, groups, witnessed: [...facts.witnessed, ...seen] };
+  return {
+    ...facts,
+    ...(protects ? { protection: protectionRules(state.protection) } : {}),
+    groups,
+    witnessed: [...facts.witnessed, ...seen],
+  };
+}
+
+/** Adds the marks and ids of residents in the folder. A supervisor knows its own folder, and does not ask. */
+function withResidents(
+  project: ProjectIdentity,
+  { folder }: ProjectState,
+  snapshot: Snapshot,
+): ProjectIdentity {
+  const residents = folder.requireWritable ? [] : residentsIn(folder, snapshot);
+  const others = residents.filter(
+    ({ mark, projectId }) => !project.marks.has(mark) || projectId !== project.id,
+  );
+  if (others.length === 0) return project;
+  return {
+    ...project,
+    marks: new Set([...project.marks, ...others.map(({ mark }) => mark)]),
+    idsHere: new Set(others.flatMap(({ projectId }) => projectId ?? [])),
+  };
 }

@@ -1,5 +1,5 @@
+import { ancestry } from '../ownership/ancestry.ts';
 import { readCookie } from '../ownership/cookie.ts';
-import { ancestry } from '../ownership/vetoes.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
@@ -28,7 +28,7 @@ export function findEnclosingRun(
 ): EnclosingRun {
   const block = Object.entries(env).map(([name, value]) => `${name}=${value}\0`);
   const found = readCookie(block.join(''));
-  const cookie = found?.projects.includes(folder.projectId) ? found : null;
+  const cookie = found?.projects.includes(folder.mark) ? found : null;
   const above = ancestry(self.pid, snapshot);
   const isAbove = (one: Identity | null): boolean =>
     one !== null && above.some(({ identity }) => sameIdentity(identity, one));

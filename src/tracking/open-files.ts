@@ -46,6 +46,7 @@ async function readOpenFiles(
         port,
         service: ports.get(port) ?? '',
       })),
+    forced: thorough,
     notBeforeTicks,
   };
 }
@@ -53,7 +54,8 @@ async function readOpenFiles(
 /**
  * Makes a reader of the evidence of open files and ports.
  *
- * @param thorough true: look at every process, however old, because records may be missing
+ * @param thorough true: look at every process, however old, because records may be missing; and also at what a person
+ *   has started
  */
 export function openFilesReader(
   state: ProjectState,

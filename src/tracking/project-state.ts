@@ -1,27 +1,40 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
+import type { ProtectionSettings } from '../manifest/resolved.ts';
 import type { LegacyPid, OwnershipFacts } from '../ownership/claim.ts';
-import type { Identity } from '../processes/identity.ts';
+import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
+import { type Identity, sameMachine } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import { msToTicks } from '../processes/ticks.ts';
-import type { ProjectFolder } from '../project/folder.ts';
+import {
+  groupNameOf,
+  OF_OTHER_MANIFEST,
+  type ProjectFolder,
+  variantOf,
+} from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
 import { readLedgers } from '../project/ledger.ts';
 import type { LedgerEntry } from '../project/ledger-lines.ts';
-import { type LegacyEntry, readLegacyFiles } from '../project/legacy-files.ts';
+import {
+  type LegacyEntry,
+  type LegacyFacts,
+  leaderPids,
+  readLegacyFiles,
+} from '../project/legacy-files.ts';
+import { bootedAtMs, later, latestRecordMs, modifiedMs } from '../project/place/places.ts';
+import { readPlace, readProjectRecord } from '../project/place/project-file.ts';
 import type { RecordProblem } from '../project/record-problem.ts';
-import { readRecords } from '../project/records.ts';
+import { readFolderRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
+import { joinProtection } from './protection.ts';
 
 /**
  * The name of the unit, and of the ledger, for processes below our supervisor that no evidence ties to
  * a service. No service can have this name.
  */
 export const UNATTRIBUTED = '(no service)';
-/** Stands for the run id in that ledger. */
-export const NO_RUN = 'none';
 
 /** Everything that the records folder says, read at one moment. */
 export interface ProjectState {
@@ -36,6 +49,8 @@ export interface ProjectState {
   readonly lease: LeaseRecord | null;
   /** Files that could not be read or believed; their processes are found by other evidence. */
   readonly problems: readonly RecordProblem[];
+  /** What the manifest protects, or did when a run began that has a record. */
+  readonly protection: ProtectionSettings;
   /** Run ids of one-offs that do not concern this command: their records and ledgers are left out. */
   readonly exempt: readonly string[];
 }
@@ -45,28 +60,56 @@ export function readProjectState(
   folder: ProjectFolder,
   exempt: readonly string[] = [],
 ): ProjectState {
-  const records = readRecords(folder);
-  const ledgers = readLedgers(folder);
+  const records = readFolderRecords(folder);
+  const ledgers = readLedgers(folder, records.others);
   const supervisor = readSupervisor(folder);
-  const legacy = readLegacyFiles(folder);
+  const legacy = readLegacyFiles(folder, legacyFacts(folder, records.records));
   const lease = readLeases(folder);
+  const project = readProjectRecord(folder.pidsDir);
   const all = {
     folder,
     ownerUid: ownerOf(folder.root),
     records: records.records,
     ledger: ledgers.entries,
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
-    legacy: legacy.entries,
+    legacy: withoutOthers(folder, legacy.entries, records.others),
     lease: lease.kind === 'record' ? lease.record : null,
     problems: [
       ...[records, ledgers, legacy].flatMap(({ problems }) => problems),
       ...(supervisor.kind === 'problem' ? [supervisor.problem] : []),
       ...(lease.kind === 'problem' ? [lease.problem] : []),
+      ...(project.kind === 'problem' ? [project.problem] : []),
       ...lastStopProblems(folder),
-    ],
+    ].filter(({ reason }) => reason !== OF_OTHER_MANIFEST),
+    protection: joinProtection(folder.protection, records.records),
     exempt: [],
   };
   return withoutRuns(all, exempt);
+}
+
+function legacyFacts(folder: ProjectFolder, records: readonly ServiceRecord[]): LegacyFacts {
+  const place = readPlace();
+  const otherPlaces = records
+    .filter((record) => process.platform === 'linux' && record.pidNamespace !== 'portable')
+    .filter((record) => !sameMachine(record, place))
+    .map(({ service }) => modifiedMs(join(folder.pidsDir, 'services', `${service}.json`)));
+  const times = [...folder.standing.elsewhere.map(latestRecordMs), ...otherPlaces];
+  return {
+    leaders: new Set(leaderPids(records)),
+    elsewhereAtMs: times.reduce(later, null),
+    bootedAtMs: bootedAtMs(),
+  };
+}
+
+/** Leaves out the lines that were written for another manifest of the folder, or for another project. */
+function withoutOthers(
+  { standing: { standing } }: ProjectFolder,
+  entries: readonly LegacyEntry[],
+  others: readonly ServiceRecord[],
+): readonly LegacyEntry[] {
+  if (standing === 'shared') return [];
+  const pids = new Set(others.flatMap(({ leader }) => (leader ? [leader.pid] : [])));
+  return entries.filter(({ pid }) => !pids.has(pid));
 }
 
 /**
@@ -97,7 +140,10 @@ function ownerOf(path: string): number | null {
  * some.
  */
 export function isBlankState(state: ProjectState): boolean {
-  const { records, ledger, supervisor, legacy, lease, problems } = state;
+  const { records, ledger, supervisor, legacy, lease, folder } = state;
+  const isShared = folder.standing.standing === 'shared';
+  // In a shared folder the records of the other project are no trace of ours.
+  const problems = state.problems.filter(({ kind }) => !(isShared && kind === 'foreign'));
   const isEmpty = [records, ledger, legacy, problems].every((list) => list.length === 0);
   return isEmpty && !supervisor && !lease && !existsSync(join(state.folder.pidsDir, 'lock'));
 }
@@ -110,22 +156,52 @@ export function isBlankState(state: ProjectState): boolean {
 export function factsOf(
   state: ProjectState,
   self: Identity,
-  snapshot: Pick<Snapshot, 'nowTicks'>,
+  snapshot: Pick<Snapshot, 'nowTicks' | 'byPid' | 'bySession' | 'byGroup'>,
   wallMs: number,
 ): OwnershipFacts {
   const { folder, records, ledger, supervisor, legacy, exempt } = state;
   return {
-    projectId: folder.projectId,
+    project: projectIdentity(folder),
     root: folder.root,
     ownerUid: state.ownerUid,
     self,
     supervisor: supervisor?.identity ?? null,
     runs: records,
     exemptRuns: exempt,
-    witnessed: ledger.map((entry) =>
-      entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
-    ),
+    witnessed: ledger
+      .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))
+      .map((entry) =>
+        entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
+      ),
     legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
+  };
+}
+
+/**
+ * Tells whether a number is that of a process, a session or a group. An entry of the ledger whose number is none of
+ * them says nothing about any process of this snapshot, and a ledger may have 100,000 of them.
+ */
+function isNumberInUse(
+  pid: number,
+  { byPid, bySession, byGroup }: Pick<Snapshot, 'byPid' | 'bySession' | 'byGroup'>,
+): boolean {
+  return byPid.has(pid) || bySession.has(pid) || byGroup.has(pid);
+}
+
+/** What tells the cookies of this project from all others. Which ids live elsewhere is found out when it matters. */
+export function projectIdentity({
+  paths,
+  marks,
+  id,
+  manifestName,
+}: ProjectFolder): ProjectIdentity {
+  return {
+    paths,
+    marks: new Set(marks),
+    id,
+    variant: variantOf(manifestName),
+    idsElsewhere: new Set(),
+    groupNames: new Set(paths.map(groupNameOf)),
   };
 }
 

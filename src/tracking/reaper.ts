@@ -1,68 +1,105 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { type Identity, identityKey } from '../processes/identity.ts';
+import { setTimeout as delay, setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { monotonicMs } from '../processes/clock.ts';
+import { childrenOf } from '../processes/linux/children.ts';
 import type { Native } from '../processes/native/native.ts';
 import { newsOfEnd } from '../processes/own-children.ts';
-import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import type { ProcessTable } from '../processes/table.ts';
 
-/** Reaps the zombies that a subreaper has adopted, each by its own pid. */
+/** Reaps the children that a subreaper has adopted, each by its own pid, as soon as it is dead. */
 export interface Reaper {
-  /**
-   * Reaps the zombies that the scan before has shown already.
-   *
-   * @returns number of adopted zombies in this snapshot
-   */
-  reapIn(snapshot: Snapshot): number;
-  /** Reaps every adopted zombie, now. When it resolves, Node has reaped the dead among its own children. */
+  /** Reaps every adopted child that is dead, now. When it resolves, Node has told the ends of its own children. */
   reapNow(): Promise<void>;
+  stop(): void;
 }
 
-/** How long Node may take to report an end that the process table shows already. */
+/** How long Node may take to tell an end that the kernel shows already, in ms. */
 const EXIT_REPORT_MS = 1_000;
 
 /**
- * Makes a reaper that leaves Node's own children to Node, because otherwise Node never reports their
- * end. Node mostly reaps within one turn of the event loop. But SIGCHLD may go to a thread that a busy
- * machine does not run for a long time, so the reaper never takes a process that is known to be Node's
- * (`noteChild`). It takes any other only if the scan before showed it as a zombie, too.
- *
- * @param native null: this process adopts nothing, so there is nothing to reap
+ * How long to reap in one turn of the event loop, in ms. In a fork storm there is always another dead child, and this
+ * process has more to do; but where it reaps less than dies meanwhile, every look at the process table takes longer.
  */
-export function createReaper(table: ProcessTable, self: Identity, native: Native | null): Reaper {
-  const deadChildren = (snapshot: Snapshot): readonly ProcessInfo[] =>
-    (snapshot.byParent.get(self.pid) ?? []).filter(isGone);
-  const adoptedZombies = (snapshot: Snapshot): readonly ProcessInfo[] =>
-    deadChildren(snapshot).filter(({ identity }) => newsOfEnd(identity.pid) === null);
-  let zombies: ReadonlySet<string> = new Set();
+const LONGEST_TURN_MS = 20;
 
-  /** @returns the zombies that are left */
-  const reap = (dead: readonly ProcessInfo[], before: ReadonlySet<string>): Set<string> => {
-    const left = new Set<string>();
-    for (const { identity } of dead) {
-      const key = identityKey(identity);
-      if (!before.has(key) || !native?.reap(identity.pid)) left.add(key);
+/** The state in which a turn of reaping ends. A promise: it goes on when Node has told the end of a child of its own. */
+type TurnEnd = 'nothing-left' | 'more' | Promise<void>;
+
+/**
+ * Reaps adopted children whenever SIGCHLD comes, and leaves Node's own children to Node, because otherwise Node never
+ * tells their end. It acts after the turn of the event loop in which libuv reaps Node's children. SIGCHLD may come late
+ * to that turn on a busy machine, so the reaper never takes a child that is known to be Node's (`noteChild`).
+ */
+export function startReaper(native: Pick<Native, 'deadChild' | 'reap'>): Reaper {
+  return new SignalledReaper(native);
+}
+
+class SignalledReaper implements Reaper {
+  readonly #native: Pick<Native, 'deadChild' | 'reap'>;
+  readonly #onSignal = (): void => this.#schedule();
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(native: Pick<Native, 'deadChild' | 'reap'>) {
+    this.#native = native;
+    process.on('SIGCHLD', this.#onSignal);
+    // A child may have been adopted, and have died, before the signal was listened for.
+    this.#schedule();
+  }
+
+  async reapNow(): Promise<void> {
+    const deadline = monotonicMs() + EXIT_REPORT_MS;
+    for (;;) {
+      const end = this.#reapSome();
+      const leftMs = deadline - monotonicMs();
+      if (end === 'nothing-left' || leftMs <= 0) return;
+      await within(leftMs, end === 'more' ? turnOfTheLoop() : end);
     }
-    return left;
-  };
+  }
 
-  return {
-    reapIn(snapshot) {
-      const dead = adoptedZombies(snapshot);
-      zombies = reap(dead, zombies);
-      return dead.length;
-    },
-    async reapNow() {
-      if (!native) return;
-      const first = await table.snapshot();
-      const before = adoptedZombies(first);
-      const reports = deadChildren(first).flatMap(({ identity }) => newsOfEnd(identity.pid) ?? []);
-      await Promise.race([Promise.all(reports), delay(EXIT_REPORT_MS, null, { ref: false })]);
-      // A zombie that is not known to be Node's may be Node's all the same. Give Node the time to reap
-      // it.
-      await delay(1);
-      await delay(1);
-      const dead = adoptedZombies(await table.snapshot());
-      reap(dead, new Set(before.map(({ identity }) => identityKey(identity))));
-    },
-  };
+  stop(): void {
+    this.#stopped = true;
+    process.off('SIGCHLD', this.#onSignal);
+  }
+
+  /** Signals come together as one: each is a reason to look, not a count. */
+  #schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      const end = this.#reapSome();
+      if (typeof end === 'string') this.#goOn(end === 'more');
+      else void within(EXIT_REPORT_MS, end).then(() => this.#goOn(true));
+    });
+  }
+
+  #goOn(isMore: boolean): void {
+    this.#scheduled = false;
+    if (isMore) this.#schedule();
+  }
+
+  #reapSome(): TurnEnd {
+    const end = monotonicMs() + LONGEST_TURN_MS;
+    do {
+      const pid = this.#native.deadChild();
+      if (pid === 'none') return 'nothing-left';
+      if (pid === 'refused') return this.#reapListed();
+      // The kernel names no other child until Node has reaped this one.
+      const news = newsOfEnd(pid);
+      if (news) return news;
+      if (!this.#native.reap(pid)) return 'nothing-left';
+    } while (monotonicMs() < end);
+    return 'more';
+  }
+
+  /** Tries every child that the kernel lists: waitpid(2) does nothing to a child that lives. */
+  #reapListed(): TurnEnd {
+    for (const pid of childrenOf(process.pid) ?? []) {
+      if (newsOfEnd(pid) === null) this.#native.reap(pid);
+    }
+    return 'nothing-left';
+  }
+}
+
+/** Resolves with the promise, or when the time is up. */
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  await Promise.race([promise, delay(ms, undefined, { ref: false })]);
 }

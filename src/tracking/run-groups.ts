@@ -13,8 +13,10 @@ import {
   removeGroup,
   thawGroup,
 } from '../processes/linux/control-groups.ts';
-import { type ProjectFolder, projectHash } from '../project/folder.ts';
+import { groupNameOf, type ProjectFolder } from '../project/folder.ts';
+import { namedRunIds } from '../project/place/places.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
+import { runsMovedAway } from './other-projects.ts';
 import type { ProjectState } from './project-state.ts';
 
 /** The control groups of one project's runs, for the process that spawns them. */
@@ -55,7 +57,7 @@ const REMOVED: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENODEV']);
 
 /** Returns the name of a project's group, below the group that its supervisor was started in. */
 function nameOf(folder: ProjectFolder): string {
-  return `devctl-${projectHash(folder.root)}`;
+  return groupNameOf(folder.root);
 }
 
 /**
@@ -135,28 +137,41 @@ export function openRunGroups(
 function projectGroups({ folder, records, supervisor }: ProjectState): readonly string[] {
   const own = ownGroup();
   if ('why' in own) return [];
-  const name = nameOf(folder);
+  const names = folder.paths.map(groupNameOf);
   const recorded = [
     ...records.flatMap(({ cgroup }) => (cgroup ? dirname(cgroup.path) : [])),
     ...(supervisor?.groups ? [supervisor.groups] : []),
   ];
   const here: string[] = [];
-  for (let at = own.folder; groupPath(at) !== null; at = dirname(at)) here.push(join(at, name));
+  for (let at = own.folder; groupPath(at) !== null; at = dirname(at)) {
+    here.push(...names.map((name) => join(at, name)));
+  }
   // Anybody can edit a record, so only a real control group with our own name counts.
   return [...new Set([...recorded, ...here])].filter(
-    (group) => basename(group) === name && groupPath(group) !== null,
+    (group) => names.includes(basename(group)) && groupPath(group) !== null,
   );
 }
 
-/** Reads the groups of all runs that exist now, with their members. */
+/**
+ * Reads the groups of all runs that exist now, with their members.
+ *
+ * Groups have the name of a path. So a group that neither record nor ledger knows may be that of a project which was
+ * moved away from our path, of one that is at a path of ours by now, or of another PID namespace.
+ */
 export function readRunGroups(state: ProjectState): readonly RunGroup[] {
+  const { folder: ours } = state;
   const services = new Map<string, string>();
   for (const { runId, service } of [...state.ledger, ...state.records])
     services.set(runId, service);
+  const isOfOther = (project: string, runId: string): boolean => {
+    if (services.has(runId)) return false;
+    if (basename(project) !== nameOf(ours) || runsMovedAway(ours.root).has(runId)) return true;
+    return ours.standing.elsewhere.some((pidsDir) => namedRunIds(pidsDir).includes(runId));
+  };
   return projectGroups(state).flatMap((project) =>
     listGroups(project).flatMap((runId): RunGroup[] => {
       // A trial group of `openRunGroups` belongs to no run.
-      if (!RUN_ID.test(runId)) return [];
+      if (!RUN_ID.test(runId) || isOfOther(project, runId)) return [];
       const folder = join(project, runId);
       const path = groupPath(folder);
       if (path === null) return [];
@@ -194,13 +209,17 @@ const PROJECT_GROUP = /^devctl-[0-9a-f]+$/;
  * True when the control group of this run has held everything that the run ever started, and is empty.
  * This proves the end of the run. The group is removed.
  *
+ * @param paths the paths of the project folder, of which the group has its name
  * @returns false also when the group cannot be seen from here, because missing is not the same as empty
  *   there
  */
-export function isProvedByGroup({ cgroup, runId, project }: ServiceRecord): boolean {
+export function isProvedByGroup(
+  { cgroup, runId }: ServiceRecord,
+  { paths }: Pick<ProjectFolder, 'paths'>,
+): boolean {
   if (!cgroup?.held || groupPath(cgroup.path) === null) return false;
   if (cgroup.view !== groupView()) return false;
   // Anybody can edit a record, so an empty group of another name proves nothing, and stays.
-  const name = join(`devctl-${projectHash(project)}`, runId);
-  return cgroup.path.endsWith(`/${name}`) && removeGroup(cgroup.path);
+  const isOurs = paths.some((path) => cgroup.path.endsWith(`/${groupNameOf(path)}/${runId}`));
+  return isOurs && removeGroup(cgroup.path);
 }

@@ -8,7 +8,7 @@ import {
   NO_CLAIMS,
   type TrackedClaims,
 } from './claim-tracker.ts';
-import { UNATTRIBUTED } from './project-state.ts';
+import { projectIdentity, UNATTRIBUTED } from './project-state.ts';
 
 /** The name of the unit for processes that only a pattern points to. */
 export const SWEPT = '(sweep)';
@@ -29,7 +29,7 @@ export function trackSweep(
   return {
     commands,
     outside: new Set(),
-    projectId: options.state.folder.projectId,
+    project: projectIdentity(options.state.folder),
     exemptRuns: options.state.exempt,
     // A process with our cookie was born in the middle of the scan. A service has just forked it, so it
     // is no find of the sweep.

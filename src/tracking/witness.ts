@@ -13,9 +13,13 @@ import { type AdoptedLeaders, type WatchedRuns, watchAdoptedLeaders } from './ad
 import { type ClaimTracker, trackClaims } from './claim-tracker.ts';
 import { createIdleScan, type IdleScan } from './idle-scan.ts';
 import type { ProjectState } from './project-state.ts';
-import { createReaper, type Reaper } from './reaper.ts';
 import type { RunGroups } from './run-groups.ts';
-import { LONGEST_SCAN_PAUSE_MS, nextScanPauseMs, SHORTEST_SCAN_PAUSE_MS } from './scan-pace.ts';
+import {
+  LONGEST_SCAN_PAUSE_MS,
+  nextScanPauseMs,
+  SHORTEST_SCAN_PAUSE_MS,
+  shortestPauseMs,
+} from './scan-pace.ts';
 import { recordClaims } from './write-ledger.ts';
 
 export interface WitnessContext {
@@ -26,8 +30,8 @@ export interface WitnessContext {
   readonly runs: WatchedRuns;
   /** Picks the claims to witness. Missing: all of the project. */
   readonly concerns?: (claim: Claim) => boolean;
-  /** Null: this process adopts nothing, so there is nothing to reap. */
-  readonly native: Native | null;
+  /** Null: this process adopts nothing. */
+  readonly native: Pick<Native, 'endWatch' | 'trimMemory'> | null;
   /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
   /** Missing: only the witness needs the scans. */
@@ -49,14 +53,12 @@ export interface ScanListener {
 
 /** Scans the process table again and again, and writes down what it sees. */
 export interface Witness {
-  /** Scans soon, because something has just changed. */
+  /** Scans as soon as the pace allows, because something has just changed. */
   wake(): void;
-  /** While a stop is at work, the witness only reaps and writes nothing. */
+  /** While a stop is at work, the witness does not scan and writes nothing. */
   setStoodDown(stoodDown: boolean): Promise<void>;
   /** Scans at once, and resolves when everything seen is in the ledger. */
   scan(): Promise<void>;
-  /** Reaps every adopted zombie, now. */
-  reap(): Promise<void>;
   /** Number of processes of ours in the last scan. */
   ownedCount(): number;
   stop(): void;
@@ -66,14 +68,8 @@ export interface Witness {
 const TIDY_MS = 10_000;
 
 /**
- * Zombies in one scan that make it a fork storm. A storm leaves thousands in a second, and each keeps a
- * pid that others need.
- */
-const MANY_ZOMBIES = 20;
-
-/**
- * Starts to record the identity of every descendant while it can still be seen, to notice the end of
- * adopted leaders, and to reap adopted zombies.
+ * Starts to record the identity of every descendant while it can still be seen, and to notice the end of
+ * adopted leaders.
  */
 export function startWitness(context: WitnessContext): Witness {
   return new ScanLoop(context);
@@ -81,7 +77,6 @@ export function startWitness(context: WitnessContext): Witness {
 
 class ScanLoop implements Witness {
   readonly #context: WitnessContext;
-  readonly #reaper: Reaper;
   readonly #tracker: ClaimTracker;
   readonly #idleScan: IdleScan;
   readonly #adoptedLeaders: AdoptedLeaders;
@@ -89,6 +84,8 @@ class ScanLoop implements Witness {
   readonly #recorded = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
   #pauseMs = SHORTEST_SCAN_PAUSE_MS;
+  /** Duration of the last full scan. */
+  #tookMs = 0;
   #underWay: Promise<void> | null = null;
   #stoodDown = false;
   #stopped = false;
@@ -99,7 +96,6 @@ class ScanLoop implements Witness {
   constructor(context: WitnessContext) {
     const { table, self, native, runs } = context;
     this.#context = context;
-    this.#reaper = createReaper(table, self, native);
     const stateNow = (): ProjectState => this.#stateNow();
     this.#tracker = trackClaims({
       get state() {
@@ -109,6 +105,8 @@ class ScanLoop implements Witness {
       names: new Set<string>(),
       // In a project that restarts often, they would pile up for months; only a stop reports them.
       keepsCommands: false,
+      // Until a stop leaves it alone it is a process like any other, with limits and a ledger.
+      protects: false,
     });
     this.#idleScan = createIdleScan(table, self, stateNow, this.#tracker);
     this.#adoptedLeaders = watchAdoptedLeaders({
@@ -123,14 +121,13 @@ class ScanLoop implements Witness {
   wake(): void {
     this.#idleScan.end();
     this.#changedAtMs = monotonicMs();
-    this.#pauseMs = SHORTEST_SCAN_PAUSE_MS;
+    this.#pauseMs = shortestPauseMs({ contained: this.#isContained(), tookMs: this.#tookMs });
     // Without a timer a scan is under way, or a stop is at work.
     if (this.#timer) this.#schedule(this.#pauseMs);
   }
 
   async setStoodDown(stoodDown: boolean): Promise<void> {
     this.#stoodDown = stoodDown;
-    // Many processes end now, and a subreaper must reap those that it adopts.
     this.#pauseMs = SHORTEST_SCAN_PAUSE_MS;
     await this.#underWay;
     this.#schedule(0);
@@ -141,10 +138,6 @@ class ScanLoop implements Witness {
     await this.#underWay;
     this.#idleScan.end();
     await this.#begin();
-  }
-
-  reap(): Promise<void> {
-    return this.#reaper.reapNow();
   }
 
   ownedCount(): number {
@@ -178,8 +171,7 @@ class ScanLoop implements Witness {
   async #scanAndSchedule(): Promise<void> {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    // While a stop is at work, only reaping is left to do.
-    if (this.#stoodDown && !this.#context.native) return;
+    if (this.#stoodDown) return;
     try {
       if (!this.#scanIdle()) await this.#scanAll();
     } catch (error) {
@@ -192,33 +184,31 @@ class ScanLoop implements Witness {
 
   /** @returns false when a full scan is due */
   #scanIdle(): boolean {
-    const scan = this.#stoodDown || !this.#isContained() ? null : this.#idleScan.scan();
+    const scan = this.#isContained() ? this.#idleScan.scan() : null;
     if (!scan) return false;
     this.#context.listener?.onScan(scan.snapshot, scan.claims);
     this.#trimMemory();
-    this.#setPause(false, 0);
+    this.#setPause(false);
     return true;
   }
 
   async #scanAll(): Promise<void> {
     const { table, groups } = this.#context;
+    const beganAtMs = monotonicMs();
     this.#idleScan.end();
     const forks = table.changes?.forks() ?? null;
     const snapshot = await table.snapshot();
-    const zombies = this.#reaper.reapIn(snapshot);
-    let changed = false;
-    if (!this.#stoodDown) {
-      // Removes the groups of runs that have ended. The kernel refuses to remove one with a process in
-      // it.
-      if (groups) removeGroup(groups.folder);
-      changed = this.#record(snapshot);
-      this.#adoptedLeaders.onScan(snapshot);
-      this.#endIdleGuards(snapshot);
-    }
-    if (changed || zombies > 0) this.#changedAtMs = monotonicMs();
-    const atRest = !this.#stoodDown && !changed && zombies === 0;
-    if (atRest && this.#isContained()) this.#idleScan.begin(snapshot, forks);
-    this.#setPause(changed, zombies);
+    // A stop that has just begun sends the signals, and what is seen now may be dead by then.
+    if (this.#stoodDown) return;
+    // Removes the groups of runs that have ended. The kernel refuses to remove one with a process in it.
+    if (groups) removeGroup(groups.folder);
+    const changed = this.#record(snapshot);
+    this.#adoptedLeaders.onScan(snapshot);
+    this.#endIdleGuards(snapshot);
+    if (changed) this.#changedAtMs = monotonicMs();
+    else if (this.#isContained()) this.#idleScan.begin(snapshot, forks);
+    this.#tookMs = monotonicMs() - beganAtMs;
+    this.#setPause(changed);
   }
 
   /** @returns true when a process of ours is new, has moved or has gone */
@@ -271,14 +261,14 @@ class ScanLoop implements Witness {
     this.#context.native?.trimMemory();
   }
 
-  #setPause(changed: boolean, zombies: number): void {
-    const { native, listener } = this.#context;
+  #setPause(changed: boolean): void {
+    const { listener } = this.#context;
     this.#pauseMs = nextScanPauseMs(this.#pauseMs, {
       changed,
-      storm: native !== null && zombies >= MANY_ZOMBIES,
-      moving: !this.#stoodDown && (listener?.isMoving() ?? false),
-      watched: !this.#stoodDown && (listener?.isWatched() ?? false),
+      moving: listener?.isMoving() ?? false,
+      watched: listener?.isWatched() ?? false,
       contained: this.#isContained(),
+      tookMs: this.#tookMs,
     });
   }
 

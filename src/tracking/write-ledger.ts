@@ -1,8 +1,8 @@
 import type { Claim } from '../ownership/claim.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { appendLedger } from '../project/ledger.ts';
-import type { PidScope } from '../project/ledger-lines.ts';
-import { NO_RUN, UNATTRIBUTED } from './project-state.ts';
+import { NO_RUN, type PidScope } from '../project/ledger-lines.ts';
+import { UNATTRIBUTED } from './project-state.ts';
 
 /**
  * Writes claimed processes to the ledgers of their services. Processes that no evidence ties to a

@@ -80,6 +80,7 @@ test.each<readonly [string, Answer, RegExp]>([
       logsDir: '/',
       logRotation: null,
       containment: 'auto',
+      protection: { patterns: [], byEnvironment: false },
       limits: { limits: [], manifest: null },
     } as const;
     const failure = await client.start(request, (event) => events.push(event)).catch((e) => e);

@@ -42,5 +42,5 @@ test('--grep sees a line with its colours and without', () => {
   expect(grepOption('\\[1m', false)('\u001b[1mready')).toBe(true);
   expect(grepOption('READY', false)('ready')).toBe(false);
   expect(grepOption('READY', true)('ready')).toBe(true);
-  expect(() => grepOption('(', false)).toThrow('--grep (: not a regular expression: ');
+  expect(() => grepOption('(', false)).toThrow('--grep ( is not a regular expression: ');
 });

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { StatusReport } from '../../src/operations/status/status.ts';
+import type { StatusReport } from '../../src/operations/status/report.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';

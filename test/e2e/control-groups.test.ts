@@ -14,6 +14,7 @@ import { projectFolder } from '../../src/project/folder.ts';
 import { readRecords } from '../../src/project/records.ts';
 import { controlGroupOf, hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
+import { marksOf } from '../support/marks.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
@@ -83,8 +84,8 @@ test.runIf(hasControlGroups)(
     const { identity } = JSON.parse(readFileSync(project.file('.pids/supervisor.json'), 'utf8'));
     writeFileSync(join(record?.cgroup?.path ?? '', 'cgroup.procs'), String(identity.pid));
     // From inside: the supervisor carries out the stop, and ends the command with the service.
-    const { projectId } = projectFolder(project.root);
-    const env = serviceCookie(projectId, 'stubborn', record?.runId ?? '');
+    const { mark: projectId } = projectFolder(project.root);
+    const env = serviceCookie(marksOf(projectId), 'stubborn', record?.runId ?? '');
     await devctlWith(project, { env }, 'stop');
     await until(() => project.oracle.everything().length === 0);
     expect(existsSync(project.file('.pids/last-stop.json'))).toBe(true);

@@ -4,9 +4,10 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { guardCookie } from '../../src/ownership/cookie.ts';
-import { projectId } from '../../src/project/folder.ts';
+import { markOfPath } from '../../src/project/folder.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctlWith } from '../support/devctl.ts';
+import { marksOf } from '../support/marks.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { parseReport } from '../support/reports.ts';
 import {
@@ -155,7 +156,7 @@ test.runIf(hasSubreaper)(
 test.runIf(hasSubreaper)('a guard that is just starting is left alone', async () => {
   await using project = await started({ web: service('sleeper') });
   const begin = (file: string, ...args: readonly string[]) => {
-    const cookie = guardCookie(projectId(project.root));
+    const cookie = guardCookie(marksOf(markOfPath(project.root)));
     return spawn(file, args, { env: { ...process.env, ...project.env, ...cookie } });
   };
   const coming = begin(process.execPath, '-e', 'setInterval(() => {}, 1000)');
@@ -259,7 +260,7 @@ test.runIf(hasSubreaper)(
     await using project = await started({ web: service('sleeper') });
     const late = project.write('late.cjs', LATE_SUPERVISOR);
     const guard = join(repositoryRoot, 'dist', 'supervisor', 'guard.cjs');
-    const cookie = JSON.stringify(guardCookie(projectId(project.root)));
+    const cookie = JSON.stringify(guardCookie(marksOf(markOfPath(project.root))));
     const words = JSON.stringify([late, guard, project.root, cookie]);
     const preload = project.write(
       'preload.cjs',
@@ -317,9 +318,12 @@ eachModeIf(hasSubreaper)([[false], [true]])(
   },
 );
 
-test.runIf(hasSubreaper)('a guard keeps neither the project folder nor a file in use', async () => {
-  await using project = await started({ web: service('sleeper') });
-  const [guard] = guardsOf(project);
-  expect(guard?.files.filter((file) => file.startsWith(project.root))).toEqual([]);
-  await stopped(project);
-});
+test.runIf(hasSubreaper)(
+  'a guard works in the project folder, and keeps no file in use',
+  async () => {
+    await using project = await started({ web: service('sleeper') });
+    const [guard] = guardsOf(project);
+    expect(guard?.files.filter((file) => file.startsWith(project.root))).toEqual([project.root]);
+    await stopped(project);
+  },
+);

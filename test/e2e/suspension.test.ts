@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pass } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { signalExactly } from '../support/end-processes.ts';
@@ -9,6 +9,7 @@ import { canRecycle, recycle } from '../support/recycled.ts';
 import { parseReport, statusReport, stopReport } from '../support/reports.ts';
 import type { SeenProcess } from '../support/seen-process.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -38,52 +39,56 @@ function leaderOf(project: TemporaryProject, name: string): SeenProcess {
 }
 
 // Again with another pid, should another process of this machine have got the one that is wanted.
-test('a stop that was suspended for ten seconds, with a service that it has asked to end, goes on', {
-  retry: 2,
-}, async () => {
-  await using outside = await temporaryProject();
-  await using project = await temporaryProject();
-  const services = {
-    db: journal(project, 'db', 100),
-    // Frozen with devctl, as in a laptop that sleeps or a container that is paused: it has used none of
-    // its grace, and still takes most of it.
-    web: journal(project, 'web', 1_500, { dependsOn: ['db'], stop: { grace: GRACE } }),
-    brief: service('sleeper', [], { dependsOn: ['db'] }),
-  };
-  project.write('.devctl.json', JSON.stringify({ services }));
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  const [web, brief] = [leaderOf(project, 'web'), leaderOf(project, 'brief')];
+fullTest(
+  'a stop that was suspended for ten seconds, with a service that it has asked to end, goes on',
+  {
+    retry: 2,
+  },
+  async () => {
+    await using outside = await temporaryProject();
+    await using project = await temporaryProject();
+    const services = {
+      db: journal(project, 'db', 100),
+      // Frozen with devctl, as in a laptop that sleeps or a container that is paused: it has used none of
+      // its grace, and still takes most of it.
+      web: journal(project, 'web', 1_500, { dependsOn: ['db'], stop: { grace: GRACE } }),
+      brief: service('sleeper', [], { dependsOn: ['db'] }),
+    };
+    project.write('.devctl.json', JSON.stringify({ services }));
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const [web, brief] = [leaderOf(project, 'web'), leaderOf(project, 'brief')];
 
-  const stop = startDevctl(project, {}, 'stop', '--json');
-  await until(() => noted(project).includes('web asked'));
-  const command = commandOf(stop);
-  signalExactly(command, 'SIGSTOP');
-  signalExactly(web, 'SIGSTOP');
-  await until(
-    () => !readProcesses().some(({ pid, sid }) => pid === brief.pid || sid === brief.pid),
-  );
-  // A process that gets the pid of an ended service meanwhile is a bystander.
-  await using strangers = canRecycle
-    ? await recycle(
-        [{ number: brief.pid, role: 'leads', words: ['node', 'server.js'] }],
-        project.root,
-        outside.root,
-      )
-    : null;
-  await pass(SUSPENDED_MS);
-  expect(noted(project)).not.toContain('db asked');
-  signalExactly(web, 'SIGCONT');
-  signalExactly(command, 'SIGCONT');
+    const stop = startDevctl(project, {}, 'stop', '--json');
+    await until(() => noted(project).includes('web asked'));
+    const command = commandOf(stop);
+    signalExactly(command, 'SIGSTOP');
+    signalExactly(web, 'SIGSTOP');
+    await until(
+      () => !readProcesses().some(({ pid, sid }) => pid === brief.pid || sid === brief.pid),
+    );
+    // A process that gets the pid of an ended service meanwhile is a bystander.
+    await using strangers = canRecycle
+      ? await recycle(
+          [{ number: brief.pid, role: 'leads', words: ['node', 'server.js'] }],
+          project.root,
+          outside.root,
+        )
+      : null;
+    await pass(SUSPENDED_MS);
+    expect(noted(project)).not.toContain('db asked');
+    signalExactly(web, 'SIGCONT');
+    signalExactly(command, 'SIGCONT');
 
-  const { exitCode, stdout, stderr } = await stop;
-  expect(exitCode, stderr).toBe(0);
-  const { report } = parseReport<StopReport>({ exitCode: exitCode ?? -1, stdout, stderr });
-  expect(report.survivors).toEqual([]);
-  expect(noted(project).slice(-4)).toEqual(['web asked', 'web down', 'db asked', 'db down']);
-  expect(project.oracle.processes()).toEqual([]);
-  expect(supervisorsOf(project)).toEqual([]);
-  expect(strangers?.missing() ?? []).toEqual([]);
-});
+    const { exitCode, stdout, stderr } = await stop;
+    expect(exitCode, stderr).toBe(0);
+    const { report } = parseReport<StopReport>({ exitCode: exitCode ?? -1, stdout, stderr });
+    expect(report.survivors).toEqual([]);
+    expect(noted(project).slice(-4)).toEqual(['web asked', 'web down', 'db asked', 'db down']);
+    expect(project.oracle.processes()).toEqual([]);
+    expect(supervisorsOf(project)).toEqual([]);
+    expect(strangers?.missing() ?? []).toEqual([]);
+  },
+);
 
 test('a start that was suspended goes on, or gives way to a stop', async () => {
   await using project = await temporaryProject();

@@ -6,6 +6,7 @@ import type { SweepReport } from '../../src/stopping/report.ts';
 import { bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
+import { marksOf } from '../support/marks.ts';
 import { fixture } from '../support/paths.ts';
 import { parseReport, statusReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
@@ -50,7 +51,10 @@ test('sweep asks and then kills programs that match; services and bystanders are
   await using outside = await bystander('npm run dev', elsewhere.root);
   await using nested = await bystander('npm test', project.file('nested'));
   startApart(project.root, 'stubborn', ['1'], project.env);
-  const foreign = { DEVCTL_TEST_BYSTANDER: '1', ...serviceCookie('other-0123', 'web', 'r1') };
+  const foreign = {
+    DEVCTL_TEST_BYSTANDER: '1',
+    ...serviceCookie(marksOf('other-0123'), 'web', 'r1'),
+  };
   startApart(project.root, 'bystander', ['node', 'vitest'], foreign);
   const find = (line: string) =>
     project.oracle.everything().find(({ argv }) => argv.join(' ').startsWith(line));

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   cpSync,
   existsSync,
   lstatSync,
@@ -248,5 +249,33 @@ test.runIf(canBeTwo)(
     });
     expect(JSON.parse(forced.stdout)).toMatchObject({ project: cwd, processes: [] });
     expect(dev.alive()).toBe(true);
+  },
+);
+
+test.runIf(canBeTwo)(
+  'a process that became root is told at once, with the command that ends it, and gets no grace period',
+  async () => {
+    const started = performance.now();
+    const become = '$ENV{PATH} = "/bin"; POSIX::setuid(0); exec {"/bin/sleep"} "sleep", "600"';
+    const command = ['/bin/sh', '-c', './become-root -MPOSIX -e "$0" & exec sleep 600', become];
+    await using project = await projectOf({ services: { web: { command } }, stopGrace: 60_000 });
+    const perl = execFileSync('perl', ['-e', 'print $^X'], { encoding: 'utf8' });
+    copyFileSync(perl, project.file('become-root'));
+    chmodSync(project.file('become-root'), 0o4755);
+    expect(await devctlAs(OWNER, project, 'start')).toMatchObject({ exitCode: 0 });
+    const isRoot = ({ pid }: { readonly pid: number }) =>
+      /^Uid:\s+0\s+0/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    await until(() => servicesOf(project).some((one) => one.argv[0] === 'sleep' && isRoot(one)));
+    const [root] = servicesOf(project).filter(isRoot);
+    const stop = await devctlAs(OWNER, project, 'stop');
+    expect(stop.exitCode, stop.stdout).toBe(4);
+    expect(stop.stdout).toContain(
+      `pid ${root?.pid}: sleep 600: it may not be signalled by this user; needs: sudo kill ${root?.pid}`,
+    );
+    expect(stop.stdout).not.toContain('outlived SIGKILL');
+    expect(performance.now() - started).toBeLessThan(60_000);
+    expect(servicesOf(project).map(({ pid }) => pid)).toEqual([root?.pid]);
+    const all = await devctlAs(0, project, 'stop', '--force');
+    expect(servicesOf(project), all.stdout).toEqual([]);
   },
 );

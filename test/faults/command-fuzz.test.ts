@@ -25,6 +25,7 @@ const FILES = [
   'lock',
   'last-stop.json',
   'founding.json',
+  'project.json',
 ];
 const FOUNDING = ['services.pids', 'services.pids.groups', 'services.pids.services'];
 

@@ -16,6 +16,7 @@ import { writeRecord } from '../../src/project/records.ts';
 import { writeSupervisor } from '../../src/project/supervisor-record.ts';
 import { factsOf, readProjectState } from '../../src/tracking/project-state.ts';
 import { recordOf, temporaryRecords } from '../project/records-folder.ts';
+import { marksOf } from '../support/marks.ts';
 import { BOOT, identity, NAMESPACE, type Row, snapshotOf } from '../support/process-table.ts';
 import { anyMutation } from './mutations.ts';
 
@@ -54,7 +55,7 @@ function recorded(): ProjectFolder {
     recordOf(folder, 'db', { ...common, runId: RUN.db, leader: identity(510) }),
   ];
   for (const record of records) writeRecord(folder, record);
-  writeLegacyFiles(folder, records);
+  writeLegacyFiles(folder, records, () => true);
   const lines = [500, 501, 502, 520].map((pid) => ({
     runId: RUN.web,
     identity: identity(pid),
@@ -89,8 +90,9 @@ function recorded(): ProjectFolder {
   return folder;
 }
 
-function machineWith({ root, projectId }: ProjectFolder) {
-  const marked = (service: 'web' | 'db') => serviceCookie(projectId, service, RUN[service]);
+function machineWith({ root, mark: projectId }: ProjectFolder) {
+  const marked = (service: 'web' | 'db') =>
+    serviceCookie(marksOf(projectId), service, RUN[service]);
   const rows: Row[] = [
     { pid: 88_888, argv: 'vim src/app.ts', cwd: root, ticks: 61 },
     { pid: 70, argv: 'node server.js', cwd: '/elsewhere', ticks: 71 },
@@ -107,7 +109,12 @@ function machineWith({ root, projectId }: ProjectFolder) {
       cwd: root,
       ticks: 616,
     },
-    { pid: SUPERVISOR, argv: 'node main.js', cwd: root, environ: supervisorCookie(projectId) },
+    {
+      pid: SUPERVISOR,
+      argv: 'node main.js',
+      cwd: root,
+      environ: supervisorCookie(marksOf(projectId)),
+    },
     { pid: 500, ppid: SUPERVISOR, argv: 'npm run dev', cwd: root, environ: marked('web') },
     { pid: 501, ppid: 500, pgid: 500, sid: 500, cwd: root, environ: marked('web') },
     { pid: 502, ppid: 501, cwd: root, environ: marked('web') },

@@ -37,6 +37,7 @@ const RECORDS = [
   'lock',
   'last-stop.json',
   'founding.json',
+  'project.json',
   'services.pids',
   'services.pids.groups',
   'services.pids.services',

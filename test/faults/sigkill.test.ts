@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
-import type { StatusReport } from '../../src/operations/status/status.ts';
+import type { StatusReport } from '../../src/operations/status/report.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { type Bystander, bystander as startBystander } from '../support/bystander.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
@@ -314,7 +314,7 @@ function expectPlausible(effects: readonly Effect[], points: readonly FaultPoint
     effects.filter((one) => one.phase === phase && one.role === role && one.kind === kind).length;
   const least: readonly [Phase, Effect['role'], Readonly<Record<string, number>>][] = [
     ['start', 'cli', { mkdir: 5, open: 3, write: 2, link: 1, rm: 2, spawn: 1, connect: 1 }],
-    ['start', 'supervisor', { listen: 1, open: 20, write: 15, fsync: 6, rename: 14, spawn: 2 }],
+    ['start', 'supervisor', { listen: 1, open: 20, write: 15, fsync: 2, rename: 14, spawn: 2 }],
     ['stop', 'cli', { link: 1, write: 3, connect: 2, signal: 3, unlink: 6, rename: 1, rm: 2 }],
     ['stop', 'supervisor', { rename: 2, unlink: 1, spawn: 1 }],
     ['force', 'cli', { link: 1, write: 3, signal: 3, unlink: 6, rename: 1 }],

@@ -7,7 +7,7 @@ import { appendHistory } from '../../src/history/files.ts';
 import { readHistory } from '../../src/history/read.ts';
 import { formatSample, mergeTiers } from '../../src/history/sample-lines.ts';
 import type { Sample } from '../../src/history/samples.ts';
-import type { Breach } from '../../src/limits/evaluate.ts';
+import type { Breach } from '../../src/limits/breach.ts';
 import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 

@@ -1,4 +1,4 @@
-import { renameSync, symlinkSync, unlinkSync } from 'node:fs';
+import { renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readHistory } from '../../src/history/read.ts';
 import { openHistoryWriter } from '../../src/history/writer.ts';
@@ -50,6 +50,7 @@ test('a failure to write is reported once, until a line could be written again',
   const write = () =>
     [1, 2, 3].forEach((second) => void chronicle.sample(sample(second, 1), 1_000));
   const inTheWay = project.file('.pids/history');
+  rmdirSync(inTheWay);
   symlinkSync(project.root, inTheWay);
   write();
   expect(told).toEqual([expect.stringContaining('symbolic link')]);

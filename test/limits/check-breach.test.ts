@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Breach } from '../../src/limits/breach.ts';
 import { isBreach } from '../../src/limits/check-breach.ts';
-import type { Breach } from '../../src/limits/evaluate.ts';
 import { toBreach } from '../../src/report/parse-history.ts';
 
 const BREACH: Breach = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Breach } from '../../src/limits/evaluate.ts';
+import type { Breach } from '../../src/limits/breach.ts';
 import { breachInWords, warningInWords } from '../../src/limits/words.ts';
 
 const MB = 1024 ** 2;

@@ -194,14 +194,23 @@ test('a link in the place of a log is not followed', async () => {
   expect(texts(web.next(2).lines)).toEqual(['again']);
 });
 
-test('a quotation searches at most a megabyte', async () => {
+test('a quotation has at most 8 KB', async () => {
   const log = `first\n${'x'.repeat(3 * 1024 * 1024)}\nend`;
   await using project = await temporaryProject(undefined, { 'web.log': log });
   const source = openLogSource(projectFolder(project.root), 'web', project.file('web.log'));
   const [long = '', ...rest] = lastLines(source, 20, 0);
   expect(rest).toEqual(['end']);
-  expect(long).toHaveLength(1024 * 1024 - '\nend'.length);
+  expect(long).toBe(`…${'x'.repeat(8 * 1024 - 'end\n…\n'.length - 2)}`);
   expect(lastLines(source, 1, 0)).toEqual(['end']);
+});
+
+test('a quotation of bytes that are no text has at most 8 KB as well', async () => {
+  await using project = await temporaryProject();
+  writeFileSync(project.file('web.log'), Buffer.alloc(100_000, 0xff));
+  const source = openLogSource(projectFolder(project.root), 'web', project.file('web.log'));
+  const quoted = lastLines(source, 20, 0);
+  expect(quoted).toEqual([expect.stringMatching(/^…\uFFFD+$/)]);
+  expect(Buffer.byteLength(quoted.join('\n'))).toBeLessThanOrEqual(8 * 1024);
 });
 
 test('the process that rotates a log does not wait for the rotation', async () => {

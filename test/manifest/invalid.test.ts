@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, rmdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -59,7 +59,7 @@ describe('the shape of a manifest', () => {
     ],
     [
       '{"services": {"a": {"command": "x"}}, "__proto__": {}}',
-      '1:39  __proto__: unknown key; known are $schema, name, services, groups, env, envFile, stopGrace, logs, limits, sweep, containers, pidsDir, containment',
+      '1:39  __proto__: unknown key; known are $schema, name, services, groups, env, envFile, stopGrace, logs, limits, sweep, protect, protectByEnvironment, containers, pidsDir, containment',
     ],
   ])('%s', (manifest, line) => {
     expect(problemsOf(manifest)).toEqual([line]);
@@ -208,6 +208,13 @@ describe('the shape of a manifest', () => {
       ['ready.http: expected a URL such as "http://localhost:3000/health", got "http://["'],
     ],
     ['regex', { log: '(' }, ['ready.log: "(" is not a regular expression: Unterminated group']],
+    [
+      'regex for ever',
+      { log: '(a+)+\\1' },
+      [
+        'ready.log: "(a+)+\\\\1" may take for ever, because \\1 stands beside repetitions: write out what \\1 means, or take the repetitions out',
+      ],
+    ],
     [
       'tcp',
       { tcp: 'localhost' },
@@ -460,7 +467,12 @@ describe('a manifest that is no regular file', () => {
     );
     symlinkSync('nowhere', join(cwd, 'link.json'));
     expect(errorOf(() => loadManifest({ cwd, config: 'link.json' })).message).toBe(
-      'link.json:1:1  is a symbolic link to a file that does not exist',
+      `link.json: a link that leads nowhere (${join(cwd, 'link.json')})`,
+    );
+    rmdirSync(join(cwd, '.devctl.json'));
+    symlinkSync('nowhere', join(cwd, '.devctl.json'));
+    expect(errorOf(() => loadManifest({ cwd })).message).toBe(
+      '.devctl.json:1:1  is a symbolic link to a file that does not exist',
     );
   });
 

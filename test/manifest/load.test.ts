@@ -23,6 +23,7 @@ test('the smallest manifest has every default', () => {
     services: { web },
     groups: {},
     sweep: { patterns: [], scope: 'project', protect: [] },
+    protection: { patterns: [], byEnvironment: false },
     pidsDir: join(root, '.pids'),
     logsDir: join(root, '.pids', 'logs'),
     logRotation: null,

@@ -1,4 +1,5 @@
-import { chownSync, mkdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findManifest, locateManifest } from '../../src/manifest/locate.ts';
@@ -19,8 +20,7 @@ test('without a manifest the error says where it looked and what to do', () => {
   const cwd = folderWith({});
   expect(findManifest({ cwd })).toEqual({
     kind: 'absent',
-    looked: cwd,
-    root: null,
+    root: cwd,
     passedOver: [],
   });
   const error = errorOf(() => locateManifest({ cwd }));
@@ -29,19 +29,65 @@ test('without a manifest the error says where it looked and what to do', () => {
   expect(error.hint).toContain('--config FILE');
 });
 
-test('a missing file of --config is named, and its folder is still known', () => {
-  const cwd = folderWith({ 'a/file': '' });
-  expect(findManifest({ cwd, config: 'a/x.json' })).toEqual({
+test('a folder that --config names means the manifest in it', () => {
+  const cwd = folderWith({ 'a/.devctl.json': '', 'a/sub/x': '', 'bare/x': '' });
+  symlinkSync(join(cwd, 'a', 'sub'), join(cwd, 'link'));
+  const found = { kind: 'found', file: join(cwd, 'a', '.devctl.json'), root: join(cwd, 'a') };
+  // `link/..` is the folder above the target of the link, as for every other program.
+  for (const config of ['a', 'a/', './a', 'a/sub/..', 'link/..', join(cwd, 'a')]) {
+    expect(findManifest({ cwd, config }), config).toMatchObject(found);
+  }
+  expect(findManifest({ cwd, config: 'bare' })).toEqual({
     kind: 'absent',
-    looked: join(cwd, 'a', 'x.json'),
-    root: join(cwd, 'a'),
+    root: join(cwd, 'bare'),
     passedOver: [],
   });
-  expect(findManifest({ cwd, config: 'no/x.json' })).toMatchObject({ kind: 'absent', root: null });
-  expect(findManifest({ cwd, config: 'a/file/x.json' })).toMatchObject({ kind: 'absent' });
-  expect(errorOf(() => locateManifest({ cwd, config: 'a/x.json' })).message).toBe(
-    `a/x.json: no such file (${join(cwd, 'a', 'x.json')})`,
-  );
+  expect(errorOf(() => locateManifest({ cwd, config: 'bare' }))).toMatchObject({
+    code: 'manifest-not-found',
+    exitCode: 2,
+    message: `bare: no .devctl.json in ${join(cwd, 'bare')}`,
+  });
+});
+
+// Each of these once led to the project of another folder.
+test.each([
+  ['', '--config is empty'],
+  [' ', ' : no such file'],
+  ['x.json', 'x.json: no such file'],
+  ['a/x.json', 'a/x.json: no such file'],
+  ['no/.devctl.json', 'no/.devctl.json: no such file'],
+  ['a/file/x.json', 'a/file/x.json: no such file'],
+  ['broken', 'broken: a link that leads nowhere'],
+  ['circle', 'circle: a link that leads nowhere'],
+  ['fifo', 'fifo: neither a file nor a folder'],
+  ['/dev/null', '/dev/null: neither a file nor a folder'],
+  ['a\0b', 'cannot be read'],
+])('--config %j leads to no project', (config, message) => {
+  const cwd = folderWith({ '.devctl.json': '{}', 'a/file': '' });
+  symlinkSync('nowhere', join(cwd, 'broken'));
+  symlinkSync('circle', join(cwd, 'circle'));
+  execFileSync('mkfifo', [join(cwd, 'fifo')]);
+  for (const find of [findManifest, locateManifest]) {
+    const error = errorOf(() => find({ cwd, config }));
+    expect(error.exitCode).toBe(2);
+    expect(error.message).toContain(message);
+  }
+});
+
+test('a manifest that is missing in a folder is to be named by the folder', () => {
+  const cwd = folderWith({ 'a/file': '' });
+  const error = errorOf(() => locateManifest({ cwd, config: 'a/.devctl.json' }));
+  expect(error.message).toBe(`a/.devctl.json: no such file (${join(cwd, 'a', '.devctl.json')})`);
+  expect(error.hint).toContain(`--config ${join(cwd, 'a')}`);
+});
+
+test('no search begins in a folder that is gone', () => {
+  const cwd = folderWith({ '.devctl.json': '{}' });
+  const gone = join(cwd, 'gone');
+  const error = errorOf(() => findManifest({ cwd: gone }));
+  expect(error).toMatchObject({ code: 'folder-gone', exitCode: 2 });
+  expect(error.hint).toContain(`devctl stop --project ${gone}`);
+  expect(findManifest({ cwd: gone, config: cwd })).toMatchObject({ kind: 'found', root: cwd });
 });
 
 test('a local file is not merged over itself', () => {
@@ -59,7 +105,7 @@ test.runIf(isRoot)('the search skips a manifest that another user left above the
   chownSync(local ?? '', EVE, EVE);
   expect(findManifest({ cwd })).toMatchObject({ kind: 'found', local: null, trusted: true });
   chownSync(file ?? '', EVE, EVE);
-  expect(findManifest({ cwd })).toMatchObject({ kind: 'absent', root: null });
+  expect(findManifest({ cwd })).toMatchObject({ kind: 'absent', root: cwd });
   const error = errorOf(() => locateManifest({ cwd }));
   expect(error.message).toContain(`(passed over: ${file} belongs to user ${EVE})`);
 

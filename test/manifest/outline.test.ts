@@ -52,6 +52,7 @@ test('an outline has what stop and status need, with the local file merged over 
     ],
     groups: { all: ['db', 'web'] },
     sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },
+    protection: { patterns: [], byEnvironment: false },
   });
 });
 
@@ -105,12 +106,19 @@ test.each<[sweep: unknown, why: string, expected: object]>([
   [{ scope: 'usr' }, 'sweep.scope: expected', { scope: 'project' }],
   [
     { scope: 'user', patterns: ['('] },
-    'sweep.patterns: expected',
+    'sweep.patterns: "(" is not a regular expression',
     { scope: 'project', patterns: [] },
   ],
-  [{ patterns: ['.*', 'ok'] }, 'sweep.patterns: expected', { patterns: ['ok'] }],
+  [{ patterns: ['.*', 'ok'] }, 'sweep.patterns: ".*" matches every', { patterns: ['ok'] }],
+  [
+    { patterns: ['(a+)+\\1', 'ok'] },
+    'sweep.patterns: "(a+)+\\\\1" may take for ever',
+    { patterns: ['ok'] },
+  ],
+  [{ protect: ['(a+)+\\1'] }, 'may take for ever', { scope: 'off', protect: [] }],
+  [{ patterns: 5 }, 'sweep.patterns: expected', { patterns: [] }],
   // The broken pattern may have protected any process.
-  [{ protect: ['(', 'vim'] }, 'sweep.protect: expected', { scope: 'off', protect: ['vim'] }],
+  [{ protect: ['(', 'vim'] }, 'sweep.protect: "(" is not a', { scope: 'off', protect: ['vim'] }],
   [{ scope: 'off', protect: 5 }, 'sweep.protect: expected', { scope: 'off' }],
 ])('a broken sweep never sweeps more: %j', (sweep, why, expected) => {
   expect(outlineOf({ sweep })).toMatchObject({
@@ -142,7 +150,7 @@ test('records are never looked for in the folder of the project itself', () => {
 
 test('without a manifest the outline is absent', () => {
   const cwd = folderWith({});
-  expect(readManifestOutline({ cwd })).toMatchObject({ kind: 'absent', looked: cwd, root: null });
+  expect(readManifestOutline({ cwd })).toMatchObject({ kind: 'absent', root: cwd });
 });
 
 test('reading any files never throws, and always knows the project', () => {

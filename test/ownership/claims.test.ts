@@ -2,17 +2,18 @@ import { describe, expect, test } from 'vitest';
 import type { OwnershipFacts } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { guardCookie, serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
+import { marksOf, projectOf } from '../support/marks.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const ROOT = '/home/me/app';
 const RUN = { service: 'web', runId: 'aa11', intentTicks: 90, pidNamespace: 'pid:[1]' };
 const run = { ...RUN, bootId: 'boot-1', leader: identity(100) };
-const OURS = serviceCookie('app', 'web', 'aa11');
-const THEIRS = serviceCookie('other', 'web', 'bb22');
+const OURS = serviceCookie(marksOf('app'), 'web', 'aa11');
+const THEIRS = serviceCookie(marksOf('other'), 'web', 'bb22');
 
 function facts(over: Partial<OwnershipFacts> = {}): OwnershipFacts {
   return {
-    projectId: 'app',
+    project: projectOf('app', ROOT),
     root: ROOT,
     self: identity(21),
     supervisor: null,
@@ -110,7 +111,7 @@ describe('descendant', () => {
     [
       'below the guard of a supervisor that has died',
       [
-        { pid: 94, environ: guardCookie('app') },
+        { pid: 94, environ: guardCookie(marksOf('app')) },
         { pid: 140, ppid: 94, environ: '' },
         { pid: 141, ppid: 140, environ: '' },
       ],
@@ -120,16 +121,16 @@ describe('descendant', () => {
       'not the supervisor below a guard, nor the guard of another supervisor',
       [
         LEADER,
-        { pid: 101, ppid: 100, environ: guardCookie('app') },
-        { pid: 102, ppid: 101, environ: supervisorCookie('app') },
-        { pid: 103, ppid: 101, environ: guardCookie('app') },
+        { pid: 101, ppid: 100, environ: guardCookie(marksOf('app')) },
+        { pid: 102, ppid: 101, environ: supervisorCookie(marksOf('app')) },
+        { pid: 103, ppid: 101, environ: guardCookie(marksOf('app')) },
       ],
       [100],
     ],
     [
       "not below another project's guard",
       [
-        { pid: 94, environ: guardCookie('other') },
+        { pid: 94, environ: guardCookie(marksOf('other')) },
         { pid: 140, ppid: 94, environ: '' },
       ],
       [],
@@ -137,20 +138,20 @@ describe('descendant', () => {
     [
       'orphans that may be of a nested project without a guard are left alone',
       [
-        { pid: 94, environ: guardCookie('app') },
+        { pid: 94, environ: guardCookie(marksOf('app')) },
         { pid: 140, ppid: 94, environ: '' },
-        { pid: 141, ppid: 94, environ: serviceCookie('other', 'web', 'bb22') },
-        { pid: 142, ppid: 94, environ: serviceCookie('app', 'web', 'aa11') },
+        { pid: 141, ppid: 94, environ: serviceCookie(marksOf('other'), 'web', 'bb22') },
+        { pid: 142, ppid: 94, environ: serviceCookie(marksOf('app'), 'web', 'aa11') },
       ],
       [142],
     ],
     [
       'with a nested project below its own guard: orphans that come to us are ours',
       [
-        { pid: 94, environ: guardCookie('app') },
+        { pid: 94, environ: guardCookie(marksOf('app')) },
         { pid: 140, ppid: 94, environ: '' },
-        { pid: 141, ppid: 94, name: 'sleep', environ: guardCookie('other') },
-        { pid: 142, ppid: 141, environ: supervisorCookie('other') },
+        { pid: 141, ppid: 94, name: 'sleep', environ: guardCookie(marksOf('other')) },
+        { pid: 142, ppid: 141, environ: supervisorCookie(marksOf('other')) },
         { pid: 143, ppid: 142, environ: '' },
       ],
       [140],
@@ -158,19 +159,19 @@ describe('descendant', () => {
     [
       'with a nested project without a guard, inside a third project with one: left alone',
       [
-        { pid: 93, name: 'sleep', environ: guardCookie('third') },
-        { pid: 94, ppid: 93, environ: guardCookie('app') },
+        { pid: 93, name: 'sleep', environ: guardCookie(marksOf('third')) },
+        { pid: 94, ppid: 93, environ: guardCookie(marksOf('app')) },
         { pid: 140, ppid: 94, environ: '' },
-        { pid: 141, ppid: 94, environ: serviceCookie('other', 'web', 'bb22') },
+        { pid: 141, ppid: 94, environ: serviceCookie(marksOf('other'), 'web', 'bb22') },
       ],
       [],
     ],
     [
       'with a nested project whose guard is just starting: left alone',
       [
-        { pid: 94, environ: guardCookie('app') },
+        { pid: 94, environ: guardCookie(marksOf('app')) },
         { pid: 140, ppid: 94, environ: '' },
-        { pid: 141, ppid: 94, name: 'node', environ: guardCookie('other') },
+        { pid: 141, ppid: 94, name: 'node', environ: guardCookie(marksOf('other')) },
       ],
       [],
     ],
@@ -178,7 +179,7 @@ describe('descendant', () => {
     [
       'an orphan below the supervisor that cleared its environment',
       [
-        { pid: 95, environ: supervisorCookie('app') },
+        { pid: 95, environ: supervisorCookie(marksOf('app')) },
         { pid: 140, ppid: 95, environ: '' },
       ],
       [140],
@@ -187,8 +188,8 @@ describe('descendant', () => {
     [
       'an orphan below a supervisor with another project below it',
       [
-        { pid: 95, environ: supervisorCookie('app') },
-        { pid: 120, ppid: 95, environ: serviceCookie('theirs', 'web', 'cc33') },
+        { pid: 95, environ: supervisorCookie(marksOf('app')) },
+        { pid: 120, ppid: 95, environ: serviceCookie(marksOf('theirs'), 'web', 'cc33') },
         { pid: 140, ppid: 95, environ: '' },
         { pid: 141, ppid: 140, environ: '' },
         { pid: 150, ppid: 95, environ: OURS },
@@ -203,7 +204,7 @@ describe('descendant', () => {
     [
       'a child of a supervisor that only its cookie shows',
       [
-        { pid: 95, environ: supervisorCookie('app') },
+        { pid: 95, environ: supervisorCookie(marksOf('app')) },
         { pid: 140, ppid: 95 },
       ],
       [140],
@@ -308,13 +309,13 @@ describe('session and group', () => {
       },
     ],
     [
-      'the session of a vetoed leader that lives',
+      'the session of a witnessed process that another project started',
       [
-        { pid: 100, environ: supervisorCookie('other') },
-        { ...member, environ: '' },
+        { pid: 101, environ: THEIRS },
+        { ...member, sid: 101, environ: '' },
       ],
       [],
-      { witnessed: [{ service: 'web', runId: 'aa11', identity: identity(100), fresh: true }] },
+      { witnessed: [{ service: 'web', runId: 'aa11', identity: identity(101), fresh: true }] },
     ],
   ]);
 });
@@ -396,7 +397,7 @@ describe('vetoes', () => {
       "another project's supervisor below our service, and its children without a cookie (E35)",
       [
         LEADER,
-        below({ pid: 101, pgid: 101, sid: 101, environ: supervisorCookie('other') }),
+        below({ pid: 101, pgid: 101, sid: 101, environ: supervisorCookie(marksOf('other')) }),
         { pid: 102, ppid: 101, environ: '' },
         { pid: 103, ppid: 102, pgid: 102, sid: 102 },
       ],
@@ -427,7 +428,7 @@ describe('vetoes', () => {
       'not the supervisor that devctl has started, nor its descendants',
       [
         { pid: 120, ppid: 20 },
-        { pid: 121, ppid: 120, environ: supervisorCookie('app') },
+        { pid: 121, ppid: 120, environ: supervisorCookie(marksOf('app')) },
         { pid: 122, ppid: 121 },
       ],
       [122],
@@ -436,7 +437,7 @@ describe('vetoes', () => {
     [
       'a supervisor that stops its own services',
       [
-        { pid: 95, environ: supervisorCookie('app') },
+        { pid: 95, environ: supervisorCookie(marksOf('app')) },
         { pid: 100, ppid: 95 },
       ],
       [100],
@@ -475,9 +476,9 @@ describe('vetoes', () => {
 
   test('a supervisor below its guard is not reported as spared, even beside a nested project', () => {
     const rows: Row[] = [
-      { pid: 94, environ: guardCookie('app') },
-      { pid: 95, ppid: 94, environ: supervisorCookie('app') },
-      { pid: 141, ppid: 95, environ: serviceCookie('other', 'web', 'bb22') },
+      { pid: 94, environ: guardCookie(marksOf('app')) },
+      { pid: 95, ppid: 94, environ: supervisorCookie(marksOf('app')) },
+      { pid: 141, ppid: 95, environ: serviceCookie(marksOf('other'), 'web', 'bb22') },
       { pid: 142, ppid: 95, environ: '' },
     ];
     const { spared, supervisors } = claimProcesses(facts(), snapshotOf([SHELL, SELF, ...rows]));
@@ -489,7 +490,7 @@ describe('vetoes', () => {
     const path = '/devctl-1/aa11';
     const group = { folder: `/cgroup${path}`, path, runId: 'aa11', service: 'web' };
     const rows: Row[] = [
-      { pid: 85, environ: supervisorCookie('app'), controlGroup: path },
+      { pid: 85, environ: supervisorCookie(marksOf('app')), controlGroup: path },
       { pid: 100, ppid: 85, environ: OURS, controlGroup: path },
     ];
     const groups = [{ ...group, pids: new Set([85, 100]) }];
@@ -524,8 +525,8 @@ describe('vetoes', () => {
     const rows: Row[] = [
       LEADER,
       { pid: 110, ppid: 100, sid: 100, environ: OURS, name: 'devctl' },
-      { pid: 120, ppid: 110, environ: guardCookie('app') },
-      { pid: 130, ppid: 120, environ: supervisorCookie('app') },
+      { pid: 120, ppid: 110, environ: guardCookie(marksOf('app')) },
+      { pid: 130, ppid: 120, environ: supervisorCookie(marksOf('app')) },
     ];
     const asker = { self: identity(130) };
     const { claims, spared } = claimProcesses(facts(asker), snapshotOf([SHELL, ...rows]));
@@ -539,7 +540,7 @@ describe('vetoes', () => {
       snapshotOf([SHELL, SELF, LEADER, below({ pid: 101, environ: THEIRS })]),
     );
     expect(spared.map(({ process, veto }) => [process.identity.pid, veto.kind])).toEqual([
-      [101, 'other-project'],
+      [101, 'in-doubt'],
     ]);
     expect([...claims.keys()]).toEqual([100]);
   });
@@ -548,11 +549,11 @@ describe('vetoes', () => {
 describe('the recorded supervisor (a file that anyone may edit)', () => {
   const argv = `node /x/dist/supervisor/main.js ${ROOT} ${ROOT}/.pids`;
   test.each<[name: string, row: Row, expected: readonly number[]]>([
-    ['with our cookie', { pid: 95, environ: supervisorCookie('app') }, [95]],
+    ['with our cookie', { pid: 95, environ: supervisorCookie(marksOf('app')) }, [95]],
     ['a stranger', { pid: 95, environ: { HOME: '/' } }, []],
     ['a stranger in the project', { pid: 95, environ: {}, argv: 'node server.js', cwd: ROOT }, []],
     ['a service of ours', { pid: 95, environ: OURS }, []],
-    ["another project's supervisor", { pid: 95, environ: supervisorCookie('other') }, []],
+    ["another project's supervisor", { pid: 95, environ: supervisorCookie(marksOf('other')) }, []],
     ['its command line, but an environment that says nothing', { pid: 95, argv }, []],
     ['environment unreadable, our command line', { pid: 95, environ: null, argv }, [95]],
     ['environment unreadable, another command line', { pid: 95, environ: null }, []],

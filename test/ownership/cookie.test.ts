@@ -7,23 +7,28 @@ import {
   serviceCookie,
   supervisorCookie,
 } from '../../src/ownership/cookie.ts';
+import { marksOf } from '../support/marks.ts';
 import { environBlock } from '../support/process-table.ts';
 
 const block = (environ: Readonly<Record<string, string>>) => environBlock(environ) ?? '';
 
 test('a cookie that was written is read', () => {
-  expect(readCookie(block(serviceCookie('app', 'web', 'aa11')))).toEqual({
+  expect(readCookie(block(serviceCookie(marksOf('app'), 'web', 'aa11')))).toEqual({
     projects: ['app'],
+    projectId: null,
     service: 'web',
     runId: 'aa11',
     role: null,
   });
-  expect(readCookie(block(supervisorCookie('app')))?.role).toBe('supervisor');
-  expect(readCookie(block(guardCookie('app')))?.role).toBe('guard');
+  expect(readCookie(block(supervisorCookie(marksOf('app'))))?.role).toBe('supervisor');
+  expect(readCookie(block(guardCookie(marksOf('app'))))?.role).toBe('guard');
 });
 
 test('COOKIE_VARIABLES lists every variable of both cookies', () => {
-  const written = { ...serviceCookie('app', 'web', 'aa11'), ...guardCookie('app') };
+  const written = {
+    ...serviceCookie(marksOf('app'), 'web', 'aa11'),
+    ...guardCookie(marksOf('app')),
+  };
   expect(COOKIE_VARIABLES).toEqual(expect.arrayContaining(Object.keys(written)));
 });
 
@@ -56,7 +61,7 @@ test('no other variable changes the cookie that is read', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(name, value)), fc.nat(), (others, at) => {
       const entries = others.map(([key, text]) => `${key}=${text.replaceAll('\0', '')}\0`);
-      const ours = block(serviceCookie('app', 'web', 'aa11'));
+      const ours = block(serviceCookie(marksOf('app'), 'web', 'aa11'));
       entries.splice(at % (entries.length + 1), 0, ours);
       expect(readCookie(entries.join(''))?.projects).toEqual(['app']);
     }),

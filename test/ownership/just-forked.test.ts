@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 import type { Claim } from '../../src/ownership/claim.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import { claimInScan } from '../../src/ownership/just-forked.ts';
+import { marksOf, projectOf } from '../support/marks.ts';
 import { identity, processOf, type Row, snapshotOf } from '../support/process-table.ts';
 
-const OURS = serviceCookie('app', 'web', 'aa11');
+const OURS = serviceCookie(marksOf('app'), 'web', 'aa11');
 const SUPERVISOR: Row = { pid: 95 };
 const PARENT: Row = { pid: 100 };
 const STRANGER: Row = { pid: 150 };
@@ -19,7 +20,7 @@ function judge(
 ): Claim | null {
   const parent = processOf(PARENT);
   const recent = {
-    projectId: 'app',
+    project: projectOf('app'),
     exemptRuns,
     self: identity(self),
     snapshot: snapshotOf(KNOWN),
@@ -47,7 +48,7 @@ test.each<[name: string, row: Row, ours: boolean, self?: number]>([
     {
       pid: 400,
       ppid: 100,
-      environ: serviceCookie('other', 'web', 'b'),
+      environ: serviceCookie(marksOf('other'), 'web', 'b'),
     },
     false,
   ],
@@ -56,7 +57,7 @@ test.each<[name: string, row: Row, ours: boolean, self?: number]>([
     {
       pid: 400,
       ppid: 95,
-      environ: supervisorCookie('app'),
+      environ: supervisorCookie(marksOf('app')),
     },
     false,
   ],
@@ -80,7 +81,7 @@ test.each<[name: string, row: Row, ours: boolean, self?: number]>([
 });
 
 test("a just-forked process's own cookie names its service", () => {
-  const environ = serviceCookie('app', 'api', 'cc33');
+  const environ = serviceCookie(marksOf('app'), 'api', 'cc33');
   expect(judge({ pid: 400, ppid: 100, environ })?.service).toBe('api');
   expect(judge({ pid: 400, ppid: 100 })?.service).toBe('web');
   expect(judge({ pid: 400, ppid: 95 })?.service).toBe(null);

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 import type { OwnershipFacts, Run } from '../../src/ownership/claim.ts';
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { serviceCookie } from '../../src/ownership/cookie.ts';
+import { marksOf, projectOf } from '../support/marks.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
-const OURS = serviceCookie('app', 'run-npm', 'aa11');
+const OURS = serviceCookie(marksOf('app'), 'run-npm', 'aa11');
 const HOST: Row = {
   pid: 50,
   ppid: 20,
@@ -37,7 +38,7 @@ function claims(
 ) {
   const { claims: found } = claimProcesses(
     {
-      projectId: 'app',
+      project: projectOf('app'),
       root: '/home/me/app',
       self: identity(21),
       supervisor: null,
@@ -90,6 +91,7 @@ test('processes of an exempt run are neither claimed nor spared', () => {
     logsFolder: '/home/me/app/.pids/logs',
     stdinFolder: '/home/me/app/.pids/stdin',
     listening: [{ pid: 210, port: 3000, service: 'web' }],
+    forced: false,
     notBeforeTicks: null,
   };
   const facts = { openFiles: traces, runs: [] };

@@ -3,6 +3,7 @@ import type { OpenFileEvidence, OwnershipFacts } from '../../src/ownership/claim
 import { claimProcesses } from '../../src/ownership/claims.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import type { OpenFile } from '../../src/processes/snapshot.ts';
+import { marksOf, projectOf } from '../support/marks.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const ROOT = '/home/me/app';
@@ -18,6 +19,7 @@ const TRACES: OpenFileEvidence = {
   logsFolder: `${ROOT}/.pids/logs`,
   stdinFolder: `${ROOT}/.pids/stdin`,
   listening: [],
+  forced: false,
   notBeforeTicks: null,
 };
 const BLANK: OpenFileEvidence = { ...TRACES, logs: new Map() };
@@ -44,7 +46,7 @@ const SELF: Row = { pid: 21, ppid: 20, pgid: 21, sid: 20, ticks: 900_000, cwd: R
 
 function claims(rows: readonly Row[], over: Partial<OwnershipFacts> = {}) {
   const facts: OwnershipFacts = {
-    projectId: 'app',
+    project: projectOf('app'),
     root: ROOT,
     self: identity(21, 900_000),
     supervisor: null,
@@ -282,11 +284,11 @@ describe('programs that a person works in are not ours', () => {
 });
 
 describe('vetoes', () => {
-  const other = serviceCookie('other', 'web', 'bb22');
+  const other = serviceCookie(marksOf('other'), 'web', 'bb22');
   const before = { pid: 80, cwd: ROOT, files: [log()] };
   tell([
     ["another project's cookie", [daemon([log()], { environ: other })], []],
-    ['our own supervisor', [daemon([log()], { environ: supervisorCookie('app') })], []],
+    ['our own supervisor', [daemon([log()], { environ: supervisorCookie(marksOf('app')) })], []],
     [
       "below another project's service",
       [{ pid: 70, environ: other }, daemon([log()], { ppid: 70, cwd: ROOT })],
@@ -340,14 +342,14 @@ describe('port', () => {
     ],
     [
       "another project's cookie",
-      [{ ...server, environ: serviceCookie('other', 'a', 'b') }],
+      [{ ...server, environ: serviceCookie(marksOf('other'), 'a', 'b') }],
       [],
       over,
     ],
     [
       'below another project',
       [
-        { pid: 70, environ: serviceCookie('other', 'a', 'b') },
+        { pid: 70, environ: serviceCookie(marksOf('other'), 'a', 'b') },
         { ...server, ppid: 70 },
       ],
       [],

@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { OwnershipFacts } from '../../src/ownership/claim.ts';
 import { serviceCookie, supervisorCookie } from '../../src/ownership/cookie.ts';
 import { ownedLookAlikes, type SweepRules, sweepClaims } from '../../src/ownership/sweep.ts';
+import { marksOf, projectOf } from '../support/marks.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const ROOT = '/home/me/app';
 const BIN = `${ROOT}/node_modules/.bin`;
 const RULES: SweepRules = { patterns: [], protect: [], scope: 'project' };
 const FACTS: OwnershipFacts = {
-  projectId: 'app',
+  project: projectOf('app'),
   root: ROOT,
   self: identity(21),
   supervisor: null,
@@ -224,8 +225,8 @@ describe('the tree that runs devctl', () => {
 describe('vetoes', () => {
   const vite: Row = { pid: 200, argv: `node ${BIN}/vite`, cwd: ROOT };
   test.each([
-    ["another project's cookie", { ...vite, environ: serviceCookie('other', 'web', 'r') }],
-    ['our own supervisor', { ...vite, environ: supervisorCookie('app') }],
+    ["another project's cookie", { ...vite, environ: serviceCookie(marksOf('other'), 'web', 'r') }],
+    ['our own supervisor', { ...vite, environ: supervisorCookie(marksOf('app')) }],
     ['a zombie', { ...vite, state: 'Z' }],
     ['a process that devctl itself has started', { ...vite, ppid: 21 }],
   ] as [string, Row][])('%s', (_name, row) => {
@@ -237,7 +238,7 @@ describe('vetoes', () => {
     ['and its descendants', [{ ...vite, ppid: 152 }], []],
     ['but not a process beside it', [vite], [200]],
   ])('%s', (_name, rows, expected) => {
-    const environ = serviceCookie('other', 'web', 'r');
+    const environ = serviceCookie(marksOf('other'), 'web', 'r');
     const nested: readonly Row[] = [
       { pid: 151, argv: 'node server.js', cwd: `${ROOT}/nested`, environ },
       { pid: 152, ppid: 151, argv: 'sh run.sh', cwd: `${ROOT}/nested` },

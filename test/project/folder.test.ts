@@ -16,9 +16,9 @@ import { expect, test } from 'vitest';
 import { DevctlError } from '../../src/errors.ts';
 import {
   folderProblem,
+  markOfPath,
   prepareFolder,
   projectFolder,
-  projectId,
   writableFolder,
 } from '../../src/project/folder.ts';
 import { temporaryFolder, temporaryRecords } from './records-folder.ts';
@@ -42,13 +42,16 @@ test('the project id is the same through a symbolic link and differs between two
   mkdirSync(one, { recursive: true });
   mkdirSync(two, { recursive: true });
   symlinkSync(one, link);
-  expect(projectId(one)).toMatch(/^my-app-2-[0-9a-f]{16}$/);
-  expect(projectId(link)).toBe(projectId(one));
-  expect(projectId(two)).not.toBe(projectId(one));
-  expect(projectFolder(link)).toEqual({
+  expect(markOfPath(one)).toMatch(/^my-app-2-[0-9a-f]{16}$/);
+  expect(markOfPath(link)).toBe(markOfPath(one));
+  expect(markOfPath(two)).not.toBe(markOfPath(one));
+  expect(projectFolder(link)).toMatchObject({
     root: one,
     pidsDir: join(one, '.pids'),
-    projectId: projectId(one),
+    mark: markOfPath(one),
+    marks: [markOfPath(one)],
+    paths: [one],
+    id: null,
   });
 });
 
@@ -58,7 +61,7 @@ test.each([
   ['a'.repeat(60), /^a{24}-[0-9a-f]{16}$/],
   [`${'a'.repeat(23)}-b`, /^a{23}-[0-9a-f]{16}$/],
 ])('the project id of the folder %j holds only a-z, 0-9 and dashes', (name, expected) => {
-  expect(projectId(join(temporaryFolder(), name))).toMatch(expected);
+  expect(markOfPath(join(temporaryFolder(), name))).toMatch(expected);
 });
 
 test('the records folder is private, keeps itself out of git, and can be prepared again', () => {
@@ -98,13 +101,15 @@ test('a file as .pids is refused', () => {
   expect(failure(() => prepareFolder(folder)).message).toMatch(/not a folder/);
 });
 
+const PARTS = ['history', 'ledger', 'log-notes', 'logs', 'services'];
+
 test('a folder that serves other purposes keeps its mode and gets no .gitignore', () => {
   const folder = projectFolder(temporaryFolder(), 'var');
   mkdirSync(folder.pidsDir);
   chmodSync(folder.pidsDir, 0o755);
   prepareFolder(folder);
   expect(mode(folder.pidsDir)).toBe(0o755);
-  expect(readdirSync(folder.pidsDir).sort()).toEqual(['ledger', 'logs', 'services']);
+  expect(readdirSync(folder.pidsDir).sort()).toEqual(PARTS);
 
   chmodSync(folder.pidsDir, 0o777);
   expect(failure(() => prepareFolder(folder)).message).toMatch(/others may write to it/);

@@ -138,7 +138,7 @@ test('compaction keeps the last entry of each wanted identity', () => {
   expect(size).toBe(readFileSync(fileOf(folder)).length);
   expect(size).toBeLessThan(500);
   expect(readLedgers(folder)).toEqual({
-    entries: [entry(10), { ...entry(12), ppid: 49 }, entry(12, boot2)],
+    entries: [{ ...entry(12), ppid: 49 }, entry(10), entry(12, boot2)],
     problems: [],
   });
   expect(compactLedger(folder, 'web', () => false)).toBe(0);
@@ -243,7 +243,8 @@ test('property: no content of a ledger throws or yields a pid of 1 or less', () 
 
 test('in a copied or shared ledger, the entries of the other project do not count', () => {
   const folder = temporaryRecords();
-  const other = { ...folder, root: dirname(folder.root) };
+  const root = dirname(folder.root);
+  const other = { ...folder, root, paths: [root] };
   appendLedger(other, 'web', boot1, [entry(10)]);
   appendLedger(folder, 'web', boot1, [entry(11)]);
   const read = readLedgers(folder);
@@ -259,4 +260,24 @@ test('in a copied or shared ledger, the entries of the other project do not coun
   const moved = formatBatch({ ...boot1, project: '/nonexistent/project' }, [entry(12)]);
   appendFileSync(fileOf(folder), moved);
   expect(readLedgers(folder).entries).toMatchObject([{ identity: { pid: 12 } }]);
+});
+
+test('of an identity that was witnessed again and again, each place comes once, the last one last', () => {
+  const folder = temporaryRecords();
+  const moved = { ...entry(10), pgid: 7 };
+  for (let round = 0; round < 50; round += 1) {
+    appendLedger(folder, 'web', boot1, [entry(10), moved, entry(10)]);
+  }
+  expect(readLedgers(folder)).toEqual({ entries: [moved, entry(10)], problems: [] });
+});
+
+test('of a damaged ledger of 20 MB the end is read, and its good lines count', () => {
+  const folder = temporaryRecords();
+  appendLedger(folder, 'web', boot1, [entry(10)]);
+  appendFileSync(fileOf(folder), '[1,x]\n["devctl\ngarbage\n'.repeat(1_000_000));
+  appendLedger(folder, 'web', boot1, [entry(11)]);
+  expect(readLedgers(folder)).toMatchObject({
+    entries: [entry(11)],
+    problems: [{ kind: 'partial' }],
+  });
 });

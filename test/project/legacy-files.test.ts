@@ -13,11 +13,19 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProjectFolder } from '../../src/project/folder.ts';
 import {
-  readLegacyFiles,
+  type LegacyFacts,
+  readLegacyFiles as readWith,
   removeLegacyFiles,
-  writeLegacyFiles,
+  writeLegacyFiles as writeWith,
 } from '../../src/project/legacy-files.ts';
+import type { ServiceRecord } from '../../src/project/service-record.ts';
 import { anyBytes, anyRecord, identity, recordOf, temporaryRecords } from './records-folder.ts';
+
+const NO_FACTS: LegacyFacts = { leaders: new Set(), elsewhereAtMs: null, bootedAtMs: 0 };
+const readLegacyFiles = (folder: ProjectFolder, facts: Partial<LegacyFacts> = {}) =>
+  readWith(folder, { ...NO_FACTS, ...facts });
+const writeLegacyFiles = (folder: ProjectFolder, records: readonly ServiceRecord[]) =>
+  writeWith(folder, records, () => true);
 
 const NAMES = ['services.pids', 'services.pids.groups', 'services.pids.services'] as const;
 type Name = (typeof NAMES)[number];
@@ -43,15 +51,8 @@ test('the three legacy files, to the letter', () => {
     'PGID:web:1234\nPGID:scaffold-agent:5678\n',
     'web:1234\nscaffold-agent:5678\n',
   ]);
-  expect(readLegacyFiles(folder)).toMatchObject({
-    entries: [
-      { kind: 'pid', pid: 1234, service: 'web' },
-      { kind: 'pid', pid: 5678, service: 'scaffold-agent' },
-      { kind: 'group', pid: 1234, service: 'web' },
-      { kind: 'group', pid: 5678, service: 'scaffold-agent' },
-    ],
-    problems: [],
-  });
+  // Lines of ours are no evidence.
+  expect(readLegacyFiles(folder)).toEqual({ entries: [], problems: [] });
 });
 
 test('they follow the records and go with the last one', () => {
@@ -67,7 +68,7 @@ test('they follow the records and go with the last one', () => {
   writeLegacyFiles(folder, [agent(folder)]);
   expect(statSync(pathOf(folder, 'services.pids')).ino).toBe(before);
   writeLegacyFiles(folder, []);
-  expect(readdirSync(folder.pidsDir).sort()).toEqual(['.gitignore', 'ledger', 'logs', 'services']);
+  expect(readdirSync(folder.pidsDir).filter((name) => name.endsWith('.pids'))).toEqual([]);
 });
 
 test('lines of an old start-dev.sh stay, with their time, until they are removed on purpose', () => {
@@ -157,16 +158,46 @@ test('a file from the future names no process, and is a problem only if others w
     for (const name of NAMES) utimesSync(pathOf(folder, name), tomorrow, tomorrow);
   };
   writeLegacyFiles(folder, [agent(folder)]);
-  expect(readLegacyFiles(folder).entries.length).toBe(2);
   setClockBack();
   expect(readLegacyFiles(folder)).toEqual({ entries: [], problems: [] });
   writeFileSync(pathOf(folder, 'services.pids'), '77\n', { flag: 'a' });
   setClockBack();
-  expect(readLegacyFiles(folder).problems).toMatchObject([{ kind: 'future' }]);
+  expect(readLegacyFiles(folder).problems).toMatchObject([
+    { kind: 'unbelieved', reason: expect.stringMatching(/in the future.*: 77$/) },
+  ]);
   expect(numbers(folder)).toEqual([]);
   // The file stays as it is, with our lines beside it.
   writeLegacyFiles(folder, []);
   expect(contents(folder)).toEqual(['77\n', null, null]);
+});
+
+test.each<[what: string, facts: Partial<LegacyFacts>, kind: string]>([
+  ['written before the last boot', { bootedAtMs: Date.now() + 60_000 }, 'outdated'],
+  ['older than a record of another container', { elsewhereAtMs: Date.now() + 9_000 }, 'unbelieved'],
+])('a file that is %s names no process, and its numbers are named', (_what, facts, kind) => {
+  const folder = temporaryRecords();
+  writeLegacyFiles(folder, [agent(folder)]);
+  expect(readLegacyFiles(folder, facts)).toEqual({ entries: [], problems: [] });
+  writeFileSync(pathOf(folder, 'services.pids'), '77\nold:88\n', { flag: 'a' });
+  expect(readLegacyFiles(folder, facts)).toMatchObject({
+    entries: [],
+    problems: [{ kind, reason: expect.stringMatching(/: 77, old:88$/) }],
+  });
+  expect(numbers(folder)).toEqual(['pid 77 null', 'pid 88 old']);
+});
+
+test('where the marks are lost, a line with the pid of a record is ours', () => {
+  const folder = temporaryRecords();
+  writeLegacyFiles(folder, [web(folder), agent(folder)]);
+  writeFileSync(join(folder.pidsDir, 'founding.json'), 'garbage');
+  const { entries } = readLegacyFiles(folder, { leaders: new Set([1234]) });
+  expect(new Set(entries.map(({ pid }) => pid))).toEqual(new Set([5678]));
+});
+
+test('a record whose leader is not alive at this moment gets no line', () => {
+  const folder = temporaryRecords();
+  writeWith(folder, [web(folder), agent(folder)], ({ pid }) => pid !== 1234);
+  expect(contents(folder)[0]).toBe('5678\n');
 });
 
 test('files that are links or folders are reported and left alone', () => {
@@ -183,10 +214,11 @@ test('files that are links or folders are reported and left alone', () => {
     { kind: 'refused' },
   ]);
   expect(readFileSync(join(folder.root, 'victim'), 'utf8')).toBe('1234\n');
-  expect(numbers(folder)).toEqual(['pid 5678 scaffold-agent']);
+  const services = pathOf(folder, 'services.pids.services');
+  expect(readFileSync(services, 'utf8')).toBe('scaffold-agent:5678\n');
 });
 
-test('property: the leaders of all records come back, and other text is never a pid', () => {
+test('property: every leader has its line, no line of ours is evidence, and other text is never a pid', () => {
   const folder = temporaryRecords();
   fc.assert(
     fc.property(fc.array(anyRecord(folder), { maxLength: 6 }), anyBytes, (records, content) => {
@@ -196,8 +228,8 @@ test('property: the leaders of all records come back, and other text is never a 
       for (const { pid } of strangers) expect(pid).toBeGreaterThan(1);
 
       writeLegacyFiles(folder, records);
-      const pids = new Set(readLegacyFiles(folder).entries.map(({ pid }) => pid));
-      for (const { leader } of records) if (leader) expect(pids).toContain(leader.pid);
+      const lines = (contents(folder)[0] ?? '').split('\n');
+      for (const { leader } of records) if (leader) expect(lines).toContain(String(leader.pid));
       writeLegacyFiles(folder, []);
       const leaders = new Set(records.map(({ leader }) => leader?.pid));
       const left = readLegacyFiles(folder).entries.map(({ kind, pid }) => `${kind} ${pid}`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Breach } from '../../src/limits/evaluate.ts';
+import type { Breach } from '../../src/limits/breach.ts';
 import { buildReport } from '../../src/report/build.ts';
 import { changesOf, facts, sample } from '../report/facts.ts';
 import { runaway } from '../support/runaway.ts';

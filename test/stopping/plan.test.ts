@@ -412,11 +412,12 @@ describe('control groups', () => {
 
   test('reach processes that we may not signal', () => {
     const stop = play([unit()]);
-    const denied = [identity(100)];
-    stop.look({ atMs: 0, rows: [LEADER], denied });
-    const look = { rows: [LEADER], denied, groups: ['/g/one'] };
-    expect(stop.look({ atMs: 1_000, ...look })).toEqual(['kill-group web']);
-    expect(stop.look({ atMs: 1_010, ...look })).toEqual([]);
+    const groups = ['/g/one'];
+    stop.look({ atMs: 0, rows: [LEADER], groups });
+    const look = { rows: [LEADER], denied: [identity(100)], groups };
+    // No grace period: nothing that gets no signal can use it.
+    expect(stop.look({ atMs: 10, ...look })).toEqual(['kill-group web']);
+    expect(stop.look({ atMs: 20, ...look })).toEqual([]);
     expect(stop.state().units.get('web')?.phase.kind).toBe('survived');
   });
 });

@@ -136,7 +136,8 @@ function populate(
     const parent = family[child.parent % family.length] ?? leader;
     if (child.foreign) {
       const environ = supervisorEnviron('other-project');
-      const own = { files: [], ours: false, subreaper: true };
+      const argv = ['node', '/x/dist/supervisor/main.js', '/home/me/other', '/home/me/other/.pids'];
+      const own = { argv, files: [], ours: false, subreaper: true };
       const other = { environ, ...own, behaviour: ignoresTerm };
       const pid = machine.fork(parent, other);
       machine.setsid(pid);

@@ -55,7 +55,14 @@ test('after a stop that failed, the supervisor looks after its services again', 
   if (lock.kind === 'busy') throw new Error('The lock is not free');
   try {
     const sweep = { patterns: [], protect: [], scope: 'off' };
-    const everything = { names: null, declared: [], force: false, graceMs: null, sweep };
+    const everything = {
+      names: null,
+      declared: [],
+      force: false,
+      graceMs: null,
+      sweep,
+      unprotected: false,
+    };
     const answer = await call(socket, 'POST', '/stop', JSON.stringify(everything));
     expect({ status: answer.statusCode, said: await text(answer) }).toMatchObject({ status: 500 });
   } finally {
@@ -133,16 +140,27 @@ test.runIf(hasSubreaper)('records of an earlier supervisor make a proof worth le
   expect(await isProof()).toEqual([false]);
 });
 
-/** Holds an idle supervisor in the turn of the event loop that it awaits in order to reap zombies. */
+/**
+ * Holds an idle supervisor in the turn of the event loop that it awaits while it reaps: SIGCHLD reaps nothing, so the
+ * daemon of the service is a zombie then, and every look at the clock is a long turn.
+ */
 const SLOW_REAP = `
   const { existsSync, writeFileSync } = require('node:fs');
   const timers = require('node:timers/promises');
-  const wait = timers.setTimeout;
   if (process.argv[1]?.endsWith('/supervisor/main.js')) {
-    timers.setTimeout = async (ms, ...rest) => {
-      if (ms === 1 && existsSync('hold')) writeFileSync('held', '');
-      while (ms === 1 && existsSync('hold')) await wait(1);
-      return wait(ms, ...rest);
+    const { on } = process;
+    process.on = (name, listener) => name === 'SIGCHLD' ? process : on.call(process, name, listener);
+    const now = process.uptime.bind(process);
+    let ahead = 0;
+    process.uptime = () => {
+      if (existsSync('hold') && !existsSync('held')) ahead += 0.03;
+      return now() + ahead;
+    };
+    const turn = timers.setImmediate;
+    timers.setImmediate = async () => {
+      if (!existsSync('hold') || !new Error().stack.includes('reapNow')) return turn();
+      writeFileSync('held', '');
+      while (existsSync('hold')) await timers.setTimeout(1);
     };
     require('node:module').syncBuiltinESMExports();
   }`;
@@ -150,7 +168,7 @@ const SLOW_REAP = `
 test.runIf(hasSubreaper)(
   'a start that comes while the idle supervisor is about to end is served',
   async () => {
-    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    await using project = await temporaryProject({ services: { web: service('double-fork') } });
     const env = { NODE_OPTIONS: `--require=${project.write('preload.cjs', SLOW_REAP)}` };
     expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
     const before = supervisorsOf(project).map(({ pid }) => pid);

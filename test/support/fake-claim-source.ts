@@ -36,6 +36,7 @@ export function rememberingSource(
     guards: [],
     oneOffParents: [],
     adopters: [],
+    foreignMarks: [],
   };
   let scan = 0;
   const remember: ClaimSource['remember'] = (claims) => {
@@ -64,7 +65,7 @@ export function rememberingSource(
     return latest.claims;
   };
   return {
-    projectId: facts.projectId,
+    project: facts.project,
     unitOf,
     groupsOf: (unit) =>
       groups

@@ -197,6 +197,12 @@ export function createFakeMachine({
       if (!sameIdentity(identityOf(process), target)) return 'replaced';
       return deliver(process, signal, 'pid');
     },
+    async maySignal(target) {
+      const process = processes.get(target.pid);
+      if (!process || isDead(process)) return 'gone';
+      if (!sameIdentity(identityOf(process), target)) return 'replaced';
+      return process.behaviour.denied ? 'denied' : 'sent';
+    },
     async signalGroup(pgid, member, signal) {
       advance(readMs);
       const vouching = processes.get(member.pid);

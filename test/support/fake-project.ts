@@ -9,6 +9,7 @@ import { stopUntilNothingIsFound } from '../../src/stopping/passes.ts';
 import type { StopState, StopUnit } from '../../src/stopping/state.ts';
 import { rememberingSource, UNATTRIBUTED } from './fake-claim-source.ts';
 import type { Birth, FakeMachine } from './fake-process.ts';
+import { marksOf, projectOf } from './marks.ts';
 import { BOOT, environBlock, NAMESPACE } from './process-table.ts';
 
 const ROOT = '/home/me/app';
@@ -18,13 +19,13 @@ const PROJECT = 'app-0123456789abcdef';
 export function cookieOf(service: string, project = PROJECT): string {
   const block = environBlock({
     PATH: '/bin',
-    ...serviceCookie(project, service, `run-${service}`),
+    ...serviceCookie(marksOf(project), service, `run-${service}`),
   });
   return block ?? '';
 }
 
 export function supervisorEnviron(project = PROJECT): string {
-  return environBlock({ PATH: '/bin', ...supervisorCookie(project) }) ?? '';
+  return environBlock({ PATH: '/bin', ...supervisorCookie(marksOf(project)) }) ?? '';
 }
 
 /** Starts the supervisor of a project, a subreaper unless told otherwise. */
@@ -103,6 +104,7 @@ const TRACES: OpenFileEvidence = {
   logsFolder: LOGS,
   stdinFolder: `${ROOT}/.pids/stdin`,
   listening: [],
+  forced: false,
   notBeforeTicks: null,
 };
 
@@ -161,7 +163,7 @@ export async function stopOn(machine: FakeMachine, story: StopStory): Promise<St
   const self = await machine.self();
   const names = story.names ?? story.records.map(({ service }) => service);
   const facts = {
-    projectId: PROJECT,
+    project: projectOf(PROJECT),
     root: ROOT,
     self,
     supervisor: story.supervisor ?? null,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { endAtOnce, endProcesses } from './end-processes.ts';
 import { openOracle } from './oracle.ts';
@@ -22,6 +23,8 @@ export default function setup(): () => Promise<void> {
   const run = randomBytes(4).toString('hex');
   const folder = runFolder(run);
   process.env[RUN_VARIABLE] = run;
+  // The registry of this run, not that of the user.
+  process.env.XDG_STATE_HOME = join(folder, 'state');
   const group = enterRunGroup(run);
   const oracle = openOracle({ folders: [folder], environment: [`${RUN_VARIABLE}=${run}`] });
   const everything = (): SeenProcess[] => {

@@ -1,5 +1,5 @@
-import type { StartResult } from '../../src/operations/start/start.ts';
-import type { StatusReport } from '../../src/operations/status/status.ts';
+import type { StartResult } from '../../src/operations/start/result.ts';
+import type { StatusReport } from '../../src/operations/status/report.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { type DevctlResult, devctl } from './devctl.ts';
 import type { TemporaryProject } from './temporary-project.ts';

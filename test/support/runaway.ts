@@ -130,6 +130,7 @@ function stopReport(beganMs: number): StopReport {
     signals: late ? ['SIGTERM', 'SIGKILL'] : ['SIGTERM'],
     endedBy: late ? 'SIGKILL' : 'SIGTERM',
     endedAfterMs: late ? 3_120 + pid : 48,
+    outside: false,
   });
   const processes = [
     one(4100, 'db', 'postgres -D data', false),
@@ -163,7 +164,14 @@ function stopReport(beganMs: number): StopReport {
     processes,
     survivors: [],
     spared: [
-      { pid: 77, command: `bash -c ${HOSTILE}`, evidence: [], veto: 'ancestor', why: 'your shell' },
+      {
+        pid: 77,
+        command: `bash -c ${HOSTILE}`,
+        evidence: [],
+        ours: true,
+        veto: 'ancestor',
+        why: 'your shell',
+      },
     ],
     stale: [],
     ports: [{ port: 4101, service: 'api', free: true, holder: null }],

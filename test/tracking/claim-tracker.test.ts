@@ -4,11 +4,12 @@ import { projectFolder } from '../../src/project/folder.ts';
 import { trackClaims } from '../../src/tracking/claim-tracker.ts';
 import { readProjectState } from '../../src/tracking/project-state.ts';
 import { temporaryRecords } from '../project/records-folder.ts';
+import { marksOf } from '../support/marks.ts';
 import { identity, type Row, snapshotOf } from '../support/process-table.ts';
 
 const PROJECT = projectFolder('/home/me/app');
-const GUARD: Row = { pid: 500, ppid: 1, environ: guardCookie(PROJECT.projectId) };
-const SUPERVISOR: Row = { pid: 510, ppid: 500, environ: supervisorCookie(PROJECT.projectId) };
+const GUARD: Row = { pid: 500, ppid: 1, environ: guardCookie(marksOf(PROJECT.mark)) };
+const SUPERVISOR: Row = { pid: 510, ppid: 500, environ: supervisorCookie(marksOf(PROJECT.mark)) };
 /** A guard in the middle of its execve(2): its name is new, and it has no environment yet. */
 const BECOMING: Row = { ...GUARD, name: 'sleep', environ: '' };
 

@@ -6,14 +6,15 @@ import {
   LONGEST_SCAN_PAUSE_MS,
   nextScanPauseMs,
   SHORTEST_SCAN_PAUSE_MS,
+  shortestPauseMs,
 } from '../../src/tracking/scan-pace.ts';
 
 const AT_REST: LastScan = {
   changed: false,
-  storm: false,
   moving: false,
   watched: false,
   contained: true,
+  tookMs: 10,
 };
 
 /** Returns the pause after many scans that all saw this. */
@@ -39,7 +40,13 @@ describe('the pause between two scans', () => {
       SAMPLE_MS,
     ],
     ['processes come and go', { ...AT_REST, changed: true }, SHORTEST_SCAN_PAUSE_MS],
-    ['many zombies wait', { ...AT_REST, storm: true }, SHORTEST_SCAN_PAUSE_MS],
+    ['they do on a busy machine', { ...AT_REST, changed: true, tookMs: 250 }, 750],
+    ['they do on a starved machine', { ...AT_REST, changed: true, tookMs: 5_000 }, SAMPLE_MS],
+    [
+      'they do on a busy machine, and can escape',
+      { ...AT_REST, changed: true, tookMs: 250, contained: false },
+      SHORTEST_SCAN_PAUSE_MS,
+    ],
   ])('%s', (_what, seen, expected) => {
     expect(settled(seen)).toBe(expected);
   });
@@ -47,18 +54,19 @@ describe('the pause between two scans', () => {
   test('grows by steps up to its longest, and is the shortest again after a change', () => {
     const seen = fc.record({
       changed: fc.constant(false),
-      storm: fc.constant(false),
       moving: fc.boolean(),
       watched: fc.boolean(),
       contained: fc.boolean(),
+      tookMs: fc.nat(2_000),
     });
     fc.assert(
       fc.property(fc.nat(10_000), seen, (pauseMs, now) => {
         const next = nextScanPauseMs(pauseMs, now);
         expect(next).toBeGreaterThanOrEqual(SHORTEST_SCAN_PAUSE_MS);
         expect(next).toBeLessThanOrEqual(settled(now));
-        expect(next).toBeLessThanOrEqual(1.5 * Math.max(pauseMs, SHORTEST_SCAN_PAUSE_MS));
-        expect(nextScanPauseMs(next, { ...now, changed: true })).toBe(SHORTEST_SCAN_PAUSE_MS);
+        const shortest = shortestPauseMs(now);
+        expect(next).toBeLessThanOrEqual(1.5 * Math.max(pauseMs, shortest));
+        expect(nextScanPauseMs(next, { ...now, changed: true })).toBe(shortest);
       }),
     );
   });

@@ -3,14 +3,13 @@
  *
  *   doctor          runs all checks; checks the manifest, records, supervisor, orphans, logs, and ports
  *   machine         checks the means of containment, and the limits of the machine
- *   other-projects  finds orphans of other projects
+ *   other-projects  finds what other projects have left: without a supervisor, or without a folder
  *   finding         the result of one check
  */
 import { existsSync } from 'node:fs';
 import { findSupervisor } from '../../client/connect.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
 import { examineManifest } from '../../manifest/load.ts';
-import type { ManifestQuery } from '../../manifest/locate.ts';
 import { formatProblem } from '../../manifest/problem.ts';
 import { ownVersion } from '../../package-root.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
@@ -31,30 +30,30 @@ import { checkOtherProjects } from './other-projects.ts';
 export async function diagnose(
   host: Host,
   project: OpenProject,
-  query: ManifestQuery,
 ): Promise<readonly DoctorFinding[]> {
   const look = await lookAtProject(host, project.folder);
   const { snapshot } = look;
   return [
     ...(await checkMachine(project)),
     ...checkLimits(snapshot),
-    ...onManifest(project, query),
+    ...onManifest(project),
     ...onRecords(project, look),
     await onSupervisor(project, look),
     onOrphans(look),
-    ...(await onLogs(project, query, look)),
+    ...(await onLogs(project, look)),
     ...(await onPorts(project, look)),
-    ...checkOtherProjects(project, snapshot),
+    ...checkOtherProjects(project, snapshot, await host.self()),
   ];
 }
 
-function onManifest({ outline }: OpenProject, query: ManifestQuery): readonly DoctorFinding[] {
+function onManifest({ outline, above }: OpenProject): readonly DoctorFinding[] {
   const find = finder('manifest');
   if (outline.kind === 'absent') {
-    return [find('problem', `no manifest: ${outline.looked}`, 'devctl doctor --config FILE')];
+    const fix = `devctl doctor --config ${above ?? 'FILE'}`;
+    return [find('problem', `no manifest: ${outline.root}`, fix)];
   }
   try {
-    const { problems } = examineManifest(query);
+    const { problems } = examineManifest({ file: outline.file });
     if (problems.length === 0) return [find('ok', `${outline.file}: no problems`)];
     const [first] = problems;
     const more = problems.length > 1 ? `, and ${problems.length - 1} more` : '';
@@ -135,12 +134,11 @@ function onOrphans({ state, snapshot, claims }: ProjectLook): DoctorFinding {
 /** Checks whether logs can be rotated in their folder, and whether they have grown too large. */
 async function onLogs(
   { outline }: OpenProject,
-  query: ManifestQuery,
   { state, latest }: ProjectLook,
 ): Promise<readonly DoctorFinding[]> {
   const find = finder('logs');
   if (outline.kind === 'absent') return [];
-  const rotates = examineManifest(query).manifest?.logRotation ?? null;
+  const rotates = examineManifest({ file: outline.file }).manifest?.logRotation ?? null;
   const grown = findOversizedLogs(state.records);
   if (!rotates && grown.length === 0) return [];
   const { logsDir } = outline;

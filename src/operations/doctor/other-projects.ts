@@ -1,36 +1,43 @@
-import { readCookie } from '../../ownership/cookie.ts';
-import { isRunCommand } from '../../ownership/devctl-argv.ts';
-import { isGone, type Snapshot } from '../../processes/snapshot.ts';
+import type { Identity } from '../../processes/identity.ts';
+import type { Snapshot } from '../../processes/snapshot.ts';
+import { isOfOtherManifest, type ProjectFolder } from '../../project/folder.ts';
 import type { OpenProject } from '../../project/open-project.ts';
+import { findRunningProjects, type RunningProject } from '../../tracking/running-projects.ts';
 import { type DoctorFinding, finder } from './finding.ts';
 
-/** Finds orphans of other projects: processes of a project that has neither a supervisor, a guard, nor a `devctl run`. */
+/**
+ * Finds what other projects of this user have left: processes of a project whose folder is gone, and of a project that
+ * has neither a supervisor nor a `devctl run`.
+ */
 export function checkOtherProjects(
   { folder }: OpenProject,
   snapshot: Snapshot,
+  self: Identity,
 ): readonly DoctorFinding[] {
   const find = finder('processes');
-  const contained = new Set<string>();
-  const running = new Map<string, { count: number; folder: string | null }>();
-  for (const process of snapshot.byPid.values()) {
-    if (isGone(process) || process.kernelThread) continue;
-    const cookie = readCookie(snapshot.details.environ(process) ?? '');
-    const [id] = cookie?.projects ?? [];
-    if (!cookie || id === undefined || id === folder.projectId) continue;
-    const parent = snapshot.byPid.get(process.ppid);
-    const argv = (parent && snapshot.details.argv(parent)) ?? [];
-    if (cookie.role === 'supervisor' || isRunCommand(argv)) contained.add(id);
-    if (cookie.service === null) continue;
-    const known = running.get(id) ?? { count: 0, folder: snapshot.details.cwd(process) };
-    running.set(id, { ...known, count: known.count + 1 });
-  }
-  const orphaned = [...running].filter(([id]) => !contained.has(id));
-  if (orphaned.length === 0) return [find('ok', 'no orphans of other projects')];
-  return orphaned.map(([id, { count, folder: at }]) => {
-    const where = at === null ? '' : `, in ${at}`;
-    const what = `${count} of another project (${id}${where}) run without a supervisor`;
-    return find('warning', what, at === null ? null : `cd ${quoted(at)} && devctl stop`);
+  const left = findRunningProjects(snapshot, self).filter(
+    (project) =>
+      !isOurs(folder, project) &&
+      (project.gone || (!project.attended && project.processes.length > 0)),
+  );
+  if (left.length === 0) return [find('ok', 'no orphans of other projects')];
+  return left.map((project) => {
+    const { id, marks, path, gone, processes } = project;
+    const named = id ?? marks[0] ?? '';
+    const count = processes.length === 0 ? 'devctl' : String(processes.length);
+    const what = gone
+      ? `the folder ${path ?? named} is gone, and ${count} of its project still run`
+      : `${count} of another project (${path ?? named}) run without a supervisor`;
+    const target = gone || path === null ? named : quoted(path);
+    return find('warning', what, `devctl stop --project ${target}`);
   });
+}
+
+function isOurs(folder: ProjectFolder, { id, marks }: RunningProject): boolean {
+  if (id !== null && id === folder.id) return true;
+  // Another manifest of the folder has our mark, and an id of its own.
+  const isOther = id !== null && isOfOtherManifest(folder, { projectId: id });
+  return marks.includes(folder.mark) && !isOther;
 }
 
 function quoted(path: string): string {

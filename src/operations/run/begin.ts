@@ -13,13 +13,14 @@ import type { ProcessTable } from '../../processes/table.ts';
 import { controllingTerminal } from '../../processes/terminal.ts';
 import { isServiceName } from '../../project/field-checks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { newRecord } from '../../project/new-record.ts';
+import { newRecord, recordedProtection } from '../../project/new-record.ts';
 import { removeRecord, writeRecord } from '../../project/records.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { attach } from '../../services/launch/attach.ts';
 import type { Contain } from '../../services/launch/launch.ts';
 import { DEFAULT_GRACE_MS } from '../../stopping/waves.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
+import { type Reaper, startReaper } from '../../tracking/reaper.ts';
 import { openRunGroups, type RunGroups } from '../../tracking/run-groups.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import { oneOffName } from './decisions.ts';
@@ -57,12 +58,16 @@ export interface RunContext {
 
 /** A one-off whose command is spawned. */
 export interface BegunRun {
+  /** The folder, with the id of the project. */
+  readonly folder: ProjectFolder;
   readonly record: ServiceRecord;
   readonly leader: Identity;
   /** Null: there are no control groups. */
   readonly groups: RunGroups | null;
   /** Null unless this process is the subreaper of the run, and had no children before. */
   readonly native: Native | null;
+  /** Null where `native` is. */
+  readonly reaper: Reaper | null;
   readonly exited: Promise<Exit>;
 }
 
@@ -88,10 +93,11 @@ export async function beginRun(context: RunContext, options: BeginOptions): Prom
   }
   const native = await becomeParent();
   const lock = await takeLockToStart(host, folder, RUN_COMMAND, warn, OTHER_RUNS_MS);
+  const settled = { ...context, folder: lock.folder };
   try {
-    const name = await chooseName(context, options);
+    const name = await chooseName(settled, options);
     const usable = 'why' in groups ? null : groups;
-    return await spawnRun(context, options, { name, groups: usable, native });
+    return await spawnRun(settled, options, { name, groups: usable, native });
   } finally {
     lock.release();
   }
@@ -167,6 +173,8 @@ async function spawnRun(
     throw new DevctlError(shellCode === null ? 'start-failed' : code[shellCode], reason);
   }
   const { pid, uncontained, exited } = launched;
+  // At once, because a command can leave hundreds of dead while its record is written.
+  const reaper = native && startReaper(native);
   const leader = await leaderOf(context, pid, service, options.warn);
   if (uncontained) options.warn(`no control group: ${uncontained}`);
   const cgroup = planned.cgroup && { ...planned.cgroup, held: uncontained === null };
@@ -180,7 +188,7 @@ async function spawnRun(
     options.warn(`its record could not be brought up to date: ${inWords(error)}`);
   }
   const unknown = { pid, startTicks: 0, bootId: table.bootId, pidNamespace: table.pidNamespace };
-  return { record, leader: leader ?? unknown, groups, native, exited };
+  return { folder, record, leader: leader ?? unknown, groups, native, reaper, exited };
 }
 
 function attachCommand(
@@ -191,7 +199,7 @@ function attachCommand(
 ): ReturnType<typeof attach> {
   const env: Record<string, string> = { ...given };
   for (const variable of COOKIE_VARIABLES) delete env[variable];
-  Object.assign(env, serviceCookie(folder.projectId, service, runId));
+  Object.assign(env, serviceCookie(folder, service, runId));
   const required = containment === 'cgroup';
   const contain: Contain | null = groups && ((spawn) => groups.spawnInside(runId, required, spawn));
   return attach(command, { cwd, env, terminal: oneOff?.terminal ?? false, contain });
@@ -234,6 +242,7 @@ function plannedRecord(
     ports: [],
     dependsOn: [],
     stop: { signal: 'SIGTERM', graceMs: graceMs ?? DEFAULT_GRACE_MS, command: null },
+    ...recordedProtection(folder.protection),
     log: join(logsDir, `${name}.log`),
     stdin: null,
     oneOff: { terminal: controllingTerminal() !== null },

@@ -1,4 +1,4 @@
-import type { Breach } from '../../limits/evaluate.ts';
+import type { Breach } from '../../limits/breach.ts';
 import type { Host } from '../../processes/host.ts';
 import { controllingTerminal } from '../../processes/terminal.ts';
 import type { BegunRun } from './begin.ts';

@@ -13,7 +13,6 @@ import type { Proof, StopReport } from '../../stopping/report.ts';
 import { lookAtProject } from '../../tracking/look.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
-import type { Witness } from '../../tracking/witness.ts';
 import { MAX_PASSES } from '../stop/ask-guards.ts';
 import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
@@ -22,7 +21,6 @@ import type { BegunRun, RunContext } from './begin.ts';
 /** A one-off that is to be ended. */
 export interface EndingRun extends RunContext {
   readonly run: BegunRun;
-  readonly witness: Pick<Witness, 'reap'>;
   /** The latest record: the witness notes in it when a process has left the control group. */
   readonly record: () => ServiceRecord;
   readonly forced: () => boolean;
@@ -74,12 +72,12 @@ async function claimsOf({ folder, host, record }: EndingRun): Promise<readonly C
  *
  * @returns null where it has neither, so that only a scan can tell
  */
-async function isEmpty({ run, record, witness }: EndingRun): Promise<boolean | null> {
+async function isEmpty({ run, record }: EndingRun): Promise<boolean | null> {
   const { cgroup } = record();
   if (cgroup?.held && groupMembers(cgroup.path).length > 0) return false;
   if (!run.native) return cgroup?.held ? true : null;
   if (run.native.hasChildren() === false) return true;
-  await witness.reap();
+  await run.reaper?.reapNow();
   const children = run.native.hasChildren();
   return children === null ? null : !children;
 }
@@ -113,6 +111,8 @@ export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
       report = await stopLocked(host, await stopHeader(host, folder, options), []);
       // A scan can miss a process that is forked while it reads. The kernel's list of children cannot.
       if (report.survivors.length > 0 || (await isEmpty(ending)) !== false) break;
+      // Another pass would leave it alone again.
+      if (report.spared.some(({ veto, ours }) => veto === 'protected' && ours)) break;
       if ((await claimsOf(ending)).length === 0) break;
     }
     if (!report) throw new Error('a stop ends with its report');
@@ -138,7 +138,7 @@ const EMPTY: OneOffEnd = {
 async function endEmpty(ending: EndingRun): Promise<boolean> {
   const { folder, run, record } = ending;
   if ((await isEmpty(ending)) !== true) return false;
-  if (record().cgroup?.held && !isProvedByGroup(record())) return false;
+  if (record().cgroup?.held && !isProvedByGroup(record(), folder)) return false;
   const { service, runId } = record();
   removeRecord(folder, service, runId);
   removeLedger(folder, service);

@@ -1,5 +1,5 @@
 import { createSampler } from '../../history/sampler.ts';
-import type { Breach } from '../../limits/evaluate.ts';
+import type { Breach } from '../../limits/breach.ts';
 import { createLimitMeter } from '../../limits/meter.ts';
 import type { Limit } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';

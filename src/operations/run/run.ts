@@ -10,7 +10,7 @@
  *   end         finds orphans, ends them, and removes the record after the proof
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Breach } from '../../limits/evaluate.ts';
+import type { Breach } from '../../limits/breach.ts';
 import type { Limit } from '../../manifest/resolved.ts';
 import { openProcessTable } from '../../processes/open-table.ts';
 import { openHost } from '../../processes/real-host.ts';
@@ -78,15 +78,16 @@ const EXIT_REPORT_MS = 2_000;
 export async function runOneOff(folder: ProjectFolder, options: RunOptions): Promise<RunResult> {
   const table = openProcessTable();
   const host = openHost(table);
-  const context: RunContext = { folder, host, table, self: await host.self() };
+  const unsettled: RunContext = { folder, host, table, self: await host.self() };
   const startedOnTerminal = controllingTerminal()?.isForeground ?? false;
   const beganAtMs = host.nowMs();
   const control = new RunControl(host, options);
   const onSpawn = (): void => control.subscribe();
-  const run = await beginRun(context, { ...options, onSpawn }).catch((error: unknown) => {
+  const run = await beginRun(unsettled, { ...options, onSpawn }).catch((error: unknown) => {
     control.unsubscribe();
     throw error;
   });
+  const context: RunContext = { ...unsettled, folder: run.folder };
   const { service: name, runId } = run.record;
   const { pid } = run.leader;
   options.onBegun({ name, pid });
@@ -108,7 +109,6 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     const ending: EndingRun = {
       ...context,
       run,
-      witness,
       record,
       forced: () => control.isForced(),
       killed: typeof first !== 'string' && first.signal !== null,
@@ -137,6 +137,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     // Both would keep this process alive.
     control.unsubscribe();
     witness.stop();
+    run.reaper?.stop();
   }
 }
 
@@ -155,7 +156,7 @@ function limitListener(
 /** @returns the function that ends the mirroring */
 function mirrorOnTerminal({ host, table }: RunContext, { record, leader }: BegunRun): () => void {
   const isMirrored = record.oneOff?.terminal === true && table.kind === 'proc';
-  return isMirrored ? mirrorSuspension(host, leader) : () => {};
+  return isMirrored ? mirrorSuspension(host, table, leader) : () => {};
 }
 
 /** Witnesses the run, and no other process of the project: those are for the supervisor to witness. */

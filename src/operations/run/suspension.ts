@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Host } from '../../processes/host.ts';
-import type { Identity } from '../../processes/identity.ts';
+import { type Identity, sameIdentity } from '../../processes/identity.ts';
+import type { ProcessTable } from '../../processes/table.ts';
 
 /** The time in which a SIGCONT to a whole group reaches each of its processes, in ms. */
 const RECHECK_MS = 20;
@@ -11,20 +12,22 @@ const RECHECK_MS = 20;
  * Ctrl-Z goes to the whole process group. The shell takes the terminal back when its child is suspended, and its child
  * is this process. So this process must be suspended when the command is, and must go on when the command handles
  * Ctrl-Z itself, as an editor or an inner shell does. The kernel sends SIGCHLD when a child is suspended (sigaction(2),
- * without SA_NOCLDSTOP, as libuv sets it).
+ * without SA_NOCLDSTOP, as libuv sets it). It also sends SIGCHLD for every child that ends, thousands a second in a fork
+ * storm, so only the command itself is looked at, and never the whole process table.
  *
  * @returns the function that ends the mirroring
  */
 export function mirrorSuspension(
   host: Pick<Host, 'snapshot' | 'signal' | 'signalGroup'>,
+  table: Pick<ProcessTable, 'read'>,
   leader: Identity,
 ): () => void {
   let over = false;
   let checking = false;
   const ignore = (): void => {};
   const isStopped = async (): Promise<boolean> => {
-    const found = (await host.snapshot()).byPid.get(leader.pid);
-    return found?.state === 'T' && found.identity.startTicks === leader.startTicks;
+    const found = await table.read(leader.pid);
+    return found?.state === 'T' && sameIdentity(found.identity, leader);
   };
   const suspendIfStopped = async (): Promise<void> => {
     if (checking || over) return;

@@ -1,4 +1,5 @@
-import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import type { LeaseStatus } from '../../leases/lease-status.ts';
+import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import type { ResolvedManifest, RestartPolicy } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
@@ -41,12 +42,12 @@ export interface AdoptResult {
  */
 export async function adoptProject(
   host: Host,
-  folder: ProjectFolder,
+  unsettled: ProjectFolder,
   manifest: ResolvedManifest,
   { env, warn }: Pick<StartOptions, 'env' | 'warn'>,
 ): Promise<AdoptResult> {
-  await stopIfLeaseEnded(host, folder, manifest.file, warn);
-  const lock = await takeLockToStart(host, folder, 'adopt', warn);
+  await stopIfLeaseEnded(host, unsettled, manifest.file, warn);
+  const { folder, release } = await takeLockToStart(host, unsettled, 'adopt', warn);
   try {
     const before = await lookAtProject(host, folder);
     const names = recordsToAdopt(before).map(({ service }) => service);
@@ -64,7 +65,7 @@ export async function adoptProject(
       leases: leaseStatus(leasesAt(after.state.lease, after.snapshot)),
     };
   } finally {
-    lock.release();
+    release();
   }
 }
 

@@ -11,7 +11,8 @@ import { readProjectState } from '../../tracking/project-state.ts';
 import { type StopOptions, stopHeader, stopOptions } from '../stop/options.ts';
 import { stopLocked } from '../stop/stop-locked.ts';
 import { knownNames } from '../stop/stop-runs.ts';
-import { type StartOptions, type StartResult, startLocked } from './start.ts';
+import type { StartResult } from './result.ts';
+import { type StartOptions, startLocked } from './start.ts';
 
 export interface RestartOptions
   extends Pick<StartOptions, 'env' | 'onChange' | 'warn'>,
@@ -39,13 +40,13 @@ export interface RestartResult {
  */
 export async function restartProject(
   host: Host,
-  folder: ProjectFolder,
+  unsettled: ProjectFolder,
   manifest: ResolvedManifest,
   options: RestartOptions,
 ): Promise<RestartResult> {
   const choices = choicesOf(manifest);
   const named = options.names.length > 0 ? selectServices(choices, options.names) : null;
-  const lock = await takeLockToStart(host, folder, 'restart', options.warn);
+  const { folder, release } = await takeLockToStart(host, unsettled, 'restart', options.warn);
   try {
     const state = readProjectState(folder);
     const snapshot = await host.snapshot();
@@ -64,7 +65,7 @@ export async function restartProject(
     const toStart = { names: start, abortOnFailure: false, env, onChange, warn };
     return { stop: report, start: await startLocked(host, folder, manifest, toStart) };
   } finally {
-    lock.release();
+    release();
   }
 }
 

@@ -2,43 +2,46 @@
  * The files of this folder: how services are started.
  *
  *   start    starts services, and waits until each is up or has failed
+ *   result   how a start ended
  *   adopt    makes sure that a supervisor cares for the services that run
  *   restart  stops services with proof, and starts them again under one lock
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
  */
 import type { SupervisorClient } from '../../client/client.ts';
-
 import {
   type Hello,
   hasSucceeded,
   type ServiceChange,
-  type StartedService,
   type StartRequest,
 } from '../../client/protocol.ts';
 import { connectToSupervisor } from '../../client/start-supervisor.ts';
+import type { StartedService } from '../../client/started-service.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
-import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import type { LeaseStatus } from '../../leases/lease-status.ts';
+import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
-import type { Breach } from '../../limits/evaluate.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
+import type { Claim } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
+import { logsFolderOf, type ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
+import { type ProjectState, readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
+import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
 import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
+import type { StartResult } from './result.ts';
 
 export interface StartOptions {
   /** The services to start, with all their dependencies among them. */
@@ -53,16 +56,6 @@ export interface StartOptions {
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
   /** Told what the user should know and the result does not say. */
   readonly warn: (line: string) => void;
-}
-
-export interface StartResult {
-  readonly services: readonly StartedService[];
-  /** The services that were ended again because another one failed. */
-  readonly aborted: readonly string[];
-  /** The leases that everything runs on, as in `status`. */
-  readonly leases: readonly LeaseStatus[];
-  /** The limits that are already exceeded, mostly by services that ran before. */
-  readonly breaches: readonly Breach[];
 }
 
 /**
@@ -80,7 +73,7 @@ export async function startProject(
   await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
-    return await startLocked(host, folder, manifest, options);
+    return await startLocked(host, lock.folder, manifest, options);
   } finally {
     lock.release();
   }
@@ -100,11 +93,12 @@ export async function startLocked(
 ): Promise<StartResult> {
   const { names, warn } = options;
   const self = await host.self();
-  makeLogsFolder(folder, manifest.logsDir);
+  const placed = { ...manifest, logsDir: logsFolderOf(folder, manifest) };
+  makeLogsFolder(folder, placed.logsDir);
   const before = look ?? (await lookAtProject(host, folder));
   const { state } = before;
   for (const { path, reason } of state.problems) warn(`${path}: ${reason}`);
-  await warnOfGrowingLogs(manifest, warn);
+  await warnOfGrowingLogs(placed, warn);
   const context = { host, self, state };
   const services = names.flatMap((name) => manifest.services[name] ?? []);
   const { idle, alive, ...cleared } = await endOldRuns(context, before, services, warn);
@@ -112,7 +106,7 @@ export async function startLocked(
 
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
-  const request = startRequest(manifest, options, services, withInterrupted(alive, state));
+  const request = startRequest(placed, options, services, withInterrupted(alive, state));
   const result = await client.start(request, (event) => {
     if (event.type === 'change') options.onChange(event);
   });
@@ -176,7 +170,7 @@ function startRequest(
   services: readonly ResolvedService[],
   adopted: ReadonlySet<string>,
 ): StartRequest {
-  const { logsDir, logRotation, containment, limits, file } = manifest;
+  const { logsDir, logRotation, containment, protection, limits, file } = manifest;
   return {
     services,
     running: Object.values(manifest.services).filter(
@@ -186,6 +180,7 @@ function startRequest(
     logsDir,
     logRotation,
     containment,
+    protection,
     lease: lease ? { lease, manifest: file } : null,
     limits: { limits, manifest: file },
   };
@@ -218,8 +213,8 @@ async function endOldRuns(
   const { host, state } = context;
   const { snapshot, claims, latest } = look;
   thawRunGroups(state);
-  for (const { run, detail } of latest.stale) {
-    warn(`the record of ${run.service} is stale: ${detail}`);
+  for (const { service, detail } of listStaleRecords(state, latest.stale)) {
+    warn(`the record of ${service} is stale: ${detail}`);
   }
   const alive = new Set(
     state.records
@@ -230,14 +225,24 @@ async function endOldRuns(
   const idle = services.filter(
     ({ name, oneShot }) => !alive.has(name) && !(oneShot && done.has(name)),
   );
-  const leftover = idle
-    .map(({ name }) => name)
-    .filter((name) => claims.some(({ service }) => service === name));
-  if (leftover.length === 0) return { look, idle, alive };
+  const idleNames = idle.map(({ name }) => name);
+  const leftover = idleNames.filter((name) => claims.some(({ service }) => service === name));
+  // The records of the runs are gone, as after `git clean`. Else one of the services that run may have left it.
+  const isOfOther = ({ service }: Claim): boolean =>
+    service !== null && !idleNames.includes(service);
+  const isLost = done.size === 0 && !claims.some(isOfOther);
+  const nameless = isLost ? claims.filter(isNameless) : [];
+  if (leftover.length === 0 && nameless.length === 0) return { look, idle, alive };
   const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
-  warn(`ending ${count} left over of earlier runs of ${leftover.join(', ')}`);
-  await endLeftovers(context, leftover, warn);
+  const of = leftover.length === 0 ? '' : ` of ${leftover.join(', ')}`;
+  warn(`ending ${count + nameless.length} left over of earlier runs${of}`);
+  await endLeftovers(context, nameless.length > 0 ? [...leftover, UNATTRIBUTED] : leftover, warn);
   return { look: await lookAtProject(host, state.folder, state), idle, alive };
+}
+
+/** A process of ours that no evidence ties to a service. A line of an old script alone is no reason to end it now. */
+function isNameless({ service, evidence }: Claim): boolean {
+  return service === null && evidence.some(({ kind }) => kind !== 'founding-file');
 }
 
 /** The time that the supervisor has to stand down before a failed start ends its services, in ms. */

@@ -9,7 +9,8 @@ import { identityKey } from '../../processes/identity.ts';
 import { msToTicks } from '../../processes/ticks.ts';
 import { openProject, reopenProject } from '../../project/open-project.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-import { type StatusReport, statusOf } from './status.ts';
+import type { StatusReport } from './report.ts';
+import { statusOf } from './status.ts';
 import { type ServiceTree, treesOf } from './tree.ts';
 
 /** All that the monitor shows, from one look at the project. */

@@ -2,84 +2,26 @@
  * The files of this folder: how a project is described. Nothing here changes anything.
  *
  *   status    the state of each service, by its record and the process table
+ *   report    the answer
  *   tree      the processes of each service, as trees
+ *   all       every project of this user
  *   observe   looks again and again, for the monitor
  *   activity  what happened, for `devctl report`
  */
-import { type LeaseStatus, leaseStatus, leasesAt } from '../../leases/status.ts';
+import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
-import type { Breach } from '../../limits/evaluate.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
 import type { Claim } from '../../ownership/claim.ts';
-import type { Capabilities } from '../../processes/capabilities.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
-import {
-  type Exit,
-  isDone,
-  type ServiceRecord,
-  type ServiceState,
-} from '../../project/service-record.ts';
+import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-
-/** One line of `devctl status`. */
-export interface ServiceStatus {
-  readonly name: string;
-  /** 'stopped': the service has no record. */
-  readonly state: ServiceState | 'stopped';
-  readonly reason: string | null;
-  /** True for a task that has succeeded, which counts as up. */
-  readonly done: boolean;
-  /** The exit of its leader; both fields are null where it is not known. Null while the leader lives. */
-  readonly exit: Exit | null;
-  /** The pid of the leader, while it lives. */
-  readonly pid: number | null;
-  readonly uptimeMs: number | null;
-  /** The number of living processes. */
-  readonly processes: number;
-  /** The number of these that have outlived the run that started them. */
-  readonly orphans: number;
-  readonly rssBytes: number;
-  /** CPU time over the lives of its processes, in percent of one core. */
-  readonly cpuPercent: number;
-  readonly ports: readonly number[];
-  readonly restarts: number;
-  /** True when it should be up: the manifest starts it by default, or the user has started it. */
-  readonly wanted: boolean;
-  /** True for the command of a `devctl run`. */
-  readonly oneOff: boolean;
-}
-
-export interface StatusReport {
-  readonly project: string;
-  readonly services: readonly ServiceStatus[];
-  /** The living processes of ended runs, and those of no known service while no service runs. */
-  readonly orphans: readonly {
-    readonly pid: number;
-    readonly command: string;
-    readonly service: string | null;
-    readonly evidence: Claim['evidence'];
-  }[];
-  /** Processes below the supervisor while services run. It is not known which service started them. */
-  readonly unattributed: StatusReport['orphans'];
-  /** The leases that everything runs on. Everything is stopped when the last one ends. Empty: there is no lease. */
-  readonly leases: readonly LeaseStatus[];
-  /** The limits that are exceeded now. `service` is null for a limit of the project. */
-  readonly breaches: readonly Breach[];
-  readonly supervisor: { readonly pid: number } | null;
-  /** The means by which the supervisor contains the services. */
-  readonly capabilities: Capabilities;
-  /** The records whose processes are no longer alive. */
-  readonly stale: readonly { readonly service: string; readonly detail: string }[];
-  /** Records and a manifest that cannot be read, and other things that the user should mend. */
-  readonly problems: readonly string[];
-  /** True when every wanted service is up and there are no orphans. */
-  readonly healthy: boolean;
-}
+import { listStaleRecords } from '../../tracking/stale-records.ts';
+import type { ServiceStatus, StatusReport } from './report.ts';
 
 /**
  * Describes the project from its records and one look at the process table. Needs no supervisor, no
@@ -145,7 +87,7 @@ export function statusOf(
     ),
     supervisor: supervisor ? { pid: supervisor.pid } : null,
     capabilities: supervisorCapabilities(state, supervisor ?? null, 'no supervisor is running'),
-    stale: stale.map(({ run, detail }) => ({ service: run.service, detail })),
+    stale: listStaleRecords(state, stale),
     problems: [
       ...(outline.kind === 'broken' ? [outline.why] : []),
       ...state.problems.map(({ path, reason }) => `${path}: ${reason}`),

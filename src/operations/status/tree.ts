@@ -1,4 +1,5 @@
-import type { Claim, Evidence } from '../../ownership/claim.ts';
+import type { Claim } from '../../ownership/claim.ts';
+import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProcessInfo, Snapshot } from '../../processes/snapshot.ts';

@@ -1,5 +1,5 @@
 import { endGuards } from '../../client/end-supervisor.ts';
-import { ancestry } from '../../ownership/vetoes.ts';
+import { ancestry } from '../../ownership/ancestry.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { listsChildren } from '../../processes/linux/children.ts';

@@ -1,8 +1,11 @@
 import type { Claim, Spared } from '../../ownership/claim.ts';
+import type { VetoKind } from '../../ownership/evidence-kinds.ts';
+import { isWeakEvidence } from '../../ownership/protection.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
 import { type Identity, identityKey, sameIdentity } from '../../processes/identity.ts';
 import type { PortHolder } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { SeenProcess } from '../../stopping/history.ts';
 import type {
@@ -20,17 +23,55 @@ import type { StopOutcome, VerifiedOutcome } from './outcome.ts';
 /** The part of the outcome that a sweep has too. */
 type ReportedOutcome = Pick<StopOutcome, 'owned' | 'swept' | 'history' | 'unended' | 'beganAtMs'>;
 
-/** Every process that was ours during the stop, in order of pid. */
-export function reportProcesses(outcome: ReportedOutcome): readonly ReportedProcess[] {
+/**
+ * Every process that was ours during the stop, in order of pid.
+ *
+ * @param sessions the session of each service, where it is known
+ */
+export function reportProcesses(
+  outcome: ReportedOutcome,
+  sessions: ReadonlyMap<string, number> = new Map(),
+): readonly ReportedProcess[] {
   const commands = new Map([...(outcome.swept?.commands ?? []), ...outcome.owned.commands]);
-  return outcome.history.entries().map((seen) => toReported(seen, outcome.beganAtMs, commands));
+  return outcome.history.entries().map((seen) => ({
+    ...toReported(seen, outcome.beganAtMs, commands),
+    outside: isOutside(seen.claim, sessions),
+  }));
+}
+
+function isOutside({ service, process }: Claim, sessions: ReadonlyMap<string, number>): boolean {
+  const session = service === null ? undefined : sessions.get(service);
+  return session !== undefined && process.sid !== session;
+}
+
+/**
+ * Finds the sessions of the services. The leader of a service leads one; that of a one-off may be in the session of a
+ * terminal, and shows it while it is alive.
+ */
+export function sessionsOf(
+  { units, history }: Pick<StopOutcome, 'units' | 'history'>,
+  records: readonly ServiceRecord[],
+): ReadonlyMap<string, number> {
+  const seen = new Map(
+    history.entries().map(({ claim: { process } }) => [identityKey(process.identity), process.sid]),
+  );
+  return new Map(
+    units.flatMap(({ name, leader }) => {
+      if (!leader) return [];
+      const isInTerminal = records.some(
+        ({ service, oneOff }) => service === name && oneOff?.terminal === true,
+      );
+      const sid = seen.get(identityKey(leader)) ?? (isInTerminal ? null : leader.pid);
+      return sid === null ? [] : [[name, sid] as const];
+    }),
+  );
 }
 
 function toReported(
   { claim, signals, goneAtMs }: SeenProcess,
   beganAtMs: number,
   commands: ReadonlyMap<number, string>,
-): ReportedProcess {
+): Omit<ReportedProcess, 'outside'> {
   const { pid } = claim.process.identity;
   const ending = signals.filter((signal) => signal !== 'SIGCONT' && signal !== 'SIGSTOP');
   return {
@@ -105,6 +146,9 @@ export function reportServices(
     });
 }
 
+/** Vetoes that no evidence shows any more when the tree around the process has died. */
+const TOLD_TO_THE_END: readonly VetoKind[] = ['other-project', 'protected'];
+
 /**
  * The processes that were left alone although some evidence pointed to them.
  *
@@ -119,7 +163,8 @@ export function reportSpared(
   const latest = [...outcome.owned.latest().spared, ...(outcome.swept?.latest().spared ?? [])];
   const known = new Set(latest.map(({ process }) => identityKey(process.identity)));
   const nested = first.filter(({ process, veto }) => {
-    if (veto.kind !== 'other-project' || known.has(identityKey(process.identity))) return false;
+    if (!TOLD_TO_THE_END.includes(veto.kind) || known.has(identityKey(process.identity)))
+      return false;
     return livesIn(snapshot, process.identity);
   });
   return [...latest, ...nested].map((spared) => describeSpared(spared, snapshot));
@@ -134,6 +179,7 @@ export function describeSpared(
     pid: process.identity.pid,
     command: describeCommand(snapshot, process),
     evidence,
+    ours: evidence.some(({ kind }) => !isWeakEvidence(kind)),
     veto: veto.kind,
     why: veto.detail,
   };
@@ -142,6 +188,7 @@ export function describeSpared(
 /** The facts that a proof is judged by. */
 interface ProofFacts {
   /** The records of the runs that were to be stopped. */
+  readonly folder: ProjectFolder;
   readonly records: readonly ServiceRecord[];
   /** The supervisors that lived when the stop began. */
   readonly supervisorsBefore: readonly ProcessInfo[];
@@ -172,6 +219,7 @@ const CANNOT_EXCLUDE =
 function whyNotComplete(facts: ProofFacts): string | null {
   const { outcome, spared } = facts;
   return (
+    whyProtected(spared) ??
     whyNestedProject(spared) ??
     whyUncontainedCommand(outcome) ??
     whyUnattributed(outcome) ??
@@ -179,6 +227,11 @@ function whyNotComplete(facts: ProofFacts): string | null {
     whyChildIsLeft(outcome) ??
     whyUncontained(facts)
   );
+}
+
+function whyProtected(spared: StopReport['spared']): string | null {
+  const one = spared.find(({ veto, ours }) => veto === 'protected' && ours);
+  return one ? `pid ${one.pid} was left alone: protected (${one.why})` : null;
 }
 
 function whyNestedProject(spared: StopReport['spared']): string | null {
@@ -221,10 +274,10 @@ function whyChildIsLeft({ childless }: VerifiedOutcome): string | null {
     : null;
 }
 
-function whyUncontained({ records, outcome, wholeProject }: ProofFacts): string | null {
+function whyUncontained({ folder, records, outcome, wholeProject }: ProofFacts): string | null {
   // An empty control group proves the end of its run by itself, even without a supervisor.
   const unproved = records.filter(
-    (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record),
+    (record) => outcome.owned.outside.has(record.runId) || !isProvedByGroup(record, folder),
   );
   const parents = [
     ...outcome.supervisors,

@@ -2,9 +2,10 @@ import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
+import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { describeSpared } from './build-report.ts';
 import { emptyReport } from './empty-report.ts';
-import { describeStale, type FirstLook } from './first-look.ts';
+import type { FirstLook } from './first-look.ts';
 import type { StopHeader } from './options.ts';
 
 /** Reports what a stop would do: every claim of its first look, with the evidence and the first signal. */
@@ -20,6 +21,7 @@ export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
     signals: [records.get(claim.service ?? '')?.stop.signal ?? 'SIGTERM'],
     endedBy: null,
     endedAfterMs: null,
+    outside: false,
   }));
   const supervisor = options.names === null ? first.supervisors[0] : undefined;
   return {
@@ -34,7 +36,7 @@ export function planDryRun(header: StopHeader, first: FirstLook): StopReport {
     })),
     processes: planned,
     spared: first.spared.map((process) => describeSpared(process, first.snapshot)),
-    stale: describeStale(first.stale),
+    stale: listStaleRecords(first.state, first.stale),
     problems: state.problems.map(({ path, reason }) => `${path}: ${reason}`),
     supervisor: supervisor ? { pid: supervisor.identity.pid, ended: false } : null,
     guards: options.names === null ? first.guards.map(({ identity }) => identity.pid) : [],

@@ -8,17 +8,19 @@ import { type Identity, sameMachine } from '../../processes/identity.ts';
 import { loadNative } from '../../processes/native/native.ts';
 import { findPortHolders } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
+import { OF_OTHER_MANIFEST, type ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
 import { removeLegacyFiles, writeLegacyFiles } from '../../project/legacy-files.ts';
-import { readRecords, removeRecord } from '../../project/records.ts';
+import { forgetProject } from '../../project/place/registry.ts';
+import { readFolderRecords, readRecords, removeRecord } from '../../project/records.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
 import { socketPaths } from '../../project/socket-path.ts';
-import { removeSupervisor } from '../../project/supervisor-record.ts';
+import { readSupervisor, removeSupervisor } from '../../project/supervisor-record.ts';
 import type { Proof, StopReport } from '../../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { removeRunGroups } from '../../tracking/run-groups.ts';
+import { listStaleRecords } from '../../tracking/stale-records.ts';
 import {
   proofOf,
   reportPorts,
@@ -26,10 +28,11 @@ import {
   reportServices,
   reportSpared,
   reportSurvivors,
+  sessionsOf,
 } from './build-report.ts';
 import { stopCapabilities } from './capabilities.ts';
 import { emptyReport } from './empty-report.ts';
-import { describeStale, type FirstLook } from './first-look.ts';
+import type { FirstLook } from './first-look.ts';
 import { describeLeftAlone, findLeftAlone } from './left-alone.ts';
 import type { StopHeader, StopOptions } from './options.ts';
 import type { VerifiedOutcome } from './outcome.ts';
@@ -56,14 +59,15 @@ export async function finishStop(
   const attempt = attemptInto(problems);
 
   outcome.history.recordGone(snapshot, host.nowMs());
-  const processes = reportProcesses(outcome);
+  const records = targetedRecords(state, options);
+  const processes = reportProcesses(outcome, sessionsOf(outcome, records));
+  const stillAlive = first.spared.filter(({ process }) => livesIn(snapshot, process.identity));
   const survivors = [
     ...reportSurvivors(outcome, processes),
-    ...findLeftAlone(outcome, state, options).map((process) =>
+    ...findLeftAlone(outcome, state, options, stillAlive).map((process) =>
       describeLeftAlone(process, snapshot),
     ),
   ];
-  const records = targetedRecords(state, options);
   const ended = new Set(outcome.history.entries().flatMap(({ claim }) => claim.service ?? []));
   const ports = portsToCheck(records, options, ended);
   const spared = reportSpared(outcome, first.spared, snapshot);
@@ -76,13 +80,15 @@ export async function finishStop(
   // Guards are kept while a survivor is below them.
   if (survivors.length === 0) problems.push(...guardProblems(guards, snapshot));
   const lost = new Set(survivors.map(({ service }) => service));
-  const cleanup: Cleanup = { state, options, snapshot, lost, ended, attempt };
+  const shared = isShared(folder);
+  const cleanup: Cleanup = { state, options, snapshot, lost, ended, shared, attempt };
   removeRecords(cleanup);
   if (isSupervisorGone) removeSupervisorTraces(cleanup);
-  if (wholeProject) removeProjectFiles(cleanup);
+  if (wholeProject && !shared) removeProjectFiles(cleanup);
   attempt('the control groups', () => removeRunGroups(state));
 
-  const facts = { records, supervisorsBefore: first.supervisors, outcome, spared, wholeProject };
+  const { supervisors: supervisorsBefore } = first;
+  const facts = { folder, records, supervisorsBefore, outcome, spared, wholeProject };
   const report: StopReport = {
     ...emptyReport(header),
     tookMs: Math.round(host.nowMs() - header.beganAtMs),
@@ -91,7 +97,7 @@ export async function finishStop(
     processes,
     survivors,
     spared,
-    stale: describeStale(first.stale),
+    stale: listStaleRecords(state, first.stale),
     ports: reportPorts(ports, holders, snapshot),
     problems,
     capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),
@@ -99,7 +105,9 @@ export async function finishStop(
     guards: guards.map(({ identity }) => identity.pid),
     proof: survivors.length > 0 ? notProved(outcome) : proofOf(facts),
   };
+  if (shared) return report;
   attempt('the report', () => writeLastStop(folder, report));
+  if (wholeProject && survivors.length === 0 && folder.id !== null) forgetProject(folder.id);
   // A supervisor that was killed has not written the end of its session.
   if (wholeProject && survivors.length === 0 && isSupervisorGone) {
     attempt('the history', () => endSession(folder, Date.now()));
@@ -169,7 +177,20 @@ interface Cleanup {
   readonly lost: ReadonlySet<string | null>;
   /** The services of which a process was seen, recorded or not. */
   readonly ended: ReadonlySet<string>;
+  /** True where another project has records in the same folder. */
+  readonly shared: boolean;
   readonly attempt: Attempt;
+}
+
+/**
+ * Tells whether another manifest of the folder, or another project, has records in the records folder: then the files
+ * in it that do not say whose they are may be theirs.
+ */
+function isShared(folder: ProjectFolder): boolean {
+  if (folder.standing.standing === 'shared' || readFolderRecords(folder).others.length > 0)
+    return true;
+  const supervisor = readSupervisor(folder);
+  return supervisor.kind === 'problem' && supervisor.problem.reason === OF_OTHER_MANIFEST;
 }
 
 function removeRecords(cleanup: Cleanup): void {
@@ -193,27 +214,31 @@ function removeLedgers({ state, options, snapshot, lost, ended, attempt }: Clean
   );
   // `ended` adds the ledgers that this stop itself has begun.
   const known = [...knownNames(state), ...ended, UNATTRIBUTED];
+  // Once for all ledgers, because there may be thousands of records.
+  const { others } = readFolderRecords(state.folder);
   for (const service of new Set(options.names ?? known)) {
     if (lost.has(service === UNATTRIBUTED ? null : service) || elsewhere.has(service)) continue;
-    attempt(`the ledger of ${service}`, () => removeLedger(state.folder, service));
+    attempt(`the ledger of ${service}`, () => removeLedger(state.folder, service, others));
   }
 }
 
 /** Removes the legacy files after the proof of a full stop. Otherwise writes them anew from the remaining records. */
-function removeOrWriteLegacyFiles({ state, options, lost }: Cleanup): void {
+function removeOrWriteLegacyFiles({ state, options, snapshot, lost, shared }: Cleanup): void {
+  if (shared) return;
   const left = readRecords(state.folder).records;
   const isProved =
     options.names === null &&
     left.length === 0 &&
     lost.size === 0 &&
     // A record of a later devctl cannot be judged, and may be all that is known of a process.
-    !state.problems.some(({ kind }) => kind === 'future');
+    !state.problems.some(({ kind }) => kind === 'unbelieved');
   if (isProved) removeLegacyFiles(state.folder);
-  else writeLegacyFiles(state.folder, left);
+  else writeLegacyFiles(state.folder, left, (leader) => livesIn(snapshot, leader));
 }
 
 /** Removes the record and the socket of a supervisor that has ended. */
-function removeSupervisorTraces({ state, options, snapshot, attempt }: Cleanup): void {
+function removeSupervisorTraces(cleanup: Cleanup): void {
+  const { state, options, snapshot, shared, attempt } = cleanup;
   const { folder, supervisor } = state;
   const recorded: Identity | undefined = supervisor?.identity;
   // A supervisor of another container may be alive there.
@@ -221,8 +246,8 @@ function removeSupervisorTraces({ state, options, snapshot, attempt }: Cleanup):
   if (recorded && !livesIn(snapshot, recorded)) {
     attempt("the supervisor's record", () => removeSupervisor(folder, recorded));
   }
-  // A supervisor that was killed could not remove its socket.
-  for (const path of options.names === null ? socketPaths(folder) : []) {
+  // A supervisor that was killed could not remove its socket. Another manifest of the folder has the same socket.
+  for (const path of options.names === null && !shared ? socketPaths(folder) : []) {
     attempt("the supervisor's socket", () => rmSync(path, { force: true }));
   }
 }

@@ -2,7 +2,6 @@ import type { Claim, Ownership } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
-import type { StopReport } from '../../stopping/report.ts';
 import { trackClaims } from '../../tracking/claim-tracker.ts';
 import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
 import { trackSweep } from '../../tracking/sweep-tracker.ts';
@@ -47,6 +46,7 @@ export async function lookBeforeStop(
     state,
     self,
     names,
+    protects: !options.unprotected,
     ...(readOpenFiles ? { readOpenFiles } : {}),
   };
   const owned = trackClaims(tracking);
@@ -72,9 +72,4 @@ export async function lookBeforeStop(
     spared: [...spared, ...(swept?.latest().spared ?? [])],
     found: claims.length + sweepClaims.length + supervisors.length + guards.length,
   };
-}
-
-/** The records whose processes are no longer alive, for the report. */
-export function describeStale(stale: FirstLook['stale']): StopReport['stale'] {
-  return stale.map(({ run, detail }) => ({ service: run.service, detail }));
 }

@@ -1,6 +1,7 @@
-import type { EvidenceKind, Spared, VetoKind } from '../../ownership/claim.ts';
+import type { Spared } from '../../ownership/claim.ts';
+import type { EvidenceKind, VetoKind } from '../../ownership/evidence-kinds.ts';
 import { describeCommand } from '../../processes/describe.ts';
-import { sameIdentity } from '../../processes/identity.ts';
+import { identityKey, sameIdentity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
@@ -17,34 +18,49 @@ interface LeftAlone {
   readonly service: string | null;
 }
 
-/** Finds the processes of ours that the stop left alone, because they run this command or their record is wrong. */
+/**
+ * Finds the processes that this stop was asked to end, that strong evidence points to, and that it left alone: they
+ * run this command, their record is wrong, or nobody can tell whose they are.
+ *
+ * @param first the processes that the first scan spared, and that are alive. When the tree dies, the evidence for a process within it is
+ *   lost, so later scans do not list it.
+ */
 export function findLeftAlone(
   { owned }: Pick<VerifiedOutcome, 'owned'>,
   state: ProjectState,
   { names }: StopOptions,
+  first: readonly Spared[] = [],
 ): readonly LeftAlone[] {
-  return owned
-    .latest()
-    .spared.filter(({ veto, evidence }) => {
-      return (
-        VETOES_OF_OURS.includes(veto.kind) && evidence.some(({ kind }) => STRONG.includes(kind))
-      );
+  const latest = owned.latest().spared;
+  const known = new Set(latest.map(({ process }) => identityKey(process.identity)));
+  const lost = first.filter(
+    ({ process, veto }) => veto.kind === 'in-doubt' && !known.has(identityKey(process.identity)),
+  );
+  return [...latest, ...lost]
+    .filter(({ veto, evidence }) => {
+      if (veto.kind === 'in-doubt') return true;
+      const isStrong = evidence.some(({ kind }) => STRONG.includes(kind));
+      return isStrong && VETOES_OF_OURS.includes(veto.kind);
     })
-    .map((spared) => ({ spared, service: serviceOf(spared, state) }))
+    .map((spared) => ({ spared, service: serviceOf(spared, state) ?? firstService(spared, first) }))
     .filter(({ service }) => names === null || (service !== null && names.includes(service)));
 }
 
-function serviceOf(
-  { process, evidence }: Spared,
-  { records, ledger }: ProjectState,
-): string | null {
+/** The service that the evidence pointed to before the tree died. */
+function firstService({ process }: Spared, first: readonly Spared[]): string | null {
+  const key = identityKey(process.identity);
+  return first.find((one) => identityKey(one.process.identity) === key)?.service ?? null;
+}
+
+function serviceOf(spared: Spared, { records, ledger }: ProjectState): string | null {
+  const { process, evidence } = spared;
   const record = records.find(
     ({ leader, runId }) =>
       (leader && sameIdentity(leader, process.identity)) ||
       evidence.some(({ kind, detail }) => kind === 'cookie' && detail.endsWith(runId)),
   );
   const entry = ledger.find(({ identity }) => sameIdentity(identity, process.identity));
-  const service = record?.service ?? entry?.service ?? null;
+  const service = record?.service ?? entry?.service ?? spared.service ?? null;
   return service === UNATTRIBUTED ? null : service;
 }
 
@@ -61,6 +77,7 @@ export function describeLeftAlone(
     signals: [],
     endedBy: null,
     endedAfterMs: null,
+    outside: false,
     why: `it was left alone: ${veto.detail}`,
   };
 }

@@ -15,6 +15,8 @@ export interface StopOptions {
   readonly graceMs: number | null;
   /** Null: no sweep. */
   readonly sweep: SweepRules | null;
+  /** True: ends the processes that the manifest, the records and the built-in list protect, too. */
+  readonly unprotected: boolean;
   /** The services of the manifest. They count for services that have no record. */
   readonly declared: readonly DeclaredService[];
   /** Becomes true when the user asks a second time. */
@@ -40,6 +42,7 @@ export function stopOptions(
     dryRun: false,
     graceMs: null,
     sweep: null,
+    unprotected: false,
     declared: [],
     forced: () => false,
     onScan: () => {},

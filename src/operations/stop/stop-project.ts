@@ -1,9 +1,12 @@
+import type { Spared } from '../../ownership/claim.ts';
+import { isWeakEvidence } from '../../ownership/protection.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { isBlankState } from '../../tracking/project-state.ts';
+import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { emptyReport } from './empty-report.ts';
-import { describeStale, type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
+import { type FirstLook, lookBeforeStop, readForStop } from './first-look.ts';
 import { type StopOptions, stopHeader } from './options.ts';
 
 /**
@@ -25,9 +28,15 @@ export async function stopProject(
   const { state, snapshot } = seen ?? (await readForStop(host, header));
   const first = await lookBeforeStop(state, snapshot, header);
   if (options.dryRun) return (await import('./dry-run.ts')).planDryRun(header, first);
-  if (isBlankState(state) && first.found === 0) {
+  if (isBlankState(state) && first.found === 0 && !first.spared.some(isOursAllTheSame)) {
     const tookMs = Math.round(host.nowMs() - header.beganAtMs);
-    return { ...emptyReport(header), tookMs, stale: describeStale(first.stale) };
+    return { ...emptyReport(header), tookMs, stale: listStaleRecords(state, first.stale) };
   }
   return (await import('./stop-locked.ts')).lockAndStop(host, header);
+}
+
+/** True for a process that the report must name, because it is ours, or may be. */
+function isOursAllTheSame({ veto, evidence }: Spared): boolean {
+  if (veto.kind === 'in-doubt') return true;
+  return veto.kind === 'protected' && evidence.some(({ kind }) => !isWeakEvidence(kind));
 }

@@ -58,6 +58,8 @@ export interface StopContext {
   readonly onScan?: (living: readonly Claim[]) => void;
   /** Missing: stop commands are children of this process, which does not contain the processes that they leave. */
   readonly runContained?: RunContained;
+  /** True: ends the protected processes too. Default: false. */
+  readonly unprotected?: boolean;
   /** The history of an earlier part of the same stop, which this part continues. */
   readonly history?: StopHistory;
   /** Runs of which that part saw a process outside their control group. */
@@ -119,12 +121,13 @@ class RunsStop {
   }
 
   #tracking(): ClaimTrackerOptions {
-    const { state, self, outside } = this.#context;
+    const { state, self, outside, unprotected = false } = this.#context;
     const { deepScan } = this.#request;
     return {
       state,
       self,
       names: new Set(this.#names),
+      protects: !unprotected,
       remember: (claims) => this.#writeLedger(claims),
       ...(outside ? { outsideBefore: outside } : {}),
       ...(deepScan

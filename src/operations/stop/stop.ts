@@ -21,6 +21,7 @@
  *   leftovers       ends the processes of earlier runs before a start
  *   sweep           `devctl sweep`: ends look-alikes that belong to no service
  *   sweep-rules     the patterns and the scope of a sweep
+ *   named-project   the project that `stop --project` names, also one whose folder is gone
  *   options         the options and the header of a stop
  *   outcome         the outcome of the stop engine
  */
@@ -57,7 +58,7 @@ export async function stopServices(
   folder: ProjectFolder,
   options: StopServicesOptions,
 ): Promise<StopReport> {
-  const { names, dryRun, force, graceMs, sweep, declared } = options;
+  const { names, dryRun, force, graceMs, sweep, unprotected, declared } = options;
   const state = readProjectState(folder);
   const snapshot = await settledSnapshot(host);
   const { service, oneOffs } = findEnclosingRun(state, snapshot, await host.self(), process.env);
@@ -71,7 +72,7 @@ export async function stopServices(
   }
   options.onHandOver?.(inside);
   const { stopViaSupervisor } = await import('./via-supervisor.ts');
-  const request = { names, force, graceMs, sweep, declared };
+  const request = { names, force, graceMs, sweep, unprotected, declared };
   const report = await stopViaSupervisor(host, folder, request);
   if (report) return report;
   throw new DevctlError('supervisor-failed', 'the supervisor ended before it told the outcome', {

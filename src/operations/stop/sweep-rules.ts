@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { SweepRules } from '../../ownership/sweep.ts';
+import { compilePattern } from '../../patterns/pattern.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 
 const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
@@ -57,7 +58,5 @@ export function toSweepRules(settings: SweepSettings): SweepRules | null {
 }
 
 function compile({ patterns, protect }: SweepSettings, scope: SweepRules['scope']): SweepRules {
-  const compileAll = (sources: readonly string[]): RegExp[] =>
-    sources.map((source) => new RegExp(source));
-  return { patterns: compileAll(patterns), protect: compileAll(protect), scope };
+  return { patterns: patterns.map(compilePattern), protect: protect.map(compilePattern), scope };
 }

@@ -1,6 +1,6 @@
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { declaredServices, openProject } from '../../project/open-project.ts';
+import { declaredServices, openKnownProject } from '../../project/open-project.ts';
 import { type StopOptions, stopOptions } from './options.ts';
 import { sweepSettingsOf, toSweepRules } from './sweep-rules.ts';
 
@@ -13,12 +13,13 @@ export function stopEverythingRequest(
   folder: ProjectFolder,
   manifest: string,
 ): SupervisedStopRequest {
-  const project = openProject({ cwd: folder.root, config: manifest });
+  const project = openKnownProject(folder, manifest);
   return {
     names: null,
     force: false,
     graceMs: null,
     sweep: sweepSettingsOf(project, false),
+    unprotected: false,
     declared: declaredServices(project),
   };
 }

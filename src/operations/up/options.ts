@@ -1,6 +1,6 @@
 import type { ServiceChange } from '../../client/protocol.ts';
-import type { Breach } from '../../limits/evaluate.ts';
-import type { StartResult } from '../start/start.ts';
+import type { Breach } from '../../limits/breach.ts';
+import type { StartResult } from '../start/result.ts';
 import type { StopOptions } from '../stop/options.ts';
 import type { UpRules, UpVerdict } from './verdict.ts';
 

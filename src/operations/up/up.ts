@@ -22,7 +22,8 @@ import { livesIn } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject } from '../../project/open-project.ts';
 import { readRecords } from '../../project/records.ts';
 import type { StopReport } from '../../stopping/report.ts';
-import { type StartResult, startProject } from '../start/start.ts';
+import type { StartResult } from '../start/result.ts';
+import { startProject } from '../start/start.ts';
 import { stopOptions } from '../stop/options.ts';
 import { stopServices } from '../stop/stop.ts';
 import { sweepSettingsOf } from '../stop/sweep-rules.ts';
@@ -131,6 +132,7 @@ class ForegroundSession {
         force: false,
         graceMs: null,
         sweep: sweepSettingsOf(this.#project, false),
+        unprotected: false,
         declared: declaredServices(this.#project),
       },
       (event) => this.#watch.onEvent(event),

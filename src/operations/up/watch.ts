@@ -9,7 +9,7 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecord } from '../../project/records.ts';
 import type { Exit } from '../../project/service-record.ts';
 import type { StateKind } from '../../services/lifecycle/states.ts';
-import type { StartResult } from '../start/start.ts';
+import type { StartResult } from '../start/result.ts';
 import { dedupeChanges } from './once.ts';
 import type { UpOptions } from './options.ts';
 import { STOPPED_BY_OTHER, type UpService, type UpVerdict, upEnded } from './verdict.ts';

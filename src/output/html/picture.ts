@@ -1,4 +1,4 @@
-import type { Breach } from '../../limits/evaluate.ts';
+import type { Breach } from '../../limits/breach.ts';
 import type { Period, TimelinePoint } from '../../report/model.ts';
 import { formatSize } from '../terminal/sizes.ts';
 import { formatPercent } from '../text/words.ts';

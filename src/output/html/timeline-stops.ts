@@ -1,4 +1,4 @@
-import type { Breach } from '../../limits/evaluate.ts';
+import type { Breach } from '../../limits/breach.ts';
 import type { Period, ServiceActivity, StateSpan } from '../../report/model.ts';
 import { formatMoment } from '../terminal/clock.ts';
 import { formatSize } from '../terminal/sizes.ts';

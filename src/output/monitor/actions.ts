@@ -1,4 +1,4 @@
-import type { StartedService } from '../../client/protocol.ts';
+import type { StartedService } from '../../client/started-service.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import type { Action, Outcome, Verb } from './model.ts';

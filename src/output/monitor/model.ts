@@ -20,7 +20,7 @@
  */
 import type { Sample } from '../../history/samples.ts';
 import type { Observation } from '../../operations/status/observe.ts';
-import type { ServiceStatus } from '../../operations/status/status.ts';
+import type { ServiceStatus } from '../../operations/status/report.ts';
 import type { TreeProcess } from '../../operations/status/tree.ts';
 
 export interface Size {

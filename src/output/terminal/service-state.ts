@@ -1,4 +1,4 @@
-import type { ServiceStatus } from '../../operations/status/status.ts';
+import type { ServiceStatus } from '../../operations/status/report.ts';
 import type { Theme } from './theme.ts';
 
 /** Paints the state of a service: green is as it should be, red is not, yellow is on its way. */

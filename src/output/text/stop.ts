@@ -41,6 +41,7 @@ export function printStopReport(
     for (const line of processTable(others.slice(0, 10))) write(`  ${line}`);
     if (others.length > 10) write(`  … and ${others.length - 10} more (--json has them all)`);
   }
+  for (const line of outsideInWords(report)) write(`  ${line}`);
   if (report.survivors.length > 0) {
     write(out.red(`${report.survivors.length} still alive:`));
     for (const { pid, command, why } of report.survivors)
@@ -52,6 +53,30 @@ export function printStopReport(
   if (services.length + processes.length > 0)
     write(out.dim(`held by: ${capabilitiesInWords(report.capabilities)}`));
   write(verdict(report, out));
+}
+
+/** Most lines about processes outside of sessions. */
+const MOST_OUTSIDE = 10;
+
+/**
+ * Names the processes that left the session of their service and were ended all the same: a daemon among them may have
+ * served others. Equal commands share a line.
+ */
+function outsideInWords({ processes }: StopReport): readonly string[] {
+  const pids = new Map<string, number[]>();
+  for (const { outside, endedAfterMs, service, command, pid } of processes) {
+    if (!outside || endedAfterMs === null) continue;
+    const line = `${service}: ${command}`;
+    pids.set(line, [...(pids.get(line) ?? []), pid]);
+  }
+  if (pids.size === 0) return [];
+  const lines = [...pids].slice(0, MOST_OUTSIDE).map(([line, [first, ...more]]) => {
+    const count =
+      more.length === 0 ? `pid ${first}` : `${more.length + 1} processes, pid ${first} …`;
+    return `ended outside of its session: ${line} (${count})`;
+  });
+  const more = pids.size - lines.length;
+  return more > 0 ? [...lines, `… and ${more} more commands (--json has them all)`] : lines;
 }
 
 /** Describes services without a record, whose processes say themselves to which service they belong. */
@@ -125,6 +150,12 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
   };
   for (const { service, detail } of report.stale)
     note(`the record of ${service} is stale: ${detail}`);
+  for (const { pid, command, why, veto, ours, evidence } of report.spared) {
+    if (veto !== 'protected') continue;
+    if (ours) note(`left alone: protected: pid ${pid}: ${command} (${why})`);
+    else if (evidence.some(({ kind }) => kind === 'port'))
+      note(`left alone: pid ${pid}: ${command} (${why}); devctl stop --force ends it`);
+  }
   for (const { port, service, free, holder } of report.ports) {
     if (!free) note(`${service}: port ${port} is held by a process that is not ours: ${holder}`);
   }

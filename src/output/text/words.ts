@@ -6,7 +6,7 @@
  *   stop      prints a stop and a dry run
  *   sweep     prints `devctl sweep`
  */
-import type { Breach } from '../../limits/evaluate.ts';
+import type { Breach } from '../../limits/breach.ts';
 import type {
   ActivityReport,
   Leftovers,

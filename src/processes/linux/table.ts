@@ -12,6 +12,7 @@
  *   control-groups  makes, joins, freezes and kills control groups
  *   group-mounts    paths of control groups
  */
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { linuxBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';
 import { listProcFolder, readProcFile, readProcLine, readProcLink } from '../proc-file.ts';
@@ -62,7 +63,7 @@ export function openProcTable(): ProcessTable {
     return ownStartTicks + Math.floor(msToTicks(monotonicMs()));
   }
 
-  function snapshot(): Snapshot {
+  async function snapshot(): Promise<Snapshot> {
     const takenAtMs = monotonicMs();
     const moment = { takenAtMs, nowTicks: nowTicks(), bootId, pidNamespace };
     const details = createProcDetails(environs, moment);
@@ -73,6 +74,7 @@ export function openProcTable(): ProcessTable {
       for (const pid of listPids()) {
         if (read.has(pid)) continue;
         read.add(pid);
+        if (read.size % READS_A_TURN === 0) await turnOfTheLoop();
         const process = readProcess(pid);
         const isYoung =
           process !== null && moment.nowTicks - process.identity.startTicks < YOUNG_TICKS;
@@ -81,6 +83,7 @@ export function openProcTable(): ProcessTable {
         if (process !== null) processes.push(process);
       }
       if (vanished === 0) break;
+      await turnOfTheLoop();
     }
     const taken = indexSnapshot({ ...moment, details }, processes);
     forgetTheDead(environs, taken.byPid);
@@ -122,7 +125,7 @@ export function openProcTable(): ProcessTable {
     kind: 'proc',
     bootId,
     pidNamespace,
-    snapshot: async () => snapshot(),
+    snapshot,
     read: async (pid) => readProcess(pid),
     scanDescending,
     changes: { forks: readForks, readAgain },
@@ -136,6 +139,12 @@ export function openProcTable(): ProcessTable {
  * this every 30 ms.
  */
 const MAX_LISTINGS = 8;
+
+/**
+ * Reads after which the event loop gets a turn, as it does between two listings. In a fork storm a subreaper has to reap
+ * meanwhile: else its own dead make the next listing longer, and that one leaves even more of them.
+ */
+const READS_A_TURN = 256;
 
 /** Age below which a process may be dead before its environment is read: one second. */
 const YOUNG_TICKS = 100;

@@ -38,6 +38,14 @@ export interface Native {
    */
   hasChildren(): boolean | null;
   /**
+   * Names a dead child that nobody has reaped, without reaping it: waitid(2) with WNOWAIT. The kernel names the same
+   * child until somebody reaps it. It reads no process table, so it takes the same time however many processes there
+   * are.
+   *
+   * @returns 'refused' where the kernel does not answer, because a seccomp filter refuses waitid
+   */
+  deadChild(): number | 'none' | 'refused';
+  /**
    * Replaces this process by another program: execve(2). It stays a subreaper (prctl(2)), and the kernel reaps
    * its children from now on, because SIGCHLD is ignored, and a program inherits that (sigaction(2)).
    *
@@ -99,8 +107,11 @@ const CUT_MODE: Readonly<Record<FileCut, number>> = { punch: 2 | 1, collapse: 8 
 const POLLERR = 8;
 const POLLHUP = 16;
 
-/** A size that is more than siginfo_t has on any platform. */
-const SIGINFO_BYTES = 256;
+/** Room for any platform's siginfo_t, in 32-bit words. */
+const SIGINFO_WORDS = 64;
+
+/** The place of `si_pid` in it, in words: behind three numbers, and behind a gap where a pointer has 64 bits. */
+const SI_PID = ['arm', 'ia32'].includes(process.arch) ? 3 : 4;
 
 /** The major version of koffi for which this code is written. Another one may mean something else by the same names. */
 const KOFFI_MAJOR = '3';
@@ -175,6 +186,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   const poll = libc.func('int poll(void *, unsigned long, int)');
   const errnoName = () => getSystemErrorName(-koffi.errno());
   const pidfds = bindPidfd(libc, errnoName);
+  const info = new Int32Array(SIGINFO_WORDS);
   let endWatch: { readonly is: EndWatch | null } | null = null;
   const refused = (call: string): Capability => ({ held: false, why: `${call}: ${errnoName()}` });
   return {
@@ -193,11 +205,16 @@ function bind(koffi: typeof import('koffi').default): Native {
       return waitpid(pid, [0], WNOHANG) === pid;
     },
     hasChildren() {
-      const info = Buffer.alloc(SIGINFO_BYTES);
       if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0) return true;
       // Any other errno (EPERM and ENOSYS of a seccomp filter) says nothing about children. libuv has no
       // name for ECHILD, so getSystemErrorName has none either.
       return koffi.errno() === constants.errno.ECHILD ? false : null;
+    },
+    deadChild() {
+      // Where no child is dead, the call succeeds all the same, and may leave si_pid as it was (waitid(2)).
+      info[SI_PID] = 0;
+      if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0) return info[SI_PID] || 'none';
+      return koffi.errno() === constants.errno.ECHILD ? 'none' : 'refused';
     },
     become(program, argv, env) {
       setSignal(constants.signals.SIGCHLD, SIG_IGN);

@@ -4,8 +4,8 @@ import { constants } from 'node:os';
 export interface Pidfd {
   /** Opens a descriptor, which the caller closes, or answers the errno name of the refusal. */
   open(pid: number): number | string;
-  /** Sends a signal: null when it was sent, else the errno name. */
-  send(fd: number, signal: NodeJS.Signals): string | null;
+  /** Sends a signal, or none for 0: null when it was or could be sent, else the errno name. */
+  send(fd: number, signal: NodeJS.Signals | 0): string | null;
   close(fd: number): void;
 }
 
@@ -48,7 +48,8 @@ export function bindPidfd(
       return opened >= 0 ? opened : errnoName();
     },
     send: (target, signal) =>
-      send(SYS_PIDFD_SEND_SIGNAL, target, constants.signals[signal], null, 0) === 0
+      send(SYS_PIDFD_SEND_SIGNAL, target, signal === 0 ? 0 : constants.signals[signal], null, 0) ===
+      0
         ? null
         : errnoName(),
     close: (target) => void close(target),

@@ -4,8 +4,11 @@ const FOLDER = '/proc/self/fdinfo';
 /** O_CLOEXEC as proc_pid_fdinfo(5) prints it: octal, the same on x86 and ARM. */
 const CLOSE_ON_EXEC = 0o2000000;
 
+/** True once they are closed: this process opens no descriptor without the flag itself. */
+let closed = false;
+
 /**
- * Closes every descriptor above 2 that the next spawned process would inherit.
+ * Closes every descriptor above 2 that a spawned process would inherit, at the first call.
  *
  * Node opens all files close-on-exec, and sets that flag on the descriptors that it was started with. But
  * libuv's uv_disable_stdio_inheritance stops at the first free number above 15. So a shell's `exec 63>file`,
@@ -16,6 +19,8 @@ const CLOSE_ON_EXEC = 0o2000000;
  * nothing through.
  */
 export function closeInheritedFiles(): void {
+  if (closed) return;
+  closed = true;
   for (const name of listDescriptors()) {
     const fd = Number(name);
     if (fd <= 2) continue;

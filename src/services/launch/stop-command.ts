@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { inWords } from '../../errors.ts';
-import { COOKIE_VARIABLES, serviceCookie } from '../../ownership/cookie.ts';
+import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
 import { loadSpawn, type Spawned } from '../../processes/spawn.ts';
 import { appendFlags } from '../../project/atomic-file.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
@@ -57,9 +57,9 @@ export async function runStopCommand(
   if (command === null) return null;
   const { over, contain } = place;
   const [file = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-  const env: Record<string, string | undefined> = { ...place.env };
+  const env: Record<string, string | undefined> = inheritedEnvironment(place.env);
   for (const name of COOKIE_VARIABLES) delete env[name];
-  Object.assign(env, serviceCookie(folder.projectId, record.service, record.runId));
+  Object.assign(env, serviceCookie(folder, record.service, record.runId));
   const spawnChild = await loadSpawn();
   const log = openLog(record.log);
   const born = () => spawnChild(file, args, { cwd: record.cwd, env, stdio: ['ignore', log, log] });

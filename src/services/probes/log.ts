@@ -1,11 +1,13 @@
 import { StringDecoder } from 'node:string_decoder';
 import { setImmediate } from 'node:timers/promises';
-import { stripVTControlCharacters } from 'node:util';
 import { inWords } from '../../errors.ts';
+import { lineMatches } from '../../logs/line-matches.ts';
 import type { ProbeCheck } from '../../manifest/resolved.ts';
+import { compilePattern } from '../../patterns/pattern.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 
-const CHUNK_BYTES = 256 * 1024;
+/** Most bytes that are read and tested at once, so that the supervisor soon gets to other things. */
+const CHUNK_BYTES = 16 * 1024;
 /** Longest part of a line that is kept, in characters. A longer line is matched by its end only. */
 const MAX_LINE = 64 * 1024;
 
@@ -23,15 +25,15 @@ export function logProbe(
   check: Extract<ProbeCheck, { kind: 'log' }>,
   { log, logFrom }: Pick<ProbeContext, 'log' | 'logFrom'>,
 ): Probe {
-  const pattern = new RegExp(check.pattern);
-  const matches = (line: string) =>
-    pattern.test(line) || pattern.test(stripVTControlCharacters(line));
+  const pattern = compilePattern(check.pattern);
   const notYet: ProbeAnswer = { kind: 'not-yet', reason: `no line matches /${check.pattern}/ yet` };
 
   let file: string | null = null;
   let position = logFrom;
   let decoder = new StringDecoder('utf8');
   let lastLine = '';
+  /** True when nothing was added to the last line since it was tested. */
+  let isTested = false;
 
   const readNew = async (signal: AbortSignal): Promise<ProbeAnswer> => {
     for (let isFirst = true; !signal.aborted; isFirst = false) {
@@ -46,11 +48,16 @@ export function logProbe(
       }
       file = extent.file;
       const read = extent.to > position ? log.read(position, buffer) : null;
-      if (!read) return isFirst && lastLine !== '' && matches(lastLine) ? { kind: 'ok' } : notYet;
+      if (!read) {
+        if (!isFirst || isTested || lastLine === '') return notYet;
+        isTested = true;
+        return lineMatches(pattern, lastLine) ? { kind: 'ok' } : notYet;
+      }
       position = read.position + read.bytes.length;
       const lines = (lastLine + decoder.write(read.bytes)).split(/\r\n|\n|\r/);
       lastLine = (lines.pop() ?? '').slice(-MAX_LINE);
-      if (lines.some(matches)) return { kind: 'ok' };
+      isTested = false;
+      if (lines.some((line) => lineMatches(pattern, line))) return { kind: 'ok' };
       // The supervisor has other things to do, however much the service writes.
       await setImmediate();
     }

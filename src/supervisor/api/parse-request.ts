@@ -22,6 +22,7 @@ export function toStartRequest(body: unknown): StartRequest {
     logsDir: isText,
     logRotation: (value) => value === null || isObject(value),
     containment: isText,
+    protection: isObject,
     limits: isObject,
   });
 }
@@ -59,6 +60,7 @@ type Outline<Request> = { readonly [Field in keyof Request]?: (value: unknown) =
 const STOP: Outline<SupervisedStopRequest> = {
   names: isNames,
   sweep: isObject,
+  unprotected: (value) => typeof value === 'boolean',
   declared: Array.isArray,
   force: (value) => typeof value === 'boolean',
   graceMs: (value) => value === null || typeof value === 'number',

@@ -50,6 +50,8 @@ export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runConta
   readonly limits: Pick<LimitEnforcer, 'setProject'>;
   /** Resumes the restarts that an earlier supervisor did not live to finish. */
   resumeRestarts(request: StartRequest): void;
+  /** Looks where the project is, for a caller that holds the project lock there. */
+  checkPlace(): void;
   /** Counts a caller as connected until the whole answer is sent, which may be after the work. */
   whileConnected(stream: Stream, work: () => Promise<unknown>): Promise<unknown>;
 }
@@ -105,6 +107,7 @@ async function sendSamples(work: SupervisorWork, _body: unknown, stream: Stream)
 
 async function start(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {
   const request = toStartRequest(body);
+  work.checkPlace();
   // The lease is on disk before any service is spawned that ends with it.
   if (request.lease) await work.leases.take(request.lease.lease, request.lease.manifest);
   work.resumeRestarts(request);
@@ -123,7 +126,9 @@ async function start(work: SupervisorWork, body: unknown, stream: Stream): Promi
 }
 
 async function standDown(work: SupervisorWork, body: unknown, stream: Stream): Promise<void> {
-  await work.whileStoodDown(toStandDownRequest(body).names, async () => {
+  const { names } = toStandDownRequest(body);
+  work.checkPlace();
+  await work.whileStoodDown(names, async () => {
     stream.write({ type: 'stood-down' });
     await stream.closed;
   });

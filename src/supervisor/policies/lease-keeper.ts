@@ -19,7 +19,8 @@ import type { Identity } from '../../processes/identity.ts';
 import type { EndWatch } from '../../processes/native/end-watch.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import type { ProcessTable } from '../../processes/table.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
+import { type ProjectFolder, recordedProject } from '../../project/folder.ts';
+import { rebasePath } from '../../project/place/rebase-path.ts';
 import type { StopReport } from '../../stopping/report.ts';
 
 export interface LeaseKeeperContext {
@@ -54,6 +55,8 @@ export interface LeaseKeeper {
   check(): void;
   /** Call it after a stop of everything, whichever process carried it out: it may have removed the record. */
   reread(): void;
+  /** Follows a move of the project folder. */
+  relocate(from: string, to: string): void;
   /** Drops all leases, because no service runs any more that they could end. */
   drop(): void;
   close(): void;
@@ -93,7 +96,7 @@ class Keeper implements LeaseKeeper {
     const before = this.#record?.bootId === moment.bootId ? this.#record.leases : [];
     const next: LeaseRecord = {
       schema: 1,
-      project: folder.root,
+      ...recordedProject(folder),
       bootId: moment.bootId,
       manifest,
       leases: withLease(before, lease, moment),
@@ -115,6 +118,18 @@ class Keeper implements LeaseKeeper {
     if (read.kind !== 'missing') return;
     this.#record = null;
     this.#disarm();
+  }
+
+  relocate(from: string, to: string): void {
+    if (!this.#record) return;
+    const { folder, log } = this.#context;
+    const manifest = rebasePath(this.#record.manifest, from, to);
+    this.#record = { ...this.#record, ...recordedProject(folder), manifest };
+    try {
+      writeLeases(folder, this.#record);
+    } catch (error) {
+      log(`the lease after the move: ${inWords(error)}`);
+    }
   }
 
   drop(): void {

@@ -3,8 +3,8 @@ import type { LimitsRequest } from '../../client/protocol.ts';
 import { inWords } from '../../errors.ts';
 import type { Sample } from '../../history/samples.ts';
 import { totalOf } from '../../history/usage.ts';
+import type { Breach } from '../../limits/breach.ts';
 import { removeBreachRecord, writeBreachRecord } from '../../limits/breach-file.ts';
-import type { Breach } from '../../limits/evaluate.ts';
 import { createLimitMeter, type LimitMeter } from '../../limits/meter.ts';
 import { breachInWords, warningInWords } from '../../limits/words.ts';
 import type { Limit } from '../../manifest/resolved.ts';
@@ -13,6 +13,7 @@ import type { Identity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import { rebasePath } from '../../project/place/rebase-path.ts';
 import type { ServiceEntry, ServiceTable } from '../services/entry.ts';
 
 export interface LimitEnforcerContext {
@@ -35,6 +36,8 @@ export interface LimitEnforcer {
   onSample(sample: Sample, snapshot: Snapshot, claims: readonly Claim[]): void;
   /** Sets the limits on all services together, as the latest start has them. */
   setProject(limits: LimitsRequest): void;
+  /** Follows a move of the project folder. */
+  relocate(from: string, to: string): void;
   /** True when a service is so near to a limit that ends it that more scans are worth their price. */
   isNear(): boolean;
   close(): void;
@@ -76,6 +79,11 @@ class Enforcer implements LimitEnforcer {
 
   setProject(limits: LimitsRequest): void {
     this.#projectLimits = limits;
+  }
+
+  relocate(from: string, to: string): void {
+    const { limits, manifest } = this.#projectLimits;
+    this.#projectLimits = { limits, manifest: manifest && rebasePath(manifest, from, to) };
   }
 
   isNear(): boolean {

@@ -100,6 +100,8 @@ export async function standDownServices(
   while (targets.some(({ state }) => state.kind === 'cancelling') && monotonicMs() < deadline) {
     await delay(POLL_MS);
   }
+  // From now on they belong to the stop.
+  services.bringFilesInStep();
 }
 
 /**

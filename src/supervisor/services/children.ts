@@ -6,6 +6,7 @@ import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecords } from '../../project/records.ts';
 import type { Contain } from '../../services/launch/launch.ts';
 import { type RunContained, runStopCommand } from '../../services/launch/stop-command.ts';
+import type { Reaper } from '../../tracking/reaper.ts';
 import type { RunGroups } from '../../tracking/run-groups.ts';
 
 /** What only the supervisor can do for a stop, because it is the parent of every process. */
@@ -28,27 +29,26 @@ interface ChildrenContext {
   /** The native calls, if they made this process a subreaper; else null. */
   readonly native: Pick<Native, 'hasChildren'> | null;
   readonly groups: RunGroups | null;
-  readonly reap: () => Promise<void>;
+  /** Null where `native` is. */
+  readonly reaper: Pick<Reaper, 'reapNow'> | null;
 }
 
-/** How often to reap zombies before a child that is left counts as alive. */
-const MOST_REAPS = 3;
+/** How often to ask before a child that is left counts as alive: a process that has just been killed needs a moment. */
+const MOST_TRIES = 3;
 /** How long to wait for Node to reap its own children, which takes a while on a busy machine. */
 const REAP_MS = 1_000;
-const POLL_MS = 50;
+const POLL_MS = 20;
 
 export function createChildren(context: ChildrenContext): Children {
-  const { host, folder, self, native, groups, reap } = context;
+  const { host, folder, self, native, reaper, groups } = context;
   const hasChildren = async (): Promise<boolean | null> => {
     if (!native) return null;
-    let children: boolean | null = null;
-    // A process that has died since the reaping is a child as well: on a busy machine there is always
-    // another one.
-    for (let tries = 0; children !== false && tries < MOST_REAPS; tries += 1) {
-      await reap();
-      children = native.hasChildren();
+    for (let tries = 1; ; tries += 1) {
+      await reaper?.reapNow();
+      const children = native.hasChildren();
+      if (children !== true || tries === MOST_TRIES) return children;
+      await host.delay(POLL_MS);
     }
-    return children;
   };
   return {
     hasChildren,

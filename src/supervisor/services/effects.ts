@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, inWords } from '../../errors.ts';
 import { openLogSource } from '../../logs/source.ts';
 import type { LivenessProbe, ProbeCheck, ResolvedService } from '../../manifest/resolved.ts';
-import { COOKIE_VARIABLES, serviceCookie } from '../../ownership/cookie.ts';
+import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
 import { sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
@@ -159,9 +159,12 @@ function environmentOf(
   { name, service, request }: ServiceEntry,
   runId: string,
 ): Record<string, string> {
-  const env: Record<string, string> = { ...request?.env, ...service?.env };
+  const env: Record<string, string> = {
+    ...inheritedEnvironment(request?.env ?? {}),
+    ...service?.env,
+  };
   for (const variable of COOKIE_VARIABLES) delete env[variable];
-  return { ...env, ...serviceCookie(folder.projectId, name, runId) };
+  return { ...env, ...serviceCookie(folder, name, runId) };
 }
 
 /**

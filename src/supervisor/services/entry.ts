@@ -17,7 +17,10 @@ export interface ServiceEntry {
   service: ResolvedService | null;
   /** True when a stop tried to end it without success: it is not restarted. */
   unwanted: boolean;
-  request: Pick<StartRequest, 'env' | 'logsDir' | 'containment' | 'logRotation'> | null;
+  request: Pick<
+    StartRequest,
+    'env' | 'logsDir' | 'containment' | 'logRotation' | 'protection'
+  > | null;
   /** The number of the run that `record` describes. */
   run: number;
   record: ServiceRecord | null;
@@ -79,6 +82,10 @@ export interface ServiceTable {
   dispatch(name: string, event: LifecycleEvent): Promise<void>;
   /** Returns the records of all services that have a run. */
   records(): readonly ServiceRecord[];
+  /** Writes `services.pids` and its companions now, if a record has changed since they were written. */
+  bringFilesInStep(): void;
+  /** Follows a move of the project folder: its paths in services and records are those of its new place. */
+  relocate(from: string, to: string): void;
   /** Returns the last lines that the run of a service has written; none when they cannot be read. */
   lastLines(name: string, count: number): Promise<readonly string[]>;
 }

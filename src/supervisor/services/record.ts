@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isoTime } from '../../processes/clock.ts';
-import { newRecord } from '../../project/new-record.ts';
+import { newRecord, recordedProtection } from '../../project/new-record.ts';
 import type { ServiceRecord, ServiceState } from '../../project/service-record.ts';
 import type { LifecycleEffect } from '../../services/lifecycle/events.ts';
 import type { ServiceEntry, ServiceTableContext } from './entry.ts';
@@ -50,6 +50,7 @@ function intent(context: ServiceTableContext, entry: ServiceEntry): ServiceRecor
     ports: service.ports,
     dependsOn: Object.keys(service.dependsOn),
     stop: service.stop,
+    ...recordedProtection(request.protection),
     log: join(request.logsDir, `${name}.log`),
     logRotation: request.logRotation,
     stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,

@@ -5,6 +5,7 @@
  *   service-table  feeds events into the state machine, and carries out its effects
  *   effects        the effects that take time: spawn, readiness probe, liveness probe
  *   record         the next record of a service, after an effect
+ *   rebase         services and records after a move of the project folder
  *   respawn        starts a service again after a pause, with the project lock held
  *   log-access     reads a log while it is pinned
  *   start-session  one `start`: several services in the order of their dependencies
@@ -14,6 +15,8 @@
 import { inWords } from '../../errors.ts';
 import { lastLines } from '../../logs/reader.ts';
 import { monotonicMs } from '../../processes/clock.ts';
+import { livesNow } from '../../processes/lives-now.ts';
+import { recordedProject } from '../../project/folder.ts';
 import { writeLegacyFiles } from '../../project/legacy-files.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
@@ -23,6 +26,7 @@ import { lifecycle } from '../../services/lifecycle/table.ts';
 import { probeLiveness, probeReadiness, spawnService } from './effects.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 import { withPinnedLog } from './log-access.ts';
+import { rebaseRecord, rebaseRequest, rebaseService } from './rebase.ts';
 import { nextRecord } from './record.ts';
 import { respawn } from './respawn.ts';
 
@@ -35,6 +39,8 @@ type Effect<Kind extends LifecycleEffect['kind']> = Extract<LifecycleEffect, { k
 class Services implements ServiceTable {
   readonly entries = new Map<string, ServiceEntry>();
   readonly #context: ServiceTableContext;
+  /** Writes the files for scripts at the end of this turn of the event loop; null: they are in step. */
+  #filesDue: NodeJS.Immediate | null = null;
 
   constructor(context: ServiceTableContext) {
     this.#context = context;
@@ -59,6 +65,36 @@ class Services implements ServiceTable {
     return [...this.entries.values()].flatMap(({ record, state }) =>
       record && state.kind !== 'idle' && state.kind !== 'waiting' ? [record] : [],
     );
+  }
+
+  relocate(from: string, to: string): void {
+    for (const entry of this.entries.values()) {
+      const { service, request, record } = entry;
+      entry.service = service && rebaseService(service, from, to);
+      entry.request = request && rebaseRequest(request, from, to);
+      entry.record = record && {
+        ...rebaseRecord(record, from, to),
+        ...recordedProject(this.#context.folder),
+      };
+    }
+    for (const record of this.records()) {
+      try {
+        writeRecord(this.#context.folder, record);
+      } catch (error) {
+        this.#context.log(`the record of ${record.service} after the move: ${inWords(error)}`);
+      }
+    }
+  }
+
+  bringFilesInStep(): void {
+    if (this.#filesDue === null) return;
+    clearImmediate(this.#filesDue);
+    this.#filesDue = null;
+    try {
+      writeLegacyFiles(this.#context.folder, this.records(), livesNow);
+    } catch (error) {
+      this.#context.log(`the files for scripts: ${inWords(error)}`);
+    }
   }
 
   async lastLines(name: string, count: number): Promise<readonly string[]> {
@@ -155,7 +191,8 @@ class Services implements ServiceTable {
     const isRemoved = () => readRecord(folder, entry.name).kind === 'missing';
     if ((wasStopping || effect.state === 'backoff') && isRemoved()) return;
     writeRecord(folder, entry.record);
-    writeLegacyFiles(folder, this.records());
+    // They name every service, so for hundreds of services that change together they are written once.
+    this.#filesDue ??= setImmediate(() => this.bringFilesInStep());
   }
 
   #startProbe(entry: ServiceEntry, { run }: Effect<'startProbe'>): void {

@@ -1,4 +1,6 @@
-import type { ServiceChange, StartedService, StartRequest } from '../../client/protocol.ts';
+import type { ServiceChange, StartRequest } from '../../client/protocol.ts';
+import type { StartedService } from '../../client/started-service.ts';
+import { QUOTED_LINES } from '../../logs/quote.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
@@ -25,8 +27,6 @@ export interface StartOutcome {
   readonly services: readonly StartedService[];
   readonly abandoned: boolean;
 }
-
-const LAST_LINES = 20;
 
 /** Margin in ms, because a timer may be early by less than that. */
 const TIMER_MS = 5;
@@ -118,6 +118,8 @@ class Session implements StartSession {
     await this.#ask();
     await this.#settled;
     for (const timer of this.#timers) clearTimeout(timer);
+    // A script may read them as soon as the start has answered.
+    this.#services.bringFilesInStep();
     const services = await Promise.all(
       this.#request.services.map(({ name }) =>
         startedService(this.#services, this.#services.entry(name), this.#abandoned, {
@@ -259,7 +261,7 @@ async function startedService(
     reason,
     ...timing,
     done,
-    lastLines: explains ? await services.lastLines(name, LAST_LINES) : [],
+    lastLines: explains ? await services.lastLines(name, QUOTED_LINES) : [],
     log,
   };
 }

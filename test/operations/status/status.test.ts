@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { readStatus } from '../../../src/operations/status/status.ts';
 import { guardCookie } from '../../../src/ownership/cookie.ts';
 import { openProject } from '../../../src/project/open-project.ts';
+import { marksOf } from '../../support/marks.ts';
 import { identity, type Row, snapshotOf } from '../../support/process-table.ts';
 import { temporaryProject } from '../../support/temporary-project.ts';
 
@@ -13,7 +14,7 @@ test.each<[name: string, child: Partial<Row>, orphans: readonly number[]]>([
 ])('status of a process that is below the guard and %s', async (_name, child, orphans) => {
   await using project = await temporaryProject();
   const open = openProject({ cwd: project.root, config: undefined });
-  const environ = guardCookie(open.folder.projectId);
+  const environ = guardCookie(marksOf(open.folder.mark));
   const snapshot = snapshotOf([
     { pid: 20, name: 'bash' },
     { pid: 21, ppid: 20, argv: 'node devctl status' },

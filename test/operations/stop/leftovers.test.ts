@@ -8,6 +8,7 @@ import { serviceCookie } from '../../../src/ownership/cookie.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
 import { readProjectState, UNATTRIBUTED } from '../../../src/tracking/project-state.ts';
 import { createFakeMachine } from '../../support/fake-machine.ts';
+import { marksOf } from '../../support/marks.ts';
 import { environBlock } from '../../support/process-table.ts';
 
 let root = '';
@@ -24,7 +25,7 @@ async function leftoversOn(stuck: boolean) {
     machine.fork(1, {
       name: service,
       cwd: root,
-      environ: environBlock(serviceCookie(folder.projectId, service, service)) ?? '',
+      environ: environBlock(serviceCookie(marksOf(folder.mark), service, service)) ?? '',
       behaviour: stuck && service === 'web' ? { stuck, onTerm: () => {} } : {},
     }),
   );

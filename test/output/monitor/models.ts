@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Observation } from '../../../src/operations/status/observe.ts';
-import type { ServiceStatus } from '../../../src/operations/status/status.ts';
+import type { ServiceStatus } from '../../../src/operations/status/report.ts';
 import type { TreeProcess } from '../../../src/operations/status/tree.ts';
 import { initialModel, type Model } from '../../../src/output/monitor/model.ts';
 import { update } from '../../../src/output/monitor/update.ts';

@@ -92,7 +92,7 @@ describe.runIf(linux)('the native calls', () => {
     });
   });
 
-  test('tell whether there is any child left, a zombie of another included, and reap none', async () => {
+  test('tell whether there is any child left, and which is dead, and reap none', async () => {
     const outcome = await runScript(`
       import { spawn } from 'node:child_process';
       import { once } from 'node:events';
@@ -103,6 +103,7 @@ describe.runIf(linux)('the native calls', () => {
       const table = openProcTable();
       native.becomeSubreaper();
       const none = native.hasChildren();
+      const dead = [native.deadChild()];
       const stdio = ['ignore', 'pipe', 'ignore'];
       const shell = spawn('sh', ['-c', 'setsid sleep 30 >&- & echo $!; exit 7'], { stdio });
       const exit = once(shell, 'exit');
@@ -111,13 +112,23 @@ describe.runIf(linux)('the native calls', () => {
       const [code] = await exit;
       await until(async () => (await table.read(orphan))?.ppid === process.pid);
       const adopted = native.hasChildren();
+      dead.push(native.deadChild());
       process.kill(orphan, 'SIGKILL');
       await until(async () => (await table.read(orphan))?.state === 'Z');
       const zombie = native.hasChildren();
+      dead.push(native.deadChild() === orphan, native.deadChild() === orphan);
       native.reap(orphan);
-      answer({ none, code, adopted, zombie, after: native.hasChildren() });
+      dead.push(native.deadChild());
+      answer({ none, code, adopted, zombie, after: native.hasChildren(), dead });
     `);
-    expect(outcome).toEqual({ none: false, code: 7, adopted: true, zombie: true, after: false });
+    expect(outcome).toEqual({
+      none: false,
+      code: 7,
+      adopted: true,
+      zombie: true,
+      after: false,
+      dead: ['none', 'none', true, true, 'none'],
+    });
   });
 
   test('refuse to reap "any child"', async () => {

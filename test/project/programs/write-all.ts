@@ -13,6 +13,7 @@ const folder = projectFolder(process.argv[2] ?? '');
 const identity = selfIdentity();
 const runId = '0123456789abcdef0123456789abcdef';
 
+const facts = { leaders: new Set<number>(), elsewhereAtMs: null, bootedAtMs: 0 };
 const { records, problems } = readRecords(folder);
 const outcome = {
   prepare: await attempt(() => prepareFolder(folder)),
@@ -33,7 +34,7 @@ const outcome = {
     if (lock.kind === 'held') lock.release();
   }),
   records: records.map(({ service }) => service),
-  refused: [...problems, ...readLegacyFiles(folder).problems].map(({ reason }) => reason),
+  refused: [...problems, ...readLegacyFiles(folder, facts).problems].map(({ reason }) => reason),
   ledgerProblems: readLedgers(folder).problems.map(({ kind }) => kind),
 };
 process.stdout.write(JSON.stringify(outcome));

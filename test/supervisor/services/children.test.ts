@@ -20,7 +20,7 @@ function supervisorWith(child: 'alive' | 'zombie', heardMs: number) {
     self: machine.identity(supervisor),
     native,
     groups: null,
-    reap: async () => {},
+    reaper: { reapNow: async () => {} },
   });
   return { children, machine };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { DevctlError } from '../../../src/errors.ts';
 import type { ResolvedService } from '../../../src/manifest/resolved.ts';
@@ -56,7 +56,9 @@ async function start(
     ...service,
   } as ResolvedService;
   const env = { PATH: process.env.PATH ?? '', ...project.env };
-  entry.request = { env, logsDir: project.file('logs'), logRotation: null, containment: 'auto' };
+  const protection = { patterns: [], byEnvironment: false };
+  const logsDir = project.file('logs');
+  entry.request = { env, logsDir, logRotation: null, containment: 'auto', protection };
   await services.dispatch('web', { kind: 'askedToStart' });
   await services.dispatch('web', { kind: 'dependenciesMet' });
   return services;
@@ -245,4 +247,30 @@ test('a lock that comes after another order restarts nothing', async () => {
   await services.entry('web').queue;
   expect(services.entry('web').state.kind).toBe('backoff');
   expect(services.entry('web').record?.runId).toBe(record?.runId);
+});
+
+test('services that change in one turn of the event loop are written once into the files for scripts', async () => {
+  await using project = await temporaryProject();
+  const services = await start(project, {});
+  const { service, request } = services.entry('web');
+  const names = ['api', 'worker'];
+  for (const name of names) {
+    const entry = services.entry(name);
+    entry.service = service && { ...service, name };
+    entry.request = request;
+  }
+  const asked = names.map((name) => services.dispatch(name, { kind: 'askedToStart' }));
+  const met = names.map((name) => services.dispatch(name, { kind: 'dependenciesMet' }));
+  await Promise.all([...asked, ...met]);
+  await Promise.all(names.map((name) => services.entry(name).queue));
+  services.bringFilesInStep();
+  const pids = services.records().map(({ leader }) => leader?.pid);
+  const lines = () => readFileSync(project.file('.pids/services.pids'), 'utf8').trim().split('\n');
+  expect(pids).toHaveLength(3);
+  expect(new Set(lines().map(Number))).toEqual(new Set(pids));
+  // Nothing has changed since, so a file that somebody removes is not written again.
+  rmSync(project.file('.pids/services.pids'));
+  await new Promise((resolve) => setImmediate(resolve));
+  services.bringFilesInStep();
+  expect(existsSync(project.file('.pids/services.pids'))).toBe(false);
 });

@@ -1,0 +1,48 @@
+import type { Cookie } from './cookie.ts';
+
+/** What tells the cookies of a project from all others. */
+export interface ProjectIdentity {
+  /** The real path of the project folder, and the paths that it had before. */
+  readonly paths: readonly string[];
+  /** Values of DEVCTL_PROJECT that may stand for this project, now or under an earlier path. */
+  readonly marks: ReadonlySet<string>;
+  /** The id of the project; null: none is proved, so the path decides. */
+  readonly id: string | null;
+  /** The end of its id, which tells the projects of one folder apart: another manifest has another end. */
+  readonly variant: string;
+  /** Ids that live, or are registered, in another folder, or whose processes are in another PID namespace. */
+  readonly idsElsewhere: ReadonlySet<string>;
+  /** Ids of supervisors and guards that work in the project folder, whatever its records say. */
+  readonly idsHere?: ReadonlySet<string>;
+  /** Names of the control groups of the project, `devctl-<hash>`, under its present and its earlier paths. */
+  readonly groupNames: ReadonlySet<string>;
+}
+
+/** Length of the id of a folder; the rest of the id of a project is its variant. */
+const BASE_LENGTH = 16;
+
+/**
+ * Tells whether a cookie is that of this project.
+ *
+ * Each mark must be one of ours, whatever the id says: an early devctl that was started inside a service sets the
+ * mark and leaves our id in the environment. A mark of ours with another id is ours where that id is nowhere else:
+ * the records were lost, and a new id was drawn.
+ */
+export function isCookieOf(project: ProjectIdentity, cookie: Cookie): boolean {
+  const { projects, projectId } = cookie;
+  if (!projects.every((mark) => project.marks.has(mark))) return false;
+  if (projectId === null || projectId === project.id) return true;
+  if (project.idsHere?.has(projectId)) return true;
+  return isUnsettled(project, cookie) && !project.idsElsewhere.has(projectId);
+}
+
+/** Tells whether a cookie has a mark of ours and the id of another project, which may be this one before. */
+export function isUnsettled(
+  { marks, id, variant, idsHere }: ProjectIdentity,
+  { projects, projectId }: Cookie,
+): boolean {
+  if (projectId === null || projectId === id || idsHere?.has(projectId)) return false;
+  if (!projects.every((mark) => marks.has(mark))) return false;
+  // Another manifest of the folder is another project, wherever it keeps its records.
+  return projectId.slice(BASE_LENGTH) === variant;
+}

@@ -1,0 +1,78 @@
+import type { FolderPlace, Place, ProjectRecord } from './project-file.ts';
+
+/**
+ * How a folder stands to the `project.json` in it.
+ *
+ * - here: the record speaks of this very folder, at this path
+ * - moved: of this very folder, which had another path then
+ * - copy: of another folder, or nobody can tell; its records name nothing here
+ * - shared: of another project that keeps its records in the same folder
+ */
+export type Belonging = 'here' | 'moved' | 'copy' | 'shared';
+
+/** The questions about the rest of the machine, each asked only where the answer decides. */
+export interface Surroundings {
+  /** Is there a folder at the recorded path? */
+  readonly oldPathExists: () => boolean;
+  /** Does the registry name another existing folder that holds the id? */
+  readonly isRegisteredElsewhere: () => boolean;
+  /**
+   * Does a living process of the id work in another existing folder that holds the id? 'perhaps': a process lives, and
+   * its working directory cannot be read.
+   */
+  readonly livesElsewhere: () => 'yes' | 'perhaps' | 'no';
+}
+
+/**
+ * Proves that the id in a folder is the folder's own, or calls the folder a copy.
+ *
+ * The recorded path decides first, because remounts, overlays and restored backups change device and inode; only a
+ * living process that works in another folder with the id contradicts it. Device and inode prove a move within one file system. A move across file systems is a copy whose original has gone, so
+ * it counts only where no process says that the original is elsewhere. A path from another machine, boot or PID
+ * namespace says nothing about moves. In doubt the folder is a copy: a missed move costs a warning, a wrong one
+ * ends the processes of another project.
+ */
+export function judgeBelonging(
+  record: ProjectRecord,
+  here: FolderPlace & { readonly pidsDir: string },
+  { oldPathExists, isRegisteredElsewhere, livesElsewhere }: Surroundings,
+): Belonging {
+  // A folder that was moved, and then copied to where it was: both hold the id, and one path is in the record.
+  if (isRegisteredElsewhere())
+    return record.pidsDir === here.pidsDir && record.path !== here.path ? 'shared' : 'copy';
+  const isSameFolder = record.device === here.device && record.inode === here.inode;
+  if (record.path === here.path || record.alsoAt.includes(here.path)) {
+    // The same before anybody has noted the move.
+    const isLeft = isSamePlace(record, here) && !isSameFolder && livesElsewhere() === 'yes';
+    return isLeft ? 'copy' : 'here';
+  }
+  if (isSamePlace(record, here)) {
+    if (isSameFolder) return 'moved';
+    // Records that lie outside of the project do not tell whose they are once its folder has gone.
+    if (record.pidsDir === here.pidsDir) return oldPathExists() ? 'shared' : 'copy';
+    if (!oldPathExists() && livesElsewhere() === 'no') return 'moved';
+  }
+  return 'copy';
+}
+
+/** A file system may use the clock of another machine, and a clock is set after the boot. */
+const CLOCK_TOLERANCE_MS = 10_000;
+
+/** Tells whether a path and a pid mean the same at both: one kernel since its boot, one PID namespace. */
+export function isSamePlace(a: Place, b: Place): boolean {
+  return a.bootId === b.bootId && a.pidNamespace === b.pidNamespace;
+}
+
+/**
+ * Tells whether records that were written at `there` may speak of processes that live, but not here: on another
+ * machine, or in another PID namespace of this boot. Records of an earlier boot of this machine speak of dead ones.
+ *
+ * @param sinceBootMs when the records were written, in ms since the boot of this machine; negative: before it
+ */
+export function mayLiveElsewhere(there: Place, here: Place, sinceBootMs: number): boolean {
+  if (there.bootId === here.bootId) return there.pidNamespace !== here.pidNamespace;
+  // No earlier boot of this machine writes after this one: it is another machine with the same id, a clone.
+  if (sinceBootMs > CLOCK_TOLERANCE_MS) return true;
+  // Without a machine id, another boot id may be a reboot of this machine or another machine.
+  return there.machineId === null || here.machineId === null || there.machineId !== here.machineId;
+}

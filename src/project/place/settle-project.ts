@@ -1,0 +1,153 @@
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { DevctlError, errnoOf } from '../../errors.ts';
+import { isoTime } from '../../processes/clock.ts';
+import { unwritable } from '../atomic-file.ts';
+import { type ProjectFolder, prepareFolder, projectFolder } from '../folder.ts';
+import { asideName } from '../record-problem.ts';
+import { mustSetAside, setAside } from '../set-aside.ts';
+import { namesSomething, removePastPlaces } from './places.ts';
+import {
+  newProjectId,
+  type ProjectRecord,
+  readFolderPlace,
+  readPlace,
+  readProjectRecord,
+  writeProjectRecord,
+} from './project-file.ts';
+import { lookUpProject, registerProject } from './registry.ts';
+
+/** Everything in a records folder that names processes, or says for how long they are to run. */
+const NAMES_PROCESSES = [
+  'services',
+  'ledger',
+  'supervisor.json',
+  'lease.json',
+  'breaches.json',
+  'founding.json',
+  'services.pids',
+  'services.pids.groups',
+  'services.pids.services',
+] as const;
+
+/** Former paths that are kept, the latest last: a mark of an older path names nothing that still runs. */
+const MOST_FORMER_PATHS = 20;
+
+/**
+ * Makes the id of a project certain, before something is started: writes `project.json`, gives a copy an id of its
+ * own, and notes in the registry where the project is. Call it with the project lock held.
+ *
+ * @param moved what a supervisor knows of its own project after a move, in case the records were removed as well
+ * @returns the folder with its id
+ * @throws DevctlError 'records-unwritable', 'unsafe'; 'records-shared' while another project runs with these records
+ */
+export function settleProject(folder: ProjectFolder, moved?: MovedProject): ProjectFolder {
+  const { standing, original } = folder.standing;
+  if (standing === 'shared' && namesSomething(folder.pidsDir)) throw inUse(folder, original);
+  const found = readProjectRecord(folder.pidsDir);
+  // A later devctl may mean something else by it. Until it is gone, the path decides.
+  if (found.kind === 'problem' && found.problem.kind === 'newer') return folder;
+  // Nothing is lost, and nothing is in the way of the new file.
+  if (found.kind === 'problem' && mustSetAside(folder, found.problem))
+    setAside(folder, found.problem);
+  const before = found.kind === 'record' ? found.record : null;
+  const record =
+    standing === 'copy' || standing === 'shared'
+      ? beginAnew(folder, before)
+      : keepId(folder, before, before === null ? moved : undefined);
+  const { id, path, pidsDir, machineId, bootId, pidNamespace } = record;
+  removePastPlaces(pidsDir);
+  const at = isoTime();
+  registerProject({ schema: 1, id, path, pidsDir, machineId, bootId, pidNamespace, at });
+  const settled = projectFolder(folder.root, pidsDir, folder.manifestName);
+  return { ...settled, protection: folder.protection };
+}
+
+/** The id of a folder, and the paths that it had. */
+export interface MovedProject {
+  readonly id: string;
+  readonly formerPaths: readonly string[];
+}
+
+function keepId(
+  folder: ProjectFolder,
+  before: ProjectRecord | null,
+  moved: MovedProject | undefined,
+): ProjectRecord {
+  const id = before?.id ?? moved?.id ?? newProjectId();
+  const written = recordOf(folder, id);
+  const formerPaths = (moved?.formerPaths ?? written.formerPaths).slice(-MOST_FORMER_PATHS);
+  const record = { ...written, formerPaths, alsoAt: before?.alsoAt ?? [] };
+  if (before === null || !isSameRecord(before, record)) writeProjectRecord(record);
+  return record;
+}
+
+/** Gives a copy an id of its own, unless it is the original after all, seen at a second path. */
+function beginAnew(folder: ProjectFolder, before: ProjectRecord | null): ProjectRecord {
+  const record = recordOf(folder, newProjectId());
+  writeProjectRecord(record);
+  if (before && isSeenTwice(before, record)) {
+    const known = { ...before, alsoAt: [...before.alsoAt, folder.root] };
+    writeProjectRecord({ ...known, pidsDir: folder.pidsDir });
+    return known;
+  }
+  setAsideCopied(folder, before);
+  return record;
+}
+
+function recordOf(folder: ProjectFolder, id: string): ProjectRecord {
+  const { root, pidsDir, standing } = folder;
+  const here = readFolderPlace(root, readPlace());
+  if (!here) {
+    throw new DevctlError('records-unwritable', `the project folder ${root} is gone`, {
+      hint: 'devctl does not make it again; go to where the project is now',
+    });
+  }
+  const formerPaths = standing.formerPaths.slice(-MOST_FORMER_PATHS);
+  return { schema: 1, id, formerPaths, alsoAt: [], pidsDir, ...here };
+}
+
+function isSameRecord(a: ProjectRecord, b: ProjectRecord): boolean {
+  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+}
+
+function sorted(record: ProjectRecord): readonly [string, unknown][] {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** True when the record that was just written shows up at another known path as well: two mounts of one folder. */
+function isSeenTwice(before: ProjectRecord, written: ProjectRecord): boolean {
+  const others = [before.pidsDir, lookUpProject(before.id)?.pidsDir];
+  return others.some((pidsDir) => {
+    if (pidsDir === undefined || pidsDir === written.pidsDir) return false;
+    const there = readProjectRecord(pidsDir);
+    return there.kind === 'record' && there.record.id === written.id;
+  });
+}
+
+/** The records of a copy name the processes of the original. They are kept beside, where nothing obeys them. */
+function setAsideCopied(folder: ProjectFolder, before: ProjectRecord | null): void {
+  const aside = asideName(join(folder.pidsDir, 'copied'));
+  for (const name of NAMES_PROCESSES) {
+    const path = join(folder.pidsDir, name);
+    try {
+      if (!existsSync(path)) continue;
+      mkdirSync(aside, { recursive: true, mode: 0o700 });
+      renameSync(path, join(aside, name));
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw unwritable(path, error);
+    }
+  }
+  if (before && existsSync(aside)) writeProjectRecord({ ...before, pidsDir: aside });
+  prepareFolder(folder);
+}
+
+function inUse({ pidsDir }: ProjectFolder, original: string | null): DevctlError {
+  return new DevctlError(
+    'records-shared',
+    `${pidsDir} has the records of another project, ${original}`,
+    {
+      hint: `stop that project first (devctl stop --config ${original}), or give this one another "pidsDir"`,
+    },
+  );
+}

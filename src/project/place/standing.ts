@@ -1,0 +1,179 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { livesNow } from '../../processes/lives-now.ts';
+import { readWorkingFolder } from '../../processes/working-folder.ts';
+import { asObject, isIdentity, isPid } from '../field-checks.ts';
+import { readJsonFields } from '../json-record.ts';
+import { recordsFolderAt } from './places.ts';
+import {
+  type FolderPlace,
+  type Place,
+  type ProjectRecord,
+  readFolderPlace,
+  readPlace,
+  readProjectRecord,
+} from './project-file.ts';
+import { lookUpProject, type RegistryEntry } from './registry.ts';
+import { type Belonging, isSamePlace, judgeBelonging, type Surroundings } from './same-project.ts';
+
+/** What `project.json` proves about a folder. */
+export interface FolderStanding {
+  /** 'unknown': there is no record of the project, or it cannot be believed, so the path decides. */
+  readonly standing: Belonging | 'unknown';
+  /** The id, where it is proved to be the folder's own. */
+  readonly id: string | null;
+  /** Former real paths of the folder, oldest first. */
+  readonly formerPaths: readonly string[];
+  /** The path of the project that a copy or a shared records folder speaks of. */
+  readonly original: string | null;
+  /** The records folder to use: below the usual one, where that is in use from another machine or container. */
+  readonly pidsDir: string;
+  /** Other records folders of this project: their records may speak of processes that live at other places. */
+  readonly elsewhere: readonly string[];
+}
+
+/**
+ * Reads `project.json` and proves what it says. Never throws, and changes nothing.
+ *
+ * @param root real path of the project folder
+ * @param pidsDir absolute path of the records folder that the manifest names
+ */
+export function readStanding(root: string, pidsDir: string): FolderStanding {
+  const place = readPlace();
+  const { folder, elsewhere } = recordsFolderAt(pidsDir, place);
+  const read = readProjectRecord(folder);
+  const standing =
+    read.kind === 'record'
+      ? judge(read.record, root, folder, place)
+      : { ...UNKNOWN, pidsDir: folder };
+  return { ...standing, elsewhere };
+}
+
+const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
+  standing: 'unknown',
+  id: null,
+  formerPaths: [],
+  original: null,
+  elsewhere: [],
+};
+
+/**
+ * Tells whether the processes of a project may run in another folder, as far as the registry knows: it is written at
+ * each start, and after each move.
+ */
+function isRegisteredElsewhere(record: ProjectRecord, here: FolderPlace): boolean {
+  const entry = findRegistered(record.id);
+  if (!entry || !isSamePlace(entry, here) || entry.path === here.path) return false;
+  const there = readFolderPlace(entry.path, here);
+  // One folder, seen at two paths.
+  if (!there || isSameFolder(there, here)) return false;
+  // A copy at the path that this folder had: its record is that of this folder.
+  const read = readProjectRecord(entry.pidsDir);
+  const isSettled = read.kind === 'record' && isSameFolder(read.record, there);
+  return isSettled || !isSameFolder(record, here);
+}
+
+/** Tells whether there is another folder at a path. A link that was left there leads to this very folder. */
+function leadsElsewhere(path: string, here: FolderPlace): boolean {
+  const there = readFolderPlace(path, here);
+  return there === null ? existsSync(path) : !isSameFolder(there, here);
+}
+
+function isSameFolder(a: FolderPlace, b: FolderPlace): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}
+
+/** Finds a project in the registry, where the folder that the registry names says the same of itself. */
+export function findRegistered(id: string): RegistryEntry | null {
+  const entry = lookUpProject(id);
+  const read = entry && readProjectRecord(entry.pidsDir);
+  if (read?.kind !== 'record') return null;
+  return read.record.id === id && read.record.path === entry?.path ? entry : null;
+}
+
+function judge(record: ProjectRecord, root: string, pidsDir: string, place: Place): FolderStanding {
+  const here = readFolderPlace(root, place) ?? { ...place, path: root, device: '', inode: '' };
+  const standing = judgeBelonging(
+    record,
+    { ...here, pidsDir },
+    {
+      oldPathExists: () => leadsElsewhere(record.path, here),
+      isRegisteredElsewhere: () => isRegisteredElsewhere(record, here),
+      livesElsewhere: () => livesElsewhere(record, root, pidsDir),
+    },
+  );
+  const base = { ...UNKNOWN, standing, pidsDir };
+  if (standing === 'copy' || standing === 'shared') {
+    const isNamedSo = record.path === root;
+    return { ...base, original: (isNamedSo && findRegistered(record.id)?.path) || record.path };
+  }
+  const { id, formerPaths } = record;
+  const former = standing === 'moved' ? [...formerPaths, record.path] : formerPaths;
+  return { ...base, id, formerPaths: [...new Set(former)].filter((path) => path !== root) };
+}
+
+/**
+ * Asks the processes that the records name whether the project lives in another folder.
+ */
+function livesElsewhere(
+  { id }: ProjectRecord,
+  root: string,
+  pidsDir: string,
+): ReturnType<Surroundings['livesElsewhere']> {
+  const holdsId = (folder: string): boolean => folder !== root && holdsProject(folder, id);
+  const folders = recordedPids(pidsDir).map(readWorkingFolder);
+  const isElsewhere = folders.some(
+    (folder) => folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId),
+  );
+  if (isElsewhere || residentIsElsewhere(pidsDir, root)) return 'yes';
+  return folders.some(({ kind }) => kind === 'unreadable') ? 'perhaps' : 'no';
+}
+
+/**
+ * Tells whether the recorded supervisor lives in another folder. It works in its project folder, so this is the
+ * kernel's word, even where the records have been removed there.
+ */
+function residentIsElsewhere(pidsDir: string, root: string): boolean {
+  const read = readJsonFields(join(pidsDir, 'supervisor.json'));
+  const identity = read?.identity;
+  if (!isIdentity(identity) || !livesNow(identity)) return false;
+  const folder = readWorkingFolder(identity.pid);
+  if (folder.kind !== 'folder' || folder.path === root) return false;
+  const [there, here] = [folder.path, root].map((path) => readFolderPlace(path, readPlace()));
+  return Boolean(there && here && !isSameFolder(there, here));
+}
+
+/** Tells whether a folder has a `.pids` with this id. */
+export function holdsProject(folder: string, id: string): boolean {
+  const read = readProjectRecord(join(folder, '.pids'));
+  return read.kind === 'record' && read.record.id === id;
+}
+
+function foldersUpwards(path: string): readonly string[] {
+  const folders: string[] = [];
+  for (let folder = path; ; folder = dirname(folder)) {
+    folders.push(folder);
+    if (folder === dirname(folder)) return folders;
+  }
+}
+
+/** The pids of supervisor, guards and leaders, as the records say, read without believing anything else of them. */
+function recordedPids(pidsDir: string): readonly number[] {
+  const services = join(pidsDir, 'services');
+  let names: readonly string[] = [];
+  try {
+    names = readdirSync(services).filter((name) => name.endsWith('.json'));
+  } catch {
+    // No folder, no leaders.
+  }
+  const records = [
+    readJsonFields(join(pidsDir, 'supervisor.json')),
+    ...names.map((name) => readJsonFields(join(services, name))),
+  ];
+  const identities = records.flatMap((fields) => {
+    const { identity, supervisor, guard, leader } = fields ?? {};
+    return [identity, supervisor, guard, leader];
+  });
+  const pids = identities.map((identity) => asObject(identity)?.pid).filter(isPid);
+  return [...new Set(pids)];
+}

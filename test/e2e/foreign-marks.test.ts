@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import { hasControlGroups } from '../support/control-groups.ts';
+import { devctl, devctlWith } from '../support/devctl.ts';
+import { fixture } from '../support/paths.ts';
+import { service } from '../support/services.ts';
+import { eachMode, test } from '../support/sets.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+
+/** Starts a project, and another one whose service reads the environment of the first from a file. */
+async function startBoth(first: TemporaryProject, env: Readonly<Record<string, string>> = {}) {
+  expect(await devctl(first, 'start')).toMatchObject({ exitCode: 0 });
+  const lines = readFileSync(first.file('env.txt'), 'utf8').split('\n');
+  const marks = lines.filter((line) => /^(TURBO_)?DEVCTL_(PROJECT|SERVICE|RUN)/.test(line));
+  expect(marks.join(' ')).toContain('DEVCTL_PROJECT=');
+  const second = await temporaryProject({
+    services: {
+      web: {
+        command: [
+          '/bin/sh',
+          '-c',
+          '. ./env.sh; setsid sleep 600 & exec "$0" "$@"',
+          ...fixture('fan', '2'),
+        ],
+        ready: { log: '^ready$' },
+      },
+    },
+  });
+  second.write('env.sh', marks.map((line) => `export '${line}'\n`).join(''));
+  expect(await devctlWith(second, { env }, 'start')).toMatchObject({ exitCode: 0 });
+  return second;
+}
+
+const printing = {
+  services: {
+    api: {
+      ...service('fan', ['1']),
+      command: ['/bin/sh', '-c', 'env >env.txt; exec "$0" "$@"', ...fixture('fan', '1')],
+    },
+  },
+};
+
+eachMode<[string, readonly string[]]>([
+  ['stop', ['stop']],
+  ['stop --force', ['stop', '--force']],
+])(
+  'a service that has read the environment of another project belongs to its own: %s',
+  async (_name, args) => {
+    await using first = await temporaryProject(printing);
+    await using second = await startBoth(first);
+    const before = first.oracle.everything().map(({ pid }) => pid);
+    const mine = second.oracle.processes().map(({ pid }) => pid);
+    expect(mine.length).toBeGreaterThan(3);
+    if (hasControlGroups) {
+      const stop = await devctl(second, ...args);
+      expect(stop.exitCode, stop.stdout + stop.stderr).toBe(0);
+      expect(second.oracle.everything()).toEqual([]);
+    }
+    expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+    expect(await devctl(first, ...args)).toMatchObject({ exitCode: 0 });
+    expect(first.oracle.everything()).toEqual([]);
+  },
+);
+
+test('a stop of the project whose environment was read does not touch the service that has read it', async () => {
+  await using first = await temporaryProject(printing);
+  await using second = await startBoth(first);
+  const before = second.oracle.everything().map(({ pid }) => pid);
+  const stop = await devctl(first, 'stop', '--force');
+  expect(stop.exitCode, stop.stdout + stop.stderr).toBe(0);
+  expect(first.oracle.everything()).toEqual([]);
+  expect(second.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+});
+
+test('without control groups the processes that nobody can tell apart are named, and the exit code is 4', async () => {
+  await using first = await temporaryProject(printing);
+  const env = { DEVCTL_CGROUP: 'off' };
+  await using second = await startBoth(first, env);
+  const before = first.oracle.everything().map(({ pid }) => pid);
+  const stop = await devctlWith(second, { env }, 'stop');
+  expect(stop.exitCode, stop.stdout).toBe(4);
+  const left = second.oracle.processes();
+  expect(left.length).toBeGreaterThan(0);
+  for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
+  expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+});

@@ -1,0 +1,19 @@
+import type { ProjectMarks } from '../../src/ownership/cookie.ts';
+import type { ProjectIdentity } from '../../src/ownership/whose-cookie.ts';
+
+/** The marks of a project that has no id. */
+export function marksOf(mark: string): ProjectMarks {
+  return { mark, id: null };
+}
+
+/** What tells the cookies of such a project from others. */
+export function projectOf(mark: string, root = '/'): ProjectIdentity {
+  return {
+    paths: [root],
+    marks: new Set([mark]),
+    id: null,
+    variant: '',
+    idsElsewhere: new Set(),
+    groupNames: new Set(),
+  };
+}
