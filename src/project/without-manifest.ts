@@ -50,7 +50,7 @@ export function firstMarked(folders: readonly string[]): string | null {
   if (process.platform !== 'linux' || folders.length === 0) return null;
   const entries = folders.map((folder) => `DEVCTL_PROJECT=${markOfPath(folder)}\0`);
   let nearest = folders.length;
-  for (const environ of otherEnvironments()) {
+  for (const { environ } of otherEnvironments()) {
     // The mark is in an environment twice, and the second name of its variable ends in the first.
     if (!environ.includes('DEVCTL_PROJECT=')) continue;
     const found = entries.findIndex((entry) => environ.includes(entry));

@@ -61,7 +61,7 @@ function lookUp(
     const { projectId } = mark;
     if (projectId === null) continue;
     const worksElsewhere = (process: ProcessInfo): boolean =>
-      worksInOtherProject(own, process, snapshot);
+      worksInOtherProject(own, projectId, process, snapshot);
     if (
       folders.length > 0 ||
       processes.some(isInOtherNamespace) ||
@@ -75,16 +75,21 @@ function lookUp(
 
 /**
  * Tells whether a process works in another project that is not inside of ours. So a project that was moved away is
- * known as such, even where its records are lost.
+ * known as such, even where its records or its manifest are lost.
  */
 function worksInOtherProject(
   own: ProjectFolder,
+  projectId: string,
   process: ProcessInfo,
   { details }: Snapshot,
 ): boolean {
   const cwd = details.cwd(process);
   if (cwd === null || isInside(own.root, cwd)) return false;
-  const isProject = (folder: string): boolean => existsSync(join(folder, own.manifestName));
+  // Its supervisor works in the folder of its project, whatever the records there say. A removed folder is none.
+  const role = readCookie(details.environ(process) ?? '')?.role;
+  if ((role === 'supervisor' || role === 'guard') && existsSync(cwd)) return true;
+  const isProject = (folder: string): boolean =>
+    existsSync(join(folder, own.manifestName)) || holdsProject(folder, projectId.slice(0, 16));
   const nearest = upwards(cwd).find(isProject);
   return nearest !== undefined && nearest !== own.root && !isInside(nearest, own.root);
 }

@@ -168,7 +168,8 @@ class World {
         return;
       }
       case 'clean':
-        rmSync(join(place.path, '.pids'), { recursive: true, force: true });
+        // A supervisor may write meanwhile.
+        rmSync(join(place.path, '.pids'), { recursive: true, force: true, maxRetries: 20 });
         place.hasRecords = false;
         place.mayEnd ||= !place.hasManifest;
         place.lost ||= place.moved && this.#residentsOf(place).length === 0;

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { otherEnvironments } from '../../processes/linux/environments.ts';
 import { livesNow } from '../../processes/lives-now.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
 import { asObject, isIdentity, isPid } from '../field-checks.ts';
@@ -112,9 +113,7 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
   return { ...base, id, formerPaths: [...new Set(former)].filter((path) => path !== root) };
 }
 
-/**
- * Asks the processes that the records name whether the project lives in another folder.
- */
+/** Asks the processes that the records name, and those that carry the id, whether the project lives in another folder. */
 function livesElsewhere(
   { id }: ProjectRecord,
   root: string,
@@ -122,6 +121,11 @@ function livesElsewhere(
 ): ReturnType<Surroundings['livesElsewhere']> {
   const holdsId = (folder: string): boolean => folder !== root && holdsProject(folder, id);
   const folders = recordedPids(pidsDir).map(readWorkingFolder);
+  folders.push(
+    ...pidsMarked(id)
+      .map(readWorkingFolder)
+      .filter(({ kind }) => kind === 'folder'),
+  );
   const isElsewhere = folders.some(
     (folder) => folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId),
   );
@@ -155,6 +159,15 @@ function foldersUpwards(path: string): readonly string[] {
     folders.push(folder);
     if (folder === dirname(folder)) return folders;
   }
+}
+
+/** The pids of the processes that carry the id. The records of a copy may be gone, or those of another folder. */
+function pidsMarked(id: string): readonly number[] {
+  if (process.platform !== 'linux') return [];
+  const marked = [...otherEnvironments()].filter(({ environ }) =>
+    environ.includes(`DEVCTL_PROJECT_ID=${id}`),
+  );
+  return marked.map(({ pid }) => pid);
 }
 
 /** The pids of supervisor, guards and leaders, as the records say, read without believing anything else of them. */
