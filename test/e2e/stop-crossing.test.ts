@@ -178,12 +178,16 @@ eachModeIf(hasSubreaper)([
     const first: StopReport = JSON.parse(read('stop.json'));
     const [left] = project.oracle.processes().filter(({ argv }) => argv[1] === 'daemon.sh');
     expect(first.survivors.map(({ pid }) => pid)).toContain(left?.pid);
-    expect(first.services[0]?.outcome).toBe(isKnown ? 'survived' : 'stopped');
+    const folder = projectFolder(project.root, project.file('.pids'));
+    const witnessed = readLedgers(folder).entries.filter(
+      ({ identity }) => identity.pid === left?.pid,
+    );
+    expect(witnessed).not.toEqual([]);
+    // On a busy machine the supervisor may have seen it while it was below its leader: then its service is known.
+    const hasService = isKnown || witnessed.some(({ service }) => service === 'web');
+    expect(first.services[0]?.outcome).toBe(hasService ? 'survived' : 'stopped');
     expect(first.problems).toEqual([]);
     expect(above()).toEqual(before);
-    const folder = projectFolder(project.root, project.file('.pids'));
-    const witnessed = readLedgers(folder).entries.map(({ identity }) => identity.pid);
-    expect(witnessed).toContain(left?.pid);
     expect(existsSync(project.file('.pids/services/web.json')) || !isKnown).toBe(true);
 
     const second = parseReport<StopReport>(await devctlWith(project, options, 'stop', '--json'));
