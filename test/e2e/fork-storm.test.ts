@@ -76,7 +76,15 @@ fullTest.runIf(hasSubreaper && hasPerl)(
     const command = [process.execPath, script, project.root, project.file('.pids')];
     const [file = '', ...args] = [...CONTAINER, ...command];
     const env = { ...cleanEnvironment(), ...project.env, DEVCTL_CGROUP: 'off' };
-    const options = { cwd: project.root, env, extendEnv: false, reject: false } as const;
+    // Each has a session of its own, as in real containers, because Linux shares the cores between sessions
+    // (sched(7), autogroup).
+    const options = {
+      cwd: project.root,
+      env,
+      extendEnv: false,
+      reject: false,
+      detached: true,
+    } as const;
     const container = execa(file, args, { ...options, stdin: 'ignore' });
     const isInit = ({ argv }: { argv: readonly string[] }) => argv[1] === script;
     const init = await until(() => supervisorsOf(project).find(isInit));
