@@ -41,8 +41,8 @@ export default defineConfig({
           ...shared,
           name: 'together',
           include: files.filter((file) => !CROWDED.includes(file)),
-          // Twice the two cores of a small machine, because most tests wait for a process most of the time.
-          maxWorkers: 4,
+          // Three times the two cores of a small machine, because most tests wait for a process most of the time.
+          maxWorkers: 6,
           sequence: { groupOrder: 0 },
         },
       },

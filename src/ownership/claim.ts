@@ -155,6 +155,8 @@ export interface OwnershipFacts {
    * process with another project's cookie to us.
    */
   readonly elsewhere?: readonly RecordedElsewhere[];
+  /** Pids of supervisors and guards with our mark and id that work in another folder: they are not ours. */
+  readonly residentsElsewhere?: ReadonlySet<number>;
 }
 
 /** What a cookie says of its project. */

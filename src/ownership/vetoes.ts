@@ -54,7 +54,8 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
         const [mark = ''] = cookie.projects;
         unsettled.set(cookie.projectId ?? '', { mark, projectId: cookie.projectId });
       }
-      if (cookie && !isCookieOf(facts.project, cookie)) {
+      const isElsewhere = facts.residentsElsewhere?.has(pid) ?? false;
+      if (cookie && (isElsewhere || !isCookieOf(facts.project, cookie))) {
         foreignCookies.set(pid, cookie);
         byPid.set(pid, { kind: 'other-project', detail: describeForeign(facts, cookie) });
         if (cookie.role === 'guard' && process.name === GUARD_NAME) foreignGuards.add(pid);

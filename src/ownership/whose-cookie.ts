@@ -14,6 +14,8 @@ export interface ProjectIdentity {
   readonly idsElsewhere: ReadonlySet<string>;
   /** Ids of supervisors and guards that work in the project folder, whatever its records say. */
   readonly idsHere?: ReadonlySet<string>;
+  /** Runs that another folder keeps: its records name the run, and a process of the run works there. */
+  readonly runsElsewhere?: ReadonlySet<string>;
   /** Names of the control groups of the project, `devctl-<hash>`, under its present and its earlier paths. */
   readonly groupNames: ReadonlySet<string>;
 }
@@ -26,11 +28,13 @@ const BASE_LENGTH = 16;
  *
  * Each mark must be one of ours, whatever the id says: an early devctl that was started inside a service sets the
  * mark and leaves our id in the environment. A mark of ours with another id is ours where that id is nowhere else:
- * the records were lost, and a new id was drawn.
+ * the records were lost, and a new id was drawn. A run that another folder keeps is not ours even with our id, because
+ * anybody may write an id into a file.
  */
 export function isCookieOf(project: ProjectIdentity, cookie: Cookie): boolean {
-  const { projects, projectId } = cookie;
+  const { projects, projectId, runId } = cookie;
   if (!projects.every((mark) => project.marks.has(mark))) return false;
+  if (runId !== null && project.runsElsewhere?.has(runId)) return false;
   if (projectId === null || projectId === project.id) return true;
   if (project.idsHere?.has(projectId)) return true;
   return isUnsettled(project, cookie) && !project.idsElsewhere.has(projectId);

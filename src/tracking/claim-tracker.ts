@@ -34,7 +34,13 @@ import { describeCommand } from '../processes/describe.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ClaimSource } from '../stopping/engine.ts';
-import { openOtherProjects, residentsIn } from './other-projects.ts';
+import {
+  findResidents,
+  openOtherProjects,
+  type Resident,
+  runsKeptElsewhere,
+  worksElsewhere,
+} from './other-projects.ts';
 import { factsOf, type ProjectState, projectIdentity, UNATTRIBUTED } from './project-state.ts';
 import { protectionRules } from './protection.ts';
 import { readRunGroups } from './run-groups.ts';
@@ -194,8 +200,6 @@ class Tracker implements ClaimTracker {
   #scan(snapshot: Snapshot, openFiles?: OpenFileEvidence): void {
     this.#scanned = snapshot;
     const facts = currentFacts(this.#options, snapshot, this.#witnessed(snapshot));
-    this.project = facts.project;
-    this.#groups = facts.groups ?? [];
     const holders = [...this.#portHolders].filter(([, identity]) => livesIn(snapshot, identity));
     const portHolders = new Set(holders.map(([pid]) => pid));
     const found = this.#claim(
@@ -215,12 +219,19 @@ class Tracker implements ClaimTracker {
 
   /** Judges once more with the records of other projects, where they decide about a process here. */
   #claim(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
-    const found = claimProcesses(facts, snapshot);
-    if (found.foreignMarks.length === 0) return found;
     const { folder } = this.#options.state;
+    const first = claimProcesses(facts, snapshot);
+    const unknown = unknownRuns(this.#options.state, facts, first.claims);
+    const residents = facts.residentsElsewhere ?? new Set();
+    const runsElsewhere = runsKeptElsewhere(folder, unknown, residents, snapshot);
+    const own = withoutRuns(facts, runsElsewhere);
+    const found = runsElsewhere.size > 0 ? claimProcesses(own, snapshot) : first;
+    this.project = own.project;
+    this.#groups = own.groups ?? [];
+    if (found.foreignMarks.length === 0) return found;
     const { recorded, ids } = this.#otherProjects.find(folder, found.foreignMarks, snapshot);
-    const project = { ...facts.project, idsElsewhere: ids };
-    return claimProcesses({ ...facts, project, elsewhere: recorded }, snapshot);
+    this.project = { ...own.project, idsElsewhere: ids };
+    return claimProcesses({ ...own, project: this.project, elsewhere: recorded }, snapshot);
   }
 
   #witnessed(snapshot: Snapshot): readonly Witnessed[] {
@@ -272,6 +283,27 @@ class Tracker implements ClaimTracker {
   }
 }
 
+/** Claimed processes by the runs that neither a record nor the ledger knows. */
+function unknownRuns(
+  { records, ledger }: ProjectState,
+  { runs }: OwnershipFacts,
+  claims: ReadonlyMap<number, Claim>,
+): ReadonlyMap<string, readonly ProcessInfo[]> {
+  const known = new Set([...records, ...ledger, ...runs].map(({ runId }) => runId));
+  const unknown = new Map<string, ProcessInfo[]>();
+  for (const { runId, process } of claims.values()) {
+    if (runId === null || known.has(runId)) continue;
+    unknown.set(runId, [...(unknown.get(runId) ?? []), process]);
+  }
+  return unknown;
+}
+
+/** Leaves out the runs that another folder keeps. */
+function withoutRuns(facts: OwnershipFacts, runsElsewhere: ReadonlySet<string>): OwnershipFacts {
+  const groups = (facts.groups ?? []).filter(({ runId }) => !runsElsewhere.has(runId));
+  return { ...facts, groups, project: { ...facts.project, runsElsewhere } };
+}
+
 /**
  * True for a process outside the control group of its run: alive, on a system with control groups, and
  * known by other evidence.
@@ -317,7 +349,7 @@ export function currentFacts(
   seen: readonly Witnessed[],
 ): OwnershipFacts {
   const known = factsOf(state, self, snapshot, Date.now());
-  const facts = { ...known, project: withResidents(known.project, state, snapshot) };
+  const facts = { ...known, ...askResidents(known.project, state, snapshot) };
   // Read after the snapshot: a process that is in a group now and was not yet alive then is found by
   // the next scan.
   const groups = readRunGroups(state);
@@ -329,20 +361,24 @@ export function currentFacts(
   };
 }
 
-/** Adds the marks and ids of residents in the folder. A supervisor knows its own folder, and does not ask. */
-function withResidents(
+/** Takes the word of the residents for which project is here. A supervisor knows its own folder, and does not ask. */
+function askResidents(
   project: ProjectIdentity,
   { folder }: ProjectState,
   snapshot: Snapshot,
-): ProjectIdentity {
-  const residents = folder.requireWritable ? [] : residentsIn(folder, snapshot);
-  const others = residents.filter(
-    ({ mark, projectId }) => !project.marks.has(mark) || projectId !== project.id,
-  );
-  if (others.length === 0) return project;
+): Pick<OwnershipFacts, 'project' | 'residentsElsewhere'> {
+  const residents = folder.requireWritable ? [] : findResidents(folder, snapshot);
+  if (residents.length === 0) return { project };
+  const isOurs = ({ mark, projectId }: Resident): boolean =>
+    project.marks.has(mark) && projectId === project.id;
+  const here = residents.filter((one) => one.cwd === folder.root && !isOurs(one));
+  const away = residents.filter((one) => isOurs(one) && worksElsewhere(folder, one));
   return {
-    ...project,
-    marks: new Set([...project.marks, ...others.map(({ mark }) => mark)]),
-    idsHere: new Set(others.flatMap(({ projectId }) => projectId ?? [])),
+    project: {
+      ...project,
+      marks: new Set([...project.marks, ...here.map(({ mark }) => mark)]),
+      idsHere: new Set(here.map(({ projectId }) => projectId)),
+    },
+    residentsElsewhere: new Set(away.map(({ pid }) => pid)),
   };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ancestry } from '../ownership/ancestry.ts';
 import type { ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
 import { readCookie } from '../ownership/cookie.ts';
 import { isSupervisorCommand } from '../ownership/devctl-argv.ts';
@@ -10,6 +11,8 @@ import { readProcLink } from '../processes/proc-file.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { markOfPath, type ProjectFolder, projectFolder, variantOf } from '../project/folder.ts';
 import { isInside } from '../project/inside.ts';
+import { namedRunIds } from '../project/place/places.ts';
+import { readFolderPlace, readPlace } from '../project/place/project-file.ts';
 import { readRegistry } from '../project/place/registry.ts';
 import { holdsProject } from '../project/place/standing.ts';
 import { readProjectState } from './project-state.ts';
@@ -94,14 +97,20 @@ function worksInOtherProject(
   return nearest !== undefined && nearest !== own.root && !isInside(nearest, own.root);
 }
 
-/**
- * What supervisors and guards that work in this very folder say of their project: the kernel's word for where it is,
- * whatever the records say, which may have been removed or changed.
- */
-export function residentsIn(
-  { root, manifestName }: ProjectFolder,
+/** A supervisor or guard: it works in the folder of its project, whatever the records there say. */
+export interface Resident {
+  readonly pid: number;
+  readonly mark: string;
+  readonly projectId: string;
+  /** Its working directory: the kernel's word for where its project is. */
+  readonly cwd: string | null;
+}
+
+/** Finds the supervisors and guards of all projects with a manifest of this name. */
+export function findResidents(
+  { manifestName }: ProjectFolder,
   { byPid, details }: Snapshot,
-): readonly ForeignMark[] {
+): readonly Resident[] {
   const variant = variantOf(manifestName);
   return [...byPid.values()].flatMap((process) => {
     if (isGone(process) || process.kernelThread) return [];
@@ -113,9 +122,16 @@ export function residentsIn(
     if (projectId === null || projectId.slice(16) !== variant) return [];
     const argv = details.argv(process) ?? [];
     if (!isSupervisorCommand(argv) && process.name !== GUARD_NAME) return [];
-    if (details.cwd(process) !== root || isInOtherNamespace(process)) return [];
-    return [{ mark, projectId }];
+    if (isInOtherNamespace(process)) return [];
+    return [{ pid: process.identity.pid, mark, projectId, cwd: details.cwd(process) }];
   });
+}
+
+/** Tells whether a resident works in a folder that exists and is not this one, under whatever path it is seen. */
+export function worksElsewhere({ root }: ProjectFolder, { cwd }: Resident): boolean {
+  if (cwd === null || cwd === root) return false;
+  const [there, here] = [cwd, root].map((path) => readFolderPlace(path, readPlace()));
+  return Boolean(there) && !(there?.device === here?.device && there?.inode === here?.inode);
 }
 
 function processesOf(mark: ForeignMark, snapshot: Snapshot): readonly ProcessInfo[] {
@@ -160,6 +176,33 @@ export function runsMovedAway(path: string): ReadonlySet<string> {
     return [...records, ...ledger].map(({ runId }) => runId);
   });
   return new Set(runs);
+}
+
+/**
+ * Finds the runs that another folder keeps: its records name the run and a process of the run works there, or the
+ * supervisor or guard above the run does. Our own records may carry the id of a project that was moved away.
+ *
+ * @param processes processes with our mark, by runs that our own records do not know
+ * @param residents pids of supervisors and guards that work in another folder
+ */
+export function runsKeptElsewhere(
+  own: ProjectFolder,
+  processes: ReadonlyMap<string, readonly ProcessInfo[]>,
+  residents: ReadonlySet<number>,
+  snapshot: Snapshot,
+): ReadonlySet<string> {
+  const isBelow = ({ ppid }: ProcessInfo): boolean =>
+    ancestry(ppid, snapshot).some(({ identity: { pid } }) => residents.has(pid));
+  const keeps = (folder: string, runId: string): boolean =>
+    namedRunIds(join(folder, '.pids')).includes(runId);
+  const kept = [...processes].filter(([runId, members]) => {
+    if (residents.size > 0 && members.some(isBelow)) return true;
+    const folders = members
+      .map((member) => snapshot.details.cwd(member))
+      .filter((cwd) => cwd !== null && !isInside(own.root, cwd));
+    return [...new Set(folders)].some((cwd) => upwards(cwd).some((folder) => keeps(folder, runId)));
+  });
+  return new Set(kept.map(([runId]) => runId));
 }
 
 /** Tells whether the mark may be of the project that has our path since our folder was removed. */

@@ -39,8 +39,8 @@ export function trackSweep(
     remember() {},
     latest: () => latest,
     claim(snapshot) {
-      const facts = currentFacts(options, snapshot, []);
       const claimed = new Set(byEvidence.claim(snapshot).keys());
+      const facts = { ...currentFacts(options, snapshot, []), project: byEvidence.project };
       latest = { ...NO_CLAIMS, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
       for (const claim of latest.claims.values()) {
         const { identity } = claim.process;
