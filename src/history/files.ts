@@ -16,8 +16,9 @@ import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } fro
 import { join } from 'node:path';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { appendFlags } from '../project/atomic-file.ts';
-import { folderProblem, type ProjectFolder, writableFolder } from '../project/folder.ts';
+import type { ProjectFolder } from '../project/folder.ts';
 import { type RecordProblem, refusedFileProblems } from '../project/record-problem.ts';
+import { folderProblem, writableFolder } from '../project/records-folder.ts';
 import { readOwnFile, whyNotAppend } from '../project/safe-file.ts';
 
 /** A part of a project's history: three rows of samples, coarser the longer they are kept, and the events. */

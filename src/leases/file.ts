@@ -10,13 +10,10 @@ import {
   isRunId,
   isText,
 } from '../project/field-checks.ts';
-import {
-  folderProblem,
-  type ProjectFolder,
-  whyOfAnotherProject,
-  writableFolder,
-} from '../project/folder.ts';
+import type { ProjectFolder } from '../project/folder.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from '../project/json-record.ts';
+import { whyOfAnotherProject } from '../project/recorded-project.ts';
+import { folderProblem, writableFolder } from '../project/records-folder.ts';
 
 /** A process that keeps a project running for as long as it lives. */
 export interface LeaseProcess {

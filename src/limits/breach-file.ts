@@ -3,8 +3,9 @@ import type { Identity } from '../processes/identity.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { removeIfThere, writeFileAtomically } from '../project/atomic-file.ts';
 import { isOwnIdentity } from '../project/field-checks.ts';
-import { folderProblem, type ProjectFolder, writableFolder } from '../project/folder.ts';
+import type { ProjectFolder } from '../project/folder.ts';
 import { readJsonFields } from '../project/json-record.ts';
+import { folderProblem, writableFolder } from '../project/records-folder.ts';
 import type { Breach } from './breach.ts';
 import { isBreach } from './check-breach.ts';
 

@@ -17,8 +17,9 @@ import { isoTime, monotonicMs } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import { unwritable } from '../project/atomic-file.ts';
 import { requireHolder } from '../project/field-checks.ts';
-import { type ProjectFolder, writableFolder } from '../project/folder.ts';
+import type { ProjectFolder } from '../project/folder.ts';
 import { asideName, type RecordProblem } from '../project/record-problem.ts';
+import { writableFolder } from '../project/records-folder.ts';
 import { breakLock, removeOldRights } from './break.ts';
 import {
   isYoung,

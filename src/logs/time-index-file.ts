@@ -2,8 +2,9 @@ import { type BigIntStats, closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { appendFlags, writeFileAtomically } from '../project/atomic-file.ts';
 import { isCount, isServiceName, isText } from '../project/field-checks.ts';
-import { type ProjectFolder, writableFolder } from '../project/folder.ts';
+import type { ProjectFolder } from '../project/folder.ts';
 import { readJsonFields } from '../project/json-record.ts';
+import { writableFolder } from '../project/records-folder.ts';
 import { readOwnFile } from '../project/safe-file.ts';
 import {
   formatTimeIndexHeader,

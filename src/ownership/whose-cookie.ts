@@ -1,3 +1,4 @@
+import { variantIn } from '../project/project-id.ts';
 import type { Cookie } from './cookie.ts';
 
 /** What tells the cookies of a project from all others. */
@@ -19,9 +20,6 @@ export interface ProjectIdentity {
   /** Names of the control groups of the project, `devctl-<hash>`, under its present and its earlier paths. */
   readonly groupNames: ReadonlySet<string>;
 }
-
-/** Length of the id of a folder; the rest of the id of a project is its variant. */
-const BASE_LENGTH = 16;
 
 /**
  * Tells whether a cookie is that of this project.
@@ -48,5 +46,5 @@ export function isUnsettled(
   if (projectId === null || projectId === id || idsHere?.has(projectId)) return false;
   if (!projects.every((mark) => marks.has(mark))) return false;
   // Another manifest of the folder is another project, wherever it keeps its records.
-  return projectId.slice(BASE_LENGTH) === variant;
+  return variantIn(projectId) === variant;
 }

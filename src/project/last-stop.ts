@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomically } from './atomic-file.ts';
 import { isCount } from './field-checks.ts';
-import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
+import type { ProjectFolder } from './folder.ts';
 import { readJsonFields } from './json-record.ts';
 import { prepareStateFolder } from './place/registry.ts';
 import { type RecordProblem, refusedFileProblems } from './record-problem.ts';
+import { folderProblem, writableFolder } from './records-folder.ts';
 
 /** Largest report that is read: one of thousands of processes with their evidence takes some MB. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;

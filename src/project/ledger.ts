@@ -3,13 +3,7 @@ import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { appendFlags, removeIfThere, unwritable, writeFileAtomically } from './atomic-file.ts';
 import { isServiceName } from './field-checks.ts';
-import {
-  folderProblem,
-  listFileNames,
-  type ProjectFolder,
-  whyOfAnotherProject,
-  writableFolder,
-} from './folder.ts';
+import type { ProjectFolder } from './folder.ts';
 import {
   formatBatch,
   formatLatest,
@@ -20,7 +14,9 @@ import {
   parseLedger,
 } from './ledger-lines.ts';
 import { isSetAside, type RecordProblem } from './record-problem.ts';
+import { whyOfAnotherProject } from './recorded-project.ts';
 import { readFolderRecords } from './records.ts';
+import { folderProblem, listFileNames, writableFolder } from './records-folder.ts';
 import { openOwnFile, readOwnFile, readPart, whyNotAppend } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 

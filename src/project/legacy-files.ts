@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Identity } from '../processes/identity.ts';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
-import { folderProblem, type ProjectFolder, writableFolder } from './folder.ts';
+import type { ProjectFolder } from './folder.ts';
 import {
   formatLegacyLine,
   LEGACY_FILES,
@@ -18,6 +18,7 @@ import {
   writeMarks,
 } from './legacy-marks.ts';
 import { type RecordProblem, refusedFileProblems } from './record-problem.ts';
+import { folderProblem, writableFolder } from './records-folder.ts';
 import { readOwnFile } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 

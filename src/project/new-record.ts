@@ -3,7 +3,8 @@ import type { ProtectionSettings } from '../manifest/resolved.ts';
 import { isoTime } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
-import { type ProjectFolder, recordedProject } from './folder.ts';
+import type { ProjectFolder } from './folder.ts';
+import { recordedProject } from './recorded-project.ts';
 import type { ServiceRecord } from './service-record.ts';
 
 /** The fields of a new record that are the same whether a supervisor or `devctl run` spawns the run. */

@@ -1,17 +1,12 @@
 import { join } from 'node:path';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { isServiceName, requireRecordable } from './field-checks.ts';
-import {
-  folderProblem,
-  isOfOtherManifest,
-  listFileNames,
-  type ProjectFolder,
-  whyOfAnotherProject,
-  writableFolder,
-} from './folder.ts';
+import type { ProjectFolder } from './folder.ts';
 import { type RecordRead, readJsonRecord } from './json-record.ts';
 import { toServiceRecord } from './record-checks.ts';
 import type { RecordProblem } from './record-problem.ts';
+import { isOfOtherManifest, whyOfAnotherProject } from './recorded-project.ts';
+import { folderProblem, listFileNames, writableFolder } from './records-folder.ts';
 import { MAX_FILE_BYTES } from './safe-file.ts';
 import type { ServiceRecord } from './service-record.ts';
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { isTrustedUser } from '../processes/trusted-user.ts';
-import { type ProjectFolder, socketName } from './folder.ts';
+import type { ProjectFolder } from './folder.ts';
+import { socketName } from './names.ts';
 import { otherOwner } from './safe-file.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 

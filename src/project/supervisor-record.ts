@@ -3,14 +3,11 @@ import type { Capabilities } from '../processes/capabilities.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { removeIfThere, writeFileAtomically } from './atomic-file.ts';
 import { asObject, isIdentity, isRunId, isText, requireRecordable } from './field-checks.ts';
-import {
-  folderProblem,
-  type ProjectFolder,
-  socketName,
-  whyOfAnotherProject,
-  writableFolder,
-} from './folder.ts';
+import type { ProjectFolder } from './folder.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from './json-record.ts';
+import { socketName } from './names.ts';
+import { whyOfAnotherProject } from './recorded-project.ts';
+import { folderProblem, writableFolder } from './records-folder.ts';
 
 /** `.pids/supervisor.json`: which process supervises this project, and where it listens. */
 export interface SupervisorRecord {

@@ -1,11 +1,14 @@
 import { linuxBootId } from '../processes/boot-id.ts';
 import { otherEnvironments } from '../processes/linux/environments.ts';
-import { folderProblem, markOfPath, OF_OTHER_MANIFEST, type ProjectFolder } from './folder.ts';
+import type { ProjectFolder } from './folder.ts';
 import { readLedgers } from './ledger.ts';
 import { hasLinesOfOthers } from './legacy-files.ts';
+import { markOfPath } from './names.ts';
 import { lookUpProject } from './place/registry.ts';
 import { holdsProject } from './place/standing.ts';
+import { OF_OTHER_MANIFEST } from './recorded-project.ts';
 import { readFolderRecords } from './records.ts';
+import { folderProblem } from './records-folder.ts';
 import { readSupervisor } from './supervisor-record.ts';
 
 /**

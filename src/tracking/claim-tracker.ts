@@ -14,7 +14,10 @@
  *   protection       the rules by which processes of ours are left alone
  *   run-groups       the control groups of the runs: made, read, removed
  *   open-files       reads the evidence of open files and ports
+ *   facts            the facts by which ownership is judged, at one moment
  *   other-projects   the projects whose marks were met, by the registry and their folders
+ *   residents        supervisors and guards, and where they work
+ *   runs-elsewhere   runs that another folder keeps
  *   other-manifest   another manifest of the same folder that runs
  *   running-projects every project of this user of which something lives
  *   enclosing-run    the runs that this very command is inside of
@@ -34,16 +37,10 @@ import { describeCommand } from '../processes/describe.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ClaimSource } from '../stopping/engine.ts';
-import {
-  findResidents,
-  openOtherProjects,
-  type Resident,
-  runsKeptElsewhere,
-  worksElsewhere,
-} from './other-projects.ts';
-import { factsOf, type ProjectState, projectIdentity, UNATTRIBUTED } from './project-state.ts';
-import { protectionRules } from './protection.ts';
-import { readRunGroups } from './run-groups.ts';
+import { currentFacts, projectIdentity } from './facts.ts';
+import { openOtherProjects } from './other-projects.ts';
+import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { withoutRunsElsewhere } from './runs-elsewhere.ts';
 
 /**
  * Longest time for which the sight of a process counts as fresh, if the scan before this one saw it.
@@ -221,11 +218,8 @@ class Tracker implements ClaimTracker {
   #claim(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
     const { folder } = this.#options.state;
     const first = claimProcesses(facts, snapshot);
-    const unknown = unknownRuns(this.#options.state, facts, first.claims);
-    const residents = facts.residentsElsewhere ?? new Set();
-    const runsElsewhere = runsKeptElsewhere(folder, unknown, residents, snapshot);
-    const own = withoutRuns(facts, runsElsewhere);
-    const found = runsElsewhere.size > 0 ? claimProcesses(own, snapshot) : first;
+    const own = withoutRunsElsewhere(this.#options.state, facts, first.claims, snapshot);
+    const found = own === facts ? first : claimProcesses(own, snapshot);
     this.project = own.project;
     this.#groups = own.groups ?? [];
     if (found.foreignMarks.length === 0) return found;
@@ -283,27 +277,6 @@ class Tracker implements ClaimTracker {
   }
 }
 
-/** Claimed processes by the runs that neither a record nor the ledger knows. */
-function unknownRuns(
-  { records, ledger }: ProjectState,
-  { runs }: OwnershipFacts,
-  claims: ReadonlyMap<number, Claim>,
-): ReadonlyMap<string, readonly ProcessInfo[]> {
-  const known = new Set([...records, ...ledger, ...runs].map(({ runId }) => runId));
-  const unknown = new Map<string, ProcessInfo[]>();
-  for (const { runId, process } of claims.values()) {
-    if (runId === null || known.has(runId)) continue;
-    unknown.set(runId, [...(unknown.get(runId) ?? []), process]);
-  }
-  return unknown;
-}
-
-/** Leaves out the runs that another folder keeps. */
-function withoutRuns(facts: OwnershipFacts, runsElsewhere: ReadonlySet<string>): OwnershipFacts {
-  const groups = (facts.groups ?? []).filter(({ runId }) => !runsElsewhere.has(runId));
-  return { ...facts, groups, project: { ...facts.project, runsElsewhere } };
-}
-
 /**
  * True for a process outside the control group of its run: alive, on a system with control groups, and
  * known by other evidence.
@@ -340,45 +313,4 @@ function stillSpared(
   return before.filter(
     ({ process: { identity } }) => !known.has(identity.pid) && livesIn(snapshot, identity),
   );
-}
-
-/** Returns the facts to judge by, with what earlier scans have seen. */
-export function currentFacts(
-  { state, self, protects = true }: ClaimTrackerOptions,
-  snapshot: Snapshot,
-  seen: readonly Witnessed[],
-): OwnershipFacts {
-  const known = factsOf(state, self, snapshot, Date.now());
-  const facts = { ...known, ...askResidents(known.project, state, snapshot) };
-  // Read after the snapshot: a process that is in a group now and was not yet alive then is found by
-  // the next scan.
-  const groups = readRunGroups(state);
-  return {
-    ...facts,
-    ...(protects ? { protection: protectionRules(state.protection) } : {}),
-    groups,
-    witnessed: [...facts.witnessed, ...seen],
-  };
-}
-
-/** Takes the word of the residents for which project is here. A supervisor knows its own folder, and does not ask. */
-function askResidents(
-  project: ProjectIdentity,
-  { folder }: ProjectState,
-  snapshot: Snapshot,
-): Pick<OwnershipFacts, 'project' | 'residentsElsewhere'> {
-  const residents = folder.requireWritable ? [] : findResidents(folder, snapshot);
-  if (residents.length === 0) return { project };
-  const isOurs = ({ mark, projectId }: Resident): boolean =>
-    project.marks.has(mark) && projectId === project.id;
-  const here = residents.filter((one) => one.cwd === folder.root && !isOurs(one));
-  const away = residents.filter((one) => isOurs(one) && worksElsewhere(folder, one));
-  return {
-    project: {
-      ...project,
-      marks: new Set([...project.marks, ...here.map(({ mark }) => mark)]),
-      idsHere: new Set(here.map(({ projectId }) => projectId)),
-    },
-    residentsElsewhere: new Set(away.map(({ pid }) => pid)),
-  };
 }

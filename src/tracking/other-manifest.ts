@@ -1,14 +1,11 @@
 import { readCookie } from '../ownership/cookie.ts';
 import type { Identity } from '../processes/identity.ts';
 import { isGone, livesIn, type Snapshot } from '../processes/snapshot.ts';
-import {
-  findManifestName,
-  isOfOtherManifest,
-  type ProjectFolder,
-  variantOf,
-} from '../project/folder.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { findManifestName, variantOf } from '../project/names.ts';
 import { lookUpProject } from '../project/place/registry.ts';
 import { holdsProject } from '../project/place/standing.ts';
+import { isOfOtherManifest } from '../project/recorded-project.ts';
 import { readFolderRecords } from '../project/records.ts';
 import { readSupervisor } from '../project/supervisor-record.ts';
 

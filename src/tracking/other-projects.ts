@@ -1,21 +1,17 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { ancestry } from '../ownership/ancestry.ts';
+import { join } from 'node:path';
 import type { ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
 import { readCookie } from '../ownership/cookie.ts';
-import { isSupervisorCommand } from '../ownership/devctl-argv.ts';
-import { GUARD_NAME } from '../ownership/vetoes.ts';
 import type { Identity } from '../processes/identity.ts';
-import { readPidNamespace } from '../processes/pid-namespace.ts';
-import { readProcLink } from '../processes/proc-file.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
-import { markOfPath, type ProjectFolder, projectFolder, variantOf } from '../project/folder.ts';
-import { isInside } from '../project/inside.ts';
-import { namedRunIds } from '../project/place/places.ts';
-import { readFolderPlace, readPlace } from '../project/place/project-file.ts';
+import { type ProjectFolder, projectFolder } from '../project/folder.ts';
+import { foldersUpwards, isInside } from '../project/inside.ts';
+import { markOfPath } from '../project/names.ts';
 import { readRegistry } from '../project/place/registry.ts';
 import { holdsProject } from '../project/place/standing.ts';
+import { folderIdOf } from '../project/project-id.ts';
 import { readProjectState } from './project-state.ts';
+import { isInOtherNamespace } from './residents.ts';
 
 /** What is known of other projects whose marks were met. */
 export interface OtherProjectsFound {
@@ -63,13 +59,9 @@ function lookUp(
     }
     const { projectId } = mark;
     if (projectId === null) continue;
-    const worksElsewhere = (process: ProcessInfo): boolean =>
+    const worksInOther = (process: ProcessInfo): boolean =>
       worksInOtherProject(own, projectId, process, snapshot);
-    if (
-      folders.length > 0 ||
-      processes.some(isInOtherNamespace) ||
-      processes.some(worksElsewhere)
-    ) {
+    if (folders.length > 0 || processes.some(isInOtherNamespace) || processes.some(worksInOther)) {
       ids.add(projectId);
     }
   }
@@ -92,46 +84,9 @@ function worksInOtherProject(
   const role = readCookie(details.environ(process) ?? '')?.role;
   if ((role === 'supervisor' || role === 'guard') && existsSync(cwd)) return true;
   const isProject = (folder: string): boolean =>
-    existsSync(join(folder, own.manifestName)) || holdsProject(folder, projectId.slice(0, 16));
-  const nearest = upwards(cwd).find(isProject);
+    existsSync(join(folder, own.manifestName)) || holdsProject(folder, folderIdOf(projectId));
+  const nearest = foldersUpwards(cwd).find(isProject);
   return nearest !== undefined && nearest !== own.root && !isInside(nearest, own.root);
-}
-
-/** A supervisor or guard: it works in the folder of its project, whatever the records there say. */
-export interface Resident {
-  readonly pid: number;
-  readonly mark: string;
-  readonly projectId: string;
-  /** Its working directory: the kernel's word for where its project is. */
-  readonly cwd: string | null;
-}
-
-/** Finds the supervisors and guards of all projects with a manifest of this name. */
-export function findResidents(
-  { manifestName }: ProjectFolder,
-  { byPid, details }: Snapshot,
-): readonly Resident[] {
-  const variant = variantOf(manifestName);
-  return [...byPid.values()].flatMap((process) => {
-    if (isGone(process) || process.kernelThread) return [];
-    const cookie = readCookie(details.environ(process) ?? '');
-    const [mark, ...others] = cookie?.projects ?? [];
-    const isResident = cookie?.role === 'supervisor' || cookie?.role === 'guard';
-    if (!cookie || !isResident || mark === undefined || others.length > 0) return [];
-    const { projectId } = cookie;
-    if (projectId === null || projectId.slice(16) !== variant) return [];
-    const argv = details.argv(process) ?? [];
-    if (!isSupervisorCommand(argv) && process.name !== GUARD_NAME) return [];
-    if (isInOtherNamespace(process)) return [];
-    return [{ pid: process.identity.pid, mark, projectId, cwd: details.cwd(process) }];
-  });
-}
-
-/** Tells whether a resident works in a folder that exists and is not this one, under whatever path it is seen. */
-export function worksElsewhere({ root }: ProjectFolder, { cwd }: Resident): boolean {
-  if (cwd === null || cwd === root) return false;
-  const [there, here] = [cwd, root].map((path) => readFolderPlace(path, readPlace()));
-  return Boolean(there) && !(there?.device === here?.device && there?.inode === here?.inode);
 }
 
 function processesOf(mark: ForeignMark, snapshot: Snapshot): readonly ProcessInfo[] {
@@ -159,70 +114,20 @@ function foldersOf(
     if (existsSync(path)) consider(path, pidsDir);
   }
   for (const process of processes) {
-    for (const folder of upwards(snapshot.details.cwd(process))) consider(folder);
+    for (const folder of foldersUpwards(snapshot.details.cwd(process))) consider(folder);
   }
   return [...found.values()];
 }
 
-/** The run ids in the records of projects that were moved away from this path while something ran. */
-export function runsMovedAway(path: string): ReadonlySet<string> {
-  const moved = readRegistry().flatMap((entry) => {
-    if (entry.path === path || !existsSync(entry.pidsDir)) return [];
-    const folder = projectFolder(entry.path, entry.pidsDir);
-    return folder.id === entry.id && folder.paths.includes(path) ? [folder] : [];
-  });
-  const runs = moved.flatMap((folder) => {
-    const { records, ledger } = readProjectState(folder);
-    return [...records, ...ledger].map(({ runId }) => runId);
-  });
-  return new Set(runs);
-}
-
-/**
- * Finds the runs that another folder keeps: its records name the run and a process of the run works there, or the
- * supervisor or guard above the run does. Our own records may carry the id of a project that was moved away.
- *
- * @param processes processes with our mark, by runs that our own records do not know
- * @param residents pids of supervisors and guards that work in another folder
- */
-export function runsKeptElsewhere(
-  own: ProjectFolder,
-  processes: ReadonlyMap<string, readonly ProcessInfo[]>,
-  residents: ReadonlySet<number>,
-  snapshot: Snapshot,
-): ReadonlySet<string> {
-  const isBelow = ({ ppid }: ProcessInfo): boolean =>
-    ancestry(ppid, snapshot).some(({ identity: { pid } }) => residents.has(pid));
-  const keeps = (folder: string, runId: string): boolean =>
-    namedRunIds(join(folder, '.pids')).includes(runId);
-  const kept = [...processes].filter(([runId, members]) => {
-    if (residents.size > 0 && members.some(isBelow)) return true;
-    const folders = members
-      .map((member) => snapshot.details.cwd(member))
-      .filter((cwd) => cwd !== null && !isInside(own.root, cwd));
-    return [...new Set(folders)].some((cwd) => upwards(cwd).some((folder) => keeps(folder, runId)));
-  });
-  return new Set(kept.map(([runId]) => runId));
-}
-
 /** Tells whether the mark may be of the project that has our path since our folder was removed. */
 function hasTakenOver({ id }: ProjectFolder, { projectId }: ForeignMark): boolean {
-  return id !== null && projectId !== null && id.slice(0, 16) !== projectId.slice(0, 16);
+  return id !== null && projectId !== null && folderIdOf(id) !== folderIdOf(projectId);
 }
 
 /** Where both are known the id decides, because another checkout may be at the path by now. */
 function isFolderOf(path: string, { mark, projectId }: ForeignMark): boolean {
-  if (projectId !== null) return holdsProject(path, projectId.slice(0, 16));
+  if (projectId !== null) return holdsProject(path, folderIdOf(projectId));
   return markOfPath(path) === mark;
-}
-
-function upwards(path: string | null): readonly string[] {
-  const folders: string[] = [];
-  if (path === null || !path.startsWith('/')) return folders;
-  for (let folder = path; ; folder = dirname(folder)) {
-    folders.push(folder);
-    if (folder === dirname(folder)) return folders;
-  }
 }
 
 /** Every process that the records of a project name. */
@@ -233,9 +138,4 @@ function identitiesIn(folder: ProjectFolder): readonly Identity[] {
     ...ledger.map(({ identity }) => identity),
     supervisor?.identity ?? null,
   ].flatMap((identity) => identity ?? []);
-}
-
-function isInOtherNamespace({ identity: { pid } }: ProcessInfo): boolean {
-  const namespace = readProcLink(`/proc/${pid}/ns/pid`);
-  return namespace !== null && namespace !== readPidNamespace();
 }

@@ -2,17 +2,8 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
 import type { ProtectionSettings } from '../manifest/resolved.ts';
-import type { LegacyPid, OwnershipFacts } from '../ownership/claim.ts';
-import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
-import { type Identity, sameMachine } from '../processes/identity.ts';
-import type { Snapshot } from '../processes/snapshot.ts';
-import { msToTicks } from '../processes/ticks.ts';
-import {
-  groupNameOf,
-  OF_OTHER_MANIFEST,
-  type ProjectFolder,
-  variantOf,
-} from '../project/folder.ts';
+import { sameMachine } from '../processes/identity.ts';
+import type { ProjectFolder } from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
 import { readLedgers } from '../project/ledger.ts';
 import type { LedgerEntry } from '../project/ledger-lines.ts';
@@ -25,6 +16,7 @@ import {
 import { bootedAtMs, later, latestRecordMs, modifiedMs } from '../project/place/places.ts';
 import { readPlace, readProjectRecord } from '../project/place/project-file.ts';
 import type { RecordProblem } from '../project/record-problem.ts';
+import { OF_OTHER_MANIFEST } from '../project/recorded-project.ts';
 import { readFolderRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
@@ -146,70 +138,4 @@ export function isBlankState(state: ProjectState): boolean {
   const problems = state.problems.filter(({ kind }) => !(isShared && kind === 'foreign'));
   const isEmpty = [records, ledger, legacy, problems].every((list) => list.length === 0);
   return isEmpty && !supervisor && !lease && !existsSync(join(state.folder.pidsDir, 'lock'));
-}
-
-/**
- * Puts together the facts for `claimProcesses`.
- *
- * @param wallMs Date.now() at the time of the snapshot, to place the mtime of legacy files on its clock
- */
-export function factsOf(
-  state: ProjectState,
-  self: Identity,
-  snapshot: Pick<Snapshot, 'nowTicks' | 'byPid' | 'bySession' | 'byGroup'>,
-  wallMs: number,
-): OwnershipFacts {
-  const { folder, records, ledger, supervisor, legacy, exempt } = state;
-  return {
-    project: projectIdentity(folder),
-    root: folder.root,
-    ownerUid: state.ownerUid,
-    self,
-    supervisor: supervisor?.identity ?? null,
-    runs: records,
-    exemptRuns: exempt,
-    witnessed: ledger
-      .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))
-      .map((entry) =>
-        entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
-      ),
-    legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
-  };
-}
-
-/**
- * Tells whether a number is that of a process, a session or a group. An entry of the ledger whose number is none of
- * them says nothing about any process of this snapshot, and a ledger may have 100,000 of them.
- */
-function isNumberInUse(
-  pid: number,
-  { byPid, bySession, byGroup }: Pick<Snapshot, 'byPid' | 'bySession' | 'byGroup'>,
-): boolean {
-  return byPid.has(pid) || bySession.has(pid) || byGroup.has(pid);
-}
-
-/** What tells the cookies of this project from all others. Which ids live elsewhere is found out when it matters. */
-export function projectIdentity({
-  paths,
-  marks,
-  id,
-  manifestName,
-}: ProjectFolder): ProjectIdentity {
-  return {
-    paths,
-    marks: new Set(marks),
-    id,
-    variant: variantOf(manifestName),
-    idsElsewhere: new Set(),
-    groupNames: new Set(paths.map(groupNameOf)),
-  };
-}
-
-/** A second of tolerance: file systems and the portable process table have coarse clocks. */
-const CLOCK_TOLERANCE_TICKS = 100;
-
-function toLegacyPid(entry: LegacyEntry, nowTicks: number, wallMs: number): LegacyPid {
-  const ageTicks = msToTicks(wallMs - entry.writtenAtMs);
-  const { pid, service, kind } = entry;
-  return { pid, service, kind, writtenTicks: nowTicks - ageTicks + CLOCK_TOLERANCE_TICKS };
 }

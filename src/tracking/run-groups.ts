@@ -13,11 +13,12 @@ import {
   removeGroup,
   thawGroup,
 } from '../processes/linux/control-groups.ts';
-import { groupNameOf, type ProjectFolder } from '../project/folder.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { groupNameOf } from '../project/names.ts';
 import { namedRunIds } from '../project/place/places.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
-import { runsMovedAway } from './other-projects.ts';
 import type { ProjectState } from './project-state.ts';
+import { runsMovedAway } from './runs-elsewhere.ts';
 
 /** The control groups of one project's runs, for the process that spawns them. */
 export interface RunGroups {

@@ -1,15 +1,18 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ancestry } from '../ownership/ancestry.ts';
 import { type Cookie, readCookie } from '../ownership/cookie.ts';
 import { isRunCommand } from '../ownership/devctl-argv.ts';
 import type { Identity } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { readWorkingFolder } from '../processes/working-folder.ts';
-import { markOfPath, projectFolder } from '../project/folder.ts';
+import { projectFolder } from '../project/folder.ts';
+import { foldersUpwards } from '../project/inside.ts';
+import { markOfPath } from '../project/names.ts';
 import { readPlace, readProjectRecord } from '../project/place/project-file.ts';
 import { type RegistryEntry, readRegistry } from '../project/place/registry.ts';
 import { isSamePlace } from '../project/place/same-project.ts';
+import { folderIdOf } from '../project/project-id.ts';
 import { readProjectState } from './project-state.ts';
 
 /** A project of this user of which something lives. */
@@ -43,7 +46,7 @@ export function findRunningProjects(snapshot: Snapshot, self: Identity): readonl
   const registry = readRegistry().filter((entry) => isSamePlace(entry, readPlace()));
   const groups = groupByProject(snapshot, self);
   for (const entry of registry) {
-    if (!groups.some(({ id }) => id !== null && baseOf(id) === entry.id)) {
+    if (!groups.some(({ id }) => id !== null && folderIdOf(id) === entry.id)) {
       groups.push(...recordedGroup(entry, snapshot));
     }
   }
@@ -145,7 +148,7 @@ function describe(
   registry: readonly RegistryEntry[],
   snapshot: Snapshot,
 ): RunningProject {
-  const entry = registry.find((one) => id !== null && one.id === baseOf(id)) ?? null;
+  const entry = registry.find((one) => id !== null && one.id === folderIdOf(id)) ?? null;
   const supervisor = members.find(({ role }) => role === 'supervisor');
   const runs = members.some(({ process: { ppid } }) => {
     const parent = snapshot.byPid.get(ppid);
@@ -196,19 +199,5 @@ function findFolder(
 /** Tells whether another project has the path by now. */
 function isTakenOver(path: string, id: string | null): boolean {
   const read = readProjectRecord(join(path, '.pids'));
-  return id !== null && read.kind === 'record' && read.record.id !== baseOf(id);
-}
-
-function foldersUpwards(path: string | null): readonly string[] {
-  const folders: string[] = [];
-  if (!path?.startsWith('/')) return folders;
-  for (let folder = path; ; folder = dirname(folder)) {
-    folders.push(folder);
-    if (folder === dirname(folder)) return folders;
-  }
-}
-
-/** The id of the folder, which all its manifests share. */
-function baseOf(id: string): string {
-  return id.slice(0, 16);
+  return id !== null && read.kind === 'record' && read.record.id !== folderIdOf(id);
 }

@@ -2,13 +2,9 @@ import type { Claim } from '../ownership/claim.ts';
 import { type SweepRules, sweepClaims } from '../ownership/sweep.ts';
 import { describeCommand } from '../processes/describe.ts';
 import { identityKey } from '../processes/identity.ts';
-import {
-  type ClaimTrackerOptions,
-  currentFacts,
-  NO_CLAIMS,
-  type TrackedClaims,
-} from './claim-tracker.ts';
-import { projectIdentity, UNATTRIBUTED } from './project-state.ts';
+import { type ClaimTrackerOptions, NO_CLAIMS, type TrackedClaims } from './claim-tracker.ts';
+import { currentFacts, projectIdentity } from './facts.ts';
+import { UNATTRIBUTED } from './project-state.ts';
 
 /** The name of the unit for processes that only a pattern points to. */
 export const SWEPT = '(sweep)';

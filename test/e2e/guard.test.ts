@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { guardCookie } from '../../src/ownership/cookie.ts';
-import { markOfPath } from '../../src/project/folder.ts';
+import { markOfPath } from '../../src/project/names.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctlWith } from '../support/devctl.ts';
 import { marksOf } from '../support/marks.ts';

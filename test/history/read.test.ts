@@ -8,7 +8,8 @@ import { readHistory } from '../../src/history/read.ts';
 import { formatSample, mergeTiers } from '../../src/history/sample-lines.ts';
 import type { Sample } from '../../src/history/samples.ts';
 import type { Breach } from '../../src/limits/breach.ts';
-import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { projectFolder } from '../../src/project/folder.ts';
+import { prepareFolder } from '../../src/project/records-folder.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const sample = (atMs: number, memoryBytes = 1): Sample => ({

@@ -2,7 +2,8 @@ import { renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readHistory } from '../../src/history/read.ts';
 import { openHistoryWriter } from '../../src/history/writer.ts';
-import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { projectFolder } from '../../src/project/folder.ts';
+import { prepareFolder } from '../../src/project/records-folder.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const sample = (second: number, memoryBytes: number) => ({

@@ -9,7 +9,8 @@ import {
 import { expect, test } from 'vitest';
 import { beginTimeIndex, recordGrowth } from '../../src/logs/record-growth.ts';
 import { fileKey, readTimeMarks } from '../../src/logs/time-index-file.ts';
-import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { projectFolder } from '../../src/project/folder.ts';
+import { prepareFolder } from '../../src/project/records-folder.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('a log that nobody writes to has no time index; one that is emptied keeps no mark beyond its end', async () => {

@@ -27,7 +27,8 @@ import {
   writeLogLayout,
 } from '../../src/logs/time-index-file.ts';
 import { cutFile, findCutWay } from '../../src/processes/native/cut-file.ts';
-import { type ProjectFolder, prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { type ProjectFolder, projectFolder } from '../../src/project/folder.ts';
+import { prepareFolder } from '../../src/project/records-folder.ts';
 import { modeTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 

@@ -14,13 +14,9 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DevctlError } from '../../src/errors.ts';
-import {
-  folderProblem,
-  markOfPath,
-  prepareFolder,
-  projectFolder,
-  writableFolder,
-} from '../../src/project/folder.ts';
+import { projectFolder } from '../../src/project/folder.ts';
+import { markOfPath } from '../../src/project/names.ts';
+import { folderProblem, prepareFolder, writableFolder } from '../../src/project/records-folder.ts';
 import { temporaryFolder, temporaryRecords } from './records-folder.ts';
 
 const mode = (path: string) => lstatSync(path).mode & 0o777;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { onTestFinished } from 'vitest';
 import type { Identity } from '../../src/processes/identity.ts';
-import { type ProjectFolder, prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { type ProjectFolder, projectFolder } from '../../src/project/folder.ts';
+import { prepareFolder } from '../../src/project/records-folder.ts';
 import type { ServiceRecord } from '../../src/project/service-record.ts';
 
 /** An empty folder that is removed when the test ends. */

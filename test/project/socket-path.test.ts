@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { projectFolder, projectHash } from '../../src/project/folder.ts';
+import { projectFolder } from '../../src/project/folder.ts';
+import { projectHash } from '../../src/project/names.ts';
 import { prepareSocketPath, socketPaths, whyUnsafeSocket } from '../../src/project/socket-path.ts';
 import { temporaryFolder } from './records-folder.ts';
 

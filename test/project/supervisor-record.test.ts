@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type ProjectFolder, projectHash } from '../../src/project/folder.ts';
+import type { ProjectFolder } from '../../src/project/folder.ts';
 import { readLastStop, writeLastStop } from '../../src/project/last-stop.ts';
+import { projectHash } from '../../src/project/names.ts';
 import {
   readSupervisor,
   removeSupervisor,

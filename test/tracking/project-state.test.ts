@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { appendLedger } from '../../src/project/ledger.ts';
-import { factsOf, readProjectState } from '../../src/tracking/project-state.ts';
+import { factsOf } from '../../src/tracking/facts.ts';
+import { readProjectState } from '../../src/tracking/project-state.ts';
 import { temporaryRecords } from '../project/records-folder.ts';
 import { BOOT, identity, NAMESPACE, snapshotOf } from '../support/process-table.ts';
 

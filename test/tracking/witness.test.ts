@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { openProcessTable } from '../../src/processes/open-table.ts';
-import { prepareFolder, projectFolder } from '../../src/project/folder.ts';
+import { projectFolder } from '../../src/project/folder.ts';
+import { prepareFolder } from '../../src/project/records-folder.ts';
 import { readProjectState } from '../../src/tracking/project-state.ts';
 import { startWitness } from '../../src/tracking/witness.ts';
 import { temporaryProject } from '../support/temporary-project.ts';

@@ -1,7 +1,8 @@
 import type { Identity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
-import { isOfOtherManifest, type ProjectFolder } from '../../project/folder.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
 import type { OpenProject } from '../../project/open-project.ts';
+import { isOfOtherManifest } from '../../project/recorded-project.ts';
 import { findRunningProjects, type RunningProject } from '../../tracking/running-projects.ts';
 import { type DoctorFinding, finder } from './finding.ts';
 

@@ -3,13 +3,9 @@ import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../../errors.ts';
 import type { Host } from '../../processes/host.ts';
 import { currentFolder, removedCurrentFolder } from '../../processes/working-folder.ts';
-import {
-  findManifestName,
-  markOfPath,
-  type ProjectFolder,
-  projectFolder,
-} from '../../project/folder.ts';
+import { type ProjectFolder, projectFolder } from '../../project/folder.ts';
 import { isInside } from '../../project/inside.ts';
+import { findManifestName, markOfPath } from '../../project/names.ts';
 import { type OpenProject, openProject } from '../../project/open-project.ts';
 import { forgetProject, readRegistry, stateFolder } from '../../project/place/registry.ts';
 import { findRunningProjects, type RunningProject } from '../../tracking/running-projects.ts';

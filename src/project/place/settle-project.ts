@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { DevctlError, errnoOf } from '../../errors.ts';
 import { isoTime } from '../../processes/clock.ts';
 import { unwritable } from '../atomic-file.ts';
-import { type ProjectFolder, prepareFolder, projectFolder } from '../folder.ts';
+import { type ProjectFolder, projectFolder } from '../folder.ts';
 import { asideName } from '../record-problem.ts';
+import { prepareFolder } from '../records-folder.ts';
 import { mustSetAside, setAside } from '../set-aside.ts';
 import { namesSomething, removePastPlaces } from './places.ts';
 import {

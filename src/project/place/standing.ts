@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { otherEnvironments } from '../../processes/linux/environments.ts';
 import { livesNow } from '../../processes/lives-now.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
 import { asObject, isIdentity, isPid } from '../field-checks.ts';
+import { foldersUpwards } from '../inside.ts';
 import { readJsonFields } from '../json-record.ts';
 import { recordsFolderAt } from './places.ts';
 import {
@@ -151,14 +152,6 @@ function residentIsElsewhere(pidsDir: string, root: string): boolean {
 export function holdsProject(folder: string, id: string): boolean {
   const read = readProjectRecord(join(folder, '.pids'));
   return read.kind === 'record' && read.record.id === id;
-}
-
-function foldersUpwards(path: string): readonly string[] {
-  const folders: string[] = [];
-  for (let folder = path; ; folder = dirname(folder)) {
-    folders.push(folder);
-    if (folder === dirname(folder)) return folders;
-  }
 }
 
 /** The pids of the processes that carry the id. The records of a copy may be gone, or those of another folder. */

@@ -19,8 +19,9 @@ import type { Identity } from '../../processes/identity.ts';
 import type { EndWatch } from '../../processes/native/end-watch.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import type { ProcessTable } from '../../processes/table.ts';
-import { type ProjectFolder, recordedProject } from '../../project/folder.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
 import { rebasePath } from '../../project/place/rebase-path.ts';
+import { recordedProject } from '../../project/recorded-project.ts';
 import type { StopReport } from '../../stopping/report.ts';
 
 export interface LeaseKeeperContext {

@@ -2,11 +2,12 @@
 // project folder.
 import { DevctlError } from '../../../src/errors.ts';
 import { acquireLock } from '../../../src/lock/lock.ts';
-import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
+import { projectFolder } from '../../../src/project/folder.ts';
 import { writeLastStop } from '../../../src/project/last-stop.ts';
 import { appendLedger, readLedgers } from '../../../src/project/ledger.ts';
 import { readLegacyFiles } from '../../../src/project/legacy-files.ts';
 import { readRecords } from '../../../src/project/records.ts';
+import { prepareFolder } from '../../../src/project/records-folder.ts';
 import { isAlive, selfIdentity } from './alive.ts';
 
 const folder = projectFolder(process.argv[2] ?? '');

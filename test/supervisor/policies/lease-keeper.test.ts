@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Lease } from '../../../src/leases/file.ts';
 import { openProcessTable } from '../../../src/processes/open-table.ts';
-import { prepareFolder, projectFolder } from '../../../src/project/folder.ts';
+import { projectFolder } from '../../../src/project/folder.ts';
+import { prepareFolder } from '../../../src/project/records-folder.ts';
 import {
   createLeaseKeeper,
   type LeaseKeeper,

@@ -1,0 +1,123 @@
+import type { LegacyPid, OwnershipFacts, Witnessed } from '../ownership/claim.ts';
+import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
+import type { Identity } from '../processes/identity.ts';
+import type { Snapshot } from '../processes/snapshot.ts';
+import { msToTicks } from '../processes/ticks.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import type { LegacyEntry } from '../project/legacy-files.ts';
+import { groupNameOf, variantOf } from '../project/names.ts';
+import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
+import { protectionRules } from './protection.ts';
+import { findResidents, type Resident, worksElsewhere } from './residents.ts';
+import { readRunGroups } from './run-groups.ts';
+
+/** Returns the facts to judge by, with what earlier scans have seen. */
+export function currentFacts(
+  {
+    state,
+    self,
+    protects = true,
+  }: { readonly state: ProjectState; readonly self: Identity; readonly protects?: boolean },
+  snapshot: Snapshot,
+  seen: readonly Witnessed[],
+): OwnershipFacts {
+  const known = factsOf(state, self, snapshot, Date.now());
+  const facts = { ...known, ...askResidents(known.project, state, snapshot) };
+  // Read after the snapshot: a process that is in a group now and was not yet alive then is found by
+  // the next scan.
+  const groups = readRunGroups(state);
+  return {
+    ...facts,
+    ...(protects ? { protection: protectionRules(state.protection) } : {}),
+    groups,
+    witnessed: [...facts.witnessed, ...seen],
+  };
+}
+
+/** Takes the word of the residents for which project is here. A supervisor knows its own folder, and does not ask. */
+function askResidents(
+  project: ProjectIdentity,
+  { folder }: ProjectState,
+  snapshot: Snapshot,
+): Pick<OwnershipFacts, 'project' | 'residentsElsewhere'> {
+  const residents = folder.requireWritable ? [] : findResidents(folder, snapshot);
+  if (residents.length === 0) return { project };
+  const isOurs = ({ mark, projectId }: Resident): boolean =>
+    project.marks.has(mark) && projectId === project.id;
+  const here = residents.filter((one) => one.cwd === folder.root && !isOurs(one));
+  const away = residents.filter((one) => isOurs(one) && worksElsewhere(folder, one));
+  return {
+    project: {
+      ...project,
+      marks: new Set([...project.marks, ...here.map(({ mark }) => mark)]),
+      idsHere: new Set(here.map(({ projectId }) => projectId)),
+    },
+    residentsElsewhere: new Set(away.map(({ pid }) => pid)),
+  };
+}
+
+/**
+ * Puts together the facts for `claimProcesses`.
+ *
+ * @param wallMs Date.now() at the time of the snapshot, to place the mtime of legacy files on its clock
+ */
+export function factsOf(
+  state: ProjectState,
+  self: Identity,
+  snapshot: Pick<Snapshot, 'nowTicks' | 'byPid' | 'bySession' | 'byGroup'>,
+  wallMs: number,
+): OwnershipFacts {
+  const { folder, records, ledger, supervisor, legacy, exempt } = state;
+  return {
+    project: projectIdentity(folder),
+    root: folder.root,
+    ownerUid: state.ownerUid,
+    self,
+    supervisor: supervisor?.identity ?? null,
+    runs: records,
+    exemptRuns: exempt,
+    witnessed: ledger
+      .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))
+      .map((entry) =>
+        entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
+      ),
+    legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
+  };
+}
+
+/**
+ * Tells whether a number is that of a process, a session or a group. An entry of the ledger whose number is none of
+ * them says nothing about any process of this snapshot, and a ledger may have 100,000 of them.
+ */
+function isNumberInUse(
+  pid: number,
+  { byPid, bySession, byGroup }: Pick<Snapshot, 'byPid' | 'bySession' | 'byGroup'>,
+): boolean {
+  return byPid.has(pid) || bySession.has(pid) || byGroup.has(pid);
+}
+
+/** What tells the cookies of this project from all others. Which ids live elsewhere is found out when it matters. */
+export function projectIdentity({
+  paths,
+  marks,
+  id,
+  manifestName,
+}: ProjectFolder): ProjectIdentity {
+  return {
+    paths,
+    marks: new Set(marks),
+    id,
+    variant: variantOf(manifestName),
+    idsElsewhere: new Set(),
+    groupNames: new Set(paths.map(groupNameOf)),
+  };
+}
+
+/** A second of tolerance: file systems and the portable process table have coarse clocks. */
+const CLOCK_TOLERANCE_TICKS = 100;
+
+function toLegacyPid(entry: LegacyEntry, nowTicks: number, wallMs: number): LegacyPid {
+  const ageTicks = msToTicks(wallMs - entry.writtenAtMs);
+  const { pid, service, kind } = entry;
+  return { pid, service, kind, writtenTicks: nowTicks - ageTicks + CLOCK_TOLERANCE_TICKS };
+}

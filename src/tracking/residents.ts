@@ -1,0 +1,52 @@
+import { readCookie } from '../ownership/cookie.ts';
+import { isSupervisorCommand } from '../ownership/devctl-argv.ts';
+import { GUARD_NAME } from '../ownership/vetoes.ts';
+import { readPidNamespace } from '../processes/pid-namespace.ts';
+import { readProcLink } from '../processes/proc-file.ts';
+import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import type { ProjectFolder } from '../project/folder.ts';
+import { variantOf } from '../project/names.ts';
+import { readFolderPlace, readPlace } from '../project/place/project-file.ts';
+import { variantIn } from '../project/project-id.ts';
+
+/** A supervisor or guard: it works in the folder of its project, whatever the records there say. */
+export interface Resident {
+  readonly pid: number;
+  readonly mark: string;
+  readonly projectId: string;
+  /** Its working directory: the kernel's word for where its project is. */
+  readonly cwd: string | null;
+}
+
+/** Finds the supervisors and guards of all projects with a manifest of this name. */
+export function findResidents(
+  { manifestName }: ProjectFolder,
+  { byPid, details }: Snapshot,
+): readonly Resident[] {
+  const variant = variantOf(manifestName);
+  return [...byPid.values()].flatMap((process) => {
+    if (isGone(process) || process.kernelThread) return [];
+    const cookie = readCookie(details.environ(process) ?? '');
+    const [mark, ...others] = cookie?.projects ?? [];
+    const isResident = cookie?.role === 'supervisor' || cookie?.role === 'guard';
+    if (!cookie || !isResident || mark === undefined || others.length > 0) return [];
+    const { projectId } = cookie;
+    if (projectId === null || variantIn(projectId) !== variant) return [];
+    const argv = details.argv(process) ?? [];
+    if (!isSupervisorCommand(argv) && process.name !== GUARD_NAME) return [];
+    if (isInOtherNamespace(process)) return [];
+    return [{ pid: process.identity.pid, mark, projectId, cwd: details.cwd(process) }];
+  });
+}
+
+/** Tells whether a resident works in a folder that exists and is not this one, under whatever path it is seen. */
+export function worksElsewhere({ root }: ProjectFolder, { cwd }: Resident): boolean {
+  if (cwd === null || cwd === root) return false;
+  const [there, here] = [cwd, root].map((path) => readFolderPlace(path, readPlace()));
+  return Boolean(there) && !(there?.device === here?.device && there?.inode === here?.inode);
+}
+
+export function isInOtherNamespace({ identity: { pid } }: ProcessInfo): boolean {
+  const namespace = readProcLink(`/proc/${pid}/ns/pid`);
+  return namespace !== null && namespace !== readPidNamespace();
+}
