@@ -16,6 +16,7 @@ const CROWDED = [
   'test/e2e/at-once.test.ts',
   'test/e2e/bystanders-recycled.test.ts',
   'test/e2e/emergency.test.ts',
+  'test/e2e/fork-storm.test.ts',
   'test/e2e/incident.test.ts',
   'test/e2e/process-limit.test.ts',
   'test/e2e/zoo.test.ts',

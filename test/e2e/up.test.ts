@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { guardsOf, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
@@ -51,6 +52,8 @@ test('up leaves nothing after SIGTERM, SIGHUP, SIGKILL and the end of its superv
     const lines: string[] = [];
     up.stdout.on('data', (chunk: Buffer) => lines.push(...chunk.toString().split('\n')));
     await until(() => lines.some((line) => line.includes('"to":"ready"')));
+    // The start is over when it has given the lock back. Before that a killed supervisor makes it fail.
+    await until(() => !existsSync(project.file('.pids/lock')));
     // In an object, because an async function would wait for the end of the promise itself.
     return { up };
   };
@@ -87,7 +90,10 @@ test('up leaves nothing after SIGTERM, SIGHUP, SIGKILL and the end of its superv
     notes += chunk.toString();
   });
   await signalSupervisor(project, 'SIGKILL');
-  await until(() => notes.includes('a new supervisor has taken over'));
+  await until(
+    () => notes.includes('a new supervisor has taken over'),
+    () => notes,
+  );
   expect(supervisorsOf(project)).toHaveLength(1);
   orphaned.kill('SIGKILL');
   await orphaned;

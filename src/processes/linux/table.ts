@@ -142,9 +142,10 @@ const MAX_LISTINGS = 8;
 
 /**
  * Reads after which the event loop gets a turn, as it does between two listings. In a fork storm a subreaper has to reap
- * meanwhile: else its own dead make the next listing longer, and that one leaves even more of them.
+ * meanwhile: else its own dead make the next listing longer, and that one leaves even more of them. Beside four busy
+ * loops a subreaper that reaped after 256 reads had 230 dead at a time, and one that reaps after 32 reads has 115.
  */
-const READS_A_TURN = 256;
+const READS_A_TURN = 32;
 
 /** Age below which a process may be dead before its environment is read: one second. */
 const YOUNG_TICKS = 100;
