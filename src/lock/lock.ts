@@ -9,15 +9,18 @@
  *   for-stop     takes the lock for a stop: a start gives way or is ended
  *   for-restart  takes the lock for the moment of a restart by the supervisor
  */
+
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
 import { isoTime, monotonicMs } from '../processes/clock.ts';
 import type { Identity } from '../processes/identity.ts';
+import { sameIdentity } from '../processes/identity.ts';
 import { unwritable } from '../project/atomic-file.ts';
 import { requireHolder } from '../project/field-checks.ts';
 import type { ProjectFolder } from '../project/folder.ts';
+import { readFolderPlace, readPlace } from '../project/place/project-file.ts';
 import { asideName, type RecordProblem } from '../project/record-problem.ts';
 import { writableFolder } from '../project/records-folder.ts';
 import { breakLock, removeOldRights } from './break.ts';
@@ -28,6 +31,7 @@ import {
   lookAtTicket,
   newTicket,
   placeTicket,
+  type TicketFolder,
 } from './ticket.ts';
 
 export interface LockRequest {
@@ -77,7 +81,7 @@ export async function acquireLock(
   const { nowMs = monotonicMs, longestPauseMs = 100 } = request;
   const wait = request.delay ?? delay;
   const path = join(folder.pidsDir, 'lock');
-  const ticket = newTicket({ ...request, at: isoTime() });
+  const ticket = newTicket({ ...request, at: isoTime(), ...ticketFolder(folder) });
   const problems: RecordProblem[] = [];
   const deadline = nowMs() + request.waitMs;
   for (let turn = 0, pauseMs = 5; ; turn += 1) {
@@ -108,7 +112,7 @@ async function tryOnce(
   folder: ProjectFolder,
   path: string,
   ticket: LockTicket,
-  { isAlive }: LockRequest,
+  request: LockRequest,
   problems: RecordProblem[],
 ): Promise<Attempt> {
   try {
@@ -119,6 +123,9 @@ async function tryOnce(
     }
     const seen = lookAtTicket(path);
     if (seen.kind === 'free' || seen.kind === 'changed') return { kind: 'again' };
+    const copied = seen.kind === 'held' && isCopied(seen.holder, folder) ? seen.holder : null;
+    const isAlive: LockRequest['isAlive'] = async (identity) =>
+      !(copied && sameIdentity(copied.identity, identity)) && request.isAlive(identity);
     if (seen.kind === 'held' ? await isAlive(seen.holder.identity) : isYoung(seen.mtimeMs)) {
       return { kind: 'busy', holder: seen.kind === 'held' ? withoutToken(seen.holder) : null };
     }
@@ -137,6 +144,27 @@ async function tryOnce(
     if (errnoOf(error) === 'ENOENT') return { kind: 'again' };
     throw unwritable(path, error);
   }
+}
+
+function ticketFolder({ root }: ProjectFolder): Pick<LockHolder, 'folder'> {
+  const here = readFolderPlace(root, readPlace());
+  if (!here) return {};
+  const { path, device, inode } = here;
+  return { folder: { path, device, inode } };
+}
+
+/**
+ * Tells whether a lock came here with a copy of its folder. Its holder works in the original, so it holds nothing here,
+ * and a stop here must not end it. A folder that was moved keeps its inode, or its old path is gone.
+ */
+function isCopied({ folder: written }: LockHolder, { root }: ProjectFolder): boolean {
+  if (!written || written.path === root) return false;
+  const [here, there] = [root, written.path].map((path) => readFolderPlace(path, readPlace()));
+  if (!here) return false;
+  const isOther = (one: TicketFolder): boolean =>
+    one.device !== here.device || one.inode !== here.inode;
+  if (there) return isOther(there);
+  return written.device === here.device && written.inode !== here.inode;
 }
 
 /** Removes our lock. No other process may remove it while we live, so it cannot change after the check. */

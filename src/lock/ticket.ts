@@ -13,6 +13,15 @@ export interface LockHolder {
   readonly command: string;
   /** The time at which it asked for the lock, ISO 8601 in UTC, for people only. */
   readonly at: string;
+  /** The project folder in which it works. Missing in locks of early versions. */
+  readonly folder?: TicketFolder;
+}
+
+/** A folder, with its device and inode number in decimal digits (stat(2)). */
+export interface TicketFolder {
+  readonly path: string;
+  readonly device: string;
+  readonly inode: string;
 }
 
 /** The content of one lock file. Its token identifies it: no other lock ever has the same token. */
@@ -37,8 +46,14 @@ export type LockSeen =
 
 /** Makes a ticket with a token of its own. */
 export function newTicket(holder: LockHolder): LockTicket {
-  const { identity, command, at } = holder;
-  return { identity, command, at, token: randomBytes(16).toString('hex') };
+  const { identity, command, at, folder } = holder;
+  return {
+    identity,
+    command,
+    at,
+    ...(folder && { folder }),
+    token: randomBytes(16).toString('hex'),
+  };
 }
 
 /**
@@ -141,5 +156,12 @@ function toTicket(value: unknown): LockTicket | null {
   if (!fields) return null;
   const { schema, identity, command, at, token } = fields;
   if (schema !== 1 || !isOwnIdentity(identity) || !isText(command) || !isText(at)) return null;
-  return isText(token) && /^[0-9a-f]{32}$/.test(token) ? { identity, command, at, token } : null;
+  if (!isText(token) || !/^[0-9a-f]{32}$/.test(token)) return null;
+  const folder = toFolder(fields.folder);
+  return { identity, command, at, ...(folder && { folder }), token };
+}
+
+function toFolder(value: unknown): TicketFolder | null {
+  const { path, device, inode } = asObject(value) ?? {};
+  return isText(path) && isText(device) && isText(inode) ? { path, device, inode } : null;
 }

@@ -151,8 +151,8 @@ export interface OwnershipFacts {
   /** Missing in an ordinary scan. */
   readonly openFiles?: OpenFileEvidence;
   /**
-   * Processes that the records of other projects name. Missing: nobody has looked, because no evidence ties a
-   * process with another project's cookie to us.
+   * Processes that the records of other projects name. Records outside of our own folder are asked only where evidence
+   * ties a process with another project's cookie to us.
    */
   readonly elsewhere?: readonly RecordedElsewhere[];
   /** Pids of supervisors and guards with our mark and id that work in another folder: they are not ours. */

@@ -139,6 +139,8 @@ export function isSharedGroup(
   return [...group.pids].some((pid) => {
     const process = snapshot.byPid.get(pid);
     const cookie = vetoes.foreignCookies.get(pid);
+    // The mark of another project with this very run: the group is that project's.
+    if (!isKnown && cookie?.runId === group.runId) return true;
     // A nested supervisor, guard or tool is in our group in any case.
     if (!process || !cookie || cookie.role) return false;
     // A mark that a service has read from a file makes no project.

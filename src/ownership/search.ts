@@ -117,7 +117,9 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
   const veto = vetoes.byPid.get(pid) ?? null;
   const foreign = vetoes.foreignCookies.get(pid);
   if (veto?.kind !== 'other-project' || !foreign) {
-    return veto ?? (kind === 'cookie' && !found.has(pid) ? judgeOwnMark(search, process) : null);
+    if (veto || found.has(pid)) return veto;
+    if (kind === 'cookie') return judgeOwnMark(search, process);
+    return vetoes.cookies.has(pid) ? null : judgeUnmarked(search, process, kind);
   }
   if (found.has(pid)) return null;
   if (!RECORDED.includes(kind) && !BY_PLACE.includes(kind)) return veto;
@@ -149,6 +151,14 @@ function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
   // The records of that project name its leaders. Any other child of its supervisor may be an orphan of ours.
   askForRecords(search, vetoes.foreignCookies.get(process.ppid));
   return { kind: 'in-doubt', detail };
+}
+
+/** A process without any mark that is not recorded as ours: where another project stands nearer it is that project's. */
+function judgeUnmarked(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind): Veto | null {
+  const { facts, snapshot, vetoes } = search;
+  if (vetoes.elsewhere.size === 0 || kind === 'leader' || kind === 'ledger') return null;
+  if (nearestProject(facts, snapshot, vetoes, process) !== 'other') return null;
+  return { kind: 'other-project', detail: 'it is below another project that runs' };
 }
 
 function isOneOffParentOf({ vetoes }: ClaimSearch, pid: number, runId: string | null): boolean {

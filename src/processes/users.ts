@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs';
 
+/** Tells whether a process runs as the user of this process. Null, an unreadable user, counts as our own. */
+export function isOwnUser(uid: number | null): boolean {
+  return uid === null || uid === (process.geteuid?.() ?? uid);
+}
+
 /**
  * Finds the name of a user, for people, in /etc/passwd (passwd(5)).
  *

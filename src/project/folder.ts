@@ -60,6 +60,8 @@ export interface ProjectFolder {
   readonly protection: ProtectionSettings;
   /** How the folder stands to the records in it. */
   readonly standing: FolderStanding;
+  /** True where the folder was removed and another project has its path by now: nothing in the folder is ours. */
+  readonly isReplaced?: boolean;
   /**
    * Set for the supervisor, which writes without being asked, and makes no folder.
    *

@@ -20,6 +20,8 @@ export interface RecordsRead {
 export interface FolderRecords extends RecordsRead {
   /** The records of another manifest in the same folder. They concern nobody here, and are no problem. */
   readonly others: readonly ServiceRecord[];
+  /** These, and those of another project that keeps its records here, too (a shared `pidsDir`): living processes of theirs. */
+  readonly foreign: readonly ServiceRecord[];
 }
 
 /**
@@ -36,8 +38,9 @@ export function readFolderRecords(folder: ProjectFolder): FolderRecords {
   const records: ServiceRecord[] = [];
   const problems: RecordProblem[] = [];
   const others: ServiceRecord[] = [];
+  const foreign: ServiceRecord[] = [];
   const blocked = folderProblem(folder, 'services');
-  if (blocked) return { records, problems: [blocked], others };
+  if (blocked) return { records, problems: [blocked], others, foreign };
 
   const directory = join(folder.pidsDir, 'services');
   for (const name of listFileNames(directory, problems)) {
@@ -52,13 +55,18 @@ export function readFolderRecords(folder: ProjectFolder): FolderRecords {
     const isOther = written.kind === 'record' && isOfOtherManifest(folder, written.record);
     if (isOther && folder.standing.standing !== 'copy') {
       others.push(written.record);
+      foreign.push(written.record);
       continue;
     }
     const read = written.kind === 'record' ? asOurs(folder, written.record) : written;
     if (read.kind === 'record') records.push(read.record);
     else if (read.kind === 'problem') problems.push(read.problem);
+    const isForeign = read.kind === 'problem' && read.problem.kind === 'foreign';
+    if (isForeign && written.kind === 'record' && folder.standing.standing === 'shared') {
+      foreign.push(written.record);
+    }
   }
-  return { records, problems, others };
+  return { records, problems, others, foreign };
 }
 
 /** Reads the record of one service. Never throws for a bad file: it becomes a problem. */

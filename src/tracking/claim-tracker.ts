@@ -225,7 +225,8 @@ class Tracker implements ClaimTracker {
     if (found.foreignMarks.length === 0) return found;
     const { recorded, ids } = this.#otherProjects.find(folder, found.foreignMarks, snapshot);
     this.project = { ...own.project, idsElsewhere: ids };
-    return claimProcesses({ ...own, project: this.project, elsewhere: recorded }, snapshot);
+    const elsewhere = [...(own.elsewhere ?? []), ...recorded];
+    return claimProcesses({ ...own, project: this.project, elsewhere }, snapshot);
   }
 
   #witnessed(snapshot: Snapshot): readonly Witnessed[] {

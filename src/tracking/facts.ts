@@ -1,11 +1,17 @@
-import type { LegacyPid, OwnershipFacts, Witnessed } from '../ownership/claim.ts';
+import type {
+  LegacyPid,
+  OwnershipFacts,
+  RecordedElsewhere,
+  Witnessed,
+} from '../ownership/claim.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import { msToTicks } from '../processes/ticks.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { LegacyEntry } from '../project/legacy-files.ts';
-import { groupNameOf, variantOf } from '../project/names.ts';
+import { groupNameOf, markOfPath, variantOf } from '../project/names.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { protectionRules } from './protection.ts';
 import { findResidents, type Resident, worksElsewhere } from './residents.ts';
@@ -40,7 +46,8 @@ function askResidents(
   { folder }: ProjectState,
   snapshot: Snapshot,
 ): Pick<OwnershipFacts, 'project' | 'residentsElsewhere'> {
-  const residents = folder.requireWritable ? [] : findResidents(folder, snapshot);
+  if (folder.requireWritable || folder.isReplaced) return { project };
+  const residents = findResidents(folder, snapshot);
   if (residents.length === 0) return { project };
   const isOurs = ({ mark, projectId }: Resident): boolean =>
     project.marks.has(mark) && projectId === project.id;
@@ -76,6 +83,7 @@ export function factsOf(
     supervisor: supervisor?.identity ?? null,
     runs: records,
     exemptRuns: exempt,
+    elsewhere: state.foreign.flatMap(recordedElsewhere),
     witnessed: ledger
       .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))
       .map((entry) =>
@@ -83,6 +91,15 @@ export function factsOf(
       ),
     legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
   };
+}
+
+/** The processes that the record of another project in this folder names. */
+function recordedElsewhere(record: ServiceRecord): readonly RecordedElsewhere[] {
+  const { leader, guard, supervisor, project, projectId = null } = record;
+  const mark = markOfPath(project);
+  return [leader, guard, supervisor].flatMap((identity) =>
+    identity ? [{ mark, projectId, identity }] : [],
+  );
 }
 
 /**

@@ -11,7 +11,7 @@ import { readRegistry } from '../project/place/registry.ts';
 import { holdsProject } from '../project/place/standing.ts';
 import { folderIdOf } from '../project/project-id.ts';
 import { readProjectState } from './project-state.ts';
-import { isInOtherNamespace } from './residents.ts';
+import { isAtSamePathElsewhere, isInOtherNamespace } from './residents.ts';
 
 /** What is known of other projects whose marks were met. */
 export interface OtherProjectsFound {
@@ -61,7 +61,11 @@ function lookUp(
     if (projectId === null) continue;
     const worksInOther = (process: ProcessInfo): boolean =>
       worksInOtherProject(own, projectId, process, snapshot);
-    if (folders.length > 0 || processes.some(isInOtherNamespace) || processes.some(worksInOther)) {
+    const isElsewhere = (process: ProcessInfo): boolean =>
+      isInOtherNamespace(process) ||
+      isAtSamePathElsewhere(own, process, snapshot) ||
+      worksInOther(process);
+    if (folders.length > 0 || processes.some(isElsewhere)) {
       ids.add(projectId);
     }
   }

@@ -35,6 +35,8 @@ export interface ProjectState {
   readonly ownerUid: number | null;
   readonly records: readonly ServiceRecord[];
   readonly ledger: readonly LedgerEntry[];
+  /** Records of other projects in this folder: of another manifest, or through a shared `pidsDir`. */
+  readonly foreign: readonly ServiceRecord[];
   readonly supervisor: SupervisorRecord | null;
   readonly legacy: readonly LegacyEntry[];
   /** How long the services are to run; null: until somebody stops them. */
@@ -63,6 +65,7 @@ export function readProjectState(
     ownerUid: ownerOf(folder.root),
     records: records.records,
     ledger: ledgers.entries,
+    foreign: records.foreign,
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
     legacy: withoutOthers(folder, legacy.entries, records.others),
     lease: lease.kind === 'record' ? lease.record : null,

@@ -4,7 +4,9 @@ import { GUARD_NAME } from '../ownership/vetoes.ts';
 import { readPidNamespace } from '../processes/pid-namespace.ts';
 import { readProcLink } from '../processes/proc-file.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { isOwnUser } from '../processes/users.ts';
 import type { ProjectFolder } from '../project/folder.ts';
+import { isInside } from '../project/inside.ts';
 import { variantOf } from '../project/names.ts';
 import { readFolderPlace, readPlace } from '../project/place/project-file.ts';
 import { variantIn } from '../project/project-id.ts';
@@ -18,7 +20,7 @@ export interface Resident {
   readonly cwd: string | null;
 }
 
-/** Finds the supervisors and guards of all projects with a manifest of this name. */
+/** Finds this user's supervisors and guards of all projects with a manifest of this name. */
 export function findResidents(
   { manifestName }: ProjectFolder,
   { byPid, details }: Snapshot,
@@ -34,7 +36,8 @@ export function findResidents(
     if (projectId === null || variantIn(projectId) !== variant) return [];
     const argv = details.argv(process) ?? [];
     if (!isSupervisorCommand(argv) && process.name !== GUARD_NAME) return [];
-    if (isInOtherNamespace(process)) return [];
+    // Another user's process may claim to be any project's, and its word would decide about processes of ours.
+    if (!isOwnUser(details.uid(process)) || isInOtherNamespace(process)) return [];
     return [{ pid: process.identity.pid, mark, projectId, cwd: details.cwd(process) }];
   });
 }
@@ -44,6 +47,16 @@ export function worksElsewhere({ root }: ProjectFolder, { cwd }: Resident): bool
   if (cwd === null || cwd === root) return false;
   const [there, here] = [cwd, root].map((path) => readFolderPlace(path, readPlace()));
   return Boolean(there) && !(there?.device === here?.device && there?.inode === here?.inode);
+}
+
+/** Tells whether a process of another mount namespace works in another folder that it sees at our path. */
+export function isAtSamePathElsewhere(
+  { root }: ProjectFolder,
+  process: ProcessInfo,
+  { details }: Snapshot,
+): boolean {
+  if (details.cwd(process) !== null) return false;
+  return isInside(root, readProcLink(`/proc/${process.identity.pid}/cwd`));
 }
 
 export function isInOtherNamespace({ identity: { pid } }: ProcessInfo): boolean {

@@ -164,8 +164,10 @@ export function readRunGroups(state: ProjectState): readonly RunGroup[] {
   const services = new Map<string, string>();
   for (const { runId, service } of [...state.ledger, ...state.records])
     services.set(runId, service);
+  const foreign = new Set(state.foreign.map(({ runId }) => runId));
   const isOfOther = (project: string, runId: string): boolean => {
     if (services.has(runId)) return false;
+    if (foreign.has(runId)) return true;
     if (basename(project) !== nameOf(ours) || runsMovedAway(ours.root).has(runId)) return true;
     return ours.standing.elsewhere.some((pidsDir) => namedRunIds(pidsDir).includes(runId));
   };

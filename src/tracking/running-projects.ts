@@ -5,6 +5,7 @@ import { type Cookie, readCookie } from '../ownership/cookie.ts';
 import { isRunCommand } from '../ownership/devctl-argv.ts';
 import type { Identity } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { isOwnUser } from '../processes/users.ts';
 import { readWorkingFolder } from '../processes/working-folder.ts';
 import { projectFolder } from '../project/folder.ts';
 import { foldersUpwards } from '../project/inside.ts';
@@ -100,14 +101,9 @@ function readCookies({ byPid, details }: Snapshot, self: Identity): ReadonlyMap<
     const { pid } = process.identity;
     if (isGone(process) || process.kernelThread || pid === self.pid) continue;
     const cookie = readCookie(details.environ(process) ?? '');
-    if (cookie?.projects.length === 1 && isOwn(details.uid(process))) cookies.set(pid, cookie);
+    if (cookie?.projects.length === 1 && isOwnUser(details.uid(process))) cookies.set(pid, cookie);
   }
   return cookies;
-}
-
-/** Root can read every environment, and asks for its own projects all the same. */
-function isOwn(uid: number | null): boolean {
-  return uid === null || uid === (process.geteuid?.() ?? uid);
 }
 
 /** Puts processes without an id to the one project that has their mark. */

@@ -159,3 +159,10 @@ export function keyOf({ pid, started }: SeenProcess): string {
 function tell({ pid, argv }: SeenProcess): string {
   return `${pid} ${argv.join(' ')}`;
 }
+
+/** Kills every supervisor and guard on the ground. */
+export async function killResidents(ground: Ground): Promise<void> {
+  const residents = ground.residents();
+  for (const one of residents) signalExactly(one, 'SIGKILL');
+  await until(() => !residents.some(isAlive));
+}

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { groupMembers, groupsBelow, ownControlGroup, removeTree } from './control-groups.ts';
 
@@ -11,6 +11,10 @@ export interface RunGroup {
   /** Moves this process back to where it was, and removes the group with all that is empty below it. */
   leave(): void;
 }
+
+/** How often the group is tried to be removed, and the pause between in ms. The exit handler cannot wait otherwise. */
+const TRIES = 200;
+const PAUSE_MS = 25;
 
 const NAME = /^devctl-test-[0-9a-f]{8}$/;
 
@@ -37,7 +41,12 @@ export function enterRunGroup(run: string): RunGroup | null {
     groups: () => groupsBelow(folder),
     leave() {
       writeFileSync(join(home, 'cgroup.procs'), String(process.pid));
-      removeTree(folder);
+      // A process that was just killed is in its group until it has quite ended, which a busy machine makes long.
+      for (let left = TRIES; left > 0; left -= 1) {
+        removeTree(folder);
+        if (!existsSync(folder)) return;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+      }
     },
   };
 }

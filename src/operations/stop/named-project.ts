@@ -1,4 +1,5 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { DevctlError } from '../../errors.ts';
 import type { Host } from '../../processes/host.ts';
@@ -8,6 +9,7 @@ import { isInside } from '../../project/inside.ts';
 import { findManifestName, markOfPath } from '../../project/names.ts';
 import { type OpenProject, openProject } from '../../project/open-project.ts';
 import { forgetProject, readRegistry, stateFolder } from '../../project/place/registry.ts';
+import { findRegistered } from '../../project/place/standing.ts';
 import { findRunningProjects, type RunningProject } from '../../tracking/running-projects.ts';
 
 /** The project that a stop is to end, wherever this process is. */
@@ -64,15 +66,16 @@ function findById(running: readonly RunningProject[], named: string): RunningPro
   if (!entry) return null;
   const { id, path, pidsDir } = entry;
   const nothing = { processes: [], sinceTicks: 0, supervisor: null, attended: false };
-  return { id, marks: [], path, gone: !existsSync(path), pidsDir, ...nothing };
+  // Another project may have the path by now.
+  const gone = !existsSync(path) || findRegistered(id) === null;
+  return { id, marks: [], path, gone, pidsDir, ...nothing };
 }
 
 function openRunning(found: RunningProject): NamedProject {
   const { id, path, gone, pidsDir } = found;
   if (path === null || gone) {
-    return removedProject(path ?? join(removedRecords(found.marks[0] ?? 'unknown'), 'gone'), [
-      found,
-    ]);
+    const nowhere = join(stateFolder('removed') ?? tmpdir(), found.marks[0] ?? 'unknown', 'gone');
+    return removedProject(path ?? nowhere, [found]);
   }
   const variant = id?.slice(ID_LENGTH) ?? '';
   const manifest = findManifestName(path, variant);
@@ -159,9 +162,10 @@ function removedProject(path: string, running: readonly RunningProject[]): Named
   const isReplaced = existsSync(path);
   const outside = registered.find(({ pidsDir }) => !isInside(path, pidsDir) && existsSync(pidsDir));
   const pidsDir = isReplaced ? undefined : outside?.pidsDir;
-  const base = projectFolder(path, pidsDir ?? removedRecords(markOfPath(path)));
+  const base = projectFolder(path, pidsDir ?? removedRecords(path, isReplaced));
   const folder: ProjectFolder = {
     ...base,
+    isReplaced,
     // Of several ids at one path none is preferred: the mark finds them all.
     id: others.length > 0 ? null : (id ?? base.id),
     marks: [...new Set([...base.marks, ...running.flatMap(({ marks }) => marks)])],
@@ -177,10 +181,22 @@ function removedProject(path: string, running: readonly RunningProject[]): Named
   };
 }
 
-/** The records folder of a stop of a removed project. */
-function removedRecords(mark: string): string {
+/**
+ * The records folder of a stop of a removed project.
+ *
+ * @throws DevctlError 'usage' where the only folder for them would be that of the new project at the path
+ */
+function removedRecords(path: string, isReplaced: boolean): string {
   const removed = stateFolder('removed');
-  return removed === null ? '.pids' : join(removed, mark);
+  if (removed !== null) return join(removed, markOfPath(path));
+  if (!isReplaced) return '.pids';
+  throw new DevctlError(
+    'usage',
+    `another project is at ${path} by now, and there is no state folder`,
+    {
+      hint: 'name a folder for the records of this stop: XDG_STATE_HOME=/a/folder/of/yours devctl stop --project …',
+    },
+  );
 }
 
 function noManifestIn(root: string) {

@@ -107,11 +107,35 @@ const DELETED = ' (deleted)';
 function readCwd(process: ProcessInfo): string | null {
   return firstAnswer(process, (folder) => {
     const link = readProcLink(`${folder}/cwd`);
-    if (!link?.endsWith(DELETED)) return link;
+    if (!link?.endsWith(DELETED))
+      return link !== null && isOtherFile(folder, 'cwd', link) ? null : link;
     // A living folder may have a name that ends so.
     const isNamedSo = quietly(() => statSync(`${folder}/cwd`).nlink) !== 0;
     return isNamedSo ? link : link.slice(0, -DELETED.length);
   });
+}
+
+/**
+ * Tells whether a process of another mount namespace (mount_namespaces(7)) sees another file at this path: then the
+ * path says nothing here. Containers that share our PID namespace have such processes.
+ */
+function isOtherFile(folder: string, name: string, path: string): boolean {
+  if (!hasOtherMounts(folder)) return false;
+  const [there, here] = [`${folder}/${name}`, path].map((file) => quietly(() => statSync(file)));
+  return !there || !here || there.dev !== here.dev || there.ino !== here.ino;
+}
+
+function hasOtherMounts(folder: string): boolean {
+  const namespace = readProcLink(`${folder}/ns/mnt`);
+  return namespace !== null && namespace !== ownMounts();
+}
+
+let mounts: string | null = null;
+
+/** Our mount namespace. It is read once, because this process never changes it. */
+function ownMounts(): string | null {
+  mounts ??= readProcLink('/proc/self/ns/mnt');
+  return mounts;
 }
 
 function readEnviron(process: ProcessInfo): string | null {
@@ -126,7 +150,9 @@ function readOpenFiles(process: ProcessInfo): readonly OpenFile[] | null {
   return firstAnswer(process, (folder) => {
     const names = listProcFolder(`${folder}/fd`);
     if (names === null) return null;
-    return names.flatMap((name) => readOpenFile(folder, Number(name)) ?? []);
+    const files = names.flatMap((name) => readOpenFile(folder, Number(name)) ?? []);
+    if (!hasOtherMounts(folder)) return files;
+    return files.filter(({ fd, target }) => !isOtherFile(folder, `fd/${fd}`, target));
   });
 }
 
