@@ -42,7 +42,7 @@ const MAX_READ_BYTES = 4 * 1024 * 1024;
  * Adds a line to a part of the history, in one write. The file is not flushed, because after a power failure
  * the last seconds are worth little.
  *
- * @param line JSON without a newline in it
+ * @param line JSON without a newline in it, or several of them, each on its own line
  * @throws DevctlError 'records-unwritable', 'unsafe', and what open(2) and write(2) fail with
  */
 export function appendHistory(folder: ProjectFolder, part: HistoryPart, line: string): void {

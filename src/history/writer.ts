@@ -11,7 +11,7 @@ export interface HistoryWriter {
   /** @param forMs time that the sample speaks of: since the sample before */
   sample(sample: Sample, forMs: number): void;
   event(event: HistoryEvent): void;
-  /** Writes the samples that are still being gathered. */
+  /** Writes the events of this turn of the event loop, and the samples that are still being gathered. */
   close(): void;
 }
 
@@ -51,6 +51,8 @@ class Writer implements HistoryWriter {
   readonly #folder: ProjectFolder;
   readonly #log: (line: string) => void;
   readonly #buckets: Record<keyof typeof WIDTHS, Bucket | null> = { hours: null, days: null };
+  readonly #events: string[] = [];
+  #flush: NodeJS.Immediate | null = null;
   #isFailing = false;
 
   constructor(folder: ProjectFolder, log: (line: string) => void) {
@@ -68,15 +70,25 @@ class Writer implements HistoryWriter {
   }
 
   event(event: HistoryEvent): void {
-    this.#append('events', JSON.stringify(event));
+    this.#events.push(JSON.stringify(event));
+    // Hundreds of services change together: their lines are one write.
+    this.#flush ??= setImmediate(() => this.#writeEvents());
   }
 
   close(): void {
+    this.#writeEvents();
     for (const part of GATHERED) {
       const bucket = this.#buckets[part];
       if (bucket) this.#append(part, formatSample(toSample(bucket)));
       this.#buckets[part] = null;
     }
+  }
+
+  #writeEvents(): void {
+    if (this.#flush) clearImmediate(this.#flush);
+    this.#flush = null;
+    const lines = this.#events.splice(0);
+    if (lines.length > 0) this.#append('events', lines.join('\n'));
   }
 
   #append(part: HistoryPart, line: string): void {

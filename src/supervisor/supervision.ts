@@ -108,8 +108,8 @@ class Supervisor implements Supervision {
     clearInterval(this.#idleTimer);
     this.#place.close();
     this.#leases.close();
-    this.#watched.close();
     this.#watched.history.event({ atMs: Date.now(), kind: 'supervisor', what: 'ended' });
+    this.#watched.close();
     if (this.#context.groups) removeGroup(this.#context.groups.folder);
   }
 

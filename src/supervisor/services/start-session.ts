@@ -58,6 +58,8 @@ class Session implements StartSession {
   readonly #settled: Promise<void>;
   #settle = (): void => {};
   #asked = false;
+  /** The look that is due after this turn of the event loop; null: none. */
+  #look: NodeJS.Immediate | null = null;
   #abandoned = false;
   /**
    * When to stop waiting for a service, by name. A service that is restarted again and again may never
@@ -105,7 +107,11 @@ class Session implements StartSession {
     if (this.#names.has(name)) {
       this.#notify({ ...change, afterMs: Math.round(monotonicMs() - this.#beganAtMs) });
     }
-    this.#advance();
+    // Hundreds of services change together, and each look at what may start next is a look at all of them.
+    this.#look ??= setImmediate(() => {
+      this.#look = null;
+      this.#advance();
+    });
   }
 
   #limitWait(name: string): void {
