@@ -18,7 +18,10 @@ const TOOL = 'tool';
  * parent. Every process inherits it, unless the environment is cleared.
  */
 export interface Cookie {
-  /** Every project that it names. Two when its two variables disagree: then neither project claims the process. */
+  /**
+   * Every project that it names. Two when its two variables disagree: then neither project claims the process by
+   * its mark.
+   */
   readonly projects: readonly string[];
   /** The id of the project; null where it names none, or its two variables disagree. */
   readonly projectId: string | null;

@@ -74,13 +74,13 @@ export type Anchor = 'resident' | 'run' | 'recorded';
  * must agree.
  *
  * @param marked pids of processes with the cookie of another project
- * @param ownRuns pids of our own `devctl run` commands
+ * @param ours pids of our supervisors, guards, `devctl run` commands and leaders
  */
 export function findAnchorsElsewhere(
   facts: OwnershipFacts,
   snapshot: Snapshot,
   marked: ReadonlySet<number>,
-  ownRuns: ReadonlySet<number>,
+  ours: ReadonlySet<number>,
 ): ReadonlyMap<number, Anchor> {
   const recorded = new Map(
     (facts.elsewhere ?? []).map(({ identity }) => [identityKey(identity), identity]),
@@ -90,7 +90,7 @@ export function findAnchorsElsewhere(
     const { identity } = process;
     const named = recorded.get(identityKey(identity));
     if (named && sameIdentity(named, identity)) anchors.set(identity.pid, 'recorded');
-    if (process.kernelThread || ownRuns.has(identity.pid)) continue;
+    if (process.kernelThread || ours.has(identity.pid)) continue;
     const isMarked = marked.has(identity.pid);
     if (!isMarked && !hasMarkedChild(snapshot, identity.pid, marked)) continue;
     const argv = snapshot.details.argv(process) ?? [];

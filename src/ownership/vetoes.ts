@@ -11,13 +11,16 @@ import { isCookieOf, isUnsettled } from './whose-cookie.ts';
 /** The process name of a guard at work. Before its execve(2) it is still Node, and no subreaper yet. */
 export const GUARD_NAME = 'sleep';
 
-/** The reason why a process is left alone, whatever evidence points to it. */
+/** The reason why a process is left alone although evidence points to it. */
 export interface Veto {
   readonly kind: VetoKind;
   readonly detail: string;
 }
 
-/** The vetoes of a snapshot, which no evidence outweighs, and devctl's own processes in it. */
+/**
+ * The vetoes of a snapshot, and devctl's own processes in it. Only a recorded leader and a control group of ours outweigh a
+ * veto, and only that of another project's mark: see `search.ts`.
+ */
 export interface Vetoes extends Anchors {
   readonly byPid: ReadonlyMap<number, Veto>;
   readonly supervisors: readonly ProcessInfo[];
@@ -32,8 +35,8 @@ export interface Vetoes extends Anchors {
 }
 
 /**
- * Finds every process that must not be touched, and reads all cookies on the way: another project's
- * cookie is a veto, and each environment is read only once.
+ * Finds every process that must not be touched, and reads all cookies on the way, so that each environment is read only
+ * once. Another project's cookie is a veto.
  */
 export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
   const byPid = new Map<number, Veto>();

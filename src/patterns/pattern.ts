@@ -1,5 +1,5 @@
 /*
- * The regular expressions of the user: `ready.log`, `live.log`, `sweep`, `logs --grep`.
+ * The regular expressions of the user: `ready.log`, `live.log`, `sweep`, `protect`, `logs --grep`.
  *
  *   pattern         reads one, and tests texts with it in a bounded time
  *   syntax          parses it to a tree

@@ -14,7 +14,7 @@ export interface RecordProblem {
   /**
    * - corrupt: it does not parse, or says something impossible; set it aside.
    * - newer: a later devctl wrote it; leave it.
-   * - foreign: it belongs to another project folder that still exists (a copied `.pids`).
+   * - foreign: it belongs to another project (a copied `.pids`, or a shared one).
    * - refused: it is a symbolic link, not a file, another user's or too large (set it aside), or it is
    *   not readable (leave it).
    * - unbelieved: its time does not say which processes its numbers mean; leave it.

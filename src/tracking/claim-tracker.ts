@@ -10,6 +10,7 @@
  *   scan-pace        how long to wait between two scans
  *   write-ledger     writes claims to the ledgers
  *   adopted-leaders  notices the end of leaders that are no children of ours
+ *   stale-records    records and ledgers that name no process any more
  *   reaper           reaps the dead that a subreaper has adopted, at SIGCHLD
  *   protection       the rules by which processes of ours are left alone
  *   run-groups       the control groups of the runs: made, read, removed
