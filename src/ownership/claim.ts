@@ -89,6 +89,11 @@ export interface RunGroup {
   readonly path: string;
   readonly runId: string;
   readonly service: string | null;
+  /**
+   * True where nothing but its name ties the group to us, and the name is that of a path: neither a record nor the
+   * ledger knows the run, and the registry knows no project at this path. Missing: false.
+   */
+  readonly byNameOnly?: boolean;
   /** Only a hint, because numbers change hands. /proc/PID/cgroup of each process decides. */
   readonly pids: ReadonlySet<number>;
 }

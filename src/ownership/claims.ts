@@ -40,6 +40,7 @@ import {
   toEvidence,
 } from './search.ts';
 import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
+import { isCookieInDoubt } from './whose-cookie.ts';
 
 /**
  * Finds every living process that is ours.
@@ -70,6 +71,7 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
     sharedGroups: new Set(
       facts.groups?.filter((group) => isSharedGroup(group, facts, snapshot, vetoes)),
     ),
+    groupsInDoubt: findGroupsInDoubt(facts, vetoes),
     adopters: [],
     found: new Map(),
     passed: new Map(),
@@ -128,6 +130,26 @@ function withNamedGroups(facts: OwnershipFacts, cookies: Vetoes['cookies']): Own
     service: group.service ?? services.get(group.runId) ?? null,
   }));
   return groups ? { ...facts, groups } : facts;
+}
+
+/**
+ * Finds the runs whose control groups have the name of our path while nothing shows that they are ours. A mark of ours
+ * in the group shows it.
+ */
+function findGroupsInDoubt(
+  { groups = [], project, runs, witnessed }: OwnershipFacts,
+  { cookies }: Vetoes,
+): ReadonlySet<string> {
+  const isMovedPerhaps = project.inDoubt !== undefined;
+  const known = new Set([...runs, ...witnessed].map(({ runId }) => runId));
+  const proved = new Set(
+    [...cookies.values()].filter((one) => !isCookieInDoubt(project, one)).map(({ runId }) => runId),
+  );
+  const unproved = groups.filter(
+    ({ runId, byNameOnly }) =>
+      (byNameOnly || isMovedPerhaps) && !known.has(runId) && !proved.has(runId),
+  );
+  return new Set(unproved.map(({ runId }) => runId));
 }
 
 function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readonly Witnessed[]> {

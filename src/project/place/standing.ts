@@ -4,8 +4,9 @@ import { otherEnvironments } from '../../processes/linux/environments.ts';
 import { livesNow } from '../../processes/lives-now.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
 import { asObject, isIdentity, isPid } from '../field-checks.ts';
-import { foldersUpwards } from '../inside.ts';
+import { foldersUpwards, isInside } from '../inside.ts';
 import { readJsonFields } from '../json-record.ts';
+import { heldElsewhere, holdsProject } from './holders.ts';
 import { recordsFolderAt } from './places.ts';
 import {
   type FolderPlace,
@@ -64,8 +65,8 @@ const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
  * each start, and after each move.
  */
 function isRegisteredElsewhere(record: ProjectRecord, here: FolderPlace): boolean {
-  const entry = findRegistered(record.id);
-  if (!entry || !isSamePlace(entry, here) || entry.path === here.path) return false;
+  const entry = heldElsewhere(record.id, here.path);
+  if (!entry || !isSamePlace(entry, here)) return false;
   const there = readFolderPlace(entry.path, here);
   // One folder, seen at two paths.
   if (!there || isSameFolder(there, here)) return false;
@@ -116,7 +117,7 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
 
 /** Asks the processes that the records name, and those that carry the id, whether the project lives in another folder. */
 function livesElsewhere(
-  { id }: ProjectRecord,
+  { id, path }: ProjectRecord,
   root: string,
   pidsDir: string,
 ): ReturnType<Surroundings['livesElsewhere']> {
@@ -125,13 +126,15 @@ function livesElsewhere(
   folders.push(
     ...pidsMarked(id)
       .map(readWorkingFolder)
-      .filter(({ kind }) => kind === 'folder'),
+      .filter(({ kind }) => kind === 'folder' || kind === 'removed'),
   );
   const isElsewhere = folders.some(
     (folder) => folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId),
   );
   if (isElsewhere || residentIsElsewhere(pidsDir, root)) return 'yes';
-  return folders.some(({ kind }) => kind === 'unreadable') ? 'perhaps' : 'no';
+  if (folders.some(({ kind }) => kind === 'unreadable')) return 'perhaps';
+  const isRemoved = folders.some((one) => one.kind === 'removed' && isInside(path, one.path));
+  return isRemoved ? 'removed' : 'no';
 }
 
 /**
@@ -146,12 +149,6 @@ function residentIsElsewhere(pidsDir: string, root: string): boolean {
   if (folder.kind !== 'folder' || folder.path === root) return false;
   const [there, here] = [folder.path, root].map((path) => readFolderPlace(path, readPlace()));
   return Boolean(there && here && !isSameFolder(there, here));
-}
-
-/** Tells whether a folder has a `.pids` with this id. */
-export function holdsProject(folder: string, id: string): boolean {
-  const read = readProjectRecord(join(folder, '.pids'));
-  return read.kind === 'record' && read.record.id === id;
 }
 
 /** The pids of the processes that carry the id. The records of a copy may be gone, or those of another folder. */
