@@ -147,6 +147,8 @@ export interface OwnershipFacts {
   readonly exemptRuns?: readonly string[];
   readonly witnessed: readonly Witnessed[];
   readonly legacyPids: readonly LegacyPid[];
+  /** Processes that the records of a copy name which may be the original: they are told of and left alone. */
+  readonly perhapsOurs?: readonly Witnessed[];
   /** Missing or empty where there are no control groups. */
   readonly groups?: readonly RunGroup[];
   /** Missing: nothing that is ours is protected. */

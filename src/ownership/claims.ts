@@ -91,6 +91,8 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
     if (run.subreaper) claimChildren(search, process, 'devctl run', run);
   }
 
+  spareThoseOfCopies(search);
+
   let sizeBefore = -1;
   while (sizeBefore !== search.found.size + search.passed.size) {
     sizeBefore = search.found.size + search.passed.size;
@@ -150,6 +152,23 @@ function findGroupsInDoubt(
       (byNameOnly || isMovedPerhaps) && !known.has(runId) && !proved.has(runId),
   );
   return new Set(unproved.map(({ runId }) => runId));
+}
+
+/** Leaves alone what the records of a copy name, where nobody can tell whether the copy is the original. */
+function spareThoseOfCopies({ facts, snapshot, vetoes, spared }: ClaimSearch): void {
+  const veto = {
+    kind: 'in-doubt',
+    detail: 'the records that name it may be a copy of those of another folder',
+  } as const;
+  for (const { identity, service, runId } of facts.perhapsOurs ?? []) {
+    const process = snapshot.byPid.get(identity.pid);
+    if (!process || isGone(process) || !sameIdentity(process.identity, identity)) continue;
+    // devctl itself, and what runs it, is nobody's survivor.
+    const known = vetoes.byPid.get(identity.pid);
+    if (known && known.kind !== 'other-project') continue;
+    const finding = { kind: 'ledger', detail: 'recorded here', service, runId } as const;
+    spared.set(identity.pid, { findings: [finding], veto });
+  }
 }
 
 function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readonly Witnessed[]> {

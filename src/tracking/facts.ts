@@ -78,6 +78,7 @@ export function factsOf(
     self,
     supervisor: supervisor?.identity ?? null,
     runs: records,
+    perhapsOurs: state.perhapsOurs ?? [],
     exemptRuns: exempt,
     witnessed: ledger
       .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))

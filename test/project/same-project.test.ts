@@ -43,7 +43,12 @@ describe('is the id in a folder the folder’s own?', () => {
     ['renamed', MOVED, {}, 'moved'],
     ['renamed, with a new checkout at the old path', MOVED, { oldPathExists: true }, 'moved'],
     ['moved to another file system', { ...MOVED, device: '9', inode: '9' }, {}, 'moved'],
-    ['copied on its device, and the original is nowhere', { ...MOVED, inode: '9' }, {}, 'copy'],
+    [
+      'copied on its device, and the original is nowhere',
+      { ...MOVED, inode: '9' },
+      {},
+      'perhaps-moved',
+    ],
     [
       'moved between two mounts of one device',
       { ...MOVED, inode: '9' },
@@ -60,7 +65,7 @@ describe('is the id in a folder the folder’s own?', () => {
       'copied to another file system, and nobody can tell where a process works',
       { ...MOVED, device: '9', inode: '9' },
       { livesElsewhere: 'perhaps' },
-      'copy',
+      'perhaps-moved',
     ],
     ['copied: the original is there', { ...MOVED, inode: '9' }, { oldPathExists: true }, 'copy'],
     [

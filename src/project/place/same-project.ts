@@ -32,14 +32,15 @@ export interface Surroundings {
  * file system. A move across file systems is a copy whose original has gone, so it counts only where no process says
  * that the original is elsewhere. Another inode on the same device is a copy, because a rename keeps the inode; but
  * between two mounts of one device mv(1) copies too, so it counts where a process says that the original was removed.
- * A path from another machine, boot or PID namespace says nothing about moves. In doubt the folder is a copy: a missed move costs a warning, a wrong one
+ * A path from another machine, boot or PID namespace says nothing about moves. 'perhaps-moved' is a copy whose original
+ * nobody finds: it counts as a copy, and a stop names what its records name. In doubt the folder is a copy: a missed move costs a warning, a wrong one
  * ends the processes of another project.
  */
 export function judgeBelonging(
   record: ProjectRecord,
   here: FolderPlace & { readonly pidsDir: string },
   { oldPathExists, isRegisteredElsewhere, livesElsewhere }: Surroundings,
-): Belonging {
+): Belonging | 'perhaps-moved' {
   // A folder that was moved, and then copied to where it was: both hold the id, and one path is in the record.
   if (isRegisteredElsewhere())
     return record.pidsDir === here.pidsDir && record.path !== here.path ? 'shared' : 'copy';
@@ -55,7 +56,9 @@ export function judgeBelonging(
     if (record.pidsDir === here.pidsDir) return oldPathExists() ? 'shared' : 'copy';
     if (oldPathExists()) return 'copy';
     const lives = livesElsewhere();
+    if (lives === 'yes') return 'copy';
     if (lives === 'removed' || (lives === 'no' && record.device !== here.device)) return 'moved';
+    return 'perhaps-moved';
   }
   return 'copy';
 }

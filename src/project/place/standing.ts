@@ -23,6 +23,8 @@ import { type Belonging, isSamePlace, judgeBelonging, type Surroundings } from '
 export interface FolderStanding {
   /** 'unknown': there is no record of the project, or it cannot be believed, so the path decides. */
   readonly standing: Belonging | 'unknown';
+  /** True for a copy that may be the original after a move: its records name nothing, and a stop tells what they name. */
+  readonly isPerhapsMoved?: boolean;
   /** The id, where it is proved to be the folder's own. */
   readonly id: string | null;
   /** Former real paths of the folder, oldest first. */
@@ -96,7 +98,7 @@ export function findRegistered(id: string): RegistryEntry | null {
 
 function judge(record: ProjectRecord, root: string, pidsDir: string, place: Place): FolderStanding {
   const here = readFolderPlace(root, place) ?? { ...place, path: root, device: '', inode: '' };
-  const standing = judgeBelonging(
+  const verdict = judgeBelonging(
     record,
     { ...here, pidsDir },
     {
@@ -105,7 +107,9 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
       livesElsewhere: () => livesElsewhere(record, root, pidsDir),
     },
   );
-  const base = { ...UNKNOWN, standing, pidsDir };
+  const isPerhapsMoved = verdict === 'perhaps-moved';
+  const standing = isPerhapsMoved ? 'copy' : verdict;
+  const base = { ...UNKNOWN, standing, isPerhapsMoved, pidsDir };
   if (standing === 'copy' || standing === 'shared') {
     const isNamedSo = record.path === root;
     return { ...base, original: (isNamedSo && findRegistered(record.id)?.path) || record.path };
