@@ -91,7 +91,8 @@ export interface RunGroup {
   readonly service: string | null;
   /**
    * True where nothing but its name ties the group to us, and the name is that of a path: neither a record nor the
-   * ledger knows the run, and the registry knows no project at this path. Missing: false.
+   * ledger knows the run, and the registry knows no project at this path, or one whose folder was another. Missing:
+   * false.
    */
   readonly byNameOnly?: boolean;
   /** Only a hint, because numbers change hands. /proc/PID/cgroup of each process decides. */

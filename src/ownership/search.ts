@@ -145,7 +145,7 @@ function findDoubt(
   const cookie = vetoes.cookies.get(pid);
   if (kind === 'cookie' && cookie && isCookieInDoubt(project, cookie)) {
     const detail =
-      'it carries our mark, but its run works in another project, so it may be of one that was moved there';
+      'it carries our mark, but it may be of a project that was moved away from this path';
     return { kind: 'in-doubt', detail };
   }
   if (kind !== 'cgroup' || runId === null || !groupsInDoubt.has(runId)) return null;

@@ -14,8 +14,8 @@ export interface ProjectIdentity {
   /** Ids that live, or are registered, in another folder, or whose processes are in another PID namespace. */
   readonly idsElsewhere: ReadonlySet<string>;
   /**
-   * Ids, and runs whose mark has no id, of which processes work in the folder of another project, where nothing shows
-   * that they belong there. Missing: none.
+   * Ids, and runs whose mark has no id, that may be of a project which was moved away: processes of them work in the
+   * folder of another project, or another folder was at our path then. Missing: none.
    */
   readonly inDoubt?: { readonly ids: ReadonlySet<string>; readonly runs: ReadonlySet<string> };
   /** Ids of supervisors and guards that work in the project folder, whatever its records say. */

@@ -9,8 +9,8 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { foldersUpwards, isInside } from '../project/inside.ts';
 import { markOfPath } from '../project/names.ts';
-import { holdsProject, recordsFolderOf } from '../project/place/holders.ts';
-import { readRegistry } from '../project/place/registry.ts';
+import { holdsProject, isReplaced, recordsFolderOf } from '../project/place/holders.ts';
+import { lookUpProject, readRegistry } from '../project/place/registry.ts';
 import { folderIdOf } from '../project/project-id.ts';
 import { readProjectState } from './project-state.ts';
 import { isInOtherNamespace } from './residents.ts';
@@ -74,7 +74,7 @@ function lookUp(
     ) {
       ids.add(projectId);
     } else if (
-      works.some(({ place }) => place === 'perhaps') &&
+      (works.some(({ place }) => place === 'perhaps') || wasReplaced(own, projectId)) &&
       !works.some(({ place }) => place === 'here')
     ) {
       inDoubt.ids.add(projectId);
@@ -167,6 +167,12 @@ function foldersOf(
 /** Tells whether the mark may be of the project that has our path since our folder was removed. */
 function hasTakenOver({ id }: ProjectFolder, { projectId }: ForeignMark): boolean {
   return id !== null && projectId !== null && folderIdOf(id) !== folderIdOf(projectId);
+}
+
+/** Tells whether the folder of this id was another one at our path: it may have been moved away. */
+function wasReplaced({ root }: ProjectFolder, projectId: string): boolean {
+  const entry = lookUpProject(folderIdOf(projectId));
+  return entry !== null && entry.path === root && isReplaced(entry);
 }
 
 /** Where both are known the id decides, because another checkout may be at the path by now. */

@@ -15,6 +15,7 @@ import {
 } from '../processes/linux/control-groups.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { groupNameOf } from '../project/names.ts';
+import { isReplaced } from '../project/place/holders.ts';
 import { namedRunIds } from '../project/place/places.ts';
 import { readRegistry } from '../project/place/registry.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
@@ -159,7 +160,7 @@ function projectGroups({ folder, records, supervisor }: ProjectState): readonly 
  *
  * Groups have the name of a path. So a group that neither record nor ledger knows may be that of a project which was
  * moved away from our path, of one that is at a path of ours by now, or of another PID namespace. The registry tells;
- * where it knows nothing of our path, only a mark of ours in the group shows that the run is ours.
+ * where it knows nothing of our path, or that another folder was there, only a mark of ours in the group shows that the run is ours.
  */
 export function readRunGroups(state: ProjectState): readonly RunGroup[] {
   const { folder: ours } = state;
@@ -174,8 +175,11 @@ export function readRunGroups(state: ProjectState): readonly RunGroup[] {
     if (basename(project) !== nameOf(ours) || movedAway().has(runId)) return true;
     return namedElsewhere().has(runId);
   };
-  const isByNameOnly = (runId: string): boolean =>
-    !services.has(runId) && !registry().some(({ path }) => path === ours.root);
+  const isPathOurs = once(() => {
+    const entries = registry().filter(({ path }) => path === ours.root);
+    return entries.length > 0 && !entries.some(isReplaced);
+  });
+  const isByNameOnly = (runId: string): boolean => !services.has(runId) && !isPathOurs();
   return projectGroups(state).flatMap((project) =>
     listGroups(project).flatMap((runId): RunGroup[] => {
       // A trial group of `openRunGroups` belongs to no run.

@@ -3,13 +3,25 @@ import { join, resolve } from 'node:path';
 import { isInside } from '../inside.ts';
 import { USUAL_MANIFEST } from '../names.ts';
 import { recordsFolderAt } from './places.ts';
-import { readPlace, readProjectRecord } from './project-file.ts';
+import { readFolderPlace, readPlace, readProjectRecord } from './project-file.ts';
 import { lookUpProject, type RegistryEntry } from './registry.ts';
+import { isSamePlace } from './same-project.ts';
 
 /** Finds a project in the registry where another folder than this one holds its id. */
 export function heldElsewhere(id: string, root: string): RegistryEntry | null {
   const entry = lookUpProject(id);
   return entry && entry.path !== root && holdsProject(entry.path, id) ? entry : null;
+}
+
+/**
+ * Tells whether another folder is at the registered path by now: a new checkout, where the project was moved away and
+ * nobody has noted it. False where nothing tells.
+ */
+export function isReplaced({ path, folder, ...place }: RegistryEntry): boolean {
+  const here = readPlace();
+  const there = folder && isSamePlace(place, here) ? readFolderPlace(path, here) : null;
+  if (!folder || !there) return false;
+  return there.device !== folder.device || there.inode !== folder.inode;
 }
 
 /** Tells whether a folder is that of the project with this id, as its records say. */

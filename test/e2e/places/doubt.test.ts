@@ -13,6 +13,7 @@ import { execa } from 'execa';
 import { expect } from 'vitest';
 import { NOBODY } from '../../processes/support/nobody.ts';
 import { cleanEnvironment } from '../../support/clean-environment.ts';
+import { hasControlGroups } from '../../support/control-groups.ts';
 import { devctlWith } from '../../support/devctl.ts';
 import { repositoryRoot } from '../../support/paths.ts';
 import { type Ground, isAlive, openGround, startAbandoned } from '../../support/places.ts';
@@ -130,6 +131,31 @@ eachMode(BOTH_STOPS)(
     expect(web.filter(isAlive).length, stopped.stdout + stopped.stderr).toBe(1);
     // Without control groups nothing points to the process.
     expect([0, 4]).toContain(stopped.exitCode);
+    await expectToEndAll(ground, 'R', web, flags);
+  },
+);
+
+eachMode<[string, (sleep: string) => string, readonly string[]]>([
+  ['its mark, stop', (sleep) => sleep, []],
+  ['its mark, stop --force', (sleep) => sleep, ['--force']],
+  ['its control group, stop', (sleep) => `exec env -i ${sleep}`, []],
+  ['its control group, stop --force', (sleep) => `exec env -i ${sleep}`, ['--force']],
+])(
+  'a project that was moved after its supervisor was killed is not that of a checkout at its path: %s',
+  async (_title, command, flags) => {
+    await using ground = await openGround();
+    const manifest = { services: { web: { command: command(ground.sleep), cwd: '/' } } };
+    const web = await startAbandoned(ground, 'P', { manifest, processes: 1 });
+    await ground.run('mv', 'P', 'R');
+    ground.write('P');
+    const { exitCode, stdout, stderr } = await ground.devctl('P', 'stop', ...flags);
+    expect(web.filter(isAlive).length, stdout + stderr).toBe(1);
+    // Without control groups nothing points to a process that has no environment.
+    if (hasControlGroups || command('') === '') expect(exitCode, stdout + stderr).toBe(4);
+    const fresh = await ground.devctl('P', 'start');
+    expect(web.filter(isAlive).length, fresh.stdout + fresh.stderr).toBe(1);
+    await ground.devctl('P', 'stop', ...flags);
+    expect(web.filter(isAlive).length).toBe(1);
     await expectToEndAll(ground, 'R', web, flags);
   },
 );
