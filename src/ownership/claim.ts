@@ -89,6 +89,12 @@ export interface RunGroup {
   readonly path: string;
   readonly runId: string;
   readonly service: string | null;
+  /**
+   * True where nothing but its name ties the group to us, and the name is that of a path: neither a record nor the
+   * ledger knows the run, and the registry knows no project at this path, or one whose folder was another. Missing:
+   * false.
+   */
+  readonly byNameOnly?: boolean;
   /** Only a hint, because numbers change hands. /proc/PID/cgroup of each process decides. */
   readonly pids: ReadonlySet<number>;
 }
@@ -142,6 +148,8 @@ export interface OwnershipFacts {
   readonly exemptRuns?: readonly string[];
   readonly witnessed: readonly Witnessed[];
   readonly legacyPids: readonly LegacyPid[];
+  /** Processes that the records of a copy name which may be the original: they are told of and left alone. */
+  readonly perhapsOurs?: readonly Witnessed[];
   /** Missing or empty where there are no control groups. */
   readonly groups?: readonly RunGroup[];
   /** Missing: nothing that is ours is protected. */

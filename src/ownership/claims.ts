@@ -40,6 +40,7 @@ import {
   toEvidence,
 } from './search.ts';
 import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
+import { isCookieInDoubt } from './whose-cookie.ts';
 
 /**
  * Finds every living process that is ours.
@@ -70,6 +71,7 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
     sharedGroups: new Set(
       facts.groups?.filter((group) => isSharedGroup(group, facts, snapshot, vetoes)),
     ),
+    groupsInDoubt: findGroupsInDoubt(facts, vetoes),
     adopters: [],
     found: new Map(),
     passed: new Map(),
@@ -88,6 +90,8 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
   for (const { process, run } of vetoes.oneOffParents) {
     if (run.subreaper) claimChildren(search, process, 'devctl run', run);
   }
+
+  spareThoseOfCopies(search);
 
   let sizeBefore = -1;
   while (sizeBefore !== search.found.size + search.passed.size) {
@@ -128,6 +132,43 @@ function withNamedGroups(facts: OwnershipFacts, cookies: Vetoes['cookies']): Own
     service: group.service ?? services.get(group.runId) ?? null,
   }));
   return groups ? { ...facts, groups } : facts;
+}
+
+/**
+ * Finds the runs whose control groups have the name of our path while nothing shows that they are ours. A mark of ours
+ * in the group shows it.
+ */
+function findGroupsInDoubt(
+  { groups = [], project, runs, witnessed }: OwnershipFacts,
+  { cookies }: Vetoes,
+): ReadonlySet<string> {
+  const isMovedPerhaps = project.inDoubt !== undefined;
+  const known = new Set([...runs, ...witnessed].map(({ runId }) => runId));
+  const proved = new Set(
+    [...cookies.values()].filter((one) => !isCookieInDoubt(project, one)).map(({ runId }) => runId),
+  );
+  const unproved = groups.filter(
+    ({ runId, byNameOnly }) =>
+      (byNameOnly || isMovedPerhaps) && !known.has(runId) && !proved.has(runId),
+  );
+  return new Set(unproved.map(({ runId }) => runId));
+}
+
+/** Leaves alone what the records of a copy name, where nobody can tell whether the copy is the original. */
+function spareThoseOfCopies({ facts, snapshot, vetoes, spared }: ClaimSearch): void {
+  const veto = {
+    kind: 'in-doubt',
+    detail: 'the records that name it may be a copy of those of another folder',
+  } as const;
+  for (const { identity, service, runId } of facts.perhapsOurs ?? []) {
+    const process = snapshot.byPid.get(identity.pid);
+    if (!process || isGone(process) || !sameIdentity(process.identity, identity)) continue;
+    // devctl itself, and what runs it, is nobody's survivor.
+    const known = vetoes.byPid.get(identity.pid);
+    if (known && known.kind !== 'other-project') continue;
+    const finding = { kind: 'ledger', detail: 'recorded here', service, runId } as const;
+    spared.set(identity.pid, { findings: [finding], veto });
+  }
 }
 
 function indexByPid(witnessed: readonly Witnessed[]): ReadonlyMap<number, readonly Witnessed[]> {

@@ -8,7 +8,7 @@ import {
 import { ancestry } from './ancestry.ts';
 import type { Claim } from './claim.ts';
 import { readCookie } from './cookie.ts';
-import { isCookieOf, type ProjectIdentity } from './whose-cookie.ts';
+import { isCookieInDoubt, isCookieOf, type ProjectIdentity } from './whose-cookie.ts';
 
 /** The result of a full scan a moment ago, by which the next scan judges processes one by one. */
 export interface RecentScan {
@@ -65,6 +65,7 @@ function originOf(
   // Between fork(2) and execve(2) a child of a supervisor still shows the supervisor's environment.
   if (cookie?.role) return null;
   if (cookie && !isCookieOf(recent.project, cookie)) return null;
+  if (cookie && isCookieInDoubt(recent.project, cookie)) return null;
   if (recent.exemptRuns?.some((exempt) => exempt === cookie?.runId)) return null;
   if (cookie) {
     const { service, runId } = cookie;

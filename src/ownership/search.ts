@@ -6,6 +6,7 @@ import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kin
 import { nearestProject } from './nearest-project.ts';
 import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
 import type { Veto, Vetoes } from './vetoes.ts';
+import { isCookieInDoubt } from './whose-cookie.ts';
 
 /** The run that a process belongs to, as far as it is known. */
 export interface Origin {
@@ -40,6 +41,8 @@ export interface ClaimSearch {
   readonly witnessed: ReadonlyMap<number, readonly Witnessed[]>;
   /** Control groups of ours that also contain services of another project. */
   readonly sharedGroups: ReadonlySet<RunGroup>;
+  /** Control groups that have the name of our path, and whose runs may be those of a project that was moved away. */
+  readonly groupsInDoubt: ReadonlySet<string>;
   /** Pids of supervisors, guards and one-off parents whose every child is ours. */
   readonly adopters: number[];
   /** Evidence for the processes that are claimed, by pid. */
@@ -71,6 +74,7 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
   if (finding.kind === 'cgroup' && isOneOffParentOf(search, pid, finding.runId)) return;
   const veto =
     judgeMark(search, process, finding.kind) ??
+    findDoubt(search, pid, finding) ??
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
       : null) ??
@@ -131,6 +135,25 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
     kind: 'in-doubt',
     detail: `it is among our processes, but carries the mark of another project (${veto.detail})`,
   };
+}
+
+/** Doubts a mark and a control group of our path where the project that they stand for may have been moved away. */
+function findDoubt(
+  { facts: { project }, vetoes, found, groupsInDoubt }: ClaimSearch,
+  pid: number,
+  { kind, runId }: Finding,
+): Veto | null {
+  if (found.has(pid)) return null;
+  const cookie = vetoes.cookies.get(pid);
+  if (kind === 'cookie' && cookie && isCookieInDoubt(project, cookie)) {
+    const detail =
+      'it carries our mark, but it may be of a project that was moved away from this path';
+    return { kind: 'in-doubt', detail };
+  }
+  if (kind !== 'cgroup' || runId === null || !groupsInDoubt.has(runId)) return null;
+  const detail =
+    'its control group has the name of this path, but it may be of a project that was moved away';
+  return { kind: 'in-doubt', detail };
 }
 
 /** Asks for the records of the project of a cookie: they decide about a process here. */

@@ -30,7 +30,7 @@ export interface Vetoes extends Anchors {
   readonly foreignGuards: ReadonlySet<number>;
   /** This project's cookies, by pid. */
   readonly cookies: ReadonlyMap<number, Cookie>;
-  /** Cookies with our mark and another id: whether that project lives elsewhere decides whose they are. */
+  /** Cookies with our mark and another id, or none: whether that project lives elsewhere decides whose they are. */
   readonly unsettled: readonly ForeignMark[];
 }
 
@@ -53,9 +53,9 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     else if (process.kernelThread) byPid.set(pid, { kind: 'kernel-thread', detail: process.name });
     else if (!isGone(process)) {
       const cookie = readCookie(snapshot.details.environ(process) ?? '');
-      if (cookie && isUnsettled(facts.project, cookie)) {
+      if (cookie && (isUnsettled(facts.project, cookie) || isUnidentified(facts, cookie))) {
         const [mark = ''] = cookie.projects;
-        unsettled.set(cookie.projectId ?? '', { mark, projectId: cookie.projectId });
+        unsettled.set(cookie.projectId ?? mark, { mark, projectId: cookie.projectId });
       }
       const isElsewhere = facts.residentsElsewhere?.has(pid) ?? false;
       if (cookie && (isElsewhere || !isCookieOf(facts.project, cookie))) {
@@ -126,6 +126,13 @@ export function findVetoes(facts: OwnershipFacts, snapshot: Snapshot): Vetoes {
     ours,
     elsewhere,
   };
+}
+
+/** Tells whether a cookie has a mark of ours without an id, and a run that is not known to be ours. */
+function isUnidentified({ project, runs, witnessed }: OwnershipFacts, cookie: Cookie): boolean {
+  const { projects, projectId, runId } = cookie;
+  if (projectId !== null || !projects.every((mark) => project.marks.has(mark))) return false;
+  return runId === null || ![...runs, ...witnessed].some((known) => known.runId === runId);
 }
 
 function pidOf({ identity }: ProcessInfo): number {

@@ -13,6 +13,11 @@ export interface ProjectIdentity {
   readonly variant: string;
   /** Ids that live, or are registered, in another folder, or whose processes are in another PID namespace. */
   readonly idsElsewhere: ReadonlySet<string>;
+  /**
+   * Ids, and runs whose mark has no id, that may be of a project which was moved away: processes of them work in the
+   * folder of another project, or another folder was at our path then. Missing: none.
+   */
+  readonly inDoubt?: { readonly ids: ReadonlySet<string>; readonly runs: ReadonlySet<string> };
   /** Ids of supervisors and guards that work in the project folder, whatever its records say. */
   readonly idsHere?: ReadonlySet<string>;
   /** Runs that another folder keeps: its records name the run, and a process of the run works there. */
@@ -36,6 +41,15 @@ export function isCookieOf(project: ProjectIdentity, cookie: Cookie): boolean {
   if (projectId === null || projectId === project.id) return true;
   if (project.idsHere?.has(projectId)) return true;
   return isUnsettled(project, cookie) && !project.idsElsewhere.has(projectId);
+}
+
+/** Tells whether a cookie of ours may be that of a project that was moved away. */
+export function isCookieInDoubt(
+  { inDoubt }: ProjectIdentity,
+  { projectId, runId }: Pick<Cookie, 'projectId' | 'runId'>,
+): boolean {
+  if (!inDoubt) return false;
+  return projectId === null ? inDoubt.runs.has(runId ?? '') : inDoubt.ids.has(projectId);
 }
 
 /** Tells whether a cookie has a mark of ours and the id of another project, which may be this one before. */

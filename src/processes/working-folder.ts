@@ -5,8 +5,8 @@ import { DevctlError, errnoOf } from '../errors.ts';
 /** The working directory of a process. */
 export type WorkingFolder =
   | { readonly kind: 'folder'; readonly path: string }
-  /** The process lives, and its folder was removed. */
-  | { readonly kind: 'removed' }
+  /** The process lives, and its folder was removed. The path is the one that it had at the end. */
+  | { readonly kind: 'removed'; readonly path: string }
   /** There is no such process. */
   | { readonly kind: 'gone' }
   | { readonly kind: 'unreadable' };
@@ -22,7 +22,9 @@ export function readWorkingFolder(pid: number): WorkingFolder {
     const path = readlinkSync(`/proc/${pid}/cwd`);
     // A folder may have that end in its own name.
     const isRemoved = path.endsWith(DELETED) && !existsSync(path);
-    return isRemoved ? { kind: 'removed' } : { kind: 'folder', path };
+    return isRemoved
+      ? { kind: 'removed', path: path.slice(0, -DELETED.length) }
+      : { kind: 'folder', path };
   } catch (error) {
     const errno = errnoOf(error) ?? '';
     return ['ENOENT', 'ESRCH'].includes(errno) ? { kind: 'gone' } : { kind: 'unreadable' };

@@ -5,7 +5,9 @@ import { type ManifestQuery, noManifest, startFolder } from '../manifest/locate.
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
 import { folderOfManifest, logsFolderOf, type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
+import { namesSomething } from './place/places.ts';
 import { readRegistry } from './place/registry.ts';
+import { findRegistered } from './place/standing.ts';
 import { inspectFolder } from './safe-folder.ts';
 import { firstMarked, namesProcesses } from './without-manifest.ts';
 
@@ -26,7 +28,8 @@ export interface OpenProject {
  * valid or not; or records that name processes; or living processes with its mark. Where there is none, the project
  * is the folder itself, so that an emergency stop works after everything of it was deleted.
  *
- * @throws DevctlError 'usage', 'manifest-not-found', 'folder-gone': what the user has named is not there
+ * @throws DevctlError 'usage', 'manifest-not-found', 'folder-gone': what the user has named is not there; 'unsafe': the
+ *   nearest project is that of another user
  */
 export function openProject(query: ManifestQuery): OpenProject {
   const outline = readManifestOutline(query);
@@ -83,15 +86,24 @@ function openNamed(outline: ManifestOutline, config: string): OpenProject {
 }
 
 function folderOf(outline: ManifestOutline): ProjectFolder {
-  return outline.kind === 'absent'
-    ? projectFolder(outline.root, registeredRecords(outline.root))
-    : folderOfManifest(outline);
+  if (outline.kind === 'absent')
+    return projectFolder(outline.root, registeredRecords(outline.root));
+  // What could not be read may be the name of the records folder.
+  const isUnread = outline.kind === 'broken' && outline.pidsDir === join(outline.root, '.pids');
+  const registered = isUnread ? registeredRecords(outline.root) : undefined;
+  return folderOfManifest(registered === undefined ? outline : { ...outline, pidsDir: registered });
 }
 
-/** The records folder of a project that has lost its manifest: the registry may know that it had another one. */
+/** The records folder of a project whose manifest does not tell it: the registry may know that it had another one. */
 function registeredRecords(root: string): string | undefined {
-  if (inspectFolder(join(root, '.pids')).kind !== 'missing') return undefined;
-  return readRegistry().find(({ path }) => path === root)?.pidsDir;
+  const usual = join(root, '.pids');
+  const isMissing = inspectFolder(usual).kind === 'missing';
+  if (!isMissing && namesSomething(usual)) return undefined;
+  const entries = readRegistry().filter(
+    ({ path, pidsDir }) => path === root && !isInside(usual, pidsDir),
+  );
+  const known = entries.find(({ id }) => findRegistered(id));
+  return (known ?? (isMissing ? entries[0] : undefined))?.pidsDir;
 }
 
 type Shown = Required<Pick<OpenProject, 'folder' | 'shownBy'>>;
@@ -99,6 +111,7 @@ type Shown = Required<Pick<OpenProject, 'folder' | 'shownBy'>>;
 /**
  * Finds the nearest project without manifest.
  *
+ * @throws DevctlError 'unsafe' where the records of another user are nearer than the project that would be meant
  * @param start the folder where the search begins
  * @param end the nearest folder above it that has a manifest; null: there is none
  */
@@ -106,9 +119,14 @@ function findNearer(start: string, end: string | null): Shown | null {
   const between = foldersBetween(start, end);
   const bare: string[] = [];
   let recorded: ProjectFolder | null = null;
+  let others: string | null = null;
   for (const path of between) {
     recorded = recordedProjectIn(path);
     if (recorded) break;
+    if (hasRecordsOfOthers(path)) {
+      others = path;
+      break;
+    }
     bare.push(path);
   }
   const marked = firstMarked(bare);
@@ -116,6 +134,7 @@ function findNearer(start: string, end: string | null): Shown | null {
     const folder = projectFolder(marked, registeredRecords(marked));
     return { folder, shownBy: 'processes' };
   }
+  if (others !== null) return requireNoneAbove(others, end);
   return recorded && { folder: recorded, shownBy: 'records' };
 }
 
@@ -126,6 +145,23 @@ function foldersBetween(start: string, end: string | null): readonly string[] {
     if (folder === dirname(folder)) break;
   }
   return folders;
+}
+
+function hasRecordsOfOthers(path: string): boolean {
+  const seen = inspectFolder(join(path, '.pids'));
+  return seen.kind === 'refused' && seen.isOthers === true;
+}
+
+/** Refuses to go on from a project of another user to one above it, because the user is in the nearer one. */
+function requireNoneAbove(folder: string, end: string | null): null {
+  const isTop = folder === dirname(folder);
+  const above = end ?? (isTop ? null : (findNearer(dirname(folder), null)?.folder.root ?? null));
+  if (above === null) return null;
+  throw new DevctlError(
+    'unsafe',
+    `${join(folder, '.pids')} has the records of another user, so the project ${above} is not meant here`,
+    { hint: `run devctl as that user; for the other project: --config ${above}` },
+  );
 }
 
 function recordedProjectIn(path: string): ProjectFolder | null {

@@ -4,8 +4,7 @@ import type { ProjectFolder } from './folder.ts';
 import { readLedgers } from './ledger.ts';
 import { hasLinesOfOthers } from './legacy-files.ts';
 import { markOfPath } from './names.ts';
-import { lookUpProject } from './place/registry.ts';
-import { holdsProject } from './place/standing.ts';
+import { heldElsewhere } from './place/holders.ts';
 import { OF_OTHER_MANIFEST } from './recorded-project.ts';
 import { readFolderRecords } from './records.ts';
 import { folderProblem } from './records-folder.ts';
@@ -68,7 +67,5 @@ export function firstMarked(folders: readonly string[]): string | null {
 /** Tells whether a process belongs to a project that was moved away, and that the registry finds where it is now. */
 function livesElsewhere(environ: string, folder: string): boolean {
   const id = /(?:^|\0)DEVCTL_PROJECT_ID=([0-9a-f]{16})/.exec(environ)?.[1];
-  const entry = id === undefined ? null : lookUpProject(id);
-  if (!entry || entry.path === folder) return false;
-  return holdsProject(entry.path, entry.id);
+  return id !== undefined && heldElsewhere(id, folder) !== null;
 }

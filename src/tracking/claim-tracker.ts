@@ -224,8 +224,9 @@ class Tracker implements ClaimTracker {
     this.project = own.project;
     this.#groups = own.groups ?? [];
     if (found.foreignMarks.length === 0) return found;
-    const { recorded, ids } = this.#otherProjects.find(folder, found.foreignMarks, snapshot);
-    this.project = { ...own.project, idsElsewhere: ids };
+    const others = this.#otherProjects.find(folder, found.foreignMarks, snapshot);
+    const { recorded, ids, inDoubt } = others;
+    this.project = { ...own.project, idsElsewhere: ids, ...(inDoubt ? { inDoubt } : {}) };
     const elsewhere = [...(own.elsewhere ?? []), ...recorded];
     return claimProcesses({ ...own, project: this.project, elsewhere }, snapshot);
   }

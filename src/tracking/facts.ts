@@ -50,14 +50,17 @@ function askResidents(
   const residents = findResidents(folder, snapshot);
   if (residents.length === 0) return { project };
   const isOurs = ({ mark, projectId }: Resident): boolean =>
-    project.marks.has(mark) && projectId === project.id;
-  const here = residents.filter((one) => one.cwd === folder.root && !isOurs(one));
+    project.marks.has(mark) && (projectId === null || projectId === project.id);
+  // A mark without an id says a path, and another project may be at that path by now.
+  const here = residents.filter(
+    (one) => one.projectId !== null && one.cwd === folder.root && !isOurs(one),
+  );
   const away = residents.filter((one) => isOurs(one) && worksElsewhere(folder, one));
   return {
     project: {
       ...project,
       marks: new Set([...project.marks, ...here.map(({ mark }) => mark)]),
-      idsHere: new Set(here.map(({ projectId }) => projectId)),
+      idsHere: new Set(here.flatMap(({ projectId }) => projectId ?? [])),
     },
     residentsElsewhere: new Set(away.map(({ pid }) => pid)),
   };
@@ -82,6 +85,7 @@ export function factsOf(
     self,
     supervisor: supervisor?.identity ?? null,
     runs: records,
+    perhapsOurs: state.perhapsOurs ?? [],
     exemptRuns: exempt,
     elsewhere: state.foreign.flatMap(recordedElsewhere),
     witnessed: ledger

@@ -3,8 +3,7 @@ import type { Identity } from '../processes/identity.ts';
 import { isGone, livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { findManifestName, variantOf } from '../project/names.ts';
-import { lookUpProject } from '../project/place/registry.ts';
-import { holdsProject } from '../project/place/standing.ts';
+import { heldElsewhere } from '../project/place/holders.ts';
 import { isOfOtherManifest } from '../project/recorded-project.ts';
 import { readFolderRecords } from '../project/records.ts';
 import { readSupervisor } from '../project/supervisor-record.ts';
@@ -63,19 +62,13 @@ function* marked(folder: ProjectFolder, { byPid, details }: Snapshot): Generator
     const { projects, projectId } = readCookie(details.environ(process) ?? '') ?? {};
     if (!projectId || projects?.length !== 1 || projects[0] !== folder.mark) continue;
     const base = projectId.slice(0, ID_LENGTH);
-    if (projectId.slice(ID_LENGTH) === variant || wasMoved(folder, base)) continue;
+    if (projectId.slice(ID_LENGTH) === variant || heldElsewhere(base, folder.root)) continue;
     yield { id: projectId, identity: process.identity };
   }
 }
 
 /** Length of the id of a folder, which all its manifests share. */
 const ID_LENGTH = 16;
-
-/** Tells whether a project that had our path is in another folder by now. */
-function wasMoved({ root }: ProjectFolder, id: string): boolean {
-  const entry = lookUpProject(id);
-  return entry !== null && entry.path !== root && holdsProject(entry.path, id);
-}
 
 function named({ root }: ProjectFolder, id: string): OtherManifest {
   return { id, manifest: findManifestName(root, id.slice(ID_LENGTH)) };

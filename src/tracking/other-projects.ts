@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ancestry } from '../ownership/ancestry.ts';
 import type { ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
 import { readCookie } from '../ownership/cookie.ts';
+import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Identity } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { foldersUpwards, isInside } from '../project/inside.ts';
 import { markOfPath } from '../project/names.ts';
-import { readRegistry } from '../project/place/registry.ts';
-import { holdsProject } from '../project/place/standing.ts';
+import { holdsProject, isReplaced, recordsFolderOf } from '../project/place/holders.ts';
+import { lookUpProject, readRegistry } from '../project/place/registry.ts';
 import { folderIdOf } from '../project/project-id.ts';
 import { readProjectState } from './project-state.ts';
 import { isAtSamePathElsewhere, isInOtherNamespace } from './residents.ts';
@@ -19,6 +21,8 @@ export interface OtherProjectsFound {
   readonly recorded: readonly RecordedElsewhere[];
   /** Ids that live in another folder, or in another PID namespace. */
   readonly ids: ReadonlySet<string>;
+  /** Null: nothing is in doubt. */
+  readonly inDoubt: ProjectIdentity['inDoubt'] | null;
 }
 
 /** Looks up other projects: in the registry of this user, and in the folders that their processes work in. */
@@ -51,6 +55,7 @@ function lookUp(
 ): OtherProjectsFound {
   const recorded: RecordedElsewhere[] = [];
   const ids = new Set<string>();
+  const inDoubt = { ids: new Set<string>(), runs: new Set<string>() };
   for (const mark of marks) {
     const processes = processesOf(mark, snapshot);
     const folders = foldersOf(own, mark, processes, snapshot);
@@ -58,39 +63,75 @@ function lookUp(
       for (const identity of identitiesIn(folder)) recorded.push({ ...mark, identity });
     }
     const { projectId } = mark;
-    if (projectId === null) continue;
-    const worksInOther = (process: ProcessInfo): boolean =>
-      worksInOtherProject(own, projectId, process, snapshot);
-    const isElsewhere = (process: ProcessInfo): boolean =>
-      isInOtherNamespace(process) ||
-      isAtSamePathElsewhere(own, process, snapshot) ||
-      worksInOther(process);
-    if (folders.length > 0 || processes.some(isElsewhere)) {
+    const works = processes.map((process) => workplaceOf(own, projectId, process, snapshot));
+    if (projectId === null) {
+      // Without an id the projects that had our path cannot be told apart, so each run is asked by itself.
+      for (const { place, runId } of works) if (place === 'perhaps') inDoubt.runs.add(runId ?? '');
+    } else if (
+      folders.length > 0 ||
+      works.some(({ place }) => place === 'elsewhere') ||
+      containedElsewhere(processes, snapshot) ||
+      processes.some((process) => isAtSamePathElsewhere(own, process, snapshot))
+    ) {
       ids.add(projectId);
+    } else if (
+      (works.some(({ place }) => place === 'perhaps') || wasReplaced(own, projectId)) &&
+      !works.some(({ place }) => place === 'here')
+    ) {
+      inDoubt.ids.add(projectId);
     }
   }
-  return { recorded, ids };
+  const isCertain = inDoubt.ids.size + inDoubt.runs.size === 0;
+  return { recorded, ids, inDoubt: isCertain ? null : inDoubt };
 }
 
 /**
- * Tells whether a process works in another project that is not inside of ours. So a project that was moved away is
- * known as such, even where its records or its manifest are lost.
+ * Where a process with a mark of ours works.
+ *
+ * - here: in our folder
+ * - elsewhere: in another folder that is that of its project
+ * - perhaps: in another project, which has lost its records, or which a service of ours works in
  */
-function worksInOtherProject(
+type Workplace = 'here' | 'elsewhere' | 'perhaps' | 'nowhere';
+
+function workplaceOf(
   own: ProjectFolder,
-  projectId: string,
+  projectId: string | null,
   process: ProcessInfo,
   { details }: Snapshot,
-): boolean {
+): { readonly place: Workplace; readonly runId: string | null } {
+  const cookie = readCookie(details.environ(process) ?? '');
   const cwd = details.cwd(process);
-  if (cwd === null || isInside(own.root, cwd)) return false;
-  // Its supervisor works in the folder of its project, whatever the records there say. A removed folder is none.
-  const role = readCookie(details.environ(process) ?? '')?.role;
-  if ((role === 'supervisor' || role === 'guard') && existsSync(cwd)) return true;
-  const isProject = (folder: string): boolean =>
-    existsSync(join(folder, own.manifestName)) || holdsProject(folder, folderIdOf(projectId));
-  const nearest = foldersUpwards(cwd).find(isProject);
-  return nearest !== undefined && nearest !== own.root && !isInside(nearest, own.root);
+  return { place: place(), runId: cookie?.runId ?? null };
+
+  function place(): Workplace {
+    if (cwd === null) return 'nowhere';
+    if (isInside(own.root, cwd)) return 'here';
+    const holds = (folder: string): boolean =>
+      projectId !== null && holdsProject(folder, folderIdOf(projectId));
+    // Its supervisor works in the folder of its project, whatever the records there say. A removed folder is none.
+    const isResident = cookie?.role === 'supervisor' || cookie?.role === 'guard';
+    if (projectId !== null && isResident && existsSync(cwd)) return 'elsewhere';
+    const nearest = foldersUpwards(cwd).find(
+      (folder) => existsSync(join(folder, own.manifestName)) || holds(folder),
+    );
+    if (nearest === undefined || isInside(nearest, own.root)) return 'nowhere';
+    return holds(nearest) ? 'elsewhere' : 'perhaps';
+  }
+}
+
+/**
+ * Tells whether a project lives in another PID namespace. A service may start one of its own, as browsers do for their
+ * sandboxes: then a process of the same project stands above it, in our namespace.
+ */
+function containedElsewhere(processes: readonly ProcessInfo[], snapshot: Snapshot): boolean {
+  const [contained, outside] = [true, false].map((isIn) =>
+    processes.filter((process) => isInOtherNamespace(process) === isIn),
+  );
+  const ours = new Set(outside?.map(({ identity }) => identity.pid));
+  return (contained ?? []).some(
+    ({ ppid }) => !ancestry(ppid, snapshot).some(({ identity }) => ours.has(identity.pid)),
+  );
 }
 
 function processesOf(mark: ForeignMark, snapshot: Snapshot): readonly ProcessInfo[] {
@@ -112,7 +153,8 @@ function foldersOf(
   const consider = (path: string, pidsDir?: string): void => {
     if (path === own.root && !hasTakenOver(own, mark)) return;
     if (found.has(path) || !isFolderOf(path, mark)) return;
-    found.set(path, projectFolder(path, pidsDir));
+    const held = mark.projectId && recordsFolderOf(path, folderIdOf(mark.projectId));
+    found.set(path, projectFolder(path, pidsDir ?? held ?? undefined));
   };
   for (const { path, pidsDir } of readRegistry()) {
     if (existsSync(path)) consider(path, pidsDir);
@@ -126,6 +168,12 @@ function foldersOf(
 /** Tells whether the mark may be of the project that has our path since our folder was removed. */
 function hasTakenOver({ id }: ProjectFolder, { projectId }: ForeignMark): boolean {
   return id !== null && projectId !== null && folderIdOf(id) !== folderIdOf(projectId);
+}
+
+/** Tells whether the folder of this id was another one at our path: it may have been moved away. */
+function wasReplaced({ root }: ProjectFolder, projectId: string): boolean {
+  const entry = lookUpProject(folderIdOf(projectId));
+  return entry !== null && entry.path === root && isReplaced(entry);
 }
 
 /** Where both are known the id decides, because another checkout may be at the path by now. */

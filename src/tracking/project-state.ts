@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
 import type { ProtectionSettings } from '../manifest/resolved.ts';
+import type { Witnessed } from '../ownership/claim.ts';
 import { sameMachine } from '../processes/identity.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
@@ -45,6 +46,8 @@ export interface ProjectState {
   readonly problems: readonly RecordProblem[];
   /** What the manifest protects, or did when a run began that has a record. */
   readonly protection: ProtectionSettings;
+  /** What the records of a folder name that is perhaps the original after a move; missing: it is certain. */
+  readonly perhapsOurs?: readonly Witnessed[];
   /** Run ids of one-offs that do not concern this command: their records and ledgers are left out. */
   readonly exempt: readonly string[];
 }
@@ -78,8 +81,20 @@ export function readProjectState(
     ].filter(({ reason }) => reason !== OF_OTHER_MANIFEST),
     protection: joinProtection(folder.protection, records.records),
     exempt: [],
+    perhapsOurs: namedByCopy(folder),
   };
   return withoutRuns(all, exempt);
+}
+
+/** Reads what the records of a copy name, as if they were believed, where the copy may be the original. */
+function namedByCopy(folder: ProjectFolder): readonly Witnessed[] {
+  const { standing } = folder;
+  if (!standing.isPerhapsMoved) return [];
+  const believed = { ...folder, standing: { ...standing, standing: 'unknown' as const } };
+  const leaders = readFolderRecords(believed).records.flatMap(({ leader, service, runId }) =>
+    leader ? [{ identity: leader, service, runId }] : [],
+  );
+  return [...leaders, ...readLedgers(believed).entries];
 }
 
 function legacyFacts(folder: ProjectFolder, records: readonly ServiceRecord[]): LegacyFacts {

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { readCookie } from '../ownership/cookie.ts';
 import { isSupervisorCommand } from '../ownership/devctl-argv.ts';
 import { GUARD_NAME } from '../ownership/vetoes.ts';
@@ -15,7 +17,8 @@ import { variantIn } from '../project/project-id.ts';
 export interface Resident {
   readonly pid: number;
   readonly mark: string;
-  readonly projectId: string;
+  /** Null: an early version of devctl has started it. */
+  readonly projectId: string | null;
   /** Its working directory: the kernel's word for where its project is. */
   readonly cwd: string | null;
 }
@@ -33,7 +36,7 @@ export function findResidents(
     const isResident = cookie?.role === 'supervisor' || cookie?.role === 'guard';
     if (!cookie || !isResident || mark === undefined || others.length > 0) return [];
     const { projectId } = cookie;
-    if (projectId === null || variantIn(projectId) !== variant) return [];
+    if (projectId !== null && variantIn(projectId) !== variant) return [];
     const argv = details.argv(process) ?? [];
     if (!isSupervisorCommand(argv) && process.name !== GUARD_NAME) return [];
     // Another user's process may claim to be any project's, and its word would decide about processes of ours.
@@ -43,8 +46,13 @@ export function findResidents(
 }
 
 /** Tells whether a resident works in a folder that exists and is not this one, under whatever path it is seen. */
-export function worksElsewhere({ root }: ProjectFolder, { cwd }: Resident): boolean {
+export function worksElsewhere(
+  { root, manifestName }: ProjectFolder,
+  { cwd, projectId }: Resident,
+): boolean {
   if (cwd === null || cwd === root) return false;
+  // Guards of early versions do not all work in their project.
+  if (projectId === null && !existsSync(join(cwd, manifestName))) return false;
   const [there, here] = [cwd, root].map((path) => readFolderPlace(path, readPlace()));
   return Boolean(there) && !(there?.device === here?.device && there?.inode === here?.inode);
 }

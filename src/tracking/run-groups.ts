@@ -15,7 +15,9 @@ import {
 } from '../processes/linux/control-groups.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { groupNameOf } from '../project/names.ts';
+import { isReplaced } from '../project/place/holders.ts';
 import { namedRunIds } from '../project/place/places.ts';
+import { readRegistry } from '../project/place/registry.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
 import { runsMovedAway } from './runs-elsewhere.ts';
@@ -157,20 +159,29 @@ function projectGroups({ folder, records, supervisor }: ProjectState): readonly 
  * Reads the groups of all runs that exist now, with their members.
  *
  * Groups have the name of a path. So a group that neither record nor ledger knows may be that of a project which was
- * moved away from our path, of one that is at a path of ours by now, or of another PID namespace.
+ * moved away from our path, of one that is at a path of ours by now, or of another PID namespace. The registry tells;
+ * where it knows nothing of our path, or that another folder was there, only a mark of ours in the group shows that the run is ours.
  */
 export function readRunGroups(state: ProjectState): readonly RunGroup[] {
   const { folder: ours } = state;
   const services = new Map<string, string>();
   for (const { runId, service } of [...state.ledger, ...state.records])
     services.set(runId, service);
+  const registry = once(readRegistry);
+  const movedAway = once(() => runsMovedAway(ours.root, registry()));
+  const namedElsewhere = once(() => new Set(ours.standing.elsewhere.flatMap(namedRunIds)));
   const foreign = new Set(state.foreign.map(({ runId }) => runId));
   const isOfOther = (project: string, runId: string): boolean => {
     if (services.has(runId)) return false;
     if (foreign.has(runId)) return true;
-    if (basename(project) !== nameOf(ours) || runsMovedAway(ours.root).has(runId)) return true;
-    return ours.standing.elsewhere.some((pidsDir) => namedRunIds(pidsDir).includes(runId));
+    if (basename(project) !== nameOf(ours) || movedAway().has(runId)) return true;
+    return namedElsewhere().has(runId);
   };
+  const isPathOurs = once(() => {
+    const entries = registry().filter(({ path }) => path === ours.root);
+    return entries.length > 0 && !entries.some(isReplaced);
+  });
+  const isByNameOnly = (runId: string): boolean => !services.has(runId) && !isPathOurs();
   return projectGroups(state).flatMap((project) =>
     listGroups(project).flatMap((runId): RunGroup[] => {
       // A trial group of `openRunGroups` belongs to no run.
@@ -179,9 +190,19 @@ export function readRunGroups(state: ProjectState): readonly RunGroup[] {
       const path = groupPath(folder);
       if (path === null) return [];
       const pids = new Set(groupMembers(folder));
-      return [{ folder, path, runId, service: services.get(runId) ?? null, pids }];
+      const service = services.get(runId) ?? null;
+      return [{ folder, path, runId, service, byNameOnly: isByNameOnly(runId), pids }];
     }),
   );
+}
+
+/** Puts off a reading until its result is needed, and keeps the result. */
+function once<Result>(read: () => Result): () => Result {
+  let kept: { readonly result: Result } | null = null;
+  return () => {
+    kept ??= { result: read() };
+    return kept.result;
+  };
 }
 
 /** The form of the run ids that `newRecord` makes. */

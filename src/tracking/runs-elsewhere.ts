@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { ancestry } from '../ownership/ancestry.ts';
 import type { Claim, OwnershipFacts } from '../ownership/claim.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import { projectFolder } from '../project/folder.ts';
 import { foldersUpwards, isInside } from '../project/inside.ts';
+import { recordsFoldersIn } from '../project/place/holders.ts';
 import { namedRunIds } from '../project/place/places.ts';
-import { readRegistry } from '../project/place/registry.ts';
+import { type RegistryEntry, readRegistry } from '../project/place/registry.ts';
 import { type ProjectState, readProjectState } from './project-state.ts';
 
 /**
@@ -25,9 +25,12 @@ export function withoutRunsElsewhere(
   const residents = facts.residentsElsewhere ?? new Set();
   const isBelow = ({ ppid }: ProcessInfo): boolean =>
     ancestry(ppid, snapshot).some(({ identity: { pid } }) => residents.has(pid));
+  const unknown = unknownRuns(state, facts, claims);
+  if (unknown.size === 0) return facts;
+  const registry = readRegistry();
   const keeps = (folder: string, runId: string): boolean =>
-    namedRunIds(join(folder, '.pids')).includes(runId);
-  const kept = [...unknownRuns(state, facts, claims)].filter(([runId, members]) => {
+    recordsFoldersIn(folder, registry).some((pidsDir) => namedRunIds(pidsDir).includes(runId));
+  const kept = [...unknown].filter(([runId, members]) => {
     if (residents.size > 0 && members.some(isBelow)) return true;
     const folders = members
       .map((member) => snapshot.details.cwd(member))
@@ -58,8 +61,11 @@ function unknownRuns(
 }
 
 /** The run ids in the records of projects that were moved away from this path while something ran. */
-export function runsMovedAway(path: string): ReadonlySet<string> {
-  const moved = readRegistry().flatMap((entry) => {
+export function runsMovedAway(
+  path: string,
+  registry: readonly RegistryEntry[],
+): ReadonlySet<string> {
+  const moved = registry.flatMap((entry) => {
     if (entry.path === path || !existsSync(entry.pidsDir)) return [];
     const folder = projectFolder(entry.path, entry.pidsDir);
     return folder.id === entry.id && folder.paths.includes(path) ? [folder] : [];

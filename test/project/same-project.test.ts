@@ -26,7 +26,7 @@ const here = (over: Here = {}) => {
 const NOWHERE = {
   oldPathExists: false,
   isRegisteredElsewhere: false,
-  livesElsewhere: 'no' as 'yes' | 'perhaps' | 'no',
+  livesElsewhere: 'no' as 'yes' | 'perhaps' | 'removed' | 'no',
 };
 const MOVED = { path: '/home/me/app2', pidsDir: '/home/me/app2/.pids' };
 
@@ -43,6 +43,30 @@ describe('is the id in a folder the folder’s own?', () => {
     ['renamed', MOVED, {}, 'moved'],
     ['renamed, with a new checkout at the old path', MOVED, { oldPathExists: true }, 'moved'],
     ['moved to another file system', { ...MOVED, device: '9', inode: '9' }, {}, 'moved'],
+    [
+      'copied on its device, and the original is nowhere',
+      { ...MOVED, inode: '9' },
+      {},
+      'perhaps-moved',
+    ],
+    [
+      'moved between two mounts of one device',
+      { ...MOVED, inode: '9' },
+      { livesElsewhere: 'removed' },
+      'moved',
+    ],
+    [
+      'moved to another file system, as a process shows',
+      { ...MOVED, device: '9', inode: '9' },
+      { livesElsewhere: 'removed' },
+      'moved',
+    ],
+    [
+      'copied to another file system, and nobody can tell where a process works',
+      { ...MOVED, device: '9', inode: '9' },
+      { livesElsewhere: 'perhaps' },
+      'perhaps-moved',
+    ],
     ['copied: the original is there', { ...MOVED, inode: '9' }, { oldPathExists: true }, 'copy'],
     [
       'copied, then the original was renamed',

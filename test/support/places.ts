@@ -30,6 +30,8 @@ export interface Ground extends AsyncDisposable {
   bystander(name: string): Promise<SeenProcess>;
   /** Runs another program in the ground: `ground.run('mv', 'P', 'Q')`. */
   run(command: string, ...args: readonly string[]): Promise<string>;
+  /** The command of a process that `living` counts, for a manifest of a test. */
+  readonly sleep: string;
   /** Every living process that services on this ground have started. */
   living(): readonly SeenProcess[];
   /** Living supervisors and guards that were started on this ground. */
@@ -61,7 +63,8 @@ function services(seconds: number): object {
   };
 }
 
-export async function openGround(): Promise<Ground> {
+/** @param env variables of every command, on top of those of the ground */
+export async function openGround(env: Readonly<Record<string, string>> = {}): Promise<Ground> {
   const base = await temporaryProject();
   const since = startTimeNow();
   const seconds = 100_000_000 + Math.floor(Math.random() * 800_000_000);
@@ -112,8 +115,8 @@ export async function openGround(): Promise<Ground> {
     },
     devctl(name, ...args) {
       if (existsSync(path(name))) places.add(realpathSync(path(name)));
-      const env = { XDG_STATE_HOME: stateHome };
-      return devctlWith(base, { cwd: path(name), env }, ...args);
+      const options = { cwd: path(name), env: { XDG_STATE_HOME: stateHome, ...env } };
+      return devctlWith(base, options, ...args);
     },
     async bystander(name) {
       const before = new Set(bystanders().map(keyOf));
@@ -124,6 +127,7 @@ export async function openGround(): Promise<Ground> {
     async run(command, ...args) {
       return (await execa(command, args, { cwd: base.root })).stdout;
     },
+    sleep: `sleep ${seconds}`,
     living,
     residents,
     async [Symbol.asyncDispose]() {
@@ -140,6 +144,33 @@ export async function openGround(): Promise<Ground> {
 export async function killSupervisorOf({ supervisor }: Run): Promise<void> {
   signalExactly(supervisor, 'SIGKILL');
   await until(() => !isAlive(supervisor));
+}
+
+/**
+ * Starts a project, and kills its supervisor and its guard.
+ *
+ * @param processes number of processes that its services have
+ * @param meanwhile what happens while the supervisor lives
+ */
+export async function startAbandoned(
+  ground: Ground,
+  name: string,
+  { manifest, processes }: { readonly manifest: object; readonly processes: number },
+  meanwhile: () => Promise<unknown> = async () => {},
+): Promise<readonly SeenProcess[]> {
+  const before = new Set([...ground.living(), ...ground.residents()].map(keyOf));
+  const fresh = (all: readonly SeenProcess[]) => all.filter((one) => !before.has(keyOf(one)));
+  ground.write(name, manifest);
+  const { exitCode, stderr } = await ground.devctl(name, 'start');
+  if (exitCode !== 0) throw new Error(`start in ${name}: exit code ${exitCode}\n${stderr}`);
+  await until(() => fresh(ground.living()).length === processes);
+  const started = fresh(ground.living());
+  await meanwhile();
+  await until(() => {
+    for (const one of fresh(ground.residents())) signalExactly(one, 'SIGKILL');
+    return fresh(ground.residents()).length === 0;
+  });
+  return started;
 }
 
 /** True while exactly this process is alive. */

@@ -110,20 +110,22 @@ function isElsewhere(pidsDir: string, here: Place): boolean {
 
 /** The place that the records in a folder were written at; null where nothing says so. */
 function writtenAt(pidsDir: string): { place: Place; sinceBootMs: number } | null {
-  const path = join(pidsDir, 'project.json');
-  const read = readProjectRecord(pidsDir);
-  if (read.kind === 'record') return { place: read.record, sinceBootMs: sinceBoot(path) };
-  // Written by an early devctl, or the file is damaged: the supervisor's record says the place, but not the machine.
-  const supervisor = join(pidsDir, 'supervisor.json');
-  const { bootId, pidNamespace } = asObject(readJsonFields(supervisor)?.identity) ?? {};
-  if (!isLabel(bootId) || !isLabel(pidNamespace)) return null;
-  const { machineId } = readPlace();
-  return { place: { machineId, bootId, pidNamespace }, sinceBootMs: sinceBoot(supervisor) };
+  const place = placeIn(pidsDir);
+  if (place === null) return null;
+  // Not the time of `project.json`, because that file is written again only when something in it changes.
+  const atMs = latestRecordMs(pidsDir) ?? Number.NEGATIVE_INFINITY;
+  return { place, sinceBootMs: atMs - bootedAtMs() };
 }
 
-/** When a file was written, in ms since this machine was booted; negative: before that. */
-function sinceBoot(path: string): number {
-  return (modifiedMs(path) ?? Number.NEGATIVE_INFINITY) - bootedAtMs();
+function placeIn(pidsDir: string): Place | null {
+  const read = readProjectRecord(pidsDir);
+  if (read.kind === 'record') return read.record;
+  // Written by an early devctl, or the file is damaged: the supervisor's record says the place, but not the machine.
+  const supervisor = readJsonFields(join(pidsDir, 'supervisor.json'));
+  const { bootId, pidNamespace } = asObject(supervisor?.identity) ?? {};
+  return isLabel(bootId) && isLabel(pidNamespace)
+    ? { machineId: null, bootId, pidNamespace }
+    : null;
 }
 
 function listPlaces(usual: string): readonly string[] {

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { removeIfThere, unwritable, writeFileAtomically } from '../atomic-file.ts';
-import { isLabel, isText } from '../field-checks.ts';
+import { asObject, isLabel, isText } from '../field-checks.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from '../json-record.ts';
 import { otherOwner } from '../safe-file.ts';
 import { ensureOwnFolder, inspectFolder } from '../safe-folder.ts';
@@ -15,6 +15,8 @@ export interface RegistryEntry extends Place {
   /** Real path of the project folder. */
   readonly path: string;
   readonly pidsDir: string;
+  /** Device and inode number of that folder, as in `FolderPlace`; missing in entries of early versions. */
+  readonly folder?: { readonly device: string; readonly inode: string };
   /** ISO 8601 in UTC, for people only. */
   readonly at: string;
 }
@@ -156,5 +158,7 @@ function toEntry(fields: JsonFields, named: string): RegistryEntry | null {
   if (!isText(path) || !isAbsolute(path) || !isText(pidsDir) || !isAbsolute(pidsDir)) return null;
   if (machineId !== null && !isLabel(machineId)) return null;
   if (!isLabel(bootId) || !isLabel(pidNamespace)) return null;
-  return { schema, id: named, path, pidsDir, at, machineId, bootId, pidNamespace };
+  const { device, inode } = asObject(fields.folder) ?? {};
+  const folder = isText(device) && isText(inode) ? { folder: { device, inode } } : {};
+  return { schema, id: named, path, pidsDir, at, machineId, bootId, pidNamespace, ...folder };
 }

@@ -18,25 +18,29 @@ export interface Surroundings {
   readonly isRegisteredElsewhere: () => boolean;
   /**
    * Does a living process of the id work in another existing folder that holds the id? 'perhaps': a process lives, and
-   * its working directory cannot be read.
+   * its working directory cannot be read. 'removed': no, and one works in a removed folder at the recorded path, which is
+   * the kernel's word that the original was removed, because a renamed folder shows its new path.
    */
-  readonly livesElsewhere: () => 'yes' | 'perhaps' | 'no';
+  readonly livesElsewhere: () => 'yes' | 'perhaps' | 'removed' | 'no';
 }
 
 /**
  * Proves that the id in a folder is the folder's own, or calls the folder a copy.
  *
  * The recorded path decides first, because remounts, overlays and restored backups change device and inode; only a
- * living process that works in another folder with the id contradicts it. Device and inode prove a move within one file system. A move across file systems is a copy whose original has gone, so
- * it counts only where no process says that the original is elsewhere. A path from another machine, boot or PID
- * namespace says nothing about moves. In doubt the folder is a copy: a missed move costs a warning, a wrong one
+ * living process that works in another folder with the id contradicts it. Device and inode prove a move within one
+ * file system. A move across file systems is a copy whose original has gone, so it counts only where no process says
+ * that the original is elsewhere. Another inode on the same device is a copy, because a rename keeps the inode; but
+ * between two mounts of one device mv(1) copies too, so it counts where a process says that the original was removed.
+ * A path from another machine, boot or PID namespace says nothing about moves. 'perhaps-moved' is a copy whose original
+ * nobody finds: it counts as a copy, and a stop names what its records name. In doubt the folder is a copy: a missed move costs a warning, a wrong one
  * ends the processes of another project.
  */
 export function judgeBelonging(
   record: ProjectRecord,
   here: FolderPlace & { readonly pidsDir: string },
   { oldPathExists, isRegisteredElsewhere, livesElsewhere }: Surroundings,
-): Belonging {
+): Belonging | 'perhaps-moved' {
   // A folder that was moved, and then copied to where it was: both hold the id, and one path is in the record.
   if (isRegisteredElsewhere())
     return record.pidsDir === here.pidsDir && record.path !== here.path ? 'shared' : 'copy';
@@ -50,7 +54,11 @@ export function judgeBelonging(
     if (isSameFolder) return 'moved';
     // Records that lie outside of the project do not tell whose they are once its folder has gone.
     if (record.pidsDir === here.pidsDir) return oldPathExists() ? 'shared' : 'copy';
-    if (!oldPathExists() && livesElsewhere() === 'no') return 'moved';
+    if (oldPathExists()) return 'copy';
+    const lives = livesElsewhere();
+    if (lives === 'yes') return 'copy';
+    if (lives === 'removed' || (lives === 'no' && record.device !== here.device)) return 'moved';
+    return 'perhaps-moved';
   }
   return 'copy';
 }

@@ -56,10 +56,11 @@ export function settleProject(folder: ProjectFolder, moved?: MovedProject): Proj
     standing === 'copy' || standing === 'shared'
       ? beginAnew(folder, before)
       : keepId(folder, before, before === null ? moved : undefined);
-  const { id, path, pidsDir, machineId, bootId, pidNamespace } = record;
+  const { id, path, pidsDir, machineId, bootId, pidNamespace, device, inode } = record;
   removePastPlaces(pidsDir);
   const at = isoTime();
-  registerProject({ schema: 1, id, path, pidsDir, machineId, bootId, pidNamespace, at });
+  const place = { machineId, bootId, pidNamespace, folder: { device, inode } };
+  registerProject({ schema: 1, id, path, pidsDir, ...place, at });
   const settled = projectFolder(folder.root, pidsDir, folder.manifestName);
   return { ...settled, protection: folder.protection };
 }

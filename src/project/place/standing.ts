@@ -4,8 +4,9 @@ import { otherEnvironments } from '../../processes/linux/environments.ts';
 import { livesNow } from '../../processes/lives-now.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
 import { asObject, isIdentity, isPid } from '../field-checks.ts';
-import { foldersUpwards } from '../inside.ts';
+import { foldersUpwards, isInside } from '../inside.ts';
 import { readJsonFields } from '../json-record.ts';
+import { heldElsewhere, holdsProject } from './holders.ts';
 import { recordsFolderAt } from './places.ts';
 import {
   type FolderPlace,
@@ -22,6 +23,8 @@ import { type Belonging, isSamePlace, judgeBelonging, type Surroundings } from '
 export interface FolderStanding {
   /** 'unknown': there is no record of the project, or it cannot be believed, so the path decides. */
   readonly standing: Belonging | 'unknown';
+  /** True for a copy that may be the original after a move: its records name nothing, and a stop tells what they name. */
+  readonly isPerhapsMoved?: boolean;
   /** The id, where it is proved to be the folder's own. */
   readonly id: string | null;
   /** Former real paths of the folder, oldest first. */
@@ -64,8 +67,8 @@ const UNKNOWN: Omit<FolderStanding, 'pidsDir'> = {
  * each start, and after each move.
  */
 function isRegisteredElsewhere(record: ProjectRecord, here: FolderPlace): boolean {
-  const entry = findRegistered(record.id);
-  if (!entry || !isSamePlace(entry, here) || entry.path === here.path) return false;
+  const entry = heldElsewhere(record.id, here.path);
+  if (!entry || !isSamePlace(entry, here)) return false;
   const there = readFolderPlace(entry.path, here);
   // One folder, seen at two paths.
   if (!there || isSameFolder(there, here)) return false;
@@ -95,7 +98,7 @@ export function findRegistered(id: string): RegistryEntry | null {
 
 function judge(record: ProjectRecord, root: string, pidsDir: string, place: Place): FolderStanding {
   const here = readFolderPlace(root, place) ?? { ...place, path: root, device: '', inode: '' };
-  const standing = judgeBelonging(
+  const verdict = judgeBelonging(
     record,
     { ...here, pidsDir },
     {
@@ -104,7 +107,9 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
       livesElsewhere: () => livesElsewhere(record, root, pidsDir),
     },
   );
-  const base = { ...UNKNOWN, standing, pidsDir };
+  const isPerhapsMoved = verdict === 'perhaps-moved';
+  const standing = isPerhapsMoved ? 'copy' : verdict;
+  const base = { ...UNKNOWN, standing, isPerhapsMoved, pidsDir };
   if (standing === 'copy' || standing === 'shared') {
     const isNamedSo = record.path === root;
     return { ...base, original: (isNamedSo && findRegistered(record.id)?.path) || record.path };
@@ -116,7 +121,7 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
 
 /** Asks the processes that the records name, and those that carry the id, whether the project lives in another folder. */
 function livesElsewhere(
-  { id }: ProjectRecord,
+  { id, path }: ProjectRecord,
   root: string,
   pidsDir: string,
 ): ReturnType<Surroundings['livesElsewhere']> {
@@ -125,13 +130,15 @@ function livesElsewhere(
   folders.push(
     ...pidsMarked(id)
       .map(readWorkingFolder)
-      .filter(({ kind }) => kind === 'folder'),
+      .filter(({ kind }) => kind === 'folder' || kind === 'removed'),
   );
   const isElsewhere = folders.some(
     (folder) => folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId),
   );
   if (isElsewhere || residentIsElsewhere(pidsDir, root)) return 'yes';
-  return folders.some(({ kind }) => kind === 'unreadable') ? 'perhaps' : 'no';
+  if (folders.some(({ kind }) => kind === 'unreadable')) return 'perhaps';
+  const isRemoved = folders.some((one) => one.kind === 'removed' && isInside(path, one.path));
+  return isRemoved ? 'removed' : 'no';
 }
 
 /**
@@ -146,12 +153,6 @@ function residentIsElsewhere(pidsDir: string, root: string): boolean {
   if (folder.kind !== 'folder' || folder.path === root) return false;
   const [there, here] = [folder.path, root].map((path) => readFolderPlace(path, readPlace()));
   return Boolean(there && here && !isSameFolder(there, here));
-}
-
-/** Tells whether a folder has a `.pids` with this id. */
-export function holdsProject(folder: string, id: string): boolean {
-  const read = readProjectRecord(join(folder, '.pids'));
-  return read.kind === 'record' && read.record.id === id;
 }
 
 /** The pids of the processes that carry the id. The records of a copy may be gone, or those of another folder. */

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../../errors.ts';
+import { readWorkingFolder } from '../../processes/working-folder.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { FolderIdentity } from '../../project/place/movable-folder.ts';
 
@@ -40,8 +41,8 @@ export type PlaceVerdict =
 /**
  * Decides what has become of the project folder.
  *
- * A new path of our own working directory is the kernel's word for a move, and "no such directory" its word for a
- * removal. An unmount or a network failure is neither: then nothing is decided.
+ * A new path of our own working directory is the kernel's word for a move, and "(deleted)" behind its path the word for
+ * a removal. An unmount or a network failure is neither: then nothing is decided.
  */
 export function judgePlace({ root, atPath, own, hasFiles }: PlaceSeen): PlaceVerdict {
   if (atPath === 'same') {
@@ -83,6 +84,10 @@ function ownFolder(identity: FolderIdentity): OwnWorkingFolder {
     return { kind: 'unknown', why: `its working directory is ${path}, another folder` };
   } catch (error) {
     const errno = errnoOf(error) ?? String(error);
-    return errno === 'ENOENT' ? { kind: 'removed' } : { kind: 'unknown', why: errno };
+    if (errno !== 'ENOENT') return { kind: 'unknown', why: errno };
+    // getcwd(2) says the same of a folder whose file system was unmounted.
+    const isRemoved =
+      process.platform !== 'linux' || readWorkingFolder(process.pid).kind === 'removed';
+    return isRemoved ? { kind: 'removed' } : { kind: 'unknown', why: 'it was unmounted' };
   }
 }

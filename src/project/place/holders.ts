@@ -1,0 +1,83 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isInside } from '../inside.ts';
+import { USUAL_MANIFEST } from '../names.ts';
+import { recordsFolderAt } from './places.ts';
+import { readFolderPlace, readPlace, readProjectRecord } from './project-file.ts';
+import { lookUpProject, type RegistryEntry } from './registry.ts';
+import { isSamePlace } from './same-project.ts';
+
+/** Finds a project in the registry where another folder than this one holds its id. */
+export function heldElsewhere(id: string, root: string): RegistryEntry | null {
+  const entry = lookUpProject(id);
+  return entry && entry.path !== root && holdsProject(entry.path, id) ? entry : null;
+}
+
+/**
+ * Tells whether another folder is at the registered path by now: a new checkout, where the project was moved away and
+ * nobody has noted it. False where nothing tells.
+ */
+export function isReplaced({ path, folder, ...place }: RegistryEntry): boolean {
+  const here = readPlace();
+  const there = folder && isSamePlace(place, here) ? readFolderPlace(path, here) : null;
+  if (!folder || !there) return false;
+  return there.device !== folder.device || there.inode !== folder.inode;
+}
+
+/** Tells whether a folder is that of the project with this id, as its records say. */
+export function holdsProject(folder: string, id: string): boolean {
+  return recordsFolderOf(folder, id) !== null;
+}
+
+/** Finds the records folder of the project with this id in a folder; null where the folder does not hold it. */
+export function recordsFolderOf(folder: string, id: string): string | null {
+  const entry = lookUpProject(id);
+  const found = recordsFoldersIn(folder, entry ? [entry] : []).find((pidsDir) => {
+    const read = readProjectRecord(pidsDir);
+    if (read.kind !== 'record' || read.record.id !== id) return false;
+    // Two projects may keep their records in a folder that lies in neither.
+    return isInside(folder, pidsDir) || read.record.path === folder;
+  });
+  return found ?? null;
+}
+
+/** Lists the records folders that a project in this folder may have: by default, by its manifest, by the registry. */
+export function recordsFoldersIn(
+  folder: string,
+  registry: readonly RegistryEntry[],
+): readonly string[] {
+  const registered = registry.filter(({ path }) => path === folder).map(({ pidsDir }) => pidsDir);
+  const usual = [join(folder, '.pids'), ...namedInManifest(folder), ...registered];
+  const here = readPlace();
+  return [...new Set(usual.flatMap((dir) => [dir, recordsFolderAt(dir, here).folder]))];
+}
+
+/** The key of the records folder, wherever it stands in a manifest. */
+const RECORDS_FOLDER = /"pidsDir"\s*:\s*("(?:[^"\\\n]|\\.)*")/g;
+/** A larger file is no manifest, in bytes. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Lists the folders that a manifest may name as its records folder. It needs no parser, because a folder too many does
+ * no harm: each is only asked whether it holds an id.
+ */
+function namedInManifest(folder: string): readonly string[] {
+  return [USUAL_MANIFEST, '.devctl.local.json'].flatMap((name) =>
+    [...readManifestText(join(folder, name)).matchAll(RECORDS_FOLDER)].flatMap(([, text = '']) => {
+      try {
+        return resolve(folder, String(JSON.parse(text)));
+      } catch {
+        return []; // A wrong escape.
+      }
+    }),
+  );
+}
+
+function readManifestText(path: string): string {
+  try {
+    const found = statSync(path);
+    return found.isFile() && found.size <= MAX_BYTES ? readFileSync(path, 'utf8') : '';
+  } catch {
+    return '';
+  }
+}
