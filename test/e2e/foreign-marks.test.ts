@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
-import { service } from '../support/services.ts';
+import { guardsOf, killAtOnce, service, signalSupervisor } from '../support/services.ts';
 import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
@@ -82,5 +82,21 @@ test('without control groups the processes that nobody can tell apart are named,
   const left = second.oracle.processes();
   expect(left.length).toBeGreaterThan(0);
   for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
+  expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+});
+
+test('a process in doubt stays in doubt when the supervisor and the guard were killed, although its log names it too', async () => {
+  await using first = await temporaryProject(printing);
+  const env = { DEVCTL_CGROUP: 'off' };
+  await using second = await startBoth(first, env);
+  await signalSupervisor(second, 'SIGKILL');
+  for (const guard of guardsOf(second)) await killAtOnce(guard);
+  const before = first.oracle.everything().map(({ pid }) => pid);
+  const stop = await devctlWith(second, { env }, 'stop');
+  expect(stop.exitCode, stop.stdout).toBe(4);
+  const left = second.oracle.processes();
+  expect(left.length).toBeGreaterThan(0);
+  for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
+  expect(existsSync(second.file('.pids/services/web.json'))).toBe(true);
   expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
 });

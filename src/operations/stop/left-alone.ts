@@ -31,19 +31,29 @@ export function findLeftAlone(
   { names }: StopOptions,
   first: readonly Spared[] = [],
 ): readonly LeftAlone[] {
-  const latest = owned.latest().spared;
+  const doubted = first.filter(isInDoubt);
+  const keys = new Set(doubted.map(({ process }) => identityKey(process.identity)));
+  // A doubt of the first scan stands, because nothing that dies afterwards tells whose the process is.
+  const latest = owned
+    .latest()
+    .spared.filter(
+      (spared) => isInDoubt(spared) || !keys.has(identityKey(spared.process.identity)),
+    );
   const known = new Set(latest.map(({ process }) => identityKey(process.identity)));
-  const lost = first.filter(
-    ({ process, veto }) => veto.kind === 'in-doubt' && !known.has(identityKey(process.identity)),
-  );
+  const lost = doubted.filter(({ process }) => !known.has(identityKey(process.identity)));
   return [...latest, ...lost]
-    .filter(({ veto, evidence }) => {
-      if (veto.kind === 'in-doubt') return true;
+    .filter((spared) => {
+      const { veto, evidence } = spared;
+      if (isInDoubt(spared)) return true;
       const isStrong = evidence.some(({ kind }) => STRONG.includes(kind));
       return isStrong && VETOES_OF_OURS.includes(veto.kind);
     })
     .map((spared) => ({ spared, service: serviceOf(spared, state) ?? firstService(spared, first) }))
     .filter(({ service }) => names === null || (service !== null && names.includes(service)));
+}
+
+function isInDoubt({ veto }: Spared): boolean {
+  return veto.kind === 'in-doubt';
 }
 
 /** The service that the evidence pointed to before the tree died. */
