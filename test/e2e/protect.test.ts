@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { execa } from 'execa';
 import { describe, expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
@@ -151,17 +151,21 @@ describe('protect', () => {
     const options = {
       cwd: project.root,
       env: { ...cleanEnvironment(), ...project.env, DEVCTL_PROTECT: '1' },
-      stdio: 'ignore' as const,
-    };
-    const byHand = spawn(process.execPath, ['--watch', 'x.js'], options);
-    const [pid = 0] = [byHand.pid];
+      extendEnv: false,
+      stdio: 'ignore',
+    } as const;
+    // In a session of its own, because what runs the command devctl is spared in any case.
+    await execa('setsid', ['-f', process.execPath, '--watch', 'x.js'], options);
+    const byHand = () =>
+      project.oracle
+        .processes()
+        .filter(({ argv }) => argv.includes('--watch') || argv[1] === 'x.js');
+    const first = await until(() => byHand()[0]);
     for (const words of [['start'], ['stop'], ['stop', '--force']]) {
       const { exitCode, stdout, stderr } = await devctl(project, ...words);
       expect(exitCode, stdout + stderr).toBe(0);
     }
-    expect(project.oracle.processes().map((one) => one.pid)).toContain(pid);
-    expect(byHand.exitCode).toBe(null);
-    expect(byHand.signalCode).toBe(null);
+    expect(byHand().map(({ pid }) => pid)).toContain(first?.pid);
   });
 
   test('services do not inherit DEVCTL_PROTECT from the shell that starts them', async () => {
