@@ -100,3 +100,24 @@ test('a process in doubt stays in doubt when the supervisor and the guard were k
   expect(existsSync(second.file('.pids/services/web.json'))).toBe(true);
   expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
 });
+
+test('a start and a restart begin nothing beside a process in doubt whose leader has died, and name it', async () => {
+  await using first = await temporaryProject(printing);
+  const env = { DEVCTL_CGROUP: 'off' };
+  await using second = await startBoth(first, env);
+  const record = JSON.parse(readFileSync(second.file('.pids/services/web.json'), 'utf8'));
+  const leader = second.oracle.processes().find(({ pid }) => pid === record.leader.pid);
+  if (!leader) throw new Error('There is no leader');
+  await killAtOnce(leader);
+  const left = second.oracle.processes().map(({ pid }) => pid);
+  expect(left.length).toBeGreaterThan(1);
+  for (const words of [['start'], ['restart'], ['restart', 'web'], ['stop', 'web']]) {
+    const { exitCode, stdout, stderr } = await devctlWith(second, { env }, ...words);
+    expect(exitCode, stdout + stderr).toBe(4);
+    const named = left.filter((pid) => new RegExp(`pid ${pid}\\b`).test(stdout + stderr));
+    // The names of a command do not reach a process of which no evidence names a service.
+    if (words[0] === 'start') expect(named).toEqual(left);
+    else expect(named.length).toBeGreaterThan(0);
+    expect(second.oracle.processes().map(({ pid }) => pid)).toEqual(left);
+  }
+});
