@@ -89,6 +89,8 @@ test('a process in doubt stays in doubt when the supervisor and the guard were k
   await using first = await temporaryProject(printing);
   const env = { DEVCTL_CGROUP: 'off' };
   await using second = await startBoth(first, env);
+  // It would take the orphans of the second for its own, because they carry its mark.
+  await signalSupervisor(first, 'SIGSTOP');
   await signalSupervisor(second, 'SIGKILL');
   for (const guard of guardsOf(second)) await killAtOnce(guard);
   const before = first.oracle.everything().map(({ pid }) => pid);
