@@ -13,6 +13,7 @@ import type { ProjectFolder } from '../project/folder.ts';
 import { USUAL_MANIFEST } from '../project/names.ts';
 import { whyNotAppend } from '../project/safe-file.ts';
 import { prepareSocketPath } from '../project/socket-path.ts';
+import { readSupervisor } from '../project/supervisor-record.ts';
 import { connectTo } from './client.ts';
 import { ANSWER_MS, findSupervisorPatiently, type ReachedSupervisor } from './connect.ts';
 import { endSupervisors } from './end-supervisor.ts';
@@ -50,9 +51,11 @@ export async function connectToSupervisor(
     await endSupervisors(host, running, await host.self());
   }
   // The supervisor prepares the path too, but here an error reaches the user, with a hint.
-  const socket = prepareSocketPath(folder);
+  const usual = prepareSocketPath(folder);
   await spawnSupervisor(folder, inherits);
-  const client = connectTo(socket);
+  // It writes its record before it says "ready".
+  const read = readSupervisor(folder);
+  const client = connectTo(read.kind === 'record' ? read.record.socket : usual);
   const hello = await client.hello(READY_MS);
   if (hello) return { client, hello };
   throw new DevctlError('supervisor-failed', 'the supervisor has begun, but does not answer', {

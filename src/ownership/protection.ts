@@ -85,19 +85,23 @@ function protectionOf(
   if (listens || facts.portHolders?.has(pid)) return null;
   const argv = snapshot.details.argv(process) ?? [];
   const line = argv.join(' ');
-  // Where it cannot be told, the process may be a protected one.
-  const rule = patterns.find((pattern) => pattern.test(line) !== false);
+  const answers = patterns.map(({ source, test }) => ({ source, matches: test(line) }));
+  const rule = answers.find(({ matches }) => matches === true);
   if (rule) return { kind: 'protected', detail: `matches protect ${rule.source}` };
   const environ = snapshot.details.environ(process);
   const program = personalProgram({ argv, environ, person, root: facts.root });
   if (program !== null) return { kind: 'protected', detail: program };
-  if (environ === null || readVariable(environ, PROTECT_VARIABLE) !== '1') return null;
-  return byEnvironment
-    ? { kind: 'protected', detail: `${PROTECT_VARIABLE}=1 is in its environment` }
-    : {
-        kind: 'in-doubt',
-        detail: `${PROTECT_VARIABLE}=1 is in its environment, and the manifest does not say "protectByEnvironment": true`,
-      };
+  const isMarked = environ !== null && readVariable(environ, PROTECT_VARIABLE) === '1';
+  const marked = `${PROTECT_VARIABLE}=1 is in its environment`;
+  if (isMarked && byEnvironment) return { kind: 'protected', detail: marked };
+  const unknown = answers.find(({ matches }) => matches === null);
+  if (unknown) {
+    const why = 'because its command line is too long for that pattern';
+    return { kind: 'in-doubt', detail: `protect ${unknown.source} cannot be tried on it, ${why}` };
+  }
+  if (!isMarked) return null;
+  const detail = `${marked}, and the manifest does not say "protectByEnvironment": true`;
+  return { kind: 'in-doubt', detail };
 }
 
 /**

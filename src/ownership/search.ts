@@ -29,6 +29,12 @@ export interface Leader {
   readonly sid: number;
 }
 
+/** The evidence for a process that a veto protects, and that veto. */
+interface SparedFindings {
+  readonly findings: Finding[];
+  readonly veto: Spared['veto'];
+}
+
 /** The state of one search through the process table: its facts, and the findings so far. */
 export interface ClaimSearch {
   readonly facts: OwnershipFacts;
@@ -50,7 +56,7 @@ export interface ClaimSearch {
   /** Evidence for our processes that run this very command, by pid. They are spared, their other descendants are not. */
   readonly passed: Map<number, Finding[]>;
   /** Evidence for the processes that a veto protects, by pid. */
-  readonly spared: Map<number, { findings: Finding[]; veto: Spared['veto'] }>;
+  readonly spared: Map<number, SparedFindings>;
   /** Whether the rules protect a process, by pid, as far as it was asked. */
   readonly protectedBy: Map<number, Veto | null>;
   /** Other projects whose records decide about a process that evidence ties to us. */
@@ -81,7 +87,8 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
     ownProtection(search, process) ??
     findProtection(search, process, finding.kind);
   if (veto) {
-    const spared = search.spared.get(pid) ?? { findings: [], veto };
+    const before = search.spared.get(pid);
+    const spared = { findings: before?.findings ?? [], veto: graverVeto(before, veto) };
     if (!spared.findings.some(({ kind }) => kind === finding.kind)) spared.findings.push(finding);
     search.spared.set(pid, spared);
     // Weak evidence (a bare pid, an open log) does not extend to the other children of an ancestor.
@@ -100,6 +107,19 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
   if (known < 0) findings.push(finding);
   // The ledger first knew the process without a service, and knows the service by now.
   else if (findings[known]?.service === null) findings[known] = finding;
+}
+
+/**
+ * Chooses between the veto that a process has already and the veto of one more finding. Doubt outweighs the mark of
+ * another project, and it outweighs each veto that only weak evidence has met so far: another finding ties the process
+ * to us, and then nobody can tell whose it is.
+ */
+function graverVeto(before: SparedFindings | undefined, veto: Veto): Veto {
+  if (!before) return veto;
+  const isOutweighed =
+    before.veto.kind === 'other-project' ||
+    before.findings.every(({ kind }) => isWeakEvidence(kind));
+  return veto.kind === 'in-doubt' && isOutweighed ? veto : before.veto;
 }
 
 /** Evidence that names a process for ever. It outweighs any mark, unless another project stands between. */

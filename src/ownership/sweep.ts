@@ -68,7 +68,7 @@ export function sweepClaims(
     const runId = cookies.get(pid)?.runId ?? '';
     const veto = facts.exemptRuns?.includes(runId)
       ? { kind: 'invoking-tree' as const, detail: 'it is of the one-off that runs this command' }
-      : (findVeto(judgement, process, evidence) ?? ownProtection(protection, process));
+      : (findVeto(judgement, process, evidence) ?? protectionFromSweep(protection, process));
     if (veto) spared.set(pid, spared.get(pid) ?? { process, evidence: [evidence], veto });
     else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
   };
@@ -95,6 +95,18 @@ export function sweepClaims(
     claims,
     spared: [...spared.values()].filter(({ process }) => !claims.has(process.identity.pid)),
   };
+}
+
+/**
+ * Finds the protection of a look-alike. Nothing but its looks ties it to us, so a person may have started it. A sign
+ * that it is to be left alone protects it, and makes no doubt whose it is.
+ */
+function protectionFromSweep(
+  search: Parameters<typeof ownProtection>[0],
+  process: ProcessInfo,
+): Veto | null {
+  const veto = ownProtection(search, process);
+  return veto && { ...veto, kind: 'protected' };
 }
 
 function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence): Veto | null {

@@ -20,6 +20,27 @@ export function sizeOf(tree: PatternTree): number {
   }
 }
 
+/** Counts the lookarounds of a pattern when its repetitions are written out. */
+export function looksOf(tree: PatternTree): number {
+  switch (tree.kind) {
+    case 'unit':
+    case 'edge':
+      return 0;
+    case 'sequence':
+      return sum(tree.parts.map(looksOf));
+    case 'choice':
+      return sum(tree.options.map(looksOf));
+    case 'repeat': {
+      const optional = tree.max === Infinity ? 1 : tree.max - tree.min;
+      return looksOf(tree.body) * (tree.min + optional);
+    }
+    case 'look':
+      return looksOf(tree.body) + 1;
+    case 'foreign':
+      return looksOf(tree.body);
+  }
+}
+
 /**
  * Counts the ways in which a backtracking engine may try a pattern from one position, at most.
  *

@@ -12,7 +12,7 @@
  * for ever. So it gets a text only if the text is short enough for the pattern. The automaton gets all others.
  */
 import { type Automaton, createAutomaton } from './automaton.ts';
-import { foreignPiece, sizeOf, waysOf } from './cost.ts';
+import { foreignPiece, looksOf, sizeOf, waysOf } from './cost.ts';
 import { requiredText } from './required-text.ts';
 import { type PatternTree, parsePattern } from './syntax.ts';
 
@@ -32,6 +32,11 @@ export type PatternReading =
 const MOST_CHARACTERS = 2_000;
 /** Most units of a pattern whose repetitions are written out, so that an automaton can search a text of 1,000 units. */
 const MOST_UNITS = 1_000;
+/**
+ * Most lookarounds of a pattern whose repetitions are written out. An automaton keeps their answers and those of the four
+ * edges as the bits of one number, and a number holds 53 bits (ECMA-262, Number.MAX_SAFE_INTEGER).
+ */
+const MOST_LOOKS = 49;
 /** Most steps of the engine of JavaScript for one text, which take about 2 ms. */
 const MOST_TRIES = 1_000_000;
 /** The shortest text, in units, that the engine must be able to search with a pattern that has no automaton. */
@@ -52,6 +57,11 @@ export function readPattern(source: string, flags: '' | 'i' = ''): PatternReadin
   if (units > MOST_UNITS)
     return unbounded(
       `stands for ${units} characters when its repetitions are written out, and only ${MOST_UNITS} can be searched for in a bounded time: write + or * instead of a large number`,
+    );
+  const looks = looksOf(tree);
+  if (looks > MOST_LOOKS)
+    return unbounded(
+      `has ${looks} lookarounds when its repetitions are written out, and only ${MOST_LOOKS} can be told apart: take some out of the repetitions`,
     );
   const foreign = foreignPiece(tree);
   const longest = longestForEngine(tree, units, foreign !== null);

@@ -11,6 +11,7 @@
  *   system-tool             tools whose output is read: ps, lsof, mkfifo
  *   ports, terminal         who listens on a port, who has the terminal
  *   describe, users         processes and users in words
+ *   home-folder             the home folder of this user, where there is one
  *   clock, ticks, boot-id   time, in ms and in the kernel's ticks, and the boot that it counts from
  *   capabilities            the means of this machine to contain processes
  *   precedence              the highest priority for a command, where it may have that

@@ -150,22 +150,27 @@ export function compactLedger(
  * be read stays as well, because nothing in it was proved dead.
  *
  * @param others as in `readLedgers`
+ * @param only the run whose entries are removed. Missing: every run of the service
  */
 export function removeLedger(
   folder: ProjectFolder,
   service: string,
   others: readonly ServiceRecord[] = readFolderRecords(folder).others,
+  only?: string,
 ): void {
   if (folderProblem(folder, 'ledger')) return;
   const path = ledgerPath(folder, service);
   const file = readOwnFile(path, MAX_LEDGER_BYTES, 'tail');
   if (file.kind !== 'content') return;
   const { entries } = parseLedger(service, file.bytes.toString());
-  const foreign = entries.filter(
-    (entry) => whyOfAnotherProject(folder, entry) !== null || isOfOthers(entry, others),
+  const kept = entries.filter(
+    (entry) =>
+      whyOfAnotherProject(folder, entry) !== null ||
+      isOfOthers(entry, others) ||
+      (only !== undefined && entry.runId !== only),
   );
-  if (foreign.length === 0) removeIfThere(path);
-  else writeFileAtomically(path, formatLatest(foreign));
+  if (kept.length === 0) removeIfThere(path);
+  else writeFileAtomically(path, formatLatest(kept));
 }
 
 function appendWhole(path: string, batch: Buffer): { size: number; inPlace: boolean } {

@@ -52,6 +52,11 @@ export function socketName(realRoot: string): string {
   return `${projectHash(realRoot)}.sock`;
 }
 
+/** Returns the file name of its socket where another supervisor listens at the one of the folder. */
+export function socketNameOfId(id: string): string {
+  return `${projectHash(`id ${id}`)}.sock`;
+}
+
 /** Returns the name of the control group of a project that was started in this folder. */
 export function groupNameOf(realRoot: string): string {
   return `devctl-${projectHash(realRoot)}`;

@@ -1,10 +1,10 @@
 import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { DevctlError } from '../errors.ts';
+import { DevctlError, errnoOf } from '../errors.ts';
 import { isTrustedUser } from '../processes/trusted-user.ts';
 import type { ProjectFolder } from './folder.ts';
-import { socketName } from './names.ts';
+import { socketName, socketNameOfId } from './names.ts';
 import { otherOwner } from './safe-file.ts';
 import { ensureOwnFolder, inspectFolder } from './safe-folder.ts';
 
@@ -51,6 +51,35 @@ export function prepareSocketPath(
     },
   );
 }
+
+/**
+ * Chooses the path at which a new supervisor listens. A project that was moved while it runs still listens at the path
+ * of its old folder, and another project may be in that folder now. Then this one takes a name of its id.
+ *
+ * @throws DevctlError as `prepareSocketPath`
+ */
+export async function freeSocketPath(folder: ProjectFolder): Promise<string> {
+  const path = prepareSocketPath(folder);
+  if (folder.id === null || !(await isListenedAt(path))) return path;
+  return join(dirname(path), socketNameOfId(folder.id));
+}
+
+/** Tells whether a process listens at a socket, even if it does not answer. */
+export async function isListenedAt(path: string): Promise<boolean> {
+  const { connect } = await import('node:net');
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Any other error, such as EAGAIN of a full backlog, comes from a socket in use (connect(2)).
+    socket.once('error', (error) => resolve(!UNUSED.has(errnoOf(error) ?? '')));
+  });
+}
+
+/** The errors of connect(2) for a path that is no socket, and for a socket whose process has ended. */
+const UNUSED: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTSOCK', 'ENOTDIR']);
 
 /**
  * Lists every path at which a supervisor of this project may listen, the likeliest first: its
@@ -117,7 +146,8 @@ function possiblePaths(folder: ProjectFolder, environment: Environment): readonl
     join(tmpdir(), `devctl-${uid}`),
     `/tmp/devctl-${uid}`,
   ];
-  const names = folder.paths.map(socketName);
+  const ofId = folder.id === null ? [] : [socketNameOfId(folder.id)];
+  const names = [...folder.paths.map(socketName), ...ofId];
   const paths = names.flatMap((name) => directories.map((place) => join(place, name)));
   return [...new Set(paths)].filter(
     (path) => isAbsolute(path) && Buffer.byteLength(path) < MAX_SOCKET_BYTES,

@@ -18,7 +18,7 @@ import { MovableFolder } from '../project/place/movable-folder.ts';
 import { recordedProject } from '../project/recorded-project.ts';
 import { prepareFolder } from '../project/records-folder.ts';
 import { mustSetAside, setAside } from '../project/set-aside.ts';
-import { prepareSocketPath } from '../project/socket-path.ts';
+import { freeSocketPath } from '../project/socket-path.ts';
 import { removeSupervisor, writeSupervisor } from '../project/supervisor-record.ts';
 import { closeInheritedFiles } from '../services/launch/inherited-files.ts';
 import { readProjectState } from '../tracking/project-state.ts';
@@ -55,7 +55,7 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   const table = openProcessTable();
   const host = openHost(table);
   const self = await host.self();
-  const socket = prepareSocketPath(folder);
+  const socket = await freeSocketPath(folder);
   const version = ownVersion();
 
   const groups = openRunGroups(folder, log);

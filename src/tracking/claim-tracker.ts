@@ -30,12 +30,14 @@ import type {
   Ownership,
   OwnershipFacts,
   RunGroup,
+  Spared,
   Witnessed,
 } from '../ownership/claim.ts';
 import { claimProcesses } from '../ownership/claims.ts';
+import { isWeakEvidence } from '../ownership/protection.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import { describeCommand } from '../processes/describe.ts';
-import { type Identity, identityKey } from '../processes/identity.ts';
+import { type Identity, identityKey, sameIdentity } from '../processes/identity.ts';
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ClaimSource } from '../stopping/engine.ts';
 import { currentFacts, projectIdentity } from './facts.ts';
@@ -204,7 +206,13 @@ class Tracker implements ClaimTracker {
       { ...facts, portHolders, ...(openFiles ? { openFiles } : {}) },
       snapshot,
     );
-    const spared = [...found.spared, ...stillSpared(this.#sparedByDeepScan, found, snapshot)];
+    const kept = withDoubts(this.#latest.spared.filter(isInDoubt), found).filter(({ process }) =>
+      livesIn(snapshot, process.identity),
+    );
+    const spared = [
+      ...kept,
+      ...stillSpared(this.#sparedByDeepScan, { claims: found.claims, spared: kept }, snapshot),
+    ];
     for (const guard of found.guards) this.#guards.set(identityKey(guard.identity), guard);
     this.#latest = { ...found, spared, guards: livingGuards(this.#guards, snapshot) };
     for (const claim of found.claims.values()) {
@@ -306,10 +314,40 @@ function livingGuards(
   return living;
 }
 
+export function isInDoubt({ veto }: Spared): boolean {
+  return veto.kind === 'in-doubt';
+}
+
+/**
+ * Returns what a scan has spared, and the doubts of before that it does not settle. When the tree around a process dies,
+ * the evidence for it is lost, and that tells nobody whose it is. Another verdict counts only where strong evidence met it.
+ */
+export function withDoubts(
+  before: readonly Spared[],
+  { claims, spared }: Pick<Ownership, 'claims' | 'spared'>,
+): readonly Spared[] {
+  const isAbout = (one: Spared, { process }: Spared): boolean =>
+    sameIdentity(one.process.identity, process.identity);
+  const settled = spared.filter(({ evidence }) =>
+    evidence.some(({ kind }) => !isWeakEvidence(kind)),
+  );
+  const open = before.filter(
+    (doubt) =>
+      !claims.has(doubt.process.identity.pid) && !settled.some((one) => isAbout(one, doubt)),
+  );
+  const named = spared
+    .filter((one) => !open.some((doubt) => isAbout(one, doubt)))
+    .map((one) => {
+      const service = one.service ?? before.find((doubt) => isAbout(one, doubt))?.service ?? null;
+      return { ...one, service };
+    });
+  return [...named, ...open];
+}
+
 /** Returns the processes that the deep scan spared, that this scan does not list, and that are alive. */
 function stillSpared(
   before: Ownership['spared'],
-  { claims, spared }: Ownership,
+  { claims, spared }: Pick<Ownership, 'claims' | 'spared'>,
   snapshot: Snapshot,
 ): Ownership['spared'] {
   const known = new Set([...claims.keys(), ...spared.map(({ process }) => process.identity.pid)]);

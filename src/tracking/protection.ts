@@ -1,9 +1,10 @@
-import { homedir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 import type { ProtectionSettings } from '../manifest/resolved.ts';
 import type { ProtectionRules } from '../ownership/claim.ts';
 import type { Person } from '../ownership/personal-programs.ts';
 import { readPattern } from '../patterns/pattern.ts';
+import { homeFolder } from '../processes/home-folder.ts';
 
 /**
  * Joins what the manifest protects now with what it protected when each run began: the manifest may be gone, or another
@@ -31,7 +32,7 @@ export function protectionRules({ patterns, byEnvironment }: ProtectionSettings)
 
 function thisPerson(): Person {
   const runtimeDir = process.env.XDG_RUNTIME_DIR;
-  const homes = new Set([homedir(), registeredHome()]);
+  const homes = new Set([homeFolder() ?? '', registeredHome()]);
   return {
     homes: [...homes].filter((home) => isAbsolute(home) && home !== '/'),
     runtimeDir: runtimeDir && isAbsolute(runtimeDir) ? runtimeDir : null,

@@ -1,3 +1,4 @@
+import { inWords } from '../errors.ts';
 import type { Claim } from '../ownership/claim.ts';
 import { GUARD_NAME } from '../ownership/vetoes.ts';
 import { monotonicMs } from '../processes/clock.ts';
@@ -82,6 +83,10 @@ class ScanLoop implements Witness {
   readonly #adoptedLeaders: AdoptedLeaders;
   /** Keys of the processes that are in the ledger (`placeOf`). */
   readonly #recorded = new Set<string>();
+  /** Keys of the processes that are still to be written to the ledger. */
+  #unwritten: ReadonlySet<string> = new Set();
+  /** Why the last scan could not write what it saw; null: it has written everything. */
+  #whyUnwritten: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #pauseMs = SHORTEST_SCAN_PAUSE_MS;
   /** Duration of the last full scan. */
@@ -206,29 +211,61 @@ class ScanLoop implements Witness {
     this.#adoptedLeaders.onScan(snapshot);
     this.#endIdleGuards(snapshot);
     if (changed) this.#changedAtMs = monotonicMs();
-    else if (this.#isContained()) this.#idleScan.begin(snapshot, forks);
+    // An idle scan writes nothing.
+    else if (this.#isContained() && this.#whyUnwritten === null) {
+      this.#idleScan.begin(snapshot, forks);
+    }
     this.#tookMs = monotonicMs() - beganAtMs;
     this.#setPause(changed);
   }
 
   /** @returns true when a process of ours is new, has moved or has gone */
   #record(snapshot: Snapshot): boolean {
-    const { concerns, listener, initialState } = this.#context;
+    const { concerns, listener } = this.#context;
     const all = [...this.#tracker.claim(snapshot).values()];
     const claims = concerns ? all.filter(concerns) : all;
     this.#ownedCount = claims.length;
     listener?.onScan(snapshot, claims);
-    this.#noteLeavers();
     const fresh = claims.filter(({ process }) => !this.#recorded.has(placeOf(process)));
+    const isChanged = fresh.some(({ process }) => !this.#unwritten.has(placeOf(process)));
     const present = new Set(claims.map(({ process }) => placeOf(process)));
     const lost = [...this.#recorded].filter((key) => !present.has(key));
     for (const key of lost) this.#recorded.delete(key);
-    for (const { process } of fresh) this.#recorded.add(placeOf(process));
-    for (const [service, bytes] of recordClaims(initialState.folder, snapshot, fresh)) {
-      if (bytes < LEDGER_COMPACT_BYTES) continue;
-      compactLedger(initialState.folder, service, ({ identity }) => isOfUse(identity, snapshot));
+    this.#write(snapshot, fresh);
+    return isChanged || lost.length > 0;
+  }
+
+  /**
+   * Writes what a scan has seen. Only what is on disk counts as recorded, because the folder may be away for a moment,
+   * or the disk full. The next scan tries again.
+   */
+  #write(snapshot: Snapshot, fresh: readonly Claim[]): void {
+    const attempts = [() => this.#noteLeavers(), () => this.#writeLedgers(snapshot, fresh)];
+    const failures = attempts.flatMap((attempt) => {
+      try {
+        attempt();
+        return [];
+      } catch (error) {
+        return [inWords(error)];
+      }
+    });
+    const why = failures[0] ?? null;
+    // Once for each reason, because it may last for hours.
+    if (why !== null && why !== this.#whyUnwritten) {
+      this.#context.log(`what was seen is not written down yet: ${why}`);
     }
-    return fresh.length > 0 || lost.length > 0;
+    this.#whyUnwritten = why;
+    const keys = fresh.map(({ process }) => placeOf(process));
+    this.#unwritten = new Set(keys.filter((key) => !this.#recorded.has(key)));
+  }
+
+  #writeLedgers(snapshot: Snapshot, fresh: readonly Claim[]): void {
+    const { folder } = this.#context.initialState;
+    recordClaims(folder, snapshot, fresh, ({ service, claims, bytes }) => {
+      for (const { process } of claims) this.#recorded.add(placeOf(process));
+      if (bytes < LEDGER_COMPACT_BYTES) return;
+      compactLedger(folder, service, ({ identity }) => isOfUse(identity, snapshot));
+    });
   }
 
   /**
@@ -240,8 +277,9 @@ class ScanLoop implements Witness {
     for (const entry of runs.entries.values()) {
       const { record } = entry;
       if (!record?.cgroup?.held || !this.#tracker.outside.has(record.runId)) continue;
-      entry.record = { ...record, cgroup: { ...record.cgroup, held: false } };
-      writeRecord(initialState.folder, entry.record);
+      const left = { ...record, cgroup: { ...record.cgroup, held: false } };
+      writeRecord(initialState.folder, left);
+      entry.record = left;
     }
   }
 

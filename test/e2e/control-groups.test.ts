@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmdirSync,
   rmSync,
   writeFileSync,
@@ -173,14 +174,35 @@ test.runIf(hasControlGroups)(
       expect(report.proof.strength).toBe('best-effort');
       expect(project.oracle.everything()).toEqual([]);
     } finally {
-      await until(() => {
-        try {
-          rmdirSync(elsewhere);
-          return true;
-        } catch {
-          return false;
-        }
-      });
+      await removeGroupWhenEmpty(elsewhere);
+    }
+  },
+);
+
+test.runIf(hasControlGroups)(
+  'a process that moves itself out of its group while the manifest is away is noted once the manifest is back',
+  async () => {
+    const group = 'until [ -e go ]; do sleep 0.1; done; echo $$ > "$OUT/cgroup.procs"; touch out';
+    await using project = await temporaryProject({
+      services: { web: { command: `${group}; exec sleep 100` } },
+    });
+    const own = controlGroupOf(project.root) ?? '';
+    const elsewhere = join(dirname(own), `elsewhere-${basename(own)}`);
+    mkdirSync(elsewhere);
+    try {
+      const env = { OUT: elsewhere };
+      expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });
+      renameSync(project.file('.devctl.json'), project.file('away'));
+      project.write('go', '');
+      const log = () => readFileSync(project.file('.pids/supervisor.log'), 'utf8');
+      await until(() => existsSync(project.file('out')) && log().includes('is missing'), log);
+      expect(recordsOf(project)[0]?.cgroup?.held).toBe(true);
+      renameSync(project.file('away'), project.file('.devctl.json'));
+      await until(() => recordsOf(project)[0]?.cgroup?.held === false, log);
+      expect((await stopReport(project)).exitCode).toBe(0);
+      expect(project.oracle.everything()).toEqual([]);
+    } finally {
+      await removeGroupWhenEmpty(elsewhere);
     }
   },
 );
@@ -237,3 +259,15 @@ test('"containment": "cgroup" starts nothing where there are none, and says why'
   expect(project.oracle.processes()).toEqual([]);
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
+
+/** Removes a control group as soon as its last process has ended. */
+async function removeGroupWhenEmpty(folder: string): Promise<void> {
+  await until(() => {
+    try {
+      rmdirSync(folder);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
-import { service } from '../support/services.ts';
+import { guardsOf, killAtOnce, service, signalSupervisor } from '../support/services.ts';
 import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
@@ -83,4 +83,43 @@ test('without control groups the processes that nobody can tell apart are named,
   expect(left.length).toBeGreaterThan(0);
   for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
   expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+});
+
+test('a process in doubt stays in doubt when the supervisor and the guard were killed, although its log names it too', async () => {
+  await using first = await temporaryProject(printing);
+  const env = { DEVCTL_CGROUP: 'off' };
+  await using second = await startBoth(first, env);
+  // It would take the orphans of the second for its own, because they carry its mark.
+  await signalSupervisor(first, 'SIGSTOP');
+  await signalSupervisor(second, 'SIGKILL');
+  for (const guard of guardsOf(second)) await killAtOnce(guard);
+  const before = first.oracle.everything().map(({ pid }) => pid);
+  const stop = await devctlWith(second, { env }, 'stop');
+  expect(stop.exitCode, stop.stdout).toBe(4);
+  const left = second.oracle.processes();
+  expect(left.length).toBeGreaterThan(0);
+  for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
+  expect(existsSync(second.file('.pids/services/web.json'))).toBe(true);
+  expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+});
+
+test('a start and a restart begin nothing beside a process in doubt whose leader has died, and name it', async () => {
+  await using first = await temporaryProject(printing);
+  const env = { DEVCTL_CGROUP: 'off' };
+  await using second = await startBoth(first, env);
+  const record = JSON.parse(readFileSync(second.file('.pids/services/web.json'), 'utf8'));
+  const leader = second.oracle.processes().find(({ pid }) => pid === record.leader.pid);
+  if (!leader) throw new Error('There is no leader');
+  await killAtOnce(leader);
+  const left = second.oracle.processes().map(({ pid }) => pid);
+  expect(left.length).toBeGreaterThan(1);
+  for (const words of [['start'], ['restart'], ['restart', 'web'], ['stop', 'web']]) {
+    const { exitCode, stdout, stderr } = await devctlWith(second, { env }, ...words);
+    expect(exitCode, stdout + stderr).toBe(4);
+    const named = left.filter((pid) => new RegExp(`pid ${pid}\\b`).test(stdout + stderr));
+    // The names of a command do not reach a process of which no evidence names a service.
+    if (words[0] === 'start') expect(named).toEqual(left);
+    else expect(named.length).toBeGreaterThan(0);
+    expect(second.oracle.processes().map(({ pid }) => pid)).toEqual(left);
+  }
 });

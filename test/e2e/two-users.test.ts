@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -137,6 +138,37 @@ test.runIf(canBeTwo)(
     }
     expect(servicesOf(project).length).toBe(2);
     expect(await devctlAs(OWNER, project, 'stop', '--force')).toMatchObject({ exitCode: 0 });
+    expect([...project.oracle.processes(), ...supervisorsOf(project)]).toEqual([]);
+  },
+);
+
+test.runIf(canBeTwo)(
+  'a user without HOME and without an entry in the user database has all commands',
+  async () => {
+    const nobody = 54_321;
+    await using project = await projectOf();
+    give(nobody, project.root);
+    const run = (...args: readonly string[]) => {
+      const { HOME, XDG_STATE_HOME, ...env } = { ...cleanEnvironment(), ...project.env };
+      const [file = '', ...before] = asUser(nobody);
+      const script = [process.execPath, installed.file('bin/devctl.js'), ...args];
+      return execa(file, [...before, ...script], {
+        cwd: project.root,
+        env: { ...env, XDG_RUNTIME_DIR: project.file('run') },
+        extendEnv: false,
+        reject: false,
+        stdin: 'ignore',
+      });
+    };
+    expect(await run('status')).toMatchObject({ exitCode: 3 });
+    for (const words of [['start'], ['status'], ['stop'], ['stop', '--force']]) {
+      const { exitCode, stdout, stderr } = await run(...words);
+      expect(exitCode, stdout + stderr).toBe(0);
+    }
+    rmSync(project.file('.devctl.json'));
+    const sweep = await run('sweep');
+    expect(sweep.exitCode, sweep.stdout + sweep.stderr).toBe(2);
+    expect(sweep.stderr).toContain('nobody knows whether');
     expect([...project.oracle.processes(), ...supervisorsOf(project)]).toEqual([]);
   },
 );

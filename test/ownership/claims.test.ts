@@ -546,6 +546,26 @@ describe('vetoes', () => {
   });
 });
 
+test('doubt outweighs a veto that weak evidence met before', () => {
+  const target = `${ROOT}/.pids/logs/web.log`;
+  const files = [{ fd: 1, target, readable: false, writable: true, appends: true }];
+  const openFiles = {
+    logs: new Map([[target, 'web']]),
+    logsFolder: `${ROOT}/.pids/logs`,
+    stdinFolder: '/none',
+    listening: [],
+    forced: false,
+    notBeforeTicks: null,
+  };
+  const { spared } = claimProcesses(
+    facts({ openFiles }),
+    snapshotOf([SHELL, SELF, LEADER, { pid: 101, ppid: 100, environ: THEIRS, files }]),
+  );
+  expect(spared.map(({ evidence, veto }) => [evidence.map(({ kind }) => kind), veto.kind])).toEqual(
+    [[expect.arrayContaining(['output', 'descendant']), 'in-doubt']],
+  );
+});
+
 describe('the recorded supervisor (a file that anyone may edit)', () => {
   const argv = `node /x/dist/supervisor/main.js ${ROOT} ${ROOT}/.pids`;
   test.each<[name: string, row: Row, expected: readonly number[]]>([

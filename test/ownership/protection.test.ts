@@ -92,6 +92,20 @@ describe('what the rules protect is left alone although it is ours', () => {
       ['101 in-doubt'],
     ],
     [
+      'a command line that is too long for the pattern: nobody can tell',
+      [{ ...AGENT, argv: `node -- --x ${'x'.repeat(1_200)}` }],
+      { protection: rules({ patterns: [compilePattern('(\\d)-\\1')] }) },
+      [100],
+      ['101 in-doubt'],
+    ],
+    [
+      'a command line that is too long for one pattern, and matches another one',
+      [{ ...AGENT, argv: `agent -- --x ${'x'.repeat(1_200)}` }],
+      { protection: rules({ patterns: [compilePattern('(\\d)-\\1'), compilePattern('^agent')] }) },
+      [100],
+      ['101 protected'],
+    ],
+    [
       'the gpg-agent of the person',
       [{ ...AGENT, argv: 'gpg-agent --homedir /home/me/.gnupg --daemon' }],
       { protection: rules({ patterns: [] }) },

@@ -14,6 +14,12 @@ function whyNot(source: string): string | null {
   return reading.kind === 'pattern' ? null : `${reading.kind}: ${reading.why}`;
 }
 
+/** Lookarounds in a row, each of another unit. */
+function looks(number: number): string {
+  const units = Array.from({ length: number }, (_, at) => String.fromCharCode(0x4e00 + at));
+  return units.map((unit) => `(?!${unit})`).join('');
+}
+
 /** The CPU time of this process that a function takes, in ms, however busy the machine is. */
 function cpuMs(work: () => void): number {
   const before = process.cpuUsage();
@@ -56,6 +62,16 @@ describe('a pattern for which the engine of JavaScript takes seconds, or for eve
     const line = `node ${'x'.repeat(100_000)}`;
     expect(cpuMs(() => testPattern('.*my-watcher', line))).toBeLessThan(50);
   });
+});
+
+test('as many lookarounds as the automaton can tell apart are searched right, and more are refused', () => {
+  const text = `${'a'.repeat(2_000)}x`;
+  expect(testPattern(`^\\b(?:${looks(24)}[^x])+\\B$`, text)).toBe(false);
+  expect(testPattern(`^\\b(?:${looks(24)}[^y])+$`, text)).toBe(true);
+  expect(whyNot(`(?:${looks(25)}x)+`)).toContain('unbounded: has 50 lookarounds');
+  // All edges of a kind are one question.
+  const words = Array.from({ length: 60 }, (_, at) => `\\bw${at}\\b`).join('|');
+  expect(whyNot(words)).toBe(null);
 });
 
 describe('a pattern that cannot be bounded is refused, and says what to write instead', () => {

@@ -140,8 +140,9 @@ async function endEmpty(ending: EndingRun): Promise<boolean> {
   if ((await isEmpty(ending)) !== true) return false;
   if (record().cgroup?.held && !isProvedByGroup(record(), folder)) return false;
   const { service, runId } = record();
-  removeRecord(folder, service, runId);
-  removeLedger(folder, service);
+  // Another run may have the name by now, in another project at our old path.
+  const isOurs = removeRecord(folder, service, runId);
+  removeLedger(folder, service, undefined, isOurs ? undefined : runId);
   // The group of this run is gone. An empty group of another run may just have been made for its spawn.
   if (run.groups) removeEmptyGroup(run.groups.folder);
   return true;
@@ -178,8 +179,11 @@ function isRecorded({ folder, record }: EndingRun): boolean {
  */
 async function restoreRecord(ending: EndingRun): Promise<boolean> {
   const { folder, record } = ending;
-  if (readRecord(folder, record().service).kind === 'record') return false;
+  const found = readRecord(folder, record().service);
+  if (found.kind === 'record') return false;
   if ((await claimsOf(ending)).length === 0) return false;
+  // The record of another project, which has moved in at our old path, is left as it is.
+  if (found.kind === 'problem' && found.problem.kind === 'foreign') return true;
   try {
     writeRecord(folder, record());
   } catch {

@@ -16,6 +16,7 @@ import { openProcessTable } from '../../processes/open-table.ts';
 import { openHost } from '../../processes/real-host.ts';
 import { controllingTerminal, retakeTerminal } from '../../processes/terminal.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import { followFolder } from '../../project/place/follow-folder.ts';
 import type { Exit } from '../../project/service-record.ts';
 import { idle } from '../../services/lifecycle/states.ts';
 import type { Proof, StopReport } from '../../stopping/report.ts';
@@ -88,12 +89,14 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     throw error;
   });
   const context: RunContext = { ...unsettled, folder: run.folder };
+  const folderNow = followFolder(run.folder);
   const { service: name, runId } = run.record;
   const { pid } = run.leader;
   options.onBegun({ name, pid });
   const { witness, record } = witnessRun(
     context,
     run,
+    folderNow,
     limitListener(name, options, control),
     options,
   );
@@ -108,6 +111,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
 
     const ending: EndingRun = {
       ...context,
+      folder: folderNow(),
       run,
       record,
       forced: () => control.isForced(),
@@ -163,6 +167,7 @@ function mirrorOnTerminal({ host, table }: RunContext, { record, leader }: Begun
 function witnessRun(
   { folder, table, self }: RunContext,
   { record: begun, native, leader }: BegunRun,
+  folderNow: () => ProjectFolder,
   listener: ScanListener,
   { warn }: RunOptions,
 ) {
@@ -173,7 +178,14 @@ function witnessRun(
   const witness = startWitness({
     table,
     self,
-    initialState: { ...readProjectState(folder), ...nothing },
+    initialState: {
+      ...readProjectState(folder),
+      ...nothing,
+      // The project may be moved while the command runs, and another one may be at its old path then.
+      get folder() {
+        return folderNow();
+      },
+    },
     runs: {
       entries: new Map([[watched.name, watched]]),
       records: () => [record()],

@@ -9,6 +9,7 @@
  *   ports    makes sure that the ports of the services are free
  */
 import type { SupervisorClient } from '../../client/client.ts';
+import { findSupervisor } from '../../client/connect.ts';
 import {
   type Hello,
   hasSucceeded,
@@ -26,7 +27,9 @@ import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
+import { ancestry } from '../../ownership/ancestry.ts';
 import type { Claim } from '../../ownership/claim.ts';
+import { isRunCommand } from '../../ownership/devctl-argv.ts';
 import type { Host } from '../../processes/host.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { logsFolderOf, type ProjectFolder } from '../../project/folder.ts';
@@ -37,7 +40,7 @@ import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type ProjectState, readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
-import { endLeftovers } from '../stop/leftovers.ts';
+import { endLeftovers, requireNoDoubts } from '../stop/leftovers.ts';
 import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
@@ -101,7 +104,7 @@ export async function startLocked(
   await warnOfGrowingLogs(placed, warn);
   const context = { host, self, state };
   const services = names.flatMap((name) => manifest.services[name] ?? []);
-  const { idle, alive, ...cleared } = await endOldRuns(context, before, services, warn);
+  const { idle, alive, ...cleared } = await endOldRuns(context, before, manifest, services, warn);
   await requireFreePorts(context, cleared.look, idle, warn);
 
   const client = await connect(host, manifest, before);
@@ -207,6 +210,7 @@ interface OldRunsEnded {
 async function endOldRuns(
   context: StopContext,
   look: ProjectLook,
+  manifest: ResolvedManifest,
   services: readonly ResolvedService[],
   warn: StartOptions['warn'],
 ): Promise<OldRunsEnded> {
@@ -226,18 +230,56 @@ async function endOldRuns(
     ({ name, oneShot }) => !alive.has(name) && !(oneShot && done.has(name)),
   );
   const idleNames = idle.map(({ name }) => name);
-  const leftover = idleNames.filter((name) => claims.some(({ service }) => service === name));
+  const unknown = unknownServices(look, manifest);
+  const ended = [...idleNames, ...unknown];
+  const leftover = ended.filter((name) => claims.some(({ service }) => service === name));
   // The records of the runs are gone, as after `git clean`. Else one of the services that run may have left it.
-  const isOfOther = ({ service }: Claim): boolean =>
-    service !== null && !idleNames.includes(service);
+  const isOfOther = ({ service }: Claim): boolean => service !== null && !ended.includes(service);
   const isLost = done.size === 0 && !claims.some(isOfOther);
   const nameless = isLost ? claims.filter(isNameless) : [];
+  requireNoDoubts(latest.spared, state, isLost ? [...ended, UNATTRIBUTED] : ended);
   if (leftover.length === 0 && nameless.length === 0) return { look, idle, alive };
   const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
   const of = leftover.length === 0 ? '' : ` of ${leftover.join(', ')}`;
   warn(`ending ${count + nameless.length} left over of earlier runs${of}`);
-  await endLeftovers(context, nameless.length > 0 ? [...leftover, UNATTRIBUTED] : leftover, warn);
+  const resume = unknown.length > 0 ? await standDown(look, unknown) : null;
+  try {
+    await endLeftovers(context, nameless.length > 0 ? [...leftover, UNATTRIBUTED] : leftover, warn);
+  } finally {
+    resume?.();
+  }
   return { look: await lookAtProject(host, state.folder, state), idle, alive };
+}
+
+/**
+ * Finds the services of which a process lives although neither a record nor the manifest has them: renamed, and then the
+ * records were removed. A start can only leave them or end them, and nothing else would ever end them. The command of a
+ * living `devctl run` is no service, and its parent ends it.
+ */
+function unknownServices(
+  { state, snapshot, claims }: ProjectLook,
+  manifest: ResolvedManifest,
+): readonly string[] {
+  const isOneOff = ({ process }: Claim): boolean =>
+    ancestry(process.ppid, snapshot).some((above) =>
+      isRunCommand(snapshot.details.argv(above) ?? []),
+    );
+  const oneOffs = new Set(claims.filter(isOneOff).map(({ runId }) => runId));
+  const names = claims.flatMap(({ service, runId }) => {
+    if (service === null || Object.hasOwn(manifest.services, service) || oneOffs.has(runId))
+      return [];
+    return state.records.some((record) => record.service === service) ? [] : [service];
+  });
+  return [...new Set(names)];
+}
+
+/** Keeps a supervisor that has lost its records from starting again what is about to end. */
+async function standDown(
+  { state: { folder, supervisor }, latest }: ProjectLook,
+  names: readonly string[],
+): Promise<(() => void) | null> {
+  const found = await findSupervisor(folder, latest.supervisors, supervisor?.socket ?? null);
+  return found ? found.client.standDown({ names }, STAND_DOWN_MS) : null;
 }
 
 /** A process of ours that no evidence ties to a service. A line of an old script alone is no reason to end it now. */
@@ -245,8 +287,8 @@ function isNameless({ service, evidence }: Claim): boolean {
   return service === null && evidence.some(({ kind }) => kind !== 'founding-file');
 }
 
-/** The time that the supervisor has to stand down before a failed start ends its services, in ms. */
-const STAND_DOWN_TO_ABORT_MS = 500;
+/** The time that the supervisor has to stand down before a start ends services, in ms. */
+const STAND_DOWN_MS = 500;
 
 /** Ends the services that this start has started, because one of all has failed. */
 async function takeDown(
@@ -256,7 +298,7 @@ async function takeDown(
   warn: StartOptions['warn'],
 ): Promise<Pick<StartResult, 'services' | 'aborted'>> {
   const aborted = services.filter(({ alreadyRunning }) => !alreadyRunning).map(({ name }) => name);
-  const resume = await client.standDown({ names: aborted }, STAND_DOWN_TO_ABORT_MS);
+  const resume = await client.standDown({ names: aborted }, STAND_DOWN_MS);
   const state = readProjectState(context.state.folder);
   const request = { names: aborted, force: false, graceMs: null, sweep: null };
   const { state: ended } = await stopRuns({ ...context, state }, request);

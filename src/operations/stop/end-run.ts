@@ -7,6 +7,7 @@ import type { RunContained } from '../../services/launch/stop-command.ts';
 import { trackClaims } from '../../tracking/claim-tracker.ts';
 import { type ProjectState, readProjectState } from '../../tracking/project-state.ts';
 import { isProvedByGroup } from '../../tracking/run-groups.ts';
+import { doubtsInWords } from './left-alone.ts';
 import { stopRuns } from './stop-runs.ts';
 import { survivorsInWords } from './survivors.ts';
 
@@ -124,7 +125,7 @@ async function endRuns(
   const onScan = (): void => {
     for (const { signal } of runs) signal.throwIfAborted();
   };
-  const { history } = await stopRuns(
+  const { history, owned } = await stopRuns(
     { host, self, state, onScan, runContained },
     {
       names: runs.map(({ name }) => name),
@@ -135,10 +136,11 @@ async function endRuns(
       deepScan: { declared: [], atOnce: false },
     },
   );
-  if (history.entries().length === 0) return () => null;
-  const snapshot = await host.snapshot();
+  const snapshot = history.entries().length === 0 ? null : await host.snapshot();
   return (name) => {
-    const survivors = survivorsInWords(history, snapshot, name);
-    return survivors && `what is left of it outlives SIGKILL: ${survivors}`;
+    const survivors = snapshot && survivorsInWords(history, snapshot, name);
+    if (survivors) return `what is left of it outlives SIGKILL: ${survivors}`;
+    const doubts = doubtsInWords(owned.latest().spared, state, [name]);
+    return doubts && `it may have left a process, which was left alone: ${doubts}`;
   };
 }

@@ -16,7 +16,7 @@ import { forgetProject } from '../../project/place/registry.ts';
 import { OF_OTHER_MANIFEST } from '../../project/recorded-project.ts';
 import { readFolderRecords, readRecords, removeRecord } from '../../project/records.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
-import { socketPaths } from '../../project/socket-path.ts';
+import { isListenedAt, socketPaths } from '../../project/socket-path.ts';
 import { readSupervisor, removeSupervisor } from '../../project/supervisor-record.ts';
 import type { Proof, StopReport } from '../../stopping/report.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
@@ -84,7 +84,7 @@ export async function finishStop(
   const shared = isShared(folder);
   const cleanup: Cleanup = { state, options, snapshot, lost, ended, shared, attempt };
   removeRecords(cleanup);
-  if (isSupervisorGone) removeSupervisorTraces(cleanup);
+  if (isSupervisorGone) await removeSupervisorTraces(cleanup);
   if (wholeProject && !shared) removeProjectFiles(cleanup);
   attempt('the control groups', () => removeRunGroups(state));
 
@@ -238,7 +238,7 @@ function removeOrWriteLegacyFiles({ state, options, snapshot, lost, shared }: Cl
 }
 
 /** Removes the record and the socket of a supervisor that has ended. */
-function removeSupervisorTraces(cleanup: Cleanup): void {
+async function removeSupervisorTraces(cleanup: Cleanup): Promise<void> {
   const { state, options, snapshot, shared, attempt } = cleanup;
   const { folder, supervisor } = state;
   const recorded: Identity | undefined = supervisor?.identity;
@@ -247,8 +247,10 @@ function removeSupervisorTraces(cleanup: Cleanup): void {
   if (recorded && !livesIn(snapshot, recorded)) {
     attempt("the supervisor's record", () => removeSupervisor(folder, recorded));
   }
-  // A supervisor that was killed could not remove its socket. Another manifest of the folder has the same socket.
+  // A supervisor that was killed could not remove its socket. Another manifest of the folder has the same socket, and
+  // so may another project that was at this path before, or is at one of our former paths now.
   for (const path of options.names === null && !shared ? socketPaths(folder) : []) {
+    if (await isListenedAt(path)) continue;
     attempt("the supervisor's socket", () => rmSync(path, { force: true }));
   }
 }

@@ -4,6 +4,7 @@ import { describeCommand } from '../../processes/describe.ts';
 import { identityKey, sameIdentity } from '../../processes/identity.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { StopReport } from '../../stopping/report.ts';
+import { isInDoubt, withDoubts } from '../../tracking/claim-tracker.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import type { StopOptions } from './options.ts';
 import type { VerifiedOutcome } from './outcome.ts';
@@ -28,22 +29,18 @@ interface LeftAlone {
 export function findLeftAlone(
   { owned }: Pick<VerifiedOutcome, 'owned'>,
   state: ProjectState,
-  { names }: StopOptions,
+  { names }: Pick<StopOptions, 'names'>,
   first: readonly Spared[] = [],
 ): readonly LeftAlone[] {
-  const latest = owned.latest().spared;
-  const known = new Set(latest.map(({ process }) => identityKey(process.identity)));
-  const lost = first.filter(
-    ({ process, veto }) => veto.kind === 'in-doubt' && !known.has(identityKey(process.identity)),
-  );
-  return [...latest, ...lost]
-    .filter(({ veto, evidence }) => {
-      if (veto.kind === 'in-doubt') return true;
+  return withDoubts(first.filter(isInDoubt), owned.latest())
+    .filter((spared) => {
+      const { veto, evidence } = spared;
+      if (isInDoubt(spared)) return true;
       const isStrong = evidence.some(({ kind }) => STRONG.includes(kind));
       return isStrong && VETOES_OF_OURS.includes(veto.kind);
     })
     .map((spared) => ({ spared, service: serviceOf(spared, state) ?? firstService(spared, first) }))
-    .filter(({ service }) => names === null || (service !== null && names.includes(service)));
+    .filter(({ service }) => names === null || names.includes(service ?? UNATTRIBUTED));
 }
 
 /** The service that the evidence pointed to before the tree died. */
@@ -61,7 +58,32 @@ function serviceOf(spared: Spared, { records, ledger }: ProjectState): string | 
   );
   const entry = ledger.find(({ identity }) => sameIdentity(identity, process.identity));
   const service = record?.service ?? entry?.service ?? spared.service ?? null;
-  return service === UNATTRIBUTED ? null : service;
+  if (service !== null && service !== UNATTRIBUTED) return service;
+  // Nothing is ended for this number. It names the service that the process is in doubt of.
+  const led = records.find(
+    ({ leader }) => leader && [process.sid, process.pgid].includes(leader.pid),
+  );
+  return led?.service ?? null;
+}
+
+/**
+ * Names the processes that may be of these services and that nobody can tell: a new run must not begin beside them.
+ * Null where there is none.
+ */
+export function doubtsInWords(
+  all: readonly Spared[],
+  state: ProjectState,
+  names: readonly string[],
+): string | null {
+  const doubts = all.filter(
+    (spared) => isInDoubt(spared) && names.includes(serviceOf(spared, state) ?? UNATTRIBUTED),
+  );
+  if (doubts.length === 0) return null;
+  return doubts
+    .map(({ process, veto }) => {
+      return `${process.name} (pid ${process.identity.pid}: ${veto.detail})`;
+    })
+    .join(', ');
 }
 
 /** One survivor of the report: a process that was left alone. */

@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
 import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { SweepRules } from '../../ownership/sweep.ts';
 import { compilePattern } from '../../patterns/pattern.ts';
+import { homeFolder } from '../../processes/home-folder.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 
 const DEFAULT_SWEEP: SweepSettings = { patterns: [], scope: 'project', protect: [] };
@@ -19,9 +19,18 @@ export function sweepSettingsOf({ folder, outline }: OpenProject, force: boolean
     // folder, but not everywhere.
     return !trusted && sweep.scope === 'user' ? { ...sweep, scope: 'project' } : sweep;
   }
-  const home = homedir();
-  const holdsHome = home === folder.root || home.startsWith(`${folder.root.replace(/\/$/, '')}/`);
-  return { ...DEFAULT_SWEEP, scope: force && !holdsHome ? 'project' : 'off' };
+  return {
+    ...DEFAULT_SWEEP,
+    scope: force && whyTooLarge(folder.root) === null ? 'project' : 'off',
+  };
+}
+
+/** Says why a folder without a manifest may hold more than one project; null where it is one project. */
+function whyTooLarge(root: string): string | null {
+  const home = homeFolder();
+  if (home === null) return `nobody knows whether ${root} holds the home folder`;
+  const holdsHome = home === root || home.startsWith(`${root.replace(/\/$/, '')}/`);
+  return holdsHome ? `${root} is, or holds, the home folder` : null;
 }
 
 /**
@@ -39,7 +48,7 @@ export function sweepCommandRules(
   const settings = sweepSettingsOf(project, true);
   const isOff = settings.scope === 'off';
   if (isOff && outline.kind === 'absent') {
-    const why = `${folder.root} is, or holds, the home folder, and has no manifest`;
+    const why = `${whyTooLarge(folder.root)}, and it has no manifest`;
     return { kind: 'refused', why, hint: 'go to the folder of the project' };
   }
   if (isOff && outline.kind === 'broken') {

@@ -91,7 +91,8 @@ function gone(message: string): DevctlError {
   });
 }
 
-function identityOf(path: string): FolderIdentity | null {
+/** The identity of a folder; null where it cannot be looked at. */
+export function identityOf(path: string): FolderIdentity | null {
   try {
     const { dev, ino } = statSync(path, { bigint: true });
     return { device: String(dev), inode: String(ino) };

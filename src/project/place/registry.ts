@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { homeFolder } from '../../processes/home-folder.ts';
 import { removeIfThere, unwritable, writeFileAtomically } from '../atomic-file.ts';
 import { asObject, isLabel, isText } from '../field-checks.ts';
 import { type JsonFields, type RecordRead, readJsonRecord } from '../json-record.ts';
@@ -64,8 +64,8 @@ export function prepareStateFolder(
 }
 
 function homeState(environment: Environment): string | null {
-  const home = environment.HOME ?? homedir();
-  if (!isAbsolute(home) || home === '/' || ownerOf(home) !== 'us') return null;
+  const home = environment.HOME ?? homeFolder();
+  if (home === null || !isAbsolute(home) || home === '/' || ownerOf(home) !== 'us') return null;
   return join(home, '.local', 'state');
 }
 

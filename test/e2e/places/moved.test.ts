@@ -1,4 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { expectToEnd, expectToEndNothing } from '../../support/expect-places.ts';
@@ -180,3 +187,63 @@ test.runIf(hasSubreaper)(
     await expectToEnd(ground, 'P', [fresh]);
   },
 );
+
+test('a command under devctl run follows its project, and leaves the one-off of a new project at the old path alone', async () => {
+  await using ground = await openGround();
+  ground.write('P');
+  const run = (go: string) => {
+    const script = `sh -c 'until [ -e ${ground.path(go)} ]; do sleep 0.1; done' & touch on; wait`;
+    return ground.devctl('P', 'run', '--name', 'job', '--', 'sh', '-c', script);
+  };
+  const untilOn = () => until(() => existsSync(ground.path('P/on')));
+  const ledger = (name: string) => ground.path(`${name}/.pids/ledger/job`);
+  const record = (name: string) => ground.path(`${name}/.pids/services/job.json`);
+  const first = run('go-first');
+  await untilOn();
+  await ground.run('mv', 'P', 'R');
+  ground.write('P');
+  const second = run('go-second');
+  await untilOn();
+  await until(() => existsSync(ledger('P')) && existsSync(ledger('R')));
+  const before = readFileSync(ledger('P'), 'utf8');
+
+  writeFileSync(ground.path('go-first'), '');
+  expect(await first).toMatchObject({ exitCode: 0 });
+  expect([existsSync(record('R')), existsSync(ledger('R'))]).toEqual([false, false]);
+  expect(existsSync(record('P'))).toBe(true);
+  expect(readFileSync(ledger('P'), 'utf8')).toContain(before);
+
+  writeFileSync(ground.path('go-second'), '');
+  expect(await second).toMatchObject({ exitCode: 0 });
+  expect([existsSync(record('P')), existsSync(ledger('P'))]).toEqual([false, false]);
+});
+
+test.runIf(hasSubreaper)(
+  'a moved project and a new one at its old path keep their supervisors, whichever is started or stopped',
+  async () => {
+    await using ground = await openGround();
+    const moved = await ground.start('P');
+    await ground.run('mv', 'P', 'R');
+    const fresh = await ground.start('P');
+    // The command line of a moved supervisor still names the old path.
+    const supervisors = ['R', 'P'].map((name) => supervisorOf(ground, name));
+    const living = () => supervisors.map((one) => one !== undefined && isAlive(one));
+    for (const name of ['R', 'P']) {
+      expect(await ground.devctl(name, 'start')).toMatchObject({ exitCode: 0 });
+      expect(living()).toEqual([true, true]);
+    }
+    await expectToEnd(ground, 'R', [moved]);
+    expect(await ground.devctl('P', 'start')).toMatchObject({ exitCode: 0 });
+    expect(living()).toEqual([false, true]);
+    expect(fresh.living().length).toBe(3);
+    await expectToEnd(ground, 'P', [fresh]);
+    expect(ground.residents()).toEqual([]);
+  },
+);
+
+/** The supervisor that the records of a project name. */
+function supervisorOf(ground: Ground, name: string) {
+  const path = ground.path(`${name}/.pids/supervisor.json`);
+  const { pid } = JSON.parse(readFileSync(path, 'utf8')).identity;
+  return ground.residents().find((one) => one.pid === pid);
+}

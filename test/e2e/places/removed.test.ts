@@ -180,6 +180,35 @@ eachModeIf(hasSubreaper)<[string, boolean]>([
   },
 );
 
+eachModeIf(hasSubreaper)<[string, boolean]>([
+  ['the supervisor lives', false],
+  ['the supervisor was killed', true],
+])(
+  'a service that has neither a record nor a place in the manifest ends before a start, and a one-off does not: %s',
+  async (_how, kill) => {
+    await using ground = await openGround();
+    const before = await ground.start('P');
+    const job = ground.devctl('P', 'run', '--name', 'job', '--', 'sh', '-c', 'touch on; sleep 600');
+    await until(() => existsSync(ground.path('P/on')));
+    if (kill) await killSupervisorOf(before);
+    await until(() => {
+      rmSync(ground.path('P/.pids'), { recursive: true });
+      return true;
+    });
+    ground.write('P', { services: { renamed: { command: 'touch up; sleep 600' } } });
+    const { exitCode, stderr } = await ground.devctl('P', 'start');
+    expect(exitCode, stderr).toBe(0);
+    expect(before.living()).toEqual([]);
+    expect(isAlive(before.supervisor)).toBe(false);
+    expect(existsSync(ground.path('P/up'))).toBe(true);
+    const status = await ground.devctl('P', 'stop', 'renamed');
+    expect(status.exitCode, status.stdout + status.stderr).toBe(0);
+    expect(await Promise.race([job, 'it runs'])).toBe('it runs');
+    expect(await ground.devctl('P', 'stop')).toMatchObject({ exitCode: 0 });
+    await job;
+  },
+);
+
 const READING = [['status'], ['stop'], ['start'], ['logs'], ['doctor'], ['restart']] as const;
 
 test.runIf(process.platform === 'linux')(
