@@ -143,6 +143,7 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
   if (veto?.kind !== 'other-project' || !foreign) {
     if (veto || found.has(pid)) return veto;
     if (kind === 'cookie') return judgeOwnMark(search, process);
+    if (kind === 'ledger' && isRecordedElsewhere(search, process)) return RECORDED_THERE;
     return vetoes.cookies.has(pid) ? null : judgeUnmarked(search, process, kind);
   }
   if (found.has(pid)) return null;
@@ -186,7 +187,9 @@ function askForRecords({ foreignMarks }: ClaimSearch, cookie: Cookie | undefined
 /** Our mark on a process below another project: a service there may have read our environment from a file. */
 function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
   const { facts, snapshot, vetoes } = search;
-  if (vetoes.elsewhere.size === 0) return null;
+  const isInOwnGroup = facts.groups?.some(({ pids }) => pids.has(process.identity.pid)) ?? false;
+  if (isInOwnGroup && vetoes.elsewhere.size === 0) return null;
+  if (isRecordedElsewhere(search, process)) return RECORDED_THERE;
   const nearest = nearestProject(facts, snapshot, vetoes, process);
   const detail = 'it carries our mark, but is below another project that runs';
   if (nearest === 'other') return { kind: 'other-project', detail };
@@ -196,10 +199,23 @@ function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
   return { kind: 'in-doubt', detail };
 }
 
-/** A process without any mark that is not recorded as ours: where another project stands nearer it is that project's. */
+/** A witness may have seen the process before the other project had recorded it, so its ledger does not outweigh the record. */
+function isRecordedElsewhere({ vetoes }: ClaimSearch, { identity: { pid } }: ProcessInfo): boolean {
+  return vetoes.elsewhere.get(pid) === 'recorded' && !vetoes.ours.has(pid);
+}
+
+const RECORDED_THERE: Veto = {
+  kind: 'other-project',
+  detail: 'it carries our mark, but the records of the project where it works name it',
+};
+
+/**
+ * A process without any mark that only a name ties to us, that of a control group, a log or a port: where another project
+ * stands nearer it is that project's. The place among our own processes says more than that.
+ */
 function judgeUnmarked(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind): Veto | null {
   const { facts, snapshot, vetoes } = search;
-  if (vetoes.elsewhere.size === 0 || kind === 'leader' || kind === 'ledger') return null;
+  if (vetoes.elsewhere.size === 0 || kind === 'leader' || BY_PLACE.includes(kind)) return null;
   if (nearestProject(facts, snapshot, vetoes, process) !== 'other') return null;
   return { kind: 'other-project', detail: 'it is below another project that runs' };
 }

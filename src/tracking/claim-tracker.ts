@@ -41,7 +41,7 @@ import { type Identity, identityKey, sameIdentity } from '../processes/identity.
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ClaimSource } from '../stopping/engine.ts';
 import { currentFacts, projectIdentity } from './facts.ts';
-import { openOtherProjects } from './other-projects.ts';
+import { openOtherProjects, recordedAtWork } from './other-projects.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { withoutRunsElsewhere } from './runs-elsewhere.ts';
 
@@ -227,7 +227,10 @@ class Tracker implements ClaimTracker {
   #claim(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
     const { folder } = this.#options.state;
     const first = claimProcesses(facts, snapshot);
-    const own = withoutRunsElsewhere(this.#options.state, facts, first.claims, snapshot);
+    const mine = withoutRunsElsewhere(this.#options.state, facts, first.claims, snapshot);
+    const atWork = recordedAtWork(folder, first.claims.values(), snapshot);
+    const own =
+      atWork.length > 0 ? { ...mine, elsewhere: [...(mine.elsewhere ?? []), ...atWork] } : mine;
     const found = own === facts ? first : claimProcesses(own, snapshot);
     this.project = own.project;
     this.#groups = own.groups ?? [];

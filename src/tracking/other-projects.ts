@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ancestry } from '../ownership/ancestry.ts';
-import type { ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
+import type { Claim, ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
 import { readCookie } from '../ownership/cookie.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Identity } from '../processes/identity.ts';
@@ -139,6 +139,30 @@ function processesOf(mark: ForeignMark, snapshot: Snapshot): readonly ProcessInf
     if (isGone(process) || process.kernelThread) return false;
     const cookie = readCookie(snapshot.details.environ(process) ?? '');
     return cookie?.projects.includes(mark.mark) && cookie.projectId === mark.projectId;
+  });
+}
+
+/**
+ * Reads the records of the folders in which processes work that only our mark ties to us. A service of such a project may
+ * have read our environment from a file, and its supervisor may be dead.
+ */
+export function recordedAtWork(
+  own: ProjectFolder,
+  claims: Iterable<Claim>,
+  { details }: Snapshot,
+): readonly RecordedElsewhere[] {
+  const weak = [...claims].filter(({ evidence }) =>
+    evidence.every(({ kind }) => kind === 'cookie' || kind === 'ledger'),
+  );
+  const places = new Set(weak.map(({ process }) => details.cwd(process)));
+  const outside = [...places].filter((cwd) => cwd !== null && !isInside(own.root, cwd));
+  const folders = new Set(outside.flatMap(foldersUpwards));
+  return [...folders].flatMap((path) => {
+    const pidsDir = join(path, '.pids');
+    if (path === own.root || pidsDir === own.pidsDir || !existsSync(pidsDir)) return [];
+    const folder = projectFolder(path);
+    const { mark, id: projectId } = folder;
+    return identitiesIn(folder).map((identity) => ({ mark, projectId, identity }));
   });
 }
 

@@ -3,7 +3,13 @@ import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
-import { guardsOf, killAtOnce, service, signalSupervisor } from '../support/services.ts';
+import {
+  guardsOf,
+  killAtOnce,
+  service,
+  signalSupervisor,
+  supervisorsOf,
+} from '../support/services.ts';
 import { eachMode, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
@@ -70,6 +76,22 @@ test('a stop of the project whose environment was read does not touch the servic
   expect(stop.exitCode, stop.stdout + stop.stderr).toBe(0);
   expect(first.oracle.everything()).toEqual([]);
   expect(second.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+});
+
+eachMode<[string, Readonly<Record<string, string>>]>([
+  ['without control groups', { DEVCTL_CGROUP: 'off' }],
+  ['with control groups', {}],
+])('nor when its supervisor was killed: the records there name it, %s', async (_name, env) => {
+  await using first = await temporaryProject(printing);
+  await using second = await startBoth(first, env);
+  const residents = [...supervisorsOf(second), ...guardsOf(second)];
+  for (const one of residents) await killAtOnce(one);
+  const leader = JSON.parse(readFileSync(second.file('.pids/services/web.json'), 'utf8')).leader;
+  const isLeader = ({ pid }: { readonly pid: number }) => pid === leader.pid;
+  expect(second.oracle.processes().some(isLeader)).toBe(true);
+  const stop = await devctl(first, 'stop', '--force');
+  expect([0, 4], stop.stdout + stop.stderr).toContain(stop.exitCode);
+  expect(second.oracle.processes().some(isLeader)).toBe(true);
 });
 
 test('without control groups the processes that nobody can tell apart are named, and the exit code is 4', async () => {
