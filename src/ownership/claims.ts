@@ -158,7 +158,7 @@ function findGroupsInDoubt(
 function spareThoseOfCopies({ facts, snapshot, vetoes, spared }: ClaimSearch): void {
   const veto = {
     kind: 'in-doubt',
-    detail: 'the records that name it may be a copy of those of another folder',
+    detail: 'the records that name it may be a copy',
   } as const;
   for (const { identity, service, runId } of facts.perhapsOurs ?? []) {
     const process = snapshot.byPid.get(identity.pid);

@@ -166,15 +166,12 @@ function findDoubt(
 ): Veto | null {
   if (found.has(pid)) return null;
   const cookie = vetoes.cookies.get(pid);
-  if (kind === 'cookie' && cookie && isCookieInDoubt(project, cookie)) {
-    const detail =
-      'it carries our mark, but it may be of a project that was moved away from this path';
-    return { kind: 'in-doubt', detail };
-  }
-  if (kind !== 'cgroup' || runId === null || !groupsInDoubt.has(runId)) return null;
-  const detail =
-    'its control group has the name of this path, but it may be of a project that was moved away';
-  return { kind: 'in-doubt', detail };
+  const isInDoubt =
+    kind === 'cookie'
+      ? cookie !== undefined && isCookieInDoubt(project, cookie)
+      : kind === 'cgroup' && runId !== null && groupsInDoubt.has(runId);
+  if (!isInDoubt) return null;
+  return { kind: 'in-doubt', detail: 'its project may have been moved away' };
 }
 
 /** Asks for the records of the project of a cookie: they decide about a process here. */

@@ -111,22 +111,17 @@ type Shown = Required<Pick<OpenProject, 'folder' | 'shownBy'>>;
 /**
  * Finds the nearest project without manifest.
  *
- * @throws DevctlError 'unsafe' where the records of another user are nearer than the project that would be meant
  * @param start the folder where the search begins
  * @param end the nearest folder above it that has a manifest; null: there is none
+ * @throws DevctlError 'unsafe' where the records of another user are nearer than that manifest
  */
 function findNearer(start: string, end: string | null): Shown | null {
   const between = foldersBetween(start, end);
   const bare: string[] = [];
   let recorded: ProjectFolder | null = null;
-  let others: string | null = null;
   for (const path of between) {
     recorded = recordedProjectIn(path);
-    if (recorded) break;
-    if (hasRecordsOfOthers(path)) {
-      others = path;
-      break;
-    }
+    if (recorded || hasRecordsOfOthers(path)) break;
     bare.push(path);
   }
   const marked = firstMarked(bare);
@@ -134,7 +129,8 @@ function findNearer(start: string, end: string | null): Shown | null {
     const folder = projectFolder(marked, registeredRecords(marked));
     return { folder, shownBy: 'processes' };
   }
-  if (others !== null) return requireNoneAbove(others, end);
+  const nearest = between[bare.length];
+  if (!recorded && nearest !== undefined && end !== null) throw ofOtherUser(nearest, end);
   return recorded && { folder: recorded, shownBy: 'records' };
 }
 
@@ -152,14 +148,11 @@ function hasRecordsOfOthers(path: string): boolean {
   return seen.kind === 'refused' && seen.isOthers === true;
 }
 
-/** Refuses to go on from a project of another user to one above it, because the user is in the nearer one. */
-function requireNoneAbove(folder: string, end: string | null): null {
-  const isTop = folder === dirname(folder);
-  const above = end ?? (isTop ? null : (findNearer(dirname(folder), null)?.folder.root ?? null));
-  if (above === null) return null;
-  throw new DevctlError(
+/** The failure where the user is in the folder of another user's project, which stands nearer than the manifest. */
+function ofOtherUser(folder: string, above: string): DevctlError {
+  return new DevctlError(
     'unsafe',
-    `${join(folder, '.pids')} has the records of another user, so the project ${above} is not meant here`,
+    `${join(folder, '.pids')} belongs to another user, so ${above} is not meant here`,
     { hint: `run devctl as that user; for the other project: --config ${above}` },
   );
 }

@@ -235,9 +235,12 @@ class Tracker implements ClaimTracker {
     this.project = own.project;
     this.#groups = own.groups ?? [];
     if (found.foreignMarks.length === 0) return found;
-    const others = this.#otherProjects.find(folder, found.foreignMarks, snapshot);
-    const { recorded, ids, inDoubt } = others;
-    this.project = { ...own.project, idsElsewhere: ids, ...(inDoubt ? { inDoubt } : {}) };
+    const { recorded, ids, ...doubt } = this.#otherProjects.find(
+      folder,
+      found.foreignMarks,
+      snapshot,
+    );
+    this.project = { ...own.project, idsElsewhere: ids, ...doubt };
     const elsewhere = [...(own.elsewhere ?? []), ...recorded];
     return claimProcesses({ ...own, project: this.project, elsewhere }, snapshot);
   }

@@ -21,8 +21,8 @@ export interface OtherProjectsFound {
   readonly recorded: readonly RecordedElsewhere[];
   /** Ids that live in another folder, or in another PID namespace. */
   readonly ids: ReadonlySet<string>;
-  /** Null: nothing is in doubt. */
-  readonly inDoubt: ProjectIdentity['inDoubt'] | null;
+  /** Missing: nothing is in doubt. */
+  readonly inDoubt?: NonNullable<ProjectIdentity['inDoubt']>;
 }
 
 /** Looks up other projects: in the registry of this user, and in the folders that their processes work in. */
@@ -81,8 +81,8 @@ function lookUp(
       inDoubt.ids.add(projectId);
     }
   }
-  const isCertain = inDoubt.ids.size + inDoubt.runs.size === 0;
-  return { recorded, ids, inDoubt: isCertain ? null : inDoubt };
+  const isInDoubt = inDoubt.ids.size + inDoubt.runs.size > 0;
+  return { recorded, ids, ...(isInDoubt ? { inDoubt } : {}) };
 }
 
 /**

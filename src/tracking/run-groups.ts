@@ -169,13 +169,12 @@ export function readRunGroups(state: ProjectState): readonly RunGroup[] {
     services.set(runId, service);
   const registry = once(readRegistry);
   const movedAway = once(() => runsMovedAway(ours.root, registry()));
-  const namedElsewhere = once(() => new Set(ours.standing.elsewhere.flatMap(namedRunIds)));
   const foreign = new Set(state.foreign.map(({ runId }) => runId));
   const isOfOther = (project: string, runId: string): boolean => {
     if (services.has(runId)) return false;
     if (foreign.has(runId)) return true;
     if (basename(project) !== nameOf(ours) || movedAway().has(runId)) return true;
-    return namedElsewhere().has(runId);
+    return ours.standing.elsewhere.some((pidsDir) => namedRunIds(pidsDir).includes(runId));
   };
   const isPathOurs = once(() => {
     const entries = registry().filter(({ path }) => path === ours.root);

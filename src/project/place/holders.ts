@@ -52,10 +52,8 @@ export function recordsFoldersIn(
   return [...new Set(usual.flatMap((dir) => [dir, recordsFolderAt(dir, here).folder]))];
 }
 
-/** The key of the records folder, wherever it stands in a manifest. */
-const RECORDS_FOLDER = /"pidsDir"\s*:\s*("(?:[^"\\\n]|\\.)*")/g;
-/** A larger file is no manifest, in bytes. */
-const MAX_BYTES = 1024 * 1024;
+/** The key of the records folder, wherever it stands in a manifest. A name with an escape is left to the registry. */
+const RECORDS_FOLDER = /"pidsDir"\s*:\s*"([^"\\\n]+)"/g;
 
 /**
  * Lists the folders that a manifest may name as its records folder. It needs no parser, because a folder too many does
@@ -63,20 +61,16 @@ const MAX_BYTES = 1024 * 1024;
  */
 function namedInManifest(folder: string): readonly string[] {
   return [USUAL_MANIFEST, '.devctl.local.json'].flatMap((name) =>
-    [...readManifestText(join(folder, name)).matchAll(RECORDS_FOLDER)].flatMap(([, text = '']) => {
-      try {
-        return resolve(folder, String(JSON.parse(text)));
-      } catch {
-        return []; // A wrong escape.
-      }
-    }),
+    [...readText(join(folder, name)).matchAll(RECORDS_FOLDER)].map(([, dir = '']) =>
+      resolve(folder, dir),
+    ),
   );
 }
 
-function readManifestText(path: string): string {
+/** Reads a file; empty where there is none. A FIFO is not read, because that would wait. */
+function readText(path: string): string {
   try {
-    const found = statSync(path);
-    return found.isFile() && found.size <= MAX_BYTES ? readFileSync(path, 'utf8') : '';
+    return statSync(path).isFile() ? readFileSync(path, 'utf8') : '';
   } catch {
     return '';
   }
