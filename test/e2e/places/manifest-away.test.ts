@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { devctlWith } from '../../support/devctl.ts';
 import { endProcesses } from '../../support/end-processes.ts';
 import { readProcesses, startTimeNow } from '../../support/read-processes.ts';
 import { guardsOf, hasSubreaper, killAtOnce, signalSupervisor } from '../../support/services.ts';
-import { test } from '../../support/sets.ts';
+
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
