@@ -20,6 +20,7 @@ test('the smallest manifest has every default', () => {
     root,
     name: basename(root),
     env: {},
+    envFindings: [],
     services: { web },
     groups: {},
     sweep: { patterns: [], scope: 'project', protect: [] },

@@ -1,5 +1,6 @@
 import { DevctlError } from '../../errors.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
+import { requireReadableEnvFiles } from '../../manifest/env-file.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import { type Choices, choicesOf, selectForStart, selectServices } from '../../manifest/select.ts';
 import type { Host } from '../../processes/host.ts';
@@ -56,6 +57,7 @@ export async function restartProject(
     const known = knownNames(state).filter((name) => !oneOffs.includes(name));
     const { stop, start } = planRestart(choices, named, known, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideService(inside);
+    requireReadableEnvFiles(manifest, start, options.warn);
     const { graceMs, forced, onScan, declared } = options;
     const toStop = stopOptions({ names: stop, graceMs, declared, forced, onScan });
     const report = await stopLocked(host, await stopHeader(host, folder, toStop), []);

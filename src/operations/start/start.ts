@@ -25,6 +25,7 @@ import { currentBreaches } from '../../limits/breach-file.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
+import { requireReadableEnvFiles } from '../../manifest/env-file.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
@@ -61,7 +62,7 @@ export interface StartOptions {
 /**
  * Starts services, and returns when each is up or has failed. To start a running service is a success.
  *
- * @throws DevctlError 'locked', 'port-taken', 'survivors', 'supervisor-failed',
+ * @throws DevctlError 'manifest-invalid' for an env file, 'locked', 'port-taken', 'survivors', 'supervisor-failed',
  *   'records-unwritable', 'unsafe'
  */
 export async function startProject(
@@ -70,6 +71,7 @@ export async function startProject(
   manifest: ResolvedManifest,
   options: StartOptions,
 ): Promise<StartResult> {
+  requireReadableEnvFiles(manifest, options.names, options.warn);
   await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
