@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, inWords } from '../../errors.ts';
 import { openLogSource } from '../../logs/source.ts';
 import type { LivenessProbe, ProbeCheck, ResolvedService } from '../../manifest/resolved.ts';
+import { timeInWords } from '../../manifest/units.ts';
 import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
 import { sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
@@ -191,7 +192,7 @@ export async function probeReadiness(
   const answer = await waitUntilReady(opened, ready, controller.signal);
   if (answer.kind === 'ready') void dispatch(entry.name, { kind: 'probeSucceeded', run });
   if (answer.kind === 'timed-out') {
-    const reason = `not ready after ${ready.timeoutMs} ms: ${answer.lastReason}`;
+    const reason = `not ready after ${timeInWords(ready.timeoutMs)}: ${answer.lastReason}`;
     void dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
   }
 }
