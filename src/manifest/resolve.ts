@@ -115,6 +115,7 @@ function resolveService(
     resources: resolveResources(service.limits),
     autostart: service.autostart ?? true,
     stdin: service.stdin ?? 'fifo',
+    color: service.color ?? manifest.color ?? 'auto',
     oneShot: service.oneShot ?? false,
     definedAt: `${relative(place.root, defined.file)}:${defined.line}`,
   };

@@ -121,6 +121,8 @@ export interface ResolvedService {
   /** True when `start` without names starts the service. */
   readonly autostart: boolean;
   readonly stdin: 'fifo' | 'null';
+  /** 'auto': FORCE_COLOR=1 where it was started on a terminal, unless its environment decides about colours. */
+  readonly color: 'auto' | 'never';
   /** True for a task that ends by itself. After success it counts as done, not as down. */
   readonly oneShot: boolean;
   /** Place of the definition in the manifest, for messages: `.devctl.json:12`. */

@@ -55,6 +55,7 @@ test('the smallest manifest has every default', () => {
       successExitCodes: [0],
     },
     stdin: 'fifo',
+    color: 'auto',
     oneShot: false,
     limits: [],
     resources: { core: null, openFiles: null },

@@ -16,7 +16,7 @@ import type { StartResult } from './result.ts';
 import { type StartOptions, startLocked } from './start.ts';
 
 export interface RestartOptions
-  extends Pick<StartOptions, 'env' | 'onChange' | 'warn'>,
+  extends Pick<StartOptions, 'env' | 'onTerminal' | 'onChange' | 'warn'>,
     Pick<StopOptions, 'graceMs' | 'forced' | 'onScan'> {
   /** The services and groups that the user named. Empty: everything. */
   readonly names: readonly string[];
@@ -63,8 +63,8 @@ export async function restartProject(
     const report = await stopLocked(host, await stopHeader(host, folder, toStop), []);
     options.onStopped(report);
     if (report.survivors.length > 0) return { stop: report, start: null };
-    const { env, onChange, warn } = options;
-    const toStart = { names: start, abortOnFailure: false, env, onChange, warn };
+    const { env, onTerminal = false, onChange, warn } = options;
+    const toStart = { names: start, abortOnFailure: false, env, onTerminal, onChange, warn };
     return { stop: report, start: await startLocked(host, folder, manifest, toStart) };
   } finally {
     release();

@@ -52,6 +52,8 @@ export interface StartOptions {
   /** The lease that everything runs on. Missing: the lease stays as it is. */
   readonly lease?: Lease | null;
   readonly env: Readonly<Record<string, string>>;
+  /** True where a person looks at a terminal, so that services may use colours. Default: false. */
+  readonly onTerminal?: boolean;
   readonly onChange: (event: ServiceChange) => void;
   /** Called before anything is spawned. An error of the callback ends the start. */
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
@@ -168,7 +170,7 @@ function withInterrupted(
 /** @param adopted names of the services that the supervisor cares for from now on, whether they are started or not */
 function startRequest(
   manifest: ResolvedManifest,
-  { names, env, lease }: StartOptions,
+  { names, env, onTerminal = false, lease }: StartOptions,
   services: readonly ResolvedService[],
   adopted: ReadonlySet<string>,
 ): StartRequest {
@@ -179,6 +181,7 @@ function startRequest(
       ({ name }) => adopted.has(name) && !names.includes(name),
     ),
     env,
+    onTerminal,
     logsDir,
     logRotation,
     containment,

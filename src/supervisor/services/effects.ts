@@ -7,6 +7,7 @@ import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../own
 import { sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
+import { defaultVariables } from '../../services/launch/default-variables.ts';
 import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
 import { exitInWords } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
@@ -70,8 +71,10 @@ function launchService(
   return withPinnedLog(context, record, async (log) => {
     // This may fail, so it comes before the spawn: afterwards there is a process to report.
     const base = log.positionAt(0);
+    const env = environmentOf(context, entry, record.runId);
+    const onTerminal = entry.request?.onTerminal ?? false;
     const launched = await launch(service, {
-      env: environmentOf(context, entry, record.runId),
+      env: { ...env, ...defaultVariables(service, env, onTerminal) },
       logFile: record.log,
       stdinPath: record.stdin,
       ...(mkfifo ? { makeFifo: mkfifo } : {}),
