@@ -1,4 +1,9 @@
-import type { ParsedEnvFile, Reference, ValuePart } from './env-grammar.ts';
+import {
+  MOST_PROBLEMS,
+  type ParsedEnvFile,
+  type Reference,
+  type ValuePart,
+} from './env-grammar.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** Variables by name. The object has no prototype, or only its own keys are read. */
@@ -34,12 +39,13 @@ export function expandEnvFile(
     if (value !== undefined && (value !== '' || !otherwise?.emptyToo)) return value;
     if (otherwise?.kind === 'default') return expand(otherwise.value);
     if (otherwise === null) {
-      warnings.push(problem(at, [], `$${name} is not set, so it is replaced by nothing`));
+      if (warnings.length < MOST_PROBLEMS)
+        warnings.push(problem(at, [], `$${name} is not set, so it is replaced by nothing`));
       return '';
     }
     const state = value === undefined ? 'is not set' : 'is empty';
     const text = otherwise.text === '' ? '' : `: ${otherwise.text}`;
-    problems.push(problem(at, [], `${name} ${state}${text}`));
+    if (problems.length < MOST_PROBLEMS) problems.push(problem(at, [], `${name} ${state}${text}`));
     return '';
   };
 

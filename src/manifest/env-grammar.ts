@@ -32,8 +32,8 @@ export type Otherwise = {
   | { readonly kind: 'required'; readonly text: string }
 );
 
-/** Most problems that are told of one file, because a file of another kind has one in each line. */
-const MOST_PROBLEMS = 20;
+/** Most problems of a kind that are told of one file, because a file of another kind has one in each line. */
+export const MOST_PROBLEMS = 20;
 const DEEPEST = 20;
 
 /**

@@ -19,6 +19,11 @@ test('a service whose env file cannot be read is not started, and the others are
   expect(refused.stderr).not.toContain('S3CRET');
   expect(project.oracle.processes()).toEqual([]);
 
+  const up = await devctl(project, 'up');
+  expect(up.exitCode).toBe(2);
+  expect(up.stderr).toContain('✗ bad.env:2:6  expected');
+  expect(project.oracle.processes()).toEqual([]);
+
   const good = await devctl(project, 'start', 'good');
   expect(good.exitCode).toBe(0);
   expect(good.stderr).toContain('good.env:1:3  $DEVCTL_TEST_NOBODY is not set');
