@@ -39,6 +39,12 @@ test('a service whose env file cannot be read is not started, and the others are
   expect(adopt.exitCode).toBe(0);
   expect(adopt.stderr).toContain('! good.env:1:3  this quote is never closed');
   expect(adopt.stderr).not.toContain('bad.env');
+
+  project.write('bad.env', 'TOKEN=1\n');
+  const mended = await devctl(project, 'start', 'bad');
+  expect(mended.exitCode).toBe(0);
+  // A supervisor that adopts it would start it again without a variable.
+  expect(mended.stderr).toContain('good.env:1:3  this quote is never closed');
 });
 
 test('a service gets the variables of its env file, over all lines', async () => {

@@ -1,7 +1,6 @@
 import type { LeaseStatus } from '../../leases/lease-status.ts';
 import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
-import { warnOfEnvFiles } from '../../manifest/env-file.ts';
 import type { ResolvedManifest, RestartPolicy } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
@@ -53,8 +52,6 @@ export async function adoptProject(
     const before = await lookAtProject(host, folder);
     const names = recordsToAdopt(before).map(({ service }) => service);
     if (names.length === 0) return { supervisor: null, services: [], leases: [] };
-    // A restart by policy would start it without the variables that cannot be read.
-    warnOfEnvFiles(manifest, 'problem', names, warn);
     const startNothing = { names: [], abortOnFailure: false, env, warn, onChange: () => {} };
     await startLocked(host, folder, manifest, startNothing, before);
     const after = await lookAtProject(host, folder);

@@ -25,7 +25,7 @@ import { currentBreaches } from '../../limits/breach-file.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
-import { requireReadableEnvFiles } from '../../manifest/env-file.ts';
+import { requireReadableEnvFiles, warnOfEnvFiles } from '../../manifest/env-file.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { Host } from '../../processes/host.ts';
@@ -110,7 +110,9 @@ export async function startLocked(
 
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
-  const request = startRequest(placed, options, services, withInterrupted(alive, state));
+  const adopted = withInterrupted(alive, state);
+  warnOfUnreadable(manifest, adopted, options);
+  const request = startRequest(placed, options, services, adopted);
   const result = await client.start(request, (event) => {
     if (event.type === 'change') options.onChange(event);
   });
@@ -157,6 +159,16 @@ function requireGroups({ capabilities }: Hello): void {
   throw new DevctlError('start-failed', `"containment" is "cgroup", but there is none: ${why}`, {
     hint: 'nothing was started; with "auto" (the default) services are started without control groups',
   });
+}
+
+/** Warns of services that a restart by policy would start without the variables that cannot be read. */
+function warnOfUnreadable(
+  manifest: ResolvedManifest,
+  adopted: ReadonlySet<string>,
+  { names, warn }: StartOptions,
+): void {
+  const others = [...adopted].filter((name) => !names.includes(name));
+  if (others.length > 0) warnOfEnvFiles(manifest, 'problem', others, warn);
 }
 
 /** Adds the services that were about to be restarted when their supervisor ended. */
