@@ -55,6 +55,8 @@ export interface StartRequest {
   readonly running?: readonly ResolvedService[];
   /** The environment of the caller, so that services see the terminal that started them. */
   readonly env: Readonly<Record<string, string>>;
+  /** True: the start was made on a terminal, so services may use colours. */
+  readonly onTerminal?: boolean;
   readonly logsDir: string;
   readonly logRotation: LogRotation | null;
   readonly containment: Containment;

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DevctlError, ExitCode } from '../errors.ts';
-import { type Examination, examineManifest, loadManifest } from '../manifest/load.ts';
+import { type Examination, examineManifest, manifestInvalid, shownFrom } from '../manifest/load.ts';
 import type { ManifestQuery } from '../manifest/locate.ts';
-import { formatPath, type Problem } from '../manifest/problem.ts';
+import { formatPath, formatProblem, type Problem } from '../manifest/problem.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { printable } from '../output/terminal/width.ts';
@@ -18,36 +18,51 @@ import { manifestQuery, openProject } from '../project/open-project.ts';
 export async function checkCommand(options: { config?: string; json?: boolean }): Promise<number> {
   const query = { config: options.config };
   if (options.json === true) return printJsonReport(query);
-  const manifest = loadManifest(manifestQuery(openProject(query), query));
+  const { place, manifest, problems, warnings } = examine(query);
+  const from = shownFrom(query) ?? place.root;
+  if (manifest === null || problems.length > 0) throw manifestInvalid(problems, from);
   const { file, services, groups } = manifest;
   const counted = [
     count(Object.keys(services).length, 'service'),
     ...(Object.keys(groups).length > 0 ? [count(Object.keys(groups).length, 'group')] : []),
   ];
   process.stdout.write(`✓ ${basename(file)}: ${counted.join(', ')}: no problems\n`);
-  for (const note of await notesOn(manifest)) process.stderr.write(`! ${printable(note)}\n`);
+  const notes = [...inWords(warnings, from), ...(await notesOn(manifest))];
+  for (const note of notes) process.stderr.write(`! ${printable(note)}\n`);
   return ExitCode.Ok;
 }
 
 async function printJsonReport(query: ManifestQuery): Promise<number> {
-  const { manifest, ...answer } = examine(query);
-  const notes = manifest ? await notesOn(manifest) : [];
+  const { manifest, warnings, ...answer } = examineOrExplain(query);
+  const notes = [...warnings, ...(manifest ? await notesOn(manifest) : [])];
   const report = { ok: answer.problems.length === 0, ...answer, notes };
   printJson(report);
   return report.ok ? ExitCode.Ok : ExitCode.Usage;
 }
 
-function examine(query: ManifestQuery) {
+function examine(query: ManifestQuery): Examination {
+  return examineManifest(manifestQuery(openProject(query), query));
+}
+
+function examineOrExplain(query: ManifestQuery) {
   try {
-    const { place, manifest, problems }: Examination = examineManifest(
-      manifestQuery(openProject(query), query),
-    );
-    return { file: place.file, problems: problems.map(problemToJson), manifest };
+    const { place, manifest, problems, warnings } = examine(query);
+    return {
+      file: place.file,
+      problems: problems.map(problemToJson),
+      manifest,
+      warnings: inWords(warnings, shownFrom(query) ?? place.root),
+    };
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     const nowhere = { file: null, line: null, column: null, path: '', suggestion: null };
-    return { file: null, problems: [{ ...nowhere, message: error.message }], manifest: null };
+    const problems = [{ ...nowhere, message: error.message }];
+    return { file: null, problems, manifest: null, warnings: [] };
   }
+}
+
+function inWords(warnings: readonly Problem[], from: string): readonly string[] {
+  return warnings.map((found) => formatProblem(found, from));
 }
 
 /** Finds settings that are valid, but surprise: what they say does not happen. */

@@ -4,6 +4,7 @@ import { definedOnly } from '../manifest/variables.ts';
 import { restartProject } from '../operations/start/restart.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { openProgress } from '../output/terminal/open-progress.ts';
+import { isSeen } from '../output/terminal/theme.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
@@ -50,6 +51,7 @@ export async function restartCommand(
       dependents: options.dependents ?? false,
       graceMs,
       env: definedOnly(process.env),
+      onTerminal: isSeen(process.stdout, options.color),
       declared: declaredServices(project),
       forced: interrupted,
       onScan: stopProgress(),
@@ -63,7 +65,7 @@ export async function restartCommand(
     progress.close();
     const ok = start !== null && allUp(start);
     if (options.json) printJson({ ok, stop, start });
-    else if (start) printSummary(start);
+    else if (start) printSummary(start, options.color);
     if (start === null) return ExitCode.Survivors;
     return ok ? ExitCode.Ok : ExitCode.Failed;
   } finally {

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
+import { warnOfEnvFiles } from '../manifest/env-file.ts';
 import { PROJECT_WARNINGS } from '../manifest/limits.ts';
 import { loadManifest } from '../manifest/load.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
@@ -127,7 +128,11 @@ function manifestFor(
 ): ResolvedManifest | null {
   if (outline.kind === 'absent') return null;
   try {
-    return loadManifest({ file: outline.file });
+    const manifest = loadManifest({ file: outline.file });
+    for (const severity of ['problem', 'warning'] as const) {
+      warnOfEnvFiles(manifest, severity, [], warn);
+    }
+    return manifest;
   } catch (error) {
     if (!(error instanceof DevctlError)) throw error;
     warn(

@@ -13,7 +13,8 @@ import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
 import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
-import { printable, printableLines, printableLog } from '../output/terminal/width.ts';
+import { colorEnabled, isSeen } from '../output/terminal/theme.ts';
+import { cleanLogText, finalText, printable, printableLines } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
@@ -59,6 +60,7 @@ export async function startCommand(
       abortOnFailure: options.abortOnFailure ?? false,
       lease,
       env: definedOnly(process.env),
+      onTerminal: isSeen(process.stdout, options.color),
       onChange(change) {
         if (onTerminal && TROUBLE_STATES.has(change.to))
           reasonsShown.set(change.service, change.reason);
@@ -68,7 +70,7 @@ export async function startCommand(
     });
     progress.close();
     if (options.json) printJson({ ok: allUp(result), ...result });
-    else printSummary(result, reasonsShown);
+    else printSummary(result, options.color, reasonsShown);
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     progress.close();
@@ -136,6 +138,7 @@ export function allUp({ services }: StartResult): boolean {
 /** Prints what the progress has not said: which services ran before, why a service failed, what to do next. */
 export function printSummary(
   { services, aborted, leases, breaches }: StartResult,
+  color: boolean | undefined,
   reasonsShown: ReadonlyMap<string, string | null> = new Map(),
 ): void {
   const { stderr, stdout } = process;
@@ -150,7 +153,8 @@ export function printSummary(
   const failed = services.filter((one) => !hasSucceeded(one));
   for (const service of failed) {
     if (aborted.includes(service.name)) continue;
-    printFailedService(service, reasonsShown.get(service.name) === service.reason);
+    const isShown = reasonsShown.get(service.name) === service.reason;
+    printFailedService(service, isShown, colorEnabled(stderr, color));
   }
   const up = services.length - failed.length;
   if (failed.length === 0) {
@@ -174,6 +178,7 @@ const MARGIN = '  | ';
 function printFailedService(
   { name, state, reason, lastLines, log }: StartedService,
   isShown: boolean,
+  colors: boolean,
 ): void {
   const { stderr } = process;
   if (!isShown) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
@@ -181,7 +186,7 @@ function printFailedService(
   stderr.write(`  the last lines of ${printable(log)}:\n`);
   // Again, because a control character becomes four.
   const shown = endOfLines(
-    lastLines.map(printableLog),
+    lastLines.map((line) => cleanLogText(finalText(line), colors)),
     QUOTED_BYTES - QUOTED_LINES * MARGIN.length,
   );
   for (const line of shown) stderr.write(`${MARGIN}${line}\n`);

@@ -19,7 +19,7 @@ import { jsonLine } from '../output/terminal/json.ts';
 import { createLogPrinter, type LogLook, type LogPrinter } from '../output/terminal/log-printer.ts';
 import { readyOutcome } from '../output/terminal/progress.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
-import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
+import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
 import { printableLines } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
@@ -155,6 +155,7 @@ class Up {
       exitCodeFrom,
       abortOnExit,
       env: definedOnly(process.env),
+      onTerminal: isSeen(process.stdout, this.#options.color),
       onChange: (change) => {
         this.#following.wake();
         if (json) void this.#out.write(jsonLine(change));

@@ -1,31 +1,31 @@
 import { resolve } from 'node:path';
-import { parseEnv } from 'node:util';
-import { type Problem, problem, show, type ValuePath } from './problem.ts';
+import { DevctlError } from '../errors.ts';
+import { currentFolder, removedCurrentFolder } from '../processes/working-folder.ts';
+import { type ParsedEnvFile, parseEnvFile } from './env-grammar.ts';
+import { formatProblem, type Problem, problem, show, type ValuePath } from './problem.ts';
+import type { ResolvedManifest } from './resolved.ts';
 import { readSource } from './source.ts';
 import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
-/** Variables by name. The object has no prototype, or only its own keys are read. */
-export type Variables = Readonly<Record<string, string | undefined>>;
-
-/** The texts of the env files by absolute path, and the problems of reading them. */
+/** The env files by absolute path, and the problems of reading them. */
 export interface EnvFiles {
-  readonly texts: ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, ParsedEnvFile>;
   readonly problems: readonly Problem[];
 }
 
 /** Reads every env file that the project or a service names. Each file is read once. */
 export function readEnvFiles(tree: Tree, root: string): EnvFiles {
-  const texts = new Map<string, string>();
+  const files = new Map<string, ParsedEnvFile>();
   const services = [...entriesOf(valueAt(tree, 'services')).keys()];
   const places = [['envFile'], ...services.map((name) => ['services', name, 'envFile'])];
   const problems = places.flatMap((path) =>
     namesAt(tree, path).flatMap(({ name, path: where, value }) => {
       const file = resolve(root, name);
-      if (texts.has(file)) return [];
+      if (files.has(file)) return [];
       const source = readSource(file);
       const why = source.kind === 'unreadable' ? source.why : 'holds a NUL character';
       if (source.kind === 'text' && !source.text.includes('\0')) {
-        texts.set(file, source.text);
+        files.set(file, parseEnvFile(source.text, file));
         return [];
       }
       const tilde = name.startsWith('~') ? '; "~" is not replaced' : '';
@@ -33,7 +33,7 @@ export function readEnvFiles(tree: Tree, root: string): EnvFiles {
       return [problem(value.at, where, message)];
     }),
   );
-  return { texts, problems };
+  return { files, problems };
 }
 
 function namesAt(
@@ -55,36 +55,60 @@ function namesAt(
 }
 
 /**
- * Parses an env file: lines of NAME=value, as `util.parseEnv` reads them. It replaces `$NAME`, `${NAME}`
- * and `${NAME:-default}`, but not in single quotes; `\$` is a plain dollar. A variable that is not set is
- * empty, as in a shell.
+ * Finds what is wrong with the env files, each once, in the order of the files.
  *
- * @param outer scopes to search, in this order, after the earlier variables of the file
+ * @param names the services that count; null: all of them. What the project's own files say always counts
  */
-export function expandEnvFile(text: string, outer: readonly Variables[]): Variables {
-  const parsed = parseEnv(text);
-  // parseEnv loses the order of the lines (Node 20 sorts the names) and the quotes.
-  const literal = new Map<string, boolean>();
-  for (const [, name = '', quote] of text.matchAll(ASSIGNMENT)) literal.set(name, quote === "'");
-  const names = new Set([...literal.keys(), ...Object.keys(parsed)]);
-  const variables: Record<string, string> = Object.create(null);
-  for (const name of names) {
-    const value = Object.hasOwn(parsed, name) ? parsed[name] : undefined;
-    if (value === undefined) continue;
-    variables[name] = literal.get(name) ? value : expand(value, [variables, ...outer]);
-  }
-  return variables;
+export function envProblems(
+  { envFindings }: Pick<ResolvedManifest, 'envFindings'>,
+  severity: 'problem' | 'warning',
+  names: readonly string[] | null,
+): readonly Problem[] {
+  const found = envFindings.filter(
+    (one) =>
+      one.severity === severity &&
+      (names === null || one.service === null || names.includes(one.service)),
+  );
+  const unique = new Map(found.map((one) => [JSON.stringify(one.found), one.found]));
+  return [...unique.values()];
 }
 
-const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^\s=#]+)[ \t]*=[ \t]*('?)/gm;
-const REFERENCE = /\\\$|\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::-([^}]*))?\})/g;
+/**
+ * Refuses to start services whose env files have problems, because such a service would run without a
+ * variable and nobody would know.
+ *
+ * @throws DevctlError 'manifest-invalid'
+ */
+export function requireReadableEnvFiles(
+  manifest: ResolvedManifest,
+  names: readonly string[],
+  warn: (line: string) => void,
+): void {
+  const problems = envProblems(manifest, 'problem', names);
+  if (problems.length > 0) {
+    throw new DevctlError('manifest-invalid', inLines(problems, manifest.root).join('\n'), {
+      hint: 'nothing was started, because a service must not miss a variable in silence',
+    });
+  }
+  warnOfEnvFiles(manifest, 'warning', names, warn);
+}
 
-function expand(value: string, scopes: readonly Variables[]): string {
-  return value.replace(REFERENCE, (whole, bare?: string, braced?: string, otherwise = '') => {
-    if (whole === '\\$') return '$';
-    const name = bare ?? braced ?? '';
-    const scope = scopes.find((candidate) => Object.hasOwn(candidate, name));
-    // As in a shell, the default also replaces an empty value.
-    return scope?.[name] || otherwise;
-  });
+/** Tells what is wrong with the env files of services. */
+export function warnOfEnvFiles(
+  manifest: ResolvedManifest,
+  severity: 'problem' | 'warning',
+  names: readonly string[],
+  warn: (line: string) => void,
+): void {
+  const found = envProblems(manifest, severity, names);
+  for (const line of inLines(found, manifest.root)) warn(line);
+}
+
+function inLines(problems: readonly Problem[], root: string): string[] {
+  return problems.map((found) => formatProblem(found, seenFrom(root)));
+}
+
+/** The current folder, from which the user sees the files; `root` where that was removed. */
+function seenFrom(root: string): string {
+  return removedCurrentFolder() === null ? currentFolder() : root;
 }

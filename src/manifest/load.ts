@@ -16,10 +16,13 @@
  *   fields            the schema of values: durations, sizes, commands, names
  *   units             parses and formats durations and sizes
  *   check-shape       checks a tree against the schema, and words what is wrong
+ *   bare-times        finds times without a unit that were probably meant in seconds
  *   semantics         checks what the schema cannot see: names, cycles, ports
  *   folders           checks the folders that a manifest names
  *   nearest           suggests the word that a mistyped word meant
- *   env-file          reads env files and expands the variables in them
+ *   env-file          reads env files, and says which services they concern
+ *   env-grammar       parses an env file
+ *   env-expand        replaces the variables in an env file
  *   variables         removes unset variables from an environment
  *   resolve           fills in defaults and makes paths absolute
  *   limits            resolves limits, and has the default warnings
@@ -29,8 +32,10 @@
  *   json-schema       generates the JSON Schema for editors
  */
 import { DevctlError } from '../errors.ts';
+import { findBareTimes } from './bare-times.ts';
 import { checkShape } from './check-shape.ts';
-import { readEnvFiles, type Variables } from './env-file.ts';
+import type { Variables } from './env-expand.ts';
+import { envProblems, readEnvFiles } from './env-file.ts';
 import { locateManifest, type ManifestPlace, type ManifestQuery, startFolder } from './locate.ts';
 import { formatProblem, type Problem, problem, sortProblems } from './problem.ts';
 import { readTree } from './read.ts';
@@ -47,16 +52,23 @@ export interface LoadQuery extends ManifestQuery {
   readonly env?: Variables | undefined;
 }
 
-/** The outcome of reading a manifest: the manifest or its problems, never both. */
+/** The outcome of reading a manifest. */
 export interface Examination {
   readonly place: ManifestPlace;
+  /** Null: it has problems. */
   readonly manifest: ResolvedManifest | null;
-  /** In the order of the files: the manifest, then `.devctl.local.json`. */
+  /**
+   * In the order of the files: the manifest, `.devctl.local.json`, env files. Those of env files alone leave a
+   * manifest, whose services can be started that do not use these files.
+   */
   readonly problems: readonly Problem[];
+  /** Places that are valid and surprise. */
+  readonly warnings: readonly Problem[];
 }
 
 /**
- * Finds, reads, checks and resolves the manifest.
+ * Finds, reads, checks and resolves the manifest. A start refuses services whose env files have problems
+ * (`requireReadableEnvFiles`), because the others can be started.
  *
  * @throws DevctlError as `findManifest`; `manifest-invalid` with one line for each problem;
  *   `manifest-unsupported` when the manifest is valid, but this version cannot do a part of it
@@ -64,19 +76,27 @@ export interface Examination {
 export function loadManifest(query: LoadQuery): ResolvedManifest {
   const { place, manifest, problems } = examineManifest(query);
   if (manifest !== null) return manifest;
-  const from = shownFrom(query) ?? place.root;
+  throw manifestInvalid(problems, shownFrom(query) ?? place.root);
+}
+
+/**
+ * Words the problems of a manifest.
+ *
+ * @param from the folder from which the user sees the files
+ */
+export function manifestInvalid(problems: readonly Problem[], from: string): DevctlError {
   const lines = problems.slice(0, MOST_LINES).map((found) => formatProblem(found, from));
   const more = problems.length - lines.length;
   if (more > 0) lines.push(`… and ${more} more`);
   if (problems.every(({ unsupported }) => unsupported))
-    throw new DevctlError('manifest-unsupported', lines.join('\n'), {
+    return new DevctlError('manifest-unsupported', lines.join('\n'), {
       hint: 'take it out of the manifest for now: devctl refuses what it would have to ignore',
     });
-  throw new DevctlError('manifest-invalid', lines.join('\n'));
+  return new DevctlError('manifest-invalid', lines.join('\n'));
 }
 
 /** The folder from which the user sees the files with the problems; null where it was removed. */
-function shownFrom({ cwd }: LoadQuery): string | null {
+export function shownFrom({ cwd }: LoadQuery): string | null {
   try {
     return startFolder(cwd);
   } catch {
@@ -85,20 +105,21 @@ function shownFrom({ cwd }: LoadQuery): string | null {
 }
 
 /**
- * Does the same as {@link loadManifest}, but returns the problems as data.
+ * Does the same as {@link loadManifest}, but returns all that it has found as data.
  *
  * @throws DevctlError as `findManifest` only
  */
 export function examineManifest(query: LoadQuery): Examination {
   const place = locateManifest(query);
   const { tree, problems } = readTree(place);
-  if (tree === null || problems.length > 0) return { place, manifest: null, problems };
+  if (tree === null || problems.length > 0)
+    return { place, manifest: null, problems, warnings: [] };
 
   const services = entriesOf(valueAt(tree, 'services')).size;
   if (services > MOST_SERVICES) {
     const message = `names ${services} services; devctl supervises at most ${MOST_SERVICES}`;
     const found = problem(keyPositionOf(tree, ['services']), ['services'], message);
-    return { place, manifest: null, problems: [found] };
+    return { place, manifest: null, problems: [found], warnings: [] };
   }
 
   const shape = checkShape(tree);
@@ -109,16 +130,25 @@ export function examineManifest(query: LoadQuery): Examination {
     ...envFiles.problems,
     ...checkSupported(tree),
   ];
-  if (found.length > 0 || shape.manifest === null)
-    return { place, manifest: null, problems: sortProblems(found, place.local) };
+  const warnings = findBareTimes(tree);
+  if (found.length > 0 || shape.manifest === null) {
+    const inEnvFiles = [...envFiles.files.values()].flatMap((file) => file.problems);
+    const problems = [...sortProblems(found, place.local), ...inEnvFiles];
+    return { place, manifest: null, problems, warnings };
+  }
   const manifest = resolveManifest({
     place,
     manifest: shape.manifest,
     tree,
-    envFiles: envFiles.texts,
+    envFiles: envFiles.files,
     callerEnv: query.env ?? process.env,
   });
-  return { place, manifest, problems: [] };
+  return {
+    place,
+    manifest,
+    problems: envProblems(manifest, 'problem', null),
+    warnings: [...warnings, ...envProblems(manifest, 'warning', null)],
+  };
 }
 
 /** Refuses containers, because ignoring them silently would be worse. */

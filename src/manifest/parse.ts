@@ -1,7 +1,14 @@
 // The bundle takes jsonc-parser's ESM build (esbuild: mainFields has module before main). Node itself takes
 // the UMD build, whose names it can see too.
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
-import { type Position, type Problem, problem, show, type ValuePath } from './problem.ts';
+import {
+  type Position,
+  type Problem,
+  positions,
+  problem,
+  show,
+  type ValuePath,
+} from './problem.ts';
 import { readSource } from './source.ts';
 import type { Tree, TreeEntry } from './tree.ts';
 
@@ -157,20 +164,4 @@ function explainSyntax(error: ParseError['error'], seen: string): string {
     default:
       return 'is not JSON';
   }
-}
-
-/** Creates a function that finds the line and the column of an offset. Lines end with \n, \r\n or \r. */
-function positions(text: string, file: string): (offset: number) => Position {
-  const starts = [0];
-  for (const end of text.matchAll(/\r\n|\n|\r/g)) starts.push(end.index + end[0].length);
-  return (offset) => {
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if ((starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return { file, line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
-  };
 }

@@ -8,6 +8,22 @@ export interface Position {
   readonly column: number;
 }
 
+/** Creates a function that finds the line and the column of an offset. Lines end with \n, \r\n or \r. */
+export function positions(text: string, file: string): (offset: number) => Position {
+  const starts = [0];
+  for (const end of text.matchAll(/\r\n|\n|\r/g)) starts.push(end.index + end[0].length);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { file, line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+  };
+}
+
 /** The path to a value in the manifest: `['services', 'web', 'ports', 0]`. */
 export type ValuePath = readonly (string | number)[];
 

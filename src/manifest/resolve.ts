@@ -1,10 +1,13 @@
 import { basename, join, relative, resolve } from 'node:path';
-import { expandEnvFile, type Variables } from './env-file.ts';
+import { expandEnvFile, type Variables } from './env-expand.ts';
+import type { ParsedEnvFile } from './env-grammar.ts';
 import { parseTcpTarget } from './fields.ts';
 import { resolveProjectLimits, resolveResources, resolveServiceLimits } from './limits.ts';
 import type { ManifestPlace } from './locate.ts';
+import type { Problem } from './problem.ts';
 import type {
   DependencyCondition,
+  EnvFinding,
   LivenessProbe,
   ProbeCheck,
   ReadinessProbe,
@@ -38,8 +41,8 @@ export interface ManifestParts {
   readonly manifest: Manifest;
   /** The tree from which `manifest` was made. */
   readonly tree: Tree;
-  /** The texts of the env files by absolute path. */
-  readonly envFiles: ReadonlyMap<string, string>;
+  /** The env files by absolute path. */
+  readonly envFiles: ReadonlyMap<string, ParsedEnvFile>;
   /** The environment of the caller, for `$NAME` in env files. */
   readonly callerEnv: Variables;
 }
@@ -49,16 +52,23 @@ export function resolveManifest(parts: ManifestParts): ResolvedManifest {
   const { place, manifest } = parts;
   const { root, file } = place;
   const pidsDir = resolve(root, manifest.pidsDir ?? '.pids');
-  const projectEnv = environmentOf(parts, manifest.envFile, ['env'], {});
+  const ofProject = environmentOf(parts, manifest.envFile, ['env'], {});
+  const environments = mapValues(manifest.services, ({ envFile }, name) =>
+    environmentOf(parts, envFile, ['services', name, 'env'], ofProject.env),
+  );
   const services = mapValues(manifest.services, (service, name) =>
-    resolveService(parts, name, service, projectEnv),
+    resolveService(parts, name, service, environments[name]?.env ?? {}),
   );
   const { patterns = [], scope = 'project', protect = [] } = manifest.sweep ?? {};
   return deepFreeze({
     file,
     root,
     name: manifest.name ?? (basename(root) || root),
-    env: projectEnv,
+    env: ofProject.env,
+    envFindings: [
+      ...findingsOf(null, ofProject),
+      ...Object.entries(environments).flatMap(([name, one]) => findingsOf(name, one)),
+    ],
     services,
     groups: mapValues(manifest.groups ?? {}, (members) => [...members]),
     sweep: { patterns, scope, protect },
@@ -82,7 +92,7 @@ function resolveService(
   parts: ManifestParts,
   name: string,
   service: ManifestService,
-  projectEnv: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>>,
 ): ResolvedService {
   const { place, manifest, tree } = parts;
   const defined = keyPositionOf(tree, ['services', name]);
@@ -90,7 +100,7 @@ function resolveService(
     name,
     command: service.command,
     cwd: resolve(place.root, service.cwd ?? '.'),
-    env: environmentOf(parts, service.envFile, ['services', name, 'env'], projectEnv),
+    env,
     ports: service.ports ?? [],
     dependsOn: resolveDependencies(service.dependsOn ?? [], manifest),
     ready: service.ready === undefined ? null : resolveReady(service.ready),
@@ -105,6 +115,7 @@ function resolveService(
     resources: resolveResources(service.limits),
     autostart: service.autostart ?? true,
     stdin: service.stdin ?? 'fifo',
+    color: service.color ?? manifest.color ?? 'auto',
     oneShot: service.oneShot ?? false,
     definedAt: `${relative(place.root, defined.file)}:${defined.line}`,
   };
@@ -174,6 +185,13 @@ function resolveCheck(probe: NonNullable<ManifestService['live']>): LivenessProb
   throw new Error('a probe without a kind has passed the schema');
 }
 
+/** The variables of the project or of a service, and what is wrong with its env files. */
+interface Environment {
+  readonly env: Readonly<Record<string, string>>;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
 /**
  * Merges variables: those of `before`, then the env files in their order, then `env`. Later variables win.
  */
@@ -182,16 +200,29 @@ function environmentOf(
   files: string | readonly string[] | undefined,
   envPath: readonly string[],
   before: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
+): Environment {
   const env: Record<string, string> = Object.assign(Object.create(null), before);
-  for (const file of typeof files === 'string' ? [files] : (files ?? [])) {
-    const text = envFiles.get(resolve(place.root, file)) ?? '';
-    Object.assign(env, expandEnvFile(text, [env, callerEnv]));
+  const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  for (const name of typeof files === 'string' ? [files] : (files ?? [])) {
+    const file = envFiles.get(resolve(place.root, name));
+    if (!file) continue;
+    const expanded = expandEnvFile(file, [env, callerEnv]);
+    Object.assign(env, expanded.variables);
+    problems.push(...file.problems, ...expanded.problems);
+    warnings.push(...expanded.warnings);
   }
   // Taken from the tree, because zod drops a variable called __proto__.
   for (const [name, { value }] of entriesOf(valueAt(tree, ...envPath)))
     env[name] = String(scalarOf(value));
-  return env;
+  return { env, problems, warnings };
+}
+
+function findingsOf(service: string | null, { problems, warnings }: Environment): EnvFinding[] {
+  return [
+    ...problems.map((found) => ({ service, severity: 'problem' as const, found })),
+    ...warnings.map((found) => ({ service, severity: 'warning' as const, found })),
+  ];
 }
 
 function mapValues<In, Out>(

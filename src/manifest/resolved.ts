@@ -1,4 +1,5 @@
 import type { SignalName } from '../processes/host.ts';
+import type { Problem } from './problem.ts';
 
 /** The check that a probe makes at each attempt, by kind. */
 export type ProbeCheck =
@@ -120,6 +121,8 @@ export interface ResolvedService {
   /** True when `start` without names starts the service. */
   readonly autostart: boolean;
   readonly stdin: 'fifo' | 'null';
+  /** 'auto': FORCE_COLOR=1 where it was started on a terminal, unless its environment decides about colours. */
+  readonly color: 'auto' | 'never';
   /** True for a task that ends by itself. After success it counts as done, not as down. */
   readonly oneShot: boolean;
   /** Place of the definition in the manifest, for messages: `.devctl.json:12`. */
@@ -152,6 +155,15 @@ export const NO_PROTECTION: ProtectionSettings = { patterns: [], byEnvironment: 
  */
 export type Containment = 'auto' | 'cgroup' | 'none';
 
+/** A place of an env file that cannot be read as it stands, or that surprises. */
+export interface EnvFinding {
+  /** The service whose `envFile` names the file; null: that of the project, so it concerns every service. */
+  readonly service: string | null;
+  /** 'problem': no service that uses the file is started. 'warning': the user should know. */
+  readonly severity: 'problem' | 'warning';
+  readonly found: Problem;
+}
+
 /** The manifest, validated, merged with `.devctl.local.json` and resolved. */
 export interface ResolvedManifest {
   /** Absolute path of the manifest file. */
@@ -161,6 +173,7 @@ export interface ResolvedManifest {
   readonly name: string;
   /** Variables for one-offs, on top of the caller's environment: envFile and env of the project. */
   readonly env: Readonly<Record<string, string>>;
+  readonly envFindings: readonly EnvFinding[];
   readonly services: Readonly<Record<string, ResolvedService>>;
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;

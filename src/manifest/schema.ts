@@ -5,6 +5,8 @@ import { projectLimits, serviceLimits } from './schema-limits.ts';
 import { restartSchema } from './schema-policy.ts';
 import { live, ready } from './schema-probe.ts';
 
+const color = z.enum(['auto', 'never']).optional();
+
 const condition = z.enum(['started', 'ready', 'completed', 'exited']);
 
 const stop = z.strictObject({
@@ -68,6 +70,9 @@ const service = z.strictObject({
     .enum(['fifo', 'null'])
     .optional()
     .describe('"fifo" (default): stays open, `devctl send` types into it. "null": empty.'),
+  color: color.describe(
+    '"auto" (the default of the project): FORCE_COLOR=1 where it was started on a terminal, unless its environment decides. "never".',
+  ),
   oneShot: z
     .boolean()
     .optional()
@@ -112,6 +117,9 @@ export const manifestSchema = z.strictObject({
   envFile: field.envFile
     .optional()
     .describe('File or files of NAME=value lines for all services; $NAME is replaced.'),
+  color: color.describe(
+    'Whether services use colours: "auto" (default): FORCE_COLOR=1 where they were started on a terminal, unless their environment decides. "never".',
+  ),
   stopGrace: field.duration
     .optional()
     .describe('How long a service may take to end before SIGKILL: "3s" (default), "500ms".'),

@@ -35,6 +35,13 @@ export function durationInWords(ms: number): string {
   return `${ms}ms`;
 }
 
+/** Formats a time of the manifest in a sentence: "480 ms", "1.5 s", "90 s", "10 min", "2 h". */
+export function timeInWords(ms: number): string {
+  if (ms >= 3_600_000 && ms % 3_600_000 === 0) return `${ms / 3_600_000} h`;
+  if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000} min`;
+  return ms >= 1_000 ? `${Math.round(ms / 100) / 10} s` : `${ms} ms`;
+}
+
 function toBaseUnit(
   match: RegExpExecArray | null,
   units: Readonly<Record<string, number>>,

@@ -38,7 +38,7 @@ function readToEnd(socket: Socket): Promise<string> {
       resolve(text);
     };
     const timer = setTimeout(() => {
-      text = `it has not answered within ${GUARD_MS} ms`;
+      text = `it has not answered within ${GUARD_MS / 1_000} s`;
       settle();
     }, GUARD_MS);
     socket.setEncoding('utf8').on('data', (chunk: string) => {

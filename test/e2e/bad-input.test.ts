@@ -113,6 +113,7 @@ test('10,000 broken services do not print 10,000 lines', async () => {
 eachMode([
   [['stop', '--grace', '-1s'], '--grace'],
   [['stop', '--grace', 'soon'], 'soon'],
+  [['stop', '--grace', '60'], '60 what? 60s or 60ms'],
   [['stop', '--frce'], '--force'],
   [['strat'], 'start'],
   [['start', 'wbe'], 'web'],

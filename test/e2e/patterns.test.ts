@@ -31,7 +31,7 @@ test('a readiness probe is over when its time is, whatever its pattern and the o
     expect([name, state, reason]).toEqual([
       name,
       'unhealthy',
-      expect.stringMatching(/^not ready after 3000 ms: no line matches/),
+      expect.stringMatching(/^not ready after 3 s: no line matches/),
     ]);
     // Each of them took 11 s and more.
     expect(tookMs).toBeLessThan(10_000);

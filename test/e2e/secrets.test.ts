@@ -73,7 +73,8 @@ test('names, folders and logs cannot send control characters to the terminal', a
       failing: { command: [process.execPath, '-e', log], ready: { delay: 5_000 } },
     },
   });
-  const results = [await devctl(project, 'start')];
+  // In a pipe without FORCE_COLOR, there are no colours at all.
+  const results = [await devctlWith(project, { env: { FORCE_COLOR: '1' } }, 'start')];
   project.write(`.pids/services/${evil.replaceAll('/', '')}.json`, '{}');
   project.write('.pids/services.pids', `${evil}\n`);
   results.push(await devctl(project, 'status'), await devctl(project, 'status', '--json'));

@@ -96,3 +96,65 @@ test('a setting that does not work on this machine is reported, and is no mistak
     vi.unstubAllEnvs();
   }
 });
+
+test('env files are checked, also those of services that nobody starts', async () => {
+  const root = folderWith({
+    '.devctl.json': {
+      envFile: 'all.env',
+      services: { a: { ...services.a, envFile: 'a.env', autostart: false }, b: services.b },
+    },
+    'all.env': 'A=$DEVCTL_TEST_NOBODY\n',
+    'a.env': 'TOKEN=1\nTOKEN: S3CRET\n  [S3CRET]\n',
+  });
+  const config = join(root, '.devctl.json');
+  const error = await checkCommand({ config }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'manifest-invalid', exitCode: 2 });
+  expect(String(error)).toContain('a.env:2:6  expected "=" after the name');
+  expect(String(error)).toContain('a.env:3:3  expected NAME=value');
+  expect(String(error)).not.toContain('S3CRET');
+  const { exitCode, stdout } = await run({ config, json: true });
+  expect(exitCode).toBe(2);
+  expect(JSON.parse(stdout)).toMatchObject({
+    ok: false,
+    problems: [
+      { file: join(root, 'a.env'), line: 2, column: 6, path: '' },
+      { file: join(root, 'a.env'), line: 3, column: 3, path: '' },
+    ],
+    notes: [expect.stringMatching(/all\.env:1:3 {2}\$DEVCTL_TEST_NOBODY is not set/)],
+  });
+});
+
+test('mistakes of env files are told beside those of the manifest', async () => {
+  const root = folderWith({
+    '.devctl.json': '{"services": {"a": {"command": "x", "envFile": ".env", "prts": 1}}}',
+    '.env': '=x\n',
+  });
+  const { stdout } = await run({ config: join(root, '.devctl.json'), json: true });
+  const { problems } = JSON.parse(stdout);
+  expect(problems).toMatchObject([{ message: 'unknown key' }, { file: join(root, '.env') }]);
+});
+
+test('a time without a unit that was meant in seconds is a note', async () => {
+  const manifest = `{
+    "env": {"timeout": 60}, "stopGrace": 9,
+    "services": {
+      "timeout": {
+        "command": "x", "env": {"grace": 1}, "stop": {"grace": 0},
+        "ready": {"tcp": 1, "timeout": 60, "interval": 10},
+        "restart": {"policy": "always", "window": 999, "backoff": 9.5, "resetAfter": 1000},
+        "limits": {"runtime": 500, "idle": "1s"},
+      },
+    },
+  }`;
+  const root = folderWith({ '.devctl.json': manifest });
+  const { exitCode, stdout } = await run({ config: join(root, '.devctl.json'), json: true });
+  expect(exitCode).toBe(0);
+  const { notes } = JSON.parse(stdout) as { notes: string[] };
+  expect(notes.map((note) => note.replace(/^.*\.devctl\.json:/, ''))).toEqual([
+    '2:42  stopGrace: 9 without a unit is 9 ms: write "9s" or "9ms"',
+    '6:40  services.timeout.ready.timeout: 60 without a unit is 60 ms: write "60s" or "60ms"',
+    '7:51  services.timeout.restart.window: 999 without a unit is 999 ms: write "999s" or "999ms"',
+    '7:67  services.timeout.restart.backoff: 9.5 without a unit is 9.5 ms: write "9.5s" or "9.5ms"',
+    '8:31  services.timeout.limits.runtime: 500 without a unit is 500 ms: write "500s" or "500ms"',
+  ]);
+});

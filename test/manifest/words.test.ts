@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { editDistance, nearest } from '../../src/manifest/nearest.ts';
 import { formatPath, show } from '../../src/manifest/problem.ts';
-import { LONGEST_DURATION_MS, parseDuration, parseSize } from '../../src/manifest/units.ts';
+import {
+  LONGEST_DURATION_MS,
+  parseDuration,
+  parseSize,
+  timeInWords,
+} from '../../src/manifest/units.ts';
 
 test.each<[string | number, number | null]>([
   ['500ms', 500],
@@ -86,4 +91,16 @@ test('values in messages are short and on one line', () => {
     'null',
     'nothing',
   ]);
+});
+
+test.each([
+  [0, '0 ms'],
+  [250, '250 ms'],
+  [9_000, '9 s'],
+  [1_540, '1.5 s'],
+  [90_000, '90 s'],
+  [600_000, '10 min'],
+  [7_200_000, '2 h'],
+])('a time of %d ms is told as a person says it', (ms, text) => {
+  expect(timeInWords(ms)).toBe(text);
 });

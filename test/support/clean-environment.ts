@@ -4,7 +4,7 @@
  */
 export function cleanEnvironment(): Record<string, string> {
   const dropped =
-    /^(CI|NO_COLOR|FORCE_COLOR|NODE_ENV|TEST|DEV|PROD|MODE|SSR|BASE_URL|VITEST.*|npm_(lifecycle|package|command).*)$/;
+    /^(CI|NO_COLOR|FORCE_COLOR|PYTHONUNBUFFERED|NODE_ENV|TEST|DEV|PROD|MODE|SSR|BASE_URL|VITEST.*|npm_(lifecycle|package|command).*)$/;
   const kept = /^DEVCTL_(TEST_|PROCESS_TABLE|NATIVE|CGROUP)/;
   return Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => {

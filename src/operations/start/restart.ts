@@ -1,5 +1,6 @@
 import { DevctlError } from '../../errors.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
+import { requireReadableEnvFiles } from '../../manifest/env-file.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import { type Choices, choicesOf, selectForStart, selectServices } from '../../manifest/select.ts';
 import type { Host } from '../../processes/host.ts';
@@ -15,7 +16,7 @@ import type { StartResult } from './result.ts';
 import { type StartOptions, startLocked } from './start.ts';
 
 export interface RestartOptions
-  extends Pick<StartOptions, 'env' | 'onChange' | 'warn'>,
+  extends Pick<StartOptions, 'env' | 'onTerminal' | 'onChange' | 'warn'>,
     Pick<StopOptions, 'graceMs' | 'forced' | 'onScan'> {
   /** The services and groups that the user named. Empty: everything. */
   readonly names: readonly string[];
@@ -56,13 +57,14 @@ export async function restartProject(
     const known = knownNames(state).filter((name) => !oneOffs.includes(name));
     const { stop, start } = planRestart(choices, named, known, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideService(inside);
+    requireReadableEnvFiles(manifest, start, options.warn);
     const { graceMs, forced, onScan, declared } = options;
     const toStop = stopOptions({ names: stop, graceMs, declared, forced, onScan });
     const report = await stopLocked(host, await stopHeader(host, folder, toStop), []);
     options.onStopped(report);
     if (report.survivors.length > 0) return { stop: report, start: null };
-    const { env, onChange, warn } = options;
-    const toStart = { names: start, abortOnFailure: false, env, onChange, warn };
+    const { env, onTerminal = false, onChange, warn } = options;
+    const toStart = { names: start, abortOnFailure: false, env, onTerminal, onChange, warn };
     return { stop: report, start: await startLocked(host, folder, manifest, toStart) };
   } finally {
     release();

@@ -26,6 +26,7 @@ import { currentBreaches } from '../../limits/breach-file.ts';
 import { takeLockToStart } from '../../lock/for-start.ts';
 import { START_COMMAND } from '../../lock/holder.ts';
 import { makeLogsFolder } from '../../logs/folder.ts';
+import { requireReadableEnvFiles, warnOfEnvFiles } from '../../manifest/env-file.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import { ancestry } from '../../ownership/ancestry.ts';
 import type { Claim } from '../../ownership/claim.ts';
@@ -54,6 +55,8 @@ export interface StartOptions {
   /** The lease that everything runs on. Missing: the lease stays as it is. */
   readonly lease?: Lease | null;
   readonly env: Readonly<Record<string, string>>;
+  /** True where a person looks at a terminal, so that services may use colours. Default: false. */
+  readonly onTerminal?: boolean;
   readonly onChange: (event: ServiceChange) => void;
   /** Called before anything is spawned. An error of the callback ends the start. */
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
@@ -64,7 +67,7 @@ export interface StartOptions {
 /**
  * Starts services, and returns when each is up or has failed. To start a running service is a success.
  *
- * @throws DevctlError 'locked', 'port-taken', 'survivors', 'supervisor-failed',
+ * @throws DevctlError 'manifest-invalid' for an env file, 'locked', 'port-taken', 'survivors', 'supervisor-failed',
  *   'records-unwritable', 'unsafe'
  */
 export async function startProject(
@@ -73,6 +76,7 @@ export async function startProject(
   manifest: ResolvedManifest,
   options: StartOptions,
 ): Promise<StartResult> {
+  requireReadableEnvFiles(manifest, options.names, options.warn);
   await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
@@ -109,7 +113,9 @@ export async function startLocked(
 
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
-  const request = startRequest(placed, options, services, withInterrupted(alive, state));
+  const adopted = withInterrupted(alive, state);
+  warnOfUnreadable(manifest, adopted, options);
+  const request = startRequest(placed, options, services, adopted);
   const result = await client.start(request, (event) => {
     if (event.type === 'change') options.onChange(event);
   });
@@ -158,6 +164,16 @@ function requireGroups({ capabilities }: Hello): void {
   });
 }
 
+/** Warns of services that a restart by policy would start without the variables that cannot be read. */
+function warnOfUnreadable(
+  manifest: ResolvedManifest,
+  adopted: ReadonlySet<string>,
+  { names, warn }: StartOptions,
+): void {
+  const others = [...adopted].filter((name) => !names.includes(name));
+  if (others.length > 0) warnOfEnvFiles(manifest, 'problem', others, warn);
+}
+
 /** Adds the services that were about to be restarted when their supervisor ended. */
 function withInterrupted(
   alive: ReadonlySet<string>,
@@ -169,7 +185,7 @@ function withInterrupted(
 /** @param adopted names of the services that the supervisor cares for from now on, whether they are started or not */
 function startRequest(
   manifest: ResolvedManifest,
-  { names, env, lease }: StartOptions,
+  { names, env, onTerminal = false, lease }: StartOptions,
   services: readonly ResolvedService[],
   adopted: ReadonlySet<string>,
 ): StartRequest {
@@ -180,6 +196,7 @@ function startRequest(
       ({ name }) => adopted.has(name) && !names.includes(name),
     ),
     env,
+    onTerminal,
     logsDir,
     logRotation,
     containment,

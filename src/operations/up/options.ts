@@ -12,6 +12,8 @@ export interface UpOptions extends UpRules {
   /** The services that the user named. They end with this `up` even if they ran before. */
   readonly named: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** True where a person looks at a terminal, so that services may use colours. */
+  readonly onTerminal: boolean;
   readonly onChange: (change: ServiceChange) => void;
   /** Called for each limit that one of these services, or all services together, exceed. */
   readonly onBreach: (breach: Breach) => void;

@@ -110,11 +110,12 @@ class ForegroundSession {
   }
 
   #start(names: readonly string[]): Promise<StartResult> {
-    const { env, warn } = this.#options;
+    const { env, onTerminal, warn } = this.#options;
     return startProject(this.#host, this.#project.folder, this.#manifest, {
       names,
       abortOnFailure: false,
       env,
+      onTerminal,
       onChange: (change) => this.#watch.onStartChange(change),
       warn,
       onConnected: (client) => this.#takeHold(client),

@@ -59,6 +59,14 @@ export function colorEnabled(
   return stream.isTTY === true;
 }
 
+/**
+ * Tells whether a person sees the stream who has not refused colours. Services may use colours then; their own
+ * environment decides about the rest.
+ */
+export function isSeen(stream: Pick<OutputStream, 'isTTY'>, flag: boolean | undefined): boolean {
+  return stream.isTTY === true && flag !== false;
+}
+
 /** Creates the theme for one stream: stdout and stderr may differ, as in `devctl status | less`. */
 export function themeFor(
   stream: Pick<OutputStream, 'isTTY'>,

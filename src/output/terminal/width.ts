@@ -67,20 +67,8 @@ export function printableLines(text: string): string {
 }
 
 /**
- * Does the same as `printable` for a line of a service's log, but keeps its colours and ends them with the
- * line.
- */
-export function printableLog(line: string): string {
-  const parts = line.split(COLOR_CODES);
-  const shown = parts.map((part) =>
-    part.startsWith('\u001B[') && part.endsWith('m') ? part : printable(part),
-  );
-  return parts.length > 1 ? `${shown.join('')}\u001B[0m` : shown.join('');
-}
-
-/**
  * Cleans a line of a log for readers of whole logs. Tabs stay. Sequences that move the cursor, clear lines
- * or set titles (npm and vite write them) are removed, where `printableLog` would show them as `\x1b[2K`.
+ * or set titles (npm and vite write them) are removed, where `printable` would show them as `\x1b[2K`.
  *
  * @param colors true keeps colours, which end with the line; false removes them too
  */

@@ -150,7 +150,7 @@ async function load(): Promise<Native | NativeUnavailable> {
 
 function withinTime<Module>(loading: Promise<Module>): Promise<Module> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`it has not answered within ${LOAD_MS} ms`));
+    const late = () => reject(new Error(`it has not answered within ${LOAD_MS / 1_000} s`));
     const timer = setTimeout(late, LOAD_MS);
     loading.then(resolve, reject).finally(() => clearTimeout(timer));
   });

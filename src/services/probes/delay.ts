@@ -1,4 +1,5 @@
 import type { ProbeCheck } from '../../manifest/resolved.ts';
+import { timeInWords } from '../../manifest/units.ts';
 import { pauseBetweenAttempts } from './pause.ts';
 import type { Probe } from './probe.ts';
 
@@ -9,6 +10,6 @@ export function delayProbe(check: Extract<ProbeCheck, { kind: 'delay' }>): Probe
     attempt: async (signal) =>
       (await pauseBetweenAttempts(check.delayMs, signal))
         ? { kind: 'ok' }
-        : { kind: 'cut', reason: `its delay of ${check.delayMs} ms is not over` },
+        : { kind: 'cut', reason: `its delay of ${timeInWords(check.delayMs)} is not over` },
   };
 }

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { ProbeCheck } from '../../manifest/resolved.ts';
 import { loadSpawn } from '../../processes/spawn.ts';
 import { commandLine, toArgv } from '../launch/command-line.ts';
@@ -57,7 +58,7 @@ export function execProbe(
           // The last output of the command may still be in the pipe.
           setImmediate(() => {
             const ending = by === null ? `exited with code ${code}` : `was ended by ${by}`;
-            const last = stderr.trimEnd().split('\n').at(-1);
+            const last = stripVTControlCharacters(stderr.trimEnd().split('\n').at(-1) ?? '');
             answer({ kind: 'not-yet', reason: `${shown} ${ending}${last ? `: ${last}` : ''}` });
           });
         });

@@ -19,6 +19,7 @@ export function toStartRequest(body: unknown): StartRequest {
     services: isServices,
     running: (value) => value === undefined || isServices(value),
     env: isObject,
+    onTerminal: (value) => value === undefined || typeof value === 'boolean',
     logsDir: isText,
     logRotation: (value) => value === null || isObject(value),
     containment: isText,

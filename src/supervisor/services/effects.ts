@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, inWords } from '../../errors.ts';
 import { openLogSource } from '../../logs/source.ts';
 import type { LivenessProbe, ProbeCheck, ResolvedService } from '../../manifest/resolved.ts';
+import { timeInWords } from '../../manifest/units.ts';
 import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
 import { sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
+import { defaultVariables } from '../../services/launch/default-variables.ts';
 import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
 import { exitInWords } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
@@ -69,8 +71,10 @@ function launchService(
   return withPinnedLog(context, record, async (log) => {
     // This may fail, so it comes before the spawn: afterwards there is a process to report.
     const base = log.positionAt(0);
+    const env = environmentOf(context, entry, record.runId);
+    const onTerminal = entry.request?.onTerminal ?? false;
     const launched = await launch(service, {
-      env: environmentOf(context, entry, record.runId),
+      env: { ...env, ...defaultVariables(service, env, onTerminal) },
       logFile: record.log,
       stdinPath: record.stdin,
       ...(mkfifo ? { makeFifo: mkfifo } : {}),
@@ -191,7 +195,7 @@ export async function probeReadiness(
   const answer = await waitUntilReady(opened, ready, controller.signal);
   if (answer.kind === 'ready') void dispatch(entry.name, { kind: 'probeSucceeded', run });
   if (answer.kind === 'timed-out') {
-    const reason = `not ready after ${ready.timeoutMs} ms: ${answer.lastReason}`;
+    const reason = `not ready after ${timeInWords(ready.timeoutMs)}: ${answer.lastReason}`;
     void dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
   }
 }

@@ -114,7 +114,7 @@ test('a delay longer than the timeout times out', async () => {
   const probe = await openProbe({ kind: 'delay', delayMs: 60_000 }, context);
   expect(await waitUntilReady(probe, { timeoutMs: 5, intervalMs: 1 }, never())).toEqual({
     kind: 'timed-out',
-    lastReason: 'its delay of 60000 ms is not over',
+    lastReason: 'its delay of 1 min is not over',
   });
 });
 
