@@ -234,7 +234,7 @@ test.runIf(hasSubreaper)(
         .some(({ argv }) => /guard\.cjs|devctl-guard/.test(argv.join(' ')));
     await until(() => !isThere());
     const log = readFileSync(project.file('.pids/supervisor.log'), 'utf8');
-    expect(log).toContain('there is no guard: it has not answered within 5000 ms');
+    expect(log).toContain('there is no guard: it has not answered within 5 s');
     expect((await stopped(project)).proof).toMatchObject(COMPLETE);
   },
 );

@@ -29,8 +29,9 @@ test('a failed service is started again after its old tree has ended, until it h
       },
       // It fails the first time, as a service does that is quicker than its database.
       late: {
-        command: 'test -f tried || { touch tried; echo no database; exit 4; }; exec sleep 100',
-        ready: { delay: '100ms' },
+        command:
+          'test -f tried || { touch tried; echo no database; exit 4; }; echo up; exec sleep 100',
+        ready: { log: '^up$' },
         restart: 'on-failure',
       },
       well: service('sleeper', [], { restart: { policy: 'always', backoff: '50ms' } }),
