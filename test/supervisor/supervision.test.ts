@@ -167,8 +167,6 @@ const SLOW_REAP = `
 
 test.runIf(hasSubreaper)(
   'a start that comes while the idle supervisor is about to end is served',
-  // It has to meet one moment, and misses it now and then.
-  { retry: 2 },
   async () => {
     await using project = await temporaryProject({ services: { web: service('double-fork') } });
     const env = { NODE_OPTIONS: `--require=${project.write('preload.cjs', SLOW_REAP)}` };

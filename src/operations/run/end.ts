@@ -21,6 +21,8 @@ import type { BegunRun, RunContext } from './begin.ts';
 /** A one-off that is to be ended. */
 export interface EndingRun extends RunContext {
   readonly run: BegunRun;
+  /** Waits for the scan of the witness that is under way, which would write what it saw after the ledger was removed. */
+  readonly endWitness: () => Promise<void>;
   /** The latest record: the witness notes in it when a process has left the control group. */
   readonly record: () => ServiceRecord;
   readonly forced: () => boolean;
@@ -104,6 +106,7 @@ export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
       return { proof, survivors: [], report: null, stopped: stopThatEnded(ending) };
     }
     if (ending.killed && (await endEmpty(ending))) return EMPTY;
+    await ending.endWitness();
     let report: StopReport | null = null;
     for (let pass = 0; pass < MAX_PASSES; pass += 1) {
       const { forced, onScan } = ending;
@@ -139,6 +142,7 @@ async function endEmpty(ending: EndingRun): Promise<boolean> {
   const { folder, run, record } = ending;
   if ((await isEmpty(ending)) !== true) return false;
   if (record().cgroup?.held && !isProvedByGroup(record(), folder)) return false;
+  await ending.endWitness();
   const { service, runId } = record();
   // Another run may have the name by now, in another project at our old path.
   const isOurs = removeRecord(folder, service, runId);

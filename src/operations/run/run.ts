@@ -114,6 +114,7 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
       folder: folderNow(),
       run,
       record,
+      endWitness: () => witness.setStoodDown(true),
       forced: () => control.isForced(),
       killed: typeof first !== 'string' && first.signal !== null,
       onScan: options.onScan,

@@ -188,9 +188,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test('a command under devctl run follows its project, and leaves the one-off of a new project at the old path alone', {
-  retry: 2,
-}, async () => {
+test('a command under devctl run follows its project, and leaves the one-off of a new project at the old path alone', async () => {
   await using ground = await openGround();
   ground.write('P');
   const run = (go: string) => {
