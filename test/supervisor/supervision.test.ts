@@ -156,11 +156,20 @@ const SLOW_REAP = `
       if (existsSync('hold') && !existsSync('held')) ahead += 0.03;
       return now() + ahead;
     };
-    const turn = timers.setImmediate;
+    const { setImmediate: turn, setTimeout: delay } = timers;
+    const isHeld = () => existsSync('hold') && new Error().stack.includes('reapNow');
+    const whileHeld = async () => {
+      while (existsSync('hold')) await delay(1);
+    };
     timers.setImmediate = async () => {
-      if (!existsSync('hold') || !new Error().stack.includes('reapNow')) return turn();
+      if (!isHeld()) return turn();
       writeFileSync('held', '');
-      while (existsSync('hold')) await timers.setTimeout(1);
+      await whileHeld();
+    };
+    // The supervisor reaps for one second at most, which is less than a busy machine needs to begin a command.
+    timers.setTimeout = async (...args) => {
+      if (isHeld()) await whileHeld();
+      return delay(...args);
     };
     require('node:module').syncBuiltinESMExports();
   }`;
