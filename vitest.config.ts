@@ -43,7 +43,7 @@ export default defineConfig({
           name: 'together',
           include: files.filter((file) => !CROWDED.includes(file)),
           // Three times the two cores of a small machine, because most tests wait for a process most of the time.
-          maxWorkers: 6,
+          maxWorkers: 4,
           sequence: { groupOrder: 0 },
         },
       },

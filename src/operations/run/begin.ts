@@ -14,6 +14,7 @@ import { controllingTerminal } from '../../processes/terminal.ts';
 import { isServiceName } from '../../project/field-checks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { newRecord, recordedProtection } from '../../project/new-record.ts';
+import { followFolder } from '../../project/place/follow-folder.ts';
 import { removeRecord, writeRecord } from '../../project/records.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { attach } from '../../services/launch/attach.ts';
@@ -58,8 +59,8 @@ export interface RunContext {
 
 /** A one-off whose command is spawned. */
 export interface BegunRun {
-  /** The folder, with the id of the project. */
-  readonly folder: ProjectFolder;
+  /** Finds the folder, with the id of the project, where it is now. */
+  readonly folderNow: () => ProjectFolder;
   readonly record: ServiceRecord;
   readonly leader: Identity;
   /** Null: there are no control groups. */
@@ -163,11 +164,13 @@ async function spawnRun(
   const { groups, native } = means;
   const planned = plannedRecord(context, options, means);
   const { service, runId } = planned;
+  // Before the spawn, because the command may move the project at once.
+  const folderNow = followFolder(folder);
   writeRecord(folder, planned);
   options.onSpawn?.();
   const launched = await attachCommand(context, options, means, planned);
   if (launched.kind === 'failed') {
-    removeRecord(folder, service, runId);
+    removeRecord(folderNow(), service, runId);
     const code = { 127: 'command-not-found', 126: 'command-not-executable' } as const;
     const { shellCode, reason } = launched;
     throw new DevctlError(shellCode === null ? 'start-failed' : code[shellCode], reason);
@@ -181,14 +184,14 @@ async function spawnRun(
   const readyAt = isoTime();
   const record: ServiceRecord = { ...planned, state: 'running', leader, cgroup, readyAt };
   try {
-    writeRecord(folder, record);
+    writeRecord(folderNow(), record);
   } catch (error) {
     // The command runs, so to fail now would leave it behind. The planned record is on disk, and the command carries
     // our mark.
     options.warn(`its record could not be brought up to date: ${inWords(error)}`);
   }
   const unknown = { pid, startTicks: 0, bootId: table.bootId, pidNamespace: table.pidNamespace };
-  return { folder, record, leader: leader ?? unknown, groups, native, reaper, exited };
+  return { folderNow, record, leader: leader ?? unknown, groups, native, reaper, exited };
 }
 
 function attachCommand(

@@ -16,7 +16,6 @@ import { openProcessTable } from '../../processes/open-table.ts';
 import { openHost } from '../../processes/real-host.ts';
 import { controllingTerminal, retakeTerminal } from '../../processes/terminal.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import { followFolder } from '../../project/place/follow-folder.ts';
 import type { Exit } from '../../project/service-record.ts';
 import { idle } from '../../services/lifecycle/states.ts';
 import type { Proof, StopReport } from '../../stopping/report.ts';
@@ -88,15 +87,14 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     control.unsubscribe();
     throw error;
   });
-  const context: RunContext = { ...unsettled, folder: run.folder };
-  const folderNow = followFolder(run.folder);
+  const { folderNow } = run;
+  const context: RunContext = { ...unsettled, folder: folderNow() };
   const { service: name, runId } = run.record;
   const { pid } = run.leader;
   options.onBegun({ name, pid });
   const { witness, record } = witnessRun(
     context,
     run,
-    folderNow,
     limitListener(name, options, control),
     options,
   );
@@ -167,8 +165,7 @@ function mirrorOnTerminal({ host, table }: RunContext, { record, leader }: Begun
 /** Witnesses the run, and no other process of the project: those are for the supervisor to witness. */
 function witnessRun(
   { folder, table, self }: RunContext,
-  { record: begun, native, leader }: BegunRun,
-  folderNow: () => ProjectFolder,
+  { record: begun, native, leader, folderNow }: BegunRun,
   listener: ScanListener,
   { warn }: RunOptions,
 ) {

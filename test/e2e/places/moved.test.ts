@@ -191,19 +191,19 @@ test.runIf(hasSubreaper)(
 test('a command under devctl run follows its project, and leaves the one-off of a new project at the old path alone', async () => {
   await using ground = await openGround();
   ground.write('P');
-  const run = (go: string) => {
-    const script = `sh -c 'until [ -e ${ground.path(go)} ]; do sleep 0.1; done' & touch on; wait`;
-    return ground.devctl('P', 'run', '--name', 'job', '--', 'sh', '-c', script);
+  const run = (go: string, first = ':') => {
+    const wait = `sh -c 'until [ -e ${ground.path(go)} ]; do sleep 0.1; done' & touch on; wait`;
+    return ground.devctl('P', 'run', '--name', 'job', '--', 'sh', '-c', `${first}; ${wait}`);
   };
-  const untilOn = () => until(() => existsSync(ground.path('P/on')));
+  const untilOn = (name: string) => until(() => existsSync(ground.path(`${name}/on`)));
   const ledger = (name: string) => ground.path(`${name}/.pids/ledger/job`);
   const record = (name: string) => ground.path(`${name}/.pids/services/job.json`);
-  const first = run('go-first');
-  await untilOn();
-  await ground.run('mv', 'P', 'R');
+  // The first thing that the command does is to move its project.
+  const first = run('go-first', `mv ${ground.path('P')} ${ground.path('R')}`);
+  await untilOn('R');
   ground.write('P');
   const second = run('go-second');
-  await untilOn();
+  await untilOn('P');
   await until(() => existsSync(ledger('P')) && existsSync(ledger('R')));
   const before = readFileSync(ledger('P'), 'utf8');
 
