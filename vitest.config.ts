@@ -42,8 +42,8 @@ export default defineConfig({
           ...shared,
           name: 'together',
           include: files.filter((file) => !CROWDED.includes(file)),
-          // Three times the two cores of a small machine, because most tests wait for a process most of the time.
-          maxWorkers: 4,
+          // More than the two cores of a small machine, because most tests wait for a process most of the time.
+          maxWorkers: 5,
           sequence: { groupOrder: 0 },
         },
       },

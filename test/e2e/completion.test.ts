@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -84,7 +85,7 @@ test.runIf(has('fish'))(
   },
 );
 
-test.runIf(has('zsh') && hasTmux)('zsh completes the same on a terminal', async () => {
+fullTest.runIf(has('zsh') && hasTmux)('zsh completes the same on a terminal', async () => {
   await using project = await temporaryProject(MANIFEST);
   await using terminal = await openTerminal(project);
   const launcher = join(repositoryRoot, 'bin', 'devctl.js');

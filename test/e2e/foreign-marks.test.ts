@@ -10,7 +10,7 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 /** Starts a project, and another one whose service reads the environment of the first from a file. */
@@ -107,23 +107,26 @@ test('without control groups the processes that nobody can tell apart are named,
   expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
 });
 
-test('a process in doubt stays in doubt when the supervisor and the guard were killed, although its log names it too', async () => {
-  await using first = await temporaryProject(printing);
-  const env = { DEVCTL_CGROUP: 'off' };
-  await using second = await startBoth(first, env);
-  // It would take the orphans of the second for its own, because they carry its mark.
-  await signalSupervisor(first, 'SIGSTOP');
-  await signalSupervisor(second, 'SIGKILL');
-  for (const guard of guardsOf(second)) await killAtOnce(guard);
-  const before = first.oracle.everything().map(({ pid }) => pid);
-  const stop = await devctlWith(second, { env }, 'stop');
-  expect(stop.exitCode, stop.stdout).toBe(4);
-  const left = second.oracle.processes();
-  expect(left.length).toBeGreaterThan(0);
-  for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
-  expect(existsSync(second.file('.pids/services/web.json'))).toBe(true);
-  expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
-});
+fullTest(
+  'a process in doubt stays in doubt when the supervisor and the guard were killed, although its log names it too',
+  async () => {
+    await using first = await temporaryProject(printing);
+    const env = { DEVCTL_CGROUP: 'off' };
+    await using second = await startBoth(first, env);
+    // It would take the orphans of the second for its own, because they carry its mark.
+    await signalSupervisor(first, 'SIGSTOP');
+    await signalSupervisor(second, 'SIGKILL');
+    for (const guard of guardsOf(second)) await killAtOnce(guard);
+    const before = first.oracle.everything().map(({ pid }) => pid);
+    const stop = await devctlWith(second, { env }, 'stop');
+    expect(stop.exitCode, stop.stdout).toBe(4);
+    const left = second.oracle.processes();
+    expect(left.length).toBeGreaterThan(0);
+    for (const { pid } of left) expect(stop.stdout).toContain(`pid ${pid}: `);
+    expect(existsSync(second.file('.pids/services/web.json'))).toBe(true);
+    expect(first.oracle.everything().map(({ pid }) => pid)).toEqual(before);
+  },
+);
 
 test('a start and a restart begin nothing beside a process in doubt whose leader has died, and name it', async () => {
   await using first = await temporaryProject(printing);

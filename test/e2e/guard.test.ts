@@ -18,7 +18,7 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
-import { eachModeIf, test } from '../support/sets.ts';
+import { eachModeIf, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -166,11 +166,14 @@ test.runIf(hasSubreaper)('a guard that is just starting is left alone', async ()
   await stopped(project);
 });
 
-test.runIf(hasSubreaper)('a guard ends with a supervisor that has nothing more to do', async () => {
-  await using project = await started({ web: service('sleeper') });
-  for (const one of project.oracle.processes()) await killAtOnce(one);
-  await until(() => project.oracle.everything().length === 0);
-});
+fullTest.runIf(hasSubreaper)(
+  'a guard ends with a supervisor that has nothing more to do',
+  async () => {
+    await using project = await started({ web: service('sleeper') });
+    for (const one of project.oracle.processes()) await killAtOnce(one);
+    await until(() => project.oracle.everything().length === 0);
+  },
+);
 
 test.runIf(hasSubreaper)(
   'a guard outlives a supervisor that ends before its services',

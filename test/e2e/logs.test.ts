@@ -1,11 +1,12 @@
 import { appendFileSync, existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { findCutWay } from '../../src/processes/native/cut-file.ts';
 import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, signalSupervisor } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -122,7 +123,7 @@ test('logs -f follows until Ctrl-C, or until its reader has gone; new services a
   expect(piped.stdout).toBe('web | web begins\n0');
 });
 
-test.skipIf((await findCutWay('.')).how === null)(
+fullTest.skipIf((await findCutWay('.')).how === null)(
   'a log that is rotated while it is written has every line once for each reader',
   async () => {
     const last = 300_000;

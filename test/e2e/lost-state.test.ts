@@ -51,7 +51,7 @@ fullTest('stop ends all after the supervisor was killed', async () => {
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
 });
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'stop ends all after the supervisor of a daemon without environment was killed',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });
@@ -69,7 +69,7 @@ fullTest('stop ends all after the records were deleted', async () => {
   expect(readdirSync(project.file('.pids/ledger'))).toEqual([]);
 });
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'stop ends all after the records were deleted, also a daemon without environment',
   async () => {
     await using project = await escaped({ bare: service('double-fork', ['--empty-env']) });

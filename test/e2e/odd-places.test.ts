@@ -5,7 +5,7 @@ import { bystander } from '../support/bystander.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
 const services = { web: service('own-session'), db: service('fan', ['1'], { dependsOn: ['web'] }) };
@@ -174,7 +174,7 @@ eachMode([['services'], ['groups']])('%s cannot be called __proto__', async (key
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 
-test('names that every JavaScript object has are no services by themselves', async () => {
+fullTest('names that every JavaScript object has are no services by themselves', async () => {
   await using project = await temporaryProject({ services });
   for (const command of ['start', 'status', 'stop']) {
     for (const name of ['__proto__', 'constructor']) {

@@ -6,7 +6,7 @@ import { canBind, freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
-import { eachMode, eachModeIf, test } from '../support/sets.ts';
+import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 eachMode([
@@ -44,7 +44,7 @@ eachModeIf(hasSubreaper)(['double-fork', 'own-session'])(
   },
 );
 
-test('stop ends a fork storm', async () => {
+fullTest('stop ends a fork storm', async () => {
   await using project = await temporaryProject({
     services: { storm: service('fork-storm', ['60', '1000']) },
   });

@@ -143,20 +143,23 @@ test('another stop reports a stop that is suspended', async () => {
   expect([...project.oracle.processes(), ...supervisorsOf(project)]).toEqual([]);
 });
 
-test('a supervisor that was suspended during a start is shown by status and ended by stop', async () => {
-  await using project = await temporaryProject();
-  const services = { web: service('journal', [project.file('journal'), 'web', '60000']) };
-  project.write('.devctl.json', JSON.stringify({ services }));
-  const start = startDevctl(project, {}, 'start');
-  await until(() => noted(project).includes('web born'));
-  await signalSupervisor(project, 'SIGSTOP');
-  expect((await statusReport(project)).report.services).toMatchObject([{ name: 'web' }]);
-  const { exitCode, stderr, report } = await stopReport(project);
-  expect(exitCode, stderr).toBe(0);
-  expect(report.supervisor).toMatchObject({ ended: true });
-  expect((await start).exitCode).not.toBe(0);
-  expect(project.oracle.everything()).toEqual([]);
-});
+fullTest(
+  'a supervisor that was suspended during a start is shown by status and ended by stop',
+  async () => {
+    await using project = await temporaryProject();
+    const services = { web: service('journal', [project.file('journal'), 'web', '60000']) };
+    project.write('.devctl.json', JSON.stringify({ services }));
+    const start = startDevctl(project, {}, 'start');
+    await until(() => noted(project).includes('web born'));
+    await signalSupervisor(project, 'SIGSTOP');
+    expect((await statusReport(project)).report.services).toMatchObject([{ name: 'web' }]);
+    const { exitCode, stderr, report } = await stopReport(project);
+    expect(exitCode, stderr).toBe(0);
+    expect(report.supervisor).toMatchObject({ ended: true });
+    expect((await start).exitCode).not.toBe(0);
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 test('a supervisor that was suspended during a stop is ended by that stop', async () => {
   await using project = await temporaryProject();

@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { connectTo } from '../../src/client/client.ts';
 import type { SampleEvent } from '../../src/client/protocol.ts';
 import { readHistory } from '../../src/history/read.ts';
@@ -13,6 +13,7 @@ import {
   supervisorsOf,
   untilWitnessed,
 } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { canMount, smallDisk } from '../support/small-disk.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -110,7 +111,7 @@ test('a records folder that was removed is not made again for the history', asyn
   expect(existsSync(project.file('.pids/history'))).toBe(false);
 });
 
-test.runIf(canMount)(
+fullTest.runIf(canMount)(
   'on a full disk only lines without room are lost, and the history goes on when there is room',
   async () => {
     await using project = await temporaryProject({ services: { web: { command: WORKER } } });

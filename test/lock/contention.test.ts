@@ -5,7 +5,7 @@ import { newTicket, placeTicket } from '../../src/lock/ticket.ts';
 import type { ProjectFolder } from '../../src/project/folder.ts';
 import { bundle, run } from '../project/programs.ts';
 import { identity, temporaryRecords } from '../project/records-folder.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { until } from '../support/until.ts';
 
 const PROCESSES = 20;
@@ -65,7 +65,7 @@ test('20 processes that are killed at any moment, waiting, breaking or holding',
   }
 });
 
-test('20 processes, a dead lock, and a chain of breakers that died at it', async () => {
+fullTest('20 processes, a dead lock, and a chain of breakers that died at it', async () => {
   const folder = temporaryRecords();
   const program = bundle('contend');
   const lock = join(folder.pidsDir, 'lock');
@@ -83,7 +83,7 @@ test('20 processes, a dead lock, and a chain of breakers that died at it', async
   expect(lockFiles(folder)).toEqual([]);
 });
 
-test('20 processes and garbage in the place of the lock: it is moved once', async () => {
+fullTest('20 processes and garbage in the place of the lock: it is moved once', async () => {
   const folder = temporaryRecords();
   const program = bundle('contend', 'slow');
   const lock = join(folder.pidsDir, 'lock');

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { Claim } from '../../src/ownership/claim.ts';
 import type { Identity } from '../../src/processes/identity.ts';
 import { createFakeMachine, DEVCTL, SHELL } from '../support/fake-machine.ts';
@@ -13,6 +13,7 @@ import {
   stopOn,
   supervisorEnviron,
 } from '../support/fake-project.ts';
+import { bothTest, isFull } from '../support/sets.ts';
 import {
   exitsAfter,
   forksOnTerm,
@@ -22,7 +23,7 @@ import {
   restartsChildren,
 } from '../support/signal-behaviours.ts';
 
-const RUNS = 500;
+const RUNS = isFull ? 500 : 150;
 
 const BEHAVIOURS: Readonly<Record<string, SignalBehaviour>> = {
   exits: {},
@@ -200,58 +201,62 @@ function longestMs({ services }: Story): number {
 }
 
 describe('a project of any shape', () => {
-  test('everything of ours ends, no stranger is touched, and grace periods are kept', async () => {
-    await fc.assert(
-      fc.asyncProperty(story, async (told) => {
-        const { machine, records, waves, supervisor } = stage(told);
-        await machine.delay(told.runsMs);
-        const beganAtMs = machine.nowMs();
-        const claimed = new Set<string>();
-        const onClaims = (claims: ReadonlyMap<number, Claim>): void => {
-          for (const { process } of claims.values()) {
-            claimed.add(`${process.identity.pid}:${process.identity.startTicks}`);
+  bothTest(
+    'everything of ours ends, no stranger is touched, and grace periods are kept',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(story, async (told) => {
+          const { machine, records, waves, supervisor } = stage(told);
+          await machine.delay(told.runsMs);
+          const beganAtMs = machine.nowMs();
+          const claimed = new Set<string>();
+          const onClaims = (claims: ReadonlyMap<number, Claim>): void => {
+            for (const { process } of claims.values()) {
+              claimed.add(`${process.identity.pid}:${process.identity.startTicks}`);
+            }
+          };
+
+          const end = await stopOn(machine, {
+            records,
+            waves,
+            supervisor: machine.identity(supervisor),
+            force: told.force,
+            // Below a nested project, a process of ours without a cookie cannot be told from that project's processes.
+            closer: true,
+            onClaims,
+          });
+
+          const wrong = machine.bystandersSignalled().map(({ pid, startTicks, signal }) => {
+            const seen = end.history
+              .entries()
+              .find(({ claim }) => isAt(claim.process.identity, pid, startTicks));
+            return { pid, signal, evidence: seen?.claim.evidence };
+          });
+          expect(wrong).toEqual([]);
+          const host = told.within ? [records[0]?.leader?.pid] : [];
+          expect(machine.oursAlive()).toEqual(host);
+          for (const { phase } of end.state.units.values()) expect(phase.kind).toBe('ended');
+          for (const { signal, name, atMs } of machine.signals) {
+            if (signal !== 'SIGKILL') continue;
+            // A process that only the subreaper contains has the default grace period, whichever service started it.
+            const own = records.find(({ service }) => service === name)?.stop.graceMs ?? 0;
+            const grace = Math.min(own, 3_000, told.force ? 500 : own);
+            expect(atMs - beganAtMs).toBeGreaterThanOrEqual(grace);
           }
-        };
-
-        const end = await stopOn(machine, {
-          records,
-          waves,
-          supervisor: machine.identity(supervisor),
-          force: told.force,
-          // Below a nested project, a process of ours without a cookie cannot be told from that project's processes.
-          closer: true,
-          onClaims,
-        });
-
-        const wrong = machine.bystandersSignalled().map(({ pid, startTicks, signal }) => {
-          const seen = end.history
-            .entries()
-            .find(({ claim }) => isAt(claim.process.identity, pid, startTicks));
-          return { pid, signal, evidence: seen?.claim.evidence };
-        });
-        expect(wrong).toEqual([]);
-        const host = told.within ? [records[0]?.leader?.pid] : [];
-        expect(machine.oursAlive()).toEqual(host);
-        for (const { phase } of end.state.units.values()) expect(phase.kind).toBe('ended');
-        for (const { signal, name, atMs } of machine.signals) {
-          if (signal !== 'SIGKILL') continue;
-          // A process that only the subreaper contains has the default grace period, whichever service started it.
-          const own = records.find(({ service }) => service === name)?.stop.graceMs ?? 0;
-          const grace = Math.min(own, 3_000, told.force ? 500 : own);
-          expect(atMs - beganAtMs).toBeGreaterThanOrEqual(grace);
-        }
-        // Every process that was asked had been claimed by a scan.
-        for (const { pid, startTicks, signal, through } of machine.signals) {
-          expect([1, 2, SHELL, DEVCTL, supervisor]).not.toContain(pid);
-          if (signal === 'SIGKILL' || through === 'group') continue;
-          expect(claimed).toContain(`${pid}:${startTicks}`);
-        }
-        expect(mostAsked(machine)).toBeLessThanOrEqual(2);
-        expect(end.tookMs).toBeLessThan(longestMs(told));
-      }),
-      { numRuns: RUNS },
-    );
-  }, 180_000);
+          // Every process that was asked had been claimed by a scan.
+          for (const { pid, startTicks, signal, through } of machine.signals) {
+            expect([1, 2, SHELL, DEVCTL, supervisor]).not.toContain(pid);
+            if (signal === 'SIGKILL' || through === 'group') continue;
+            expect(claimed).toContain(`${pid}:${startTicks}`);
+          }
+          expect(mostAsked(machine)).toBeLessThanOrEqual(2);
+          expect(end.tookMs).toBeLessThan(longestMs(told));
+        }),
+        { numRuns: RUNS },
+      );
+    },
+    180_000,
+  );
 });
 
 /** Most stop signals that one process got: by itself, and with its whole group. */

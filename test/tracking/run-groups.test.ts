@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { groupMembers } from '../../src/processes/linux/control-groups.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { openRunGroups } from '../../src/tracking/run-groups.ts';
 import { hasControlGroups } from '../support/control-groups.ts';
+import { bothTest, isFull } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 /** Removes every empty group, as another devctl does, but without a pause. */
@@ -17,7 +18,7 @@ for (;;) {
   quietly(() => rmdirSync(process.argv[1]));
 }`;
 
-test.runIf(hasControlGroups)(
+bothTest.runIf(hasControlGroups)(
   'a group that another devctl removes before it is entered is made again',
   async () => {
     await using project = await temporaryProject();
@@ -28,7 +29,7 @@ test.runIf(hasControlGroups)(
     const whys: (string | null)[] = [];
     try {
       await once(remover.stdout, 'data');
-      for (let run = 0; run < 300; run += 1) {
+      for (let run = 0; run < (isFull ? 300 : 60); run += 1) {
         const runId = run.toString(16).padStart(32, '0');
         const { child, why } = groups.spawnInside(runId, false, () => spawn('/bin/true'));
         whys.push(why);

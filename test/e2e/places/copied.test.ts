@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { expect } from 'vitest';
 import { expectToEnd, expectToEndNothing } from '../../support/expect-places.ts';
 import { type Ground, openGround, type Run } from '../../support/places.ts';
-import { eachMode, test } from '../../support/sets.ts';
+import { eachMode, fullTest, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 /** Where the project that ran first is by now, and where its copies are. */
@@ -119,7 +119,7 @@ eachMode<[string, readonly string[]]>([
   },
 );
 
-test('a template with a project.json in it makes projects of their own', async () => {
+fullTest('a template with a project.json in it makes projects of their own', async () => {
   await using ground = await openGround();
   const template = await ground.start('template');
   for (const name of ['a', 'b']) {

@@ -10,7 +10,7 @@ import { expectToEnd } from '../../support/expect-places.ts';
 import { repositoryRoot } from '../../support/paths.ts';
 import { type Ground, isAlive, openGround } from '../../support/places.ts';
 import { hasSubreaper } from '../../support/services.ts';
-import { eachMode, eachModeIf, test } from '../../support/sets.ts';
+import { eachMode, eachModeIf, fullTest, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 const BOTH_STOPS: readonly [string, readonly string[]][] = [
@@ -50,7 +50,7 @@ eachMode(BOTH_STOPS)(
   },
 );
 
-eachMode(BOTH_STOPS)(
+fullTest.each(BOTH_STOPS)(
   'a nested project that lost manifest and records, with its supervisor killed: %s',
   async (_title, flags) => {
     await using ground = await openGround();

@@ -75,7 +75,7 @@ eachMode<[string, (ground: Ground) => Promise<Run>]>([
   await expectSupervisorToEnd(ground, await remove(ground));
 });
 
-eachMode<[string, readonly string[]]>([
+fullTest.each<[string, readonly string[]]>([
   ['rm -rf', ['rm', '-rf', 'tree']],
   [
     'git worktree remove --force',
