@@ -6,7 +6,7 @@ import { fixture } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { describeSeen } from '../support/seen-process.ts';
 import { service, supervisorsOf } from '../support/services.ts';
-import { bothTest, eachMode, isFull } from '../support/sets.ts';
+import { bothTest, eachMode, fullTest, isFull } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -103,7 +103,7 @@ bothTest('many starts at once end with one instance, and many stops at once end 
   expect(project.oracle.everything()).toEqual([]);
 });
 
-bothTest(
+fullTest(
   'mixtures of commands at once leave one instance, and one stop ends it',
   {
     timeout: 600_000,
@@ -130,7 +130,7 @@ bothTest(
         await expectOneStopEndsAll(project);
       }),
       // A failure is not made smaller, because a smaller one would be another failure.
-      { numRuns: isFull ? 3 : 1, seed: 20, endOnFailure: true },
+      { numRuns: 3, seed: 20, endOnFailure: true },
     );
   },
 );

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { serviceCookie } from '../../src/ownership/cookie.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readRecords } from '../../src/project/records.ts';
@@ -19,6 +19,7 @@ import { marksOf } from '../support/marks.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -37,7 +38,7 @@ const escaping = () => ({
   },
 });
 
-test.runIf(hasControlGroups)(
+fullTest.runIf(hasControlGroups)(
   'nothing leaves its group without native calls, after the supervisor was killed',
   async () => {
     await using project = await temporaryProject(escaping());
@@ -58,7 +59,7 @@ test.runIf(hasControlGroups)(
   },
 );
 
-test.runIf(hasControlGroups)(
+fullTest.runIf(hasControlGroups)(
   'a group that is missing here proves nothing about a group in another cgroup namespace',
   async () => {
     await using project = await temporaryProject(escaping());
@@ -76,7 +77,7 @@ test.runIf(hasControlGroups)(
   },
 );
 
-test.runIf(hasControlGroups)(
+fullTest.runIf(hasControlGroups)(
   'a supervisor that was started inside of a service stops it without freezing itself',
   async () => {
     await using project = await temporaryProject(escaping());
@@ -179,7 +180,7 @@ test.runIf(hasControlGroups)(
   },
 );
 
-test.runIf(hasControlGroups)(
+fullTest.runIf(hasControlGroups)(
   'a process that moves itself out of its group while the manifest is away is noted once the manifest is back',
   async () => {
     const group = 'until [ -e go ]; do sleep 0.1; done; echo $$ > "$OUT/cgroup.procs"; touch out';
@@ -207,7 +208,7 @@ test.runIf(hasControlGroups)(
   },
 );
 
-test.runIf(hasControlGroups)(
+fullTest.runIf(hasControlGroups)(
   'the group of a run that only a nested project has kept goes with that project',
   async () => {
     await using inner = await temporaryProject({ services: { web: service('sleeper') } });

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { busyMachine } from '../support/busy.ts';
 import { bystander } from '../support/bystander.ts';
@@ -9,6 +9,7 @@ import { type DevctlResult, devctlWith } from '../support/devctl.ts';
 import { type PackedDevctl, packDevctl } from '../support/packed.ts';
 import { parseReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { canMount, type SmallDisk, smallDisk } from '../support/small-disk.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 
@@ -89,7 +90,7 @@ test('npx devctl stop --force ends all when the manifest is a folder and the sup
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.runIf(canMount)(
+fullTest.runIf(canMount)(
   'npx devctl stop --force ends all when records, sockets and temporary files are on a full disk',
   async () => {
     await using project = await escaped();

@@ -9,7 +9,7 @@ import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -169,7 +169,7 @@ test('stop ends a listed process group although its leader has died', async () =
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('start writes the files of an old start-dev.sh', async () => {
+fullTest('start writes the files of an old start-dev.sh', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const [web] = project.oracle.processes();

@@ -56,7 +56,7 @@ test.runIf(hasSubreaper && hasPerl)('a supervisor keeps no pile of dead', async 
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test.runIf(hasSubreaper && hasPerl)('devctl run keeps no pile of dead', async () => {
+fullTest.runIf(hasSubreaper && hasPerl)('devctl run keeps no pile of dead', async () => {
   await using project = await temporaryProject({ services: {} });
   const run = startDevctl(project, {}, 'run', '--', ...lineages(project.marker));
   const pid = await until(() => run.pid);

@@ -69,7 +69,7 @@ eachModeIf(hasSubreaper)([[[]], [['--force']]])(
   },
 );
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'the services of a killed supervisor are below its guard, also when its records are lost',
   async () => {
     await using project = await started({ bare });
@@ -93,7 +93,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'a guard that keeps nothing any more is ended by the next start',
   async () => {
     await using project = await started({ bare, web: service('sleeper') });
@@ -128,7 +128,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'a guard above the supervisor that carries out the stop reports no child that is left',
   async () => {
     await using project = await temporaryProject();
@@ -294,7 +294,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-eachModeIf(hasSubreaper)([[false], [true]])(
+fullTest.runIf(hasSubreaper).each([[false], [true]])(
   'a project below ours that has its own guard is no reason to spare our processes (supervisor killed: %s)',
   async (isKilled) => {
     await using inner = await temporaryProject({ services: { web: service('sleeper') } });
@@ -321,7 +321,7 @@ eachModeIf(hasSubreaper)([[false], [true]])(
   },
 );
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'a guard works in the project folder, and keeps no file in use',
   async () => {
     await using project = await started({ web: service('sleeper') });

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { readHistory } from '../../src/history/read.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { guardsOf, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -95,7 +96,7 @@ test('a lease lasts while one of its processes lives, also under another supervi
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('a lease that ended while no supervisor lived is honoured by the next start', async () => {
+fullTest('a lease that ended while no supervisor lived is honoured by the next start', async () => {
   await using project = await temporaryProject(MANIFEST);
   expect(await devctl(project, 'start', '--ttl', '2h')).toMatchObject({ exitCode: 0 });
   const before = project.oracle.processes().map(({ pid }) => pid);

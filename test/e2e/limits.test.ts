@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { readHistory } from '../../src/history/read.ts';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readSupervisor } from '../../src/project/supervisor-record.ts';
@@ -8,6 +8,7 @@ import { devctl, startDevctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { service, signalSupervisor } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -108,35 +109,38 @@ test('a service beyond its limits gets a warning, an end or a restart, and its b
   expect(existsSync(project.file('.pids/breaches.json'))).toBe(false);
 });
 
-test('new limits hold for running services, also for adopted ones; limits of the project end everything', async () => {
-  const services = (limits: object) => ({
-    plain: service('sleeper'),
-    fan: service('fan', ['3'], { limits }),
-  });
-  await using project = await temporaryProject({ services: services({}) });
-  expect((await startReport(project)).exitCode).toBe(0);
-  const { pid } = await statusOf(project, 'fan');
+fullTest(
+  'new limits hold for running services, also for adopted ones; limits of the project end everything',
+  async () => {
+    const services = (limits: object) => ({
+      plain: service('sleeper'),
+      fan: service('fan', ['3'], { limits }),
+    });
+    await using project = await temporaryProject({ services: services({}) });
+    expect((await startReport(project)).exitCode).toBe(0);
+    const { pid } = await statusOf(project, 'fan');
 
-  project.write('.devctl.json', JSON.stringify({ services: services({ processes: 3 }) }));
-  expect((await startReport(project, 'plain')).exitCode).toBe(0);
-  await until(async () => (await statusReport(project)).report.breaches.length === 1);
-  expect((await statusOf(project, 'fan')).pid).toBe(pid);
+    project.write('.devctl.json', JSON.stringify({ services: services({ processes: 3 }) }));
+    expect((await startReport(project, 'plain')).exitCode).toBe(0);
+    await until(async () => (await statusReport(project)).report.breaches.length === 1);
+    expect((await statusOf(project, 'fan')).pid).toBe(pid);
 
-  await signalSupervisor(project, 'SIGKILL');
-  expect((await statusReport(project)).report.breaches).toEqual([]);
-  const all = { services: services({}), limits: { processes: 4, action: 'stop' } };
-  project.write('.devctl.json', JSON.stringify(all));
-  expect((await startReport(project, 'plain')).exitCode).toBe(0);
-  await until(() => project.oracle.everything().length === 0);
-  const last = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
-  expect(last).toMatchObject({
-    why: expect.stringMatching(
-      /^all services together 5 processes, limit 4; most of it below .*fan/,
-    ),
-    survivors: [],
-  });
-  expect(readSupervisor(projectFolder(project.root, project.file('.pids'))).kind).toBe('missing');
-});
+    await signalSupervisor(project, 'SIGKILL');
+    expect((await statusReport(project)).report.breaches).toEqual([]);
+    const all = { services: services({}), limits: { processes: 4, action: 'stop' } };
+    project.write('.devctl.json', JSON.stringify(all));
+    expect((await startReport(project, 'plain')).exitCode).toBe(0);
+    await until(() => project.oracle.everything().length === 0);
+    const last = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
+    expect(last).toMatchObject({
+      why: expect.stringMatching(
+        /^all services together 5 processes, limit 4; most of it below .*fan/,
+      ),
+      survivors: [],
+    });
+    expect(readSupervisor(projectFolder(project.root, project.file('.pids'))).kind).toBe('missing');
+  },
+);
 
 test('run ends a command beyond its limits, names the branch, and warns about the limits of the project', async () => {
   await using project = await temporaryProject({

@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -38,7 +39,7 @@ test('a readiness probe is over when its time is, whatever its pattern and the o
   }
 });
 
-test('a match behind 60 KB without a line end is found', async () => {
+fullTest('a match behind 60 KB without a line end is found', async () => {
   const command = `${LONG_LINE.replace('exec', 'printf " listening on 7"; exec')}`;
   await using project = await temporaryProject({
     services: {
@@ -49,7 +50,7 @@ test('a match behind 60 KB without a line end is found', async () => {
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
 });
 
-test('a liveness probe with such a pattern leaves the supervisor free', async () => {
+fullTest('a liveness probe with such a pattern leaves the supervisor free', async () => {
   const live = { log: '(a+)+!$', interval: '100ms', failures: 2 };
   const command = `while sleep 0.05; do head -c 60000 /dev/zero | tr '\\0' a; echo; done`;
   await using project = await temporaryProject({ services: { web: { command, live } } });

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import type { DevctlResult } from '../support/devctl.ts';
@@ -15,6 +15,7 @@ import {
   SOMEBODY,
   tasksOf,
 } from '../support/scarce.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -142,7 +143,7 @@ test.runIf(pidsHierarchy !== null && !LOOKS_BY_PS)(
   },
 );
 
-test.runIf(canTrace())(
+fullTest.runIf(canTrace())(
   'a forced stop forks nothing, and makes no thread beside those of Node',
   async () => {
     await using project = await temporaryProject({ services });

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { projectFolder } from '../../src/project/folder.ts';
 import { readRecords } from '../../src/project/records.ts';
 import type { StopReport } from '../../src/stopping/report.ts';
@@ -10,6 +10,7 @@ import { signalExactly } from '../support/end-processes.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import type { SeenProcess } from '../support/seen-process.ts';
 import { hasSubreaper, service, supervisorsOf } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -32,7 +33,7 @@ function contain(project: TemporaryProject, ...command: readonly string[]) {
   });
 }
 
-test.runIf(hasContainers)(
+fullTest.runIf(hasContainers)(
   'start and stop work where process 1 is a shell that reaps nothing',
   async () => {
     await using project = await temporaryProject({ services }, { ignored: '' });

@@ -7,7 +7,7 @@ import { devctl, devctlWith } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { killAtOnce, service, signalSupervisor } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -131,44 +131,50 @@ describe('protect', () => {
     expect(project.oracle.everything()).toEqual([]);
   });
 
-  test('a command line that is too long for a pattern of protect makes a survivor, with the reason', async () => {
-    const long = `perl -e 'exec {"sleep"} "kept-agent " . "x" x 1200, 600'`;
-    const web = {
-      command: ['/bin/sh', '-c', `setsid ${long} & exec "$0" "$@"`, ...fixture('sleeper')],
-      ready: { log: '^ready$' },
-    };
-    await using project = await started({ services: { web }, protect: ['(\\d)-\\1'] });
-    const { exitCode, stdout } = await devctl(project, 'stop');
-    expect(exitCode, stdout).toBe(4);
-    expect(stdout).toContain('its command line is too long for that pattern');
-    expect(agentsOf(project)).toHaveLength(1);
-    expect(existsSync(project.file('.pids/services/web.json'))).toBe(true);
-  });
+  fullTest(
+    'a command line that is too long for a pattern of protect makes a survivor, with the reason',
+    async () => {
+      const long = `perl -e 'exec {"sleep"} "kept-agent " . "x" x 1200, 600'`;
+      const web = {
+        command: ['/bin/sh', '-c', `setsid ${long} & exec "$0" "$@"`, ...fixture('sleeper')],
+        ready: { log: '^ready$' },
+      };
+      await using project = await started({ services: { web }, protect: ['(\\d)-\\1'] });
+      const { exitCode, stdout } = await devctl(project, 'stop');
+      expect(exitCode, stdout).toBe(4);
+      expect(stdout).toContain('its command line is too long for that pattern');
+      expect(agentsOf(project)).toHaveLength(1);
+      expect(existsSync(project.file('.pids/services/web.json'))).toBe(true);
+    },
+  );
 
-  test('a program that a person has started with DEVCTL_PROTECT=1 is spared by the sweep, and is no survivor', async () => {
-    await using project = await temporaryProject({ services: { web: service('sleeper') } });
-    project.write('x.js', 'setInterval(() => {}, 1_000);\n');
-    const options = {
-      cwd: project.root,
-      env: { ...cleanEnvironment(), ...project.env, DEVCTL_PROTECT: '1' },
-      extendEnv: false,
-      stdio: 'ignore',
-    } as const;
-    // In a session of its own, because what runs the command devctl is spared in any case.
-    await execa('setsid', ['-f', process.execPath, '--watch', 'x.js'], options);
-    const byHand = () =>
-      project.oracle
-        .processes()
-        .filter(({ argv }) => argv.includes('--watch') || argv[1] === 'x.js');
-    const first = await until(() => byHand()[0]);
-    for (const words of [['start'], ['stop'], ['stop', '--force']]) {
-      const { exitCode, stdout, stderr } = await devctl(project, ...words);
-      expect(exitCode, stdout + stderr).toBe(0);
-    }
-    expect(byHand().map(({ pid }) => pid)).toContain(first?.pid);
-  });
+  fullTest(
+    'a program that a person has started with DEVCTL_PROTECT=1 is spared by the sweep, and is no survivor',
+    async () => {
+      await using project = await temporaryProject({ services: { web: service('sleeper') } });
+      project.write('x.js', 'setInterval(() => {}, 1_000);\n');
+      const options = {
+        cwd: project.root,
+        env: { ...cleanEnvironment(), ...project.env, DEVCTL_PROTECT: '1' },
+        extendEnv: false,
+        stdio: 'ignore',
+      } as const;
+      // In a session of its own, because what runs the command devctl is spared in any case.
+      await execa('setsid', ['-f', process.execPath, '--watch', 'x.js'], options);
+      const byHand = () =>
+        project.oracle
+          .processes()
+          .filter(({ argv }) => argv.includes('--watch') || argv[1] === 'x.js');
+      const first = await until(() => byHand()[0]);
+      for (const words of [['start'], ['stop'], ['stop', '--force']]) {
+        const { exitCode, stdout, stderr } = await devctl(project, ...words);
+        expect(exitCode, stdout + stderr).toBe(0);
+      }
+      expect(byHand().map(({ pid }) => pid)).toContain(first?.pid);
+    },
+  );
 
-  test('services do not inherit DEVCTL_PROTECT from the shell that starts them', async () => {
+  fullTest('services do not inherit DEVCTL_PROTECT from the shell that starts them', async () => {
     await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
     const env = { DEVCTL_PROTECT: '1' };
     expect(await devctlWith(project, { env }, 'start')).toMatchObject({ exitCode: 0 });

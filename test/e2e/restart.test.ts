@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { acquireLock } from '../../src/lock/lock.ts';
 import { openProcessTable } from '../../src/processes/open-table.ts';
 import { projectFolder } from '../../src/project/folder.ts';
@@ -7,6 +7,7 @@ import { devctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
 import { killAtOnce, service, signalSupervisor } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -119,7 +120,7 @@ test('the end of an adopted service is reported as far as it is known, and its p
   expect(healed.restarts).toBe(1);
 });
 
-test('no service is started again while another command is at work', async () => {
+fullTest('no service is started again while another command is at work', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper', [], { restart: { policy: 'always', backoff: 0 } }) },
   });

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, killAtOnce, service } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -192,7 +193,7 @@ test('a script in a one-off that starts, tests and stops ends its own services o
   });
 });
 
-test('a one-off that removes the records leaves nothing behind', async () => {
+fullTest('a one-off that removes the records leaves nothing behind', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
   const bare = hasSubreaper ? 'env -i ' : '';
   const script = `rm -rf .pids; ${bare}setsid sleep 60 & exit 0`;

@@ -13,7 +13,7 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -140,7 +140,7 @@ eachMode([
   expect(stderr).not.toMatch(/\n\s+at /);
 });
 
-test('status still sees the processes after the records were deleted', async () => {
+fullTest('status still sees the processes after the records were deleted', async () => {
   await using project = await temporaryProject({ services: { web: service('fan', ['2']) } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await removeRecords(project);

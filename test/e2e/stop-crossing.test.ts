@@ -15,7 +15,7 @@ import {
   signalSupervisor,
   supervisorsOf,
 } from '../support/services.ts';
-import { eachMode, eachModeIf, test } from '../support/sets.ts';
+import { eachMode, eachModeIf, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -132,25 +132,28 @@ eachMode([
   expect(report).toMatchObject({ survivors: [], project: project.root });
 });
 
-test('a stop inside a service whose supervisor was killed is carried out by a new one', async () => {
-  const stop = `'${process.execPath}' '${program}' stop > stop.out 2>&1; echo lived > after; sleep 120`;
-  await using project = await temporaryProject({
-    services: {
-      inner: { command: `echo ready; read line; ${stop}`, ready: { log: '^ready$' } },
-      other: service('fan', ['3']),
-    },
-  });
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  await signalSupervisor(project, 'SIGKILL');
-  project.write('.pids/stdin/inner', 'go\n');
-  await until(
-    () => project.oracle.everything().length === 0,
-    () => JSON.stringify(project.oracle.everything().map(({ argv }) => argv)),
-  );
-  const report = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
-  expect(report).toMatchObject({ survivors: [], project: project.root });
-  expect(existsSync(project.file('after'))).toBe(false);
-});
+fullTest(
+  'a stop inside a service whose supervisor was killed is carried out by a new one',
+  async () => {
+    const stop = `'${process.execPath}' '${program}' stop > stop.out 2>&1; echo lived > after; sleep 120`;
+    await using project = await temporaryProject({
+      services: {
+        inner: { command: `echo ready; read line; ${stop}`, ready: { log: '^ready$' } },
+        other: service('fan', ['3']),
+      },
+    });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    await signalSupervisor(project, 'SIGKILL');
+    project.write('.pids/stdin/inner', 'go\n');
+    await until(
+      () => project.oracle.everything().length === 0,
+      () => JSON.stringify(project.oracle.everything().map(({ argv }) => argv)),
+    );
+    const report = JSON.parse(readFileSync(project.file('.pids/last-stop.json'), 'utf8'));
+    expect(report).toMatchObject({ survivors: [], project: project.root });
+    expect(existsSync(project.file('after'))).toBe(false);
+  },
+);
 
 eachModeIf(hasSubreaper)([
   ['whose service is known', true, 'env', 'env -u DEVCTL_PROJECT -u TURBO_DEVCTL_PROJECT'],

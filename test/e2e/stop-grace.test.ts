@@ -4,7 +4,7 @@ import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor } from '../support/services.ts';
-import { modeTest, test } from '../support/sets.ts';
+import { fullTest, modeTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('the whole tree of a service has the grace period, not just the leader', async () => {
@@ -20,7 +20,7 @@ test('the whole tree of a service has the grace period, not just the leader', as
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('--grace shortens the grace period', async () => {
+fullTest('--grace shortens the grace period', async () => {
   await using project = await temporaryProject({
     stopGrace: '10m',
     services: {
@@ -158,7 +158,7 @@ for (const [index, [how, has, env]] of CONTAINERS.entries()) {
   );
 }
 
-test('a stop command runs also without a supervisor, and the proof says so', async () => {
+fullTest('a stop command runs also without a supervisor, and the proof says so', async () => {
   await using project = await temporaryProject({
     services: { web: service('sleeper', [], { stop: { command: 'touch commanded' } }) },
   });

@@ -123,7 +123,7 @@ test('a start that was suspended goes on, or gives way to a stop', async () => {
   expect(project.oracle.processes()).toEqual([]);
 });
 
-test('another stop reports a stop that is suspended', async () => {
+fullTest('another stop reports a stop that is suspended', async () => {
   await using project = await temporaryProject();
   project.write(
     '.devctl.json',

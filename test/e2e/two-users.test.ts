@@ -19,7 +19,7 @@ import { bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { supervisorsOf } from '../support/services.ts';
-import { eachModeIf, test } from '../support/sets.ts';
+import { eachModeIf, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -243,7 +243,7 @@ test.runIf(canBeTwo)(
   },
 );
 
-test.runIf(canBeTwo)(
+fullTest.runIf(canBeTwo)(
   'root in the project of another user believes neither its records nor its sweep',
   async () => {
     await using project = await started({ sweep: { scope: 'user', patterns: ['node server'] } });

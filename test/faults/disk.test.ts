@@ -2,13 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { hasControlGroups, ownControlGroup } from '../support/control-groups.ts';
 import { type DevctlResult, devctl } from '../support/devctl.ts';
 import { statusReport, stopReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { canMount, smallDisk } from '../support/small-disk.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -53,61 +54,64 @@ test.runIf(canMount)(
   },
 );
 
-test('with read-only records, status and stop work and start says why it does not', async () => {
-  const loop = 'sleep 100';
-  const web = `exec 9<.marker; setsid sh -c '${loop} &'; ${loop}`;
-  await using project = await temporaryProject({ services: { web: { command: web } } });
-  await using installed = await temporaryProject();
-  chmodSync(installed.root, 0o755);
-  const uid = isRoot ? NOBODY : null;
-  const { program } = installFor(uid, installed.root);
-  const runtime = project.file('run');
-  mkdirSync(runtime, { mode: 0o700 });
-  if (isRoot) execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, project.root]);
-  const run = async (...args: readonly string[]): Promise<DevctlResult> => {
-    const [file, ...rest] = asUser(uid, null, [process.execPath, program, ...args]);
-    const env = { ...cleanEnvironment(), ...project.env, XDG_RUNTIME_DIR: runtime };
-    const options = { cwd: project.root, env, extendEnv: false, reject: false } as const;
-    const {
-      exitCode = -1,
-      stdout,
-      stderr,
-    } = await execa(file, rest, { ...options, stdin: 'ignore' });
-    return { exitCode, stdout, stderr };
-  };
-  const folders = ['.pids/services', '.pids/ledger', '.pids/stdin', '.pids'].map(project.file);
-  const close = (): void => folders.forEach((folder) => void chmodSync(folder, 0o500));
-  const open = (): void => folders.forEach((folder) => void chmodSync(folder, 0o700));
-  const services = () =>
-    project.oracle.processes().filter(({ argv }) => argv[0] === 'sleep' || argv[0] === '/bin/sh');
+fullTest(
+  'with read-only records, status and stop work and start says why it does not',
+  async () => {
+    const loop = 'sleep 100';
+    const web = `exec 9<.marker; setsid sh -c '${loop} &'; ${loop}`;
+    await using project = await temporaryProject({ services: { web: { command: web } } });
+    await using installed = await temporaryProject();
+    chmodSync(installed.root, 0o755);
+    const uid = isRoot ? NOBODY : null;
+    const { program } = installFor(uid, installed.root);
+    const runtime = project.file('run');
+    mkdirSync(runtime, { mode: 0o700 });
+    if (isRoot) execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, project.root]);
+    const run = async (...args: readonly string[]): Promise<DevctlResult> => {
+      const [file, ...rest] = asUser(uid, null, [process.execPath, program, ...args]);
+      const env = { ...cleanEnvironment(), ...project.env, XDG_RUNTIME_DIR: runtime };
+      const options = { cwd: project.root, env, extendEnv: false, reject: false } as const;
+      const {
+        exitCode = -1,
+        stdout,
+        stderr,
+      } = await execa(file, rest, { ...options, stdin: 'ignore' });
+      return { exitCode, stdout, stderr };
+    };
+    const folders = ['.pids/services', '.pids/ledger', '.pids/stdin', '.pids'].map(project.file);
+    const close = (): void => folders.forEach((folder) => void chmodSync(folder, 0o500));
+    const open = (): void => folders.forEach((folder) => void chmodSync(folder, 0o700));
+    const services = () =>
+      project.oracle.processes().filter(({ argv }) => argv[0] === 'sleep' || argv[0] === '/bin/sh');
 
-  const first = await run('start');
-  expect(first.exitCode, first.stderr).toBe(0);
-  await until(() => services().length === 3);
-  close();
-  const status = await run('status');
-  expect(status.exitCode, status.stderr).toBe(0);
-  const stop = await run('stop', '--json');
-  expect(stop.exitCode, stop.stderr + stop.stdout).toBe(0);
-  expect(stop.stderr).not.toMatch(STACK);
-  expect(JSON.parse(stop.stdout).problems.join('\n')).toMatch(/\.pids.*(EACCES|EROFS)/);
-  expect(services()).toEqual([]);
-  const again = await run('start');
-  expect(again.exitCode).toBe(1);
-  expect(again.stderr).toMatch(/cannot write .*\.pids.*EACCES/);
-  expect(again.stderr).not.toMatch(STACK);
-  expect(services()).toEqual([]);
+    const first = await run('start');
+    expect(first.exitCode, first.stderr).toBe(0);
+    await until(() => services().length === 3);
+    close();
+    const status = await run('status');
+    expect(status.exitCode, status.stderr).toBe(0);
+    const stop = await run('stop', '--json');
+    expect(stop.exitCode, stop.stderr + stop.stdout).toBe(0);
+    expect(stop.stderr).not.toMatch(STACK);
+    expect(JSON.parse(stop.stdout).problems.join('\n')).toMatch(/\.pids.*(EACCES|EROFS)/);
+    expect(services()).toEqual([]);
+    const again = await run('start');
+    expect(again.exitCode).toBe(1);
+    expect(again.stderr).toMatch(/cannot write .*\.pids.*EACCES/);
+    expect(again.stderr).not.toMatch(STACK);
+    expect(services()).toEqual([]);
 
-  open();
-  expect(await run('start')).toMatchObject({ exitCode: 0 });
-  close();
-  expect(await run('stop', '--force')).toMatchObject({ exitCode: 0 });
-  expect(services()).toEqual([]);
-  open();
-  expect(await run('status')).toMatchObject({ exitCode: 3 });
-  expect(await run('stop')).toMatchObject({ exitCode: 0 });
-  expect(readdirSync(project.file('.pids/services'))).toEqual([]);
-});
+    open();
+    expect(await run('start')).toMatchObject({ exitCode: 0 });
+    close();
+    expect(await run('stop', '--force')).toMatchObject({ exitCode: 0 });
+    expect(services()).toEqual([]);
+    open();
+    expect(await run('status')).toMatchObject({ exitCode: 3 });
+    expect(await run('stop')).toMatchObject({ exitCode: 0 });
+    expect(readdirSync(project.file('.pids/services'))).toEqual([]);
+  },
+);
 
 test.runIf(hasControlGroups)('a record cannot claim a control group that is not ours', async () => {
   const foreign = join(ownControlGroup() ?? '', `devctl-test-foreign-${process.pid}`);

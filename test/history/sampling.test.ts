@@ -96,7 +96,7 @@ test('samples reach subscribers, and the history outlives SIGKILL, a torn line a
   expect((await devctl(project, 'doctor')).stdout).not.toMatch(/history/);
 });
 
-test('a records folder that was removed is not made again for the history', async () => {
+fullTest('a records folder that was removed is not made again for the history', async () => {
   await using project = await temporaryProject({ services: { web: { command: WORKER } } });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   await until(() => samplesOf(project).length > 0);

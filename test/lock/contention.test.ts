@@ -96,14 +96,17 @@ fullTest('20 processes and garbage in the place of the lock: it is moved once', 
   expect(lockFiles(folder)).toEqual([expect.stringMatching(/^lock\.corrupt-/)]);
 });
 
-test('a lock that is taken and given back all the time is never taken for garbage', async () => {
-  const lock = join(temporaryRecords().pidsDir, 'lock');
-  const [place, look] = [bundle('place'), bundle('look')];
-  for (let count = 0; count < 3; count += 1) run(process.execPath, [place, lock]);
-  await until(() => existsSync(lock));
-  const { stdout, stderr } = await run(process.execPath, [look, lock, '100000']).ended;
-  expect(stderr).toBe('');
-  const seen = JSON.parse(stdout);
-  expect(seen.bad).toBe(0);
-  for (const kind of ['free', 'held', 'changed']) expect(seen[kind]).toBeGreaterThan(0);
-});
+fullTest(
+  'a lock that is taken and given back all the time is never taken for garbage',
+  async () => {
+    const lock = join(temporaryRecords().pidsDir, 'lock');
+    const [place, look] = [bundle('place'), bundle('look')];
+    for (let count = 0; count < 3; count += 1) run(process.execPath, [place, lock]);
+    await until(() => existsSync(lock));
+    const { stdout, stderr } = await run(process.execPath, [look, lock, '100000']).ended;
+    expect(stderr).toBe('');
+    const seen = JSON.parse(stdout);
+    expect(seen.bad).toBe(0);
+    for (const kind of ['free', 'held', 'changed']) expect(seen[kind]).toBeGreaterThan(0);
+  },
+);

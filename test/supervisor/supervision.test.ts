@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { connectTo } from '../../src/client/client.ts';
 import type { ServiceChange } from '../../src/client/protocol.ts';
 import { acquireLock } from '../../src/lock/lock.ts';
@@ -19,6 +19,7 @@ import {
   service,
   supervisorsOf,
 } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -119,26 +120,29 @@ test('GET /events tells every change, from the first moment on', async () => {
   events.destroy();
 });
 
-test.runIf(hasSubreaper)('records of an earlier supervisor make a proof worth less', async () => {
-  await using project = await temporaryProject({ services: { web: service('sleeper') } });
-  const folder = projectFolder(project.root, project.file('.pids'));
-  const isProof = async () => {
+fullTest.runIf(hasSubreaper)(
+  'records of an earlier supervisor make a proof worth less',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    const folder = projectFolder(project.root, project.file('.pids'));
+    const isProof = async () => {
+      expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+      const { records } = readRecords(folder);
+      expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+      return records.map(({ subreaper }) => subreaper);
+    };
+    expect(await isProof()).toEqual([true]);
+    // A stop leaves nothing behind that makes the proof worth less.
+    expect(await isProof()).toEqual([true]);
+    project.write('.pids/services.pids', '999999\n');
+    expect(await isProof()).toEqual([false]);
+    expect(await isProof()).toEqual([true]);
+    // The records are lost, but the supervisor lives and has a child, whose own children go to process 1.
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-    const { records } = readRecords(folder);
-    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-    return records.map(({ subreaper }) => subreaper);
-  };
-  expect(await isProof()).toEqual([true]);
-  // A stop leaves nothing behind that makes the proof worth less.
-  expect(await isProof()).toEqual([true]);
-  project.write('.pids/services.pids', '999999\n');
-  expect(await isProof()).toEqual([false]);
-  expect(await isProof()).toEqual([true]);
-  // The records are lost, but the supervisor lives and has a child, whose own children go to process 1.
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  await removeRecords(project);
-  expect(await isProof()).toEqual([false]);
-});
+    await removeRecords(project);
+    expect(await isProof()).toEqual([false]);
+  },
+);
 
 /**
  * Holds an idle supervisor in the turn of the event loop that it awaits while it reaps: SIGCHLD reaps nothing, so the

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { expect } from 'vitest';
 import { expectToEnd, expectToEndNothing } from '../../support/expect-places.ts';
 import { type Ground, openGround, type Run } from '../../support/places.ts';
-import { eachMode, fullTest, test } from '../../support/sets.ts';
+import { eachMode, fullTest } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 /** Where the project that ran first is by now, and where its copies are. */
@@ -94,7 +94,7 @@ eachMode<[string, Copy]>([
   expect(ground.residents()).toEqual([]);
 });
 
-eachMode<[string, readonly string[]]>([
+fullTest.each<[string, readonly string[]]>([
   ['with their times', ['-a']],
   ['without their times', ['-r']],
 ])(
@@ -137,13 +137,16 @@ fullTest('a template with a project.json in it makes projects of their own', asy
   await expectToEnd(ground, 'b', [b]);
 });
 
-test('the original is removed beside its copy: the copy may have been moved there, and ends it', async () => {
-  await using ground = await openGround();
-  const original = await ground.start('P');
-  await ground.run('cp', '-a', 'P', 'Q');
-  await ground.run('rm', '-rf', 'P');
-  // The supervisor of the original ends it in any case.
-  expect(await ground.devctl('Q', 'stop')).toMatchObject({ exitCode: 0 });
-  await until(() => original.living().length === 0);
-  await until(() => ground.residents().length === 0);
-});
+fullTest(
+  'the original is removed beside its copy: the copy may have been moved there, and ends it',
+  async () => {
+    await using ground = await openGround();
+    const original = await ground.start('P');
+    await ground.run('cp', '-a', 'P', 'Q');
+    await ground.run('rm', '-rf', 'P');
+    // The supervisor of the original ends it in any case.
+    expect(await ground.devctl('Q', 'stop')).toMatchObject({ exitCode: 0 });
+    await until(() => original.living().length === 0);
+    await until(() => ground.residents().length === 0);
+  },
+);

@@ -10,7 +10,7 @@ import { expectToEnd } from '../../support/expect-places.ts';
 import { repositoryRoot } from '../../support/paths.ts';
 import { type Ground, isAlive, openGround } from '../../support/places.ts';
 import { hasSubreaper } from '../../support/services.ts';
-import { eachMode, eachModeIf, fullTest, test } from '../../support/sets.ts';
+import { eachMode, eachModeIf, fullTest } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 const BOTH_STOPS: readonly [string, readonly string[]][] = [
@@ -37,7 +37,7 @@ eachMode(BOTH_STOPS)(
   },
 );
 
-eachMode(BOTH_STOPS)(
+fullTest.each(BOTH_STOPS)(
   'the project around a nested one loses its manifest: %s',
   async (_title, flags) => {
     await using ground = await openGround();
@@ -115,27 +115,30 @@ eachMode(BOTH_STOPS)(
   },
 );
 
-test('a service that has read the marks of another project from a file is ended, or named', async () => {
-  await using ground = await openGround();
-  const other = await ground.start('other');
-  const { stdout } = await ground.devctl('other', 'run', '--', 'printenv');
-  const marks = stdout.split('\n').filter((line) => /^(TURBO_)?DEVCTL_/.test(line));
-  const command = 'set -a; . ./env.sh; sleep 300 & exec sleep 300';
-  ground.write('P', { services: { web: { command } } });
-  writeFileSync(ground.path('P/env.sh'), marks.join('\n'));
-  await using vim = await bystander('vim notes.txt', ground.path('P'));
-  expect(await ground.devctl('P', 'start')).toMatchObject({ exitCode: 0 });
-  const stopped = await ground.devctl('P', 'stop', '--json');
-  const report = JSON.parse(stopped.stdout);
-  const left = report.survivors.map(({ pid }: { pid: number }) => pid);
-  // The control group is evidence that no mark outweighs. Without it devctl does not guess.
-  if (hasControlGroups) expect(left).toEqual([]);
-  expect(stopped.exitCode, stopped.stdout).toBe(left.length === 0 ? 0 : 4);
-  for (const pid of left) process.kill(pid, 'SIGKILL');
-  expect(other.living().length).toBe(3);
-  await expectToEnd(ground, 'other', [other]);
-  expect(vim.alive()).toBe(true);
-});
+fullTest(
+  'a service that has read the marks of another project from a file is ended, or named',
+  async () => {
+    await using ground = await openGround();
+    const other = await ground.start('other');
+    const { stdout } = await ground.devctl('other', 'run', '--', 'printenv');
+    const marks = stdout.split('\n').filter((line) => /^(TURBO_)?DEVCTL_/.test(line));
+    const command = 'set -a; . ./env.sh; sleep 300 & exec sleep 300';
+    ground.write('P', { services: { web: { command } } });
+    writeFileSync(ground.path('P/env.sh'), marks.join('\n'));
+    await using vim = await bystander('vim notes.txt', ground.path('P'));
+    expect(await ground.devctl('P', 'start')).toMatchObject({ exitCode: 0 });
+    const stopped = await ground.devctl('P', 'stop', '--json');
+    const report = JSON.parse(stopped.stdout);
+    const left = report.survivors.map(({ pid }: { pid: number }) => pid);
+    // The control group is evidence that no mark outweighs. Without it devctl does not guess.
+    if (hasControlGroups) expect(left).toEqual([]);
+    expect(stopped.exitCode, stopped.stdout).toBe(left.length === 0 ? 0 : 4);
+    for (const pid of left) process.kill(pid, 'SIGKILL');
+    expect(other.living().length).toBe(3);
+    await expectToEnd(ground, 'other', [other]);
+    expect(vim.alive()).toBe(true);
+  },
+);
 
 /** A PID namespace, as a container has one. All processes in it die with its process 1. */
 const CONTAINER = ['--pid', '--fork', '--mount-proc', '--kill-child'] as const;
@@ -191,7 +194,7 @@ eachModeIf(hasContainers)(BOTH_STOPS)(
   },
 );
 
-test.runIf(hasContainers)(
+fullTest.runIf(hasContainers)(
   'a stranger with the number of a process of another PID namespace is left alone',
   async () => {
     await using ground = await openGround();

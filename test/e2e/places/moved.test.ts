@@ -11,7 +11,7 @@ import { expect } from 'vitest';
 import { expectToEnd, expectToEndNothing } from '../../support/expect-places.ts';
 import { type Ground, isAlive, openGround, type Run } from '../../support/places.ts';
 import { hasSubreaper, killAtOnce } from '../../support/services.ts';
-import { eachMode, eachModeIf, test } from '../../support/sets.ts';
+import { eachMode, eachModeIf, fullTest, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 type Move = (ground: Ground) => Promise<string>;
@@ -218,7 +218,7 @@ test('a command under devctl run follows its project, and leaves the one-off of 
   expect([existsSync(record('P')), existsSync(ledger('P'))]).toEqual([false, false]);
 });
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'a moved project and a new one at its old path keep their supervisors, whichever is started or stopped',
   async () => {
     await using ground = await openGround();

@@ -15,7 +15,7 @@ import {
   type Run,
 } from '../../support/places.ts';
 import { hasSubreaper } from '../../support/services.ts';
-import { eachModeIf, test } from '../../support/sets.ts';
+import { eachModeIf, fullTest, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 /** Starts the usual services of a folder by a manifest of another name. */
@@ -76,7 +76,7 @@ test.runIf(hasSubreaper)(
   },
 );
 
-test('a stop in a copy leaves the start alone that is under way in the original', async () => {
+fullTest('a stop in a copy leaves the start alone that is under way in the original', async () => {
   await using ground = await openGround();
   const never = { log: '^never$', timeout: '10m' };
   ground.write('P', { services: { slow: { command: 'sleep 1000', ready: never } } });

@@ -144,7 +144,7 @@ eachModeIf(hasSubreaper)<[string, readonly string[]]>([
   },
 );
 
-test.runIf(hasSubreaper)('a new project at the path of a removed one', async () => {
+fullTest.runIf(hasSubreaper)('a new project at the path of a removed one', async () => {
   await using ground = await openGround();
   const run = await ground.start('P');
   await killSupervisorOf(run);
@@ -180,7 +180,7 @@ eachModeIf(hasSubreaper)<[string, boolean]>([
   },
 );
 
-eachModeIf(hasSubreaper)<[string, boolean]>([
+fullTest.runIf(hasSubreaper).each<[string, boolean]>([
   ['the supervisor lives', false],
   ['the supervisor was killed', true],
 ])(
