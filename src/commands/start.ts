@@ -182,6 +182,7 @@ function printFailedService(
 ): void {
   const { stderr } = process;
   if (!isShown) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
+  if (state === 'exited') stderr.write('  → if that is its task: "oneShot": true\n');
   if (lastLines.length === 0) return;
   stderr.write(`  the last lines of ${printable(log)}:\n`);
   // Again, because a control character becomes four.

@@ -12,6 +12,7 @@ const LONG_TIMES: ReadonlySet<string> = new Set([
   'cpuWindow',
 ]);
 const SHORT_TIMES: ReadonlySet<string> = new Set([
+  'settle',
   'stopGrace',
   'grace',
   'interval',

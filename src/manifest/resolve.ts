@@ -19,6 +19,7 @@ import type { Manifest, ManifestService } from './schema.ts';
 import { entriesOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 const DEFAULT_GRACE_MS = 3_000;
+const DEFAULT_SETTLE_MS = 1_000;
 const DEFAULT_KEPT_LOGS = 5;
 const DEFAULT_READY_TIMEOUT_MS = 30_000;
 const DEFAULT_READY_INTERVAL_MS = 250;
@@ -104,6 +105,7 @@ function resolveService(
     ports: service.ports ?? [],
     dependsOn: resolveDependencies(service.dependsOn ?? [], manifest),
     ready: service.ready === undefined ? null : resolveReady(service.ready),
+    settleMs: service.settle ?? manifest.settle ?? DEFAULT_SETTLE_MS,
     live: service.live === undefined ? null : resolveLive(service.live),
     restart: resolveRestart(service.restart),
     stop: {

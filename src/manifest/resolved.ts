@@ -111,6 +111,11 @@ export interface ResolvedService {
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>;
   /** Null: the service is up as soon as it is spawned. */
   readonly ready: ReadinessProbe | null;
+  /**
+   * Time from its spawn, or from the match of its `ready.log`, within which an end makes a `start` fail, in ms. Other
+   * probes and tasks need none.
+   */
+  readonly settleMs: number;
   /** Null: the service counts as healthy while it is alive. */
   readonly live: LivenessProbe | null;
   readonly restart: RestartPolicy;

@@ -66,6 +66,11 @@ const service = z.strictObject({
     .boolean()
     .optional()
     .describe('Does `devctl start` without names start it? Default: true.'),
+  settle: field.duration
+    .optional()
+    .describe(
+      'For a service without ports and `ready`, or with `ready.log`: `start` calls it up only if it has not ended by then. "1s" (default), 0: at once.',
+    ),
   stdin: z
     .enum(['fifo', 'null'])
     .optional()
@@ -120,6 +125,11 @@ export const manifestSchema = z.strictObject({
   color: color.describe(
     'Whether services use colours: "auto" (default): FORCE_COLOR=1 where they were started on a terminal, unless their environment decides. "never".',
   ),
+  settle: field.duration
+    .optional()
+    .describe(
+      'How long a service that only its life shows to be up must live before `start` calls it up: "1s" (default), 0: at once.',
+    ),
   stopGrace: field.duration
     .optional()
     .describe('How long a service may take to end before SIGKILL: "3s" (default), "500ms".'),

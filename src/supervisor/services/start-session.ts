@@ -5,6 +5,7 @@ import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
+import { LONGEST_SETTLING_MS, settleTimeMs } from '../../services/lifecycle/settle.ts';
 import type { LifecycleState, StateKind } from '../../services/lifecycle/states.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
 import type { ServiceEntry, ServiceTable } from './entry.ts';
@@ -103,7 +104,9 @@ class Session implements StartSession {
 
   onChange(change: Omit<ServiceChange, 'afterMs'>): void {
     const { service: name, to } = change;
+    this.#settledAtMs.delete(name);
     if (to === 'spawning' && !this.#giveUpAtMs.has(name)) this.#limitWait(name);
+    if (isUp(to)) this.#lookAfter(this.#settleMs(name));
     if (this.#names.has(name)) {
       this.#notify({ ...change, afterMs: Math.round(monotonicMs() - this.#beganAtMs) });
     }
@@ -115,9 +118,20 @@ class Session implements StartSession {
   }
 
   #limitWait(name: string): void {
-    const timeoutMs = this.#services.entry(name).service?.ready?.timeoutMs ?? 0;
-    this.#giveUpAtMs.set(name, monotonicMs() + timeoutMs);
-    this.#timers.push(setTimeout(() => this.#advance(), timeoutMs + TIMER_MS));
+    const { service } = this.#services.entry(name);
+    const settlesMs = this.#settleMs(name) > 0 ? LONGEST_SETTLING_MS : 0;
+    const longestMs = service?.ready?.timeoutMs ?? settlesMs;
+    this.#giveUpAtMs.set(name, monotonicMs() + longestMs);
+    this.#lookAfter(longestMs);
+  }
+
+  #lookAfter(ms: number): void {
+    this.#timers.push(setTimeout(() => this.#advance(), ms + TIMER_MS));
+  }
+
+  #settleMs(name: string): number {
+    const { service } = this.#services.entry(name);
+    return service ? settleTimeMs(service) : 0;
   }
 
   async #run(): Promise<StartOutcome> {
@@ -187,7 +201,8 @@ class Session implements StartSession {
       if (this.#isUnderWay(name)) this.#settledAtMs.delete(name);
       else if (!this.#settledAtMs.has(name)) this.#settledAtMs.set(name, monotonicMs());
     }
-    if (this.#settledAtMs.size === this.#names.size) this.#settle();
+    if (this.#settledAtMs.size < this.#names.size) return;
+    if (![...this.#names].some((name) => this.#isSettling(name))) this.#settle();
   }
 
   /** Leaves services alone that another start has asked for. */
@@ -213,6 +228,13 @@ class Session implements StartSession {
     // A task that runs has neither succeeded nor failed yet.
     const isTask = this.#services.entry(name).service?.oneShot ?? false;
     return UNDER_WAY.has(standing) || (isTask && standing === 'running');
+  }
+
+  /** True for a service that this start has brought up, and that may still turn out not to stay up. */
+  #isSettling(name: string): boolean {
+    const { state } = this.#services.entry(name);
+    if (this.#upBefore.has(name) || !isUp(state.kind)) return false;
+    return monotonicMs() - state.sinceMs < this.#settleMs(name);
   }
 }
 

@@ -85,7 +85,7 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
   );
   // A one-off cannot have the name of a service.
   const manifest = isRun(mode) ? { unused: { command: 'true' } } : services;
-  const text = JSON.stringify({ stopGrace: STOP_GRACE, services: manifest });
+  const text = JSON.stringify({ stopGrace: STOP_GRACE, settle: 0, services: manifest });
   writeFileSync(join(root, '.devctl.json'), text);
   // Some of them become another user.
   chmodSync(root, 0o755);
