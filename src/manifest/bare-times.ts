@@ -4,6 +4,7 @@ import { entriesOf, type Tree } from './tree.ts';
 /** The keys whose times are hardly ever shorter than a second. */
 const LONG_TIMES: ReadonlySet<string> = new Set([
   'timeout',
+  'attemptTimeout',
   'ttl',
   'window',
   'runtime',

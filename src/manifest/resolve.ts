@@ -155,12 +155,13 @@ function resolveDependencies(
 }
 
 function resolveReady(probe: NonNullable<ManifestService['ready']>): ReadinessProbe {
-  const { delay, timeout, interval } = probe;
+  const { delay, timeout, interval, attemptTimeout = null } = probe;
   const timeoutMs =
     timeout ?? Math.max(DEFAULT_READY_TIMEOUT_MS, (delay ?? 0) + DEFAULT_READY_INTERVAL_MS);
   const check: ProbeCheck =
     delay === undefined ? resolveCheck(probe) : { kind: 'delay', delayMs: delay };
-  return { check, timeoutMs, intervalMs: interval ?? DEFAULT_READY_INTERVAL_MS };
+  const intervalMs = interval ?? DEFAULT_READY_INTERVAL_MS;
+  return { check, timeoutMs, intervalMs, attemptTimeoutMs: attemptTimeout };
 }
 
 function resolveLive(probe: NonNullable<ManifestService['live']>): LivenessProbe {

@@ -22,6 +22,8 @@ export interface ReadinessProbe {
   readonly timeoutMs: number;
   /** Pause between two attempts, in ms. */
   readonly intervalMs: number;
+  /** Longest time of one attempt, in ms; null: as long as the kind of probe and an earlier answer suggest. */
+  readonly attemptTimeoutMs: number | null;
 }
 
 /** A probe that checks whether a service that is up still works. */

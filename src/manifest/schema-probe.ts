@@ -48,6 +48,12 @@ const readyFields = {
       'How long the service may take to become ready, from its start: "30s" (default), "2m".',
     ),
   interval: interval.describe('Pause between two attempts: "250ms" (default), "1s".'),
+  attemptTimeout: field.duration
+    .refine((ms) => ms >= 10, 'must be at least 10ms')
+    .optional()
+    .describe(
+      'How long one attempt may take. Default: "30s" until it has answered once, then "5s" (exec "30s").',
+    ),
 };
 
 const LIVE_KINDS = ['http', 'tcp', 'log', 'exec'] as const;

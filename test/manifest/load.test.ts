@@ -42,6 +42,7 @@ test('the smallest manifest has every default', () => {
     ports: [],
     dependsOn: {},
     ready: null,
+    settleMs: 1_000,
     stop: { signal: 'SIGTERM', graceMs: 3_000, command: null },
     autostart: true,
     live: null,
@@ -198,7 +199,8 @@ test.each<[ready: object, check: object, timeoutMs: number]>([
   // The default timeout never makes a delay impossible.
   [{ delay: '1m' }, { kind: 'delay', delayMs: 60_000 }, 60_250],
 ])('the probe %j', (ready, check, timeoutMs) => {
-  expect(loadService({ ready }).web.ready).toEqual({ check, timeoutMs, intervalMs: 250 });
+  const expected = { check, timeoutMs, intervalMs: 250, attemptTimeoutMs: null };
+  expect(loadService({ ready }).web.ready).toEqual(expected);
 });
 
 test.each<[live: object, resolved: object]>([

@@ -72,13 +72,18 @@ export const endUnhealthy: Move<In<'unhealthy'>, On<'exited'>> = (state, { exit 
 
 /**
  * Restarts a service that did not become ready in time. Without a restart it is left alive, so that the person
- * who asked for it can decide, with the log at hand.
+ * who asked for it can decide, with the log at hand. It is asked on, because it may only be slow.
  */
 export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (state, { reason }, now) => {
   const { leader } = state;
   const end = { reason, exit: null, leader, failed: true, wellMs: null };
   return restartOr(state, end, now, (_state, { reason: why }) =>
-    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: 'starting' }),
+    enter(
+      state,
+      now,
+      { kind: 'unhealthy', leader, reason: why, was: 'starting' },
+      { kind: 'startProbe', run: state.run, late: true },
+    ),
   );
 };
 

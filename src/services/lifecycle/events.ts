@@ -114,8 +114,11 @@ export type LifecycleEffect =
     }
   /** Answered by `spawned` or `spawnFailed`, and later by `exited`. */
   | { readonly kind: 'spawn'; readonly run: number }
-  /** Answered by `probeSucceeded` or `probeTimedOut`, or by nothing after `stopProbe`. */
-  | { readonly kind: 'startProbe'; readonly run: number }
+  /**
+   * Answered by `probeSucceeded` or `probeTimedOut`, or by nothing after `stopProbe`. `late`: its time was up already, so
+   * there is no end to the asking.
+   */
+  | { readonly kind: 'startProbe'; readonly run: number; readonly late: boolean }
   /**
    * Ends every process of this run. `command`: first runs its stop command, because the leader is alive.
    * Answered by `stopped` or `stuck`, or by nothing after `leaveTree`.

@@ -84,6 +84,11 @@ export function isProbedForLiveness(state: LifecycleState): boolean {
   return state.kind === 'running' || state.kind === 'ready';
 }
 
+/** Tells whether a service in this state is asked whether it is ready: until it is, also after its time was up. */
+export function isProbedForReadiness(state: LifecycleState): boolean {
+  return state.kind === 'starting' || (state.kind === 'unhealthy' && state.was === 'starting');
+}
+
 /** Returns the state that the record gets for this state; null when no record is written. */
 export function recordedState(kind: StateKind): ServiceState | null {
   switch (kind) {

@@ -59,7 +59,7 @@ function judgeResponse(
   const accepted =
     check.status.length === 0 ? status >= 200 && status < 400 : check.status.includes(status);
   if (!accepted) {
-    answer({ kind: 'not-yet', reason: `${check.url} answered ${status}` });
+    answer({ kind: 'not-yet', reason: `${check.url} answered ${status}`, answered: true });
     return;
   }
   if (check.body === null || check.body === '') {
@@ -75,5 +75,5 @@ function judgeResponse(
     if (text.includes(wanted)) answer({ kind: 'ok' });
     kept = text.subarray(Math.max(0, text.length - wanted.length + 1));
   });
-  response.once('close', () => answer({ kind: 'not-yet', reason: missing }));
+  response.once('close', () => answer({ kind: 'not-yet', reason: missing, answered: true }));
 }

@@ -18,7 +18,8 @@ import type { Contain } from '../launch/launch.ts';
  */
 export type ProbeAnswer =
   | { readonly kind: 'ok' }
-  | { readonly kind: 'not-yet'; readonly reason: string }
+  /** `answered`: the service has answered the attempt, so it listens. */
+  | { readonly kind: 'not-yet'; readonly reason: string; readonly answered?: boolean }
   /** The attempt was aborted before the service had answered. */
   | { readonly kind: 'cut'; readonly reason: string };
 

@@ -171,14 +171,19 @@ function environmentOf(
   return { ...env, ...serviceCookie(folder, name, runId) };
 }
 
+/** Pause between two attempts for a service whose time to become ready is over, in ms. */
+const LATE_INTERVAL_MS = 2_000;
+
 /**
  * Waits until a service is ready or its time is up, and dispatches the outcome. Rejects when the probe
  * cannot be carried out.
+ *
+ * @param late its time is up already, so it is asked for as long as it lives
  */
 export async function probeReadiness(
   context: ServiceTableContext,
   entry: ServiceEntry,
-  run: number,
+  { run, late }: { readonly run: number; readonly late: boolean },
   dispatch: Dispatch,
 ): Promise<void> {
   const { service, record } = entry;
@@ -192,7 +197,10 @@ export async function probeReadiness(
   entry.probe = controller;
   const { ready } = service;
   const opened = await openFor(context, entry, ready.check, entry.logFrom);
-  const answer = await waitUntilReady(opened, ready, controller.signal);
+  const timing = late
+    ? { ...ready, timeoutMs: Number.POSITIVE_INFINITY, intervalMs: LATE_INTERVAL_MS }
+    : ready;
+  const answer = await waitUntilReady(opened, timing, controller.signal);
   if (answer.kind === 'ready') void dispatch(entry.name, { kind: 'probeSucceeded', run });
   if (answer.kind === 'timed-out') {
     const reason = `not ready after ${timeInWords(ready.timeoutMs)}: ${answer.lastReason}`;

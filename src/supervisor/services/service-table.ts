@@ -195,8 +195,8 @@ class Services implements ServiceTable {
     this.#filesDue ??= setImmediate(() => this.bringFilesInStep());
   }
 
-  #startProbe(entry: ServiceEntry, { run }: Effect<'startProbe'>): void {
-    probeReadiness(this.#context, entry, run, this.dispatch).catch((error: unknown) => {
+  #startProbe(entry: ServiceEntry, { run, late }: Effect<'startProbe'>): void {
+    probeReadiness(this.#context, entry, { run, late }, this.dispatch).catch((error: unknown) => {
       const reason = `its probe cannot be carried out: ${inWords(error)}`;
       void this.dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
     });

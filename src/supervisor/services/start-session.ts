@@ -29,6 +29,9 @@ export interface StartOutcome {
   readonly abandoned: boolean;
 }
 
+/** How long a dependent waits for an unhealthy service without a readiness probe, in ms. */
+const LONGEST_RECOVERY_MS = 30_000;
+
 /** Margin in ms, because a timer may be early by less than that. */
 const TIMER_MS = 5;
 
@@ -59,6 +62,8 @@ class Session implements StartSession {
   readonly #settled: Promise<void>;
   #settle = (): void => {};
   #asked = false;
+  /** Until when a service that is unhealthy since before this start may become well again, by name. */
+  readonly #recoversUntilMs = new Map<string, number>();
   /** The look that is due after this turn of the event loop; null: none. */
   #look: NodeJS.Immediate | null = null;
   #abandoned = false;
@@ -107,6 +112,8 @@ class Session implements StartSession {
     this.#settledAtMs.delete(name);
     if (to === 'spawning' && !this.#giveUpAtMs.has(name)) this.#limitWait(name);
     if (isUp(to)) this.#lookAfter(this.#settleMs(name));
+    // It was asked, and has timed out in this start.
+    if (to === 'starting') this.#recoversUntilMs.delete(name);
     if (this.#names.has(name)) {
       this.#notify({ ...change, afterMs: Math.round(monotonicMs() - this.#beganAtMs) });
     }
@@ -153,6 +160,12 @@ class Session implements StartSession {
 
   async #ask(): Promise<void> {
     const services = this.#services;
+    for (const { name, state, service } of services.entries.values()) {
+      if (state.kind !== 'unhealthy') continue;
+      const longestMs = service?.ready?.timeoutMs ?? LONGEST_RECOVERY_MS;
+      this.#recoversUntilMs.set(name, monotonicMs() + longestMs);
+      this.#lookAfter(longestMs);
+    }
     for (const service of this.#request.services) {
       const entry = services.entry(service.name);
       entry.unwanted = false;
@@ -218,6 +231,8 @@ class Session implements StartSession {
     const { state } = this.#services.entry(name);
     const { kind } = state;
     if (kind === 'failed' && state.exit !== null) return 'crashed';
+    const recoversUntilMs = this.#recoversUntilMs.get(name) ?? 0;
+    if (kind === 'unhealthy' && monotonicMs() < recoversUntilMs) return 'recovering';
     const isRestarting = kind === 'clearing' || kind === 'backoff';
     const limitMs = this.#giveUpAtMs.get(name) ?? Number.POSITIVE_INFINITY;
     return isRestarting && monotonicMs() >= limitMs ? 'looping' : kind;

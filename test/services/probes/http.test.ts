@@ -43,7 +43,9 @@ test.each([
   });
   const answer = await probe(server.url, { status: accepted }).attempt(never());
   expect(answer).toEqual(
-    ok ? { kind: 'ok' } : { kind: 'not-yet', reason: `${server.url} answered ${status}` },
+    ok
+      ? { kind: 'ok' }
+      : { kind: 'not-yet', reason: `${server.url} answered ${status}`, answered: true },
   );
 });
 
@@ -56,6 +58,7 @@ test('the body must contain the text, across chunks too', async () => {
   expect(await probe(server.url, { body: 'golden' }).attempt(never())).toEqual({
     kind: 'not-yet',
     reason: `${server.url} answered 200, but its body does not contain "golden"`,
+    answered: true,
   });
 });
 

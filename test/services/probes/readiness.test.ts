@@ -51,8 +51,26 @@ test('asks once even when there is no time at all', async () => {
   });
 });
 
+test('the first answer may take longer than later ones', async () => {
+  const answers: ProbeAnswer[] = [{ kind: 'not-yet', reason: 'answered 503', answered: true }];
+  const slow: Probe = {
+    attemptMs: 1,
+    attempt: (signal) =>
+      new Promise((resolve) => {
+        setTimeout(() => resolve(answers.shift() ?? { kind: 'ok' }), 20);
+        signal.addEventListener('abort', () => resolve({ kind: 'cut', reason: 'too slow' }));
+      }),
+  };
+  // The first answer came after 20 ms. From then on each attempt has 1 ms.
+  expect(await waitUntilReady(slow, { timeoutMs: 100, intervalMs: 1 }, never())).toEqual({
+    kind: 'timed-out',
+    lastReason: 'too slow',
+  });
+  expect(answers).toEqual([]);
+});
+
 test('an attempt that hangs is cut off, and asked again', async () => {
-  const timing = { timeoutMs: 20, intervalMs: 1 };
+  const timing = { timeoutMs: 20, intervalMs: 1, attemptTimeoutMs: 1 };
   expect(await waitUntilReady(silent, timing, never())).toEqual({
     kind: 'timed-out',
     lastReason: 'no answer',

@@ -131,7 +131,7 @@ test('a spawn that throws counts as failed', async () => {
 test('a probe that cannot be opened never succeeds', async () => {
   await using project = await temporaryProject();
   const check = { kind: 'log', pattern: '(' } as const;
-  const ready = { check, timeoutMs: 60_000, intervalMs: 100 };
+  const ready = { check, timeoutMs: 60_000, intervalMs: 100, attemptTimeoutMs: null };
   const services = await start(project, { ready });
   expect(await reasonOf(services, 'unhealthy')).toMatch(
     /its probe cannot be carried out: .*regular expression/i,
