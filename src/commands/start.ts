@@ -105,7 +105,8 @@ export function showChange(
       progress.pending(service, 'starting');
       return;
     case 'starting':
-      progress.pending(service, 'waiting for');
+      if (from === 'starting') progress.note(`! ${reason}`);
+      else progress.pending(service, 'waiting for');
       return;
     case 'clearing':
       // A second change to `clearing` brings the exit of the process that is being ended.

@@ -92,6 +92,8 @@ export interface ServiceRecord {
   readonly command: string | readonly string[];
   readonly cwd: string;
   readonly ports: readonly number[];
+  /** Ports that its readiness relies on; missing until it is ready, and in records of earlier versions. */
+  readonly readyPorts?: readonly number[];
   readonly dependsOn: readonly string[];
   readonly stop: StopSettings;
   /** What the manifest protected when the run began. Missing: nothing. */

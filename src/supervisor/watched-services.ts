@@ -11,9 +11,11 @@ import type { ProjectState } from '../tracking/project-state.ts';
 import { startWitness, type Witness } from '../tracking/witness.ts';
 import type { SupervisionContext } from './context.ts';
 import { createLimitEnforcer, type LimitEnforcer } from './policies/limit-enforcer.ts';
+import { ReadyWatch } from './policies/ready-watch.ts';
 import { type Children, createChildren } from './services/children.ts';
 import type { ServiceTable } from './services/entry.ts';
 import { createServiceTable } from './services/service-table.ts';
+import { SocketOwners } from './services/socket-owners.ts';
 import type { StartSession } from './services/start-session.ts';
 
 /** Stops services though nobody has asked for it; `why` says the reason. */
@@ -27,7 +29,9 @@ export class WatchedServices {
   readonly logs: LogRecorder;
   readonly history: HistoryWriter;
   readonly sampler: Sampler;
+  readonly sockets: SocketOwners;
   readonly services: ServiceTable;
+  readonly readyWatch: ReadyWatch;
   readonly limits: LimitEnforcer;
   readonly witness: Witness;
   readonly children: Children;
@@ -39,7 +43,14 @@ export class WatchedServices {
     this.logs = recordLogs(folder, log);
     this.history = openHistoryWriter(folder, log);
     this.sampler = createSampler(this.history);
+    this.sockets = new SocketOwners({ host, folder, log });
     this.services = this.#createServices();
+    this.readyWatch = new ReadyWatch({
+      services: this.services,
+      sockets: this.sockets,
+      isSlow: context.table.kind !== 'proc',
+      log,
+    });
     this.limits = createLimitEnforcer({
       folder,
       self,
@@ -75,6 +86,7 @@ export class WatchedServices {
 
   close(): void {
     this.limits.close();
+    this.readyWatch.close();
     this.witness.stop();
     this.logs.stop();
     this.history.close();
@@ -88,6 +100,7 @@ export class WatchedServices {
       table,
       self,
       guard,
+      sockets: this.sockets,
       // A process that an earlier supervisor left may have escaped when that supervisor died.
       subreaper: native !== null && !inheritsProcesses && isUntouched(initialState),
       groups,

@@ -1,8 +1,13 @@
 import { expect, test } from 'vitest';
+import type { HistoryEvent } from '../../src/history/events.ts';
+import { readHistory } from '../../src/history/read.ts';
+import { projectFolder } from '../../src/project/folder.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { startReport, statusReport } from '../support/reports.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
+
+const isWaiting = (event: HistoryEvent) => event.kind === 'change' && event.to === 'waiting';
 
 const STAYS = 'exec sleep 1000';
 
@@ -27,7 +32,8 @@ test('a dependent waits for a service that is unhealthy at this moment', async (
   expect(await devctl(project, 'start', 'db')).toMatchObject({ exitCode: 0 });
   await until(async () => (await statusReport(project)).report.services[0]?.state === 'unhealthy');
   const start = startDevctl(project, {}, 'start');
-  await until(async () => (await devctl(project, 'status')).stdout.includes('waiting'));
+  const folder = projectFolder(project.root);
+  await until(() => readHistory(folder).events.some(isWaiting));
   project.write('well', '');
   expect(await start).toMatchObject({ exitCode: 0 });
 });

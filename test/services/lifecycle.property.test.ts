@@ -55,7 +55,7 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifecycleEvent; readonly age: num
       { kind: 'stuck', run: 0, reason: 'it outlives everything' },
       { kind: 'pauseOver', run: 0 },
       { kind: 'pauseOver', run: 0 },
-      { kind: 'healthLost', run: 0, reason: 'sick' },
+      { kind: 'healthLost', run: 0, reason: 'sick', restarts: true },
       { kind: 'healthRegained', run: 0 },
       { kind: 'limitPassed', run: 0, reason: 'used 2 GB', action: 'stop' },
       { kind: 'limitPassed', run: 0, reason: 'used 2 GB', action: 'restart' },

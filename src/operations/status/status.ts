@@ -14,6 +14,7 @@ import { findOversizedLogs } from '../../logs/oversized.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
+import { listeners } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
@@ -34,14 +35,38 @@ export async function readStatus(
   project: OpenProject,
   names: readonly string[] | null,
 ): Promise<StatusReport> {
-  return statusOf(await lookAtProject(host, project.folder), project, names);
+  const look = await lookAtProject(host, project.folder);
+  return statusOf(look, project, names, await openPorts(look));
 }
 
-/** Describes the project from a look that the caller has made. */
+/**
+ * Returns the ports that are listened on, of those that the readiness of services relies on.
+ *
+ * @returns null where no service relies on any, and where nobody can tell
+ */
+export async function openPorts({ state }: ProjectLook): Promise<ReadonlySet<number> | null> {
+  const relied = state.records.flatMap((record) =>
+    record.state === 'ready' ? (record.readyPorts ?? []) : [],
+  );
+  if (relied.length === 0) return null;
+  try {
+    return new Set((await listeners(relied)).map(({ port }) => port));
+  } catch {
+    // There is no lsof. The supervisor has found that out as well, and has written it to its log.
+    return null;
+  }
+}
+
+/**
+ * Describes the project from a look that the caller has made.
+ *
+ * @param open see `openPorts`
+ */
 export function statusOf(
   { state, snapshot, claims, latest }: ProjectLook,
   { folder, outline }: OpenProject,
   names: readonly string[] | null,
+  open: ReadonlySet<number> | null,
 ): StatusReport {
   const { supervisors, stale } = latest;
   const known = state.records.map(({ service }) => service);
@@ -57,7 +82,7 @@ export function statusOf(
       const ports = record?.ports ?? planned?.ports ?? [];
       const own = claims.filter(({ service }) => service === name);
       const wanted = autostart || record !== null;
-      return describe(name, { record, own, snapshot, ports, wanted });
+      return describe(name, { record, own, snapshot, ports, wanted, open });
     });
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
@@ -116,9 +141,13 @@ interface Facts {
   readonly snapshot: Snapshot;
   readonly ports: readonly number[];
   readonly wanted: boolean;
+  readonly open: ReadonlySet<number> | null;
 }
 
-function describe(name: string, { record, own, snapshot, ports, wanted }: Facts): ServiceStatus {
+function describe(
+  name: string,
+  { record, own, snapshot, ports, wanted, open }: Facts,
+): ServiceStatus {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
   const lifeTicks = Math.max(
@@ -129,7 +158,7 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
   const orphans = own.filter(({ runId }) => !leader || (runId !== null && runId !== record?.runId));
   return {
     name,
-    ...stateOf(record, snapshot, own.length),
+    ...stateOf({ record, own, snapshot, open }),
     done: record !== null && isDone(record),
     exit: record?.exit ?? null,
     pid: leader?.pid ?? null,
@@ -146,18 +175,24 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
 }
 
 /** The state of the record, corrected by the process table: the leader or the supervisor may have ended since. */
-function stateOf(
-  record: ServiceRecord | null,
-  snapshot: Snapshot,
-  processes: number,
-): Pick<ServiceStatus, 'state' | 'reason'> {
+function stateOf({
+  record,
+  own,
+  snapshot,
+  open,
+}: Pick<Facts, 'record' | 'own' | 'snapshot' | 'open'>): Pick<ServiceStatus, 'state' | 'reason'> {
   if (!record) {
-    const reason = processes > 0 ? 'there is no record of it, but processes of it run' : null;
+    const reason = own.length > 0 ? 'there is no record of it, but processes of it run' : null;
     return { state: 'stopped', reason };
   }
   const { state, reason } = record;
   const alive = livingLeader(record, snapshot) !== null;
-  if (alive || state === 'exited' || state === 'failed') return { state, reason };
+  if (alive || state === 'exited' || state === 'failed') {
+    const isOpen = (port: number): boolean => open === null || open.has(port);
+    const closed = state === 'ready' ? record.readyPorts?.find((port) => !isOpen(port)) : undefined;
+    if (closed === undefined) return { state, reason };
+    return { state: 'unhealthy', reason: `port ${closed} is not listened on now` };
+  }
   const isSupervised = livesIn(snapshot, record.supervisor);
   if (state === 'backoff') {
     if (isSupervised) return { state, reason };

@@ -90,14 +90,15 @@ export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (state, { reas
 /** Restarts a service that is no longer healthy. Without a restart it is left alive, and probed on. */
 export const loseHealth: Move<In<'running' | 'ready'>, On<'healthLost'>> = (
   state,
-  { reason },
+  { reason, restarts },
   now,
 ) => {
   const { leader, kind } = state;
+  const beUnhealthy = (why: string): Step =>
+    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: kind });
+  if (!restarts) return beUnhealthy(reason);
   const end = { reason, exit: null, leader, failed: true, wellMs: now.nowMs - state.sinceMs };
-  return restartOr(state, end, now, (_state, { reason: why }) =>
-    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: kind }),
-  );
+  return restartOr(state, end, now, (_state, { reason: why }) => beUnhealthy(why));
 };
 
 /**

@@ -73,9 +73,19 @@ export type LifecycleEvent =
     }
   | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit }
   | { readonly kind: 'probeSucceeded'; readonly run: number }
+  /** News for people while it is being waited for: it listens on another port than it declares. */
+  | { readonly kind: 'noticed'; readonly run: number; readonly what: string }
   | { readonly kind: 'probeTimedOut'; readonly run: number; readonly reason: string }
-  /** As many attempts of its liveness probe in a row have failed as the manifest says. */
-  | { readonly kind: 'healthLost'; readonly run: number; readonly reason: string }
+  /**
+   * It is not well any more. `restarts`: its liveness probe says so, so its restart policy applies; a repeated readiness
+   * probe and closed sockets restart nothing.
+   */
+  | {
+      readonly kind: 'healthLost';
+      readonly run: number;
+      readonly reason: string;
+      readonly restarts: boolean;
+    }
   | { readonly kind: 'healthRegained'; readonly run: number }
   /** It exceeds a limit whose action is to stop or to restart it. */
   | {

@@ -98,6 +98,13 @@ export const becomeReady: Move<In<'starting' | 'unhealthy'>, On<'probeSucceeded'
   now,
 ) => enter(state, now, { kind: 'ready', leader: state.leader });
 
+/** Tells news of a service that is not ready yet. */
+export const tellNews: Move<In<'starting'>, On<'noticed'>> = (state, { what }) => ({
+  state,
+  effects: [{ kind: 'tell', from: 'starting', to: 'starting', reason: what }],
+  refusal: null,
+});
+
 export const regainHealth: Move<In<'unhealthy'>, On<'healthRegained'>> = (state, _event, now) =>
   state.was === 'starting'
     ? ignore('it has not been well yet')(state)

@@ -51,6 +51,7 @@ import {
   restoreDone,
   startAgain,
   stopAgain,
+  tellNews,
 } from './moves.ts';
 import type { LifecycleState, StateKind } from './states.ts';
 
@@ -82,6 +83,7 @@ type Row<State extends StateKind> = {
 const LATE = {
   recalled: isKnown,
   interrupted: isKnown,
+  noticed: lateProbe,
   probeSucceeded: lateProbe,
   probeTimedOut: lateProbe,
   healthLost: lateProbe,
@@ -181,6 +183,7 @@ const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
     ...ALIVE,
     askedToStart: asksTwice,
     exited: failToStart,
+    noticed: tellNews,
     probeSucceeded: becomeReady,
     probeTimedOut: timeOut,
   },

@@ -1,7 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, inWords } from '../../errors.ts';
 import { openLogSource } from '../../logs/source.ts';
-import type { LivenessProbe, ProbeCheck, ResolvedService } from '../../manifest/resolved.ts';
+import type {
+  LivenessProbe,
+  ProbeCheck,
+  ReadinessProbe,
+  ResolvedService,
+} from '../../manifest/resolved.ts';
 import { timeInWords } from '../../manifest/units.ts';
 import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
 import { sameIdentity } from '../../processes/identity.ts';
@@ -12,9 +17,11 @@ import { type Contain, type Launch, launch } from '../../services/launch/launch.
 import { exitInWords } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
 import { openProbe } from '../../services/probes/open.ts';
+import { pauseBetweenAttempts } from '../../services/probes/pause.ts';
 import type { Probe } from '../../services/probes/probe.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
-import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
+import { probedPorts } from '../../services/sockets/relied-ports.ts';
+import type { Ill, ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 import { withPinnedLog } from './log-access.ts';
 
 type Dispatch = ServiceTable['dispatch'];
@@ -31,6 +38,10 @@ export async function spawnService(
 ): Promise<void> {
   const { name, service, record } = entry;
   if (!service || !record) throw new Error(`${name} has nothing to spawn`);
+  entry.listenedBefore = await context.sockets.keysOn([...service.ports, ...probedPorts(service)]);
+  entry.reliedPorts = [];
+  entry.ills.clear();
+  entry.spawnedAtMs = Date.now();
   const launched = await launchService(context, entry, service, record);
   if (launched.kind === 'failed') {
     void dispatch(name, { kind: 'spawnFailed', run, reason: launched.reason });
@@ -200,22 +211,65 @@ export async function probeReadiness(
   const timing = late
     ? { ...ready, timeoutMs: Number.POSITIVE_INFINITY, intervalMs: LATE_INTERVAL_MS }
     : ready;
+  void noticeOtherPorts(context, entry, { run, ready, signal: controller.signal }, dispatch);
   const answer = await waitUntilReady(opened, timing, controller.signal);
-  if (answer.kind === 'ready') void dispatch(entry.name, { kind: 'probeSucceeded', run });
+  if (answer.kind === 'ready') {
+    entry.reliedPorts = await listenedPorts(context, entry, service);
+    void dispatch(entry.name, { kind: 'probeSucceeded', run });
+  }
   if (answer.kind === 'timed-out') {
     const reason = `not ready after ${timeInWords(ready.timeoutMs)}: ${answer.lastReason}`;
     void dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
   }
 }
 
+/** How long a service may take to listen on its ports before it is told that it listens on others, in ms. */
+const ELSEWHERE_MS = 3_000;
+
+/** Tells, once, that a service which is not ready yet listens on other ports than those that it is asked on. */
+async function noticeOtherPorts(
+  { sockets }: ServiceTableContext,
+  entry: ServiceEntry,
+  { run, ready, signal }: { run: number; ready: ReadinessProbe; signal: AbortSignal },
+  dispatch: Dispatch,
+): Promise<void> {
+  const wanted = probedPorts({ ready, live: null });
+  if (wanted.length === 0 || !(await pauseBetweenAttempts(ELSEWHERE_MS, signal))) return;
+  const owned = (await sockets.portsOf(entry)) ?? [];
+  const missing = wanted.filter((port) => !owned.includes(port));
+  const others = owned.filter((port) => !wanted.includes(port));
+  if (missing.length === 0 || others.length === 0) return;
+  const what = `${entry.name} listens on ${others.join(', ')}, not on ${missing.join(', ')}`;
+  void dispatch(entry.name, { kind: 'noticed', run, what });
+}
+
+/** Returns the ports that its readiness speaks of and that are seen to be listened on: they can be watched. */
+async function listenedPorts(
+  { sockets }: ServiceTableContext,
+  entry: ServiceEntry,
+  { ready }: ResolvedService,
+): Promise<readonly number[]> {
+  const ports = probedPorts({ ready, live: null });
+  const held = ports.length === 0 ? [] : ((await sockets.held(ports, entry)) ?? []);
+  return ports.filter((port) => held.some((socket) => socket.port === port));
+}
+
+/** A probe that is repeated while a run is up. */
+export interface RepeatedProbe {
+  readonly ill: Ill;
+  readonly run: number;
+  readonly live: LivenessProbe;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Runs the liveness probe of a service and dispatches when its health is lost or regained. Rejects when
+ * Runs a repeated probe of a service and dispatches when its health is lost or regained. Rejects when
  * the probe cannot be carried out.
  */
-export async function probeLiveness(
+export async function probeHealth(
   context: ServiceTableContext,
   entry: ServiceEntry,
-  { run, live, signal }: { run: number; live: LivenessProbe; signal: AbortSignal },
+  { ill, run, live, signal }: RepeatedProbe,
   dispatch: Dispatch,
 ): Promise<void> {
   if (!entry.record) return;
@@ -223,9 +277,30 @@ export async function probeLiveness(
   const end = await withPinnedLog(context, entry.record, (log) => log.extent()?.to ?? 0);
   const opened = await openFor(context, entry, live.check, end);
   await watchHealth(opened, live, signal, {
-    lost: (reason) => void dispatch(entry.name, { kind: 'healthLost', run, reason }),
-    regained: () => void dispatch(entry.name, { kind: 'healthRegained', run }),
+    lost: (reason) => loseHealth(entry, { ill, run, reason }, dispatch),
+    regained: () => regainHealth(entry, { ill, run }, dispatch),
   });
+}
+
+/** Tells that a run is not well. Only its liveness probe may restart it. */
+export function loseHealth(
+  entry: ServiceEntry,
+  { ill, run, reason }: { readonly ill: Ill; readonly run: number; readonly reason: string },
+  dispatch: Dispatch,
+): void {
+  entry.ills.add(ill);
+  const restarts = ill === 'liveness';
+  void dispatch(entry.name, { kind: 'healthLost', run, reason, restarts });
+}
+
+/** Tells that a run is well again, when nothing else is wrong with it. */
+export function regainHealth(
+  entry: ServiceEntry,
+  { ill, run }: { readonly ill: Ill; readonly run: number },
+  dispatch: Dispatch,
+): void {
+  entry.ills.delete(ill);
+  if (entry.ills.size === 0) void dispatch(entry.name, { kind: 'healthRegained', run });
 }
 
 async function openFor(
@@ -245,6 +320,8 @@ async function openFor(
     env: environmentOf(context, entry, record.runId),
     log: openLogSource(context.folder, entry.name, record.log),
     logFrom,
+    spawnedAtMs: entry.spawnedAtMs,
+    sockets: context.sockets.forRun(entry),
     ...(contain ? { contain } : {}),
   });
 }

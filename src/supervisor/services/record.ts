@@ -24,6 +24,7 @@ export function nextRecord(
     reason,
     leader: leader ?? base.leader,
     exit: exit ?? base.exit,
+    ...(state === 'ready' ? { readyPorts: entry.reliedPorts } : {}),
     readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
     exitedAt: HAS_ENDED.has(state) && exit !== null ? (base.exitedAt ?? now) : base.exitedAt,
     restarts,

@@ -3,6 +3,7 @@ import type { StartedService } from '../../client/started-service.ts';
 import { QUOTED_LINES } from '../../logs/quote.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
+import { patienceWith } from '../../processes/starvation.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { LONGEST_SETTLING_MS, settleTimeMs } from '../../services/lifecycle/settle.ts';
@@ -55,6 +56,8 @@ class Session implements StartSession {
   readonly #request: StartRequest;
   readonly #notify: (change: ServiceChange) => void;
   readonly #beganAtMs = monotonicMs();
+  /** How much longer a mistyped command needs to fail on a machine that is as busy as this one. */
+  readonly #stretch = patienceWith({ state: 'R' }, 1);
   readonly #names: ReadonlySet<string>;
   readonly #needs: Needs;
   readonly #upBefore: ReadonlySet<string>;
@@ -138,7 +141,7 @@ class Session implements StartSession {
 
   #settleMs(name: string): number {
     const { service } = this.#services.entry(name);
-    return service ? settleTimeMs(service) : 0;
+    return service ? settleTimeMs(service) * this.#stretch : 0;
   }
 
   async #run(): Promise<StartOutcome> {
