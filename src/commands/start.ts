@@ -98,7 +98,7 @@ function refuseAsProcessOne(): void {
 /** Shows a change of one service while it happens. */
 export function showChange(
   progress: Progress,
-  { service, from, to, reason, pid, oneShot, afterMs }: ServiceChange,
+  { service, from, to, reason, pid, oneShot, blockedBy, afterMs }: ServiceChange,
 ): void {
   switch (to) {
     case 'spawning':
@@ -124,7 +124,7 @@ export function showChange(
     case 'unhealthy':
       if (oneShot && to === 'exited')
         progress.succeeded(service, `done after ${formatDuration(afterMs)}`);
-      else progress.failed(service, `${to}: ${reason}`);
+      else progress.failed(service, blockedBy ? `blocked (${reason})` : `${to}: ${reason}`);
       return;
     default:
       return;
@@ -177,12 +177,13 @@ export function printSummary(
 const MARGIN = '  | ';
 
 function printFailedService(
-  { name, state, reason, lastLines, log }: StartedService,
+  { name, state, reason, blockedBy, lastLines, log }: StartedService,
   isShown: boolean,
   colors: boolean,
 ): void {
   const { stderr } = process;
-  if (!isShown) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
+  const why = printableLines(reason ?? state);
+  if (!isShown) stderr.write(`✗ ${name}: ${blockedBy ? `blocked (${why})` : why}\n`);
   if (state === 'exited') stderr.write('  → if that is its task: "oneShot": true\n');
   if (lastLines.length === 0) return;
   stderr.write(`  the last lines of ${printable(log)}:\n`);

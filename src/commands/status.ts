@@ -76,9 +76,12 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
   process.stdout.write(`${lines.join('\n')}\n`);
   const ends = leasesInWords(leases);
   if (ends) process.stdout.write(`lease: ${ends}\n`);
+  const blocked = services.filter(({ blockedBy }) => blockedBy).map(({ name }) => name);
   const explained = services.filter(({ reason, done }) => reason !== null && !done);
   for (const { name, reason } of explained)
     process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
+  if (blocked.length > 0)
+    process.stdout.write(`  → once that is mended: devctl start ${blocked.join(' ')}\n`);
 }
 
 function printNotes(report: StatusReport, theme: Theme): void {

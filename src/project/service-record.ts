@@ -111,6 +111,8 @@ export interface ServiceRecord {
   readonly exit: Exit | null;
   /** Number of restarts since somebody asked for the service. */
   readonly restarts: number;
+  /** Present where it was not spawned, because of these services, nearest first. Missing in records of earlier versions. */
+  readonly blockedBy?: readonly string[];
   /** Missing for a service. */
   readonly oneOff?: OneOff;
   /** True for a task, which is done in the state `exited`. Missing in records of earlier versions. */

@@ -9,6 +9,8 @@ export interface ServiceStatus {
   /** 'stopped': the service has no record. */
   readonly state: ServiceState | 'stopped';
   readonly reason: string | null;
+  /** Present where it was not started, because of these services, nearest first. */
+  readonly blockedBy?: readonly string[];
   /** True for a task that has succeeded, which counts as up. */
   readonly done: boolean;
   /** The exit of its leader; both fields are null where it is not known. Null while the leader lives. */

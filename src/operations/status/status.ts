@@ -159,6 +159,7 @@ function describe(
   return {
     name,
     ...stateOf({ record, own, snapshot, open }),
+    ...(record?.blockedBy && record.state === 'failed' ? { blockedBy: record.blockedBy } : {}),
     done: record !== null && isDone(record),
     exit: record?.exit ?? null,
     pid: leader?.pid ?? null,

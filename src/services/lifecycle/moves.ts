@@ -63,8 +63,8 @@ export const beginSpawn: Move<In<'waiting' | 'backoff'>, On<'dependenciesMet' | 
 };
 
 export const failDependency: Move<In<'waiting'>, On<'dependencyFailed'>> = (state, event, now) => {
-  const reason = `not started: it needs ${event.chain.join(', which needs ')}, which ${event.why}`;
-  return enter(state, now, { kind: 'failed', exit: null, reason });
+  const reason = `waits for ${event.chain.join(', which needs ')}, which ${event.why}`;
+  return enter(state, now, { kind: 'failed', exit: null, reason, blockedBy: event.chain });
 };
 
 /** Brings a spawned service up, or starts its readiness probe. */

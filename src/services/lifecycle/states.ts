@@ -45,8 +45,16 @@ export type StatePlace =
       readonly reason: string;
       readonly done: boolean;
     }
-  /** `exit` is null when nothing was ever spawned. */
-  | { readonly kind: 'failed'; readonly exit: Exit | null; readonly reason: string }
+  /**
+   * `exit` is null when nothing was ever spawned. `blockedBy`: it was not spawned, because of a service that it needs, the
+   * last of these, nearest first.
+   */
+  | {
+      readonly kind: 'failed';
+      readonly exit: Exit | null;
+      readonly reason: string;
+      readonly blockedBy?: readonly string[];
+    }
   /**
    * A restart is due, and the remains of the old run are being ended first. The leader is alive when the run
    * was unhealthy or exceeded a limit. `dueMs`: when the pause is over that began with the decision.
@@ -111,6 +119,11 @@ export function exitInWords(exit: Exit): string {
   if (exit.signal !== null) return `ended by ${exit.signal}`;
   if (exit.code !== null) return `exited with code ${exit.code}`;
   return 'ended, exit code unknown (it was taken over)';
+}
+
+/** Names the services that keep this one from being started; null: none does. */
+export function blockersOf(state: LifecycleState): readonly string[] | null {
+  return state.kind === 'failed' ? (state.blockedBy ?? null) : null;
 }
 
 /** Tells whether a service in this state counts as up. */

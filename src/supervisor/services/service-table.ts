@@ -22,7 +22,7 @@ import { recordedProject } from '../../project/recorded-project.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { LifecycleEffect, LifecycleEvent } from '../../services/lifecycle/events.ts';
-import { idle, isProbedForLiveness } from '../../services/lifecycle/states.ts';
+import { blockersOf, idle, isProbedForLiveness } from '../../services/lifecycle/states.ts';
 import { lifecycle } from '../../services/lifecycle/table.ts';
 import { probeHealth, probeReadiness, spawnService } from './effects.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
@@ -237,7 +237,18 @@ class Services implements ServiceTable {
     const { name: service, state } = entry;
     const pid = 'leader' in state ? (state.leader?.pid ?? null) : null;
     const oneShot = entry.service?.oneShot ?? false;
-    this.#context.onChange({ type: 'change', service, from, to, reason, pid, oneShot });
+    const blockers = blockersOf(state);
+    const blockedBy = blockers && to === 'failed' ? { blockedBy: blockers } : {};
+    this.#context.onChange({
+      type: 'change',
+      service,
+      from,
+      to,
+      reason,
+      pid,
+      ...blockedBy,
+      oneShot,
+    });
   }
 }
 

@@ -8,7 +8,7 @@ import { type Needs, nextToStart, type Standing } from '../../services/lifecycle
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { LONGEST_SETTLING_MS, settleTimeMs } from '../../services/lifecycle/settle.ts';
 import type { LifecycleState, StateKind } from '../../services/lifecycle/states.ts';
-import { isUp } from '../../services/lifecycle/states.ts';
+import { blockersOf, isUp } from '../../services/lifecycle/states.ts';
 import type { ServiceEntry, ServiceTable } from './entry.ts';
 
 /** One `start` that is under way. */
@@ -300,11 +300,13 @@ async function startedService(
   const failed = HAS_FAILED.has(state.kind) && !done;
   // A service that was never spawned in this start has no explanation in its log.
   const explains = failed && record !== null && !(state.kind === 'failed' && state.exit === null);
+  const blockers = blockersOf(state);
   return {
     name,
     state: state.kind,
     pid: spawned?.pid ?? null,
     reason,
+    ...(blockers ? { blockedBy: blockers } : {}),
     ...timing,
     done,
     lastLines: explains ? await services.lastLines(name, QUOTED_LINES) : [],

@@ -445,7 +445,7 @@ test.each([
 
 test('a failed dependency is named with the chain that leads to it', () => {
   expect(lifecycle(STATES.waiting, EVENTS.dependencyFailed, now).state).toMatchObject({
-    reason: 'not started: it needs api, which needs db, which failed',
+    reason: 'waits for api, which needs db, which failed',
   });
 });
 
