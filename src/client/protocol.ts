@@ -92,8 +92,8 @@ export interface ServiceChange {
   readonly to: StateKind;
   readonly reason: string | null;
   readonly pid: number | null;
-  /** Present where it was not started, because of these services: see `blockersOf`. */
-  readonly blockedBy?: readonly string[];
+  /** The services for which it was not started: see `blockersOf`. */
+  readonly blockedBy: readonly string[];
   /** True for a task, which is done once it has `exited`. */
   readonly oneShot: boolean;
   /** The time since the request of this start, in ms. */

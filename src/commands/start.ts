@@ -124,7 +124,8 @@ export function showChange(
     case 'unhealthy':
       if (oneShot && to === 'exited')
         progress.succeeded(service, `done after ${formatDuration(afterMs)}`);
-      else progress.failed(service, blockedBy ? `blocked (${reason})` : `${to}: ${reason}`);
+      else
+        progress.failed(service, blockedBy.length > 0 ? `blocked (${reason})` : `${to}: ${reason}`);
       return;
     default:
       return;
@@ -183,7 +184,7 @@ function printFailedService(
 ): void {
   const { stderr } = process;
   const why = printableLines(reason ?? state);
-  if (!isShown) stderr.write(`✗ ${name}: ${blockedBy ? `blocked (${why})` : why}\n`);
+  if (!isShown) stderr.write(`✗ ${name}: ${blockedBy.length > 0 ? `blocked (${why})` : why}\n`);
   if (state === 'exited') stderr.write('  → if that is its task: "oneShot": true\n');
   if (lastLines.length === 0) return;
   stderr.write(`  the last lines of ${printable(log)}:\n`);

@@ -5,7 +5,8 @@ import { devctl, startDevctl } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { killAtOnce } from '../support/services.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -113,3 +114,57 @@ test('a port that is closed is seen: by status at once, by the supervisor within
   await until(async () => (await web())?.state === 'ready');
   expect(await web()).toMatchObject({ pid: before?.pid, restarts: 0 });
 });
+
+test('status shows each port that a service listens on, by name, and those that nobody listens on', async () => {
+  const [own = 0, other = 0, closed = 0] = await freePorts(3);
+  const listens = `require('net').createServer().listen(${own}, '0.0.0.0'); require('net').createServer().listen(${other}, '127.0.0.1')`;
+  await using project = await temporaryProject({
+    services: {
+      web: {
+        command: ['node', '-e', listens],
+        ports: { http: own, debug: closed },
+        ready: { ports: [own] },
+      },
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await until(async () => (await devctl(project, 'status')).stdout.includes(String(other)));
+  const { report } = await statusReport(project);
+  expect(report.services[0]?.listening).toEqual([
+    { port: own, address: '0.0.0.0', protocol: 'tcp', name: 'http', declared: true, open: true },
+    { port: closed, address: null, protocol: 'tcp', name: 'debug', declared: true, open: false },
+    { port: other, address: '127.0.0.1', protocol: 'tcp', name: null, declared: false, open: true },
+  ]);
+  const { stdout } = await devctl(project, 'status');
+  expect(stdout).toContain(`0.0.0.0:${own} ${closed} (closed) ${other}`);
+});
+
+fullTest(
+  'a server under node --watch that was killed is seen, although its leader lives on',
+  async () => {
+    const [port = 0] = await freePorts(1);
+    await using project = await temporaryProject(
+      {
+        services: {
+          web: { command: 'node --watch server.mjs', ports: [port], ready: { ports: [port] } },
+        },
+      },
+      { 'server.mjs': `import { createServer } from 'node:net'; createServer().listen(${port});` },
+    );
+    const web = async () => (await statusReport(project)).report.services[0];
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const server = await until(() =>
+      project.oracle
+        .processes()
+        .find(({ argv }) => argv.at(-1) === 'server.mjs' && !argv.includes('--watch')),
+    );
+    await killAtOnce(server);
+    await until(async () => (await web())?.reason === `port ${port} is not listened on any more`);
+    // The watcher starts it again at a change.
+    project.write(
+      'server.mjs',
+      `import { createServer } from 'node:net'; createServer().listen(${port}); // 2`,
+    );
+    await until(async () => (await web())?.state === 'ready');
+  },
+);

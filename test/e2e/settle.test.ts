@@ -23,7 +23,7 @@ test('a command that ends at once is not up, and start says why', async () => {
   expect(exitCode).toBe(1);
   expect(stdout).toContain('1 of 5 services are up');
   expect(stderr).toContain('| npm error');
-  expect(stderr).toMatch(/late: failed: exited with code 5[\s\S]*no database/);
+  expect(stderr).toMatch(/✗ late: exited with code 5[\s\S]*\| no database/);
   expect(stderr).toContain('if that is its task: "oneShot": true');
   const { report } = await startReport(project, 'ends');
   expect(report.services).toMatchObject([

@@ -9,8 +9,9 @@ import { identityKey } from '../../processes/identity.ts';
 import { msToTicks } from '../../processes/ticks.ts';
 import { openProject, reopenProject } from '../../project/open-project.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+import { listeningSockets } from './listening.ts';
 import type { StatusReport } from './report.ts';
-import { openPorts, statusOf } from './status.ts';
+import { statusOf } from './status.ts';
 import { type ServiceTree, treesOf } from './tree.ts';
 
 /** All that the monitor shows, from one look at the project. */
@@ -156,7 +157,7 @@ class ProjectObserver implements Observing {
   }
 
   async #observation(look: ProjectLook, sampled: boolean): Promise<Observation> {
-    const status = statusOf(look, this.#project, null, await openPorts(look));
+    const status = statusOf(look, this.#project, null, await listeningSockets(look));
     return {
       status,
       trees: treesOf(look, null).services,

@@ -3,6 +3,7 @@
  *
  *   status    the state of each service, by its record and the process table
  *   report    the answer
+ *   listening  the ports that services listen on
  *   tree      the processes of each service, as trees
  *   all       every project of this user
  *   observe   looks again and again, for the monitor
@@ -14,7 +15,6 @@ import { findOversizedLogs } from '../../logs/oversized.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
-import { listeners } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
@@ -22,6 +22,7 @@ import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
+import { type ListeningSockets, listeningSockets, portsOf } from './listening.ts';
 import type { ServiceStatus, StatusReport } from './report.ts';
 
 /**
@@ -36,37 +37,19 @@ export async function readStatus(
   names: readonly string[] | null,
 ): Promise<StatusReport> {
   const look = await lookAtProject(host, project.folder);
-  return statusOf(look, project, names, await openPorts(look));
-}
-
-/**
- * Returns the ports that are listened on, of those that the readiness of services relies on.
- *
- * @returns null where no service relies on any, and where nobody can tell
- */
-export async function openPorts({ state }: ProjectLook): Promise<ReadonlySet<number> | null> {
-  const relied = state.records.flatMap((record) =>
-    record.state === 'ready' ? (record.readyPorts ?? []) : [],
-  );
-  if (relied.length === 0) return null;
-  try {
-    return new Set((await listeners(relied)).map(({ port }) => port));
-  } catch {
-    // There is no lsof. The supervisor has found that out as well, and has written it to its log.
-    return null;
-  }
+  return statusOf(look, project, names, await listeningSockets(look));
 }
 
 /**
  * Describes the project from a look that the caller has made.
  *
- * @param open see `openPorts`
+ * @param listening null where nobody can tell who listens
  */
 export function statusOf(
   { state, snapshot, claims, latest }: ProjectLook,
   { folder, outline }: OpenProject,
   names: readonly string[] | null,
-  open: ReadonlySet<number> | null,
+  listening: ListeningSockets | null,
 ): StatusReport {
   const { supervisors, stale } = latest;
   const known = state.records.map(({ service }) => service);
@@ -82,7 +65,8 @@ export function statusOf(
       const ports = record?.ports ?? planned?.ports ?? [];
       const own = claims.filter(({ service }) => service === name);
       const wanted = autostart || record !== null;
-      return describe(name, { record, own, snapshot, ports, wanted, open });
+      const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
+      return describe(name, { record, own, snapshot, declared, wanted, listening });
     });
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
@@ -139,14 +123,15 @@ interface Facts {
   /** The claims of this service. */
   readonly own: readonly Claim[];
   readonly snapshot: Snapshot;
-  readonly ports: readonly number[];
+  /** The declared ports, with their names. */
+  readonly declared: ReadonlyMap<number, string | null>;
   readonly wanted: boolean;
-  readonly open: ReadonlySet<number> | null;
+  readonly listening: ListeningSockets | null;
 }
 
 function describe(
   name: string,
-  { record, own, snapshot, ports, wanted, open }: Facts,
+  { record, own, snapshot, declared, wanted, listening }: Facts,
 ): ServiceStatus {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
@@ -158,8 +143,8 @@ function describe(
   const orphans = own.filter(({ runId }) => !leader || (runId !== null && runId !== record?.runId));
   return {
     name,
-    ...stateOf({ record, own, snapshot, open }),
-    ...(record?.blockedBy && record.state === 'failed' ? { blockedBy: record.blockedBy } : {}),
+    ...stateOf({ record, own, snapshot, listening }),
+    blockedBy: record?.state === 'failed' ? (record.blockedBy ?? []) : [],
     done: record !== null && isDone(record),
     exit: record?.exit ?? null,
     pid: leader?.pid ?? null,
@@ -168,7 +153,8 @@ function describe(
     orphans: orphans.length,
     rssBytes: own.reduce((sum, { process }) => sum + process.rssBytes, 0),
     cpuPercent: Math.round((1000 * cpuTicks) / lifeTicks) / 10,
-    ports,
+    ports: [...declared.keys()],
+    listening: listening && portsOf(name, declared, listening),
     restarts: record?.restarts ?? 0,
     wanted,
     oneOff: (record?.oneOff ?? null) !== null,
@@ -180,8 +166,11 @@ function stateOf({
   record,
   own,
   snapshot,
-  open,
-}: Pick<Facts, 'record' | 'own' | 'snapshot' | 'open'>): Pick<ServiceStatus, 'state' | 'reason'> {
+  listening,
+}: Pick<Facts, 'record' | 'own' | 'snapshot' | 'listening'>): Pick<
+  ServiceStatus,
+  'state' | 'reason'
+> {
   if (!record) {
     const reason = own.length > 0 ? 'there is no record of it, but processes of it run' : null;
     return { state: 'stopped', reason };
@@ -189,7 +178,8 @@ function stateOf({
   const { state, reason } = record;
   const alive = livingLeader(record, snapshot) !== null;
   if (alive || state === 'exited' || state === 'failed') {
-    const isOpen = (port: number): boolean => open === null || open.has(port);
+    const isOpen = (port: number): boolean =>
+      listening === null || listening.all.some((one) => one.port === port);
     const closed = state === 'ready' ? record.readyPorts?.find((port) => !isOpen(port)) : undefined;
     if (closed === undefined) return { state, reason };
     return { state: 'unhealthy', reason: `port ${closed} is not listened on now` };

@@ -140,6 +140,7 @@ export type ServiceRow = Pick<
   | 'name'
   | 'state'
   | 'reason'
+  | 'blockedBy'
   | 'done'
   | 'wanted'
   | 'pid'
@@ -160,6 +161,7 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
       name: NO_SERVICE,
       state: 'stopped',
       reason: null,
+      blockedBy: [],
       done: false,
       wanted: false,
       pid: null,

@@ -11,7 +11,7 @@ export function paintState(
   }: Pick<ServiceStatus, 'state' | 'done' | 'wanted' | 'blockedBy'>,
   theme: Theme,
 ): string {
-  if (blockedBy) return theme.yellow('blocked');
+  if (blockedBy.length > 0) return theme.yellow('blocked');
   if (done) return theme.green('done');
   if (state === 'ready' || state === 'running') return theme.green(state);
   if (state === 'failed' || state === 'unhealthy') return theme.red(state);

@@ -121,9 +121,9 @@ export function exitInWords(exit: Exit): string {
   return 'ended, exit code unknown (it was taken over)';
 }
 
-/** Names the services that keep this one from being started; null: none does. */
-export function blockersOf(state: LifecycleState): readonly string[] | null {
-  return state.kind === 'failed' ? (state.blockedBy ?? null) : null;
+/** Names the services that keep this one from being started. */
+export function blockersOf(state: LifecycleState): readonly string[] {
+  return state.kind === 'failed' ? (state.blockedBy ?? []) : [];
 }
 
 /** Tells whether a service in this state counts as up. */

@@ -277,7 +277,8 @@ export async function probeHealth(
   const end = await withPinnedLog(context, entry.record, (log) => log.extent()?.to ?? 0);
   const opened = await openFor(context, entry, live.check, end);
   await watchHealth(opened, live, signal, {
-    lost: (reason) => loseHealth(entry, { ill, run, reason }, dispatch),
+    lost: (reason) =>
+      loseHealth(entry, { ill, run, reason: `its ${ill} probe ${reason}` }, dispatch),
     regained: () => regainHealth(entry, { ill, run }, dispatch),
   });
 }

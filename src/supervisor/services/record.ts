@@ -26,7 +26,7 @@ export function nextRecord(
     reason,
     leader: leader ?? base.leader,
     exit: exit ?? base.exit,
-    ...(blockers ? { blockedBy: blockers } : {}),
+    ...(blockers.length > 0 ? { blockedBy: blockers } : {}),
     ...(state === 'ready' ? { readyPorts: entry.reliedPorts } : {}),
     readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
     exitedAt: HAS_ENDED.has(state) && exit !== null ? (base.exitedAt ?? now) : base.exitedAt,

@@ -237,18 +237,8 @@ class Services implements ServiceTable {
     const { name: service, state } = entry;
     const pid = 'leader' in state ? (state.leader?.pid ?? null) : null;
     const oneShot = entry.service?.oneShot ?? false;
-    const blockers = blockersOf(state);
-    const blockedBy = blockers && to === 'failed' ? { blockedBy: blockers } : {};
-    this.#context.onChange({
-      type: 'change',
-      service,
-      from,
-      to,
-      reason,
-      pid,
-      ...blockedBy,
-      oneShot,
-    });
+    const blockedBy = blockersOf(state);
+    this.#context.onChange({ type: 'change', service, from, to, reason, pid, blockedBy, oneShot });
   }
 }
 

@@ -300,13 +300,12 @@ async function startedService(
   const failed = HAS_FAILED.has(state.kind) && !done;
   // A service that was never spawned in this start has no explanation in its log.
   const explains = failed && record !== null && !(state.kind === 'failed' && state.exit === null);
-  const blockers = blockersOf(state);
   return {
     name,
     state: state.kind,
     pid: spawned?.pid ?? null,
     reason,
-    ...(blockers ? { blockedBy: blockers } : {}),
+    blockedBy: blockersOf(state),
     ...timing,
     done,
     lastLines: explains ? await services.lastLines(name, QUOTED_LINES) : [],

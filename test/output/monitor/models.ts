@@ -34,6 +34,8 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
           name,
           state,
           reason,
+          blockedBy: [],
+          listening: null,
           done: false,
           exit: null,
           pid: state === 'ready' ? 4711 : null,

@@ -80,7 +80,10 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       writeFileSync(mark, '');
       if (uid !== null) chownSync(mark, uid, uid);
       const command = commandOf(exhibit, { mark, port, folder: installation.zoo });
-      return [exhibit.name, { command, ...(declares(exhibit) ? { ports: [port] } : {}) }];
+      return [
+        exhibit.name,
+        { command, ...(declares(exhibit) ? { ports: [port], ready: 'spawned' } : {}) },
+      ];
     }),
   );
   // A one-off cannot have the name of a service.
