@@ -105,7 +105,7 @@ export function showChange(
       progress.pending(service, 'starting');
       return;
     case 'starting':
-      if (from === 'starting') progress.note(`! ${reason}`);
+      if (from === 'starting' && reason !== null) progress.note(`! ${reason}`);
       else progress.pending(service, 'waiting for');
       return;
     case 'clearing':

@@ -48,6 +48,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   exitedAt: orNull(isText),
   exit: orNull(isExit),
   restarts: isCount,
+  daemon: (value) => value === undefined || isBoolean(value),
   blockedBy: (value) => value === undefined || isListOf(value, isText),
   oneShot: (value) => value === undefined || isBoolean(value),
   oneOff: isOneOff,

@@ -113,6 +113,8 @@ export interface ServiceRecord {
   readonly restarts: number;
   /** Present where it was not spawned, because of these services, nearest first. Missing in records of earlier versions. */
   readonly blockedBy?: readonly string[];
+  /** True where `leader` is a daemon that the command has left. Missing: it is the command itself. */
+  readonly daemon?: boolean;
   /** Missing for a service. */
   readonly oneOff?: OneOff;
   /** True for a task, which is done in the state `exited`. Missing in records of earlier versions. */

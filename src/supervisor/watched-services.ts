@@ -7,6 +7,7 @@ import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
 import { createRunEnder } from '../operations/stop/end-run.ts';
 import { stopEverythingRequest } from '../operations/stop/unattended.ts';
 import type { StopReport } from '../stopping/report.ts';
+import { lookAtProject } from '../tracking/look.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
 import { startWitness, type Witness } from '../tracking/witness.ts';
 import type { SupervisionContext } from './context.ts';
@@ -106,6 +107,10 @@ export class WatchedServices {
       groups,
       whyNoGroups: capabilities.cgroup.why,
       mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
+      processesOf: async (runId) => {
+        const { claims } = await lookAtProject(host, folder);
+        return claims.filter((claim) => claim.runId === runId).map(({ process }) => process);
+      },
       log,
       onChange: (change) => this.#onChange(change),
       stopTree: createRunEnder({

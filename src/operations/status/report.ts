@@ -15,6 +15,8 @@ export interface ServiceStatus {
   readonly blockedBy: readonly string[];
   /** True for a task that has succeeded, which counts as up. */
   readonly done: boolean;
+  /** True where its command has ended, and a daemon that it left stands for it. */
+  readonly daemon: boolean;
   /** The exit of its leader; both fields are null where it is not known. Null while the leader lives. */
   readonly exit: Exit | null;
   /** The pid of the leader, while it lives. */

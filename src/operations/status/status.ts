@@ -146,6 +146,7 @@ function describe(
     ...stateOf({ record, own, snapshot, listening }),
     blockedBy: record?.state === 'failed' ? (record.blockedBy ?? []) : [],
     done: record !== null && isDone(record),
+    daemon: record?.daemon ?? false,
     exit: record?.exit ?? null,
     pid: leader?.pid ?? null,
     uptimeMs: leader ? ticksToMs(Math.max(0, nowTicks - leader.startTicks)) : null,

@@ -142,6 +142,7 @@ export type ServiceRow = Pick<
   | 'reason'
   | 'blockedBy'
   | 'done'
+  | 'daemon'
   | 'wanted'
   | 'pid'
   | 'uptimeMs'
@@ -163,6 +164,7 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
       reason: null,
       blockedBy: [],
       done: false,
+      daemon: false,
       wanted: false,
       pid: null,
       uptimeMs: null,

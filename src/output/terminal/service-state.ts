@@ -8,12 +8,14 @@ export function paintState(
     done,
     wanted,
     blockedBy,
-  }: Pick<ServiceStatus, 'state' | 'done' | 'wanted' | 'blockedBy'>,
+    daemon,
+  }: Pick<ServiceStatus, 'state' | 'done' | 'wanted' | 'blockedBy' | 'daemon'>,
   theme: Theme,
 ): string {
   if (blockedBy.length > 0) return theme.yellow('blocked');
   if (done) return theme.green('done');
-  if (state === 'ready' || state === 'running') return theme.green(state);
+  if (state === 'ready' || state === 'running')
+    return theme.green(daemon ? `${state} (daemon)` : state);
   if (state === 'failed' || state === 'unhealthy') return theme.red(state);
   return wanted && state !== 'stopped' ? theme.yellow(state) : state;
 }

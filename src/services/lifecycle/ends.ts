@@ -34,8 +34,17 @@ export const failToStart: Move<In<'starting'>, On<'exited'>> = (state, { exit },
   return restartOr(state, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 
-export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (state, { exit }, now) =>
-  endAfterUp(state, { reason: exitInWords(exit), exit, wellMs: now.nowMs - state.sinceMs }, now);
+export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (
+  state,
+  { exit, left },
+  now,
+) => {
+  const wellMs = now.nowMs - state.sinceMs;
+  if (left === undefined)
+    return endAfterUp(state, { reason: exitInWords(exit), exit, wellMs }, now);
+  const reason = `its command ended and left ${left}: drop the &, or give it a ready`;
+  return restartOr(state, { reason, exit, leader: null, failed: true, wellMs }, now, fail);
+};
 
 /**
  * Ends a run that was up and that nobody has asked to end. Only an exit code that stands for success counts

@@ -71,7 +71,13 @@ export type LifecycleEvent =
       /** Number of its restarts so far, the interrupted one included. */
       readonly restarts: number;
     }
-  | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit }
+  /** `left`: the process that the command of a service without a probe has left behind, for people. */
+  | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit; readonly left?: string }
+  /**
+   * Its command has ended with success, and this process of the run goes on: a daemon, if it answers the readiness probe
+   * from now on.
+   */
+  | { readonly kind: 'daemonized'; readonly run: number; readonly identity: Identity }
   | { readonly kind: 'probeSucceeded'; readonly run: number }
   /** News for people while it is being waited for: it listens on another port than it declares. */
   | { readonly kind: 'noticed'; readonly run: number; readonly what: string }

@@ -98,6 +98,10 @@ export const becomeReady: Move<In<'starting' | 'unhealthy'>, On<'probeSucceeded'
   now,
 ) => enter(state, now, { kind: 'ready', leader: state.leader });
 
+/** Follows a daemon, which has to show by itself that it is ready. */
+export const followDaemon: Move<In<Alive>, On<'daemonized'>> = (state, { identity }, now) =>
+  enter(state, now, { kind: 'starting', leader: identity }, startProbe(state.run));
+
 /** Tells news of a service that is not ready yet. */
 export const tellNews: Move<In<'starting'>, On<'noticed'>> = (state, { what }) => ({
   state,

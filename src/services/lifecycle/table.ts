@@ -38,6 +38,7 @@ import {
   exitWhileStopping,
   failDependency,
   failStuck,
+  followDaemon,
   handOver,
   handOverStop,
   type In,
@@ -84,6 +85,7 @@ const LATE = {
   recalled: isKnown,
   interrupted: isKnown,
   noticed: lateProbe,
+  daemonized: ignore('it does not run any more'),
   probeSucceeded: lateProbe,
   probeTimedOut: lateProbe,
   healthLost: lateProbe,
@@ -118,6 +120,7 @@ const UNANSWERED = {
 /** Events while the leader is alive. */
 const ALIVE = {
   ...SPAWNED,
+  daemonized: followDaemon,
   limitPassed: exceedLimit,
   askedToStop: beginStopping,
   standDown: handOver,

@@ -9,12 +9,12 @@ import type {
 } from '../../manifest/resolved.ts';
 import { timeInWords } from '../../manifest/units.ts';
 import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
-import { sameIdentity } from '../../processes/identity.ts';
+import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { defaultVariables } from '../../services/launch/default-variables.ts';
 import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
-import { exitInWords } from '../../services/lifecycle/states.ts';
+import { exitInWords, type StateKind } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
 import { openProbe } from '../../services/probes/open.ts';
 import { pauseBetweenAttempts } from '../../services/probes/pause.ts';
@@ -42,6 +42,7 @@ export async function spawnService(
   entry.reliedPorts = [];
   entry.ills.clear();
   entry.spawnedAtMs = Date.now();
+  entry.daemon = false;
   const launched = await launchService(context, entry, service, record);
   if (launched.kind === 'failed') {
     void dispatch(name, { kind: 'spawnFailed', run, reason: launched.reason });
@@ -62,13 +63,72 @@ export async function spawnService(
   }
   const { identity } = leader;
   void dispatch(name, { kind: 'spawned', run, identity, probed: entry.probed });
-  void launched.exited.then((exit) => {
-    const { state } = entry;
-    // After a stop that left it alone, the process was adopted as another run.
-    const isSame = 'leader' in state && state.leader && sameIdentity(state.leader, identity);
-    void dispatch(name, { kind: 'exited', run: isSame ? state.run : run, exit });
-  });
+  void launched.exited.then((exit) =>
+    reportExit(context, entry, { run, identity, exit }, dispatch),
+  );
 }
+
+/** The end of a leader that was spawned here. */
+interface LeaderEnd {
+  readonly run: number;
+  readonly identity: Identity;
+  readonly exit: Exit;
+}
+
+async function reportExit(
+  context: ServiceTableContext,
+  entry: ServiceEntry,
+  { run, identity, exit }: LeaderEnd,
+  dispatch: Dispatch,
+): Promise<void> {
+  const { name } = entry;
+  // After a stop that left it alone, the process was adopted as another run.
+  const isSame = (): boolean =>
+    'leader' in entry.state &&
+    entry.state.leader !== null &&
+    sameIdentity(entry.state.leader, identity);
+  const [daemon, ...others] = exit.code === 0 ? await leftAlive(context, entry) : [];
+  const { state } = entry;
+  const end = { kind: 'exited', run: isSame() ? state.run : run, exit } as const;
+  if (!daemon || !isSame()) {
+    void dispatch(name, end);
+  } else if (entry.service?.ready) {
+    entry.daemon = true;
+    entry.spawnedHere = false;
+    void dispatch(name, { kind: 'daemonized', run: state.run, identity: daemon.identity });
+  } else {
+    const left = [daemon, ...others].map((one) => `${one.name} (pid ${one.identity.pid})`);
+    void dispatch(name, { ...end, left: left.join(', ') });
+  }
+}
+
+/** The kinds of probes that can show that a daemon works. */
+const ASK_DAEMONS: ReadonlySet<string> = new Set(['http', 'tcp', 'ports', 'exec']);
+
+/** How long the last processes of a run may take to end after its command, in ms. */
+const LEFT_MS = 250;
+
+/**
+ * Looks for what a command that ended with success has left, of a service that this says something about: one without a
+ * probe, or with one that a daemon can answer.
+ *
+ * @returns the eldest first: it stands for the run
+ */
+async function leftAlive(
+  { processesOf }: ServiceTableContext,
+  { service, record, state }: ServiceEntry,
+): Promise<readonly ProcessInfo[]> {
+  if (!service || !record || service.oneShot || !MAY_LEAVE.has(state.kind)) return [];
+  if (service.ready && !ASK_DAEMONS.has(service.ready.check.kind)) return [];
+  await delay(LEFT_MS);
+  const left = await processesOf(record.runId).catch(() => []);
+  return left.toSorted(
+    (one, other) =>
+      one.identity.startTicks - other.identity.startTicks || one.identity.pid - other.identity.pid,
+  );
+}
+
+const MAY_LEAVE: ReadonlySet<StateKind> = new Set(['starting', 'running', 'ready', 'unhealthy']);
 
 function launchService(
   context: ServiceTableContext,

@@ -2,6 +2,7 @@ import type { ServiceChange, StartRequest } from '../../client/protocol.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import type { EndServiceRunRequest } from '../../operations/stop/end-run.ts';
 import type { Identity } from '../../processes/identity.ts';
+import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { ProcessTable } from '../../processes/table.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
@@ -46,6 +47,8 @@ export interface ServiceEntry {
   readonly ills: Set<Ill>;
   /** True when this supervisor spawned the leader, so that Node reports its exit. */
   spawnedHere: boolean;
+  /** True when the leader of this run is a daemon that its command has left. */
+  daemon: boolean;
   /** True when this run has a readiness probe, as far as is known. */
   probed: boolean;
   /** Ends the readiness probe that is under way. */
@@ -77,6 +80,8 @@ export interface ServiceTableContext {
   readonly mkfifo: ((path: string) => void) | null;
   /** Called with every change of state. */
   onChange(change: Omit<ServiceChange, 'afterMs'>): void;
+  /** Looks for the living processes of a run. */
+  processesOf(runId: string): Promise<readonly ProcessInfo[]>;
   /** Writes a line to the supervisor's log. */
   log(line: string): void;
   /** Pins the log of a service, so that it is not rotated until the returned function is called. */

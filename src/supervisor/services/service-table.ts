@@ -269,6 +269,7 @@ function idleEntry(name: string): ServiceEntry {
     reliedPorts: [],
     ills: new Set(),
     spawnedHere: false,
+    daemon: false,
     probed: false,
     probe: null,
     health: null,

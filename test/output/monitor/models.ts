@@ -37,6 +37,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
           blockedBy: [],
           listening: null,
           done: false,
+          daemon: false,
           exit: null,
           pid: state === 'ready' ? 4711 : null,
           uptimeMs: state === 'ready' ? 65_000 : null,

@@ -35,21 +35,12 @@ test.each<[string, readonly (ProbeAnswer | 'hangs')[], number, readonly string[]
     2,
     ['failed 2 times in a row: answered 500'],
   ],
-  [
-    'lost health is told once',
-    [bad, bad, bad, bad],
-    1,
-    ['failed once: answered 500'],
-  ],
+  ['lost health is told once', [bad, bad, bad, bad], 1, ['failed once: answered 500']],
   [
     'lost health is told again after it was regained',
     [bad, ok, ok, bad],
     1,
-    [
-      'failed once: answered 500',
-      'well',
-      'failed once: answered 500',
-    ],
+    ['failed once: answered 500', 'well', 'failed once: answered 500'],
   ],
   ['an attempt without an answer', ['hangs'], 1, ['failed once: no answer']],
 ])('%s', async (_name, answers, failures, told) => {

@@ -33,6 +33,7 @@ async function start(
     guard: null,
     subreaper: false,
     sockets: new SocketOwners({ host: openHost(real), folder, log: () => {} }),
+    processesOf: async () => [],
     groups: null,
     whyNoGroups: 'a test has none',
     mkfifo: null,
