@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { serviceCookie } from '../../src/ownership/cookie.ts';
 import type { SweepReport } from '../../src/stopping/report.ts';
@@ -17,10 +17,13 @@ async function swept(project: TemporaryProject, ...args: readonly string[]) {
   return parseReport<SweepReport>(await devctl(project, 'sweep', '--json', ...args));
 }
 
-/** Starts a program of `fixtures/` as from another terminal: no process above it is above devctl too. */
+/**
+ * Starts a program of `fixtures/` as from another terminal: no process above it is above devctl too. What it prints is in
+ * the file `said-NAME`.
+ */
 function startApart(cwd: string, name: string, args: readonly string[], env: object = {}): void {
   const [command = '', ...words] = fixture(name, ...args);
-  spawn('/bin/sh', ['-c', '"$0" "$@" &', command, ...words], {
+  spawn('/bin/sh', ['-c', `"$0" "$@" >said-${name} &`, command, ...words], {
     cwd,
     env: { ...cleanEnvironment(), ...env },
     stdio: 'ignore',
@@ -60,10 +63,8 @@ test('sweep asks and then kills programs that match; services and bystanders are
     project.oracle.everything().find(({ argv }) => argv.join(' ').startsWith(line));
   const cookied = await until(() => find('node vitest'));
   const stubborn = () => project.oracle.processes().filter(({ pid }) => !services.includes(pid));
+  await until(() => readFileSync(project.file('said-stubborn'), 'utf8') === 'ready\n');
   // The shell that starts them counts until it has ended.
-  await until(
-    () => stubborn().filter(({ argv }) => argv[1]?.endsWith('/stubborn.mjs')).length === 2,
-  );
   await until(() => stubborn().length === 2);
 
   const dry = await swept(project, '--dry-run');
