@@ -91,6 +91,8 @@ export interface ServiceChange {
   readonly from: StateKind;
   readonly to: StateKind;
   readonly reason: string | null;
+  /** The last answer of its readiness probe while it is `starting`. Null: this is another change. */
+  readonly answer: string | null;
   readonly pid: number | null;
   /** The services for which it was not started: see `blockersOf`. */
   readonly blockedBy: readonly string[];

@@ -41,6 +41,7 @@ export async function startCommand(
   const host = openHost();
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
+  progress.expect(selected.length);
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
   // beside the log.
   const onTerminal = canSpin(process.stderr, process.env);
@@ -98,14 +99,15 @@ function refuseAsProcessOne(): void {
 /** Shows a change of one service while it happens. */
 export function showChange(
   progress: Progress,
-  { service, from, to, reason, pid, oneShot, blockedBy, afterMs }: ServiceChange,
+  { service, from, to, reason, answer, pid, oneShot, blockedBy, afterMs }: ServiceChange,
 ): void {
   switch (to) {
     case 'spawning':
       progress.pending(service, 'starting');
       return;
     case 'starting':
-      if (from === 'starting' && reason !== null) progress.note(`! ${reason}`);
+      if (answer !== null) progress.answered(service, answer);
+      else if (from === 'starting' && reason !== null) progress.note(`! ${reason}`);
       else progress.pending(service, 'waiting for');
       return;
     case 'clearing':

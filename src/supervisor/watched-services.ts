@@ -150,12 +150,14 @@ export class WatchedServices {
   }
 
   #onChange(change: Omit<ServiceChange, 'afterMs'>): void {
-    const { service, from, to, reason, pid } = change;
+    const { service, from, to, reason, answer, pid } = change;
+    for (const session of this.starts) session.onChange(change);
+    for (const onEvent of this.listeners) onEvent({ ...change, afterMs: 0 });
+    // It comes every second, and nothing has changed.
+    if (answer !== null) return;
     this.witness.wake();
     const { record } = this.services.entry(service);
     if (record) this.logs.record(service, record.log, record.logRotation ?? null);
-    for (const session of this.starts) session.onChange(change);
-    for (const onEvent of this.listeners) onEvent({ ...change, afterMs: 0 });
     this.history.event({ atMs: Date.now(), kind: 'change', service, from, to, reason, pid });
   }
 

@@ -79,8 +79,16 @@ export type LifecycleEvent =
    */
   | { readonly kind: 'daemonized'; readonly run: number; readonly identity: Identity }
   | { readonly kind: 'probeSucceeded'; readonly run: number }
-  /** News for people while it is being waited for: it listens on another port than it declares. */
-  | { readonly kind: 'noticed'; readonly run: number; readonly what: string }
+  /**
+   * News for people while it is being waited for: the last answer of its probe (`isAnswer`), or that it listens on another
+   * port than it declares.
+   */
+  | {
+      readonly kind: 'noticed';
+      readonly run: number;
+      readonly what: string;
+      readonly isAnswer: boolean;
+    }
   | { readonly kind: 'probeTimedOut'; readonly run: number; readonly reason: string }
   /**
    * It is not well any more. `restarts`: its liveness probe says so, so its restart policy applies; a repeated readiness
@@ -151,6 +159,8 @@ export type LifecycleEffect =
       readonly from: StateKind;
       readonly to: StateKind;
       readonly reason: string | null;
+      /** The last answer of the readiness probe. Missing: this is another change. */
+      readonly answer?: string;
     };
 
 /** Why an event changed nothing: 'ignored' is normal (a race, a repetition), 'impossible' is a bug. */

@@ -103,11 +103,11 @@ export const followDaemon: Move<In<Alive>, On<'daemonized'>> = (state, { identit
   enter(state, now, { kind: 'starting', leader: identity }, startProbe(state.run));
 
 /** Tells news of a service that is not ready yet. */
-export const tellNews: Move<In<'starting'>, On<'noticed'>> = (state, { what }) => ({
-  state,
-  effects: [{ kind: 'tell', from: 'starting', to: 'starting', reason: what }],
-  refusal: null,
-});
+export const tellNews: Move<In<'starting'>, On<'noticed'>> = (state, { what, isAnswer }) => {
+  const news = isAnswer ? { reason: null, answer: what } : { reason: what };
+  const tell = { kind: 'tell', from: 'starting', to: 'starting', ...news } as const;
+  return { state, effects: [tell], refusal: null };
+};
 
 export const regainHealth: Move<In<'unhealthy'>, On<'healthRegained'>> = (state, _event, now) =>
   state.was === 'starting'

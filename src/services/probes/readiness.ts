@@ -20,6 +20,7 @@ const FIRST_ANSWER_MS = 30_000;
  *   attempt; null: until it has answered once, half a minute, because the first answer of a dev server may wait for its
  *   first build; then as the probe says
  * @param signal  aborted when the process has ended, or is to end
+ * @param onAnswer called with the reason of each attempt that has not succeeded
  * @returns resolves soon after `signal` is aborted
  */
 export async function waitUntilReady(
@@ -27,6 +28,7 @@ export async function waitUntilReady(
   timing: Pick<ReadinessProbe, 'timeoutMs' | 'intervalMs'> &
     Partial<Pick<ReadinessProbe, 'attemptTimeoutMs'>>,
   signal: AbortSignal,
+  onAnswer: (reason: string) => void = () => {},
 ): Promise<Readiness> {
   const startedMs = monotonicMs();
   let lastReason: string | null = null;
@@ -46,6 +48,7 @@ export async function waitUntilReady(
     const cutShort = answer.kind === 'cut' && leftMs < attemptMs;
     if (answer.kind === 'not-yet' && answer.answered) hasAnswered = true;
     if (lastReason === null || !cutShort) lastReason = answer.reason;
+    onAnswer(lastReason);
 
     const remainingMs = startedMs + timing.timeoutMs - monotonicMs();
     await pauseBetweenAttempts(Math.max(0, Math.min(timing.intervalMs, remainingMs)), signal);

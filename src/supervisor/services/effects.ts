@@ -9,6 +9,7 @@ import type {
 } from '../../manifest/resolved.ts';
 import { timeInWords } from '../../manifest/units.ts';
 import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
+import { monotonicMs } from '../../processes/clock.ts';
 import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
@@ -272,7 +273,8 @@ export async function probeReadiness(
     ? { ...ready, timeoutMs: Number.POSITIVE_INFINITY, intervalMs: LATE_INTERVAL_MS }
     : ready;
   void noticeOtherPorts(context, entry, { run, ready, signal: controller.signal }, dispatch);
-  const answer = await waitUntilReady(opened, timing, controller.signal);
+  const onAnswer = late ? undefined : tellAnswers(entry.name, run, dispatch);
+  const answer = await waitUntilReady(opened, timing, controller.signal, onAnswer);
   if (answer.kind === 'ready') {
     entry.reliedPorts = await listenedPorts(context, entry, service);
     void dispatch(entry.name, { kind: 'probeSucceeded', run });
@@ -281,6 +283,21 @@ export async function probeReadiness(
     const reason = `not ready after ${timeInWords(ready.timeoutMs)}: ${answer.lastReason}`;
     void dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
   }
+}
+
+/** The least time between two answers of a probe that are told, in ms. */
+const ANSWER_MS = 1_000;
+
+/** Tells the answers of a readiness probe as they change. */
+function tellAnswers(name: string, run: number, dispatch: Dispatch): (reason: string) => void {
+  let told: string | null = null;
+  let toldAtMs = monotonicMs();
+  return (what) => {
+    if (what === told || monotonicMs() - toldAtMs < ANSWER_MS) return;
+    told = what;
+    toldAtMs = monotonicMs();
+    void dispatch(name, { kind: 'noticed', run, what, isAnswer: true });
+  };
 }
 
 /** How long a service may take to listen on its ports before it is told that it listens on others, in ms. */
@@ -300,7 +317,7 @@ async function noticeOtherPorts(
   const others = owned.filter((port) => !wanted.includes(port));
   if (missing.length === 0 || others.length === 0) return;
   const what = `${entry.name} listens on ${others.join(', ')}, not on ${missing.join(', ')}`;
-  void dispatch(entry.name, { kind: 'noticed', run, what });
+  void dispatch(entry.name, { kind: 'noticed', run, what, isAnswer: false });
 }
 
 /** Returns the ports that its readiness speaks of and that are seen to be listened on: they can be watched. */

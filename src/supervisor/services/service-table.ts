@@ -233,12 +233,22 @@ class Services implements ServiceTable {
     }
   }
 
-  #reportChange(entry: ServiceEntry, { from, to, reason }: Effect<'tell'>): void {
+  #reportChange(entry: ServiceEntry, { from, to, reason, answer }: Effect<'tell'>): void {
     const { name: service, state } = entry;
     const pid = 'leader' in state ? (state.leader?.pid ?? null) : null;
     const oneShot = entry.service?.oneShot ?? false;
     const blockedBy = blockersOf(state);
-    this.#context.onChange({ type: 'change', service, from, to, reason, pid, blockedBy, oneShot });
+    this.#context.onChange({
+      type: 'change',
+      service,
+      from,
+      to,
+      reason,
+      answer: answer ?? null,
+      pid,
+      blockedBy,
+      oneShot,
+    });
   }
 }
 

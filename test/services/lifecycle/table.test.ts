@@ -69,7 +69,7 @@ const EVENTS = {
   probeSucceeded: { kind: 'probeSucceeded', run: 4 },
   probeTimedOut: { kind: 'probeTimedOut', run: 4, reason: 'connection refused' },
   healthLost: { kind: 'healthLost', run: 4, reason: 'sick', restarts: true },
-  noticed: { kind: 'noticed', run: 4, what: 'elsewhere' },
+  noticed: { kind: 'noticed', run: 4, what: 'elsewhere', isAnswer: false },
   daemonized: { kind: 'daemonized', run: 4, identity: leader },
   healthRegained: { kind: 'healthRegained', run: 4 },
   limitPassed: { kind: 'limitPassed', run: 4, reason: 'used 2 GB', action: 'stop' },
