@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { readPattern } from '../patterns/pattern.ts';
 import { show } from './problem.ts';
+import type { TcpTarget } from './resolved.ts';
 import { DURATION, LONGEST_DURATION_MS, parseDuration, parseSize, SIZE } from './units.ts';
 
 /** The argument of a message function of zod. `input` is the value as it stands in the manifest. */
@@ -178,11 +179,6 @@ export function parseTcpTarget(target: string | number): TcpTarget | null {
   const isPort = number >= 1 && number <= 65_535;
   return host !== undefined && isPort ? { kind: 'address', host, port: number } : null;
 }
-
-/** Where a connection goes: an address, or the Unix socket at a path. */
-export type TcpTarget =
-  | { readonly kind: 'address'; readonly host: string; readonly port: number }
-  | { readonly kind: 'socket'; readonly path: string };
 
 /** An http URL, and the Unix socket that it is asked through; null: a connection to its host. */
 export interface HttpTarget {

@@ -1,6 +1,10 @@
 import type { SignalName } from '../processes/host.ts';
-import type { TcpTarget } from './fields.ts';
 import type { Problem } from './problem.ts';
+
+/** Where a connection goes: an address, or the Unix socket at a path. */
+export type TcpTarget =
+  | { readonly kind: 'address'; readonly host: string; readonly port: number }
+  | { readonly kind: 'socket'; readonly path: string };
 
 /** Whose answer counts for a probe: only that of a process of this project, or anybody's. */
 export type AnswerOwner = 'service' | 'any';

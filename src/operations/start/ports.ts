@@ -5,7 +5,7 @@ import { describeHolder } from '../../processes/describe.ts';
 import { findPortHolders, type PortHolder } from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { userName } from '../../processes/users.ts';
-import { probedPorts } from '../../services/sockets/relied-ports.ts';
+import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { endLeftovers } from '../stop/leftovers.ts';

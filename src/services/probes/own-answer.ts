@@ -1,5 +1,5 @@
-import { isLoopback } from '../sockets/whose-socket.ts';
 import type { OwnSockets, Probe } from './probe.ts';
+import { isLoopback } from './whose-socket.ts';
 
 /**
  * Makes a probe believe only an answer of its own project. An answer of another machine, or through a Unix socket, is

@@ -5,6 +5,8 @@
  *   open                         the probe for a check of the manifest
  *   http, tcp, log, exec, delay, file, ports  one kind of probe each
  *   own-answer                   believes an answer only of a process of the project
+ *   whose-socket                 decides whether a listening socket counts for a service
+ *   probed-ports                 the ports that the probes of a service ask
  *   readiness                    attempts until a service is ready, or the time is up
  *   liveness                     attempts for as long as a service runs
  *   connection                   failures of connections in words

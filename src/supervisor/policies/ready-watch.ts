@@ -1,7 +1,7 @@
 import { monotonicMs } from '../../processes/clock.ts';
 import { isUp } from '../../services/lifecycle/states.ts';
-import { whyNotListening } from '../../services/sockets/whose-socket.ts';
-import { loseHealth, regainHealth } from '../services/effects.ts';
+import { whyNotListening } from '../../services/probes/whose-socket.ts';
+import { reportIll, reportWell } from '../services/effects.ts';
 import type { ServiceEntry, ServiceTable } from '../services/entry.ts';
 import type { SocketOwners } from '../services/socket-owners.ts';
 
@@ -83,7 +83,7 @@ export class ReadyWatch {
   #found(entry: ServiceEntry): void {
     this.#misses.delete(entry.name);
     if (!entry.ills.has('sockets')) return;
-    regainHealth(entry, { ill: 'sockets', run: entry.state.run }, this.#context.services.dispatch);
+    reportWell(entry, { ill: 'sockets', run: entry.state.run }, this.#context.services.dispatch);
   }
 
   #missed(entry: ServiceEntry, why: string): void {
@@ -94,7 +94,7 @@ export class ReadyWatch {
     this.#misses.set(name, { run, count });
     if (count < MOST_MISSES || entry.ills.has('sockets')) return;
     const reason = `${why} any more`;
-    loseHealth(entry, { ill: 'sockets', run, reason }, this.#context.services.dispatch);
+    reportIll(entry, { ill: 'sockets', run, reason }, this.#context.services.dispatch);
   }
 }
 

@@ -20,8 +20,8 @@ import { watchHealth } from '../../services/probes/liveness.ts';
 import { openProbe } from '../../services/probes/open.ts';
 import { pauseBetweenAttempts } from '../../services/probes/pause.ts';
 import type { Probe } from '../../services/probes/probe.ts';
+import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
-import { probedPorts } from '../../services/sockets/relied-ports.ts';
 import type { Ill, ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 import { withPinnedLog } from './log-access.ts';
 
@@ -355,13 +355,13 @@ export async function probeHealth(
   const opened = await openFor(context, entry, live.check, end);
   await watchHealth(opened, live, signal, {
     lost: (reason) =>
-      loseHealth(entry, { ill, run, reason: `its ${ill} probe ${reason}` }, dispatch),
-    regained: () => regainHealth(entry, { ill, run }, dispatch),
+      reportIll(entry, { ill, run, reason: `its ${ill} probe ${reason}` }, dispatch),
+    regained: () => reportWell(entry, { ill, run }, dispatch),
   });
 }
 
 /** Tells that a run is not well. Only its liveness probe may restart it. */
-export function loseHealth(
+export function reportIll(
   entry: ServiceEntry,
   { ill, run, reason }: { readonly ill: Ill; readonly run: number; readonly reason: string },
   dispatch: Dispatch,
@@ -372,7 +372,7 @@ export function loseHealth(
 }
 
 /** Tells that a run is well again, when nothing else is wrong with it. */
-export function regainHealth(
+export function reportWell(
   entry: ServiceEntry,
   { ill, run }: { readonly ill: Ill; readonly run: number },
   dispatch: Dispatch,

@@ -7,6 +7,8 @@ import { groupMembers } from '../../processes/linux/control-groups.ts';
 import { findOwnerPids, type Listener, listeners } from '../../processes/ports.ts';
 import { userName } from '../../processes/users.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import type { ServiceRecord } from '../../project/service-record.ts';
+import type { LifecycleState } from '../../services/lifecycle/states.ts';
 import type { OwnSockets } from '../../services/probes/probe.ts';
 import {
   type HeldSocket,
@@ -15,14 +17,22 @@ import {
   type SocketTerms,
   socketsBehind,
   whyNotListening,
-} from '../../services/sockets/whose-socket.ts';
+} from '../../services/probes/whose-socket.ts';
 import { lookAtProject } from '../../tracking/look.ts';
-import type { ServiceEntry } from './entry.ts';
 
 export interface SocketOwnersContext {
   readonly host: Pick<Host, 'snapshot' | 'self'>;
   readonly folder: ProjectFolder;
   readonly log: (line: string) => void;
+}
+
+/** The run of a service, as far as its sockets are concerned: a `ServiceEntry` is one. */
+export interface SocketUser {
+  readonly name: string;
+  readonly state: LifecycleState;
+  readonly record: Pick<ServiceRecord, 'cgroup'> | null;
+  /** Keys of the sockets that listened before the spawn. */
+  readonly listenedBefore: ReadonlySet<string>;
 }
 
 /** How long one list of the listening sockets serves all who ask, in ms. */
@@ -62,7 +72,7 @@ export class SocketOwners {
   }
 
   /** What the probes of one run of a service may ask. */
-  forRun(entry: ServiceEntry): OwnSockets {
+  forRun(entry: SocketUser): OwnSockets {
     const before = entry.listenedBefore;
     const terms = (scope: SocketTerms['scope']) => ({ service: entry.name, scope, before });
     return {
@@ -93,7 +103,7 @@ export class SocketOwners {
   }
 
   /** Returns the ports that processes of this run listen on; null where nobody can tell. */
-  async portsOf(entry: ServiceEntry): Promise<readonly number[] | null> {
+  async portsOf(entry: SocketUser): Promise<readonly number[] | null> {
     const all = await this.#listeners();
     if (all === null) return null;
     const owners = findOwnerPids(inodesOf(all), pidsOf(entry));
@@ -109,7 +119,7 @@ export class SocketOwners {
    */
   async held(
     ports: readonly number[],
-    entry: ServiceEntry | null,
+    entry: SocketUser | null,
   ): Promise<readonly HeldSocket[] | null> {
     const all = await this.#listeners();
     if (all === null) return null;
@@ -145,7 +155,7 @@ export class SocketOwners {
     }
   }
 
-  async #searchFor(sockets: readonly Listener[], entry: ServiceEntry | null): Promise<void> {
+  async #searchFor(sockets: readonly Listener[], entry: SocketUser | null): Promise<void> {
     if (sockets.length === 0) return;
     if (entry) this.#searchRun(sockets, entry);
     const open = sockets.filter((one) => this.#known.get(keyOf(one))?.holder.kind !== 'ours');
@@ -159,7 +169,7 @@ export class SocketOwners {
   }
 
   /** Searches the processes of a run, which the kernel lists without a look at all processes. */
-  #searchRun(sockets: readonly Listener[], entry: ServiceEntry): void {
+  #searchRun(sockets: readonly Listener[], entry: SocketUser): void {
     const { name } = entry;
     const owners = findOwnerPids(inodesOf(sockets), pidsOf(entry));
     for (const one of sockets) {
@@ -190,7 +200,7 @@ export class SocketOwners {
     }
   }
 
-  #tell({ name }: ServiceEntry, note: string): void {
+  #tell({ name }: SocketUser, note: string): void {
     const line = `${name}: ${note}`;
     if (this.#told.has(line)) return;
     this.#told.add(line);
@@ -216,7 +226,7 @@ function unseen({ uid }: Listener): SocketHolder {
 }
 
 /** The processes of a run that the kernel lists by themselves: those in its control group, or those below its leader. */
-function pidsOf({ record, state }: ServiceEntry): readonly number[] {
+function pidsOf({ record, state }: SocketUser): readonly number[] {
   const leader = 'leader' in state ? state.leader : null;
   const held = record?.cgroup?.held ? groupMembers(record.cgroup.path) : [];
   if (held.length > 0) return held;

@@ -1,9 +1,3 @@
-/*
- * The files of this folder, which tell whether a service itself is behind an answer:
- *
- *   whose-socket  decides whether a listening socket counts for a service
- *   relied-ports  the ports that the probes of a service speak of
- */
 import type { Listener } from '../../processes/ports.ts';
 
 /** The process that holds a listening socket, as far as this user may look. */
