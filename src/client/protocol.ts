@@ -91,7 +91,11 @@ export interface ServiceChange {
   readonly from: StateKind;
   readonly to: StateKind;
   readonly reason: string | null;
+  /** The last answer of its readiness probe while it is `starting`. Null: this is another change. */
+  readonly answer: string | null;
   readonly pid: number | null;
+  /** The services for which it was not started: see `blockersOf`. */
+  readonly blockedBy: readonly string[];
   /** True for a task, which is done once it has `exited`. */
   readonly oneShot: boolean;
   /** The time since the request of this start, in ms. */

@@ -6,6 +6,8 @@ export interface StartedService {
   readonly state: StateKind;
   readonly pid: number | null;
   readonly reason: string | null;
+  /** The services for which it was not started, nearest first. */
+  readonly blockedBy: readonly string[];
   /** The time from the request until it was up or had failed, in ms. */
   readonly tookMs: number;
   /** True when it was up, or done, before the start. */

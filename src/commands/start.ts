@@ -41,6 +41,7 @@ export async function startCommand(
   const host = openHost();
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
+  progress.expect(selected.length);
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
   // beside the log.
   const onTerminal = canSpin(process.stderr, process.env);
@@ -98,14 +99,16 @@ function refuseAsProcessOne(): void {
 /** Shows a change of one service while it happens. */
 export function showChange(
   progress: Progress,
-  { service, from, to, reason, pid, oneShot, afterMs }: ServiceChange,
+  { service, from, to, reason, answer, pid, oneShot, blockedBy, afterMs }: ServiceChange,
 ): void {
   switch (to) {
     case 'spawning':
       progress.pending(service, 'starting');
       return;
     case 'starting':
-      progress.pending(service, 'waiting for');
+      if (answer !== null) progress.answered(service, answer);
+      else if (from === 'starting' && reason !== null) progress.note(`! ${reason}`);
+      else progress.pending(service, 'waiting for');
       return;
     case 'clearing':
       // A second change to `clearing` brings the exit of the process that is being ended.
@@ -123,7 +126,8 @@ export function showChange(
     case 'unhealthy':
       if (oneShot && to === 'exited')
         progress.succeeded(service, `done after ${formatDuration(afterMs)}`);
-      else progress.failed(service, `${to}: ${reason}`);
+      else
+        progress.failed(service, blockedBy.length > 0 ? `blocked (${reason})` : `${to}: ${reason}`);
       return;
     default:
       return;
@@ -176,12 +180,14 @@ export function printSummary(
 const MARGIN = '  | ';
 
 function printFailedService(
-  { name, state, reason, lastLines, log }: StartedService,
+  { name, state, reason, blockedBy, lastLines, log }: StartedService,
   isShown: boolean,
   colors: boolean,
 ): void {
   const { stderr } = process;
-  if (!isShown) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
+  const why = printableLines(reason ?? state);
+  if (!isShown) stderr.write(`✗ ${name}: ${blockedBy.length > 0 ? `blocked (${why})` : why}\n`);
+  if (state === 'exited') stderr.write('  → if that is its task: "oneShot": true\n');
   if (lastLines.length === 0) return;
   stderr.write(`  the last lines of ${printable(log)}:\n`);
   // Again, because a control character becomes four.

@@ -1,5 +1,6 @@
 import { ExitCode } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
+import { isWide } from '../operations/status/listening.ts';
 import type { ServiceStatus, StatusReport } from '../operations/status/report.ts';
 import { readStatus } from '../operations/status/status.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
@@ -76,9 +77,12 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
   process.stdout.write(`${lines.join('\n')}\n`);
   const ends = leasesInWords(leases);
   if (ends) process.stdout.write(`lease: ${ends}\n`);
+  const blocked = services.filter(({ blockedBy }) => blockedBy.length > 0).map(({ name }) => name);
   const explained = services.filter(({ reason, done }) => reason !== null && !done);
   for (const { name, reason } of explained)
     process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
+  if (blocked.length > 0)
+    process.stdout.write(`  → once that is mended: devctl start ${blocked.join(' ')}\n`);
 }
 
 function printNotes(report: StatusReport, theme: Theme): void {
@@ -112,8 +116,19 @@ function printProcesses(processes: StatusReport['orphans'], theme: Theme): void 
   process.stdout.write(`${renderTable(columns, rows, layout).join('\n')}\n`);
 }
 
+/** Says which ports a service has: `4000`, `4000 (closed)`, and with its address what other machines can reach. */
+function portsInWords({ ports, listening, pid }: ServiceStatus): string {
+  if (!listening || pid === null) return ports.join(' ');
+  const words = listening.map(({ port, address, open }) => {
+    if (!open) return `${port} (closed)`;
+    if (address === null || !isWide(address)) return String(port);
+    return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  });
+  return words.join(' ');
+}
+
 function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
-  const { name, pid, uptimeMs, processes, orphans, rssBytes, cpuPercent, ports } = service;
+  const { name, pid, uptimeMs, processes, orphans, rssBytes, cpuPercent } = service;
   const some = processes > 0;
   return [
     theme.bold(name),
@@ -123,7 +138,7 @@ function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
     orphans > 0 ? theme.red(String(processes)) : String(processes),
     some ? formatSize(rssBytes) : '-',
     some ? `${cpuPercent.toFixed(1)}%` : '-',
-    ports.length > 0 ? ports.join(' ') : '-',
+    portsInWords(service) || '-',
     String(service.restarts),
   ];
 }

@@ -4,6 +4,7 @@ import { entriesOf, type Tree } from './tree.ts';
 /** The keys whose times are hardly ever shorter than a second. */
 const LONG_TIMES: ReadonlySet<string> = new Set([
   'timeout',
+  'attemptTimeout',
   'ttl',
   'window',
   'runtime',
@@ -12,6 +13,7 @@ const LONG_TIMES: ReadonlySet<string> = new Set([
   'cpuWindow',
 ]);
 const SHORT_TIMES: ReadonlySet<string> = new Set([
+  'settle',
   'stopGrace',
   'grace',
   'interval',

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { readPattern } from '../patterns/pattern.ts';
 import { show } from './problem.ts';
+import type { TcpTarget } from './resolved.ts';
 import { DURATION, LONGEST_DURATION_MS, parseDuration, parseSize, SIZE } from './units.ts';
 
 /** The argument of a message function of zod. `input` is the value as it stands in the manifest. */
@@ -150,33 +151,45 @@ export const sweepPattern = pattern.refine((source) => {
   return source === '' || reading.kind !== 'pattern' || reading.pattern.test('') === false;
 }, 'matches every command line: name what to look for');
 
-export const httpUrl = z
-  .string()
-  .refine((value) => /^https?:\/\/./i.test(value) && URL.canParse(value), {
-    error: ({ input }) =>
-      `expected a URL such as "http://localhost:3000/health", got ${show(input)}`,
-  });
+export const httpUrl = z.string().refine((value) => parseHttpTarget(value) !== null, {
+  error: ({ input }) => `expected a URL such as "http://localhost:3000/health", got ${show(input)}`,
+});
 
-/** A TCP port or address: `3000`, `"localhost:3000"` or `"[::1]:3000"`. */
+/** A TCP port or address: `3000`, `"localhost:3000"` or `"[::1]:3000"`; or a Unix socket: `"unix:/path"`. */
 export const tcpTarget = z.union(
   [port, z.string().refine((value) => parseTcpTarget(value) !== null, { error: explainTcpTarget })],
   { error: explainTcpTarget },
 );
 
 function explainTcpTarget({ input }: RejectedInput): string {
-  return `expected a port such as 3000, or "HOST:PORT", got ${show(input)}`;
+  return `expected a port such as 3000, "HOST:PORT" or "unix:/path", got ${show(input)}`;
 }
 
 /**
  * Parses a TCP port or address; null for anything else. A port alone means localhost, whether the service
  * listens on IPv4, IPv6 or both.
  */
-export function parseTcpTarget(
-  target: string | number,
-): { readonly host: string; readonly port: number } | null {
-  if (typeof target === 'number') return { host: 'localhost', port: target };
+export function parseTcpTarget(target: string | number): TcpTarget | null {
+  if (typeof target === 'number') return { kind: 'address', host: 'localhost', port: target };
+  const path = /^unix:(\/[^\0]+)$/.exec(target)?.[1];
+  if (path !== undefined) return { kind: 'socket', path };
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/.exec(target);
   const number = Number(match?.[3]);
   const host = match?.[1] ?? match?.[2];
-  return host !== undefined && number >= 1 && number <= 65_535 ? { host, port: number } : null;
+  const isPort = number >= 1 && number <= 65_535;
+  return host !== undefined && isPort ? { kind: 'address', host, port: number } : null;
+}
+
+/** An http URL, and the Unix socket that it is asked through; null: a connection to its host. */
+export interface HttpTarget {
+  readonly url: string;
+  readonly socketPath: string | null;
+}
+
+/** Parses "http://unix:/path/of.sock:/health", the form of other HTTP clients, and any http URL. Null for anything else. */
+export function parseHttpTarget(target: string): HttpTarget | null {
+  const socket = /^http:\/\/unix:(\/[^:\0]+)(?::(\/.*)?)?$/.exec(target);
+  if (socket) return { url: `http://localhost${socket[2] ?? '/'}`, socketPath: socket[1] ?? '' };
+  if (!/^https?:\/\/./i.test(target) || !URL.canParse(target)) return null;
+  return { url: target, socketPath: null };
 }

@@ -11,6 +11,8 @@ export interface OutlinedService {
   readonly name: string;
   readonly autostart: boolean;
   readonly ports: readonly number[];
+  /** The names of its ports, where it names them. */
+  readonly portNames: ReadonlyMap<number, string>;
   readonly dependsOn: readonly string[];
 }
 
@@ -72,7 +74,7 @@ function outline(
   const services = [...objectOf(tree, ['services'], complaints)].map((name) => ({
     name,
     autostart: scalarOf(valueAt(tree, 'services', name, 'autostart')) !== false,
-    ports: listOf(tree, ['services', name, 'ports'], isPort, 'ports', complaints),
+    ...portsOf(tree, ['services', name, 'ports'], complaints),
     dependsOn: dependsOn(tree, name),
   }));
   const groups: Record<string, readonly string[]> = Object.create(null);
@@ -140,6 +142,24 @@ function patternsOf(
     if (why !== null) complaints.push(`${path.join('.')}: ${show(source)} ${why}`);
     return why === null;
   });
+}
+
+/** Reads a list of ports, or an object of names for ports. */
+function portsOf(
+  tree: Tree | undefined,
+  path: readonly string[],
+  complaints: string[],
+): Pick<OutlinedService, 'ports' | 'portNames'> {
+  const found = valueAt(tree, ...path);
+  if (found?.kind !== 'object') {
+    return { ports: listOf(tree, path, isPort, 'ports', complaints), portNames: new Map() };
+  }
+  const values = [...entriesOf(found)].map(([name, { value }]) => [scalarOf(value), name] as const);
+  const portNames = new Map(
+    values.flatMap(([port, name]) => (isPort(port) ? [[port, name] as const] : [])),
+  );
+  if (portNames.size < values.length) complaints.push(`${path.join('.')}: expected ports`);
+  return { ports: [...portNames.keys()], portNames };
 }
 
 function dependsOn(tree: Tree | undefined, service: string): readonly string[] {

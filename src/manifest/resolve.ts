@@ -1,7 +1,7 @@
 import { basename, join, relative, resolve } from 'node:path';
 import { expandEnvFile, type Variables } from './env-expand.ts';
 import type { ParsedEnvFile } from './env-grammar.ts';
-import { parseTcpTarget } from './fields.ts';
+import { parseHttpTarget, parseTcpTarget } from './fields.ts';
 import { resolveProjectLimits, resolveResources, resolveServiceLimits } from './limits.ts';
 import type { ManifestPlace } from './locate.ts';
 import type { Problem } from './problem.ts';
@@ -9,7 +9,6 @@ import type {
   DependencyCondition,
   EnvFinding,
   LivenessProbe,
-  ProbeCheck,
   ReadinessProbe,
   ResolvedManifest,
   ResolvedService,
@@ -19,6 +18,7 @@ import type { Manifest, ManifestService } from './schema.ts';
 import { entriesOf, keyPositionOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 const DEFAULT_GRACE_MS = 3_000;
+const DEFAULT_SETTLE_MS = 1_000;
 const DEFAULT_KEPT_LOGS = 5;
 const DEFAULT_READY_TIMEOUT_MS = 30_000;
 const DEFAULT_READY_INTERVAL_MS = 250;
@@ -96,14 +96,17 @@ function resolveService(
 ): ResolvedService {
   const { place, manifest, tree } = parts;
   const defined = keyPositionOf(tree, ['services', name]);
+  const ports = [...new Set(Object.values(service.ports ?? []))];
+  const cwd = resolve(place.root, service.cwd ?? '.');
   return {
     name,
     command: service.command,
-    cwd: resolve(place.root, service.cwd ?? '.'),
+    cwd,
     env,
-    ports: service.ports ?? [],
+    ports,
     dependsOn: resolveDependencies(service.dependsOn ?? [], manifest),
-    ready: service.ready === undefined ? null : resolveReady(service.ready),
+    ready: resolveReady(service, ports, cwd),
+    settleMs: service.settle ?? manifest.settle ?? DEFAULT_SETTLE_MS,
     live: service.live === undefined ? null : resolveLive(service.live),
     restart: resolveRestart(service.restart),
     stop: {
@@ -152,13 +155,24 @@ function resolveDependencies(
   );
 }
 
-function resolveReady(probe: NonNullable<ManifestService['ready']>): ReadinessProbe {
-  const { delay, timeout, interval } = probe;
+/** The probe of a service; without one, its ports are asked. */
+function resolveReady(
+  { ready, oneShot }: ManifestService,
+  declared: readonly number[],
+  cwd: string,
+): ReadinessProbe | null {
+  const isAsked = declared.length > 0 && oneShot !== true;
+  const probe = ready ?? (isAsked ? { ports: [...declared] } : 'spawned');
+  if (probe === 'spawned') return null;
+  const { delay, timeout, interval, ports, file, attemptTimeout = null, recheck = null } = probe;
   const timeoutMs =
     timeout ?? Math.max(DEFAULT_READY_TIMEOUT_MS, (delay ?? 0) + DEFAULT_READY_INTERVAL_MS);
-  const check: ProbeCheck =
-    delay === undefined ? resolveCheck(probe) : { kind: 'delay', delayMs: delay };
-  return { check, timeoutMs, intervalMs: interval ?? DEFAULT_READY_INTERVAL_MS };
+  const intervalMs = interval ?? DEFAULT_READY_INTERVAL_MS;
+  const rest = { timeoutMs, intervalMs, attemptTimeoutMs: attemptTimeout, recheckMs: recheck };
+  if (delay !== undefined) return { check: { kind: 'delay', delayMs: delay }, ...rest };
+  if (ports !== undefined) return { check: { kind: 'ports', ports }, ...rest };
+  if (file !== undefined) return { check: { kind: 'file', path: resolve(cwd, file) }, ...rest };
+  return { check: resolveCheck(probe), ...rest };
 }
 
 function resolveLive(probe: NonNullable<ManifestService['live']>): LivenessProbe {
@@ -173,13 +187,14 @@ function resolveLive(probe: NonNullable<ManifestService['live']>): LivenessProbe
 }
 
 function resolveCheck(probe: NonNullable<ManifestService['live']>): LivenessProbe['check'] {
-  const { http, tcp, log, exec } = probe;
+  const { http, tcp, log, exec, owner = 'service', body = null, method = 'GET' } = probe;
+  const url = http === undefined ? null : parseHttpTarget(http);
   const target = tcp === undefined ? null : parseTcpTarget(tcp);
-  if (http !== undefined) {
+  if (url !== null) {
     const status = typeof probe.status === 'number' ? [probe.status] : (probe.status ?? []);
-    return { kind: 'http', url: http, status, body: probe.body ?? null };
+    return { kind: 'http', ...url, status, body, method, headers: probe.headers ?? {}, owner };
   }
-  if (target !== null) return { kind: 'tcp', ...target };
+  if (target !== null) return { kind: 'tcp', target, owner };
   if (log !== undefined) return { kind: 'log', pattern: log };
   if (exec !== undefined) return { kind: 'exec', command: exec };
   throw new Error('a probe without a kind has passed the schema');

@@ -1,6 +1,14 @@
 import type { SignalName } from '../processes/host.ts';
 import type { Problem } from './problem.ts';
 
+/** Where a connection goes: an address, or the Unix socket at a path. */
+export type TcpTarget =
+  | { readonly kind: 'address'; readonly host: string; readonly port: number }
+  | { readonly kind: 'socket'; readonly path: string };
+
+/** Whose answer counts for a probe: only that of a process of this project, or anybody's. */
+export type AnswerOwner = 'service' | 'any';
+
 /** The check that a probe makes at each attempt, by kind. */
 export type ProbeCheck =
   | {
@@ -10,8 +18,22 @@ export type ProbeCheck =
       readonly status: readonly number[];
       /** Text that the body must contain; null: any body. */
       readonly body: string | null;
+      readonly method: string;
+      readonly headers: Readonly<Record<string, string>>;
+      /** Absolute path of the Unix socket to ask; null: the host of the URL. */
+      readonly socketPath: string | null;
+      readonly owner: AnswerOwner;
     }
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'tcp';
+      /** Where the connection goes. The host `localhost` means 127.0.0.1 and ::1. */
+      readonly target: TcpTarget;
+      readonly owner: AnswerOwner;
+    }
+  /** `path`: absolute. */
+  | { readonly kind: 'file'; readonly path: string }
+  /** A process of the service itself listens on each. */
+  | { readonly kind: 'ports'; readonly ports: readonly number[] }
   | { readonly kind: 'log'; readonly pattern: string }
   | { readonly kind: 'exec'; readonly command: string | readonly string[] }
   | { readonly kind: 'delay'; readonly delayMs: number };
@@ -22,11 +44,15 @@ export interface ReadinessProbe {
   readonly timeoutMs: number;
   /** Pause between two attempts, in ms. */
   readonly intervalMs: number;
+  /** Longest time of one attempt, in ms; null: as long as the kind of probe and an earlier answer suggest. */
+  readonly attemptTimeoutMs: number | null;
+  /** How often it is asked again once it was ready, in ms; null: never. */
+  readonly recheckMs: number | null;
 }
 
 /** A probe that checks whether a service that is up still works. */
 export interface LivenessProbe {
-  readonly check: Exclude<ProbeCheck, { kind: 'delay' }>;
+  readonly check: Exclude<ProbeCheck, { kind: 'delay' | 'file' | 'ports' }>;
   /** Longest time of one attempt, in ms. */
   readonly timeoutMs: number;
   /** Pause between two attempts, and before the first, in ms. */
@@ -109,8 +135,13 @@ export interface ResolvedService {
   readonly env: Readonly<Record<string, string>>;
   readonly ports: readonly number[];
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>;
-  /** Null: the service is up as soon as it is spawned. */
+  /** Null: the service is up as soon as it is spawned. A service that declares ports has them as its default. */
   readonly ready: ReadinessProbe | null;
+  /**
+   * Time from its spawn, or from the match of its `ready.log`, within which an end makes a `start` fail, in ms. Other
+   * probes and tasks need none.
+   */
+  readonly settleMs: number;
   /** Null: the service counts as healthy while it is alive. */
   readonly live: LivenessProbe | null;
   readonly restart: RestartPolicy;

@@ -37,9 +37,14 @@ const service = z.strictObject({
     .optional()
     .describe('File or files of NAME=value lines, relative to the manifest; $NAME is replaced.'),
   ports: z
-    .array(field.port)
+    .union([z.array(field.port), z.record(field.serviceName, field.port)], {
+      error: ({ input }) =>
+        `expected a list of ports such as [3000], or names for them such as {"web": 3000}, got ${show(input)}`,
+    })
     .optional()
-    .describe('Ports that it listens on: must be free before start, and are free after stop.'),
+    .describe(
+      'Ports that it listens on: must be free before start, and are free after stop. Without `ready` it is ready when it listens on all of them.',
+    ),
   dependsOn: z
     .union([z.array(z.string()), z.record(z.string(), condition)], {
       error: ({ input }) =>
@@ -51,7 +56,9 @@ const service = z.strictObject({
     ),
   ready: ready
     .optional()
-    .describe('How to find out that it is up. Default: up once it was started.'),
+    .describe(
+      'How to find out that it is up. Default: it listens on its `ports`; without ports, once it was started. "spawned": once it was started.',
+    ),
   live: live
     .optional()
     .describe(
@@ -66,6 +73,11 @@ const service = z.strictObject({
     .boolean()
     .optional()
     .describe('Does `devctl start` without names start it? Default: true.'),
+  settle: field.duration
+    .optional()
+    .describe(
+      'For a service without ports and `ready`, or with `ready.log`: `start` calls it up only if it has not ended by then. "1s" (default), 0: at once.',
+    ),
   stdin: z
     .enum(['fifo', 'null'])
     .optional()
@@ -120,6 +132,11 @@ export const manifestSchema = z.strictObject({
   color: color.describe(
     'Whether services use colours: "auto" (default): FORCE_COLOR=1 where they were started on a terminal, unless their environment decides. "never".',
   ),
+  settle: field.duration
+    .optional()
+    .describe(
+      'How long a service that only its life shows to be up must live before `start` calls it up: "1s" (default), 0: at once.',
+    ),
   stopGrace: field.duration
     .optional()
     .describe('How long a service may take to end before SIGKILL: "3s" (default), "500ms".'),

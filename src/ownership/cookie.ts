@@ -78,13 +78,28 @@ export const COOKIE_VARIABLES: readonly string[] = [
 /** The variable by which a process asks to be left alone. */
 export const PROTECT_VARIABLE = 'DEVCTL_PROTECT';
 
-/** The environment of a caller as services inherit it. A shell that protects itself does not protect services. */
+/** The environment of a caller as services inherit it. */
 export function inheritedEnvironment<Value>(
   env: Readonly<Record<string, Value>>,
 ): Record<string, Value> {
-  const { [PROTECT_VARIABLE]: _, ...inherited } = env;
+  const inherited = { ...env };
+  for (const name of NOT_INHERITED) delete inherited[name];
   return inherited;
 }
+
+/**
+ * Variables that speak of the caller alone. With those of systemd (sd_notify(3), sd_listen_fds(3)) a service would report
+ * to the manager of the caller, or take descriptors that it does not have.
+ */
+const NOT_INHERITED: readonly string[] = [
+  PROTECT_VARIABLE,
+  'NOTIFY_SOCKET',
+  'LISTEN_FDS',
+  'LISTEN_PID',
+  'LISTEN_FDNAMES',
+  'WATCHDOG_PID',
+  'WATCHDOG_USEC',
+];
 
 /** Sets each variable under both of its names. */
 function twice(variables: Readonly<Record<string, string>>): Record<string, string> {

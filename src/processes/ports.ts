@@ -102,13 +102,32 @@ function findOwners(
   inodes: ReadonlySet<number>,
   processes: Iterable<ProcessInfo>,
 ): ReadonlyMap<number, ProcessInfo> {
-  const owners = new Map<number, ProcessInfo>();
-  for (const process of processes) {
+  const byPid = new Map([...processes].map((process) => [process.identity.pid, process]));
+  const owners = findOwnerPids(inodes, byPid.keys());
+  return new Map(
+    [...owners].flatMap(([inode, pid]) => {
+      const process = byPid.get(pid);
+      return process ? [[inode, process] as const] : [];
+    }),
+  );
+}
+
+/**
+ * Finds the first of these processes that has each socket open, as far as we may look (proc_pid_fd(5)).
+ *
+ * @param inodes see `Listener.inode`
+ */
+export function findOwnerPids(
+  inodes: ReadonlySet<number>,
+  pids: Iterable<number>,
+): ReadonlyMap<number, number> {
+  const owners = new Map<number, number>();
+  for (const pid of pids) {
     if (owners.size === inodes.size) break;
-    const folder = `/proc/${process.identity.pid}/fd`;
+    const folder = `/proc/${pid}/fd`;
     for (const fd of listProcFolder(folder) ?? []) {
       const inode = Number(/^socket:\[(\d+)\]$/.exec(readProcLink(`${folder}/${fd}`) ?? '')?.[1]);
-      if (inodes.has(inode) && !owners.has(inode)) owners.set(inode, process);
+      if (inodes.has(inode) && !owners.has(inode)) owners.set(inode, pid);
     }
   }
   return owners;

@@ -36,6 +36,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   command: isCommand,
   cwd: isText,
   ports: (value) => isListOf(value, isPort),
+  readyPorts: (value) => value === undefined || isListOf(value, isPort),
   dependsOn: (value) => isListOf(value, isServiceName),
   stop: isStopSettings,
   protection: (value) => value === undefined || isProtection(value),
@@ -47,6 +48,8 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   exitedAt: orNull(isText),
   exit: orNull(isExit),
   restarts: isCount,
+  daemon: (value) => value === undefined || isBoolean(value),
+  blockedBy: (value) => value === undefined || isListOf(value, isText),
   oneShot: (value) => value === undefined || isBoolean(value),
   oneOff: isOneOff,
 };

@@ -92,6 +92,8 @@ export interface ServiceRecord {
   readonly command: string | readonly string[];
   readonly cwd: string;
   readonly ports: readonly number[];
+  /** Ports that its readiness relies on; missing until it is ready, and in records of earlier versions. */
+  readonly readyPorts?: readonly number[];
   readonly dependsOn: readonly string[];
   readonly stop: StopSettings;
   /** What the manifest protected when the run began. Missing: nothing. */
@@ -109,6 +111,10 @@ export interface ServiceRecord {
   readonly exit: Exit | null;
   /** Number of restarts since somebody asked for the service. */
   readonly restarts: number;
+  /** Present where it was not spawned, because of these services, nearest first. Missing in records of earlier versions. */
+  readonly blockedBy?: readonly string[];
+  /** True where `leader` is a daemon that the command has left. Missing: it is the command itself. */
+  readonly daemon?: boolean;
   /** Missing for a service. */
   readonly oneOff?: OneOff;
   /** True for a task, which is done in the state `exited`. Missing in records of earlier versions. */

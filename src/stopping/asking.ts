@@ -14,9 +14,11 @@ export function planAsk(
   const livingPids = new Set(living.map(({ identity }) => identity.pid));
   const leaderLives =
     leader !== null && living.some(({ identity }) => sameIdentity(identity, leader));
-  // Without a leader the roots of the trees are asked first: the processes whose parent is not in the unit.
+  // A daemon, which stands for its leader, may lead no group. Without a leader the roots of the trees are asked first: the processes whose parent is not in the unit.
   const isFirst = (process: ProcessInfo): boolean =>
-    leaderLives ? process.pgid === leader.pid : !livingPids.has(process.ppid);
+    leaderLives
+      ? process.pgid === leader.pid || sameIdentity(process.identity, leader)
+      : !livingPids.has(process.ppid);
   const leaderGone = leader !== null && !leaderLives;
   const restIsDue = observation.nowMs - sinceMs >= unit.graceMs / 4 || leaderGone;
   const due = living.filter(

@@ -7,13 +7,16 @@ import { type LogRecorder, recordLogs } from '../logs/recorder.ts';
 import { createRunEnder } from '../operations/stop/end-run.ts';
 import { stopEverythingRequest } from '../operations/stop/unattended.ts';
 import type { StopReport } from '../stopping/report.ts';
+import { lookAtProject } from '../tracking/look.ts';
 import type { ProjectState } from '../tracking/project-state.ts';
 import { startWitness, type Witness } from '../tracking/witness.ts';
 import type { SupervisionContext } from './context.ts';
 import { createLimitEnforcer, type LimitEnforcer } from './policies/limit-enforcer.ts';
+import { ReadyWatch } from './policies/ready-watch.ts';
 import { type Children, createChildren } from './services/children.ts';
 import type { ServiceTable } from './services/entry.ts';
 import { createServiceTable } from './services/service-table.ts';
+import { SocketOwners } from './services/socket-owners.ts';
 import type { StartSession } from './services/start-session.ts';
 
 /** Stops services though nobody has asked for it; `why` says the reason. */
@@ -27,7 +30,9 @@ export class WatchedServices {
   readonly logs: LogRecorder;
   readonly history: HistoryWriter;
   readonly sampler: Sampler;
+  readonly sockets: SocketOwners;
   readonly services: ServiceTable;
+  readonly readyWatch: ReadyWatch;
   readonly limits: LimitEnforcer;
   readonly witness: Witness;
   readonly children: Children;
@@ -39,7 +44,14 @@ export class WatchedServices {
     this.logs = recordLogs(folder, log);
     this.history = openHistoryWriter(folder, log);
     this.sampler = createSampler(this.history);
+    this.sockets = new SocketOwners({ host, folder, log });
     this.services = this.#createServices();
+    this.readyWatch = new ReadyWatch({
+      services: this.services,
+      sockets: this.sockets,
+      isSlow: context.table.kind !== 'proc',
+      log,
+    });
     this.limits = createLimitEnforcer({
       folder,
       self,
@@ -75,6 +87,7 @@ export class WatchedServices {
 
   close(): void {
     this.limits.close();
+    this.readyWatch.close();
     this.witness.stop();
     this.logs.stop();
     this.history.close();
@@ -88,11 +101,16 @@ export class WatchedServices {
       table,
       self,
       guard,
+      sockets: this.sockets,
       // A process that an earlier supervisor left may have escaped when that supervisor died.
       subreaper: native !== null && !inheritsProcesses && isUntouched(initialState),
       groups,
       whyNoGroups: capabilities.cgroup.why,
       mkfifo: native && ((path) => native.mkfifo(path, 0o600)),
+      processesOf: async (runId) => {
+        const { claims } = await lookAtProject(host, folder);
+        return claims.filter((claim) => claim.runId === runId).map(({ process }) => process);
+      },
       log,
       onChange: (change) => this.#onChange(change),
       stopTree: createRunEnder({
@@ -132,12 +150,14 @@ export class WatchedServices {
   }
 
   #onChange(change: Omit<ServiceChange, 'afterMs'>): void {
-    const { service, from, to, reason, pid } = change;
+    const { service, from, to, reason, answer, pid } = change;
+    for (const session of this.starts) session.onChange(change);
+    for (const onEvent of this.listeners) onEvent({ ...change, afterMs: 0 });
+    // It comes every second, and nothing has changed.
+    if (answer !== null) return;
     this.witness.wake();
     const { record } = this.services.entry(service);
     if (record) this.logs.record(service, record.log, record.logRotation ?? null);
-    for (const session of this.starts) session.onChange(change);
-    for (const onEvent of this.listeners) onEvent({ ...change, afterMs: 0 });
     this.history.event({ atMs: Date.now(), kind: 'change', service, from, to, reason, pid });
   }
 

@@ -114,7 +114,7 @@ test('doctor: each problem is named with the command that mends it', async () =>
   await using project = await temporaryProject({
     services: {
       once: service('leaves-daemon'),
-      web: { command: 'exec sleep 100', ports: [port] },
+      web: { command: 'exec sleep 100', ports: [port], ready: 'spawned' },
     },
   });
   type Finding = { check: string; level: string; message: string; fix: string | null };

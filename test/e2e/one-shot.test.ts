@@ -61,7 +61,7 @@ test('a task that has succeeded is done for every command until a stop', async (
   expect(states).toEqual([
     ['flaky', 'failed', 'exited with code 7'],
     ['after', 'ready', null],
-    ['never', 'failed', 'not started: it needs flaky, which failed'],
+    ['never', 'failed', 'waits for flaky, which failed'],
   ]);
   expect((await statusReport(project)).exitCode).toBe(3);
 

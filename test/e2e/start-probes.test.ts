@@ -41,8 +41,8 @@ eachMode([
   ['log', { log: '^never$', timeout: '700ms' }, 'never'],
   ['exec', { exec: 'exit 9', timeout: '700ms' }, '9'],
   // The server has to come up meanwhile, on a busy machine too, because the last failure is shown.
-  ['body', { http: 'PORT/api/v1/health', body: 'splendid', timeout: '4s' }, 'splendid'],
-  ['status', { http: 'PORT/api/v1/health', status: 500, timeout: '4s' }, '200'],
+  ['body', { http: 'PORT/api/v1/health', body: 'splendid', timeout: '10s' }, 'splendid'],
+  ['status', { http: 'PORT/api/v1/health', status: 500, timeout: '10s' }, '200'],
 ])(
   'a %s probe that never succeeds makes the service unhealthy, and it goes on running',
   async (_kind, probe, why) => {

@@ -59,7 +59,7 @@ describe('the shape of a manifest', () => {
     ],
     [
       '{"services": {"a": {"command": "x"}}, "__proto__": {}}',
-      '1:39  __proto__: unknown key; known are $schema, name, services, groups, env, envFile, color, stopGrace, logs, limits, sweep, protect, protectByEnvironment, containers, pidsDir, containment',
+      '1:39  __proto__: unknown key; known are $schema, name, services, groups, env, envFile, color, settle, stopGrace, logs, limits, sweep, protect, protectByEnvironment, containers, pidsDir, containment',
     ],
   ])('%s', (manifest, line) => {
     expect(problemsOf(manifest)).toEqual([line]);
@@ -108,7 +108,13 @@ describe('the shape of a manifest', () => {
     ['port 65536', { ports: [65_536] }, ['ports[0]: expected a port from 1 to 65535, got 65536']],
     ['half a port', { ports: [80.5] }, ['ports[0]: expected a port from 1 to 65535, got 80.5']],
     ['port as text', { ports: ['80'] }, ['ports[0]: expected a port from 1 to 65535, got "80"']],
-    ['one port', { ports: 80 }, ['ports: expected a list, got 80']],
+    [
+      'one port',
+      { ports: 80 },
+      [
+        'ports: expected a list of ports such as [3000], or names for them such as {"web": 3000}, got 80',
+      ],
+    ],
     ['port twice', { ports: [80, 80] }, ['ports[1]: port 80 is given twice']],
     ['autostart', { autostart: 'yes' }, ['autostart: expected true or false, got "yes"']],
     ['stdin', { stdin: 'pipe' }, ['stdin: expected "fifo" or "null", got "pipe"']],
@@ -142,7 +148,7 @@ describe('the shape of a manifest', () => {
       'live with a delay',
       { live: { delay: '1s', failures: 0 } },
       [
-        'live.delay: unknown key; known are http, tcp, log, exec, status, body, timeout, interval, failures',
+        'live.delay: unknown key; known are http, tcp, log, exec, status, body, method, headers, owner, timeout, interval, failures',
         'live.failures: must be at least 1, got 0',
       ],
     ],
@@ -193,10 +199,20 @@ describe('the shape of a manifest', () => {
   });
 
   test.each<[name: string, ready: unknown, lines: string[]]>([
-    ['nothing', {}, ['ready: says not how to find out: give one of http, tcp, log, exec, delay']],
+    [
+      'nothing',
+      {},
+      ['ready: says not how to find out: give one of ports, http, tcp, log, exec, file, delay'],
+    ],
     ['two', { tcp: 80, delay: 1 }, ['ready: asks for tcp and delay: give only one of them']],
     ['only a typo', { htpp: 'x' }, ['ready.htpp: unknown key. Did you mean "http"?']],
-    ['no object', 'http://x', ['ready: expected an object, got "http://x"']],
+    [
+      'no object',
+      'http://x',
+      [
+        'ready: expected "spawned", or an object such as {"http": "http://localhost:3000/health"}, got "http://x"',
+      ],
+    ],
     [
       'ftp',
       { http: 'ftp://x' },
@@ -218,7 +234,7 @@ describe('the shape of a manifest', () => {
     [
       'tcp',
       { tcp: 'localhost' },
-      ['ready.tcp: expected a port such as 3000, or "HOST:PORT", got "localhost"'],
+      ['ready.tcp: expected a port such as 3000, "HOST:PORT" or "unix:/path", got "localhost"'],
     ],
     ['tcp port', { tcp: 0 }, ['ready.tcp: expected a port from 1 to 65535, got 0']],
     ['status of tcp', { tcp: 80, status: 200 }, ['ready.status: goes with http only']],

@@ -42,6 +42,7 @@ test('the smallest manifest has every default', () => {
     ports: [],
     dependsOn: {},
     ready: null,
+    settleMs: 1_000,
     stop: { signal: 'SIGTERM', graceMs: 3_000, command: null },
     autostart: true,
     live: null,
@@ -187,25 +188,65 @@ describe('limits', () => {
   });
 });
 
+const http = (url: string) => ({
+  kind: 'http',
+  url,
+  status: [] as number[],
+  body: null,
+  method: 'GET',
+  headers: {},
+  socketPath: null,
+  owner: 'service',
+});
+const tcp = (host: string, port: number) => ({
+  kind: 'tcp',
+  target: { kind: 'address', host, port },
+  owner: 'service',
+});
+
 test.each<[ready: object, check: object, timeoutMs: number]>([
-  [{ http: 'http://x' }, { kind: 'http', url: 'http://x', status: [], body: null }, 30_000],
-  [{ tcp: 80 }, { kind: 'tcp', host: 'localhost', port: 80 }, 30_000],
-  [{ tcp: 'db.test:5432' }, { kind: 'tcp', host: 'db.test', port: 5432 }, 30_000],
-  [{ tcp: '[::1]:80' }, { kind: 'tcp', host: '::1', port: 80 }, 30_000],
+  [{ http: 'http://x' }, http('http://x'), 30_000],
+  [
+    {
+      http: 'http://unix:/run/x.sock:/health',
+      method: 'HEAD',
+      headers: { Host: 'x' },
+      owner: 'any',
+    },
+    {
+      ...http('http://localhost/health'),
+      method: 'HEAD',
+      headers: { Host: 'x' },
+      socketPath: '/run/x.sock',
+      owner: 'any',
+    },
+    30_000,
+  ],
+  [
+    { tcp: 'unix:/run/x.sock' },
+    { kind: 'tcp', target: { kind: 'socket', path: '/run/x.sock' }, owner: 'service' },
+    30_000,
+  ],
+  [{ ports: [80], timeout: '1m' }, { kind: 'ports', ports: [80] }, 60_000],
+  [{ file: '/x' }, { kind: 'file', path: '/x' }, 30_000],
+  [{ tcp: 80 }, tcp('localhost', 80), 30_000],
+  [{ tcp: 'db.test:5432' }, tcp('db.test', 5432), 30_000],
+  [{ tcp: '[::1]:80' }, tcp('::1', 80), 30_000],
   [{ log: '^ready' }, { kind: 'log', pattern: '^ready' }, 30_000],
   [{ exec: ['test', '-f', 'x'] }, { kind: 'exec', command: ['test', '-f', 'x'] }, 30_000],
   [{ delay: '2s', timeout: '3s' }, { kind: 'delay', delayMs: 2_000 }, 3_000],
   // The default timeout never makes a delay impossible.
   [{ delay: '1m' }, { kind: 'delay', delayMs: 60_000 }, 60_250],
 ])('the probe %j', (ready, check, timeoutMs) => {
-  expect(loadService({ ready }).web.ready).toEqual({ check, timeoutMs, intervalMs: 250 });
+  const expected = { check, timeoutMs, intervalMs: 250, attemptTimeoutMs: null, recheckMs: null };
+  expect(loadService({ ready }).web.ready).toEqual(expected);
 });
 
 test.each<[live: object, resolved: object]>([
   [
     { http: 'http://x', status: 204, timeout: '1s', interval: '2s', failures: 1 },
     {
-      check: { kind: 'http', url: 'http://x', status: [204], body: null },
+      check: { ...http('http://x'), status: [204] },
       timeoutMs: 1_000,
       intervalMs: 2_000,
       failures: 1,

@@ -46,9 +46,9 @@ test('an outline has what stop and status need, with the local file merged over 
     pidsDir: join(outline.root, 'run'),
     logsDir: join(outline.root, 'logs'),
     services: [
-      { name: 'db', autostart: false, ports: [5432], dependsOn: [] },
-      { name: 'web', autostart: true, ports: [1], dependsOn: ['db'] },
-      { name: 'api', autostart: true, ports: [], dependsOn: ['db', 'web'] },
+      { name: 'db', autostart: false, ports: [5432], portNames: new Map(), dependsOn: [] },
+      { name: 'web', autostart: true, ports: [1], portNames: new Map(), dependsOn: ['db'] },
+      { name: 'api', autostart: true, ports: [], portNames: new Map(), dependsOn: ['db', 'web'] },
     ],
     groups: { all: ['db', 'web'] },
     sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },

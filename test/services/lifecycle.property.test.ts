@@ -6,7 +6,12 @@ import type {
   LifecycleInput,
   Step,
 } from '../../src/services/lifecycle/events.ts';
-import { idle, type LifecycleState, recordedState } from '../../src/services/lifecycle/states.ts';
+import {
+  idle,
+  isProbedForReadiness,
+  type LifecycleState,
+  recordedState,
+} from '../../src/services/lifecycle/states.ts';
 import { lifecycle } from '../../src/services/lifecycle/table.ts';
 
 const exit = fc.constantFrom(
@@ -50,7 +55,7 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifecycleEvent; readonly age: num
       { kind: 'stuck', run: 0, reason: 'it outlives everything' },
       { kind: 'pauseOver', run: 0 },
       { kind: 'pauseOver', run: 0 },
-      { kind: 'healthLost', run: 0, reason: 'sick' },
+      { kind: 'healthLost', run: 0, reason: 'sick', restarts: true },
       { kind: 'healthRegained', run: 0 },
       { kind: 'limitPassed', run: 0, reason: 'used 2 GB', action: 'stop' },
       { kind: 'limitPassed', run: 0, reason: 'used 2 GB', action: 'restart' },
@@ -159,8 +164,9 @@ test('10,000 lives of any shape keep the rules', () => {
           'nobody was told',
         );
 
-        const begins = state.kind === 'starting' && before.kind !== 'starting';
-        const ends = state.kind !== 'starting' && before.kind === 'starting';
+        const changed = state.kind !== before.kind;
+        const begins = changed && isProbedForReadiness(state);
+        const ends = changed && isProbedForReadiness(before);
         rule(does('startProbe') === begins && does('stopProbe') === ends, 'a probe got lost');
       });
     }),

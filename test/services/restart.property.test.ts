@@ -177,7 +177,7 @@ function simulate(
         if (life.kind === 'starting') send({ kind: 'probeTimedOut', run, reason: 'slow' });
         return;
       case 'sick':
-        if (isUp(life)) send({ kind: 'healthLost', run, reason: 'sick' });
+        if (isUp(life)) send({ kind: 'healthLost', run, reason: 'sick', restarts: true });
         return;
       case 'limit':
         send({ kind: 'limitPassed', run, reason: 'too much', action: one.action });

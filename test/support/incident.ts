@@ -64,7 +64,7 @@ export function incidentPorts(orchestrator: number, web: number): string {
       ready: { http: `http://127.0.0.1:${web}/` },
     },
   };
-  return `${JSON.stringify({ services }, null, 2)}\n`;
+  return `${JSON.stringify({ settle: 0, services }, null, 2)}\n`;
 }
 
 /**

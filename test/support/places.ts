@@ -9,6 +9,7 @@ import { isGuard } from './oracle.ts';
 import { readProcesses, startOf, startTimeNow } from './read-processes.ts';
 import type { SeenProcess } from './seen-process.ts';
 import { temporaryProject } from './temporary-project.ts';
+import { unsettled } from './unsettled.ts';
 import { until } from './until.ts';
 
 /** A folder for several projects whose places change, with a state folder of its own. */
@@ -94,7 +95,7 @@ export async function openGround(env: Readonly<Record<string, string>> = {}): Pr
     },
     write(name, manifest = { services: services(seconds) }) {
       mkdirSync(path(name), { recursive: true });
-      writeFileSync(join(path(name), '.devctl.json'), JSON.stringify(manifest, null, 2));
+      writeFileSync(join(path(name), '.devctl.json'), unsettled(JSON.stringify(manifest, null, 2)));
     },
     async start(name) {
       if (!existsSync(join(path(name), '.devctl.json'))) ground.write(name);

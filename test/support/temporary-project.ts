@@ -4,6 +4,7 @@ import { removeControlGroups } from './control-groups.ts';
 import { endProcesses } from './end-processes.ts';
 import { type Oracle, openOracle } from './oracle.ts';
 import { currentRunFolder } from './run-folder.ts';
+import { unsettled } from './unsettled.ts';
 
 export interface TemporaryProject extends AsyncDisposable {
   /** Real path of the project folder. */
@@ -23,7 +24,7 @@ export interface TemporaryProject extends AsyncDisposable {
  * Makes a fresh project folder. On disposal everything that has to do with it is ended (by identity,
  * until nothing is found) and the folder is removed.
  *
- * @param manifest becomes `.devctl.json`; a string is written as it is; undefined: no manifest.
+ * @param manifest becomes `.devctl.json`, see `unsettled`; undefined: no manifest.
  * @param files more files: path below the project folder → text.
  * @param place path of the project folder below its fresh one, for names that are out of the ordinary.
  */
@@ -40,7 +41,7 @@ export async function temporaryProject(
   const file = (name: string) => join(root, name);
   const write = (name: string, text: string) => {
     mkdirSync(dirname(file(name)), { recursive: true });
-    writeFileSync(file(name), text);
+    writeFileSync(file(name), name.endsWith('.devctl.json') ? unsettled(text) : text);
     return file(name);
   };
 

@@ -5,6 +5,7 @@ import { describeHolder } from '../../processes/describe.ts';
 import { findPortHolders, type PortHolder } from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { userName } from '../../processes/users.ts';
+import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
@@ -14,7 +15,7 @@ import type { StopContext } from '../stop/stop-runs.ts';
 const LEFTOVER_PASSES = 3;
 
 /**
- * Makes sure that the ports of these services are free. Ends processes that hold one and are left over from earlier
+ * Makes sure that the ports of these services are free, and that nobody else answers their probes. Ends processes that hold one and are left over from earlier
  * runs, such as a renamed service or an orphan of no known service.
  *
  * @param look made after the last signal
@@ -28,8 +29,11 @@ export async function requireFreePorts(
 ): Promise<void> {
   const { host, state } = context;
   const wanted: WantedPorts = new Map(
-    services.flatMap((service) => service.ports.map((port) => [port, service] as const)),
+    services.flatMap((service) =>
+      [...probedPorts(service), ...service.ports].map((port) => [port, service] as const),
+    ),
   );
+  const declared = new Set(services.flatMap(({ ports }) => ports));
   if (wanted.size === 0) return;
   let latest = look;
   for (let pass = 1; ; pass += 1) {
@@ -41,6 +45,8 @@ export async function requireFreePorts(
     for (const holder of holders) {
       const claim = claimOf(holder, latest.claims);
       const unit = claim && leftoverUnit(claim, latest.claims, running);
+      // Another service of ours that runs may answer a probe: a gateway, or a proxy.
+      if (claim && unit === null && !declared.has(holder.port)) continue;
       if (unit !== null && pass <= LEFTOVER_PASSES) {
         const pid = holder.process?.identity.pid;
         warn(`port ${holder.port} is held by a left-over of ours (pid ${pid})`);
@@ -51,7 +57,8 @@ export async function requireFreePorts(
         taken.push(`${name}: port ${holder.port} is held by ${description}`);
       }
     }
-    if (taken.length > 0) throw portsTaken(taken, wanted);
+    if (taken.length > 0) throw portsTaken(taken, wanted, declared);
+    if (units.size === 0) return;
     await endLeftovers(context, [...units], warn);
     latest = await lookAtProject(host, state.folder, state);
   }
@@ -72,10 +79,18 @@ function claimOf(holder: PortHolder, claims: readonly Claim[]): Claim | null {
   return claims.find(({ process }) => process.identity.pid === pid) ?? null;
 }
 
-function portsTaken(taken: readonly string[], wanted: WantedPorts): DevctlError {
+function portsTaken(
+  taken: readonly string[],
+  wanted: WantedPorts,
+  declared: ReadonlySet<number>,
+): DevctlError {
   const [first] = wanted.values();
+  const isOnlyProbed = [...wanted.keys()].every((port) => !declared.has(port));
+  const otherwise = isOnlyProbed
+    ? 'let the probe accept it ("owner": "any")'
+    : 'choose another port';
   return new DevctlError('port-taken', [...new Set(taken)].join('\n'), {
-    hint: `stop that process, or choose another port (${first?.definedAt}); nothing was started`,
+    hint: `stop that process, or ${otherwise} (${first?.definedAt}); nothing was started`,
   });
 }
 

@@ -9,6 +9,7 @@ import { identityKey } from '../../processes/identity.ts';
 import { msToTicks } from '../../processes/ticks.ts';
 import { openProject, reopenProject } from '../../project/open-project.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+import { listeningSockets } from './listening.ts';
 import type { StatusReport } from './report.ts';
 import { statusOf } from './status.ts';
 import { type ServiceTree, treesOf } from './tree.ts';
@@ -116,7 +117,7 @@ class ProjectObserver implements Observing {
       }
       const sampled = this.#takeSample(look);
       if (this.#stopping) return;
-      this.#onObservation(this.#observation(look, sampled));
+      this.#onObservation(await this.#observation(look, sampled));
       const tookMs = this.#host.nowMs() - beganMs;
       const restMs = Math.min(
         LONGEST_LOOK_PAUSE_MS,
@@ -155,8 +156,8 @@ class ProjectObserver implements Observing {
     return isDue;
   }
 
-  #observation(look: ProjectLook, sampled: boolean): Observation {
-    const status = statusOf(look, this.#project, null);
+  async #observation(look: ProjectLook, sampled: boolean): Promise<Observation> {
+    const status = statusOf(look, this.#project, null, await listeningSockets(look));
     return {
       status,
       trees: treesOf(look, null).services,

@@ -3,14 +3,20 @@ import type { Breach } from '../../limits/breach.ts';
 import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
 import type { Exit, ServiceState } from '../../project/service-record.ts';
+import type { ListeningPort } from './listening.ts';
+
 /** One line of `devctl status`. */
 export interface ServiceStatus {
   readonly name: string;
   /** 'stopped': the service has no record. */
   readonly state: ServiceState | 'stopped';
   readonly reason: string | null;
+  /** The services for which it was not started, nearest first. */
+  readonly blockedBy: readonly string[];
   /** True for a task that has succeeded, which counts as up. */
   readonly done: boolean;
+  /** True where its command has ended, and a daemon that it left stands for it. */
+  readonly daemon: boolean;
   /** The exit of its leader; both fields are null where it is not known. Null while the leader lives. */
   readonly exit: Exit | null;
   /** The pid of the leader, while it lives. */
@@ -24,6 +30,8 @@ export interface ServiceStatus {
   /** CPU time over the lives of its processes, in percent of one core. */
   readonly cpuPercent: number;
   readonly ports: readonly number[];
+  /** The declared ports and those that its processes listen on. Null where nobody can tell who listens. */
+  readonly listening: readonly ListeningPort[] | null;
   readonly restarts: number;
   /** True when it should be up: the manifest starts it by default, or the user has started it. */
   readonly wanted: boolean;

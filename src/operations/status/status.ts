@@ -3,6 +3,7 @@
  *
  *   status    the state of each service, by its record and the process table
  *   report    the answer
+ *   listening  the ports that services listen on
  *   tree      the processes of each service, as trees
  *   all       every project of this user
  *   observe   looks again and again, for the monitor
@@ -21,6 +22,7 @@ import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
+import { type ListeningSockets, listeningSockets, portsOf } from './listening.ts';
 import type { ServiceStatus, StatusReport } from './report.ts';
 
 /**
@@ -34,14 +36,20 @@ export async function readStatus(
   project: OpenProject,
   names: readonly string[] | null,
 ): Promise<StatusReport> {
-  return statusOf(await lookAtProject(host, project.folder), project, names);
+  const look = await lookAtProject(host, project.folder);
+  return statusOf(look, project, names, await listeningSockets(look));
 }
 
-/** Describes the project from a look that the caller has made. */
+/**
+ * Describes the project from a look that the caller has made.
+ *
+ * @param listening null where nobody can tell who listens
+ */
 export function statusOf(
   { state, snapshot, claims, latest }: ProjectLook,
   { folder, outline }: OpenProject,
   names: readonly string[] | null,
+  listening: ListeningSockets | null,
 ): StatusReport {
   const { supervisors, stale } = latest;
   const known = state.records.map(({ service }) => service);
@@ -57,7 +65,8 @@ export function statusOf(
       const ports = record?.ports ?? planned?.ports ?? [];
       const own = claims.filter(({ service }) => service === name);
       const wanted = autostart || record !== null;
-      return describe(name, { record, own, snapshot, ports, wanted });
+      const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
+      return describe(name, { record, own, snapshot, declared, wanted, listening });
     });
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
@@ -114,11 +123,16 @@ interface Facts {
   /** The claims of this service. */
   readonly own: readonly Claim[];
   readonly snapshot: Snapshot;
-  readonly ports: readonly number[];
+  /** The declared ports, with their names. */
+  readonly declared: ReadonlyMap<number, string | null>;
   readonly wanted: boolean;
+  readonly listening: ListeningSockets | null;
 }
 
-function describe(name: string, { record, own, snapshot, ports, wanted }: Facts): ServiceStatus {
+function describe(
+  name: string,
+  { record, own, snapshot, declared, wanted, listening }: Facts,
+): ServiceStatus {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
   const lifeTicks = Math.max(
@@ -129,8 +143,10 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
   const orphans = own.filter(({ runId }) => !leader || (runId !== null && runId !== record?.runId));
   return {
     name,
-    ...stateOf(record, snapshot, own.length),
+    ...stateOf({ record, own, snapshot, listening }),
+    blockedBy: record?.state === 'failed' ? (record.blockedBy ?? []) : [],
     done: record !== null && isDone(record),
+    daemon: record?.daemon ?? false,
     exit: record?.exit ?? null,
     pid: leader?.pid ?? null,
     uptimeMs: leader ? ticksToMs(Math.max(0, nowTicks - leader.startTicks)) : null,
@@ -138,7 +154,8 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
     orphans: orphans.length,
     rssBytes: own.reduce((sum, { process }) => sum + process.rssBytes, 0),
     cpuPercent: Math.round((1000 * cpuTicks) / lifeTicks) / 10,
-    ports,
+    ports: [...declared.keys()],
+    listening: listening && portsOf(name, declared, listening),
     restarts: record?.restarts ?? 0,
     wanted,
     oneOff: (record?.oneOff ?? null) !== null,
@@ -146,18 +163,28 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
 }
 
 /** The state of the record, corrected by the process table: the leader or the supervisor may have ended since. */
-function stateOf(
-  record: ServiceRecord | null,
-  snapshot: Snapshot,
-  processes: number,
-): Pick<ServiceStatus, 'state' | 'reason'> {
+function stateOf({
+  record,
+  own,
+  snapshot,
+  listening,
+}: Pick<Facts, 'record' | 'own' | 'snapshot' | 'listening'>): Pick<
+  ServiceStatus,
+  'state' | 'reason'
+> {
   if (!record) {
-    const reason = processes > 0 ? 'there is no record of it, but processes of it run' : null;
+    const reason = own.length > 0 ? 'there is no record of it, but processes of it run' : null;
     return { state: 'stopped', reason };
   }
   const { state, reason } = record;
   const alive = livingLeader(record, snapshot) !== null;
-  if (alive || state === 'exited' || state === 'failed') return { state, reason };
+  if (alive || state === 'exited' || state === 'failed') {
+    const isOpen = (port: number): boolean =>
+      listening === null || listening.all.some((one) => one.port === port);
+    const closed = state === 'ready' ? record.readyPorts?.find((port) => !isOpen(port)) : undefined;
+    if (closed === undefined) return { state, reason };
+    return { state: 'unhealthy', reason: `port ${closed} is not listened on now` };
+  }
   const isSupervised = livesIn(snapshot, record.supervisor);
   if (state === 'backoff') {
     if (isSupervised) return { state, reason };

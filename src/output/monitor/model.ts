@@ -140,7 +140,9 @@ export type ServiceRow = Pick<
   | 'name'
   | 'state'
   | 'reason'
+  | 'blockedBy'
   | 'done'
+  | 'daemon'
   | 'wanted'
   | 'pid'
   | 'uptimeMs'
@@ -160,7 +162,9 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
       name: NO_SERVICE,
       state: 'stopped',
       reason: null,
+      blockedBy: [],
       done: false,
+      daemon: false,
       wanted: false,
       pid: null,
       uptimeMs: null,

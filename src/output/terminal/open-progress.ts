@@ -38,6 +38,8 @@ function isCi(env: NodeJS.ProcessEnv): boolean {
 function createLineProgress(stream: OutputStream): Progress {
   const print = (line: string): void => void stream.write(`devctl: ${printableLines(line)}\n`);
   return {
+    expect: () => {},
+    answered: () => {},
     pending: (service, doing) => print(`${doing} ${service}`),
     succeeded: (service, outcome) => print(`${service} ${outcome}`),
     failed: (service, outcome) => print(`${service} ${outcome}`),

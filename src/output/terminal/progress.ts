@@ -7,6 +7,10 @@ export interface Progress {
    * `stopping`.
    */
   pending(service: string, doing: string): void;
+  /** Says how many services the work is about. Without it only those that were named so far count. */
+  expect(services: number): void;
+  /** Shows the last answer of a service that is being waited for. Where there is no terminal it prints nothing. */
+  answered(service: string, answer: string): void;
   /** Says that a service is done: `ready in 1.2 s (pid 123)`, `stopped in 30 ms`. */
   succeeded(service: string, outcome: string): void;
   failed(service: string, outcome: string): void;

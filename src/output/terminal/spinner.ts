@@ -1,4 +1,5 @@
 import type { Ora } from 'ora';
+import { formatDuration } from './durations.ts';
 import type { Progress } from './progress.ts';
 import type { OutputStream } from './theme.ts';
 import { printableLines, truncate } from './width.ts';
@@ -20,6 +21,9 @@ const PLAIN: Looks = { ok: '✓', bad: '✗', name: (text) => text, aside: (text
  */
 export function createSpinnerProgress(stream: OutputStream, color: boolean): Progress {
   const pending = new Map<string, string>();
+  const answers = new Map<string, string>();
+  const beganMs = performance.now();
+  let expected = 0;
   let finished = 0;
   let isOpen = true;
   let looks = PLAIN;
@@ -27,12 +31,15 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
 
   const refresh = (): void => {
     if (!spinner) return;
-    spinner.text = describePending(pending, finished, stream.columns ?? 0);
+    const elapsedMs = performance.now() - beganMs;
+    const state = { pending, answers, finished, expected, elapsedMs };
+    spinner.text = describePending(state, stream.columns ?? 0);
     if (pending.size === 0) spinner.stop();
     else if (!spinner.isSpinning) spinner.start();
   };
   const settle = (service: string, line: string): void => {
     pending.delete(service);
+    answers.delete(service);
     finished += 1;
     refresh();
     // ora hooks the stream's write: it clears its own line, lets ours through and draws again.
@@ -51,7 +58,19 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
     },
   );
 
+  // The time that has passed is shown, so it is drawn anew each second.
+  const clock = setInterval(refresh, 1_000);
+  clock.unref();
+
   return {
+    expect: (services) => {
+      expected = services;
+      refresh();
+    },
+    answered: (service, answer) => {
+      answers.set(service, answer);
+      refresh();
+    },
     pending: (service, doing) => {
       pending.set(service, doing);
       refresh();
@@ -63,18 +82,29 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
     note: (text) => void stream.write(`${printableLines(text)}\n`),
     close: () => {
       isOpen = false;
+      clearInterval(clock);
       spinner?.stop();
     },
   };
 }
 
+/** What the spinner shows. */
+interface Pending {
+  /** What is being done to each service that is not done. */
+  readonly pending: ReadonlyMap<string, string>;
+  readonly answers: ReadonlyMap<string, string>;
+  readonly finished: number;
+  /** The number of services; 0: not known. */
+  readonly expected: number;
+  readonly elapsedMs: number;
+}
+
 /**
  * Describes the pending services, never wider than the terminal: `starting api, worker · waiting for web (3
- * of 6)`.
+ * of 6, 4 s) web: http://localhost:5173 answered 404`.
  */
 function describePending(
-  pending: ReadonlyMap<string, string>,
-  finished: number,
+  { pending, answers, finished, expected, elapsedMs }: Pending,
   columns: number,
 ): string {
   const byDoing = new Map<string, string[]>();
@@ -82,13 +112,26 @@ function describePending(
     byDoing.set(doing, [...(byDoing.get(doing) ?? []), service]);
   }
   const parts = [...byDoing].map(([doing, services]) => `${doing} ${services.join(', ')}`);
-  const count = `(${finished} of ${finished + pending.size})`;
+  const total = Math.max(expected, finished + pending.size);
+  const elapsed =
+    elapsedMs < 1_000 ? '' : `, ${formatDuration(Math.floor(elapsedMs / 1_000) * 1_000)}`;
+  const count = `(${finished} of ${total}${elapsed})`;
   // Room is left for the spinner's own frame, the spaces around it and the count, because wrapped lines
   // would flicker.
-  return `${truncate(parts.join(' · '), columns - count.length - SPINNER_COLUMNS)} ${count}`;
+  const room = columns - count.length - SPINNER_COLUMNS;
+  const doing = truncate(parts.join(' · '), room);
+  const answer = [...answers]
+    .map(([service, said]) => `${service}: ${printableLines(said)}`)
+    .at(-1);
+  const left = room - doing.length - 1;
+  const aside = answer === undefined || left < SHORTEST_ANSWER ? '' : ` ${truncate(answer, left)}`;
+  return `${doing} ${count}${aside}`;
 }
 
 const SPINNER_COLUMNS = 4;
+
+/** An answer that is cut shorter says nothing, in columns. */
+const SHORTEST_ANSWER = 15;
 
 async function openSpinner(
   stream: OutputStream,

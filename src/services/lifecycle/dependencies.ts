@@ -7,9 +7,10 @@ import type { StateKind } from './states.ts';
 
 /**
  * The state of a service, as the services that need it see it. 'crashed': it failed after it was spawned.
- * 'looping': it ends again and again, for longer than anybody can be asked to wait for it.
+ * 'looping': it ends again and again, for longer than anybody can be asked to wait for it. 'recovering': it is unhealthy
+ * since before this start, and may be well again soon.
  */
-export type Standing = StateKind | 'crashed' | 'looping';
+export type Standing = StateKind | 'crashed' | 'looping' | 'recovering';
 
 /** The services that each service needs before it may be spawned: `ResolvedService.dependsOn`, by service. */
 export type Needs = ReadonlyMap<string, Readonly<Record<string, DependencyCondition>>>;
@@ -51,6 +52,7 @@ const STARTED: { readonly [Kind in Standing]: Outlook } = {
   clearing: 'open',
   backoff: 'open',
   looping: 'ends again and again',
+  recovering: 'met',
   stopping: 'is being stopped',
 };
 
@@ -58,6 +60,7 @@ const READY: { readonly [Kind in Standing]: Outlook } = {
   ...STARTED,
   starting: 'open',
   unhealthy: 'is unhealthy',
+  recovering: 'open',
   exited: 'has ended already',
 };
 
@@ -67,6 +70,7 @@ const COMPLETED: { readonly [Kind in Standing]: Outlook } = {
   running: 'open',
   ready: 'open',
   unhealthy: 'open',
+  recovering: 'open',
 };
 
 const OUTLOOKS: {

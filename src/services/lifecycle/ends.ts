@@ -34,8 +34,17 @@ export const failToStart: Move<In<'starting'>, On<'exited'>> = (state, { exit },
   return restartOr(state, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 
-export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (state, { exit }, now) =>
-  endAfterUp(state, { reason: exitInWords(exit), exit, wellMs: now.nowMs - state.sinceMs }, now);
+export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (
+  state,
+  { exit, left },
+  now,
+) => {
+  const wellMs = now.nowMs - state.sinceMs;
+  if (left === undefined)
+    return endAfterUp(state, { reason: exitInWords(exit), exit, wellMs }, now);
+  const reason = `its command ended and left ${left}: drop the &, or give it a ready`;
+  return restartOr(state, { reason, exit, leader: null, failed: true, wellMs }, now, fail);
+};
 
 /**
  * Ends a run that was up and that nobody has asked to end. Only an exit code that stands for success counts
@@ -72,27 +81,33 @@ export const endUnhealthy: Move<In<'unhealthy'>, On<'exited'>> = (state, { exit 
 
 /**
  * Restarts a service that did not become ready in time. Without a restart it is left alive, so that the person
- * who asked for it can decide, with the log at hand.
+ * who asked for it can decide, with the log at hand. It is asked on, because it may only be slow.
  */
 export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (state, { reason }, now) => {
   const { leader } = state;
   const end = { reason, exit: null, leader, failed: true, wellMs: null };
   return restartOr(state, end, now, (_state, { reason: why }) =>
-    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: 'starting' }),
+    enter(
+      state,
+      now,
+      { kind: 'unhealthy', leader, reason: why, was: 'starting' },
+      { kind: 'startProbe', run: state.run, late: true },
+    ),
   );
 };
 
 /** Restarts a service that is no longer healthy. Without a restart it is left alive, and probed on. */
 export const loseHealth: Move<In<'running' | 'ready'>, On<'healthLost'>> = (
   state,
-  { reason },
+  { reason, restarts },
   now,
 ) => {
   const { leader, kind } = state;
+  const beUnhealthy = (why: string): Step =>
+    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: kind });
+  if (!restarts) return beUnhealthy(reason);
   const end = { reason, exit: null, leader, failed: true, wellMs: now.nowMs - state.sinceMs };
-  return restartOr(state, end, now, (_state, { reason: why }) =>
-    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: kind }),
-  );
+  return restartOr(state, end, now, (_state, { reason: why }) => beUnhealthy(why));
 };
 
 /**

@@ -71,11 +71,35 @@ export type LifecycleEvent =
       /** Number of its restarts so far, the interrupted one included. */
       readonly restarts: number;
     }
-  | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit }
+  /** `left`: the process that the command of a service without a probe has left behind, for people. */
+  | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit; readonly left?: string }
+  /**
+   * Its command has ended with success, and this process of the run goes on: a daemon, if it answers the readiness probe
+   * from now on.
+   */
+  | { readonly kind: 'daemonized'; readonly run: number; readonly identity: Identity }
   | { readonly kind: 'probeSucceeded'; readonly run: number }
+  /**
+   * News for people while it is being waited for: the last answer of its probe (`isAnswer`), or that it listens on another
+   * port than it declares.
+   */
+  | {
+      readonly kind: 'noticed';
+      readonly run: number;
+      readonly what: string;
+      readonly isAnswer: boolean;
+    }
   | { readonly kind: 'probeTimedOut'; readonly run: number; readonly reason: string }
-  /** As many attempts of its liveness probe in a row have failed as the manifest says. */
-  | { readonly kind: 'healthLost'; readonly run: number; readonly reason: string }
+  /**
+   * It is not well any more. `restarts`: its liveness probe says so, so its restart policy applies; a repeated readiness
+   * probe and closed sockets restart nothing.
+   */
+  | {
+      readonly kind: 'healthLost';
+      readonly run: number;
+      readonly reason: string;
+      readonly restarts: boolean;
+    }
   | { readonly kind: 'healthRegained'; readonly run: number }
   /** It exceeds a limit whose action is to stop or to restart it. */
   | {
@@ -114,8 +138,11 @@ export type LifecycleEffect =
     }
   /** Answered by `spawned` or `spawnFailed`, and later by `exited`. */
   | { readonly kind: 'spawn'; readonly run: number }
-  /** Answered by `probeSucceeded` or `probeTimedOut`, or by nothing after `stopProbe`. */
-  | { readonly kind: 'startProbe'; readonly run: number }
+  /**
+   * Answered by `probeSucceeded` or `probeTimedOut`, or by nothing after `stopProbe`. `late`: its time was up already, so
+   * there is no end to the asking.
+   */
+  | { readonly kind: 'startProbe'; readonly run: number; readonly late: boolean }
   /**
    * Ends every process of this run. `command`: first runs its stop command, because the leader is alive.
    * Answered by `stopped` or `stuck`, or by nothing after `leaveTree`.
@@ -132,6 +159,8 @@ export type LifecycleEffect =
       readonly from: StateKind;
       readonly to: StateKind;
       readonly reason: string | null;
+      /** The last answer of the readiness probe. Missing: this is another change. */
+      readonly answer?: string;
     };
 
 /** Why an event changed nothing: 'ignored' is normal (a race, a repetition), 'impossible' is a bug. */

@@ -10,6 +10,7 @@ import type {
 import { NO_RESTARTS } from './restart-policy.ts';
 import {
   exitInWords,
+  isProbedForReadiness,
   type LifecycleState,
   recordedState,
   type StateKind,
@@ -62,15 +63,15 @@ export const beginSpawn: Move<In<'waiting' | 'backoff'>, On<'dependenciesMet' | 
 };
 
 export const failDependency: Move<In<'waiting'>, On<'dependencyFailed'>> = (state, event, now) => {
-  const reason = `not started: it needs ${event.chain.join(', which needs ')}, which ${event.why}`;
-  return enter(state, now, { kind: 'failed', exit: null, reason });
+  const reason = `waits for ${event.chain.join(', which needs ')}, which ${event.why}`;
+  return enter(state, now, { kind: 'failed', exit: null, reason, blockedBy: event.chain });
 };
 
 /** Brings a spawned service up, or starts its readiness probe. */
 export const completeSpawn: Move<In<'spawning'>, On<'spawned'>> = (state, event, now) => {
   const leader = event.identity;
   return event.probed
-    ? enter(state, now, { kind: 'starting', leader }, { kind: 'startProbe', run: state.run })
+    ? enter(state, now, { kind: 'starting', leader }, startProbe(state.run))
     : enter(state, now, { kind: 'running', leader });
 };
 
@@ -81,7 +82,7 @@ export const adoptRun: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (state, eve
   const from = { ...state, restarts: { ...NO_RESTARTS, total: event.restarts } };
   if (!event.probed) return enter(from, now, { kind: 'running', run, leader });
   if (event.wasReady) return enter(from, now, { kind: 'ready', run, leader });
-  return enter(from, now, { kind: 'starting', run, leader }, { kind: 'startProbe', run });
+  return enter(from, now, { kind: 'starting', run, leader }, startProbe(run));
 };
 
 /** Takes over the result of a task that was done under an earlier supervisor. */
@@ -97,6 +98,17 @@ export const becomeReady: Move<In<'starting' | 'unhealthy'>, On<'probeSucceeded'
   now,
 ) => enter(state, now, { kind: 'ready', leader: state.leader });
 
+/** Follows a daemon, which has to show by itself that it is ready. */
+export const followDaemon: Move<In<Alive>, On<'daemonized'>> = (state, { identity }, now) =>
+  enter(state, now, { kind: 'starting', leader: identity }, startProbe(state.run));
+
+/** Tells news of a service that is not ready yet. */
+export const tellNews: Move<In<'starting'>, On<'noticed'>> = (state, { what, isAnswer }) => {
+  const news = isAnswer ? { reason: null, answer: what } : { reason: what };
+  const tell = { kind: 'tell', from: 'starting', to: 'starting', ...news } as const;
+  return { state, effects: [tell], refusal: null };
+};
+
 export const regainHealth: Move<In<'unhealthy'>, On<'healthRegained'>> = (state, _event, now) =>
   state.was === 'starting'
     ? ignore('it has not been well yet')(state)
@@ -105,12 +117,7 @@ export const regainHealth: Move<In<'unhealthy'>, On<'healthRegained'>> = (state,
 /** Gives a service that did not become ready in time another chance, without spawning it again. */
 export const probeAgain: Move<In<'unhealthy'>, On<'askedToStart'>> = (state, _event, now) =>
   state.was === 'starting'
-    ? enter(
-        state,
-        now,
-        { kind: 'starting', leader: state.leader },
-        { kind: 'startProbe', run: state.run },
-      )
+    ? enter(state, now, { kind: 'starting', leader: state.leader }, startProbe(state.run))
     : ignore('it is up, though not well')(state);
 
 /** Starts a service that has ended with success, unless it is a task that is done. */
@@ -250,7 +257,7 @@ export function enter(
   const reason = reasonOf(state);
   const effects: LifecycleEffect[] = [];
   // A readiness probe belongs to one start. Stopping a probe that has just answered does no harm.
-  if (from.kind === 'starting') effects.push({ kind: 'stopProbe', run: from.run });
+  if (isProbedForReadiness(from)) effects.push({ kind: 'stopProbe', run: from.run });
   if (from.kind === 'backoff') effects.push({ kind: 'stopPause', run: from.run });
   if (from.kind === 'clearing' && state.kind === 'stopping') {
     effects.push({ kind: 'leaveTree', run: from.run });
@@ -264,6 +271,10 @@ export function enter(
   }
   effects.push(...work, { kind: 'tell', from: from.kind, to: state.kind, reason });
   return { state, effects, refusal: null };
+}
+
+function startProbe(run: number): LifecycleEffect {
+  return { kind: 'startProbe', run, late: false };
 }
 
 function leaderOf(state: LifecycleState): Identity | null {

@@ -45,8 +45,16 @@ export type StatePlace =
       readonly reason: string;
       readonly done: boolean;
     }
-  /** `exit` is null when nothing was ever spawned. */
-  | { readonly kind: 'failed'; readonly exit: Exit | null; readonly reason: string }
+  /**
+   * `exit` is null when nothing was ever spawned. `blockedBy`: it was not spawned, because of a service that it needs, the
+   * last of these, nearest first.
+   */
+  | {
+      readonly kind: 'failed';
+      readonly exit: Exit | null;
+      readonly reason: string;
+      readonly blockedBy?: readonly string[];
+    }
   /**
    * A restart is due, and the remains of the old run are being ended first. The leader is alive when the run
    * was unhealthy or exceeded a limit. `dueMs`: when the pause is over that began with the decision.
@@ -84,6 +92,11 @@ export function isProbedForLiveness(state: LifecycleState): boolean {
   return state.kind === 'running' || state.kind === 'ready';
 }
 
+/** Tells whether a service in this state is asked whether it is ready: until it is, also after its time was up. */
+export function isProbedForReadiness(state: LifecycleState): boolean {
+  return state.kind === 'starting' || (state.kind === 'unhealthy' && state.was === 'starting');
+}
+
 /** Returns the state that the record gets for this state; null when no record is written. */
 export function recordedState(kind: StateKind): ServiceState | null {
   switch (kind) {
@@ -106,6 +119,11 @@ export function exitInWords(exit: Exit): string {
   if (exit.signal !== null) return `ended by ${exit.signal}`;
   if (exit.code !== null) return `exited with code ${exit.code}`;
   return 'ended, exit code unknown (it was taken over)';
+}
+
+/** Names the services that keep this one from being started. */
+export function blockersOf(state: LifecycleState): readonly string[] {
+  return state.kind === 'failed' ? (state.blockedBy ?? []) : [];
 }
 
 /** Tells whether a service in this state counts as up. */

@@ -38,6 +38,7 @@ import {
   exitWhileStopping,
   failDependency,
   failStuck,
+  followDaemon,
   handOver,
   handOverStop,
   type In,
@@ -51,6 +52,7 @@ import {
   restoreDone,
   startAgain,
   stopAgain,
+  tellNews,
 } from './moves.ts';
 import type { LifecycleState, StateKind } from './states.ts';
 
@@ -82,6 +84,8 @@ type Row<State extends StateKind> = {
 const LATE = {
   recalled: isKnown,
   interrupted: isKnown,
+  noticed: lateProbe,
+  daemonized: ignore('it does not run any more'),
   probeSucceeded: lateProbe,
   probeTimedOut: lateProbe,
   healthLost: lateProbe,
@@ -116,6 +120,7 @@ const UNANSWERED = {
 /** Events while the leader is alive. */
 const ALIVE = {
   ...SPAWNED,
+  daemonized: followDaemon,
   limitPassed: exceedLimit,
   askedToStop: beginStopping,
   standDown: handOver,
@@ -181,6 +186,7 @@ const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
     ...ALIVE,
     askedToStart: asksTwice,
     exited: failToStart,
+    noticed: tellNews,
     probeSucceeded: becomeReady,
     probeTimedOut: timeOut,
   },

@@ -1,10 +1,10 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { ProbeCheck } from '../../manifest/resolved.ts';
 import { connectionFailure } from './connection.ts';
-import type { Probe, ProbeAnswer } from './probe.ts';
+import { addressOf, type Probe, type ProbeAnswer } from './probe.ts';
 
 /**
- * Creates the probe that succeeds when a GET is answered with an accepted status and, if the check has a
+ * Creates the probe that succeeds when a request is answered with an accepted status and, if the check has a
  * text, a body that contains it.
  *
  * Redirects are not followed, because they may lead to another service: a 3xx is an answer like any other.
@@ -21,7 +21,14 @@ export function httpProbe(check: Extract<ProbeCheck, { kind: 'http' }>): Probe {
         const options: RequestOptions & { rejectUnauthorized: boolean } = {
           agent: false,
           rejectUnauthorized: false,
-          headers: { accept: '*/*', connection: 'close', 'user-agent': 'devctl' },
+          method: check.method,
+          ...(check.socketPath === null ? {} : { socketPath: check.socketPath }),
+          headers: {
+            accept: '*/*',
+            connection: 'close',
+            'user-agent': 'devctl',
+            ...check.headers,
+          },
         };
         const cut = () => answer({ kind: 'cut', reason: `${check.url} does not answer` });
         const answer = (result: ProbeAnswer) => {
@@ -56,14 +63,15 @@ function judgeResponse(
 ): void {
   response.on('error', () => {});
   const status = response.statusCode ?? 0;
+  const from = addressOf(response.socket);
   const accepted =
     check.status.length === 0 ? status >= 200 && status < 400 : check.status.includes(status);
   if (!accepted) {
-    answer({ kind: 'not-yet', reason: `${check.url} answered ${status}` });
+    answer({ kind: 'not-yet', reason: `${check.url} answered ${status}`, answered: true });
     return;
   }
   if (check.body === null || check.body === '') {
-    answer({ kind: 'ok' });
+    answer({ kind: 'ok', from });
     return;
   }
   const wanted = Buffer.from(check.body);
@@ -72,8 +80,8 @@ function judgeResponse(
   let kept: Buffer = Buffer.alloc(0);
   response.on('data', (chunk: Buffer) => {
     const text = Buffer.concat([kept, chunk]);
-    if (text.includes(wanted)) answer({ kind: 'ok' });
+    if (text.includes(wanted)) answer({ kind: 'ok', from });
     kept = text.subarray(Math.max(0, text.length - wanted.length + 1));
   });
-  response.once('close', () => answer({ kind: 'not-yet', reason: missing }));
+  response.once('close', () => answer({ kind: 'not-yet', reason: missing, answered: true }));
 }

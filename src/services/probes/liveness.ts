@@ -1,15 +1,19 @@
 import type { LivenessProbe } from '../../manifest/resolved.ts';
+import { monotonicMs } from '../../processes/clock.ts';
 import { pauseBetweenAttempts } from './pause.ts';
 import type { Probe } from './probe.ts';
 import { attempt } from './readiness.ts';
 
 /** A listener to the health of a service. Its methods are called by turns. */
 export interface HealthListener {
-  /** Called when as many attempts in a row have failed as the manifest says. */
+  /** Called when as many attempts in a row have failed as the manifest says; `reason`: "failed 3 times in a row: …". */
   lost(reason: string): void;
   /** Called at the first attempt after that which succeeds. */
   regained(): void;
 }
+
+/** An attempt that is cut off so much later than its time says nothing of the service, in ms. */
+const LATE_MS = 1_000;
 
 /**
  * Asks a service again and again whether it is well, beginning after the first pause. Never throws.
@@ -27,8 +31,12 @@ export async function watchHealth(
   let failed = 0;
   let isWell = true;
   while (await pauseBetweenAttempts(intervalMs, signal)) {
+    const beganMs = monotonicMs();
     const answer = await attempt(patient, timeoutMs, signal);
     if (signal.aborted) return;
+    // This process slept or starved, and perhaps the service did, too.
+    const isLate = monotonicMs() - beganMs > timeoutMs + LATE_MS;
+    if (answer.kind === 'cut' && isLate) continue;
     failed = answer.kind === 'ok' ? 0 : failed + 1;
     if (answer.kind === 'ok') {
       if (!isWell) listener.regained();
@@ -36,7 +44,7 @@ export async function watchHealth(
     } else if (isWell && failed >= failures) {
       isWell = false;
       const times = failed === 1 ? 'once' : `${failed} times in a row`;
-      listener.lost(`its liveness probe failed ${times}: ${answer.reason}`);
+      listener.lost(`failed ${times}: ${answer.reason}`);
     }
   }
 }

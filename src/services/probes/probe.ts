@@ -3,12 +3,16 @@
  *
  *   probe                        what every probe has: an attempt, and its answer
  *   open                         the probe for a check of the manifest
- *   http, tcp, log, exec, delay  one kind of probe each
+ *   http, tcp, log, exec, delay, file, ports  one kind of probe each
+ *   own-answer                   believes an answer only of a process of the project
+ *   whose-socket                 decides whether a listening socket counts for a service
+ *   probed-ports                 the ports that the probes of a service ask
  *   readiness                    attempts until a service is ready, or the time is up
  *   liveness                     attempts for as long as a service runs
  *   connection                   failures of connections in words
  *   pause                        the pause between two attempts
  */
+import type { Socket } from 'node:net';
 import type { LogSource } from '../../logs/source.ts';
 import type { Contain } from '../launch/launch.ts';
 
@@ -17,10 +21,35 @@ import type { Contain } from '../launch/launch.ts';
  * 503".
  */
 export type ProbeAnswer =
-  | { readonly kind: 'ok' }
-  | { readonly kind: 'not-yet'; readonly reason: string }
+  /** `from`: the address that has answered; missing where nobody was connected to. */
+  | { readonly kind: 'ok'; readonly from?: AnswerAddress | null }
+  /** `answered`: the service has answered the attempt, so it listens. */
+  | { readonly kind: 'not-yet'; readonly reason: string; readonly answered?: boolean }
   /** The attempt was aborted before the service had answered. */
   | { readonly kind: 'cut'; readonly reason: string };
+
+/** The two ends of a connection that was answered. */
+export interface AnswerAddress {
+  readonly address: string;
+  readonly port: number;
+  /** Our own address. It is the same where the connection stayed on this machine. */
+  readonly local: string;
+}
+
+/** Returns where a connection leads to; null for a Unix socket, and for one that is gone. */
+export function addressOf(socket: Socket): AnswerAddress | null {
+  const { remoteAddress, remotePort, localAddress } = socket;
+  if (remoteAddress === undefined || remotePort === undefined) return null;
+  return { address: remoteAddress, port: remotePort, local: localAddress ?? '' };
+}
+
+/** Tells whose the listening sockets are that a probe meets. Never throws. */
+export interface OwnSockets {
+  /** Says why the service itself does not listen on all of these ports; null: it does. */
+  whyNotListening(ports: readonly number[]): Promise<string | null>;
+  /** Says why the process that listens at this address of this machine is not of this project; null: it may be. */
+  whyForeign(address: string, port: number): Promise<string | null>;
+}
 
 /** A way to ask a service whether it is ready. A new one needs a file here, a line in `open.ts`, and the schema. */
 export interface Probe {
@@ -38,6 +67,9 @@ export interface ProbeContext {
   readonly log: LogSource;
   /** Position in the log at which the run began: the lines before it are of earlier runs. */
   readonly logFrom: number;
+  /** Wall-clock time just before the spawn, in ms since the epoch. */
+  readonly spawnedAtMs: number;
+  readonly sockets: OwnSockets;
   /** Spawns the program of a probe where all of its descendants are contained; missing: as any child. */
   readonly contain?: Contain;
 }

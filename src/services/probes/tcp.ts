@@ -1,34 +1,57 @@
-import { connect } from 'node:net';
+import { connect, type NetConnectOpts } from 'node:net';
 import type { ProbeCheck } from '../../manifest/resolved.ts';
 import { connectionFailure } from './connection.ts';
-import type { Probe, ProbeAnswer } from './probe.ts';
+import { addressOf, type Probe, type ProbeAnswer } from './probe.ts';
 
 /**
- * Creates the probe that succeeds as soon as the port accepts a connection. It does not prove that the service
- * answers on it.
+ * Creates the probe that succeeds as soon as the port or Unix socket accepts a connection. It does not prove that the
+ * service answers on it. `localhost` is asked at 127.0.0.1 and at ::1, because many servers listen on one of them only.
  */
-export function tcpProbe(check: Extract<ProbeCheck, { kind: 'tcp' }>): Probe {
-  const address = check.host.includes(':')
-    ? `[${check.host}]:${check.port}`
-    : `${check.host}:${check.port}`;
+export function tcpProbe({ target }: Extract<ProbeCheck, { kind: 'tcp' }>): Probe {
+  if (target.kind === 'socket') {
+    return {
+      attemptMs: ATTEMPT_MS,
+      attempt: (signal) => attemptOn({ path: target.path }, target.path, signal),
+    };
+  }
+  const { host, port } = target;
+  const hosts = host === 'localhost' ? ['127.0.0.1', '::1'] : [host];
+  const shown = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   return {
-    attemptMs: 5_000,
-    attempt: (signal) =>
-      new Promise<ProbeAnswer>((resolve) => {
-        const socket = connect({ host: check.host, port: check.port });
-        const cut = () => answer({ kind: 'cut', reason: `${address} does not answer` });
-        const answer = (result: ProbeAnswer) => {
-          signal.removeEventListener('abort', cut);
-          socket.destroy();
-          resolve(result);
-        };
-        socket.once('connect', () => answer({ kind: 'ok' }));
-        // 'on': a second error after the first must not end the supervisor.
-        socket.on('error', (error) =>
-          answer({ kind: 'not-yet', reason: `${address}: ${connectionFailure(error)}` }),
-        );
-        if (signal.aborted) cut();
-        else signal.addEventListener('abort', cut);
-      }),
+    attemptMs: ATTEMPT_MS,
+    async attempt(signal) {
+      const answers: ProbeAnswer[] = [];
+      for (const one of hosts) {
+        const answer = await attemptOn({ host: one, port }, shown, signal);
+        if (answer.kind !== 'not-yet') return answer;
+        answers.push(answer);
+      }
+      return answers[0] ?? { kind: 'not-yet', reason: `${shown} does not answer` };
+    },
   };
+}
+
+const ATTEMPT_MS = 5_000;
+
+function attemptOn(
+  where: NetConnectOpts,
+  shown: string,
+  signal: AbortSignal,
+): Promise<ProbeAnswer> {
+  return new Promise<ProbeAnswer>((resolve) => {
+    const socket = connect(where);
+    const cut = () => answer({ kind: 'cut', reason: `${shown} does not answer` });
+    const answer = (result: ProbeAnswer) => {
+      signal.removeEventListener('abort', cut);
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', () => answer({ kind: 'ok', from: addressOf(socket) }));
+    // 'on': a second error after the first must not end the supervisor.
+    socket.on('error', (error) =>
+      answer({ kind: 'not-yet', reason: `${shown}: ${connectionFailure(error)}` }),
+    );
+    if (signal.aborted) cut();
+    else signal.addEventListener('abort', cut);
+  });
 }

@@ -29,6 +29,10 @@ export async function adoptServices(
     entry.record = record;
     entry.run = entry.state.run + 1;
     entry.spawnedHere = false;
+    entry.daemon = record.daemon ?? false;
+    entry.reliedPorts = record.readyPorts ?? [];
+    entry.listenedBefore = new Set();
+    entry.ills.clear();
     if (!isAlive) {
       const exit = record.exit ?? { code: null, signal: null };
       const reason = record.reason ?? exitInWords(exit);

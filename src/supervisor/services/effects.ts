@@ -1,20 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf, inWords } from '../../errors.ts';
 import { openLogSource } from '../../logs/source.ts';
-import type { LivenessProbe, ProbeCheck, ResolvedService } from '../../manifest/resolved.ts';
+import type {
+  LivenessProbe,
+  ProbeCheck,
+  ReadinessProbe,
+  ResolvedService,
+} from '../../manifest/resolved.ts';
 import { timeInWords } from '../../manifest/units.ts';
 import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
-import { sameIdentity } from '../../processes/identity.ts';
+import { monotonicMs } from '../../processes/clock.ts';
+import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { defaultVariables } from '../../services/launch/default-variables.ts';
 import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
-import { exitInWords } from '../../services/lifecycle/states.ts';
+import { exitInWords, type StateKind } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
 import { openProbe } from '../../services/probes/open.ts';
+import { pauseBetweenAttempts } from '../../services/probes/pause.ts';
 import type { Probe } from '../../services/probes/probe.ts';
+import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
-import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
+import type { Ill, ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 import { withPinnedLog } from './log-access.ts';
 
 type Dispatch = ServiceTable['dispatch'];
@@ -31,6 +39,11 @@ export async function spawnService(
 ): Promise<void> {
   const { name, service, record } = entry;
   if (!service || !record) throw new Error(`${name} has nothing to spawn`);
+  entry.listenedBefore = await context.sockets.keysOn([...service.ports, ...probedPorts(service)]);
+  entry.reliedPorts = [];
+  entry.ills.clear();
+  entry.spawnedAtMs = Date.now();
+  entry.daemon = false;
   const launched = await launchService(context, entry, service, record);
   if (launched.kind === 'failed') {
     void dispatch(name, { kind: 'spawnFailed', run, reason: launched.reason });
@@ -51,13 +64,72 @@ export async function spawnService(
   }
   const { identity } = leader;
   void dispatch(name, { kind: 'spawned', run, identity, probed: entry.probed });
-  void launched.exited.then((exit) => {
-    const { state } = entry;
-    // After a stop that left it alone, the process was adopted as another run.
-    const isSame = 'leader' in state && state.leader && sameIdentity(state.leader, identity);
-    void dispatch(name, { kind: 'exited', run: isSame ? state.run : run, exit });
-  });
+  void launched.exited.then((exit) =>
+    reportExit(context, entry, { run, identity, exit }, dispatch),
+  );
 }
+
+/** The end of a leader that was spawned here. */
+interface LeaderEnd {
+  readonly run: number;
+  readonly identity: Identity;
+  readonly exit: Exit;
+}
+
+async function reportExit(
+  context: ServiceTableContext,
+  entry: ServiceEntry,
+  { run, identity, exit }: LeaderEnd,
+  dispatch: Dispatch,
+): Promise<void> {
+  const { name } = entry;
+  // After a stop that left it alone, the process was adopted as another run.
+  const isSame = (): boolean =>
+    'leader' in entry.state &&
+    entry.state.leader !== null &&
+    sameIdentity(entry.state.leader, identity);
+  const [daemon, ...others] = exit.code === 0 ? await leftAlive(context, entry) : [];
+  const { state } = entry;
+  const end = { kind: 'exited', run: isSame() ? state.run : run, exit } as const;
+  if (!daemon || !isSame()) {
+    void dispatch(name, end);
+  } else if (entry.service?.ready) {
+    entry.daemon = true;
+    entry.spawnedHere = false;
+    void dispatch(name, { kind: 'daemonized', run: state.run, identity: daemon.identity });
+  } else {
+    const left = [daemon, ...others].map((one) => `${one.name} (pid ${one.identity.pid})`);
+    void dispatch(name, { ...end, left: left.join(', ') });
+  }
+}
+
+/** The kinds of probes that can show that a daemon works. */
+const ASK_DAEMONS: ReadonlySet<string> = new Set(['http', 'tcp', 'ports', 'exec']);
+
+/** How long the last processes of a run may take to end after its command, in ms. */
+const LEFT_MS = 250;
+
+/**
+ * Looks for what a command that ended with success has left, of a service that this says something about: one without a
+ * probe, or with one that a daemon can answer.
+ *
+ * @returns the eldest first: it stands for the run
+ */
+async function leftAlive(
+  { processesOf }: ServiceTableContext,
+  { service, record, state }: ServiceEntry,
+): Promise<readonly ProcessInfo[]> {
+  if (!service || !record || service.oneShot || !MAY_LEAVE.has(state.kind)) return [];
+  if (service.ready && !ASK_DAEMONS.has(service.ready.check.kind)) return [];
+  await delay(LEFT_MS);
+  const left = await processesOf(record.runId).catch(() => []);
+  return left.toSorted(
+    (one, other) =>
+      one.identity.startTicks - other.identity.startTicks || one.identity.pid - other.identity.pid,
+  );
+}
+
+const MAY_LEAVE: ReadonlySet<StateKind> = new Set(['starting', 'running', 'ready', 'unhealthy']);
 
 function launchService(
   context: ServiceTableContext,
@@ -171,14 +243,19 @@ function environmentOf(
   return { ...env, ...serviceCookie(folder, name, runId) };
 }
 
+/** Pause between two attempts for a service whose time to become ready is over, in ms. */
+const LATE_INTERVAL_MS = 2_000;
+
 /**
  * Waits until a service is ready or its time is up, and dispatches the outcome. Rejects when the probe
  * cannot be carried out.
+ *
+ * @param late its time is up already, so it is asked for as long as it lives
  */
 export async function probeReadiness(
   context: ServiceTableContext,
   entry: ServiceEntry,
-  run: number,
+  { run, late }: { readonly run: number; readonly late: boolean },
   dispatch: Dispatch,
 ): Promise<void> {
   const { service, record } = entry;
@@ -192,22 +269,84 @@ export async function probeReadiness(
   entry.probe = controller;
   const { ready } = service;
   const opened = await openFor(context, entry, ready.check, entry.logFrom);
-  const answer = await waitUntilReady(opened, ready, controller.signal);
-  if (answer.kind === 'ready') void dispatch(entry.name, { kind: 'probeSucceeded', run });
+  const timing = late
+    ? { ...ready, timeoutMs: Number.POSITIVE_INFINITY, intervalMs: LATE_INTERVAL_MS }
+    : ready;
+  void noticeOtherPorts(context, entry, { run, ready, signal: controller.signal }, dispatch);
+  const onAnswer = late ? undefined : tellAnswers(entry.name, run, dispatch);
+  const answer = await waitUntilReady(opened, timing, controller.signal, onAnswer);
+  if (answer.kind === 'ready') {
+    entry.reliedPorts = await listenedPorts(context, entry, service);
+    void dispatch(entry.name, { kind: 'probeSucceeded', run });
+  }
   if (answer.kind === 'timed-out') {
     const reason = `not ready after ${timeInWords(ready.timeoutMs)}: ${answer.lastReason}`;
     void dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
   }
 }
 
+/** The least time between two answers of a probe that are told, in ms. */
+const ANSWER_MS = 1_000;
+
+/** Tells the answers of a readiness probe as they change. */
+function tellAnswers(name: string, run: number, dispatch: Dispatch): (reason: string) => void {
+  let told: string | null = null;
+  let toldAtMs = monotonicMs();
+  return (what) => {
+    if (what === told || monotonicMs() - toldAtMs < ANSWER_MS) return;
+    told = what;
+    toldAtMs = monotonicMs();
+    void dispatch(name, { kind: 'noticed', run, what, isAnswer: true });
+  };
+}
+
+/** How long a service may take to listen on its ports before it is told that it listens on others, in ms. */
+const ELSEWHERE_MS = 3_000;
+
+/** Tells, once, that a service which is not ready yet listens on other ports than those that it is asked on. */
+async function noticeOtherPorts(
+  { sockets }: ServiceTableContext,
+  entry: ServiceEntry,
+  { run, ready, signal }: { run: number; ready: ReadinessProbe; signal: AbortSignal },
+  dispatch: Dispatch,
+): Promise<void> {
+  const wanted = probedPorts({ ready, live: null });
+  if (wanted.length === 0 || !(await pauseBetweenAttempts(ELSEWHERE_MS, signal))) return;
+  const owned = (await sockets.portsOf(entry)) ?? [];
+  const missing = wanted.filter((port) => !owned.includes(port));
+  const others = owned.filter((port) => !wanted.includes(port));
+  if (missing.length === 0 || others.length === 0) return;
+  const what = `${entry.name} listens on ${others.join(', ')}, not on ${missing.join(', ')}`;
+  void dispatch(entry.name, { kind: 'noticed', run, what, isAnswer: false });
+}
+
+/** Returns the ports that its readiness speaks of and that are seen to be listened on: they can be watched. */
+async function listenedPorts(
+  { sockets }: ServiceTableContext,
+  entry: ServiceEntry,
+  { ready }: ResolvedService,
+): Promise<readonly number[]> {
+  const ports = probedPorts({ ready, live: null });
+  const held = ports.length === 0 ? [] : ((await sockets.held(ports, entry)) ?? []);
+  return ports.filter((port) => held.some((socket) => socket.port === port));
+}
+
+/** A probe that is repeated while a run is up. */
+export interface RepeatedProbe {
+  readonly ill: Ill;
+  readonly run: number;
+  readonly live: LivenessProbe;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Runs the liveness probe of a service and dispatches when its health is lost or regained. Rejects when
+ * Runs a repeated probe of a service and dispatches when its health is lost or regained. Rejects when
  * the probe cannot be carried out.
  */
-export async function probeLiveness(
+export async function probeHealth(
   context: ServiceTableContext,
   entry: ServiceEntry,
-  { run, live, signal }: { run: number; live: LivenessProbe; signal: AbortSignal },
+  { ill, run, live, signal }: RepeatedProbe,
   dispatch: Dispatch,
 ): Promise<void> {
   if (!entry.record) return;
@@ -215,9 +354,31 @@ export async function probeLiveness(
   const end = await withPinnedLog(context, entry.record, (log) => log.extent()?.to ?? 0);
   const opened = await openFor(context, entry, live.check, end);
   await watchHealth(opened, live, signal, {
-    lost: (reason) => void dispatch(entry.name, { kind: 'healthLost', run, reason }),
-    regained: () => void dispatch(entry.name, { kind: 'healthRegained', run }),
+    lost: (reason) =>
+      reportIll(entry, { ill, run, reason: `its ${ill} probe ${reason}` }, dispatch),
+    regained: () => reportWell(entry, { ill, run }, dispatch),
   });
+}
+
+/** Tells that a run is not well. Only its liveness probe may restart it. */
+export function reportIll(
+  entry: ServiceEntry,
+  { ill, run, reason }: { readonly ill: Ill; readonly run: number; readonly reason: string },
+  dispatch: Dispatch,
+): void {
+  entry.ills.add(ill);
+  const restarts = ill === 'liveness';
+  void dispatch(entry.name, { kind: 'healthLost', run, reason, restarts });
+}
+
+/** Tells that a run is well again, when nothing else is wrong with it. */
+export function reportWell(
+  entry: ServiceEntry,
+  { ill, run }: { readonly ill: Ill; readonly run: number },
+  dispatch: Dispatch,
+): void {
+  entry.ills.delete(ill);
+  if (entry.ills.size === 0) void dispatch(entry.name, { kind: 'healthRegained', run });
 }
 
 async function openFor(
@@ -237,6 +398,8 @@ async function openFor(
     env: environmentOf(context, entry, record.runId),
     log: openLogSource(context.folder, entry.name, record.log),
     logFrom,
+    spawnedAtMs: entry.spawnedAtMs,
+    sockets: context.sockets.forRun(entry),
     ...(contain ? { contain } : {}),
   });
 }

@@ -2,12 +2,23 @@ import type { ServiceChange, StartRequest } from '../../client/protocol.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import type { EndServiceRunRequest } from '../../operations/stop/end-run.ts';
 import type { Identity } from '../../processes/identity.ts';
+import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { ProcessTable } from '../../processes/table.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import type { LifecycleState } from '../../services/lifecycle/states.ts';
 import type { RunGroups } from '../../tracking/run-groups.ts';
+import type { SocketOwners } from './socket-owners.ts';
+
+/** A probe that goes on while a run is up. */
+export interface RunProbe {
+  readonly run: number;
+  readonly controller: AbortController;
+}
+
+/** What has found that a service is not well: its liveness probe, its repeated readiness probe, or its closed sockets. */
+export type Ill = 'liveness' | 'recheck' | 'sockets';
 
 /** A service as the supervisor knows it. */
 export interface ServiceEntry {
@@ -26,14 +37,26 @@ export interface ServiceEntry {
   record: ServiceRecord | null;
   /** Position in its log (`TimeMark`) where this run began. */
   logFrom: number;
+  /** Wall-clock time just before the spawn, in ms since the epoch; 0 for an adopted service. */
+  spawnedAtMs: number;
+  /** Keys of the sockets that listened on its ports before it was spawned: see `judgeSocket`. */
+  listenedBefore: ReadonlySet<string>;
+  /** The ports of this run that its readiness relies on, once it was ready. */
+  reliedPorts: readonly number[];
+  /** Why it is not well now: it is well again when none is left. */
+  readonly ills: Set<Ill>;
   /** True when this supervisor spawned the leader, so that Node reports its exit. */
   spawnedHere: boolean;
+  /** True when the leader of this run is a daemon that its command has left. */
+  daemon: boolean;
   /** True when this run has a readiness probe, as far as is known. */
   probed: boolean;
   /** Ends the readiness probe that is under way. */
   probe: AbortController | null;
   /** The liveness probe of a run, and what ends it. */
-  health: { readonly run: number; readonly controller: AbortController } | null;
+  health: RunProbe | null;
+  /** The readiness probe that is repeated once the run is ready, and what ends it. */
+  recheck: RunProbe | null;
   /** Ends the restart that is under way: the end of the old tree, or the pause. */
   restart: AbortController | null;
   /** Events of one service are handled one after the other, each with all its effects. */
@@ -48,6 +71,8 @@ export interface ServiceTableContext {
   readonly guard: Identity | null;
   /** True when no process of a new run can escape this subreaper: see `ServiceRecord.subreaper`. */
   readonly subreaper: boolean;
+  /** Tells whose the listening sockets are. */
+  readonly sockets: SocketOwners;
   /** Null when no control groups can be made. */
   readonly groups: RunGroups | null;
   /** Why no control groups can be made; null when they can. */
@@ -55,6 +80,8 @@ export interface ServiceTableContext {
   readonly mkfifo: ((path: string) => void) | null;
   /** Called with every change of state. */
   onChange(change: Omit<ServiceChange, 'afterMs'>): void;
+  /** Looks for the living processes of a run. */
+  processesOf(runId: string): Promise<readonly ProcessInfo[]>;
   /** Writes a line to the supervisor's log. */
   log(line: string): void;
   /** Pins the log of a service, so that it is not rotated until the returned function is called. */

@@ -3,6 +3,7 @@ import { isoTime } from '../../processes/clock.ts';
 import { newRecord, recordedProtection } from '../../project/new-record.ts';
 import type { ServiceRecord, ServiceState } from '../../project/service-record.ts';
 import type { LifecycleEffect } from '../../services/lifecycle/events.ts';
+import { blockersOf } from '../../services/lifecycle/states.ts';
 import type { ServiceEntry, ServiceTableContext } from './entry.ts';
 
 type WriteRecord = Extract<LifecycleEffect, { kind: 'writeRecord' }>;
@@ -18,15 +19,19 @@ export function nextRecord(
   const isNewRun = effect.run !== entry.run || !entry.record;
   const base = isNewRun ? intent(context, entry) : entry.record;
   if (!base) throw new Error(`${entry.name} has no record`);
+  const blockers = blockersOf(entry.state);
   return {
     ...base,
     state,
     reason,
     leader: leader ?? base.leader,
     exit: exit ?? base.exit,
+    ...(blockers.length > 0 ? { blockedBy: blockers } : {}),
+    ...(state === 'ready' ? { readyPorts: entry.reliedPorts } : {}),
     readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
     exitedAt: HAS_ENDED.has(state) && exit !== null ? (base.exitedAt ?? now) : base.exitedAt,
     restarts,
+    ...(entry.daemon ? { daemon: true } : {}),
   };
 }
 

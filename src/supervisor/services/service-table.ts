@@ -14,6 +14,7 @@
  */
 import { inWords } from '../../errors.ts';
 import { lastLines } from '../../logs/reader.ts';
+import type { LivenessProbe, ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
 import { livesNow } from '../../processes/lives-now.ts';
 import { writeLegacyFiles } from '../../project/legacy-files.ts';
@@ -21,9 +22,9 @@ import { recordedProject } from '../../project/recorded-project.ts';
 import { readRecord, writeRecord } from '../../project/records.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { LifecycleEffect, LifecycleEvent } from '../../services/lifecycle/events.ts';
-import { idle, isProbedForLiveness } from '../../services/lifecycle/states.ts';
+import { blockersOf, idle, isProbedForLiveness } from '../../services/lifecycle/states.ts';
 import { lifecycle } from '../../services/lifecycle/table.ts';
-import { probeLiveness, probeReadiness, spawnService } from './effects.ts';
+import { probeHealth, probeReadiness, spawnService } from './effects.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 import { withPinnedLog } from './log-access.ts';
 import { rebaseRecord, rebaseRequest, rebaseService } from './rebase.ts';
@@ -114,7 +115,8 @@ class Services implements ServiceTable {
     entry.state = state;
     // Not an effect of the event alone: an adopted service gets its liveness probe only from the start
     // that names it.
-    this.#tendHealth(entry);
+    this.#tend(entry, 'health', entry.service?.live ?? null);
+    this.#tend(entry, 'recheck', entry.service && repeatedReadiness(entry.service));
     for (const effect of effects) {
       try {
         await this.#carryOut(entry, effect);
@@ -131,22 +133,24 @@ class Services implements ServiceTable {
     }
   }
 
-  /** Starts or ends the liveness probe, as the state of the service asks for. */
-  #tendHealth(entry: ServiceEntry): void {
-    const { name, state, health, service } = entry;
-    const live = isProbedForLiveness(state) ? (service?.live ?? null) : null;
-    if (health && (live === null || health.run !== state.run)) {
-      health.controller.abort();
-      entry.health = null;
+  /** Starts or ends a repeated probe, as the state of the service asks for. */
+  #tend(entry: ServiceEntry, place: 'health' | 'recheck', wanted: LivenessProbe | null): void {
+    const { name, state } = entry;
+    const live = isProbedForLiveness(state) ? wanted : null;
+    const present = entry[place];
+    if (present && (live === null || present.run !== state.run)) {
+      present.controller.abort();
+      entry[place] = null;
     }
-    if (live === null || entry.health) return;
+    if (live === null || entry[place]) return;
     const { run } = state;
     const controller = new AbortController();
-    entry.health = { run, controller };
+    entry[place] = { run, controller };
+    const ill = place === 'health' ? 'liveness' : 'recheck';
     const { signal } = controller;
-    probeLiveness(this.#context, entry, { run, live, signal }, this.dispatch).catch(
+    probeHealth(this.#context, entry, { ill, run, live, signal }, this.dispatch).catch(
       (error: unknown) =>
-        this.#context.log(`${name}: its liveness probe cannot be carried out: ${inWords(error)}`),
+        this.#context.log(`${name}: its ${ill} probe cannot be carried out: ${inWords(error)}`),
     );
   }
 
@@ -195,8 +199,8 @@ class Services implements ServiceTable {
     this.#filesDue ??= setImmediate(() => this.bringFilesInStep());
   }
 
-  #startProbe(entry: ServiceEntry, { run }: Effect<'startProbe'>): void {
-    probeReadiness(this.#context, entry, run, this.dispatch).catch((error: unknown) => {
+  #startProbe(entry: ServiceEntry, { run, late }: Effect<'startProbe'>): void {
+    probeReadiness(this.#context, entry, { run, late }, this.dispatch).catch((error: unknown) => {
       const reason = `its probe cannot be carried out: ${inWords(error)}`;
       void this.dispatch(entry.name, { kind: 'probeTimedOut', run, reason });
     });
@@ -229,12 +233,35 @@ class Services implements ServiceTable {
     }
   }
 
-  #reportChange(entry: ServiceEntry, { from, to, reason }: Effect<'tell'>): void {
+  #reportChange(entry: ServiceEntry, { from, to, reason, answer }: Effect<'tell'>): void {
     const { name: service, state } = entry;
     const pid = 'leader' in state ? (state.leader?.pid ?? null) : null;
     const oneShot = entry.service?.oneShot ?? false;
-    this.#context.onChange({ type: 'change', service, from, to, reason, pid, oneShot });
+    const blockedBy = blockersOf(state);
+    this.#context.onChange({
+      type: 'change',
+      service,
+      from,
+      to,
+      reason,
+      answer: answer ?? null,
+      pid,
+      blockedBy,
+      oneShot,
+    });
   }
+}
+
+/** The number of failed rechecks in a row that make a service unhealthy. */
+const RECHECK_FAILURES = 3;
+
+/** The readiness probe as it is repeated once the service is ready; null: it is not. */
+function repeatedReadiness({ ready }: ResolvedService): LivenessProbe | null {
+  if (ready === null || ready.recheckMs === null) return null;
+  const { check, recheckMs: intervalMs, attemptTimeoutMs } = ready;
+  if (check.kind !== 'http' && check.kind !== 'tcp' && check.kind !== 'exec') return null;
+  const timeoutMs = attemptTimeoutMs ?? (check.kind === 'exec' ? 30_000 : 5_000);
+  return { check, timeoutMs, intervalMs, failures: RECHECK_FAILURES };
 }
 
 function idleEntry(name: string): ServiceEntry {
@@ -247,10 +274,16 @@ function idleEntry(name: string): ServiceEntry {
     run: 0,
     record: null,
     logFrom: 0,
+    spawnedAtMs: 0,
+    listenedBefore: new Set(),
+    reliedPorts: [],
+    ills: new Set(),
     spawnedHere: false,
+    daemon: false,
     probed: false,
     probe: null,
     health: null,
+    recheck: null,
     restart: null,
     queue: Promise.resolve(),
   };

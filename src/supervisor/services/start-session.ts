@@ -3,10 +3,12 @@ import type { StartedService } from '../../client/started-service.ts';
 import { QUOTED_LINES } from '../../logs/quote.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import { monotonicMs } from '../../processes/clock.ts';
+import { patienceWith } from '../../processes/starvation.ts';
 import { type Needs, nextToStart, type Standing } from '../../services/lifecycle/dependencies.ts';
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
+import { LONGEST_SETTLING_MS, settleTimeMs } from '../../services/lifecycle/settle.ts';
 import type { LifecycleState, StateKind } from '../../services/lifecycle/states.ts';
-import { isUp } from '../../services/lifecycle/states.ts';
+import { blockersOf, isUp } from '../../services/lifecycle/states.ts';
 import type { ServiceEntry, ServiceTable } from './entry.ts';
 
 /** One `start` that is under way. */
@@ -27,6 +29,9 @@ export interface StartOutcome {
   readonly services: readonly StartedService[];
   readonly abandoned: boolean;
 }
+
+/** How long a dependent waits for an unhealthy service without a readiness probe, in ms. */
+const LONGEST_RECOVERY_MS = 30_000;
 
 /** Margin in ms, because a timer may be early by less than that. */
 const TIMER_MS = 5;
@@ -51,6 +56,8 @@ class Session implements StartSession {
   readonly #request: StartRequest;
   readonly #notify: (change: ServiceChange) => void;
   readonly #beganAtMs = monotonicMs();
+  /** How much longer a mistyped command needs to fail on a machine that is as busy as this one. */
+  readonly #stretch = patienceWith({ state: 'R' }, 1);
   readonly #names: ReadonlySet<string>;
   readonly #needs: Needs;
   readonly #upBefore: ReadonlySet<string>;
@@ -58,6 +65,8 @@ class Session implements StartSession {
   readonly #settled: Promise<void>;
   #settle = (): void => {};
   #asked = false;
+  /** Until when a service that is unhealthy since before this start may become well again, by name. */
+  readonly #recoversUntilMs = new Map<string, number>();
   /** The look that is due after this turn of the event loop; null: none. */
   #look: NodeJS.Immediate | null = null;
   #abandoned = false;
@@ -103,7 +112,11 @@ class Session implements StartSession {
 
   onChange(change: Omit<ServiceChange, 'afterMs'>): void {
     const { service: name, to } = change;
+    this.#settledAtMs.delete(name);
     if (to === 'spawning' && !this.#giveUpAtMs.has(name)) this.#limitWait(name);
+    if (isUp(to)) this.#lookAfter(this.#settleMs(name));
+    // It was asked, and has timed out in this start.
+    if (to === 'starting') this.#recoversUntilMs.delete(name);
     if (this.#names.has(name)) {
       this.#notify({ ...change, afterMs: Math.round(monotonicMs() - this.#beganAtMs) });
     }
@@ -115,9 +128,20 @@ class Session implements StartSession {
   }
 
   #limitWait(name: string): void {
-    const timeoutMs = this.#services.entry(name).service?.ready?.timeoutMs ?? 0;
-    this.#giveUpAtMs.set(name, monotonicMs() + timeoutMs);
-    this.#timers.push(setTimeout(() => this.#advance(), timeoutMs + TIMER_MS));
+    const { service } = this.#services.entry(name);
+    const settlesMs = this.#settleMs(name) > 0 ? LONGEST_SETTLING_MS : 0;
+    const longestMs = service?.ready?.timeoutMs ?? settlesMs;
+    this.#giveUpAtMs.set(name, monotonicMs() + longestMs);
+    this.#lookAfter(longestMs);
+  }
+
+  #lookAfter(ms: number): void {
+    this.#timers.push(setTimeout(() => this.#advance(), ms + TIMER_MS));
+  }
+
+  #settleMs(name: string): number {
+    const { service } = this.#services.entry(name);
+    return service ? settleTimeMs(service) * this.#stretch : 0;
   }
 
   async #run(): Promise<StartOutcome> {
@@ -139,6 +163,12 @@ class Session implements StartSession {
 
   async #ask(): Promise<void> {
     const services = this.#services;
+    for (const { name, state, service } of services.entries.values()) {
+      if (state.kind !== 'unhealthy') continue;
+      const longestMs = service?.ready?.timeoutMs ?? LONGEST_RECOVERY_MS;
+      this.#recoversUntilMs.set(name, monotonicMs() + longestMs);
+      this.#lookAfter(longestMs);
+    }
     for (const service of this.#request.services) {
       const entry = services.entry(service.name);
       entry.unwanted = false;
@@ -187,7 +217,8 @@ class Session implements StartSession {
       if (this.#isUnderWay(name)) this.#settledAtMs.delete(name);
       else if (!this.#settledAtMs.has(name)) this.#settledAtMs.set(name, monotonicMs());
     }
-    if (this.#settledAtMs.size === this.#names.size) this.#settle();
+    if (this.#settledAtMs.size < this.#names.size) return;
+    if (![...this.#names].some((name) => this.#isSettling(name))) this.#settle();
   }
 
   /** Leaves services alone that another start has asked for. */
@@ -203,6 +234,8 @@ class Session implements StartSession {
     const { state } = this.#services.entry(name);
     const { kind } = state;
     if (kind === 'failed' && state.exit !== null) return 'crashed';
+    const recoversUntilMs = this.#recoversUntilMs.get(name) ?? 0;
+    if (kind === 'unhealthy' && monotonicMs() < recoversUntilMs) return 'recovering';
     const isRestarting = kind === 'clearing' || kind === 'backoff';
     const limitMs = this.#giveUpAtMs.get(name) ?? Number.POSITIVE_INFINITY;
     return isRestarting && monotonicMs() >= limitMs ? 'looping' : kind;
@@ -213,6 +246,13 @@ class Session implements StartSession {
     // A task that runs has neither succeeded nor failed yet.
     const isTask = this.#services.entry(name).service?.oneShot ?? false;
     return UNDER_WAY.has(standing) || (isTask && standing === 'running');
+  }
+
+  /** True for a service that this start has brought up, and that may still turn out not to stay up. */
+  #isSettling(name: string): boolean {
+    const { state } = this.#services.entry(name);
+    if (this.#upBefore.has(name) || !isUp(state.kind)) return false;
+    return monotonicMs() - state.sinceMs < this.#settleMs(name);
   }
 }
 
@@ -265,6 +305,7 @@ async function startedService(
     state: state.kind,
     pid: spawned?.pid ?? null,
     reason,
+    blockedBy: blockersOf(state),
     ...timing,
     done,
     lastLines: explains ? await services.lastLines(name, QUOTED_LINES) : [],

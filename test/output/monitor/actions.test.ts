@@ -13,6 +13,7 @@ const report = (more: object) => ({
 const started = (more: object) => ({
   name: 'web',
   state: 'ready',
+  blockedBy: [],
   done: false,
   pid: 12,
   reason: null,

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { httpProbe } from '../../../src/services/probes/http.ts';
 import { freePort } from '../../support/free-ports.ts';
@@ -25,8 +28,22 @@ async function listen(server: Server, path = '/health'): Promise<Listening> {
 
 const serve = (answer: RequestListener) => listen(createServer(answer));
 const never = () => new AbortController().signal;
-const probe = (url: string, want: { status?: number[]; body?: string } = {}) =>
-  httpProbe({ kind: 'http', url, status: want.status ?? [], body: want.body ?? null });
+const probe = (
+  url: string,
+  want: { status?: number[]; body?: string } = {},
+  more: { method?: string; headers?: Record<string, string>; socketPath?: string } = {},
+) =>
+  httpProbe({
+    kind: 'http',
+    url,
+    status: want.status ?? [],
+    body: want.body ?? null,
+    method: 'GET',
+    headers: {},
+    socketPath: null,
+    owner: 'service',
+    ...more,
+  });
 
 test.each([
   [200, [], true],
@@ -42,9 +59,27 @@ test.each([
     response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end();
   });
   const answer = await probe(server.url, { status: accepted }).attempt(never());
-  expect(answer).toEqual(
-    ok ? { kind: 'ok' } : { kind: 'not-yet', reason: `${server.url} answered ${status}` },
+  expect(answer).toMatchObject(
+    ok
+      ? { kind: 'ok' }
+      : { kind: 'not-yet', reason: `${server.url} answered ${status}`, answered: true },
   );
+});
+
+test('a method, headers and a Unix socket', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'devctl-http-')), 'web.sock');
+  const server = createServer(({ method, headers, url }, response) => {
+    const isAsked = method === 'HEAD' && headers.host === 'app.test' && url === '/health';
+    response.writeHead(isAsked ? 200 : 400).end();
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  const more = { method: 'HEAD', headers: { Host: 'app.test' }, socketPath: path };
+  const answer = await probe('http://localhost/health', {}, more).attempt(never());
+  expect(answer).toEqual({ kind: 'ok', from: null });
+  server.close();
+  await once(server, 'close');
+  rmSync(dirname(path), { recursive: true });
 });
 
 test('the body must contain the text, across chunks too', async () => {
@@ -52,10 +87,13 @@ test('the body must contain the text, across chunks too', async () => {
     response.write('{"state":"hea');
     setImmediate(() => response.end('lthy"}'));
   });
-  expect(await probe(server.url, { body: 'healthy' }).attempt(never())).toEqual({ kind: 'ok' });
+  expect(await probe(server.url, { body: 'healthy' }).attempt(never())).toMatchObject({
+    kind: 'ok',
+  });
   expect(await probe(server.url, { body: 'golden' }).attempt(never())).toEqual({
     kind: 'not-yet',
     reason: `${server.url} answered 200, but its body does not contain "golden"`,
+    answered: true,
   });
 });
 
@@ -63,7 +101,9 @@ test('an endless body is enough once the text has come', async () => {
   await using server = await serve((_request, response) => {
     response.write('data: healthy\n\n');
   });
-  expect(await probe(server.url, { body: 'healthy' }).attempt(never())).toEqual({ kind: 'ok' });
+  expect(await probe(server.url, { body: 'healthy' }).attempt(never())).toMatchObject({
+    kind: 'ok',
+  });
 });
 
 test('no process listens on the port', async () => {

@@ -33,25 +33,16 @@ test.each<[string, readonly (ProbeAnswer | 'hangs')[], number, readonly string[]
     'as many failures as the threshold',
     [ok, bad, bad],
     2,
-    ['its liveness probe failed 2 times in a row: answered 500'],
+    ['failed 2 times in a row: answered 500'],
   ],
-  [
-    'lost health is told once',
-    [bad, bad, bad, bad],
-    1,
-    ['its liveness probe failed once: answered 500'],
-  ],
+  ['lost health is told once', [bad, bad, bad, bad], 1, ['failed once: answered 500']],
   [
     'lost health is told again after it was regained',
     [bad, ok, ok, bad],
     1,
-    [
-      'its liveness probe failed once: answered 500',
-      'well',
-      'its liveness probe failed once: answered 500',
-    ],
+    ['failed once: answered 500', 'well', 'failed once: answered 500'],
   ],
-  ['an attempt without an answer', ['hangs'], 1, ['its liveness probe failed once: no answer']],
+  ['an attempt without an answer', ['hangs'], 1, ['failed once: no answer']],
 ])('%s', async (_name, answers, failures, told) => {
   expect(await heard(answers, failures)).toEqual(told);
 });

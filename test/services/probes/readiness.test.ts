@@ -51,8 +51,26 @@ test('asks once even when there is no time at all', async () => {
   });
 });
 
+test('the first answer may take longer than later ones', async () => {
+  const answers: ProbeAnswer[] = [{ kind: 'not-yet', reason: 'answered 503', answered: true }];
+  const slow: Probe = {
+    attemptMs: 1,
+    attempt: (signal) =>
+      new Promise((resolve) => {
+        setTimeout(() => resolve(answers.shift() ?? { kind: 'ok' }), 20);
+        signal.addEventListener('abort', () => resolve({ kind: 'cut', reason: 'too slow' }));
+      }),
+  };
+  // The first answer came after 20 ms. From then on each attempt has 1 ms.
+  expect(await waitUntilReady(slow, { timeoutMs: 100, intervalMs: 1 }, never())).toEqual({
+    kind: 'timed-out',
+    lastReason: 'too slow',
+  });
+  expect(answers).toEqual([]);
+});
+
 test('an attempt that hangs is cut off, and asked again', async () => {
-  const timing = { timeoutMs: 20, intervalMs: 1 };
+  const timing = { timeoutMs: 20, intervalMs: 1, attemptTimeoutMs: 1 };
   expect(await waitUntilReady(silent, timing, never())).toEqual({
     kind: 'timed-out',
     lastReason: 'no answer',
@@ -102,7 +120,11 @@ test('a probe that throws has not succeeded', async () => {
 });
 
 const log = openLogSource(projectFolder('/nowhere'), 'web', '/nowhere/web.log');
-const context = { cwd: '/', env: {}, log, logFrom: 0 };
+const sockets = {
+  whyNotListening: async () => 'port 1 is not listened on',
+  whyForeign: async () => null,
+};
+const context = { cwd: '/', env: {}, log, logFrom: 0, spawnedAtMs: 0, sockets };
 
 test('a delay probe succeeds after its delay', async () => {
   const probe = await openProbe({ kind: 'delay', delayMs: 5 }, context);
@@ -119,8 +141,19 @@ test('a delay longer than the timeout times out', async () => {
 });
 
 test.each([
-  { kind: 'http', url: 'http://127.0.0.1:1/', status: [], body: null },
-  { kind: 'tcp', host: '127.0.0.1', port: 1 },
+  {
+    kind: 'http',
+    url: 'http://127.0.0.1:1/',
+    status: [],
+    body: null,
+    method: 'GET',
+    headers: {},
+    socketPath: null,
+    owner: 'service',
+  },
+  { kind: 'tcp', target: { kind: 'socket', path: '/nowhere' }, owner: 'service' },
+  { kind: 'ports', ports: [1] },
+  { kind: 'file', path: '/nowhere/file' },
   { kind: 'log', pattern: 'ready' },
   { kind: 'exec', command: 'exit 1' },
 ] as const)('every kind of check has its probe: $kind', async (check) => {

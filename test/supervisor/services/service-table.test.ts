@@ -3,11 +3,13 @@ import { expect, test } from 'vitest';
 import { DevctlError } from '../../../src/errors.ts';
 import type { ResolvedService } from '../../../src/manifest/resolved.ts';
 import { openProcessTable } from '../../../src/processes/open-table.ts';
+import { openHost } from '../../../src/processes/real-host.ts';
 import type { ProcessTable } from '../../../src/processes/table.ts';
 import { projectFolder } from '../../../src/project/folder.ts';
 import { prepareFolder } from '../../../src/project/records-folder.ts';
 import type { ServiceTable, ServiceTableContext } from '../../../src/supervisor/services/entry.ts';
 import { createServiceTable } from '../../../src/supervisor/services/service-table.ts';
+import { SocketOwners } from '../../../src/supervisor/services/socket-owners.ts';
 import { type TemporaryProject, temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
@@ -30,6 +32,8 @@ async function start(
     self,
     guard: null,
     subreaper: false,
+    sockets: new SocketOwners({ host: openHost(real), folder, log: () => {} }),
+    processesOf: async () => [],
     groups: null,
     whyNoGroups: 'a test has none',
     mkfifo: null,
@@ -131,7 +135,13 @@ test('a spawn that throws counts as failed', async () => {
 test('a probe that cannot be opened never succeeds', async () => {
   await using project = await temporaryProject();
   const check = { kind: 'log', pattern: '(' } as const;
-  const ready = { check, timeoutMs: 60_000, intervalMs: 100 };
+  const ready = {
+    check,
+    timeoutMs: 60_000,
+    intervalMs: 100,
+    attemptTimeoutMs: null,
+    recheckMs: null,
+  };
   const services = await start(project, { ready });
   expect(await reasonOf(services, 'unhealthy')).toMatch(
     /its probe cannot be carried out: .*regular expression/i,

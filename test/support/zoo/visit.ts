@@ -80,12 +80,15 @@ export async function visit(mode: Mode, exhibits: readonly Exhibit[]): Promise<V
       writeFileSync(mark, '');
       if (uid !== null) chownSync(mark, uid, uid);
       const command = commandOf(exhibit, { mark, port, folder: installation.zoo });
-      return [exhibit.name, { command, ...(declares(exhibit) ? { ports: [port] } : {}) }];
+      return [
+        exhibit.name,
+        { command, ...(declares(exhibit) ? { ports: [port], ready: 'spawned' } : {}) },
+      ];
     }),
   );
   // A one-off cannot have the name of a service.
   const manifest = isRun(mode) ? { unused: { command: 'true' } } : services;
-  const text = JSON.stringify({ stopGrace: STOP_GRACE, services: manifest });
+  const text = JSON.stringify({ stopGrace: STOP_GRACE, settle: 0, services: manifest });
   writeFileSync(join(root, '.devctl.json'), text);
   // Some of them become another user.
   chmodSync(root, 0o755);

@@ -1,0 +1,84 @@
+import { findOwnerPids, type Listener, listeners } from '../../processes/ports.ts';
+import type { ProjectLook } from '../../tracking/look.ts';
+
+/** A port of a service: one that it declares, or one that a process of it listens on. */
+export interface ListeningPort {
+  readonly port: number;
+  /** `127.0.0.1`, `0.0.0.0`, `::`, …; null where nobody is seen to listen. */
+  readonly address: string | null;
+  readonly protocol: 'tcp';
+  /** The name that the manifest gives it; null: none. */
+  readonly name: string | null;
+  readonly declared: boolean;
+  /** True where somebody listens on it now. */
+  readonly open: boolean;
+}
+
+/** The listening sockets of this machine, and the services whose processes hold them. */
+export interface ListeningSockets {
+  readonly all: readonly Listener[];
+  readonly byService: ReadonlyMap<string, readonly Listener[]>;
+}
+
+/** Beyond so many processes only declared ports are shown, because to search for others takes 0.1 ms for each. */
+const MOST_SEARCHED = 200;
+
+/**
+ * Finds the sockets that the services of a project listen on.
+ *
+ * @returns null where nobody can tell (no lsof, elsewhere than on Linux)
+ */
+export async function listeningSockets({ claims }: ProjectLook): Promise<ListeningSockets | null> {
+  if (claims.length === 0) return { all: [], byService: new Map() };
+  const all = await listeners().catch(() => null);
+  if (all === null) return null;
+  const services = new Map(claims.map(({ process, service }) => [process.identity.pid, service]));
+  const inodes = new Set(all.flatMap(({ inode }) => inode ?? []));
+  const searched = services.size > MOST_SEARCHED ? [] : services.keys();
+  const owners = findOwnerPids(inodes, searched);
+  const byService = new Map<string, Listener[]>();
+  for (const one of all) {
+    const service = services.get(one.pid ?? owners.get(one.inode ?? -1) ?? -1);
+    if (service) byService.set(service, [...(byService.get(service) ?? []), one]);
+  }
+  return { all, byService };
+}
+
+/**
+ * Lists the ports of a service: those that it declares first, in their order, then the others that it listens on.
+ *
+ * @param declared by port, the name that the manifest gives it
+ */
+export function portsOf(
+  service: string,
+  declared: ReadonlyMap<number, string | null>,
+  { all, byService }: ListeningSockets,
+): readonly ListeningPort[] {
+  const own = byService.get(service) ?? [];
+  const portOf = (port: number, sockets: readonly Listener[]): ListeningPort => ({
+    port,
+    address: sockets[0]?.address ?? null,
+    protocol: 'tcp',
+    name: declared.get(port) ?? null,
+    declared: declared.has(port),
+    open: sockets.length > 0,
+  });
+  const on = (sockets: readonly Listener[], port: number) =>
+    // The most open address says most.
+    sockets
+      .filter((one) => one.port === port)
+      .toSorted((one, other) => Number(isWide(other.address)) - Number(isWide(one.address)));
+  const others = new Set(own.map(({ port }) => port).filter((port) => !declared.has(port)));
+  return [
+    ...[...declared.keys()].map((port) => {
+      const ours = on(own, port);
+      return portOf(port, ours.length > 0 ? ours : on(all, port));
+    }),
+    ...[...others].toSorted((one, other) => one - other).map((port) => portOf(port, on(own, port))),
+  ];
+}
+
+/** True for an address that other machines can reach, as far as this machine can tell. */
+export function isWide(address: string): boolean {
+  return !/^(127\.|::1$|::ffff:127\.)/.test(address);
+}

@@ -1,0 +1,30 @@
+import type { ProbeCheck, ResolvedService } from '../../manifest/resolved.ts';
+import { isLoopback } from './whose-socket.ts';
+
+/** Returns the ports on this machine that the probes of a service ask, unless anybody may answer on them. */
+export function probedPorts({
+  ready,
+  live,
+}: Pick<ResolvedService, 'ready' | 'live'>): readonly number[] {
+  const checks = [ready?.check, live?.check].flatMap((check) => check ?? []);
+  return [...new Set(checks.flatMap(portsOf))];
+}
+
+function portsOf(check: ProbeCheck): readonly number[] {
+  if (check.kind === 'ports') return check.ports;
+  if (check.kind === 'tcp') {
+    const { target, owner } = check;
+    if (owner === 'any' || target.kind === 'socket') return [];
+    return isThisMachine(target.host) ? [target.port] : [];
+  }
+  if (check.kind !== 'http' || check.owner === 'any' || check.socketPath !== null) return [];
+  const { protocol, hostname, port } = new URL(check.url);
+  if (!isThisMachine(hostname.replace(/^\[|\]$/g, ''))) return [];
+  return [Number(port) || (protocol === 'https:' ? 443 : 80)];
+}
+
+function isThisMachine(host: string): boolean {
+  const name = host.toLowerCase();
+  const isName = name === 'localhost' || name.endsWith('.localhost');
+  return isName || name === '0.0.0.0' || name === '::' || isLoopback(name);
+}

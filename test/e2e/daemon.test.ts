@@ -1,0 +1,65 @@
+import { expect } from 'vitest';
+import { devctl } from '../support/devctl.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { fixture } from '../support/paths.ts';
+import { startReport, statusReport } from '../support/reports.ts';
+import { killAtOnce, signalSupervisor } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
+import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+/** Starts a server in a session of its own, and ends with success, as nginx and redis do when they become daemons. */
+function daemon(port: number): readonly string[] {
+  return [
+    'sh',
+    '-c',
+    'setsid "$@" </dev/null & exit 0',
+    'sh',
+    ...fixture('tcp-server', String(port)),
+  ];
+}
+
+const webOf = async (project: TemporaryProject) => (await statusReport(project)).report.services[0];
+
+test('a command that leaves a daemon which answers is ready, also for another supervisor, and stop ends it', async () => {
+  const [port = 0] = await freePorts(1);
+  await using project = await temporaryProject({
+    services: { web: { command: daemon(port), ports: [port] } },
+  });
+  const { exitCode, stderr } = await startReport(project);
+  expect(exitCode, stderr).toBe(0);
+  const { stdout } = await devctl(project, 'status');
+  expect(stdout).toContain('ready (daemon)');
+  const before = await webOf(project);
+  expect(before).toMatchObject({ state: 'ready', daemon: true, orphans: 0, processes: 1 });
+  await signalSupervisor(project, 'SIGKILL');
+  expect(await devctl(project, 'status')).toMatchObject({ exitCode: 0 });
+  const again = await startReport(project);
+  expect(again.exitCode, again.stderr).toBe(0);
+  expect(again.report.services[0]).toMatchObject({ alreadyRunning: true, pid: before?.pid });
+  expect(await devctl(project, 'stop', 'web')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.processes()).toEqual([]);
+});
+
+test('a command without a probe that leaves a process has failed, and is told what to do', async () => {
+  await using project = await temporaryProject({
+    services: { web: { command: 'sleep 1000 &' } },
+    settle: '60s',
+  });
+  const { exitCode, stderr } = await devctl(project, 'start');
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(
+    /web: its command ended and left sleep \(pid \d+\): drop the &, or give it a ready/,
+  );
+});
+
+fullTest('the end of a daemon is the end of its service', async () => {
+  const [port = 0] = await freePorts(1);
+  await using project = await temporaryProject({
+    services: { web: { command: daemon(port), ports: [port] } },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  for (const one of project.oracle.processes()) await killAtOnce(one);
+  await until(async () => (await webOf(project))?.state === 'failed');
+  expect((await webOf(project))?.exit).toEqual({ code: null, signal: null });
+});

@@ -1,0 +1,170 @@
+import { createServer } from 'node:net';
+import { expect } from 'vitest';
+import { bystander } from '../support/bystander.ts';
+import { devctl, startDevctl } from '../support/devctl.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { fixture } from '../support/paths.ts';
+import { startReport, statusReport } from '../support/reports.ts';
+import { killAtOnce } from '../support/services.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
+
+const server = (port: number) => fixture('tcp-server', String(port));
+
+test('a service with ports is ready when it listens on them; told where it listens instead', async () => {
+  const [here = 0, there = 0] = await freePorts(2);
+  await using project = await temporaryProject({
+    services: {
+      right: { command: server(here).join(' '), ports: { web: here } },
+      spawned: { command: 'exec sleep 1000', ports: [there], ready: 'spawned' },
+    },
+  });
+  const { exitCode, report } = await startReport(project);
+  expect(exitCode).toBe(0);
+  expect(report.services.map(({ state }) => state)).toEqual(['ready', 'running']);
+  project.write(
+    '.devctl.json',
+    JSON.stringify({
+      services: { wrong: { command: server(there), ready: { ports: [1], timeout: '4s' } } },
+    }),
+  );
+  const { exitCode: failed, stderr } = await devctl(project, 'start', 'wrong');
+  expect(failed).toBe(1);
+  expect(stderr).toContain(`! wrong listens on ${there}, not on 1`);
+  expect(stderr).toContain('not ready after 4 s: port 1 is not listened on');
+});
+
+eachMode<[string, (port: number) => object]>([
+  ['tcp', (port) => ({ tcp: port })],
+  ['http', (port) => ({ http: `http://localhost:${port}/` })],
+])('a server of somebody else makes no service ready: %s', async (_kind, probe) => {
+  const [port = 0] = await freePorts(1);
+  const ready = { ...probe(port), timeout: '8s' };
+  await using project = await temporaryProject({
+    services: { web: { command: 'exec sleep 1000', ready } },
+  });
+  // It is there before the start.
+  {
+    await using stranger = await bystander('node other.js', '/', port);
+    const { exitCode, stderr } = await devctl(project, 'start');
+    expect([exitCode, stranger.alive()]).toEqual([5, true]);
+    expect(stderr).toContain(`port ${port} is held by node other.js`);
+    expect(stderr).toContain('"owner": "any"');
+  }
+  // It comes after the spawn.
+  const start = startDevctl(project, {}, 'start');
+  await until(async () => (await statusReport(project)).report.services[0]?.state === 'starting');
+  const stranger = createServer((socket) => socket.end()).listen(port, '127.0.0.1');
+  const { exitCode, stderr } = await start;
+  stranger.close();
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toContain(`(pid ${process.pid}), which is not of this project`);
+});
+
+test('with "owner": "any" the answer of anybody counts', async () => {
+  const [port = 0] = await freePorts(1);
+  await using project = await temporaryProject({
+    services: {
+      tunnel: { command: 'exec sleep 1000', ready: { tcp: port, owner: 'any' } },
+    },
+  });
+  await using _gateway = await bystander('node gateway.js', '/', port);
+  const { exitCode, report } = await startReport(project);
+  expect([exitCode, report.services[0]?.state]).toEqual([0, 'ready']);
+});
+
+test('a server of another service of the project may answer', async () => {
+  const [port = 0] = await freePorts(1);
+  await using project = await temporaryProject({
+    services: {
+      gateway: { command: server(port), ports: [port] },
+      web: { command: 'exec sleep 1000', ready: { tcp: port }, dependsOn: ['gateway'] },
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+});
+
+/** A leader that lives on while its server is closed and opened again, as under `tsx watch`. */
+const RELOADING = (port: number) => `
+  const { existsSync } = require('node:fs');
+  const { createServer } = require('node:net');
+  let server = null;
+  setInterval(() => {
+    const wanted = !existsSync('close');
+    if (wanted && !server) server = createServer().listen(${port}, '127.0.0.1');
+    if (!wanted && server) server = server.close() && null;
+  }, 50);`;
+
+test('a port that is closed is seen: by status at once, by the supervisor within 15 s, and nothing is restarted', async () => {
+  const [port = 0] = await freePorts(1);
+  await using project = await temporaryProject({
+    services: {
+      web: { command: ['node', '-e', RELOADING(port)], ports: [port], restart: 'always' },
+    },
+  });
+  const web = async () => (await statusReport(project)).report.services[0];
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const before = await web();
+  project.write('close', '');
+  await until(async () => (await web())?.reason === `port ${port} is not listened on now`);
+  expect(await devctl(project, 'status')).toMatchObject({ exitCode: 3 });
+  await until(async () => (await web())?.reason === `port ${port} is not listened on any more`);
+  await devctl(project, 'run', '--', 'rm', 'close');
+  await until(async () => (await web())?.state === 'ready');
+  expect(await web()).toMatchObject({ pid: before?.pid, restarts: 0 });
+});
+
+test('status shows each port that a service listens on, by name, and those that nobody listens on', async () => {
+  const [own = 0, other = 0, closed = 0] = await freePorts(3);
+  const listens = `require('net').createServer().listen(${own}, '0.0.0.0'); require('net').createServer().listen(${other}, '127.0.0.1')`;
+  await using project = await temporaryProject({
+    services: {
+      web: {
+        command: ['node', '-e', listens],
+        ports: { http: own, debug: closed },
+        ready: { ports: [own] },
+      },
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await until(async () => (await devctl(project, 'status')).stdout.includes(String(other)));
+  const { report } = await statusReport(project);
+  expect(report.services[0]?.listening).toEqual([
+    { port: own, address: '0.0.0.0', protocol: 'tcp', name: 'http', declared: true, open: true },
+    { port: closed, address: null, protocol: 'tcp', name: 'debug', declared: true, open: false },
+    { port: other, address: '127.0.0.1', protocol: 'tcp', name: null, declared: false, open: true },
+  ]);
+  const { stdout } = await devctl(project, 'status');
+  expect(stdout).toContain(`0.0.0.0:${own} ${closed} (closed) ${other}`);
+});
+
+fullTest(
+  'a server under node --watch that was killed is seen, although its leader lives on',
+  async () => {
+    const [port = 0] = await freePorts(1);
+    await using project = await temporaryProject(
+      {
+        services: {
+          web: { command: 'node --watch server.mjs', ports: [port], ready: { ports: [port] } },
+        },
+      },
+      { 'server.mjs': `import { createServer } from 'node:net'; createServer().listen(${port});` },
+    );
+    const web = async () => (await statusReport(project)).report.services[0];
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const server = await until(() =>
+      project.oracle
+        .processes()
+        .find(({ argv }) => argv.at(-1) === 'server.mjs' && !argv.includes('--watch')),
+    );
+    await killAtOnce(server);
+    await until(async () => (await web())?.reason === `port ${port} is not listened on any more`);
+    // The watcher starts it again at a change.
+    project.write(
+      'server.mjs',
+      `import { createServer } from 'node:net'; createServer().listen(${port}); // 2`,
+    );
+    await until(async () => (await web())?.state === 'ready');
+  },
+);
