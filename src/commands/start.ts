@@ -20,6 +20,7 @@ import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
+import { sweepAnnouncement } from './sweep-announcement.ts';
 import { yieldLock } from './yield-lock.ts';
 
 export interface StartCommandOptions extends LeaseOptions {
@@ -36,9 +37,11 @@ export async function startCommand(
 ): Promise<number> {
   refuseAsProcessOne();
   const query = { config: options.config };
-  const manifest = loadManifest(manifestQuery(openProject(query), query));
+  const project = openProject(query);
+  const manifest = loadManifest(manifestQuery(project, query));
   const selected = selectForStart(choicesOf(manifest), names);
   const host = openHost();
+  const announcement = sweepAnnouncement(project);
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
@@ -70,7 +73,10 @@ export async function startCommand(
     });
     progress.close();
     if (options.json) printJson({ ok: allUp(result), ...result });
-    else printSummary(result, options.color, reasonsShown);
+    else {
+      printSummary(result, options.color, reasonsShown);
+      if (announcement !== null) process.stdout.write(`${announcement}\n`);
+    }
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     progress.close();
