@@ -4,6 +4,7 @@ import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { endOfLines, QUOTED_BYTES, QUOTED_LINES } from '../logs/quote.ts';
 import { loadManifest } from '../manifest/load.ts';
+import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
@@ -20,6 +21,7 @@ import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
+import { npxHint } from './npx-hint.ts';
 import { sweepAnnouncement } from './sweep-announcement.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -75,6 +77,8 @@ export async function startCommand(
     if (options.json) printJson({ ok: allUp(result), ...result });
     else {
       printSummary(result, options.color, reasonsShown);
+      for (const hint of npxHints(result, manifest))
+        process.stderr.write(`  → ${printable(hint)}\n`);
       if (announcement !== null) process.stdout.write(`${announcement}\n`);
     }
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
@@ -83,6 +87,12 @@ export async function startCommand(
     process.off('SIGINT', onInterrupt);
     endYield();
   }
+}
+
+function npxHints({ services }: StartResult, manifest: ResolvedManifest): readonly string[] {
+  return services
+    .filter((service) => !hasSucceeded(service))
+    .flatMap((service) => npxHint(service, manifest.services[service.name]?.cwd ?? '') ?? []);
 }
 
 /** States for which `showChange` prints a reason. */
