@@ -20,8 +20,8 @@ import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
+import { failureHint } from './failure-hint.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
-import { npxHint } from './npx-hint.ts';
 import { sweepAnnouncement } from './sweep-announcement.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -77,7 +77,7 @@ export async function startCommand(
     if (options.json) printJson({ ok: allUp(result), ...result });
     else {
       printSummary(result, options.color, reasonsShown);
-      for (const hint of npxHints(result, manifest))
+      for (const hint of failureHints(result, manifest))
         process.stderr.write(`  → ${printable(hint)}\n`);
       if (announcement !== null) process.stdout.write(`${announcement}\n`);
     }
@@ -89,10 +89,13 @@ export async function startCommand(
   }
 }
 
-function npxHints({ services }: StartResult, manifest: ResolvedManifest): readonly string[] {
+function failureHints({ services }: StartResult, manifest: ResolvedManifest): readonly string[] {
   return services
     .filter((service) => !hasSucceeded(service))
-    .flatMap((service) => npxHint(service, manifest.services[service.name]?.cwd ?? '') ?? []);
+    .flatMap((service) => {
+      const declared = manifest.services[service.name];
+      return (declared && failureHint(service, declared)) ?? [];
+    });
 }
 
 /** States for which `showChange` prints a reason. */
