@@ -71,9 +71,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A tool: the kind of its usual use, and the subcommands that are the other kind.
- *
- * A tool of which nothing is said here is none of ours. Its first known subcommand decides.
+ * A tool: the kind of its usual use, and the subcommands that are of the other kind.
  */
 interface ToolRule {
   readonly usual: 'dev' | 'once';
@@ -105,7 +103,7 @@ const TOOLS: Readonly<Record<string, ToolRule>> = {
   ...usually('once', 'turbo nx concurrently'),
 };
 
-/** Packages of which a process, that is not their command, works for another one. */
+/** Packages of tools that start workers: any script of them that is not their command is a worker. */
 const OF_TOOL =
   /^(tsx|vitest|vite|turbo|@turbo\/.+|esbuild|@esbuild\/.+|nodemon|jest|jest-worker|webpack|rollup|next|nx|ts-node|concurrently|playwright)$/;
 

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
+import { repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
 import { eachModeIf, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
@@ -98,7 +100,7 @@ test.skipIf(lacksTmux)(
 eachModeIf(!lacksTmux)<[command: string, seen: RegExp]>([
   ['logs -f', /web.*tick/],
   ['up', /services are up/],
-  ['run -- sleep 100', /devctl run/],
+  ['run -- sh -c "echo begun; exec sleep 100"', /^begun/m],
   ['monitor', /web.*(ready|running)/],
 ])(
   'a terminal that is closed ends devctl %s with 129, not by an abort of Node',
@@ -108,14 +110,14 @@ eachModeIf(!lacksTmux)<[command: string, seen: RegExp]>([
     });
     if (command !== 'up') await devctl(project, 'start');
     await using terminal = await openTerminal(project);
-    // The shell stays until it has written the exit code.
-    await terminal.type(`trap : HUP; devctl ${command}; echo $? > code.tmp; mv code.tmp code`);
+    const program = join(repositoryRoot, 'bin', 'devctl.js');
+    // This shell stays until it has written the exit code. The one above it cannot without its terminal.
+    project.write(
+      'closed.sh',
+      `trap : HUP\n'${process.execPath}' '${program}' "$@"\necho $? > code.tmp\nmv code.tmp code\n`,
+    );
+    await terminal.type(`sh closed.sh ${command}`);
     await until(async () => seen.test(await terminal.screen()));
-    if (command.startsWith('run')) {
-      await until(() =>
-        project.oracle.processes().some(({ argv }) => argv.join(' ') === 'sleep 100'),
-      );
-    }
     await terminal.close();
     await until(() => existsSync(project.file('code')));
     expect(readFileSync(project.file('code'), 'utf8').trim()).toBe('129');
