@@ -9,6 +9,7 @@ import type { OpenProject } from '../project/open-project.ts';
 export function sweepAnnouncement(project: OpenProject): string | null {
   const { scope } = sweepSettingsOf(project, false);
   if (scope === 'off' || hasHistory(project.folder)) return null;
-  const where = scope === 'user' ? 'anywhere' : 'in this project';
-  return `devctl stop also ends dev tools that you start by hand ${where} (npm test, vite …); to turn that off: "sweep": {"scope": "off"}`;
+  const where = scope === 'user' ? 'anywhere' : 'here';
+  // It fits into a terminal of 80 columns.
+  return `stop also ends dev tools started by hand ${where}; off: "sweep": {"scope": "off"}`;
 }

@@ -37,7 +37,7 @@ test('sweep asks and then kills programs that match; services and bystanders are
     sweep: { patterns: ['stubborn\\.mjs'], protect: ['precious'] },
   });
   await using elsewhere = await temporaryProject();
-  const announced = /devctl stop also ends dev tools that you start by hand .*"scope": "off"/;
+  const announced = /^stop also ends dev tools started by hand here; off: "sweep": .*"off"/m;
   const start = await devctl(project, 'start');
   expect(start).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(announced) });
   const twice = await devctl(project, 'start');
