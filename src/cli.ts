@@ -43,6 +43,8 @@ interface CommandEntry {
   ])[];
   /** Description of the option `--json`, which all these commands have. */
   readonly json: string;
+  /** What the help says before the examples. */
+  readonly more?: string;
   readonly examples: readonly [string, ...string[]];
   /** Loads the function of the command, which takes the operands and then the options. */
   load(): Promise<(...args: never[]) => Promise<number>>;
@@ -131,6 +133,11 @@ export function buildProgram(onChosen: (action: Action) => void): Command {
   return program;
 }
 
+const STOP_SWEEPS = `Without names, stop ends with a sweep: it also ends dev servers, watchers and test runners
+that were started by hand inside the project (npm test, vite, tsc --watch). It spares
+what builds or runs once, and editors. stop --dry-run shows each; to turn the sweep off:
+"sweep": {"scope": "off"} in the manifest.`;
+
 /** The commands that only differ in these parts. A new command is one entry here and one file in commands/. */
 const COMMANDS: readonly CommandEntry[] = [
   {
@@ -181,6 +188,7 @@ const COMMANDS: readonly CommandEntry[] = [
       ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
     ],
     json: 'print the report as JSON',
+    more: STOP_SWEEPS,
     examples: ['stop', 'stop web', 'stop --dry-run', 'stop --force', 'stop --project ../old'],
     load: async () => (await import('./commands/stop.ts')).stopCommand,
   },
@@ -323,7 +331,7 @@ function addCommand(
   entry: CommandEntry,
   onChosen: (action: Action) => void,
 ): void {
-  const { name, description, operands = [], options = [], json, examples, load } = entry;
+  const { name, description, operands = [], options = [], json, more, examples, load } = entry;
   const command = program.command(name).description(description);
   for (const operand of operands) command.argument(...operand);
   for (const [flags, text, collectValues] of options) {
@@ -332,7 +340,10 @@ function addCommand(
   }
   command
     .option('--json', json)
-    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  devctl ${line}\n`).join('')}`)
+    .addHelpText(
+      'after',
+      `${more ? `\n${more}\n` : ''}\nExamples:\n${examples.map((line) => `  devctl ${line}\n`).join('')}`,
+    )
     .action((...given: unknown[]) => {
       // commander passes the operands, then the options of the command alone, then the command.
       const args = [...given.slice(0, -2), command.optsWithGlobals()] as never[];

@@ -44,7 +44,11 @@ describe('wrong usage: exit code 2, the mistake, a hint, no stack', () => {
 
 test.each([
   ['--help', ['--help'], /^Usage: devctl [\s\S]*Examples:[\s\S]*Exit codes:/],
-  ['help of a command', ['stop', '--help'], /^Usage: devctl stop [\s\S]*Examples:/],
+  [
+    'help of a command',
+    ['stop', '--help'],
+    /^Usage: devctl stop [\s\S]*started by hand inside the project[\s\S]*"scope": "off"[\s\S]*Examples:/,
+  ],
   ['help as a command', ['help', 'start'], /^Usage: devctl start /],
   ['help alone', ['help'], /^Usage: devctl \[options\]/],
   ['--version', ['--version'], /^\d+\.\d+\.\d+$/],

@@ -21,6 +21,7 @@ const BESIDE_DIST = [
   'docs/pictures/report.png',
   'docs/pictures/tree.svg',
   'docs/readiness.md',
+  'docs/sweep.md',
   'docs/zoo.md',
   'package.json',
   'schema/devctl.schema.json',

@@ -82,6 +82,7 @@ async function runUntilOver(
   const notes = createNotes(options.color);
   const manifest = manifestFor(project, notes.warn);
   let watch: ReturnType<typeof stopProgress> | undefined;
+  let isHungUp = false;
   const result = await runOneOff(folder, {
     name,
     command,
@@ -98,7 +99,11 @@ async function runUntilOver(
     logsDir:
       outline.kind === 'absent' ? join(folder.pidsDir, 'logs') : logsFolderOf(folder, outline),
     services: outline.kind === 'absent' ? [] : outline.services.map((one) => one.name),
-    subscribeToSignals,
+    subscribeToSignals: (listen) =>
+      subscribeToSignals((signal) => {
+        isHungUp ||= signal === 'SIGHUP';
+        listen(signal);
+      }),
     onBegun: endYield,
     onEnding(cause) {
       if (cause === 'timed-out') notes.warn(`its ${timeout} are over: ending everything`);
@@ -113,7 +118,7 @@ async function runUntilOver(
   if (options.json) writeSync(STDERR, jsonLine(result));
   else printResult(result, notes);
   return runExitCode(
-    { ...result, orphans: result.orphans.length, survivors: result.survivors.length },
+    { ...result, orphans: result.orphans.length, survivors: result.survivors.length, isHungUp },
     options.failOnOrphans ?? false,
   );
 }

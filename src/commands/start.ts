@@ -4,6 +4,7 @@ import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { endOfLines, QUOTED_BYTES, QUOTED_LINES } from '../logs/quote.ts';
 import { loadManifest } from '../manifest/load.ts';
+import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
@@ -19,7 +20,9 @@ import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
+import { failureHint } from './failure-hint.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
+import { sweepAnnouncement } from './sweep-announcement.ts';
 import { yieldLock } from './yield-lock.ts';
 
 export interface StartCommandOptions extends LeaseOptions {
@@ -36,9 +39,11 @@ export async function startCommand(
 ): Promise<number> {
   refuseAsProcessOne();
   const query = { config: options.config };
-  const manifest = loadManifest(manifestQuery(openProject(query), query));
+  const project = openProject(query);
+  const manifest = loadManifest(manifestQuery(project, query));
   const selected = selectForStart(choicesOf(manifest), names);
   const host = openHost();
+  const announcement = sweepAnnouncement(project);
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
   progress.expect(selected.length);
@@ -71,13 +76,27 @@ export async function startCommand(
     });
     progress.close();
     if (options.json) printJson({ ok: allUp(result), ...result });
-    else printSummary(result, options.color, reasonsShown);
+    else {
+      printSummary(result, options.color, reasonsShown);
+      for (const hint of failureHints(result, manifest))
+        process.stderr.write(`  → ${printable(hint)}\n`);
+      if (announcement !== null) process.stdout.write(`${announcement}\n`);
+    }
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
   } finally {
     progress.close();
     process.off('SIGINT', onInterrupt);
     endYield();
   }
+}
+
+function failureHints({ services }: StartResult, manifest: ResolvedManifest): readonly string[] {
+  return services
+    .filter((service) => !hasSucceeded(service))
+    .flatMap((service) => {
+      const declared = manifest.services[service.name];
+      return (declared && failureHint(service, declared)) ?? [];
+    });
 }
 
 /** States for which `showChange` prints a reason. */

@@ -27,6 +27,7 @@ import { manifestQuery, type OpenProject, openProject } from '../project/open-pr
 import type { StopReport } from '../stopping/report.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { stopProgress } from './stop-progress.ts';
+import { sweepAnnouncement } from './sweep-announcement.ts';
 import { watchStdout } from './watch-stdout.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -60,7 +61,8 @@ export async function upCommand(
     });
   }
   const named = names.length === 0 ? null : selectServices(choices, names);
-  return new Up({ project, manifest, selected, named }, options).run();
+  const announcement = sweepAnnouncement(project);
+  return new Up({ project, manifest, selected, named, announcement }, options).run();
 }
 
 interface UpScope {
@@ -70,6 +72,8 @@ interface UpScope {
   readonly selected: readonly string[];
   /** The services that the user named; null when there are none, which means all. */
   readonly named: readonly string[] | null;
+  /** What a first session says of the sweep at its end; null: nothing. */
+  readonly announcement: string | null;
 }
 
 class Up {
@@ -181,7 +185,7 @@ class Up {
   }
 
   #noteStarted(services: readonly StartedService[]): void {
-    const { named } = this.#scope;
+    const { named, announcement } = this.#scope;
     const { note } = this.#notes;
     const running = services.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
     const endsWithUp = (name: string): boolean => named === null || named.includes(name);
@@ -190,6 +194,7 @@ class Up {
     if (ending.length > 0) note(`ran before, ends with this as well: ${ending.join(', ')}`);
     if (staying.length > 0) note(`ran before, goes on after this: ${staying.join(', ')}`);
     note(`${services.filter(hasSucceeded).length} of ${services.length} services are up`);
+    if (announcement !== null) note(announcement);
   }
 
   async #printEnd(verdict: UpVerdict, report: StopReport): Promise<number> {

@@ -114,6 +114,11 @@ function openForAppending(folder: ProjectFolder, path: string): number {
   }
 }
 
+/** Tells whether a supervisor has begun in this project before, as far as its records say. */
+export function hasHistory(folder: ProjectFolder): boolean {
+  return existsSync(historyPath(folder, 'events'));
+}
+
 function historyPath(folder: ProjectFolder, part: HistoryPart): string {
   return join(folder.pidsDir, 'history', `${part}.ndjson`);
 }

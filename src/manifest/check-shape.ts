@@ -77,11 +77,40 @@ function toProblems(issue: Issue, tree: Tree): Problem[] {
 }
 
 function unknownKey(tree: Tree, path: ValuePath, known: readonly string[]): Problem {
-  const suggestion = nearest(String(path.at(-1)), known);
+  const key = String(path.at(-1));
+  const meant = known.includes(ELSEWHERE[key] ?? '') ? ELSEWHERE[key] : undefined;
+  const suggestion = meant ?? nearest(key, known);
+  if (suggestion === 'ready' && meant !== undefined) {
+    const message = `unknown key; an example of what is meant: "ready": {"http": "http://localhost:3000"}`;
+    return problem(keyPositionOf(tree, path), path, message);
+  }
   const message =
     suggestion === null ? `unknown key; known are ${known.join(', ')}` : 'unknown key';
   return problem(keyPositionOf(tree, path), path, message, suggestion);
 }
+
+/** Keys of compose files, process managers and orchestrators, with ours for the same thing. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  apps: 'services',
+  processes: 'services',
+  tasks: 'services',
+  cmd: 'command',
+  exec: 'command',
+  run: 'command',
+  script: 'command',
+  entrypoint: 'command',
+  args: 'command',
+  dir: 'cwd',
+  working_dir: 'cwd',
+  environment: 'env',
+  healthcheck: 'ready',
+  health: 'ready',
+  readinessProbe: 'ready',
+  startupProbe: 'ready',
+  livenessProbe: 'live',
+  stop_grace_period: 'stop',
+  stop_signal: 'stop',
+};
 
 /** Lists the keys that the schema allows for the object at a path. */
 function keysAt(schema: z.core.$ZodType, path: ValuePath): string[] {

@@ -73,7 +73,8 @@ export const command = z.union(
     z
       .array(text)
       .min(1, EMPTY_COMMAND)
-      .refine((words) => words[0] === undefined || /\S/.test(words[0]), EMPTY_COMMAND),
+      .refine((words) => words[0] === undefined || /\S/.test(words[0]), EMPTY_COMMAND)
+      .refine((words) => !isOneWord(words), { error: explainOneWord }),
   ],
   {
     error: ({ input }) =>
@@ -82,6 +83,18 @@ export const command = z.union(
         : `expected a command such as "npm run dev" or ["node", "server.js"], got ${show(input)}`,
   },
 );
+
+/** Tells whether a list holds a whole command line as its only word. A path may have blanks, so a slash is no sign. */
+function isOneWord(words: readonly string[]): boolean {
+  const [only = ''] = words;
+  return words.length === 1 && /^[^\s/]+\s+\S/.test(only);
+}
+
+function explainOneWord({ input }: RejectedInput): string {
+  const [line] = input as readonly string[];
+  const words = line?.trim().split(/\s+/) ?? [];
+  return `a list has each argument as a text of its own: ${JSON.stringify(words).replaceAll(',', ', ')}, or ${JSON.stringify(line)} without the list`;
+}
 
 /** The names of the cookie variables that devctl sets for every service, to recognise its processes. */
 const COOKIE_NAME = /^(TURBO_)?DEVCTL_(PROJECT|SERVICE|RUN)$/;
@@ -119,7 +132,9 @@ export const port = z
   .max(65_535, { error: explainPort });
 
 function explainPort({ input }: RejectedInput): string {
-  return `expected a port from 1 to 65535, got ${show(input)}`;
+  const number = typeof input === 'string' ? /^(?:[\d.]+:)*(\d{1,5})$/.exec(input)?.[1] : undefined;
+  const written = number === undefined ? '' : `: write ${number}`;
+  return `expected a port from 1 to 65535, got ${show(input)}${written}`;
 }
 
 /** Signals that every supported platform has, and that end a process or can be caught to end it. */

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { homeFolder } from '../processes/home-folder.ts';
 import { type Problem, problem, show } from './problem.ts';
 import { entriesOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
@@ -16,11 +17,20 @@ export function checkFolders(tree: Tree, root: string): Problem[] {
     const why = answers.has(folder) ? answers.get(folder) : whyUnusable(folder);
     answers.set(folder, why);
     if (why === undefined) return [];
-    const tilde = cwd.startsWith('~') ? '; "~" is not replaced' : '';
-    const from = isAbsolute(cwd) ? '' : ` (relative to the manifest${tilde})`;
+    const from = isAbsolute(cwd) ? '' : ` (relative to the manifest${notReplaced(cwd)})`;
     return [problem(value.at, path, `${show(cwd)} ${why}${from}`)];
   });
   return [...missing, ...checkPidsDir(tree, root)];
+}
+
+/** Says that devctl replaces nothing in a path, with the path to write where that is known. */
+function notReplaced(path: string): string {
+  const [shown] = /^~|\$\{?\w+\}?/.exec(path) ?? [];
+  if (shown === undefined) return '';
+  const home = homeFolder();
+  const isHome = /^(~|\$\{?HOME\}?)(?=\/|$)/.test(path);
+  const written = isHome && home !== null ? path.replace(shown, home) : null;
+  return `; "${shown}" is not replaced${written === null ? '' : `: write ${show(written)}`}`;
 }
 
 /**

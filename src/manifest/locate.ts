@@ -5,6 +5,9 @@ import { isTrustedUser } from '../processes/trusted-user.ts';
 import { currentFolder } from '../processes/working-folder.ts';
 
 const MANIFEST_NAME = '.devctl.json';
+/** A manifest that can be typed after a message. */
+export const SMALLEST_MANIFEST = '{"services": {"web": {"command": "npm run dev"}}}';
+
 const LOCAL_MANIFEST_NAME = '.devctl.local.json';
 
 /** Where to look for the manifest. */
@@ -164,8 +167,24 @@ export function noManifest(
   return new DevctlError(
     'manifest-not-found',
     `no ${MANIFEST_NAME} in ${root} or in any folder above it${others}`,
-    { hint: `go to a folder of the project, name a manifest with --config FILE, or write one` },
+    {
+      hint: `${otherFormat(root)}go to a folder of the project, name a manifest with --config FILE, or write one: ${WRITE_ONE}`,
+    },
   );
+}
+
+const WRITE_ONE = `echo '${SMALLEST_MANIFEST}' > ${MANIFEST_NAME}`;
+
+/** Files that people take for a manifest. */
+const MISNAMED = ['.devctl.yaml', '.devctl.yml', '.devctl.jsonc', 'devctl.json', 'devctl.yaml'];
+
+/** Names a file of the folder that was probably meant to be the manifest. */
+function otherFormat(root: string): string {
+  const file = MISNAMED.find((name) => lookAt(join(root, name)).kind === 'file');
+  if (file === undefined) return '';
+  return file.endsWith('ml')
+    ? `${file} is not read: a manifest is JSON, with comments, called ${MANIFEST_NAME}; `
+    : `mv ${file} ${MANIFEST_NAME}, if that is the manifest; `;
 }
 
 function found(root: string, name: string, owner: number): Located {

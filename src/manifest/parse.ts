@@ -1,6 +1,7 @@
 // The bundle takes jsonc-parser's ESM build (esbuild: mainFields has module before main). Node itself takes
 // the UMD build, whose names it can see too.
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { SMALLEST_MANIFEST } from './locate.ts';
 import {
   type Position,
   type Problem,
@@ -21,7 +22,8 @@ export interface Parsed {
   readonly problems: readonly Problem[];
 }
 
-const SMALLEST_MANIFEST = '{"services": {"web": {"command": "npm run dev"}}}';
+/** A text that begins as a YAML file does: comments, `---`, and a key without quotes. */
+const YAML = /^(\uFEFF?(\s*#.*|---.*|\s*)\n)*[A-Za-z_][\w-]*:(\s|$)/;
 const MAX_DEPTH = 50;
 const MOST_SYNTAX_PROBLEMS = 20;
 
@@ -46,6 +48,8 @@ export function parseText(text: string, file: string): Parsed {
     // The parser met the end of the file instead of a value: the file is blank, or has only comments.
     if (node === undefined && errors.length === 1 && errors[0]?.length === 0)
       return fail(0, `is empty. The smallest manifest: ${SMALLEST_MANIFEST}`);
+    if (errors.length > 0 && YAML.test(text))
+      return fail(0, `is YAML, and devctl reads JSON, with comments: ${SMALLEST_MANIFEST}`);
     const found = errors.length > 0 ? syntaxProblems(errors, text, position) : [];
     const tree = node === undefined ? null : toTree(node, [], position, found);
     return { tree, problems: found };

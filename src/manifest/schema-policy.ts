@@ -45,6 +45,8 @@ export const restartSchema = z.union(
   ],
   {
     error: ({ input }) =>
-      `expected "no", "on-failure", "always" or an object with a policy, got ${show(input)}`,
+      input === 'unless-stopped'
+        ? '"unless-stopped" is "always" here: devctl starts nothing again that was stopped'
+        : `expected "no", "on-failure", "always" or an object with a policy, got ${show(input)}`,
   },
 );

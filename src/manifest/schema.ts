@@ -21,77 +21,85 @@ const stop = z.strictObject({
   command: field.command.optional().describe('Run before the signal, in cwd, as `command` is.'),
 });
 
-const service = z.strictObject({
-  command: field.command.describe(
-    'What to run. Text goes through /bin/sh -c; a list is the program and its arguments.',
-  ),
-  cwd: field.path
-    .optional()
-    .describe("Working folder, relative to the manifest's. Default: that folder."),
-  env: field.environment
-    .optional()
-    .describe(
-      "Variables on top of envFile, the project's and the caller's; taken literally, $ too.",
+const service = z.strictObject(
+  {
+    command: field.command.describe(
+      'What to run. Text goes through /bin/sh -c; a list is the program and its arguments.',
     ),
-  envFile: field.envFile
-    .optional()
-    .describe('File or files of NAME=value lines, relative to the manifest; $NAME is replaced.'),
-  ports: z
-    .union([z.array(field.port), z.record(field.serviceName, field.port)], {
-      error: ({ input }) =>
-        `expected a list of ports such as [3000], or names for them such as {"web": 3000}, got ${show(input)}`,
-    })
-    .optional()
-    .describe(
-      'Ports that it listens on: must be free before start, and are free after stop. Without `ready` it is ready when it listens on all of them.',
+    cwd: field.path
+      .optional()
+      .describe("Working folder, relative to the manifest's. Default: that folder."),
+    env: field.environment
+      .optional()
+      .describe(
+        "Variables on top of envFile, the project's and the caller's; taken literally, $ too.",
+      ),
+    envFile: field.envFile
+      .optional()
+      .describe('File or files of NAME=value lines, relative to the manifest; $NAME is replaced.'),
+    ports: z
+      .union([z.array(field.port), z.record(field.serviceName, field.port)], {
+        error: ({ input }) =>
+          `expected a list of ports such as [3000], or names for them such as {"web": 3000}, got ${show(input)}`,
+      })
+      .optional()
+      .describe(
+        'Ports that it listens on: must be free before start, and are free after stop. Without `ready` it is ready when it listens on all of them.',
+      ),
+    dependsOn: z
+      .union([z.array(z.string()), z.record(z.string(), condition)], {
+        error: ({ input }) =>
+          `expected a list of services, or an object such as {"db": "ready"}, got ${show(input)}`,
+      })
+      .optional()
+      .describe(
+        'Services to wait for: a list (until ready), or each with "started", "ready" (up, or done where it is a task), "completed" (ended with success) or "exited" (ended in any way).',
+      ),
+    ready: ready
+      .optional()
+      .describe(
+        'How to find out that it is up. Default: it listens on its `ports`; without ports, once it was started. "spawned": once it was started.',
+      ),
+    live: live
+      .optional()
+      .describe(
+        'How to find out, once it is up, that it is still well. One that is not is `unhealthy`, and started again by `restart`.',
+      ),
+    restart: restartSchema
+      .optional()
+      .describe('Whether to start it again when it ends by itself. Default: "no".'),
+    stop: stop.optional().describe('How to end it.'),
+    limits: serviceLimits.optional().describe('What it may use, all its processes together.'),
+    autostart: z
+      .boolean()
+      .optional()
+      .describe('Does `devctl start` without names start it? Default: true.'),
+    settle: field.duration
+      .optional()
+      .describe(
+        'For a service without ports and `ready`, or with `ready.log`: `start` calls it up only if it has not ended by then. "1s" (default), 0: at once.',
+      ),
+    stdin: z
+      .enum(['fifo', 'null'])
+      .optional()
+      .describe('"fifo" (default): stays open, `devctl send` types into it. "null": empty.'),
+    color: color.describe(
+      '"auto" (the default of the project): FORCE_COLOR=1 where it was started on a terminal, unless its environment decides. "never".',
     ),
-  dependsOn: z
-    .union([z.array(z.string()), z.record(z.string(), condition)], {
-      error: ({ input }) =>
-        `expected a list of services, or an object such as {"db": "ready"}, got ${show(input)}`,
-    })
-    .optional()
-    .describe(
-      'Services to wait for: a list (until ready), or each with "started", "ready" (up, or done where it is a task), "completed" (ended with success) or "exited" (ended in any way).',
-    ),
-  ready: ready
-    .optional()
-    .describe(
-      'How to find out that it is up. Default: it listens on its `ports`; without ports, once it was started. "spawned": once it was started.',
-    ),
-  live: live
-    .optional()
-    .describe(
-      'How to find out, once it is up, that it is still well. One that is not is `unhealthy`, and started again by `restart`.',
-    ),
-  restart: restartSchema
-    .optional()
-    .describe('Whether to start it again when it ends by itself. Default: "no".'),
-  stop: stop.optional().describe('How to end it.'),
-  limits: serviceLimits.optional().describe('What it may use, all its processes together.'),
-  autostart: z
-    .boolean()
-    .optional()
-    .describe('Does `devctl start` without names start it? Default: true.'),
-  settle: field.duration
-    .optional()
-    .describe(
-      'For a service without ports and `ready`, or with `ready.log`: `start` calls it up only if it has not ended by then. "1s" (default), 0: at once.',
-    ),
-  stdin: z
-    .enum(['fifo', 'null'])
-    .optional()
-    .describe('"fifo" (default): stays open, `devctl send` types into it. "null": empty.'),
-  color: color.describe(
-    '"auto" (the default of the project): FORCE_COLOR=1 where it was started on a terminal, unless its environment decides. "never".',
-  ),
-  oneShot: z
-    .boolean()
-    .optional()
-    .describe(
-      'true: a task, such as a migration. It is done, not down, once it has ended with success. Default: false.',
-    ),
-});
+    oneShot: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: a task, such as a migration. It is done, not down, once it has ended with success. Default: false.',
+      ),
+  },
+  {
+    error: ({ code, input }) =>
+      code === 'invalid_type' && input !== undefined
+        ? `expected an object such as {"command": "npm run dev"}, got ${show(input)}`
+        : undefined,
+  },
+);
 
 /**
  * The schema of `.devctl.json`, and the only definition of its keys. The JSON Schema for editors is
@@ -113,7 +121,7 @@ export const manifestSchema = z.strictObject({
       error: ({ input }) =>
         input === undefined
           ? 'is missing: name what to run, such as {"web": {"command": "npm run dev"}}'
-          : `expected an object of services, got ${show(input)}`,
+          : `expected an object of services such as {"web": {"command": "npm run dev"}}, got ${show(input)}`,
     })
     .refine((services) => Object.keys(services).length > 0, {
       error: 'is empty: name what to run, such as {"web": {"command": "npm run dev"}}',

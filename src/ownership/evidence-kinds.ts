@@ -40,5 +40,7 @@ export type VetoKind =
   | 'outside-project'
   | 'other-user'
   | 'invoking-tree'
+  /** It builds or runs once, or works for a program that is not swept. */
+  | 'runs-once'
   /** The process belongs to a service: `stop` ends it, the sweep does not. */
   | 'owned';

@@ -1,10 +1,11 @@
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
+import { programOf } from './argv.ts';
 import type { OwnershipFacts, ProtectionRules } from './claim.ts';
 import { PROTECT_VARIABLE, readVariable } from './cookie.ts';
 import type { EvidenceKind } from './evidence-kinds.ts';
-import { isEditorOrAgent, isShell, isWrapperShell, programOf, whyProtected } from './patterns.ts';
 import { personalProgram } from './personal-programs.ts';
+import { isEditorOrAgent, isShell, isWrapperShell, whyProtected } from './protected-programs.ts';
 import type { Veto, Vetoes } from './vetoes.ts';
 
 /**

@@ -3,9 +3,11 @@ import { identityKey } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
 import { ancestry } from './ancestry.ts';
+import { isInterpreter } from './argv.ts';
 import type { Claim, Ownership, OwnershipFacts, Spared } from './claim.ts';
+import { nameOfTool, type ToolKind, toolKindOf } from './dev-tools.ts';
 import type { Evidence } from './evidence-kinds.ts';
-import { isWrapperShell, matchBuiltIn, whyProtected, whyProtectedByPath } from './patterns.ts';
+import { isShell, isWrapperShell, whyProtected, whyProtectedByPath } from './protected-programs.ts';
 import { nestedProjectVeto, ownProtection, startedByEditor } from './protection.ts';
 import { findVetoes, type Veto } from './vetoes.ts';
 
@@ -33,6 +35,8 @@ interface Judgement {
   readonly rules: SweepRules;
   readonly vetoes: ReadonlyMap<number, Veto>;
   readonly invokingTree: ReadonlySet<number>;
+  /** The processes of devctl itself. A process that one of them has adopted is an orphan. */
+  readonly residents: ReadonlySet<number>;
 }
 
 /**
@@ -58,17 +62,26 @@ export function sweepClaims(
   const residents = [...supervisors, ...guards, ...oneOffParents.map(({ process }) => process)];
   const ownPids = new Set(residents.map(({ identity }) => identity.pid));
   const invokingTree = findInvokingTree(facts, snapshot, rules);
-  const judgement: Judgement = { facts, snapshot, rules, vetoes: byPid, invokingTree };
+  const judgement = {
+    facts,
+    snapshot,
+    rules,
+    vetoes: byPid,
+    invokingTree,
+    residents: ownPids,
+  } satisfies Judgement;
   const claims = new Map<number, Claim>();
   const spared = new Map<number, Spared>();
 
-  const consider = (process: ProcessInfo, evidence: Evidence): void => {
+  const consider = (process: ProcessInfo, evidence: Evidence, tool: ToolKind | null): void => {
     const { pid } = process.identity;
     if (isGone(process) || ownPids.has(pid) || claimed.has(pid) || claims.has(pid)) return;
     const runId = cookies.get(pid)?.runId ?? '';
     const veto = facts.exemptRuns?.includes(runId)
       ? { kind: 'invoking-tree' as const, detail: 'it is of the one-off that runs this command' }
-      : (findVeto(judgement, process, evidence) ?? protectionFromSweep(protection, process));
+      : (findVeto(judgement, process, evidence) ??
+        (tool && whyNotSwept(judgement, process, tool)) ??
+        protectionFromSweep(protection, process));
     if (veto) spared.set(pid, spared.get(pid) ?? { process, evidence: [evidence], veto });
     else claims.set(pid, { process, service: null, runId: null, evidence: [evidence] });
   };
@@ -80,15 +93,15 @@ export function sweepClaims(
       claims.set(process.identity.pid, { ...known, process });
       continue;
     }
-    const inReach = rules.patterns.length > 0 && !beyondReach(judgement, process);
-    const matched = matchPattern(snapshot, inReach ? rules : BUILT_IN_ONLY, process);
-    if (matched) consider(process, { kind: 'pattern', detail: matched });
+    const found = lookAlikeOf(judgement, process);
+    if (found) consider(process, { kind: 'pattern', detail: found.detail }, found.tool);
   }
   for (const pid of claims.keys()) {
     const parent = snapshot.byPid.get(pid);
     for (const child of snapshot.byParent.get(pid) ?? []) {
       if (parent && child.identity.startTicks < parent.identity.startTicks) continue;
-      consider(child, { kind: 'descendant', detail: `child of ${pid} (${parent?.name ?? ''})` });
+      const detail = `child of ${pid} (${parent?.name ?? ''})`;
+      consider(child, { kind: 'descendant', detail }, null);
     }
   }
   return {
@@ -136,21 +149,85 @@ function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence
   return rule ? { kind: 'protected', detail: `matches sweep.protect ${rule.source}` } : null;
 }
 
-/**
- * Matches a command line against the built-in and the user's patterns.
- *
- * @returns the part that matched, for people; null for no match
- */
-function matchPattern(
+interface LookAlike {
+  readonly detail: string;
+  /** Null: the user's own pattern matches, which needs no further reason. */
+  readonly tool: ToolKind | null;
+}
+
+function lookAlikeOf(judgement: Judgement, process: ProcessInfo): LookAlike | null {
+  const { snapshot, rules } = judgement;
+  const inReach = rules.patterns.length > 0 && !beyondReach(judgement, process);
+  return findLookAlike(snapshot, inReach ? rules : BUILT_IN_ONLY, process);
+}
+
+/** Tells whether a process looks like a tool of the project, by the user's patterns or the built-in rules. */
+function findLookAlike(
   snapshot: Snapshot,
   { patterns }: Pick<SweepRules, 'patterns'>,
   process: ProcessInfo,
-): string | null {
+): LookAlike | null {
   const argv = snapshot.details.argv(process) ?? [];
-  const builtIn = matchBuiltIn(argv);
-  if (builtIn !== null || patterns.length === 0) return builtIn;
-  const line = argv.join(' ');
-  return patterns.find((pattern) => pattern.test(line))?.source ?? null;
+  const tool = toolKindOf(argv);
+  const detail = `looks like a dev tool of this project (${nameOfTool(argv)})`;
+  if (tool === 'dev') return { tool, detail };
+  const line = patterns.length === 0 ? '' : argv.join(' ');
+  const own = patterns.find((pattern) => pattern.test(line))?.source;
+  if (own !== undefined) return { tool: null, detail: `matches sweep.patterns ${own}` };
+  return tool && { tool, detail };
+}
+
+/**
+ * Says why a known tool is not swept for itself: it ends by itself, works for another program, or hangs below a tool
+ * that ends by itself. It is swept all the same as the descendant of a tool that is swept.
+ */
+function whyNotSwept(judgement: Judgement, process: ProcessInfo, tool: ToolKind): Veto | null {
+  const { snapshot } = judgement;
+  if (tool === 'once') return { kind: 'runs-once', detail: 'it builds or runs once' };
+  const above = runOnceAbove(judgement, process);
+  if (above !== null) {
+    const detail = `works for ${name(snapshot, above)}, which builds or runs once`;
+    return { kind: 'runs-once', detail };
+  }
+  const host = tool === 'worker' ? hostOf(judgement, process) : null;
+  return host && { kind: 'runs-once', detail: `works for ${name(snapshot, host)}` };
+}
+
+function name(snapshot: Snapshot, process: ProcessInfo): string {
+  const { pid } = process.identity;
+  return `pid ${pid} (${nameOfTool(snapshot.details.argv(process) ?? [process.name])})`;
+}
+
+/**
+ * Finds the tool above a process that builds or runs once. The topmost tool decides: what `npm test` builds is swept with
+ * it. A shell that a person types into ends the search.
+ */
+function runOnceAbove(judgement: Judgement, process: ProcessInfo): ProcessInfo | null {
+  const { snapshot } = judgement;
+  let found: ProcessInfo | null = null;
+  for (const above of ancestry(process.ppid, snapshot)) {
+    const argv = snapshot.details.argv(above) ?? [];
+    if (isShell(argv) && !isWrapperShell(argv)) break;
+    const tool = lookAlikeOf(judgement, above);
+    if (tool === null || tool.tool === 'worker') continue;
+    const evidence = { kind: 'pattern', detail: tool.detail } as const;
+    if (tool.tool === 'once') found = above;
+    else if (findVeto(judgement, above, evidence) === null) found = null;
+  }
+  return found;
+}
+
+/**
+ * Finds the living process that a worker works for. An orphan has been adopted by process 1, by devctl, or by a process
+ * of another session, such as the service manager of the user. nx starts its workers in sessions of their own.
+ */
+function hostOf({ snapshot, residents }: Judgement, process: ProcessInfo): ProcessInfo | null {
+  const host = snapshot.byPid.get(process.ppid);
+  if (!host || host.identity.pid === 1 || residents.has(host.identity.pid) || isGone(host)) {
+    return null;
+  }
+  const argv = snapshot.details.argv(host) ?? [];
+  return host.sid === process.sid || isInterpreter(argv) ? host : null;
 }
 
 const BUILT_IN_ONLY = { patterns: [] };
@@ -175,11 +252,11 @@ export function ownedLookAlikes(
   rules: SweepRules,
 ): readonly Spared[] {
   return [...claims].flatMap(({ process, service }): Spared[] => {
-    const matched = matchPattern(snapshot, rules, process);
-    if (matched === null) return [];
+    const found = findLookAlike(snapshot, rules, process);
+    if (found === null) return [];
     const whose = service === null ? 'was started by devctl' : `belongs to the service ${service}`;
     const veto = { kind: 'owned', detail: `${whose}: devctl stop ends it` } as const;
-    return [{ process, evidence: [{ kind: 'pattern', detail: matched }], veto }];
+    return [{ process, evidence: [{ kind: 'pattern', detail: found.detail }], veto }];
   });
 }
 
@@ -210,7 +287,7 @@ function findInvokingTree(
     tree.add(identity.pid);
   const runners = ancestry(facts.self.pid, snapshot)
     .slice(1)
-    .filter((process) => matchPattern(snapshot, rules, process));
+    .filter((process) => findLookAlike(snapshot, rules, process) !== null);
   const top = runners.at(-1);
   if (!top) return tree;
   const queue = [top.identity.pid];

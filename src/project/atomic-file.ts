@@ -131,7 +131,8 @@ export function unwritable(path: string, error: unknown): DevctlError {
 const HINTS: Readonly<Record<string, string>> = {
   EACCES: 'make the folder writable for you (chmod u+rwx), or choose another with "pidsDir"',
   EPERM: 'make the folder writable for you (chmod u+rwx), or choose another with "pidsDir"',
-  EROFS: 'the file system is mounted read-only: choose another folder with "pidsDir"',
+  EROFS:
+    'the file system is mounted read-only: choose another folder, for example "pidsDir": "/var/tmp/my-pids"',
   ENOSPC: 'the disk is full: free some space and try again',
   EDQUOT: 'your disk quota is used up: free some space and try again',
   ELOOP: 'a symbolic link is in the way: move it away and try again',

@@ -52,7 +52,21 @@ export function ensureOwnFolder(path: string, dedicated: boolean, hint = MOVE_AW
     }
     return created;
   } catch (error) {
-    throw unwritable(path, error);
+    throw unwritable(path, causeOf(path, error));
+  }
+}
+
+/**
+ * Finds the cause of a failed mkdir. Node's recursive one says ENOENT on a file system that is mounted read-only, where
+ * mkdir(2) says EROFS.
+ */
+function causeOf(path: string, error: unknown): unknown {
+  if (errnoOf(error) !== 'ENOENT') return error;
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return error;
+  } catch (cause) {
+    return cause;
   }
 }
 

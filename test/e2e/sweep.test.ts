@@ -40,7 +40,11 @@ test('sweep asks and then kills programs that match; services and bystanders are
     sweep: { patterns: ['stubborn\\.mjs'], protect: ['precious'] },
   });
   await using elsewhere = await temporaryProject();
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const announced = /^stop also ends dev tools started by hand here; off: "sweep": .*"off"/m;
+  const start = await devctl(project, 'start');
+  expect(start).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(announced) });
+  const twice = await devctl(project, 'start');
+  expect(twice).toMatchObject({ exitCode: 0, stdout: expect.not.stringMatching(announced) });
   // It changes its name a moment after its start.
   const { pid: web } = await until(() =>
     project.oracle.processes().find(({ argv }) => argv[0] === 'npm run dev'),
@@ -52,6 +56,7 @@ test('sweep asks and then kills programs that match; services and bystanders are
   await using editor = await bystander('vim node_modules/.bin/vite', project.root);
   await using spared = await bystander('node vite precious', project.root);
   await using outside = await bystander('npm run dev', elsewhere.root);
+  await using build = await bystander('node node_modules/.bin/vite build', project.root);
   await using nested = await bystander('npm test', project.file('nested'));
   startApart(project.root, 'stubborn', ['1'], project.env);
   const foreign = {
@@ -76,6 +81,7 @@ test('sweep asks and then kills programs that match; services and bystanders are
   const reasons = new Map(dry.report.spared.map(({ pid, veto, why }) => [pid, `${veto}: ${why}`]));
   expect(reasons.get(web)).toBe('owned: belongs to the service web: devctl stop ends it');
   expect(reasons.get(spared.pid)).toBe('protected: matches sweep.protect precious');
+  expect(reasons.get(build.pid)).toBe('runs-once: it builds or runs once');
   expect(reasons.get(outside.pid)).toContain('outside-project: works in');
   expect(reasons.get(nested.pid)).toContain('a project of its own');
   expect(reasons.get(cookied.pid)).toContain('other-project: carries the mark of another project');
@@ -90,8 +96,8 @@ test('sweep asks and then kills programs that match; services and bystanders are
   ]);
   expect(report.survivors).toEqual([]);
   expect(polite.alive()).toBe(false);
-  const innocent = [editor, spared, outside, nested].map((one) => one.alive());
-  expect(innocent).toEqual([true, true, true, true]);
+  const innocent = [editor, spared, outside, nested, build].map((one) => one.alive());
+  expect(innocent).toEqual([true, true, true, true, true]);
   expect(find('node vitest')?.pid).toBe(cookied.pid);
   expect(project.oracle.processes().map(({ pid }) => pid)).toEqual(services);
   expect(await statusReport(project)).toMatchObject({ exitCode: 0 });

@@ -1,7 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
+import { repositoryRoot } from '../support/paths.ts';
 import { service } from '../support/services.ts';
+import { eachModeIf, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { openTerminal } from '../support/terminal.ts';
 import { until } from '../support/until.ts';
@@ -90,5 +94,33 @@ test.skipIf(lacksTmux)(
     );
     const left = project.oracle.processes().map(({ argv }) => argv.join(' '));
     expect(left.filter((line) => /stubborn|sleep/.test(line))).toEqual([]);
+  },
+);
+
+eachModeIf(!lacksTmux)<[command: string, seen: RegExp]>([
+  ['logs -f', /web.*tick/],
+  ['up', /services are up/],
+  ['run -- sh -c "echo begun; exec sleep 100"', /^begun/m],
+  ['monitor', /web.*(ready|running)/],
+])(
+  'a terminal that is closed ends devctl %s with 129, not by an abort of Node',
+  async (command, seen) => {
+    await using project = await temporaryProject({
+      services: { web: { command: 'while :; do echo tick; sleep 1; done' } },
+    });
+    if (command !== 'up') await devctl(project, 'start');
+    await using terminal = await openTerminal(project);
+    const program = join(repositoryRoot, 'bin', 'devctl.js');
+    // This shell stays until it has written the exit code. The one above it cannot without its terminal.
+    project.write(
+      'closed.sh',
+      `trap : HUP\n'${process.execPath}' '${program}' "$@"\necho $? > code.tmp\nmv code.tmp code\n`,
+    );
+    await terminal.type(`sh closed.sh ${command}`);
+    await until(async () => seen.test(await terminal.screen()));
+    await terminal.close();
+    await until(() => existsSync(project.file('code')));
+    expect(readFileSync(project.file('code'), 'utf8').trim()).toBe('129');
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
   },
 );

@@ -1,4 +1,5 @@
 import { mkdirSync, rmdirSync, symlinkSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -39,8 +40,18 @@ describe('the shape of a manifest', () => {
       '{"services": {}}',
       '1:14  services: is empty: name what to run, such as {"web": {"command": "npm run dev"}}',
     ],
-    ['{"services": []}', '1:14  services: expected an object of services, got a list'],
-    ['{"services": {"web": "x"}}', '1:22  services.web: expected an object, got "x"'],
+    [
+      '{"services": ["npm run dev"]}',
+      '1:14  services: expected an object of services such as {"web": {"command": "npm run dev"}}, got a list',
+    ],
+    [
+      '{"services": {"web": "x"}}',
+      '1:22  services.web: expected an object such as {"command": "npm run dev"}, got "x"',
+    ],
+    [
+      '# mine\n---\nservices:\n  web:\n    command: npm run dev\n',
+      '1:1  is YAML, and devctl reads JSON, with comments: {"services": {"web": {"command": "npm run dev"}}}',
+    ],
     [
       '{"services": {"web": {}}}',
       `1:15  services.web.command: is missing: give a command such as ${COMMANDS}`,
@@ -107,7 +118,39 @@ describe('the shape of a manifest', () => {
     ['port 0', { ports: [0] }, ['ports[0]: expected a port from 1 to 65535, got 0']],
     ['port 65536', { ports: [65_536] }, ['ports[0]: expected a port from 1 to 65535, got 65536']],
     ['half a port', { ports: [80.5] }, ['ports[0]: expected a port from 1 to 65535, got 80.5']],
-    ['port as text', { ports: ['80'] }, ['ports[0]: expected a port from 1 to 65535, got "80"']],
+    [
+      'port as text',
+      { ports: ['80'] },
+      ['ports[0]: expected a port from 1 to 65535, got "80": write 80'],
+    ],
+    [
+      'ports as compose has them',
+      { ports: ['5173:5173', '127.0.0.1:80:8080'] },
+      [
+        'ports[0]: expected a port from 1 to 65535, got "5173:5173": write 5173',
+        'ports[1]: expected a port from 1 to 65535, got "127.0.0.1:80:8080": write 8080',
+      ],
+    ],
+    [
+      'a command line as a list',
+      { command: ['npm run dev'] },
+      [
+        'command: a list has each argument as a text of its own: ["npm", "run", "dev"], or "npm run dev" without the list',
+      ],
+    ],
+    ['the key of others for command', { cmd: 'x' }, ['cmd: unknown key. Did you mean "command"?']],
+    [
+      'the key of others for ready',
+      { healthcheck: {} },
+      [
+        'healthcheck: unknown key; an example of what is meant: "ready": {"http": "http://localhost:3000"}',
+      ],
+    ],
+    [
+      'a policy of docker',
+      { restart: 'unless-stopped' },
+      ['restart: "unless-stopped" is "always" here: devctl starts nothing again that was stopped'],
+    ],
     [
       'one port',
       { ports: 80 },
@@ -176,7 +219,21 @@ describe('the shape of a manifest', () => {
     [
       'cwd with ~',
       { cwd: '~/app' },
-      ['cwd: "~/app" does not exist (relative to the manifest; "~" is not replaced)'],
+      [
+        `cwd: "~/app" does not exist (relative to the manifest; "~" is not replaced: write "${homedir()}/app")`,
+      ],
+    ],
+    [
+      'cwd with a variable',
+      { cwd: '$HOME/app' },
+      [
+        `cwd: "$HOME/app" does not exist (relative to the manifest; "$HOME" is not replaced: write "${homedir()}/app")`,
+      ],
+    ],
+    [
+      'cwd with another variable',
+      { cwd: 'x/$NAME' },
+      ['cwd: "x/$NAME" does not exist (relative to the manifest; "$NAME" is not replaced)'],
     ],
     [
       'cwd a file',

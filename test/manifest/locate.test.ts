@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findManifest, locateManifest } from '../../src/manifest/locate.ts';
-import { errorOf, folderWith } from './folder.ts';
+import { errorOf, folderWith, write } from './folder.ts';
 
 test('a manifest above the current folder is found, with the local one beside it', () => {
   const root = folderWith({ '.devctl.json': '', '.devctl.local.json': '', 'a/b/c': '' });
@@ -26,7 +26,15 @@ test('without a manifest the error says where it looked and what to do', () => {
   const error = errorOf(() => locateManifest({ cwd }));
   expect(error).toMatchObject({ code: 'manifest-not-found', exitCode: 2 });
   expect(error.message).toBe(`no .devctl.json in ${cwd} or in any folder above it`);
-  expect(error.hint).toContain('--config FILE');
+  expect(error.hint).toBe(
+    `go to a folder of the project, name a manifest with --config FILE, or write one: echo '{"services": {"web": {"command": "npm run dev"}}}' > .devctl.json`,
+  );
+  write(join(cwd, 'devctl.yaml'), 'services:');
+  expect(errorOf(() => locateManifest({ cwd })).hint).toMatch(
+    /^devctl\.yaml is not read: a manifest is JSON/,
+  );
+  write(join(cwd, 'devctl.json'), '{}');
+  expect(errorOf(() => locateManifest({ cwd })).hint).toMatch(/^mv devctl\.json \.devctl\.json/);
 });
 
 test('a folder that --config names means the manifest in it', () => {

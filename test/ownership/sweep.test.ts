@@ -105,6 +105,80 @@ describe('a program that only resembles one is not swept', () => {
   });
 });
 
+describe('what builds or runs once', () => {
+  const esbuild = `${ROOT}/node_modules/@esbuild/linux-x64/bin/esbuild --service=0.25`;
+  const build: Row = { pid: 200, argv: `node ${BIN}/vite build`, cwd: ROOT };
+  const worker: Row = { pid: 210, ppid: 200, sid: 20, argv: esbuild, cwd: ROOT };
+  const own: Row = { pid: 200, argv: 'node build.mjs', cwd: ROOT, sid: 20 };
+  const npmTest: Row = { pid: 190, argv: 'npm test', cwd: ROOT };
+  test.each<[name: string, rows: readonly Row[], expected: readonly number[]]>([
+    ['a build, and its worker', [build, worker], []],
+    ['not a worker whose build was killed', [{ ...worker, ppid: 1 }], [210]],
+    [
+      'not a worker that the service manager of the user has adopted',
+      [
+        { pid: 5, name: 'systemd', argv: '/lib/systemd/systemd --user' },
+        { ...worker, ppid: 5 },
+      ],
+      [210],
+    ],
+    ['the worker of a script of which nothing is known', [own, worker], []],
+    ['a worker in a session of its own, whose program lives', [own, { ...worker, sid: 210 }], []],
+    [
+      'a server below a build',
+      [build, { pid: 211, ppid: 200, argv: `node ${BIN}/vite preview`, cwd: ROOT }],
+      [],
+    ],
+    [
+      'the tasks of a monorepo build',
+      [
+        { pid: 180, argv: `node ${BIN}/turbo run build`, cwd: ROOT },
+        { pid: 185, ppid: 180, argv: ['sh', '-c', 'vite build'], cwd: ROOT },
+        { ...build, ppid: 185 },
+        worker,
+        { pid: 220, ppid: 185, argv: `node ${BIN}/vitest`, cwd: ROOT },
+      ],
+      [],
+    ],
+    [
+      'not a build that a test run has started',
+      [npmTest, { ...build, ppid: 190 }, worker],
+      [190, 200, 210],
+    ],
+    [
+      'not a test run below a build below a test run',
+      [npmTest, { ...build, ppid: 190 }, { ...worker, argv: `node ${BIN}/vitest` }],
+      [190, 200, 210],
+    ],
+    [
+      'a build below a test run in the shell of a person',
+      [npmTest, { pid: 195, ppid: 190, argv: 'bash', cwd: ROOT }, { ...build, ppid: 195 }, worker],
+      [190],
+    ],
+    [
+      'not a server in the shell of a person below a build',
+      [
+        { ...build, pid: 180 },
+        { pid: 195, ppid: 180, argv: 'bash', cwd: ROOT },
+        { pid: 211, ppid: 195, argv: 'npm run dev', cwd: ROOT },
+      ],
+      [211],
+    ],
+  ])('%s', (_name, rows, expected) => {
+    expect(swept(rows)).toEqual(expected);
+  });
+
+  test('it is named with the reason, and a pattern of the user is above the rule', () => {
+    const { spared } = sweep([build, worker]);
+    expect(spared.map(({ veto }) => veto)).toEqual([
+      { kind: 'runs-once', detail: 'it builds or runs once' },
+      { kind: 'runs-once', detail: 'works for pid 200 (vite build), which builds or runs once' },
+    ]);
+    expect(sweep([own, worker]).spared[0]?.veto.detail).toBe('works for pid 200 (build.mjs)');
+    expect(swept([build, worker], { patterns: [/vite build/] })).toEqual([200, 210]);
+  });
+});
+
 describe('the program that started a look-alike', () => {
   const code: Row = {
     pid: 150,
@@ -249,7 +323,7 @@ describe('vetoes', () => {
   });
 
   test('a process that other evidence claims is left out', () => {
-    const child: Row = { pid: 201, ppid: 200, argv: `node ${BIN}/vite build`, cwd: ROOT };
+    const child: Row = { pid: 201, ppid: 200, argv: `node ${BIN}/vitest`, cwd: ROOT };
     const snapshot = snapshotOf([...TERMINAL, vite, child]);
     const remembered = sweepClaims(FACTS, snapshot, RULES).claims.get(200);
     expect(remembered).toBeDefined();

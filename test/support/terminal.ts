@@ -20,6 +20,7 @@ export async function openTerminal(project: TemporaryProject) {
       },
       extendEnv: false,
     });
+  let isOpen = true;
   await tmux('new-session', '-d', '-x', '100', '-y', '40', '/bin/sh');
   const program = join(repositoryRoot, 'bin', 'devctl.js');
   const type = (line: string) => tmux('send-keys', line, 'Enter');
@@ -42,6 +43,13 @@ export async function openTerminal(project: TemporaryProject) {
       const [other, cursor, wrap, tty = ''] = stdout.split(' ');
       return { other, cursor, wrap, tty };
     },
-    [Symbol.asyncDispose]: async () => void (await tmux('kill-server')),
+    /** Closes the terminal, as when its window is closed or the network breaks. */
+    async close() {
+      isOpen = false;
+      await tmux('kill-server');
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (isOpen) await tmux('kill-server');
+    },
   };
 }

@@ -46,18 +46,22 @@ export interface RunOutcome {
   readonly exit: Exit;
   readonly orphans: number;
   readonly survivors: number;
+  /** True when SIGHUP asked for the end, as of a terminal that was closed. Missing: it did not. */
+  readonly isHungUp?: boolean;
 }
 
 /**
  * The exit code of `devctl run`: the exit code of the command, or 128 + its signal. Survivors, a timeout and a limit
- * have codes of their own. Orphans count only when the command itself succeeded.
+ * have codes of their own, and so has a terminal that was closed: 128 + SIGHUP, because the command may have met SIGHUP or
+ * the SIGTERM of the end first. Orphans count only when the command itself succeeded.
  */
 export function runExitCode(
-  { cause, exit, orphans, survivors }: RunOutcome,
+  { cause, exit, orphans, survivors, isHungUp = false }: RunOutcome,
   failOnOrphans: boolean,
 ): number {
   if (survivors > 0) return ExitCode.Survivors;
   if (cause === 'timed-out' || cause === 'limit') return ExitCode.TimedOut;
+  if (isHungUp && (cause === 'interrupted' || cause === 'ended')) return exitCodeOf('SIGHUP');
   if (exit.signal !== null) return exitCodeOf(exit.signal);
   const code = exit.code ?? ExitCode.Failed;
   return code === 0 && failOnOrphans && orphans > 0 ? ExitCode.Survivors : code;

@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { ExitCode, errnoOf, inWords } from '../../errors.ts';
 import { themeFor } from './theme.ts';
 import { printable } from './width.ts';
@@ -11,6 +13,20 @@ let isTold = false;
  */
 export function tolerateLostOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', tellLostOutput);
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+  if (terminals.length > 0) process.once('exit', () => letGoOfClosed(terminals));
+}
+
+/**
+ * Opens /dev/null in the place of a terminal that was closed. At its end Node restores the settings of its terminals, and
+ * aborts where one has gone: tcsetattr(3) says EIO. It leaves alone a descriptor that is another file by then.
+ */
+function letGoOfClosed(terminals: readonly number[]): void {
+  for (const fd of terminals) {
+    if (isatty(fd)) continue;
+    closeSync(fd);
+    openSync('/dev/null', 'r+');
+  }
 }
 
 /** True when the reader has gone, so that nobody misses the output. */

@@ -1,3 +1,4 @@
+import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
 import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
 import { formatDuration } from '../terminal/durations.ts';
@@ -97,7 +98,9 @@ function unrecordedInWords({ services, processes, survivors }: StopReport): read
 /** Describes how the processes were found and what ended them, which is the question in an emergency. */
 function meansInWords(processes: readonly ReportedProcess[]): string {
   const found = tally(
-    processes.flatMap(({ evidence }) => [...new Set(evidence.map(({ kind }) => kind))]),
+    processes.flatMap(({ evidence }) => [
+      ...new Set(evidence.map(({ kind }) => (kind === 'pattern' ? 'looks' : kind))),
+    ]),
   );
   const ended = tally(processes.map(({ endedBy }) => endedBy ?? 'no signal'));
   return `  found by ${found}; ended by ${ended}`;
@@ -197,11 +200,16 @@ function printDryRun(report: StopReport, out: Theme): void {
   }
 }
 
+/** A look-alike is named by its looks, because its kind alone would be no reason to end it. */
+function evidenceInWords({ kind, detail }: Evidence): string {
+  return kind === 'pattern' ? printable(detail) : kind;
+}
+
 function processTable(processes: readonly ReportedProcess[], out?: Theme): readonly string[] {
   const rows = processes.map(({ pid, service, evidence, signals, command }) => [
     String(pid),
     service ?? '-',
-    [...new Set(evidence.map(({ kind }) => kind))].join('+'),
+    [...new Set(evidence.map(evidenceInWords))].join('+'),
     signals.filter((signal) => signal !== 'SIGCONT').join(' ') || '-',
     command,
   ]);

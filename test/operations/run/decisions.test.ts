@@ -35,6 +35,13 @@ describe('the exit code', () => {
     ['is 4 with orphans, if they count as a failure', { orphans: 2 }, true, 4],
     ['is that of a failed command even then', { orphans: 2, exit: exited(1) }, true, 1],
     ['is 4 with survivors, even after a timeout', { cause: 'timed-out', survivors: 1 }, false, 4],
+    [
+      'is 129 where the terminal was closed, whichever signal the command met first',
+      { cause: 'interrupted', isHungUp: true, exit: { code: null, signal: 'SIGTERM' } },
+      false,
+      129,
+    ],
+    ['is 129 also where the command ended by itself then', { isHungUp: true }, false, 129],
     ['is 1 when the exit is not known', { exit: { code: null, signal: null } }, false, 1],
   ] as const)('%s', (_, over, failOnOrphans, expected) => {
     const outcome = { cause: 'ended', exit: exited(0), orphans: 0, survivors: 0, ...over } as const;
