@@ -85,7 +85,7 @@ export function socketsBehind(
   if (exact.length > 0) return exact;
   // lsof writes "*" for every address.
   const everyV4 = plain.includes(':') ? [] : on('0.0.0.0');
-  return everyV4.length > 0 ? everyV4 : on('::', '*', '0.0.0.0');
+  return everyV4.length > 0 ? everyV4 : on('::', '*');
 }
 
 /** True for an address that leads back to this machine. */

@@ -193,7 +193,8 @@ export class SocketOwners {
         this.#known.set(keyOf(one), { holder, untilMs: FOREVER });
       } else if (process) {
         const description = `${describeCommand(snapshot, process)} (pid ${pid})`;
-        this.#known.set(keyOf(one), { holder: { kind: 'stranger', description }, untilMs: soonMs });
+        const kind = ENGINE_PROXIES.has(process.name) ? 'unseen' : 'stranger';
+        this.#known.set(keyOf(one), { holder: { kind, description }, untilMs: soonMs });
       } else {
         this.#known.set(keyOf(one), { holder: unseen(one), untilMs: soonMs });
       }
@@ -207,6 +208,20 @@ export class SocketOwners {
     this.#context.log(line);
   }
 }
+
+/**
+ * Programs of container engines that listen for a container. Nobody can tell whose container it is, so they count as other
+ * users' processes do, also for root. The kernel cuts names after 15 characters (proc_pid_comm(5)).
+ */
+const ENGINE_PROXIES: ReadonlySet<string> = new Set([
+  'docker-proxy',
+  'com.docker.back',
+  'rootlessport',
+  'rootlesskit',
+  'slirp4netns',
+  'pasta',
+  'gvproxy',
+]);
 
 const FOREVER = Number.POSITIVE_INFINITY;
 
