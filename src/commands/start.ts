@@ -2,7 +2,6 @@ import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
-import { endOfLines, QUOTED_BYTES, QUOTED_LINES } from '../logs/quote.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
@@ -14,11 +13,12 @@ import { printJson } from '../output/terminal/json.ts';
 import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
 import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
 import { colorEnabled, isSeen } from '../output/terminal/theme.ts';
-import { cleanLogText, finalText, printable, printableLines } from '../output/terminal/width.ts';
+import { printable, printableLines } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
+import { printLastLines } from './last-lines.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
 import { yieldLock } from './yield-lock.ts';
 
@@ -27,6 +27,9 @@ export interface StartCommandOptions extends LeaseOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly abortOnFailure?: boolean;
+  readonly apply?: boolean;
+  readonly dependents?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** Runs `devctl start`. Exits when every requested service is up, or with 1 when one is not. */
@@ -35,6 +38,13 @@ export async function startCommand(
   options: StartCommandOptions,
 ): Promise<number> {
   refuseAsProcessOne();
+  if (options.apply) return (await import('./apply.ts')).applyCommand(names, options);
+  const lone = options.dependents ? '--dependents' : options.dryRun ? '--dry-run' : null;
+  if (lone !== null) {
+    throw new DevctlError('usage', `${lone} is an option of start --apply`, {
+      hint: `devctl start --apply ${lone}`,
+    });
+  }
   const query = { config: options.config };
   const manifest = loadManifest(manifestQuery(openProject(query), query));
   const selected = selectForStart(choicesOf(manifest), names);
@@ -137,7 +147,7 @@ export function allUp({ services }: StartResult): boolean {
 
 /** Prints what the progress has not said: which services ran before, why a service failed, what to do next. */
 export function printSummary(
-  { services, aborted, leases, breaches }: StartResult,
+  { services, aborted, changed, leases, breaches }: StartResult,
   color: boolean | undefined,
   reasonsShown: ReadonlyMap<string, string | null> = new Map(),
 ): void {
@@ -145,8 +155,17 @@ export function printSummary(
   const before = services.filter(({ alreadyRunning }) => alreadyRunning);
   const runningBefore = before.filter(({ done }) => !done).map(({ name }) => name);
   const doneBefore = before.filter(({ done }) => done).map(({ name }) => name);
-  if (runningBefore.length > 0) stderr.write(`already running: ${runningBefore.join(', ')}\n`);
-  if (doneBefore.length > 0) stderr.write(`already done: ${doneBefore.join(', ')}\n`);
+  const marked = (names: readonly string[]): string =>
+    names
+      .map((name) => (changed.some((one) => one.service === name) ? `${name} (changed)` : name))
+      .join(', ');
+  if (runningBefore.length > 0) stderr.write(`already running: ${marked(runningBefore)}\n`);
+  if (doneBefore.length > 0) stderr.write(`already done: ${marked(doneBefore)}\n`);
+  for (const { service, keys } of changed)
+    stderr.write(
+      `  ${service} is as it was defined before: ${printable(keys.join(', '))} changed\n`,
+    );
+  if (changed.length > 0) stderr.write('  → devctl start --apply restarts what has changed\n');
   for (const breach of breaches)
     stderr.write(`! over its limit: ${printable(warningInWords(breach))}\n`);
   const ends = leasesInWords(leases);
@@ -164,16 +183,11 @@ export function printSummary(
   }
   stdout.write(`${up} of ${services.length} services are up\n`);
   if (aborted.length > 0) stderr.write(`stopped again: ${aborted.join(', ')}\n`);
-  else if (
-    services.some(({ pid, state }) => isUp(state) || (state === 'unhealthy' && pid !== null))
-  )
+  if (services.some(({ pid, state }) => isUp(state) || (state === 'unhealthy' && pid !== null)))
     stderr.write('  → what runs goes on running; devctl stop ends it\n');
   if (failed.some(({ state }) => state === 'clearing' || state === 'backoff'))
     stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
 }
-
-/** What stands before each quoted line of a log. */
-const MARGIN = '  | ';
 
 function printFailedService(
   { name, state, reason, lastLines, log }: StartedService,
@@ -182,12 +196,5 @@ function printFailedService(
 ): void {
   const { stderr } = process;
   if (!isShown) stderr.write(`✗ ${name}: ${printableLines(reason ?? state)}\n`);
-  if (lastLines.length === 0) return;
-  stderr.write(`  the last lines of ${printable(log)}:\n`);
-  // Again, because a control character becomes four.
-  const shown = endOfLines(
-    lastLines.map((line) => cleanLogText(finalText(line), colors)),
-    QUOTED_BYTES - QUOTED_LINES * MARGIN.length,
-  );
-  for (const line of shown) stderr.write(`${MARGIN}${line}\n`);
+  printLastLines(lastLines, log, colors);
 }

@@ -76,6 +76,12 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
   process.stdout.write(`${lines.join('\n')}\n`);
   const ends = leasesInWords(leases);
   if (ends) process.stdout.write(`lease: ${ends}\n`);
+  for (const { name, changed } of services) {
+    if (changed && changed.length > 0)
+      process.stdout.write(
+        `${name}: changed since it was started (${printable(changed.join(', '))}); devctl start --apply restarts it\n`,
+      );
+  }
   const explained = services.filter(({ reason, done }) => reason !== null && !done);
   for (const { name, reason } of explained)
     process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
@@ -115,9 +121,10 @@ function printProcesses(processes: StatusReport['orphans'], theme: Theme): void 
 function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
   const { name, pid, uptimeMs, processes, orphans, rssBytes, cpuPercent, ports } = service;
   const some = processes > 0;
+  const isChanged = (service.changed ?? []).length > 0;
   return [
     theme.bold(name),
-    paintState(service, theme),
+    `${paintState(service, theme)}${isChanged ? ` ${theme.yellow('(changed)')}` : ''}`,
     pid === null ? '-' : String(pid),
     uptimeMs === null ? '-' : formatDuration(uptimeMs),
     orphans > 0 ? theme.red(String(processes)) : String(processes),

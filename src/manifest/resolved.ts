@@ -1,4 +1,5 @@
 import type { SignalName } from '../processes/host.ts';
+import type { Definition } from './definition.ts';
 import type { Problem } from './problem.ts';
 
 /** The check that a probe makes at each attempt, by kind. */
@@ -175,6 +176,8 @@ export interface ResolvedManifest {
   readonly env: Readonly<Record<string, string>>;
   readonly envFindings: readonly EnvFinding[];
   readonly services: Readonly<Record<string, ResolvedService>>;
+  /** What the process of each service sees of the manifest, to notice a change. Null: an env file cannot be read. */
+  readonly definitions: Readonly<Record<string, Definition | null>>;
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;
   readonly protection: ProtectionSettings;

@@ -3,6 +3,7 @@
  *
  *   status    the state of each service, by its record and the process table
  *   report    the answer
+ *   changes   what has changed in the manifest since services were started
  *   tree      the processes of each service, as trees
  *   all       every project of this user
  *   observe   looks again and again, for the monitor
@@ -21,6 +22,7 @@ import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
+import { readChanges } from './changes.ts';
 import type { ServiceStatus, StatusReport } from './report.ts';
 
 /**
@@ -39,11 +41,14 @@ export async function readStatus(
 
 /** Describes the project from a look that the caller has made. */
 export function statusOf(
-  { state, snapshot, claims, latest }: ProjectLook,
-  { folder, outline }: OpenProject,
+  look: ProjectLook,
+  project: OpenProject,
   names: readonly string[] | null,
 ): StatusReport {
+  const { state, snapshot, claims, latest } = look;
+  const { folder, outline } = project;
   const { supervisors, stale } = latest;
+  const changes = readChanges(look, project);
   const known = state.records.map(({ service }) => service);
 
   const manifest = outline.kind === 'absent' ? [] : outline.services;
@@ -57,7 +62,8 @@ export function statusOf(
       const ports = record?.ports ?? planned?.ports ?? [];
       const own = claims.filter(({ service }) => service === name);
       const wanted = autostart || record !== null;
-      return describe(name, { record, own, snapshot, ports, wanted });
+      const changed = changes.get(name) ?? null;
+      return describe(name, { record, own, snapshot, ports, wanted, changed });
     });
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
@@ -116,9 +122,13 @@ interface Facts {
   readonly snapshot: Snapshot;
   readonly ports: readonly number[];
   readonly wanted: boolean;
+  readonly changed: readonly string[] | null;
 }
 
-function describe(name: string, { record, own, snapshot, ports, wanted }: Facts): ServiceStatus {
+function describe(
+  name: string,
+  { record, own, snapshot, ports, wanted, changed }: Facts,
+): ServiceStatus {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
   const lifeTicks = Math.max(
@@ -142,6 +152,7 @@ function describe(name: string, { record, own, snapshot, ports, wanted }: Facts)
     restarts: record?.restarts ?? 0,
     wanted,
     oneOff: (record?.oneOff ?? null) !== null,
+    changed,
   };
 }
 

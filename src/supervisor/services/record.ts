@@ -23,6 +23,7 @@ export function nextRecord(
     state,
     reason,
     leader: leader ?? base.leader,
+    ...(leader && entry.spawnedHere ? { logFrom: entry.logFrom } : {}),
     exit: exit ?? base.exit,
     readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
     exitedAt: HAS_ENDED.has(state) && exit !== null ? (base.exitedAt ?? now) : base.exitedAt,
@@ -37,6 +38,8 @@ function intent(context: ServiceTableContext, entry: ServiceEntry): ServiceRecor
   if (!service || !request) throw new Error(`${name} was never asked for`);
   const { folder, table, self, guard, subreaper, groups } = context;
   const base = newRecord(name, folder, table, self);
+  const { definitions = {} } = request;
+  const definition = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
   return {
     ...base,
     guard,
@@ -51,6 +54,7 @@ function intent(context: ServiceTableContext, entry: ServiceEntry): ServiceRecor
     dependsOn: Object.keys(service.dependsOn),
     stop: service.stop,
     ...recordedProtection(request.protection),
+    ...(definition ? { definition } : {}),
     log: join(request.logsDir, `${name}.log`),
     logRotation: request.logRotation,
     stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,
