@@ -161,7 +161,7 @@ const COMMANDS: readonly CommandEntry[] = [
       'start --ttl 2h --while-pid $$',
       'start --apply --dry-run',
     ],
-    load: async () => (await import('./commands/start.ts')).startCommand,
+    load: async () => (await import('./commands/apply.ts')).startOrApply,
   },
   {
     name: 'up',

@@ -1,4 +1,4 @@
-import { ExitCode, exitCodeOf } from '../errors.ts';
+import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
@@ -13,18 +13,45 @@ import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
 import { leaseWish } from './lease-options.ts';
-import { allUp, printSummary, type StartCommandOptions, showChange } from './start.ts';
+import {
+  allUp,
+  printSummary,
+  refuseAsProcessOne,
+  type StartCommandOptions,
+  showChange,
+  startCommand,
+} from './start.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
+
+export interface ApplyCommandOptions extends StartCommandOptions {
+  readonly apply?: boolean;
+  readonly dependents?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** Runs `devctl start`, with `--apply` or without. */
+export function startOrApply(
+  names: readonly string[],
+  options: ApplyCommandOptions,
+): Promise<number> {
+  if (options.apply) return applyCommand(names, options);
+  const lone = options.dependents ? '--dependents' : options.dryRun ? '--dry-run' : null;
+  if (lone === null) return startCommand(names, options);
+  throw new DevctlError('usage', `${lone} is an option of start --apply`, {
+    hint: `devctl start --apply ${lone}`,
+  });
+}
 
 /**
  * Runs `devctl start --apply`. Exits 0 when everything runs as the manifest defines it, 1 when a service does
  * not or nobody can tell, 4 when processes of the old runs are left.
  */
-export async function applyCommand(
+async function applyCommand(
   names: readonly string[],
-  options: StartCommandOptions,
+  options: ApplyCommandOptions,
 ): Promise<number> {
+  refuseAsProcessOne();
   const query = { config: options.config };
   const project = openProject(query);
   const manifest = loadManifest(manifestQuery(project, query));

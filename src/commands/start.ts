@@ -27,9 +27,6 @@ export interface StartCommandOptions extends LeaseOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly abortOnFailure?: boolean;
-  readonly apply?: boolean;
-  readonly dependents?: boolean;
-  readonly dryRun?: boolean;
 }
 
 /** Runs `devctl start`. Exits when every requested service is up, or with 1 when one is not. */
@@ -38,13 +35,6 @@ export async function startCommand(
   options: StartCommandOptions,
 ): Promise<number> {
   refuseAsProcessOne();
-  if (options.apply) return (await import('./apply.ts')).applyCommand(names, options);
-  const lone = options.dependents ? '--dependents' : options.dryRun ? '--dry-run' : null;
-  if (lone !== null) {
-    throw new DevctlError('usage', `${lone} is an option of start --apply`, {
-      hint: `devctl start --apply ${lone}`,
-    });
-  }
   const query = { config: options.config };
   const manifest = loadManifest(manifestQuery(openProject(query), query));
   const selected = selectForStart(choicesOf(manifest), names);
@@ -96,7 +86,7 @@ const TROUBLE_STATES: ReadonlySet<string> = new Set(['failed', 'exited', 'unheal
  * Refuses to run as process 1, as in `docker run IMAGE devctl start`, because the kernel ends all services
  * together with process 1.
  */
-function refuseAsProcessOne(): void {
+export function refuseAsProcessOne(): void {
   if (process.pid !== 1) return;
   const what =
     'devctl start is process 1 here: with its end the kernel ends all that it has started';

@@ -1,16 +1,8 @@
 import { type EnvFiles, envFilesAt, readEnvFiles } from './env-file.ts';
 import type { ManifestPlace } from './locate.ts';
 import { readTree } from './read.ts';
+import type { Definition } from './resolved.ts';
 import { entriesOf, scalarOf, type Tree, toValue, valueAt } from './tree.ts';
-
-/**
- * The part of a manifest that the process of one service sees, by manifest key, as texts that can be
- * compared. It is not expanded, so that neither the caller's environment, nor a move of the project, nor
- * another default of devctl looks like a change. A key that is not given is missing.
- *
- * It holds the values of `env` and env files, so it is never written to disk.
- */
-export type Definition = Readonly<Record<string, string>>;
 
 /**
  * Returns the definition of a service; null where an env file of it cannot be read.

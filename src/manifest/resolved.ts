@@ -1,5 +1,4 @@
 import type { SignalName } from '../processes/host.ts';
-import type { Definition } from './definition.ts';
 import type { Problem } from './problem.ts';
 
 /** The check that a probe makes at each attempt, by kind. */
@@ -164,6 +163,15 @@ export interface EnvFinding {
   readonly severity: 'problem' | 'warning';
   readonly found: Problem;
 }
+
+/**
+ * The part of a manifest that the process of one service sees, by manifest key, as texts that can be
+ * compared. It is not expanded, so that neither the caller's environment, nor a move of the project, nor
+ * another default of devctl looks like a change. A key that is not given is missing.
+ *
+ * It holds the values of `env` and env files, so it is never written to disk.
+ */
+export type Definition = Readonly<Record<string, string>>;
 
 /** The manifest, validated, merged with `.devctl.local.json` and resolved. */
 export interface ResolvedManifest {

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
-import type { Definition } from '../manifest/definition.ts';
+import type { Definition } from '../manifest/resolved.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { asObject } from './field-checks.ts';
 import type { ProjectFolder } from './folder.ts';

@@ -39,7 +39,6 @@ test.each([
   ['cwd', { cwd: '.' }, ['cwd']],
   ['a variable', { env: { A: '2', B: 'x' } }, ['env']],
   ['one variable more', { env: { A: '1', B: 'x', C: '' } }, ['env']],
-  ['no env file', { envFile: [] }, ['envFile']],
   ['stdin', { stdin: 'null' }, ['stdin']],
   ['color', { color: 'never' }, ['color']],
   ['openFiles', { limits: { openFiles: 4096 } }, ['limits.openFiles']],
@@ -54,7 +53,7 @@ test.each([
   ['another name of an env file with the same text', { envFile: './web.env' }],
   ['limits', { limits: { memory: '1GB' } }],
   ['probes', { ready: { delay: '1s' }, live: { tcp: 4000 } }],
-  ['policies', { restart: 'always', stop: { grace: '9s' }, autostart: false, oneShot: true }],
+  ['policies', { restart: 'always', stop: { grace: '9s' }, autostart: false }],
   ['dependencies and ports', { dependsOn: ['db'], ports: [4000] }],
 ] as const)('the process does not see %s', (_name, service) => {
   expect(changes(definition(service))).toEqual([]);

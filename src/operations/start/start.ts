@@ -142,8 +142,7 @@ export async function startLocked(
   if (!failed || !options.abortOnFailure || result.abandoned) {
     return { services: result.services, aborted: [], ...found };
   }
-  const isTask = (name: string): boolean => manifest.services[name]?.oneShot ?? false;
-  return { ...(await takeDown(context, client, result.services, isTask, warn)), ...found };
+  return { ...(await takeDown(context, client, manifest, result.services, warn)), ...found };
 }
 
 async function warnOfGrowingLogs(

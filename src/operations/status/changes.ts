@@ -1,5 +1,5 @@
-import { type Definition, readDefinitions } from '../../manifest/definition.ts';
-import type { ResolvedManifest } from '../../manifest/resolved.ts';
+import { readDefinitions } from '../../manifest/definition.ts';
+import type { Definition, ResolvedManifest } from '../../manifest/resolved.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import { changedKeys, readDefinitionKey } from '../../project/definition-hash.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
