@@ -137,7 +137,7 @@ export function allUp({ services }: StartResult): boolean {
 
 /** Prints what the progress has not said: which services ran before, why a service failed, what to do next. */
 export function printSummary(
-  { services, aborted, changed, leases, breaches }: StartResult,
+  { services, aborted, abandoned, changed, leases, breaches }: StartResult,
   color: boolean | undefined,
   reasonsShown: ReadonlyMap<string, string | null> = new Map(),
 ): void {
@@ -151,11 +151,11 @@ export function printSummary(
       .join(', ');
   if (runningBefore.length > 0) stderr.write(`already running: ${marked(runningBefore)}\n`);
   if (doneBefore.length > 0) stderr.write(`already done: ${marked(doneBefore)}\n`);
-  for (const { service, keys } of changed)
-    stderr.write(
-      `  ${service} is as it was defined before: ${printable(keys.join(', '))} changed\n`,
-    );
-  if (changed.length > 0) stderr.write('  → devctl start --apply restarts what has changed\n');
+  if (changed.length > 0) {
+    const which = changed.map(({ service, keys }) => `${service} (${keys.join(', ')})`).join(', ');
+    stderr.write(`  changed since they were started: ${printable(which)}\n`);
+    stderr.write('  → devctl start --apply restarts what has changed\n');
+  }
   for (const breach of breaches)
     stderr.write(`! over its limit: ${printable(warningInWords(breach))}\n`);
   const ends = leasesInWords(leases);
@@ -169,6 +169,11 @@ export function printSummary(
   if (failed.length === 0) {
     stdout.write(`${up} of ${services.length} services are up. Stop them with: devctl stop\n`);
     if (ends) stdout.write(`${ends}\n`);
+    return;
+  }
+  if (abandoned) {
+    stdout.write(`${up} of ${services.length} services were up when the start was given up\n`);
+    stderr.write('  → devctl status shows what is left\n');
     return;
   }
   stdout.write(`${up} of ${services.length} services are up\n`);

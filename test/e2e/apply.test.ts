@@ -47,7 +47,7 @@ test('what has changed is marked, and start --apply brings everything in line', 
   const again = await devctl(project, 'start', 'db');
   expect(again).toMatchObject({
     exitCode: 0,
-    stderr: expect.stringMatching(/already running: db \(changed\)\n.*envFile changed\n.*--apply/),
+    stderr: expect.stringMatching(/already running: db \(changed\)\n.*db \(envFile\)\n.*--apply/),
   });
 
   const plan = {

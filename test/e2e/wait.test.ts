@@ -12,6 +12,7 @@ test('wait: for ready, a log line, a port and an end, also before anybody has st
     services: {
       web: service('tcp-server', [String(port)], { ports: [port] }),
       plain: { command: 'echo "listening on 4711"; exec sleep 100' },
+      task: { command: 'echo one; printf two', oneShot: true },
       bad: { command: 'echo no database; exit 3', autostart: false },
     },
   });
@@ -31,6 +32,11 @@ test('wait: for ready, a log line, a port and an end, also before anybody has st
   expect(await devctl(project, 'wait', 'plain', '--for', 'log=listening on \\d+')).toMatchObject({
     exitCode: 0,
   });
+  for (const line of ['one', 'two']) {
+    expect(await devctl(project, 'wait', 'task', '--for', `log=${line}`)).toMatchObject({
+      exitCode: 0,
+    });
+  }
   const missing = ['wait', 'plain', '--for', 'log=never', '--timeout', '100ms'];
   expect(await devctl(project, ...missing)).toMatchObject({
     exitCode: 124,

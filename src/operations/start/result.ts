@@ -12,6 +12,8 @@ export interface StartResult {
   readonly services: readonly StartedService[];
   /** The services that were up and were ended again because another one failed. */
   readonly aborted: readonly string[];
+  /** True when a stop came first, such as that at the end of a lease, and the start has given way to it. */
+  readonly abandoned: boolean;
   /** The services that run on as they were defined before, with the manifest keys that have changed since. */
   readonly changed: readonly ChangedService[];
   /** The leases that everything runs on, as in `status`. */

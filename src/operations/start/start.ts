@@ -130,6 +130,7 @@ export async function startLocked(
   const after = await host.snapshot();
   const changes = changesIn(before, folder, manifest);
   const found = {
+    abandoned: result.abandoned,
     changed: result.services.flatMap(({ name, alreadyRunning }) => {
       const keys = changes.get(name) ?? [];
       return alreadyRunning && keys.length > 0 ? [{ service: name, keys }] : [];

@@ -77,6 +77,7 @@ function judgeEnd(event: 'exited' | 'completed', service: WaitedService): WaitVe
 /** Says how a service has ended; null while it runs, is about to be started again, or may yet be started. */
 function endOf({ state, reason, exit }: Pick<WaitedService, 'state' | 'reason' | 'exit'>) {
   if (state !== 'failed' && state !== 'exited') return null;
+  if (state === 'exited' && exit === null) return 'has ended, how is not known';
   return reason ?? (exit ? exitInWords(exit) : state);
 }
 

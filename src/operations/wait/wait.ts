@@ -28,7 +28,7 @@ import { selectNames } from '../../project/select-names.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import { logProbe } from '../../services/probes/log.ts';
 import type { Probe } from '../../services/probes/probe.ts';
-import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+import { livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import type { ServiceStatus } from '../status/report.ts';
 import { statusOf } from '../status/status.ts';
 import { settleTime } from './settle.ts';
@@ -189,8 +189,10 @@ class Wait {
     if (!this.#first.has(name)) this.#first.set(name, runAndState(record));
     if (record) this.#seen.add(name);
     const probed = event === 'log' && record ? await this.#searchLog(record) : 'no';
+    const isEnding = record !== null && endIsToCome(record, look);
     const judged = judgeWait(event, {
-      ...{ state, reason, exit, done },
+      ...{ exit, done },
+      ...(isEnding ? { state: 'stopping' as const, reason: null } : { state, reason }),
       isTask: record?.oneShot ?? false,
       uptimeMs: status?.uptimeMs ?? null,
       settleMs: settleTime(this.#manifest?.services[name]),
@@ -237,10 +239,11 @@ class Wait {
       known = { runId, probe: logProbe(check, { log: source, logFrom }) };
       this.#probes.set(service, known);
     }
-    const attempt = () => known.probe.attempt(new AbortController().signal);
+    const hasMatched = async (): Promise<boolean> =>
+      (await known.probe.attempt(new AbortController().signal)).kind === 'ok';
     // A last line without its end counts at the second attempt, and of a life that has ended nothing follows.
-    const answer = exitedAt === null ? await attempt() : [await attempt(), await attempt()].at(-1);
-    return answer?.kind === 'ok' ? 'matched' : 'no';
+    const isMatched = (await hasMatched()) || (exitedAt !== null && (await hasMatched()));
+    return isMatched ? 'matched' : 'no';
   }
 
   #declaredLog(name: string): string {
@@ -278,6 +281,17 @@ function manifestOf({ outline }: OpenProject): ResolvedManifest | null {
 function isLocked({ state, snapshot }: ProjectLook): boolean {
   const seen = lookAtTicket(join(state.folder.pidsDir, 'lock'));
   return seen.kind === 'held' && livesIn(snapshot, seen.holder.identity);
+}
+
+/**
+ * True when the leader of a run has ended, and its supervisor or a stop is about to say how: a moment later
+ * the service may be started again.
+ */
+function endIsToCome(record: ServiceRecord, look: ProjectLook): boolean {
+  const { state, leader, supervisor } = record;
+  const hasToldEnd = state === 'exited' || state === 'failed' || state === 'backoff';
+  if (leader === null || hasToldEnd || livingLeader(record, look.snapshot)) return false;
+  return livesIn(look.snapshot, supervisor) || isLocked(look);
 }
 
 /** Lists the ports that no process of the service listens on. */
