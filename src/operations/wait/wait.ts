@@ -262,7 +262,7 @@ class Wait {
 
 const BEGAN_UNKNOWN: WaitVerdict = {
   kind: 'failed',
-  what: 'nobody can tell which lines are of this life, because an earlier devctl has started it; devctl restart helps',
+  what: 'has a record of an earlier devctl, which does not say where this life begins in the log: restart it',
 };
 
 function runAndState(record: ServiceRecord | null): string {
