@@ -15,6 +15,7 @@
  *   lease-options    reads `--ttl` and `--while-pid`, and describes leases
  *   limit-options    reads the limits of `run`
  *   log-options      parses `--lines`, `--since` and `--grep`
+ *   last-lines      quotes the last lines of a log
  *   log-line         formats a line of a log, as text and as JSON
  *   other-manifest-note  says that another manifest of the folder has services
  *   status-all       prints every project of this user, for `status --all`
@@ -146,6 +147,12 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
     options: [
       ['--abort-on-failure', 'when one fails, stop again what this start has started'],
+      [
+        '--apply',
+        'restart what has changed in the manifest, stop what it names no more, start what is new',
+      ],
+      ['--dependents', 'with --apply: restart what depends on them as well'],
+      ['--dry-run', 'with --apply: show what it would do, do nothing'],
       ['--ttl <duration>', 'stop everything after so long, e.g. 30m or 2h'],
       [
         '--while-pid <pid>',
@@ -159,8 +166,9 @@ const COMMANDS: readonly CommandEntry[] = [
       'start web',
       'start backend --abort-on-failure',
       'start --ttl 2h --while-pid $$',
+      'start --apply --dry-run',
     ],
-    load: async () => (await import('./commands/start.ts')).startCommand,
+    load: async () => (await import('./commands/apply.ts')).startOrApply,
   },
   {
     name: 'up',
@@ -219,6 +227,26 @@ const COMMANDS: readonly CommandEntry[] = [
     json: 'print the table as JSON',
     examples: ['status', 'status --json', 'status --all'],
     load: async () => (await import('./commands/status.ts')).statusCommand,
+  },
+  {
+    name: 'wait',
+    description: 'wait until services are ready, whoever starts them; 124 when the time is over',
+    operands: [['[names...]', 'services or groups (default: all that run or start by themselves)']],
+    options: [
+      [
+        '--for <event>',
+        'ready (default), exited, completed (with success), healthy, port, or log=REGEX',
+      ],
+      ['--timeout <duration>', 'how long to wait: 60s (default), 5m; 0: look once'],
+    ],
+    json: 'print the result as JSON',
+    examples: [
+      'wait',
+      'wait web --timeout 2m',
+      'wait tests --for completed',
+      'wait api --for "log=listening on \\d+"',
+    ],
+    load: async () => (await import('./commands/wait.ts')).waitCommand,
   },
   {
     name: 'tree',

@@ -29,7 +29,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** The same inside a folder: a room may import from the rooms after it. A file beside the rooms is above them. */
 const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   supervisor: [['api'], ['policies'], ['services']],
-  operations: [['up'], ['start', 'run'], ['stop'], ['status', 'doctor']],
+  operations: [['up', 'wait'], ['start', 'run'], ['stop'], ['status', 'doctor']],
   output: [['monitor', 'html'], ['text'], ['terminal']],
   services: [['probes'], ['launch'], ['lifecycle']],
 };

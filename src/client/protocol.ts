@@ -10,7 +10,7 @@ import type {
 } from '../manifest/resolved.ts';
 import type { Capabilities } from '../processes/capabilities.ts';
 import type { DeclaredService } from '../project/open-project.ts';
-import type { LogRotation } from '../project/service-record.ts';
+import type { LogRotation, RecordedDefinition } from '../project/service-record.ts';
 import type { ContainedCommand } from '../services/launch/stop-command.ts';
 import { isUp, type StateKind } from '../services/lifecycle/states.ts';
 import type { StopReport } from '../stopping/report.ts';
@@ -61,6 +61,8 @@ export interface StartRequest {
   readonly logRotation: LogRotation | null;
   readonly containment: Containment;
   readonly protection: ProtectionSettings;
+  /** The definition of each service for its record, as far as it is known. */
+  readonly definitions?: Readonly<Record<string, RecordedDefinition>>;
   readonly limits: LimitsRequest;
   /** The lease that everything runs on; null: the lease stays as it is. */
   readonly lease?: LeaseRequest | null;

@@ -2,7 +2,6 @@ import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
-import { endOfLines, QUOTED_BYTES, QUOTED_LINES } from '../logs/quote.ts';
 import { loadManifest } from '../manifest/load.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
@@ -15,12 +14,13 @@ import { printJson } from '../output/terminal/json.ts';
 import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
 import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
 import { colorEnabled, isSeen } from '../output/terminal/theme.ts';
-import { cleanLogText, finalText, printable, printableLines } from '../output/terminal/width.ts';
+import { printable, printableLines } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { failureHint } from './failure-hint.ts';
+import { printLastLines } from './last-lines.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
 import { sweepAnnouncement } from './sweep-announcement.ts';
 import { yieldLock } from './yield-lock.ts';
@@ -106,7 +106,7 @@ const TROUBLE_STATES: ReadonlySet<string> = new Set(['failed', 'exited', 'unheal
  * Refuses to run as process 1, as in `docker run IMAGE devctl start`, because the kernel ends all services
  * together with process 1.
  */
-function refuseAsProcessOne(): void {
+export function refuseAsProcessOne(): void {
   if (process.pid !== 1) return;
   const what =
     'devctl start is process 1 here: with its end the kernel ends all that it has started';
@@ -160,7 +160,7 @@ export function allUp({ services }: StartResult): boolean {
 
 /** Prints what the progress has not said: which services ran before, why a service failed, what to do next. */
 export function printSummary(
-  { services, aborted, leases, breaches }: StartResult,
+  { services, aborted, abandoned, changed, leases, breaches }: StartResult,
   color: boolean | undefined,
   reasonsShown: ReadonlyMap<string, string | null> = new Map(),
 ): void {
@@ -168,8 +168,17 @@ export function printSummary(
   const before = services.filter(({ alreadyRunning }) => alreadyRunning);
   const runningBefore = before.filter(({ done }) => !done).map(({ name }) => name);
   const doneBefore = before.filter(({ done }) => done).map(({ name }) => name);
-  if (runningBefore.length > 0) stderr.write(`already running: ${runningBefore.join(', ')}\n`);
-  if (doneBefore.length > 0) stderr.write(`already done: ${doneBefore.join(', ')}\n`);
+  const marked = (names: readonly string[]): string =>
+    names
+      .map((name) => (changed.some((one) => one.service === name) ? `${name} (changed)` : name))
+      .join(', ');
+  if (runningBefore.length > 0) stderr.write(`already running: ${marked(runningBefore)}\n`);
+  if (doneBefore.length > 0) stderr.write(`already done: ${marked(doneBefore)}\n`);
+  if (changed.length > 0) {
+    const which = changed.map(({ service, keys }) => `${service} (${keys.join(', ')})`).join(', ');
+    stderr.write(`  changed since they were started: ${printable(which)}\n`);
+    stderr.write('  → devctl start --apply restarts what has changed\n');
+  }
   for (const breach of breaches)
     stderr.write(`! over its limit: ${printable(warningInWords(breach))}\n`);
   const ends = leasesInWords(leases);
@@ -185,18 +194,18 @@ export function printSummary(
     if (ends) stdout.write(`${ends}\n`);
     return;
   }
+  if (abandoned) {
+    stdout.write(`${up} of ${services.length} services were up when the start was given up\n`);
+    stderr.write('  → devctl status shows what is left\n');
+    return;
+  }
   stdout.write(`${up} of ${services.length} services are up\n`);
   if (aborted.length > 0) stderr.write(`stopped again: ${aborted.join(', ')}\n`);
-  else if (
-    services.some(({ pid, state }) => isUp(state) || (state === 'unhealthy' && pid !== null))
-  )
+  if (services.some(({ pid, state }) => isUp(state) || (state === 'unhealthy' && pid !== null)))
     stderr.write('  → what runs goes on running; devctl stop ends it\n');
   if (failed.some(({ state }) => state === 'clearing' || state === 'backoff'))
     stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
 }
-
-/** What stands before each quoted line of a log. */
-const MARGIN = '  | ';
 
 function printFailedService(
   { name, state, reason, blockedBy, lastLines, log }: StartedService,
@@ -207,12 +216,5 @@ function printFailedService(
   const why = printableLines(reason ?? state);
   if (!isShown) stderr.write(`✗ ${name}: ${blockedBy.length > 0 ? `blocked (${why})` : why}\n`);
   if (state === 'exited') stderr.write('  → if that is its task: "oneShot": true\n');
-  if (lastLines.length === 0) return;
-  stderr.write(`  the last lines of ${printable(log)}:\n`);
-  // Again, because a control character becomes four.
-  const shown = endOfLines(
-    lastLines.map((line) => cleanLogText(finalText(line), colors)),
-    QUOTED_BYTES - QUOTED_LINES * MARGIN.length,
-  );
-  for (const line of shown) stderr.write(`${MARGIN}${line}\n`);
+  printLastLines(lastLines, log, colors);
 }

@@ -77,6 +77,12 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
   process.stdout.write(`${lines.join('\n')}\n`);
   const ends = leasesInWords(leases);
   if (ends) process.stdout.write(`lease: ${ends}\n`);
+  for (const { name, changed } of services) {
+    if (changed && changed.length > 0)
+      process.stdout.write(
+        `${name}: changed since it was started (${printable(changed.join(', '))}); devctl start --apply restarts it\n`,
+      );
+  }
   const blocked = services.filter(({ blockedBy }) => blockedBy.length > 0).map(({ name }) => name);
   const explained = services.filter(({ reason, done }) => reason !== null && !done);
   for (const { name, reason } of explained)
@@ -130,9 +136,10 @@ function portsInWords({ ports, listening, pid }: ServiceStatus): string {
 function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
   const { name, pid, uptimeMs, processes, orphans, rssBytes, cpuPercent } = service;
   const some = processes > 0;
+  const isChanged = (service.changed ?? []).length > 0;
   return [
     theme.bold(name),
-    paintState(service, theme),
+    `${paintState(service, theme)}${isChanged ? ` ${theme.yellow('(changed)')}` : ''}`,
     pid === null ? '-' : String(pid),
     uptimeMs === null ? '-' : formatDuration(uptimeMs),
     orphans > 0 ? theme.red(String(processes)) : String(processes),

@@ -61,14 +61,16 @@ export function evaluateLeases(record: LeaseRecord | null, moment: LeaseMoment):
   return { kind: 'ended', why: `the lease ended: ${reasons.join('; ')}` };
 }
 
-/** Says why a lease is over; null while it lasts. */
+/** Says by its option why a lease is over; null while it lasts. */
 function whyOver(lease: Lease, moment: LeaseMoment): string | null {
   const { endsAtTicks, ttlMs, processes } = lease;
   if (endsAtTicks !== null && moment.nowTicks >= endsAtTicks) {
-    return `its ${durationInWords(ttlMs ?? 0)} are over`;
+    return `--ttl ${durationInWords(ttlMs ?? 0)} is over`;
   }
   if (processes.length === 0 || living(lease, moment).length > 0) return null;
-  const which = processes.map(({ identity, command }) => `pid ${identity.pid} (${command})`);
+  const which = processes.map(
+    ({ identity, command }) => `--while-pid ${identity.pid} (${command})`,
+  );
   return `${which.join(' and ')} ${which.length === 1 ? 'has' : 'have'} ended`;
 }
 

@@ -36,6 +36,11 @@ export function readEnvFiles(tree: Tree, root: string): EnvFiles {
   return { files, problems };
 }
 
+/** Lists the env files that one `envFile` of a manifest names, as absolute paths. */
+export function envFilesAt(tree: Tree, path: ValuePath, root: string): readonly string[] {
+  return namesAt(tree, path).map(({ name }) => resolve(root, name));
+}
+
 function namesAt(
   tree: Tree,
   path: ValuePath,

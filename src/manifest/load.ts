@@ -23,6 +23,7 @@
  *   env-file          reads env files, and says which services they concern
  *   env-grammar       parses an env file
  *   env-expand        replaces the variables in an env file
+ *   definition        the part of a manifest that the process of a service sees, to notice a change
  *   variables         removes unset variables from an environment
  *   resolve           fills in defaults and makes paths absolute
  *   limits            resolves limits, and has the default warnings

@@ -1,4 +1,5 @@
 import { basename, join, relative, resolve } from 'node:path';
+import { definitionOf } from './definition.ts';
 import { expandEnvFile, type Variables } from './env-expand.ts';
 import type { ParsedEnvFile } from './env-grammar.ts';
 import { parseHttpTarget, parseTcpTarget } from './fields.ts';
@@ -70,6 +71,9 @@ export function resolveManifest(parts: ManifestParts): ResolvedManifest {
       ...Object.entries(environments).flatMap(([name, one]) => findingsOf(name, one)),
     ],
     services,
+    definitions: mapValues(manifest.services, (_service, name) =>
+      definitionOf(parts.tree, name, root, parts.envFiles),
+    ),
     groups: mapValues(manifest.groups ?? {}, (members) => [...members]),
     sweep: { patterns, scope, protect },
     protection: {

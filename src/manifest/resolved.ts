@@ -195,6 +195,15 @@ export interface EnvFinding {
   readonly found: Problem;
 }
 
+/**
+ * The part of a manifest that the process of one service sees, by manifest key, as texts that can be
+ * compared. It is not expanded, so that neither the caller's environment, nor a move of the project, nor
+ * another default of devctl looks like a change. A key that is not given is missing.
+ *
+ * It holds the values of `env` and env files, so it is never written to disk.
+ */
+export type Definition = Readonly<Record<string, string>>;
+
 /** The manifest, validated, merged with `.devctl.local.json` and resolved. */
 export interface ResolvedManifest {
   /** Absolute path of the manifest file. */
@@ -206,6 +215,8 @@ export interface ResolvedManifest {
   readonly env: Readonly<Record<string, string>>;
   readonly envFindings: readonly EnvFinding[];
   readonly services: Readonly<Record<string, ResolvedService>>;
+  /** What the process of each service sees of the manifest, to notice a change. Null: an env file cannot be read. */
+  readonly definitions: Readonly<Record<string, Definition | null>>;
   readonly groups: Readonly<Record<string, readonly string[]>>;
   readonly sweep: SweepSettings;
   readonly protection: ProtectionSettings;

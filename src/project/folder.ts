@@ -12,6 +12,7 @@
  *   select-names       the services that names on a command line mean
  *   service-record     the record of one run, `services/NAME.json`: its fields
  *   new-record         makes the record of a run that is about to be spawned
+ *   definition-hash    keyed hashes of what a service was started with, to notice that the manifest has changed
  *   records            reads, writes and removes service records
  *   record-checks      checks the fields of a service record
  *   field-checks       checks single values that were read from disk

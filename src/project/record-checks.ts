@@ -40,7 +40,9 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   dependsOn: (value) => isListOf(value, isServiceName),
   stop: isStopSettings,
   protection: (value) => value === undefined || isProtection(value),
+  definition: (value) => value === undefined || isRecordedDefinition(value),
   log: isAbsolutePath,
+  logFrom: (value) => value === undefined || isCount(value),
   logRotation: (value) => value === undefined || value === null || isLogRotation(value),
   stdin: orNull(isAbsolutePath),
   startedAt: isText,
@@ -117,6 +119,11 @@ function isRecordedGroup(value: unknown): boolean {
   const fields = asObject(value);
   if (!fields || !isAbsolutePath(fields.path) || !isBoolean(fields.held)) return false;
   return fields.view === undefined || isText(fields.view);
+}
+
+/** True for a definition in any format, because a later devctl may write another one. */
+function isRecordedDefinition(value: unknown): boolean {
+  return isCount(asObject(value)?.format);
 }
 
 function isOneOff(value: unknown): boolean {

@@ -52,6 +52,19 @@ export interface OneOff {
 }
 
 /**
+ * The definition that a run was started with, in its record: a hash for each manifest key. The hashes are
+ * keyed, because a plain hash of a short secret in `env` can be guessed.
+ */
+export interface RecordedDefinition {
+  /** 1. A reader that knows another format only cannot tell whether the definition has changed. */
+  readonly format: number;
+  /** Says which key was used, and nothing about it. */
+  readonly key: string;
+  /** By manifest key. A key that was not given is missing. */
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+/**
  * `.pids/services/NAME.json`: all that later commands need to find, stop and describe one run.
  *
  * devctl writes it as an intent (leader null) before the spawn, and removes it only after proof of
@@ -98,8 +111,12 @@ export interface ServiceRecord {
   readonly stop: StopSettings;
   /** What the manifest protected when the run began. Missing: nothing. */
   readonly protection?: ProtectionSettings;
+  /** Says later whether the manifest has changed since this run began. Missing: nobody can tell. */
+  readonly definition?: RecordedDefinition;
   /** Absolute path of the log file. */
   readonly log: string;
+  /** Position in the log (`TimeMark`) where this run began. Missing before the spawn, and in records of earlier versions. */
+  readonly logFrom?: number;
   /** Null, or missing in records of earlier versions: the log is not rotated. */
   readonly logRotation?: LogRotation | null;
   /** Absolute path of the stdin FIFO, null where stdin is /dev/null. */

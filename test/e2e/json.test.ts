@@ -76,6 +76,8 @@ test('every command prints with --json what docs/json.md says', async () => {
   };
   await printed('start', 'start', '--ttl', '1h');
   await printed('restart', 'restart', 'web');
+  await printed('start --apply', 'start', '--apply', '--dry-run');
+  await printed('wait', 'wait', 'web', '--timeout', '0');
   for (const name of ['status', 'tree', 'adopt', 'doctor', 'check', 'sweep']) {
     await printed(name, name);
   }

@@ -58,7 +58,7 @@ test('when the time of a lease is over everything is stopped, and the report say
   // On a busy machine the lease ends before the start does, and the start gives way.
   await devctl(project, 'start', '--ttl', '1s');
   await untilNothingRuns(project);
-  const why = 'the lease ended: its 1s are over';
+  const why = 'the lease ended: --ttl 1s is over';
   expect(whyStopped(project)).toEqual({ why, survivors: [] });
   const { events } = readHistory(projectFolder(project.root, project.file('.pids')));
   expect(events.filter(({ kind }) => kind === 'lease')).toMatchObject([{ why }]);
@@ -89,11 +89,24 @@ test('a lease lasts while one of its processes lives, also under another supervi
     second.kill('SIGKILL');
   }
   await untilNothingRuns(project);
-  expect(whyStopped(project).why).toContain(`pid ${first.pid} (sleep 120) and pid ${second.pid}`);
+  expect(whyStopped(project).why).toContain(
+    `--while-pid ${first.pid} (sleep 120) and --while-pid ${second.pid}`,
+  );
   const gone = await devctl(project, 'start', '--while-pid', String(second.pid));
   expect(gone).toMatchObject({ exitCode: 2 });
   expect(gone.stderr).toContain('there is no such process');
   expect(project.oracle.everything()).toEqual([]);
+});
+
+test('a start that the end of a lease has ended names it by its option', async () => {
+  await using project = await temporaryProject({
+    services: { slow: { command: 'exec sleep 100', ready: { tcp: 1, timeout: '2m' } } },
+  });
+  const { exitCode, stdout, stderr } = await devctl(project, 'start', '--ttl', '1s');
+  expect(stderr).toContain('✗ slow: given up: the lease ended: --ttl 1s is over');
+  expect(stdout).toBe('0 of 1 services were up when the start was given up');
+  expect(exitCode).toBe(1);
+  await untilNothingRuns(project);
 });
 
 fullTest('a lease that ended while no supervisor lived is honoured by the next start', async () => {
@@ -105,9 +118,9 @@ fullTest('a lease that ended while no supervisor lived is honoured by the next s
   record.leases[0].endsAtTicks = 1;
   project.write('.pids/lease.json', JSON.stringify(record));
   const told = await devctl(project, 'status');
-  expect(told.stderr).toContain('the lease ended: its 2h are over, but there was no supervisor');
+  expect(told.stderr).toContain('the lease ended: --ttl 2h is over, but there was no supervisor');
   const { exitCode, stderr } = await devctlWith(project, {}, 'start', 'web');
-  expect(stderr).toContain('the lease ended: its 2h are over: stopping everything first');
+  expect(stderr).toContain('the lease ended: --ttl 2h is over: stopping everything first');
   expect(exitCode).toBe(0);
   const after = project.oracle.processes().map(({ pid }) => pid);
   expect(after.filter((pid) => before.includes(pid))).toEqual([]);

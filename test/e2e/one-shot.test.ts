@@ -44,6 +44,7 @@ test('a task that has succeeded is done for every command until a stop', async (
     exit: { code: 0, signal: null },
   });
   expect((await devctl(project, 'status')).stdout).toMatch(/^migrate +done /m);
+  expect((await devctl(project, 'doctor')).stdout).not.toContain('migrate');
 
   const again = await devctl(project, 'start');
   expect(again).toMatchObject({ exitCode: 0 });

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
-import { startReport } from '../support/reports.ts';
+import { startReport, statusReport } from '../support/reports.ts';
 import { service } from '../support/services.ts';
 import { eachMode, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
@@ -65,20 +65,31 @@ test('--abort-on-failure stops again what this start has started', async () => {
     services: {
       before: service('sleeper', [], { autostart: false }),
       good: service('fan', ['3']),
-      bad: service('crash', [], { dependsOn: ['good'] }),
+      bad: { command: 'echo no database; exit 3', ready: { tcp: 1 }, dependsOn: ['good'] },
+      late: service('sleeper', [], { dependsOn: ['bad'] }),
+      task: { command: 'true', oneShot: true },
     },
   });
   expect(await devctl(project, 'start', 'before')).toMatchObject({ exitCode: 0 });
   const [before] = project.oracle.processes();
+  const shown = await devctl(project, 'start', '--abort-on-failure');
+  expect(shown.exitCode).toBe(1);
+  expect(shown.stderr).toMatch(/^✗ bad: exited with code 3 before it was ready$/m);
+  expect(shown.stderr).toContain('  | no database\n');
+  expect(shown.stderr).toMatch(/^stopped again: good$/m);
+  // The task is done, and stays so.
+  expect(shown.stdout).toBe('1 of 4 services are up');
+  const reason = 'stopped again, because bad failed';
+  const { report: status } = await statusReport(project);
+  expect(status.services.find(({ name }) => name === 'good')).toMatchObject({
+    state: 'exited',
+    reason,
+  });
   const { exitCode, report } = await startReport(project, '--abort-on-failure');
   expect(exitCode).toBe(1);
-  expect(report.aborted).toContain('good');
+  expect(report.aborted).toEqual(['good']);
   const good = report.services.find(({ name }) => name === 'good');
-  expect(good).toMatchObject({
-    state: 'exited',
-    pid: null,
-    reason: expect.stringMatching('taken down'),
-  });
+  expect(good).toMatchObject({ state: 'exited', pid: null, reason });
   expect(project.oracle.processes().map(({ pid }) => pid)).toEqual([before?.pid]);
 });
 

@@ -118,6 +118,8 @@ test('--json says for each service what became of it', async () => {
     leases: [],
     breaches: [],
     aborted: [],
+    abandoned: false,
+    changed: [],
     services: expect.arrayContaining([
       {
         name: 'web',

@@ -76,6 +76,7 @@ test('status --json has the same for programs', async () => {
         exit: null,
         wanted: true,
         oneOff: false,
+        changed: [],
       },
     ],
     orphans: [],

@@ -22,6 +22,7 @@ test('the smallest manifest has every default', () => {
     env: {},
     envFindings: [],
     services: { web },
+    definitions: { web: { command: '"x"' } },
     groups: {},
     sweep: { patterns: [], scope: 'project', protect: [] },
     protection: { patterns: [], byEnvironment: false },

@@ -14,6 +14,7 @@ const EVERY_COMMAND: readonly (readonly [
   ['ends', 'stop', '--dry-run'],
   ['ends', 'sweep'],
   ['reads', 'status'],
+  ['reads', 'wait', '--timeout', '0'],
   ['reads', 'tree'],
   ['reads', 'monitor', '--json'],
   ['reads', 'send', 'web', 'x'],

@@ -18,6 +18,7 @@ import { findCutWay } from '../../processes/native/cut-file.ts';
 import { findPortHolders } from '../../processes/ports.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject } from '../../project/open-project.ts';
+import { isDone } from '../../project/service-record.ts';
 import { isOrphan, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type DoctorFinding, finder } from './finding.ts';
 import { checkLimits, checkMachine } from './machine.ts';
@@ -76,7 +77,10 @@ function onRecords(
   const damaged = state.problems.map(({ path, reason }) =>
     records('problem', `${path}: ${reason}`, 'devctl stop'),
   );
-  const outdated = state.records.flatMap(({ service, leader, oneOff, supervisor }) => {
+  const outdated = state.records.flatMap((record) => {
+    const { service, leader, oneOff, supervisor } = record;
+    // A task that has succeeded is as it should be.
+    if (isDone(record)) return [];
     const subject = oneOff ? 'the one-off' : 'the service';
     if (leader === null || !livesIn(snapshot, leader)) {
       const what = `the record of ${subject} ${service} is of a run that has ended`;

@@ -100,7 +100,7 @@ function selectAll(choices: Choices, names: readonly string[]): readonly string[
 }
 
 /** Adds the dependents that were started. A restart must not start services that the user has not started. */
-function withDependents(
+export function withDependents(
   { services }: Choices,
   names: readonly string[],
   known: readonly string[],
@@ -115,7 +115,8 @@ function withDependents(
   return services.flatMap(({ name }) => (all.has(name) ? [name] : []));
 }
 
-function insideService(service: string): DevctlError {
+/** The failure of a command that would end itself with the service that it runs in. */
+export function insideService(service: string): DevctlError {
   return new DevctlError(
     'unsafe',
     `devctl runs inside the service ${service}, and would end with it`,

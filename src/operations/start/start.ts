@@ -4,6 +4,8 @@
  *   start    starts services, and waits until each is up or has failed
  *   result   how a start ended
  *   adopt    makes sure that a supervisor cares for the services that run
+ *   apply    brings what runs in line with the manifest
+ *   take-down  ends again what a start has started
  *   restart  stops services with proof, and starts them again under one lock
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
@@ -17,7 +19,6 @@ import {
   type StartRequest,
 } from '../../client/protocol.ts';
 import { connectToSupervisor } from '../../client/start-supervisor.ts';
-import type { StartedService } from '../../client/started-service.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
 import type { LeaseStatus } from '../../leases/lease-status.ts';
@@ -33,19 +34,21 @@ import type { Claim } from '../../ownership/claim.ts';
 import { isRunCommand } from '../../ownership/devctl-argv.ts';
 import type { Host } from '../../processes/host.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
+import { hashDefinition, makeDefinitionKey } from '../../project/definition-hash.ts';
 import { logsFolderOf, type ProjectFolder } from '../../project/folder.ts';
 import { isDone, isRestarting } from '../../project/service-record.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
-import { isUp } from '../../services/lifecycle/states.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
-import { type ProjectState, readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
+import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
+import { changesIn } from '../status/changes.ts';
 import { endLeftovers, requireNoDoubts } from '../stop/leftovers.ts';
-import { type StopContext, stopRuns } from '../stop/stop-runs.ts';
+import type { StopContext } from '../stop/stop-runs.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
 import type { StartResult } from './result.ts';
+import { STAND_DOWN_MS, takeDown } from './take-down.ts';
 
 export interface StartOptions {
   /** The services to start, with all their dependencies among them. */
@@ -115,20 +118,32 @@ export async function startLocked(
   await options.onConnected?.(client);
   const adopted = withInterrupted(alive, state);
   warnOfUnreadable(manifest, adopted, options);
-  const request = startRequest(placed, options, services, adopted);
+  const request = {
+    ...startRequest(placed, options, services, adopted),
+    definitions: hashesOf(folder, manifest),
+  };
   const result = await client.start(request, (event) => {
     if (event.type === 'change') options.onChange(event);
   });
   if (result.type !== 'result') throw new Error('a start ends with its result');
 
   const after = await host.snapshot();
-  const found = { leases: leasesOf(folder, after), breaches: currentBreaches(folder, after) };
+  const changes = changesIn(before, folder, manifest);
+  const found = {
+    abandoned: result.abandoned,
+    changed: result.services.flatMap(({ name, alreadyRunning }) => {
+      const keys = changes.get(name) ?? [];
+      return alreadyRunning && keys.length > 0 ? [{ service: name, keys }] : [];
+    }),
+    leases: leasesOf(folder, after),
+    breaches: currentBreaches(folder, after),
+  };
   const failed = result.services.some((service) => !hasSucceeded(service));
   // The stop that waits for our lock ends the services of an abandoned start.
   if (!failed || !options.abortOnFailure || result.abandoned) {
     return { services: result.services, aborted: [], ...found };
   }
-  return { ...(await takeDown(context, client, result.services, warn)), ...found };
+  return { ...(await takeDown(context, client, manifest, result.services, warn)), ...found };
 }
 
 async function warnOfGrowingLogs(
@@ -204,6 +219,18 @@ function startRequest(
     lease: lease ? { lease, manifest: file } : null,
     limits: { limits, manifest: file },
   };
+}
+
+/** The definitions of all services for their records. */
+function hashesOf(
+  folder: ProjectFolder,
+  { definitions }: ResolvedManifest,
+): NonNullable<StartRequest['definitions']> {
+  const key = makeDefinitionKey(folder);
+  const hashes = Object.entries(definitions).flatMap(([name, definition]) =>
+    key && definition ? [[name, hashDefinition(key, name, definition)] as const] : [],
+  );
+  return Object.fromEntries(hashes);
 }
 
 function leasesOf(folder: ProjectFolder, snapshot: Snapshot): readonly LeaseStatus[] {
@@ -302,32 +329,4 @@ async function standDown(
 /** A process of ours that no evidence ties to a service. A line of an old script alone is no reason to end it now. */
 function isNameless({ service, evidence }: Claim): boolean {
   return service === null && evidence.some(({ kind }) => kind !== 'founding-file');
-}
-
-/** The time that the supervisor has to stand down before a start ends services, in ms. */
-const STAND_DOWN_MS = 500;
-
-/** Ends the services that this start has started, because one of all has failed. */
-async function takeDown(
-  context: StopContext,
-  client: SupervisorClient,
-  services: readonly StartedService[],
-  warn: StartOptions['warn'],
-): Promise<Pick<StartResult, 'services' | 'aborted'>> {
-  const aborted = services.filter(({ alreadyRunning }) => !alreadyRunning).map(({ name }) => name);
-  const resume = await client.standDown({ names: aborted }, STAND_DOWN_MS);
-  const state = readProjectState(context.state.folder);
-  const request = { names: aborted, force: false, graceMs: null, sweep: null };
-  const { state: ended } = await stopRuns({ ...context, state }, request);
-  resume?.();
-  for (const [name, { phase }] of ended.units) {
-    if (phase.kind === 'survived') warn(`${name} could not be ended again; see: devctl status`);
-  }
-  const reason = 'taken down again, because another one failed';
-  const all = services.map((service) =>
-    aborted.includes(service.name) && isUp(service.state)
-      ? { ...service, state: 'exited' as const, pid: null, reason }
-      : service,
-  );
-  return { services: all, aborted };
 }

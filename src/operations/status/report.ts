@@ -37,6 +37,8 @@ export interface ServiceStatus {
   readonly wanted: boolean;
   /** True for the command of a `devctl run`. */
   readonly oneOff: boolean;
+  /** The manifest keys that have changed since its run began. Null: that cannot be known, or nothing runs. */
+  readonly changed: readonly string[] | null;
 }
 
 export interface StatusReport {

@@ -4,6 +4,7 @@
  *   status    the state of each service, by its record and the process table
  *   report    the answer
  *   listening  the ports that services listen on
+ *   changes   what has changed in the manifest since services were started
  *   tree      the processes of each service, as trees
  *   all       every project of this user
  *   observe   looks again and again, for the monitor
@@ -22,6 +23,7 @@ import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';
 import { isOrphan, livingLeader, lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
+import { readChanges } from './changes.ts';
 import { type ListeningSockets, listeningSockets, portsOf } from './listening.ts';
 import type { ServiceStatus, StatusReport } from './report.ts';
 
@@ -46,12 +48,15 @@ export async function readStatus(
  * @param listening null where nobody can tell who listens
  */
 export function statusOf(
-  { state, snapshot, claims, latest }: ProjectLook,
-  { folder, outline }: OpenProject,
+  look: ProjectLook,
+  project: OpenProject,
   names: readonly string[] | null,
   listening: ListeningSockets | null,
 ): StatusReport {
+  const { state, snapshot, claims, latest } = look;
+  const { folder, outline } = project;
   const { supervisors, stale } = latest;
+  const changes = readChanges(look, project);
   const known = state.records.map(({ service }) => service);
 
   const manifest = outline.kind === 'absent' ? [] : outline.services;
@@ -66,7 +71,8 @@ export function statusOf(
       const own = claims.filter(({ service }) => service === name);
       const wanted = autostart || record !== null;
       const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
-      return describe(name, { record, own, snapshot, declared, wanted, listening });
+      const changed = changes.get(name) ?? null;
+      return describe(name, { record, own, snapshot, declared, wanted, listening, changed });
     });
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
@@ -127,11 +133,12 @@ interface Facts {
   readonly declared: ReadonlyMap<number, string | null>;
   readonly wanted: boolean;
   readonly listening: ListeningSockets | null;
+  readonly changed: readonly string[] | null;
 }
 
 function describe(
   name: string,
-  { record, own, snapshot, declared, wanted, listening }: Facts,
+  { record, own, snapshot, declared, wanted, listening, changed }: Facts,
 ): ServiceStatus {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
@@ -159,6 +166,7 @@ function describe(
     restarts: record?.restarts ?? 0,
     wanted,
     oneOff: (record?.oneOff ?? null) !== null,
+    changed,
   };
 }
 

@@ -23,8 +23,14 @@ export interface Stops {
   /**
    * Does some work, and meanwhile leaves these services (null: all) alone. Looks after them again
    * afterwards, whatever becomes of the work.
+   *
+   * @param why the reason that a start which is under way names, where no user asked for the stop
    */
-  whileStoodDown<T>(names: readonly string[] | null, work: () => Promise<T>): Promise<T>;
+  whileStoodDown<T>(
+    names: readonly string[] | null,
+    work: () => Promise<T>,
+    why?: string,
+  ): Promise<T>;
   /** Carries out a stop in this process. */
   stopInProcess(request: SupervisedStopRequest, why?: string): Promise<StopReport>;
   /** Ends the supervisor if the stop has left nothing to supervise. */
@@ -49,11 +55,11 @@ export function createStops(context: StopsContext): Stops {
   let standingDown = 0;
   let resuming: Promise<unknown> = Promise.resolve();
 
-  const whileStoodDown: Stops['whileStoodDown'] = async (names, work) => {
+  const whileStoodDown: Stops['whileStoodDown'] = async (names, work, why) => {
     standingDown += 1;
     try {
       await resuming;
-      for (const session of starts) session.abandon();
+      for (const session of starts) session.abandon(why);
       await standDownServices(services, names);
       await witness.setStoodDown(true);
       return await work();
@@ -74,14 +80,14 @@ export function createStops(context: StopsContext): Stops {
   return {
     whileStoodDown,
     stopInProcess(request, why) {
-      return whileStoodDown(request.names, () =>
+      const work = () =>
         stopProject(host, folder, {
           ...unattendedStop(request),
           hasChildren,
           runContained,
           ...(why === undefined ? {} : { why }),
-        }),
-      );
+        });
+      return whileStoodDown(request.names, work, why);
     },
     endAfter({ names }, { survivors }) {
       const isDone =

@@ -30,7 +30,7 @@ export interface ServiceEntry {
   unwanted: boolean;
   request: Pick<
     StartRequest,
-    'env' | 'onTerminal' | 'logsDir' | 'containment' | 'logRotation' | 'protection'
+    'env' | 'onTerminal' | 'logsDir' | 'containment' | 'logRotation' | 'protection' | 'definitions'
   > | null;
   /** The number of the run that `record` describes. */
   run: number;

@@ -25,6 +25,7 @@ export function nextRecord(
     state,
     reason,
     leader: leader ?? base.leader,
+    ...(leader && entry.spawnedHere ? { logFrom: entry.logFrom } : {}),
     exit: exit ?? base.exit,
     ...(blockers.length > 0 ? { blockedBy: blockers } : {}),
     ...(state === 'ready' ? { readyPorts: entry.reliedPorts } : {}),
@@ -42,6 +43,8 @@ function intent(context: ServiceTableContext, entry: ServiceEntry): ServiceRecor
   if (!service || !request) throw new Error(`${name} was never asked for`);
   const { folder, table, self, guard, subreaper, groups } = context;
   const base = newRecord(name, folder, table, self);
+  const { definitions = {} } = request;
+  const definition = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
   return {
     ...base,
     guard,
@@ -56,6 +59,7 @@ function intent(context: ServiceTableContext, entry: ServiceEntry): ServiceRecor
     dependsOn: Object.keys(service.dependsOn),
     stop: service.stop,
     ...recordedProtection(request.protection),
+    ...(definition ? { definition } : {}),
     log: join(request.logsDir, `${name}.log`),
     logRotation: request.logRotation,
     stdin: service.stdin === 'fifo' ? join(folder.pidsDir, 'stdin', name) : null,

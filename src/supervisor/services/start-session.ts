@@ -18,8 +18,10 @@ export interface StartSession {
   /**
    * Drops the services that have not been spawned yet and stops waiting, so that the caller releases
    * the lock. Services that run go on running.
+   *
+   * @param why the reason, where no user asked for it
    */
-  abandon(): void;
+  abandon(why?: string): void;
   /** Call it with every change of every service. */
   onChange(change: Omit<ServiceChange, 'afterMs'>): void;
 }
@@ -69,7 +71,7 @@ class Session implements StartSession {
   readonly #recoversUntilMs = new Map<string, number>();
   /** The look that is due after this turn of the event loop; null: none. */
   #look: NodeJS.Immediate | null = null;
-  #abandoned = false;
+  #abandonedBecause: string | null = null;
   /**
    * When to stop waiting for a service, by name. A service that is restarted again and again may never
    * settle, so the time that its first attempt has is the limit.
@@ -101,12 +103,12 @@ class Session implements StartSession {
     this.done = this.#run();
   }
 
-  abandon(): void {
+  abandon(why = 'a stop came first'): void {
     for (const name of this.#names) {
       const { state } = this.#services.entry(name);
       if (state.kind === 'waiting') void this.#services.dispatch(name, { kind: 'askedToStop' });
     }
-    this.#abandoned = true;
+    this.#abandonedBecause ??= why;
     this.#settle();
   }
 
@@ -152,13 +154,13 @@ class Session implements StartSession {
     this.#services.bringFilesInStep();
     const services = await Promise.all(
       this.#request.services.map(({ name }) =>
-        startedService(this.#services, this.#services.entry(name), this.#abandoned, {
+        startedService(this.#services, this.#services.entry(name), this.#abandonedBecause, {
           tookMs: Math.round((this.#settledAtMs.get(name) ?? this.#beganAtMs) - this.#beganAtMs),
           alreadyRunning: this.#upBefore.has(name),
         }),
       ),
     );
-    return { services, abandoned: this.#abandoned };
+    return { services, abandoned: this.#abandonedBecause !== null };
   }
 
   async #ask(): Promise<void> {
@@ -289,11 +291,12 @@ const HAS_FAILED: ReadonlySet<StateKind> = new Set([
 async function startedService(
   services: ServiceTable,
   { name, state, record }: ServiceEntry,
-  abandoned: boolean,
+  abandonedBecause: string | null,
   timing: Pick<StartedService, 'tookMs' | 'alreadyRunning'>,
 ): Promise<StartedService> {
   const spawned = 'leader' in state ? state.leader : null;
-  const dropped = abandoned && !isUp(state.kind) ? 'given up: a stop came first' : null;
+  const isDropped = abandonedBecause !== null && !isUp(state.kind);
+  const dropped = isDropped ? `given up: ${abandonedBecause}` : null;
   const reason = ('reason' in state ? state.reason : null) ?? dropped;
   const log = record?.log ?? '';
   const done = state.kind === 'exited' && state.done;

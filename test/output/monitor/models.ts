@@ -48,6 +48,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
           ports: [],
           restarts,
           wanted: true,
+          changed: null,
           oneOff: false,
         }),
       ),
