@@ -8,7 +8,7 @@ import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
-import { leasesInWords } from './lease-options.ts';
+import { leasesInWords } from './options/lease-options.ts';
 import { yieldLock } from './yield-lock.ts';
 
 export interface AdoptOptions {

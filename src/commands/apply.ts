@@ -12,7 +12,7 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
-import { leaseWish } from './lease-options.ts';
+import { leaseWish } from './options/lease-options.ts';
 import {
   allUp,
   printSummary,

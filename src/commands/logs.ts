@@ -10,7 +10,7 @@ import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { openProject, requireProject, steadyQuery } from '../project/open-project.ts';
 import { lineToJson, lineToText } from './log-line.ts';
-import { grepOption, linesOption, sinceOption } from './log-options.ts';
+import { grepOption, linesOption, sinceOption } from './options/log-options.ts';
 import { watchStdout } from './watch-stdout.ts';
 
 export interface LogsOptions {

@@ -9,7 +9,7 @@ import { openHost } from '../processes/real-host.ts';
 import { currentFolder } from '../processes/working-folder.ts';
 import { writeFileAtomically } from '../project/atomic-file.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
-import { sinceOption } from './log-options.ts';
+import { sinceOption } from './options/log-options.ts';
 
 export interface ReportOptions {
   readonly config?: string;

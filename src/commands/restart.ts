@@ -9,7 +9,7 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
-import { durationOption } from './duration-option.ts';
+import { durationOption } from './options/duration-option.ts';
 import { allUp, printSummary, showChange } from './start.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';

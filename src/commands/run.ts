@@ -24,8 +24,8 @@ import {
   openProject,
   requireProject,
 } from '../project/open-project.ts';
-import { durationOption } from './duration-option.ts';
-import { type LimitOptions, limitOptions } from './limit-options.ts';
+import { durationOption } from './options/duration-option.ts';
+import { type LimitOptions, limitOptions } from './options/limit-options.ts';
 import { stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 

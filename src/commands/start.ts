@@ -21,7 +21,7 @@ import { manifestQuery, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { failureHint } from './failure-hint.ts';
 import { printLastLines } from './last-lines.ts';
-import { type LeaseOptions, leasesInWords, leaseWish } from './lease-options.ts';
+import { type LeaseOptions, leasesInWords, leaseWish } from './options/lease-options.ts';
 import { sweepAnnouncement } from './sweep-announcement.ts';
 import { yieldLock } from './yield-lock.ts';
 

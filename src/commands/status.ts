@@ -13,7 +13,7 @@ import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
-import { leasesInWords } from './lease-options.ts';
+import { leasesInWords } from './options/lease-options.ts';
 import { noteOtherManifest } from './other-manifest-note.ts';
 
 export interface StatusOptions {

@@ -12,7 +12,7 @@ import { openHost } from '../processes/real-host.ts';
 import { declaredServices, openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
 import type { StopReport } from '../stopping/report.ts';
-import { durationOption } from './duration-option.ts';
+import { durationOption } from './options/duration-option.ts';
 import { noteOtherManifest } from './other-manifest-note.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';

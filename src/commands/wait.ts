@@ -9,8 +9,8 @@ import { printableLines } from '../output/terminal/width.ts';
 import { readPattern } from '../patterns/pattern.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
-import { durationOption } from './duration-option.ts';
 import { printLastLines } from './last-lines.ts';
+import { durationOption } from './options/duration-option.ts';
 
 export interface WaitCommandOptions {
   readonly config?: string;

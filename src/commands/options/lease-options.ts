@@ -1,8 +1,8 @@
-import { DevctlError } from '../errors.ts';
-import type { LeaseStatus } from '../leases/lease-status.ts';
-import type { RequestedLease } from '../operations/start/lease.ts';
-import { formatDuration } from '../output/terminal/durations.ts';
-import { printable } from '../output/terminal/width.ts';
+import { DevctlError } from '../../errors.ts';
+import type { LeaseStatus } from '../../leases/lease-status.ts';
+import type { RequestedLease } from '../../operations/start/lease.ts';
+import { formatDuration } from '../../output/terminal/durations.ts';
+import { printable } from '../../output/terminal/width.ts';
 import { durationOption } from './duration-option.ts';
 
 export interface LeaseOptions {

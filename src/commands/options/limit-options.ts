@@ -1,7 +1,7 @@
-import { DevctlError } from '../errors.ts';
-import { CPU_WINDOW_MS } from '../manifest/limits.ts';
-import type { Limit, LimitKind } from '../manifest/resolved.ts';
-import { parseSize } from '../manifest/units.ts';
+import { DevctlError } from '../../errors.ts';
+import { CPU_WINDOW_MS } from '../../manifest/limits.ts';
+import type { Limit, LimitKind } from '../../manifest/resolved.ts';
+import { parseSize } from '../../manifest/units.ts';
 import { durationOption } from './duration-option.ts';
 
 /** The options of `devctl run` that set limits. */

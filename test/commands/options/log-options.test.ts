@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { grepOption, linesOption, sinceOption } from '../../src/commands/log-options.ts';
+import { grepOption, linesOption, sinceOption } from '../../../src/commands/options/log-options.ts';
 
 /** A Monday, at noon. */
 const NOON = new Date(2026, 10, 23, 12, 0, 0).getTime();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { durationOption } from '../../src/commands/duration-option.ts';
+import { durationOption } from '../../../src/commands/options/duration-option.ts';
 
 test.each([
   ['500ms', 500],

@@ -1,5 +1,5 @@
-import { DevctlError } from '../errors.ts';
-import { parseDuration } from '../manifest/units.ts';
+import { DevctlError } from '../../errors.ts';
+import { parseDuration } from '../../manifest/units.ts';
 
 /**
  * Parses the value of an option that is a duration. Only zero needs no unit, because `--timeout 60` was

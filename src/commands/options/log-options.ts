@@ -1,7 +1,7 @@
-import { DevctlError } from '../errors.ts';
-import { lineMatches } from '../logs/line-matches.ts';
-import { parseDuration } from '../manifest/units.ts';
-import { readPattern } from '../patterns/pattern.ts';
+import { DevctlError } from '../../errors.ts';
+import { lineMatches } from '../../logs/line-matches.ts';
+import { parseDuration } from '../../manifest/units.ts';
+import { readPattern } from '../../patterns/pattern.ts';
 
 /** Parses `--lines`; null means all lines, or that the option is missing. */
 export function linesOption(text: string | undefined): number | null {
