@@ -8,6 +8,7 @@
  *   ends            the decisions at the end of a run
  *   restart-policy  whether and when a service that has ended is started again
  *   dependencies    which waiting services may start
+ *   settle          how long a service must live to count as up
  */
 import {
   beginPause,

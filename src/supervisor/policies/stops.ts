@@ -4,6 +4,9 @@
  *   stops           carries out stops, and stands down for those of commands
  *   lease-keeper    stops everything when the last lease is over
  *   limit-enforcer  ends, restarts or warns of services that exceed a limit
+ *   ready-watch     tells that a service is not well whose port is closed
+ *   place-watch     follows a project that is moved, and stops one that is removed
+ *   place           decides whether it was moved or removed
  */
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
 import { stopProject } from '../../operations/stop/stop-project.ts';

@@ -8,6 +8,7 @@
  *   rebase         services and records after a move of the project folder
  *   respawn        starts a service again after a pause, with the project lock held
  *   log-access     reads a log while it is pinned
+ *   socket-owners  finds out whose the listening sockets are
  *   start-session  one `start`: several services in the order of their dependencies
  *   adopt          takes services over, stands down for a stop, resumes afterwards
  *   children       what only the parent of all services can do for a stop
