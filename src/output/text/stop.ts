@@ -51,7 +51,8 @@ export function printStopReport(
   printNotes(report, color);
   if (report.forced && report.processes.length > 0) write(meansInWords(report.processes));
   const { services, processes } = report;
-  if (services.length + processes.length > 0)
+  // Where the proof is complete, the means of it are of no interest.
+  if (services.length + processes.length > 0 && report.proof.strength !== 'complete')
     write(out.dim(`held by: ${capabilitiesInWords(report.capabilities)}`));
   write(verdict(report, out));
 }
