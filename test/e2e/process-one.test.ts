@@ -110,7 +110,7 @@ test.runIf(hasContainers)(
   },
 );
 
-test.runIf(hasContainers)('the supervisor works as process 1', async () => {
+fullTest.runIf(hasContainers)('the supervisor works as process 1', async () => {
   await using project = await temporaryProject({ services });
   const script = join(repositoryRoot, 'dist', 'supervisor', 'main.js');
   const container = contain(project, process.execPath, script, project.root, project.file('.pids'));

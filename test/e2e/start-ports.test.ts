@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
 import { canBind, freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 test('start names the bystander that holds a port, and starts nothing', async () => {
@@ -59,19 +60,26 @@ test('start takes back a port from a process that an earlier run has left', asyn
   expect(await canBind(port)).toBe(true);
 });
 
-test('a service that was renamed in the manifest is told that its old run holds its port', async () => {
-  const port = await freePort();
-  const web = { command: fixture('tcp-server', String(port)), ports: [port], ready: { tcp: port } };
-  await using project = await temporaryProject({ services: { web } });
-  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-  project.write('.devctl.json', JSON.stringify({ services: { site: web } }));
-  // It still runs under its old name. devctl says so and does not end it.
-  const { exitCode, stderr } = await devctl(project, 'start');
-  expect(exitCode).toBe(5);
-  expect(stderr).toContain('our own service web');
-  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  expect(project.oracle.processes()).toEqual([]);
-});
+fullTest(
+  'a service that was renamed in the manifest is told that its old run holds its port',
+  async () => {
+    const port = await freePort();
+    const web = {
+      command: fixture('tcp-server', String(port)),
+      ports: [port],
+      ready: { tcp: port },
+    };
+    await using project = await temporaryProject({ services: { web } });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    project.write('.devctl.json', JSON.stringify({ services: { site: web } }));
+    // It still runs under its old name. devctl says so and does not end it.
+    const { exitCode, stderr } = await devctl(project, 'start');
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain('our own service web');
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.processes()).toEqual([]);
+  },
+);
 
 test('start adopts services whose supervisor was killed, and does not start them again', async () => {
   const port = await freePort();

@@ -71,7 +71,7 @@ test('a forced stop breaks in on a slow one', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('two starts at once run one after the other and start nothing twice', async () => {
+fullTest('two starts at once run one after the other and start nothing twice', async () => {
   await using project = await temporaryProject({ services: { a: service('fan', ['2']) } });
   const results = await Promise.all([devctl(project, 'start'), devctl(project, 'start')]);
   expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0]);

@@ -90,7 +90,7 @@ fullTest(
   },
 );
 
-test('a start that was suspended goes on, or gives way to a stop', async () => {
+fullTest('a start that was suspended goes on, or gives way to a stop', async () => {
   await using project = await temporaryProject();
   const services = {
     web: service('journal', [project.file('journal'), 'web', '700']),

@@ -241,7 +241,7 @@ eachMode(BOTH_STOPS)(
 );
 
 // Only root can become another user.
-eachModeIf(process.getuid?.() === 0)(BOTH_STOPS)(
+fullTest.runIf(process.getuid?.() === 0).each(BOTH_STOPS)(
   'records of another user show the nearest project, and a stop does not go on to the one above: %s',
   async (_title, flags) => {
     await using project = await temporaryProject({ services: { web: service('fan', ['1']) } });

@@ -169,7 +169,7 @@ test.runIf(hasSubreaper)('stop ends a moved project whose supervisor was killed'
   expect(ground.residents()).toEqual([]);
 });
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'a daemon that is all that is left of a moved project is not that of the checkout at the old path',
   async () => {
     await using ground = await openGround();
