@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
@@ -42,7 +43,7 @@ eachMode<[string, (port: number) => object]>([
   const [port = 0] = await freePorts(1);
   const ready = { ...probe(port), timeout: '8s' };
   await using project = await temporaryProject({
-    services: { web: { command: 'exec sleep 1000', ready } },
+    services: { web: { command: 'touch spawned; exec sleep 1000', ready } },
   });
   // It is there before the start.
   {
@@ -54,7 +55,7 @@ eachMode<[string, (port: number) => object]>([
   }
   // It comes after the spawn.
   const start = startDevctl(project, {}, 'start');
-  await until(async () => (await statusReport(project)).report.services[0]?.state === 'starting');
+  await until(() => existsSync(project.file('spawned')));
   const stranger = createServer((socket) => socket.end()).listen(port, '127.0.0.1');
   const { exitCode, stderr } = await start;
   stranger.close();
@@ -149,7 +150,10 @@ fullTest(
           web: { command: 'node --watch server.mjs', ports: [port], ready: { ports: [port] } },
         },
       },
-      { 'server.mjs': `import { createServer } from 'node:net'; createServer().listen(${port});` },
+      {
+        'server.mjs': `import { existsSync } from 'node:fs';
+import { createServer } from 'node:net'; createServer().listen(${port});`,
+      },
     );
     const web = async () => (await statusReport(project)).report.services[0];
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
@@ -163,7 +167,8 @@ fullTest(
     // The watcher starts it again at a change.
     project.write(
       'server.mjs',
-      `import { createServer } from 'node:net'; createServer().listen(${port}); // 2`,
+      `import { existsSync } from 'node:fs';
+import { createServer } from 'node:net'; createServer().listen(${port}); // 2`,
     );
     await until(async () => (await web())?.state === 'ready');
   },
