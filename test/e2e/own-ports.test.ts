@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer } from 'node:http';
 import { expect } from 'vitest';
 import { bystander } from '../support/bystander.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
@@ -56,7 +56,7 @@ eachMode<[string, (port: number) => object]>([
   // It comes after the spawn.
   const start = startDevctl(project, {}, 'start');
   await until(() => existsSync(project.file('spawned')));
-  const stranger = createServer((socket) => socket.end()).listen(port, '127.0.0.1');
+  const stranger = createServer((_request, response) => response.end()).listen(port, '127.0.0.1');
   const { exitCode, stderr } = await start;
   stranger.close();
   expect(exitCode, stderr).toBe(1);
@@ -152,7 +152,7 @@ fullTest(
       },
       {
         'server.mjs': `import { existsSync } from 'node:fs';
-import { createServer } from 'node:net'; createServer().listen(${port});`,
+import { createServer } from 'node:http'; createServer().listen(${port});`,
       },
     );
     const web = async () => (await statusReport(project)).report.services[0];
@@ -168,7 +168,7 @@ import { createServer } from 'node:net'; createServer().listen(${port});`,
     project.write(
       'server.mjs',
       `import { existsSync } from 'node:fs';
-import { createServer } from 'node:net'; createServer().listen(${port}); // 2`,
+import { createServer } from 'node:http'; createServer().listen(${port}); // 2`,
     );
     await until(async () => (await web())?.state === 'ready');
   },
