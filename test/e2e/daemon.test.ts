@@ -28,8 +28,7 @@ test('a command that leaves a daemon which answers is ready, also for another su
   });
   const { exitCode, stderr } = await startReport(project);
   expect(exitCode, stderr).toBe(0);
-  const { stdout } = await devctl(project, 'status');
-  expect(stdout).toContain('ready (daemon)');
+  await until(async () => (await devctl(project, 'status')).stdout.includes('ready (daemon)'));
   const before = await webOf(project);
   expect(before).toMatchObject({ state: 'ready', daemon: true, orphans: 0, processes: 1 });
   await signalSupervisor(project, 'SIGKILL');
@@ -39,6 +38,27 @@ test('a command that leaves a daemon which answers is ready, also for another su
   expect(again.report.services[0]).toMatchObject({ alreadyRunning: true, pid: before?.pid });
   expect(await devctl(project, 'stop', 'web')).toMatchObject({ exitCode: 0 });
   expect(project.oracle.processes()).toEqual([]);
+});
+
+test('a helper that a daemon began with may end, and the command of a probe is no daemon', async () => {
+  const [port = 0] = await freePorts(1);
+  const helped = `setsid sh -c 'until [ -e go ]; do sleep 0.1; done' & sleep 0.2; setsid ${fixture('tcp-server', String(port)).join(' ')} </dev/null & exit 0`;
+  await using project = await temporaryProject({
+    services: {
+      web: { command: helped, ready: { tcp: port } },
+      job: {
+        command: 'sleep 0.2; exit 0',
+        ready: { exec: 'test -e m && exit 0; touch m; sleep 2', timeout: '5s' },
+        autostart: false,
+      },
+    },
+  });
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  project.write('go', '');
+  await until(() => project.oracle.processes().length === 1);
+  await until(async () => (await webOf(project))?.processes === 1);
+  await until(async () => (await webOf(project))?.state === 'ready');
+  expect(await devctl(project, 'start', 'job')).toMatchObject({ exitCode: 1 });
 });
 
 test('a command without a probe that leaves a process has failed, and is told what to do', async () => {
@@ -59,6 +79,9 @@ fullTest('the end of a daemon is the end of its service', async () => {
     services: { web: { command: daemon(port), ports: [port] } },
   });
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await until(
+    async () => (await webOf(project))?.daemon && (await webOf(project))?.state === 'ready',
+  );
   for (const one of project.oracle.processes()) await killAtOnce(one);
   await until(async () => (await webOf(project))?.state === 'failed');
   expect((await webOf(project))?.exit).toEqual({ code: null, signal: null });

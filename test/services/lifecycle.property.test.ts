@@ -70,6 +70,11 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifecycleEvent; readonly age: num
       kind: fc.constant('adopted' as const),
       identity,
       wasReady: fc.boolean(),
+      unhealthy: fc.constantFrom(
+        null,
+        { reason: 'slow', was: 'starting' as const },
+        { reason: 'sick', was: 'ready' as const },
+      ),
       probed,
       restarts: fc.nat(3),
     }),

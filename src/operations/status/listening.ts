@@ -1,4 +1,5 @@
 import { findOwnerPids, type Listener, listeners } from '../../processes/ports.ts';
+import { ENGINE_PROXIES } from '../../services/probes/whose-socket.ts';
 import type { ProjectLook } from '../../tracking/look.ts';
 
 /** A port of a service: one that it declares, or one that a process of it listens on. */
@@ -18,6 +19,8 @@ export interface ListeningPort {
 export interface ListeningSockets {
   readonly all: readonly Listener[];
   readonly byService: ReadonlyMap<string, readonly Listener[]>;
+  /** Those on the asked ports that a process holds which is not of the project. */
+  readonly strangers: ReadonlySet<Listener>;
 }
 
 /** Beyond so many processes only declared ports are shown, because to search for others takes 0.1 ms for each. */
@@ -28,8 +31,12 @@ const MOST_SEARCHED = 200;
  *
  * @returns null where nobody can tell (no lsof, elsewhere than on Linux)
  */
-export async function listeningSockets({ claims }: ProjectLook): Promise<ListeningSockets | null> {
-  if (claims.length === 0) return { all: [], byService: new Map() };
+export async function listeningSockets({
+  claims,
+  snapshot,
+  state,
+}: ProjectLook): Promise<ListeningSockets | null> {
+  if (claims.length === 0) return { all: [], byService: new Map(), strangers: new Set() };
   const all = await listeners().catch(() => null);
   if (all === null) return null;
   const services = new Map(claims.map(({ process, service }) => [process.identity.pid, service]));
@@ -41,7 +48,27 @@ export async function listeningSockets({ claims }: ProjectLook): Promise<Listeni
     const service = services.get(one.pid ?? owners.get(one.inode ?? -1) ?? -1);
     if (service) byService.set(service, [...(byService.get(service) ?? []), one]);
   }
-  return { all, byService };
+  const relied = new Set(state.records.flatMap(({ readyPorts = [] }) => readyPorts));
+  const ours = new Set([...byService.values()].flat());
+  const others = all.filter((one) => relied.has(one.port) && !ours.has(one));
+  return { all, byService, strangers: strangersAmong(others, services, snapshot) };
+}
+
+/** Picks the sockets of processes that are not ours, and of no container engine. */
+function strangersAmong(
+  sockets: readonly Listener[],
+  services: ReadonlyMap<number, string | null>,
+  snapshot: ProjectLook['snapshot'],
+): ReadonlySet<Listener> {
+  if (sockets.length === 0) return new Set();
+  const inodes = new Set(sockets.flatMap(({ inode }) => inode ?? []));
+  const owners = findOwnerPids(inodes, snapshot.byPid.keys());
+  return new Set(
+    sockets.filter(({ pid, inode }) => {
+      const owner = snapshot.byPid.get(pid ?? owners.get(inode ?? -1) ?? -1);
+      return owner && !services.has(owner.identity.pid) && !ENGINE_PROXIES.has(owner.name);
+    }),
+  );
 }
 
 /**

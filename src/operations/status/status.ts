@@ -188,7 +188,8 @@ function stateOf({
   const alive = livingLeader(record, snapshot) !== null;
   if (alive || state === 'exited' || state === 'failed') {
     const isOpen = (port: number): boolean =>
-      listening === null || listening.all.some((one) => one.port === port);
+      listening === null ||
+      listening.all.some((one) => one.port === port && !listening.strangers.has(one));
     const closed = state === 'ready' ? record.readyPorts?.find((port) => !isOpen(port)) : undefined;
     if (closed === undefined) return { state, reason };
     return { state: 'unhealthy', reason: `port ${closed} is not listened on now` };

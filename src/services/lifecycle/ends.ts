@@ -1,7 +1,7 @@
 import type { Identity } from '../../processes/identity.ts';
 import type { Exit } from '../../project/service-record.ts';
 import type { LifecycleInput, Step } from './events.ts';
-import { type Alive, endTree, enter, type In, type Move, type On } from './moves.ts';
+import { type Alive, endTree, enter, type In, ignore, type Move, type On } from './moves.ts';
 import { decideRestart, type EndOfRun, NO_RESTARTS } from './restart-policy.ts';
 import { exitInWords, type LifecycleState } from './states.ts';
 
@@ -97,16 +97,21 @@ export const timeOut: Move<In<'starting'>, On<'probeTimedOut'>> = (state, { reas
 };
 
 /** Restarts a service that is no longer healthy. Without a restart it is left alive, and probed on. */
-export const loseHealth: Move<In<'running' | 'ready'>, On<'healthLost'>> = (
+export const loseHealth: Move<In<'running' | 'ready' | 'unhealthy'>, On<'healthLost'>> = (
   state,
   { reason, restarts },
   now,
 ) => {
   const { leader, kind } = state;
+  const isIll = kind === 'unhealthy';
+  const was = isIll ? state.was : kind;
+  // What is not well already can only be started again, and only by its liveness probe.
+  if (isIll && (!restarts || was === 'starting')) return ignore('it is not well already')(state);
   const beUnhealthy = (why: string): Step =>
-    enter(state, now, { kind: 'unhealthy', leader, reason: why, was: kind });
+    enter(state, now, { kind: 'unhealthy', leader, reason: why, was });
   if (!restarts) return beUnhealthy(reason);
-  const end = { reason, exit: null, leader, failed: true, wellMs: now.nowMs - state.sinceMs };
+  const wellMs = isIll ? null : now.nowMs - state.sinceMs;
+  const end = { reason, exit: null, leader, failed: true, wellMs };
   return restartOr(state, end, now, (_state, { reason: why }) => beUnhealthy(why));
 };
 

@@ -53,6 +53,11 @@ export type LifecycleEvent =
       readonly identity: Identity;
       readonly wasReady: boolean;
       readonly probed: boolean;
+      /** Present when it was not well, or not ready yet, as far as its record says. */
+      readonly unhealthy: Pick<
+        Extract<LifecycleState, { kind: 'unhealthy' }>,
+        'reason' | 'was'
+      > | null;
       /** Number of its restarts so far. */
       readonly restarts: number;
     }

@@ -80,6 +80,10 @@ export const adoptRun: Move<In<'idle' | 'waiting'>, On<'adopted'>> = (state, eve
   const run = state.run + 1;
   const leader = event.identity;
   const from = { ...state, restarts: { ...NO_RESTARTS, total: event.restarts } };
+  if (event.unhealthy) {
+    const probe = event.unhealthy.was === 'starting' ? [startProbe(run, true)] : [];
+    return enter(from, now, { kind: 'unhealthy', run, leader, ...event.unhealthy }, ...probe);
+  }
   if (!event.probed) return enter(from, now, { kind: 'running', run, leader });
   if (event.wasReady) return enter(from, now, { kind: 'ready', run, leader });
   return enter(from, now, { kind: 'starting', run, leader }, startProbe(run));
@@ -273,8 +277,8 @@ export function enter(
   return { state, effects, refusal: null };
 }
 
-function startProbe(run: number): LifecycleEffect {
-  return { kind: 'startProbe', run, late: false };
+function startProbe(run: number, late = false): LifecycleEffect {
+  return { kind: 'startProbe', run, late };
 }
 
 function leaderOf(state: LifecycleState): Identity | null {

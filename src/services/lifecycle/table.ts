@@ -205,6 +205,7 @@ const LIFECYCLE: { readonly [State in StateKind]: Row<State> } = {
     askedToStart: probeAgain,
     exited: endUnhealthy,
     probeSucceeded: becomeReady,
+    healthLost: loseHealth,
     healthRegained: regainHealth,
   },
   exited: { ...ENDED, askedToStart: startAgain, exited: endedTwice },

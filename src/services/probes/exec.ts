@@ -17,7 +17,7 @@ const MAX_STDERR = 4 * 1024;
  */
 export function execProbe(
   check: Extract<ProbeCheck, { kind: 'exec' }>,
-  context: Pick<ProbeContext, 'cwd' | 'env' | 'contain'>,
+  context: Pick<ProbeContext, 'cwd' | 'env' | 'contain' | 'onProgram'>,
 ): Probe {
   const [file = '', ...args] = toArgv(check.command);
   const shown = `"${commandLine(check.command)}"`;
@@ -35,6 +35,8 @@ export function execProbe(
         return { kind: 'not-yet', reason };
       }
       const { child, pid } = spawned;
+      const forget = context.onProgram?.(pid);
+      child.once('exit', () => forget?.());
       let stderr = '';
       child.stderr?.on('data', (chunk: Buffer) => {
         stderr = (stderr + chunk.toString('utf8')).slice(-MAX_STDERR);

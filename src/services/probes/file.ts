@@ -12,9 +12,9 @@ export function fileProbe(
     attemptMs: 5_000,
     attempt: async () => {
       try {
-        // A file that is moved to its place keeps its time of change, but gets a new status change time (inode(7)).
-        const { mtimeMs, ctimeMs } = statSync(path);
-        if (Math.max(mtimeMs, ctimeMs) >= spawnedAtMs - TICK_MS) return { kind: 'ok' };
+        // Every change sets it, and nobody can set it (inode(7)). A file that is moved to its place gets a new one, too.
+        const { ctimeMs } = statSync(path);
+        if (ctimeMs >= spawnedAtMs - TICK_MS) return { kind: 'ok' };
         return { kind: 'not-yet', reason: `${path} was not changed since the start` };
       } catch (error) {
         const why =

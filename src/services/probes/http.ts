@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { ProbeCheck } from '../../manifest/resolved.ts';
 import { connectionFailure } from './connection.ts';
-import { addressOf, type Probe, type ProbeAnswer } from './probe.ts';
+import { type AnswerAddress, addressOf, type Probe, type ProbeAnswer } from './probe.ts';
 
 /**
  * Creates the probe that succeeds when a request is answered with an accepted status and, if the check has a
@@ -23,6 +23,7 @@ export function httpProbe(check: Extract<ProbeCheck, { kind: 'http' }>): Probe {
           rejectUnauthorized: false,
           method: check.method,
           ...(check.socketPath === null ? {} : { socketPath: check.socketPath }),
+          ...(/^https?:\/\/localhost\b/i.test(check.url) ? { lookup: BOTH_LOOPBACKS } : {}),
           headers: {
             accept: '*/*',
             connection: 'close',
@@ -40,7 +41,16 @@ export function httpProbe(check: Extract<ProbeCheck, { kind: 'http' }>): Probe {
           answer({ kind: 'not-yet', reason: `${check.url}: ${connectionFailure(error)}` });
         let sent: ReturnType<typeof request> | undefined;
         try {
-          sent = request(check.url, options, (response) => judgeResponse(check, response, answer));
+          let from: From = check.socketPath === null ? 'gone' : null;
+          sent = request(check.url, options, (response) =>
+            judgeResponse(check, response, from, answer),
+          );
+          // At once, because the other end may be gone when its answer is read.
+          sent.once('socket', (socket) => {
+            socket.once('connect', () => {
+              if (check.socketPath === null) from = addressOf(socket);
+            });
+          });
         } catch (error) {
           fail(error);
           return;
@@ -55,15 +65,25 @@ export function httpProbe(check: Extract<ProbeCheck, { kind: 'http' }>): Probe {
   };
 }
 
+/** See `ProbeAnswer`. */
+type From = AnswerAddress | 'gone' | null;
+
+/** Asks localhost at both of its addresses, because many servers listen on one of them only. */
+const BOTH_LOOPBACKS: RequestOptions['lookup'] = (_host, _options, found) =>
+  found(null, [
+    { address: '127.0.0.1', family: 4 },
+    { address: '::1', family: 6 },
+  ]);
+
 /** Answers an attempt by the response of the service. */
 function judgeResponse(
   check: Extract<ProbeCheck, { kind: 'http' }>,
   response: IncomingMessage,
+  from: From,
   answer: (result: ProbeAnswer) => void,
 ): void {
   response.on('error', () => {});
   const status = response.statusCode ?? 0;
-  const from = addressOf(response.socket);
   const accepted =
     check.status.length === 0 ? status >= 200 && status < 400 : check.status.includes(status);
   if (!accepted) {

@@ -19,6 +19,7 @@ const LATE_MS = 1_000;
  * Asks a service again and again whether it is well, beginning after the first pause. Never throws.
  *
  * @param signal  aborted to end the probe
+ * @param wasWell  false: it is known not to be well, so its first success is told
  * @returns resolves soon after `signal` is aborted
  */
 export async function watchHealth(
@@ -26,10 +27,11 @@ export async function watchHealth(
   { timeoutMs, intervalMs, failures }: LivenessProbe,
   signal: AbortSignal,
   listener: HealthListener,
+  wasWell = true,
 ): Promise<void> {
   const patient = { ...probe, attemptMs: timeoutMs };
   let failed = 0;
-  let isWell = true;
+  let isWell = wasWell;
   while (await pauseBetweenAttempts(intervalMs, signal)) {
     const beganMs = monotonicMs();
     const answer = await attempt(patient, timeoutMs, signal);

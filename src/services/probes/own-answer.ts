@@ -11,6 +11,10 @@ export function believingOwn(probe: Probe, sockets: OwnSockets): Probe {
     async attempt(signal) {
       const answer = await probe.attempt(signal);
       if (answer.kind !== 'ok' || !answer.from) return answer;
+      if (answer.from === 'gone') {
+        const reason = 'the connection was over before anybody could see whose answer it was';
+        return { kind: 'not-yet', reason, answered: true };
+      }
       const { address, port, local } = answer.from;
       if (!isLoopback(address) && address !== local) return answer;
       const why = await sockets.whyForeign(address, port);

@@ -21,8 +21,11 @@ import type { Contain } from '../launch/launch.ts';
  * 503".
  */
 export type ProbeAnswer =
-  /** `from`: the address that has answered; missing where nobody was connected to. */
-  | { readonly kind: 'ok'; readonly from?: AnswerAddress | null }
+  /**
+   * `from`: the address that has answered; null for a Unix socket, 'gone' where the connection was over before it could be
+   * read; missing where nobody was connected to.
+   */
+  | { readonly kind: 'ok'; readonly from?: AnswerAddress | 'gone' | null }
   /** `answered`: the service has answered the attempt, so it listens. */
   | { readonly kind: 'not-yet'; readonly reason: string; readonly answered?: boolean }
   /** The attempt was aborted before the service had answered. */
@@ -36,10 +39,10 @@ export interface AnswerAddress {
   readonly local: string;
 }
 
-/** Returns where a connection leads to; null for a Unix socket, and for one that is gone. */
-export function addressOf(socket: Socket): AnswerAddress | null {
+/** Returns where a TCP connection leads to; 'gone' for one that is over. */
+export function addressOf(socket: Socket): AnswerAddress | 'gone' {
   const { remoteAddress, remotePort, localAddress } = socket;
-  if (remoteAddress === undefined || remotePort === undefined) return null;
+  if (remoteAddress === undefined || remotePort === undefined) return 'gone';
   return { address: remoteAddress, port: remotePort, local: localAddress ?? '' };
 }
 
@@ -70,6 +73,12 @@ export interface ProbeContext {
   /** Wall-clock time just before the spawn, in ms since the epoch. */
   readonly spawnedAtMs: number;
   readonly sockets: OwnSockets;
+  /**
+   * Called with the pid of a program of a probe, which leads a process group.
+   *
+   * @returns call it when that has ended
+   */
+  readonly onProgram?: (pid: number) => () => void;
   /** Spawns the program of a probe where all of its descendants are contained; missing: as any child. */
   readonly contain?: Contain;
 }

@@ -46,7 +46,8 @@ function attemptOn(
       socket.destroy();
       resolve(result);
     };
-    socket.once('connect', () => answer({ kind: 'ok', from: addressOf(socket) }));
+    const isTcp = 'port' in where;
+    socket.once('connect', () => answer({ kind: 'ok', from: isTcp ? addressOf(socket) : null }));
     // 'on': a second error after the first must not end the supervisor.
     socket.on('error', (error) =>
       answer({ kind: 'not-yet', reason: `${shown}: ${connectionFailure(error)}` }),

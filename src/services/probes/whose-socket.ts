@@ -59,11 +59,14 @@ export function whyNotListening(
   terms: SocketTerms,
 ): string | null {
   const whys = ports.flatMap((port) => {
-    const verdicts = sockets
-      .filter((socket) => socket.port === port)
-      .map((socket) => judgeSocket(socket, terms));
-    if (verdicts.includes('counts')) return [];
-    const [first] = verdicts;
+    const onPort = sockets.filter((socket) => socket.port === port);
+    const counting = onPort.filter((socket) => judgeSocket(socket, terms) === 'counts');
+    // With SO_REUSEPORT two listen on one address, and each gets a part of the connections (socket(7)).
+    const shares = ({ address, holder }: HeldSocket): boolean =>
+      holder.kind === 'stranger' && counting.some((one) => one.address === address);
+    const others = onPort.filter((socket) => counting.length === 0 || shares(socket));
+    if (counting.length > 0 && others.length === 0) return [];
+    const [first] = others.map((socket) => judgeSocket(socket, terms));
     return typeof first === 'object' ? [first.why] : [`port ${port} is not listened on`];
   });
   return whys.length === 0 ? null : whys.join(', ');
@@ -92,3 +95,17 @@ export function socketsBehind(
 export function isLoopback(address: string): boolean {
   return /^(::ffff:)?127\./.test(address) || address === '::1';
 }
+
+/**
+ * Programs of container engines that listen for a container. Nobody can tell whose container it is, so they count as other
+ * users' processes do, also for root. The kernel cuts names after 15 characters (proc_pid_comm(5)).
+ */
+export const ENGINE_PROXIES: ReadonlySet<string> = new Set([
+  'docker-proxy',
+  'com.docker.back',
+  'rootlessport',
+  'rootlesskit',
+  'slirp4netns',
+  'pasta',
+  'gvproxy',
+]);

@@ -7,6 +7,7 @@ import { livesIn } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { readRecord, readRecords } from '../../project/records.ts';
 import { isDone, isRestarting, type ServiceRecord } from '../../project/service-record.ts';
+import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { exitInWords } from '../../services/lifecycle/states.ts';
 import type { ServiceTable } from './entry.ts';
 
@@ -30,7 +31,9 @@ export async function adoptServices(
     entry.run = entry.state.run + 1;
     entry.spawnedHere = false;
     entry.daemon = record.daemon ?? false;
-    entry.reliedPorts = record.readyPorts ?? [];
+    entry.reliedPorts = record.readyPorts ?? (state === 'ready' ? record.ports : []);
+    entry.logFrom = record.logFrom ?? 0;
+    entry.spawnedAtMs = Date.parse(record.startedAt);
     entry.listenedBefore = new Set();
     entry.ills.clear();
     if (!isAlive) {
@@ -44,9 +47,28 @@ export async function adoptServices(
     entry.probed ||= state === 'ready';
     const { probed } = entry;
     const wasReady = readyAt !== null;
-    const found = { identity: leader, wasReady, probed, restarts };
+    const unhealthy = illnessOf(record);
+    if (unhealthy && unhealthy.was !== 'starting') {
+      entry.ills.add(entry.reliedPorts.length > 0 ? 'sockets' : 'liveness');
+    }
+    const found = { identity: leader, wasReady, probed, restarts, unhealthy };
     await services.dispatch(service, { kind: 'adopted', ...found });
   }
+}
+
+/** Says why a recorded run was not well when its supervisor ended; null: it was. */
+function illnessOf({
+  state,
+  reason,
+  readyAt,
+  readyPorts,
+}: ServiceRecord): Extract<LifecycleEvent, { kind: 'adopted' }>['unhealthy'] {
+  if (state === 'starting') {
+    return { reason: 'its supervisor ended before it was ready', was: 'starting' };
+  }
+  if (state !== 'unhealthy') return null;
+  const was = readyAt === null ? 'starting' : readyPorts ? 'ready' : 'running';
+  return { reason: reason ?? 'it was not well', was };
 }
 
 /**

@@ -10,12 +10,11 @@ import type {
 import { timeInWords } from '../../manifest/units.ts';
 import { COOKIE_VARIABLES, inheritedEnvironment, serviceCookie } from '../../ownership/cookie.ts';
 import { monotonicMs } from '../../processes/clock.ts';
-import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { defaultVariables } from '../../services/launch/default-variables.ts';
 import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
-import { exitInWords, type StateKind } from '../../services/lifecycle/states.ts';
+import { exitInWords } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
 import { openProbe } from '../../services/probes/open.ts';
 import { pauseBetweenAttempts } from '../../services/probes/pause.ts';
@@ -23,6 +22,7 @@ import type { Probe } from '../../services/probes/probe.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
 import type { Ill, ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
+import { reportExit } from './exits.ts';
 import { withPinnedLog } from './log-access.ts';
 
 type Dispatch = ServiceTable['dispatch'];
@@ -68,68 +68,6 @@ export async function spawnService(
     reportExit(context, entry, { run, identity, exit }, dispatch),
   );
 }
-
-/** The end of a leader that was spawned here. */
-interface LeaderEnd {
-  readonly run: number;
-  readonly identity: Identity;
-  readonly exit: Exit;
-}
-
-async function reportExit(
-  context: ServiceTableContext,
-  entry: ServiceEntry,
-  { run, identity, exit }: LeaderEnd,
-  dispatch: Dispatch,
-): Promise<void> {
-  const { name } = entry;
-  // After a stop that left it alone, the process was adopted as another run.
-  const isSame = (): boolean =>
-    'leader' in entry.state &&
-    entry.state.leader !== null &&
-    sameIdentity(entry.state.leader, identity);
-  const [daemon, ...others] = exit.code === 0 ? await leftAlive(context, entry) : [];
-  const { state } = entry;
-  const end = { kind: 'exited', run: isSame() ? state.run : run, exit } as const;
-  if (!daemon || !isSame()) {
-    void dispatch(name, end);
-  } else if (entry.service?.ready) {
-    entry.daemon = true;
-    entry.spawnedHere = false;
-    void dispatch(name, { kind: 'daemonized', run: state.run, identity: daemon.identity });
-  } else {
-    const left = [daemon, ...others].map((one) => `${one.name} (pid ${one.identity.pid})`);
-    void dispatch(name, { ...end, left: left.join(', ') });
-  }
-}
-
-/** The kinds of probes that can show that a daemon works. */
-const ASK_DAEMONS: ReadonlySet<string> = new Set(['http', 'tcp', 'ports', 'exec']);
-
-/** How long the last processes of a run may take to end after its command, in ms. */
-const LEFT_MS = 250;
-
-/**
- * Looks for what a command that ended with success has left, of a service that this says something about: one without a
- * probe, or with one that a daemon can answer.
- *
- * @returns the eldest first: it stands for the run
- */
-async function leftAlive(
-  { processesOf }: ServiceTableContext,
-  { service, record, state }: ServiceEntry,
-): Promise<readonly ProcessInfo[]> {
-  if (!service || !record || service.oneShot || !MAY_LEAVE.has(state.kind)) return [];
-  if (service.ready && !ASK_DAEMONS.has(service.ready.check.kind)) return [];
-  await delay(LEFT_MS);
-  const left = await processesOf(record.runId).catch(() => []);
-  return left.toSorted(
-    (one, other) =>
-      one.identity.startTicks - other.identity.startTicks || one.identity.pid - other.identity.pid,
-  );
-}
-
-const MAY_LEAVE: ReadonlySet<StateKind> = new Set(['starting', 'running', 'ready', 'unhealthy']);
 
 function launchService(
   context: ServiceTableContext,
@@ -259,8 +197,9 @@ export async function probeReadiness(
   dispatch: Dispatch,
 ): Promise<void> {
   const { service, record } = entry;
-  if (!record) return;
-  if (!service?.ready) {
+  // Of an adopted service nobody knows its probe before the next start names it.
+  if (!record || !service) return;
+  if (!service.ready) {
     // The manifest had a probe when the service was started, and has none now: treat it as one without.
     void dispatch(entry.name, { kind: 'probeSucceeded', run });
     return;
@@ -353,11 +292,13 @@ export async function probeHealth(
   // Only lines that are written from now on count as a heartbeat.
   const end = await withPinnedLog(context, entry.record, (log) => log.extent()?.to ?? 0);
   const opened = await openFor(context, entry, live.check, end);
-  await watchHealth(opened, live, signal, {
-    lost: (reason) =>
+  const wasWell = entry.state.kind !== 'unhealthy';
+  const listener = {
+    lost: (reason: string) =>
       reportIll(entry, { ill, run, reason: `its ${ill} probe ${reason}` }, dispatch),
     regained: () => reportWell(entry, { ill, run }, dispatch),
-  });
+  };
+  await watchHealth(opened, live, signal, listener, wasWell);
 }
 
 /** Tells that a run is not well. Only its liveness probe may restart it. */
@@ -400,6 +341,10 @@ async function openFor(
     logFrom,
     spawnedAtMs: entry.spawnedAtMs,
     sockets: context.sockets.forRun(entry),
+    onProgram: (pid) => {
+      entry.probePids.add(pid);
+      return () => entry.probePids.delete(pid);
+    },
     ...(contain ? { contain } : {}),
   });
 }

@@ -43,6 +43,8 @@ export interface ServiceEntry {
   listenedBefore: ReadonlySet<string>;
   /** The ports of this run that its readiness relies on, once it was ready. */
   reliedPorts: readonly number[];
+  /** The commands of probes that run now: each leads a process group. */
+  readonly probePids: Set<number>;
   /** Why it is not well now: it is well again when none is left. */
   readonly ills: Set<Ill>;
   /** True when this supervisor spawned the leader, so that Node reports its exit. */

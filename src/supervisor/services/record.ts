@@ -32,7 +32,7 @@ export function nextRecord(
     readyAt: state === 'ready' || state === 'running' ? (base.readyAt ?? now) : base.readyAt,
     exitedAt: HAS_ENDED.has(state) && exit !== null ? (base.exitedAt ?? now) : base.exitedAt,
     restarts,
-    ...(entry.daemon ? { daemon: true } : {}),
+    ...(entry.daemon && !isNewRun ? { daemon: true } : {}),
   };
 }
 

@@ -4,6 +4,7 @@
  *   entry          the data: one service as the supervisor knows it, and the service table
  *   service-table  feeds events into the state machine, and carries out its effects
  *   effects        the effects that take time: spawn, readiness probe, liveness probe
+ *   exits          the end of a leader, and what stands for a run that goes on
  *   record         the next record of a service, after an effect
  *   rebase         services and records after a move of the project folder
  *   respawn        starts a service again after a pause, with the project lock held
@@ -27,6 +28,7 @@ import { blockersOf, idle, isProbedForLiveness } from '../../services/lifecycle/
 import { lifecycle } from '../../services/lifecycle/table.ts';
 import { probeHealth, probeReadiness, spawnService } from './effects.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
+import { followNext } from './exits.ts';
 import { withPinnedLog } from './log-access.ts';
 import { rebaseRecord, rebaseRequest, rebaseService } from './rebase.ts';
 import { nextRecord } from './record.ts';
@@ -107,7 +109,9 @@ class Services implements ServiceTable {
     );
   }
 
-  async #handle(entry: ServiceEntry, event: LifecycleEvent): Promise<void> {
+  async #handle(entry: ServiceEntry, given: LifecycleEvent): Promise<void> {
+    const mayGoOn = given.kind === 'exited' && entry.daemon;
+    const event = mayGoOn ? await followNext(this.#context, entry, given) : given;
     const input = { nowMs: monotonicMs(), random: Math.random(), terms: entry.service };
     const { state, effects, refusal } = lifecycle(entry.state, event, input);
     if (refusal?.kind === 'impossible') {
@@ -278,6 +282,7 @@ function idleEntry(name: string): ServiceEntry {
     spawnedAtMs: 0,
     listenedBefore: new Set(),
     reliedPorts: [],
+    probePids: new Set(),
     ills: new Set(),
     spawnedHere: false,
     daemon: false,

@@ -5,12 +5,14 @@ import type { Host } from '../../processes/host.ts';
 import { childrenOf } from '../../processes/linux/children.ts';
 import { groupMembers } from '../../processes/linux/control-groups.ts';
 import { findOwnerPids, type Listener, listeners } from '../../processes/ports.ts';
+import type { ProcessInfo } from '../../processes/snapshot.ts';
 import { userName } from '../../processes/users.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
 import type { LifecycleState } from '../../services/lifecycle/states.ts';
 import type { OwnSockets } from '../../services/probes/probe.ts';
 import {
+  ENGINE_PROXIES,
   type HeldSocket,
   judgeSocket,
   type SocketHolder,
@@ -82,7 +84,14 @@ export class SocketOwners {
         return sockets === null ? null : whyNotListening(ports, sockets, terms('service'));
       },
       whyForeign: async (address, port) => {
-        const behind = socketsBehind((await this.held([port], entry)) ?? [], address, port);
+        const look = async () =>
+          socketsBehind((await this.held([port], entry)) ?? [], address, port);
+        let behind = await look();
+        if (behind.length === 0) {
+          // The list may be older than the answer.
+          this.#list = null;
+          behind = await look();
+        }
         if (behind.length === 0) {
           const note = `an answer on port ${port} counts, although nobody is seen to listen there`;
           this.#tell(entry, note);
@@ -100,6 +109,17 @@ export class SocketOwners {
         return null;
       },
     };
+  }
+
+  /** Returns which of these processes listen on one of the ports; none where nobody can tell. */
+  async holders(
+    ports: readonly number[],
+    processes: readonly ProcessInfo[],
+  ): Promise<ReadonlySet<number>> {
+    const all = ((await this.#listeners()) ?? []).filter(({ port }) => ports.includes(port));
+    const pids = processes.map(({ identity }) => identity.pid);
+    const named = all.flatMap(({ pid }) => (pid !== null && pids.includes(pid) ? [pid] : []));
+    return new Set([...named, ...findOwnerPids(inodesOf(all), pids).values()]);
   }
 
   /** Returns the ports that processes of this run listen on; null where nobody can tell. */
@@ -208,20 +228,6 @@ export class SocketOwners {
     this.#context.log(line);
   }
 }
-
-/**
- * Programs of container engines that listen for a container. Nobody can tell whose container it is, so they count as other
- * users' processes do, also for root. The kernel cuts names after 15 characters (proc_pid_comm(5)).
- */
-const ENGINE_PROXIES: ReadonlySet<string> = new Set([
-  'docker-proxy',
-  'com.docker.back',
-  'rootlessport',
-  'rootlesskit',
-  'slirp4netns',
-  'pasta',
-  'gvproxy',
-]);
 
 const FOREVER = Number.POSITIVE_INFINITY;
 

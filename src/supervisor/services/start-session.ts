@@ -178,15 +178,21 @@ class Session implements StartSession {
     }
     for (const service of this.#request.running ?? []) {
       const entry = services.entry(service.name);
-      if (!isUp(entry.state.kind) || entry.unwanted) continue;
+      const isAdopted = entry.service === null;
+      const isIll = entry.state.kind === 'unhealthy' && isAdopted;
+      if ((!isUp(entry.state.kind) && !isIll) || entry.unwanted) continue;
       const isNew = this.#define(entry, service);
-      // It is up, so this only begins its liveness probe.
+      // It lives, so this only begins its probes.
       if (isNew) void services.dispatch(service.name, { kind: 'askedToStart' });
     }
     await Promise.all(
       [...this.#names].map((name) => services.dispatch(name, { kind: 'askedToStart' })),
     );
     this.#asked = true;
+    for (const name of this.#upBefore) {
+      const ageMs = monotonicMs() - services.entry(name).state.sinceMs;
+      if (ageMs < this.#settleMs(name)) this.#lookAfter(this.#settleMs(name) - ageMs);
+    }
     this.#advance();
   }
 
@@ -250,10 +256,10 @@ class Session implements StartSession {
     return UNDER_WAY.has(standing) || (isTask && standing === 'running');
   }
 
-  /** True for a service that this start has brought up, and that may still turn out not to stay up. */
+  /** True for a service that is up, and may still turn out not to stay up. */
   #isSettling(name: string): boolean {
     const { state } = this.#services.entry(name);
-    if (this.#upBefore.has(name) || !isUp(state.kind)) return false;
+    if (!isUp(state.kind)) return false;
     return monotonicMs() - state.sinceMs < this.#settleMs(name);
   }
 }

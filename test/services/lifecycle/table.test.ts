@@ -62,7 +62,14 @@ const EVENTS = {
   dependencyFailed: { kind: 'dependencyFailed', chain: ['api', 'db'], why: 'failed' },
   spawned: { kind: 'spawned', run: 4, identity: other, probed: true },
   spawnFailed: { kind: 'spawnFailed', run: 4, reason: 'no such command' },
-  adopted: { kind: 'adopted', identity: other, wasReady: true, probed: true, restarts: 0 },
+  adopted: {
+    kind: 'adopted',
+    identity: other,
+    wasReady: true,
+    probed: true,
+    restarts: 0,
+    unhealthy: null,
+  },
   recalled: { kind: 'recalled', exit: clean, reason: 'exited with code 0', restarts: 0 },
   interrupted: { kind: 'interrupted', exit: crash, reason: 'exited with code 3', restarts: 2 },
   exited: { kind: 'exited', run: 4, exit: crash },
@@ -697,6 +704,20 @@ describe('a task', () => {
     const service = lifecycle(STATES.running, { ...EVENTS.exited, exit }, under(onFailure));
     expect(service.state.kind).toBe('clearing');
   });
+});
+
+test('a service that was not well before its supervisor ended is not well after the adoption', () => {
+  const adopt = (was: 'starting' | 'ready') =>
+    lifecycle(idle, { ...EVENTS.adopted, unhealthy: { reason: 'slow', was } }, now);
+  expect(adopt('ready').state).toMatchObject({ kind: 'unhealthy', was: 'ready', reason: 'slow' });
+  expect(adopt('starting').effects).toContainEqual({ kind: 'startProbe', run: 1, late: true });
+});
+
+test('what is not well already is started again when its liveness probe fails, and by nothing else', () => {
+  const ill = { ...STATES.unhealthy, was: 'ready' as const };
+  const lost = (restarts: boolean) =>
+    lifecycle(ill, { ...EVENTS.healthLost, restarts }, under(onFailure)).state.kind;
+  expect([lost(true), lost(false)]).toEqual(['clearing', 'unhealthy']);
 });
 
 test('an adopted service keeps its number of restarts', () => {
