@@ -10,7 +10,7 @@ import { devctlWith } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { parseReport, stopReport } from '../support/reports.ts';
 import { hasSubreaper, service, signalSupervisor } from '../support/services.ts';
-import { eachModeIf, test } from '../support/sets.ts';
+import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -34,7 +34,7 @@ function moveRecords(project: TemporaryProject, byMs: number): void {
 }
 
 // The portable table has start times of the wall clock: README, Limits.
-eachModeIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable')([
+fullTest.runIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable').each([
   ['back', DAY_MS, -DAY_MS],
   ['forward', -DAY_MS, DAY_MS],
 ])('stop works when the clock is set %s after the start', async (_how, before, after) => {

@@ -79,7 +79,7 @@ fullTest.runIf(hasSubreaper)(
   },
 );
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'each killed supervisor leaves its services to its guard, one after the other',
   async () => {
     await using project = await started({ bare });

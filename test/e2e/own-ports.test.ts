@@ -63,7 +63,7 @@ eachMode<[string, (port: number) => object]>([
   expect(stderr).toContain(`(pid ${process.pid}), which is not of this project`);
 });
 
-test('with "owner": "any" the answer of anybody counts', async () => {
+fullTest('with "owner": "any" the answer of anybody counts', async () => {
   const [port = 0] = await freePorts(1);
   await using project = await temporaryProject({
     services: {

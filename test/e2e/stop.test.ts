@@ -93,9 +93,10 @@ test('dependents end before their dependencies are asked to', async () => {
 });
 
 test('services of one wave end side by side', async () => {
-  // Each waits for the mark of the other before it ends; alone it would be killed.
+  // Each waits for the mark of the other before it ends; alone it would be killed. No program makes the mark, because the
+  // stop asks that to end as well.
   const command = (own: string, other: string) =>
-    `trap 'touch ${own}; while ! [ -e ${other} ]; do sleep 0.05; done; echo ${own} >> ended; exit' TERM;
+    `trap ': >${own}; while ! [ -e ${other} ]; do sleep 0.05; done; echo ${own} >> ended; exit' TERM;
      echo ready; while :; do sleep 0.05; done`;
   const ready = { log: '^ready$' };
   await using project = await temporaryProject({

@@ -178,7 +178,7 @@ const SLOW_REAP = `
     require('node:module').syncBuiltinESMExports();
   }`;
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'a start that comes while the idle supervisor is about to end is served',
   async () => {
     await using project = await temporaryProject({ services: { web: service('double-fork') } });

@@ -5,6 +5,9 @@ import { commandLine, toArgv } from '../launch/command-line.ts';
 import { spawnFailure } from '../launch/spawn-failure.ts';
 import type { Probe, ProbeAnswer, ProbeContext } from './probe.ts';
 
+/** How long the last output of a command that has ended may take to come, in ms. */
+const LAST_OUTPUT_MS = 100;
+
 /** Output that is kept, in characters: enough for the last line of an error message. */
 const MAX_STDERR = 4 * 1024;
 
@@ -57,11 +60,16 @@ export function execProbe(
         // Not 'close', because a child of the command may hold stderr open for any time.
         child.once('exit', (code, by) => {
           if (code === 0) return answer({ kind: 'ok' });
-          // The last output of the command may still be in the pipe.
-          setImmediate(() => {
+          const tell = () => {
             const ending = by === null ? `exited with code ${code}` : `was ended by ${by}`;
             const last = stripVTControlCharacters(stderr.trimEnd().split('\n').at(-1) ?? '');
             answer({ kind: 'not-yet', reason: `${shown} ${ending}${last ? `: ${last}` : ''}` });
+          };
+          // The last output of the command may still be in the pipe, which a child of it may hold open.
+          const timer = setTimeout(tell, LAST_OUTPUT_MS);
+          child.once('close', () => {
+            clearTimeout(timer);
+            tell();
           });
         });
       });
