@@ -4,6 +4,7 @@ import { isGone, livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { findManifestName, variantOf } from '../project/names.ts';
 import { heldElsewhere } from '../project/place/holders.ts';
+import { folderIdOf, variantIn } from '../project/project-id.ts';
 import { isOfOtherManifest } from '../project/recorded-project.ts';
 import { readFolderRecords } from '../project/records.ts';
 import { readSupervisor } from '../project/supervisor-record.ts';
@@ -61,15 +62,12 @@ function* marked(folder: ProjectFolder, { byPid, details }: Snapshot): Generator
     if (isGone(process) || process.kernelThread) continue;
     const { projects, projectId } = readCookie(details.environ(process) ?? '') ?? {};
     if (!projectId || projects?.length !== 1 || projects[0] !== folder.mark) continue;
-    const base = projectId.slice(0, ID_LENGTH);
-    if (projectId.slice(ID_LENGTH) === variant || heldElsewhere(base, folder.root)) continue;
+    if (variantIn(projectId) === variant) continue;
+    if (heldElsewhere(folderIdOf(projectId), folder.root)) continue;
     yield { id: projectId, identity: process.identity };
   }
 }
 
-/** Length of the id of a folder, which all its manifests share. */
-const ID_LENGTH = 16;
-
 function named({ root }: ProjectFolder, id: string): OtherManifest {
-  return { id, manifest: findManifestName(root, id.slice(ID_LENGTH)) };
+  return { id, manifest: findManifestName(root, variantIn(id)) };
 }

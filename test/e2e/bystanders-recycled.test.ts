@@ -1,14 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { setTimeout as pass } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { devctl, devctlWith } from '../support/devctl.ts';
+import type { StopReport } from '../../src/stopping/report.ts';
+import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
+import { signalExactly } from '../support/end-processes.ts';
+import { journal, noted, processOf } from '../support/journal.ts';
 import { readProcesses } from '../support/read-processes.ts';
 import { canRecycle, type Recycled, recycle } from '../support/recycled.ts';
-import { killAtOnce, service, signalSupervisor } from '../support/services.ts';
-import { eachModeIf } from '../support/sets.ts';
+import { parseReport } from '../support/reports.ts';
+import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
+import { eachModeIf, fullTest } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
+
+/** Longer than every grace period, lock wait and deadline of a stop, in milliseconds. */
+const SUSPENDED_MS = 10_000;
 
 const MODES: [string, string[], Record<string, string>][] = [
   ['stop', ['stop'], {}],
@@ -112,5 +120,55 @@ eachModeIf(canRecycle)(MODES)(
     expect(await devctl(project, 'start', 'leader')).toMatchObject({ exitCode: 0 });
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     expect([...first.missing(), ...second.missing()]).toEqual([]);
+  },
+);
+
+// Alone, because the next pids of the whole machine are chosen: those of other tests would be handed out again at
+// once. And again with another pid, should another process of this machine have got the one that is wanted.
+fullTest(
+  'a stop that was suspended for ten seconds, with a service that it has asked to end, goes on',
+  { retry: 2 },
+  async () => {
+    await using outside = await temporaryProject();
+    await using project = await temporaryProject();
+    const services = {
+      db: journal(project, 'db', 100),
+      // Frozen with devctl, as in a laptop that sleeps or a container that is paused: it has used none of
+      // its grace, which is shorter than the suspension, and still takes most of it.
+      web: journal(project, 'web', 1_500, { dependsOn: ['db'], stop: { grace: '8s' } }),
+      brief: service('sleeper', [], { dependsOn: ['db'] }),
+    };
+    project.write('.devctl.json', JSON.stringify({ services }));
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const brief = leaderOf(project, 'brief');
+    const web = processOf(leaderOf(project, 'web'));
+
+    const stop = startDevctl(project, {}, 'stop', '--json');
+    await until(() => noted(project).includes('web asked'));
+    const command = processOf(stop.pid);
+    signalExactly(command, 'SIGSTOP');
+    signalExactly(web, 'SIGSTOP');
+    await until(() => !readProcesses().some(({ pid, sid }) => pid === brief || sid === brief));
+    // A process that gets the pid of an ended service meanwhile is a bystander.
+    await using strangers = canRecycle
+      ? await recycle(
+          [{ number: brief, role: 'leads', words: ['node', 'server.js'] }],
+          project.root,
+          outside.root,
+        )
+      : null;
+    await pass(SUSPENDED_MS);
+    expect(noted(project)).not.toContain('db asked');
+    signalExactly(web, 'SIGCONT');
+    signalExactly(command, 'SIGCONT');
+
+    const { exitCode, stdout, stderr } = await stop;
+    expect(exitCode, stderr).toBe(0);
+    const { report } = parseReport<StopReport>({ exitCode: exitCode ?? -1, stdout, stderr });
+    expect(report.survivors).toEqual([]);
+    expect(noted(project).slice(-4)).toEqual(['web asked', 'web down', 'db asked', 'db down']);
+    expect(project.oracle.processes()).toEqual([]);
+    expect(supervisorsOf(project)).toEqual([]);
+    expect(strangers?.missing() ?? []).toEqual([]);
   },
 );

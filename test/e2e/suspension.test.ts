@@ -1,94 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { setTimeout as pass } from 'node:timers/promises';
+import { existsSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { signalExactly } from '../support/end-processes.ts';
-import { readProcesses, startOf } from '../support/read-processes.ts';
-import { canRecycle, recycle } from '../support/recycled.ts';
+import { journal, noted, processOf } from '../support/journal.ts';
+import { startOf } from '../support/read-processes.ts';
 import { parseReport, statusReport, stopReport } from '../support/reports.ts';
-import type { SeenProcess } from '../support/seen-process.ts';
 import { service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { fullTest, test } from '../support/sets.ts';
-import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
+import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
-
-/** Longer than every grace period, lock wait and deadline of a stop. */
-const SUSPENDED_MS = 10_000;
-/** Shorter than the suspension, and long enough for a service that gets little CPU time. */
-const GRACE = '8s';
-
-/** A service that writes a journal, and takes this long to end. */
-function journal(project: TemporaryProject, name: string, downMs: number, more: object = {}) {
-  return service('journal', [project.file('journal'), name, '0', String(downMs)], more);
-}
-
-function noted(project: TemporaryProject): string[] {
-  const path = project.file('journal');
-  return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
-}
-
-/** The process of a devctl command that was started here. */
-function commandOf({ pid }: { readonly pid?: number | undefined }): SeenProcess {
-  return readProcesses().find((one) => one.pid === pid) ?? expect.fail('the command has ended');
-}
-
-function leaderOf(project: TemporaryProject, name: string): SeenProcess {
-  const { leader } = JSON.parse(readFileSync(project.file(`.pids/services/${name}.json`), 'utf8'));
-  return readProcesses().find(({ pid }) => pid === leader.pid) ?? expect.fail(`no ${name}`);
-}
-
-// Again with another pid, should another process of this machine have got the one that is wanted.
-fullTest(
-  'a stop that was suspended for ten seconds, with a service that it has asked to end, goes on',
-  {
-    retry: 2,
-  },
-  async () => {
-    await using outside = await temporaryProject();
-    await using project = await temporaryProject();
-    const services = {
-      db: journal(project, 'db', 100),
-      // Frozen with devctl, as in a laptop that sleeps or a container that is paused: it has used none of
-      // its grace, and still takes most of it.
-      web: journal(project, 'web', 1_500, { dependsOn: ['db'], stop: { grace: GRACE } }),
-      brief: service('sleeper', [], { dependsOn: ['db'] }),
-    };
-    project.write('.devctl.json', JSON.stringify({ services }));
-    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
-    const [web, brief] = [leaderOf(project, 'web'), leaderOf(project, 'brief')];
-
-    const stop = startDevctl(project, {}, 'stop', '--json');
-    await until(() => noted(project).includes('web asked'));
-    const command = commandOf(stop);
-    signalExactly(command, 'SIGSTOP');
-    signalExactly(web, 'SIGSTOP');
-    await until(
-      () => !readProcesses().some(({ pid, sid }) => pid === brief.pid || sid === brief.pid),
-    );
-    // A process that gets the pid of an ended service meanwhile is a bystander.
-    await using strangers = canRecycle
-      ? await recycle(
-          [{ number: brief.pid, role: 'leads', words: ['node', 'server.js'] }],
-          project.root,
-          outside.root,
-        )
-      : null;
-    await pass(SUSPENDED_MS);
-    expect(noted(project)).not.toContain('db asked');
-    signalExactly(web, 'SIGCONT');
-    signalExactly(command, 'SIGCONT');
-
-    const { exitCode, stdout, stderr } = await stop;
-    expect(exitCode, stderr).toBe(0);
-    const { report } = parseReport<StopReport>({ exitCode: exitCode ?? -1, stdout, stderr });
-    expect(report.survivors).toEqual([]);
-    expect(noted(project).slice(-4)).toEqual(['web asked', 'web down', 'db asked', 'db down']);
-    expect(project.oracle.processes()).toEqual([]);
-    expect(supervisorsOf(project)).toEqual([]);
-    expect(strangers?.missing() ?? []).toEqual([]);
-  },
-);
 
 fullTest('a start that was suspended goes on, or gives way to a stop', async () => {
   await using project = await temporaryProject();
@@ -99,7 +20,7 @@ fullTest('a start that was suspended goes on, or gives way to a stop', async () 
   project.write('.devctl.json', JSON.stringify({ services }));
   const start = startDevctl(project, {}, 'start');
   await until(() => noted(project).includes('web born'));
-  const command = commandOf(start);
+  const command = processOf(start.pid);
   signalExactly(command, 'SIGSTOP');
   await until(() => existsSync(project.file('.pids/services/db.json')));
   expect(await devctl(project, 'start')).toMatchObject({
@@ -113,7 +34,7 @@ fullTest('a start that was suspended goes on, or gives way to a stop', async () 
 
   const again = startDevctl(project, {}, 'start');
   await until(() => noted(project).filter((line) => line === 'web born').length === 2);
-  const held = commandOf(again);
+  const held = processOf(again.pid);
   signalExactly(held, 'SIGSTOP');
   const stopped = await devctl(project, 'stop');
   expect(stopped.exitCode, stopped.stderr).toBe(0);
@@ -132,7 +53,7 @@ fullTest('another stop reports a stop that is suspended', async () => {
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   const first = startDevctl(project, {}, 'stop');
   await until(() => noted(project).includes('web asked'));
-  const command = commandOf(first);
+  const command = processOf(first.pid);
   signalExactly(command, 'SIGSTOP');
   const second = await devctl(project, 'stop');
   expect(second.exitCode).toBe(6);

@@ -10,6 +10,7 @@ import { findManifestName, markOfPath } from '../../project/names.ts';
 import { type OpenProject, openProject } from '../../project/open-project.ts';
 import { forgetProject, readRegistry, stateFolder } from '../../project/place/registry.ts';
 import { findRegistered } from '../../project/place/standing.ts';
+import { folderIdOf, variantIn } from '../../project/project-id.ts';
 import { findRunningProjects, type RunningProject } from '../../tracking/running-projects.ts';
 
 /** The project that a stop is to end, wherever this process is. */
@@ -77,7 +78,7 @@ function openRunning(found: RunningProject): NamedProject {
     const nowhere = join(stateFolder('removed') ?? tmpdir(), found.marks[0] ?? 'unknown', 'gone');
     return removedProject(path ?? nowhere, [found]);
   }
-  const variant = id?.slice(ID_LENGTH) ?? '';
+  const variant = variantIn(id ?? '');
   const manifest = findManifestName(path, variant);
   if (variant === '' || manifest !== null) {
     const config = manifest === null ? path : join(path, manifest);
@@ -94,9 +95,6 @@ function withProcesses(project: OpenProject, { id, marks }: RunningProject): Ope
   const all = [...new Set([...folder.marks, ...marks])];
   return { ...project, folder: { ...folder, id, marks: all } };
 }
-
-/** Length of the id of a folder. What follows in the id of a project tells the manifests of the folder apart. */
-const ID_LENGTH = 16;
 
 function standing(project: OpenProject): NamedProject {
   return { project, maySweep: true, forget: () => {} };
@@ -175,7 +173,7 @@ function removedProject(path: string, running: readonly RunningProject[]): Named
     maySweep: !isReplaced,
     forget() {
       for (const one of [...ids, ...registered.map((entry) => entry.id)]) {
-        forgetProject(one.slice(0, ID_LENGTH));
+        forgetProject(folderIdOf(one));
       }
     },
   };

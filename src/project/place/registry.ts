@@ -24,20 +24,15 @@ export interface RegistryEntry extends Place {
 /** 'removed': the records of a stop of a project whose folder is gone. 'stops': the reports of supervisors of such. */
 type StateFolder = 'projects' | 'stops' | 'removed';
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * A folder of devctl in the state folder of this user: `$XDG_STATE_HOME/devctl/NAME`, by default below
  * `~/.local/state` (XDG Base Directory Specification).
  *
  * @returns null without a home folder of our own: under sudo HOME may be another user's
  */
-export function stateFolder(
-  name: StateFolder,
-  environment: Environment = process.env,
-): string | null {
-  const state = environment.XDG_STATE_HOME;
-  const base = state && isAbsolute(state) ? state : homeState(environment);
+export function stateFolder(name: StateFolder): string | null {
+  const state = process.env.XDG_STATE_HOME;
+  const base = state && isAbsolute(state) ? state : homeState();
   if (base === null || ownerOf(base) === 'other') return null;
   return join(base, 'devctl', name);
 }
@@ -47,11 +42,8 @@ export function stateFolder(
  *
  * @throws DevctlError 'records-unwritable', 'unsafe'
  */
-export function prepareStateFolder(
-  name: StateFolder,
-  environment: Environment = process.env,
-): string | null {
-  const folder = stateFolder(name, environment);
+export function prepareStateFolder(name: StateFolder): string | null {
+  const folder = stateFolder(name);
   if (folder === null) return null;
   try {
     mkdirSync(dirname(dirname(folder)), { recursive: true });
@@ -63,8 +55,8 @@ export function prepareStateFolder(
   return folder;
 }
 
-function homeState(environment: Environment): string | null {
-  const home = environment.HOME ?? homeFolder();
+function homeState(): string | null {
+  const home = process.env.HOME ?? homeFolder();
   if (home === null || !isAbsolute(home) || home === '/' || ownerOf(home) !== 'us') return null;
   return join(home, '.local', 'state');
 }
@@ -82,8 +74,8 @@ function ownerOf(path: string): 'us' | 'other' {
 }
 
 /** Every entry that can be read. Never throws. */
-export function readRegistry(environment: Environment = process.env): readonly RegistryEntry[] {
-  const folder = stateFolder('projects', environment);
+export function readRegistry(): readonly RegistryEntry[] {
+  const folder = stateFolder('projects');
   if (folder === null || inspectFolder(folder).kind !== 'own') return [];
   let names: string[];
   try {
@@ -100,40 +92,32 @@ export function readRegistry(environment: Environment = process.env): readonly R
 }
 
 /** @returns null where the registry knows nothing of the id */
-export function lookUpProject(
-  id: string,
-  environment: Environment = process.env,
-): RegistryEntry | null {
-  const folder = stateFolder('projects', environment);
+export function lookUpProject(id: string): RegistryEntry | null {
+  const folder = stateFolder('projects');
   if (folder === null || !isProjectId(id) || inspectFolder(folder).kind !== 'own') return null;
   const read = readEntry(folder, id);
   return read.kind === 'record' ? read.record : null;
 }
 
 /**
- * Notes where a project is. A registry that cannot be written costs nothing but finding the project from elsewhere.
+ * Notes where a project is.
  *
- * @returns why it could not be written; null when it was, or there is none
+ * Never throws: a registry that cannot be written costs nothing but finding the project from elsewhere.
  */
-export function registerProject(
-  entry: RegistryEntry,
-  environment: Environment = process.env,
-): string | null {
+export function registerProject(entry: RegistryEntry): void {
   try {
-    const folder = prepareStateFolder('projects', environment);
-    if (folder === null) return null;
-    writeFileAtomically(entryPath(folder, entry.id), `${JSON.stringify(entry, null, 2)}\n`, {
-      flushed: false,
-    });
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    const folder = prepareStateFolder('projects');
+    if (folder === null) return;
+    const text = `${JSON.stringify(entry, null, 2)}\n`;
+    writeFileAtomically(entryPath(folder, entry.id), text, { flushed: false });
+  } catch {
+    // The project is found from its own folder all the same.
   }
 }
 
 /** Forgets a project of which nothing runs any more. Never throws. */
-export function forgetProject(id: string, environment: Environment = process.env): void {
-  const folder = stateFolder('projects', environment);
+export function forgetProject(id: string): void {
+  const folder = stateFolder('projects');
   if (folder === null || !isProjectId(id) || inspectFolder(folder).kind !== 'own') return;
   try {
     removeIfThere(entryPath(folder, id));

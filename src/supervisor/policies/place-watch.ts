@@ -8,6 +8,7 @@ import type { MovableFolder } from '../../project/place/movable-folder.ts';
 import { rebasePath } from '../../project/place/rebase-path.ts';
 import { settleProject } from '../../project/place/settle-project.ts';
 import { findRegistered } from '../../project/place/standing.ts';
+import { folderIdOf } from '../../project/project-id.ts';
 import { judgePlace, lookAtPlace, type PlaceVerdict } from './place.ts';
 
 export interface PlaceWatchContext {
@@ -32,9 +33,6 @@ export interface PlaceWatch {
 const LOOK_MS = 1_000;
 /** Time for which the project must be gone before everything is stopped: a checkout replaces files one by one. */
 const REMOVED_MS = 2_000;
-
-/** Length of the id of a folder. What follows in the id of a project tells the manifests of the folder apart. */
-const ID_LENGTH = 16;
 
 export function watchPlace(context: PlaceWatchContext): PlaceWatch {
   return new Watch(context);
@@ -78,7 +76,7 @@ class Watch implements PlaceWatch {
    */
   #registeredPath(): string | null {
     const { id, root } = this.#context.folder;
-    const entry = id === null ? null : findRegistered(id.slice(0, ID_LENGTH));
+    const entry = id === null ? null : findRegistered(folderIdOf(id));
     return entry && entry.path !== root ? entry.path : null;
   }
 
@@ -124,8 +122,9 @@ class Watch implements PlaceWatch {
     const { folder, onMoved, log } = this.#context;
     const from = folder.root;
     process.chdir(to);
-    const id = folder.id?.slice(0, ID_LENGTH);
-    const known = id === undefined ? undefined : { id, formerPaths: [...folder.paths].reverse() };
+    const { id } = folder;
+    const formerPaths = [...folder.paths].reverse();
+    const known = id === null ? undefined : { id: folderIdOf(id), formerPaths };
     folder.moveTo(settleProject(this.#folderAt(to), known));
     log(`the project was moved from ${from} to ${to}`);
     onMoved(from);
