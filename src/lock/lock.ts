@@ -10,8 +10,8 @@
  *   for-restart  takes the lock for the moment of a restart by the supervisor
  */
 
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errnoOf } from '../errors.ts';
 import { isoTime, monotonicMs } from '../processes/clock.ts';
@@ -86,9 +86,7 @@ export async function acquireLock(
   const deadline = nowMs() + request.waitMs;
   for (let turn = 0, pauseMs = 5; ; turn += 1) {
     const attempt = await tryOnce(folder, path, ticket, request, problems);
-    if (attempt.kind === 'held') {
-      return { kind: 'held', release: () => release(path, ticket), problems };
-    }
+    if (attempt.kind === 'held') return { ...attempt, problems };
     // The files changed because another process got further. Try again without a pause, but not for ever.
     if (attempt.kind === 'again' && turn < MAX_TURNS_WITHOUT_PAUSE) continue;
     const leftMs = deadline - nowMs();
@@ -104,7 +102,7 @@ export async function acquireLock(
 const MAX_TURNS_WITHOUT_PAUSE = 50;
 
 type Attempt =
-  | { readonly kind: 'held' }
+  | { readonly kind: 'held'; readonly release: () => void }
   | { readonly kind: 'busy'; readonly holder: LockHolder | null }
   | { readonly kind: 'again' };
 
@@ -119,7 +117,7 @@ async function tryOnce(
     writableFolder(folder, null);
     if (placeTicket(path, ticket)) {
       removeOldRights(path);
-      return { kind: 'held' };
+      return { kind: 'held', release: releaser(path, ticket) };
     }
     const seen = lookAtTicket(path);
     if (seen.kind === 'free' || seen.kind === 'changed') return { kind: 'again' };
@@ -167,13 +165,36 @@ function isCopied({ folder: written }: LockHolder, { root }: ProjectFolder): boo
   return written.device === here.device && written.inode !== here.inode;
 }
 
-/** Removes our lock. No other process may remove it while we live, so it cannot change after the check. */
-function release(path: string, ticket: LockTicket): void {
+/**
+ * Returns the function that removes our lock, also from a folder that was moved meanwhile: otherwise a supervisor, which
+ * lives on, would hold that project for ever. No other process may remove the lock while we live, so it cannot change
+ * after the check.
+ */
+function releaser(path: string, ticket: LockTicket): () => void {
+  let folder = openFolder(dirname(path));
+  return () => {
+    const places = folder === null ? [path] : [path, `/proc/self/fd/${folder}/${basename(path)}`];
+    for (const place of places) {
+      try {
+        const seen = lookAtTicket(place);
+        if (seen.kind === 'held' && seen.token === ticket.token) rmSync(place, { force: true });
+      } catch {
+        // The lock stays, and is stale as soon as this process ends.
+      }
+    }
+    if (folder !== null) closeSync(folder);
+    folder = null;
+  };
+}
+
+/** @returns a descriptor of the folder, which follows its moves; null where no path leads through one (proc_pid_fd(5)) */
+function openFolder(path: string): number | null {
+  if (process.platform !== 'linux') return null;
   try {
-    const seen = lookAtTicket(path);
-    if (seen.kind === 'held' && seen.token === ticket.token) rmSync(path, { force: true });
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch {
-    // The lock stays, and is stale as soon as this process ends.
+    // It may be moved already, or may not be read. Then its path must do.
+    return null;
   }
 }
 

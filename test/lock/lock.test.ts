@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -60,6 +61,19 @@ test('the lock of a dead holder is broken at once', async () => {
   expect(second).toMatchObject({ kind: 'held', problems: [] });
   expect(lockFiles(folder)).toEqual(['lock']);
 });
+
+test.runIf(process.platform === 'linux')(
+  'a release removes the lock from a folder that was moved',
+  async () => {
+    const folder = temporaryRecords();
+    const lock = await acquireLock(folder, request(10, [10]));
+    const moved = `${folder.pidsDir}-moved`;
+    renameSync(folder.pidsDir, moved);
+    if (lock.kind === 'held') lock.release();
+    expect(readdirSync(moved)).not.toContain('lock');
+    rmSync(moved, { recursive: true });
+  },
+);
 
 test('a release leaves the lock of another alone', async () => {
   const folder = temporaryRecords();
