@@ -126,6 +126,8 @@ export function listFileNames(directory: string, problems: RecordProblem[]): rea
 /** Hides the records folder from git, so that no project has to list it in its .gitignore. */
 function ignoreInGit(pidsDir: string): void {
   const path = join(pidsDir, '.gitignore');
+  // An attempt at each write of a record would cost more than the look: a start writes hundreds.
+  if (existsSync(path)) return;
   try {
     writeFileSync(path, '*\n', { flag: 'wx', mode: 0o600 });
   } catch (error) {

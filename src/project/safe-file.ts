@@ -1,4 +1,12 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
 import { errnoOf } from '../errors.ts';
 
 /** Size in bytes of the largest record that is read. A larger file is not ours. */
@@ -50,6 +58,8 @@ export type FileOpened =
 export function openOwnFile(path: string): FileOpened {
   let fd: number | undefined;
   try {
+    // Node's error of a failed open costs more than this look, and many of our files are missing most of the time.
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return { kind: 'missing' };
     // Without O_NONBLOCK, opening a FIFO would wait for a writer, for ever (fifo(7)).
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const found = fstatSync(fd);

@@ -39,10 +39,10 @@ export function ensureOwnFolder(path: string, dedicated: boolean, hint = MOVE_AW
   try {
     // mkdir returns undefined when another devctl made the folder at the same moment. Then it is
     // checked like any other.
-    const created =
-      inspectFolder(path).kind === 'missing' &&
-      mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
-    const seen = inspectFolder(path);
+    const before = inspectFolder(path);
+    const isMissing = before.kind === 'missing';
+    const created = isMissing && mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+    const seen = isMissing ? inspectFolder(path) : before;
     if (seen.kind === 'refused') {
       throw unsafe(path, seen.reason, seen.isOthers && hint === MOVE_AWAY ? AS_OWNER : hint);
     }
