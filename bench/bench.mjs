@@ -9,7 +9,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadInternals } from './internals.mjs';
-import { EMERGENCY_PROCESSES, manifest, PROCESSES, SERVICES, startCrowd } from './load.mjs';
+import {
+  EMERGENCY_PROCESSES,
+  listeners,
+  manifest,
+  PROCESSES,
+  SERVICES,
+  startCrowd,
+} from './load.mjs';
 import { logManifest, measureLatency, measureThroughput } from './logs.mjs';
 import { measureResident } from './resident.mjs';
 
@@ -30,6 +37,8 @@ const oracle = openOracle({ folders: [folder], environment: [`DEVCTL_BENCH=${fol
 try {
   useManifest(PROCESSES);
   for (let round = 0; round < ROUNDS; round += 1) measureCommands();
+  writeManifest(manifest(PROCESSES, {}));
+  for (let round = 0; round < LONG_ROUNDS; round += 1) measureSettling();
   useManifest(EMERGENCY_PROCESSES);
   for (let round = 0; round < ROUNDS; round += 1) measureEmergency();
   await measureSnapshots();
@@ -52,6 +61,12 @@ function measureCommands() {
   measure(`devctl status, ${PROCESSES} processes`, [launcher, 'status'], 0);
   measure(`devctl stop, ${PROCESSES} processes`, [launcher, 'stop'], 0);
   if (oracle.processes().length > 0) throw new Error('stop returned 0 and left processes');
+}
+
+/** The same start as a user has it, whose word waits for `settle`. */
+function measureSettling() {
+  measure(`devctl start, ${SERVICES} services, settle by default`, [launcher, 'start'], 0);
+  runQuietly([launcher, 'stop'], 0);
 }
 
 /** From cold: nothing is left to go by but what runs. */
@@ -96,14 +111,17 @@ function runQuietly(args, expected, done = () => {}) {
 
 async function measureRest() {
   await endProcesses(oracle.everything);
-  useManifest(PROCESSES);
-  runQuietly([launcher, 'start'], 0);
-  await measureResident(
-    folder,
-    LONG_ROUNDS,
-    figure(`supervisor of ${PROCESSES} processes at rest`),
-  );
-  runQuietly([launcher, 'stop'], 0);
+  const loads = {
+    [`${PROCESSES} processes`]: manifest(PROCESSES),
+    [`${PROCESSES} services that listen`]: listeners(PROCESSES, false),
+    [`${PROCESSES} services, ready by ports`]: listeners(PROCESSES, true),
+  };
+  for (const [name, content] of Object.entries(loads)) {
+    writeManifest(content);
+    runQuietly([launcher, 'start'], 0);
+    await measureResident(folder, LONG_ROUNDS, figure(`supervisor of ${name} at rest`));
+    runQuietly([launcher, 'stop'], 0);
+  }
 }
 
 async function measureLogs() {

@@ -6,8 +6,12 @@ export const SERVICES = 6;
 export const PROCESSES = 80;
 export const EMERGENCY_PROCESSES = 300;
 
-/** Six services, each a shell with its children; one more process in some, so that the sum is right. */
-export function manifest(processes) {
+/**
+ * Six services, each a shell with its children; one more process in some, so that the sum is right.
+ *
+ * @param more keys of the project. Without `settle` a start waits for nothing but what is measured.
+ */
+export function manifest(processes, more = { settle: 0 }) {
   const services = {};
   for (let index = 0; index < SERVICES; index += 1) {
     const extra = index < processes % SERVICES ? 1 : 0;
@@ -17,8 +21,30 @@ export function manifest(processes) {
       ready: { log: 'up', interval: 10 },
     };
   }
-  return { name: 'bench', services };
+  return { name: 'bench', ...more, services };
 }
+
+/**
+ * As many services of one process each, which listens on a port of its own.
+ *
+ * @param areDeclared true: the ports are declared, so the services are ready, and watched, by them
+ */
+export function listeners(count, areDeclared) {
+  const services = {};
+  for (let index = 0; index < count; index += 1) {
+    const port = FIRST_PORT + index;
+    services[`service-${index}`] = {
+      command: ['perl', '-MIO::Socket::INET', '-e', LISTENER, String(port)],
+      ...(areDeclared ? { ports: [port] } : {}),
+    };
+  }
+  return { name: 'bench', settle: 0, services };
+}
+
+/** Below the ports that the kernel gives to clients (ip_local_port_range of ip(7): from 32768). */
+const FIRST_PORT = 28_400;
+const LISTENER =
+  'my $server = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1", LocalPort => shift) or die; sleep 3600';
 
 /** Starts `count` processes and waits until `present()` says that they are there. */
 export async function startCrowd(count, options, present) {

@@ -1,6 +1,6 @@
 // What a supervisor costs while nothing happens, beside an HTTP server of Node's that does nothing at all.
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
@@ -31,6 +31,7 @@ export async function measureResident(folder, rounds, record) {
     }
   } finally {
     empty.kill('SIGKILL');
+    rmSync(socket, { force: true });
   }
 }
 

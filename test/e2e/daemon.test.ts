@@ -86,3 +86,27 @@ fullTest('the end of a daemon is the end of its service', async () => {
   await until(async () => (await webOf(project))?.state === 'failed');
   expect((await webOf(project))?.exit).toEqual({ code: null, signal: null });
 });
+
+fullTest('a daemon is a daemon again after a restart, and one restart is no loop', async () => {
+  const [port = 0] = await freePorts(1);
+  const helped = `setsid sleep 1 & setsid ${fixture('tcp-server', String(port)).join(' ')} </dev/null & exit 0`;
+  await using project = await temporaryProject({
+    services: { web: { command: helped, ports: [port], restart: 'always' } },
+  });
+  const isDaemon = async () => {
+    const web = await webOf(project);
+    return web?.daemon && web.state === 'ready' && web.processes === 1 ? web : null;
+  };
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const first = await until(isDaemon);
+  expect(await devctl(project, 'restart', 'web')).toMatchObject({ exitCode: 0 });
+  const second = await until(isDaemon);
+  expect(second).toMatchObject({ restarts: 0 });
+  expect(second.pid).not.toBe(first.pid);
+  for (const one of project.oracle.processes()) await killAtOnce(one);
+  const third = await until(async () => {
+    const web = await isDaemon();
+    return web && web.pid !== second.pid ? web : null;
+  });
+  expect(third).toMatchObject({ restarts: 1 });
+});
