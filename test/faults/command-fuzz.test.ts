@@ -5,8 +5,9 @@ import { expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { bystander } from '../support/bystander.ts';
 import { type DevctlResult, devctl } from '../support/devctl.ts';
+import { readProcesses } from '../support/read-processes.ts';
 import { parseReport } from '../support/reports.ts';
-import { describeSeen } from '../support/seen-process.ts';
+import { describeSeen, type SeenProcess } from '../support/seen-process.ts';
 import { service, signalSupervisor } from '../support/services.ts';
 import { bothTest, isFull } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
@@ -75,6 +76,8 @@ bothTest(
         expect(start.exitCode, start.stderr).toBe(0);
         if (orphaned) await signalSupervisor(project, 'SIGKILL');
 
+        const ours = new Set(own().map(({ pid }) => pid));
+        const others = readProcesses().filter(({ pid }) => !ours.has(pid));
         const shown: string[] = [];
         for (const [name, mutate] of Object.entries(mutations)) {
           const path = project.file(`.pids/${name}`);
@@ -84,6 +87,8 @@ bothTest(
             [STAND_IN.stranger]: stranger.pid,
             [STAND_IN.self]: process.pid,
           });
+          // A record that happens to name a process of another test, with its start time, is one that devctl must believe.
+          fc.pre(!others.some((other) => isNamedIn(changed, other)));
           mkdirSync(dirname(path), { recursive: true });
           writeFileSync(path, changed);
           if (name === 'lock') utimesSync(path, 1, 1);
@@ -109,6 +114,11 @@ bothTest(
     await stranger[Symbol.asyncDispose]();
   },
 );
+
+function isNamedIn(bytes: Buffer, { pid, started }: SeenProcess): boolean {
+  const numbers = new Set(bytes.toString('latin1').match(/\d+/g));
+  return numbers.has(String(pid)) && numbers.has(started);
+}
 
 function withLivingPids(bytes: Buffer, pids: Readonly<Record<number, number>>): Buffer {
   const text = Object.entries(pids).reduce(
