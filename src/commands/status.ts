@@ -5,11 +5,13 @@ import type { ServiceStatus, StatusReport } from '../operations/status/report.ts
 import { readStatus } from '../operations/status/status.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
+import { formatPort } from '../output/terminal/port.ts';
 import { paintState } from '../output/terminal/service-state.ts';
 import { formatSize } from '../output/terminal/sizes.ts';
 import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { allPorts } from '../processes/ports.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
@@ -123,12 +125,14 @@ function printProcesses(processes: StatusReport['orphans'], theme: Theme): void 
 }
 
 /** Says which ports a service has: `4000`, `4000 (closed)`, and with its address what other machines can reach. */
-function portsInWords({ ports, listening, pid }: ServiceStatus): string {
-  if (!listening || pid === null) return ports.join(' ');
-  const words = listening.map(({ port, address, open }) => {
-    if (!open) return `${port} (closed)`;
-    if (address === null || !isWide(address)) return String(port);
-    return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+function portsInWords(service: ServiceStatus): string {
+  const { listening, pid } = service;
+  if (!listening || pid === null) return allPorts(service).join(' ');
+  const words = listening.map((one) => {
+    const { address, open } = one;
+    if (!open) return `${formatPort(one)} (closed)`;
+    if (address === null || !isWide(address)) return formatPort(one);
+    return `${address.includes(':') ? `[${address}]` : address}:${formatPort(one)}`;
   });
   return words.join(' ');
 }

@@ -50,6 +50,7 @@ export function toStopReport(value: unknown): StopReport | null {
     })),
     ports: objects(fields.ports).map((one) => ({
       port: number(one.port),
+      protocol: one.protocol === 'udp' ? 'udp' : 'tcp',
       service: text(one.service),
       free: one.free === true,
       holder: textOrNull(one.holder),

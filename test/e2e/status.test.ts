@@ -68,6 +68,7 @@ test('status --json has the same for programs', async () => {
         rssBytes: expect.any(Number),
         cpuPercent: expect.any(Number),
         ports: [],
+        udpPorts: [],
         listening: [],
         blockedBy: [],
         daemon: false,

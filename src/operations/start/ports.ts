@@ -2,7 +2,7 @@ import { DevctlError } from '../../errors.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeHolder } from '../../processes/describe.ts';
-import { findPortHolders, type PortHolder } from '../../processes/ports.ts';
+import { allPorts, findPortHolders, type Port, type PortHolder } from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { userName } from '../../processes/users.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
@@ -30,10 +30,10 @@ export async function requireFreePorts(
   const { host, state } = context;
   const wanted: WantedPorts = new Map(
     services.flatMap((service) =>
-      [...probedPorts(service), ...service.ports].map((port) => [port, service] as const),
+      [...probedPorts(service), ...allPorts(service)].map((port) => [port, service] as const),
     ),
   );
-  const declared = new Set(services.flatMap(({ ports }) => ports));
+  const declared = new Set(services.flatMap(allPorts));
   if (wanted.size === 0) return;
   let latest = look;
   for (let pass = 1; ; pass += 1) {
@@ -67,7 +67,7 @@ export async function requireFreePorts(
 type PortLook = Pick<ProjectLook, 'snapshot' | 'claims'>;
 
 /** The service that needs each port. */
-type WantedPorts = ReadonlyMap<number, ResolvedService>;
+type WantedPorts = ReadonlyMap<Port, ResolvedService>;
 
 function runningServices({ records }: ProjectState, snapshot: Snapshot): ReadonlySet<string> {
   const running = records.filter(({ leader }) => leader && livesIn(snapshot, leader));
@@ -82,7 +82,7 @@ function claimOf(holder: PortHolder, claims: readonly Claim[]): Claim | null {
 function portsTaken(
   taken: readonly string[],
   wanted: WantedPorts,
-  declared: ReadonlySet<number>,
+  declared: ReadonlySet<Port>,
 ): DevctlError {
   const [first] = wanted.values();
   const isOnlyProbed = [...wanted.keys()].every((port) => !declared.has(port));

@@ -2,11 +2,12 @@ import type { LeaseStatus } from '../../leases/lease-status.ts';
 import type { Breach } from '../../limits/breach.ts';
 import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
+import type { DeclaredPorts } from '../../processes/ports.ts';
 import type { Exit, ServiceState } from '../../project/service-record.ts';
 import type { ListeningPort } from './listening.ts';
 
 /** One line of `devctl status`. */
-export interface ServiceStatus {
+export interface ServiceStatus extends Required<DeclaredPorts> {
   readonly name: string;
   /** 'stopped': the service has no record. */
   readonly state: ServiceState | 'stopped';
@@ -29,7 +30,6 @@ export interface ServiceStatus {
   readonly rssBytes: number;
   /** CPU time over the lives of its processes, in percent of one core. */
   readonly cpuPercent: number;
-  readonly ports: readonly number[];
   /** The declared ports and those that its processes listen on. Null where nobody can tell who listens. */
   readonly listening: readonly ListeningPort[] | null;
   readonly restarts: number;

@@ -16,6 +16,7 @@ import { findOversizedLogs } from '../../logs/oversized.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
+import { allPorts, byProtocol, type Port, portOf } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
@@ -67,7 +68,7 @@ export function statusOf(
       const record = state.records.find(({ service }) => service === name) ?? null;
       const planned = manifest.find((service) => service.name === name);
       const autostart = planned?.autostart ?? false;
-      const ports = record?.ports ?? planned?.ports ?? [];
+      const ports = allPorts(record ?? planned ?? { ports: [] });
       const own = claims.filter(({ service }) => service === name);
       const wanted = autostart || record !== null;
       const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
@@ -130,7 +131,7 @@ interface Facts {
   readonly own: readonly Claim[];
   readonly snapshot: Snapshot;
   /** The declared ports, with their names. */
-  readonly declared: ReadonlyMap<number, string | null>;
+  readonly declared: ReadonlyMap<Port, string | null>;
   readonly wanted: boolean;
   readonly listening: ListeningSockets | null;
   readonly changed: readonly string[] | null;
@@ -161,7 +162,7 @@ function describe(
     orphans: orphans.length,
     rssBytes: own.reduce((sum, { process }) => sum + process.rssBytes, 0),
     cpuPercent: Math.round((1000 * cpuTicks) / lifeTicks) / 10,
-    ports: [...declared.keys()],
+    ...byProtocol([...declared.keys()]),
     listening: listening && portsOf(name, declared, listening),
     restarts: record?.restarts ?? 0,
     wanted,
@@ -189,7 +190,7 @@ function stateOf({
   if (alive || state === 'exited' || state === 'failed') {
     const isOpen = (port: number): boolean =>
       listening === null ||
-      listening.all.some((one) => one.port === port && !listening.strangers.has(one));
+      listening.all.some((one) => portOf(one) === port && !listening.strangers.has(one));
     const closed = state === 'ready' ? record.readyPorts?.find((port) => !isOpen(port)) : undefined;
     if (closed === undefined) return { state, reason };
     return { state: 'unhealthy', reason: `port ${closed} is not listened on now` };

@@ -2,6 +2,7 @@ import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
 import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
 import { formatDuration } from '../terminal/durations.ts';
+import { formatPort } from '../terminal/port.ts';
 import { renderTable, tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
@@ -136,7 +137,7 @@ function verdict(report: StopReport, out: Theme): string {
   const complete = strength === 'complete';
   const ended = `${report.processes.length} ended in ${formatDuration(report.tookMs)}`;
   const held = report.ports.filter(({ free }) => !free);
-  const ports = report.ports.map(({ port }) => port).join(', ');
+  const ports = report.ports.map(formatPort).join(', ');
   const noun = report.ports.length === 1 ? 'port' : 'ports';
   const free = ports && held.length === 0 ? `, ${noun} ${ports} free` : '';
   const proof = complete
@@ -160,8 +161,9 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
     else if (evidence.some(({ kind }) => kind === 'port'))
       note(`left alone: pid ${pid}: ${command} (${why}); devctl stop --force ends it`);
   }
-  for (const { port, service, free, holder } of report.ports) {
-    if (!free) note(`${service}: port ${port} is held by a process that is not ours: ${holder}`);
+  for (const one of report.ports.filter(({ free }) => !free)) {
+    const { service, holder } = one;
+    note(`${service}: port ${formatPort(one)} is held by a process that is not ours: ${holder}`);
   }
   for (const { pid, service, evidence, command } of report.processes) {
     // Only an open log or a port pointed to this process. A user who wonders why it was ended finds the

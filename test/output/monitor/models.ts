@@ -46,6 +46,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
           rssBytes: 4e6,
           cpuPercent: 0,
           ports: [],
+          udpPorts: [],
           restarts,
           wanted: true,
           changed: null,
