@@ -223,9 +223,12 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'status',
     description: 'show services and their processes; exits 3 when not all are up',
     operands: [['[names...]', 'services or groups (default: all)']],
-    options: [['--all', 'every project of yours of which something runs, wherever you are']],
+    options: [
+      ['--all', 'every project of yours of which something runs, wherever you are'],
+      ['--urls', 'only where each service can be opened, by its http probe and its own log'],
+    ],
     json: 'print the table as JSON',
-    examples: ['status', 'status --json', 'status --all'],
+    examples: ['status', 'status --json', 'status --urls', 'status --all'],
     load: async () => (await import('./commands/status.ts')).statusCommand,
   },
   {

@@ -6,6 +6,7 @@ export interface QuickCommand {
     readonly config?: string;
     readonly project?: string;
     readonly all?: boolean;
+    readonly urls?: boolean;
     readonly json?: boolean;
     readonly force?: boolean;
     readonly dryRun?: boolean;
@@ -19,6 +20,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
   status: {
     '--json': { json: true },
     '--all': { all: true },
+    '--urls': { urls: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },

@@ -16,10 +16,12 @@ import { leaseWish } from './options/lease-options.ts';
 import {
   allUp,
   printSummary,
+  printUrls,
   refuseAsProcessOne,
   type StartCommandOptions,
   showChange,
   startCommand,
+  urlsOfStart,
 } from './start.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
@@ -104,7 +106,10 @@ async function applyCommand(
     const ok = start !== null && allUp(start) && isCertain(plan);
     if (options.json) printJson({ ok, ...result });
     else {
-      if (start) printSummary(start, options.color);
+      if (start) {
+        printSummary(start, options.color);
+        printUrls(await urlsOfStart(host, project, start), options.color);
+      }
       printUnknown(plan, options.color);
     }
     if (start === null) return ExitCode.Survivors;

@@ -9,15 +9,18 @@ import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
 import type { StartResult } from '../operations/start/result.ts';
 import { startProject } from '../operations/start/start.ts';
+import { type ServiceUrl, startedUrls } from '../operations/status/urls.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
 import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
-import { colorEnabled, isSeen } from '../output/terminal/theme.ts';
+import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
+import { urlLines } from '../output/terminal/urls.ts';
 import { printable, printableLines } from '../output/terminal/width.ts';
+import type { Host } from '../processes/host.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
-import { manifestQuery, openProject } from '../project/open-project.ts';
+import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { failureHint } from './failure-hint.ts';
 import { printLastLines } from './last-lines.ts';
@@ -75,9 +78,11 @@ export async function startCommand(
       warn: (line) => progress.note(`! ${line}`),
     });
     progress.close();
-    if (options.json) printJson({ ok: allUp(result), ...result });
+    const urls = await urlsOfStart(host, project, result);
+    if (options.json) printJson({ ok: allUp(result), ...result, urls });
     else {
       printSummary(result, options.color, reasonsShown);
+      printUrls(urls, options.color);
       for (const hint of failureHints(result, manifest))
         process.stderr.write(`  → ${printable(hint)}\n`);
       if (announcement !== null) process.stdout.write(`${announcement}\n`);
@@ -88,6 +93,21 @@ export async function startCommand(
     process.off('SIGINT', onInterrupt);
     endYield();
   }
+}
+
+/** Finds the URLs of the services that are up after a start. */
+export function urlsOfStart(
+  host: Host,
+  project: OpenProject,
+  { services }: StartResult,
+): Promise<readonly ServiceUrl[]> {
+  const up = services.filter(({ state }) => isUp(state)).map(({ name }) => name);
+  return startedUrls(host, project, up);
+}
+
+export function printUrls(urls: readonly ServiceUrl[], color: boolean | undefined): void {
+  for (const line of urlLines(urls, themeFor(process.stdout, color)))
+    process.stdout.write(`  ${line}\n`);
 }
 
 function failureHints({ services }: StartResult, manifest: ResolvedManifest): readonly string[] {

@@ -10,6 +10,7 @@ import { paintState } from '../output/terminal/service-state.ts';
 import { formatSize } from '../output/terminal/sizes.ts';
 import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
+import { urlLines } from '../output/terminal/urls.ts';
 import { printable } from '../output/terminal/width.ts';
 import { allPorts } from '../processes/ports.ts';
 import { openHost } from '../processes/real-host.ts';
@@ -21,6 +22,7 @@ import { noteOtherManifest } from './other-manifest-note.ts';
 export interface StatusOptions {
   readonly config?: string;
   readonly all?: boolean;
+  readonly urls?: boolean;
   readonly json?: boolean;
   readonly color?: boolean;
 }
@@ -32,14 +34,24 @@ export async function statusCommand(
 ): Promise<number> {
   if (options.all) return (await import('./status-all.ts')).statusOfAll(names, options);
   const project = openProject({ config: options.config });
-  const report = await readStatus(openHost(), project, selectNames(project, names));
+  const report = await readStatus(openHost(), project, selectNames(project, names), options.urls);
   requireProject(project, report.services.length + report.orphans.length > 0);
   if (options.json) printJson(report);
+  else if (options.urls) printUrls(report, options.color);
   else {
     printStatus(report, options.color);
     noteOtherManifest(project.folder, options.color);
   }
   return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
+}
+
+function printUrls({ services }: StatusReport, color: boolean | undefined): void {
+  const theme = themeFor(process.stdout, color);
+  const all = services.flatMap(({ name, urls }) =>
+    (urls ?? []).map((url) => ({ service: name, url })),
+  );
+  for (const line of urlLines(all, theme)) process.stdout.write(`${line}\n`);
+  if (all.length === 0) process.stderr.write('no service that runs has named a URL\n');
 }
 
 function printStatus(report: StatusReport, color: boolean | undefined): void {

@@ -14,6 +14,8 @@ export interface OutlinedService extends Required<DeclaredPorts> {
   /** The names of its ports, where it names them. */
   readonly portNames: ReadonlyMap<Port, string>;
   readonly dependsOn: readonly string[];
+  /** The URLs of its http probes, as they are written. */
+  readonly http: readonly string[];
 }
 
 /** The part of a manifest that `stop` and `status` need. Paths are absolute. */
@@ -76,6 +78,9 @@ function outline(
     autostart: scalarOf(valueAt(tree, 'services', name, 'autostart')) !== false,
     ...portsOf(tree, ['services', name, 'ports'], complaints),
     dependsOn: dependsOn(tree, name),
+    http: ['ready', 'live']
+      .map((probe) => scalarOf(valueAt(tree, 'services', name, probe, 'http')))
+      .filter(isText),
   }));
   const groups: Record<string, readonly string[]> = Object.create(null);
   for (const name of objectOf(tree, ['groups'], complaints)) groups[name] = strings('groups', name);

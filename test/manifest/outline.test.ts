@@ -29,7 +29,7 @@ test('an outline has what stop and status need, with the local file merged over 
       services: {
         db: { command: 'x', autostart: false, ports: [5432] },
         web: { command: 'x', dependsOn: { db: 'ready' }, unknown: 1 },
-        api: { dependsOn: ['db', 'web'] },
+        api: { dependsOn: ['db', 'web'], http: [] },
       },
       groups: { all: ['db', 'web'] },
       sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },
@@ -55,6 +55,7 @@ test('an outline has what stop and status need, with the local file merged over 
         udpPorts: [],
         portNames: new Map(),
         dependsOn: [],
+        http: [],
       },
       {
         name: 'web',
@@ -63,6 +64,7 @@ test('an outline has what stop and status need, with the local file merged over 
         udpPorts: [53],
         portNames: new Map(),
         dependsOn: ['db'],
+        http: [],
       },
       {
         name: 'api',
@@ -71,6 +73,7 @@ test('an outline has what stop and status need, with the local file merged over 
         udpPorts: [],
         portNames: new Map(),
         dependsOn: ['db', 'web'],
+        http: [],
       },
     ],
     groups: { all: ['db', 'web'] },

@@ -32,6 +32,8 @@ export interface ServiceStatus extends Required<DeclaredPorts> {
   readonly cpuPercent: number;
   /** The declared ports and those that its processes listen on. Null where nobody can tell who listens. */
   readonly listening: readonly ListeningPort[] | null;
+  /** Where it can be opened, by its http probes and its own log. Null: nobody has asked for that. */
+  readonly urls: readonly string[] | null;
   readonly restarts: number;
   /** True when it should be up: the manifest starts it by default, or the user has started it. */
   readonly wanted: boolean;

@@ -4,6 +4,7 @@
  *   status    the state of each service, by its record and the process table
  *   report    the answer
  *   listening  the ports that services listen on
+ *   urls      where services can be opened
  *   changes   what has changed in the manifest since services were started
  *   tree      the processes of each service, as trees
  *   all       every project of this user
@@ -13,6 +14,7 @@
 import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
+import type { OutlinedService } from '../../manifest/outline.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
@@ -27,6 +29,7 @@ import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { readChanges } from './changes.ts';
 import { type ListeningSockets, listeningSockets, portsOf } from './listening.ts';
 import type { ServiceStatus, StatusReport } from './report.ts';
+import { openUrlReader, ownPorts, type UrlReader, urlsOf } from './urls.ts';
 
 /**
  * Describes the project from its records and one look at the process table. Needs no supervisor, no
@@ -38,21 +41,25 @@ export async function readStatus(
   host: Pick<Host, 'snapshot' | 'self'>,
   project: OpenProject,
   names: readonly string[] | null,
+  withUrls = false,
 ): Promise<StatusReport> {
   const look = await lookAtProject(host, project.folder);
-  return statusOf(look, project, names, await listeningSockets(look));
+  const urls = withUrls ? openUrlReader(project.folder) : null;
+  return statusOf(look, project, names, await listeningSockets(look), urls);
 }
 
 /**
  * Describes the project from a look that the caller has made.
  *
  * @param listening null where nobody can tell who listens
+ * @param readUrls null: nobody asks for URLs
  */
 export function statusOf(
   look: ProjectLook,
   project: OpenProject,
   names: readonly string[] | null,
   listening: ListeningSockets | null,
+  readUrls: UrlReader | null = null,
 ): StatusReport {
   const { state, snapshot, claims, latest } = look;
   const { folder, outline } = project;
@@ -73,7 +80,8 @@ export function statusOf(
       const wanted = autostart || record !== null;
       const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
       const changed = changes.get(name) ?? null;
-      return describe(name, { record, own, snapshot, declared, wanted, listening, changed });
+      const facts = { record, own, snapshot, declared, wanted, listening, changed };
+      return { ...describe(name, facts), urls: readUrls && urlsNow(facts, planned, readUrls) };
     });
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
@@ -140,7 +148,7 @@ interface Facts {
 function describe(
   name: string,
   { record, own, snapshot, declared, wanted, listening, changed }: Facts,
-): ServiceStatus {
+): Omit<ServiceStatus, 'urls'> {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
   const lifeTicks = Math.max(
@@ -169,6 +177,17 @@ function describe(
     oneOff: (record?.oneOff ?? null) !== null,
     changed,
   };
+}
+
+function urlsNow(
+  { record, snapshot, listening }: Pick<Facts, 'record' | 'snapshot' | 'listening'>,
+  planned: OutlinedService | undefined,
+  read: UrlReader,
+): readonly string[] {
+  if (!record || !livingLeader(record, snapshot)) return [];
+  const listened = listening?.byService.get(record.service)?.map(({ port }) => port) ?? [];
+  const own = new Set([...ownPorts(record, planned), ...listened]);
+  return urlsOf(planned?.http ?? [], read(record), own);
 }
 
 /** The state of the record, corrected by the process table: the leader or the supervisor may have ended since. */

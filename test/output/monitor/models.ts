@@ -47,6 +47,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
           cpuPercent: 0,
           ports: [],
           udpPorts: [],
+          urls: null,
           restarts,
           wanted: true,
           changed: null,
