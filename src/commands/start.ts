@@ -7,7 +7,7 @@ import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
-import type { StartResult } from '../operations/start/result.ts';
+import type { ChangedService, StartResult } from '../operations/start/result.ts';
 import { startProject } from '../operations/start/start.ts';
 import { type ServiceUrl, startedUrls } from '../operations/status/urls.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
@@ -188,17 +188,10 @@ export function printSummary(
   const before = services.filter(({ alreadyRunning }) => alreadyRunning);
   const runningBefore = before.filter(({ done }) => !done).map(({ name }) => name);
   const doneBefore = before.filter(({ done }) => done).map(({ name }) => name);
-  const marked = (names: readonly string[]): string =>
-    names
-      .map((name) => (changed.some((one) => one.service === name) ? `${name} (changed)` : name))
-      .join(', ');
+  const marked = (names: readonly string[]): string => markedNames(names, changed);
   if (runningBefore.length > 0) stderr.write(`already running: ${marked(runningBefore)}\n`);
   if (doneBefore.length > 0) stderr.write(`already done: ${marked(doneBefore)}\n`);
-  if (changed.length > 0) {
-    const which = changed.map(({ service, keys }) => `${service} (${keys.join(', ')})`).join(', ');
-    stderr.write(`  changed since they were started: ${printable(which)}\n`);
-    stderr.write('  → devctl start --apply restarts what has changed\n');
-  }
+  for (const line of changeLines(changed)) stderr.write(`  ${line}\n`);
   for (const breach of breaches)
     stderr.write(`! over its limit: ${printable(warningInWords(breach))}\n`);
   const ends = leasesInWords(leases);
@@ -225,6 +218,23 @@ export function printSummary(
     stderr.write('  → what runs goes on running; devctl stop ends it\n');
   if (failed.some(({ state }) => state === 'clearing' || state === 'backoff'))
     stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
+}
+
+/** Lists names, with a mark at those that run on as they were defined before. */
+export function markedNames(names: readonly string[], changed: readonly ChangedService[]): string {
+  return names
+    .map((name) => (changed.some((one) => one.service === name) ? `${name} (changed)` : name))
+    .join(', ');
+}
+
+/** Says what has changed in the manifest since services were started, and what to do; nothing where nothing has. */
+export function changeLines(changed: readonly ChangedService[]): readonly string[] {
+  if (changed.length === 0) return [];
+  const which = changed.map(({ service, keys }) => `${service} (${keys.join(', ')})`).join(', ');
+  return [
+    `changed since they were started: ${printable(which)}`,
+    '→ devctl start --apply restarts what has changed',
+  ];
 }
 
 function printFailedService(

@@ -97,6 +97,13 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
         `${name}: changed since it was started (${printable(changed.join(', '))}); devctl start --apply restarts it\n`,
       );
   }
+  const undeclared = services.filter((one) => one.undeclared).map(({ name }) => name);
+  if (undeclared.length > 0) {
+    const names = undeclared.join(' ');
+    process.stdout.write(
+      `${undeclared.join(', ')}: the manifest names ${undeclared.length === 1 ? 'it' : 'them'} no more; devctl stop ${names}\n`,
+    );
+  }
   const blocked = services.filter(({ blockedBy }) => blockedBy.length > 0).map(({ name }) => name);
   const explained = services.filter(({ reason, done }) => reason !== null && !done);
   for (const { name, reason } of explained)
@@ -152,10 +159,9 @@ function portsInWords(service: ServiceStatus): string {
 function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
   const { name, pid, uptimeMs, processes, orphans, rssBytes, cpuPercent } = service;
   const some = processes > 0;
-  const isChanged = (service.changed ?? []).length > 0;
   return [
     theme.bold(name),
-    `${paintState(service, theme)}${isChanged ? ` ${theme.yellow('(changed)')}` : ''}`,
+    paintState(service, theme),
     pid === null ? '-' : String(pid),
     uptimeMs === null ? '-' : formatDuration(uptimeMs),
     orphans > 0 ? theme.red(String(processes)) : String(processes),

@@ -80,7 +80,8 @@ export function statusOf(
       const wanted = autostart || record !== null;
       const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
       const changed = changes.get(name) ?? null;
-      const facts = { record, own, snapshot, declared, wanted, listening, changed };
+      const isNamed = planned !== undefined || outline.kind !== 'found';
+      const facts = { record, own, snapshot, declared, wanted, listening, changed, isNamed };
       return { ...describe(name, facts), urls: readUrls && urlsNow(facts, planned, readUrls) };
     });
 
@@ -143,11 +144,13 @@ interface Facts {
   readonly wanted: boolean;
   readonly listening: ListeningSockets | null;
   readonly changed: readonly string[] | null;
+  /** True where the manifest names it, or where nobody can tell. */
+  readonly isNamed: boolean;
 }
 
 function describe(
   name: string,
-  { record, own, snapshot, declared, wanted, listening, changed }: Facts,
+  { record, own, snapshot, declared, wanted, listening, changed, isNamed }: Facts,
 ): Omit<ServiceStatus, 'urls'> {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
@@ -176,6 +179,7 @@ function describe(
     wanted,
     oneOff: (record?.oneOff ?? null) !== null,
     changed,
+    undeclared: !isNamed && own.length > 0 && record !== null && !record.oneOff,
   };
 }
 

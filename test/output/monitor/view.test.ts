@@ -44,6 +44,16 @@ describe('the screen', () => {
     expect(seen).toMatch(/\? help +q quit$/);
   });
 
+  test('what has changed, or is named no more, is marked', () => {
+    const marked = [
+      { name: 'web', changed: ['env'] },
+      { name: 'old', undeclared: true },
+    ];
+    const seen = screen(monitorOf(marked));
+    expect(seen).toMatch(/^▸ web +ready \(changed\) +4711/m);
+    expect(seen).toMatch(/^ {2}old +ready \(undeclared\) +4711/m);
+  });
+
   test('on a wide screen the log stands beside the lists', () => {
     const seen = screen(written(monitorOf(SERVICES, 200, 60), 'listening'));
     expect(seen).toMatch(/SERVICE .*│ {3}LOG of web$/m);
