@@ -102,7 +102,7 @@ function toCapability(
 
 /** Parses a change of the history; null when one of its states is unknown. */
 export function toChange(fields: Fields): StateChange | null {
-  const { atMs, service, from, to, reason, pid } = fields;
+  const { atMs, service, from, to, reason, pid, blockedBy } = fields;
   if (!isState(from) || !isState(to)) return null;
   return {
     atMs: number(atMs),
@@ -111,6 +111,7 @@ export function toChange(fields: Fields): StateChange | null {
     to,
     reason: textOrNull(reason),
     pid: numberOrNull(pid),
+    ...(blockedBy === undefined ? {} : { blockedBy: list(blockedBy).map(text) }),
   };
 }
 
