@@ -10,6 +10,7 @@ export interface QuickCommand {
     readonly json?: boolean;
     readonly force?: boolean;
     readonly dryRun?: boolean;
+    readonly why?: boolean;
     readonly grace?: string;
     readonly color?: boolean;
   };
@@ -28,6 +29,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--json': { json: true },
     '--force': { force: true },
     '--dry-run': { dryRun: true },
+    '--why': { why: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },

@@ -1,6 +1,8 @@
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
+import { readEvents } from '../history/read.ts';
+import { usualStartMs } from '../history/usual.ts';
 import { warningInWords } from '../limits/words.ts';
 import { loadManifest } from '../manifest/load.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
@@ -49,7 +51,8 @@ export async function startCommand(
   const announcement = sweepAnnouncement(project);
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
-  progress.expect(selected.length);
+  const folder = folderOfManifest(manifest);
+  progress.expect(selected.length, () => usualStartMs(readEvents(folder), selected));
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
   // beside the log.
   const onTerminal = canSpin(process.stderr, process.env);
@@ -64,7 +67,7 @@ export async function startCommand(
   process.once('SIGINT', onInterrupt);
   const endYield = yieldLock(options);
   try {
-    const result = await startProject(host, folderOfManifest(manifest), manifest, {
+    const result = await startProject(host, folder, manifest, {
       names: selected,
       abortOnFailure: options.abortOnFailure ?? false,
       lease,

@@ -3,6 +3,7 @@
  *
  *   words     sentences about a report, for the terminal and for the page
  *   activity  prints `devctl report`
+ *   evidence  explains why processes are ours
  *   stop      prints a stop and a dry run
  *   sweep     prints `devctl sweep`
  */
