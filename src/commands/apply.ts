@@ -12,6 +12,7 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
+import { printHints } from './failure-hint.ts';
 import { leaseWish } from './options/lease-options.ts';
 import {
   allUp,
@@ -108,6 +109,7 @@ async function applyCommand(
     else {
       if (start) {
         printSummary(start, options.color);
+        printHints(start, manifest);
         printUrls(await urlsOfStart(host, project, start), options.color);
       }
       printUnknown(plan, options.color);

@@ -1,8 +1,33 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { hasSucceeded } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
-import type { ResolvedService } from '../manifest/resolved.ts';
+import type { ResolvedManifest, ResolvedService } from '../manifest/resolved.ts';
+import type { StartResult } from '../operations/start/result.ts';
+import { printable } from '../output/terminal/width.ts';
 import { foldersUpwards } from '../project/inside.ts';
+
+/** Prints what to do about the failures of a start that the messages of the system do not explain. */
+export function printHints(
+  result: Pick<StartResult, 'services'>,
+  manifest: ResolvedManifest,
+): void {
+  for (const hint of failureHints(result, manifest))
+    process.stderr.write(`  → ${printable(hint)}\n`);
+}
+
+/** Lists the hints of `failureHint` for the services of a start that are not up. */
+export function failureHints(
+  { services }: Pick<StartResult, 'services'>,
+  manifest: ResolvedManifest,
+): readonly string[] {
+  return services
+    .filter((service) => !hasSucceeded(service))
+    .flatMap((service) => {
+      const declared = manifest.services[service.name];
+      return (declared && failureHint(service, declared)) ?? [];
+    });
+}
 
 /**
  * Says what to do about a failure that the messages of the system do not explain: a program that only the project has, and

@@ -5,7 +5,6 @@ import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
 import { warningInWords } from '../limits/words.ts';
 import { loadManifest } from '../manifest/load.ts';
-import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
@@ -24,7 +23,7 @@ import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
-import { failureHint } from './failure-hint.ts';
+import { printHints } from './failure-hint.ts';
 import { printLastLines } from './last-lines.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './options/lease-options.ts';
 import { sweepAnnouncement } from './sweep-announcement.ts';
@@ -86,8 +85,7 @@ export async function startCommand(
     else {
       printSummary(result, options.color, reasonsShown);
       printUrls(urls, options.color);
-      for (const hint of failureHints(result, manifest))
-        process.stderr.write(`  → ${printable(hint)}\n`);
+      printHints(result, manifest);
       if (announcement !== null) process.stdout.write(`${announcement}\n`);
     }
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
@@ -111,15 +109,6 @@ export function urlsOfStart(
 export function printUrls(urls: readonly ServiceUrl[], color: boolean | undefined): void {
   for (const line of urlLines(urls, themeFor(process.stdout, color)))
     process.stdout.write(`  ${line}\n`);
-}
-
-function failureHints({ services }: StartResult, manifest: ResolvedManifest): readonly string[] {
-  return services
-    .filter((service) => !hasSucceeded(service))
-    .flatMap((service) => {
-      const declared = manifest.services[service.name];
-      return (declared && failureHint(service, declared)) ?? [];
-    });
 }
 
 /** States for which `showChange` prints a reason. */

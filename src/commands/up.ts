@@ -25,6 +25,7 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import type { StopReport } from '../stopping/report.ts';
+import { failureHints } from './failure-hint.ts';
 import { lineToJson, lineToText } from './log-line.ts';
 import { changeLines, markedNames } from './start.ts';
 import { stopProgress } from './stop-progress.ts';
@@ -186,7 +187,7 @@ class Up {
   }
 
   #noteStarted({ services, changed }: StartResult): void {
-    const { named, announcement } = this.#scope;
+    const { named, announcement, manifest } = this.#scope;
     const { note } = this.#notes;
     const running = services.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
     const endsWithUp = (name: string): boolean => named === null || named.includes(name);
@@ -198,6 +199,7 @@ class Up {
       note(`ran before, goes on after this: ${markedNames(staying, changed)}`);
     for (const line of changeLines(changed)) note(line);
     note(`${services.filter(hasSucceeded).length} of ${services.length} services are up`);
+    for (const hint of failureHints({ services }, manifest)) note(`→ ${hint}`);
     if (announcement !== null) note(announcement);
   }
 
