@@ -126,7 +126,7 @@ export function exitInWords(exit: Exit): string {
  *
  * @param left for people: "sleep (pid 9)"
  */
-export function leftInWords(left: string): string {
+export function leftBehindInWords(left: string): string {
   return `its command ended and left ${left}: drop the &, or give it a ready`;
 }
 

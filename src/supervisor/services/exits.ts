@@ -5,7 +5,7 @@ import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit } from '../../project/service-record.ts';
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { settleTimeMs } from '../../services/lifecycle/settle.ts';
-import { exitInWords, leftInWords, type StateKind } from '../../services/lifecycle/states.ts';
+import { exitInWords, leftBehindInWords, type StateKind } from '../../services/lifecycle/states.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 
@@ -64,7 +64,7 @@ export async function reportUnseenEnd(
   }
   const reason =
     left.length > 0
-      ? leftInWords(namesOf(left))
+      ? leftBehindInWords(namesOf(left))
       : `${exitInWords(exit)}${probed ? ' before it was ready' : ''}`;
   const cannotHaveWorked = probed || left.length > 0;
   void dispatch(name, { kind: 'spawnFailed', run, reason, exit, probed: cannotHaveWorked });
