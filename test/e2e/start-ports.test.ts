@@ -31,6 +31,7 @@ test('start names the bystander that holds a port, and starts nothing', async ()
     expect(stderr).toContain('vitest');
     expect(stderr).toContain(` in ${process.cwd()}`);
     expect(stderr).toContain(`, of ${userInfo().username}`);
+    expect(stderr).toContain(`→ kill ${process.pid}; or choose another port (.devctl.json:`);
     expect(project.oracle.everything()).toEqual([]);
   } finally {
     server.close();
@@ -118,6 +119,7 @@ fullTest(
     const { exitCode, stderr } = await devctl(project, 'start');
     expect(exitCode).toBe(5);
     expect(stderr).toContain('our own service web');
+    expect(stderr).toContain('→ devctl stop web; or choose another port');
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     expect(project.oracle.processes()).toEqual([]);
   },

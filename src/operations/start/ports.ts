@@ -4,7 +4,7 @@ import type { Claim } from '../../ownership/claim.ts';
 import { describeHolder } from '../../processes/describe.ts';
 import { allPorts, findPortHolders, type Port, type PortHolder } from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
-import { userName } from '../../processes/users.ts';
+import { isOwnUser, userName } from '../../processes/users.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
@@ -42,6 +42,7 @@ export async function requireFreePorts(
     const running = runningServices(state, latest.snapshot);
     const units = new Set<string>();
     const taken: string[] = [];
+    const ends = new Set<string>();
     for (const holder of holders) {
       const claim = claimOf(holder, latest.claims);
       const unit = claim && leftoverUnit(claim, latest.claims, running);
@@ -55,9 +56,10 @@ export async function requireFreePorts(
         const name = wanted.get(holder.port)?.name;
         const description = describe(holder, claim, latest.snapshot);
         taken.push(`${name}: port ${holder.port} is held by ${description}`);
+        ends.add(howToEnd(holder, claim));
       }
     }
-    if (taken.length > 0) throw portsTaken(taken, wanted, declared);
+    if (taken.length > 0) throw portsTaken({ taken, ends: [...ends] }, wanted, declared);
     if (units.size === 0) return;
     await endLeftovers(context, [...units], warn);
     latest = await lookAtProject(host, state.folder, state);
@@ -79,8 +81,15 @@ function claimOf(holder: PortHolder, claims: readonly Claim[]): Claim | null {
   return claims.find(({ process }) => process.identity.pid === pid) ?? null;
 }
 
+/** The command that ends the holder of a port; a sentence where none is known. */
+function howToEnd({ process: one, uid }: PortHolder, claim: Claim | null): string {
+  if (claim?.service) return `devctl stop ${claim.service}`;
+  if (!one) return 'stop that process';
+  return `${uid === null || isOwnUser(uid) ? '' : 'sudo '}kill ${one.identity.pid}`;
+}
+
 function portsTaken(
-  taken: readonly string[],
+  { taken, ends }: { readonly taken: readonly string[]; readonly ends: readonly string[] },
   wanted: WantedPorts,
   declared: ReadonlySet<Port>,
 ): DevctlError {
@@ -90,7 +99,7 @@ function portsTaken(
     ? 'let the probe accept it ("owner": "any")'
     : 'choose another port';
   return new DevctlError('port-taken', [...new Set(taken)].join('\n'), {
-    hint: `stop that process, or ${otherwise} (${first?.definedAt}); nothing was started`,
+    hint: `${ends.join('; ')}; or ${otherwise} (${first?.definedAt}); nothing was started`,
   });
 }
 

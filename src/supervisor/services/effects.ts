@@ -252,7 +252,7 @@ async function noticeOtherPorts(
   const missing = wanted.filter((port) => !owned.includes(port));
   const others = owned.filter((port) => !wanted.includes(port));
   if (missing.length === 0 || others.length === 0) return;
-  const what = `${entry.name} listens on ${others.join(', ')}, not on ${missing.join(', ')}`;
+  const what = `${entry.name} listens on ${others.join(', ')}, not on ${missing.join(', ')}; if it may: "ports": [${others.join(', ')}]`;
   void dispatch(entry.name, { kind: 'noticed', run, what, isAnswer: false });
 }
 
