@@ -109,7 +109,7 @@ async function record() {
   save(
     'tree',
     screen(),
-    'devctl tree: every process of every service of a project, with cpu, memory, age and why it is ours',
+    'devctl tree: every process of every service of a project, with cpu, memory and age',
   );
 
   type('clear; devctl monitor');

@@ -191,7 +191,8 @@ const COMMANDS: readonly CommandEntry[] = [
     options: [
       ['--force', 'short grace period, no stop commands, no waiting for other commands'],
       ['--unprotected', 'with --force: also what "protect" and the built-in list protect'],
-      ['--dry-run', 'show what would be signalled and why, signal nothing'],
+      ['--dry-run', 'show what would be signalled, signal nothing'],
+      ['--why', 'with --dry-run: also why each process is ours'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
       ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
     ],
@@ -223,9 +224,12 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'status',
     description: 'show services and their processes; exits 3 when not all are up',
     operands: [['[names...]', 'services or groups (default: all)']],
-    options: [['--all', 'every project of yours of which something runs, wherever you are']],
+    options: [
+      ['--all', 'every project of yours of which something runs, wherever you are'],
+      ['--urls', 'only where each service can be opened, by its http probe and its own log'],
+    ],
     json: 'print the table as JSON',
-    examples: ['status', 'status --json', 'status --all'],
+    examples: ['status', 'status --json', 'status --urls', 'status --all'],
     load: async () => (await import('./commands/status.ts')).statusCommand,
   },
   {
@@ -250,10 +254,11 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'tree',
-    description: 'show every process of every service as a tree, and why it is ours',
+    description: 'show every process of every service as a tree',
     operands: [['[names...]', 'services or groups (default: all)']],
+    options: [['--why', 'also why each is ours, with a legend']],
     json: 'print the trees as JSON',
-    examples: ['tree', 'tree web --json'],
+    examples: ['tree', 'tree web', 'tree --why', 'tree web --json'],
     load: async () => (await import('./commands/tree.ts')).treeCommand,
   },
   {

@@ -6,9 +6,11 @@ export interface QuickCommand {
     readonly config?: string;
     readonly project?: string;
     readonly all?: boolean;
+    readonly urls?: boolean;
     readonly json?: boolean;
     readonly force?: boolean;
     readonly dryRun?: boolean;
+    readonly why?: boolean;
     readonly grace?: string;
     readonly color?: boolean;
   };
@@ -19,6 +21,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
   status: {
     '--json': { json: true },
     '--all': { all: true },
+    '--urls': { urls: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },
@@ -26,6 +29,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--json': { json: true },
     '--force': { force: true },
     '--dry-run': { dryRun: true },
+    '--why': { why: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },

@@ -42,6 +42,7 @@ test('commander parses in the same way each line that parseQuickly accepts', () 
     '--json',
     '--force',
     '--dry-run',
+    '--why',
     '--color',
     '--no-color',
     '--grace',

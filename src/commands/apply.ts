@@ -12,14 +12,17 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
+import { printHints } from './failure-hint.ts';
 import { leaseWish } from './options/lease-options.ts';
 import {
   allUp,
   printSummary,
+  printUrls,
   refuseAsProcessOne,
   type StartCommandOptions,
   showChange,
   startCommand,
+  urlsOfStart,
 } from './start.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
@@ -104,7 +107,11 @@ async function applyCommand(
     const ok = start !== null && allUp(start) && isCertain(plan);
     if (options.json) printJson({ ok, ...result });
     else {
-      if (start) printSummary(start, options.color);
+      if (start) {
+        printSummary(start, options.color);
+        printHints(start, manifest);
+        printUrls(await urlsOfStart(host, project, start), options.color);
+      }
       printUnknown(plan, options.color);
     }
     if (start === null) return ExitCode.Survivors;

@@ -1,20 +1,56 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
+import { hasSucceeded } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
-import type { ResolvedService } from '../manifest/resolved.ts';
+import { nearest } from '../manifest/nearest.ts';
+import type { ResolvedManifest, ResolvedService } from '../manifest/resolved.ts';
+import type { StartResult } from '../operations/start/result.ts';
+import { printable } from '../output/terminal/width.ts';
 import { foldersUpwards } from '../project/inside.ts';
 
+/** Prints what to do about the failures of a start that the messages of the system do not explain. */
+export function printHints(
+  result: Pick<StartResult, 'services'>,
+  manifest: ResolvedManifest,
+): void {
+  for (const hint of failureHints(result, manifest))
+    process.stderr.write(`  → ${printable(hint)}\n`);
+}
+
+/** Lists the hints of `failureHint` for the services of a start that are not up. */
+export function failureHints(
+  { services }: Pick<StartResult, 'services'>,
+  manifest: ResolvedManifest,
+): readonly string[] {
+  return services
+    .filter((service) => !hasSucceeded(service))
+    .flatMap((service) => {
+      const declared = manifest.services[service.name];
+      return (declared && failureHint(service, declared)) ?? [];
+    });
+}
+
 /**
- * Says what to do about a failure that the messages of the system do not explain: a program that only the project has, and
- * a script with the line ends of Windows.
+ * Says what to do about a failure that the messages of the system do not explain: a program that only the project has, a
+ * script with the line ends of Windows, and what npm and Node say where a project is not installed, or is another folder.
  *
- * @returns null where neither is the case
+ * @returns null where none of them is the case
  */
 export function failureHint(
   { lastLines }: Pick<StartedService, 'lastLines'>,
   { command, cwd }: Pick<ResolvedService, 'command' | 'cwd'>,
 ): string | null {
-  const missing = lastLines.flatMap((line) => NOT_FOUND.exec(line.trim())?.[1] ?? []).at(-1);
+  const found = (pattern: RegExp): string | undefined =>
+    lastLines.flatMap((line) => pattern.exec(line.trim())?.[1] ?? []).at(-1);
+  const missing = found(NOT_FOUND);
   const first = typeof command === 'string' ? command.trim().split(/\s+/)[0] : command[0];
   const script = [first, missing].find(
     (word) => word?.includes('/') && endsInCrlf(resolve(cwd, word)),
@@ -22,17 +58,81 @@ export function failureHint(
   if (script !== undefined) {
     return `the first line of ${script} ends in CRLF, so the system looks for a program with that in its name: sed -i 's/\\r$//' ${resolve(cwd, script)}`;
   }
-  if (missing === undefined || missing.includes('/')) return null;
-  const folder = foldersUpwards(cwd).find((one) => existsSync(join(one, BIN, missing)));
-  return folder === undefined
-    ? null
-    : `${missing} is in ${join(folder, BIN)}: "command": "npx ${missing} …" starts it`;
+  const named = missing?.includes('/') ? undefined : missing;
+  const folder = named && foldersUpwards(cwd).find((one) => existsSync(join(one, BIN, named)));
+  if (folder) return `${named} is in ${join(folder, BIN)}: "command": "npx ${named} …" starts it`;
+  const isUnknown = named !== undefined || found(NO_MODULE) !== undefined;
+  if (isUnknown) return installHint(cwd);
+  const noScript = found(NO_SCRIPT);
+  if (noScript !== undefined) return scriptHint(noScript, cwd);
+  return found(NO_PACKAGE) === undefined ? null : packageHint(cwd);
 }
 
 const BIN = join('node_modules', '.bin');
 
 /** The words of a shell that has not found a program, as dash and bash have them. */
 const NOT_FOUND = /(?:^|: )([\w@./-]+): (?:command )?not found$/;
+/** The words of Node for a package that is not installed. A path is a file of the project. */
+const NO_MODULE = /Cannot find (?:module|package) '([^'./][^']*)'/;
+/** The words of npm, pnpm and yarn for a script that package.json does not have. */
+const NO_SCRIPT = /(?:Missing script: "?|script named "|Command ")([^"\s]+)"?(?: not found)?\.?$/;
+/** The words of npm where there is no package.json. */
+const NO_PACKAGE = /(Could not read package\.json: Error: ENOENT)/;
+
+/** The command that installs the packages of a project, by its lock file. */
+const INSTALLS: readonly (readonly [lock: string, command: string])[] = [
+  ['pnpm-lock.yaml', 'pnpm install'],
+  ['yarn.lock', 'yarn install'],
+  ['bun.lock', 'bun install'],
+  ['package.json', 'npm install'],
+];
+
+/** Says how to install the packages of the project around a folder; null where they are installed. */
+function installHint(cwd: string): string | null {
+  const around = foldersUpwards(cwd);
+  if (around.some((one) => existsSync(join(one, 'node_modules')))) return null;
+  for (const folder of around) {
+    const install = INSTALLS.find(([file]) => existsSync(join(folder, file)));
+    if (install) return `its packages are not installed: cd ${folder} && ${install[1]}`;
+  }
+  return null;
+}
+
+/** Names the scripts that there are instead. */
+function scriptHint(script: string, cwd: string): string | null {
+  const folder = foldersUpwards(cwd).find((one) => existsSync(join(one, 'package.json')));
+  const scripts = folder === undefined ? [] : scriptsIn(join(folder, 'package.json'));
+  const meant = nearest(script, scripts) ?? scripts.find((one) => /^(dev|start|serve)$/.test(one));
+  if (meant === undefined) return null;
+  const others = scripts.length > 10 ? [...scripts.slice(0, 10), '…'] : scripts;
+  return `package.json has no script "${script}", but ${others.join(', ')}: "command": "npm run ${meant}"`;
+}
+
+function scriptsIn(file: string): readonly string[] {
+  try {
+    return Object.keys(JSON.parse(readFileSync(file, 'utf8')).scripts ?? {});
+  } catch {
+    return [];
+  }
+}
+
+/** Names the folder below that has a package.json. */
+function packageHint(cwd: string): string {
+  const below = foldersIn(cwd).find((one) => existsSync(join(cwd, one, 'package.json')));
+  return below === undefined
+    ? `there is no package.json in ${cwd}: name its folder with "cwd", or make one: npm init -y`
+    : `there is no package.json in ${cwd}, but one in ${below}: "cwd": ${JSON.stringify(below)}`;
+}
+
+function foldersIn(folder: string): readonly string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    const folders = entries.filter((one) => one.isDirectory() && !one.name.startsWith('.'));
+    return folders.map(({ name }) => name).filter((name) => name !== 'node_modules');
+  } catch {
+    return [];
+  }
+}
 
 /** Tells whether a file is a script whose first line ends in CRLF. */
 function endsInCrlf(file: string): boolean {

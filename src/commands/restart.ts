@@ -9,6 +9,7 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
 import { declaredServices, manifestQuery, openProject } from '../project/open-project.ts';
+import { printHints } from './failure-hint.ts';
 import { durationOption } from './options/duration-option.ts';
 import { allUp, printSummary, showChange } from './start.ts';
 import { listenForInterrupts, stopProgress } from './stop-progress.ts';
@@ -65,7 +66,10 @@ export async function restartCommand(
     progress.close();
     const ok = start !== null && allUp(start);
     if (options.json) printJson({ ok, stop, start });
-    else if (start) printSummary(start, options.color);
+    else if (start) {
+      printSummary(start, options.color);
+      printHints(start, manifest);
+    }
     if (start === null) return ExitCode.Survivors;
     return ok ? ExitCode.Ok : ExitCode.Failed;
   } finally {

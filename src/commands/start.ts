@@ -1,25 +1,29 @@
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
+import { readEvents } from '../history/read.ts';
+import { usualStartMs } from '../history/usual.ts';
 import { warningInWords } from '../limits/words.ts';
 import { loadManifest } from '../manifest/load.ts';
-import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
 import { toLease } from '../operations/start/lease.ts';
-import type { StartResult } from '../operations/start/result.ts';
+import type { ChangedService, StartResult } from '../operations/start/result.ts';
 import { startProject } from '../operations/start/start.ts';
+import { type ServiceUrl, startedUrls } from '../operations/status/urls.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { canSpin, openProgress } from '../output/terminal/open-progress.ts';
 import { type Progress, readyOutcome } from '../output/terminal/progress.ts';
-import { colorEnabled, isSeen } from '../output/terminal/theme.ts';
+import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
+import { urlLines } from '../output/terminal/urls.ts';
 import { printable, printableLines } from '../output/terminal/width.ts';
+import type { Host } from '../processes/host.ts';
 import { openHost } from '../processes/real-host.ts';
 import { folderOfManifest } from '../project/folder.ts';
-import { manifestQuery, openProject } from '../project/open-project.ts';
+import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
-import { failureHint } from './failure-hint.ts';
+import { printHints } from './failure-hint.ts';
 import { printLastLines } from './last-lines.ts';
 import { type LeaseOptions, leasesInWords, leaseWish } from './options/lease-options.ts';
 import { sweepAnnouncement } from './sweep-announcement.ts';
@@ -46,7 +50,8 @@ export async function startCommand(
   const announcement = sweepAnnouncement(project);
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
-  progress.expect(selected.length);
+  const folder = folderOfManifest(manifest);
+  progress.expect(selected.length, () => usualStartMs(readEvents(folder), selected));
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
   // beside the log.
   const onTerminal = canSpin(process.stderr, process.env);
@@ -61,7 +66,7 @@ export async function startCommand(
   process.once('SIGINT', onInterrupt);
   const endYield = yieldLock(options);
   try {
-    const result = await startProject(host, folderOfManifest(manifest), manifest, {
+    const result = await startProject(host, folder, manifest, {
       names: selected,
       abortOnFailure: options.abortOnFailure ?? false,
       lease,
@@ -75,11 +80,12 @@ export async function startCommand(
       warn: (line) => progress.note(`! ${line}`),
     });
     progress.close();
-    if (options.json) printJson({ ok: allUp(result), ...result });
+    const urls = await urlsOfStart(host, project, result);
+    if (options.json) printJson({ ok: allUp(result), ...result, urls });
     else {
       printSummary(result, options.color, reasonsShown);
-      for (const hint of failureHints(result, manifest))
-        process.stderr.write(`  → ${printable(hint)}\n`);
+      printUrls(urls, options.color);
+      printHints(result, manifest);
       if (announcement !== null) process.stdout.write(`${announcement}\n`);
     }
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
@@ -90,13 +96,19 @@ export async function startCommand(
   }
 }
 
-function failureHints({ services }: StartResult, manifest: ResolvedManifest): readonly string[] {
-  return services
-    .filter((service) => !hasSucceeded(service))
-    .flatMap((service) => {
-      const declared = manifest.services[service.name];
-      return (declared && failureHint(service, declared)) ?? [];
-    });
+/** Finds the URLs of the services that are up after a start. */
+export function urlsOfStart(
+  host: Host,
+  project: OpenProject,
+  { services }: StartResult,
+): Promise<readonly ServiceUrl[]> {
+  const up = services.filter(({ state }) => isUp(state)).map(({ name }) => name);
+  return startedUrls(host, project, up);
+}
+
+export function printUrls(urls: readonly ServiceUrl[], color: boolean | undefined): void {
+  for (const line of urlLines(urls, themeFor(process.stdout, color)))
+    process.stdout.write(`  ${line}\n`);
 }
 
 /** States for which `showChange` prints a reason. */
@@ -168,17 +180,10 @@ export function printSummary(
   const before = services.filter(({ alreadyRunning }) => alreadyRunning);
   const runningBefore = before.filter(({ done }) => !done).map(({ name }) => name);
   const doneBefore = before.filter(({ done }) => done).map(({ name }) => name);
-  const marked = (names: readonly string[]): string =>
-    names
-      .map((name) => (changed.some((one) => one.service === name) ? `${name} (changed)` : name))
-      .join(', ');
+  const marked = (names: readonly string[]): string => markedNames(names, changed);
   if (runningBefore.length > 0) stderr.write(`already running: ${marked(runningBefore)}\n`);
   if (doneBefore.length > 0) stderr.write(`already done: ${marked(doneBefore)}\n`);
-  if (changed.length > 0) {
-    const which = changed.map(({ service, keys }) => `${service} (${keys.join(', ')})`).join(', ');
-    stderr.write(`  changed since they were started: ${printable(which)}\n`);
-    stderr.write('  → devctl start --apply restarts what has changed\n');
-  }
+  for (const line of changeLines(changed)) stderr.write(`  ${line}\n`);
   for (const breach of breaches)
     stderr.write(`! over its limit: ${printable(warningInWords(breach))}\n`);
   const ends = leasesInWords(leases);
@@ -205,6 +210,23 @@ export function printSummary(
     stderr.write('  → what runs goes on running; devctl stop ends it\n');
   if (failed.some(({ state }) => state === 'clearing' || state === 'backoff'))
     stderr.write('  → what ends again and again is tried on; devctl status shows how it goes\n');
+}
+
+/** Lists names, with a mark at those that run on as they were defined before. */
+export function markedNames(names: readonly string[], changed: readonly ChangedService[]): string {
+  return names
+    .map((name) => (changed.some((one) => one.service === name) ? `${name} (changed)` : name))
+    .join(', ');
+}
+
+/** Says what has changed in the manifest since services were started, and what to do; nothing where nothing has. */
+export function changeLines(changed: readonly ChangedService[]): readonly string[] {
+  if (changed.length === 0) return [];
+  const which = changed.map(({ service, keys }) => `${service} (${keys.join(', ')})`).join(', ');
+  return [
+    `changed since they were started: ${printable(which)}`,
+    '→ devctl start --apply restarts what has changed',
+  ];
 }
 
 function printFailedService(

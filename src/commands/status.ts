@@ -5,11 +5,14 @@ import type { ServiceStatus, StatusReport } from '../operations/status/report.ts
 import { readStatus } from '../operations/status/status.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printJson } from '../output/terminal/json.ts';
+import { formatPort } from '../output/terminal/port.ts';
 import { paintState } from '../output/terminal/service-state.ts';
 import { formatSize } from '../output/terminal/sizes.ts';
 import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
+import { urlLines } from '../output/terminal/urls.ts';
 import { printable } from '../output/terminal/width.ts';
+import { allPorts } from '../processes/ports.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
@@ -19,6 +22,7 @@ import { noteOtherManifest } from './other-manifest-note.ts';
 export interface StatusOptions {
   readonly config?: string;
   readonly all?: boolean;
+  readonly urls?: boolean;
   readonly json?: boolean;
   readonly color?: boolean;
 }
@@ -30,14 +34,24 @@ export async function statusCommand(
 ): Promise<number> {
   if (options.all) return (await import('./status-all.ts')).statusOfAll(names, options);
   const project = openProject({ config: options.config });
-  const report = await readStatus(openHost(), project, selectNames(project, names));
+  const report = await readStatus(openHost(), project, selectNames(project, names), options.urls);
   requireProject(project, report.services.length + report.orphans.length > 0);
   if (options.json) printJson(report);
+  else if (options.urls) printUrls(report, options.color);
   else {
     printStatus(report, options.color);
     noteOtherManifest(project.folder, options.color);
   }
   return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
+}
+
+function printUrls({ services }: StatusReport, color: boolean | undefined): void {
+  const theme = themeFor(process.stdout, color);
+  const all = services.flatMap(({ name, urls }) =>
+    (urls ?? []).map((url) => ({ service: name, url })),
+  );
+  for (const line of urlLines(all, theme)) process.stdout.write(`${line}\n`);
+  if (all.length === 0) process.stderr.write('no service that runs has named a URL\n');
 }
 
 function printStatus(report: StatusReport, color: boolean | undefined): void {
@@ -83,6 +97,13 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
         `${name}: changed since it was started (${printable(changed.join(', '))}); devctl start --apply restarts it\n`,
       );
   }
+  const undeclared = services.filter((one) => one.undeclared).map(({ name }) => name);
+  if (undeclared.length > 0) {
+    const names = undeclared.join(' ');
+    process.stdout.write(
+      `${undeclared.join(', ')}: the manifest names ${undeclared.length === 1 ? 'it' : 'them'} no more; devctl stop ${names}\n`,
+    );
+  }
   const blocked = services.filter(({ blockedBy }) => blockedBy.length > 0).map(({ name }) => name);
   const explained = services.filter(({ reason, done }) => reason !== null && !done);
   for (const { name, reason } of explained)
@@ -123,12 +144,14 @@ function printProcesses(processes: StatusReport['orphans'], theme: Theme): void 
 }
 
 /** Says which ports a service has: `4000`, `4000 (closed)`, and with its address what other machines can reach. */
-function portsInWords({ ports, listening, pid }: ServiceStatus): string {
-  if (!listening || pid === null) return ports.join(' ');
-  const words = listening.map(({ port, address, open }) => {
-    if (!open) return `${port} (closed)`;
-    if (address === null || !isWide(address)) return String(port);
-    return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+function portsInWords(service: ServiceStatus): string {
+  const { listening, pid } = service;
+  if (!listening || pid === null) return allPorts(service).join(' ');
+  const words = listening.map((one) => {
+    const { address, open } = one;
+    if (!open) return `${formatPort(one)} (closed)`;
+    if (address === null || !isWide(address)) return formatPort(one);
+    return `${address.includes(':') ? `[${address}]` : address}:${formatPort(one)}`;
   });
   return words.join(' ');
 }
@@ -136,10 +159,9 @@ function portsInWords({ ports, listening, pid }: ServiceStatus): string {
 function toRow(service: ServiceStatus, theme: Theme): readonly string[] {
   const { name, pid, uptimeMs, processes, orphans, rssBytes, cpuPercent } = service;
   const some = processes > 0;
-  const isChanged = (service.changed ?? []).length > 0;
   return [
     theme.bold(name),
-    `${paintState(service, theme)}${isChanged ? ` ${theme.yellow('(changed)')}` : ''}`,
+    paintState(service, theme),
     pid === null ? '-' : String(pid),
     uptimeMs === null ? '-' : formatDuration(uptimeMs),
     orphans > 0 ? theme.red(String(processes)) : String(processes),

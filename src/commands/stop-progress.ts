@@ -1,6 +1,7 @@
 import type { StopOptions } from '../operations/stop/options.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { printable } from '../output/terminal/width.ts';
+import type { Claim } from '../ownership/claim.ts';
 import { monotonicMs } from '../processes/clock.ts';
 
 /**
@@ -19,7 +20,7 @@ export function listenForInterrupts(suffix = ''): () => boolean {
   return () => interrupts > 0;
 }
 
-/** Creates a function that says every second which processes a stop waits for. */
+/** Creates a function that says every second which services a stop waits for. */
 export function stopProgress(): StopOptions['onScan'] {
   const beganMs = monotonicMs();
   let nextMs = 1_000;
@@ -27,12 +28,23 @@ export function stopProgress(): StopOptions['onScan'] {
     const afterMs = monotonicMs() - beganMs;
     if (living.length === 0 || afterMs < nextMs) return;
     nextMs = afterMs + 1_000;
-    const names = living.slice(0, 3).map(({ process: { name, identity }, service }) => {
-      const of = service === null ? '' : `${service}: `;
-      return `${of}${printable(name)} (pid ${identity.pid})`;
-    });
-    const more = living.length > 3 ? ` and ${living.length - 3} more` : '';
     const waited = formatDuration(afterMs);
-    process.stderr.write(`devctl: ${waited}: waiting for ${names.join(', ')}${more}\n`);
+    process.stderr.write(`devctl: ${waited}: waiting for ${printable(whomInWords(living))}\n`);
   };
 }
+
+/** Names the services of these processes, and the processes that are of none: "web (3 processes), node (pid 4711)". */
+function whomInWords(living: readonly Claim[]): string {
+  const counts = new Map<string, number>();
+  for (const { process: one, service } of living) {
+    const name = service ?? `${one.name} (pid ${one.identity.pid})`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const names = [...counts].map(([name, count]) =>
+    count === 1 ? name : `${name} (${count} processes)`,
+  );
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
+  return `${names.slice(0, MOST_NAMED).join(', ')}${more}`;
+}
+
+const MOST_NAMED = 5;

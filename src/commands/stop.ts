@@ -28,6 +28,7 @@ export interface StopCommandOptions {
   readonly force?: boolean;
   readonly unprotected?: boolean;
   readonly dryRun?: boolean;
+  readonly why?: boolean;
   readonly grace?: string;
 }
 
@@ -44,6 +45,11 @@ export async function stopCommand(
   const project = named?.project ?? openProject({ config: options.config });
   const { folder, outline } = project;
   const selected = selectNames(project, names);
+  if (options.why && !options.dryRun) {
+    throw new DevctlError('usage', '--why says why each process is ours: it takes --dry-run', {
+      hint: 'devctl stop --dry-run --why',
+    });
+  }
   const graceMs = options.grace === undefined ? null : durationOption('--grace', options.grace);
   const force = options.force ?? false;
   const dryRun = options.dryRun ?? false;
@@ -85,7 +91,7 @@ export async function stopCommand(
   if (!dryRun && names.length === 0 && report.survivors.length === 0) named?.forget();
   if (options.json) printJson(report);
   else {
-    printStopReport(report, options.color);
+    printStopReport(report, options.color, process.stdout, options.why);
     noteOtherManifest(folder, options.color);
   }
   return codeOf(report);

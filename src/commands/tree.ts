@@ -6,6 +6,7 @@ import { formatSize } from '../output/terminal/sizes.ts';
 import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { legendOf } from '../output/text/evidence.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 import { selectNames } from '../project/select-names.ts';
@@ -14,10 +15,11 @@ export interface TreeOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly color?: boolean;
+  readonly why?: boolean;
 }
 
 /**
- * Runs `devctl tree`: prints every process of every service, and why it is ours. Exits 0, because `status`
+ * Runs `devctl tree`: prints every process of every service. Exits 0, because `status`
  * judges.
  */
 export async function treeCommand(names: readonly string[], options: TreeOptions): Promise<number> {
@@ -25,11 +27,11 @@ export async function treeCommand(names: readonly string[], options: TreeOptions
   const report = await readTrees(openHost(), project, selectNames(project, names));
   requireProject(project, report.services.length > 0);
   if (options.json) printJson(report);
-  else printTrees(report, options.color);
+  else printTrees(report, options);
   return ExitCode.Ok;
 }
 
-function printTrees({ services, devctl }: TreeReport, color: boolean | undefined): void {
+function printTrees({ services, devctl }: TreeReport, { color, why = false }: TreeOptions): void {
   const theme = themeFor(process.stdout, color);
   const some = services.filter(({ processes }) => processes > 0);
   if (some.length === 0) {
@@ -39,7 +41,7 @@ function printTrees({ services, devctl }: TreeReport, color: boolean | undefined
   const rows = some.flatMap(({ service, roots }) => {
     const name = service === null ? theme.yellow('(no service)') : theme.bold(service);
     return roots
-      .flatMap((root) => treeRows(root, '', '', theme))
+      .flatMap((root) => treeRows(root, ['', ''], why, theme))
       .map((row, index) => [index === 0 ? name : '', ...row]);
   });
   const columns = [
@@ -48,11 +50,15 @@ function printTrees({ services, devctl }: TreeReport, color: boolean | undefined
     { title: 'CPU', align: 'right' as const },
     { title: 'MEMORY', align: 'right' as const },
     { title: 'AGE', align: 'right' as const },
-    { title: 'BECAUSE', shrink: true },
+    ...(why ? [{ title: 'BECAUSE', shrink: true }] : []),
     { title: 'COMMAND', shrink: true },
   ];
   const layout = { width: tableWidth(process.stdout), paintTitle: theme.dim };
   process.stdout.write(`${renderTable(columns, rows, layout).join('\n')}\n`);
+  if (why) {
+    const legend = legendOf(some.flatMap(({ roots }) => roots.flatMap(withBelow)));
+    process.stdout.write(`\nours because:\n${legend.join('\n')}\n\n`);
+  } else process.stdout.write(theme.dim('why each is ours: --why\n'));
   const containers = devctl.map(({ role, pid, rssBytes }) => {
     const what = role === 'run' ? 'devctl run' : role;
     return `${what} (pid ${pid}, ${formatSize(rssBytes)})`;
@@ -63,10 +69,15 @@ function printTrees({ services, devctl }: TreeReport, color: boolean | undefined
 /**
  * Builds the rows of a process and of everything below it.
  *
- * @param stem the branches before this process
- * @param below the branches before its children
+ * @param stem the branches before this process, and those before its children
+ * @param why true: with the evidence
  */
-function treeRows(one: TreeProcess, stem: string, below: string, theme: Theme): string[][] {
+function treeRows(
+  one: TreeProcess,
+  [stem, below]: readonly [string, string],
+  why: boolean,
+  theme: Theme,
+): string[][] {
   const { pid, cpuPercent, rssBytes, ageMs, evidence, command, orphan, state, children } = one;
   const marks = [...(orphan ? ['orphan'] : []), ...(state === 'T' ? ['stopped'] : [])];
   const marked = marks.length > 0 ? ` ${theme.red(`(${marks.join(', ')})`)}` : '';
@@ -75,7 +86,7 @@ function treeRows(one: TreeProcess, stem: string, below: string, theme: Theme): 
     `${cpuPercent.toFixed(1)}%`,
     formatSize(rssBytes),
     formatDuration(ageMs),
-    [...new Set(evidence.map(({ kind }) => kind))].join('+'),
+    ...(why ? [[...new Set(evidence.map(({ kind }) => kind))].join('+')] : []),
     `${theme.dim(stem)}${printable(command)}${marked}`,
   ];
   const last = children.length - 1;
@@ -84,10 +95,14 @@ function treeRows(one: TreeProcess, stem: string, below: string, theme: Theme): 
     ...children.flatMap((child, index) =>
       treeRows(
         child,
-        `${below}${index === last ? '└─ ' : '├─ '}`,
-        `${below}${index === last ? '   ' : '│  '}`,
+        [`${below}${index === last ? '└─ ' : '├─ '}`, `${below}${index === last ? '   ' : '│  '}`],
+        why,
         theme,
       ),
     ),
   ];
+}
+
+function withBelow(one: TreeProcess): readonly TreeProcess[] {
+  return [one, ...one.children.flatMap(withBelow)];
 }

@@ -1,5 +1,4 @@
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
-import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { followLogs, type LogFollower } from '../logs/follow.ts';
@@ -11,6 +10,7 @@ import { loadManifest } from '../manifest/load.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
 import { choicesOf, selectForStart, selectServices } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
+import type { StartResult } from '../operations/start/result.ts';
 import type { UpOptions } from '../operations/up/options.ts';
 import { upProject } from '../operations/up/up.ts';
 import type { UpVerdict } from '../operations/up/verdict.ts';
@@ -25,7 +25,9 @@ import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
 import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import type { StopReport } from '../stopping/report.ts';
+import { failureHints } from './failure-hint.ts';
 import { lineToJson, lineToText } from './log-line.ts';
+import { changeLines, markedNames } from './start.ts';
 import { stopProgress } from './stop-progress.ts';
 import { sweepAnnouncement } from './sweep-announcement.ts';
 import { watchStdout } from './watch-stdout.ts';
@@ -170,8 +172,8 @@ class Up {
         // The end or the restart of a service says why by itself.
         else if (breach.action === 'warn') warn(`over its limit: ${warningInWords(breach)}`);
       },
-      onStarted: ({ services }) => {
-        if (!json) this.#noteStarted(services);
+      onStarted: (result) => {
+        if (!json) this.#noteStarted(result);
       },
       onEnding: (why) => note(`${why}: stopping`),
       warn,
@@ -184,16 +186,20 @@ class Up {
     };
   }
 
-  #noteStarted(services: readonly StartedService[]): void {
-    const { named, announcement } = this.#scope;
+  #noteStarted({ services, changed }: StartResult): void {
+    const { named, announcement, manifest } = this.#scope;
     const { note } = this.#notes;
     const running = services.filter(({ alreadyRunning }) => alreadyRunning).map(({ name }) => name);
     const endsWithUp = (name: string): boolean => named === null || named.includes(name);
     const ending = running.filter(endsWithUp);
     const staying = running.filter((name) => !endsWithUp(name));
-    if (ending.length > 0) note(`ran before, ends with this as well: ${ending.join(', ')}`);
-    if (staying.length > 0) note(`ran before, goes on after this: ${staying.join(', ')}`);
+    if (ending.length > 0)
+      note(`ran before, ends with this as well: ${markedNames(ending, changed)}`);
+    if (staying.length > 0)
+      note(`ran before, goes on after this: ${markedNames(staying, changed)}`);
+    for (const line of changeLines(changed)) note(line);
     note(`${services.filter(hasSucceeded).length} of ${services.length} services are up`);
+    for (const hint of failureHints({ services }, manifest)) note(`→ ${hint}`);
     if (announcement !== null) note(announcement);
   }
 

@@ -14,6 +14,8 @@ export type HistoryEvent = {
       readonly to: StateKind;
       readonly reason: string | null;
       readonly pid: number | null;
+      /** The services for which it was not started. Missing: none. */
+      readonly blockedBy?: readonly string[];
     }
   | { readonly kind: 'breach'; readonly breach: Breach }
   | { readonly kind: 'supervisor'; readonly what: 'began' | 'ended' }

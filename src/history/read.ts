@@ -32,6 +32,12 @@ export function readHistory(folder: ProjectFolder): RecordedHistory {
   };
 }
 
+/** Reads the events alone, by time, the oldest first. Never throws. */
+export function readEvents(folder: ProjectFolder): readonly HistoryEvent[] {
+  const events = readHistoryLines(folder, 'events').flatMap((line) => toHistoryEvent(line) ?? []);
+  return events.toSorted((one, other) => one.atMs - other.atMs);
+}
+
 /** Reads the samples that are not older than `withinMs`, by time, the oldest first. Never throws. */
 export function readRecentSamples(folder: ProjectFolder, withinMs: number): readonly Sample[] {
   const since = Date.now() - withinMs;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { readPattern } from '../patterns/pattern.ts';
+import { parsePort } from '../processes/ports.ts';
 import { show } from './problem.ts';
 import type { TcpTarget } from './resolved.ts';
 import { DURATION, LONGEST_DURATION_MS, parseDuration, parseSize, SIZE } from './units.ts';
@@ -132,9 +133,38 @@ export const port = z
   .max(65_535, { error: explainPort });
 
 function explainPort({ input }: RejectedInput): string {
-  const number = typeof input === 'string' ? /^(?:[\d.]+:)*(\d{1,5})$/.exec(input)?.[1] : undefined;
-  const written = number === undefined ? '' : `: write ${number}`;
-  return `expected a port from 1 to 65535, got ${show(input)}${written}`;
+  const isUdp = parsePort(input) !== null;
+  const why = isUdp ? ': nobody can tell when a UDP port is ready' : '';
+  return `expected a port from 1 to 65535, got ${show(input)}${why}${suggestPort(input)}`;
+}
+
+/** A port of TCP, or one of UDP as text: `"8125/udp"`. */
+export const declaredPort = z.union(
+  [
+    port,
+    z
+      .string()
+      .refine((value) => parsePort(value) !== null, { error: explainDeclaredPort })
+      .meta({ pattern: '^[1-9][0-9]{0,4}/udp$' }),
+  ],
+  { error: explainDeclaredPort },
+);
+
+function explainDeclaredPort({ input }: RejectedInput): string {
+  const suggestion = suggestPort(input);
+  const orUdp = typeof input === 'number' || suggestion !== '' ? '' : ', or "8125/udp"';
+  return `expected a port from 1 to 65535${orUdp}, got ${show(input)}${suggestion}`;
+}
+
+/** Reads what other tools write: "5173:5173", "0.0.0.0:5173:80/tcp", "53:53/UDP". */
+function suggestPort(input: unknown): string {
+  const found =
+    typeof input === 'string'
+      ? /^(?:[\d.]+:)*(\d{1,5})(?:\/(tcp|udp))?$/i.exec(input.trim())
+      : null;
+  const isUdp = found?.[2]?.toLowerCase() === 'udp';
+  const meant = parsePort(isUdp ? `${found?.[1]}/udp` : Number(found?.[1]));
+  return meant === null || meant === input ? '' : `: write ${JSON.stringify(meant)}`;
 }
 
 /** Signals that every supported platform has, and that end a process or can be caught to end it. */

@@ -1,6 +1,7 @@
-import { statSync } from 'node:fs';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { homeFolder } from '../processes/home-folder.ts';
+import { nearest } from './nearest.ts';
 import { type Problem, problem, show } from './problem.ts';
 import { entriesOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
@@ -18,9 +19,21 @@ export function checkFolders(tree: Tree, root: string): Problem[] {
     answers.set(folder, why);
     if (why === undefined) return [];
     const from = isAbsolute(cwd) ? '' : ` (relative to the manifest${notReplaced(cwd)})`;
-    return [problem(value.at, path, `${show(cwd)} ${why}${from}`)];
+    return [problem(value.at, path, `${show(cwd)} ${why}${from}`, neighbourOf(root, cwd))];
   });
   return [...missing, ...checkPidsDir(tree, root)];
+}
+
+/** Finds the folder beside the missing one that was probably meant. */
+function neighbourOf(root: string, cwd: string): string | null {
+  try {
+    const entries = readdirSync(resolve(root, dirname(cwd)), { withFileTypes: true });
+    const folders = entries.filter((one) => one.isDirectory()).map(({ name }) => name);
+    const meant = nearest(basename(cwd), folders);
+    return meant === null ? null : join(dirname(cwd), meant);
+  } catch {
+    return null;
+  }
 }
 
 /** Says that devctl replaces nothing in a path, with the path to write where that is known. */

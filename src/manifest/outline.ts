@@ -1,5 +1,6 @@
 import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { readPattern } from '../patterns/pattern.ts';
+import { byProtocol, type DeclaredPorts, type Port, parsePort } from '../processes/ports.ts';
 import { findManifest, type ManifestPlace, type ManifestQuery, type NoManifest } from './locate.ts';
 import { formatProblem, show } from './problem.ts';
 import { readTree } from './read.ts';
@@ -7,13 +8,14 @@ import type { ProtectionSettings, SweepSettings } from './resolved.ts';
 import { entriesOf, itemsOf, scalarOf, type Tree, valueAt } from './tree.ts';
 
 /** The part of a service that `stop` and `status` need when the service has no record. */
-export interface OutlinedService {
+export interface OutlinedService extends Required<DeclaredPorts> {
   readonly name: string;
   readonly autostart: boolean;
-  readonly ports: readonly number[];
   /** The names of its ports, where it names them. */
-  readonly portNames: ReadonlyMap<number, string>;
+  readonly portNames: ReadonlyMap<Port, string>;
   readonly dependsOn: readonly string[];
+  /** The URLs of its http probes, as they are written. */
+  readonly http: readonly string[];
 }
 
 /** The part of a manifest that `stop` and `status` need. Paths are absolute. */
@@ -76,6 +78,9 @@ function outline(
     autostart: scalarOf(valueAt(tree, 'services', name, 'autostart')) !== false,
     ...portsOf(tree, ['services', name, 'ports'], complaints),
     dependsOn: dependsOn(tree, name),
+    http: ['ready', 'live']
+      .map((probe) => scalarOf(valueAt(tree, 'services', name, probe, 'http')))
+      .filter(isText),
   }));
   const groups: Record<string, readonly string[]> = Object.create(null);
   for (const name of objectOf(tree, ['groups'], complaints)) groups[name] = strings('groups', name);
@@ -144,22 +149,26 @@ function patternsOf(
   });
 }
 
-/** Reads a list of ports, or an object of names for ports. */
+/** Reads a list of ports, or an object of names for ports. Any other port is missing, and a complaint. */
 function portsOf(
   tree: Tree | undefined,
   path: readonly string[],
   complaints: string[],
-): Pick<OutlinedService, 'ports' | 'portNames'> {
+): Pick<OutlinedService, 'ports' | 'udpPorts' | 'portNames'> {
   const found = valueAt(tree, ...path);
-  if (found?.kind !== 'object') {
-    return { ports: listOf(tree, path, isPort, 'ports', complaints), portNames: new Map() };
-  }
-  const values = [...entriesOf(found)].map(([name, { value }]) => [scalarOf(value), name] as const);
-  const portNames = new Map(
-    values.flatMap(([port, name]) => (isPort(port) ? [[port, name] as const] : [])),
-  );
-  if (portNames.size < values.length) complaints.push(`${path.join('.')}: expected ports`);
-  return { ports: [...portNames.keys()], portNames };
+  const values: readonly (readonly [unknown, string | null])[] =
+    found?.kind === 'object'
+      ? [...entriesOf(found)].map(([name, { value }]) => [scalarOf(value), name])
+      : itemsOf(found).map((item) => [scalarOf(item), null]);
+  const ports = values.flatMap(([value, name]) => {
+    const port = parsePort(value);
+    return port === null ? [] : [[port, name] as const];
+  });
+  const isOfPorts = found?.kind === 'object' || found?.kind === 'list';
+  if (found !== undefined && (!isOfPorts || ports.length < values.length))
+    complaints.push(`${path.join('.')}: expected ports`);
+  const named = ports.flatMap(([port, name]) => (name === null ? [] : [[port, name] as const]));
+  return { ...byProtocol(ports.map(([port]) => port)), portNames: new Map(named) };
 }
 
 function dependsOn(tree: Tree | undefined, service: string): readonly string[] {
@@ -215,8 +224,4 @@ function recordsFolder(root: string, dir: string | undefined): string {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !value.includes('\0');
-}
-
-function isPort(value: unknown): value is number {
-  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
 }

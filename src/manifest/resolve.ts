@@ -1,4 +1,5 @@
 import { basename, join, relative, resolve } from 'node:path';
+import { byProtocol, parsePort } from '../processes/ports.ts';
 import { definitionOf } from './definition.ts';
 import { expandEnvFile, type Variables } from './env-expand.ts';
 import type { ParsedEnvFile } from './env-grammar.ts';
@@ -100,7 +101,9 @@ function resolveService(
 ): ResolvedService {
   const { place, manifest, tree } = parts;
   const defined = keyPositionOf(tree, ['services', name]);
-  const ports = [...new Set(Object.values(service.ports ?? []))];
+  const { ports, udpPorts } = byProtocol(
+    Object.values(service.ports ?? []).flatMap((port) => parsePort(port) ?? []),
+  );
   const cwd = resolve(place.root, service.cwd ?? '.');
   return {
     name,
@@ -108,6 +111,7 @@ function resolveService(
     cwd,
     env,
     ports,
+    udpPorts,
     dependsOn: resolveDependencies(service.dependsOn ?? [], manifest),
     ready: resolveReady(service, ports, cwd),
     settleMs: service.settle ?? manifest.settle ?? DEFAULT_SETTLE_MS,
@@ -159,7 +163,7 @@ function resolveDependencies(
   );
 }
 
-/** The probe of a service; without one, its ports are asked. */
+/** The probe of a service; without one, its TCP ports are asked. */
 function resolveReady(
   { ready, oneShot }: ManifestService,
   declared: readonly number[],

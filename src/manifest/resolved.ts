@@ -1,4 +1,5 @@
 import type { SignalName } from '../processes/host.ts';
+import type { DeclaredPorts } from '../processes/ports.ts';
 import type { Problem } from './problem.ts';
 
 /** Where a connection goes: an address, or the Unix socket at a path. */
@@ -123,7 +124,7 @@ export interface ResourceLimits {
 }
 
 /** A service of the manifest, with every default filled in and every path absolute. */
-export interface ResolvedService {
+export interface ResolvedService extends Required<DeclaredPorts> {
   readonly name: string;
   /** A string goes through `/bin/sh -c`; a list is the argument vector. */
   readonly command: string | readonly string[];
@@ -133,9 +134,8 @@ export interface ResolvedService {
    * env.
    */
   readonly env: Readonly<Record<string, string>>;
-  readonly ports: readonly number[];
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>;
-  /** Null: the service is up as soon as it is spawned. A service that declares ports has them as its default. */
+  /** Null: the service is up as soon as it is spawned. A service that declares TCP ports has them as its default. */
   readonly ready: ReadinessProbe | null;
   /**
    * Time from its spawn, or from the match of its `ready.log`, within which an end makes a `start` fail, in ms. Other

@@ -38,13 +38,13 @@ const service = z.strictObject(
       .optional()
       .describe('File or files of NAME=value lines, relative to the manifest; $NAME is replaced.'),
     ports: z
-      .union([z.array(field.port), z.record(field.serviceName, field.port)], {
+      .union([z.array(field.declaredPort), z.record(field.serviceName, field.declaredPort)], {
         error: ({ input }) =>
-          `expected a list of ports such as [3000], or names for them such as {"web": 3000}, got ${show(input)}`,
+          `expected a list of ports such as [3000, "8125/udp"], or names for them such as {"web": 3000}, got ${show(input)}`,
       })
       .optional()
       .describe(
-        'Ports that it listens on: must be free before start, and are free after stop. Without `ready` it is ready when it listens on all of them.',
+        'Ports that it listens on, 3000 of TCP or "8125/udp": must be free before start, and are free after stop. Without `ready` it is ready when it listens on all those of TCP.',
       ),
     dependsOn: z
       .union([z.array(z.string()), z.record(z.string(), condition)], {

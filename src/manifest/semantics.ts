@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { type Port, parsePort } from '../processes/ports.ts';
 import { type DependencyGraph, stronglyConnectedComponents } from './dependency-order.ts';
 import { checkFolders } from './folders.ts';
 import { nearest } from './nearest.ts';
@@ -151,23 +152,29 @@ function shorten(cycle: readonly string[]): string {
 }
 
 function checkPorts(tree: Tree): Problem[] {
-  const owners = new Map<number, { readonly service: string; readonly at: Position }>();
-  return serviceNames(tree).flatMap((service) =>
-    itemsOf(valueAt(tree, 'services', service, 'ports')).flatMap((item, index) => {
-      const port = scalarOf(item);
-      if (typeof port !== 'number') return [];
+  const owners = new Map<Port, { readonly service: string; readonly at: Position }>();
+  return serviceNames(tree).flatMap((service) => {
+    const path = ['services', service, 'ports'];
+    const declared = valueAt(tree, ...path);
+    const all: readonly (readonly [string | number, Tree])[] = [
+      ...itemsOf(declared).map((item, index) => [index, item] as const),
+      ...[...entriesOf(declared)].map(([name, { value }]) => [name, value] as const),
+    ];
+    return all.flatMap(([step, { at }]) => {
+      const port = parsePort(scalarOf(valueAt(tree, ...path, step)));
+      if (port === null) return [];
       const owner = owners.get(port);
       if (owner === undefined) {
-        owners.set(port, { service, at: item.at });
+        owners.set(port, { service, at });
         return [];
       }
       const message =
         owner.service === service
           ? `port ${port} is given twice`
           : `port ${port} is also a port of ${show(owner.service)} (${basename(owner.at.file)}:${owner.at.line})`;
-      return [problem(item.at, ['services', service, 'ports', index], message)];
-    }),
-  );
+      return [problem(at, [...path, step], message)];
+    });
+  });
 }
 
 function checkGroups(tree: Tree): Problem[] {

@@ -1,5 +1,6 @@
 import type { UserPattern } from '../patterns/pattern.ts';
 import type { Identity } from '../processes/identity.ts';
+import type { Port } from '../processes/ports.ts';
 import type { ProcessInfo } from '../processes/snapshot.ts';
 import type { Evidence, VetoKind } from './evidence-kinds.ts';
 import type { Person } from './personal-programs.ts';
@@ -114,7 +115,7 @@ export interface OpenFileEvidence {
   /** Processes that listen on a declared port, without those that work in a project inside this one. */
   readonly listening: readonly {
     readonly pid: number;
-    readonly port: number;
+    readonly port: Port;
     readonly service: string;
   }[];
   /** True where a declared port is evidence also for a process that a person has started: `stop --force`. */

@@ -16,6 +16,7 @@ export type NewRecord = Omit<
   | 'command'
   | 'cwd'
   | 'ports'
+  | 'udpPorts'
   | 'dependsOn'
   | 'stop'
   | 'protection'

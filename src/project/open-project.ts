@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { type ManifestQuery, noManifest, startFolder } from '../manifest/locate.ts';
 import { type ManifestOutline, readManifestOutline } from '../manifest/outline.ts';
+import type { DeclaredPorts } from '../processes/ports.ts';
 import { folderOfManifest, logsFolderOf, type ProjectFolder, projectFolder } from './folder.ts';
 import { isInside } from './inside.ts';
 import { namesSomething } from './place/places.ts';
@@ -194,9 +195,8 @@ export function manifestQuery(project: OpenProject, { cwd, config }: ManifestQue
 }
 
 /** A service as the manifest declares it, whether there is a record of it or not. */
-export interface DeclaredService {
+export interface DeclaredService extends DeclaredPorts {
   readonly name: string;
-  readonly ports: readonly number[];
   /** Absolute path. */
   readonly log: string;
 }
@@ -206,7 +206,12 @@ export function declaredServices({ outline, folder }: OpenProject): readonly Dec
   if (outline.kind === 'absent') return [];
   const { services } = outline;
   const logsDir = logsFolderOf(folder, outline);
-  return services.map(({ name, ports }) => ({ name, ports, log: join(logsDir, `${name}.log`) }));
+  return services.map(({ name, ports, udpPorts }) => ({
+    name,
+    ports,
+    udpPorts,
+    log: join(logsDir, `${name}.log`),
+  }));
 }
 
 /**

@@ -36,6 +36,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   command: isCommand,
   cwd: isText,
   ports: (value) => isListOf(value, isPort),
+  udpPorts: (value) => value === undefined || isListOf(value, isPort),
   readyPorts: (value) => value === undefined || isListOf(value, isPort),
   dependsOn: (value) => isListOf(value, isServiceName),
   stop: isStopSettings,

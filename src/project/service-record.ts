@@ -105,6 +105,8 @@ export interface ServiceRecord {
   readonly command: string | readonly string[];
   readonly cwd: string;
   readonly ports: readonly number[];
+  /** Declared ports of UDP. Missing: none. */
+  readonly udpPorts?: readonly number[];
   /** Ports that its readiness relies on; missing until it is ready, and in records of earlier versions. */
   readonly readyPorts?: readonly number[];
   readonly dependsOn: readonly string[];

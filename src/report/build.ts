@@ -6,6 +6,7 @@
  *   parse-history  reads changes, breaches and the last stop, which may be damaged
  *   growth         finds what grew, and because of what
  *   spans          turns changes of state into spans, uptime and restarts
+ *   trouble        finds what is or was wrong with a service
  *   timeline       turns samples into timelines and peaks
  *   last-start     finds the last start, service by service
  */
@@ -24,6 +25,7 @@ import type {
 } from './model.ts';
 import { restartsOf, type StateChange, spansOf, uptimeMs } from './spans.ts';
 import { peakOf, timelineOf, usageOf } from './timeline.ts';
+import { troubleOf } from './trouble.ts';
 
 /** The input of `buildReport`. Each list is in order of time. */
 export interface ReportInput {
@@ -182,11 +184,13 @@ function serviceActivity(
   { period, samples, changes, breaks }: ActivityContext,
 ): ServiceActivity {
   const mine = changes.filter(({ service }) => service === name);
+  const known = mine.filter(({ atMs }) => atMs <= period.untilMs);
   const spans = spansOf(mine, period);
   const last = samples.at(-1);
   return {
     name,
-    state: mine.findLast(({ atMs }) => atMs <= period.untilMs)?.to ?? null,
+    state: known.at(-1)?.to ?? null,
+    trouble: troubleOf(known, period.fromMs),
     upMs: uptimeMs(spans),
     spans,
     restarts: restartsOf(mine, period),

@@ -101,6 +101,8 @@ export interface ServiceActivity {
   readonly name: string;
   /** State at the end of the period; null when the history does not tell. */
   readonly state: StateKind | null;
+  /** Null: nothing was wrong with it. */
+  readonly trouble: ServiceTrouble | null;
   /** Within the period. */
   readonly upMs: number;
   readonly spans: readonly StateSpan[];
@@ -110,6 +112,15 @@ export interface ServiceActivity {
   readonly last: ServiceUse | null;
   /** Pieces of the timeline. Nothing is known about the time between two pieces. */
   readonly timeline: readonly (readonly TimelinePoint[])[];
+}
+
+/** The worst that has happened to a service. */
+export interface ServiceTrouble {
+  /** 'blocked': it was never started, because it waits for a service that is not up. */
+  readonly kind: 'failed' | 'blocked' | 'unhealthy';
+  /** True where it is so at the end of the period, or was until a stop. False: it was so before, and went on. */
+  readonly isNow: boolean;
+  readonly reason: string | null;
 }
 
 /** The time that a service was in one state. */

@@ -50,6 +50,7 @@ export function toStopReport(value: unknown): StopReport | null {
     })),
     ports: objects(fields.ports).map((one) => ({
       port: number(one.port),
+      protocol: one.protocol === 'udp' ? 'udp' : 'tcp',
       service: text(one.service),
       free: one.free === true,
       holder: textOrNull(one.holder),
@@ -101,7 +102,7 @@ function toCapability(
 
 /** Parses a change of the history; null when one of its states is unknown. */
 export function toChange(fields: Fields): StateChange | null {
-  const { atMs, service, from, to, reason, pid } = fields;
+  const { atMs, service, from, to, reason, pid, blockedBy } = fields;
   if (!isState(from) || !isState(to)) return null;
   return {
     atMs: number(atMs),
@@ -110,6 +111,7 @@ export function toChange(fields: Fields): StateChange | null {
     to,
     reason: textOrNull(reason),
     pid: numberOrNull(pid),
+    ...(blockedBy === undefined ? {} : { blockedBy: list(blockedBy).map(text) }),
   };
 }
 

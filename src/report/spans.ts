@@ -9,6 +9,8 @@ export interface StateChange {
   readonly to: StateKind;
   readonly reason: string | null;
   readonly pid: number | null;
+  /** The services for which it was not started. Missing: none. */
+  readonly blockedBy?: readonly string[];
 }
 
 /** States in which a service runs, healthy or not. */

@@ -38,6 +38,7 @@ export interface Proof {
 /** A declared port, and whether it can be bound after the stop. */
 export interface ReportedPort {
   readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
   readonly service: string;
   readonly free: boolean;
   /** The process that listens on it; null when there is none, or it cannot be seen. */

@@ -150,7 +150,7 @@ export class WatchedServices {
   }
 
   #onChange(change: Omit<ServiceChange, 'afterMs'>): void {
-    const { service, from, to, reason, answer, pid } = change;
+    const { service, from, to, reason, answer, pid, blockedBy } = change;
     for (const session of this.starts) session.onChange(change);
     for (const onEvent of this.listeners) onEvent({ ...change, afterMs: 0 });
     // It comes every second, and nothing has changed.
@@ -158,7 +158,16 @@ export class WatchedServices {
     this.witness.wake();
     const { record } = this.services.entry(service);
     if (record) this.logs.record(service, record.log, record.logRotation ?? null);
-    this.history.event({ atMs: Date.now(), kind: 'change', service, from, to, reason, pid });
+    this.history.event({
+      atMs: Date.now(),
+      kind: 'change',
+      service,
+      from,
+      to,
+      reason,
+      pid,
+      ...(blockedBy.length > 0 ? { blockedBy } : {}),
+    });
   }
 
   #onBreach(breach: Breach): void {

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { OpenFileEvidence } from '../ownership/claim.ts';
 import { sameMachine } from '../processes/identity.ts';
-import { findSocketOwners } from '../processes/ports.ts';
+import { allPorts, findSocketOwners, type Port } from '../processes/ports.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import { type DeclaredService, projectBelow } from '../project/open-project.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
@@ -17,11 +17,12 @@ async function readOpenFiles(
 ): Promise<OpenFileEvidence> {
   const { records, problems, folder } = state;
   const logs = new Map<string, string>();
-  const ports = new Map<number, string>();
+  const ports = new Map<Port, string>();
   // Records come last and win: they say what runs, while the manifest may have changed since.
-  for (const { name, log, ports: list } of [...declared, ...records.map(asDeclared)]) {
+  for (const one of [...declared, ...records.map(asDeclared)]) {
+    const { name, log } = one;
     if (basename(log) === `${name}.log`) logs.set(inRealFolder(log), name);
-    for (const port of list) ports.set(port, name);
+    for (const port of allPorts(one)) ports.set(port, name);
   }
   const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
   const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
@@ -65,8 +66,8 @@ export function openFilesReader(
   return (snapshot) => readOpenFiles(state, declared, snapshot, thorough);
 }
 
-function asDeclared({ service, ports, log }: ServiceRecord): DeclaredService {
-  return { name: service, ports, log };
+function asDeclared(record: ServiceRecord): DeclaredService {
+  return { ...record, name: record.service };
 }
 
 /**

@@ -36,3 +36,74 @@ test.each<
   if (hint === null) expect(found).toBeNull();
   else expect(found).toMatch(hint);
 });
+
+test.each<
+  [name: string, files: Readonly<Record<string, string>>, line: string, hint: RegExp | null]
+>([
+  [
+    'no packages, a program',
+    { 'package.json': '{}' },
+    '/bin/sh: 1: vite: not found',
+    /^its packages are not installed: cd \S+ && npm install$/,
+  ],
+  [
+    'no packages, a module; pnpm, above',
+    { 'pnpm-lock.yaml': '', 'package.json': '{}', 'web/package.json': '{}' },
+    "Error: Cannot find module 'express'",
+    /^its packages are not installed: cd \S+\/web && npm install$/,
+  ],
+  [
+    'no packages, pnpm',
+    { 'web/pnpm-lock.yaml': '', 'web/package.json': '{}' },
+    "Error [ERR_MODULE_NOT_FOUND]: Cannot find package '@a/b' imported from /x.js",
+    /&& pnpm install$/,
+  ],
+  [
+    'packages are there',
+    { 'package.json': '{}', 'node_modules/x': '' },
+    "Error: Cannot find module 'y'",
+    null,
+  ],
+  [
+    'a file of the project',
+    { 'package.json': '{}' },
+    "Error: Cannot find module '/x/server.js'",
+    null,
+  ],
+  [
+    'a script that package.json does not have',
+    { 'package.json': '{"scripts": {"build": "x", "start": "y"}}' },
+    'npm error Missing script: "dev"',
+    /^package\.json has no script "dev", but build, start: "command": "npm run start"$/,
+  ],
+  [
+    'a mistyped script, pnpm',
+    { 'package.json': '{"scripts": {"develop": "x"}}' },
+    'ERR_PNPM_NO_SCRIPT\u2009 Missing script: devlop',
+    /"npm run develop"$/,
+  ],
+  ['no scripts', { 'package.json': '[]' }, 'npm error Missing script: "dev"', null],
+  [
+    'package.json in a folder below',
+    { 'web/app/package.json': '{}' },
+    "npm error enoent Could not read package.json: Error: ENOENT: no such file or directory, open 'x'",
+    /but one in app: "cwd": "app"$/,
+  ],
+  [
+    'no package.json',
+    {},
+    "npm error enoent Could not read package.json: Error: ENOENT: no such file or directory, open 'x'",
+    /npm init -y$/,
+  ],
+  [
+    'a command that failed',
+    { 'package.json': '{"scripts": {"start": "x"}}' },
+    'Command failed',
+    null,
+  ],
+])('%s', (_name, files, line, hint) => {
+  const root = folderWith({ 'web/x': '', ...files });
+  const found = failureHint({ lastLines: [line] }, { command: 'x', cwd: `${root}/web` });
+  if (hint === null) expect(found).toBeNull();
+  else expect(found).toMatch(hint);
+});

@@ -44,6 +44,11 @@ test('what has changed is marked, and start --apply brings everything in line', 
   expect(shown.stdout).toContain(
     'db: changed since it was started (envFile); devctl start --apply',
   );
+  expect(shown.stdout).toMatch(/^old +ready \(undeclared\)/m);
+  expect(shown.stdout).toContain('old: the manifest names it no more; devctl stop old');
+  const { report: now } = await statusReport(project);
+  const undeclared = now.services.filter((one) => one.undeclared).map(({ name }) => name);
+  expect(undeclared).toEqual(['old']);
   const again = await devctl(project, 'start', 'db');
   expect(again).toMatchObject({
     exitCode: 0,

@@ -90,7 +90,10 @@ test('tree: every process is below its parent, with its evidence; orphans are ma
     .find(({ argv }) => argv[1]?.endsWith('double-fork.mjs'));
   if (leader) await killAtOnce(leader);
   await until(async () => /\(orphan\)/.test((await devctl(project, 'tree', 'main')).stdout));
-  expect((await devctl(project, 'tree')).stdout).toMatch(/^fan +\d+ .*leader.*\n +\d+ .*[├└]─/m);
+  expect((await devctl(project, 'tree')).stdout).toMatch(/^fan +\d+ .*\n +\d+ .*[├└]─/m);
+  const why = (await devctl(project, 'tree', '--why')).stdout;
+  expect(why).toMatch(/^fan +\d+ .*leader.*\n +\d+ .*[├└]─/m);
+  expect(why).toMatch(/^ {2}leader +it is the command of the service$/m);
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
 });
 

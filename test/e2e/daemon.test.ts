@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { devctl } from '../support/devctl.ts';
+import { devctl, devctlWith } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
@@ -71,6 +71,29 @@ test('a command without a probe that leaves a process has failed, and is told wh
   expect(stderr).toMatch(
     /web: its command ended and left sleep \(pid \d+\): drop the &, or give it a ready/,
   );
+});
+
+fullTest('a daemon whose command ended before ps could look at it', async () => {
+  const env = { DEVCTL_PROCESS_TABLE: 'portable' };
+  const [port = 0] = await freePorts(1);
+  await using project = await temporaryProject({
+    services: {
+      web: { command: daemon(port), ports: [port] },
+      job: { command: ['sh', '-c', 'sleep 1000 & exit 0'], autostart: false },
+      quick: { command: ['true'], settle: '60s', autostart: false },
+    },
+  });
+  const start = await devctlWith(project, { env }, 'start');
+  expect(start.exitCode, start.stderr).toBe(0);
+  expect(start.stderr).not.toContain('looked at');
+  const job = await devctlWith(project, { env }, 'start', 'job');
+  expect(job).toMatchObject({ exitCode: 1 });
+  expect(job.stderr).toMatch(/job: its command ended and left sleep \(pid \d+\): drop the &/);
+  const quick = await devctlWith(project, { env }, 'start', 'quick');
+  expect(quick).toMatchObject({ exitCode: 1 });
+  expect(quick.stderr).toMatch(/quick: exited with code 0\n.*"oneShot": true/);
+  expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.processes()).toEqual([]);
 });
 
 fullTest('the end of a daemon is the end of its service', async () => {

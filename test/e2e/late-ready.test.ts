@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { HistoryEvent } from '../../src/history/events.ts';
 import { readHistory } from '../../src/history/read.ts';
@@ -34,6 +35,28 @@ test('what was not ready is not up for another supervisor either, until it answe
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 1 });
   project.write('on', '');
   await until(async () => (await statusReport(project)).report.services[0]?.state === 'ready');
+});
+
+test('start waits for a service that is unhealthy at this moment, as long as its timeout says', async () => {
+  const ready = { exec: 'test -e well', recheck: '1s', timeout: '2s' };
+  await using project = await temporaryProject(
+    {
+      services: { db: { command: STAYS, ready, live: { exec: 'test -e well', interval: '50ms' } } },
+    },
+    { well: '' },
+  );
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  const before = (await statusReport(project)).report.services[0]?.pid;
+  rmSync(project.file('well'));
+  await until(async () => (await statusReport(project)).report.services[0]?.state === 'unhealthy');
+  const given = await startReport(project, 'db');
+  expect([given.exitCode, given.report.services[0]?.state]).toEqual([1, 'unhealthy']);
+  expect(given.report.services[0]?.tookMs).toBeGreaterThanOrEqual(2_000);
+  const start = startDevctl(project, {}, 'start', '--json', 'db');
+  project.write('well', '');
+  const { exitCode, stdout } = await start;
+  expect(exitCode, stdout).toBe(0);
+  expect(JSON.parse(stdout).services).toMatchObject([{ state: 'ready', pid: before }]);
 });
 
 test('a dependent waits for a service that is unhealthy at this moment', async () => {

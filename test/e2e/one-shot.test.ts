@@ -65,6 +65,12 @@ test('a task that has succeeded is done for every command until a stop', async (
     ['never', 'failed', 'waits for flaky, which failed'],
   ]);
   expect((await statusReport(project)).exitCode).toBe(3);
+  // What was never started has not failed.
+  const told = await devctl(project, 'report');
+  expect(told.stdout).toMatch(
+    /^flaky failed; never is blocked \(waits for flaky, which failed\)\n/,
+  );
+  expect(told.stdout).toMatch(/^never {2}blocked \(waits for flaky, which failed\), up 0 ms$/m);
 
   const stopped = await stopReport(project);
   expect(stopped.exitCode, stopped.stderr).toBe(0);

@@ -1,10 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { expect } from 'vitest';
+import { readHistory } from '../../src/history/read.ts';
+import { projectFolder } from '../../src/project/folder.ts';
 import { bystander } from '../support/bystander.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
-import { fixture } from '../support/paths.ts';
+import { fixture, repositoryRoot } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
 import { killAtOnce } from '../support/services.ts';
 import { eachMode, fullTest, test } from '../support/sets.ts';
@@ -140,36 +143,65 @@ test('status shows each port that a service listens on, by name, and those that 
   expect(stdout).toContain(`0.0.0.0:${own} ${closed} (closed) ${other}`);
 });
 
-fullTest(
-  'a server under node --watch that was killed is seen, although its leader lives on',
-  async () => {
+const SERVER = (port: number): string =>
+  `import { createServer } from 'node:http'; createServer().listen(${port});`;
+
+/** A service that restarts its server at a change: how it is started, and the file whose change starts the server again. */
+const watched = (command: string | readonly string[], file: string) => ({ command, file });
+const shape = (name: string) => watched(fixture('watcher', name, './server.mjs'), 'watched');
+
+eachMode([
+  ['node --watch', watched('node --watch server.mjs', 'server.mjs')],
+  ['nodemon and ts-node-dev', shape('fork')],
+  ['nodemon --exec', shape('shell')],
+  ['tsx watch', shape('ipc')],
+  ['nx', shape('runner')],
+])(
+  'a server that was killed is seen, although its leader lives on: %s',
+  async (_name, { command, file }) => {
     const [port = 0] = await freePorts(1);
     await using project = await temporaryProject(
-      {
-        services: {
-          web: { command: 'node --watch server.mjs', ports: [port], ready: { ports: [port] } },
-        },
-      },
-      {
-        'server.mjs': `import { existsSync } from 'node:fs';
-import { createServer } from 'node:http'; createServer().listen(${port});`,
-      },
+      { services: { web: { command, ports: [port] } } },
+      { 'server.mjs': SERVER(port), watched: '' },
     );
     const web = async () => (await statusReport(project)).report.services[0];
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const before = await web();
     const server = await until(() =>
       project.oracle
         .processes()
-        .find(({ argv }) => argv.at(-1) === 'server.mjs' && !argv.includes('--watch')),
+        .find(({ argv }) => argv.length === 2 && argv[1]?.endsWith('server.mjs')),
     );
+    const killedAtMs = Date.now();
     await killAtOnce(server);
+    expect((await devctl(project, 'status')).exitCode).toBe(3);
     await until(async () => (await web())?.reason === `port ${port} is not listened on any more`);
-    // The watcher starts it again at a change.
-    project.write(
-      'server.mjs',
-      `import { existsSync } from 'node:fs';
-import { createServer } from 'node:http'; createServer().listen(${port}); // 2`,
-    );
+    const { events } = readHistory(projectFolder(project.root));
+    const seen = events.find((event) => event.kind === 'change' && event.to === 'unhealthy');
+    // 15 s, and as much again for a machine that is busy with other tests.
+    expect((seen?.atMs ?? Number.POSITIVE_INFINITY) - killedAtMs).toBeLessThan(30_000);
+    expect(await web()).toMatchObject({ state: 'unhealthy', pid: before?.pid, restarts: 0 });
+    project.write(file, `${SERVER(port)} // 2`);
     await until(async () => (await web())?.state === 'ready');
+  },
+);
+
+fullTest(
+  'a Vite that was killed below npm is seen at once, because its leader ends with it',
+  async () => {
+    const [port = 0] = await freePorts(1);
+    const vite = join(repositoryRoot, 'node_modules', 'vite', 'bin', 'vite.js');
+    const dev = `node ${realpathSync(vite)} --host 127.0.0.1 --strictPort --port ${port}`;
+    await using project = await temporaryProject(
+      { services: { web: { command: 'npm run dev', ports: [port] } } },
+      { 'package.json': JSON.stringify({ scripts: { dev } }), 'index.html': '<h1>hello</h1>' },
+    );
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const server = project.oracle.processes().find(({ argv }) => argv[1]?.endsWith('vite.js'));
+    if (!server) throw new Error('no vite');
+    await killAtOnce(server);
+    await until(async () => (await statusReport(project)).report.services[0]?.state === 'failed');
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.processes()).toEqual([]);
   },
 );

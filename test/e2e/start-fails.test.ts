@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
@@ -108,4 +109,22 @@ test('after a failure the next start goes on with the services that are missing'
   const { exitCode, report } = await startReport(project);
   expect(exitCode).toBe(0);
   expect(report.services.find(({ name }) => name === 'a')?.alreadyRunning).toBe(true);
+});
+
+test('a program that only the project has, and a script with CRLF, are explained by restart and up too', async () => {
+  await using project = await temporaryProject(
+    {
+      services: { web: { command: 'mytool --port 1' }, job: { command: ['./run.sh'] } },
+      settle: '60s',
+    },
+    { 'node_modules/.bin/mytool': '#!/bin/sh\n', 'run.sh': '#!/bin/sh\r\n' },
+  );
+  for (const file of ['node_modules/.bin/mytool', 'run.sh']) chmodSync(project.file(file), 0o755);
+  for (const command of ['restart', 'up']) {
+    const { exitCode, stderr } = await devctl(project, command);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/→ mytool is in \S+\.bin: "command": "npx mytool …" starts it/);
+    expect(stderr).toMatch(/run\.sh cannot be started: its first line ends in CRLF/);
+    expect(stderr).toContain(`sed -i 's/\\r$//' ${project.file('run.sh')}`);
+  }
 });

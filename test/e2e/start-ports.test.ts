@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
@@ -9,6 +10,7 @@ import { startReport, statusReport } from '../support/reports.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
 import { fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
+import { until } from '../support/until.ts';
 
 test('start names the bystander that holds a port, and starts nothing', async () => {
   const port = await freePort();
@@ -29,12 +31,53 @@ test('start names the bystander that holds a port, and starts nothing', async ()
     expect(stderr).toContain('vitest');
     expect(stderr).toContain(` in ${process.cwd()}`);
     expect(stderr).toContain(`, of ${userInfo().username}`);
+    expect(stderr).toContain(`→ kill ${process.pid}; or choose another port (.devctl.json:`);
     expect(project.oracle.everything()).toEqual([]);
   } finally {
     server.close();
     await once(server, 'close');
   }
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+});
+
+test('a UDP port must be free before the start, is shown, is not waited for, and is free after the stop', async () => {
+  const holder = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address();
+  const program = `require('dgram').createSocket('udp4').bind(${port}, '127.0.0.1')`;
+  await using project = await temporaryProject({
+    services: {
+      metrics: { command: [process.execPath, '-e', program], ports: { statsd: `${port}/udp` } },
+      // Never takes it.
+      idle: { ...service('sleeper'), ports: [`${port === 65_535 ? 1 : port + 1}/udp`] },
+    },
+  });
+  try {
+    const { exitCode, stderr } = await devctl(project, 'start', 'metrics');
+    expect(stderr).toContain(`metrics: port ${port}/udp is held by`);
+    expect(stderr).toContain(`pid ${process.pid}`);
+    expect(exitCode).toBe(5);
+  } finally {
+    holder.close();
+    await once(holder, 'close');
+  }
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  await until(async () => {
+    const { report } = await statusReport(project);
+    const [metrics, idle] = report.services;
+    expect(metrics?.listening).toMatchObject([
+      { port, protocol: 'udp', name: 'statsd', declared: true, open: true, address: '127.0.0.1' },
+    ]);
+    expect(metrics).toMatchObject({ state: 'running', ports: [], udpPorts: [port] });
+    expect(idle).toMatchObject({ listening: [{ protocol: 'udp', open: false }] });
+    return true;
+  });
+  const { stdout } = await devctl(project, 'status');
+  expect(stdout).toMatch(new RegExp(` ${port}/udp `));
+  expect(stdout).toContain('/udp (closed)');
+  const stop = await devctl(project, 'stop');
+  expect(stop.stdout).toContain(`${port}/udp`);
+  expect(stop).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/ports .* free/) });
 });
 
 test('start takes back a port from a process that an earlier run has left', async () => {
@@ -76,6 +119,7 @@ fullTest(
     const { exitCode, stderr } = await devctl(project, 'start');
     expect(exitCode).toBe(5);
     expect(stderr).toContain('our own service web');
+    expect(stderr).toContain('→ devctl stop web; or choose another port');
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     expect(project.oracle.processes()).toEqual([]);
   },

@@ -1,8 +1,8 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { expect } from 'vitest';
 import { hasControlGroups } from '../support/control-groups.ts';
 import { devctl } from '../support/devctl.ts';
-import { freePort } from '../support/free-ports.ts';
+import { freePort, freePorts } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
 import {
@@ -68,7 +68,9 @@ test('status --json has the same for programs', async () => {
         rssBytes: expect.any(Number),
         cpuPercent: expect.any(Number),
         ports: [],
+        udpPorts: [],
         listening: [],
+        urls: null,
         blockedBy: [],
         daemon: false,
         restarts: 0,
@@ -77,6 +79,7 @@ test('status --json has the same for programs', async () => {
         wanted: true,
         oneOff: false,
         changed: [],
+        undeclared: false,
       },
     ],
     orphans: [],
@@ -92,6 +95,47 @@ test('status --json has the same for programs', async () => {
     stale: [],
     problems: [],
   });
+});
+
+test('start and status --urls name where services can be opened, and ask nobody', async () => {
+  const [http, own, undeclared] = await freePorts(3);
+  const listen = (port: number | undefined, first = '', then = ''): string[] => [
+    process.execPath,
+    '-e',
+    `const server = require('http').createServer((request, answer) => {
+       require('fs').appendFileSync('requests', request.url + '\\n'); answer.end();
+     });
+     console.log(${first});
+     server.listen(${port}, '127.0.0.1', () => console.log(${then}));`,
+  ];
+  const named = `'\\x1b[36mhttp://0.0.0.0:\\x1b[1m${own}\\x1b[22m/app/\\x1b[39m, beside http://localhost:1/'`;
+  await using project = await temporaryProject({
+    services: {
+      api: { command: listen(http), ready: { http: `http://127.0.0.1:${http}/health` } },
+      web: { command: listen(own, named), ports: [own] },
+      site: {
+        command: listen(undeclared, '', `'on http://localhost:${undeclared}.'`),
+        ready: { log: 'on' },
+      },
+      quiet: service('sleeper'),
+    },
+  });
+  const start = await devctl(project, 'start');
+  expect(start).toMatchObject({ exitCode: 0 });
+  const lines = [
+    `api   http://127.0.0.1:${http}`,
+    `web   http://localhost:${own}/app/`,
+    `site  http://localhost:${undeclared}`,
+  ];
+  expect(start.stdout).toContain(`${lines.map((line) => `  ${line}`).join('\n')}\n`);
+  const status = await devctl(project, 'status', '--urls');
+  expect(status).toMatchObject({ exitCode: 0, stdout: lines.join('\n') });
+  const { stdout } = await devctl(project, 'status', '--urls', '--json', 'web');
+  expect(JSON.parse(stdout)).toMatchObject({
+    services: [{ urls: [`http://localhost:${own}/app/`] }],
+  });
+  const requests = new Set(readFileSync(project.file('requests'), 'utf8').trim().split('\n'));
+  expect([...requests]).toEqual(['/health']);
 });
 
 test('status shows how a service ended, and what it left behind', async () => {

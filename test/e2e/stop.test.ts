@@ -161,6 +161,11 @@ test('stop --dry-run lists everything with its evidence and signals nothing', as
   for (const { evidence } of report.processes) expect(evidence).not.toEqual([]);
   const { stdout } = await devctl(project, 'stop', '--dry-run');
   for (const pid of services) expect(stdout).toContain(String(pid));
+  expect(stdout).not.toContain('leader');
+  const why = (await devctl(project, 'stop', '--dry-run', '--why')).stdout;
+  expect(why).toMatch(/^ *\d+ +web +leader\S* +SIGTERM +/m);
+  expect(why).toMatch(/^ {2}cookie +its environment names the run$/m);
+  expect(await devctl(project, 'stop', '--why')).toMatchObject({ exitCode: 2 });
   expect(project.oracle.everything().map(({ pid }) => pid)).toEqual(before);
 });
 

@@ -105,10 +105,11 @@ test('up leaves nothing after SIGTERM, SIGHUP, SIGKILL and the end of its superv
 });
 
 test('services that ran before go on after up, unless up has named them; other commands work meanwhile', async () => {
-  await using project = await temporaryProject({
-    services: { database: WEB, web: service('sleeper', [], { dependsOn: ['database'] }) },
-  });
+  const web = service('sleeper', [], { dependsOn: ['database'] });
+  await using project = await temporaryProject({ services: { database: WEB, web } });
   await devctl(project, 'start', 'database');
+  const services = { database: { ...WEB, env: { MODE: 'b' } }, web };
+  project.write('.devctl.json', JSON.stringify({ services }));
   const up = startDevctl(project, {}, 'up', 'web');
   let notes = '';
   up.stderr.on('data', (chunk: Buffer) => {
@@ -119,7 +120,8 @@ test('services that ran before go on after up, unless up has named them; other c
       () => notes.includes(text),
       () => notes,
     );
-  await expectNote('ran before, goes on after this: database');
+  await expectNote('ran before, goes on after this: database (changed)');
+  await expectNote('changed since they were started: database (env)');
   expect(await devctl(project, 'restart', 'web')).toMatchObject({ exitCode: 0 });
   await expectNote('web was stopped');
   await until(() => (notes.match(/web ready/g) ?? []).length === 2);
@@ -127,8 +129,8 @@ test('services that ran before go on after up, unless up has named them; other c
   // The service that is left was not started by this command.
   up.kill('SIGTERM');
   expect(await up).toMatchObject({ exitCode: 143 });
-  const { services } = JSON.parse((await devctl(project, 'status', '--json')).stdout);
-  expect(services).toMatchObject([
+  const { services: seen } = JSON.parse((await devctl(project, 'status', '--json')).stdout);
+  expect(seen).toMatchObject([
     { name: 'database', state: 'ready' },
     { name: 'web', state: 'stopped' },
   ]);

@@ -155,10 +155,33 @@ describe('the shape of a manifest', () => {
       'one port',
       { ports: 80 },
       [
-        'ports: expected a list of ports such as [3000], or names for them such as {"web": 3000}, got 80',
+        'ports: expected a list of ports such as [3000, "8125/udp"], or names for them such as {"web": 3000}, got 80',
       ],
     ],
     ['port twice', { ports: [80, 80] }, ['ports[1]: port 80 is given twice']],
+    ['port twice by name', { ports: { a: 80, b: 80 } }, ['ports.b: port 80 is given twice']],
+    [
+      'UDP port twice, and once of TCP',
+      { ports: [53, '53/udp', '53/udp'] },
+      ['ports[2]: port 53/udp is given twice'],
+    ],
+    [
+      'ports of another form',
+      { ports: { a: 'auto', b: { base: 3000 }, c: '65536/udp', d: '53:53/UDP' } },
+      [
+        'ports.a: expected a port from 1 to 65535, or "8125/udp", got "auto"',
+        'ports.b: expected a port from 1 to 65535, or "8125/udp", got an object',
+        'ports.c: expected a port from 1 to 65535, or "8125/udp", got "65536/udp"',
+        'ports.d: expected a port from 1 to 65535, got "53:53/UDP": write "53/udp"',
+      ],
+    ],
+    [
+      'readiness by UDP',
+      { ready: { ports: ['53/udp'] } },
+      [
+        'ready.ports[0]: expected a port from 1 to 65535, got "53/udp": nobody can tell when a UDP port is ready',
+      ],
+    ],
     ['autostart', { autostart: 'yes' }, ['autostart: expected true or false, got "yes"']],
     ['stdin', { stdin: 'pipe' }, ['stdin: expected "fifo" or "null", got "pipe"']],
     [

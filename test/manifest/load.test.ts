@@ -41,6 +41,7 @@ test('the smallest manifest has every default', () => {
     cwd: root,
     env: {},
     ports: [],
+    udpPorts: [],
     dependsOn: {},
     ready: null,
     settleMs: 1_000,
@@ -74,7 +75,7 @@ test('everything that is supported, at once', () => {
       "services": {
         "db": { "command": ["postgres", "-D", ""], "autostart": false, "stdin": "null" },
         "api": {
-          "command": "npm start", "cwd": "app", "ports": [3000, 3001],
+          "command": "npm start", "cwd": "app", "ports": [3000, 3001, "8125/udp"],
           "env": { "PORT": 3000, "DEBUG": true, "HOME_OF": "$HOME" },
           "dependsOn": { "db": "started" },
           "ready": { "http": "https://localhost:3000/", "status": 204, "body": "ok", "timeout": "2m", "interval": 100 },
@@ -111,6 +112,7 @@ test('everything that is supported, at once', () => {
   expect(manifest.services.api).toMatchObject({
     cwd: join(root, 'app'),
     ports: [3000, 3001],
+    udpPorts: [8125],
     env: { PORT: '3000', DEBUG: 'true', HOME_OF: '$HOME' },
     dependsOn: { db: 'started' },
     ready: {

@@ -29,12 +29,14 @@ test('an outline has what stop and status need, with the local file merged over 
       services: {
         db: { command: 'x', autostart: false, ports: [5432] },
         web: { command: 'x', dependsOn: { db: 'ready' }, unknown: 1 },
-        api: { dependsOn: ['db', 'web'] },
+        api: { dependsOn: ['db', 'web'], http: [] },
       },
       groups: { all: ['db', 'web'] },
       sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },
     },
-    { '.devctl.local.json': { services: { web: { ports: [1] } }, logs: { dir: 'logs' } } },
+    {
+      '.devctl.local.json': { services: { web: { ports: [1, '53/udp'] } }, logs: { dir: 'logs' } },
+    },
   );
   expect(outline).toEqual({
     kind: 'found',
@@ -46,9 +48,33 @@ test('an outline has what stop and status need, with the local file merged over 
     pidsDir: join(outline.root, 'run'),
     logsDir: join(outline.root, 'logs'),
     services: [
-      { name: 'db', autostart: false, ports: [5432], portNames: new Map(), dependsOn: [] },
-      { name: 'web', autostart: true, ports: [1], portNames: new Map(), dependsOn: ['db'] },
-      { name: 'api', autostart: true, ports: [], portNames: new Map(), dependsOn: ['db', 'web'] },
+      {
+        name: 'db',
+        autostart: false,
+        ports: [5432],
+        udpPorts: [],
+        portNames: new Map(),
+        dependsOn: [],
+        http: [],
+      },
+      {
+        name: 'web',
+        autostart: true,
+        ports: [1],
+        udpPorts: [53],
+        portNames: new Map(),
+        dependsOn: ['db'],
+        http: [],
+      },
+      {
+        name: 'api',
+        autostart: true,
+        ports: [],
+        udpPorts: [],
+        portNames: new Map(),
+        dependsOn: ['db', 'web'],
+        http: [],
+      },
     ],
     groups: { all: ['db', 'web'] },
     sweep: { patterns: ['turbo'], scope: 'user', protect: ['vim'] },

@@ -6,6 +6,7 @@ import { reportPage } from '../../src/output/html/page.ts';
 import { headline } from '../../src/output/text/words.ts';
 import { buildReport } from '../../src/report/build.ts';
 import { toBreach, toChange, toStopReport } from '../../src/report/parse-history.ts';
+import type { StateChange } from '../../src/report/spans.ts';
 import type { StateKind } from '../../src/services/lifecycle/states.ts';
 import { changesOf, facts } from '../report/facts.ts';
 
@@ -35,9 +36,44 @@ describe('text in a page', () => {
   });
 });
 
+function failed(service: string): StateChange[] {
+  return changesOf(service, [1_000, 'spawning'], [2_000, 'failed', 'exited with code 1']);
+}
+
+function blocked(service: string): StateChange[] {
+  return changesOf(
+    service,
+    [1_000, 'waiting'],
+    [2_000, 'failed', 'waits for api, which failed'],
+  ).map((change) => (change.to === 'failed' ? { ...change, blockedBy: ['api'] } : change));
+}
+
 test.each([
   ['Nothing grew beyond its limits', changesOf('web', [1_000, 'ready'], [2_000, 'idle'])],
   ['web failed', changesOf('web', [1_000, 'failed'], [2_000, 'idle'])],
+  [
+    'web failed before, and is ready now',
+    changesOf('web', [1_000, 'failed'], [2_000, 'spawning'], [3_000, 'ready']),
+  ],
+  ['web is unhealthy', changesOf('web', [1_000, 'ready'], [2_000, 'unhealthy'])],
+  [
+    'Nothing grew beyond its limits',
+    changesOf('web', [1_000, 'ready'], [2_000, 'unhealthy'], [3_000, 'idle']),
+  ],
+  ['web is blocked (waits for api, which failed)', blocked('web')],
+  [
+    'api failed; web is blocked (waits for api, which failed)',
+    [...failed('api'), ...blocked('web')],
+  ],
+  [
+    'api, db failed; web, site are blocked',
+    [...failed('api'), ...blocked('web'), ...failed('db'), ...blocked('site')],
+  ],
+  ['4 services failed', ['a', 'b', 'c', 'd'].flatMap(failed)],
+  [
+    'Nothing grew beyond its limits',
+    [...blocked('web'), ...changesOf('web', [3_000, 'spawning'], [4_000, 'ready'])],
+  ],
   [
     'db was restarted 2 times',
     [

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -16,6 +17,13 @@ async function listen(host: string): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+async function bind(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  onTestFinished(() => void socket.close());
+  await once(socket, 'listening');
+  return socket.address().port;
+}
+
 const ways = process.platform === 'linux' ? ['', 'portable'] : ['portable'];
 
 describe.each(ways)('DEVCTL_PROCESS_TABLE=%s', (kind) => {
@@ -28,7 +36,7 @@ describe.each(ways)('DEVCTL_PROCESS_TABLE=%s', (kind) => {
     vi.stubEnv('DEVCTL_PROCESS_TABLE', kind);
     onTestFinished(() => void vi.unstubAllEnvs());
     const port = await listen(host);
-    const found = await listeners([port]);
+    const found = (await listeners()).filter((one) => one.port === port);
     expect(found).toMatchObject([{ port, uid: process.getuid?.() }]);
     expect(addresses).toContain(found[0]?.address);
     const snapshot = await openProcessTable().snapshot();
@@ -36,6 +44,31 @@ describe.each(ways)('DEVCTL_PROCESS_TABLE=%s', (kind) => {
     const holder = { port, process: self, uid: process.getuid?.() };
     expect(await findPortHolders([port], snapshot)).toEqual([holder]);
     expect(await findPortHolders([port], snapshot, self ? [self] : [])).toEqual([holder]);
+  });
+
+  test('a UDP socket, and none that is connected or of TCP', async () => {
+    vi.stubEnv('DEVCTL_PROCESS_TABLE', kind);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const port = await bind();
+    const connected = await bind();
+    const tcp = await listen('127.0.0.1');
+    const other = createSocket('udp4').bind(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    other.connect(connected, '127.0.0.1');
+    await once(other, 'connect');
+    const snapshot = await openProcessTable().snapshot();
+    const self = snapshot.byPid.get(process.pid);
+    const holder = { process: self, uid: process.getuid?.() };
+    const asked = [`${port}/udp`, `${other.address().port}/udp`, `${tcp}/udp`, port, tcp] as const;
+    const found = await findPortHolders(asked, snapshot);
+    expect(found).toEqual([
+      { port: tcp, ...holder },
+      { port: `${port}/udp`, ...holder },
+    ]);
+    expect(await findSocketOwners([`${port}/udp`], snapshot)).toEqual([
+      { port: `${port}/udp`, process: self },
+    ]);
   });
 
   test('everybody who shares a socket owns it', async () => {
@@ -69,7 +102,7 @@ describe.each(ways)('DEVCTL_PROCESS_TABLE=%s', (kind) => {
     server.close();
     await once(server, 'close');
     const snapshot = await openProcessTable().snapshot();
-    expect(await listeners([port])).toEqual([]);
+    expect((await listeners()).filter((one) => one.port === port)).toEqual([]);
     expect(await findPortHolders([port], snapshot)).toEqual([]);
     expect(await findPortHolders([], snapshot)).toEqual([]);
   });

@@ -174,7 +174,7 @@ function stopReport(beganMs: number): StopReport {
       },
     ],
     stale: [],
-    ports: [{ port: 4101, service: 'api', free: true, holder: null }],
+    ports: [{ port: 4101, protocol: 'tcp', service: 'api', free: true, holder: null }],
     problems: [],
     supervisor: { pid: 4000, ended: true },
     guards: [3999],

@@ -15,7 +15,7 @@ import { ownVersion } from '../../package-root.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
 import { findCutWay } from '../../processes/native/cut-file.ts';
-import { findPortHolders } from '../../processes/ports.ts';
+import { allPorts, findPortHolders } from '../../processes/ports.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject } from '../../project/open-project.ts';
 import { isDone } from '../../project/service-record.ts';
@@ -170,7 +170,7 @@ async function onPorts(
 ): Promise<readonly DoctorFinding[]> {
   const find = finder('ports');
   const declared = new Map(
-    declaredServices(project).flatMap(({ name, ports }) => ports.map((port) => [port, name])),
+    declaredServices(project).flatMap((one) => allPorts(one).map((port) => [port, one.name])),
   );
   if (declared.size === 0) return [find('ok', 'no service declares a port')];
   const ours = new Set(claims.map((claim) => claim.process.identity.pid));

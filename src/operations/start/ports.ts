@@ -2,9 +2,9 @@ import { DevctlError } from '../../errors.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeHolder } from '../../processes/describe.ts';
-import { findPortHolders, type PortHolder } from '../../processes/ports.ts';
+import { allPorts, findPortHolders, type Port, type PortHolder } from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
-import { userName } from '../../processes/users.ts';
+import { isOwnUser, userName } from '../../processes/users.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
@@ -30,10 +30,10 @@ export async function requireFreePorts(
   const { host, state } = context;
   const wanted: WantedPorts = new Map(
     services.flatMap((service) =>
-      [...probedPorts(service), ...service.ports].map((port) => [port, service] as const),
+      [...probedPorts(service), ...allPorts(service)].map((port) => [port, service] as const),
     ),
   );
-  const declared = new Set(services.flatMap(({ ports }) => ports));
+  const declared = new Set(services.flatMap(allPorts));
   if (wanted.size === 0) return;
   let latest = look;
   for (let pass = 1; ; pass += 1) {
@@ -42,6 +42,7 @@ export async function requireFreePorts(
     const running = runningServices(state, latest.snapshot);
     const units = new Set<string>();
     const taken: string[] = [];
+    const ends = new Set<string>();
     for (const holder of holders) {
       const claim = claimOf(holder, latest.claims);
       const unit = claim && leftoverUnit(claim, latest.claims, running);
@@ -55,9 +56,10 @@ export async function requireFreePorts(
         const name = wanted.get(holder.port)?.name;
         const description = describe(holder, claim, latest.snapshot);
         taken.push(`${name}: port ${holder.port} is held by ${description}`);
+        ends.add(howToEnd(holder, claim));
       }
     }
-    if (taken.length > 0) throw portsTaken(taken, wanted, declared);
+    if (taken.length > 0) throw portsTaken({ taken, ends: [...ends] }, wanted, declared);
     if (units.size === 0) return;
     await endLeftovers(context, [...units], warn);
     latest = await lookAtProject(host, state.folder, state);
@@ -67,7 +69,7 @@ export async function requireFreePorts(
 type PortLook = Pick<ProjectLook, 'snapshot' | 'claims'>;
 
 /** The service that needs each port. */
-type WantedPorts = ReadonlyMap<number, ResolvedService>;
+type WantedPorts = ReadonlyMap<Port, ResolvedService>;
 
 function runningServices({ records }: ProjectState, snapshot: Snapshot): ReadonlySet<string> {
   const running = records.filter(({ leader }) => leader && livesIn(snapshot, leader));
@@ -79,10 +81,17 @@ function claimOf(holder: PortHolder, claims: readonly Claim[]): Claim | null {
   return claims.find(({ process }) => process.identity.pid === pid) ?? null;
 }
 
+/** The command that ends the holder of a port; a sentence where none is known. */
+function howToEnd({ process: one, uid }: PortHolder, claim: Claim | null): string {
+  if (claim?.service) return `devctl stop ${claim.service}`;
+  if (!one) return 'stop that process';
+  return `${uid === null || isOwnUser(uid) ? '' : 'sudo '}kill ${one.identity.pid}`;
+}
+
 function portsTaken(
-  taken: readonly string[],
+  { taken, ends }: { readonly taken: readonly string[]; readonly ends: readonly string[] },
   wanted: WantedPorts,
-  declared: ReadonlySet<number>,
+  declared: ReadonlySet<Port>,
 ): DevctlError {
   const [first] = wanted.values();
   const isOnlyProbed = [...wanted.keys()].every((port) => !declared.has(port));
@@ -90,7 +99,7 @@ function portsTaken(
     ? 'let the probe accept it ("owner": "any")'
     : 'choose another port';
   return new DevctlError('port-taken', [...new Set(taken)].join('\n'), {
-    hint: `stop that process, or ${otherwise} (${first?.definedAt}); nothing was started`,
+    hint: `${ends.join('; ')}; or ${otherwise} (${first?.definedAt}); nothing was started`,
   });
 }
 

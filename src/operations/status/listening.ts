@@ -1,4 +1,11 @@
-import { findOwnerPids, type Listener, listeners } from '../../processes/ports.ts';
+import {
+  findOwnerPids,
+  type Listener,
+  listeners,
+  type Port,
+  portOf,
+  splitPort,
+} from '../../processes/ports.ts';
 import { ENGINE_PROXIES } from '../../services/probes/whose-socket.ts';
 import type { ProjectLook } from '../../tracking/look.ts';
 
@@ -7,7 +14,7 @@ export interface ListeningPort {
   readonly port: number;
   /** `127.0.0.1`, `0.0.0.0`, `::`, …; null where nobody is seen to listen. */
   readonly address: string | null;
-  readonly protocol: 'tcp';
+  readonly protocol: 'tcp' | 'udp';
   /** The name that the manifest gives it; null: none. */
   readonly name: string | null;
   readonly declared: boolean;
@@ -37,8 +44,11 @@ export async function listeningSockets({
   state,
 }: ProjectLook): Promise<ListeningSockets | null> {
   if (claims.length === 0) return { all: [], byService: new Map(), strangers: new Set() };
-  const all = await listeners().catch(() => null);
-  if (all === null) return null;
+  const hasUdp = state.records.some(({ udpPorts = [] }) => udpPorts.length > 0);
+  const protocols = hasUdp ? (['tcp', 'udp'] as const) : (['tcp'] as const);
+  const lists = await Promise.all(protocols.map(listeners)).catch(() => null);
+  if (lists === null) return null;
+  const all = lists.flat();
   const services = new Map(claims.map(({ process, service }) => [process.identity.pid, service]));
   const inodes = new Set(all.flatMap(({ inode }) => inode ?? []));
   const searched = services.size > MOST_SEARCHED ? [] : services.keys();
@@ -50,7 +60,9 @@ export async function listeningSockets({
   }
   const relied = new Set(state.records.flatMap(({ readyPorts = [] }) => readyPorts));
   const ours = new Set([...byService.values()].flat());
-  const others = all.filter((one) => relied.has(one.port) && !ours.has(one));
+  const others = all.filter(
+    (one) => one.protocol === 'tcp' && relied.has(one.port) && !ours.has(one),
+  );
   return { all, byService, strangers: strangersAmong(others, services, snapshot) };
 }
 
@@ -72,36 +84,40 @@ function strangersAmong(
 }
 
 /**
- * Lists the ports of a service: those that it declares first, in their order, then the others that it listens on.
+ * Lists the ports of a service: those that it declares first, in their order, then the others that it listens on. Of UDP
+ * only those that it declares, because each name that it looks up takes another port for a moment.
  *
  * @param declared by port, the name that the manifest gives it
  */
 export function portsOf(
   service: string,
-  declared: ReadonlyMap<number, string | null>,
+  declared: ReadonlyMap<Port, string | null>,
   { all, byService }: ListeningSockets,
 ): readonly ListeningPort[] {
   const own = byService.get(service) ?? [];
-  const portOf = (port: number, sockets: readonly Listener[]): ListeningPort => ({
-    port,
+  const describe = (port: Port, sockets: readonly Listener[]): ListeningPort => ({
+    ...splitPort(port),
     address: sockets[0]?.address ?? null,
-    protocol: 'tcp',
     name: declared.get(port) ?? null,
     declared: declared.has(port),
     open: sockets.length > 0,
   });
-  const on = (sockets: readonly Listener[], port: number) =>
+  const on = (sockets: readonly Listener[], port: Port) =>
     // The most open address says most.
     sockets
-      .filter((one) => one.port === port)
+      .filter((one) => portOf(one) === port)
       .toSorted((one, other) => Number(isWide(other.address)) - Number(isWide(one.address)));
-  const others = new Set(own.map(({ port }) => port).filter((port) => !declared.has(port)));
+  const others = new Set(
+    own.flatMap(({ port, protocol }) => (protocol === 'udp' || declared.has(port) ? [] : port)),
+  );
   return [
     ...[...declared.keys()].map((port) => {
       const ours = on(own, port);
-      return portOf(port, ours.length > 0 ? ours : on(all, port));
+      return describe(port, ours.length > 0 ? ours : on(all, port));
     }),
-    ...[...others].toSorted((one, other) => one - other).map((port) => portOf(port, on(own, port))),
+    ...[...others]
+      .toSorted((one, other) => one - other)
+      .map((port) => describe(port, on(own, port))),
   ];
 }
 

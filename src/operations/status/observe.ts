@@ -13,6 +13,7 @@ import { listeningSockets } from './listening.ts';
 import type { StatusReport } from './report.ts';
 import { statusOf } from './status.ts';
 import { type ServiceTree, treesOf } from './tree.ts';
+import { openUrlReader, type UrlReader } from './urls.ts';
 
 /** All that the monitor shows, from one look at the project. */
 export interface Observation {
@@ -73,6 +74,7 @@ class ProjectObserver implements Observing {
   readonly #host: ObserverHost;
   readonly #query: ManifestQuery;
   readonly #onObservation: (observation: Observation) => void;
+  readonly #readUrls: UrlReader;
   readonly #sampler = createSampler({ sample: () => {} });
   #project: ReturnType<typeof openProject>;
   #stopping = false;
@@ -92,6 +94,7 @@ class ProjectObserver implements Observing {
     this.#query = query;
     this.#onObservation = onObservation;
     this.#project = openProject(query);
+    this.#readUrls = openUrlReader(this.#project.folder);
     this.done = this.#observe().finally(() => this.#watcher?.close());
   }
 
@@ -157,7 +160,13 @@ class ProjectObserver implements Observing {
   }
 
   async #observation(look: ProjectLook, sampled: boolean): Promise<Observation> {
-    const status = statusOf(look, this.#project, null, await listeningSockets(look));
+    const status = statusOf(
+      look,
+      this.#project,
+      null,
+      await listeningSockets(look),
+      this.#readUrls,
+    );
     return {
       status,
       trees: treesOf(look, null).services,

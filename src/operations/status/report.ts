@@ -2,11 +2,12 @@ import type { LeaseStatus } from '../../leases/lease-status.ts';
 import type { Breach } from '../../limits/breach.ts';
 import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
+import type { DeclaredPorts } from '../../processes/ports.ts';
 import type { Exit, ServiceState } from '../../project/service-record.ts';
 import type { ListeningPort } from './listening.ts';
 
 /** One line of `devctl status`. */
-export interface ServiceStatus {
+export interface ServiceStatus extends Required<DeclaredPorts> {
   readonly name: string;
   /** 'stopped': the service has no record. */
   readonly state: ServiceState | 'stopped';
@@ -29,9 +30,10 @@ export interface ServiceStatus {
   readonly rssBytes: number;
   /** CPU time over the lives of its processes, in percent of one core. */
   readonly cpuPercent: number;
-  readonly ports: readonly number[];
   /** The declared ports and those that its processes listen on. Null where nobody can tell who listens. */
   readonly listening: readonly ListeningPort[] | null;
+  /** Where it can be opened, by its http probes and its own log. Null: nobody has asked for that. */
+  readonly urls: readonly string[] | null;
   readonly restarts: number;
   /** True when it should be up: the manifest starts it by default, or the user has started it. */
   readonly wanted: boolean;
@@ -39,6 +41,8 @@ export interface ServiceStatus {
   readonly oneOff: boolean;
   /** The manifest keys that have changed since its run began. Null: that cannot be known, or nothing runs. */
   readonly changed: readonly string[] | null;
+  /** True where it runs and the manifest names it no more. */
+  readonly undeclared: boolean;
 }
 
 export interface StatusReport {

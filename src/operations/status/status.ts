@@ -4,6 +4,7 @@
  *   status    the state of each service, by its record and the process table
  *   report    the answer
  *   listening  the ports that services listen on
+ *   urls      where services can be opened
  *   changes   what has changed in the manifest since services were started
  *   tree      the processes of each service, as trees
  *   all       every project of this user
@@ -13,9 +14,11 @@
 import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
 import { findOversizedLogs } from '../../logs/oversized.ts';
+import type { OutlinedService } from '../../manifest/outline.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import type { Host } from '../../processes/host.ts';
+import { allPorts, byProtocol, type Port, portOf } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
 import type { OpenProject } from '../../project/open-project.ts';
@@ -26,6 +29,7 @@ import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { readChanges } from './changes.ts';
 import { type ListeningSockets, listeningSockets, portsOf } from './listening.ts';
 import type { ServiceStatus, StatusReport } from './report.ts';
+import { openUrlReader, ownPorts, type UrlReader, urlsOf } from './urls.ts';
 
 /**
  * Describes the project from its records and one look at the process table. Needs no supervisor, no
@@ -37,21 +41,25 @@ export async function readStatus(
   host: Pick<Host, 'snapshot' | 'self'>,
   project: OpenProject,
   names: readonly string[] | null,
+  withUrls = false,
 ): Promise<StatusReport> {
   const look = await lookAtProject(host, project.folder);
-  return statusOf(look, project, names, await listeningSockets(look));
+  const urls = withUrls ? openUrlReader(project.folder) : null;
+  return statusOf(look, project, names, await listeningSockets(look), urls);
 }
 
 /**
  * Describes the project from a look that the caller has made.
  *
  * @param listening null where nobody can tell who listens
+ * @param readUrls null: nobody asks for URLs
  */
 export function statusOf(
   look: ProjectLook,
   project: OpenProject,
   names: readonly string[] | null,
   listening: ListeningSockets | null,
+  readUrls: UrlReader | null = null,
 ): StatusReport {
   const { state, snapshot, claims, latest } = look;
   const { folder, outline } = project;
@@ -67,12 +75,14 @@ export function statusOf(
       const record = state.records.find(({ service }) => service === name) ?? null;
       const planned = manifest.find((service) => service.name === name);
       const autostart = planned?.autostart ?? false;
-      const ports = record?.ports ?? planned?.ports ?? [];
+      const ports = allPorts(record ?? planned ?? { ports: [] });
       const own = claims.filter(({ service }) => service === name);
       const wanted = autostart || record !== null;
       const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
       const changed = changes.get(name) ?? null;
-      return describe(name, { record, own, snapshot, declared, wanted, listening, changed });
+      const isNamed = planned !== undefined || outline.kind !== 'found';
+      const facts = { record, own, snapshot, declared, wanted, listening, changed, isNamed };
+      return { ...describe(name, facts), urls: readUrls && urlsNow(facts, planned, readUrls) };
     });
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
@@ -130,16 +140,18 @@ interface Facts {
   readonly own: readonly Claim[];
   readonly snapshot: Snapshot;
   /** The declared ports, with their names. */
-  readonly declared: ReadonlyMap<number, string | null>;
+  readonly declared: ReadonlyMap<Port, string | null>;
   readonly wanted: boolean;
   readonly listening: ListeningSockets | null;
   readonly changed: readonly string[] | null;
+  /** True where the manifest names it, or where nobody can tell. */
+  readonly isNamed: boolean;
 }
 
 function describe(
   name: string,
-  { record, own, snapshot, declared, wanted, listening, changed }: Facts,
-): ServiceStatus {
+  { record, own, snapshot, declared, wanted, listening, changed, isNamed }: Facts,
+): Omit<ServiceStatus, 'urls'> {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
   const lifeTicks = Math.max(
@@ -161,13 +173,25 @@ function describe(
     orphans: orphans.length,
     rssBytes: own.reduce((sum, { process }) => sum + process.rssBytes, 0),
     cpuPercent: Math.round((1000 * cpuTicks) / lifeTicks) / 10,
-    ports: [...declared.keys()],
+    ...byProtocol([...declared.keys()]),
     listening: listening && portsOf(name, declared, listening),
     restarts: record?.restarts ?? 0,
     wanted,
     oneOff: (record?.oneOff ?? null) !== null,
     changed,
+    undeclared: !isNamed && own.length > 0 && record !== null && !record.oneOff,
   };
+}
+
+function urlsNow(
+  { record, snapshot, listening }: Pick<Facts, 'record' | 'snapshot' | 'listening'>,
+  planned: OutlinedService | undefined,
+  read: UrlReader,
+): readonly string[] {
+  if (!record || !livingLeader(record, snapshot)) return [];
+  const listened = listening?.byService.get(record.service)?.map(({ port }) => port) ?? [];
+  const own = new Set([...ownPorts(record, planned), ...listened]);
+  return urlsOf(planned?.http ?? [], read(record), own);
 }
 
 /** The state of the record, corrected by the process table: the leader or the supervisor may have ended since. */
@@ -189,7 +213,7 @@ function stateOf({
   if (alive || state === 'exited' || state === 'failed') {
     const isOpen = (port: number): boolean =>
       listening === null ||
-      listening.all.some((one) => one.port === port && !listening.strangers.has(one));
+      listening.all.some((one) => portOf(one) === port && !listening.strangers.has(one));
     const closed = state === 'ready' ? record.readyPorts?.find((port) => !isOpen(port)) : undefined;
     if (closed === undefined) return { state, reason };
     return { state: 'unhealthy', reason: `port ${closed} is not listened on now` };

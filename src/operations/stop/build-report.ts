@@ -3,7 +3,7 @@ import type { VetoKind } from '../../ownership/evidence-kinds.ts';
 import { isWeakEvidence } from '../../ownership/protection.ts';
 import { describeCommand, describeHolder } from '../../processes/describe.ts';
 import { type Identity, identityKey, sameIdentity } from '../../processes/identity.ts';
-import type { PortHolder } from '../../processes/ports.ts';
+import { type Port, type PortHolder, splitPort } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import type { ServiceRecord } from '../../project/service-record.ts';
@@ -306,12 +306,17 @@ function whyUncontained({ folder, records, outcome, wholeProject }: ProofFacts):
  * @param ports the service of each port
  */
 export function reportPorts(
-  ports: ReadonlyMap<number, string>,
+  ports: ReadonlyMap<Port, string>,
   holders: readonly PortHolder[],
   snapshot: Snapshot,
 ): readonly ReportedPort[] {
   return [...ports].map(([port, service]) => {
     const held = holders.filter((holder) => holder.port === port);
-    return { port, service, free: held.length === 0, holder: describeHolder(held[0], snapshot) };
+    return {
+      ...splitPort(port),
+      service,
+      free: held.length === 0,
+      holder: describeHolder(held[0], snapshot),
+    };
   });
 }

@@ -6,7 +6,7 @@ import { removeBreachRecord } from '../../limits/breach-file.ts';
 import type { Host } from '../../processes/host.ts';
 import { type Identity, sameMachine } from '../../processes/identity.ts';
 import { loadNative } from '../../processes/native/native.ts';
-import { findPortHolders } from '../../processes/ports.ts';
+import { allPorts, findPortHolders, type Port } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
 import { writeLastStop } from '../../project/last-stop.ts';
@@ -134,12 +134,12 @@ function portsToCheck(
   records: ProjectState['records'],
   { declared }: StopOptions,
   ended: ReadonlySet<string>,
-): ReadonlyMap<number, string> {
+): ReadonlyMap<Port, string> {
   // A service without a record had the ports that the manifest declares.
   const planned = declared.filter(({ name }) => ended.has(name));
   return new Map([
-    ...planned.flatMap(({ ports, name }) => ports.map((port) => [port, name] as const)),
-    ...records.flatMap(({ ports, service }) => ports.map((port) => [port, service] as const)),
+    ...planned.flatMap((one) => allPorts(one).map((port) => [port, one.name] as const)),
+    ...records.flatMap((one) => allPorts(one).map((port) => [port, one.service] as const)),
   ]);
 }
 

@@ -20,7 +20,7 @@ export interface WaitedService {
   /** True when a run of it was seen since the wait began. */
   readonly wasSeen: boolean;
   /** For 'port': the declared ports that no process of this service listens on. */
-  readonly closedPorts: readonly number[];
+  readonly closedPorts: readonly (number | string)[];
   /** For 'log': a line of this life matches. */
   readonly hasMatched: boolean;
 }

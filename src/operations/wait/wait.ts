@@ -14,7 +14,7 @@ import { examineManifest } from '../../manifest/load.ts';
 import type { ManifestQuery } from '../../manifest/locate.ts';
 import type { ResolvedManifest } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
-import { findPortHolders } from '../../processes/ports.ts';
+import { allPorts, findPortHolders, type Port } from '../../processes/ports.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import {
   declaredServices,
@@ -162,7 +162,7 @@ class Wait {
     const { event } = this.#options;
     const status = services.find((one) => one.name === name);
     const service = this.#manifest?.services[name];
-    if (event === 'port' && (status?.ports ?? []).length === 0) {
+    if (event === 'port' && (!status || allPorts(status).length === 0)) {
       throw impossible(`${name} declares no port`, 'give it "ports", or wait for "ready"');
     }
     if (event === 'healthy' && !service?.ready && !service?.live) {
@@ -201,7 +201,8 @@ class Wait {
       uptimeMs: status?.uptimeMs ?? null,
       settleMs: settles ? settleTimeMs(settles) : UNKNOWN_SETTLE_MS,
       wasSeen: this.#seen.has(name),
-      closedPorts: event === 'port' ? await closedPorts(name, status?.ports ?? [], look) : [],
+      closedPorts:
+        event === 'port' && status ? await closedPorts(name, allPorts(status), look) : [],
       hasMatched: probed === 'matched',
     });
     const verdict = probed === 'unknown' ? BEGAN_UNKNOWN : this.#withoutOld(judged, record, look);
@@ -301,9 +302,9 @@ function endIsToCome(record: ServiceRecord, look: ProjectLook): boolean {
 /** Lists the ports that no process of the service listens on. */
 async function closedPorts(
   name: string,
-  ports: readonly number[],
+  ports: readonly Port[],
   { claims, snapshot }: ProjectLook,
-): Promise<readonly number[]> {
+): Promise<readonly Port[]> {
   const own = claims.filter(({ service }) => service === name).map(({ process }) => process);
   const pids = new Set(own.map(({ identity }) => identity.pid));
   const holders = await findPortHolders(ports, snapshot, own);

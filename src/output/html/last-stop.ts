@@ -1,6 +1,7 @@
 import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
 import { formatDateAndClock } from '../terminal/clock.ts';
 import { formatDuration } from '../terminal/durations.ts';
+import { formatPort } from '../terminal/port.ts';
 import { countInWords } from '../text/words.ts';
 import { type Html, html } from './html.ts';
 
@@ -34,9 +35,9 @@ export function lastStop(stop: StopReport): Html {
           [
             'Ports',
             taken.length === 0
-              ? `${ports.map(({ port }) => port).join(', ')} free`
+              ? `${ports.map(formatPort).join(', ')} free`
               : taken
-                  .map(({ port, holder }) => `${port} held by ${holder ?? 'somebody'}`)
+                  .map((one) => `${formatPort(one)} held by ${one.holder ?? 'somebody'}`)
                   .join('; '),
           ] as const,
         ]

@@ -1,6 +1,7 @@
 import type { StartedService } from '../../client/started-service.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { formatDuration } from '../terminal/durations.ts';
+import { formatPort } from '../terminal/port.ts';
 import type { Action, Outcome, Verb } from './model.ts';
 
 /** The result of the command that carried out an action. */
@@ -69,7 +70,7 @@ function stopOutcome(service: string, report: StopReport): Outcome {
     return { good: false, text: `${service}: ${survivors.length} left (pid ${pids})` };
   }
   const taken = ports.find(({ free }) => !free);
-  const port = taken ? `, but port ${taken.port} is not free` : '';
+  const port = taken ? `, but port ${formatPort(taken)} is not free` : '';
   const what =
     processes.length === 0
       ? `${service} was not running`

@@ -14,7 +14,9 @@ export function logPane(
   const { log, chosen, pane, search } = model;
   const of = chosen === null ? '' : ` of ${printable(chosen)}`;
   const left = `${pane === 'log' ? '·' : ' '} LOG${of}`;
-  const title = theme.dim(bothEnds(left, positionInWords(model), width));
+  const title = theme.dim(
+    bothEnds(left, positionInWords(model) || linksOf(model, width - left.length, theme), width),
+  );
   const shown = linesShown(log, height - 1).map((line) => {
     const isFound = line.number === log.found && search !== '';
     const marker = isFound ? theme.cyan('▸') : ' ';
@@ -22,6 +24,17 @@ export function logPane(
   });
   if (log.lines.length === 0) shown.push(cell(theme.dim('  nothing yet'), width));
   return [title, ...shown].slice(0, height);
+}
+
+/** Lists the URLs of the chosen service, as far as there is room for them: a link must not be cut. */
+function linksOf({ seen, chosen }: Model, width: number, theme: Theme): string {
+  const urls = seen?.status.services.find(({ name }) => name === chosen)?.urls ?? [];
+  let room = width - 1;
+  const fitting = urls.filter((url) => {
+    room -= url.length + 1;
+    return room > 0;
+  });
+  return fitting.map(theme.link).join(' ');
 }
 
 /** Describes the position in the log: the newer lines below, and the matches of the search. */

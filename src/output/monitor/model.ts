@@ -149,6 +149,8 @@ export type ServiceRow = Pick<
   | 'processes'
   | 'orphans'
   | 'restarts'
+  | 'changed'
+  | 'undeclared'
 > & { readonly rssBytes: number };
 
 /** Lists the services that the filter lets through. */
@@ -165,6 +167,8 @@ export function serviceRows({ seen, filter }: Model): readonly ServiceRow[] {
       blockedBy: [],
       done: false,
       daemon: false,
+      changed: null,
+      undeclared: false,
       wanted: false,
       pid: null,
       uptimeMs: null,

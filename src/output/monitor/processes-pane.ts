@@ -25,6 +25,8 @@ function figuresOf(rows: readonly ProcessRow[]): readonly Figure[] {
 
 /** Columns of the command that must be visible before a figure is shown. */
 const NARROWEST_COMMAND = 16;
+/** Columns of the command that must be visible before the evidence is shown. */
+const READABLE_COMMAND = 40;
 const MOST_EXPLAINED = 12;
 const BECAUSE = { least: 8, most: 60 };
 
@@ -120,7 +122,9 @@ function fitColumns(rows: readonly ProcessRow[], width: number) {
     BECAUSE.least,
   );
   const share = Math.min(longest, BECAUSE.most, Math.floor(room() * 0.4));
-  const because = share < BECAUSE.least ? 0 : share;
+  // The command is what is read; the selected process has its evidence below in any case.
+  const hasRoom = share >= BECAUSE.least && room() - share - GAP >= READABLE_COMMAND;
+  const because = hasRoom ? share : 0;
   const command = Math.max(0, because > 0 ? room() - because - GAP : room());
   return { figures, command, because };
 }

@@ -7,8 +7,12 @@ export interface Progress {
    * `stopping`.
    */
   pending(service: string, doing: string): void;
-  /** Says how many services the work is about. Without it only those that were named so far count. */
-  expect(services: number): void;
+  /**
+   * Says how many services the work is about. Without it only those that were named so far count.
+   *
+   * @param usualMs how long it usually took; asked once, where somebody waits longer than a moment
+   */
+  expect(services: number, usualMs?: () => number | null): void;
   /** Shows the last answer of a service that is being waited for. Where there is no terminal it prints nothing. */
   answered(service: string, answer: string): void;
   /** Says that a service is done: `ready in 1.2 s (pid 123)`, `stopped in 30 ms`. */

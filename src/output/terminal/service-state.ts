@@ -1,17 +1,25 @@
 import type { ServiceStatus } from '../../operations/status/report.ts';
 import type { Theme } from './theme.ts';
 
-/** Paints the state of a service: green is as it should be, red is not, yellow is on its way. */
-export function paintState(
-  {
-    state,
-    done,
-    wanted,
-    blockedBy,
-    daemon,
-  }: Pick<ServiceStatus, 'state' | 'done' | 'wanted' | 'blockedBy' | 'daemon'>,
-  theme: Theme,
-): string {
+/** The part of a status that makes its state. */
+export type StateParts = Pick<
+  ServiceStatus,
+  'state' | 'done' | 'wanted' | 'blockedBy' | 'daemon' | 'changed' | 'undeclared'
+>;
+
+/**
+ * Paints the state of a service with its marks: green is as it should be, red is not, yellow is on its way, or not as the
+ * manifest says.
+ */
+export function paintState(service: StateParts, theme: Theme): string {
+  const marks = [
+    ...(service.undeclared ? ['(undeclared)'] : []),
+    ...((service.changed ?? []).length > 0 ? ['(changed)'] : []),
+  ];
+  return [bareState(service, theme), ...marks.map(theme.yellow)].join(' ');
+}
+
+function bareState({ state, done, wanted, blockedBy, daemon }: StateParts, theme: Theme): string {
   if (blockedBy.length > 0) return theme.yellow('blocked');
   if (done) return theme.green('done');
   if (state === 'ready' || state === 'running')

@@ -24,6 +24,8 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
   const answers = new Map<string, string>();
   const beganMs = performance.now();
   let expected = 0;
+  let askUsual: (() => number | null) | undefined;
+  let usualMs: number | null = null;
   let finished = 0;
   let isOpen = true;
   let looks = PLAIN;
@@ -32,7 +34,11 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
   const refresh = (): void => {
     if (!spinner) return;
     const elapsedMs = performance.now() - beganMs;
-    const state = { pending, answers, finished, expected, elapsedMs };
+    if (elapsedMs >= SOON_MS && askUsual) {
+      usualMs = askUsual();
+      askUsual = undefined;
+    }
+    const state = { pending, answers, finished, expected, elapsedMs, usualMs };
     spinner.text = describePending(state, stream.columns ?? 0);
     if (pending.size === 0) spinner.stop();
     else if (!spinner.isSpinning) spinner.start();
@@ -63,8 +69,9 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
   clock.unref();
 
   return {
-    expect: (services) => {
+    expect: (services, usual) => {
       expected = services;
+      askUsual = usual;
       refresh();
     },
     answered: (service, answer) => {
@@ -97,14 +104,16 @@ interface Pending {
   /** The number of services; 0: not known. */
   readonly expected: number;
   readonly elapsedMs: number;
+  /** How long it usually took; null: not known. */
+  readonly usualMs: number | null;
 }
 
 /**
  * Describes the pending services, never wider than the terminal: `starting api, worker · waiting for web (3
- * of 6, 4 s) web: http://localhost:5173 answered 404`.
+ * of 6, 4 s, usually 3 s) web: http://localhost:5173 answered 404`.
  */
 function describePending(
-  { pending, answers, finished, expected, elapsedMs }: Pending,
+  { pending, answers, finished, expected, elapsedMs, usualMs }: Pending,
   columns: number,
 ): string {
   const byDoing = new Map<string, string[]>();
@@ -113,9 +122,9 @@ function describePending(
   }
   const parts = [...byDoing].map(([doing, services]) => `${doing} ${services.join(', ')}`);
   const total = Math.max(expected, finished + pending.size);
-  const elapsed =
-    elapsedMs < 1_000 ? '' : `, ${formatDuration(Math.floor(elapsedMs / 1_000) * 1_000)}`;
-  const count = `(${finished} of ${total}${elapsed})`;
+  const elapsed = elapsedMs < SOON_MS ? '' : `, ${wholeSeconds(Math.floor, elapsedMs)}`;
+  const usual = usualMs === null ? '' : `, usually ${wholeSeconds(Math.ceil, usualMs)}`;
+  const count = `(${finished} of ${total}${elapsed}${usual})`;
   // Room is left for the spinner's own frame, the spaces around it and the count, because wrapped lines
   // would flicker.
   const room = columns - count.length - SPINNER_COLUMNS;
@@ -127,6 +136,14 @@ function describePending(
   const aside = answer === undefined || left < SHORTEST_ANSWER ? '' : ` ${truncate(answer, left)}`;
   return `${doing} ${count}${aside}`;
 }
+
+function wholeSeconds(round: (value: number) => number, ms: number): string {
+  const seconds = round(ms / 1_000);
+  return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1_000);
+}
+
+/** Time after which somebody wants to know how long it has been, in ms. */
+const SOON_MS = 1_000;
 
 const SPINNER_COLUMNS = 4;
 

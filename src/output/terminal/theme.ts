@@ -10,6 +10,8 @@
  *   clock          dates and times of day, in local time
  *   service-state  the state of a service in its colour
  *   log-printer    lines of several services beside each other
+ *   urls           where services can be opened
+ *   port           a port as the manifest writes it
  *   json           the documents of --json
  *   failure        what a failed command prints
  *   progress       the interface for progress on stderr
@@ -38,6 +40,8 @@ export interface Theme {
   readonly yellow: Paint;
   readonly cyan: Paint;
   readonly reverse: Paint;
+  /** Makes a URL a link where the terminal can. The URL must be printable ASCII. */
+  readonly link: Paint;
 }
 
 /**
@@ -73,10 +77,26 @@ export function themeFor(
   flag?: boolean | undefined,
   env: NodeJS.ProcessEnv = process.env,
 ): Theme {
-  return createTheme(colorEnabled(stream, flag, env));
+  const enabled = colorEnabled(stream, flag, env);
+  return createTheme(enabled, enabled && stream.isTTY === true && knowsLinks(env));
 }
 
-export function createTheme(enabled: boolean): Theme {
+/**
+ * Tells whether the terminal is known to make links of OSC 8, because a terminal without it may print the sequence. tmux and
+ * screen hide the terminal that they run in. FORCE_HYPERLINK decides, as for other tools.
+ */
+export function knowsLinks(env: NodeJS.ProcessEnv): boolean {
+  const { FORCE_HYPERLINK: force, TERM = '', TERM_PROGRAM = '' } = env;
+  if (force !== undefined) return force !== '0' && force !== 'false';
+  if (env.CI || /^(screen|tmux|linux|dumb)/.test(TERM)) return false;
+  if (/^(iTerm\.app|WezTerm|vscode|ghostty|zed|Hyper)$/.test(TERM_PROGRAM)) return true;
+  if (/^(alacritty|xterm-kitty|xterm-ghostty|foot)/.test(TERM)) return true;
+  // VTE 0.50.0 crashes on a link.
+  if (Number(env.VTE_VERSION) > 5_000 || Number(env.KONSOLE_VERSION) >= 201_200) return true;
+  return env.WT_SESSION !== undefined;
+}
+
+export function createTheme(enabled: boolean, links = false): Theme {
   // The codes are written by hand, because `status` prints hundreds of cells and chalk would be its only
   // package.
   const paint =
@@ -92,5 +112,6 @@ export function createTheme(enabled: boolean): Theme {
     yellow: paint(33, 39),
     cyan: paint(36, 39),
     reverse: paint(7, 27),
+    link: (url) => (links ? `\u001B]8;;${url}\u001B\\${url}\u001B]8;;\u001B\\` : url),
   };
 }

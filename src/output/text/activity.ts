@@ -93,11 +93,13 @@ function serviceLines(report: ActivityReport, theme: Theme): readonly string[] {
 
 function aboutService(service: ServiceActivity, report: ActivityReport, theme: Theme): string {
   const { name, state, upMs, restarts: some } = service;
-  const paint = state === 'failed' || state === 'unhealthy' ? theme.red : (text: string) => text;
+  const isBad = state === 'failed' || state === 'unhealthy';
+  const isBlocked = service.trouble?.kind === 'blocked';
+  const paint = !isBad ? (text: string) => text : isBlocked ? theme.yellow : theme.red;
   const count = countInWords(some.length, 'restart', 'restarts');
   const again = some.length > 0 ? `, ${theme.yellow(count)}` : '';
   const up = state === null ? '' : `, up ${formatDuration(upMs)}`;
-  return `${theme.bold(printable(name))}  ${paint(stateInWords(service, report))}${up}${again}`;
+  return `${theme.bold(printable(name))}  ${paint(printable(stateInWords(service, report)))}${up}${again}`;
 }
 
 const MEASURES = { processes: 'processes', memoryBytes: 'memory', cpuPercent: 'cpu' } as const;

@@ -2,22 +2,29 @@ import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
 import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
 import { formatDuration } from '../terminal/durations.ts';
+import { formatPort } from '../terminal/port.ts';
 import { renderTable, tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
+import { legendOf } from './evidence.ts';
 
-/** Prints a stop for people: the stopped services, what was found on the way, and the proof. */
+/**
+ * Prints a stop for people: the stopped services, what was found on the way, and the proof.
+ *
+ * @param why true: a dry run also says why each process is ours
+ */
 export function printStopReport(
   report: StopReport,
   color: boolean | undefined,
   stream: NodeJS.WriteStream = process.stdout,
+  why = false,
 ): void {
   const out = themeFor(stream, color);
   const write = (line: string): void => {
     stream.write(`${line}\n`);
   };
   if (report.kind === 'dry-run') {
-    printDryRun(report, out);
+    printDryRun(report, out, why);
     return;
   }
 
@@ -39,7 +46,7 @@ export function printStopReport(
   const others = report.processes.filter(({ service }) => service === null);
   if (others.length > 0) {
     write(`${out.green('✓')} ended ${others.length} more that no service record names:`);
-    for (const line of processTable(others.slice(0, 10))) write(`  ${line}`);
+    for (const line of processTable(others.slice(0, 10), true)) write(`  ${line}`);
     if (others.length > 10) write(`  … and ${others.length - 10} more (--json has them all)`);
   }
   for (const line of outsideInWords(report)) write(`  ${line}`);
@@ -136,7 +143,7 @@ function verdict(report: StopReport, out: Theme): string {
   const complete = strength === 'complete';
   const ended = `${report.processes.length} ended in ${formatDuration(report.tookMs)}`;
   const held = report.ports.filter(({ free }) => !free);
-  const ports = report.ports.map(({ port }) => port).join(', ');
+  const ports = report.ports.map(formatPort).join(', ');
   const noun = report.ports.length === 1 ? 'port' : 'ports';
   const free = ports && held.length === 0 ? `, ${noun} ${ports} free` : '';
   const proof = complete
@@ -160,8 +167,9 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
     else if (evidence.some(({ kind }) => kind === 'port'))
       note(`left alone: pid ${pid}: ${command} (${why}); devctl stop --force ends it`);
   }
-  for (const { port, service, free, holder } of report.ports) {
-    if (!free) note(`${service}: port ${port} is held by a process that is not ours: ${holder}`);
+  for (const one of report.ports.filter(({ free }) => !free)) {
+    const { service, holder } = one;
+    note(`${service}: port ${formatPort(one)} is held by a process that is not ours: ${holder}`);
   }
   for (const { pid, service, evidence, command } of report.processes) {
     // Only an open log or a port pointed to this process. A user who wonders why it was ended finds the
@@ -174,10 +182,10 @@ function printNotes(report: StopReport, color: boolean | undefined): void {
   for (const problem of report.problems) note(problem);
 }
 
-function printDryRun(report: StopReport, out: Theme): void {
+function printDryRun(report: StopReport, out: Theme, why: boolean): void {
   const { processes, supervisor, guards, spared } = report;
   const lines =
-    processes.length === 0 ? ['nothing would be signalled'] : processTable(processes, out);
+    processes.length === 0 ? ['nothing would be signalled'] : processTable(processes, why, out);
   process.stdout.write(`${lines.join('\n')}\n`);
   const last = [
     ...(supervisor ? [`the supervisor (pid ${supervisor.pid})`] : []),
@@ -188,6 +196,9 @@ function printDryRun(report: StopReport, out: Theme): void {
       : []),
   ];
   if (last.length > 0) process.stdout.write(`then ${last.join(', ')}\n`);
+  const legend = why ? legendOf(processes) : [];
+  if (legend.length > 0) process.stdout.write(`\nours because:\n${legend.join('\n')}\n`);
+  else if (processes.length > 0) process.stdout.write(out.dim('why each is ours: --why\n'));
   if (spared.length > 0) {
     process.stdout.write('\nspared:\n');
     const rows = spared.map(({ pid, command, why }) => [String(pid), printable(why), command]);
@@ -206,11 +217,16 @@ function evidenceInWords({ kind, detail }: Evidence): string {
   return kind === 'pattern' ? printable(detail) : kind;
 }
 
-function processTable(processes: readonly ReportedProcess[], out?: Theme): readonly string[] {
+/** @param why true: with the evidence for each process; else only a look-alike is named as such */
+function processTable(
+  processes: readonly ReportedProcess[],
+  why: boolean,
+  out?: Theme,
+): readonly string[] {
   const rows = processes.map(({ pid, service, evidence, signals, command }) => [
     String(pid),
-    service ?? '-',
-    [...new Set(evidence.map(evidenceInWords))].join('+'),
+    service ?? (evidence.every(({ kind }) => kind === 'pattern') ? '(sweep)' : '-'),
+    ...(why ? [[...new Set(evidence.map(evidenceInWords))].join('+')] : []),
     signals.filter((signal) => signal !== 'SIGCONT').join(' ') || '-',
     command,
   ]);
@@ -218,7 +234,7 @@ function processTable(processes: readonly ReportedProcess[], out?: Theme): reado
     [
       { title: 'PID', align: 'right' },
       { title: 'OF' },
-      { title: 'BECAUSE' },
+      ...(why ? [{ title: 'BECAUSE' }] : []),
       { title: 'SIGNAL' },
       { title: 'COMMAND', shrink: true },
     ],

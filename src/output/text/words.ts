@@ -3,6 +3,7 @@
  *
  *   words     sentences about a report, for the terminal and for the page
  *   activity  prints `devctl report`
+ *   evidence  explains why processes are ours
  *   stop      prints a stop and a dry run
  *   sweep     prints `devctl sweep`
  */
@@ -13,6 +14,7 @@ import type {
   ReportedBranch,
   ReportedGrowth,
   ServiceActivity,
+  ServiceTrouble,
 } from '../../report/model.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { formatClock, formatDate, formatDateAndClock } from '../terminal/clock.ts';
@@ -31,16 +33,46 @@ export function headline(report: ActivityReport): string {
     : 'Nothing is known of what happened here';
 }
 
-/** Describes the services that failed, or else the service with the most restarts; null when all is well. */
+/**
+ * Describes the services with which something is wrong now, or else those with which something was, or else the service
+ * with the most restarts; null when all is well.
+ */
 function troubleIn(services: readonly ServiceActivity[]): string | null {
-  const failed = services
-    .filter(({ spans }) => spans.some(({ state }) => state === 'failed'))
-    .map(({ name }) => name);
-  if (failed.length > 3) return `${failed.length} services failed`;
-  if (failed.length > 0) return `${failed.join(', ')} failed`;
+  const named = (kind: ServiceTrouble['kind'], isNow: boolean): readonly ServiceActivity[] =>
+    services.filter(({ trouble }) => trouble?.kind === kind && trouble.isNow === isNow);
+  const now = [
+    tell(named('failed', true), 'failed', 'failed'),
+    tell(named('unhealthy', true), 'is unhealthy', 'are unhealthy'),
+    tellBlocked(named('blocked', true)),
+  ].filter((part) => part !== null);
+  if (now.length > 0) return now.join('; ');
+  const before = named('failed', false);
+  const [only] = before.length === 1 ? before : [];
+  if (only)
+    return `${only.name} failed before, and is ${only.state === 'idle' ? 'stopped' : only.state} now`;
+  if (before.length > 0) return tell(before, 'failed before', 'failed before');
   const [worst] = [...services].sort((a, b) => b.restarts.length - a.restarts.length);
   if (!worst || worst.restarts.length === 0) return null;
   return `${worst.name} was restarted ${countInWords(worst.restarts.length, 'time', 'times')}`;
+}
+
+function tell(services: readonly ServiceActivity[], one: string, more: string): string | null {
+  if (services.length === 0) return null;
+  const names =
+    services.length > 3
+      ? `${services.length} services`
+      : services.map(({ name }) => name).join(', ');
+  return `${names} ${services.length === 1 ? one : more}`;
+}
+
+function tellBlocked(services: readonly ServiceActivity[]): string | null {
+  const [only] = services.length === 1 ? services : [];
+  if (only) return `${only.name} is ${blockedInWords(only.trouble?.reason ?? null)}`;
+  return tell(services, 'is blocked', 'are blocked');
+}
+
+function blockedInWords(reason: string | null): string {
+  return reason === null ? 'blocked' : `blocked (${reason})`;
 }
 
 function subjectOf(service: string | null): string {
@@ -130,10 +162,11 @@ export function branchSize(branch: ReportedBranch, whose: string | null): string
  * since, unseen.
  */
 export function stateInWords(
-  { name, state }: ServiceActivity,
+  { name, state, trouble }: ServiceActivity,
   { verdict }: ActivityReport,
 ): string {
   if (state === null) return 'state not known';
+  if (state === 'failed' && trouble?.kind === 'blocked') return blockedInWords(trouble.reason);
   if (state === 'idle') return 'stopped';
   const isSeen = verdict.left?.services.some((service) => service.name === name) ?? false;
   return isSeen || !ALIVE.has(state) ? state : `${state} when last seen`;

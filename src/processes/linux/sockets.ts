@@ -1,4 +1,4 @@
-/** A listening TCP socket, as /proc/net/tcp and tcp6 list it. */
+/** A socket that waits for others, as /proc/net/tcp, tcp6, udp and udp6 list it. */
 export interface SocketLine {
   readonly port: number;
   /** `127.0.0.1`, `0.0.0.0`, `::1`, … */
@@ -8,15 +8,18 @@ export interface SocketLine {
   readonly inode: number;
 }
 
-/** TCP_LISTEN of the kernel's include/net/tcp_states.h, in the hex of the `st` column. */
-const LISTEN = '0A';
+/**
+ * The `st` column of a socket that waits for others: TCP_LISTEN, and for UDP TCP_CLOSE, which says that it is not
+ * connected (the kernel's include/net/tcp_states.h).
+ */
+const WAITS = { tcp: '0A', udp: '07' } as const;
 
-/** Parses /proc/net/tcp or /proc/net/tcp6 (proc_pid_net(5)), without the header and sockets in other states. */
-export function parseListeningSockets(text: string): SocketLine[] {
+/** Parses /proc/net/tcp, tcp6, udp or udp6 (proc_pid_net(5)), without the header and sockets in other states. */
+export function parseListeningSockets(text: string, protocol: keyof typeof WAITS): SocketLine[] {
   return text.split('\n').flatMap((line) => {
     const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
     const [address, port] = local?.split(':') ?? [];
-    if (state !== LISTEN || !address || !port || !inode) return [];
+    if (state !== WAITS[protocol] || !address || !port || !inode) return [];
     return {
       port: Number.parseInt(port, 16),
       address: readAddress(address),

@@ -98,10 +98,7 @@ function programFault(
   }
   const file = resolve(cwd, program);
   if (!exists(file)) return `command ${file} does not exist`;
-  const interpreter = interpreterOf(file);
-  return interpreter === null
-    ? `${file} cannot be started: a library loader that it needs does not exist`
-    : `${file} cannot be started: its interpreter ${interpreter} does not exist`;
+  return `${file} cannot be started: ${scriptFault(file) ?? 'a library loader that it needs does not exist'}`;
 }
 
 function exists(file: string): boolean {
@@ -112,14 +109,19 @@ function exists(file: string): boolean {
   }
 }
 
-/** Reads the interpreter that the first line of a script names after `#!`; null when the file is no script. */
-function interpreterOf(file: string): string | null {
+/** Says what is wrong with the interpreter that the first line of a script names after `#!`; null when the file is no script. */
+function scriptFault(file: string): string | null {
   try {
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const head = Buffer.alloc(256);
       const size = readSync(fd, head, 0, head.length, 0);
-      return /^#![ \t]*(\S+)/.exec(head.toString('utf8', 0, size))?.[1] ?? null;
+      const [, interpreter, end] =
+        /^#![ \t]*(\S+)[^\r\n]*(\r?)/.exec(head.toString('utf8', 0, size)) ?? [];
+      if (interpreter === undefined) return null;
+      return end === '\r'
+        ? `its first line ends in CRLF, as on Windows, so its interpreter would be "${interpreter}\\r"`
+        : `its interpreter ${interpreter} does not exist`;
     } finally {
       closeSync(fd);
     }

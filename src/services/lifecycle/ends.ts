@@ -3,7 +3,7 @@ import type { Exit } from '../../project/service-record.ts';
 import type { LifecycleInput, Step } from './events.ts';
 import { type Alive, endTree, enter, type In, ignore, type Move, type On } from './moves.ts';
 import { decideRestart, type EndOfRun, NO_RESTARTS } from './restart-policy.ts';
-import { exitInWords, type LifecycleState } from './states.ts';
+import { exitInWords, type LifecycleState, leftBehindInWords } from './states.ts';
 
 /** How a run has ended, or why it has to end. */
 interface End extends EndOfRun {
@@ -42,7 +42,7 @@ export const endByItself: Move<In<'running' | 'ready'>, On<'exited'>> = (
   const wellMs = now.nowMs - state.sinceMs;
   if (left === undefined)
     return endAfterUp(state, { reason: exitInWords(exit), exit, wellMs }, now);
-  const reason = `its command ended and left ${left}: drop the &, or give it a ready`;
+  const reason = leftBehindInWords(left);
   return restartOr(state, { reason, exit, leader: null, failed: true, wellMs }, now, fail);
 };
 

@@ -121,6 +121,15 @@ export function exitInWords(exit: Exit): string {
   return 'ended, exit code unknown (it was taken over)';
 }
 
+/**
+ * Says that a command without a probe has left something behind.
+ *
+ * @param left for people: "sleep (pid 9)"
+ */
+export function leftBehindInWords(left: string): string {
+  return `its command ended and left ${left}: drop the &, or give it a ready`;
+}
+
 /** Names the services that keep this one from being started. */
 export function blockersOf(state: LifecycleState): readonly string[] {
   return state.kind === 'failed' ? (state.blockedBy ?? []) : [];

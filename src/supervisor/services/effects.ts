@@ -22,7 +22,7 @@ import type { Probe } from '../../services/probes/probe.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
 import type { Ill, ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
-import { reportExit } from './exits.ts';
+import { reportExit, reportUnseenEnd } from './exits.ts';
 import { withPinnedLog } from './log-access.ts';
 
 type Dispatch = ServiceTable['dispatch'];
@@ -58,8 +58,8 @@ export async function spawnService(
   const leader = await readLeader(context, launched);
   if ('reason' in leader) {
     const { reason, exit } = leader;
-    const ended = exit ? { exit, probed: entry.probed } : {};
-    void dispatch(name, { kind: 'spawnFailed', run, reason, ...ended });
+    if (exit) void reportUnseenEnd(context, entry, { run, exit }, dispatch);
+    else void dispatch(name, { kind: 'spawnFailed', run, reason });
     return;
   }
   const { identity } = leader;
@@ -116,10 +116,7 @@ async function readLeader(
   // On a platform where another program (ps) reads the table, Node has reaped a process that ended at
   // once before the answer came.
   const exit = await exitWithin(EXIT_MS, launched);
-  return {
-    reason: `${exit ? exitInWords(exit) : 'it was gone'} before it could be looked at`,
-    exit,
-  };
+  return { reason: 'it was gone before it could be looked at', exit };
 }
 
 /** @returns null when Node has not reported the exit by then */
@@ -255,7 +252,7 @@ async function noticeOtherPorts(
   const missing = wanted.filter((port) => !owned.includes(port));
   const others = owned.filter((port) => !wanted.includes(port));
   if (missing.length === 0 || others.length === 0) return;
-  const what = `${entry.name} listens on ${others.join(', ')}, not on ${missing.join(', ')}`;
+  const what = `${entry.name} listens on ${others.join(', ')}, not on ${missing.join(', ')}; if it may: "ports": [${others.join(', ')}]`;
   void dispatch(entry.name, { kind: 'noticed', run, what, isAnswer: false });
 }
 

@@ -5,7 +5,7 @@ import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit } from '../../project/service-record.ts';
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { settleTimeMs } from '../../services/lifecycle/settle.ts';
-import type { StateKind } from '../../services/lifecycle/states.ts';
+import { exitInWords, leftBehindInWords, type StateKind } from '../../services/lifecycle/states.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 
@@ -39,9 +39,39 @@ export async function reportExit(
     if (daemon === null || !isSame()) void dispatch(name, end);
     else void dispatch(name, follow(entry, daemon));
   } else {
-    const names = left.map((one) => `${one.name} (pid ${one.identity.pid})`);
-    void dispatch(name, { ...end, left: names.join(', ') });
+    void dispatch(name, { ...end, left: namesOf(left) });
   }
+}
+
+/**
+ * Dispatches what has become of a leader that had ended before it could be looked at: the same as `reportExit` does for
+ * others, as far as that can be known without its identity.
+ */
+export async function reportUnseenEnd(
+  context: ServiceTableContext,
+  entry: ServiceEntry,
+  { run, exit }: Omit<LeaderEnd, 'identity'>,
+  dispatch: ServiceTable['dispatch'],
+): Promise<void> {
+  const { name, service, probed } = entry;
+  const left = exit.code === 0 && mayLeave(entry) ? await leftOf(context, entry) : [];
+  const daemon = service?.ready && left.length > 0 ? await standIn(context, entry, left) : null;
+  if (daemon) {
+    await dispatch(name, { kind: 'spawned', run, identity: daemon.identity, probed });
+    if (entry.state.kind === 'starting' && entry.state.run === run)
+      void dispatch(name, follow(entry, daemon));
+    return;
+  }
+  const reason =
+    left.length > 0
+      ? leftBehindInWords(namesOf(left))
+      : `${exitInWords(exit)}${probed ? ' before it was ready' : ''}`;
+  const cannotHaveWorked = probed || left.length > 0;
+  void dispatch(name, { kind: 'spawnFailed', run, reason, exit, probed: cannotHaveWorked });
+}
+
+function namesOf(processes: readonly ProcessInfo[]): string {
+  return processes.map((one) => `${one.name} (pid ${one.identity.pid})`).join(', ');
 }
 
 /**
@@ -99,13 +129,26 @@ const LEFT_MS = 250;
  * @returns the eldest first
  */
 async function leftAlive(
-  { processesOf }: ServiceTableContext,
+  context: ServiceTableContext,
   entry: ServiceEntry,
 ): Promise<readonly ProcessInfo[]> {
-  const { service, record, state, probePids } = entry;
-  if (!service || !record || service.oneShot || !MAY_LEAVE.has(state.kind)) return [];
-  if (service.ready && !ASK_DAEMONS.has(service.ready.check.kind)) return [];
+  const { service, state } = entry;
+  if (!service || !MAY_LEAVE.has(state.kind) || !mayLeave(entry)) return [];
   if (!service.ready && monotonicMs() - state.sinceMs > settleTimeMs(service)) return [];
+  return leftOf(context, entry);
+}
+
+function mayLeave({ service }: ServiceEntry): boolean {
+  if (!service || service.oneShot) return false;
+  return service.ready === null || ASK_DAEMONS.has(service.ready.check.kind);
+}
+
+/** Looks for the living processes of a run whose command has ended, the eldest first. */
+async function leftOf(
+  { processesOf }: ServiceTableContext,
+  { record, probePids }: ServiceEntry,
+): Promise<readonly ProcessInfo[]> {
+  if (!record) return [];
   await delay(LEFT_MS);
   // The command of a probe is in the control group of the run, too, and leads a process group of its own.
   const left = (await processesOf(record.runId).catch(() => [])).filter(

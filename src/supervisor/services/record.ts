@@ -56,6 +56,7 @@ function intent(context: ServiceTableContext, entry: ServiceEntry): ServiceRecor
     command: service.command,
     cwd: service.cwd,
     ports: service.ports,
+    ...(service.udpPorts.length > 0 ? { udpPorts: service.udpPorts } : {}),
     dependsOn: Object.keys(service.dependsOn),
     stop: service.stop,
     ...recordedProtection(request.protection),

@@ -276,6 +276,7 @@ const UNDER_WAY: ReadonlySet<Standing> = new Set([
   'cancelling',
   'clearing',
   'backoff',
+  'recovering',
 ]);
 
 /**

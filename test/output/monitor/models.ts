@@ -14,6 +14,8 @@ export interface Shown {
   readonly cpuPercent?: number;
   readonly orphans?: number;
   readonly reason?: string | null;
+  readonly changed?: readonly string[];
+  readonly undeclared?: boolean;
 }
 
 /** Builds the observation of these services. */
@@ -30,7 +32,16 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
     status: {
       project: '/p',
       services: services.map(
-        ({ name, state = 'ready', commands, restarts = 0, orphans = 0, reason = null }) => ({
+        ({
+          name,
+          state = 'ready',
+          commands,
+          restarts = 0,
+          orphans = 0,
+          reason = null,
+          changed = null,
+          undeclared = false,
+        }) => ({
           name,
           state,
           reason,
@@ -46,9 +57,12 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
           rssBytes: 4e6,
           cpuPercent: 0,
           ports: [],
+          udpPorts: [],
+          urls: null,
           restarts,
           wanted: true,
-          changed: null,
+          changed,
+          undeclared,
           oneOff: false,
         }),
       ),

@@ -38,10 +38,21 @@ describe('the screen', () => {
     expect(seen).toMatch(/^project {3}2 of 2 up {3}3 processes .* supervisor 99/);
     expect(seen).toMatch(/^▸ web +ready +4711 +1m05s +3 +2 .*12\.3% .*3\.8 MB$/m);
     expect(seen).toMatch(/^ {2}db +ready/m);
-    expect(seen).toMatch(/^ {2}npm run dev .* leader cookie$/m);
+    expect(seen).toMatch(/^ {2}npm run dev .*\d+s$/m);
+    expect(screen(monitorOf(SERVICES, 120))).toMatch(/^ {2}npm run dev .* leader cookie$/m);
     expect(seen).toMatch(/^ {2}└─ node vite /m);
     expect(seen).toMatch(/LOG of web\n {2}listening\n {2}GET \/$/m);
     expect(seen).toMatch(/\? help +q quit$/);
+  });
+
+  test('what has changed, or is named no more, is marked', () => {
+    const marked = [
+      { name: 'web', changed: ['env'] },
+      { name: 'old', undeclared: true },
+    ];
+    const seen = screen(monitorOf(marked));
+    expect(seen).toMatch(/^▸ web +ready \(changed\) +4711/m);
+    expect(seen).toMatch(/^ {2}old +ready \(undeclared\) +4711/m);
   });
 
   test('on a wide screen the log stands beside the lists', () => {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { colorEnabled, createTheme, themeFor } from '../../../src/output/terminal/theme.ts';
+import {
+  colorEnabled,
+  createTheme,
+  knowsLinks,
+  themeFor,
+} from '../../../src/output/terminal/theme.ts';
 
 const terminal = { isTTY: true };
 const pipe = { isTTY: false };
@@ -40,6 +45,27 @@ test('a theme with colour closes what it opens', () => {
 
 test('nothing is painted around an empty cell', () => {
   expect(createTheme(true).red('')).toBe('');
+});
+
+test.each<[env: NodeJS.ProcessEnv, knows: boolean]>([
+  [{}, false],
+  [{ TERM: 'xterm-256color' }, false],
+  [{ TERM: 'xterm-kitty' }, true],
+  [{ TERM_PROGRAM: 'vscode' }, true],
+  [{ TERM_PROGRAM: 'vscode', CI: 'true' }, false],
+  [{ TERM_PROGRAM: 'Apple_Terminal' }, false],
+  [{ VTE_VERSION: '5000' }, false],
+  [{ VTE_VERSION: '7600' }, true],
+  [{ VTE_VERSION: '7600', TERM: 'tmux-256color' }, false],
+  [{ KONSOLE_VERSION: '230401' }, true],
+  [{ TERM: 'dumb', FORCE_HYPERLINK: '1' }, true],
+  [{ TERM: 'xterm-kitty', FORCE_HYPERLINK: '0' }, false],
+])('a terminal with %j makes links: %s', (env, knows) => {
+  expect(knowsLinks(env)).toBe(knows);
+  const link = knows ? '\u001B]8;;http://a/\u001B\\http://a/\u001B]8;;\u001B\\' : 'http://a/';
+  expect(themeFor(terminal, true, env).link('http://a/')).toBe(link);
+  expect(themeFor(pipe, true, env).link('http://a/')).toBe('http://a/');
+  expect(themeFor(terminal, false, env).link('http://a/')).toBe('http://a/');
 });
 
 test('stdout and stderr decide for themselves', () => {

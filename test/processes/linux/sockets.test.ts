@@ -18,17 +18,24 @@ test.each([
   ['0000000000000000FFFF00000100007F:0BB8', '127.0.0.1', 3000],
   ['B80D0120000000000000000001000000:0BB8', '2001:db8::1', 3000],
 ])('%s is %s port %i', (local, address, port) => {
-  expect(parseListeningSockets(HEADER + socket(local))).toEqual([
+  expect(parseListeningSockets(HEADER + socket(local), 'tcp')).toEqual([
     { port, address, uid: 1000, inode: 4242 },
   ]);
 });
 
 test('only sockets that listen', () => {
   const states = ['01', '02', '06', '08', '0B'].map((state) => socket('0100007F:0BB8', { state }));
-  expect(parseListeningSockets(HEADER + states.join(''))).toEqual([]);
+  expect(parseListeningSockets(HEADER + states.join(''), 'tcp')).toEqual([]);
+});
+
+test('of UDP only sockets that are not connected', () => {
+  const bound = socket('0100007F:1FBD', { state: '07' });
+  const connected = socket('0100007F:C350', { state: '01' });
+  expect(parseListeningSockets(HEADER + bound + connected, 'udp')).toMatchObject([{ port: 8125 }]);
+  expect(parseListeningSockets(HEADER + bound, 'tcp')).toEqual([]);
 });
 
 test('nothing but a header, or nothing', () => {
-  expect(parseListeningSockets(HEADER)).toEqual([]);
-  expect(parseListeningSockets('')).toEqual([]);
+  expect(parseListeningSockets(HEADER, 'tcp')).toEqual([]);
+  expect(parseListeningSockets('', 'udp')).toEqual([]);
 });

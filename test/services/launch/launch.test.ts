@@ -236,6 +236,11 @@ describe('a service that cannot be started', () => {
       'ROOT/script cannot be started: its interpreter /no/such/interpreter does not exist',
     ],
     [
+      'a script with the line ends of Windows',
+      ['./crlf'],
+      'ROOT/crlf cannot be started: its first line ends in CRLF, as on Windows, so its interpreter would be "/bin/sh\\r"',
+    ],
+    [
       'a command of the project',
       ['vite'],
       'command "vite" was not found in PATH (there is node_modules/.bin/vite: use npx, or name it so)',
@@ -244,9 +249,10 @@ describe('a service that cannot be started', () => {
     await using project = await temporaryProject(undefined, {
       text: 'hello',
       script: '#!/no/such/interpreter -x\n',
+      crlf: '#!/bin/sh\r\nexit 0\r\n',
       'node_modules/.bin/vite': '',
     });
-    chmodSync(project.file('script'), 0o755);
+    for (const file of ['script', 'crlf']) chmodSync(project.file(file), 0o755);
     const result = await start(project, command, { env: { PATH: '/usr/bin:/bin' } });
     expect(result).toEqual({ kind: 'failed', reason: reason.replaceAll('ROOT', project.root) });
   });

@@ -51,6 +51,7 @@ async function start(
     cwd: project.root,
     env: {},
     ports: [],
+    udpPorts: [],
     dependsOn: {},
     stop: { signal: 'SIGTERM', graceMs: 1_000, command: null, script: null },
     stdin: 'null',
