@@ -9,7 +9,7 @@ import { devctl, startDevctl } from '../support/devctl.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { startReport, statusReport } from '../support/reports.ts';
-import { killAtOnce } from '../support/services.ts';
+import { killAtOnce, signalSupervisor } from '../support/services.ts';
 import { eachMode, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -203,5 +203,25 @@ fullTest(
     await until(async () => (await statusReport(project)).report.services[0]?.state === 'failed');
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
     expect(project.oracle.processes()).toEqual([]);
+  },
+);
+
+fullTest(
+  'a stranger on the port of a service makes it not ready, also without a supervisor',
+  async () => {
+    const [port = 0] = await freePorts(1);
+    await using project = await temporaryProject({
+      services: {
+        web: { command: `${server(port).join(' ')} & wait; exec sleep 1000`, ports: [port] },
+      },
+    });
+    await using outside = await temporaryProject();
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    await signalSupervisor(project, 'SIGKILL');
+    expect(await devctl(project, 'status')).toMatchObject({ exitCode: 0 });
+    const ours = project.oracle.processes().find(({ argv }) => argv.includes(String(port)));
+    await killAtOnce(ours ?? expect.fail('no server'));
+    await using _stranger = await bystander('node server.js', outside.root, port);
+    await until(async () => (await devctl(project, 'status')).exitCode === 3);
   },
 );
