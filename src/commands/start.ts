@@ -51,7 +51,8 @@ export async function startCommand(
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
   const folder = folderOfManifest(manifest);
-  progress.expect(selected.length, () => usualStartMs(readEvents(folder), selected));
+  const beganAtMs = Date.now();
+  progress.expect(selected.length, () => usualStartMs(readEvents(folder), selected, beganAtMs));
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
   // beside the log.
   const onTerminal = canSpin(process.stderr, process.env);

@@ -12,17 +12,20 @@ const UP: ReadonlySet<StateKind> = new Set(['ready', 'running', 'exited']);
  * service that took longest.
  *
  * @param events in order of time
- * @returns null where none of them was ever started
+ * @param beforeMs leaves out what happened later: the start under way (ms since the epoch)
+ * @returns null where one of them was never started, because it may take longer than all others
  */
 export function usualStartMs(
   events: readonly HistoryEvent[],
   services: readonly string[],
+  beforeMs = Number.POSITIVE_INFINITY,
 ): number | null {
   const begun = new Map<string, number>();
   const took = new Map<string, number[]>();
   for (const event of events) {
     if (event.kind !== 'change' || !services.includes(event.service)) continue;
     const { service, from, to, atMs } = event;
+    if (atMs >= beforeMs) break;
     const beganMs = begun.get(service);
     if (DOWN.has(from) && !DOWN.has(to)) begun.set(service, atMs);
     else if (beganMs !== undefined && !DOWN.has(from) && UP.has(to)) {
@@ -31,7 +34,7 @@ export function usualStartMs(
     } else if (DOWN.has(to)) begun.delete(service);
   }
   const medians = [...took.values()].map(medianOf);
-  return medians.length === 0 ? null : Math.max(...medians);
+  return medians.length < Math.max(services.length, 1) ? null : Math.max(...medians);
 }
 
 function medianOf(values: readonly number[]): number {

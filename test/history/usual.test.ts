@@ -64,5 +64,12 @@ test.each<[name: string, steps: Readonly<Record<string, Steps>>, expected: numbe
   ],
   ['damaged: up without a beginning', { web: [[10, 'ready']] }, null],
 ])('%s', (_name, steps, expected) => {
-  expect(usualStartMs(history(steps), ['web', 'api'])).toBe(expected);
+  expect(usualStartMs(history(steps), 'api' in steps ? ['web', 'api'] : ['web'])).toBe(expected);
+});
+
+test('nothing is usual while one of the services was never started, and the start under way does not count', () => {
+  const events = history({ web: [...started(0, 900), ...started(5_000, 80)] });
+  expect(usualStartMs(events, ['web', 'api'])).toBe(null);
+  expect(usualStartMs(events, ['web'], 5_000)).toBe(900);
+  expect(usualStartMs(events, ['web'], 0)).toBe(null);
 });
