@@ -21,6 +21,7 @@ export type NewRecord = Omit<
   | 'protection'
   | 'log'
   | 'stdin'
+  | 'terminal'
 >;
 
 /**

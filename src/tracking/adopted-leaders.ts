@@ -4,6 +4,7 @@ import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { LifecycleEvent } from '../services/lifecycle/events.ts';
 import type { LifecycleState } from '../services/lifecycle/states.ts';
+import { recordedExit } from './end-of-process.ts';
 
 /** A run, as far as the witness needs to know it. */
 export interface WatchedRun {
@@ -25,12 +26,12 @@ interface AdoptedLeadersContext {
   readonly runs: Pick<WatchedRuns, 'dispatch' | 'entries'>;
   /** Reports the end of a process; null when the platform cannot, so that only a scan notices it. */
   readonly endWatch: EndWatch | null;
-  /** Called when a leader may have ended. */
+  /** Called when a leader, or the holder of its terminal, may have ended. */
   readonly onEnd: () => void;
 }
 
 /**
- * Notices the end of leaders that another supervisor has spawned. Nobody can know their exit code any
+ * Notices the end of leaders that another supervisor has spawned, and of those that hold their terminals. Nobody can know their exit code any
  * more, because they are no children of this process.
  */
 export interface AdoptedLeaders {
@@ -58,13 +59,22 @@ export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLead
   return {
     onScan(snapshot) {
       const living = new Map<string, Identity>();
-      for (const { name, state, spawnedHere } of runs.entries.values()) {
+      for (const { name, state, spawnedHere, record } of runs.entries.values()) {
         if (spawnedHere || !('leader' in state) || state.leader === null) continue;
-        if (livesIn(snapshot, state.leader)) living.set(identityKey(state.leader), state.leader);
-        else if (state.kind !== 'stopping') {
-          const exit = { code: null, signal: null };
-          void runs.dispatch(name, { kind: 'exited', run: state.run, exit });
+        const { leader, run } = state;
+        if (!livesIn(snapshot, leader)) {
+          const found = record?.terminal ? recordedExit(leader) : 'alive';
+          const exit = found === 'alive' ? { code: null, signal: null } : found;
+          if (state.kind !== 'stopping') void runs.dispatch(name, { kind: 'exited', run, exit });
+          continue;
         }
+        living.set(identityKey(leader), leader);
+        const keepers = keepersOf(record);
+        const dead = keepers.find((keeper) => !livesIn(snapshot, keeper));
+        for (const keeper of keepers) living.set(identityKey(keeper), keeper);
+        if (!dead) continue;
+        const reason = `the process that kept its terminal (pid ${dead.pid}) has ended`;
+        void runs.dispatch(name, { kind: 'terminalLost', run, reason });
       }
       watchOnly(living);
     },
@@ -72,4 +82,10 @@ export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLead
       for (const release of watches.values()) release();
     },
   };
+}
+
+/** The processes that keep its terminal. A daemon has left that of its command. */
+function keepersOf(record: ServiceRecord | null): readonly Identity[] {
+  const { terminal, daemon } = record ?? {};
+  return terminal && !daemon ? [terminal.holder, terminal.session] : [];
 }

@@ -3,9 +3,10 @@ import { monotonicMs } from '../../processes/clock.ts';
 import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit } from '../../project/service-record.ts';
+import type { LaunchedTerminal } from '../../services/launch/launch.ts';
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { settleTimeMs } from '../../services/lifecycle/settle.ts';
-import type { StateKind } from '../../services/lifecycle/states.ts';
+import { exitInWords, type StateKind } from '../../services/lifecycle/states.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import type { ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 
@@ -14,16 +15,25 @@ interface LeaderEnd {
   readonly run: number;
   readonly identity: Identity;
   readonly exit: Exit;
+  readonly terminal: LaunchedTerminal | null;
 }
+
+/** How long the holder of a terminal may take to write the last words of its service to the log, in ms. */
+const LAST_WORDS_MS = 1_000;
 
 /** Dispatches the end of a leader: `exited`, or `daemonized` where its run goes on and can show that it works. */
 export async function reportExit(
   context: ServiceTableContext,
   entry: ServiceEntry,
-  { run, identity, exit }: LeaderEnd,
+  { run, identity, exit, terminal }: LeaderEnd,
   dispatch: ServiceTable['dispatch'],
 ): Promise<void> {
   const { name } = entry;
+  // Where the holder was ended first, that is the reason, and not the hang-up that came of it.
+  if (terminal) {
+    const late = delay(LAST_WORDS_MS, null, { ref: false });
+    await Promise.race([terminal.session.ended, late]);
+  }
   // After a stop that left it alone, the process was adopted as another run.
   const isSame = (): boolean =>
     'leader' in entry.state &&
@@ -44,6 +54,37 @@ export async function reportExit(
   }
 }
 
+/** Dispatches the end of a process that keeps the terminal of a service that is alive. After it, it ends with code 0. */
+export function reportLostTerminal(
+  { name }: Pick<ServiceEntry, 'name'>,
+  part: {
+    readonly run: number;
+    readonly part: 'session' | 'holder';
+    readonly pid: number;
+    readonly exit: Exit;
+  },
+  dispatch: ServiceTable['dispatch'],
+): void {
+  const { run, pid, exit } = part;
+  if (exit.code === 0) return;
+  const what =
+    part.part === 'holder' ? "its terminal's holder" : "the leader of its terminal's session";
+  const how = exit.signal === null ? exitInWords(exit) : `was ${exitInWords(exit)}`;
+  void dispatch(name, { kind: 'terminalLost', run, reason: `${what} (pid ${pid}) ${how}` });
+}
+
+/** The processes of a run that its service has started: without those that keep its terminal. */
+function ofService(
+  { record }: Pick<ServiceEntry, 'record'>,
+  processes: readonly ProcessInfo[],
+): readonly ProcessInfo[] {
+  const { terminal } = record ?? {};
+  if (!terminal) return processes;
+  return processes.filter(
+    ({ sid, identity }) => sid !== terminal.holder.pid && !sameIdentity(identity, terminal.session),
+  );
+}
+
 /**
  * Puts another process of the run in the place of a daemon that has ended, when one is left. The eldest one, which was
  * taken for the daemon, may have been a helper.
@@ -57,7 +98,7 @@ export async function followNext(
   if (event.kind !== 'exited' || !daemon || !record || event.run !== state.run) return event;
   if (!MAY_LEAVE.has(state.kind)) return event;
   const left = await context.processesOf(record.runId).catch(() => []);
-  const next = await standIn(context, entry, left);
+  const next = await standIn(context, entry, ofService(entry, left));
   return next === null ? event : follow(entry, next);
 }
 
@@ -108,9 +149,8 @@ async function leftAlive(
   if (!service.ready && monotonicMs() - state.sinceMs > settleTimeMs(service)) return [];
   await delay(LEFT_MS);
   // The command of a probe is in the control group of the run, too, and leads a process group of its own.
-  const left = (await processesOf(record.runId).catch(() => [])).filter(
-    ({ pgid }) => !probePids.has(pgid),
-  );
+  const all = await processesOf(record.runId).catch(() => []);
+  const left = ofService(entry, all).filter(({ pgid }) => !probePids.has(pgid));
   return left.toSorted(
     (one, other) =>
       one.identity.startTicks - other.identity.startTicks || one.identity.pid - other.identity.pid,
