@@ -26,7 +26,7 @@ export async function whenEnded(identity: Identity): Promise<Exit> {
   const watch = native.available ? native.endWatch() : null;
   for (;;) {
     const ended = new Promise<void>((resolve) => {
-      if (!watch?.watch(identity.pid, resolve)) setTimeout(resolve, LOOK_MS);
+      if (!watch?.watch(identity.pid, resolve)) setTimeout(resolve, LOOK_MS).unref();
     });
     const exit = recordedExit(identity);
     if (exit !== 'alive') return exit;

@@ -35,5 +35,5 @@ function isVisible(pid: number): boolean {
   const user = process.geteuid?.();
   if (user === 0) return true;
   const uids = /^Uid:\s+(\d+)\s+(\d+)\s+(\d+)/m.exec(readProcFile(`/proc/${pid}/status`) ?? '');
-  return uids !== null && uids.slice(1).every((uid) => Number(uid) === user);
+  return uids?.slice(1).every((uid) => Number(uid) === user) ?? false;
 }
