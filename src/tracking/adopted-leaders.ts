@@ -1,10 +1,10 @@
+import { recordedExit } from '../processes/end-of-process.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import type { EndWatch } from '../processes/native/end-watch.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
-import type { ServiceRecord } from '../project/service-record.ts';
+import type { Exit, ServiceRecord } from '../project/service-record.ts';
 import type { LifecycleEvent } from '../services/lifecycle/events.ts';
 import type { LifecycleState } from '../services/lifecycle/states.ts';
-import { recordedExit } from './end-of-process.ts';
 
 /** A run, as far as the witness needs to know it. */
 export interface WatchedRun {
@@ -42,17 +42,24 @@ export interface AdoptedLeaders {
 export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLeaders {
   const { runs, endWatch } = context;
   const watches = new Map<string, () => void>();
+  /** Read as soon as a leader has ended: its zombie may be gone when the next scan comes. */
+  const exits = new Map<string, Exit>();
 
   const watchOnly = (leaders: ReadonlyMap<string, Identity>): void => {
     for (const [key, release] of watches) {
       if (leaders.has(key)) continue;
       release();
       watches.delete(key);
+      exits.delete(key);
     }
-    for (const [key, { pid }] of leaders) {
+    for (const [key, leader] of leaders) {
       if (watches.has(key)) continue;
       // If another process has the number by now, its end only causes one scan too many.
-      const release = endWatch?.watch(pid, context.onEnd);
+      const release = endWatch?.watch(leader.pid, () => {
+        const exit = recordedExit(leader);
+        if (exit !== 'alive') exits.set(key, exit);
+        context.onEnd();
+      });
       if (release) watches.set(key, release);
     }
   };
@@ -63,8 +70,10 @@ export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLead
         if (spawnedHere || !('leader' in state) || state.leader === null) continue;
         const { leader, run } = state;
         if (!livesIn(snapshot, leader)) {
-          const found = record?.terminal ? recordedExit(leader) : 'alive';
-          const exit = found === 'alive' ? { code: null, signal: null } : found;
+          const known = record?.terminal
+            ? (exits.get(identityKey(leader)) ?? recordedExit(leader))
+            : 'alive';
+          const exit = known === 'alive' ? { code: null, signal: null } : known;
           if (state.kind !== 'stopping') void runs.dispatch(name, { kind: 'exited', run, exit });
           continue;
         }

@@ -9,7 +9,6 @@
  *   idle-scan        a cheap scan, while no process of ours changes
  *   scan-pace        how long to wait between two scans
  *   write-ledger     writes claims to the ledgers
- *   end-of-process   the end of a process that is no child of ours
  *   adopted-leaders  notices the end of leaders that are no children of ours
  *   stale-records    records and ledgers that name no process any more
  *   reaper           reaps the dead that a subreaper has adopted, at SIGCHLD

@@ -2,12 +2,14 @@
  * The files of this folder: a person at the terminal of a service.
  *
  *   attach  shows the terminal, and passes keys on
+ *   running-service  finds a service that runs, and the FIFO that leads to it
  *   keys    finds the key that detaches
  *   modes   undoes what the service has done to the terminal of the person
  */
 import { closeSync, constants, fstatSync, openSync, watch } from 'node:fs';
 import { DevctlError } from '../../errors.ts';
 import { openLogSource } from '../../logs/source.ts';
+import { whenEnded } from '../../processes/end-of-process.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import { loadTerminals } from '../../processes/native/native.ts';
@@ -16,10 +18,9 @@ import { terminalNumber } from '../../processes/terminal.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import type { Exit, RecordedTerminal, ServiceRecord } from '../../project/service-record.ts';
 import { writeToFifo } from '../../services/launch/write-stdin.ts';
-import { whenEnded } from '../../tracking/end-of-process.ts';
-import { runningService, stdinOf } from '../send.ts';
 import { readKeys } from './keys.ts';
 import { trackModes } from './modes.ts';
+import { runningService, stdinOf } from './running-service.ts';
 
 /** The terminal of a service that runs. */
 export interface ServiceTerminal {

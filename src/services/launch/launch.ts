@@ -62,8 +62,8 @@ export type Launch =
       readonly logOffset: number;
       /** The reason why `contain` failed; null when the service is contained, or need not be. */
       readonly uncontained: string | null;
-      /** Resolves when the leader has ended, even if its descendants live on. Never rejects. Null: it is no child of ours. */
-      readonly exited: Promise<Exit> | null;
+      /** Resolves when the leader has ended, even if its descendants live on. Never rejects. */
+      readonly exited: Promise<Exit>;
       /** Null: it has no terminal. */
       readonly terminal: LaunchedTerminal | null;
     }
@@ -139,9 +139,9 @@ async function spawnLeader(
     const on = { file, args, cwd, env, terminal, log: log.fd, stdin, spawnChild: spawnContained };
     const spawned = await spawnOnTerminal(on);
     if (spawned.kind === 'failed') return { kind: 'failed', reason: reasonOf(spawned.error) };
-    const { pid, session, holder } = spawned;
+    const { pid, exited, session, holder } = spawned;
     const held = { path: terminal.path, session, holder };
-    return { ...launchedAt(pid, log, uncontained), exited: null, terminal: held };
+    return { ...launchedAt(pid, log, uncontained), exited, terminal: held };
   }
   const leader = spawnContained(file, args, { cwd, env, stdio: [stdin, log.fd, log.fd] });
   if (leader.child === null) return { kind: 'failed', reason: reasonOf(await leader.failure) };

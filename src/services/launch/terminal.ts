@@ -4,6 +4,8 @@ import { basename, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { COOKIE_VARIABLES } from '../../ownership/cookie.ts';
 import { packageRoot } from '../../package-root.ts';
+import { TERMINAL_KEEPER } from '../../processes/describe.ts';
+import { whenPidEnded } from '../../processes/end-of-process.ts';
 import { loadTerminals } from '../../processes/native/native.ts';
 import type { PseudoTerminal } from '../../processes/native/terminals.ts';
 import type { SpawnChild } from '../../processes/spawn.ts';
@@ -14,9 +16,6 @@ const SIZE = { columns: 80, rows: 24 };
 
 /** A terminal that every program knows: the one that people most likely attach with. */
 const TERM = 'xterm-256color';
-
-/** The name of the processes of a terminal, which `ps` shows. */
-const HOLDER_NAME = 'devctl-terminal';
 
 /**
  * The holder of a pseudo-terminal: its master is 3, the log of the service 1, its stdin FIFO 4, and the pid of the
@@ -111,6 +110,8 @@ export interface SpawnedOnTerminal {
   readonly kind: 'spawned';
   /** The pid of the service. */
   readonly pid: number;
+  /** Resolves when the service has ended. */
+  readonly exited: Promise<Exit>;
   readonly session: SpawnedProcess;
   readonly holder: SpawnedProcess;
 }
@@ -142,14 +143,15 @@ export async function spawnOnTerminal(
     const { child } = session;
     const ended = endOf(child);
     // BusyBox is many programs in one, and needs the name to know which.
-    const name = basename(realpathSync(cat)) === 'cat' ? HOLDER_NAME : 'cat';
+    const name = basename(realpathSync(cat)) === 'cat' ? TERMINAL_KEEPER : 'cat';
     const spec = { file, args, cwd, env, terminal: terminal.path, cat, name };
     const report = await converse(child, spec);
     if (!('pid' in report)) {
       const { error, errno } = report;
       return failed(Object.assign(new Error(error), errno ? { code: errno } : {}));
     }
-    const holder = spawnChild('/bin/sh', ['-c', HOLDER, HOLDER_NAME, String(report.pid)], {
+    const exited = whenPidEnded(report.pid);
+    const holder = spawnChild('/bin/sh', ['-c', HOLDER, TERMINAL_KEEPER, String(report.pid)], {
       cwd,
       env: marks,
       stdio: ['ignore', log, 'ignore', terminal.master, stdin, ends.write],
@@ -159,6 +161,7 @@ export async function spawnOnTerminal(
     return {
       kind: 'spawned',
       pid: report.pid,
+      exited,
       session: { pid: session.pid, ended },
       holder: { pid: holder.pid, ended: endOf(holder.child) },
     };

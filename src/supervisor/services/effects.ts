@@ -27,7 +27,6 @@ import { pauseBetweenAttempts } from '../../services/probes/pause.ts';
 import type { Probe } from '../../services/probes/probe.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
-import { whenEnded } from '../../tracking/end-of-process.ts';
 import type { Ill, ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
 import { reportExit, reportLostTerminal } from './exits.ts';
 import { withPinnedLog } from './log-access.ts';
@@ -79,8 +78,7 @@ export async function spawnService(
     }
   }
   void dispatch(name, { kind: 'spawned', run, identity, probed: entry.probed });
-  const exited = launched.exited ?? whenEnded(identity);
-  void exited.then((exit) =>
+  void launched.exited.then((exit) =>
     reportExit(context, entry, { run, identity, exit, terminal }, dispatch),
   );
 }
@@ -156,7 +154,7 @@ async function readLeader(
 
 /** @returns null when Node has not reported the exit by then */
 function exitWithin(ms: number, { exited }: Spawned): Promise<Exit | null> {
-  return Promise.race([exited ?? null, delay(ms, null, { ref: false })]);
+  return Promise.race([exited, delay(ms, null, { ref: false })]);
 }
 
 /**
@@ -174,7 +172,7 @@ async function endUnread(launched: Spawned): Promise<string> {
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH') return `and could not be ended (${inWords(error)})`;
-    return exited ? `and ${exitInWords(await exited)}` : 'and has ended';
+    return `and ${exitInWords(await exited)}`;
   }
   const exit = await exitWithin(EXIT_MS, launched);
   return exit ? 'so it was ended' : `so it was sent SIGKILL, and has not ended yet (pid ${pid})`;
