@@ -56,7 +56,7 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
     const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
     // The kernel reaps its children.
     const ignored = [osConstants.signals.SIGCHLD];
-    const why = native.become(sleep, [nameFor(sleep), FOR_EVER], env, ignored);
+    const why = native.become(sleep, [nameFor(sleep), FOR_EVER], env, ignored, []);
     channel.end(`${why}\n`);
     child.unref();
   });

@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   report({ pid });
   const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   // SIGCHLD is not ignored: then the kernel would keep no exit.
-  const why = native.become(spec.cat, [spec.name], env, IGNORED);
+  const why = native.become(spec.cat, [spec.name], env, IGNORED, [0, 1, 2]);
   throw new Error(`${spec.cat}: ${why}`);
 }
 

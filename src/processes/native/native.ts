@@ -54,6 +54,7 @@ export interface Native {
    * @param argv from argv[0] on
    * @param env entries `NAME=value`
    * @param ignored numbers of signals
+   * @param files descriptors that the program gets. Node marks all of its own to be closed, the first three too
    * @returns the errno name, only where the kernel refuses
    */
   become(
@@ -61,6 +62,7 @@ export interface Native {
     argv: readonly string[],
     env: readonly string[],
     ignored: readonly number[],
+    files: readonly number[],
   ): string;
   /**
    * Frees a part of an open file: fallocate(2). `punch` leaves a hole, which reads as zeros. `collapse` removes
@@ -111,6 +113,7 @@ const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 const P_ALL = 0;
 const SIG_IGN = 1;
+const F_SETFD = 2;
 
 /** FALLOC_FL_PUNCH_HOLE goes with FALLOC_FL_KEEP_SIZE. */
 const CUT_MODE: Readonly<Record<FileCut, number>> = { punch: 2 | 1, collapse: 8 };
@@ -188,6 +191,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   const waitid = libc.func('int waitid(int, unsigned int, void *, int)');
   const setSignal = libc.func('intptr_t signal(int, intptr_t)');
   const execve = libc.func('int execve(const char *, const char **, const char **)');
+  const fcntl = libc.func('int fcntl(int, int, int)');
   const tcsetpgrp = libc.func('int tcsetpgrp(int, int)');
   const getpgrp = libc.func('int getpgrp()');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
@@ -227,7 +231,8 @@ function bind(koffi: typeof import('koffi').default): Native {
       if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0) return info[SI_PID] || 'none';
       return koffi.errno() === constants.errno.ECHILD ? 'none' : 'refused';
     },
-    become(program, argv, env, ignored) {
+    become(program, argv, env, ignored, files) {
+      for (const fd of files) fcntl(fd, F_SETFD, 0);
       for (const signal of ignored) setSignal(signal, SIG_IGN);
       execve(program, [...argv, null], [...env, null]);
       return errnoName();
