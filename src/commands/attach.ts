@@ -99,7 +99,9 @@ function printLastLines(
   const count = Math.max(1, (process.stdout.rows || 24) - 2);
   for (const line of readLog(source).history({ lines: count, sinceMs: null }, true)) {
     const isOfRun = line.position >= (record.logFrom ?? 0) && line.position < to;
-    if (isOfRun) process.stdout.write(lineToText(printer, line));
+    const text = isOfRun ? lineToText(printer, line) : '';
+    // A prompt: the answer belongs behind it.
+    process.stdout.write(line.partial ? text.replace(/\n$/, '') : text);
   }
   return to;
 }
@@ -149,7 +151,8 @@ function openOwnTerminal(): OwnTerminal & {
       } catch {
         // The terminal is closed.
       }
-      stdin.pause();
+      // A pending read would keep this process.
+      stdin.destroy();
     },
   };
 }

@@ -65,8 +65,11 @@ describe.runIf(hasSubreaper && hasTmux)('attach', () => {
   fullTest('restores the terminal on SIGTERM, and ends with 129 when it is closed', async () => {
     await using project = await temporaryProject({
       services: {
-        // It goes to the other screen and hides the cursor.
-        web: { command: "printf '\\033[?1049h\\033[?25l'; exec sleep 100", tty: true },
+        // Asked for it, it goes to the other screen and hides the cursor.
+        web: {
+          command: "read line; printf '\\033[?1049h\\033[?25lfull'; exec sleep 100",
+          tty: true,
+        },
       },
     });
     await devctl(project, 'start');
@@ -75,12 +78,13 @@ describe.runIf(hasSubreaper && hasTmux)('attach', () => {
     const attached = () =>
       until(() => project.oracle.everything().find(({ argv }) => argv.includes('attach')));
     await terminal.type('devctl attach web; echo code=$?');
-    const client = await attached();
+    await attached();
     await until(async () => /attached to web/.test(await terminal.screen()));
+    await terminal.press('Enter');
+    await until(async () => (await terminal.modes()).other === '1');
     await devctl(project, 'restart', 'web');
-    await until(async () => /code=/.test(await terminal.screen()));
+    await until(async () => /code=143/.test(await terminal.screen()));
     expect(await terminal.modes()).toEqual(before);
-    expect(client).toBeTruthy();
 
     await terminal.type('clear; devctl attach web; echo code=$?');
     const second = await attached();

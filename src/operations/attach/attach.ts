@@ -18,7 +18,7 @@ import { terminalNumber } from '../../processes/terminal.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import type { Exit, RecordedTerminal, ServiceRecord } from '../../project/service-record.ts';
 import { writeToFifo } from '../../services/launch/write-stdin.ts';
-import { readKeys } from './keys.ts';
+import { cutAtDetach } from './keys.ts';
 import { trackModes } from './modes.ts';
 import { runningService, stdinOf } from './running-service.ts';
 
@@ -132,7 +132,7 @@ async function passKeys(
   let detached = false;
   const keys = async function* (): AsyncGenerator<Buffer> {
     for await (const chunk of typed) {
-      const read = readKeys(chunk);
+      const read = cutAtDetach(chunk);
       if (read.keys.length > 0) yield read.keys;
       detached = read.detach;
       if (detached) return;

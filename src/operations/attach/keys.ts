@@ -13,7 +13,7 @@ export interface TypedKeys {
 const DETACH = /\u001d|\u001b\[93;5(?::\d)?u|\u001b\[27;5;93~/;
 
 /** Cuts what was typed at the key that detaches. What comes after it is for nobody. */
-export function readKeys(typed: Buffer): TypedKeys {
+export function cutAtDetach(typed: Buffer): TypedKeys {
   const found = DETACH.exec(typed.toString('latin1'));
   return { keys: found ? typed.subarray(0, found.index) : typed, detach: found !== null };
 }

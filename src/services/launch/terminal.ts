@@ -207,6 +207,9 @@ function endOf(child: ChildProcess): Promise<Exit> {
   });
 }
 
+/** Variables that describe the terminal of the person who has started the service, which is another one. */
+const OF_TERMINAL = ['TERM', 'LINES', 'COLUMNS'] as const;
+
 /**
  * Returns the environment of a service on a terminal of its own: a name that programs know, and no size, because the
  * terminal itself tells it.
@@ -218,9 +221,8 @@ export function terminalEnvironment(
   env: Readonly<Record<string, string>>,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const { LINES: _lines, COLUMNS: _columns, TERM: term, ...rest } = env;
-  const isReal = term !== undefined && term !== '' && term !== 'dumb' && term !== 'unknown';
-  return { ...rest, TERM: isReal ? term : TERM, ...pick(own, ['LINES', 'COLUMNS', 'TERM']) };
+  const others = Object.entries(env).filter(([name]) => !OF_TERMINAL.some((one) => one === name));
+  return { TERM, ...Object.fromEntries(others), ...pick(own, OF_TERMINAL) };
 }
 
 function pick(

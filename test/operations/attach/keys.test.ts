@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readKeys } from '../../../src/operations/attach/keys.ts';
+import { cutAtDetach } from '../../../src/operations/attach/keys.ts';
 import { trackModes } from '../../../src/operations/attach/modes.ts';
 
 test.each([
@@ -13,7 +13,7 @@ test.each([
   ['other keys in detail', '\u001b[99;5u', '\u001b[99;5u', false],
   ['an umlaut', 'ü', 'ü', false],
 ])('%s', (_name, typed, keys, detach) => {
-  const read = readKeys(Buffer.from(typed));
+  const read = cutAtDetach(Buffer.from(typed));
   expect({ keys: read.keys.toString(), detach: read.detach }).toEqual({ keys, detach });
 });
 
