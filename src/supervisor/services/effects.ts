@@ -70,6 +70,7 @@ export async function spawnService(
   }
   const { identity } = leader;
   const { terminal } = launched;
+  entry.lastWords = terminal?.holder.ended ?? null;
   if (terminal) {
     await recordTerminal(context, entry, terminal);
     for (const part of ['session', 'holder'] as const) {

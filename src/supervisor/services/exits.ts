@@ -18,8 +18,13 @@ interface LeaderEnd {
   readonly terminal: LaunchedTerminal | null;
 }
 
-/** How long the holder of a terminal may take to write the last words of its service to the log, in ms. */
-const LAST_WORDS_MS = 1_000;
+/**
+ * How long an end is not told yet, in ms: so long the holder of its terminal takes to write its last words to the log.
+ * Where a descendant has the terminal open, it goes on.
+ */
+const LAST_WORDS_MS = 50;
+/** The same for a hang-up, which may come of the end of the holder. That is the reason then. */
+const HANG_UP_MS = 250;
 
 /** Dispatches the end of a leader: `exited`, or `daemonized` where its run goes on and can show that it works. */
 export async function reportExit(
@@ -29,10 +34,9 @@ export async function reportExit(
   dispatch: ServiceTable['dispatch'],
 ): Promise<void> {
   const { name } = entry;
-  // Where the holder was ended first, that is the reason, and not the hang-up that came of it.
   if (terminal) {
-    const late = delay(LAST_WORDS_MS, null, { ref: false });
-    await Promise.race([terminal.session.ended, late]);
+    const ms = exit.signal === 'SIGHUP' ? HANG_UP_MS : LAST_WORDS_MS;
+    await Promise.race([terminal.session.ended, delay(ms, null, { ref: false })]);
   }
   // After a stop that left it alone, the process was adopted as another run.
   const isSame = (): boolean =>
