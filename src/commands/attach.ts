@@ -1,11 +1,12 @@
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readLog } from '../logs/reader.ts';
-import { openLogSource } from '../logs/source.ts';
+import { type LogSource, openLogSource } from '../logs/source.ts';
 import {
   type Attachment,
   attachTerminal,
   findTerminal,
   type OwnTerminal,
+  readModes,
   type ServiceTerminal,
 } from '../operations/attach/attach.ts';
 import { printJson } from '../output/terminal/json.ts';
@@ -13,7 +14,7 @@ import { createLogPrinter } from '../output/terminal/log-printer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
-import { type OpenProject, openProject, requireProject } from '../project/open-project.ts';
+import { openProject, requireProject } from '../project/open-project.ts';
 import { lineToText } from './log-line.ts';
 
 export interface AttachOptions {
@@ -40,11 +41,14 @@ export async function attachCommand(name: string, options: AttachOptions): Promi
   const theme = themeFor(process.stdout, options.color);
   const told = `attached to ${service} (pid ${leader.pid}): Ctrl-] detaches and leaves it running, Ctrl-C goes to it`;
   process.stdout.write(`${theme.dim(printable(told))}\n`);
-  const from = printLastLines(project, target, options);
+  const source = openLogSource(project.folder, service, target.record.log);
+  const from = source.extent()?.to ?? 0;
+  const modes = readModes(project, target, from);
+  if (!modes.hasOtherScreen()) printLastLines(source, target, from, options);
   const own = openOwnTerminal();
   let attachment: Attachment;
   try {
-    attachment = await attachTerminal(project, target, own, from);
+    attachment = await attachTerminal(project, target, own, from, modes);
   } finally {
     own.restore();
   }
@@ -85,25 +89,24 @@ function exitCode(end: Attachment['end']): number {
  * Prints the end of what this run has written, without what moves the cursor: a question to the terminal among it would
  * be answered now, to nobody.
  *
- * @returns the position in the log behind it
+ * @param to position in the log
  */
 function printLastLines(
-  { folder }: OpenProject,
-  { service, record }: ServiceTerminal,
+  source: LogSource,
+  { record }: ServiceTerminal,
+  to: number,
   { color }: AttachOptions,
-): number {
-  const source = openLogSource(folder, service, record.log);
-  const to = source.extent()?.to ?? 0;
+): void {
   const look = { color: colorEnabled(process.stdout, color), prefix: false, times: false };
   const printer = createLogPrinter(look);
   const count = Math.max(1, (process.stdout.rows || 24) - 2);
   for (const line of readLog(source).history({ lines: count, sinceMs: null }, true)) {
-    const isOfRun = line.position >= (record.logFrom ?? 0) && line.position < to;
+    const end = line.position + Buffer.byteLength(line.text);
+    const isOfRun = end > (record.logFrom ?? 0) && line.position < to;
     const text = isOfRun ? lineToText(printer, line) : '';
     // A prompt: the answer belongs behind it.
     process.stdout.write(line.partial ? text.replace(/\n$/, '') : text);
   }
-  return to;
 }
 
 /** Reads keys until the terminal is closed. */

@@ -19,7 +19,7 @@ import type { OpenProject } from '../../project/open-project.ts';
 import type { Exit, RecordedTerminal, ServiceRecord } from '../../project/service-record.ts';
 import { writeToFifo } from '../../services/launch/write-stdin.ts';
 import { cutAtDetach } from './keys.ts';
-import { trackModes } from './modes.ts';
+import { type ModeTracker, trackModes } from './modes.ts';
 import { runningService, stdinOf } from './running-service.ts';
 
 /** The terminal of a service that runs. */
@@ -95,14 +95,16 @@ const CHUNK_BYTES = 64 * 1024;
  * number of people can attach.
  *
  * @param from position in the log
+ * @param modes the modes that the service has set before
  */
 export async function attachTerminal(
   project: OpenProject,
   target: ServiceTerminal,
   own: OwnTerminal,
   from: number,
+  modes: ModeTracker,
 ): Promise<Attachment> {
-  const modes = trackModes();
+  await own.write(Buffer.from(modes.redo()));
   const shown = showLog(project, target, { ...own, push: modes.push }, from);
   const resize = () => onSlave(target, (fd) => target.terminals.setSize(fd, own.size()));
   redraw(target, own.size());
@@ -122,6 +124,32 @@ export async function attachTerminal(
   }
   await shown.stop();
   return { end, undo: modes.undo() };
+}
+
+/** The longest part of the log, in bytes, that is searched for modes of the terminal. */
+const MODES_BYTES = 1024 * 1024;
+
+/** Finds the modes that the service has set before a position in its log. */
+export function readModes(project: OpenProject, target: ServiceTerminal, to: number): ModeTracker {
+  const modes = trackModes();
+  for (const bytes of writtenBefore(project, target, to)) modes.push(bytes);
+  return modes;
+}
+
+/** Reads the end of what this run has written before. */
+function* writtenBefore(
+  { folder }: OpenProject,
+  { service, record: { log, logFrom = 0 } }: ServiceTerminal,
+  to: number,
+): Generator<Buffer> {
+  const source = openLogSource(folder, service, log);
+  const room = Buffer.alloc(CHUNK_BYTES);
+  for (let position = Math.max(logFrom, to - MODES_BYTES); position < to; ) {
+    const read = source.read(position, room.subarray(0, to - position));
+    if (!read || read.position >= to) return;
+    yield read.bytes;
+    position = read.position + read.bytes.length;
+  }
 }
 
 /** Writes what is typed to the FIFO, until the key that detaches. */

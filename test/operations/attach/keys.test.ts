@@ -19,20 +19,29 @@ test.each([
 
 const CLEAN = '\u0018\u001b[0m';
 
-test.each<[name: string, written: readonly string[], undo: string]>([
-  ['nothing', ['text \u001b[31mred'], CLEAN],
-  ['a hidden cursor', ['\u001b[?25l'], `${CLEAN}\u001b[?25h`],
-  ['a cursor that is shown again', ['\u001b[?25l', '\u001b[?25h'], CLEAN],
-  ['a sequence in two parts', ['ab\u001b[?10', '49h'], `${CLEAN}\u001b[?1049l`],
+test.each<[name: string, written: readonly string[], undo: string, redo: string]>([
+  ['nothing', ['text \u001b[31mred'], CLEAN, ''],
+  ['a hidden cursor', ['\u001b[?25l'], `${CLEAN}\u001b[?25h`, '\u001b[?25l'],
+  ['a cursor that is shown again', ['\u001b[?25l', '\u001b[?25h'], CLEAN, ''],
+  ['a sequence in two parts', ['ab\u001b[?10', '49h'], `${CLEAN}\u001b[?1049l`, '\u001b[?1049h'],
   [
     'the other screen, left last',
-    ['\u001b[?1049h\u001b[?1000;1006h\u001b[?25l'],
+    ['\u001b[?1000;1006h\u001b[?25l\u001b[?1049h'],
     `${CLEAN}\u001b[?1000l\u001b[?1006l\u001b[?25h\u001b[?1049l`,
+    '\u001b[?1049h\u001b[?1000h\u001b[?1006h\u001b[?25l',
   ],
-  ['a keypad, and keys in detail', ['\u001b=\u001b[>1u'], `${CLEAN}\u001b[<u\u001b>`],
-  ['keys in detail that were given back', ['\u001b[>1u', '\u001b[<u'], CLEAN],
-])('what a program leaves of %s is undone', (_name, written, undo) => {
-  const modes = trackModes();
-  for (const part of written) modes.push(Buffer.from(part));
-  expect(modes.undo()).toBe(undo);
-});
+  [
+    'a keypad, and keys in detail',
+    ['\u001b=\u001b[>1u'],
+    `${CLEAN}\u001b[<u\u001b>`,
+    '\u001b=\u001b[>1u',
+  ],
+  ['keys in detail that were given back', ['\u001b[>1u', '\u001b[<u'], CLEAN, ''],
+])(
+  'what a program leaves of %s is undone, and done again for another terminal',
+  (_name, written, undo, redo) => {
+    const modes = trackModes();
+    for (const part of written) modes.push(Buffer.from(part));
+    expect([modes.undo(), modes.redo()]).toEqual([undo, redo]);
+  },
+);
