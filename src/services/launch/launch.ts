@@ -135,7 +135,8 @@ async function spawnLeader(
     return child;
   };
   const reasonOf = (error: unknown) => spawnFailure(error, service.command, { cwd, env });
-  if (terminal && typeof stdin === 'number') {
+  if (terminal && stdin === 'ignore') return { kind: 'failed', reason: 'a terminal needs a stdin' };
+  if (terminal && stdin !== 'ignore') {
     const on = { file, args, cwd, env, terminal, log: log.fd, stdin, spawnChild: spawnContained };
     const spawned = await spawnOnTerminal(on);
     if (spawned.kind === 'failed') return { kind: 'failed', reason: reasonOf(spawned.error) };

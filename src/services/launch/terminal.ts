@@ -69,7 +69,9 @@ export async function openServiceTerminal(): Promise<PseudoTerminal> {
 
 /** Words the reason why a service with `"tty": true` cannot be started. */
 export function whyNoTerminal(why: string): string {
-  return `"tty": true needs a pseudo-terminal, which devctl makes through koffi, and there is none: ${why}`;
+  return process.platform === 'linux'
+    ? `"tty": true needs a pseudo-terminal, which devctl makes through koffi, and there is none: ${why}`
+    : '"tty": true needs a pseudo-terminal, which devctl makes on Linux only';
 }
 
 /** The descriptor on which the leader of the session reads what to spawn. */
