@@ -190,6 +190,11 @@ async function bundleGuard() {
   return bundleCommonJs(['src/supervisor/guard.ts']);
 }
 
+/** Bundles the program that begins the session of a terminal. */
+async function bundleTerminalSession(places) {
+  return bundleCommonJs(['src/supervisor/terminal-session.ts'], [takenFromPlaces('..', places)]);
+}
+
 /** Bundles each package as a file of its own, so that nothing loads its text before it is needed. */
 async function bundlePackages() {
   return bundleCommonJs(Object.fromEntries(PACKAGES.map((name) => [`packages/${name}`, name])));
@@ -335,6 +340,7 @@ const bundles = await Promise.all([
   bundleCommands(places),
   bundleSupervisor(places),
   bundleGuard(),
+  bundleTerminalSession(places),
   bundlePackages(),
 ]);
 const scripts = bundles.flatMap(({ files }) => files);

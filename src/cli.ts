@@ -139,6 +139,9 @@ that were started by hand inside the project (npm test, vite, tsc --watch). It s
 what builds or runs once, and editors. stop --dry-run shows each; to turn the sweep off:
 "sweep": {"scope": "off"} in the manifest.`;
 
+const ATTACHED = `Keys go to the service, Ctrl-C too, and it follows the size of your terminal. Ctrl-] detaches and
+leaves the service running: exit code 0. When the service ends, attach ends with its exit code.`;
+
 /** The commands that only differ in these parts. A new command is one entry here and one file in commands/. */
 const COMMANDS: readonly CommandEntry[] = [
   {
@@ -302,6 +305,15 @@ const COMMANDS: readonly CommandEntry[] = [
     json: 'print what was sent as JSON',
     examples: ['send web rs', 'send api "reload now"', 'send db < dump.sql'],
     load: async () => (await import('./commands/send.ts')).sendCommand,
+  },
+  {
+    name: 'attach',
+    description: 'put the terminal of a service ("tty": true) on yours; Ctrl-] detaches',
+    operands: [['<name>', 'a service']],
+    json: 'print how it ended as JSON, at the end',
+    more: ATTACHED,
+    examples: ['attach web'],
+    load: async () => (await import('./commands/attach.ts')).attachCommand,
   },
   {
     name: 'logs',

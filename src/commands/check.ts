@@ -2,9 +2,12 @@ import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DevctlError, ExitCode } from '../errors.ts';
 import { type Examination, examineManifest, manifestInvalid, shownFrom } from '../manifest/load.ts';
-import type { ManifestQuery } from '../manifest/locate.ts';
-import { formatPath, formatProblem, type Problem } from '../manifest/problem.ts';
+import type { ManifestPlace, ManifestQuery } from '../manifest/locate.ts';
+import { formatPath, formatProblem, type Problem, problem } from '../manifest/problem.ts';
+import { readTree } from '../manifest/read.ts';
 import type { ResolvedManifest } from '../manifest/resolved.ts';
+import { keyPositionOf } from '../manifest/tree.ts';
+import { findWithoutTerminal, WITHOUT_TERMINAL } from '../operations/start/terminals.ts';
 import { printJson } from '../output/terminal/json.ts';
 import { printable } from '../output/terminal/width.ts';
 import { manifestQuery, openProject } from '../project/open-project.ts';
@@ -18,7 +21,7 @@ import { manifestQuery, openProject } from '../project/open-project.ts';
 export async function checkCommand(options: { config?: string; json?: boolean }): Promise<number> {
   const query = { config: options.config };
   if (options.json === true) return printJsonReport(query);
-  const { place, manifest, problems, warnings } = examine(query);
+  const { place, manifest, problems, warnings } = await examine(query);
   const from = shownFrom(query) ?? place.root;
   if (manifest === null || problems.length > 0) throw manifestInvalid(problems, from);
   const { file, services, groups } = manifest;
@@ -33,20 +36,37 @@ export async function checkCommand(options: { config?: string; json?: boolean })
 }
 
 async function printJsonReport(query: ManifestQuery): Promise<number> {
-  const { manifest, warnings, ...answer } = examineOrExplain(query);
+  const { manifest, warnings, ...answer } = await examineOrExplain(query);
   const notes = [...warnings, ...(manifest ? await notesOn(manifest) : [])];
   const report = { ok: answer.problems.length === 0, ...answer, notes };
   printJson(report);
   return report.ok ? ExitCode.Ok : ExitCode.Usage;
 }
 
-function examine(query: ManifestQuery): Examination {
-  return examineManifest(manifestQuery(openProject(query), query));
+async function examine(query: ManifestQuery): Promise<Examination> {
+  const found = examineManifest(manifestQuery(openProject(query), query));
+  const problems = found.manifest ? await withoutTerminal(found.place, found.manifest) : [];
+  return { ...found, problems: [...found.problems, ...problems] };
 }
 
-function examineOrExplain(query: ManifestQuery) {
+/** Services that this machine cannot start, because it has no terminal for them. */
+async function withoutTerminal(
+  place: ManifestPlace,
+  manifest: ResolvedManifest,
+): Promise<readonly Problem[]> {
+  const found = await findWithoutTerminal(manifest, Object.keys(manifest.services));
+  const { tree } = readTree(place);
+  if (!found || !tree) return [];
+  return found.names.map((name) => {
+    const path = ['services', name, 'tty'];
+    const message = `${found.why}: ${WITHOUT_TERMINAL}`;
+    return { ...problem(keyPositionOf(tree, path), path, message), unsupported: true };
+  });
+}
+
+async function examineOrExplain(query: ManifestQuery) {
   try {
-    const { place, manifest, problems, warnings } = examine(query);
+    const { place, manifest, problems, warnings } = await examine(query);
     return {
       file: place.file,
       problems: problems.map(problemToJson),

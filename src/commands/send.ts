@@ -1,12 +1,15 @@
 import { DevctlError, ExitCode } from '../errors.ts';
 import { sendToService } from '../operations/send.ts';
 import { printJson } from '../output/terminal/json.ts';
+import { themeFor } from '../output/terminal/theme.ts';
+import { printable } from '../output/terminal/width.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
 
 export interface SendOptions {
   readonly config?: string;
   readonly json?: boolean;
+  readonly color?: boolean;
   /** False for --no-newline. */
   readonly newline?: boolean;
 }
@@ -36,5 +39,12 @@ export async function sendCommand(
     words.length > 0 ? [line] : (process.stdin as AsyncIterable<Buffer>),
   );
   if (options.json) printJson(result);
+  if (result.unread) {
+    const { service } = result;
+    const note = `${service} has read nothing of its stdin within 1 s; if it waits for keys, it needs "tty": true and devctl restart ${service}`;
+    process.stderr.write(
+      `${themeFor(process.stderr, options.color).yellow('!')} ${printable(note)}\n`,
+    );
+  }
   return ExitCode.Ok;
 }

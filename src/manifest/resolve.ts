@@ -126,6 +126,7 @@ function resolveService(
     resources: resolveResources(service.limits),
     autostart: service.autostart ?? true,
     stdin: service.stdin ?? 'fifo',
+    tty: service.tty ?? false,
     color: service.color ?? manifest.color ?? 'auto',
     oneShot: service.oneShot ?? false,
     definedAt: `${relative(place.root, defined.file)}:${defined.line}`,

@@ -152,6 +152,8 @@ export interface ResolvedService extends Required<DeclaredPorts> {
   /** True when `start` without names starts the service. */
   readonly autostart: boolean;
   readonly stdin: 'fifo' | 'null';
+  /** True: its stdin, stdout and stderr are a pseudo-terminal of its own. */
+  readonly tty: boolean;
   /** 'auto': FORCE_COLOR=1 where it was started on a terminal, unless its environment decides about colours. */
   readonly color: 'auto' | 'never';
   /** True for a task that ends by itself. After success it counts as done, not as down. */

@@ -83,6 +83,12 @@ const service = z.strictObject(
       .enum(['fifo', 'null'])
       .optional()
       .describe('"fifo" (default): stays open, `devctl send` types into it. "null": empty.'),
+    tty: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: a terminal of its own, for keys (Vite, Expo) and output that is not buffered; `devctl attach` shows it. Linux, with koffi. Default: false.',
+      ),
     color: color.describe(
       '"auto" (the default of the project): FORCE_COLOR=1 where it was started on a terminal, unless its environment decides. "never".',
     ),

@@ -19,6 +19,7 @@ export function checkSemantics(tree: Tree, root: string): Problem[] {
     ...checkDependencies(tree),
     ...checkCycles(tree),
     ...checkTasks(tree),
+    ...checkTerminals(tree),
     ...checkPorts(tree),
     ...checkGroups(tree),
     ...checkCase(tree),
@@ -63,6 +64,17 @@ function checkTasks(tree: Tree): Problem[] {
         return problem(keyPositionOf(tree, path), path, `${show(scalarOf(value))} ${never}`);
       }),
     ];
+  });
+}
+
+/** Refuses a terminal without keys. */
+function checkTerminals(tree: Tree): Problem[] {
+  return serviceNames(tree).flatMap((service) => {
+    const hasTerminal = scalarOf(valueAt(tree, 'services', service, 'tty')) === true;
+    const stdin = valueAt(tree, 'services', service, 'stdin');
+    if (!hasTerminal || stdin === undefined || scalarOf(stdin) !== 'null') return [];
+    const message = 'does not go with tty: what is typed into the terminal is its stdin';
+    return [problem(stdin.at, ['services', service, 'stdin'], message)];
   });
 }
 

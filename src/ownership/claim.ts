@@ -42,6 +42,15 @@ export interface Run {
   readonly supervisor?: Identity;
   /** True when `supervisor` was a child subreaper (prctl(2)) before it had any child. */
   readonly subreaper?: boolean;
+  /**
+   * The pseudo-terminal of a service, the process that holds it, and the leader of the session on it: `leader` leads
+   * neither a session nor a group. Missing: it has none.
+   */
+  readonly terminal?: {
+    readonly holder: Identity;
+    readonly session: Identity;
+    readonly path: string;
+  };
   /** Present for a one-off (`devctl run`). `terminal`: its leader leads neither a session nor a group. */
   readonly oneOff?: { readonly terminal: boolean };
 }

@@ -13,12 +13,17 @@ export function directEvidence(search: ClaimSearch, process: ProcessInfo): Findi
   const { identity } = process;
   const findings: Finding[] = [];
 
-  for (const { leader, service, runId, oneOff } of facts.runs) {
+  for (const { leader, service, runId, oneOff, terminal } of facts.runs) {
+    const keepers = terminal ? [terminal.session, terminal.holder] : [];
+    if (keepers.some((one) => sameIdentity(one, identity)) && leadsItsSession(process)) {
+      const detail = `recorded as keeping the terminal of ${service}`;
+      findings.push({ kind: 'leader', detail, service, runId });
+    }
     if (!leader || !sameIdentity(leader, identity)) continue;
     // A leader on a terminal leads no session that could confirm the record. Its cookie can.
     const confirmed = oneOff?.terminal
       ? vetoes.cookies.get(identity.pid)?.runId === runId
-      : leadsItsSession(process);
+      : leadsItsSession(process) || process.sid === terminal?.session.pid;
     if (confirmed) {
       findings.push({
         kind: 'leader',

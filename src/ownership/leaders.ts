@@ -19,12 +19,17 @@ export function findLeaders(facts: OwnershipFacts, snapshot: Snapshot): ClaimSea
       sid: (leader.ledGroup && leader.sid) || (known?.sid ?? 0),
     });
   };
-  for (const { leader: identity, service, runId, oneOff } of facts.runs) {
+  for (const { leader, service, runId, oneOff, terminal } of facts.runs) {
     // A leader on a terminal leads nothing, unless the ledger says so.
+    const identity = terminal?.session ?? leader;
     if (identity === null || oneOff?.terminal) continue;
     const origin = { service, runId };
     const sid = identity.pid;
     addLeader({ identity, origin, fresh: false, ledSession: true, ledGroup: true, sid });
+    if (!terminal) continue;
+    const { holder } = terminal;
+    const held = { identity: holder, origin, fresh: false, sid: holder.pid };
+    addLeader({ ...held, ledSession: true, ledGroup: true });
   }
   for (const { identity, service, runId, fresh = false, pgid = 0, sid = 0 } of facts.witnessed) {
     const ledSession = sid === 0 || sid === identity.pid;

@@ -1,4 +1,4 @@
-import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
+import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { ancestry } from './ancestry.ts';
 import { programOf } from './argv.ts';
 import type { OwnershipFacts, ProtectionRules } from './claim.ts';
@@ -42,8 +42,8 @@ export function findProtection(
   if (nested) return nested;
   const detail =
     startedByEditor(process, snapshot) ??
-    (kind === 'output' ? atTerminal(process, snapshot) : null) ??
-    (kind === 'port' && !facts.openFiles?.forced ? byHand(process, snapshot) : null);
+    (kind === 'output' ? atTerminal(process, snapshot, facts) : null) ??
+    (kind === 'port' && !facts.openFiles?.forced ? byHand(process, snapshot, facts) : null);
   return detail === null ? null : { kind: 'protected', detail };
 }
 
@@ -133,13 +133,32 @@ export function startedByEditor(process: ProcessInfo, snapshot: Snapshot): strin
 
 /**
  * Says how a process shows that a person started it: it has a terminal open, or is the job of a shell.
- * A service begins without a terminal. For the first command of a terminal (`script -c "sh -c …"`,
+ * A service begins without a terminal, or on one that devctl made, which is nobody's. For the first command of a terminal (`script -c "sh -c …"`,
  * `xterm -e …`) the open terminal is the only sign.
  */
-function atTerminal(process: ProcessInfo, snapshot: Snapshot): string | null {
+function atTerminal(
+  process: ProcessInfo,
+  snapshot: Snapshot,
+  facts: Pick<OwnershipFacts, 'runs'>,
+): string | null {
   const files = snapshot.details.openFiles(process) ?? [];
-  const terminal = files.find(({ target }) => TERMINAL.test(target));
-  return terminal ? `has the terminal ${terminal.target} open` : jobOf(process, snapshot);
+  const ours = terminalsOf(facts, snapshot);
+  const isOurs = files.some(({ target }) => ours.has(target));
+  const terminal = files.find(
+    ({ target }) =>
+      TERMINAL.test(target) && !ours.has(target) && !(isOurs && target === '/dev/tty'),
+  );
+  if (terminal) return `has the terminal ${terminal.target} open`;
+  return isOurs ? null : jobOf(process, snapshot);
+}
+
+/** The terminals that living holders of ours hold. Any other terminal of that number is somebody else's. */
+function terminalsOf(
+  { runs }: Pick<OwnershipFacts, 'runs'>,
+  snapshot: Snapshot,
+): ReadonlySet<string> {
+  const held = runs.flatMap(({ terminal }) => terminal ?? []);
+  return new Set(held.filter(({ holder }) => livesIn(snapshot, holder)).map(({ path }) => path));
 }
 
 /** Debuggers and tracers, which start the program that a person looks at. */
@@ -148,14 +167,18 @@ const DEBUGGERS: ReadonlySet<string> = new Set(
 );
 
 /** Says how a process shows that a person has started it and works with it. */
-function byHand(process: ProcessInfo, snapshot: Snapshot): string | null {
+function byHand(
+  process: ProcessInfo,
+  snapshot: Snapshot,
+  facts: Pick<OwnershipFacts, 'runs'>,
+): string | null {
   for (const { identity } of ancestry(process.ppid, snapshot)) {
     const above = snapshot.byPid.get(identity.pid);
     const argv = (above && snapshot.details.argv(above)) ?? [];
     if (DEBUGGERS.has(programOf(argv)))
       return `runs under ${programOf(argv)} (pid ${identity.pid})`;
   }
-  return atTerminal(process, snapshot);
+  return atTerminal(process, snapshot, facts);
 }
 
 /** Paths of terminals: pseudo-terminals of Linux and macOS, virtual and serial terminals, and `/dev/tty`. */

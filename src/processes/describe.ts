@@ -5,9 +5,13 @@ import { userName } from './users.ts';
 /** Writes one command line for people, cut to a length that fits a report. */
 export function describeCommand(snapshot: Snapshot | null, process: ProcessInfo): string {
   const argv = snapshot?.details.argv(process) ?? [];
-  const line = argv.join(' ').trim() || `[${process.name}]`;
+  const isKeeper = argv[1] === '-c' && argv[3] === TERMINAL_KEEPER;
+  const line = (isKeeper ? argv.slice(3) : argv).join(' ').trim() || `[${process.name}]`;
   return line.replaceAll(UNPRINTABLE, ' ').slice(0, 200);
 }
+
+/** The name of the processes that keep the terminal of a service. One is a script, which tells people nothing. */
+export const TERMINAL_KEEPER = 'devctl-terminal';
 
 /** Characters that may stand in a command line, and must not reach a terminal. */
 const UNPRINTABLE =

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** The children of ours whose end Node has not told yet, each with a promise of that event. */
+/** The children of ours whose end Node has not told yet, and other processes whose exit is awaited, each with a promise. */
 const living = new Map<number, Promise<void>>();
 
 /**
@@ -23,7 +23,18 @@ export function noteChild<Child extends ChildProcess>(child: Child): Child {
   return child;
 }
 
-/** @returns a promise that Node will tell the end of this child; null for another process, or when Node has told it */
+/**
+ * Notes a process whose exit somebody reads from its zombie. Until that promise has resolved, nobody may reap it, should it
+ * become a child of ours.
+ */
+export function noteAwaited(pid: number, read: Promise<unknown>): void {
+  const ended = read.then(() => {
+    if (living.get(pid) === ended) living.delete(pid);
+  });
+  living.set(pid, ended);
+}
+
+/** @returns a promise that Node will tell the end of this child; null for another process, or when it has been told */
 export function newsOfEnd(pid: number): Promise<void> | null {
   return living.get(pid) ?? null;
 }

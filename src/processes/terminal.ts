@@ -36,6 +36,13 @@ export function parseTerminal(stat: string): ControllingTerminal | null {
   return { foreground, isForeground: foreground === own };
 }
 
+/** Returns the device number of the controlling terminal of a process, as stat(2) says it; null: it has none. */
+export function terminalNumber(pid: number): number | null {
+  const stat = readProcLine(`/proc/${pid}/stat`);
+  const number = Number(stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[TTY_NR]);
+  return number > 0 ? number : null;
+}
+
 /**
  * Takes the terminal back where its foreground group has died, as a shell does when a job ends. Without that, SIGTTIN
  * would stop the next process that reads from it. A living group, such as the shell that a person has

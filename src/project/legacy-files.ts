@@ -230,9 +230,13 @@ function numbersOfOthers(text: string, ours: ReadonlySet<number>): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
-/** The pids of the leaders of records. */
-export function leaderPids(records: readonly Pick<ServiceRecord, 'leader'>[]): readonly number[] {
-  return records.flatMap(({ leader }) => (leader ? [leader.pid] : []));
+/** The pids of the leaders of records, and of their process groups. */
+export function leaderPids(
+  records: readonly Pick<ServiceRecord, 'leader' | 'terminal'>[],
+): readonly number[] {
+  return records.flatMap(({ leader, terminal }) =>
+    [leader, terminal?.session].flatMap((identity) => (identity ? [identity.pid] : [])),
+  );
 }
 
 function remember(

@@ -41,11 +41,11 @@ export function parseLegacyLine(line: string): LegacyLine {
 /** Formats the content of one of the three files: one line for each leader. */
 export function formatLegacyLine(
   file: LegacyFile,
-  records: readonly Pick<ServiceRecord, 'service' | 'leader'>[],
+  records: readonly Pick<ServiceRecord, 'service' | 'leader' | 'terminal'>[],
 ): string {
-  const lines = records.flatMap(({ service, leader }) => {
+  const lines = records.flatMap(({ service, leader, terminal }) => {
     if (!leader) return [];
-    if (file === 'groups') return [`PGID:${service}:${leader.pid}\n`];
+    if (file === 'groups') return [`PGID:${service}:${(terminal?.session ?? leader).pid}\n`];
     return [file === 'services' ? `${service}:${leader.pid}\n` : `${leader.pid}\n`];
   });
   return lines.join('');

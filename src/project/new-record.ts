@@ -22,6 +22,7 @@ export type NewRecord = Omit<
   | 'protection'
   | 'log'
   | 'stdin'
+  | 'terminal'
 >;
 
 /**

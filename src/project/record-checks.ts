@@ -46,6 +46,7 @@ const FIELDS: { readonly [Field in keyof ServiceRecord]-?: Check } = {
   logFrom: (value) => value === undefined || isCount(value),
   logRotation: (value) => value === undefined || value === null || isLogRotation(value),
   stdin: orNull(isAbsolutePath),
+  terminal: (value) => value === undefined || isTerminal(value),
   startedAt: isText,
   readyAt: orNull(isText),
   exitedAt: orNull(isText),
@@ -120,6 +121,18 @@ function isRecordedGroup(value: unknown): boolean {
   const fields = asObject(value);
   if (!fields || !isAbsolutePath(fields.path) || !isBoolean(fields.held)) return false;
   return fields.view === undefined || isText(fields.view);
+}
+
+/** True for a terminal of Linux, because others are never made. */
+function isTerminal(value: unknown): boolean {
+  const fields = asObject(value);
+  return (
+    fields !== null &&
+    isIdentity(fields.session) &&
+    isIdentity(fields.holder) &&
+    isText(fields.path) &&
+    /^\/dev\/pts\/\d{1,9}$/.test(fields.path)
+  );
 }
 
 /** True for a definition in any format, because a later devctl may write another one. */

@@ -51,6 +51,19 @@ export interface OneOff {
   readonly terminal: boolean;
 }
 
+/** The pseudo-terminal of a run. */
+export interface RecordedTerminal {
+  /** The leader of the session and of the process group that the service begins in, and the parent of the service. */
+  readonly session: Identity;
+  /**
+   * The process that holds the other side of the terminal, in a session of its own with two helpers. It outlives the
+   * supervisor, and ends after the service.
+   */
+  readonly holder: Identity;
+  /** `/dev/pts/5`. Its number is anybody's once the holder has ended. */
+  readonly path: string;
+}
+
 /**
  * The definition that a run was started with, in its record: a hash for each manifest key. The hashes are
  * keyed, because a plain hash of a short secret in `env` can be guessed.
@@ -123,6 +136,8 @@ export interface ServiceRecord {
   readonly logRotation?: LogRotation | null;
   /** Absolute path of the stdin FIFO, null where stdin is /dev/null. */
   readonly stdin: string | null;
+  /** Missing: it has no terminal, or is of an earlier version. */
+  readonly terminal?: RecordedTerminal;
   /** Wall-clock times, ISO 8601 in UTC, for people only: no decision compares them. */
   readonly startedAt: string;
   readonly readyAt: string | null;

@@ -7,17 +7,22 @@ export function planAsk(
   unit: StopUnit,
   state: UnitState,
   sinceMs: number,
-  living: readonly ProcessInfo[],
+  all: readonly ProcessInfo[],
   observation: StopObservation,
 ): UnitStep {
-  const { leader } = unit;
+  const { leader, terminal } = unit;
+  const others = all.filter(
+    ({ identity, sid }) =>
+      !terminal || (sid !== terminal.holder.pid && !sameIdentity(identity, terminal.session)),
+  );
+  const living = others.length > 0 ? others : all;
   const livingPids = new Set(living.map(({ identity }) => identity.pid));
   const leaderLives =
     leader !== null && living.some(({ identity }) => sameIdentity(identity, leader));
   // A daemon, which stands for its leader, may lead no group. Without a leader the roots of the trees are asked first: the processes whose parent is not in the unit.
   const isFirst = (process: ProcessInfo): boolean =>
     leaderLives
-      ? process.pgid === leader.pid || sameIdentity(process.identity, leader)
+      ? process.pgid === (terminal?.session ?? leader).pid || sameIdentity(process.identity, leader)
       : !livingPids.has(process.ppid);
   const leaderGone = leader !== null && !leaderLives;
   const restIsDue = observation.nowMs - sinceMs >= unit.graceMs / 4 || leaderGone;

@@ -9,6 +9,12 @@ export interface StopUnit {
   /** Units of a wave are stopped side by side; a wave waits for the one before it. */
   readonly wave: number;
   readonly leader: Identity | null;
+  /**
+   * The processes that keep its terminal: the leader of the session on it, and the leader of the session that holds it.
+   * They are asked when nothing else of the unit lives, because the last words of the others pass through them, and they
+   * end by themselves then. Missing: it has no terminal.
+   */
+  readonly terminal?: { readonly session: Identity; readonly holder: Identity };
   readonly signal: SignalName;
   /** Grace period: the time between the stop signal and SIGKILL, in ms. */
   readonly graceMs: number;

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, realpathSync } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { MANIFEST_NAME, READY_FD, SUPERVISOR_FLAGS } from '../client/protocol.ts';
@@ -53,7 +54,9 @@ async function main(root: string, pidsDir: string, rest: readonly string[]): Pro
     for (const fd of [0, 1, 2]) closeSync(fd);
     // This environment has the cookie of a guard, from the command that started us.
     const env = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
-    const why = native.become(sleep, [nameFor(sleep), FOR_EVER], env);
+    // The kernel reaps its children.
+    const ignored = [osConstants.signals.SIGCHLD];
+    const why = native.become(sleep, [nameFor(sleep), FOR_EVER], env, ignored, []);
     channel.end(`${why}\n`);
     child.unref();
   });

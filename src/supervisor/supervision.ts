@@ -12,6 +12,7 @@
  *   v8-flags          keeps its memory and its cost at rest small
  *   guard             the entry of the guard, the subreaper above it
  *   await-guard       waits until the guard is ready
+ *   terminal-session  the entry of the leader of the session on a service's terminal
  *   container-init    the entry as process 1 of a container
  */
 

@@ -1,7 +1,8 @@
+import { recordedExit } from '../processes/end-of-process.ts';
 import { type Identity, identityKey } from '../processes/identity.ts';
 import type { EndWatch } from '../processes/native/end-watch.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
-import type { ServiceRecord } from '../project/service-record.ts';
+import type { Exit, ServiceRecord } from '../project/service-record.ts';
 import type { LifecycleEvent } from '../services/lifecycle/events.ts';
 import type { LifecycleState } from '../services/lifecycle/states.ts';
 
@@ -25,12 +26,12 @@ interface AdoptedLeadersContext {
   readonly runs: Pick<WatchedRuns, 'dispatch' | 'entries'>;
   /** Reports the end of a process; null when the platform cannot, so that only a scan notices it. */
   readonly endWatch: EndWatch | null;
-  /** Called when a leader may have ended. */
+  /** Called when a leader, or the holder of its terminal, may have ended. */
   readonly onEnd: () => void;
 }
 
 /**
- * Notices the end of leaders that another supervisor has spawned. Nobody can know their exit code any
+ * Notices the end of leaders that another supervisor has spawned, and of those that hold their terminals. Nobody can know their exit code any
  * more, because they are no children of this process.
  */
 export interface AdoptedLeaders {
@@ -41,30 +42,48 @@ export interface AdoptedLeaders {
 export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLeaders {
   const { runs, endWatch } = context;
   const watches = new Map<string, () => void>();
+  /** Read as soon as a leader has ended: its zombie may be gone when the next scan comes. */
+  const exits = new Map<string, Exit>();
 
   const watchOnly = (leaders: ReadonlyMap<string, Identity>): void => {
     for (const [key, release] of watches) {
       if (leaders.has(key)) continue;
       release();
       watches.delete(key);
+      exits.delete(key);
     }
-    for (const [key, { pid }] of leaders) {
+    for (const [key, leader] of leaders) {
       if (watches.has(key)) continue;
       // If another process has the number by now, its end only causes one scan too many.
-      const release = endWatch?.watch(pid, context.onEnd);
+      const release = endWatch?.watch(leader.pid, () => {
+        const exit = recordedExit(leader);
+        if (exit !== 'alive') exits.set(key, exit);
+        context.onEnd();
+      });
       if (release) watches.set(key, release);
     }
   };
   return {
     onScan(snapshot) {
       const living = new Map<string, Identity>();
-      for (const { name, state, spawnedHere } of runs.entries.values()) {
+      for (const { name, state, spawnedHere, record } of runs.entries.values()) {
         if (spawnedHere || !('leader' in state) || state.leader === null) continue;
-        if (livesIn(snapshot, state.leader)) living.set(identityKey(state.leader), state.leader);
-        else if (state.kind !== 'stopping') {
-          const exit = { code: null, signal: null };
-          void runs.dispatch(name, { kind: 'exited', run: state.run, exit });
+        const { leader, run } = state;
+        if (!livesIn(snapshot, leader)) {
+          const known = record?.terminal
+            ? (exits.get(identityKey(leader)) ?? recordedExit(leader))
+            : 'alive';
+          const exit = known === 'alive' ? { code: null, signal: null } : known;
+          if (state.kind !== 'stopping') void runs.dispatch(name, { kind: 'exited', run, exit });
+          continue;
         }
+        living.set(identityKey(leader), leader);
+        const keepers = keepersOf(record);
+        const dead = keepers.find((keeper) => !livesIn(snapshot, keeper));
+        for (const keeper of keepers) living.set(identityKey(keeper), keeper);
+        if (!dead) continue;
+        const reason = `the process that kept its terminal (pid ${dead.pid}) has ended`;
+        void runs.dispatch(name, { kind: 'terminalLost', run, reason });
       }
       watchOnly(living);
     },
@@ -72,4 +91,10 @@ export function watchAdoptedLeaders(context: AdoptedLeadersContext): AdoptedLead
       for (const release of watches.values()) release();
     },
   };
+}
+
+/** The processes that keep its terminal. A daemon has left that of its command. */
+function keepersOf(record: ServiceRecord | null): readonly Identity[] {
+  const { terminal, daemon } = record ?? {};
+  return terminal && !daemon ? [terminal.holder, terminal.session] : [];
 }

@@ -58,6 +58,7 @@ test('the smallest manifest has every default', () => {
       successExitCodes: [0],
     },
     stdin: 'fifo',
+    tty: false,
     color: 'auto',
     oneShot: false,
     limits: [],

@@ -32,6 +32,12 @@ const RUN = {
   leader: null,
 };
 
+/** A run whose terminal is held by process 95. */
+const ON_TERMINAL = {
+  ...RUN,
+  terminal: { holder: identity(95, 95), session: identity(96, 95), path: '/dev/pts/3' },
+};
+
 const WRITES = { readable: false, writable: true };
 /** Descriptors as the launcher opens them. */
 const log = (target = LOG): OpenFile => ({ fd: 1, target, ...WRITES, appends: true });
@@ -237,6 +243,21 @@ describe('programs that a person works in are not ours', () => {
         ];
       },
     ),
+    [
+      'a daemon on the terminal that devctl made for its service',
+      [
+        { pid: 95, ticks: 95 },
+        daemon([log(), { ...log('/dev/pts/3'), fd: 2 }], { argv: 'sh -c bash', cwd: ROOT }),
+      ],
+      [95, 100],
+      { runs: [ON_TERMINAL] },
+    ],
+    [
+      'a daemon on the terminal of a person that has that number now',
+      [daemon([log(), { ...log('/dev/pts/3'), fd: 2 }], { argv: 'sh -c bash', cwd: ROOT })],
+      [],
+      { runs: [ON_TERMINAL] },
+    ],
     ['a daemon whose session has lost its leader', [daemon([log()], { ...job, ppid: 1 })], [100]],
     [
       'the helper of an editor',

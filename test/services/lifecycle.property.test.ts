@@ -59,6 +59,7 @@ const anyEvent: fc.Arbitrary<{ readonly event: LifecycleEvent; readonly age: num
       { kind: 'healthRegained', run: 0 },
       { kind: 'limitPassed', run: 0, reason: 'used 2 GB', action: 'stop' },
       { kind: 'limitPassed', run: 0, reason: 'used 2 GB', action: 'restart' },
+      { kind: 'terminalLost', run: 0, reason: 'its holder was ended' },
       { kind: 'recalled', exit: { code: 0, signal: null }, reason: 'done', restarts: 0 },
       { kind: 'interrupted', exit: null, reason: 'killed', restarts: 1 },
       { kind: 'probeSucceeded', run: 0 },

@@ -102,6 +102,32 @@ describe('asking', () => {
     expect(stop.look({ atMs: 1_000, rows: [TASK] })).toEqual(['kill web']);
   });
 
+  test('the processes that keep a terminal are left until nothing else lives', () => {
+    const session: Row = { pid: 90, pgid: 90, sid: 90 };
+    const leader: Row = { pid: 100, ppid: 90, pgid: 90, sid: 90 };
+    const holder: Row = { pid: 95, pgid: 95, sid: 95 };
+    const helper: Row = { pid: 96, ppid: 95, pgid: 95, sid: 95 };
+    const terminal = { session: identity(90), holder: identity(95) };
+    const stop = play([unit({ terminal })]);
+    const keepers = [session, holder, helper];
+    expect(stop.look({ atMs: 0, rows: [...keepers, leader, TASK] })).toEqual([
+      'SIGTERM 100',
+      'SIGCONT 100',
+    ]);
+    expect(stop.look({ atMs: 25, rows: [...keepers, TASK] })).toEqual([
+      'SIGTERM -102',
+      'SIGCONT -102',
+    ]);
+    expect(stop.look({ atMs: 50, rows: keepers })).toEqual([
+      'SIGTERM -90',
+      'SIGTERM -95',
+      'SIGCONT -90',
+      'SIGCONT -95',
+    ]);
+    expect(stop.look({ atMs: 999, rows: keepers })).toEqual([]);
+    expect(stop.look({ atMs: 1_000, rows: keepers })).toEqual(['kill web']);
+  });
+
   test('another process with the number of the leader is not the leader', () => {
     const stop = play([unit({ leader: identity(100, 50) })]);
     const rows = [LEADER, { ...TASK, ppid: 1 }];

@@ -15,6 +15,7 @@ import { stopIfLeaseEnded } from './lease.ts';
 import { insideService, type RestartOptions, withDependents } from './restart.ts';
 import type { StartResult } from './result.ts';
 import { type StartOptions, startLocked } from './start.ts';
+import { requireTerminals } from './terminals.ts';
 
 /** What brings the running services in line with the manifest. Each list is in the order of the manifest. */
 export interface ApplyPlan {
@@ -73,6 +74,7 @@ export async function applyProject(
     if (inside !== null && stopped.includes(inside)) throw insideService(inside);
     const names = namesToStart(choicesOf(manifest), options.names, plan);
     requireReadableEnvFiles(manifest, names, warn);
+    await requireTerminals(manifest, names);
     options.onPlan(plan);
     const stop = stopped.length > 0 ? await stopNamed(host, folder, stopped, options) : null;
     if (stop && stop.survivors.length > 0) return { plan, stop, start: null };

@@ -14,6 +14,7 @@ import { stopLocked } from '../stop/stop-locked.ts';
 import { knownNames } from '../stop/stop-runs.ts';
 import type { StartResult } from './result.ts';
 import { type StartOptions, startLocked } from './start.ts';
+import { requireTerminals } from './terminals.ts';
 
 export interface RestartOptions
   extends Pick<StartOptions, 'env' | 'onTerminal' | 'onChange' | 'warn'>,
@@ -58,6 +59,7 @@ export async function restartProject(
     const { stop, start } = planRestart(choices, named, known, options.dependents);
     if (inside !== null && stop.includes(inside)) throw insideService(inside);
     requireReadableEnvFiles(manifest, start, options.warn);
+    await requireTerminals(manifest, start);
     const { graceMs, forced, onScan, declared } = options;
     const toStop = stopOptions({ names: stop, graceMs, declared, forced, onScan });
     const report = await stopLocked(host, await stopHeader(host, folder, toStop), []);

@@ -9,6 +9,7 @@
  *   restart  stops services with proof, and starts them again under one lock
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
+ *   terminals  makes sure that the services get the terminals that they need
  */
 import type { SupervisorClient } from '../../client/client.ts';
 import { findSupervisor } from '../../client/connect.ts';
@@ -49,6 +50,7 @@ import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
 import type { StartResult } from './result.ts';
 import { STAND_DOWN_MS, takeDown } from './take-down.ts';
+import { requireTerminals } from './terminals.ts';
 
 export interface StartOptions {
   /** The services to start, with all their dependencies among them. */
@@ -70,7 +72,7 @@ export interface StartOptions {
 /**
  * Starts services, and returns when each is up or has failed. To start a running service is a success.
  *
- * @throws DevctlError 'manifest-invalid' for an env file, 'locked', 'port-taken', 'survivors', 'supervisor-failed',
+ * @throws DevctlError 'manifest-invalid' for an env file, 'manifest-unsupported' for a terminal, 'locked', 'port-taken', 'survivors', 'supervisor-failed',
  *   'records-unwritable', 'unsafe'
  */
 export async function startProject(
@@ -80,6 +82,7 @@ export async function startProject(
   options: StartOptions,
 ): Promise<StartResult> {
   requireReadableEnvFiles(manifest, options.names, options.warn);
+  await requireTerminals(manifest, options.names);
   await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {

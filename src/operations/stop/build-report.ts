@@ -26,11 +26,11 @@ type ReportedOutcome = Pick<StopOutcome, 'owned' | 'swept' | 'history' | 'unende
 /**
  * Every process that was ours during the stop, in order of pid.
  *
- * @param sessions the session of each service, where it is known
+ * @param sessions the sessions of each service, where they are known
  */
 export function reportProcesses(
   outcome: ReportedOutcome,
-  sessions: ReadonlyMap<string, number> = new Map(),
+  sessions: ReadonlyMap<string, readonly number[]> = new Map(),
 ): readonly ReportedProcess[] {
   const commands = new Map([...(outcome.swept?.commands ?? []), ...outcome.owned.commands]);
   return outcome.history.entries().map((seen) => ({
@@ -39,30 +39,34 @@ export function reportProcesses(
   }));
 }
 
-function isOutside({ service, process }: Claim, sessions: ReadonlyMap<string, number>): boolean {
-  const session = service === null ? undefined : sessions.get(service);
-  return session !== undefined && process.sid !== session;
+function isOutside(
+  { service, process }: Claim,
+  sessions: ReadonlyMap<string, readonly number[]>,
+): boolean {
+  const own = service === null ? undefined : sessions.get(service);
+  return own !== undefined && !own.includes(process.sid);
 }
 
 /**
  * Finds the sessions of the services. The leader of a service leads one; that of a one-off may be in the session of a
- * terminal, and shows it while it is alive.
+ * terminal, and shows it while it is alive. A service with a terminal of its own has two: its own, and that of the holder.
  */
 export function sessionsOf(
   { units, history }: Pick<StopOutcome, 'units' | 'history'>,
   records: readonly ServiceRecord[],
-): ReadonlyMap<string, number> {
+): ReadonlyMap<string, readonly number[]> {
   const seen = new Map(
     history.entries().map(({ claim: { process } }) => [identityKey(process.identity), process.sid]),
   );
   return new Map(
-    units.flatMap(({ name, leader }) => {
+    units.flatMap(({ name, leader, terminal }): [string, readonly number[]][] => {
       if (!leader) return [];
+      if (terminal) return [[name, [terminal.session.pid, terminal.holder.pid]]];
       const isInTerminal = records.some(
         ({ service, oneOff }) => service === name && oneOff?.terminal === true,
       );
       const sid = seen.get(identityKey(leader)) ?? (isInTerminal ? null : leader.pid);
-      return sid === null ? [] : [[name, sid] as const];
+      return sid === null ? [] : [[name, [sid]]];
     }),
   );
 }

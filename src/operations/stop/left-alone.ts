@@ -61,7 +61,8 @@ function serviceOf(spared: Spared, { records, ledger }: ProjectState): string | 
   if (service !== null && service !== UNATTRIBUTED) return service;
   // Nothing is ended for this number. It names the service that the process is in doubt of.
   const led = records.find(
-    ({ leader }) => leader && [process.sid, process.pgid].includes(leader.pid),
+    ({ leader, terminal }) =>
+      leader && [process.sid, process.pgid].includes((terminal?.session ?? leader).pid),
   );
   return led?.service ?? null;
 }

@@ -249,6 +249,7 @@ function unitOf(
     name,
     wave,
     leader: record?.leader ?? null,
+    ...(record?.terminal ? { terminal: record.terminal } : {}),
     signal: record?.stop.signal ?? 'SIGTERM',
     graceMs: request.graceMs ?? record?.stop.graceMs ?? DEFAULT_GRACE_MS,
     hasCommand: request.commands !== false && (record?.stop.command ?? null) !== null,

@@ -5,12 +5,14 @@
  *   pidfd      signals that cannot hit the next owner of a number
  *   end-watch  the end of processes that are no children of ours
  *   cut-file   frees the beginning of a file that others write to
+ *   terminals  pseudo-terminals, and the settings of terminals
  */
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Capability } from '../capabilities.ts';
 import { bindEndWatch, type EndWatch } from './end-watch.ts';
 import { bindPidfd, type Pidfd } from './pidfd.ts';
+import { bindTerminals, type Terminals } from './terminals.ts';
 
 /** The system calls that Node has no function for, reached through koffi (an optional dependency). */
 export interface Native {
@@ -46,14 +48,22 @@ export interface Native {
    */
   deadChild(): number | 'none' | 'refused';
   /**
-   * Replaces this process by another program: execve(2). It stays a subreaper (prctl(2)), and the kernel reaps
-   * its children from now on, because SIGCHLD is ignored, and a program inherits that (sigaction(2)).
+   * Replaces this process by another program: execve(2). It stays a subreaper (prctl(2)). It ignores signals from now
+   * on, because a program inherits that (sigaction(2)); where SIGCHLD is among them, the kernel reaps its children.
    *
    * @param argv from argv[0] on
    * @param env entries `NAME=value`
+   * @param ignored numbers of signals
+   * @param files descriptors that the program gets. Node marks all of its own to be closed, the first three too
    * @returns the errno name, only where the kernel refuses
    */
-  become(program: string, argv: readonly string[], env: readonly string[]): string;
+  become(
+    program: string,
+    argv: readonly string[],
+    env: readonly string[],
+    ignored: readonly number[],
+    files: readonly number[],
+  ): string;
   /**
    * Frees a part of an open file: fallocate(2). `punch` leaves a hole, which reads as zeros. `collapse` removes
    * the part, so that the rest of the file moves to its place. Both take whole blocks only.
@@ -82,6 +92,8 @@ export interface Native {
    * @throws Error with the errno name as `code`
    */
   mkfifo(path: string, mode: number): void;
+  /** Binds the calls for terminals when it is first asked for, because few projects need them. */
+  readonly terminals: () => Terminals;
   /** Gives freed memory back to the system: malloc_trim(3). A C library without that call (musl) keeps none. */
   trimMemory(): void;
 }
@@ -101,6 +113,7 @@ const WEXITED = 4;
 const WNOWAIT = 0x0100_0000;
 const P_ALL = 0;
 const SIG_IGN = 1;
+const F_SETFD = 2;
 
 /** FALLOC_FL_PUNCH_HOLE goes with FALLOC_FL_KEEP_SIZE. */
 const CUT_MODE: Readonly<Record<FileCut, number>> = { punch: 2 | 1, collapse: 8 };
@@ -178,6 +191,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   const waitid = libc.func('int waitid(int, unsigned int, void *, int)');
   const setSignal = libc.func('intptr_t signal(int, intptr_t)');
   const execve = libc.func('int execve(const char *, const char **, const char **)');
+  const fcntl = libc.func('int fcntl(int, int, int)');
   const tcsetpgrp = libc.func('int tcsetpgrp(int, int)');
   const getpgrp = libc.func('int getpgrp()');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
@@ -188,6 +202,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   const pidfds = bindPidfd(libc, errnoName);
   const info = new Int32Array(SIGINFO_WORDS);
   let endWatch: { readonly is: EndWatch | null } | null = null;
+  let terminals: Terminals | null = null;
   const refused = (call: string): Capability => ({ held: false, why: `${call}: ${errnoName()}` });
   return {
     available: true,
@@ -216,8 +231,9 @@ function bind(koffi: typeof import('koffi').default): Native {
       if (waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) === 0) return info[SI_PID] || 'none';
       return koffi.errno() === constants.errno.ECHILD ? 'none' : 'refused';
     },
-    become(program, argv, env) {
-      setSignal(constants.signals.SIGCHLD, SIG_IGN);
+    become(program, argv, env, ignored, files) {
+      for (const fd of files) fcntl(fd, F_SETFD, 0);
+      for (const signal of ignored) setSignal(signal, SIG_IGN);
       execve(program, [...argv, null], [...env, null]);
       return errnoName();
     },
@@ -239,6 +255,10 @@ function bind(koffi: typeof import('koffi').default): Native {
     endWatch: () => {
       endWatch ??= { is: pidfds.pidfd && bindEndWatch(koffi, libc, pidfds.pidfd, poll) };
       return endWatch.is;
+    },
+    terminals: () => {
+      terminals ??= bindTerminals(libc, errnoName);
+      return terminals;
     },
     takeTerminal(fd) {
       setSignal(constants.signals.SIGTTOU, SIG_IGN);
@@ -276,4 +296,12 @@ function bindMallocTrim(libc: import('koffi').LibraryHandle) {
 export function pidfdCapability(native: Native | NativeUnavailable): Capability {
   if (!native.available) return { held: false, why: native.why };
   return { held: native.pidfd !== null, why: native.whyNoPidfd };
+}
+
+/**
+ * Returns the calls for pseudo-terminals, or says why there are none.
+ */
+export async function loadTerminals(): Promise<Terminals | { readonly why: string }> {
+  const native = await loadNative();
+  return native.available ? native.terminals() : { why: native.why };
 }

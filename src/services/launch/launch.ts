@@ -9,23 +9,27 @@
  *   stdin-fifo       the FIFO that is a service's stdin
  *   write-stdin      text for that FIFO
  *   resource-limits  limits that a shell sets before the command
+ *   terminal         the pseudo-terminal of a service, and the processes that keep it
  *   inherited-files  descriptors that must not reach a service
  *   spawn-failure    the reason why a command did not start, in words
  */
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { DevctlError, errnoOf } from '../../errors.ts';
 import type { ResolvedService, ResourceLimits } from '../../manifest/resolved.ts';
-import { loadSpawn } from '../../processes/spawn.ts';
+import type { PseudoTerminal } from '../../processes/native/terminals.ts';
+import { loadSpawn, type SpawnChild } from '../../processes/spawn.ts';
 import { whyNotAppend } from '../../project/safe-file.ts';
 import type { Exit } from '../../project/service-record.ts';
 import { closeInheritedFiles } from './inherited-files.ts';
 import { limitedArgv, whyNotLimited } from './resource-limits.ts';
 import { missingProgram, spawnFailure } from './spawn-failure.ts';
 import { type MakeFifo, openFifo } from './stdin-fifo.ts';
+import { openServiceTerminal, type SpawnedProcess, spawnOnTerminal } from './terminal.ts';
 
 /** The part of a service that a launch needs. */
 export type Launched = Pick<ResolvedService, 'command' | 'cwd'> &
-  Partial<Pick<ResolvedService, 'resources'>>;
+  Partial<Pick<ResolvedService, 'resources' | 'tty'>>;
 
 export interface LaunchPlace {
   /** The whole environment of the service, exactly: nothing of ours is added. */
@@ -52,7 +56,7 @@ export type Contain = <Child>(spawn: () => Child) => {
 export type Launch =
   | {
       readonly kind: 'launched';
-      /** The number of the leader, of its group and of its session. */
+      /** The number of the leader. Without a terminal also that of its group and of its session. */
       readonly pid: number;
       /** Size of the log in bytes before the service could write to it. */
       readonly logOffset: number;
@@ -60,13 +64,23 @@ export type Launch =
       readonly uncontained: string | null;
       /** Resolves when the leader has ended, even if its descendants live on. Never rejects. */
       readonly exited: Promise<Exit>;
+      /** Null: it has no terminal. */
+      readonly terminal: LaunchedTerminal | null;
     }
   /** Nothing runs; `reason` is for the user. */
   | { readonly kind: 'failed'; readonly reason: string };
 
+/** The terminal of a service that was just launched, and the processes that keep it. Both end with code 0 after the service. */
+export interface LaunchedTerminal {
+  readonly path: string;
+  readonly session: SpawnedProcess;
+  readonly holder: SpawnedProcess;
+}
+
 /**
  * Spawns a service as the leader of a session of its own. It gets nothing of ours but three files: its
  * FIFO as stdin, its log as stdout and stderr. So it outlives us, and no process waits for it by accident.
+ * With `tty` it gets a terminal of its own, and a holder gets these files.
  *
  * Does not throw for a failure that a user or the system can cause. The caller has written the record before.
  */
@@ -80,7 +94,9 @@ export async function launch(service: Launched, place: LaunchPlace): Promise<Lau
       stdin = await openFifo(place.stdinPath, place.makeFifo);
       files.push(stdin);
     }
-    return await spawnLeader(service, place, stdin, log);
+    const terminal = service.tty ? await openServiceTerminal() : null;
+    if (terminal) files.push(terminal.master, terminal.slave);
+    return await spawnLeader(service, place, { stdin, log, terminal });
   } catch (error) {
     return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
   } finally {
@@ -88,34 +104,60 @@ export async function launch(service: Launched, place: LaunchPlace): Promise<Lau
   }
 }
 
+/** The open files of a service. */
+interface Files {
+  readonly stdin: number | 'ignore';
+  readonly log: Log;
+  readonly terminal: PseudoTerminal | null;
+}
+
 async function spawnLeader(
   service: Launched,
   { env, contain }: LaunchPlace,
-  stdin: number | 'ignore',
-  log: Log,
+  { stdin, log, terminal }: Files,
 ): Promise<Launch> {
-  const { resources = UNLIMITED } = service;
+  const { cwd, resources = UNLIMITED } = service;
   const [file = '', ...args] = limitedArgv(service.command, resources, env);
   if (resources.openFiles !== null || resources.core !== null) {
     // The shell in between would notice too, but could only tell us an exit code.
-    const place = { cwd: service.cwd, env };
-    const why = whyNotLimited(resources) ?? missingProgram(service.command, place);
+    const why = whyNotLimited(resources) ?? missingProgram(service.command, { cwd, env });
     if (why !== null) return { kind: 'failed', reason: why };
   }
-  const { cwd } = service;
   const spawnChild = await loadSpawn();
   closeInheritedFiles();
-  const born = () => spawnChild(file, args, { cwd, env, stdio: [stdin, log.fd, log.fd] });
-  const { child: leader, why: uncontained } = contain?.(born) ?? { child: born(), why: null };
-  if (leader.child === null) {
-    const reason = spawnFailure(await leader.failure, service.command, { cwd, env });
-    return { kind: 'failed', reason };
+  let uncontained: string | null = null;
+  const spawnContained: SpawnChild = (...given) => {
+    const { child, why } = contain?.(() => spawnChild(...given)) ?? {
+      child: spawnChild(...given),
+      why: null,
+    };
+    uncontained ??= why;
+    return child;
+  };
+  const reasonOf = (error: unknown) => spawnFailure(error, service.command, { cwd, env });
+  if (terminal && stdin === 'ignore') return { kind: 'failed', reason: 'a terminal needs a stdin' };
+  if (terminal && stdin !== 'ignore') {
+    const on = { file, args, cwd, env, terminal, log: log.fd, stdin, spawnChild: spawnContained };
+    const spawned = await spawnOnTerminal(on);
+    if (spawned.kind === 'failed') return { kind: 'failed', reason: reasonOf(spawned.error) };
+    const { pid, exited, session, holder } = spawned;
+    const held = { path: terminal.path, session, holder };
+    return { ...launchedAt(pid, log, uncontained), exited, terminal: held };
   }
+  const leader = spawnContained(file, args, { cwd, env, stdio: [stdin, log.fd, log.fd] });
+  if (leader.child === null) return { kind: 'failed', reason: reasonOf(await leader.failure) };
   const { child, pid } = leader;
-  const exited = new Promise<Exit>((resolve) => {
+  return { ...launchedAt(pid, log, uncontained), exited: exitOf(child), terminal: null };
+}
+
+function launchedAt(pid: number, { offset }: Log, uncontained: string | null) {
+  return { kind: 'launched' as const, pid, logOffset: offset, uncontained };
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
-  return { kind: 'launched', pid, logOffset: log.offset, uncontained, exited };
 }
 
 const UNLIMITED: ResourceLimits = { openFiles: null, core: null };

@@ -4,26 +4,39 @@ import { errnoOf } from '../../errors.ts';
 
 /** The result of a write to a service's stdin. */
 export type FifoWrite =
-  | { readonly kind: 'written'; readonly bytes: number }
+  | {
+      readonly kind: 'written';
+      readonly bytes: number;
+      /** True: nothing of what was in the FIFO then was read within a second. Null: not asked, or nobody can tell. */
+      readonly isUnread: boolean | null;
+    }
   /** `bytes`: part of it that is in the FIFO already, and cannot be taken back. */
   | { readonly kind: 'refused'; readonly why: string; readonly bytes: number };
 
 /** Time without progress after which devctl gives up, because the service does not read its stdin. */
 const PATIENCE_MS = 5_000;
 const PAUSE_MS = 10;
+/** Time within which a program that waits for its stdin has read some of it. */
+const READ_MS = 1_000;
+
+export interface FifoOptions {
+  /** Time without progress after which it gives up. */
+  readonly patienceMs?: number;
+  /** Counts the bytes that nobody has read from a FIFO (FIONREAD). Missing or null: it is not asked. */
+  readonly unread?: ((fd: number) => number | null) | null;
+}
 
 /**
  * Writes to a FIFO that another process has open for reading. It makes no FIFO, follows no link, and does not
  * wait for a reader: without a reader the kernel says ENXIO (fifo(7)).
  *
  * @param chunks written in order, each as a whole before the next is asked for
- * @param patienceMs time without progress after which it gives up
  * @throws what write(2) fails with, except EPIPE
  */
 export async function writeToFifo(
   path: string,
   chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
-  patienceMs = PATIENCE_MS,
+  { patienceMs = PATIENCE_MS, unread = null }: FifoOptions = {},
 ): Promise<FifoWrite> {
   let bytes = 0;
   let fd: number;
@@ -50,13 +63,27 @@ export async function writeToFifo(
         if (written === 0) await pause(PAUSE_MS);
       }
     }
-    return { kind: 'written', bytes };
+    return { kind: 'written', bytes, isUnread: unread && (await isUnread(fd, unread)) };
   } catch (error) {
     if (errnoOf(error) !== 'EPIPE') throw error;
     return { kind: 'refused', why: 'it has closed its stdin', bytes };
   } finally {
     closeSync(fd);
   }
+}
+
+/** Waits until something is read from a FIFO, a second at most. */
+async function isUnread(
+  fd: number,
+  unread: NonNullable<FifoOptions['unread']>,
+): Promise<boolean | null> {
+  const before = unread(fd);
+  for (let waitedMs = 0; before !== null && waitedMs < READ_MS; waitedMs += PAUSE_MS) {
+    const now = unread(fd);
+    if (now === null || now < before || now === 0) return false;
+    await pause(PAUSE_MS);
+  }
+  return before === null ? null : true;
 }
 
 /**

@@ -129,6 +129,14 @@ export const exceedLimit: Move<In<Alive>, On<'limitPassed'>> = (state, { reason,
   );
 };
 
+/** Ends a service whose terminal is gone, also where it goes on without: nobody could see or ask it any more. */
+export const loseTerminal: Move<In<Alive>, On<'terminalLost'>> = (state, { reason }, now) => {
+  const { leader, kind } = state;
+  const wellMs = kind === 'running' || kind === 'ready' ? now.nowMs - state.sinceMs : null;
+  const end = { reason, exit: null, leader, failed: true, wellMs };
+  return restartOr(state, end, now, (_state, { reason: why }) => endTree(state, why, now));
+};
+
 /** Replaces the restart policy `no` by `on-failure`. */
 function onFailure(now: LifecycleInput): LifecycleInput {
   const { terms } = now;

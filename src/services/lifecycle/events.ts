@@ -113,6 +113,8 @@ export type LifecycleEvent =
       readonly reason: string;
       readonly action: 'stop' | 'restart';
     }
+  /** Its terminal hangs up, because the process has ended that held it. Its restart policy applies. */
+  | { readonly kind: 'terminalLost'; readonly run: number; readonly reason: string }
   /** The pause before a restart is over, and no other command is at work in the project. */
   | { readonly kind: 'pauseOver'; readonly run: number }
   /** The remains of the run cannot be ended, or nothing can be started in its place. */

@@ -19,6 +19,7 @@ import {
   failToSpawn,
   failToStart,
   loseHealth,
+  loseTerminal,
   resumeRestart,
   timeOut,
 } from './ends.ts';
@@ -92,6 +93,7 @@ const LATE = {
   healthLost: lateProbe,
   healthRegained: lateProbe,
   limitPassed: lateLimit,
+  terminalLost: lateLimit,
   pauseOver: latePause,
   stuck: notStuck,
 };
@@ -123,6 +125,7 @@ const ALIVE = {
   ...SPAWNED,
   daemonized: followDaemon,
   limitPassed: exceedLimit,
+  terminalLost: loseTerminal,
   askedToStop: beginStopping,
   standDown: handOver,
   stopped: becomeIdle,

@@ -13,7 +13,13 @@ import { monotonicMs } from '../../processes/clock.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit, ServiceRecord } from '../../project/service-record.ts';
 import { defaultVariables } from '../../services/launch/default-variables.ts';
-import { type Contain, type Launch, launch } from '../../services/launch/launch.ts';
+import {
+  type Contain,
+  type Launch,
+  type LaunchedTerminal,
+  launch,
+} from '../../services/launch/launch.ts';
+import { terminalEnvironment } from '../../services/launch/terminal.ts';
 import { exitInWords } from '../../services/lifecycle/states.ts';
 import { watchHealth } from '../../services/probes/liveness.ts';
 import { openProbe } from '../../services/probes/open.ts';
@@ -22,7 +28,7 @@ import type { Probe } from '../../services/probes/probe.ts';
 import { probedPorts } from '../../services/probes/probed-ports.ts';
 import { waitUntilReady } from '../../services/probes/readiness.ts';
 import type { Ill, ServiceEntry, ServiceTable, ServiceTableContext } from './entry.ts';
-import { reportExit, reportUnseenEnd } from './exits.ts';
+import { reportExit, reportLostTerminal, reportUnseenEnd } from './exits.ts';
 import { withPinnedLog } from './log-access.ts';
 
 type Dispatch = ServiceTable['dispatch'];
@@ -63,10 +69,34 @@ export async function spawnService(
     return;
   }
   const { identity } = leader;
+  const { terminal } = launched;
+  entry.lastWords = terminal?.holder.ended ?? null;
+  if (terminal) {
+    await recordTerminal(context, entry, terminal);
+    for (const part of ['session', 'holder'] as const) {
+      const { pid, ended } = terminal[part];
+      void ended.then((exit) => reportLostTerminal(entry, { run, part, pid, exit }, dispatch));
+    }
+  }
   void dispatch(name, { kind: 'spawned', run, identity, probed: entry.probed });
   void launched.exited.then((exit) =>
-    reportExit(context, entry, { run, identity, exit }, dispatch),
+    reportExit(context, entry, { run, identity, exit, terminal }, dispatch),
   );
+}
+
+/** Adds the terminal of a run to its record, which is written with the leader. */
+async function recordTerminal(
+  { table }: ServiceTableContext,
+  entry: ServiceEntry,
+  { path, session, holder }: LaunchedTerminal,
+): Promise<void> {
+  const [leading, holding] = await Promise.all(
+    [session, holder].map(({ pid }) => table.read(pid).catch(() => null)),
+  );
+  // Missing: they have ended already, after the service.
+  if (!leading || !holding || !entry.record) return;
+  const terminal = { path, session: leading.identity, holder: holding.identity };
+  entry.record = { ...entry.record, terminal };
 }
 
 function launchService(
@@ -81,10 +111,11 @@ function launchService(
   return withPinnedLog(context, record, async (log) => {
     // This may fail, so it comes before the spawn: afterwards there is a process to report.
     const base = log.positionAt(0);
-    const env = environmentOf(context, entry, record.runId);
+    const whole = environmentOf(context, entry, record.runId);
+    const env = service.tty ? terminalEnvironment(whole, service.env) : whole;
     const onTerminal = entry.request?.onTerminal ?? false;
     const launched = await launch(service, {
-      env: { ...env, ...defaultVariables(service, env, onTerminal) },
+      env: { ...env, ...defaultVariables(service, env, onTerminal && !service.tty) },
       logFile: record.log,
       stdinPath: record.stdin,
       ...(mkfifo ? { makeFifo: mkfifo } : {}),

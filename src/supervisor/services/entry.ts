@@ -49,6 +49,8 @@ export interface ServiceEntry {
   readonly ills: Set<Ill>;
   /** True when this supervisor spawned the leader, so that Node reports its exit. */
   spawnedHere: boolean;
+  /** Resolves when the last words of this run are in its log; null: it writes to its log itself. */
+  lastWords: Promise<unknown> | null;
   /** True when the leader of this run is a daemon that its command has left. */
   daemon: boolean;
   /** True when this run has a readiness probe, as far as is known. */

@@ -3,6 +3,7 @@ import { monotonicMs } from '../../processes/clock.ts';
 import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import type { Exit } from '../../project/service-record.ts';
+import type { LaunchedTerminal } from '../../services/launch/launch.ts';
 import type { LifecycleEvent } from '../../services/lifecycle/events.ts';
 import { settleTimeMs } from '../../services/lifecycle/settle.ts';
 import { exitInWords, leftBehindInWords, type StateKind } from '../../services/lifecycle/states.ts';
@@ -14,16 +15,29 @@ interface LeaderEnd {
   readonly run: number;
   readonly identity: Identity;
   readonly exit: Exit;
+  readonly terminal: LaunchedTerminal | null;
 }
+
+/**
+ * How long an end is not told yet, in ms: so long the holder of its terminal takes to write its last words to the log.
+ * Where a descendant has the terminal open, it goes on.
+ */
+const LAST_WORDS_MS = 50;
+/** The same for a hang-up, which may come of the end of the holder. That is the reason then. */
+const HANG_UP_MS = 250;
 
 /** Dispatches the end of a leader: `exited`, or `daemonized` where its run goes on and can show that it works. */
 export async function reportExit(
   context: ServiceTableContext,
   entry: ServiceEntry,
-  { run, identity, exit }: LeaderEnd,
+  { run, identity, exit, terminal }: LeaderEnd,
   dispatch: ServiceTable['dispatch'],
 ): Promise<void> {
   const { name } = entry;
+  if (terminal) {
+    const ms = exit.signal === 'SIGHUP' ? HANG_UP_MS : LAST_WORDS_MS;
+    await Promise.race([terminal.session.ended, delay(ms, null, { ref: false })]);
+  }
   // After a stop that left it alone, the process was adopted as another run.
   const isSame = (): boolean =>
     'leader' in entry.state &&
@@ -41,6 +55,37 @@ export async function reportExit(
   } else {
     void dispatch(name, { ...end, left: namesOf(left) });
   }
+}
+
+/** Dispatches the end of a process that keeps the terminal of a service that is alive. After it, it ends with code 0. */
+export function reportLostTerminal(
+  { name }: Pick<ServiceEntry, 'name'>,
+  part: {
+    readonly run: number;
+    readonly part: 'session' | 'holder';
+    readonly pid: number;
+    readonly exit: Exit;
+  },
+  dispatch: ServiceTable['dispatch'],
+): void {
+  const { run, pid, exit } = part;
+  if (exit.code === 0) return;
+  const what =
+    part.part === 'holder' ? "its terminal's holder" : "the leader of its terminal's session";
+  const how = exit.signal === null ? exitInWords(exit) : `was ${exitInWords(exit)}`;
+  void dispatch(name, { kind: 'terminalLost', run, reason: `${what} (pid ${pid}) ${how}` });
+}
+
+/** The processes of a run that its service has started: without those that keep its terminal. */
+function ofService(
+  { record }: Pick<ServiceEntry, 'record'>,
+  processes: readonly ProcessInfo[],
+): readonly ProcessInfo[] {
+  const { terminal } = record ?? {};
+  if (!terminal) return processes;
+  return processes.filter(
+    ({ sid, identity }) => sid !== terminal.holder.pid && !sameIdentity(identity, terminal.session),
+  );
 }
 
 /**
@@ -87,7 +132,7 @@ export async function followNext(
   if (event.kind !== 'exited' || !daemon || !record || event.run !== state.run) return event;
   if (!MAY_LEAVE.has(state.kind)) return event;
   const left = await context.processesOf(record.runId).catch(() => []);
-  const next = await standIn(context, entry, left);
+  const next = await standIn(context, entry, ofService(entry, left));
   return next === null ? event : follow(entry, next);
 }
 
@@ -151,9 +196,8 @@ async function leftOf(
   if (!record) return [];
   await delay(LEFT_MS);
   // The command of a probe is in the control group of the run, too, and leads a process group of its own.
-  const left = (await processesOf(record.runId).catch(() => [])).filter(
-    ({ pgid }) => !probePids.has(pgid),
-  );
+  const all = await processesOf(record.runId).catch(() => []);
+  const left = ofService(entry, all).filter(({ pgid }) => !probePids.has(pgid));
   return left.toSorted(
     (one, other) =>
       one.identity.startTicks - other.identity.startTicks || one.identity.pid - other.identity.pid,

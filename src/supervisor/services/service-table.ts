@@ -14,6 +14,7 @@
  *   adopt          takes services over, stands down for a stop, resumes afterwards
  *   children       what only the parent of all services can do for a stop
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { inWords } from '../../errors.ts';
 import { lastLines } from '../../logs/reader.ts';
 import type { LivenessProbe, ResolvedService } from '../../manifest/resolved.ts';
@@ -102,8 +103,9 @@ class Services implements ServiceTable {
   }
 
   async lastLines(name: string, count: number): Promise<readonly string[]> {
-    const { record, logFrom } = this.entry(name);
+    const { record, logFrom, lastWords } = this.entry(name);
     if (!record) return [];
+    await Promise.race([lastWords, delay(LAST_WORDS_MS, null, { ref: false })]);
     return withPinnedLog(this.#context, record, (log) => lastLines(log, count, logFrom)).catch(
       () => [],
     );
@@ -257,6 +259,9 @@ class Services implements ServiceTable {
   }
 }
 
+/** Longest time that the last lines of a service on a terminal are waited for, in ms. */
+const LAST_WORDS_MS = 1_000;
+
 /** The number of failed rechecks in a row that make a service unhealthy. */
 const RECHECK_FAILURES = 3;
 
@@ -286,6 +291,7 @@ function idleEntry(name: string): ServiceEntry {
     ills: new Set(),
     spawnedHere: false,
     daemon: false,
+    lastWords: null,
     probed: false,
     probe: null,
     health: null,

@@ -25,8 +25,10 @@ async function launcher(project: TemporaryProject): Promise<string> {
     platform: 'node',
     format: 'esm',
     logLevel: 'error',
+    // Loaded only for a terminal.
+    external: ['koffi'],
     banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
     },
   });
   return outfile;

@@ -31,11 +31,11 @@ test('a line arrives at the reader, and a path that is no open FIFO of ours is r
   const reader = openSync(fifo, O_RDONLY | O_NONBLOCK);
   try {
     const lines = [Buffer.from('one\n'), Buffer.from('two\n')];
-    expect(await writeToFifo(fifo, lines)).toEqual({ kind: 'written', bytes: 8 });
+    expect(await writeToFifo(fifo, lines)).toEqual({ kind: 'written', bytes: 8, isUnread: null });
     const read = Buffer.alloc(100);
     expect(read.toString('utf8', 0, readSync(reader, read))).toBe('one\ntwo\n');
     // No process reads it, so no more goes in than it holds (64 KB, pipe(7)).
-    const much = await writeToFifo(fifo, [Buffer.alloc(200_000, 'x')], 100);
+    const much = await writeToFifo(fifo, [Buffer.alloc(200_000, 'x')], { patienceMs: 100 });
     expect(much).toMatchObject({ kind: 'refused', why: expect.stringMatching(/full/) });
     expect(much.bytes).toBeGreaterThan(0);
     expect(much.bytes).toBeLessThan(200_000);
