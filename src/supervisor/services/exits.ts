@@ -95,7 +95,7 @@ function ofService(
 export async function reportUnseenEnd(
   context: ServiceTableContext,
   entry: ServiceEntry,
-  { run, exit }: Omit<LeaderEnd, 'identity'>,
+  { run, exit }: Pick<LeaderEnd, 'run' | 'exit'>,
   dispatch: ServiceTable['dispatch'],
 ): Promise<void> {
   const { name, service, probed } = entry;
@@ -191,8 +191,9 @@ function mayLeave({ service }: ServiceEntry): boolean {
 /** Looks for the living processes of a run whose command has ended, the eldest first. */
 async function leftOf(
   { processesOf }: ServiceTableContext,
-  { record, probePids }: ServiceEntry,
+  entry: ServiceEntry,
 ): Promise<readonly ProcessInfo[]> {
+  const { record, probePids } = entry;
   if (!record) return [];
   await delay(LEFT_MS);
   // The command of a probe is in the control group of the run, too, and leads a process group of its own.
