@@ -19,7 +19,7 @@ import {
  * the middle of its work.
  *
  * It is `cat` for a megabyte instead of 40, and because a shell would reap the service. `cat` does not, so the kernel keeps
- * the exit of the service for every supervisor, also for one that comes later (`exitOfZombie`).
+ * the exit of the service for every supervisor, also for one that comes later, until this process ends (`exitOfZombie`).
  */
 async function main(): Promise<void> {
   const spec = JSON.parse(readFileSync(SPEC_FD, 'utf8')) as TerminalSpec;

@@ -47,8 +47,10 @@ describe.runIf(hasSubreaper && hasTmux)('attach', () => {
     await sees(/detached from web, which runs on\s+code=0/);
     // The terminal is as it was: lines, with echo, and Ctrl-C is a signal again.
     await terminal.type('clear; sleep 100; echo after=$?');
+    await until(() => project.oracle.everything().some(({ argv }) => argv[0] === 'sleep'));
     await terminal.press('C-c');
     await sees(/\^C/);
+    await until(() => !project.oracle.everything().some(({ argv }) => argv[0] === 'sleep'));
 
     // A program that reads lines: with echo while somebody looks, and its exit code is ours.
     await terminal.type('clear; devctl attach shell; echo code=$?');
