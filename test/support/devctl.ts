@@ -66,6 +66,8 @@ export function startDevctl(
     reject: false,
     stdin: 'ignore',
     timeout: TIMEOUT_MS,
+    // Else execa kills devctl 5 s after a signal of the test, in the midst of its proof on a busy machine.
+    forceKillAfterDelay: false,
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
 }
