@@ -75,7 +75,7 @@ function lookUp(
     ) {
       ids.add(projectId);
     } else if (
-      (works.some(({ place }) => place === 'perhaps') || wasReplaced(own, projectId)) &&
+      (works.some(({ place }) => place === 'perhaps') || !wasOurs(own, projectId)) &&
       !works.some(({ place }) => place === 'here')
     ) {
       inDoubt.ids.add(projectId);
@@ -194,10 +194,14 @@ function hasTakenOver({ id }: ProjectFolder, { projectId }: ForeignMark): boolea
   return id !== null && projectId !== null && folderIdOf(id) !== folderIdOf(projectId);
 }
 
-/** Tells whether the folder of this id was another one at our path: it may have been moved away. */
-function wasReplaced({ root }: ProjectFolder, projectId: string): boolean {
+/**
+ * Tells whether our own folder had this id before its records were lost, as far as the registry knows. Otherwise the
+ * project of the id may have been moved away from our path.
+ */
+function wasOurs({ root, paths }: ProjectFolder, projectId: string): boolean {
   const entry = lookUpProject(folderIdOf(projectId));
-  return entry !== null && entry.path === root && isReplaced(entry);
+  if (entry === null || !paths.includes(entry.path)) return false;
+  return entry.path !== root || !isReplaced(entry);
 }
 
 /** Where both are known the id decides, because another checkout may be at the path by now. */

@@ -26,7 +26,7 @@ const here = (over: Here = {}) => {
 const NOWHERE = {
   oldPathExists: false,
   isRegisteredElsewhere: false,
-  livesElsewhere: 'no' as 'yes' | 'perhaps' | 'removed' | 'no',
+  livesElsewhere: 'no' as 'yes' | 'perhaps' | 'removed' | 'nowhere' | 'no',
 };
 const MOVED = { path: '/home/me/app2', pidsDir: '/home/me/app2/.pids' };
 
@@ -76,9 +76,27 @@ describe('is the id in a folder the folder’s own?', () => {
     ],
     [
       'a copy at the old path of a folder that was renamed while it ran',
-      {},
+      { inode: '9' },
       { isRegisteredElsewhere: true },
       'copy',
+    ],
+    [
+      'the folder itself, whose id somebody wrote into another folder',
+      {},
+      { isRegisteredElsewhere: true },
+      'here',
+    ],
+    [
+      'another folder at the path, and what the records name works nowhere',
+      { inode: '9' },
+      { livesElsewhere: 'nowhere' },
+      'perhaps-moved',
+    ],
+    [
+      'remounted, and what the records name works elsewhere',
+      { device: '9', inode: '9' },
+      { livesElsewhere: 'nowhere' },
+      'here',
     ],
     [
       'a records folder of two projects, the other one registered',

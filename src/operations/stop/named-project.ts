@@ -172,9 +172,9 @@ function removedProject(path: string, running: readonly RunningProject[]): Named
     project: { folder, outline: noManifestIn(path), shownBy: 'name' },
     maySweep: !isReplaced,
     forget() {
-      for (const one of [...ids, ...registered.map((entry) => entry.id)]) {
-        forgetProject(folderIdOf(one));
-      }
+      // What is registered at a path that is there again may be the project that has it now.
+      const goneToo = isReplaced ? [] : registered.map((entry) => entry.id);
+      for (const one of [...ids, ...goneToo]) forgetProject(folderIdOf(one));
     },
   };
 }

@@ -19,16 +19,18 @@ export interface Surroundings {
   /**
    * Does a living process of the id work in another existing folder that holds the id? 'perhaps': a process lives, and
    * its working directory cannot be read. 'removed': no, and one works in a removed folder at the recorded path, which is
-   * the kernel's word that the original was removed, because a renamed folder shows its new path.
+   * the kernel's word that the original was removed, because a renamed folder shows its new path. 'nowhere': what the
+   * records name lives, and none of it works in this folder or in another one of the id.
    */
-  readonly livesElsewhere: () => 'yes' | 'perhaps' | 'removed' | 'no';
+  readonly livesElsewhere: () => 'yes' | 'perhaps' | 'removed' | 'nowhere' | 'no';
 }
 
 /**
  * Proves that the id in a folder is the folder's own, or calls the folder a copy.
  *
- * The recorded path decides first, because remounts, overlays and restored backups change device and inode; only a
- * living process that works in another folder with the id contradicts it. Device and inode prove a move within one
+ * The recorded path decides first, because remounts, overlays and restored backups change device and inode; a living
+ * process that works in another folder with the id contradicts it, and on the same device one that works nowhere makes it
+ * doubtful, because a copy may have been put in the place of the original. Device and inode prove a move within one
  * file system. A move across file systems is a copy whose original has gone, so it counts only where no process says
  * that the original is elsewhere. Another inode on the same device is a copy, because a rename keeps the inode; but
  * between two mounts of one device mv(1) copies too, so it counts where a process says that the original was removed.
@@ -41,14 +43,18 @@ export function judgeBelonging(
   here: FolderPlace & { readonly pidsDir: string },
   { oldPathExists, isRegisteredElsewhere, livesElsewhere }: Surroundings,
 ): Belonging | 'perhaps-moved' {
+  const isSameFolder = record.device === here.device && record.inode === here.inode;
+  // Path and inode say the same: the id was written into another folder by hand.
+  if (isSameFolder && record.path === here.path && isSamePlace(record, here)) return 'here';
   // A folder that was moved, and then copied to where it was: both hold the id, and one path is in the record.
   if (isRegisteredElsewhere())
     return record.pidsDir === here.pidsDir && record.path !== here.path ? 'shared' : 'copy';
-  const isSameFolder = record.device === here.device && record.inode === here.inode;
   if (record.path === here.path || record.alsoAt.includes(here.path)) {
+    if (isSameFolder || !isSamePlace(record, here)) return 'here';
     // The same before anybody has noted the move.
-    const isLeft = isSamePlace(record, here) && !isSameFolder && livesElsewhere() === 'yes';
-    return isLeft ? 'copy' : 'here';
+    const lives = livesElsewhere();
+    if (lives === 'yes') return 'copy';
+    return lives === 'nowhere' && record.device === here.device ? 'perhaps-moved' : 'here';
   }
   if (isSamePlace(record, here)) {
     if (isSameFolder) return 'moved';
@@ -57,7 +63,8 @@ export function judgeBelonging(
     if (oldPathExists()) return 'copy';
     const lives = livesElsewhere();
     if (lives === 'yes') return 'copy';
-    if (lives === 'removed' || (lives === 'no' && record.device !== here.device)) return 'moved';
+    const isNoSign = lives === 'no' || lives === 'nowhere';
+    if (lives === 'removed' || (isNoSign && record.device !== here.device)) return 'moved';
     return 'perhaps-moved';
   }
   return 'copy';

@@ -5,7 +5,7 @@ import { livesNow } from '../../processes/lives-now.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
 import { asObject, isIdentity, isPid } from '../field-checks.ts';
 import { foldersUpwards, isInside } from '../inside.ts';
-import { readJsonFields } from '../json-record.ts';
+import { type JsonFields, readJsonFields } from '../json-record.ts';
 import { heldElsewhere, holdsProject } from './holders.ts';
 import { recordsFolderAt } from './places.ts';
 import {
@@ -126,19 +126,21 @@ function livesElsewhere(
   pidsDir: string,
 ): ReturnType<Surroundings['livesElsewhere']> {
   const holdsId = (folder: string): boolean => folder !== root && holdsProject(folder, id);
-  const folders = recordedPids(pidsDir).map(readWorkingFolder);
-  folders.push(
-    ...pidsMarked(id)
-      .map(readWorkingFolder)
-      .filter(({ kind }) => kind === 'folder' || kind === 'removed'),
-  );
+  const recorded = recordedIdentities(pidsDir);
+  const marked = pidsMarked(id)
+    .map(readWorkingFolder)
+    .filter(({ kind }) => kind === 'folder' || kind === 'removed');
+  const folders = [...recorded.map(({ pid }) => readWorkingFolder(pid)), ...marked];
   const isElsewhere = folders.some(
     (folder) => folder.kind === 'folder' && foldersUpwards(folder.path).some(holdsId),
   );
   if (isElsewhere || residentIsElsewhere(pidsDir, root)) return 'yes';
   if (folders.some(({ kind }) => kind === 'unreadable')) return 'perhaps';
   const isRemoved = folders.some((one) => one.kind === 'removed' && isInside(path, one.path));
-  return isRemoved ? 'removed' : 'no';
+  if (isRemoved) return 'removed';
+  const worksHere = folders.some((one) => one.kind === 'folder' && isInside(root, one.path));
+  const lives = marked.length > 0 || recorded.some((one) => isIdentity(one) && livesNow(one));
+  return lives && !worksHere ? 'nowhere' : 'no';
 }
 
 /**
@@ -164,8 +166,8 @@ function pidsMarked(id: string): readonly number[] {
   return marked.map(({ pid }) => pid);
 }
 
-/** The pids of supervisor, guards and leaders, as the records say, read without believing anything else of them. */
-function recordedPids(pidsDir: string): readonly number[] {
+/** Supervisor, guards and leaders, as the records say, read without believing anything but their pids. */
+function recordedIdentities(pidsDir: string): readonly (JsonFields & { readonly pid: number })[] {
   const services = join(pidsDir, 'services');
   let names: readonly string[] = [];
   try {
@@ -177,10 +179,11 @@ function recordedPids(pidsDir: string): readonly number[] {
     readJsonFields(join(pidsDir, 'supervisor.json')),
     ...names.map((name) => readJsonFields(join(services, name))),
   ];
-  const identities = records.flatMap((fields) => {
+  return records.flatMap((fields) => {
     const { identity, supervisor, guard, leader } = fields ?? {};
-    return [identity, supervisor, guard, leader];
+    return [identity, supervisor, guard, leader].flatMap((one) => {
+      const { pid, ...more } = asObject(one) ?? {};
+      return isPid(pid) ? [{ ...more, pid }] : [];
+    });
   });
-  const pids = identities.map((identity) => asObject(identity)?.pid).filter(isPid);
-  return [...new Set(pids)];
 }
