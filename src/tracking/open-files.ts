@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { OpenFileEvidence } from '../ownership/claim.ts';
 import { sameMachine } from '../processes/identity.ts';
 import { allPorts, findSocketOwners, type Port } from '../processes/ports.ts';
-import type { Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { type DeclaredService, projectBelow } from '../project/open-project.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
@@ -15,7 +15,7 @@ async function readOpenFiles(
   snapshot: Snapshot,
   thorough: boolean,
 ): Promise<OpenFileEvidence> {
-  const { records, problems, folder } = state;
+  const { records, problems, folder, foreign, beside } = state;
   const logs = new Map<string, string>();
   const ports = new Map<Port, string>();
   // Records come last and win: they say what runs, while the manifest may have changed since.
@@ -24,6 +24,15 @@ async function readOpenFiles(
     if (basename(log) === `${name}.log`) logs.set(inRealFolder(log), name);
     for (const port of allPorts(one)) ports.set(port, name);
   }
+  const stdinFolder = join(inRealFolder(folder.pidsDir), 'stdin');
+  const ofOthers = new Map<string, 'lives' | 'dead'>();
+  for (const record of [...foreign, ...(beside?.others ?? [])]) {
+    const lives = [record.leader, record.supervisor].some((one) => one && livesIn(snapshot, one));
+    const state = lives ? 'lives' : 'dead';
+    ofOthers.set(inRealFolder(record.log), state);
+    if (foreign.includes(record)) ofOthers.set(join(stdinFolder, record.service), state);
+  }
+  for (const { log } of records) ofOthers.delete(inRealFolder(log));
   const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
   const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
   const notBeforeTicks = complete && !thorough ? Math.min(...begun) : null;
@@ -36,7 +45,8 @@ async function readOpenFiles(
     logs,
     // The records folder is never a symbolic link, and neither are those in it (`ensureOwnFolder`).
     logsFolder: join(inRealFolder(folder.pidsDir), 'logs'),
-    stdinFolder: join(inRealFolder(folder.pidsDir), 'stdin'),
+    stdinFolder,
+    ofOthers,
     listening: found
       .filter(({ process }) => {
         const cwd = snapshot.details.cwd(process);
