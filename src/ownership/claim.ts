@@ -131,6 +131,8 @@ export interface OpenFileEvidence {
     readonly pid: number;
     readonly port: Port;
     readonly service: string;
+    /** True where other projects have recorded that port, and we have not. Missing: false. */
+    readonly isOfOthers?: boolean;
   }[];
   /** True where a declared port is evidence also for a process that a person has started: `stop --force`. */
   readonly forced: boolean;

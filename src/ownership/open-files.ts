@@ -14,12 +14,15 @@ export function openFileEvidence(search: ClaimSearch, process: ProcessInfo): Fin
     const finding = outputEvidence(search, process, file);
     if (finding) findings.push(finding);
   }
-  for (const { port, service } of openFiles.listening.filter((listener) => listener.pid === pid)) {
+  for (const { port, service, isOfOthers } of openFiles.listening.filter(
+    (listener) => listener.pid === pid,
+  )) {
     // The port alone proves nothing, because a stranger may have taken it first.
     if (!isInside(facts.root, snapshot.details.cwd(process))) continue;
     if (!isOfOurUser(search, process)) continue;
     const detail = `listens on ${port}`;
-    findings.push({ kind: 'port', detail, service, runId: runOf(search, service) });
+    const doubt = isOfOthers ? { doubt: 'another project has recorded that port' } : {};
+    findings.push({ kind: 'port', detail, service, runId: runOf(search, service), ...doubt });
   }
   return findings;
 }

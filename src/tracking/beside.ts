@@ -44,18 +44,25 @@ export function readBeside(folder: ProjectFolder): RecordsBeside {
 
 /**
  * Tells the records of other manifests from those of the manifest with this variant. A ledger does not say of which
- * manifest it is, so the records decide. Records without an id are of neither.
+ * manifest it is, so the records beside it decide, and an entry without a run may be of either, so it counts as theirs.
+ * Records without an id are of neither.
  */
 export function sortByManifest(variant: string, folders: readonly RecordsIn[]): RecordsBeside {
-  const isOurs = ({ projectId }: ServiceRecord): boolean =>
-    projectId !== undefined && variantIn(projectId) === variant;
   const sorted = folders.map(({ records, ledger, isOfFolder: isHere }) => {
     const named = records.filter(({ projectId }) => projectId !== undefined);
+    const isOurs = ({ projectId = '' }: ServiceRecord): boolean => variantIn(projectId) === variant;
     const others = named.filter((record) => !isOurs(record));
     const ours = isHere ? named.filter(isOurs) : [];
-    const seenIn = (runs: readonly ServiceRecord[]): readonly LedgerEntry[] =>
-      ledger.filter(({ runId }) => runs.some((run) => run.runId === runId));
-    return { others, othersSeen: seenIn(others), ours: [...ours.flatMap(asSeen), ...seenIn(ours)] };
+    const isOf = (runs: readonly ServiceRecord[], { runId }: LedgerEntry): boolean =>
+      runs.some((run) => run.runId === runId);
+    const isNameless = (entry: LedgerEntry): boolean => !isOf(named, entry);
+    const othersSeen = ledger.filter(
+      (entry) => isOf(others, entry) || (others.length > 0 && isNameless(entry)),
+    );
+    const oursSeen = ledger.filter(
+      (entry) => isOf(ours, entry) || (ours.length > 0 && others.length === 0 && isNameless(entry)),
+    );
+    return { others, othersSeen, ours: [...ours.flatMap(asSeen), ...oursSeen] };
   });
   return {
     others: sorted.flatMap(({ others }) => others),
@@ -83,7 +90,7 @@ export function namedBy(record: ServiceRecord): readonly RecordedElsewhere[] {
 /** The processes that other manifests of the folder have recorded or witnessed. */
 export function namedByOthers({ others, othersSeen }: RecordsBeside): readonly RecordedElsewhere[] {
   const seen = othersSeen.flatMap(({ runId, identity }) => {
-    const run = others.find((record) => record.runId === runId);
+    const run = others.find((record) => record.runId === runId) ?? others[0];
     return run
       ? [{ mark: markOfPath(run.project), projectId: run.projectId ?? null, identity }]
       : [];

@@ -15,7 +15,7 @@ async function readOpenFiles(
   snapshot: Snapshot,
   thorough: boolean,
 ): Promise<OpenFileEvidence> {
-  const { records, problems, folder, foreign, beside } = state;
+  const { records, problems, folder } = state;
   const logs = new Map<string, string>();
   const ports = new Map<Port, string>();
   // Records come last and win: they say what runs, while the manifest may have changed since.
@@ -25,14 +25,7 @@ async function readOpenFiles(
     for (const port of allPorts(one)) ports.set(port, name);
   }
   const stdinFolder = join(inRealFolder(folder.pidsDir), 'stdin');
-  const ofOthers = new Map<string, 'lives' | 'dead'>();
-  for (const record of [...foreign, ...(beside?.others ?? [])]) {
-    const lives = [record.leader, record.supervisor].some((one) => one && livesIn(snapshot, one));
-    const state = lives ? 'lives' : 'dead';
-    ofOthers.set(inRealFolder(record.log), state);
-    if (foreign.includes(record)) ofOthers.set(join(stdinFolder, record.service), state);
-  }
-  for (const { log } of records) ofOthers.delete(inRealFolder(log));
+  const ofOthers = recordedByOthers(state, stdinFolder, snapshot);
   const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
   const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
   const notBeforeTicks = complete && !thorough ? Math.min(...begun) : null;
@@ -46,9 +39,10 @@ async function readOpenFiles(
     // The records folder is never a symbolic link, and neither are those in it (`ensureOwnFolder`).
     logsFolder: join(inRealFolder(folder.pidsDir), 'logs'),
     stdinFolder,
-    ofOthers,
+    ofOthers: ofOthers.files,
     listening: found
-      .filter(({ process }) => {
+      .filter(({ port, process }) => {
+        if (ofOthers.ports.get(port) === 'lives') return false;
         const cwd = snapshot.details.cwd(process);
         return cwd === null || projectBelow(folder.root, cwd) === null;
       })
@@ -56,10 +50,36 @@ async function readOpenFiles(
         pid: process.identity.pid,
         port,
         service: ports.get(port) ?? '',
+        isOfOthers: ofOthers.ports.has(port),
       })),
     forced: thorough,
     notBeforeTicks,
   };
+}
+
+/**
+ * Finds the files and ports that records of other projects name and ours do not, and whether the leader or the supervisor
+ * of that run lives. Then it is the other project's, because only one of the two can run. Else nobody can tell.
+ */
+function recordedByOthers(
+  { records, foreign, beside }: ProjectState,
+  stdinFolder: string,
+  snapshot: Snapshot,
+) {
+  const files = new Map<string, 'lives' | 'dead'>();
+  const ports = new Map<Port, 'lives' | 'dead'>();
+  for (const record of [...foreign, ...(beside?.others ?? [])]) {
+    const lives = [record.leader, record.supervisor].some((one) => one && livesIn(snapshot, one));
+    const state = lives ? 'lives' : 'dead';
+    files.set(inRealFolder(record.log), state);
+    if (foreign.includes(record)) files.set(join(stdinFolder, record.service), state);
+    for (const port of allPorts(record)) ports.set(port, state);
+  }
+  for (const record of records) {
+    files.delete(inRealFolder(record.log));
+    for (const port of allPorts(record)) ports.delete(port);
+  }
+  return { files, ports };
 }
 
 /**
