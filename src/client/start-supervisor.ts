@@ -57,7 +57,9 @@ export async function connectToSupervisor(
   const read = readSupervisor(folder);
   const client = connectTo(read.kind === 'record' ? read.record.socket : usual);
   const hello = await client.hello(READY_MS);
-  if (hello) return { client, hello };
+  // The supervisor of another manifest of this folder may listen at the same path.
+  const isIt = read.kind !== 'record' || hello?.pid === read.record.identity.pid;
+  if (hello && isIt) return { client, hello };
   throw new DevctlError('supervisor-failed', 'the supervisor has begun, but does not answer', {
     hint: `its log is ${join(folder.pidsDir, 'supervisor.log')}`,
   });

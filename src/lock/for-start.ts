@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import type { Host } from '../processes/host.ts';
-import type { Identity } from '../processes/identity.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { patienceWith } from '../processes/starvation.ts';
 import type { ProjectFolder } from '../project/folder.ts';
+import { recordsFoldersBeside } from '../project/place/beside.ts';
 import { settleProject } from '../project/place/settle-project.ts';
 import { prepareFolder } from '../project/records-folder.ts';
 import { runningOtherManifest } from '../tracking/other-manifest.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
-import { isAlive, lockedBy } from './holder.ts';
+import { isAlive, lockedBy, STOP_COMMAND } from './holder.ts';
 import { acquireLock } from './lock.ts';
+import { type LockHolder, lookAtTicket } from './ticket.ts';
 
 /** The time that another devctl command has to release the lock before a start gives up, in ms. */
 const OTHER_COMMAND_MS = 5_000;
@@ -54,12 +56,59 @@ export async function takeLockToStart(
   const { release } = lock;
   try {
     const settled = settleProject(folder);
+    await letOthersFinish(host, settled, identity, waitMs);
     await refuseOtherManifest(host, settled);
     return { folder: settled, release };
   } catch (error) {
     release();
     throw error;
   }
+}
+
+/**
+ * Waits while a command of another manifest of this folder holds the lock of its own records folder. Every start places
+ * its lock and registers its records folder before it looks, so of two starts at least one sees the other. The younger
+ * one gives way.
+ *
+ * @throws DevctlError 'locked'
+ */
+async function letOthersFinish(
+  host: Host,
+  folder: ProjectFolder,
+  self: Identity,
+  waitMs: number,
+): Promise<void> {
+  const deadline = host.nowMs() + waitMs;
+  for (;;) {
+    const holder = await holderBeside(host, folder, self);
+    if (!holder) return;
+    const isFirst = isOlder(holder.identity, self) && holder.command !== STOP_COMMAND;
+    if (isFirst || host.nowMs() >= deadline) throw lockedBy(holder);
+    await host.delay(POLL_MS);
+  }
+}
+
+/** The pause between two looks at the lock of another manifest, in ms. */
+const POLL_MS = 50;
+
+async function holderBeside(
+  host: Host,
+  folder: ProjectFolder,
+  self: Identity,
+): Promise<LockHolder | null> {
+  for (const pidsDir of recordsFoldersBeside(folder)) {
+    const seen = lookAtTicket(join(pidsDir, 'lock'));
+    if (seen.kind !== 'held' || sameIdentity(seen.holder.identity, self)) continue;
+    if (await isAlive(host, seen.holder.identity)) return seen.holder;
+  }
+  return null;
+}
+
+function isOlder(one: Identity, other: Identity): boolean {
+  return (
+    one.startTicks < other.startTicks ||
+    (one.startTicks === other.startTicks && one.pid < other.pid)
+  );
 }
 
 /** @throws DevctlError 'manifest-conflict' while something of another manifest of this folder runs */

@@ -11,7 +11,14 @@ import { isStarvedOfCpu, isSuspended } from '../processes/starvation.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { prepareFolder } from '../project/records-folder.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
-import { isAlive, lockedBy, RUN_COMMAND, START_COMMAND, TAKE_OVER_SIGNAL } from './holder.ts';
+import {
+  isAlive,
+  lockedBy,
+  RUN_COMMAND,
+  START_COMMAND,
+  STOP_COMMAND,
+  TAKE_OVER_SIGNAL,
+} from './holder.ts';
 import { acquireLock, type LockOutcome } from './lock.ts';
 import type { LockHolder } from './ticket.ts';
 
@@ -189,7 +196,7 @@ function attempt(
   prepareFolder(folder);
   return acquireLock(folder, {
     identity: self,
-    command: force ? 'stop --force' : 'stop',
+    command: force ? 'stop --force' : STOP_COMMAND,
     isAlive: (holder) => isAlive(host, holder),
     waitMs,
     longestPauseMs: LONGEST_LOCK_PAUSE_MS,

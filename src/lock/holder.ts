@@ -6,6 +6,9 @@ import { isGone } from '../processes/snapshot.ts';
 /** The name of `devctl start` in the lock file. */
 export const START_COMMAND = 'start';
 
+/** The name of a stop without force in the lock file. */
+export const STOP_COMMAND = 'stop';
+
 /** The name of `devctl run` in the lock file. It holds the lock while it begins and while it ends. */
 export const RUN_COMMAND = 'run';
 

@@ -121,11 +121,18 @@ export interface OpenFileEvidence {
   readonly logsFolder: string;
   /** The same for the FIFOs that are the stdin of services. */
   readonly stdinFolder: string;
+  /**
+   * The logs and FIFOs that other projects have recorded here and we have not, and whether the leader or the supervisor
+   * of that run lives. Missing: none.
+   */
+  readonly ofOthers?: ReadonlyMap<string, 'lives' | 'dead'>;
   /** Processes that listen on a declared port, without those that work in a project inside this one. */
   readonly listening: readonly {
     readonly pid: number;
     readonly port: Port;
     readonly service: string;
+    /** True where other projects have recorded that port, and we have not. Missing: false. */
+    readonly isOfOthers?: boolean;
   }[];
   /** True where a declared port is evidence also for a process that a person has started: `stop --force`. */
   readonly forced: boolean;

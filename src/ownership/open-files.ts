@@ -14,12 +14,15 @@ export function openFileEvidence(search: ClaimSearch, process: ProcessInfo): Fin
     const finding = outputEvidence(search, process, file);
     if (finding) findings.push(finding);
   }
-  for (const { port, service } of openFiles.listening.filter((listener) => listener.pid === pid)) {
+  for (const { port, service, isOfOthers } of openFiles.listening.filter(
+    (listener) => listener.pid === pid,
+  )) {
     // The port alone proves nothing, because a stranger may have taken it first.
     if (!isInside(facts.root, snapshot.details.cwd(process))) continue;
     if (!isOfOurUser(search, process)) continue;
     const detail = `listens on ${port}`;
-    findings.push({ kind: 'port', detail, service, runId: runOf(search, service) });
+    const doubt = isOfOthers ? { doubt: 'another project has recorded that port' } : {};
+    findings.push({ kind: 'port', detail, service, runId: runOf(search, service), ...doubt });
   }
   return findings;
 }
@@ -46,7 +49,9 @@ function outputEvidence(search: ClaimSearch, process: ProcessInfo, file: OpenFil
   // The kernel and lsof add this to the path of a removed file (after `rm -rf .pids`, say).
   const path = file.target.replace(/ \(deleted\)$/, '');
   const output = outputAt(search, path);
-  if (!output) return null;
+  // A rotation by renaming leaves the service with `web.log.1` open.
+  const other = search.facts.openFiles?.ofOthers?.get(path.replace(/(\.log)\.[^/]*$/, '$1'));
+  if (!output || other === 'lives') return null;
   const { root } = search.facts;
   const { kind, service } = output;
   if (kind === 'stdin' && !file.readable) return null;
@@ -59,7 +64,8 @@ function outputEvidence(search: ClaimSearch, process: ProcessInfo, file: OpenFil
   // A removed log may be of an earlier run, whose record is gone as well. The recorded run proves nothing
   // about a process that is older than itself.
   const isEarlier = path !== file.target && isOlder(search, process, runId);
-  return { kind: 'output', detail, service, runId: isEarlier ? null : runId };
+  const doubt = other === undefined ? {} : { doubt: 'another project has recorded that file' };
+  return { kind: 'output', detail, service, runId: isEarlier ? null : runId, ...doubt };
 }
 
 /** Finds the service whose log or FIFO has this path: by the records and the manifest, else by the folder. */

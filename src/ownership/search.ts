@@ -1,5 +1,6 @@
 import type { Identity } from '../processes/identity.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
+import { variantIn } from '../project/project-id.ts';
 import type { ForeignMark, OwnershipFacts, RunGroup, Spared, Witnessed } from './claim.ts';
 import type { Cookie } from './cookie.ts';
 import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kinds.ts';
@@ -15,7 +16,10 @@ export interface Origin {
 }
 
 /** A piece of evidence, with the run that it points to. */
-export interface Finding extends Evidence, Origin {}
+export interface Finding extends Evidence, Origin {
+  /** Why it may as well be evidence for another project; missing: nothing says so. */
+  readonly doubt?: string;
+}
 
 /** A process once known to be ours that may have led a session or a group. */
 export interface Leader {
@@ -162,9 +166,10 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
 function findDoubt(
   { facts: { project }, vetoes, found, groupsInDoubt }: ClaimSearch,
   pid: number,
-  { kind, runId }: Finding,
+  { kind, runId, doubt }: Finding,
 ): Veto | null {
   if (found.has(pid)) return null;
+  if (doubt !== undefined) return { kind: 'in-doubt', detail: doubt };
   const cookie = vetoes.cookies.get(pid);
   const isInDoubt =
     kind === 'cookie'
@@ -213,8 +218,26 @@ const RECORDED_THERE: Veto = {
 function judgeUnmarked(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind): Veto | null {
   const { facts, snapshot, vetoes } = search;
   if (vetoes.elsewhere.size === 0 || kind === 'leader' || BY_PLACE.includes(kind)) return null;
-  if (nearestProject(facts, snapshot, vetoes, process) !== 'other') return null;
+  const nearest = nearestProject(facts, snapshot, vetoes, process);
+  const isTheirs =
+    nearest === 'other' ||
+    (nearest === 'adopted-by-other' && isOfOtherManifest(facts.project, vetoes, process.ppid));
+  if (!isTheirs) return null;
   return { kind: 'other-project', detail: 'it is below another project that runs' };
+}
+
+/**
+ * Tells whether a process has the mark of another manifest of our folder. Only one of the two runs at a time, so its
+ * supervisor has adopted no orphan of ours.
+ */
+function isOfOtherManifest(
+  { marks, variant }: OwnershipFacts['project'],
+  { foreignCookies }: Vetoes,
+  pid: number,
+): boolean {
+  const { projects = [], projectId = null } = foreignCookies.get(pid) ?? {};
+  if (projectId === null || !projects.every((mark) => marks.has(mark))) return false;
+  return variantIn(projectId) !== variant;
 }
 
 function isOneOffParentOf({ vetoes }: ClaimSearch, pid: number, runId: string | null): boolean {

@@ -9,7 +9,7 @@ import { nameOfTool, type ToolKind, toolKindOf } from './dev-tools.ts';
 import type { Evidence } from './evidence-kinds.ts';
 import { isShell, isWrapperShell, whyProtected, whyProtectedByPath } from './protected-programs.ts';
 import { nestedProjectVeto, ownProtection, startedByEditor } from './protection.ts';
-import { findVetoes, type Veto } from './vetoes.ts';
+import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
 
 /**
  * The rules of a sweep, from the manifest or the defaults.
@@ -66,7 +66,7 @@ export function sweepClaims(
     facts,
     snapshot,
     rules,
-    vetoes: byPid,
+    vetoes: new Map([...recordedElsewhere(all), ...byPid]),
     invokingTree,
     residents: ownPids,
   } satisfies Judgement;
@@ -108,6 +108,16 @@ export function sweepClaims(
     claims,
     spared: [...spared.values()].filter(({ process }) => !claims.has(process.identity.pid)),
   };
+}
+
+/** The processes that records of other projects name, and none of ours: the sweep leaves them and their descendants alone. */
+function recordedElsewhere({ elsewhere, ours }: Vetoes): readonly [number, Veto][] {
+  return [...elsewhere].flatMap(([pid, anchor]) => {
+    const detail = 'the records of another project name it';
+    return anchor === 'recorded' && !ours.has(pid)
+      ? [[pid, { kind: 'other-project', detail }]]
+      : [];
+  });
 }
 
 /**

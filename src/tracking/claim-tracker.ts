@@ -19,6 +19,7 @@
  *   other-projects   the projects whose marks were met, by the registry and their folders
  *   residents        supervisors and guards, and where they work
  *   runs-elsewhere   runs that another folder keeps
+ *   beside           what the other records folders of the same project folder name
  *   other-manifest   another manifest of the same folder that runs
  *   running-projects every project of this user of which something lives
  *   enclosing-run    the runs that this very command is inside of

@@ -1,17 +1,12 @@
-import type {
-  LegacyPid,
-  OwnershipFacts,
-  RecordedElsewhere,
-  Witnessed,
-} from '../ownership/claim.ts';
+import type { LegacyPid, OwnershipFacts, Witnessed } from '../ownership/claim.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
 import { msToTicks } from '../processes/ticks.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { LegacyEntry } from '../project/legacy-files.ts';
-import { groupNameOf, markOfPath, variantOf } from '../project/names.ts';
-import type { ServiceRecord } from '../project/service-record.ts';
+import { groupNameOf, variantOf } from '../project/names.ts';
+import { namedBy, namedByOthers } from './beside.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { protectionRules } from './protection.ts';
 import { findResidents, type Resident, worksElsewhere } from './residents.ts';
@@ -77,7 +72,7 @@ export function factsOf(
   snapshot: Pick<Snapshot, 'nowTicks' | 'byPid' | 'bySession' | 'byGroup'>,
   wallMs: number,
 ): OwnershipFacts {
-  const { folder, records, ledger, supervisor, legacy, exempt } = state;
+  const { folder, records, ledger, supervisor, legacy, exempt, beside } = state;
   return {
     project: projectIdentity(folder),
     root: folder.root,
@@ -87,23 +82,14 @@ export function factsOf(
     runs: records,
     perhapsOurs: state.perhapsOurs ?? [],
     exemptRuns: exempt,
-    elsewhere: state.foreign.flatMap(recordedElsewhere),
-    witnessed: ledger
+    elsewhere: [...state.foreign.flatMap(namedBy), ...(beside ? namedByOthers(beside) : [])],
+    witnessed: [...ledger, ...(beside?.ours ?? [])]
       .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))
       .map((entry) =>
         entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
       ),
     legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
   };
-}
-
-/** The processes that the record of another project in this folder names. */
-function recordedElsewhere(record: ServiceRecord): readonly RecordedElsewhere[] {
-  const { leader, guard, supervisor, project, projectId = null } = record;
-  const mark = markOfPath(project);
-  return [leader, guard, supervisor].flatMap((identity) =>
-    identity ? [{ mark, projectId, identity }] : [],
-  );
 }
 
 /**

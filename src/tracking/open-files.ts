@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { OpenFileEvidence } from '../ownership/claim.ts';
 import { sameMachine } from '../processes/identity.ts';
 import { allPorts, findSocketOwners, type Port } from '../processes/ports.ts';
-import type { Snapshot } from '../processes/snapshot.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import { type DeclaredService, projectBelow } from '../project/open-project.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
@@ -24,6 +24,8 @@ async function readOpenFiles(
     if (basename(log) === `${name}.log`) logs.set(inRealFolder(log), name);
     for (const port of allPorts(one)) ports.set(port, name);
   }
+  const stdinFolder = join(inRealFolder(folder.pidsDir), 'stdin');
+  const ofOthers = recordedByOthers(state, stdinFolder, snapshot);
   const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
   const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
   const notBeforeTicks = complete && !thorough ? Math.min(...begun) : null;
@@ -36,9 +38,11 @@ async function readOpenFiles(
     logs,
     // The records folder is never a symbolic link, and neither are those in it (`ensureOwnFolder`).
     logsFolder: join(inRealFolder(folder.pidsDir), 'logs'),
-    stdinFolder: join(inRealFolder(folder.pidsDir), 'stdin'),
+    stdinFolder,
+    ofOthers: ofOthers.files,
     listening: found
-      .filter(({ process }) => {
+      .filter(({ port, process }) => {
+        if (ofOthers.ports.get(port) === 'lives') return false;
         const cwd = snapshot.details.cwd(process);
         return cwd === null || projectBelow(folder.root, cwd) === null;
       })
@@ -46,10 +50,36 @@ async function readOpenFiles(
         pid: process.identity.pid,
         port,
         service: ports.get(port) ?? '',
+        isOfOthers: ofOthers.ports.has(port),
       })),
     forced: thorough,
     notBeforeTicks,
   };
+}
+
+/**
+ * Finds the files and ports that records of other projects name and ours do not, and whether the leader or the supervisor
+ * of that run lives. Then it is the other project's, because only one of the two can run. Else nobody can tell.
+ */
+function recordedByOthers(
+  { records, foreign, beside }: ProjectState,
+  stdinFolder: string,
+  snapshot: Snapshot,
+) {
+  const files = new Map<string, 'lives' | 'dead'>();
+  const ports = new Map<Port, 'lives' | 'dead'>();
+  for (const record of [...foreign, ...(beside?.others ?? [])]) {
+    const lives = [record.leader, record.supervisor].some((one) => one && livesIn(snapshot, one));
+    const state = lives ? 'lives' : 'dead';
+    files.set(inRealFolder(record.log), state);
+    if (foreign.includes(record)) files.set(join(stdinFolder, record.service), state);
+    for (const port of allPorts(record)) ports.set(port, state);
+  }
+  for (const record of records) {
+    files.delete(inRealFolder(record.log));
+    for (const port of allPorts(record)) ports.delete(port);
+  }
+  return { files, ports };
 }
 
 /**

@@ -8,6 +8,7 @@ import { folderIdOf, variantIn } from '../project/project-id.ts';
 import { isOfOtherManifest } from '../project/recorded-project.ts';
 import { readFolderRecords } from '../project/records.ts';
 import { readSupervisor } from '../project/supervisor-record.ts';
+import { readBeside } from './beside.ts';
 
 /** A project of another manifest in the same folder. */
 export interface OtherManifest {
@@ -43,7 +44,8 @@ interface Named {
 
 /** The processes that the records of another manifest name. */
 function recorded(folder: ProjectFolder): readonly Named[] {
-  const others = readFolderRecords(folder).others.flatMap(({ projectId, leader, supervisor }) =>
+  const all = [...readFolderRecords(folder).others, ...readBeside(folder).others];
+  const others = all.flatMap(({ projectId, leader, supervisor }) =>
     [leader, supervisor].flatMap((identity) =>
       identity && projectId ? [{ id: projectId, identity }] : [],
     ),

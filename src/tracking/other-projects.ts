@@ -9,6 +9,7 @@ import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.t
 import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { foldersUpwards, isInside } from '../project/inside.ts';
 import { markOfPath } from '../project/names.ts';
+import { isOfFolder } from '../project/place/beside.ts';
 import { holdsProject, isReplaced, recordsFolderOf } from '../project/place/holders.ts';
 import { lookUpProject, readRegistry } from '../project/place/registry.ts';
 import { folderIdOf } from '../project/project-id.ts';
@@ -189,9 +190,16 @@ function foldersOf(
   return [...found.values()];
 }
 
-/** Tells whether the mark may be of the project that has our path since our folder was removed. */
-function hasTakenOver({ id }: ProjectFolder, { projectId }: ForeignMark): boolean {
-  return id !== null && projectId !== null && folderIdOf(id) !== folderIdOf(projectId);
+/**
+ * Tells whether the mark may be of the project that has our path since our folder was removed. A folder that holds both
+ * ids has had two records folders.
+ */
+function hasTakenOver(own: ProjectFolder, { projectId }: ForeignMark): boolean {
+  if (own.id === null || projectId === null) return false;
+  if (folderIdOf(own.id) === folderIdOf(projectId)) return false;
+  const there = recordsFolderOf(own.root, folderIdOf(projectId));
+  const holds = [own.pidsDir, there].map((dir) => dir !== null && isOfFolder(own.root, dir));
+  return own.isReplaced === true || holds.includes(false);
 }
 
 /**

@@ -21,6 +21,7 @@ import { OF_OTHER_MANIFEST } from '../project/recorded-project.ts';
 import { readFolderRecords } from '../project/records.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import { readSupervisor, type SupervisorRecord } from '../project/supervisor-record.ts';
+import { type RecordsBeside, readBeside } from './beside.ts';
 import { joinProtection } from './protection.ts';
 
 /**
@@ -38,6 +39,8 @@ export interface ProjectState {
   readonly ledger: readonly LedgerEntry[];
   /** Records of other projects in this folder: of another manifest, or through a shared `pidsDir`. */
   readonly foreign: readonly ServiceRecord[];
+  /** What the other records folders of this project folder name; missing: nothing. */
+  readonly beside?: RecordsBeside;
   readonly supervisor: SupervisorRecord | null;
   readonly legacy: readonly LegacyEntry[];
   /** How long the services are to run; null: until somebody stops them. */
@@ -82,6 +85,7 @@ export function readProjectState(
     protection: joinProtection(folder.protection, records.records),
     exempt: [],
     perhapsOurs: namedByCopy(folder),
+    beside: readBeside(folder),
   };
   return withoutRuns(all, exempt);
 }

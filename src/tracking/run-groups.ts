@@ -17,8 +17,9 @@ import type { ProjectFolder } from '../project/folder.ts';
 import { groupNameOf } from '../project/names.ts';
 import { isReplaced } from '../project/place/holders.ts';
 import { namedRunIds } from '../project/place/places.ts';
-import { readRegistry } from '../project/place/registry.ts';
+import { type RegistryEntry, readRegistry } from '../project/place/registry.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
+import { readBeside } from './beside.ts';
 import type { ProjectState } from './project-state.ts';
 import { runsMovedAway } from './runs-elsewhere.ts';
 
@@ -165,20 +166,29 @@ function projectGroups({ folder, records, supervisor }: ProjectState): readonly 
 export function readRunGroups(state: ProjectState): readonly RunGroup[] {
   const { folder: ours } = state;
   const services = new Map<string, string>();
-  for (const { runId, service } of [...state.ledger, ...state.records])
-    services.set(runId, service);
+  for (const { runId, service } of [
+    ...(state.beside?.ours ?? []),
+    ...state.ledger,
+    ...state.records,
+  ])
+    if (runId !== null && service !== null) services.set(runId, service);
   const registry = once(readRegistry);
   const movedAway = once(() => runsMovedAway(ours.root, registry()));
   const foreign = new Set(state.foreign.map(({ runId }) => runId));
+  // Read anew, because another manifest may have begun a run since the records were read.
+  const ofOthers = once(() => new Set(readBeside(ours).others.map(({ runId }) => runId)));
   const isOfOther = (project: string, runId: string): boolean => {
     if (services.has(runId)) return false;
-    if (foreign.has(runId)) return true;
+    if (foreign.has(runId) || ofOthers().has(runId)) return true;
     if (basename(project) !== nameOf(ours) || movedAway().has(runId)) return true;
     return ours.standing.elsewhere.some((pidsDir) => namedRunIds(pidsDir).includes(runId));
   };
   const isPathOurs = once(() => {
     const entries = registry().filter(({ path }) => path === ours.root);
-    return entries.length > 0 && !entries.some(isReplaced);
+    // Groups have no name of a manifest, so the other manifests of the folder share the name.
+    const isOther = (entry: RegistryEntry): boolean =>
+      isReplaced(entry) || entry.pidsDir !== ours.pidsDir;
+    return entries.length > 0 && !entries.some(isOther);
   });
   const isByNameOnly = (runId: string): boolean => !services.has(runId) && !isPathOurs();
   return projectGroups(state).flatMap((project) =>

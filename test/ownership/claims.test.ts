@@ -706,3 +706,22 @@ test('each claim names its service and all its evidence, strongest first', () =>
     'descendant',
   ]);
 });
+
+describe('an unmarked process in a control group that only its name ties to us', () => {
+  const path = '/devctl-0123456789abcdef/bb22';
+  const group = { folder: path, path, runId: 'bb22', service: null, pids: new Set([300]) };
+  const over = {
+    project: { ...projectOf('app', ROOT), id: 'a'.repeat(16) },
+    groups: [group],
+  };
+  const supervisor: Row = {
+    pid: 299,
+    environ: supervisorCookie({ mark: 'app', id: `${'b'.repeat(16)}-12345678` }),
+    argv: `node /devctl/dist/supervisor/main.js ${ROOT}`,
+  };
+  const child: Row = { pid: 300, ppid: 299, controlGroup: path };
+  tell([
+    ['a child of the supervisor of another manifest', [supervisor, child], [], over],
+    ['a child of nobody', [{ ...child, ppid: 1 }], [300], over],
+  ]);
+});

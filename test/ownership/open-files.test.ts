@@ -385,3 +385,27 @@ describe('port', () => {
     });
   });
 });
+
+describe('a log, a FIFO or a port that another project has recorded and we have not', () => {
+  const ofOthers = (state: 'lives' | 'dead') => ({
+    ...TRACES,
+    ofOthers: new Map([LOG, FIFO].map((path) => [path, state] as const)),
+    listening: [{ pid: 101, port: 3000, service: 'web', isOfOthers: true }],
+  });
+  const rows = [
+    daemon([log(`${LOG}.1`)]),
+    daemon([fifo()], { pid: 102 }),
+    { pid: 101, cwd: ROOT },
+    daemon([log(ELSEWHERE)], { pid: 103 }),
+    daemon([log()], { pid: 104, environ: serviceCookie(marksOf('app'), 'web', 'aa11') }),
+  ];
+  test.each<['lives' | 'dead', readonly number[]]>([
+    ['lives', [101]],
+    ['dead', [100, 101, 102]],
+  ])('its run %s', (state, inDoubt) => {
+    const found = claims(rows, { openFiles: ofOthers(state) });
+    expect([...found.claims.keys()].sort()).toEqual([103, 104]);
+    const doubts = found.spared.filter(({ veto }) => veto.kind === 'in-doubt');
+    expect(doubts.map(({ process }) => process.identity.pid).sort()).toEqual(inDoubt);
+  });
+});

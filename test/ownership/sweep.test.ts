@@ -378,3 +378,17 @@ describe('beside running services', () => {
     expect(nobodys[0]?.veto.detail).toContain('devctl stop ends it');
   });
 });
+
+test('what the records of another project name is left alone, with its descendants', () => {
+  const tool = { argv: `node ${BIN}/vite`, cwd: ROOT };
+  const rows: readonly Row[] = [
+    ...TERMINAL,
+    { pid: 200, ...tool },
+    { pid: 201, ppid: 200, ...tool },
+    { pid: 202, ...tool },
+  ];
+  const elsewhere = [{ mark: 'app', projectId: 'b', identity: identity(200) }];
+  const { claims, spared } = sweepClaims({ ...FACTS, elsewhere }, snapshotOf(rows), RULES);
+  expect([...claims.keys()]).toEqual([202]);
+  expect(spared.map(({ veto }) => veto.kind)).toEqual(['other-project', 'other-project']);
+});

@@ -41,13 +41,14 @@ export function recordsFolderOf(folder: string, id: string): string | null {
   return found ?? null;
 }
 
-/** Lists the records folders that a project in this folder may have: by default, by its manifest, by the registry. */
+/** Lists the records folders that a project in this folder may have: by default, by its manifests, by the registry. */
 export function recordsFoldersIn(
   folder: string,
   registry: readonly RegistryEntry[],
+  manifests: readonly string[] = [USUAL_MANIFEST, '.devctl.local.json'],
 ): readonly string[] {
   const registered = registry.filter(({ path }) => path === folder).map(({ pidsDir }) => pidsDir);
-  const usual = [join(folder, '.pids'), ...namedInManifest(folder), ...registered];
+  const usual = [join(folder, '.pids'), ...namedIn(folder, manifests), ...registered];
   const here = readPlace();
   return [...new Set(usual.flatMap((dir) => [dir, recordsFolderAt(dir, here).folder]))];
 }
@@ -56,11 +57,11 @@ export function recordsFoldersIn(
 const RECORDS_FOLDER = /"pidsDir"\s*:\s*"([^"\\\n]+)"/g;
 
 /**
- * Lists the folders that a manifest may name as its records folder. It needs no parser, because a folder too many does
- * no harm: each is only asked whether it holds an id.
+ * Lists the folders that manifests may name as their records folder. It needs no parser, because a folder too many does
+ * no harm: each is only asked what it holds.
  */
-function namedInManifest(folder: string): readonly string[] {
-  return [USUAL_MANIFEST, '.devctl.local.json'].flatMap((name) =>
+function namedIn(folder: string, manifests: readonly string[]): readonly string[] {
+  return manifests.flatMap((name) =>
     [...readText(join(folder, name)).matchAll(RECORDS_FOLDER)].map(([, dir = '']) =>
       resolve(folder, dir),
     ),
