@@ -34,6 +34,7 @@ const EXIT_CODES = {
   'manifest-invalid': ExitCode.Usage,
   'manifest-unsupported': ExitCode.Usage,
   'folder-gone': ExitCode.Usage,
+  'folder-moved': ExitCode.Failed,
   'service-unknown': ExitCode.Usage,
   usage: ExitCode.Usage,
   'start-failed': ExitCode.Failed,

@@ -78,6 +78,7 @@ async function spawnSupervisor(folder: ProjectFolder, inherits: boolean): Promis
   const { spawn } = await import('node:child_process');
   const guarded = whyNoNative() === null;
   const { program, env } = supervisorProgram(folder, guarded, inherits);
+  folder.requireHere?.();
   const child = spawn(process.execPath, program, {
     cwd: folder.root,
     env,

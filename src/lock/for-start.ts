@@ -5,6 +5,7 @@ import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { patienceWith } from '../processes/starvation.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { recordsFoldersBeside } from '../project/place/beside.ts';
+import { holdProject } from '../project/place/hold-folder.ts';
 import { settleProject } from '../project/place/settle-project.ts';
 import { prepareFolder } from '../project/records-folder.ts';
 import { runningOtherManifest } from '../tracking/other-manifest.ts';
@@ -18,7 +19,7 @@ const OTHER_COMMAND_MS = 5_000;
 
 /** The project lock, held by a command that starts something. */
 export interface StartLock {
-  /** The folder, with the id of the project, which is certain from now on. */
+  /** The folder, with the id of the project, which is certain from now on. It is held as long as the lock. */
   readonly folder: ProjectFolder;
   release(): void;
 }
@@ -33,10 +34,33 @@ export interface StartLock {
  */
 export async function takeLockToStart(
   host: Host,
-  folder: ProjectFolder,
+  unheld: ProjectFolder,
   command: string,
   warn: (line: string) => void,
   waitMs = OTHER_COMMAND_MS,
+): Promise<StartLock> {
+  const { held, release } = holdProject(unheld);
+  try {
+    const lock = await lockHeld(host, held, command, warn, waitMs);
+    return {
+      folder: lock.folder,
+      release() {
+        lock.release();
+        release();
+      },
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function lockHeld(
+  host: Host,
+  folder: ProjectFolder,
+  command: string,
+  warn: (line: string) => void,
+  waitMs: number,
 ): Promise<StartLock> {
   const identity = await host.self();
   prepareFolder(folder);

@@ -2,16 +2,17 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import type { ProjectFolder } from '../project/folder.ts';
+import { writableFolder } from '../project/records-folder.ts';
 import { ensureOwnFolder } from '../project/safe-folder.ts';
 
 /**
  * Makes the folders for the output and the input of services: for logs, which the manifest may place
  * anywhere, and for stdin FIFOs.
  *
- * @throws DevctlError 'records-unwritable', 'unsafe'
+ * @throws DevctlError 'records-unwritable', 'unsafe', 'folder-moved'
  */
 export function makeLogsFolder(folder: ProjectFolder, logsDir: string): void {
-  ensureOwnFolder(join(folder.pidsDir, 'stdin'), true);
+  ensureOwnFolder(join(writableFolder(folder, null), 'stdin'), true);
   try {
     mkdirSync(logsDir, { recursive: true, mode: 0o700 });
   } catch (error) {

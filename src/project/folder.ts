@@ -35,6 +35,7 @@
 import { basename, resolve } from 'node:path';
 import { NO_PROTECTION, type ProtectionSettings } from '../manifest/resolved.ts';
 import { markOfPath, markOfRealPath, realPath, USUAL_MANIFEST, variantOf } from './names.ts';
+import { type FolderIdentity, identityOf } from './place/folder-identity.ts';
 import { rebasePath } from './place/rebase-path.ts';
 import { type FolderStanding, readStanding } from './place/standing.ts';
 
@@ -63,6 +64,15 @@ export interface ProjectFolder {
   readonly standing: FolderStanding;
   /** True where the folder was removed and another project has its path by now: nothing in the folder is ours. */
   readonly isReplaced?: boolean;
+  /** The identity that the folder had when the project was found; null: it could not be looked at. */
+  readonly identity: FolderIdentity | null;
+  /**
+   * Set while a command is at work: makes sure that the folder is still at its path. Each look that claims processes,
+   * and each write or removal of records, calls it.
+   *
+   * @throws DevctlError 'folder-moved'
+   */
+  requireHere?(): void;
   /**
    * Set for the supervisor, which writes without being asked, and makes no folder.
    *
@@ -95,6 +105,7 @@ export function projectFolder(
     manifestName: basename(manifest),
     protection: NO_PROTECTION,
     standing,
+    identity: identityOf(real),
   };
 }
 

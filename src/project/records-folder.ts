@@ -64,6 +64,7 @@ function requireShortPath({ pidsDir }: ProjectFolder): void {
 export function writableFolder(folder: ProjectFolder, part: FolderPart | null): string {
   const { pidsDir, root } = folder;
   folder.requireWritable?.();
+  folder.requireHere?.();
   if (isInside(pidsDir, root)) {
     throw new DevctlError('unsafe', `${pidsDir} holds the project itself`, {
       hint: 'give the records a folder of their own with "pidsDir", for example ".pids"',

@@ -207,6 +207,8 @@ class Tracker implements ClaimTracker {
       { ...facts, portHolders, ...(openFiles ? { openFiles } : {}) },
       snapshot,
     );
+    // Last, so that all that was read by path is known to be of our folder.
+    this.#options.state.folder.requireHere?.();
     const kept = withDoubts(this.#latest.spared.filter(isInDoubt), found).filter(({ process }) =>
       livesIn(snapshot, process.identity),
     );

@@ -38,6 +38,7 @@ export function trackSweep(
       const claimed = new Set(byEvidence.claim(snapshot).keys());
       const facts = { ...currentFacts(options, snapshot, []), project: byEvidence.project };
       latest = { ...NO_CLAIMS, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
+      options.state.folder.requireHere?.();
       for (const claim of latest.claims.values()) {
         const { identity } = claim.process;
         if (!commands.has(identity.pid)) {

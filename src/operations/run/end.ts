@@ -144,6 +144,7 @@ async function endEmpty(ending: EndingRun): Promise<boolean> {
   if (record().cgroup?.held && !isProvedByGroup(record(), folder)) return false;
   await ending.endWitness();
   const { service, runId } = record();
+  folder.requireHere?.();
   // Another run may have the name by now, in another project at our old path.
   const isOurs = removeRecord(folder, service, runId);
   removeLedger(folder, service, undefined, isOurs ? undefined : runId);

@@ -10,6 +10,7 @@
  *   end         finds orphans, ends them, and removes the record after the proof
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { DevctlError } from '../../errors.ts';
 import type { Breach } from '../../limits/breach.ts';
 import type { Limit } from '../../manifest/resolved.ts';
 import { openProcessTable } from '../../processes/open-table.ts';
@@ -107,9 +108,8 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     control.setEnding();
     endMirror();
 
-    const ending: EndingRun = {
+    const ending: Omit<EndingRun, 'folder'> = {
       ...context,
-      folder: folderNow(),
       run,
       record,
       endWitness: () => witness.setStoodDown(true),
@@ -117,8 +117,13 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
       killed: typeof first !== 'string' && first.signal !== null,
       onScan: options.onScan,
     };
-    const orphans = early === null ? await findOrphans(ending) : [];
-    const { proof, survivors, report, stopped } = await endOneOff(ending);
+    const orphans =
+      early === null
+        ? await whereItIs(folderNow, (at) => findOrphans({ ...ending, folder: at }))
+        : [];
+    const { proof, survivors, report, stopped } = await whereItIs(folderNow, (at) =>
+      endOneOff({ ...ending, folder: at }),
+    );
     const cause = early ?? (stopped ? 'stopped' : 'ended');
     const exit = await Promise.race([run.exited, delay(EXIT_REPORT_MS, UNKNOWN, { ref: false })]);
     if (startedOnTerminal) await retakeTerminal(await host.snapshot());
@@ -141,6 +146,20 @@ export async function runOneOff(folder: ProjectFolder, options: RunOptions): Pro
     control.unsubscribe();
     witness.stop();
     run.reaper?.stop();
+  }
+}
+
+/** Does a part of the end at the place of the project, and once more after each move. */
+async function whereItIs<T>(
+  folderNow: () => ProjectFolder,
+  part: (folder: ProjectFolder) => Promise<T>,
+): Promise<T> {
+  const folder = folderNow();
+  try {
+    return await part(folder);
+  } catch (error) {
+    if (!(error instanceof DevctlError && error.code === 'folder-moved')) throw error;
+    return whereItIs(folderNow, part);
   }
 }
 

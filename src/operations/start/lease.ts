@@ -6,6 +6,7 @@ import type { Host } from '../../processes/host.ts';
 import { isGone } from '../../processes/snapshot.ts';
 import { msToTicks } from '../../processes/ticks.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import { holdingFolder } from '../../project/place/hold-folder.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { stopProject } from '../stop/stop-project.ts';
@@ -70,7 +71,9 @@ export async function stopIfLeaseEnded(
   warn(`${verdict.why}: stopping everything first`);
   const options = unattendedStop(stopEverythingRequest(folder, manifest));
   try {
-    await stopProject(host, folder, { ...options, why: verdict.why }, { state, snapshot });
+    await holdingFolder(folder, (held) =>
+      stopProject(host, held, { ...options, why: verdict.why }),
+    );
   } catch (error) {
     if (!(error instanceof DevctlError && error.code === 'locked')) throw error;
   }

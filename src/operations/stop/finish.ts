@@ -57,7 +57,7 @@ export async function finishStop(
   const wholeProject = options.names === null;
   const snapshot = await host.snapshot();
   const problems = [...outcome.problems];
-  const attempt = attemptInto(problems);
+  const attempt = attemptInto(folder, problems);
 
   outcome.history.recordGone(snapshot, host.nowMs());
   const records = targetedRecords(state, options);
@@ -116,11 +116,12 @@ export async function finishStop(
   return report;
 }
 
-/** Carries out one removal. An error becomes a problem of the report. */
+/** Carries out one removal or write in our own folder. An error becomes a problem of the report. */
 type Attempt = (what: string, effect: () => unknown) => void;
 
-function attemptInto(problems: string[]): Attempt {
+function attemptInto(folder: ProjectFolder, problems: string[]): Attempt {
   return (what, effect) => {
+    folder.requireHere?.();
     try {
       effect();
     } catch (error) {

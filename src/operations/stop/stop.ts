@@ -30,6 +30,7 @@ import type { SweepSettings } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import { holdingFolder } from '../../project/place/hold-folder.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { findEnclosingRun } from '../../tracking/enclosing-run.ts';
 import { readProjectState, withoutRuns } from '../../tracking/project-state.ts';
@@ -53,7 +54,15 @@ export interface StopServicesOptions extends Omit<StopOptions, 'sweep' | 'hasChi
  * @throws DevctlError as `stopProject`; 'unsafe' when `names` has that one-off; 'supervisor-failed' when the supervisor
  *   ended before it sent the report
  */
-export async function stopServices(
+export function stopServices(
+  host: Host,
+  folder: ProjectFolder,
+  options: StopServicesOptions,
+): Promise<StopReport> {
+  return holdingFolder(folder, (held) => stopHeld(host, held, options));
+}
+
+async function stopHeld(
   host: Host,
   folder: ProjectFolder,
   options: StopServicesOptions,

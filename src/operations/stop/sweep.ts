@@ -5,6 +5,7 @@ import type { Host } from '../../processes/host.ts';
 import { identityKey } from '../../processes/identity.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { declaredServices, type OpenProject, projectBelow } from '../../project/open-project.ts';
+import { holdingFolder } from '../../project/place/hold-folder.ts';
 import { runStop } from '../../stopping/engine.ts';
 import { createStopHistory, type StopHistory } from '../../stopping/history.ts';
 import { stopUntilNothingIsFound } from '../../stopping/passes.ts';
@@ -32,7 +33,17 @@ export interface SweepProjectOptions extends Pick<StopOptions, 'dryRun' | 'force
  *
  * The sweep leaves services alone, running ones and their orphans, and neither needs nor changes records and lock.
  */
-export async function sweepProject(
+export function sweepProject(
+  host: Host,
+  project: OpenProject,
+  options: SweepProjectOptions,
+): Promise<SweepReport> {
+  return holdingFolder(project.folder, (folder) =>
+    sweepHeld(host, { ...project, folder }, options),
+  );
+}
+
+async function sweepHeld(
   host: Host,
   project: OpenProject,
   options: SweepProjectOptions,

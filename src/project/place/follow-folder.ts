@@ -1,46 +1,36 @@
-import { relative } from 'node:path';
 import { type ProjectFolder, projectFolder } from '../folder.ts';
-import { isInside } from '../inside.ts';
-import { identityOf } from './movable-folder.ts';
+import { movedAway, openHold } from './hold-folder.ts';
 import { rebasePath } from './rebase-path.ts';
 
 /**
- * Remembers a project folder, to find it again after a move. The kernel takes the working directory of this process
- * along, so this works for a process that works inside the project.
+ * Remembers a project folder for the life of this process, to find it again after a move.
  *
  * @returns finds the folder where it is now; where nobody can tell, at its old path
  */
-export function followFolder(folder: ProjectFolder): () => ProjectFolder {
-  const { root, manifestName, protection } = folder;
-  const identity = identityOf(root);
-  const begun = workingFolder();
-  const below = begun !== null && isInside(root, begun) ? relative(root, begun) : null;
-  let latest = folder;
+export function followFolder({ requireHere: _, ...folder }: ProjectFolder): () => ProjectFolder {
+  const { root, pidsDir, manifestName, protection } = folder;
+  const hold = openHold(root, folder.identity);
+  let latest = following(folder);
   return () => {
-    if (identity === null || below === null || isSame(latest.root)) return latest;
-    const now = workingFolder();
-    const suffix = below === '' ? '' : `/${below}`;
-    if (!now?.endsWith(suffix)) return latest;
-    const to = now.slice(0, now.length - suffix.length);
-    if (!isSame(to)) return latest;
-    const pidsDir = rebasePath(folder.pidsDir, root, to);
-    latest = { ...projectFolder(to, pidsDir, manifestName), protection };
+    const to = movedTo(latest);
+    if (to === null) return latest;
+    const moved = projectFolder(to, rebasePath(pidsDir, root, to), manifestName);
+    latest = following({ ...moved, protection });
     return latest;
   };
 
-  function isSame(path: string): boolean {
-    const found = identityOf(path);
-    return found?.device === identity?.device && found?.inode === identity?.inode;
+  /** A step at an old path fails, and can be tried again at the new one. */
+  function following(one: ProjectFolder): ProjectFolder {
+    const requireHere = (): void => {
+      const to = movedTo(one);
+      if (to !== null) throw movedAway(one, { path: to });
+    };
+    return { ...one, requireHere };
   }
-}
 
-/** Null where the folder was removed. */
-function workingFolder(): string | null {
-  try {
-    // Node remembers its working directory until it is set again.
-    process.chdir('.');
-    return process.cwd();
-  } catch {
-    return null;
+  function movedTo(one: ProjectFolder): string | null {
+    if (hold.isAt(one.root)) return null;
+    const place = hold.where();
+    return place === null || place === 'removed' ? null : place.path;
   }
 }

@@ -1,14 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DevctlError } from '../../errors.ts';
 import type { ProjectFolder } from '../folder.ts';
+import { type FolderIdentity, identityOf } from './folder-identity.ts';
 import type { FolderStanding } from './standing.ts';
-
-/** Device and inode number (stat(2)), as text: they name one folder for as long as it is there. */
-export interface FolderIdentity {
-  readonly device: string;
-  readonly inode: string;
-}
 
 /**
  * The folder of a supervisor, which outlives a move of the project: everybody who has it sees where the project is
@@ -89,14 +84,4 @@ function gone(message: string): DevctlError {
   return new DevctlError('records-unwritable', message, {
     hint: 'the supervisor writes nothing there; devctl start makes the records again',
   });
-}
-
-/** The identity of a folder; null where it cannot be looked at. */
-export function identityOf(path: string): FolderIdentity | null {
-  try {
-    const { dev, ino } = statSync(path, { bigint: true });
-    return { device: String(dev), inode: String(ino) };
-  } catch {
-    return null;
-  }
 }

@@ -40,9 +40,10 @@ const MOST_FORMER_PATHS = 20;
  *
  * @param moved what a supervisor knows of its own project after a move, in case the records were removed as well
  * @returns the folder with its id
- * @throws DevctlError 'records-unwritable', 'unsafe'; 'records-shared' while another project runs with these records
+ * @throws DevctlError 'records-unwritable', 'unsafe', 'folder-moved'; 'records-shared' while another project runs with these records
  */
 export function settleProject(folder: ProjectFolder, moved?: MovedProject): ProjectFolder {
+  folder.requireHere?.();
   const { standing, original } = folder.standing;
   if (standing === 'shared' && namesSomething(folder.pidsDir)) throw inUse(folder, original);
   const found = readProjectRecord(folder.pidsDir);
@@ -62,7 +63,8 @@ export function settleProject(folder: ProjectFolder, moved?: MovedProject): Proj
   const place = { machineId, bootId, pidNamespace, folder: { device, inode } };
   registerProject({ schema: 1, id, path, pidsDir, ...place, at });
   const settled = projectFolder(folder.root, pidsDir, folder.manifestName);
-  return { ...settled, protection: folder.protection };
+  const { protection, identity, requireHere } = folder;
+  return { ...settled, protection, identity, ...(requireHere ? { requireHere } : {}) };
 }
 
 /** The id of a folder, and the paths that it had. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { errnoOf } from '../../errors.ts';
 import { readWorkingFolder } from '../../processes/working-folder.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
-import type { FolderIdentity } from '../../project/place/movable-folder.ts';
+import type { FolderIdentity } from '../../project/place/folder-identity.ts';
 
 /** The folder at the project's path, as one look finds it. */
 export type FolderAtPath =
