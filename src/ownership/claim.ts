@@ -117,15 +117,22 @@ export interface RunGroup {
 export interface OpenFileEvidence {
   /** Services by the path of their log file, as the kernel spells it. */
   readonly logs: ReadonlyMap<string, string>;
-  /** The folder with nothing but logs of services: the name of a file in it names the service. */
-  readonly logsFolder: string;
+  /**
+   * The folder with nothing but logs of services: the name of a file in it names the service. Null where it is that of
+   * another project.
+   */
+  readonly logsFolder: string | null;
   /** The same for the FIFOs that are the stdin of services. */
-  readonly stdinFolder: string;
+  readonly stdinFolder: string | null;
   /**
    * The logs and FIFOs that other projects have recorded here and we have not, and whether the leader or the supervisor
    * of that run lives. Missing: none.
    */
   readonly ofOthers?: ReadonlyMap<string, 'lives' | 'dead'>;
+  /** The logs that records of other projects name as well; missing: none. */
+  readonly logsElsewhere?: ReadonlySet<string>;
+  /** The processes that these records and ledgers name, by `identityKey`; missing: none. */
+  readonly namedElsewhere?: ReadonlySet<string>;
   /** Processes that listen on a declared port, without those that work in a project inside this one. */
   readonly listening: readonly {
     readonly pid: number;

@@ -28,7 +28,7 @@ import type { Claim, Ownership, OwnershipFacts, Run, StaleRun, Witnessed } from 
 import { directEvidence, isSharedGroup } from './evidence.ts';
 import type { EvidenceKind } from './evidence-kinds.ts';
 import { claimLeaderless, findLeaders } from './leaders.ts';
-import { openFileEvidence } from './open-files.ts';
+import { findSharedOutputs, openFileEvidence } from './open-files.ts';
 import {
   addFinding,
   byStrength,
@@ -72,6 +72,7 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
       facts.groups?.filter((group) => isSharedGroup(group, facts, snapshot, vetoes)),
     ),
     groupsInDoubt: findGroupsInDoubt(facts, vetoes),
+    sharedOutputs: new Set(),
     adopters: [],
     found: new Map(),
     passed: new Map(),
@@ -80,6 +81,7 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
     foreignMarks: new Map(vetoes.unsettled.map((mark) => [`${mark.mark} ${mark.projectId}`, mark])),
   };
 
+  findSharedOutputs(search);
   for (const process of snapshot.byPid.values()) {
     if (isGone(process)) continue;
     for (const finding of directEvidence(search, process)) addFinding(search, process, finding);

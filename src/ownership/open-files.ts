@@ -1,6 +1,9 @@
-import type { OpenFile, ProcessInfo } from '../processes/snapshot.ts';
+import { identityKey } from '../processes/identity.ts';
+import { isGone, type OpenFile, type ProcessInfo } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
+import { nearestProject } from './nearest-project.ts';
 import type { ClaimSearch, Finding } from './search.ts';
+import type { Veto } from './vetoes.ts';
 
 /** Collects the evidence from the files that a process has open and the ports that it listens on. */
 export function openFileEvidence(search: ClaimSearch, process: ProcessInfo): Finding[] {
@@ -21,11 +24,49 @@ export function openFileEvidence(search: ClaimSearch, process: ProcessInfo): Fin
     if (!isInside(facts.root, snapshot.details.cwd(process))) continue;
     if (!isOfOurUser(search, process)) continue;
     const detail = `listens on ${port}`;
-    const doubt = isOfOthers ? { doubt: 'another project has recorded that port' } : {};
-    findings.push({ kind: 'port', detail, service, runId: runOf(search, service), ...doubt });
+    const found = { kind: 'port', detail, service, runId: runOf(search, service) } as const;
+    findings.push(isOfOthers ? { ...found, veto: OF_OTHERS } : found);
   }
   return findings;
 }
+
+/**
+ * Finds the logs and FIFOs of ours that another project holds open as well, as the marks of its processes show. A process
+ * of ours may have read such a mark from a file, so one that is among our processes shows nothing.
+ */
+export function findSharedOutputs(search: ClaimSearch): void {
+  const { facts, snapshot, vetoes } = search;
+  if (!facts.openFiles) return;
+  for (const pid of vetoes.foreignCookies.keys()) {
+    const process = snapshot.byPid.get(pid);
+    if (!process || isGone(process) || facts.groups?.some(({ pids }) => pids.has(pid))) continue;
+    const files = snapshot.details.openFiles(process) ?? [];
+    const outputs = files.flatMap((file) => {
+      const output = file.writable ? outputAt(search, pathOf(file)) : null;
+      return output && (output.kind === 'log' || file.readable) ? [output.path] : [];
+    });
+    if (outputs.length === 0 || nearestProject(facts, snapshot, vetoes, process) === 'ours')
+      continue;
+    for (const path of outputs) search.sharedOutputs.add(path);
+  }
+}
+
+/** Tells why an open file of ours does not make a process ours: another project may have opened it. */
+function outputVeto(search: ClaimSearch, process: ProcessInfo, path: string): Veto | null {
+  const { openFiles } = search.facts;
+  if (openFiles?.namedElsewhere?.has(identityKey(process.identity))) {
+    return { kind: 'other-project', detail: 'the records of another project name it' };
+  }
+  if (!search.sharedOutputs.has(path) && !openFiles?.logsElsewhere?.has(path)) return null;
+  return { kind: 'in-doubt', detail: `another project uses ${path} as well` };
+}
+
+/** The path of an open file. The kernel and lsof add to that of a removed file (after `rm -rf .pids`, say). */
+function pathOf({ target }: OpenFile): string {
+  return target.replace(/ \(deleted\)$/, '');
+}
+
+const OF_OTHERS: Veto = { kind: 'in-doubt', detail: 'another project has recorded the same' };
 
 /** Tells whether a process belongs to our user or to the owner of the project: root sees every user's ports. */
 function isOfOurUser({ facts, snapshot }: ClaimSearch, process: ProcessInfo): boolean {
@@ -45,12 +86,10 @@ function isOfOurUser({ facts, snapshot }: ClaimSearch, process: ProcessInfo): bo
  * the process also works in the project.
  */
 function outputEvidence(search: ClaimSearch, process: ProcessInfo, file: OpenFile): Finding | null {
-  if (!file.writable || !file.target.startsWith('/')) return null;
-  // The kernel and lsof add this to the path of a removed file (after `rm -rf .pids`, say).
-  const path = file.target.replace(/ \(deleted\)$/, '');
+  if (!file.writable) return null;
+  const path = pathOf(file);
   const output = outputAt(search, path);
-  // A rotation by renaming leaves the service with `web.log.1` open.
-  const other = search.facts.openFiles?.ofOthers?.get(path.replace(/(\.log)\.[^/]*$/, '$1'));
+  const other = output && search.facts.openFiles?.ofOthers?.get(output.path);
   if (!output || other === 'lives') return null;
   const { root } = search.facts;
   const { kind, service } = output;
@@ -64,26 +103,35 @@ function outputEvidence(search: ClaimSearch, process: ProcessInfo, file: OpenFil
   // A removed log may be of an earlier run, whose record is gone as well. The recorded run proves nothing
   // about a process that is older than itself.
   const isEarlier = path !== file.target && isOlder(search, process, runId);
-  const doubt = other === undefined ? {} : { doubt: 'another project has recorded that file' };
-  return { kind: 'output', detail, service, runId: isEarlier ? null : runId, ...doubt };
+  const veto = outputVeto(search, process, output.path) ?? (other && OF_OTHERS);
+  const found = { kind: 'output', detail, service, runId: isEarlier ? null : runId } as const;
+  return veto ? { ...found, veto } : found;
 }
 
 /** Finds the service whose log or FIFO has this path: by the records and the manifest, else by the folder. */
-function outputAt(
-  { facts: { openFiles } }: ClaimSearch,
-  path: string,
-): { readonly kind: 'log' | 'stdin'; readonly service: string | null } | null {
-  if (!openFiles) return null;
+function outputAt({ facts: { openFiles } }: ClaimSearch, path: string): Output | null {
+  if (!openFiles || !path.startsWith('/')) return null;
   const known = openFiles.logs.get(path);
-  if (known !== undefined) return { kind: 'log', service: known };
+  if (known !== undefined) return { kind: 'log', service: known, path };
   const cut = path.lastIndexOf('/');
   const [folder, name] = [path.slice(0, cut), path.slice(cut + 1)];
   if (folder === openFiles.logsFolder) {
     // A rotation by renaming leaves the service with `web.log.1` open.
     const service = /^(.+?)\.log(\.[^/]*)?$/.exec(name)?.[1] ?? null;
-    return { kind: 'log', service: validName(service) };
+    const log = service === null ? path : `${folder}/${service}.log`;
+    return { kind: 'log', service: validName(service), path: log };
   }
-  return folder === openFiles.stdinFolder ? { kind: 'stdin', service: validName(name) } : null;
+  return folder === openFiles.stdinFolder
+    ? { kind: 'stdin', service: validName(name), path }
+    : null;
+}
+
+/** A log or a FIFO of a service. */
+interface Output {
+  readonly kind: 'log' | 'stdin';
+  readonly service: string | null;
+  /** The path that it had before a rotation by renaming. */
+  readonly path: string;
 }
 
 /** Returns `name` if the manifest allows it as the name of a service, else null. */

@@ -17,8 +17,8 @@ export interface Origin {
 
 /** A piece of evidence, with the run that it points to. */
 export interface Finding extends Evidence, Origin {
-  /** Why it may as well be evidence for another project; missing: nothing says so. */
-  readonly doubt?: string;
+  /** The reason for which this piece by itself makes nothing ours; missing: none. */
+  readonly veto?: Veto;
 }
 
 /** A process once known to be ours that may have led a session or a group. */
@@ -53,6 +53,8 @@ export interface ClaimSearch {
   readonly sharedGroups: ReadonlySet<RunGroup>;
   /** Control groups that have the name of our path, and whose runs may be those of a project that was moved away. */
   readonly groupsInDoubt: ReadonlySet<string>;
+  /** Logs and FIFOs of ours that a process with another project's mark holds open as well. */
+  readonly sharedOutputs: Set<string>;
   /** Pids of supervisors, guards and one-off parents whose every child is ours. */
   readonly adopters: number[];
   /** Evidence for the processes that are claimed, by pid. */
@@ -84,6 +86,7 @@ export function addFinding(search: ClaimSearch, process: ProcessInfo, finding: F
   if (finding.kind === 'cgroup' && isOneOffParentOf(search, pid, finding.runId)) return;
   const veto =
     judgeMark(search, process, finding.kind) ??
+    finding.veto ??
     findDoubt(search, pid, finding) ??
     (intent !== undefined && startTicks < intent
       ? { kind: 'older-than-run' as const, detail: 'it started before the run did' }
@@ -166,10 +169,9 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
 function findDoubt(
   { facts: { project }, vetoes, found, groupsInDoubt }: ClaimSearch,
   pid: number,
-  { kind, runId, doubt }: Finding,
+  { kind, runId }: Finding,
 ): Veto | null {
   if (found.has(pid)) return null;
-  if (doubt !== undefined) return { kind: 'in-doubt', detail: doubt };
   const cookie = vetoes.cookies.get(pid);
   const isInDoubt =
     kind === 'cookie'

@@ -7,6 +7,7 @@ import { isInterpreter } from './argv.ts';
 import type { Claim, Ownership, OwnershipFacts, Spared } from './claim.ts';
 import { nameOfTool, type ToolKind, toolKindOf } from './dev-tools.ts';
 import type { Evidence } from './evidence-kinds.ts';
+import { nearestProject } from './nearest-project.ts';
 import { isShell, isWrapperShell, whyProtected, whyProtectedByPath } from './protected-programs.ts';
 import { nestedProjectVeto, ownProtection, startedByEditor } from './protection.ts';
 import { findVetoes, type Veto, type Vetoes } from './vetoes.ts';
@@ -33,7 +34,9 @@ interface Judgement {
   readonly facts: OwnershipFacts;
   readonly snapshot: Snapshot;
   readonly rules: SweepRules;
-  readonly vetoes: ReadonlyMap<number, Veto>;
+  readonly vetoes: Vetoes;
+  /** The vetoes by pid, those of the records of other projects among them. */
+  readonly byPid: ReadonlyMap<number, Veto>;
   readonly invokingTree: ReadonlySet<number>;
   /** The processes of devctl itself. A process that one of them has adopted is an orphan. */
   readonly residents: ReadonlySet<number>;
@@ -57,7 +60,7 @@ export function sweepClaims(
   claimed: ReadonlySet<number> = new Set(),
 ): Pick<Ownership, 'claims' | 'spared'> {
   const all = findVetoes(facts, snapshot);
-  const { byPid, supervisors, guards, oneOffParents, cookies } = all;
+  const { supervisors, guards, oneOffParents, cookies } = all;
   const protection = { facts, snapshot, vetoes: all, protectedBy: new Map<number, Veto | null>() };
   const residents = [...supervisors, ...guards, ...oneOffParents.map(({ process }) => process)];
   const ownPids = new Set(residents.map(({ identity }) => identity.pid));
@@ -66,7 +69,8 @@ export function sweepClaims(
     facts,
     snapshot,
     rules,
-    vetoes: new Map([...recordedElsewhere(all), ...byPid]),
+    vetoes: all,
+    byPid: new Map([...recordedElsewhere(all), ...all.byPid]),
     invokingTree,
     residents: ownPids,
   } satisfies Judgement;
@@ -133,10 +137,10 @@ function protectionFromSweep(
 }
 
 function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence): Veto | null {
-  const { snapshot, rules, vetoes, invokingTree } = judgement;
+  const { snapshot, rules, byPid, invokingTree } = judgement;
   const { pid } = process.identity;
   const argv = snapshot.details.argv(process) ?? [];
-  const veto = vetoes.get(pid) ?? nestedProjectVeto(snapshot, vetoes, process);
+  const veto = byPid.get(pid) ?? nestedProjectVeto(snapshot, byPid, process);
   if (veto) return veto;
   if (invokingTree.has(pid)) {
     return { kind: 'invoking-tree', detail: 'it belongs to what runs this devctl command' };
@@ -148,15 +152,41 @@ function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence
   if (reason) return { kind: 'protected', detail: reason };
   const beyond = beyondReach(judgement, process);
   if (beyond) return beyond;
-  const cwd = snapshot.details.cwd(process);
-  const below = cwd === null ? null : (rules.projectBelow?.(cwd) ?? null);
-  if (below !== null) {
-    return { kind: 'other-project', detail: `works in ${below}, a project of its own` };
-  }
+  const other = otherProjectVeto(judgement, process);
+  if (other) return other;
   const line = argv.join(' ');
   // Where it cannot be told, the process may be a protected one.
   const rule = rules.protect.find((pattern) => pattern.test(line) !== false);
   return rule ? { kind: 'protected', detail: `matches sweep.protect ${rule.source}` } : null;
+}
+
+/**
+ * Vetoes a process of another project. The project may have no manifest any more, and nothing of it may be marked: its
+ * control group, its supervisor and its records show it all the same.
+ */
+function otherProjectVeto(judgement: Judgement, process: ProcessInfo): Veto | null {
+  const { facts, snapshot, rules, vetoes } = judgement;
+  const nearest = nearestProject(facts, snapshot, vetoes, process);
+  if (nearest === 'other' || nearest === 'adopted-by-other') {
+    return { kind: 'other-project', detail: 'it is among the processes of another project' };
+  }
+  const cwd = snapshot.details.cwd(process);
+  if (cwd === null) return null;
+  const below = rules.projectBelow?.(cwd) ?? supervisedBelow(judgement, cwd);
+  return below === null
+    ? null
+    : { kind: 'other-project', detail: `works in ${below}, a project of its own` };
+}
+
+/** Finds the folder below ours that holds a working directory and that another project's supervisor works in. */
+function supervisedBelow({ facts, snapshot, vetoes }: Judgement, cwd: string): string | null {
+  for (const [pid, anchor] of vetoes.elsewhere) {
+    const resident = anchor === 'resident' ? snapshot.byPid.get(pid) : undefined;
+    const folder = resident ? snapshot.details.cwd(resident) : null;
+    if (folder === null || folder === facts.root || !isInside(facts.root, folder)) continue;
+    if (isInside(folder, cwd)) return folder;
+  }
+  return null;
 }
 
 interface LookAlike {

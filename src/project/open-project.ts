@@ -215,8 +215,8 @@ export function declaredServices({ outline, folder }: OpenProject): readonly Dec
 }
 
 /**
- * Finds the project below this one that a folder belongs to, such as a worktree or an example with a
- * manifest of its own.
+ * Finds the project below this one that a folder belongs to, such as a worktree or an example. A manifest shows it, or
+ * records that name something: its manifest may have gone, or may have another name.
  *
  * @param root real path of the project folder
  * @param path real path of any folder
@@ -225,10 +225,17 @@ export function declaredServices({ outline, folder }: OpenProject): readonly Dec
 export function projectBelow(root: string, path: string): string | null {
   let folder = path;
   while (folder !== root && isInside(root, folder)) {
-    if (existsSync(join(folder, '.devctl.json'))) return folder;
+    if (existsSync(join(folder, '.devctl.json')) || hasRecords(folder)) return folder;
     folder = dirname(folder);
   }
   return null;
+}
+
+/** Tells whether records name processes of a project in a folder, in `.pids` or where the registry says. */
+function hasRecords(path: string): boolean {
+  if (recordedProjectIn(path) || hasRecordsOfOthers(path)) return true;
+  const registered = readRegistry().filter((entry) => entry.path === path);
+  return registered.some(({ pidsDir }) => namesProcesses(projectFolder(path, pidsDir)));
 }
 
 /**

@@ -1,11 +1,13 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { OpenFileEvidence } from '../ownership/claim.ts';
-import { sameMachine } from '../processes/identity.ts';
+import { identityKey, sameMachine } from '../processes/identity.ts';
 import { allPorts, findSocketOwners, type Port } from '../processes/ports.ts';
 import { livesIn, type Snapshot } from '../processes/snapshot.ts';
+import { isInside } from '../project/inside.ts';
 import { type DeclaredService, projectBelow } from '../project/open-project.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
+import { recordsOfOthers } from './other-projects.ts';
 import type { ProjectState } from './project-state.ts';
 
 /** Reads what the evidence of open files and ports needs beside the process table. */
@@ -24,7 +26,12 @@ async function readOpenFiles(
     if (basename(log) === `${name}.log`) logs.set(inRealFolder(log), name);
     for (const port of allPorts(one)) ports.set(port, name);
   }
-  const stdinFolder = join(inRealFolder(folder.pidsDir), 'stdin');
+  const others = recordsOfOthers(folder, snapshot);
+  const isShared = folder.standing.standing === 'shared';
+  // There the logs of a shared records folder are those of the other project: it runs, or was not stopped.
+  const own = inRealFolder(folder.pidsDir);
+  for (const log of isShared ? [...logs.keys()] : []) if (isInside(own, log)) logs.delete(log);
+  const stdinFolder = join(own, 'stdin');
   const ofOthers = recordedByOthers(state, stdinFolder, snapshot);
   const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
   const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
@@ -37,9 +44,11 @@ async function readOpenFiles(
   return {
     logs,
     // The records folder is never a symbolic link, and neither are those in it (`ensureOwnFolder`).
-    logsFolder: join(inRealFolder(folder.pidsDir), 'logs'),
-    stdinFolder,
+    logsFolder: isShared ? null : join(own, 'logs'),
+    stdinFolder: isShared ? null : stdinFolder,
     ofOthers: ofOthers.files,
+    logsElsewhere: new Set(others.logs.map(inRealFolder)),
+    namedElsewhere: new Set(others.identities.map(identityKey)),
     listening: found
       .filter(({ port, process }) => {
         if (ofOthers.ports.get(port) === 'lives') return false;

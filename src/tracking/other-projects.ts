@@ -4,17 +4,24 @@ import { ancestry } from '../ownership/ancestry.ts';
 import type { Claim, ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
 import { readCookie } from '../ownership/cookie.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
-import type { Identity } from '../processes/identity.ts';
+import { type Identity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { foldersUpwards, isInside } from '../project/inside.ts';
 import { markOfPath } from '../project/names.ts';
 import { isOfFolder } from '../project/place/beside.ts';
-import { holdsProject, isReplaced, recordsFolderOf } from '../project/place/holders.ts';
+import {
+  holdsProject,
+  isReplaced,
+  recordsFolderOf,
+  recordsFoldersIn,
+} from '../project/place/holders.ts';
+import { namesSomething } from '../project/place/places.ts';
 import { lookUpProject, readRegistry } from '../project/place/registry.ts';
 import { folderIdOf } from '../project/project-id.ts';
+import { readFolderRecords } from '../project/records.ts';
 import { readProjectState } from './project-state.ts';
-import { isAtSamePathElsewhere, isInOtherNamespace } from './residents.ts';
+import { findResidents, isAtSamePathElsewhere, isInOtherNamespace } from './residents.ts';
 
 /** What is known of other projects whose marks were met. */
 export interface OtherProjectsFound {
@@ -216,6 +223,39 @@ function wasOurs({ root, paths }: ProjectFolder, projectId: string): boolean {
 function isFolderOf(path: string, { mark, projectId }: ForeignMark): boolean {
   if (projectId !== null) return holdsProject(path, folderIdOf(projectId));
   return markOfPath(path) === mark;
+}
+
+/** The logs and processes that the records of other projects name. */
+interface NamedByOthers {
+  readonly logs: readonly string[];
+  readonly identities: readonly Identity[];
+}
+
+/**
+ * Reads the records of every other project of this user, by the registry and by where supervisors work. What is recorded
+ * of another boot or namespace is left out: none of it lives here.
+ */
+export function recordsOfOthers(own: ProjectFolder, snapshot: Snapshot): NamedByOthers {
+  const registry = readRegistry();
+  const residents = findResidents(own, snapshot).flatMap(({ cwd }) => cwd ?? []);
+  const paths = new Set([...registry.map(({ path }) => path), ...residents]);
+  const found = [...paths].flatMap((path): NamedByOthers[] => {
+    if (path === own.root || !existsSync(path)) return [];
+    return recordsFoldersIn(path, registry).flatMap((pidsDir): NamedByOthers[] => {
+      if (pidsDir === own.pidsDir || !namesSomething(pidsDir)) return [];
+      const folder = projectFolder(path, pidsDir);
+      // One project, seen at two paths.
+      if (own.id !== null && folder.id !== null && folderIdOf(folder.id) === folderIdOf(own.id))
+        return [];
+      const { records, foreign } = readFolderRecords(folder);
+      const logs = [...records, ...foreign].filter((run) => sameMachine(run, snapshot));
+      return [{ logs: logs.map(({ log }) => log), identities: identitiesIn(folder) }];
+    });
+  });
+  return {
+    logs: found.flatMap(({ logs }) => logs),
+    identities: found.flatMap(({ identities }) => identities),
+  };
 }
 
 /** Every process that the records of a project name. */

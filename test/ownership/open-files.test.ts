@@ -338,6 +338,67 @@ describe('vetoes', () => {
   ]);
 });
 
+describe('a log or a FIFO that another project uses as well', () => {
+  const environ = serviceCookie(marksOf('other'), 'a', 'b');
+  const holder: Row = { pid: 70, environ, files: [log()] };
+  const ours: Row = { pid: 100, files: [log()] };
+  const recorded = { ...RUN, leader: identity(60, 60) };
+  test.each<[string, readonly Row[], Partial<OwnershipFacts>, string | null]>([
+    ['a process with its mark writes to it', [holder, ours], {}, 'in-doubt'],
+    [
+      'to the part that was rotated away',
+      [{ ...holder, files: [log(`${LOG}.1`)] }, ours],
+      {},
+      'in-doubt',
+    ],
+    [
+      'holds the FIFO',
+      [
+        { ...holder, files: [fifo()] },
+        { pid: 100, files: [fifo()] },
+      ],
+      {},
+      'in-doubt',
+    ],
+    [
+      'only reads it',
+      [{ ...holder, files: [{ ...log(), writable: false, readable: true }] }, ours],
+      {},
+      null,
+    ],
+    ['writes to another log', [{ ...holder, files: [log(ELSEWHERE)] }, ours], {}, null],
+    [
+      'a service of ours that has read the mark from a file',
+      [{ ...holder, pid: 60 }, ours],
+      { runs: [{ ...recorded, intentTicks: 50 }] },
+      null,
+    ],
+    [
+      'its record names the log',
+      [ours],
+      { openFiles: { ...TRACES, logsElsewhere: new Set([LOG]) } },
+      'in-doubt',
+    ],
+    [
+      'its record names the process',
+      [ours],
+      { openFiles: { ...TRACES, namedElsewhere: new Set(['100:100']) } },
+      'other-project',
+    ],
+    [
+      'its records folder',
+      [ours],
+      { openFiles: { ...BLANK, logsFolder: null, stdinFolder: null } },
+      'nothing',
+    ],
+  ])('%s', (_what, rows, over, veto) => {
+    const found = claims(rows, { openFiles: TRACES, ...over });
+    expect(found.claims.has(100)).toBe(veto === null);
+    const spared = found.spared.find(({ process }) => process.identity.pid === 100);
+    expect(spared?.veto.kind ?? 'nothing').toBe(veto ?? 'nothing');
+  });
+});
+
 describe('port', () => {
   const listening = { ...TRACES, listening: [{ pid: 100, port: 4101, service: 'web' }] };
   const server: Row = { pid: 100, cwd: `${ROOT}/api` };

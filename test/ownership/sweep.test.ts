@@ -362,6 +362,25 @@ describe('beside running services', () => {
     expect(spared.map(({ veto }) => veto.kind)).toEqual(['other-project']);
   });
 
+  const NESTED = `${ROOT}/demo`;
+  const supervisor: Row = {
+    pid: 150,
+    argv: `node /lib/dist/supervisor/main.js ${NESTED}`,
+    cwd: NESTED,
+    environ: supervisorCookie(marksOf('other')),
+  };
+  const group = `/devctl-${'0'.repeat(16)}/run`;
+  test.each<[what: string, beside: readonly Row[], one: Row, expected: readonly number[]]>([
+    ['in a folder that its supervisor works in', [supervisor], vite, []],
+    ['beside that folder', [supervisor], { ...vite, cwd: ROOT }, [200]],
+    ['adopted by its supervisor', [supervisor], { ...vite, cwd: ROOT, ppid: 150 }, []],
+    ['in its control group', [], { ...vite, cwd: ROOT, controlGroup: group }, []],
+  ])('an unmarked process of a project without manifest: %s', (_what, beside, one, expected) => {
+    const { claims, spared } = sweep([...beside, one]);
+    expect([...claims.keys()]).toEqual(expected);
+    if (expected.length === 0) expect(spared[0]?.veto.kind).toBe('other-project');
+  });
+
   test('look-alikes among the services are reported, and no other processes of services', () => {
     const server: Row = { pid: 202, argv: 'node server.js', cwd: ROOT };
     const snapshot = snapshotOf([vite, server]);

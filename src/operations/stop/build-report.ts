@@ -102,12 +102,17 @@ export function reportSurvivors(
     if (alive.some(({ pid }) => pid === identity.pid)) return [];
     return processes.find(({ pid }) => pid === identity.pid) ?? [];
   });
+  const spared = new Map(
+    outcome.owned.latest().spared.map(({ process, veto }) => [process.identity.pid, veto]),
+  );
   const why = 'it ends and leaves another in its place, faster than that can be ended';
   return [
-    ...alive.map((process) => ({
-      ...process,
-      why: whyAlive(entries.get(process.pid)?.claim, process),
-    })),
+    ...alive.map((process) => {
+      // Claimed at first, and no longer when more was known.
+      const veto = spared.get(process.pid);
+      const left = veto && `it was left alone: ${veto.detail}`;
+      return { ...process, why: left ?? whyAlive(entries.get(process.pid)?.claim, process) };
+    }),
     ...respawning.map((process) => ({ ...process, why })),
   ];
 }
@@ -115,7 +120,8 @@ export function reportSurvivors(
 function whyAlive(claim: Claim | undefined, { signals, pid }: ReportedProcess): string {
   if (signals.length === 0) return `it may not be signalled by this user; needs: sudo kill ${pid}`;
   if (claim?.process.state === 'D') return 'stuck in the kernel (state D), the signal is pending';
-  return 'it outlived SIGKILL';
+  if (signals.includes('SIGKILL')) return 'it outlived SIGKILL';
+  return 'it lives on, and was sent no SIGKILL';
 }
 
 /**

@@ -1,0 +1,169 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { expect } from 'vitest';
+import { hasControlGroups } from '../../support/control-groups.ts';
+import { endProcesses } from '../../support/end-processes.ts';
+import { type Ground, isAlive, killResidents, openGround } from '../../support/places.ts';
+import { readProcesses } from '../../support/read-processes.ts';
+import type { SeenProcess } from '../../support/seen-process.ts';
+import { hasSubreaper } from '../../support/services.ts';
+import { eachMode, eachModeIf } from '../../support/sets.ts';
+import { until } from '../../support/until.ts';
+
+/** A program without any mark, that no folder and no environment ties to its project. */
+interface Program extends AsyncDisposable {
+  /** A service that is such a process. */
+  readonly bare: string;
+  /** A service that leaves such a process behind, in a session of its own. */
+  readonly daemon: string;
+  living(): readonly SeenProcess[];
+  /** Waits until it runs once. */
+  started(): Promise<SeenProcess>;
+}
+
+/** Makes a program that writes a line now and then. On disposal it is ended. */
+function program(ground: Ground, name: string): Program {
+  const path = ground.path(name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "setInterval(() => console.log('tick'), 1000);\n");
+  const living = () => readProcesses().filter(({ zombie, argv }) => !zombie && argv.includes(path));
+  const run = `env -i '${process.execPath}' '${path}'`;
+  return {
+    bare: `exec ${run}`,
+    daemon: `(setsid ${run} &); exec sleep 1000`,
+    living,
+    started: () => until(() => living().find(({ argv }) => argv[0] === process.execPath)),
+    async [Symbol.asyncDispose]() {
+      await endProcesses(living);
+    },
+  };
+}
+
+const web = (command: string, more: object = {}, of: object = {}) => ({
+  ...of,
+  services: { web: { command, ...more } },
+});
+
+/** Neither a subreaper nor control groups: then open files decide. */
+const UNCONTAINED = { DEVCTL_NATIVE: 'off', DEVCTL_CGROUP: 'off' };
+
+async function begin(ground: Ground, name: string, ...words: readonly string[]): Promise<void> {
+  const { exitCode, stderr } = await ground.devctl(name, 'start', ...words);
+  expect(exitCode, stderr).toBe(0);
+}
+
+/** Runs a command that must leave a process alone. Returns what it said. */
+async function spare(
+  ground: Ground,
+  name: string,
+  one: SeenProcess,
+  words: readonly string[],
+  ...exitCodes: readonly number[]
+): Promise<string> {
+  const done = await ground.devctl(name, ...words);
+  const said = `${words.join(' ')}: ${done.stdout}${done.stderr}`;
+  expect(isAlive(one), said).toBe(true);
+  expect(exitCodes, said).toContain(done.exitCode);
+  if (done.exitCode === 4) expect(said).toContain(`pid ${one.pid}`);
+  return said;
+}
+
+eachMode<[string, readonly string[]]>([
+  ['sweep', ['sweep']],
+  ['stop', ['stop']],
+  ['stop --force', ['stop', '--force']],
+])(
+  'a daemon of a project below this one, with a manifest of another name: %s',
+  async (_title, words) => {
+    await using ground = await openGround(UNCONTAINED);
+    await using vite = program(ground, 'P/sub/node_modules/vite/bin/vite.js');
+    ground.write('P', web('sleep 1000'));
+    ground.write('P/sub', web(vite.daemon));
+    renameSync(ground.path('P/sub/.devctl.json'), ground.path('P/sub/dev.json'));
+    await begin(ground, 'P/sub', '--config', 'dev.json');
+    const one = await vite.started();
+    await begin(ground, 'P');
+    await spare(ground, 'P', one, words, 0);
+  },
+);
+
+eachModeIf(hasSubreaper && hasControlGroups)<[string, string]>([
+  ['its folder', '.'],
+  ['a folder of ours', '..'],
+])(
+  'a service of a project below this one that has lost its manifest works in %s',
+  async (_title, cwd) => {
+    await using ground = await openGround();
+    await using vite = program(ground, 'P/sub/node_modules/vite/bin/vite.js');
+    ground.write('P', web('sleep 1000'));
+    ground.write('P/sub', web(vite.daemon, { cwd }));
+    await begin(ground, 'P/sub');
+    const one = await vite.started();
+    await killResidents(ground);
+    rmSync(ground.path('P/sub/.devctl.json'));
+    await spare(ground, 'P', one, ['stop'], 0);
+    await spare(ground, 'P', one, ['sweep'], 0);
+    const ended = await ground.devctl('P/sub', 'stop');
+    expect([ended.exitCode, vite.living()], ended.stdout + ended.stderr).toEqual([0, []]);
+  },
+);
+
+const SHARED_LOGS = { logs: { dir: '../logs' } };
+
+eachMode<[string, readonly string[], boolean]>([
+  ['stop', ['stop'], false],
+  ['restart', ['restart'], false],
+  ['stop --force', ['stop', '--force'], false],
+  ['stop --force, its supervisor killed', ['stop', '--force'], true],
+])(
+  'a daemon of another project that writes to a log of the same name: %s',
+  async (_title, words, killed) => {
+    await using ground = await openGround(UNCONTAINED);
+    await using daemon = program(ground, 'daemon.js');
+    await using service = program(ground, 'service.js');
+    ground.write('P', web(daemon.daemon, { cwd: '/' }, SHARED_LOGS));
+    ground.write('Q', web(service.bare, {}, SHARED_LOGS));
+    await begin(ground, 'Q');
+    await begin(ground, 'P');
+    const one = await daemon.started();
+    if (killed) await killResidents(ground);
+    // The ledger of its own project names it where a scan was early enough.
+    await spare(ground, 'Q', one, words, 0, 4);
+    if (words[0] === 'stop') expect(service.living()).toEqual([]);
+  },
+);
+
+eachMode<[string, readonly string[]]>([
+  ['stop --force', ['stop', '--force']],
+  ['stop', ['stop']],
+])(
+  'a recorded process of another project that writes to a log of ours is its own: %s',
+  async (_title, words) => {
+    await using ground = await openGround(UNCONTAINED);
+    await using service = program(ground, 'service.js');
+    ground.write('P', web(service.bare, { cwd: '/' }, SHARED_LOGS));
+    ground.write('Q', web('sleep 1000', {}, SHARED_LOGS));
+    await begin(ground, 'P');
+    const one = await service.started();
+    await killResidents(ground);
+    const said = await spare(ground, 'Q', one, words, 0);
+    expect(said).not.toContain('SIGKILL');
+  },
+);
+
+eachMode<[string, readonly string[]]>([
+  ['stop --force', ['stop', '--force']],
+  ['stop', ['stop']],
+])(
+  'a daemon of another project that keeps its records in the same folder: %s',
+  async (_title, words) => {
+    await using ground = await openGround(UNCONTAINED);
+    await using daemon = program(ground, 'daemon.js');
+    const shared = { pidsDir: ground.path('shared') };
+    ground.write('P', web(daemon.daemon, { cwd: '/' }, shared));
+    ground.write('Q', web('sleep 1000', {}, shared));
+    await begin(ground, 'P');
+    const one = await daemon.started();
+    await spare(ground, 'Q', one, words, 0);
+  },
+);
