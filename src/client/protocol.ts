@@ -178,6 +178,10 @@ export type SampleEvent =
   | { readonly type: 'sample'; readonly sample: Sample };
 
 /** Tells whether a service is as its start wanted it: up, or a task that is done. */
-export function hasSucceeded({ state, done }: Pick<StartedService, 'state' | 'done'>): boolean {
-  return done || isUp(state);
+export function hasSucceeded({
+  state,
+  done,
+  givenUp = false,
+}: Pick<StartedService, 'state' | 'done'> & Partial<Pick<StartedService, 'givenUp'>>): boolean {
+  return done || (isUp(state) && !givenUp);
 }

@@ -14,6 +14,8 @@ export interface StartedService {
   readonly alreadyRunning: boolean;
   /** True for a task that has succeeded, which counts as up. */
   readonly done: boolean;
+  /** True when the start was given up before the service was up, or had shown that it stays up. */
+  readonly givenUp: boolean;
   /** The last lines of its log, if it failed. */
   readonly lastLines: readonly string[];
   readonly log: string;

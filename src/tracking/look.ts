@@ -49,7 +49,11 @@ function isExiting(process: ProcessInfo, { details }: Snapshot): boolean {
 }
 
 /** Tells whether the process has outlived its run, or no run is left that it could belong to. */
-export function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot): boolean {
+export function isOrphan(
+  claim: Pick<Claim, 'service' | 'runId'>,
+  state: Pick<ProjectState, 'records'>,
+  snapshot: Snapshot,
+): boolean {
   // The process is below the supervisor and of no known service: it may belong to any service that runs.
   if (claim.service === null) {
     return !state.records.some((record) => livingLeader(record, snapshot) !== null);
@@ -57,7 +61,12 @@ export function isOrphan(claim: Claim, state: ProjectState, snapshot: Snapshot):
   const record = state.records.find(({ service }) => service === claim.service);
   if (!record) return true;
   if (claim.runId !== null && claim.runId !== record.runId) return true;
-  return livingLeader(record, snapshot) === null;
+  return livingLeader(record, snapshot) === null && !isBeingStarted(record, snapshot);
+}
+
+/** True between the spawn of a run and the note of its leader. */
+function isBeingStarted({ state, leader, supervisor }: ServiceRecord, snapshot: Snapshot): boolean {
+  return state === 'starting' && leader === null && livesIn(snapshot, supervisor);
 }
 
 /** The leader of a run that is alive; null once it has ended. */

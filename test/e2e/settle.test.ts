@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { devctl } from '../support/devctl.ts';
-import { startReport } from '../support/reports.ts';
+import { devctl, startDevctl } from '../support/devctl.ts';
+import { startReport, statusReport } from '../support/reports.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -69,4 +69,27 @@ test('with "settle": 0 start waits for nothing', async () => {
   expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   project.write('go', '');
   await until(async () => (await devctl(project, 'status')).stdout.includes('exited with code 1'));
+});
+
+test('a stop within the settle time is no success of the start', async () => {
+  await using project = await temporaryProject({
+    settle: '60s',
+    services: { web: { command: STAYS }, db: { command: STAYS, settle: 0 } },
+  });
+  const start = startDevctl(project, {}, 'start', '--json');
+  await until(async () => {
+    const { services } = (await statusReport(project)).report;
+    return services.length === 2 && services.every(({ state }) => state === 'running');
+  });
+  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  const { exitCode, stdout } = await start;
+  expect(exitCode).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({
+    ok: false,
+    abandoned: true,
+    services: [
+      { name: 'web', givenUp: true, reason: 'given up: a stop came first' },
+      { name: 'db', givenUp: false, reason: null },
+    ],
+  });
 });

@@ -55,6 +55,11 @@ test('wait: for ready, a log line, a port and an end, also before anybody has st
       { name: 'bad', verdict: 'failed', what: 'exited with code 3', lastLines: ['no database'] },
     ],
   });
+  // It can no longer come, so it is no timeout.
+  expect(await devctl(project, 'wait', 'bad', '--timeout', '0')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('no database'),
+  });
   expect(await devctl(project, 'wait', 'bad', '--for', 'exited')).toMatchObject({ exitCode: 0 });
   expect(await devctl(project, 'wait', 'bad', '--for', 'completed')).toMatchObject({ exitCode: 1 });
 });

@@ -228,5 +228,6 @@ function stateOf({
     if (isSupervised && state === 'starting') return { state, reason };
     return { state: 'failed', reason: 'its start was interrupted' };
   }
-  return { state: 'exited', reason: 'its leader has ended, how is not known' };
+  const how = isSupervised ? 'its supervisor is about to say how' : 'how is not known';
+  return { state: 'exited', reason: `its leader has ended, ${how}` };
 }

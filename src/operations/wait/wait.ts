@@ -228,7 +228,8 @@ class Wait {
   #withoutOld(verdict: WaitVerdict, record: ServiceRecord | null, look: ProjectLook): WaitVerdict {
     if (!record || verdict.kind !== 'failed') return verdict;
     const isOld = this.#first.get(record.service) === runAndState(record);
-    const isYoung = this.#host.nowMs() - this.#beganAtMs < OLD_FAILURE_MS;
+    const graceMs = Math.min(OLD_FAILURE_MS, this.#options.timeoutMs);
+    const isYoung = this.#host.nowMs() - this.#beganAtMs < graceMs;
     return isOld && (isYoung || isLocked(look)) ? { ...verdict, kind: 'open' } : verdict;
   }
 

@@ -157,6 +157,7 @@ class Session implements StartSession {
         startedService(this.#services, this.#services.entry(name), this.#abandonedBecause, {
           tookMs: Math.round((this.#settledAtMs.get(name) ?? this.#beganAtMs) - this.#beganAtMs),
           alreadyRunning: this.#upBefore.has(name),
+          isSettling: this.#isSettling(name),
         }),
       ),
     );
@@ -299,11 +300,16 @@ async function startedService(
   services: ServiceTable,
   { name, state, record }: ServiceEntry,
   abandonedBecause: string | null,
-  timing: Pick<StartedService, 'tookMs' | 'alreadyRunning'>,
+  {
+    isSettling,
+    ...timing
+  }: Pick<StartedService, 'tookMs' | 'alreadyRunning'> & {
+    readonly isSettling: boolean;
+  },
 ): Promise<StartedService> {
   const spawned = 'leader' in state ? state.leader : null;
-  const isDropped = abandonedBecause !== null && !isUp(state.kind);
-  const dropped = isDropped ? `given up: ${abandonedBecause}` : null;
+  const givenUp = abandonedBecause !== null && (isSettling || !isUp(state.kind));
+  const dropped = givenUp ? `given up: ${abandonedBecause}` : null;
   const reason = ('reason' in state ? state.reason : null) ?? dropped;
   const log = record?.log ?? '';
   const done = state.kind === 'exited' && state.done;
@@ -318,6 +324,7 @@ async function startedService(
     blockedBy: blockersOf(state),
     ...timing,
     done,
+    givenUp: givenUp && !done,
     lastLines: explains ? await services.lastLines(name, QUOTED_LINES) : [],
     log,
   };
