@@ -14,7 +14,9 @@ export interface RecordsBeside {
   readonly others: readonly ServiceRecord[];
   /** The processes that other manifests have witnessed. */
   readonly othersSeen: readonly LedgerEntry[];
-  /** What this manifest has recorded while it had another `pidsDir`. */
+  /** The services that this manifest has recorded while it had another `pidsDir`. */
+  readonly before: readonly ServiceRecord[];
+  /** The processes that it has recorded or witnessed then. */
   readonly ours: readonly Witnessed[];
 }
 
@@ -62,11 +64,12 @@ export function sortByManifest(variant: string, folders: readonly RecordsIn[]): 
     const oursSeen = ledger.filter(
       (entry) => isOf(ours, entry) || (ours.length > 0 && others.length === 0 && isNameless(entry)),
     );
-    return { others, othersSeen, ours: [...ours.flatMap(asSeen), ...oursSeen] };
+    return { others, othersSeen, before: ours, ours: [...ours.flatMap(asSeen), ...oursSeen] };
   });
   return {
     others: sorted.flatMap(({ others }) => others),
     othersSeen: sorted.flatMap(({ othersSeen }) => othersSeen),
+    before: sorted.flatMap(({ before }) => before),
     ours: sorted.flatMap(({ ours }) => ours),
   };
 }

@@ -17,7 +17,10 @@ async function readOpenFiles(
   snapshot: Snapshot,
   thorough: boolean,
 ): Promise<OpenFileEvidence> {
-  const { records, problems, folder } = state;
+  const { problems, folder, beside } = state;
+  // Those of now come last and win.
+  const before = (beside?.before ?? []).filter((run) => sameMachine(run, snapshot));
+  const records = [...before, ...state.records];
   const logs = new Map<string, string>();
   const ports = new Map<Port, string>();
   // Records come last and win: they say what runs, while the manifest may have changed since.

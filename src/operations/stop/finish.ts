@@ -13,6 +13,7 @@ import { writeLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
 import { removeLegacyFiles, writeLegacyFiles } from '../../project/legacy-files.ts';
 import { forgetProject } from '../../project/place/registry.ts';
+import { folderIdOf } from '../../project/project-id.ts';
 import { OF_OTHER_MANIFEST } from '../../project/recorded-project.ts';
 import { readFolderRecords, readRecords, removeRecord } from '../../project/records.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
@@ -108,7 +109,9 @@ export async function finishStop(
   };
   if (shared) return report;
   attempt('the report', () => writeLastStop(folder, report));
-  if (wholeProject && survivors.length === 0 && folder.id !== null) forgetProject(folder.id);
+  // The manifests of a folder that share its records share its place in the registry.
+  const isLast = wholeProject && survivors.length === 0 && state.foreign.length === 0;
+  if (isLast && folder.id !== null) forgetProject(folderIdOf(folder.id));
   // A supervisor that was killed has not written the end of its session.
   if (wholeProject && survivors.length === 0 && isSupervisorGone) {
     attempt('the history', () => endSession(folder, Date.now()));

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProjectFolder } from '../folder.ts';
 import { folderIdOf } from '../project-id.ts';
@@ -16,11 +16,14 @@ export function recordsFoldersBeside({
   pidsDir,
   standing,
 }: Pick<ProjectFolder, 'root' | 'pidsDir' | 'standing'>): readonly string[] {
-  const files = entriesOf(root);
+  const entries = entriesOf(root);
   const registry = readRegistry().filter((entry) => entry.path === root && !isReplaced(entry));
-  const manifests = files.filter((name) => /\.jsonc?$/.test(name) && isSmall(join(root, name)));
-  const inside = files
-    .map((name) => join(root, name))
+  const manifests = entries
+    .map(({ name }) => name)
+    .filter((name) => /\.jsonc?$/.test(name) && isSmall(join(root, name)));
+  const inside = entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(root, name))
     .filter((dir) => ['project.json', 'lock'].some((name) => existsSync(join(dir, name))));
   const here = readPlace();
   const found = [...recordsFoldersIn(root, registry, manifests), ...inside]
@@ -38,9 +41,9 @@ export function isOfFolder(root: string, pidsDir: string, id: string | null = nu
   return read.record.device === here.device && read.record.inode === here.inode;
 }
 
-function entriesOf(folder: string): readonly string[] {
+function entriesOf(folder: string): readonly Dirent[] {
   try {
-    return readdirSync(folder);
+    return readdirSync(folder, { withFileTypes: true });
   } catch {
     return [];
   }

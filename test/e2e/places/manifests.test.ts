@@ -134,6 +134,7 @@ eachModeIf(hasSubreaper)<[string, (ground: Ground) => string, Readonly<Record<st
   ['marked', ({ sleep }) => `exec ${sleep}`, {}],
   ['unmarked', bare, {}],
   ['unmarked, without control groups', bare, { DEVCTL_CGROUP: 'off' }],
+  ['a daemon that only its log ties to us', daemon, WITHOUT_CONTAINMENT],
 ])(
   'a stop ends the services that ran when the manifest named another pidsDir: %s',
   async (_name, command, env) => {
