@@ -33,7 +33,7 @@ const LOG_LINES = 5;
  * Call it with the project lock held.
  *
  * @param running the living supervisors of this project
- * @throws DevctlError 'supervisor-failed' with the last lines of the supervisor's log
+ * @throws DevctlError 'supervisor-failed' with the last lines of the supervisor's log; 'folder-moved'
  */
 export async function connectToSupervisor(
   host: Host,
@@ -53,6 +53,8 @@ export async function connectToSupervisor(
   // The supervisor prepares the path too, but here an error reaches the user, with a hint.
   const usual = prepareSocketPath(folder);
   await spawnSupervisor(folder, inherits);
+  // Else it would start our services in the folder that is at our path by now.
+  folder.requireHere?.();
   // It writes its record before it says "ready".
   const read = readSupervisor(folder);
   const client = connectTo(read.kind === 'record' ? read.record.socket : usual);

@@ -44,9 +44,12 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   Object.assign(process.env, TOOL_COOKIE);
   const named = words.find((word) => word.startsWith(MANIFEST_NAME));
   const found = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
+  const folder = new MovableFolder(found);
+  // The command that started us chose our working directory, and the kernel takes it along.
+  if (!folder.isAt('.'))
+    throw new DevctlError('folder-moved', `the project folder ${root} was moved`);
   // Now, because later a removal of the project may be under way.
   prepareFolder(found);
-  const folder = new MovableFolder(found);
   const loaded = await loadNative();
   // Before the first spawn, because only processes that are spawned later are certain to stay below us.
   const subreaper = loaded.available ? loaded.becomeSubreaper() : { held: false, why: loaded.why };

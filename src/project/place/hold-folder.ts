@@ -136,8 +136,8 @@ function placeOf(fd: number): HeldPlace {
   }
 }
 
-/** Null where the folder was removed. */
-function workingFolder(): string | null {
+/** The working directory of this process, which the kernel takes along; null where it was removed. */
+export function workingFolder(): string | null {
   try {
     // Node remembers its working directory until it is set again.
     process.chdir('.');

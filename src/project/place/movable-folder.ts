@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DevctlError } from '../../errors.ts';
 import type { ProjectFolder } from '../folder.ts';
 import { type FolderIdentity, identityOf } from './folder-identity.ts';
+import { movedAway, workingFolder } from './hold-folder.ts';
 import type { FolderStanding } from './standing.ts';
 
 /**
@@ -67,6 +68,19 @@ export class MovableFolder implements ProjectFolder {
     const found = identityOf(path);
     if (!found || !this.identity) return false;
     return found.device === this.identity.device && found.inode === this.identity.inode;
+  }
+
+  /**
+   * The folder as it is now, for one stop. It does not move: a step of the stop fails where the folder was moved
+   * meanwhile. A removed folder fails nothing, because its processes must end.
+   */
+  forStop(): ProjectFolder {
+    const current = this.#current;
+    const requireHere = (): void => {
+      const path = this.isAt(current.root) ? null : workingFolder();
+      if (path !== null && this.isAt(path)) throw movedAway(current, { path });
+    };
+    return { ...current, requireWritable: () => this.requireWritable(), requireHere };
   }
 
   /** @throws DevctlError 'records-unwritable' where nothing may be written now */

@@ -9,10 +9,12 @@
  *   place           decides whether it was moved or removed
  */
 import type { SupervisedStopRequest } from '../../client/protocol.ts';
+import { DevctlError } from '../../errors.ts';
+import type { StopOptions } from '../../operations/stop/options.ts';
 import { stopProject } from '../../operations/stop/stop-project.ts';
 import { unattendedStop } from '../../operations/stop/unattended.ts';
 import type { Host } from '../../processes/host.ts';
-import type { ProjectFolder } from '../../project/folder.ts';
+import type { MovableFolder } from '../../project/place/movable-folder.ts';
 import type { StateKind } from '../../services/lifecycle/states.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import type { Witness } from '../../tracking/witness.ts';
@@ -42,7 +44,7 @@ export interface Stops {
 
 interface StopsContext extends Pick<Children, 'hasChildren' | 'runContained'> {
   readonly host: Host;
-  readonly folder: ProjectFolder;
+  readonly folder: MovableFolder;
   readonly services: ServiceTable;
   readonly witness: Witness;
   /** The starts that are under way. */
@@ -83,13 +85,13 @@ export function createStops(context: StopsContext): Stops {
   return {
     whileStoodDown,
     stopInProcess(request, why) {
-      const work = () =>
-        stopProject(host, folder, {
-          ...unattendedStop(request),
-          hasChildren,
-          runContained,
-          ...(why === undefined ? {} : { why }),
-        });
+      const options = {
+        ...unattendedStop(request),
+        hasChildren,
+        runContained,
+        ...(why === undefined ? {} : { why }),
+      };
+      const work = () => stopWhereItIs(host, folder, options);
       return whileStoodDown(request.names, work, why);
     },
     endAfter({ names }, { survivors }) {
@@ -98,6 +100,28 @@ export function createStops(context: StopsContext): Stops {
       if (isDone) context.end();
     },
   };
+}
+
+/** Time that the watch of the place may need to follow a move once the stop has released the lock, in ms. */
+const FOLLOW_MS = 10_000;
+const FOLLOW_POLL_MS = 100;
+
+/** Stops, and once more at the new place when the project was moved meanwhile. */
+async function stopWhereItIs(
+  host: Host,
+  folder: MovableFolder,
+  options: StopOptions,
+): Promise<StopReport> {
+  const { root } = folder;
+  try {
+    return await stopProject(host, folder.forStop(), options);
+  } catch (error) {
+    if (!(error instanceof DevctlError && error.code === 'folder-moved')) throw error;
+    const deadline = host.nowMs() + FOLLOW_MS;
+    while (folder.root === root && host.nowMs() < deadline) await host.delay(FOLLOW_POLL_MS);
+    if (folder.root === root) throw error;
+    return stopWhereItIs(host, folder, options);
+  }
 }
 
 /** States of a service without a leader that will have one in a moment. */

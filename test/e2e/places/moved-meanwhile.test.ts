@@ -163,6 +163,22 @@ test('devctl run follows its folder while it ends what the command left', async 
   await expectToEnd(ground, 'P', [other]);
 });
 
+fullTest('the stop of a supervisor follows its folder', async () => {
+  await using ground = await openGround();
+  await startSlow(ground, { sweep: {} });
+  ground.write('Q');
+  const other = await startVite(ground, 'Q');
+  expect(await ground.devctl('P', 'start', '--ttl', '1s')).toMatchObject({ exitCode: 0 });
+  await until(() => existsSync(ground.path('asked')));
+  await exchange(ground);
+  writeFileSync(ground.path('go'), '');
+  await until(() => ground.residents().length === 0);
+  const report = readFileSync(join(ground.path('R'), '.pids', 'last-stop.json'), 'utf8');
+  expect(JSON.parse(report)).toMatchObject({ project: ground.path('R'), survivors: [] });
+  expect(isAlive(other)).toBe(true);
+  expect(existsSync(join(ground.path('P'), '.pids'))).toBe(false);
+});
+
 fullTest('a stop goes on where its folder was removed', async () => {
   await using ground = await openGround();
   await startSlow(ground);
