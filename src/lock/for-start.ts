@@ -3,8 +3,8 @@ import { DevctlError } from '../errors.ts';
 import type { Host } from '../processes/host.ts';
 import type { Identity } from '../processes/identity.ts';
 import { patienceWith } from '../processes/starvation.ts';
-import type { ProjectFolder } from '../project/folder.ts';
-import { settleProject } from '../project/place/settle-project.ts';
+import { type ProjectFolder, projectFolder } from '../project/folder.ts';
+import { refuseShared, settleProject } from '../project/place/settle-project.ts';
 import { prepareFolder } from '../project/records-folder.ts';
 import { runningOtherManifest } from '../tracking/other-manifest.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
@@ -45,6 +45,8 @@ export async function takeLockToStart(
   };
   let lock = await acquireLock(folder, { ...request, waitMs: RESTART_LOCK_MS });
   if (lock.kind === 'busy') {
+    // Another project may hold it, and to wait for that one would be in vain.
+    refuseShared(asItIsNow(folder));
     const { holder } = lock;
     warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);
     const patienceMs = patienceWith(holder && (await host.read(holder.identity.pid)), waitMs);
@@ -53,13 +55,19 @@ export async function takeLockToStart(
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
   const { release } = lock;
   try {
-    const settled = settleProject(folder);
+    const settled = settleProject(asItIsNow(folder));
     await refuseOtherManifest(host, settled);
     return { folder: settled, release };
   } catch (error) {
     release();
     throw error;
   }
+}
+
+/** Reads once more how a folder stands to its records: another command may have held the lock meanwhile. */
+function asItIsNow(folder: ProjectFolder): ProjectFolder {
+  const now = projectFolder(folder.root, folder.pidsDir, folder.manifestName);
+  return { ...folder, ...now, protection: folder.protection };
 }
 
 /** @throws DevctlError 'manifest-conflict' while something of another manifest of this folder runs */

@@ -22,6 +22,8 @@ export interface Surroundings {
    * the kernel's word that the original was removed, because a renamed folder shows its new path.
    */
   readonly livesElsewhere: () => 'yes' | 'perhaps' | 'removed' | 'no';
+  /** Does a process live that the records in the folder name? */
+  readonly namesLiving: () => boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface Surroundings {
 export function judgeBelonging(
   record: ProjectRecord,
   here: FolderPlace & { readonly pidsDir: string },
-  { oldPathExists, isRegisteredElsewhere, livesElsewhere }: Surroundings,
+  { oldPathExists, isRegisteredElsewhere, livesElsewhere, namesLiving }: Surroundings,
 ): Belonging | 'perhaps-moved' {
   // A folder that was moved, and then copied to where it was: both hold the id, and one path is in the record.
   if (isRegisteredElsewhere())
@@ -52,8 +54,10 @@ export function judgeBelonging(
   }
   if (isSamePlace(record, here)) {
     if (isSameFolder) return 'moved';
-    // Records that lie outside of the project do not tell whose they are once its folder has gone.
-    if (record.pidsDir === here.pidsDir) return oldPathExists() ? 'shared' : 'copy';
+    // Records that lie outside of the project do not tell whose they are once its folder has gone. But the project may
+    // have been moved, and while its processes live its records are not ours to set aside.
+    if (record.pidsDir === here.pidsDir)
+      return oldPathExists() || namesLiving() ? 'shared' : 'copy';
     if (oldPathExists()) return 'copy';
     const lives = livesElsewhere();
     if (lives === 'yes') return 'copy';
