@@ -1,8 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
 import { expect } from 'vitest';
+import { cleanEnvironment } from '../../support/clean-environment.ts';
 import { hasControlGroups } from '../../support/control-groups.ts';
 import { endProcesses } from '../../support/end-processes.ts';
+import { repositoryRoot } from '../../support/paths.ts';
 import { type Ground, isAlive, killResidents, openGround } from '../../support/places.ts';
 import { readProcesses } from '../../support/read-processes.ts';
 import type { SeenProcess } from '../../support/seen-process.ts';
@@ -220,3 +223,35 @@ test('a start sets the records of a project aside that was moved only when nothi
   expect([stopped.exitCode, service.living()], stopped.stdout).toEqual([0, []]);
   await begin(ground, 'Q');
 });
+
+/** The process table of systems without /proc. */
+const PORTABLE = { DEVCTL_PROCESS_TABLE: 'portable' };
+
+eachMode<[string, readonly string[]]>([
+  ['stop', ['stop']],
+  ['stop --force', ['stop', '--force']],
+])(
+  'a recorded process whose record has the times of another process table: %s',
+  async (_title, words) => {
+    await using ground = await openGround({ DEVCTL_CGROUP: 'off' });
+    await using service = program(ground, 'service.js');
+    ground.write('P', web(`${service.bare} </dev/null >/dev/null 2>&1`, { cwd: '/' }));
+    await begin(ground, 'P');
+    const one = await service.started();
+    await killResidents(ground);
+    const bin = join(repositoryRoot, 'bin', 'devctl.js');
+    const seen = await execa(process.execPath, [bin, ...words], {
+      cwd: ground.path('P'),
+      env: { ...cleanEnvironment(), ...PORTABLE, XDG_STATE_HOME: dirname(ground.state) },
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+    });
+    const said = seen.stdout + seen.stderr;
+    expect([seen.exitCode, isAlive(one)], said).toEqual([4, true]);
+    expect(said).toContain(`pid ${one.pid}`);
+    expect(said).not.toContain('had ended already');
+    const stopped = await ground.devctl('P', 'stop');
+    expect([stopped.exitCode, service.living()], stopped.stdout).toEqual([0, []]);
+  },
+);
