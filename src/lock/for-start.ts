@@ -3,10 +3,10 @@ import { DevctlError } from '../errors.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { patienceWith } from '../processes/starvation.ts';
-import type { ProjectFolder } from '../project/folder.ts';
+import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { recordsFoldersBeside } from '../project/place/beside.ts';
 import { holdProject } from '../project/place/hold-folder.ts';
-import { settleProject } from '../project/place/settle-project.ts';
+import { refuseShared, settleProject } from '../project/place/settle-project.ts';
 import { prepareFolder } from '../project/records-folder.ts';
 import { runningOtherManifest } from '../tracking/other-manifest.ts';
 import { RESTART_LOCK_MS } from './for-restart.ts';
@@ -71,6 +71,8 @@ async function lockHeld(
   };
   let lock = await acquireLock(folder, { ...request, waitMs: RESTART_LOCK_MS });
   if (lock.kind === 'busy') {
+    // Another project may hold it, and to wait for that one would be in vain.
+    refuseShared(asItIsNow(folder));
     const { holder } = lock;
     warn(`waiting for devctl ${holder?.command ?? ''} (pid ${holder?.identity.pid ?? '?'})`);
     const patienceMs = patienceWith(holder && (await host.read(holder.identity.pid)), waitMs);
@@ -79,7 +81,7 @@ async function lockHeld(
   if (lock.kind === 'busy') throw lockedBy(lock.holder);
   const { release } = lock;
   try {
-    const settled = settleProject(folder);
+    const settled = settleProject(asItIsNow(folder));
     await letOthersFinish(host, settled, identity, waitMs);
     await refuseOtherManifest(host, settled);
     return { folder: settled, release };
@@ -133,6 +135,12 @@ function isOlder(one: Identity, other: Identity): boolean {
     one.startTicks < other.startTicks ||
     (one.startTicks === other.startTicks && one.pid < other.pid)
   );
+}
+
+/** Reads once more how a folder stands to its records: another command may have held the lock meanwhile. */
+function asItIsNow(folder: ProjectFolder): ProjectFolder {
+  const now = projectFolder(folder.root, folder.pidsDir, folder.manifestName);
+  return { ...folder, ...now, protection: folder.protection, identity: folder.identity };
 }
 
 /** @throws DevctlError 'manifest-conflict' while something of another manifest of this folder runs */

@@ -20,6 +20,7 @@ import { sameIdentity } from '../processes/identity.ts';
 import { unwritable } from '../project/atomic-file.ts';
 import { requireHolder } from '../project/field-checks.ts';
 import type { ProjectFolder } from '../project/folder.ts';
+import { realPath } from '../project/names.ts';
 import { readFolderPlace, readPlace } from '../project/place/project-file.ts';
 import { asideName, type RecordProblem } from '../project/record-problem.ts';
 import { writableFolder } from '../project/records-folder.ts';
@@ -144,19 +145,20 @@ async function tryOnce(
   }
 }
 
-function ticketFolder({ root }: ProjectFolder): Pick<LockHolder, 'folder'> {
+function ticketFolder({ root, pidsDir }: ProjectFolder): Pick<LockHolder, 'folder'> {
   const here = readFolderPlace(root, readPlace());
   if (!here) return {};
   const { path, device, inode } = here;
-  return { folder: { path, device, inode } };
+  return { folder: { path, device, inode, pidsDir: realPath(pidsDir) } };
 }
 
 /**
  * Tells whether a lock came here with a copy of its folder. Its holder works in the original, so it holds nothing here,
- * and a stop here must not end it. A folder that was moved keeps its inode, or its old path is gone.
+ * and a stop here must not end it. A folder that was moved keeps its inode, or its old path is gone. A lock that was
+ * written in this very records folder is no copy, because two projects may keep their records there.
  */
-function isCopied({ folder: written }: LockHolder, { root }: ProjectFolder): boolean {
-  if (!written || written.path === root) return false;
+function isCopied({ folder: written }: LockHolder, { root, pidsDir }: ProjectFolder): boolean {
+  if (!written || written.path === root || written.pidsDir === realPath(pidsDir)) return false;
   const [here, there] = [root, written.path].map((path) => readFolderPlace(path, readPlace()));
   if (!here) return false;
   const isOther = (one: TicketFolder): boolean =>

@@ -22,6 +22,8 @@ export interface TicketFolder {
   readonly path: string;
   readonly device: string;
   readonly inode: string;
+  /** Real path of its records folder. Missing in locks of early versions. */
+  readonly pidsDir?: string;
 }
 
 /** The content of one lock file. Its token identifies it: no other lock ever has the same token. */
@@ -162,6 +164,7 @@ function toTicket(value: unknown): LockTicket | null {
 }
 
 function toFolder(value: unknown): TicketFolder | null {
-  const { path, device, inode } = asObject(value) ?? {};
-  return isText(path) && isText(device) && isText(inode) ? { path, device, inode } : null;
+  const { path, device, inode, pidsDir } = asObject(value) ?? {};
+  if (!isText(path) || !isText(device) || !isText(inode)) return null;
+  return { path, device, inode, ...(isText(pidsDir) && { pidsDir }) };
 }

@@ -94,6 +94,7 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
   }
 
   spareThoseOfCopies(search);
+  spareUnreadable(search);
 
   let sizeBefore = -1;
   while (sizeBefore !== search.found.size + search.passed.size) {
@@ -170,6 +171,31 @@ function spareThoseOfCopies({ facts, snapshot, vetoes, spared }: ClaimSearch): v
     if (known && known.kind !== 'other-project') continue;
     const finding = { kind: 'ledger', detail: 'recorded here', service, runId } as const;
     spared.set(identity.pid, { findings: [finding], veto });
+  }
+}
+
+/**
+ * Leaves alone what has a number that a record of this boot names, where the record cannot be compared with this snapshot:
+ * it was written in another PID namespace, or with the other kind of process table. The process may be the recorded one.
+ */
+function spareUnreadable({ facts, snapshot, vetoes, spared }: ClaimSearch): void {
+  const veto = {
+    kind: 'in-doubt',
+    detail:
+      'a record has its number, and cannot be compared with it: it has the times of another process table',
+  } as const;
+  const residents = [...vetoes.supervisors, ...vetoes.guards];
+  const leaders = facts.runs.map((run) => ({ ...run, identity: run.leader }));
+  for (const { identity, service, runId } of [...leaders, ...facts.witnessed]) {
+    if (!identity || identity.bootId !== snapshot.bootId || sameMachine(identity, snapshot))
+      continue;
+    const { pid } = identity;
+    const process = snapshot.byPid.get(pid);
+    if (!process || isGone(process) || vetoes.byPid.has(pid) || residents.includes(process))
+      continue;
+    if (facts.exemptRuns?.includes(runId ?? '') || spared.has(pid)) continue;
+    const finding = { kind: 'ledger', detail: 'its number is recorded', service, runId } as const;
+    spared.set(pid, { findings: [finding], veto });
   }
 }
 

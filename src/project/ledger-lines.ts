@@ -1,6 +1,12 @@
 import type { Identity } from '../processes/identity.ts';
 import { isCount, isGroup, isLabel, isPid, isRunId, isText } from './field-checks.ts';
 
+/**
+ * Largest part of a ledger that is read, in bytes: some 60,000 processes. Of a larger ledger only the end is read: the
+ * newest batches, each with its header. It is read several times in a stop, which must not take long for a damaged one.
+ */
+export const MAX_LEDGER_BYTES = 4 * 1024 * 1024;
+
 /** Stands for the run id of processes that no evidence ties to a run. */
 export const NO_RUN = 'none';
 

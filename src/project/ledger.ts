@@ -9,6 +9,7 @@ import {
   formatLatest,
   type LedgerEntry,
   type LedgerLine,
+  MAX_LEDGER_BYTES,
   NO_RUN,
   type PidScope,
   parseLedger,
@@ -22,12 +23,6 @@ import type { ServiceRecord } from './service-record.ts';
 
 /** Size in bytes from which on an appender should compact the ledger: some 4,000 processes. */
 export const LEDGER_COMPACT_BYTES = 256 * 1024;
-
-/**
- * Largest part of a ledger that is read, in bytes: some 60,000 processes. Of a larger ledger only the end is read: the
- * newest batches, each with its header. It is read several times in a stop, which must not take long for a damaged one.
- */
-const MAX_LEDGER_BYTES = 4 * 1024 * 1024;
 
 /**
  * Appends witnessed identities to `ledger/NAME`, in one write(2), so that two appenders cannot mix

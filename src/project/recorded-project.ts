@@ -39,7 +39,9 @@ export function whyOfAnotherProject(
     }
     return null;
   }
-  if (project === undefined || folder.paths.includes(project) || !existsSync(project)) return null;
+  if (project === undefined || folder.paths.includes(project)) return null;
+  // In a records folder of another project a path that has gone is that of the other project, which was moved.
+  if (standing !== 'shared' && !existsSync(project)) return null;
   return `it belongs to the project ${project}`;
 }
 

@@ -691,6 +691,35 @@ describe('stale records', () => {
   });
 });
 
+describe('a number in a record that cannot be compared', () => {
+  const portable = { ...identity(100), pidNamespace: 'portable' };
+  const unreadable = { ...run, pidNamespace: 'portable', leader: portable };
+  const entry = { service: 'web', runId: 'aa11', identity: portable };
+  test.each<[string, Row[], Partial<OwnershipFacts>, string | undefined]>([
+    ['of a leader', [{ pid: 100 }], { runs: [unreadable] }, 'in-doubt'],
+    ['of the ledger', [{ pid: 100 }], { runs: [], witnessed: [entry] }, 'in-doubt'],
+    ['that nobody has', [], { runs: [unreadable] }, undefined],
+    ['of a zombie', [{ pid: 100, state: 'Z' }], { runs: [unreadable] }, undefined],
+    [
+      'of another boot',
+      [{ pid: 100 }],
+      { runs: [{ ...unreadable, bootId: 'b0', leader: { ...portable, bootId: 'b0' } }] },
+      undefined,
+    ],
+  ])('%s', (_name, rows, over, veto) => {
+    const { spared, claims } = claimProcesses(facts(over), snapshotOf([SHELL, SELF, ...rows]));
+    expect(spared.map((one) => one.veto.kind)).toEqual(veto ? [veto] : []);
+    expect(spared.map(({ service }) => service)).toEqual(veto ? ['web'] : []);
+    expect(claims.size).toBe(0);
+  });
+
+  test('that our mark shows to be ours', () => {
+    const rows = [SHELL, SELF, { pid: 100, environ: OURS }];
+    const found = claimProcesses(facts({ runs: [unreadable] }), snapshotOf(rows));
+    expect([[...found.claims.keys()], found.spared]).toEqual([[100], []]);
+  });
+});
+
 test('each claim names its service and all its evidence, strongest first', () => {
   const { claims } = claimProcesses(
     facts({ witnessed: [{ service: 'web', runId: 'aa11', identity: identity(101) }] }),

@@ -27,6 +27,7 @@ const NOWHERE = {
   oldPathExists: false,
   isRegisteredElsewhere: false,
   livesElsewhere: 'no' as 'yes' | 'perhaps' | 'removed' | 'nowhere' | 'no',
+  namesLiving: false,
 };
 const MOVED = { path: '/home/me/app2', pidsDir: '/home/me/app2/.pids' };
 
@@ -130,12 +131,19 @@ describe('is the id in a folder the folder’s own?', () => {
       {},
       'copy',
     ],
+    [
+      'a records folder of two, the other one moved while it runs',
+      { path: '/home/me/other', inode: '9' },
+      { namesLiving: true },
+      'shared',
+    ],
   ])('%s', (_what, over, world, standing) => {
     const facts = { ...NOWHERE, ...world };
     const answers = {
       oldPathExists: () => facts.oldPathExists,
       isRegisteredElsewhere: () => facts.isRegisteredElsewhere,
       livesElsewhere: () => facts.livesElsewhere,
+      namesLiving: () => facts.namesLiving,
     };
     expect(judgeBelonging(RECORD, here(over), answers)).toBe(standing);
   });

@@ -140,7 +140,8 @@ function placeFolder(usual: string, { machineId, bootId, pidNamespace }: Place):
   return join(usual, PLACES, name);
 }
 
-function fileNames(folder: string): readonly string[] {
+/** The names of the visible files in a folder; none where it cannot be read. */
+export function fileNames(folder: string): readonly string[] {
   try {
     return readdirSync(folder).filter((name) => !name.startsWith('.'));
   } catch {

@@ -23,6 +23,8 @@ export interface Surroundings {
    * records name lives, and none of it works in this folder or in another one of the id.
    */
   readonly livesElsewhere: () => 'yes' | 'perhaps' | 'removed' | 'nowhere' | 'no';
+  /** Does a process live that the records in the folder name? */
+  readonly namesLiving: () => boolean;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface Surroundings {
 export function judgeBelonging(
   record: ProjectRecord,
   here: FolderPlace & { readonly pidsDir: string },
-  { oldPathExists, isRegisteredElsewhere, livesElsewhere }: Surroundings,
+  { oldPathExists, isRegisteredElsewhere, livesElsewhere, namesLiving }: Surroundings,
 ): Belonging | 'perhaps-moved' {
   const isSameFolder = record.device === here.device && record.inode === here.inode;
   // Path and inode say the same: the id was written into another folder by hand.
@@ -58,8 +60,10 @@ export function judgeBelonging(
   }
   if (isSamePlace(record, here)) {
     if (isSameFolder) return 'moved';
-    // Records that lie outside of the project do not tell whose they are once its folder has gone.
-    if (record.pidsDir === here.pidsDir) return oldPathExists() ? 'shared' : 'copy';
+    // Records that lie outside of the project do not tell whose they are once its folder has gone. But the project may
+    // have been moved, and while its processes live its records are not ours to set aside.
+    if (record.pidsDir === here.pidsDir)
+      return oldPathExists() || namesLiving() ? 'shared' : 'copy';
     if (oldPathExists()) return 'copy';
     const lives = livesElsewhere();
     if (lives === 'yes') return 'copy';

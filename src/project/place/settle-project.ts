@@ -44,8 +44,8 @@ const MOST_FORMER_PATHS = 20;
  */
 export function settleProject(folder: ProjectFolder, moved?: MovedProject): ProjectFolder {
   folder.requireHere?.();
-  const { standing, original } = folder.standing;
-  if (standing === 'shared' && namesSomething(folder.pidsDir)) throw inUse(folder, original);
+  const { standing } = folder.standing;
+  refuseShared(folder);
   const found = readProjectRecord(folder.pidsDir);
   // A later devctl may mean something else by it. Until it is gone, the path decides.
   if (found.kind === 'problem' && found.problem.kind === 'newer') return folder;
@@ -65,6 +65,12 @@ export function settleProject(folder: ProjectFolder, moved?: MovedProject): Proj
   const settled = projectFolder(folder.root, pidsDir, folder.manifestName);
   const { protection, identity, requireHere } = folder;
   return { ...settled, protection, identity, ...(requireHere ? { requireHere } : {}) };
+}
+
+/** @throws DevctlError 'records-shared' while another project runs with the records in this folder */
+export function refuseShared(folder: ProjectFolder): void {
+  const { standing, original } = folder.standing;
+  if (standing === 'shared' && namesSomething(folder.pidsDir)) throw inUse(folder, original);
 }
 
 /** The id of a folder, and the paths that it had. */
@@ -147,11 +153,13 @@ function setAsideCopied(folder: ProjectFolder, before: ProjectRecord | null): vo
 }
 
 function inUse({ pidsDir }: ProjectFolder, original: string | null): DevctlError {
+  const read = readProjectRecord(pidsDir);
+  const isMoved = original === null || !existsSync(original);
+  const named =
+    isMoved && read.kind === 'record' ? `--project ${read.record.id}` : `--config ${original}`;
   return new DevctlError(
     'records-shared',
-    `${pidsDir} has the records of another project, ${original}`,
-    {
-      hint: `stop that project first (devctl stop --config ${original}), or give this one another "pidsDir"`,
-    },
+    `${pidsDir} has the records of another project, ${original}${isMoved ? ', which was moved and still runs' : ''}`,
+    { hint: `stop that project first (devctl stop ${named}), or give this one another "pidsDir"` },
   );
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { otherEnvironments } from '../../processes/linux/environments.ts';
 import { livesNow } from '../../processes/lives-now.ts';
@@ -6,8 +6,10 @@ import { readWorkingFolder } from '../../processes/working-folder.ts';
 import { asObject, isIdentity, isPid } from '../field-checks.ts';
 import { foldersUpwards, isInside } from '../inside.ts';
 import { type JsonFields, readJsonFields } from '../json-record.ts';
+import { MAX_LEDGER_BYTES, parseLedger } from '../ledger-lines.ts';
+import { readOwnFile } from '../safe-file.ts';
 import { heldElsewhere, holdsProject } from './holders.ts';
-import { recordsFolderAt } from './places.ts';
+import { fileNames, recordsFolderAt } from './places.ts';
 import {
   type FolderPlace,
   type Place,
@@ -105,6 +107,7 @@ function judge(record: ProjectRecord, root: string, pidsDir: string, place: Plac
       oldPathExists: () => leadsElsewhere(record.path, here),
       isRegisteredElsewhere: () => isRegisteredElsewhere(record, here),
       livesElsewhere: () => livesElsewhere(record, root, pidsDir),
+      namesLiving: () => namesLiving(pidsDir),
     },
   );
   const isPerhapsMoved = verdict === 'perhaps-moved';
@@ -166,15 +169,21 @@ function pidsMarked(id: string): readonly number[] {
   return marked.map(({ pid }) => pid);
 }
 
+/** Tells whether a process lives that the records or the ledgers in a folder name, whichever project has written them. */
+function namesLiving(pidsDir: string): boolean {
+  const ledger = join(pidsDir, 'ledger');
+  const witnessed = fileNames(ledger).flatMap((name) => {
+    const read = readOwnFile(join(ledger, name), MAX_LEDGER_BYTES, 'tail');
+    return read.kind === 'content' ? parseLedger(name, read.bytes.toString()).entries : [];
+  });
+  const identities = [...recordedIdentities(pidsDir), ...witnessed.map(({ identity }) => identity)];
+  return identities.some((identity) => isIdentity(identity) && livesNow(identity));
+}
+
 /** Supervisor, guards and leaders, as the records say, read without believing anything but their pids. */
 function recordedIdentities(pidsDir: string): readonly (JsonFields & { readonly pid: number })[] {
   const services = join(pidsDir, 'services');
-  let names: readonly string[] = [];
-  try {
-    names = readdirSync(services).filter((name) => name.endsWith('.json'));
-  } catch {
-    // No folder, no leaders.
-  }
+  const names = fileNames(services).filter((name) => name.endsWith('.json'));
   const records = [
     readJsonFields(join(pidsDir, 'supervisor.json')),
     ...names.map((name) => readJsonFields(join(services, name))),

@@ -1,13 +1,16 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
 import { expect } from 'vitest';
+import { cleanEnvironment } from '../../support/clean-environment.ts';
 import { hasControlGroups } from '../../support/control-groups.ts';
 import { endProcesses } from '../../support/end-processes.ts';
+import { repositoryRoot } from '../../support/paths.ts';
 import { type Ground, isAlive, killResidents, openGround } from '../../support/places.ts';
 import { readProcesses } from '../../support/read-processes.ts';
 import type { SeenProcess } from '../../support/seen-process.ts';
 import { hasSubreaper } from '../../support/services.ts';
-import { eachMode, eachModeIf } from '../../support/sets.ts';
+import { eachMode, eachModeIf, fullTest, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
 /** A program without any mark, that no folder and no environment ties to its project. */
@@ -165,5 +168,90 @@ eachMode<[string, readonly string[]]>([
     await begin(ground, 'P');
     const one = await daemon.started();
     await spare(ground, 'Q', one, words, 0);
+  },
+);
+
+/** Two projects that keep their records in one folder, which lies in neither. */
+function writeShared(ground: Ground, service: object): void {
+  for (const name of ['P', 'Q']) {
+    ground.write(name, { pidsDir: ground.path('shared'), services: { web: service } });
+  }
+}
+
+test('a start throws the lock of another project in its records folder not away', async () => {
+  await using ground = await openGround();
+  const never = { log: '^never$', timeout: '10m' };
+  writeShared(ground, { command: ground.sleep, ready: never });
+  const first = ground.devctl('P', 'start');
+  await until(() => ground.living().length === 1);
+  await until(() => readdirSync(ground.path('shared/services')).length > 0);
+  const lock = readFileSync(ground.path('shared/lock'), 'utf8');
+  const second = await ground.devctl('Q', 'start');
+  expect(second.exitCode, second.stderr).toBe(2);
+  expect(readFileSync(ground.path('shared/lock'), 'utf8')).toBe(lock);
+  expect(ground.living().length).toBe(1);
+  await ground.devctl('P', 'stop', '--force');
+  await first;
+});
+
+fullTest('of two projects that start at once in one records folder only one runs', async () => {
+  await using ground = await openGround();
+  writeShared(ground, { command: ground.sleep });
+  const both = await Promise.all(['P', 'Q'].map((name) => ground.devctl(name, 'start')));
+  const codes = both.map(({ exitCode }) => exitCode);
+  expect(codes.sort(), both.map(({ stderr }) => stderr).join('\n')).toEqual([0, 2]);
+  expect(ground.living().length).toBe(1);
+  for (const name of ['P', 'Q']) {
+    const stopped = await ground.devctl(name, 'stop');
+    expect(stopped.exitCode, stopped.stdout + stopped.stderr).toBe(0);
+  }
+  expect(ground.living()).toEqual([]);
+});
+
+test('a start sets the records of a project aside that was moved only when nothing of it lives', async () => {
+  await using ground = await openGround();
+  await using service = program(ground, 'service.js');
+  writeShared(ground, { command: service.bare });
+  await begin(ground, 'P');
+  const one = await service.started();
+  await killResidents(ground);
+  await ground.run('mv', 'P', 'R');
+  const said = await spare(ground, 'Q', one, ['start'], 2);
+  expect(said).toMatch(/was moved and still runs[\s\S]*stop --project [0-9a-f]{16}/);
+  for (const words of [['stop'], ['stop', '--force']]) await spare(ground, 'Q', one, words, 0);
+  const stopped = await ground.devctl('R', 'stop');
+  expect([stopped.exitCode, service.living()], stopped.stdout).toEqual([0, []]);
+  await begin(ground, 'Q');
+});
+
+/** The process table of systems without /proc. */
+const PORTABLE = { DEVCTL_PROCESS_TABLE: 'portable' };
+
+eachMode<[string, readonly string[]]>([
+  ['stop', ['stop']],
+  ['stop --force', ['stop', '--force']],
+])(
+  'a recorded process whose record has the times of another process table: %s',
+  async (_title, words) => {
+    await using ground = await openGround({ DEVCTL_CGROUP: 'off' });
+    await using service = program(ground, 'service.js');
+    ground.write('P', web(`${service.bare} </dev/null >/dev/null 2>&1`, { cwd: '/' }));
+    await begin(ground, 'P');
+    const one = await service.started();
+    await killResidents(ground);
+    const bin = join(repositoryRoot, 'bin', 'devctl.js');
+    const seen = await execa(process.execPath, [bin, ...words], {
+      cwd: ground.path('P'),
+      env: { ...cleanEnvironment(), ...PORTABLE, XDG_STATE_HOME: dirname(ground.state) },
+      extendEnv: false,
+      reject: false,
+      stdin: 'ignore',
+    });
+    const said = seen.stdout + seen.stderr;
+    expect([seen.exitCode, isAlive(one)], said).toEqual([4, true]);
+    expect(said).toContain(`pid ${one.pid}`);
+    expect(said).not.toContain('had ended already');
+    const stopped = await ground.devctl('P', 'stop');
+    expect([stopped.exitCode, service.living()], stopped.stdout).toEqual([0, []]);
   },
 );
