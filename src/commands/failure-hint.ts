@@ -30,12 +30,13 @@ export function failureHints(
   { services }: Pick<StartResult, 'services'>,
   manifest: ResolvedManifest,
 ): readonly string[] {
-  return services
+  const hints = services
     .filter((service) => !hasSucceeded(service))
     .flatMap((service) => {
       const declared = manifest.services[service.name];
       return (declared && failureHint(service, declared)) ?? [];
     });
+  return [...new Set(hints)];
 }
 
 /**

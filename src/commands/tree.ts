@@ -58,7 +58,10 @@ function printTrees({ services, devctl }: TreeReport, { color, why = false }: Tr
   if (why) {
     const legend = legendOf(some.flatMap(({ roots }) => roots.flatMap(withBelow)));
     process.stdout.write(`\nours because:\n${legend.join('\n')}\n\n`);
-  } else process.stdout.write(theme.dim('why each is ours: --why\n'));
+  } else {
+    process.stdout.write(theme.dim('why each is ours: --why\n'));
+    return;
+  }
   const containers = devctl.map(({ role, pid, rssBytes }) => {
     const what = role === 'run' ? 'devctl run' : role;
     return `${what} (pid ${pid}, ${formatSize(rssBytes)})`;
