@@ -109,7 +109,7 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
   for (const { name, reason } of explained)
     process.stdout.write(`${name}: ${printable(reason ?? '')}\n`);
   if (blocked.length > 0)
-    process.stdout.write(`  → once that is mended: devctl start ${blocked.join(' ')}\n`);
+    process.stdout.write(`  → once what they wait for is up: devctl start ${blocked.join(' ')}\n`);
 }
 
 function printNotes(report: StatusReport, theme: Theme): void {

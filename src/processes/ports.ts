@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { DevctlError } from '../errors.ts';
-import { parseListeningSockets } from './linux/sockets.ts';
+import { parseListeningSockets, parseListeningUnixSockets } from './linux/sockets.ts';
 import { parseLsof } from './portable/ps-output.ts';
 import { listProcFolder, readProcFile, readProcLink } from './proc-file.ts';
 import type { ProcessInfo, Snapshot } from './snapshot.ts';
@@ -191,6 +192,15 @@ export function findOwnerPids(
     }
   }
   return owners;
+}
+
+/** Finds the processes that listen on the Unix socket at a path; none where nobody can tell, and elsewhere than on Linux. */
+export function findUnixListeners(path: string, { byPid }: Snapshot): readonly ProcessInfo[] {
+  if (process.platform !== 'linux' || !existsSync(path)) return [];
+  const sockets = parseListeningUnixSockets(readProcFile('/proc/net/unix') ?? '');
+  const inodes = new Set(sockets.filter((one) => one.path === path).map(({ inode }) => inode));
+  if (inodes.size === 0) return [];
+  return [...findOwnerPids(inodes, byPid.keys()).values()].flatMap((pid) => byPid.get(pid) ?? []);
 }
 
 function readLinuxListeners(protocol: Listener['protocol']): readonly Listener[] {

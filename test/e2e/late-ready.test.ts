@@ -15,12 +15,19 @@ const STAYS = 'exec sleep 1000';
 
 test('a service that becomes ready after its time is ready, without another start', async () => {
   await using project = await temporaryProject({
-    services: { web: { command: STAYS, ready: { exec: 'test -e on', timeout: '200ms' } } },
+    services: {
+      web: { command: STAYS, ready: { exec: 'test -e on', timeout: '200ms' } },
+      dep: { command: STAYS, dependsOn: ['web'] },
+    },
   });
   const { exitCode, report } = await startReport(project);
   expect([exitCode, report.services[0]?.state]).toEqual([1, 'unhealthy']);
   project.write('on', '');
   await until(async () => (await statusReport(project)).report.services[0]?.state === 'ready');
+  const { stdout } = await devctl(project, 'status');
+  expect(stdout).toContain('dep: web was not up in time, and is up now');
+  expect(stdout).toContain('devctl start dep');
+  expect(await devctl(project, 'start', 'dep')).toMatchObject({ exitCode: 0 });
   expect(await devctl(project, 'status')).toMatchObject({ exitCode: 0 });
 });
 

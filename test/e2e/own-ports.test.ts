@@ -225,3 +225,51 @@ fullTest(
     await until(async () => (await devctl(project, 'status')).exitCode === 3);
   },
 );
+
+fullTest('a restart by policy that fails of a stranger on the port names it', async () => {
+  const [port = 0] = await freePorts(1);
+  const script = `require('net').createServer().listen(${port}, '127.0.0.1');
+    setInterval(() => require('fs').existsSync('go') && process.exit(1), 50);`;
+  await using project = await temporaryProject({
+    services: {
+      web: {
+        command: ['node', '-e', script],
+        ports: [port],
+        restart: { policy: 'on-failure', maxRestarts: 1, backoff: '3s' },
+      },
+    },
+  });
+  await using outside = await temporaryProject();
+  const web = async () => (await statusReport(project)).report.services[0];
+  expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  project.write('go', '');
+  await until(async () => (await web())?.state === 'backoff');
+  await using stranger = await bystander('node server.js', outside.root, port);
+  await until(async () => (await web())?.state === 'failed');
+  expect((await web())?.reason).toContain(
+    `exited with code 1 before it was ready: port ${port} is held by`,
+  );
+  expect((await web())?.reason).toContain(`(pid ${stranger.pid})`);
+});
+
+fullTest(
+  'a stranger on the Unix socket that a probe asks is named, and nothing is started',
+  async () => {
+    await using outside = await temporaryProject();
+    const path = outside.file('w.sock');
+    const listens = `require('http').createServer((_, to) => to.end()).listen(${JSON.stringify(path)})`;
+    await using neighbour = await temporaryProject({
+      services: { other: { command: ['node', '-e', listens], ready: { tcp: `unix:${path}` } } },
+    });
+    expect(await devctl(neighbour, 'start')).toMatchObject({ exitCode: 0 });
+    const web = { command: 'exec sleep 1000', ready: { http: `http://unix:${path}:/` } };
+    await using project = await temporaryProject({ services: { web } });
+    const refused = await devctl(project, 'start');
+    expect(refused.exitCode).toBe(5);
+    expect(refused.stderr).toContain(`web: ${path} is held by node -e`);
+    expect(project.oracle.processes()).toEqual([]);
+    const any = { ...web, ready: { ...web.ready, owner: 'any' } };
+    project.write('.devctl.json', JSON.stringify({ services: { web: any } }));
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+  },
+);

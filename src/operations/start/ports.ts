@@ -1,11 +1,17 @@
 import { DevctlError } from '../../errors.ts';
 import type { ResolvedService } from '../../manifest/resolved.ts';
 import type { Claim } from '../../ownership/claim.ts';
-import { describeHolder } from '../../processes/describe.ts';
-import { allPorts, findPortHolders, type Port, type PortHolder } from '../../processes/ports.ts';
+import { describeCommand, describeHolder } from '../../processes/describe.ts';
+import {
+  allPorts,
+  findPortHolders,
+  findUnixListeners,
+  type Port,
+  type PortHolder,
+} from '../../processes/ports.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { isOwnUser, userName } from '../../processes/users.ts';
-import { probedPorts } from '../../services/probes/probed-ports.ts';
+import { probedPorts, probedSockets } from '../../services/probes/probed-ports.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
@@ -34,6 +40,7 @@ export async function requireFreePorts(
     ),
   );
   const declared = new Set(services.flatMap(allPorts));
+  refuseHeldSockets(look, services);
   if (wanted.size === 0) return;
   let latest = look;
   for (let pass = 1; ; pass += 1) {
@@ -63,6 +70,34 @@ export async function requireFreePorts(
     if (units.size === 0) return;
     await endLeftovers(context, [...units], warn);
     latest = await lookAtProject(host, state.folder, state);
+  }
+}
+
+/**
+ * Refuses a service whose probe asks a Unix socket that a process listens on already which is not ours. One that nobody
+ * sees, and one that was bound by a relative path, is not found.
+ *
+ * @throws DevctlError 'port-taken'
+ */
+function refuseHeldSockets(
+  { snapshot, claims }: PortLook,
+  services: readonly ResolvedService[],
+): void {
+  const wanted = services.flatMap((service) =>
+    probedSockets(service).map((path) => ({ service, path })),
+  );
+  if (wanted.length === 0) return;
+  const ours = new Set(claims.map(({ process }) => process.identity.pid));
+  for (const { service, path } of wanted) {
+    const holders = findUnixListeners(path, snapshot);
+    const [stranger] = holders;
+    // What was bound there before, and is not reached any more, is listed too.
+    if (!stranger || holders.some(({ identity }) => ours.has(identity.pid))) continue;
+    const { pid } = stranger.identity;
+    const what = `${describeCommand(snapshot, stranger)} (pid ${pid})`;
+    throw new DevctlError('port-taken', `${service.name}: ${path} is held by ${what}`, {
+      hint: `kill ${pid}; or let the probe accept it ("owner": "any") (${service.definedAt}); nothing was started`,
+    });
   }
 }
 

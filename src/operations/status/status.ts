@@ -69,21 +69,23 @@ export function statusOf(
 
   const manifest = outline.kind === 'absent' ? [] : outline.services;
   const all = [...new Set([...manifest.map(({ name }) => name), ...known])];
-  const services = all
-    .filter((name) => names === null || names.includes(name))
-    .map((name) => {
-      const record = state.records.find(({ service }) => service === name) ?? null;
-      const planned = manifest.find((service) => service.name === name);
-      const autostart = planned?.autostart ?? false;
-      const ports = allPorts(record ?? planned ?? { ports: [] });
-      const own = claims.filter(({ service }) => service === name);
-      const wanted = autostart || record !== null;
-      const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
-      const changed = changes.get(name) ?? null;
-      const isNamed = planned !== undefined || outline.kind !== 'found';
-      const facts = { record, own, snapshot, declared, wanted, listening, changed, isNamed };
-      return { ...describe(name, facts), urls: readUrls && urlsNow(facts, planned, readUrls) };
-    });
+  const services = withLateBlockers(
+    all
+      .filter((name) => names === null || names.includes(name))
+      .map((name) => {
+        const record = state.records.find(({ service }) => service === name) ?? null;
+        const planned = manifest.find((service) => service.name === name);
+        const autostart = planned?.autostart ?? false;
+        const ports = allPorts(record ?? planned ?? { ports: [] });
+        const own = claims.filter(({ service }) => service === name);
+        const wanted = autostart || record !== null;
+        const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
+        const changed = changes.get(name) ?? null;
+        const isNamed = planned !== undefined || outline.kind !== 'found';
+        const facts = { record, own, snapshot, declared, wanted, listening, changed, isNamed };
+        return { ...describe(name, facts), urls: readUrls && urlsNow(facts, planned, readUrls) };
+      }),
+  );
 
   const list = (members: readonly Claim[]): StatusReport['orphans'] =>
     members.map(({ process, service, evidence }) => ({
@@ -96,9 +98,7 @@ export function statusOf(
   const orphans = list(asked.filter((claim) => isOrphan(claim, state, snapshot)));
   const nobodys = asked.filter(({ service }) => service === null);
   const unattributed = list(nobodys.filter((claim) => !isOrphan(claim, state, snapshot)));
-  const up = services.every(
-    ({ wanted, state: now, done }) => !wanted || done || now === 'ready' || now === 'running',
-  );
+  const up = services.every((one) => !one.wanted || isUpOrDone(one));
   const supervisor = supervisors[0]?.identity;
   const lease = leasesAt(state.lease, snapshot);
   return {
@@ -122,6 +122,22 @@ export function statusOf(
     ],
     healthy: up && services.some(({ wanted }) => wanted) && orphans.length === 0,
   };
+}
+
+function isUpOrDone({ state, done }: Pick<ServiceStatus, 'state' | 'done'>): boolean {
+  return done || state === 'ready' || state === 'running';
+}
+
+/** Words what blocked a service that was not started, where it is up by now: nothing more has to be mended. */
+function withLateBlockers(services: readonly ServiceStatus[]): readonly ServiceStatus[] {
+  const up = new Set(services.filter(isUpOrDone).map(({ name }) => name));
+  return services.map((one) => {
+    const { blockedBy } = one;
+    if (blockedBy.length === 0 || !blockedBy.every((name) => up.has(name))) return one;
+    const were = blockedBy.length === 1 ? 'was' : 'were';
+    const reason = `${blockedBy.join(', ')} ${were} not up in time, and ${were === 'was' ? 'is' : 'are'} up now`;
+    return { ...one, reason };
+  });
 }
 
 function describeUnhonoured(why: string): string {
@@ -159,7 +175,9 @@ function describe(
     ...own.map(({ process }) => nowTicks - process.identity.startTicks),
   );
   const cpuTicks = own.reduce((sum, { process }) => sum + process.cpuTicks, 0);
-  const orphans = own.filter(({ runId }) => !leader || (runId !== null && runId !== record?.runId));
+  const orphans = own.filter((claim) =>
+    isOrphan(claim, { records: record ? [record] : [] }, snapshot),
+  );
   return {
     name,
     ...stateOf({ record, own, snapshot, listening }),

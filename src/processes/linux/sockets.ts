@@ -46,3 +46,23 @@ function readAddress(hex: string): string {
   // The URL parser writes an IPv6 address in its canonical short form (RFC 5952).
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
+
+/** A Unix socket that waits for connections, as /proc/net/unix lists it. */
+export interface UnixSocketLine {
+  /** As it was bound: relative where the program gave it so. */
+  readonly path: string;
+  readonly inode: number;
+}
+
+/** __SO_ACCEPTCON of the kernel's include/uapi/linux/net.h: listen(2) was called. */
+const ACCEPTS = 0x1_0000;
+
+/** Parses /proc/net/unix (proc_pid_net(5)): the sockets with a path that wait for connections. */
+export function parseListeningUnixSockets(text: string): UnixSocketLine[] {
+  return text.split('\n').flatMap((line) => {
+    const fields = /^\S+ \S+ \S+ ([0-9A-F]+) \S+ \S+ +(\d+) (\/.*)$/.exec(line.trim());
+    const [, flags = '', inode = '', path = ''] = fields ?? [];
+    if ((Number.parseInt(flags, 16) & ACCEPTS) === 0) return [];
+    return [{ path, inode: Number(inode) }];
+  });
+}

@@ -29,8 +29,9 @@ export const failToSpawn: Move<In<'spawning'>, On<'spawnFailed'>> = (
     : fail(state, end, now);
 };
 
-export const failToStart: Move<In<'starting'>, On<'exited'>> = (state, { exit }, now) => {
-  const reason = `${exitInWords(exit)} before it was ready`;
+export const failToStart: Move<In<'starting'>, On<'exited'>> = (state, { exit, held }, now) => {
+  const why = held === undefined ? '' : `: ${held}`;
+  const reason = `${exitInWords(exit)} before it was ready${why}`;
   return restartOr(state, { reason, exit, leader: null, failed: true, wellMs: null }, now, fail);
 };
 

@@ -76,8 +76,17 @@ export type LifecycleEvent =
       /** Number of its restarts so far, the interrupted one included. */
       readonly restarts: number;
     }
-  /** `left`: the process that the command of a service without a probe has left behind, for people. */
-  | { readonly kind: 'exited'; readonly run: number; readonly exit: Exit; readonly left?: string }
+  /**
+   * `left`: the process that the command of a service without a probe has left behind, for people. `held`: who holds a
+   * port of a service that was not ready yet, since before its start.
+   */
+  | {
+      readonly kind: 'exited';
+      readonly run: number;
+      readonly exit: Exit;
+      readonly left?: string;
+      readonly held?: string;
+    }
   /**
    * Its command has ended with success, and this process of the run goes on: a daemon, if it answers the readiness probe
    * from now on.

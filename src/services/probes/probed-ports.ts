@@ -10,6 +10,19 @@ export function probedPorts({
   return [...new Set(checks.flatMap(portsOf))];
 }
 
+/** Returns the Unix sockets that the probes of a service ask, unless anybody may answer on them. */
+export function probedSockets({
+  ready,
+  live,
+}: Pick<ResolvedService, 'ready' | 'live'>): readonly string[] {
+  return [ready?.check, live?.check].flatMap((check) => {
+    if (check?.kind === 'tcp' && check.owner !== 'any' && check.target.kind === 'socket')
+      return [check.target.path];
+    if (check?.kind === 'http' && check.owner !== 'any') return check.socketPath ?? [];
+    return [];
+  });
+}
+
 function portsOf(check: ProbeCheck): readonly number[] {
   if (check.kind === 'ports') return check.ports;
   if (check.kind === 'tcp') {

@@ -44,8 +44,14 @@ export async function reportExit(
     entry.state.leader !== null &&
     sameIdentity(entry.state.leader, identity);
   const left = exit.code === 0 ? await leftAlive(context, entry) : [];
+  const held = exit.code === 0 ? null : await heldBefore(context, entry);
   const { state } = entry;
-  const end = { kind: 'exited', run: isSame() ? state.run : run, exit } as const;
+  const end = {
+    kind: 'exited',
+    run: isSame() ? state.run : run,
+    exit,
+    ...(held === null ? {} : { held }),
+  } as const;
   if (left.length === 0 || !isSame()) {
     void dispatch(name, end);
   } else if (entry.service?.ready) {
@@ -55,6 +61,16 @@ export async function reportExit(
   } else {
     void dispatch(name, { ...end, left: namesOf(left) });
   }
+}
+
+/** Says who holds a port of a service that was not ready yet, since before its start: it may have failed of that. */
+async function heldBefore(
+  { sockets }: ServiceTableContext,
+  entry: ServiceEntry,
+): Promise<string | null> {
+  const { service, state, listenedBefore } = entry;
+  if (!service || state.kind !== 'starting' || listenedBefore.size === 0) return null;
+  return sockets.heldBefore([...service.ports, ...probedPorts(service)], entry);
 }
 
 /** Dispatches the end of a process that keeps the terminal of a service that is alive. After it, it ends with code 0. */

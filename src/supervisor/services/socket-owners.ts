@@ -111,6 +111,17 @@ export class SocketOwners {
     };
   }
 
+  /** Says who holds one of these ports since before the spawn of a run, and is not of this project; null: nobody. */
+  async heldBefore(ports: readonly number[], entry: SocketUser): Promise<string | null> {
+    const before = entry.listenedBefore;
+    const sockets = (await this.held(ports, entry)) ?? [];
+    for (const socket of sockets.filter(({ key }) => before.has(key))) {
+      const verdict = judgeSocket(socket, { service: entry.name, scope: 'project', before });
+      if (verdict !== 'counts') return verdict.why;
+    }
+    return null;
+  }
+
   /** Returns which of these processes listen on one of the ports; none where nobody can tell. */
   async holders(
     ports: readonly number[],

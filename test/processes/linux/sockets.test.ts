@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseListeningSockets } from '../../../src/processes/linux/sockets.ts';
+import {
+  parseListeningSockets,
+  parseListeningUnixSockets,
+} from '../../../src/processes/linux/sockets.ts';
 
 const HEADER =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
@@ -38,4 +41,15 @@ test('of UDP only sockets that are not connected', () => {
 test('nothing but a header, or nothing', () => {
   expect(parseListeningSockets(HEADER, 'tcp')).toEqual([]);
   expect(parseListeningSockets('', 'udp')).toEqual([]);
+});
+
+test('Unix sockets: only those with a path that wait for connections', () => {
+  const text = `Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01 20123 /run/a b.sock
+0000000000000000: 00000002 00000000 00010000 0001 01 20124 @abstract
+0000000000000000: 00000002 00000000 00010000 0001 01 20125 relative.sock
+0000000000000000: 00000003 00000000 00000000 0001 03 20126 /run/a b.sock
+0000000000000000: 00000003 00000000 00000000 0001 03 20127
+`;
+  expect(parseListeningUnixSockets(text)).toEqual([{ path: '/run/a b.sock', inode: 20_123 }]);
 });
