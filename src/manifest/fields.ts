@@ -196,9 +196,14 @@ export const sweepPattern = pattern.refine((source) => {
   return source === '' || reading.kind !== 'pattern' || reading.pattern.test('') === false;
 }, 'matches every command line: name what to look for');
 
-export const httpUrl = z.string().refine((value) => parseHttpTarget(value) !== null, {
-  error: ({ input }) => `expected a URL such as "http://localhost:3000/health", got ${show(input)}`,
-});
+export const httpUrl = z
+  .string({ error: explainHttpUrl })
+  .refine((value) => parseHttpTarget(value) !== null, { error: explainHttpUrl });
+
+function explainHttpUrl({ input }: RejectedInput): string {
+  const port = typeof input === 'number' ? input : 3_000;
+  return `expected a URL such as "http://localhost:${port}/health", got ${show(input)}`;
+}
 
 /** A TCP port or address: `3000`, `"localhost:3000"` or `"[::1]:3000"`; or a Unix socket: `"unix:/path"`. */
 export const tcpTarget = z.union(

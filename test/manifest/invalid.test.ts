@@ -299,6 +299,11 @@ describe('the shape of a manifest', () => {
       ['ready.http: expected a URL such as "http://localhost:3000/health", got "ftp://x"'],
     ],
     [
+      'a port for http',
+      { http: 26_031 },
+      ['ready.http: expected a URL such as "http://localhost:26031/health", got 26031'],
+    ],
+    [
       'no URL',
       { http: 'http://[' },
       ['ready.http: expected a URL such as "http://localhost:3000/health", got "http://["'],
