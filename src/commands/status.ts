@@ -82,7 +82,7 @@ function printServices({ services, leases }: StatusReport, theme: Theme): void {
       { title: 'PROCS', align: 'right' },
       { title: 'MEMORY', align: 'right' },
       { title: 'CPU', align: 'right' },
-      { title: 'PORTS' },
+      { title: 'PORTS', shrink: true },
       { title: 'RESTARTS', align: 'right' },
     ],
     services.map((service) => toRow(service, theme)),

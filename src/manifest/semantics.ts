@@ -21,6 +21,7 @@ export function checkSemantics(tree: Tree, root: string): Problem[] {
     ...checkTasks(tree),
     ...checkTerminals(tree),
     ...checkPorts(tree),
+    ...checkReadyPorts(tree),
     ...checkGroups(tree),
     ...checkCase(tree),
     ...checkFolders(tree, root),
@@ -185,6 +186,27 @@ function checkPorts(tree: Tree): Problem[] {
           ? `port ${port} is given twice`
           : `port ${port} is also a port of ${show(owner.service)} (${basename(owner.at.file)}:${owner.at.line})`;
       return [problem(at, [...path, step], message)];
+    });
+  });
+}
+
+/** Refuses a port that readiness is to count and that the service does not declare: nobody would look whether it is free. */
+function checkReadyPorts(tree: Tree): Problem[] {
+  return serviceNames(tree).flatMap((service) => {
+    const declared = valueAt(tree, 'services', service, 'ports');
+    const values = [
+      ...itemsOf(declared),
+      ...[...entriesOf(declared).values()].map((one) => one.value),
+    ];
+    if (values.length === 0) return [];
+    const ports = new Set(values.map((value) => parsePort(scalarOf(value))));
+    const path = ['services', service, 'ready', 'ports'];
+    return itemsOf(valueAt(tree, ...path)).flatMap((item, index) => {
+      const port = parsePort(scalarOf(item));
+      if (port === null || ports.has(port)) return [];
+      return [
+        problem(item.at, [...path, index], `port ${port} is not in its "ports": add it there`),
+      ];
     });
   });
 }

@@ -159,6 +159,11 @@ describe('the shape of a manifest', () => {
       ],
     ],
     ['port twice', { ports: [80, 80] }, ['ports[1]: port 80 is given twice']],
+    [
+      'a port of readiness that is not its own',
+      { ports: { web: 80 }, ready: { ports: [80, 81] } },
+      ['ready.ports[1]: port 81 is not in its "ports": add it there'],
+    ],
     ['port twice by name', { ports: { a: 80, b: 80 } }, ['ports.b: port 80 is given twice']],
     [
       'UDP port twice, and once of TCP',
