@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   COOKIE_VARIABLES,
   guardCookie,
+  inheritedEnvironment,
   readCookie,
   serviceCookie,
   supervisorCookie,
@@ -66,4 +67,17 @@ test('no other variable changes the cookie that is read', () => {
       expect(readCookie(entries.join(''))?.projects).toEqual(['app']);
     }),
   );
+});
+
+test('variables that speak of the caller alone reach no service', () => {
+  const callers = {
+    NOTIFY_SOCKET: '/run/systemd/notify',
+    LISTEN_FDS: '1',
+    LISTEN_PID: '42',
+    LISTEN_FDNAMES: 'web',
+    WATCHDOG_PID: '42',
+    WATCHDOG_USEC: '1000000',
+    DEVCTL_PROTECT: '1',
+  };
+  expect(inheritedEnvironment({ ...callers, PATH: '/bin' })).toEqual({ PATH: '/bin' });
 });
