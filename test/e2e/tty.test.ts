@@ -178,6 +178,26 @@ describe.runIf(hasSubreaper)('a service with "tty": true', () => {
     expect(left(project)).toEqual([]);
   });
 
+  fullTest('is typed into also after what copies its input was killed', async () => {
+    await using project = await temporaryProject({ services: { web: onTerminal('lines') } });
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    const { terminal, stdin } = recordOf(project);
+    const copying = () =>
+      project.oracle
+        .everything()
+        .find(
+          ({ argv, sid, files }) =>
+            argv.join(' ') === 'cat' && sid === terminal?.holder.pid && files.includes(`${stdin}`),
+        );
+    const before = copying() ?? expect.fail('nothing copies its input');
+    signalExactly(before, 'SIGKILL');
+    await until(() => (copying()?.pid ?? before.pid) !== before.pid);
+    await devctl(project, 'send', 'web', 'again');
+    await logs(project, 'read "again\\n"\n');
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(left(project)).toEqual([]);
+  });
+
   fullTest('keeps its terminal while none of its processes has it open', async () => {
     await using project = await temporaryProject({
       services: {

@@ -22,7 +22,7 @@ const TERM = 'xterm-256color';
  * service is $1. It copies from the master to the log, and from the FIFO to the master. The leader of the session waits
  * for the end of 5.
  *
- * A shell and two `cat`, not Node: half a megabyte instead of 40, and nothing in it can fail. It outlives the
+ * Two shells and two `cat`, not Node: less than a megabyte instead of 40, and nothing in it can fail. It outlives the
  * supervisor, because a terminal without a holder hangs up. It ignores every signal that a stop may send, because the
  * last words of the service are still to come, and ends when the service has ended and no process has the terminal open:
  * then the master reads EIO (pty(7)).
@@ -30,10 +30,11 @@ const TERM = 'xterm-256color';
  * - `cat` ends with EIO, too, while the service lives and has closed its terminal for now. A process that has ended has
  *   no command line any more (proc_pid_cmdline(5)), and the leader of the session keeps its number.
  * - `cat` ends with an error where the disk is full. Then `dd` drops what cannot be written, and the service goes on.
- * - The `cat` of the FIFO is ended by a signal to our own process group, which cannot reach anybody else.
+ * - A `cat` that is killed is begun again. That of the FIFO is ended by a signal to our own process group, which cannot
+ *   reach anybody else.
  */
 const HOLDER = `trap '' HUP INT QUIT TERM USR1 USR2 ALRM ABRT PIPE TSTP TTIN TTOU
-cat <&4 >&3 5>&- &
+while cat <&4 >&3; [ $? -gt 128 ]; do :; done 5>&- &
 exec 4<&-
 while :; do
 cat <&3 5>&-
