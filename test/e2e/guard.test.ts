@@ -193,14 +193,17 @@ test.runIf(hasSubreaper)('without a guard, the supervisor contains everything it
   expect((await stopped(project)).proof).toMatchObject(COMPLETE);
 });
 
-test.runIf(hasSubreaper)('without a guard and a supervisor, the proof is best effort', async () => {
-  await using project = await started({ web: service('sleeper') });
-  await killGuard(project);
-  await signalSupervisor(project, 'SIGKILL');
-  const { proof } = await stopped(project);
-  expect(proof).toMatchObject({ strength: 'best-effort' });
-  expect(proof.why).toContain('the supervisor that started web had died');
-});
+fullTest.runIf(hasSubreaper)(
+  'without a guard and a supervisor, the proof is best effort',
+  async () => {
+    await using project = await started({ web: service('sleeper') });
+    await killGuard(project);
+    await signalSupervisor(project, 'SIGKILL');
+    const { proof } = await stopped(project);
+    expect(proof).toMatchObject({ strength: 'best-effort' });
+    expect(proof.why).toContain('the supervisor that started web had died');
+  },
+);
 
 test.runIf(hasSubreaper)('a supervisor that cannot start leaves no guard', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });
@@ -215,7 +218,7 @@ test.runIf(hasSubreaper)('a supervisor that cannot start leaves no guard', async
   await until(() => project.oracle.everything().length === 0);
 });
 
-test.runIf(hasSubreaper)(
+fullTest.runIf(hasSubreaper)(
   'start goes on without a guard that takes too long, and ends it',
   async () => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });

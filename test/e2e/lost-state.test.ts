@@ -133,7 +133,7 @@ test('stop ends all after the manifest was deleted', async () => {
   await expectStopToEndAll(project);
 });
 
-test('stop ends all when the supervisor is stopped by a debugger', async () => {
+fullTest('stop ends all when the supervisor is stopped by a debugger', async () => {
   await using project = await escaped();
   await signalSupervisor(project, 'SIGSTOP');
   const { supervisor } = await expectStopToEndAll(project);

@@ -94,7 +94,7 @@ test('a project is kept apart from folders whose names look the same or begin th
   }
 });
 
-test('a project is the same through a symbolic link and from a folder below it', async () => {
+fullTest('a project is the same through a symbolic link and from a folder below it', async () => {
   await using project = await temporaryProject({ services }, { 'src/x.ts': '' });
   const link = join(project.root, '..', `${project.root.split('/').at(-1)}-link`);
   symlinkSync(project.root, link);

@@ -116,7 +116,7 @@ describe('protect', () => {
     expect(agentsOf(project)).toHaveLength(1);
   });
 
-  test('DEVCTL_PROTECT=1 makes a survivor where the manifest does not say so', async () => {
+  fullTest('DEVCTL_PROTECT=1 makes a survivor where the manifest does not say so', async () => {
     await using project = await started({
       services: { web: withAgent('DEVCTL_PROTECT=1 setsid') },
     });

@@ -37,7 +37,7 @@ fullTest('--grace shortens the grace period', async () => {
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('--force with --grace gives that grace period', async () => {
+fullTest('--force with --grace gives that grace period', async () => {
   await using project = await temporaryProject({
     services: { web: service('needs-grace', ['cleaned', '1000'], { stop: { grace: '10m' } }) },
   });

@@ -134,7 +134,7 @@ describe.runIf(hasSubreaper)('a service with "tty": true', () => {
     },
   );
 
-  test('is ended by stop when supervisor and holder are both killed', async () => {
+  fullTest('is ended by stop when supervisor and holder are both killed', async () => {
     await using project = await temporaryProject({
       services: {
         web: shell('trap "" HUP; echo ready; while :; do sleep 1; done', {

@@ -149,7 +149,7 @@ eachMode([
   expect(ground.residents()).toEqual([]);
 });
 
-test('devctl run follows its folder while it ends what the command left', async () => {
+fullTest('devctl run follows its folder while it ends what the command left', async () => {
   await using ground = await openGround();
   ground.write('P');
   const other = await ground.start('Q');

@@ -208,21 +208,24 @@ fullTest('of two projects that start at once in one records folder only one runs
   expect(ground.living()).toEqual([]);
 });
 
-test('a start sets the records of a project aside that was moved only when nothing of it lives', async () => {
-  await using ground = await openGround();
-  await using service = program(ground, 'service.js');
-  writeShared(ground, { command: service.bare });
-  await begin(ground, 'P');
-  const one = await service.started();
-  await killResidents(ground);
-  await ground.run('mv', 'P', 'R');
-  const said = await spare(ground, 'Q', one, ['start'], 2);
-  expect(said).toMatch(/was moved and still runs[\s\S]*stop --project [0-9a-f]{16}/);
-  for (const words of [['stop'], ['stop', '--force']]) await spare(ground, 'Q', one, words, 0);
-  const stopped = await ground.devctl('R', 'stop');
-  expect([stopped.exitCode, service.living()], stopped.stdout).toEqual([0, []]);
-  await begin(ground, 'Q');
-});
+fullTest(
+  'a start sets the records of a project aside that was moved only when nothing of it lives',
+  async () => {
+    await using ground = await openGround();
+    await using service = program(ground, 'service.js');
+    writeShared(ground, { command: service.bare });
+    await begin(ground, 'P');
+    const one = await service.started();
+    await killResidents(ground);
+    await ground.run('mv', 'P', 'R');
+    const said = await spare(ground, 'Q', one, ['start'], 2);
+    expect(said).toMatch(/was moved and still runs[\s\S]*stop --project [0-9a-f]{16}/);
+    for (const words of [['stop'], ['stop', '--force']]) await spare(ground, 'Q', one, words, 0);
+    const stopped = await ground.devctl('R', 'stop');
+    expect([stopped.exitCode, service.living()], stopped.stdout).toEqual([0, []]);
+    await begin(ground, 'Q');
+  },
+);
 
 /** The process table of systems without /proc. */
 const PORTABLE = { DEVCTL_PROCESS_TABLE: 'portable' };
