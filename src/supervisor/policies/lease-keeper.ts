@@ -105,6 +105,8 @@ class Keeper implements LeaseKeeper {
     writeLeases(folder, next);
     this.#record = next;
     await this.#arm();
+    // On a busy machine it may be over before it is armed.
+    this.check();
   }
 
   check(): void {
@@ -188,7 +190,7 @@ class Keeper implements LeaseKeeper {
       }
     } finally {
       this.#stopping = false;
-      void this.#arm();
+      void this.#arm().then(() => this.check());
     }
   }
 

@@ -10,6 +10,33 @@ import {
 import { temporaryProject } from '../../support/temporary-project.ts';
 import { until } from '../../support/until.ts';
 
+test('a lease that is over before it is armed ends everything too', async () => {
+  await using project = await temporaryProject();
+  const folder = projectFolder(project.root, project.file('.pids'));
+  prepareFolder(folder);
+  const table = openProcessTable();
+  let stops = 0;
+  const leases = createLeaseKeeper({
+    folder,
+    table,
+    initialRecord: null,
+    endWatch: null,
+    async stop() {
+      stops += 1;
+      return { processes: [], survivors: [] };
+    },
+    onEnded: () => {},
+    log: () => {},
+  });
+  try {
+    const over: Lease = { endsAtTicks: table.nowTicks() - 1, ttlMs: 100, processes: [] };
+    await leases.take(over, project.file('.devctl.json'));
+    await until(() => stops === 1);
+  } finally {
+    leases.close();
+  }
+});
+
 test('a lease that is taken while an ended one stops everything is kept, and ends in its turn', async () => {
   await using project = await temporaryProject();
   const folder = projectFolder(project.root, project.file('.pids'));
