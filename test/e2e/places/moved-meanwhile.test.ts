@@ -91,9 +91,12 @@ async function startVite(ground: Ground, name: string) {
     `const { existsSync, writeFileSync } = require('node:fs');
     process.on('SIGTERM', () => writeFileSync(${asked}, ''));
     const isAsked = () => existsSync(${asked}) && existsSync(${go}) && process.cwd().endsWith('R');
-    setInterval(() => (isAsked() || !existsSync(${root})) && process.exit(), 50);`,
+    setInterval(() => (isAsked() || !existsSync(${root})) && process.exit(), 50);
+    writeFileSync(__filename + '.up', '');`,
   );
   await execa('setsid', ['-f', 'node', file], { cwd: ground.path(name), stdio: 'ignore' });
+  // Before that a SIGTERM would end it without a word.
+  await until(() => existsSync(`${file}.up`));
   return until(() =>
     readProcesses().find(({ argv }) => argv.at(-1) === file && argv[0] === 'node'),
   );
