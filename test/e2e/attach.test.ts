@@ -85,12 +85,7 @@ describe.runIf(hasSubreaper && hasTmux)('attach', () => {
     await terminal.press('Enter');
     await until(async () => (await terminal.modes()).other === '1');
     await devctl(project, 'restart', 'web');
-    // On a busy machine the zombie may be gone before attach has read how the service ended.
-    const end = /was ended by SIGTERM\s+code=143|web has ended\s+code=1$/m;
-    await until(
-      async () => end.test(await terminal.screen()),
-      () => 'attach has not ended as its service has',
-    );
+    await until(async () => /code=143/.test(await terminal.screen()));
     expect(await terminal.modes()).toEqual(before);
 
     // What the first one has printed may still be in the scrollback.
