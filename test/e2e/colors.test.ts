@@ -51,7 +51,7 @@ test('the last lines of a service have no colours in a pipe, and no cursor movem
       web: { command: `printf '${text}\\n'; exit 7`, ready: { log: 'never' } },
       probed: {
         command: 'sleep 100',
-        ready: { exec: "printf '\\033[31mnot yet\\033[0m' >&2; exit 1", timeout: '300ms' },
+        ready: { exec: "printf '\\033[31mnot yet\\033[0m' >&2; exit 1", timeout: '1500ms' },
       },
     },
   });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { bystander } from './bystander.ts';
 import { cleanEnvironment } from './clean-environment.ts';
 import { endProcesses } from './end-processes.ts';
-import { fixture } from './paths.ts';
+import { fixture, repositoryRoot } from './paths.ts';
 import { readProcesses } from './read-processes.ts';
 import { readProcessesPortably } from './read-processes-portably.ts';
 import { type TemporaryProject, temporaryProject } from './temporary-project.ts';
@@ -93,4 +93,21 @@ test('a zombie is not counted', async () => {
     );
   });
   expect(project.oracle.processes().some((one) => one.zombie)).toBe(false);
+});
+
+test.each([
+  ['a program', '/server.js', 1],
+  ['devctl', `${repositoryRoot}bin/devctl.js`, 0],
+])('%s that has a file of the test open, and works elsewhere: %#', async (_what, name, count) => {
+  await using project = await temporaryProject();
+  const open = `require('node:fs').openSync(${JSON.stringify(project.marker)}); setInterval(() => {}, 1000)`;
+  const child = spawn(process.execPath, ['-e', open, name], { cwd: '/', env: cleanEnvironment() });
+  try {
+    const hasOpened = () =>
+      readProcesses().some(({ pid, files }) => pid === child.pid && files.includes(project.marker));
+    await until(hasOpened);
+    expect(project.oracle.everything().length).toBe(count);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });

@@ -32,7 +32,9 @@ export const BYSTANDER_MARK = 'DEVCTL_TEST_BYSTANDER=1';
  * - Its working directory or its program is inside the folder (npm, sh, turbo, esbuild, vite).
  * - Its environment has one of the marks. Hole: a cleared environment.
  *
- * A process that is older than the eye cannot belong to the test, because the folder is fresh.
+ * A process that is older than the eye cannot belong to the test, because the folder is fresh. The open files of devctl
+ * itself and of a vitest worker do not count, because both read the records of all projects: for that moment the oracle
+ * would take a command of another test for one of its own, and end it.
  */
 export function openOracle(scope: OracleScope): Oracle {
   const since = startTimeNow();
@@ -55,9 +57,19 @@ export function openOracle(scope: OracleScope): Oracle {
 function isInScope(seen: SeenProcess, scope: OracleScope): boolean {
   return (
     scope.environment.some((entry) => seen.environment.includes(entry)) ||
-    scope.folders.some((folder) => seen.files.some((file) => isInside(file, folder)))
+    scope.folders.some((folder) => placesOf(seen).some((file) => isInside(file, folder)))
   );
 }
+
+function placesOf(seen: SeenProcess): readonly string[] {
+  const readsOthers = isDevctl(seen) || seen.argv.slice(1).some((word) => READER.test(word));
+  if (!readsOthers) return seen.files;
+  return seen.cwd === null ? [] : [seen.cwd];
+}
+
+/** The programs of devctl, wherever a copy of it is, and of a vitest worker. */
+const READER =
+  /\/(bin\/devctl\.js|dist\/supervisor\/(main\.js|guard\.cjs)|vitest\/dist\/workers\/\w+\.js)$/;
 
 function isInside(file: string, folder: string): boolean {
   return file === folder || file.startsWith(`${folder}/`);
