@@ -8,6 +8,7 @@ import { type Identity, sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { foldersUpwards, isInside } from '../project/inside.ts';
+import type { LedgerEntry } from '../project/ledger-lines.ts';
 import { markOfPath } from '../project/names.ts';
 import { isOfFolder } from '../project/place/beside.ts';
 import {
@@ -45,21 +46,38 @@ const GOOD_MS = 1_000;
 export function openOtherProjects(): OtherProjects {
   let last: { readonly key: string; readonly atMs: number; found: OtherProjectsFound } | null =
     null;
+  // Kept, because the last process with our id may end before the others of its run.
+  const left = new Set<string>();
   return {
     find(own, marks, snapshot) {
       const key = JSON.stringify(marks);
       if (last?.key !== key || snapshot.takenAtMs - last.atMs > GOOD_MS) {
-        last = { key, atMs: snapshot.takenAtMs, found: lookUp(own, marks, snapshot) };
+        for (const runId of runsLeftBy(own, snapshot)) left.add(runId);
+        last = { key, atMs: snapshot.takenAtMs, found: lookUp(own, marks, snapshot, left) };
       }
       return last.found;
     },
   };
 }
 
+/**
+ * Lists the runs that a removed project has left, by the id in the environment of their processes. The supervisor of the
+ * project that has our path now has them in its ledgers, because whatever runs at a path is an orphan of that path.
+ */
+function runsLeftBy({ id, isReplaced }: ProjectFolder, snapshot: Snapshot): readonly string[] {
+  if (!isReplaced || id === null) return [];
+  return [...snapshot.byPid.values()].flatMap((process) => {
+    const cookie = readCookie(snapshot.details.environ(process) ?? '');
+    return cookie?.projectId === id ? (cookie.runId ?? []) : [];
+  });
+}
+
+/** @param left runs of ours, which another project has only seen where its records do not name them */
 function lookUp(
   own: ProjectFolder,
   marks: readonly ForeignMark[],
   snapshot: Snapshot,
+  left: ReadonlySet<string>,
 ): OtherProjectsFound {
   const recorded: RecordedElsewhere[] = [];
   const ids = new Set<string>();
@@ -68,7 +86,8 @@ function lookUp(
     const processes = processesOf(mark, snapshot);
     const folders = foldersOf(own, mark, processes, snapshot);
     for (const folder of folders) {
-      for (const identity of identitiesIn(folder)) recorded.push({ ...mark, identity });
+      const isOurs = (runId: string): boolean => left.has(runId) && mark.projectId !== own.id;
+      for (const identity of identitiesIn(folder, isOurs)) recorded.push({ ...mark, identity });
     }
     const { projectId } = mark;
     const works = processes.map((process) => workplaceOf(own, projectId, process, snapshot));
@@ -258,12 +277,21 @@ export function recordsOfOthers(own: ProjectFolder, snapshot: Snapshot): NamedBy
   };
 }
 
-/** Every process that the records of a project name. */
-function identitiesIn(folder: ProjectFolder): readonly Identity[] {
+/**
+ * Every process that the records of a project name.
+ *
+ * @param isOurs tells the runs of which the ledgers are no evidence against us
+ */
+function identitiesIn(
+  folder: ProjectFolder,
+  isOurs: (runId: string) => boolean = () => false,
+): readonly Identity[] {
   const { records, ledger, supervisor } = readProjectState(folder);
+  const isOnlySeen = ({ runId }: LedgerEntry): boolean =>
+    runId !== null && isOurs(runId) && !records.some((record) => record.runId === runId);
   return [
     ...records.flatMap(({ leader, guard, supervisor: parent }) => [leader, guard, parent]),
-    ...ledger.map(({ identity }) => identity),
+    ...ledger.filter((entry) => !isOnlySeen(entry)).map(({ identity }) => identity),
     supervisor?.identity ?? null,
   ].flatMap((identity) => identity ?? []);
 }

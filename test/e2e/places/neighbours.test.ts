@@ -60,8 +60,12 @@ test.runIf(hasSubreaper)(
     // A start at the path would end what was left there. So the new project is one that was moved to the path.
     const fresh = await ground.start('new');
     await ground.run('mv', 'new', 'P');
-    // It notices the move, and shows what the old one has left as orphans.
+    // It notices the move, shows what the old one has left as orphans, and has them in its ledgers from then on.
     expect(await ground.devctl('P', 'status')).toMatchObject({ exitCode: 3 });
+    await until(async () => {
+      const seen = await ground.run('sh', '-c', 'cat P/.pids/ledger/*');
+      return old.processes.every(({ pid }) => seen.includes(`,${pid},`));
+    });
     const living = fresh.living();
     expect(old.living()).not.toEqual([]);
     mkdirSync(ground.path('elsewhere'));
