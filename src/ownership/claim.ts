@@ -200,7 +200,10 @@ export interface ForeignMark {
 /** A process that the records of another project name. */
 export interface RecordedElsewhere extends ForeignMark {
   readonly identity: Identity;
-  /** True where only a ledger names it: that project has seen it, and may have adopted an orphan of ours. Missing: false. */
+  /**
+   * True where only a ledger names it, and for no run that has a record: that project has seen it, and may have adopted
+   * an orphan of ours. Missing: false.
+   */
   readonly onlySeen?: boolean;
 }
 

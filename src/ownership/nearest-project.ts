@@ -96,7 +96,7 @@ export type Anchor =
   | 'resident'
   | 'run'
   | 'recorded'
-  /** Only a ledger names it. */
+  /** Only a ledger names it, see `RecordedElsewhere.onlySeen`. */
   | 'seen';
 
 /**

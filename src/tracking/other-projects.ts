@@ -293,8 +293,8 @@ function namedIn(
 ): readonly RecordedElsewhere[] {
   const { mark, id: projectId } = folder;
   const { records, ledger, supervisor } = readProjectState(folder);
-  const isOnlySeen = ({ runId }: LedgerEntry): boolean =>
-    runId !== null && isOurs(runId) && !records.some((record) => record.runId === runId);
+  const isOfRun = ({ runId }: LedgerEntry): boolean =>
+    records.some((record) => record.runId === runId);
   const recorded = [
     ...records.flatMap(({ leader, guard, supervisor: parent, terminal }) => [
       leader,
@@ -305,9 +305,16 @@ function namedIn(
     ]),
     supervisor?.identity,
   ].flatMap((identity) => (identity ? [{ mark, projectId, identity }] : []));
-  const seen = ledger.filter((entry) => !isOnlySeen(entry));
+  const seen = ledger.filter(
+    (entry) => isOfRun(entry) || entry.runId === null || !isOurs(entry.runId),
+  );
   return [
     ...recorded,
-    ...seen.map(({ identity }) => ({ mark, projectId, identity, onlySeen: true })),
+    ...seen.map((entry) => ({
+      mark,
+      projectId,
+      identity: entry.identity,
+      onlySeen: !isOfRun(entry),
+    })),
   ];
 }
