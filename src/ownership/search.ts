@@ -193,6 +193,7 @@ function askForRecords({ foreignMarks }: ClaimSearch, cookie: Cookie | undefined
 function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
   const { facts, snapshot, vetoes } = search;
   const isInOwnGroup = facts.groups?.some(({ pids }) => pids.has(process.identity.pid)) ?? false;
+  // No group of another project is nearer than ours, so only a process of it could stand between.
   if (isInOwnGroup && vetoes.elsewhere.size === 0) return null;
   const nearest = nearestProject(facts, snapshot, vetoes, process);
   const detail = 'it carries our mark, but is below another project that runs';

@@ -19,8 +19,8 @@ const KILL_RESIDENTS = `kill -9 $(grep -ho '"pid": [0-9]*' .pids/supervisor.json
 const devctl = `'${process.execPath}' '${join(repositoryRoot, 'bin', 'devctl.js')}'`;
 
 /** Reads the leader that the records of a project name, once there is one. */
-async function leaderOf(ground: Ground, name: string, service: string): Promise<SeenProcess> {
-  const file = ground.path(`${name}/.pids/services/${service}.json`);
+async function leaderOf(ground: Ground, name: string): Promise<SeenProcess> {
+  const file = ground.path(`${name}/.pids/services/web.json`);
   return until(() => {
     const { leader } = JSON.parse(readFileSync(file, 'utf8'));
     return readProcesses().find(({ pid }) => pid === leader?.pid);
@@ -45,7 +45,7 @@ async function nested(ground: Ground): Promise<SeenProcess> {
   const command = `(cd '${ground.path('Q')}' && ${devctl} start) && echo started; exec ${ground.sleep}`;
   ground.write('P', { services: { web: { command, ready: { log: '^started$' } } } });
   expect(await ground.devctl('P', 'start')).toMatchObject({ exitCode: 0 });
-  const theirs = await leaderOf(ground, 'Q', 'web');
+  const theirs = await leaderOf(ground, 'Q');
   const isOfQ = ({ cwd }: SeenProcess) => cwd === ground.path('Q');
   await killResidents({ ...ground, residents: () => ground.residents().filter(isOfQ) });
   const { exitCode, stdout, stderr } = await ground.devctl('P', 'stop', '--json');
@@ -63,7 +63,7 @@ async function belowRun(ground: Ground): Promise<SeenProcess> {
   ground.write('P', { services: {} });
   const script = `cd '${ground.path('Q')}' && ${devctl} start >/dev/null && ${KILL_RESIDENTS}`;
   const { exitCode, stderr } = await ground.devctl('P', 'run', '--', 'sh', '-c', script);
-  const theirs = await leaderOf(ground, 'Q', 'web');
+  const theirs = await leaderOf(ground, 'Q');
   expect(ground.residents()).toEqual([]);
   expect(exitCode, stderr).toBe(0);
   expect(stderr).toContain(`left alone: pid ${theirs.pid}`);
@@ -80,7 +80,7 @@ async function swept(ground: Ground): Promise<SeenProcess> {
   expect(await ground.devctl('Q', 'start')).toMatchObject({ exitCode: 0 });
   await killResidents(ground);
   expect(await ground.devctl('P', 'start')).toMatchObject({ exitCode: 0 });
-  const theirs = await leaderOf(ground, 'Q', 'web');
+  const theirs = await leaderOf(ground, 'Q');
   expect(await ground.devctl('P', 'stop')).toMatchObject({ exitCode: 0 });
   return theirs;
 }
