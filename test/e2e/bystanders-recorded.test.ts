@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
 import { freePorts } from '../support/free-ports.ts';
@@ -11,7 +11,7 @@ import { type Ground, isAlive, killResidents, openGround } from '../support/plac
 import { readProcesses } from '../support/read-processes.ts';
 import type { SeenProcess } from '../support/seen-process.ts';
 import { hasSubreaper } from '../support/services.ts';
-import { eachModeIf } from '../support/sets.ts';
+import { eachModeIf, fullTest, test } from '../support/sets.ts';
 import { until } from '../support/until.ts';
 
 /** Kills the supervisor and the guard of the project in the working directory, by what its records name. */
@@ -87,18 +87,25 @@ async function swept(ground: Ground): Promise<SeenProcess> {
 
 const NO_GROUPS = { DEVCTL_CGROUP: 'off' };
 
-eachModeIf(hasSubreaper)<[string, Scene]>([
-  ['it is below us, and a record names it', { play: nested, env: NO_GROUPS }],
-  ['it is below us, in a control group of its own', { play: nested }],
-  ['it is below devctl run, and a record names it', { play: belowRun, env: NO_GROUPS }],
-  ['it is below devctl run, in a control group of its own', { play: belowRun }],
-  ['it is a dev server in our folder', { play: swept, env: NO_GROUPS }],
-])('the service of a project without a supervisor goes on: %s', async (_name, { play, env }) => {
-  await using ground = await openGround(env);
-  const theirs = await play(ground);
-  expect(isAlive(theirs)).toBe(true);
-  expect(await ground.devctl('Q', 'stop')).toMatchObject({ exitCode: 0 });
-  expect(isAlive(theirs)).toBe(false);
+describe.runIf(hasSubreaper)('the service of a project without a supervisor goes on', () => {
+  test.each<[string, Scene]>([
+    ['it is below us, and a record names it', { play: nested, env: NO_GROUPS }],
+    ['it is below devctl run, in a control group of its own', { play: belowRun }],
+    ['it is a dev server in our folder', { play: swept, env: NO_GROUPS }],
+  ])('%s', goesOn);
+
+  fullTest.each<[string, Scene]>([
+    ['it is below us, in a control group of its own', { play: nested }],
+    ['it is below devctl run, and a record names it', { play: belowRun, env: NO_GROUPS }],
+  ])('%s', goesOn);
+
+  async function goesOn(_name: string, { play, env }: Scene): Promise<void> {
+    await using ground = await openGround(env);
+    const theirs = await play(ground);
+    expect(isAlive(theirs)).toBe(true);
+    expect(await ground.devctl('Q', 'stop')).toMatchObject({ exitCode: 0 });
+    expect(isAlive(theirs)).toBe(false);
+  }
 });
 
 /** A PID namespace, as a container has one. All processes in it die with its process 1. */
