@@ -201,6 +201,9 @@ function printResult(
   for (const { pid, command, why, veto, ours } of stop?.spared ?? []) {
     if (veto === 'protected' && ours)
       notes.warn(`left alone: protected: pid ${pid}: ${command} (${why})`);
+    // What carries the mark of another project was started on purpose, and its supervisor lives as a rule.
+    if (veto === 'other-project' && ours && !why.startsWith('DEVCTL_'))
+      notes.warn(`left alone: pid ${pid}: ${command} (${why})`);
   }
   for (const problem of stop?.problems ?? []) notes.warn(problem);
   for (const { pid, command, why } of survivors)

@@ -184,7 +184,7 @@ export interface OwnershipFacts {
   readonly openFiles?: OpenFileEvidence;
   /**
    * Processes that the records of other projects name. Records outside of our own folder are asked only where evidence
-   * ties a process with another project's cookie to us.
+   * ties a process to us that has another project's cookie, or that neither a record of ours nor our cookie names.
    */
   readonly elsewhere?: readonly RecordedElsewhere[];
   /** Pids of supervisors and guards with our mark and id that work in another folder: they are not ours. */
@@ -200,6 +200,11 @@ export interface ForeignMark {
 /** A process that the records of another project name. */
 export interface RecordedElsewhere extends ForeignMark {
   readonly identity: Identity;
+  /**
+   * True where only a ledger names it, and for no run that has a record: that project has seen it, and may have adopted
+   * an orphan of ours. Missing: false.
+   */
+  readonly onlySeen?: boolean;
 }
 
 /** A record that no longer describes the process whose number it carries. Nothing is signalled because of it. */

@@ -34,6 +34,7 @@ import {
   byStrength,
   type ClaimSearch,
   type Finding,
+  isOfNearerProject,
   type Origin,
   originOf,
   strongestOrigin,
@@ -234,7 +235,7 @@ function claimChildren(
     const isKnown = [search.found, search.vetoes.cookies].some((map) =>
       map.has(child.identity.pid),
     );
-    if (nestedVeto && !isKnown) {
+    if (nestedVeto && !isKnown && !isOfNearerProject(search, child)) {
       search.spared.set(child.identity.pid, { findings: [finding], veto: nestedVeto });
     } else addFinding(search, child, finding);
   }
@@ -251,7 +252,14 @@ function claimChildren(
  */
 function findNestedProject(search: ClaimSearch, top: number): Veto | null {
   const { snapshot, vetoes } = search;
-  for (const [pid, veto] of vetoes.byPid) {
+  const unmarked = (snapshot.byParent.get(top) ?? []).filter(
+    (child) => !isGone(child) && isOfNearerProject(search, child),
+  );
+  const known = unmarked.map(({ identity: { pid } }) => {
+    const detail = `a record or a control group shows that pid ${pid} is of another project`;
+    return [pid, { kind: 'other-project', detail }] as const;
+  });
+  for (const [pid, veto] of [...vetoes.byPid, ...known]) {
     // A recorded process of ours may have read another project's mark from a file. That makes no project.
     if (veto.kind !== 'other-project' || search.found.has(pid)) continue;
     const above = ancestry(pid, snapshot).map(({ identity }) => identity.pid);

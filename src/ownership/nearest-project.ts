@@ -19,6 +19,8 @@ export interface Anchors {
 export type NearestProject =
   | 'ours'
   | 'other'
+  /** Only its control group shows the other project, of which perhaps nothing else lives. */
+  | 'in-group-of-other'
   /** A supervisor or guard of another project is the parent: it may have adopted an orphan of ours. */
   | 'adopted-by-other'
   | 'none';
@@ -39,13 +41,35 @@ export function nearestProject(
     const isAdopted = anchor === chain[1] && elsewhere.get(anchor.identity.pid) === 'resident';
     return isAdopted ? 'adopted-by-other' : 'other';
   }
-  if (isInGroupOfOther(facts, snapshot, process, anchor)) return 'other';
+  if (isInGroupOfOther(facts, snapshot, process, anchor)) return 'in-group-of-other';
   return anchor ? 'ours' : 'none';
+}
+
+/**
+ * Tells whether the control group of another project is nearer to a process than we are: it lies below one of ours, or the
+ * process is below a living process of ours outside of it. A project that was started inside another one and makes no
+ * groups has all its processes in a group of the other one, which shows nothing.
+ */
+export function isInNearerGroup(
+  facts: OwnershipFacts,
+  snapshot: Snapshot,
+  { ours, elsewhere }: Pick<Anchors, 'ours' | 'elsewhere'>,
+  process: ProcessInfo,
+): boolean {
+  const names = projectGroups(snapshot.details.controlGroup(process));
+  if (names.length === 0) return false;
+  const chain = ancestry(process.identity.pid, snapshot);
+  const nearest = chain.find(({ identity: { pid } }) => ours.has(pid) || elsewhere.has(pid));
+  const anchor = nearest && !elsewhere.has(nearest.identity.pid) ? nearest : undefined;
+  const isBelowOurs = names.some((name) => facts.project.groupNames.has(name));
+  return (
+    (anchor !== undefined || isBelowOurs) && isInGroupOfOther(facts, snapshot, process, anchor)
+  );
 }
 
 /** Tells whether a process is in a group of another project that does not contain our own ancestor of it. */
 function isInGroupOfOther(
-  { project, groups = [] }: OwnershipFacts,
+  { project, groups = [], runs, witnessed }: OwnershipFacts,
   { details }: Snapshot,
   process: ProcessInfo,
   anchor: ProcessInfo | undefined,
@@ -55,6 +79,10 @@ function isInGroupOfOther(
     .filter((name) => !inherited.includes(name))
     .at(-1);
   if (innermost === undefined || project.groupNames.has(innermost)) return false;
+  // The folder may have had another path when the run began, and the group has its name from that.
+  const [, ofRun = ''] = (details.controlGroup(process) ?? '').split(`/${innermost}/`);
+  const [runId] = ofRun.split('/');
+  if ([...runs, ...witnessed].some((known) => known.runId === runId)) return false;
   return !groups.some(({ folder }) => folder.split('/').includes(innermost));
 }
 
@@ -64,7 +92,12 @@ function projectGroups(path: string | null): readonly string[] {
 }
 
 /** A process by which another project shows that it lives: a supervisor or guard, a `devctl run`, or a recorded one. */
-export type Anchor = 'resident' | 'run' | 'recorded';
+export type Anchor =
+  | 'resident'
+  | 'run'
+  | 'recorded'
+  /** Only a ledger names it, see `RecordedElsewhere.onlySeen`. */
+  | 'seen';
 
 /**
  * Finds the processes by which another project shows that it lives: its supervisor, its guard, its `devctl run`, and
@@ -82,14 +115,18 @@ export function findAnchorsElsewhere(
   marked: ReadonlySet<number>,
   ours: ReadonlySet<number>,
 ): ReadonlyMap<number, Anchor> {
-  const recorded = new Map(
-    (facts.elsewhere ?? []).map(({ identity }) => [identityKey(identity), identity]),
+  const seenFirst = [...(facts.elsewhere ?? [])].sort(
+    (a, b) => Number(b.onlySeen ?? false) - Number(a.onlySeen ?? false),
   );
+  const recorded = new Map(seenFirst.map((named) => [identityKey(named.identity), named]));
   const anchors = new Map<number, Anchor>();
   for (const process of snapshot.byPid.values()) {
     const { identity } = process;
     const named = recorded.get(identityKey(identity));
-    if (named && sameIdentity(named, identity)) anchors.set(identity.pid, 'recorded');
+    if (named && sameIdentity(named.identity, identity)) {
+      if (!named.onlySeen) anchors.set(identity.pid, 'recorded');
+      else if (!ours.has(identity.pid)) anchors.set(identity.pid, 'seen');
+    }
     if (process.kernelThread || ours.has(identity.pid)) continue;
     const isMarked = marked.has(identity.pid);
     if (!isMarked && !hasMarkedChild(snapshot, identity.pid, marked)) continue;

@@ -1,10 +1,10 @@
-import type { Identity } from '../processes/identity.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
 import type { ProcessInfo, Snapshot } from '../processes/snapshot.ts';
 import { variantIn } from '../project/project-id.ts';
 import type { ForeignMark, OwnershipFacts, RunGroup, Spared, Witnessed } from './claim.ts';
 import type { Cookie } from './cookie.ts';
 import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kinds.ts';
-import { nearestProject } from './nearest-project.ts';
+import { isInNearerGroup, nearestProject } from './nearest-project.ts';
 import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
 import type { Veto, Vetoes } from './vetoes.ts';
 import { isCookieInDoubt } from './whose-cookie.ts';
@@ -149,15 +149,16 @@ function judgeMark(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind
   const foreign = vetoes.foreignCookies.get(pid);
   if (veto?.kind !== 'other-project' || !foreign) {
     if (veto || found.has(pid)) return veto;
+    const there = kind === 'leader' ? null : judgeRecorded(search, process, kind);
+    if (there) return there;
     if (kind === 'cookie') return judgeOwnMark(search, process);
-    if (kind === 'ledger' && isRecordedElsewhere(search, process)) return RECORDED_THERE;
     return vetoes.cookies.has(pid) ? null : judgeUnmarked(search, process, kind);
   }
   if (found.has(pid)) return null;
   if (!RECORDED.includes(kind) && !BY_PLACE.includes(kind)) return veto;
   askForRecords(search, foreign);
   const nearest = nearestProject(facts, snapshot, vetoes, process);
-  if (nearest === 'other' || nearest === 'adopted-by-other') return veto;
+  if (nearest !== 'ours' && nearest !== 'none') return veto;
   if (RECORDED.includes(kind)) return null;
   return {
     kind: 'in-doubt',
@@ -192,40 +193,73 @@ function askForRecords({ foreignMarks }: ClaimSearch, cookie: Cookie | undefined
 function judgeOwnMark(search: ClaimSearch, process: ProcessInfo): Veto | null {
   const { facts, snapshot, vetoes } = search;
   const isInOwnGroup = facts.groups?.some(({ pids }) => pids.has(process.identity.pid)) ?? false;
+  // No group of another project is nearer than ours, so only a process of it could stand between.
   if (isInOwnGroup && vetoes.elsewhere.size === 0) return null;
-  if (isRecordedElsewhere(search, process)) return RECORDED_THERE;
   const nearest = nearestProject(facts, snapshot, vetoes, process);
   const detail = 'it carries our mark, but is below another project that runs';
-  if (nearest === 'other') return { kind: 'other-project', detail };
+  if (nearest === 'other' || nearest === 'in-group-of-other') {
+    return { kind: 'other-project', detail };
+  }
   if (nearest !== 'adopted-by-other') return null;
   // The records of that project name its leaders. Any other child of its supervisor may be an orphan of ours.
   askForRecords(search, vetoes.foreignCookies.get(process.ppid));
   return { kind: 'in-doubt', detail };
 }
 
-/** A witness may have seen the process before the other project had recorded it, so its ledger does not outweigh the record. */
-function isRecordedElsewhere({ vetoes }: ClaimSearch, { identity: { pid } }: ProcessInfo): boolean {
-  return vetoes.elsewhere.get(pid) === 'recorded' && !vetoes.ours.has(pid);
+/**
+ * Leaves a process to the other project that has recorded it. Our witness may have seen it before the other project had
+ * recorded it, so our ledger does not outweigh the record. Where the other project has only seen it as well, each of the
+ * two may have adopted it from the other.
+ */
+function judgeRecorded(
+  { vetoes, witnessed }: ClaimSearch,
+  { identity }: ProcessInfo,
+  kind: EvidenceKind,
+): Veto | null {
+  const anchor = vetoes.ours.has(identity.pid) ? undefined : vetoes.elsewhere.get(identity.pid);
+  const detail = 'the records of another project name it';
+  if (anchor === 'recorded') return { kind: 'other-project', detail };
+  if (anchor !== 'seen') return null;
+  if (vetoes.cookies.has(identity.pid) && kind !== 'cookie' && kind !== 'ledger') return null;
+  const isSeenHere = witnessed
+    .get(identity.pid)
+    ?.some((seen) => sameIdentity(seen.identity, identity));
+  if (!isSeenHere) return { kind: 'other-project', detail };
+  return { kind: 'in-doubt', detail: 'our ledger and that of another project name it' };
 }
 
-const RECORDED_THERE: Veto = {
-  kind: 'other-project',
-  detail: 'it carries our mark, but the records of the project where it works name it',
-};
-
 /**
- * A process without any mark that only a name ties to us, that of a control group, a log or a port: where another project
- * stands nearer it is that project's. The place among our own processes says more than that.
+ * Judges a process without any mark, which is another project's where that project stands nearer. The place among our own
+ * processes says more than the name of a log or a port, so there only a control group or a record shows another project.
  */
 function judgeUnmarked(search: ClaimSearch, process: ProcessInfo, kind: EvidenceKind): Veto | null {
   const { facts, snapshot, vetoes } = search;
-  if (vetoes.elsewhere.size === 0 || kind === 'leader' || BY_PLACE.includes(kind)) return null;
+  if (kind === 'leader') return null;
+  const detail = 'it is in the control group of another project';
+  if (BY_PLACE.includes(kind)) {
+    const isTheirs = isInNearerGroup(facts, snapshot, vetoes, process);
+    return isTheirs ? { kind: 'other-project', detail } : null;
+  }
   const nearest = nearestProject(facts, snapshot, vetoes, process);
+  // We may have been started inside that project and have made no groups: then our log is with it by our own doing.
+  if (nearest === 'in-group-of-other') {
+    return { kind: kind === 'output' ? 'in-doubt' : 'other-project', detail };
+  }
   const isTheirs =
     nearest === 'other' ||
     (nearest === 'adopted-by-other' && isOfOtherManifest(facts.project, vetoes, process.ppid));
   if (!isTheirs) return null;
   return { kind: 'other-project', detail: 'it is below another project that runs' };
+}
+
+/** Tells whether a process is certain to be another project's, although it is among ours. */
+export function isOfNearerProject(search: ClaimSearch, process: ProcessInfo): boolean {
+  const { facts, snapshot, vetoes } = search;
+  const { pid } = process.identity;
+  if (vetoes.ours.has(pid) || vetoes.cookies.has(pid)) return false;
+  const anchor = vetoes.elsewhere.get(pid);
+  if (anchor === 'recorded' || anchor === 'seen') return true;
+  return isInNearerGroup(facts, snapshot, vetoes, process);
 }
 
 /**

@@ -118,7 +118,7 @@ export function sweepClaims(
 function recordedElsewhere({ elsewhere, ours }: Vetoes): readonly [number, Veto][] {
   return [...elsewhere].flatMap(([pid, anchor]) => {
     const detail = 'the records of another project name it';
-    return anchor === 'recorded' && !ours.has(pid)
+    return (anchor === 'recorded' || anchor === 'seen') && !ours.has(pid)
       ? [[pid, { kind: 'other-project', detail }]]
       : [];
   });
@@ -167,7 +167,7 @@ function findVeto(judgement: Judgement, process: ProcessInfo, evidence: Evidence
 function otherProjectVeto(judgement: Judgement, process: ProcessInfo): Veto | null {
   const { facts, snapshot, rules, vetoes } = judgement;
   const nearest = nearestProject(facts, snapshot, vetoes, process);
-  if (nearest === 'other' || nearest === 'adopted-by-other') {
+  if (nearest !== 'ours' && nearest !== 'none') {
     return { kind: 'other-project', detail: 'it is among the processes of another project' };
   }
   const cwd = snapshot.details.cwd(process);

@@ -17,6 +17,7 @@
  *   open-files       reads the evidence of open files and ports
  *   facts            the facts by which ownership is judged, at one moment
  *   other-projects   the projects whose marks were met, by the registry and their folders
+ *   named-elsewhere  the processes among those of weak evidence that records of other projects name
  *   residents        supervisors and guards, and where they work
  *   runs-elsewhere   runs that another folder keeps
  *   beside           what the other records folders of the same project folder name
@@ -42,6 +43,7 @@ import { type Identity, identityKey, sameIdentity } from '../processes/identity.
 import { isGone, livesIn, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import type { ClaimSource } from '../stopping/engine.ts';
 import { currentFacts, projectIdentity } from './facts.ts';
+import { openNamedElsewhere } from './named-elsewhere.ts';
 import { openOtherProjects, recordedAtWork } from './other-projects.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { withoutRunsElsewhere } from './runs-elsewhere.ts';
@@ -142,6 +144,7 @@ class Tracker implements ClaimTracker {
   readonly #portHolders = new Map<number, Identity>();
   #scanned: Snapshot | null = null;
   readonly #otherProjects = openOtherProjects();
+  readonly #namedElsewhere = openNamedElsewhere();
   #lastScan = { number: 0, atMs: 0 };
 
   constructor(options: ClaimTrackerOptions) {
@@ -227,13 +230,18 @@ class Tracker implements ClaimTracker {
   }
 
   /** Judges once more with the records of other projects, where they decide about a process here. */
-  #claim(facts: OwnershipFacts, snapshot: Snapshot): Ownership {
+  #claim(known: OwnershipFacts, snapshot: Snapshot): Ownership {
     const { folder } = this.#options.state;
+    const facts = this.#namedElsewhere.addTo(known);
     const first = claimProcesses(facts, snapshot);
     const mine = withoutRunsElsewhere(this.#options.state, facts, first.claims, snapshot);
-    const atWork = recordedAtWork(folder, first.claims.values(), snapshot);
+    const claims = [...first.claims.values()];
+    const theirs = [
+      ...recordedAtWork(folder, claims, snapshot),
+      ...this.#namedElsewhere.ask(folder, claims, snapshot),
+    ];
     const own =
-      atWork.length > 0 ? { ...mine, elsewhere: [...(mine.elsewhere ?? []), ...atWork] } : mine;
+      theirs.length > 0 ? { ...mine, elsewhere: [...(mine.elsewhere ?? []), ...theirs] } : mine;
     const found = own === facts ? first : claimProcesses(own, snapshot);
     this.project = own.project;
     this.#groups = own.groups ?? [];

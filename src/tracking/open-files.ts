@@ -51,7 +51,7 @@ async function readOpenFiles(
     stdinFolder: isShared ? null : stdinFolder,
     ofOthers: ofOthers.files,
     logsElsewhere: new Set(others.logs.map(inRealFolder)),
-    namedElsewhere: new Set(others.identities.map(identityKey)),
+    namedElsewhere: new Set(others.named.map(({ identity }) => identityKey(identity))),
     listening: found
       .filter(({ port, process }) => {
         if (ofOthers.ports.get(port) === 'lives') return false;

@@ -4,7 +4,7 @@ import { ancestry } from '../ownership/ancestry.ts';
 import type { Claim, ForeignMark, RecordedElsewhere } from '../ownership/claim.ts';
 import { readCookie } from '../ownership/cookie.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
-import { type Identity, sameMachine } from '../processes/identity.ts';
+import { sameMachine } from '../processes/identity.ts';
 import { isGone, type ProcessInfo, type Snapshot } from '../processes/snapshot.ts';
 import { type ProjectFolder, projectFolder } from '../project/folder.ts';
 import { foldersUpwards, isInside } from '../project/inside.ts';
@@ -87,7 +87,7 @@ function lookUp(
     const folders = foldersOf(own, mark, processes, snapshot);
     for (const folder of folders) {
       const isOurs = (runId: string): boolean => left.has(runId) && mark.projectId !== own.id;
-      for (const identity of identitiesIn(folder, isOurs)) recorded.push({ ...mark, identity });
+      for (const named of namedIn(folder, isOurs)) recorded.push({ ...named, ...mark });
     }
     const { projectId } = mark;
     const works = processes.map((process) => workplaceOf(own, projectId, process, snapshot));
@@ -181,15 +181,20 @@ export function recordedAtWork(
   const weak = [...claims].filter(({ evidence }) =>
     evidence.every(({ kind }) => kind === 'cookie' || kind === 'ledger'),
   );
-  const places = new Set(weak.map(({ process }) => details.cwd(process)));
+  return recordedInFolders(own, new Set(weak.map(({ process }) => details.cwd(process))));
+}
+
+/** Reads the records of other projects that hold some of these working directories. */
+export function recordedInFolders(
+  own: ProjectFolder,
+  places: ReadonlySet<string | null>,
+): readonly RecordedElsewhere[] {
   const outside = [...places].filter((cwd) => cwd !== null && !isInside(own.root, cwd));
   const folders = new Set(outside.flatMap(foldersUpwards));
   return [...folders].flatMap((path) => {
     const pidsDir = join(path, '.pids');
     if (path === own.root || pidsDir === own.pidsDir || !existsSync(pidsDir)) return [];
-    const folder = projectFolder(path);
-    const { mark, id: projectId } = folder;
-    return identitiesIn(folder).map((identity) => ({ mark, projectId, identity }));
+    return namedIn(projectFolder(path));
   });
 }
 
@@ -247,7 +252,7 @@ function isFolderOf(path: string, { mark, projectId }: ForeignMark): boolean {
 /** The logs and processes that the records of other projects name. */
 interface NamedByOthers {
   readonly logs: readonly string[];
-  readonly identities: readonly Identity[];
+  readonly named: readonly RecordedElsewhere[];
 }
 
 /**
@@ -268,12 +273,12 @@ export function recordsOfOthers(own: ProjectFolder, snapshot: Snapshot): NamedBy
         return [];
       const { records, foreign } = readFolderRecords(folder);
       const logs = [...records, ...foreign].filter((run) => sameMachine(run, snapshot));
-      return [{ logs: logs.map(({ log }) => log), identities: identitiesIn(folder) }];
+      return [{ logs: logs.map(({ log }) => log), named: namedIn(folder) }];
     });
   });
   return {
     logs: found.flatMap(({ logs }) => logs),
-    identities: found.flatMap(({ identities }) => identities),
+    named: found.flatMap(({ named }) => named),
   };
 }
 
@@ -282,16 +287,34 @@ export function recordsOfOthers(own: ProjectFolder, snapshot: Snapshot): NamedBy
  *
  * @param isOurs tells the runs of which the ledgers are no evidence against us
  */
-function identitiesIn(
+function namedIn(
   folder: ProjectFolder,
   isOurs: (runId: string) => boolean = () => false,
-): readonly Identity[] {
+): readonly RecordedElsewhere[] {
+  const { mark, id: projectId } = folder;
   const { records, ledger, supervisor } = readProjectState(folder);
-  const isOnlySeen = ({ runId }: LedgerEntry): boolean =>
-    runId !== null && isOurs(runId) && !records.some((record) => record.runId === runId);
+  const isOfRun = ({ runId }: LedgerEntry): boolean =>
+    records.some((record) => record.runId === runId);
+  const recorded = [
+    ...records.flatMap(({ leader, guard, supervisor: parent, terminal }) => [
+      leader,
+      guard,
+      parent,
+      terminal?.session,
+      terminal?.holder,
+    ]),
+    supervisor?.identity,
+  ].flatMap((identity) => (identity ? [{ mark, projectId, identity }] : []));
+  const seen = ledger.filter(
+    (entry) => isOfRun(entry) || entry.runId === null || !isOurs(entry.runId),
+  );
   return [
-    ...records.flatMap(({ leader, guard, supervisor: parent }) => [leader, guard, parent]),
-    ...ledger.filter((entry) => !isOnlySeen(entry)).map(({ identity }) => identity),
-    supervisor?.identity ?? null,
-  ].flatMap((identity) => identity ?? []);
+    ...recorded,
+    ...seen.map((entry) => ({
+      mark,
+      projectId,
+      identity: entry.identity,
+      onlySeen: !isOfRun(entry),
+    })),
+  ];
 }

@@ -4,6 +4,7 @@ import { describeCommand } from '../processes/describe.ts';
 import { identityKey } from '../processes/identity.ts';
 import { type ClaimTrackerOptions, NO_CLAIMS, type TrackedClaims } from './claim-tracker.ts';
 import { currentFacts, projectIdentity } from './facts.ts';
+import { openNamedElsewhere } from './named-elsewhere.ts';
 import { UNATTRIBUTED } from './project-state.ts';
 
 /** The name of the unit for processes that only a pattern points to. */
@@ -21,6 +22,7 @@ export function trackSweep(
 ): TrackedClaims {
   const remembered = new Map<string, Claim>();
   const commands = new Map<number, string>();
+  const namedElsewhere = openNamedElsewhere();
   let latest: ReturnType<TrackedClaims['latest']> = NO_CLAIMS;
   return {
     commands,
@@ -37,7 +39,11 @@ export function trackSweep(
     claim(snapshot) {
       const claimed = new Set(byEvidence.claim(snapshot).keys());
       const facts = { ...currentFacts(options, snapshot, []), project: byEvidence.project };
-      latest = { ...NO_CLAIMS, ...sweepClaims(facts, snapshot, rules, remembered, claimed) };
+      const judge = () =>
+        sweepClaims(namedElsewhere.addTo(facts), snapshot, rules, remembered, claimed);
+      const first = judge();
+      const theirs = namedElsewhere.ask(options.state.folder, first.claims.values(), snapshot);
+      latest = { ...NO_CLAIMS, ...(theirs.length > 0 ? judge() : first) };
       options.state.folder.requireHere?.();
       for (const claim of latest.claims.values()) {
         const { identity } = claim.process;

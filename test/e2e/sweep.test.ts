@@ -84,7 +84,9 @@ test('sweep asks and then kills programs that match; services and bystanders are
   expect(reasons.get(build.pid)).toBe('runs-once: it builds or runs once');
   expect(reasons.get(outside.pid)).toContain('outside-project: works in');
   expect(reasons.get(nested.pid)).toContain('a project of its own');
-  expect(reasons.get(cookied.pid)).toContain('other-project: carries the mark of another project');
+  expect(reasons.get(cookied.pid)).toContain(
+    'other-project: it carries the mark of another project',
+  );
   expect(polite.alive()).toBe(true);
 
   const { exitCode, report } = await swept(project);

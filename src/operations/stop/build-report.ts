@@ -250,8 +250,15 @@ function whyNestedProject(spared: StopReport['spared']): string | null {
       veto === 'other-project' && evidence.some(({ kind }) => kind !== 'pattern'),
   );
   return nested
-    ? `pid ${nested.pid} was started from here, but carries the mark of another project (${nested.why}) and was left alone`
+    ? `pid ${nested.pid} was left alone as another project's: ${inWordsOfVeto(nested.why)}`
     : null;
+}
+
+/** The reason of a veto in words. The detail of a veto by a cookie is the cookie itself. */
+export function inWordsOfVeto(detail: string): string {
+  return /^DEVCTL_\w+=/.test(detail)
+    ? `it carries the mark of another project (${detail})`
+    : detail;
 }
 
 function whyUncontainedCommand({ uncontainedCommands: [service] }: VerifiedOutcome): string | null {

@@ -20,7 +20,7 @@ import {
 import { openFilesReader } from '../../tracking/open-files.ts';
 import { readProjectState } from '../../tracking/project-state.ts';
 import { SWEPT, trackSweep } from '../../tracking/sweep-tracker.ts';
-import { describeSpared, reportProcesses, reportSurvivors } from './build-report.ts';
+import { describeSpared, inWordsOfVeto, reportProcesses, reportSurvivors } from './build-report.ts';
 import type { StopOptions } from './options.ts';
 
 export interface SweepProjectOptions extends Pick<StopOptions, 'dryRun' | 'forced' | 'onScan'> {
@@ -155,10 +155,8 @@ function describeLookAlikes(all: readonly Spared[], snapshot: Snapshot): SweepRe
   return [...unique.values()]
     .filter(({ process }) => livesIn(snapshot, process.identity))
     .sort((a, b) => a.process.identity.pid - b.process.identity.pid)
-    .map((spared) => ({ ...describeSpared(spared, snapshot), why: whyOf(spared.veto) }));
-}
-
-/** The reason of a veto in words. The detail of a veto by a cookie is the cookie itself. */
-function whyOf({ detail }: Spared['veto']): string {
-  return /^DEVCTL_\w+=/.test(detail) ? `carries the mark of another project (${detail})` : detail;
+    .map((spared) => ({
+      ...describeSpared(spared, snapshot),
+      why: inWordsOfVeto(spared.veto.detail),
+    }));
 }
