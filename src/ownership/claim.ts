@@ -143,8 +143,6 @@ export interface OpenFileEvidence {
   }[];
   /** True where a declared port is evidence also for a process that a person has started: `stop --force`. */
   readonly forced: boolean;
-  /** Processes that started earlier are not examined; null: all are. */
-  readonly notBeforeTicks: number | null;
 }
 
 /** What is left alone although it is ours: by the manifest (`protect`), by the environment, by the built-in list. */
