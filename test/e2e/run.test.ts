@@ -215,8 +215,8 @@ eachMode([['outside'], ['inside']])(
   async (where) => {
     await using project = await temporaryProject({ services: { web: service('sleeper') } });
     const stop = `'${process.execPath}' '${program}' stop; echo "stopped=$?"; exit 0`;
-    const script = `sleep 60 & until [ -e go ]; do sleep 0.05; done; ${stop}`;
-    const output = where === 'inside' ? script : 'env >marks; exec sleep 60';
+    const script = `sleep 600 & until [ -e go ]; do sleep 0.05; done; ${stop}`;
+    const output = where === 'inside' ? script : 'env >marks; exec sleep 600';
     const running = startDevctl(project, {}, 'run', '--name', 'job', '--', 'sh', '-c', output);
     const recordFile = project.file('.pids/services/job.json');
     const leader = () => JSON.parse(readFileSync(recordFile, 'utf8')).leader;
@@ -228,7 +228,8 @@ eachMode([['outside'], ['inside']])(
       // The shell that runs the stop outlives it, and is left alone.
       expect((await running).stdout).toContain('stopped=4');
     } else {
-      await running;
+      // Not its streams, which the command holds open.
+      await until(() => running.signalCode !== null);
       const env = Object.fromEntries(
         marks(project)
           .split('\n')
@@ -236,6 +237,7 @@ eachMode([['outside'], ['inside']])(
           .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
       );
       expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
+      expect(others(project)).toEqual([]);
     }
     await until(() => others(project).length === 0);
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
