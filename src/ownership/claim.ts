@@ -81,6 +81,12 @@ export interface Witnessed {
   readonly fresh?: boolean;
 }
 
+/** A process that is ours if the records that name it are. */
+export interface PerhapsOurs extends Witnessed {
+  /** Why nobody can tell. */
+  readonly why: string;
+}
+
 /** A pid from a file of the old start-dev.sh scripts. It has no start time, so other facts must support it. */
 export interface LegacyPid {
   readonly pid: number;
@@ -143,8 +149,6 @@ export interface OpenFileEvidence {
   }[];
   /** True where a declared port is evidence also for a process that a person has started: `stop --force`. */
   readonly forced: boolean;
-  /** Processes that started earlier are not examined; null: all are. */
-  readonly notBeforeTicks: number | null;
 }
 
 /** What is left alone although it is ours: by the manifest (`protect`), by the environment, by the built-in list. */
@@ -172,8 +176,8 @@ export interface OwnershipFacts {
   readonly exemptRuns?: readonly string[];
   readonly witnessed: readonly Witnessed[];
   readonly legacyPids: readonly LegacyPid[];
-  /** Processes that the records of a copy name which may be the original: they are told of and left alone. */
-  readonly perhapsOurs?: readonly Witnessed[];
+  /** Processes that records name which are perhaps not ours: they are told of and left alone. */
+  readonly perhapsOurs?: readonly PerhapsOurs[];
   /** Missing or empty where there are no control groups. */
   readonly groups?: readonly RunGroup[];
   /** Missing: nothing that is ours is protected. */

@@ -17,6 +17,7 @@
  *   personal-programs  the built-in list of the latter
  *   whose-cookie     whether a mark with an id is ours
  *   nearest-project  which project is nearer to a process
+ *   nameless         which manifest of a folder has witnessed a process of no known run
  *   just-forked      judges a single process in the middle of a scan
  *   sweep            the last net: programs that look like ours
  *   patterns         command lines that the sweep looks for and those that it protects
@@ -94,7 +95,7 @@ export function claimProcesses(known: OwnershipFacts, snapshot: Snapshot): Owner
     if (run.subreaper) claimChildren(search, process, 'devctl run', run);
   }
 
-  spareThoseOfCopies(search);
+  sparePerhapsOurs(search);
   spareUnreadable(search);
 
   let sizeBefore = -1;
@@ -158,20 +159,16 @@ function findGroupsInDoubt(
   return new Set(unproved.map(({ runId }) => runId));
 }
 
-/** Leaves alone what the records of a copy name, where nobody can tell whether the copy is the original. */
-function spareThoseOfCopies({ facts, snapshot, vetoes, spared }: ClaimSearch): void {
-  const veto = {
-    kind: 'in-doubt',
-    detail: 'the records that name it may be a copy',
-  } as const;
-  for (const { identity, service, runId } of facts.perhapsOurs ?? []) {
+/** Leaves alone what records name of which nobody can tell whether they are ours. */
+function sparePerhapsOurs({ facts, snapshot, vetoes, spared }: ClaimSearch): void {
+  for (const { identity, service, runId, why } of facts.perhapsOurs ?? []) {
     const process = snapshot.byPid.get(identity.pid);
     if (!process || isGone(process) || !sameIdentity(process.identity, identity)) continue;
     // devctl itself, and what runs it, is nobody's survivor.
     const known = vetoes.byPid.get(identity.pid);
     if (known && known.kind !== 'other-project') continue;
     const finding = { kind: 'ledger', detail: 'recorded here', service, runId } as const;
-    spared.set(identity.pid, { findings: [finding], veto });
+    spared.set(identity.pid, { findings: [finding], veto: { kind: 'in-doubt', detail: why } });
   }
 }
 

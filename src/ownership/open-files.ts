@@ -1,5 +1,5 @@
 import { identityKey } from '../processes/identity.ts';
-import { isGone, type OpenFile, type ProcessInfo } from '../processes/snapshot.ts';
+import { isGone, livesIn, type OpenFile, type ProcessInfo } from '../processes/snapshot.ts';
 import { isInside } from '../project/inside.ts';
 import { nearestProject } from './nearest-project.ts';
 import type { ClaimSearch, Finding } from './search.ts';
@@ -9,9 +9,8 @@ import type { Veto } from './vetoes.ts';
 export function openFileEvidence(search: ClaimSearch, process: ProcessInfo): Finding[] {
   const { facts, snapshot } = search;
   const { openFiles } = facts;
-  const { pid, startTicks } = process.identity;
+  const { pid } = process.identity;
   if (!openFiles || process.kernelThread || pid <= 1) return [];
-  if (openFiles.notBeforeTicks !== null && startTicks < openFiles.notBeforeTicks) return [];
   const findings: Finding[] = [];
   for (const file of snapshot.details.openFiles(process) ?? []) {
     const finding = outputEvidence(search, process, file);
@@ -76,7 +75,7 @@ function isOfOurUser({ facts, snapshot }: ClaimSearch, process: ProcessInfo): bo
 }
 
 /**
- * Finds the evidence of one descriptor: a log or a stdin FIFO, open as a service has it open.
+ * Finds the evidence of one descriptor: a log, a stdin FIFO or a terminal, open as a service has it open.
  *
  * The launcher opens a log for appending and a FIFO for reading and writing. Every process that inherits
  * such a descriptor, through any number of forks, shares the same open file description (open(2)). That
@@ -88,21 +87,21 @@ function isOfOurUser({ facts, snapshot }: ClaimSearch, process: ProcessInfo): bo
 function outputEvidence(search: ClaimSearch, process: ProcessInfo, file: OpenFile): Finding | null {
   if (!file.writable) return null;
   const path = pathOf(file);
-  const output = outputAt(search, path);
+  const output = outputAt(search, path) ?? terminalAt(search, file);
   const other = output && search.facts.openFiles?.ofOthers?.get(output.path);
   if (!output || other === 'lives') return null;
   const { root } = search.facts;
   const { kind, service } = output;
-  if (kind === 'stdin' && !file.readable) return null;
+  if (kind !== 'log' && !file.readable) return null;
   if (kind === 'log' && file.appends !== true) {
     if (file.readable || !isInside(root, search.snapshot.details.cwd(process))) return null;
   }
   const shown = isInside(root, path) ? path.slice(root.length).replace(/^\//, '') : path;
   const detail = kind === 'log' ? `writes to ${shown}` : `holds ${shown} open`;
   const runId = service === null ? null : runOf(search, service);
-  // A removed log may be of an earlier run, whose record is gone as well. The recorded run proves nothing
-  // about a process that is older than itself.
-  const isEarlier = path !== file.target && isOlder(search, process, runId);
+  // An earlier run has had the same log, and its record is overwritten. The recorded run proves nothing about a process
+  // that is older than itself.
+  const isEarlier = isOlder(search, process, runId);
   const veto = outputVeto(search, process, output.path) ?? (other && OF_OTHERS);
   const found = { kind: 'output', detail, service, runId: isEarlier ? null : runId } as const;
   return veto ? { ...found, veto } : found;
@@ -126,9 +125,20 @@ function outputAt({ facts: { openFiles } }: ClaimSearch, path: string): Output |
     : null;
 }
 
-/** A log or a FIFO of a service. */
+/**
+ * Finds the service on whose terminal a file is. Its holder has to live, because the number is anybody's afterwards. A program that
+ * only writes to a terminal (`echo >/dev/pts/3`) is not on it.
+ */
+function terminalAt({ facts, snapshot }: ClaimSearch, { target }: OpenFile): Output | null {
+  const run = facts.runs.find(
+    ({ terminal }) => terminal?.path === target && livesIn(snapshot, terminal.holder),
+  );
+  return run ? { kind: 'terminal', service: run.service, path: target } : null;
+}
+
+/** A log, a FIFO or a terminal of a service. */
 interface Output {
-  readonly kind: 'log' | 'stdin';
+  readonly kind: 'log' | 'stdin' | 'terminal';
   readonly service: string | null;
   /** The path that it had before a rotation by renaming. */
   readonly path: string;

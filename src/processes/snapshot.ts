@@ -30,7 +30,7 @@ export interface OpenFile {
   readonly fd: number;
   /** The target of the link /proc/PID/fd/N: a path, `socket:[123]`, `pipe:[456]` … */
   readonly target: string;
-  /** Both are true for /dev/null, terminals, sockets and pipes, where nobody asks. */
+  /** Both are true for /dev/null, sockets and pipes, where nobody asks. */
   readonly readable: boolean;
   readonly writable: boolean;
   /** True where every write goes to the end (O_APPEND, open(2)); null where that is not known. */

@@ -53,6 +53,8 @@ export function appendLedger(
 
 export interface LedgersRead {
   readonly entries: readonly LedgerEntry[];
+  /** Entries without a run, which may be ours or those of another manifest. Missing: none. */
+  readonly nameless?: readonly LedgerEntry[];
   readonly problems: readonly RecordProblem[];
 }
 
@@ -67,6 +69,7 @@ export function readLedgers(
   others: readonly ServiceRecord[] = readFolderRecords(folder).others,
 ): LedgersRead {
   const entries: LedgerEntry[] = [];
+  const nameless: LedgerEntry[] = [];
   const problems: RecordProblem[] = [];
   const blocked = folderProblem(folder, 'ledger');
   if (blocked) return { entries, problems: [blocked] };
@@ -84,8 +87,10 @@ export function readLedgers(
     const parsed = parseLedger(service, file.bytes.toString());
     const foreign = new Set<string>();
     for (const { project, ...entry } of parsed.entries) {
-      if (isOfOthers(entry, others)) continue;
-      if (whyOfAnotherProject(folder, { project }) === null) entries.push(entry);
+      const isNameless = others.length > 0 && entry.runId === NO_RUN;
+      if (!isNameless && isOfOthers(entry, others)) continue;
+      if (whyOfAnotherProject(folder, { project }) === null)
+        (isNameless ? nameless : entries).push(entry);
       else foreign.add(project ?? folder.standing.original ?? 'another project');
     }
     for (const project of foreign) {
@@ -97,12 +102,12 @@ export function readLedgers(
       problems.push({ path, service, kind: 'partial', reason });
     }
   }
-  return { entries, problems };
+  return { entries, problems, ...(nameless.length > 0 ? { nameless } : {}) };
 }
 
 /**
  * Tells whether an entry is of another manifest in the folder. A ledger does not say of which manifest it is, but
- * the records of that manifest name their runs. An entry without a run may be of either, so it counts as theirs.
+ * the records of that manifest name their runs. An entry without a run may be of either, so it must not be removed.
  */
 function isOfOthers({ runId }: LedgerEntry, others: readonly ServiceRecord[]): boolean {
   if (others.length === 0) return false;

@@ -1,7 +1,7 @@
 import { ancestry } from '../ownership/ancestry.ts';
 import { readCookie } from '../ownership/cookie.ts';
-import { type Identity, sameIdentity } from '../processes/identity.ts';
-import type { Snapshot } from '../processes/snapshot.ts';
+import { type Identity, sameIdentity, sameMachine } from '../processes/identity.ts';
+import { livesIn, type Snapshot } from '../processes/snapshot.ts';
 import type { ServiceRecord } from '../project/service-record.ts';
 import type { ProjectState } from './project-state.ts';
 
@@ -9,7 +9,7 @@ import type { ProjectState } from './project-state.ts';
 export interface EnclosingRun {
   /** A stop of this service would end this command half way, so the supervisor has to carry it out. */
   readonly service: string | null;
-  /** One-offs (`devctl run`): each ends when its command does, which is after this one. */
+  /** One-offs whose `devctl run` lives: it ends each when its command ends, which is after this one. */
   readonly oneOffs: readonly ServiceRecord[];
 }
 
@@ -32,11 +32,22 @@ export function findEnclosingRun(
   const above = ancestry(self.pid, snapshot);
   const isAbove = (one: Identity | null): boolean =>
     one !== null && above.some(({ identity }) => sameIdentity(identity, one));
-  const oneOffs = records.filter(
-    ({ oneOff, leader, supervisor, runId }) =>
-      oneOff && (isAbove(leader) || isAbove(supervisor) || cookie?.runId === runId),
-  );
-  const named = oneOffs.some(({ runId }) => runId === cookie?.runId) ? null : cookie?.service;
+  const isMarked = ({ runId }: ServiceRecord): boolean => cookie?.runId === runId;
+  const oneOffs = records.filter((record) => {
+    const { oneOff, leader, supervisor } = record;
+    // Nobody else would end the one-off of a `devctl run` that was killed.
+    if (!oneOff || !mayLive(supervisor, snapshot)) return false;
+    return isAbove(leader) || isAbove(supervisor) || isMarked(record);
+  });
+  const named = records.some((record) => record.oneOff && isMarked(record))
+    ? null
+    : cookie?.service;
   const service = records.find(({ oneOff, leader }) => !oneOff && isAbove(leader))?.service;
   return { service: named ?? service ?? null, oneOffs };
+}
+
+/** A process of another PID namespace of this boot cannot be looked at from here. */
+function mayLive(identity: Identity, snapshot: Snapshot): boolean {
+  const isHidden = identity.bootId === snapshot.bootId && !sameMachine(identity, snapshot);
+  return isHidden || livesIn(snapshot, identity);
 }

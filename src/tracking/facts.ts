@@ -1,4 +1,5 @@
 import type { LegacyPid, OwnershipFacts, Witnessed } from '../ownership/claim.ts';
+import { type ResidentsOfManifests, sortNameless } from '../ownership/nameless.ts';
 import type { ProjectIdentity } from '../ownership/whose-cookie.ts';
 import type { Identity } from '../processes/identity.ts';
 import type { Snapshot } from '../processes/snapshot.ts';
@@ -6,6 +7,7 @@ import { msToTicks } from '../processes/ticks.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import type { LegacyEntry } from '../project/legacy-files.ts';
 import { groupNameOf, variantOf } from '../project/names.ts';
+import type { ServiceRecord } from '../project/service-record.ts';
 import { namedBy, namedByOthers } from './beside.ts';
 import { type ProjectState, UNATTRIBUTED } from './project-state.ts';
 import { protectionRules } from './protection.ts';
@@ -69,10 +71,11 @@ function askResidents(
 export function factsOf(
   state: ProjectState,
   self: Identity,
-  snapshot: Pick<Snapshot, 'nowTicks' | 'byPid' | 'bySession' | 'byGroup'>,
+  snapshot: Snapshot,
   wallMs: number,
 ): OwnershipFacts {
   const { folder, records, ledger, supervisor, legacy, exempt, beside } = state;
+  const nameless = sortNameless(state.nameless ?? [], residentsOf(state, snapshot), snapshot);
   return {
     project: projectIdentity(folder),
     root: folder.root,
@@ -80,15 +83,37 @@ export function factsOf(
     self,
     supervisor: supervisor?.identity ?? null,
     runs: records,
-    perhapsOurs: state.perhapsOurs ?? [],
+    perhapsOurs: [
+      ...(state.perhapsOurs ?? []),
+      ...nameless.inDoubt.map(({ identity, pgid, sid }) => {
+        return { service: null, runId: null, identity, pgid, sid, why: OF_EITHER };
+      }),
+    ],
     exemptRuns: exempt,
     elsewhere: [...state.foreign.flatMap(namedBy), ...(beside ? namedByOthers(beside) : [])],
-    witnessed: [...ledger, ...(beside?.ours ?? [])]
+    witnessed: [...ledger, ...nameless.ours, ...(beside?.ours ?? [])]
       .filter(({ identity: { pid } }) => isNumberInUse(pid, snapshot))
       .map((entry) =>
         entry.service === UNATTRIBUTED ? { ...entry, service: null, runId: null } : entry,
       ),
     legacyPids: legacy.map((entry) => toLegacyPid(entry, snapshot.nowTicks, wallMs)),
+  };
+}
+
+const OF_EITHER =
+  'this manifest or another one of this folder has started it, and nobody can tell which';
+
+function residentsOf(
+  { records, foreign, supervisor }: ProjectState,
+  { bootId }: Snapshot,
+): ResidentsOfManifests {
+  const of = (all: readonly ServiceRecord[]): readonly Identity[] =>
+    all.flatMap((record) => [record.supervisor, ...(record.guard ? [record.guard] : [])]);
+  const hadProcess = (record: ServiceRecord): boolean =>
+    record.bootId === bootId && (record.leader !== null || record.state === 'starting');
+  return {
+    ours: [...of(records), ...(supervisor ? [supervisor.identity] : [])],
+    others: of(foreign.filter(hadProcess)),
   };
 }
 

@@ -38,6 +38,7 @@ async function readOpenFiles(
   const ofOthers = recordedByOthers(state, stdinFolder, snapshot);
   const begun = records.filter((run) => sameMachine(run, snapshot)).map((run) => run.intentTicks);
   const complete = problems.length === 0 && begun.length === records.length && begun.length > 0;
+  // A log is of every run that a service has had, but a port may be anybody's before the recorded runs.
   const notBeforeTicks = complete && !thorough ? Math.min(...begun) : null;
   const found = await findSocketOwners(
     [...ports.keys()],
@@ -65,7 +66,6 @@ async function readOpenFiles(
         isOfOthers: ofOthers.ports.has(port),
       })),
     forced: thorough,
-    notBeforeTicks,
   };
 }
 
@@ -97,8 +97,8 @@ function recordedByOthers(
 /**
  * Makes a reader of the evidence of open files and ports.
  *
- * @param thorough true: look at every process, however old, because records may be missing; and also at what a person
- *   has started
+ * @param thorough true: ask for the ports of every process, however old, because records may be missing; and also of what
+ *   a person has started
  */
 export function openFilesReader(
   state: ProjectState,
@@ -106,6 +106,17 @@ export function openFilesReader(
   thorough: boolean,
 ): (snapshot: Snapshot) => Promise<OpenFileEvidence> {
   return (snapshot) => readOpenFiles(state, declared, snapshot, thorough);
+}
+
+/**
+ * Does the same for the logs and FIFOs alone. Before a start, a process that listens on a port of an ended run may be the
+ * server that a person has started instead.
+ */
+export function outputsReader(
+  state: ProjectState,
+): (snapshot: Snapshot) => Promise<OpenFileEvidence> {
+  const read = openFilesReader(state, [], false);
+  return async (snapshot) => ({ ...(await read(snapshot)), listening: [] });
 }
 
 function asDeclared(record: ServiceRecord): DeclaredService {

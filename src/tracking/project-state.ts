@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LeaseRecord, readLeases } from '../leases/file.ts';
 import type { ProtectionSettings } from '../manifest/resolved.ts';
-import type { Witnessed } from '../ownership/claim.ts';
+import type { PerhapsOurs } from '../ownership/claim.ts';
 import { sameMachine } from '../processes/identity.ts';
 import type { ProjectFolder } from '../project/folder.ts';
 import { lastStopProblems } from '../project/last-stop.ts';
@@ -37,6 +37,8 @@ export interface ProjectState {
   readonly ownerUid: number | null;
   readonly records: readonly ServiceRecord[];
   readonly ledger: readonly LedgerEntry[];
+  /** The part of the ledgers that may be of another manifest of this folder; missing: none. */
+  readonly nameless?: readonly LedgerEntry[];
   /** Records of other projects in this folder: of another manifest, or through a shared `pidsDir`. */
   readonly foreign: readonly ServiceRecord[];
   /** What the other records folders of this project folder name; missing: nothing. */
@@ -50,7 +52,7 @@ export interface ProjectState {
   /** What the manifest protects, or did when a run began that has a record. */
   readonly protection: ProtectionSettings;
   /** What the records of a folder name that is perhaps the original after a move; missing: it is certain. */
-  readonly perhapsOurs?: readonly Witnessed[];
+  readonly perhapsOurs?: readonly PerhapsOurs[];
   /** Run ids of one-offs that do not concern this command: their records and ledgers are left out. */
   readonly exempt: readonly string[];
 }
@@ -71,6 +73,7 @@ export function readProjectState(
     ownerUid: ownerOf(folder.root),
     records: records.records,
     ledger: ledgers.entries,
+    nameless: ledgers.nameless ?? [],
     foreign: records.foreign,
     supervisor: supervisor.kind === 'record' ? supervisor.record : null,
     legacy: withoutOthers(folder, legacy.entries, records.others),
@@ -91,14 +94,15 @@ export function readProjectState(
 }
 
 /** Reads what the records of a copy name, as if they were believed, where the copy may be the original. */
-function namedByCopy(folder: ProjectFolder): readonly Witnessed[] {
+function namedByCopy(folder: ProjectFolder): readonly PerhapsOurs[] {
   const { standing } = folder;
   if (!standing.isPerhapsMoved) return [];
   const believed = { ...folder, standing: { ...standing, standing: 'unknown' as const } };
   const leaders = readFolderRecords(believed).records.flatMap(({ leader, service, runId }) =>
     leader ? [{ identity: leader, service, runId }] : [],
   );
-  return [...leaders, ...readLedgers(believed).entries];
+  const why = 'the records that name it may be a copy';
+  return [...leaders, ...readLedgers(believed).entries].map((one) => ({ ...one, why }));
 }
 
 function legacyFacts(folder: ProjectFolder, records: readonly ServiceRecord[]): LegacyFacts {

@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
 import { cleanEnvironment } from '../support/clean-environment.ts';
-import { devctl, startDevctl } from '../support/devctl.ts';
+import { hasControlGroups, ownControlGroup } from '../support/control-groups.ts';
+import { devctl, devctlWith, startDevctl } from '../support/devctl.ts';
 import { fixture, repositoryRoot } from '../support/paths.ts';
 import { hasSubreaper, killAtOnce, service } from '../support/services.ts';
-import { fullTest, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -192,6 +193,60 @@ test('a script in a one-off that starts, tests and stops ends its own services o
     stderr: expect.stringContaining('inside the one-off me'),
   });
 });
+
+test.runIf(hasControlGroups)(
+  'an empty control group proves nothing of a command that has left it unseen',
+  async () => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    const script = `echo $$ >'${ownControlGroup()}/cgroup.procs'; setsid sleep 60 & exit 0`;
+    const off = { env: { DEVCTL_NATIVE: 'off' } };
+    const words = ['run', '--name', 'once', '--', 'sh', '-c', script];
+    const run = await devctlWith(project, off, ...words);
+    expect(run).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('sleep 60') });
+    expect(others(project)).toEqual([]);
+    const json = await devctlWith(project, off, 'run', '--json', '--', 'true');
+    const proof = { strength: 'complete', scans: 1 };
+    expect(JSON.parse(json.stderr)).toMatchObject({ orphans: [], stop: null, proof });
+  },
+);
+
+eachMode([['outside'], ['inside']])(
+  'stop ends the one-off of a devctl run that was killed, %s of it',
+  async (where) => {
+    await using project = await temporaryProject({ services: { web: service('sleeper') } });
+    const stop = `'${process.execPath}' '${program}' stop; echo "stopped=$?"; exit 0`;
+    const script = `sleep 600 & until [ -e go ]; do sleep 0.05; done; ${stop}`;
+    const output = where === 'inside' ? script : 'env >marks; exec sleep 600';
+    const running = startDevctl(project, {}, 'run', '--name', 'job', '--', 'sh', '-c', output);
+    const recordFile = project.file('.pids/services/job.json');
+    const leader = () => JSON.parse(readFileSync(recordFile, 'utf8')).leader;
+    await until(() => existsSync(recordFile) && leader() !== null);
+    if (where === 'outside') await until(() => /^DEVCTL_RUN=/m.test(marks(project)));
+    running.kill('SIGKILL');
+    if (where === 'inside') {
+      project.write('go', '');
+      // The shell that runs the stop outlives it, and is left alone.
+      expect((await running).stdout).toContain('stopped=4');
+    } else {
+      // Not its streams, which the command holds open.
+      await until(() => running.signalCode !== null);
+      const env = Object.fromEntries(
+        marks(project)
+          .split('\n')
+          .filter((line) => /^(TURBO_)?DEVCTL_/.test(line))
+          .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+      );
+      expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
+      expect(others(project)).toEqual([]);
+    }
+    await until(() => others(project).length === 0);
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  },
+);
+
+function marks(project: TemporaryProject): string {
+  return existsSync(project.file('marks')) ? readFileSync(project.file('marks'), 'utf8') : '';
+}
 
 fullTest('a one-off that removes the records leaves nothing behind', async () => {
   await using project = await temporaryProject({ services: { web: service('sleeper') } });

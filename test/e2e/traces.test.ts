@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { StopReport } from '../../src/stopping/report.ts';
 import { cleanEnvironment } from '../support/clean-environment.ts';
@@ -62,6 +62,30 @@ test('stop finds daemons without environment, session or parent by their log and
   expect(report.processes.map(({ endedBy }) => endedBy)).toEqual(Array(4).fill('SIGTERM'));
   expect(report.proof.strength).toBe('best-effort');
 });
+
+eachMode([[['start']], [['start', 'stop']], [['start', 'stop', '--force']]])(
+  'what an ended run has left with its log open is ended by %j',
+  async ([command = '', ...then]) => {
+    const leaves = '(setsid env -i /bin/sleep 1000 &); exit 1';
+    await using project = await temporaryProject({ services: { web: { command: leaves } } });
+    await devctlWith(project, UNHELD, 'start');
+    const record = project.file('.pids/services/web.json');
+    await until(() => JSON.parse(readFileSync(record, 'utf8')).state === 'failed');
+    const [daemon] = project.oracle.processes();
+    expect(daemon?.argv).toEqual(['/bin/sleep', '1000']);
+    rmSync(project.file('.pids/ledger'), { recursive: true, force: true });
+    // Without the record, as after an earlier devctl has overwritten it, the start knows nothing of that run.
+    if (then.length > 0) rmSync(record);
+    const next = { services: { web: { command: 'exec sleep 500' } } };
+    project.write('.devctl.json', JSON.stringify(next));
+    expect(await devctlWith(project, UNHELD, command)).toMatchObject({ exitCode: 0 });
+    if (then.length > 0) expect((await stopped(project, ...then.slice(1))).exitCode).toBe(0);
+    expect(project.oracle.processes().map(({ argv }) => argv.at(-1))).toEqual(
+      then.length > 0 ? [] : ['500'],
+    );
+    await devctlWith(project, UNHELD, 'stop');
+  },
+);
 
 test('stop --force finds them without records: the manifest names the ports, the folder the logs', async () => {
   const { project, port } = await escapedDaemons();

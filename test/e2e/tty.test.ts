@@ -150,6 +150,22 @@ describe.runIf(hasSubreaper)('a service with "tty": true', () => {
     expect(left(project)).toEqual([]);
   });
 
+  test('is ended with a daemon that has nothing but its terminal', async () => {
+    const off = { env: { DEVCTL_CGROUP: 'off' } };
+    const bare = '(setsid env -i /bin/sleep 1000 &) <&1';
+    const command = `until [ -e go ]; do sleep 0.05; done; ${bare}; touch made; exec sleep 500`;
+    await using project = await temporaryProject({ services: { web: shell(command) } });
+    await devctlWith(project, off, 'start');
+    // Nobody sees the daemon in time: it is of no living subreaper, and in no ledger.
+    const { guard } = recordOf(project);
+    await signalSupervisor(project, 'SIGKILL');
+    signalExactly(seen(project, guard?.pid), 'SIGKILL');
+    project.write('go', '');
+    await until(() => existsSync(project.file('made')));
+    expect(await devctlWith(project, off, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(left(project)).toEqual([]);
+  });
+
   fullTest('is ended by stop --force without records and supervisor', async () => {
     await using project = await temporaryProject({ services: { web: onTerminal('raw') } });
     await devctl(project, 'start');

@@ -117,14 +117,14 @@ function setUp(
       fresh,
     })),
     legacyPids: [],
-    ...(known.closer ? { openFiles: tracesOf(known.listening, known.intent) } : {}),
+    ...(known.closer ? { openFiles: tracesOf(known.listening) } : {}),
   };
   return { facts, rows: [...rows, self] };
 }
 
-function tracesOf(listening: readonly number[], notBeforeTicks: number): OpenFileEvidence {
+function tracesOf(listening: readonly number[]): OpenFileEvidence {
   const ports = listening.map((pid) => ({ pid, port: 4101, service: 'web' }));
-  return { ...TRACES, listening: ports, forced: false, notBeforeTicks };
+  return { ...TRACES, listening: ports, forced: false };
 }
 
 function isSupervisor(row: Row | undefined, { supervisor }: OwnershipFacts): boolean {

@@ -555,7 +555,6 @@ test('doubt outweighs a veto that weak evidence met before', () => {
     stdinFolder: '/none',
     listening: [],
     forced: false,
-    notBeforeTicks: null,
   };
   const { spared } = claimProcesses(
     facts({ openFiles }),

@@ -92,7 +92,6 @@ test('processes of an exempt run are neither claimed nor spared', () => {
     stdinFolder: '/home/me/app/.pids/stdin',
     listening: [{ pid: 210, port: 3000, service: 'web' }],
     forced: false,
-    notBeforeTicks: null,
   };
   const facts = { openFiles: traces, runs: [] };
   expect(claims([...all, server], {}, { ...facts, exemptRuns })).toEqual([]);

@@ -20,7 +20,6 @@ const TRACES: OpenFileEvidence = {
   stdinFolder: `${ROOT}/.pids/stdin`,
   listening: [],
   forced: false,
-  notBeforeTicks: null,
 };
 const BLANK: OpenFileEvidence = { ...TRACES, logs: new Map() };
 const RUN = {
@@ -43,6 +42,14 @@ const WRITES = { readable: false, writable: true };
 const log = (target = LOG): OpenFile => ({ fd: 1, target, ...WRITES, appends: true });
 const fifo = (target = FIFO): OpenFile => {
   return { fd: 0, target, readable: true, writable: true, appends: false };
+};
+/** The terminal of `ON_TERMINAL`. */
+const onTerminal: OpenFile = {
+  fd: 0,
+  target: '/dev/pts/3',
+  readable: true,
+  writable: true,
+  appends: false,
 };
 /** A descriptor that a service opened again with `>/dev/stdout`. */
 const reopened: OpenFile = { fd: 5, target: LOG, ...WRITES, appends: false };
@@ -244,6 +251,30 @@ describe('programs that a person works in are not ours', () => {
       },
     ),
     [
+      'a daemon that has nothing but the terminal of its service',
+      [{ pid: 95, ticks: 95 }, daemon([onTerminal])],
+      [95, 100],
+      { runs: [ON_TERMINAL] },
+    ],
+    [
+      'a program that writes to the terminal of a service, and is not on it',
+      [{ pid: 95, ticks: 95 }, daemon([{ ...onTerminal, readable: false }])],
+      [95],
+      { runs: [ON_TERMINAL] },
+    ],
+    [
+      'a program on the terminal of a person that has that number now',
+      [daemon([onTerminal])],
+      [],
+      { runs: [ON_TERMINAL] },
+    ],
+    [
+      'devctl attach, which has the terminal of a service and that of a person open',
+      [{ pid: 95, ticks: 95 }, daemon([onTerminal, { ...onTerminal, target: '/dev/pts/4' }])],
+      [95],
+      { runs: [ON_TERMINAL] },
+    ],
+    [
       'a daemon on the terminal that devctl made for its service',
       [
         { pid: 95, ticks: 95 },
@@ -315,7 +346,13 @@ describe('vetoes', () => {
       [{ pid: 70, environ: other }, daemon([log()], { ppid: 70, cwd: ROOT })],
       [],
     ],
-    ['older than the run', [before], [], { runs: [RUN] }],
+    ['older than the run: of an earlier run with that log', [before], [80], { runs: [RUN] }],
+    [
+      'older than the run, and reads the log',
+      [{ ...before, files: [{ ...log(), readable: true, writable: false, appends: false }] }],
+      [],
+      { runs: [RUN] },
+    ],
     ['older than a run that is not recorded', [before], [80]],
     [
       'the ticks of another boot cannot be compared',
@@ -328,12 +365,6 @@ describe('vetoes', () => {
       [{ ...before, files: [log(`${LOG} (deleted)`)] }],
       [80],
       { runs: [RUN] },
-    ],
-    [
-      'older than `notBeforeTicks`',
-      [before, daemon([log()])],
-      [100],
-      { openFiles: { ...TRACES, notBeforeTicks: 90 } },
     ],
   ]);
 });

@@ -124,7 +124,6 @@ describe('a declared port is evidence', () => {
     stdinFolder: '/none',
     listening: [{ pid: 300, port: 3000, service: 'web' }],
     forced,
-    notBeforeTicks: null,
   });
   const server: Row = { pid: 300, argv: 'node server.js', cwd: ROOT };
   const shell: Row = { pid: 200, argv: '-bash', cwd: ROOT };

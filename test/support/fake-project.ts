@@ -105,7 +105,6 @@ const TRACES: OpenFileEvidence = {
   stdinFolder: `${ROOT}/.pids/stdin`,
   listening: [],
   forced: false,
-  notBeforeTicks: null,
 };
 
 /** The descriptor of a service for its output, or one that another process has opened. */

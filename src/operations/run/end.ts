@@ -4,6 +4,7 @@ import type { Claim } from '../../ownership/claim.ts';
 import { describeCommand } from '../../processes/describe.ts';
 import { sameIdentity } from '../../processes/identity.ts';
 import { groupMembers, removeEmptyGroup } from '../../processes/linux/control-groups.ts';
+import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import { livesIn } from '../../processes/snapshot.ts';
 import { readLastStop } from '../../project/last-stop.ts';
 import { removeLedger } from '../../project/ledger.ts';
@@ -65,19 +66,21 @@ async function claimsOf({ folder, host, record }: EndingRun): Promise<readonly C
   const state = readProjectState(folder);
   // Our own copy of the record, because the file may be gone.
   const records = [...state.records.filter(({ service }) => service !== own.service), own];
-  const { claims } = await lookAtProject(host, folder, { ...state, records });
+  const settled = { snapshot: () => settledSnapshot(host), self: () => host.self() };
+  const { claims } = await lookAtProject(settled, folder, { ...state, records });
   return claims.filter(({ runId }) => runId === own.runId);
 }
 
 /**
  * Asks the kernel whether no process of the run is alive: by its control group and its subreaper, if it has them.
  *
- * @returns null where it has neither, so that only a scan can tell
+ * @returns null where it has no subreaper, so that only a scan can tell
  */
 async function isEmpty({ run, record }: EndingRun): Promise<boolean | null> {
   const { cgroup } = record();
   if (cgroup?.held && groupMembers(cgroup.path).length > 0) return false;
-  if (!run.native) return cgroup?.held ? true : null;
+  // A process may have written itself into another group, and no kernel list has it there.
+  if (!run.native) return null;
   if (run.native.hasChildren() === false) return true;
   await run.reaper?.reapNow();
   const children = run.native.hasChildren();
@@ -97,7 +100,8 @@ export interface OneOffEnd {
 export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
   const { folder, host, record } = ending;
   const { service } = record();
-  if (!ending.killed && (await endEmpty(ending))) return EMPTY;
+  const atOnce = ending.killed ? null : await endEmpty(ending);
+  if (atOnce) return atOnce;
   const release = await lockToEnd(ending);
   try {
     if (!isRecorded(ending) && !(await restoreRecord(ending))) {
@@ -105,7 +109,8 @@ export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
       const proof = { strength: 'best-effort', why, scans: 0 } as const;
       return { proof, survivors: [], report: null, stopped: stopThatEnded(ending) };
     }
-    if (ending.killed && (await endEmpty(ending))) return EMPTY;
+    const late = ending.killed ? await endEmpty(ending) : null;
+    if (late) return late;
     await ending.endWitness();
     let report: StopReport | null = null;
     for (let pass = 0; pass < MAX_PASSES; pass += 1) {
@@ -126,22 +131,25 @@ export async function endOneOff(ending: EndingRun): Promise<OneOffEnd> {
   }
 }
 
-const EMPTY: OneOffEnd = {
-  proof: { strength: 'complete', why: null, scans: 0 },
-  survivors: [],
-  report: null,
-  stopped: null,
-};
+/** The end of a run of which nothing was left. */
+function emptyEnd(scans: number): OneOffEnd {
+  const proof = { strength: 'complete', why: null, scans } as const;
+  return { proof, survivors: [], report: null, stopped: null };
+}
 
 /**
- * Removes the record if the kernel says that no process is left.
+ * Removes the record if no process is left: the kernel says so, or the control group is empty and a scan finds no process
+ * of the run outside of it.
  *
- * @returns false where it does not, so that a stop is needed
+ * @returns null where neither can tell, so that a stop is needed
  */
-async function endEmpty(ending: EndingRun): Promise<boolean> {
+async function endEmpty(ending: EndingRun): Promise<OneOffEnd | null> {
   const { folder, run, record } = ending;
-  if ((await isEmpty(ending)) !== true) return false;
-  if (record().cgroup?.held && !isProvedByGroup(record(), folder)) return false;
+  const empty = await isEmpty(ending);
+  const scans = empty === null ? 1 : 0;
+  if (empty === false || (empty === null && !record().cgroup?.held)) return null;
+  if (scans > 0 && (await claimsOf(ending)).length > 0) return null;
+  if (record().cgroup?.held && !isProvedByGroup(record(), folder)) return null;
   await ending.endWitness();
   const { service, runId } = record();
   folder.requireHere?.();
@@ -150,7 +158,7 @@ async function endEmpty(ending: EndingRun): Promise<boolean> {
   removeLedger(folder, service, undefined, isOurs ? undefined : runId);
   // The group of this run is gone. An empty group of another run may just have been made for its spawn.
   if (run.groups) removeEmptyGroup(run.groups.folder);
-  return true;
+  return emptyEnd(scans);
 }
 
 /** Finds the stop that ended the command in the report of the last stop. */

@@ -191,7 +191,7 @@ function witnessRun(
   const state = { ...idle, kind: 'running', run: 1, leader } as const;
   const watched: WatchedRun = { name: begun.service, state, record: begun, spawnedHere: true };
   const record = () => watched.record ?? begun;
-  const nothing = { records: [], ledger: [], legacy: [], problems: [] };
+  const nothing = { records: [], ledger: [], nameless: [], legacy: [], problems: [] };
   const witness = startWitness({
     table,
     self,

@@ -31,15 +31,18 @@ import { makeLogsFolder } from '../../logs/folder.ts';
 import { requireReadableEnvFiles, warnOfEnvFiles } from '../../manifest/env-file.ts';
 import type { ResolvedManifest, ResolvedService } from '../../manifest/resolved.ts';
 import { ancestry } from '../../ownership/ancestry.ts';
-import type { Claim } from '../../ownership/claim.ts';
+import type { Claim, Spared } from '../../ownership/claim.ts';
 import { isRunCommand } from '../../ownership/devctl-argv.ts';
 import type { Host } from '../../processes/host.ts';
+import { sameMachine } from '../../processes/identity.ts';
 import { livesIn, type Snapshot } from '../../processes/snapshot.ts';
 import { hashDefinition, makeDefinitionKey } from '../../project/definition-hash.ts';
 import { logsFolderOf, type ProjectFolder } from '../../project/folder.ts';
-import { isDone, isRestarting } from '../../project/service-record.ts';
+import { isDone, isRestarting, type ServiceRecord } from '../../project/service-record.ts';
 import { mustSetAside, setAside } from '../../project/set-aside.ts';
+import { trackClaims } from '../../tracking/claim-tracker.ts';
 import { lookAtProject, type ProjectLook } from '../../tracking/look.ts';
+import { outputsReader } from '../../tracking/open-files.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { listStaleRecords } from '../../tracking/stale-records.ts';
@@ -279,14 +282,20 @@ async function endOldRuns(
   const idleNames = idle.map(({ name }) => name);
   const unknown = unknownServices(look, manifest);
   const ended = [...idleNames, ...unknown];
-  const leftover = ended.filter((name) => claims.some(({ service }) => service === name));
+  const isUnproved = (record: ServiceRecord): boolean =>
+    idleNames.includes(record.service) && mayHaveLeft(record, snapshot);
+  // Once the record is overwritten, nothing ties a process to that run but the log that it writes to.
+  const deep = state.records.some(isUnproved) ? await lookAtOutputs(context, snapshot) : null;
+  const all = deep?.claims ?? claims;
+  const leftover = ended.filter((name) => all.some(({ service }) => service === name));
   // The records of the runs are gone, as after `git clean`. Else one of the services that run may have left it.
   const isOfOther = ({ service }: Claim): boolean => service !== null && !ended.includes(service);
   const isLost = done.size === 0 && !claims.some(isOfOther);
   const nameless = isLost ? claims.filter(isNameless) : [];
-  requireNoDoubts(latest.spared, state, isLost ? [...ended, UNATTRIBUTED] : ended);
+  const { spared } = deep ?? latest;
+  requireNoDoubts(spared, state, isLost ? [...ended, UNATTRIBUTED] : ended);
   if (leftover.length === 0 && nameless.length === 0) return { look, idle, alive };
-  const count = claims.filter(({ service }) => leftover.includes(service ?? '')).length;
+  const count = all.filter(({ service }) => leftover.includes(service ?? '')).length;
   const of = leftover.length === 0 ? '' : ` of ${leftover.join(', ')}`;
   warn(`ending ${count + nameless.length} left over of earlier runs${of}`);
   const resume = unknown.length > 0 ? await standDown(look, unknown) : null;
@@ -296,6 +305,31 @@ async function endOldRuns(
     resume?.();
   }
   return { look: await lookAtProject(host, state.folder, state), idle, alive };
+}
+
+/**
+ * Tells whether an ended run may have left a process that an ordinary look does not find: no control group held it, and
+ * the subreaper that it had is gone, which may have been killed.
+ */
+function mayHaveLeft(record: ServiceRecord, snapshot: Snapshot): boolean {
+  const { cgroup, subreaper, supervisor, guard } = record;
+  if (!sameMachine(record, snapshot) || cgroup?.held) return false;
+  return !subreaper || ![supervisor, guard].some((one) => one && livesIn(snapshot, one));
+}
+
+/** Looks at a snapshot once more, with the evidence of open logs and FIFOs. */
+async function lookAtOutputs(
+  { self, state }: StopContext,
+  snapshot: Snapshot,
+): Promise<{ readonly claims: readonly Claim[]; readonly spared: readonly Spared[] }> {
+  const tracker = trackClaims({
+    state,
+    self,
+    names: new Set(),
+    readOpenFiles: outputsReader(state),
+  });
+  const claims = [...(await tracker.deepScan(snapshot)).values()];
+  return { claims, spared: tracker.latest().spared };
 }
 
 /**

@@ -23,7 +23,13 @@ export async function endLeftovers(
   }));
   const { history, problems, owned } = await stopRuns(
     { ...context, state: { ...context.state, records } },
-    { names, force: false, graceMs: null, sweep: null },
+    {
+      names,
+      force: false,
+      graceMs: null,
+      sweep: null,
+      deepScan: { declared: [], atOnce: false, outputsOnly: true },
+    },
   );
   for (const problem of problems) warn(problem);
   const survivors = survivorsInWords(history, await context.host.snapshot());

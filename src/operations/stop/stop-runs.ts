@@ -20,7 +20,7 @@ import {
   type ClaimTrackerOptions,
   trackClaims,
 } from '../../tracking/claim-tracker.ts';
-import { openFilesReader } from '../../tracking/open-files.ts';
+import { openFilesReader, outputsReader } from '../../tracking/open-files.ts';
 import { type ProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
 import { thawRunGroups } from '../../tracking/run-groups.ts';
 import { SWEPT, trackSweep } from '../../tracking/sweep-tracker.ts';
@@ -42,6 +42,8 @@ export interface StopRunsRequest {
     readonly declared: readonly DeclaredService[];
     /** True: from the first scan on. False: only when everything else is proved gone. */
     readonly atOnce: boolean;
+    /** True: ports do not serve. Default: false. */
+    readonly outputsOnly?: boolean;
   };
   /** False: run no stop commands, for example because they have run already. Default: true. */
   readonly commands?: boolean;
@@ -122,7 +124,6 @@ class RunsStop {
 
   #tracking(): ClaimTrackerOptions {
     const { state, self, outside, unprotected = false } = this.#context;
-    const { deepScan } = this.#request;
     return {
       state,
       self,
@@ -130,9 +131,17 @@ class RunsStop {
       protects: !unprotected,
       remember: (claims) => this.#writeLedger(claims),
       ...(outside ? { outsideBefore: outside } : {}),
-      ...(deepScan
-        ? { readOpenFiles: openFilesReader(state, deepScan.declared, deepScan.atOnce) }
-        : {}),
+      ...this.#openFiles(),
+    };
+  }
+
+  #openFiles(): Pick<ClaimTrackerOptions, 'readOpenFiles'> {
+    const { state } = this.#context;
+    const { deepScan } = this.#request;
+    if (!deepScan) return {};
+    const { declared, atOnce, outputsOnly = false } = deepScan;
+    return {
+      readOpenFiles: outputsOnly ? outputsReader(state) : openFilesReader(state, declared, atOnce),
     };
   }
 
@@ -140,7 +149,9 @@ class RunsStop {
     const { deepScan } = this.#request;
     const run: StopRun = { ...this.#engineInput(), units: this.#units, source: owned };
     const look = deepScan ? owned.deepScan : null;
-    if (deepScan?.atOnce) await scanAgain(run, look);
+    // A terminal is known to be ours only until its holder ends, which it does with the units.
+    const hasTerminal = this.#units.some(({ terminal }) => terminal !== undefined);
+    if (deepScan && (deepScan.atOnce || hasTerminal)) await scanAgain(run, look);
     let ended: StopState;
     try {
       ended = await runStop(run);

@@ -160,14 +160,15 @@ function readOpenFile(folder: string, fd: number): OpenFile | null {
   const target = readProcLink(`${folder}/fd/${fd}`);
   if (target === null) return null;
   // Only a file can be a log, and most descriptors are /dev/null, a terminal, a pipe or a socket.
-  if (!target.startsWith('/') || target === '/dev/null' || target.startsWith('/dev/pts/'))
+  if (!target.startsWith('/') || target === '/dev/null')
     return { fd, target, readable: true, writable: true, appends: null };
   // The permissions of the link are those with which the descriptor was opened (proc_pid_fd(5)).
   const mode = quietly(() => lstatSync(`${folder}/fd/${fd}`).mode);
   if (mode === null) return null;
-  const writable = (mode & 0o200) !== 0;
+  const [readable, writable] = [(mode & 0o400) !== 0, (mode & 0o200) !== 0];
+  if (target.startsWith('/dev/pts/')) return { fd, target, readable, writable, appends: null };
   const appends = writable ? readAppends(`${folder}/fdinfo/${fd}`) : false;
-  return { fd, target, readable: (mode & 0o400) !== 0, writable, appends };
+  return { fd, target, readable, writable, appends };
 }
 
 /** Reads O_APPEND from the flags of open(2), which stand there in octal (proc_pid_fdinfo(5)). */

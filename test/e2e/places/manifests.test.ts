@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { hasControlGroups } from '../../support/control-groups.ts';
@@ -23,7 +23,7 @@ function writeTwo(ground: Ground, command: string, extra: (name: string) => obje
   ground.write('P');
   rmSync(ground.path('P/.devctl.json'));
   for (const name of ['a', 'b']) {
-    const manifest = { settle: 0, ...extra(name), services: { web: { command } } };
+    const manifest = { settle: 0, services: { web: { command } }, ...extra(name) };
     writeFileSync(ground.path(`P/${name}.json`), JSON.stringify(manifest));
   }
 }
@@ -126,6 +126,27 @@ eachMode<[string, (ground: Ground) => unknown]>([
     expect(stopped.exitCode, stopped.said).toBe(0);
     const own = await stop(ground, ...B, '--force');
     expect(own.exitCode, own.said).toBe(0);
+    expect(ground.living()).toEqual([]);
+  },
+);
+
+test.runIf(hasSubreaper)(
+  'the stop by one manifest ends its own daemon although an ended run of another one is recorded beside it',
+  async () => {
+    await using ground = await openGround({ DEVCTL_CGROUP: 'off' });
+    const command = (name: string) =>
+      name === 'a'
+        ? `(setsid env -i ${ground.sleep} >/dev/null 2>&1 &); exec sleep 1000`
+        : 'exit 3';
+    writeTwo(ground, '', (name) => ({ services: { [name]: { command: command(name) } } }));
+    await ground.devctl('P', 'start', ...B);
+    await killResidents(ground);
+    const web = await startIn(ground, ...A);
+    const ledger = ground.path('P/.pids/ledger/(no service)');
+    await until(() => existsSync(ledger) && readFileSync(ledger, 'utf8').includes(`,${web.pid},`));
+    await killResidents(ground);
+    const stopped = await stop(ground, ...A);
+    expect(stopped.exitCode, stopped.said).toBe(0);
     expect(ground.living()).toEqual([]);
   },
 );
