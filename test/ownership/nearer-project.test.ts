@@ -39,7 +39,6 @@ const NO_FILES: OpenFileEvidence = {
   stdinFolder: null,
   listening: [],
   forced: false,
-  notBeforeTicks: null,
 };
 const listens = { openFiles: { ...NO_FILES, listening: [{ pid: 200, port: 80, service: 'web' }] } };
 const appends = { fd: 1, readable: false, writable: true, appends: true };
