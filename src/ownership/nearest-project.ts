@@ -45,26 +45,34 @@ export function nearestProject(
   return anchor ? 'ours' : 'none';
 }
 
+/** How a control group stands to a process that is found among ours. */
+export type NearerGroup =
+  /** It lies below one of ours: the other project was started inside ours. */
+  | 'nested'
+  /** It lies elsewhere. It may be ours, from a path that nobody remembers. */
+  | 'apart'
+  | 'none';
+
 /**
  * Tells whether the control group of another project is nearer to a process than we are: it lies below one of ours, or the
  * process is below a living process of ours outside of it. A project that was started inside another one and makes no
  * groups has all its processes in a group of the other one, which shows nothing.
  */
-export function isInNearerGroup(
+export function findNearerGroup(
   facts: OwnershipFacts,
   snapshot: Snapshot,
   { ours, elsewhere }: Pick<Anchors, 'ours' | 'elsewhere'>,
   process: ProcessInfo,
-): boolean {
+): NearerGroup {
   const names = projectGroups(snapshot.details.controlGroup(process));
-  if (names.length === 0) return false;
+  if (names.length === 0) return 'none';
   const chain = ancestry(process.identity.pid, snapshot);
   const nearest = chain.find(({ identity: { pid } }) => ours.has(pid) || elsewhere.has(pid));
   const anchor = nearest && !elsewhere.has(nearest.identity.pid) ? nearest : undefined;
-  const isBelowOurs = names.some((name) => facts.project.groupNames.has(name));
-  return (
-    (anchor !== undefined || isBelowOurs) && isInGroupOfOther(facts, snapshot, process, anchor)
-  );
+  const isNested = names.some((name) => facts.project.groupNames.has(name));
+  if (!isNested && anchor === undefined) return 'none';
+  if (!isInGroupOfOther(facts, snapshot, process, anchor)) return 'none';
+  return isNested ? 'nested' : 'apart';
 }
 
 /** Tells whether a process is in a group of another project that does not contain our own ancestor of it. */

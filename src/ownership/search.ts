@@ -4,7 +4,7 @@ import { variantIn } from '../project/project-id.ts';
 import type { ForeignMark, OwnershipFacts, RunGroup, Spared, Witnessed } from './claim.ts';
 import type { Cookie } from './cookie.ts';
 import { EVIDENCE_KINDS, type Evidence, type EvidenceKind } from './evidence-kinds.ts';
-import { isInNearerGroup, nearestProject } from './nearest-project.ts';
+import { findNearerGroup, nearestProject } from './nearest-project.ts';
 import { findProtection, isWeakEvidence, ownProtection } from './protection.ts';
 import type { Veto, Vetoes } from './vetoes.ts';
 import { isCookieInDoubt } from './whose-cookie.ts';
@@ -237,8 +237,9 @@ function judgeUnmarked(search: ClaimSearch, process: ProcessInfo, kind: Evidence
   if (kind === 'leader') return null;
   const detail = 'it is in the control group of another project';
   if (BY_PLACE.includes(kind)) {
-    const isTheirs = isInNearerGroup(facts, snapshot, vetoes, process);
-    return isTheirs ? { kind: 'other-project', detail } : null;
+    const group = findNearerGroup(facts, snapshot, vetoes, process);
+    if (group === 'none') return null;
+    return { kind: group === 'nested' ? 'other-project' : 'in-doubt', detail };
   }
   const nearest = nearestProject(facts, snapshot, vetoes, process);
   // We may have been started inside that project and have made no groups: then our log is with it by our own doing.
@@ -259,7 +260,7 @@ export function isOfNearerProject(search: ClaimSearch, process: ProcessInfo): bo
   if (vetoes.ours.has(pid) || vetoes.cookies.has(pid)) return false;
   const anchor = vetoes.elsewhere.get(pid);
   if (anchor === 'recorded' || anchor === 'seen') return true;
-  return isInNearerGroup(facts, snapshot, vetoes, process);
+  return findNearerGroup(facts, snapshot, vetoes, process) === 'nested';
 }
 
 /**

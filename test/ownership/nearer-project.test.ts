@@ -129,7 +129,7 @@ describe('no other project shows that it lives', () => {
       'an orphan in a group, of us who make none',
       [...living, { ...ORPHAN, controlGroup: `/${THEIRS}/bb22` }],
       {},
-      'other-project',
+      'in-doubt',
     ],
     [
       'an orphan in the group that all of us are in',
