@@ -7,7 +7,7 @@ import { bystander } from '../support/bystander.ts';
 import { devctl, startDevctl } from '../support/devctl.ts';
 import { fixture } from '../support/paths.ts';
 import { startReport, statusReport, stopReport } from '../support/reports.ts';
-import { service, signalSupervisor } from '../support/services.ts';
+import { killAtOnce, service, signalSupervisor } from '../support/services.ts';
 import { fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
@@ -171,19 +171,23 @@ test('run ends a command beyond its limits, names the branch, and warns about th
   project.write(
     '.devctl.json',
     JSON.stringify({
-      limits: { processes: 3, action: 'stop' },
+      limits: { processes: 4, action: 'stop' },
       services: { web: service('sleeper') },
     }),
   );
-  const command =
-    'for i in 1 2 3 4; do sleep 60 & p="$p $!"; done; until [ -e warned ]; do sleep 0.2; done; kill $p';
+  const command = 'for i in 1 2 3 4; do sleep 60 & done; wait';
   const warned = startDevctl(project, {}, 'run', '--', 'sh', '-c', command);
   let told = '';
   warned.stderr.on('data', (chunk) => {
     told += chunk;
   });
-  await until(() => /over its limit: run-sh: [456] processes, limit 3/.test(told));
-  project.write('warned', '');
+  await until(
+    () => /over its limit: run-sh: 5 processes, limit 4/.test(told),
+    () => told,
+  );
+  const sleepers = project.oracle.processes().filter(({ argv }) => argv.join(' ') === 'sleep 60');
+  expect(sleepers.length).toBe(4);
+  for (const sleeper of sleepers) await killAtOnce(sleeper);
   expect((await warned).exitCode).toBe(0);
   expect(lookAlike.alive()).toBe(true);
   expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });

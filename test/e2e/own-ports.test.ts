@@ -268,8 +268,8 @@ fullTest(
     expect(refused.exitCode).toBe(5);
     expect(refused.stderr).toContain(`web: ${path} is held by node -e`);
     expect(project.oracle.processes()).toEqual([]);
-    const any = { ...web, ready: { ...web.ready, owner: 'any' } };
-    project.write('.devctl.json', JSON.stringify({ services: { web: any } }));
+    const anybodys = { ...web, ready: { ...web.ready, owner: 'any' } };
+    project.write('.devctl.json', JSON.stringify({ services: { web: anybodys } }));
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   },
 );
