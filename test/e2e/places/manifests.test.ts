@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { hasControlGroups } from '../../support/control-groups.ts';
@@ -142,8 +142,13 @@ test.runIf(hasSubreaper)(
     await ground.devctl('P', 'start', ...B);
     await killResidents(ground);
     const web = await startIn(ground, ...A);
-    const ledger = ground.path('P/.pids/ledger/(no service)');
-    await until(() => existsSync(ledger) && readFileSync(ledger, 'utf8').includes(`,${web.pid},`));
+    // The supervisor names the service too when it saw the daemon before its parent ended.
+    const ledger = ground.path('P/.pids/ledger');
+    const entries = () =>
+      readdirSync(ledger)
+        .map((name) => readFileSync(join(ledger, name), 'utf8'))
+        .join('');
+    await until(() => entries().includes(`,${web.pid},`), entries);
     await killResidents(ground);
     const stopped = await stop(ground, ...A);
     expect(stopped.exitCode, stopped.said).toBe(0);
