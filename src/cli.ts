@@ -196,6 +196,7 @@ const COMMANDS: readonly CommandEntry[] = [
       ['--unprotected', 'with --force: also what "protect" and the built-in list protect'],
       ['--dry-run', 'show what would be signalled, signal nothing'],
       ['--why', 'with --dry-run: also why each process is ours'],
+      ['--verbose', 'also each process: why it was ours, and what ended it'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
       ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
     ],

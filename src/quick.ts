@@ -11,6 +11,7 @@ export interface QuickCommand {
     readonly force?: boolean;
     readonly dryRun?: boolean;
     readonly why?: boolean;
+    readonly verbose?: boolean;
     readonly grace?: string;
     readonly color?: boolean;
   };
@@ -30,6 +31,7 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
     '--force': { force: true },
     '--dry-run': { dryRun: true },
     '--why': { why: true },
+    '--verbose': { verbose: true },
     '--color': { color: true },
     '--no-color': { color: false },
   },
