@@ -44,7 +44,7 @@ interface CommandEntry {
   ])[];
   /** Description of the option `--json`, which all these commands have. */
   readonly json: string;
-  /** What the help says before the examples. */
+  /** Text of the help before the examples. */
   readonly more?: string;
   readonly examples: readonly [string, ...string[]];
   /** Loads the function of the command, which takes the operands and then the options. */
