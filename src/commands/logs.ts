@@ -5,6 +5,7 @@ import { logFolders, type ServiceLog, serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
 import { tolerantReader } from '../logs/tolerant-reader.ts';
 import { createLogPrinter } from '../output/terminal/log-printer.ts';
+import { codeOfLostReader } from '../output/terminal/lost-output.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
@@ -46,9 +47,12 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
   let services = serviceLogs(project, names);
   requireProject(project, services.length > 0);
   const stopped = new AbortController();
-  const out = openSlowWriter(1, () => stopped.abort());
-  const print = lineWriter(out, options, services);
   let exitCode: number = ExitCode.Ok;
+  const out = openSlowWriter(1, () => {
+    exitCode ||= codeOfLostReader();
+    stopped.abort();
+  });
+  const print = lineWriter(out, options, services);
   const unreadable = (why: string): void => {
     exitCode = ExitCode.Failed;
     const theme = themeFor(process.stderr, options.color);

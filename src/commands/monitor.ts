@@ -20,6 +20,7 @@ import {
 import { MOST_SAMPLES, type MonitorEvent, update } from '../output/monitor/update.ts';
 import { frameOf } from '../output/monitor/view.ts';
 import { jsonLine } from '../output/terminal/json.ts';
+import { codeOfLostReader } from '../output/terminal/lost-output.ts';
 import { openSlowWriter } from '../output/terminal/slow-writer.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { openHost } from '../processes/real-host.ts';
@@ -176,7 +177,7 @@ async function printObservations(query: Parameters<typeof openProject>[0]): Prom
     exitCode = signalled;
     observing.stop();
   };
-  const out = openSlowWriter(1, () => end(ExitCode.Ok));
+  const out = openSlowWriter(1, () => end(codeOfLostReader()));
   const observing = observeProject(
     openHost(),
     query,

@@ -17,6 +17,7 @@ import type { UpVerdict } from '../operations/up/verdict.ts';
 import { formatDuration } from '../output/terminal/durations.ts';
 import { jsonLine } from '../output/terminal/json.ts';
 import { createLogPrinter, type LogLook, type LogPrinter } from '../output/terminal/log-printer.ts';
+import { codeOfLostReader } from '../output/terminal/lost-output.ts';
 import { readyOutcome } from '../output/terminal/progress.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
@@ -105,7 +106,7 @@ class Up {
     this.#out = openSlowWriter(1, (failure) =>
       this.#ends.ask(
         failure === null
-          ? { why: 'nobody reads its output', code: ExitCode.Ok }
+          ? { why: 'nobody reads its output', code: codeOfLostReader() }
           : { why: 'its output cannot be written', code: ExitCode.Failed },
       ),
     );

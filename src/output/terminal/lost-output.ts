@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { ExitCode, errnoOf, inWords } from '../../errors.ts';
+import { ExitCode, errnoOf, exitCodeOf, inWords } from '../../errors.ts';
 import { themeFor } from './theme.ts';
 import { printable } from './width.ts';
 
@@ -33,6 +33,14 @@ function letGoOfClosed(terminals: readonly number[]): void {
 export function isReaderGone(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'EPIPE' || errno === 'EIO';
+}
+
+/**
+ * The exit code of a command that ends because the reader of its stdout has gone. A write to a terminal that was closed
+ * may fail a moment before SIGHUP comes.
+ */
+export function codeOfLostReader(): number {
+  return process.stdout.isTTY ? exitCodeOf('SIGHUP') : ExitCode.Ok;
 }
 
 /**

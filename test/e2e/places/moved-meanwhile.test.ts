@@ -31,7 +31,14 @@ async function whileAtWork(
   move: () => Promise<unknown>,
 ): ReturnType<Ground['devctl']> {
   const working = ground.devctl('P', ...words);
-  await until(() => existsSync(ground.path('asked')));
+  let early = '';
+  void working.then((ended) => {
+    early = JSON.stringify(ended);
+  });
+  await until(
+    () => existsSync(ground.path('asked')),
+    () => early,
+  );
   await move();
   writeFileSync(ground.path('go'), '');
   return working;
