@@ -8,9 +8,12 @@ import { readProcesses } from '../../support/read-processes.ts';
 import { eachMode, fullTest, test } from '../../support/sets.ts';
 import { until } from '../../support/until.ts';
 
-/** A process that is asked to end makes the file `asked` on the ground, and ends when there is a file `go`. */
+/**
+ * A process that is asked to end makes the file `asked` on the ground, and ends when there is a file `go`. The shell
+ * makes it itself, because a program like touch could be asked to end as well.
+ */
 function slow({ path }: Ground): string {
-  return `trap 'touch ${path('asked')}' TERM; echo ready; until [ -e ${path('go')} ]; do sleep 0.05; done`;
+  return `trap ': > ${path('asked')}' TERM; echo ready; until [ -e ${path('go')} ]; do sleep 0.05; done`;
 }
 
 /** Before that a SIGTERM would end it without a word. */
