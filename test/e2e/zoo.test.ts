@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect } from 'vitest';
-import { modeTest, test } from '../support/sets.ts';
+import { fullTest, modeTest, test } from '../support/sets.ts';
 import { behaviours } from '../support/zoo/behaviours.ts';
 import { anyCombination, nested } from '../support/zoo/combinations.ts';
 import { lookHere, runnable } from '../support/zoo/here.ts';
@@ -37,7 +37,7 @@ const MODES: readonly (readonly [title: string, runs: boolean, mode: Mode])[] = 
 /** Dozens of services start and stop at once. */
 const TIMEOUT_MS = 600_000;
 
-test('every program of the zoo says how it escapes and what catches it', () => {
+fullTest('every program of the zoo says how it escapes and what catches it', () => {
   expect(all.length).toBeGreaterThan(50);
   for (const { how, caughtBy } of all) {
     expect(how).toMatch(/\.$/);
