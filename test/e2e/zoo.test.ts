@@ -37,7 +37,7 @@ const MODES: readonly (readonly [title: string, runs: boolean, mode: Mode])[] = 
 /** Dozens of services start and stop at once. */
 const TIMEOUT_MS = 600_000;
 
-fullTest('every program of the zoo says how it escapes and what catches it', () => {
+test('every program of the zoo says how it escapes and what catches it', () => {
   expect(all.length).toBeGreaterThan(50);
   for (const { how, caughtBy } of all) {
     expect(how).toMatch(/\.$/);
@@ -65,7 +65,7 @@ describe.runIf(here.any)('the zoo', () => {
     );
   }
 
-  test.runIf(here.native || here.cgroup)(
+  fullTest.runIf(here.native || here.cgroup)(
     'stop ends fork storms, and programs that start themselves again',
     async () => {
       const storms = runnable(all, best, here).filter(({ storm }) => storm);
