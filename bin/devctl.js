@@ -30,9 +30,9 @@ if (process.platform === 'win32') {
   import(pathToFileURL(bundle).href).then(({ main }) => main(args), explainMissingBundle);
 }
 
-/** `status` and `stop`, where nothing but they themselves need be parsed: without the ESM loader. */
+/** `start`, `status` and `stop`, where nothing but they themselves need be parsed: without the ESM loader. */
 function runQuickly() {
-  if ((args[0] !== 'status' && args[0] !== 'stop') || !existsSync(quickBundle)) return false;
+  if (!['start', 'status', 'stop'].includes(args[0]) || !existsSync(quickBundle)) return false;
   return require(quickBundle).quickMain(args) !== null;
 }
 

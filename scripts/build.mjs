@@ -67,26 +67,35 @@ const AS_COMMON_JS = {
 const SHARED = 'shared.cjs';
 /** The rest of their code. */
 const QUICK = 'quick-main.cjs';
+/** The further code of `start` that the supervisor has too, and the rest. */
+const START_SHARED = 'start-shared.cjs';
+const START = 'start.cjs';
+const STATUS_AND_STOP = ['status', 'stop'].map((name) => `src/commands/${name}.ts`);
 /** A failure must be of the same class in all bundles, and `--help` needs no more than that. */
 const ERRORS = 'errors.cjs';
 /** Packages that devctl loads when it spawns, or on other systems only. */
 const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
 
 /**
- * Says which source files every bundle takes from one place, so that nothing is published twice: those of `status`,
- * `stop` and the supervisor, but not those with which every command begins.
+ * Says which source files every bundle takes from one place, so that nothing is published twice: those of `start`,
+ * `status`, `stop` and the supervisor, but not those with which every command begins.
  *
  * @returns source file → { from: the file in dist/, names: what the source file exports }
  */
 async function findPlaces() {
-  const [quick, supervisor, first] = await Promise.all([
+  const [quick, withoutStart, supervisor, first] = await Promise.all([
     sourcesOf('src/quick-main.ts'),
+    sourcesOf('src/quick.ts', 'src/output/terminal/failure.ts', ...STATUS_AND_STOP),
     sourcesOf('src/supervisor/main.ts'),
     eagerlyLoaded('src/main.ts'),
   ]);
+  withoutStart.add('src/quick-main.ts');
   const places = [...quick]
     .filter((source) => !first.has(source))
-    .map((source) => [source, supervisor.has(source) ? SHARED : QUICK]);
+    .map((source) => {
+      const [shared, own] = withoutStart.has(source) ? [SHARED, QUICK] : [START_SHARED, START];
+      return [source, supervisor.has(source) ? shared : own];
+    });
   const names = await exportsOf(['src/errors.ts', ...quick]);
   return new Map(
     [...places, ['src/errors.ts', ERRORS]].map(([source, from]) => [
@@ -96,9 +105,9 @@ async function findPlaces() {
   );
 }
 
-/** @returns the source files of ours that a program consists of */
-async function sourcesOf(entry) {
-  const { metafile } = await bundleCommonJs([entry]);
+/** @returns the source files of ours that programs consist of */
+async function sourcesOf(...entries) {
+  const { metafile } = await bundleCommonJs(entries);
   return new Set(Object.keys(metafile.inputs).filter(isOurs));
 }
 
@@ -134,7 +143,7 @@ async function exportsOf(sources) {
 }
 
 /**
- * Bundles `status` and `stop` as CommonJS: that is loaded without Node's ESM loader, which takes 15 ms more and, when
+ * Bundles `start`, `status` and `stop` as CommonJS: that is loaded without Node's ESM loader, which takes 15 ms more and, when
  * processes and threads have run out, cannot work at all.
  */
 async function bundleQuickly(places) {
@@ -337,6 +346,8 @@ const bundles = await Promise.all([
   bundleModules(ERRORS, places),
   bundleModules(SHARED, places),
   bundleQuickly(places),
+  bundleModules(START_SHARED, places),
+  bundleModules(START, places),
   bundleCommands(places),
   bundleSupervisor(places),
   bundleGuard(),

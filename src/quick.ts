@@ -1,11 +1,12 @@
 /** A command line that needs no help, no suggestion and no error message. */
 export interface QuickCommand {
-  readonly command: 'status' | 'stop';
+  readonly command: 'start' | 'status' | 'stop';
   readonly names: readonly string[];
   readonly options: {
     readonly config?: string;
     readonly project?: string;
     readonly all?: boolean;
+    readonly abortOnFailure?: boolean;
     readonly urls?: boolean;
     readonly json?: boolean;
     readonly force?: boolean;
@@ -19,6 +20,12 @@ export interface QuickCommand {
 
 /** Flags without a value, with the options that commander makes of them. */
 const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, object>>>> = {
+  start: {
+    '--json': { json: true },
+    '--abort-on-failure': { abortOnFailure: true },
+    '--color': { color: true },
+    '--no-color': { color: false },
+  },
   status: {
     '--json': { json: true },
     '--all': { all: true },
@@ -39,18 +46,19 @@ const FLAGS: Readonly<Record<QuickCommand['command'], Readonly<Record<string, ob
 
 /** Flags whose value is the next word, with the name of the option. */
 const VALUES: Readonly<Record<QuickCommand['command'], Readonly<Record<string, string>>>> = {
+  start: { '--config': 'config', '-c': 'config' },
   status: { '--config': 'config', '-c': 'config' },
   stop: { '--config': 'config', '-c': 'config', '--grace': 'grace', '--project': 'project' },
 };
 
 /**
- * Parses the usual forms of `status` and `stop`: the command first, then whole words and whole flags.
+ * Parses the usual forms of `start`, `status` and `stop`: the command first, then whole words and whole flags.
  *
  * @returns null for any other command line: commander parses it, or complains about it
  */
 export function parseQuickly(args: readonly string[]): QuickCommand | null {
   const [command, ...rest] = args;
-  if (command !== 'status' && command !== 'stop') return null;
+  if (command !== 'start' && command !== 'status' && command !== 'stop') return null;
   const names: string[] = [];
   const options: Record<string, boolean | string> = {};
   const words = rest.values();
