@@ -41,6 +41,10 @@ export const SUPERVISOR_FLAGS = ['--max-semi-space-size=1'] as const;
 
 /** The argument of a supervisor that replaces another one, which has processes below it. */
 export const INHERITS = '--inherits';
+/** Before the pid of the guard that a supervisor is born below. */
+export const GUARDED = '--guarded=';
+/** The last argument of a guard whose supervisor was born before it. */
+export const SPAWNED = '--spawned';
 /** Before the name of a manifest that is not `.devctl.json`. */
 export const MANIFEST_NAME = '--manifest=';
 

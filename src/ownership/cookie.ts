@@ -58,6 +58,9 @@ export function supervisorCookie(project: ProjectMarks): Record<string, string> 
   return { ...projectCookie(project), [ROLE]: SUPERVISOR };
 }
 
+/** The one variable in which the cookie of a supervisor differs from that of its guard, as a shell sets it. */
+export const ROLE_OF_SUPERVISOR = `${ROLE}=${SUPERVISOR}`;
+
 /** Builds the variables of the guard that starts the supervisor (`supervisor/guard.ts`). */
 export function guardCookie(project: ProjectMarks): Record<string, string> {
   return { ...projectCookie(project), [ROLE]: GUARD };

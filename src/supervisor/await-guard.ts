@@ -1,49 +1,36 @@
-import { Socket } from 'node:net';
-import type { Identity } from '../processes/identity.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { GUARD_NAME } from '../ownership/vetoes.ts';
+import { monotonicMs } from '../processes/clock.ts';
+import { type Identity, sameIdentity } from '../processes/identity.ts';
 import type { ProcessTable } from '../processes/table.ts';
 
-/** The last argument of a supervisor that was started by a guard. */
-export const GUARDED = '--guarded';
-/** The word of a guard that holds, before its pid. Any other text is the reason why it does not. */
-export const HELD = 'held';
-/** The descriptor on which a guard says so. */
-const GUARD_FD = 4;
 /** Longest wait for the guard: the time in which its native calls load, and some more. */
 const GUARD_MS = 5_000;
+const POLL_MS = 2;
+
+/** A guard at work; `late`: the process that was to become one, and has not in time. */
+export type AwaitedGuard =
+  | { readonly guard: Identity }
+  | { readonly guard: null; readonly why: string; readonly late: Identity | null };
 
 /**
- * Waits until our guard has become `sleep`: execve(2) closes its end of the pipe.
+ * Waits until our parent has become `sleep`: it does that as a subreaper only, or it ends.
  *
- * @returns a guard of null, and the reason, where there is none
+ * @param pid the number of our parent when we were born
  */
-export async function awaitGuard(
-  table: ProcessTable,
-): Promise<{ readonly guard: Identity | null; readonly why: string | null }> {
-  const said = await readToEnd(new Socket({ fd: GUARD_FD, readable: true, writable: false }));
-  const last = said.trimEnd().split('\n').at(-1);
-  const parent = await table.read(process.ppid);
-  // Once the guard is gone, another process is our parent.
-  if (parent !== null && last === `${HELD} ${parent.identity.pid}`) {
-    return { guard: parent.identity, why: null };
+export async function awaitGuard(table: ProcessTable, pid: number): Promise<AwaitedGuard> {
+  const first = await table.read(pid);
+  const deadline = monotonicMs() + GUARD_MS;
+  for (;;) {
+    const parent = await table.read(pid);
+    // Once the guard is gone, another process is our parent, and one more may have its number.
+    const isSame = first && parent && sameIdentity(first.identity, parent.identity);
+    if (!isSame || process.ppid !== pid) return { guard: null, why: 'it was ended', late: null };
+    if (parent.name === GUARD_NAME) return { guard: parent.identity };
+    if (monotonicMs() >= deadline) {
+      const why = `it has not answered within ${GUARD_MS / 1_000} s`;
+      return { guard: null, why, late: parent.identity };
+    }
+    await delay(POLL_MS);
   }
-  return { guard: null, why: last?.startsWith(HELD) ? 'it was ended' : last || 'it ended at once' };
-}
-
-function readToEnd(socket: Socket): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const settle = (): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(text);
-    };
-    const timer = setTimeout(() => {
-      text = `it has not answered within ${GUARD_MS / 1_000} s`;
-      settle();
-    }, GUARD_MS);
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-    socket.on('error', settle).on('close', settle);
-  });
 }

@@ -3,7 +3,7 @@ import { fstatSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { INHERITS, MANIFEST_NAME, READY_FD } from '../client/protocol.ts';
+import { GUARDED, INHERITS, MANIFEST_NAME, READY_FD } from '../client/protocol.ts';
 import { DevctlError, errnoOf } from '../errors.ts';
 import { TOOL_COOKIE } from '../ownership/cookie.ts';
 import { ownVersion } from '../package-root.ts';
@@ -25,7 +25,7 @@ import { readProjectState } from '../tracking/project-state.ts';
 import { startReaper } from '../tracking/reaper.ts';
 import { openRunGroups } from '../tracking/run-groups.ts';
 import { createApi } from './api/server.ts';
-import { awaitGuard, GUARDED } from './await-guard.ts';
+import { awaitGuard } from './await-guard.ts';
 import { runAsContainerInit } from './container-init.ts';
 import { openSupervisorLog } from './log.ts';
 import { createSupervision } from './supervision.ts';
@@ -33,8 +33,8 @@ import { setV8Flags } from './v8-flags.ts';
 
 /**
  * The resident process of a project. Its arguments: the project folder and the records folder, and
- * `--inherits` when it replaces a supervisor that had processes below it, `--guarded` when a guard
- * started it.
+ * `--inherits` when it replaces a supervisor that had processes below it, `--guarded=PID` when it was born
+ * below a guard.
  *
  * It may die at any moment: services outlive it, and every command works without it.
  */
@@ -42,8 +42,10 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   setV8Flags();
   const starter = connectToStarter();
   Object.assign(process.env, TOOL_COOKIE);
-  const named = words.find((word) => word.startsWith(MANIFEST_NAME));
-  const found = projectFolder(root, pidsDir, named?.slice(MANIFEST_NAME.length));
+  const [named, parent] = [MANIFEST_NAME, GUARDED].map((flag) =>
+    words.find((word) => word.startsWith(flag))?.slice(flag.length),
+  );
+  const found = projectFolder(root, pidsDir, named);
   const folder = new MovableFolder(found);
   // The command that started us chose our working directory, and the kernel takes it along.
   if (!folder.isAt('.'))
@@ -51,6 +53,8 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
   // Now, because later a removal of the project may be under way.
   prepareFolder(found);
   const loaded = await loadNative();
+  // A shell that starts us makes no session for us.
+  if (parent !== undefined && loaded.available) loaded.beginSession();
   // Before the first spawn, because only processes that are spawned later are certain to stay below us.
   const subreaper = loaded.available ? loaded.becomeSubreaper() : { held: false, why: loaded.why };
   const native = loaded.available && subreaper.held ? loaded : null;
@@ -67,9 +71,12 @@ async function main(root: string, pidsDir: string, words: readonly string[]): Pr
     pidfd: pidfdCapability(loaded),
     cgroup: 'why' in groups ? { held: false, why: groups.why } : { held: true, why: null },
   };
-  const guarded = words.includes(GUARDED);
-  const { guard, why } = guarded ? await awaitGuard(table) : { guard: null, why: null };
-  if (guarded && guard === null) log(`there is no guard: ${why}`);
+  const awaited = parent === undefined ? null : await awaitGuard(table, Number(parent));
+  const guard = awaited?.guard ?? null;
+  if (awaited?.guard === null) {
+    log(`there is no guard: ${awaited.why}`);
+    if (awaited.late) await host.signal(awaited.late, 'SIGKILL');
+  }
   // In one turn of the event loop Node notices the end of the starter.
   await nextTurn();
   if (starter?.destroyed) {

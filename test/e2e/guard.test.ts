@@ -332,6 +332,9 @@ fullTest.runIf(hasSubreaper)(
   async () => {
     await using project = await started({ web: service('sleeper') });
     const [guard] = guardsOf(project);
+    const [supervisor] = supervisorsOf(project);
+    expect(supervisor?.sid).toBe(supervisor?.pid);
+    expect(supervisor?.ppid).toBe(guard?.pid);
     expect(guard?.files.filter((file) => file.startsWith(project.root))).toEqual([project.root]);
     await stopped(project);
   },

@@ -64,6 +64,8 @@ export interface Native {
     ignored: readonly number[],
     files: readonly number[],
   ): string;
+  /** Begins a session of our own, setsid(2). Changes nothing where this process leads one already. */
+  beginSession(): void;
   /**
    * Frees a part of an open file: fallocate(2). `punch` leaves a hole, which reads as zeros. `collapse` removes
    * the part, so that the rest of the file moves to its place. Both take whole blocks only.
@@ -193,6 +195,7 @@ function bind(koffi: typeof import('koffi').default): Native {
   const execve = libc.func('int execve(const char *, const char **, const char **)');
   const fcntl = libc.func('int fcntl(int, int, int)');
   const tcsetpgrp = libc.func('int tcsetpgrp(int, int)');
+  const setsid = libc.func('int setsid()');
   const getpgrp = libc.func('int getpgrp()');
   const makeFifo = libc.func('int mkfifo(const char *, unsigned int)');
   const fallocate = bindFallocate(libc);
@@ -236,6 +239,9 @@ function bind(koffi: typeof import('koffi').default): Native {
       for (const signal of ignored) setSignal(signal, SIG_IGN);
       execve(program, [...argv, null], [...env, null]);
       return errnoName();
+    },
+    beginSession() {
+      setsid();
     },
     // Asynchronous, because the disk may first have to take what was written.
     cutFile: (fd, how, offset, length) =>
