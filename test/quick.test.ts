@@ -29,7 +29,12 @@ test.each([
   [['status', '--force'], null],
   [['stop', '--', '-x'], null],
   [['--json', 'stop'], null],
-  [['start'], null],
+  [['start'], { command: 'start', names: [], options: {} }],
+  [['start', 'web', '--abort-on-failure'], expect.objectContaining({ names: ['web'] })],
+  [['start', '--apply'], null],
+  [['start', '--ttl', '2h'], null],
+  [['start', 'web', '--', 'npm', 'run', 'dev'], null],
+  [['up'], null],
   [[], null],
 ])('%j', (args, expected) => {
   expect(parseQuickly(args)).toEqual(expected);
@@ -41,6 +46,9 @@ test('commander parses in the same way each line that parseQuickly accepts', () 
     'api',
     '--json',
     '--force',
+    '--abort-on-failure',
+    '--apply',
+    '--',
     '--dry-run',
     '--why',
     '--verbose',
@@ -56,7 +64,10 @@ test('commander parses in the same way each line that parseQuickly accepts', () 
     '--project',
     '',
   );
-  const line = fc.tuple(fc.constantFrom('status', 'stop'), fc.array(word, { maxLength: 5 }));
+  const line = fc.tuple(
+    fc.constantFrom('start', 'status', 'stop'),
+    fc.array(word, { maxLength: 5 }),
+  );
   fc.assert(
     fc.property(line, ([command, rest]) => {
       const quick = parseQuickly([command, ...rest]);

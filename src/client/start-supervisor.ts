@@ -154,7 +154,7 @@ const BOTH = `devctl_guard=$1
 shift
 ${ROLE_OF_SUPERVISOR} "$0" "$@" "${GUARDED}$$" &
 shift ${SUPERVISOR_FLAGS.length + 1}
-exec 3>&-
+exec ${READY_FD}>&-
 exec "$0" "$devctl_guard" "$@" ${SPAWNED}`;
 
 /** Where it is missing, as in an image without a shell, the guard starts the supervisor. */
