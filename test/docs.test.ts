@@ -46,6 +46,27 @@ test('every link of a page leads to a file, and to a heading of it', () => {
   expect(dead).toEqual([]);
 });
 
+const sources = readdirSync(join(repositoryRoot, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => read(`src/${name}`));
+
+test('docs/environment.md has every variable of devctl that the code reads or sets', () => {
+  const names = new Set(sources.flatMap((text) => text.match(/\bDEVCTL_[A-Z_]*[A-Z]\b/g) ?? []));
+  expect(names.size).toBeGreaterThan(5);
+  const page = read('docs/environment.md');
+  expect([...names].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+});
+
+test('docs/troubleshooting.md quotes messages that devctl still has', () => {
+  const rows = read('docs/troubleshooting.md').match(/^\| [^|]+/gm) ?? [];
+  const quoted = rows.flatMap((row) =>
+    [...row.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text),
+  );
+  expect(quoted.length).toBeGreaterThan(15);
+  const code = sources.join('\n').replaceAll(/\$\{MANIFEST_NAME\}/g, '.devctl.json');
+  expect(quoted.filter((text) => !code.includes(text))).toEqual([]);
+});
+
 test('the README stays short, and leads to every page', () => {
   const readme = read('README.md');
   expect(readme.length).toBeLessThan(12_000);
