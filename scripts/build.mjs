@@ -33,6 +33,17 @@ const commanderWithoutChildProcess = {
   },
 };
 
+/** Of 90 spinners ora shows the two that it has for terminals with and without Unicode. The others are 30 kB. */
+const twoSpinners = {
+  name: 'two-spinners',
+  setup({ onLoad }) {
+    onLoad({ filter: /cli-spinners\/spinners\.json$/ }, async ({ path: file }) => {
+      const { dots, line } = JSON.parse(await readFile(file, 'utf8'));
+      return { contents: JSON.stringify({ dots, line }), loader: 'json' };
+    });
+  },
+};
+
 const COMMON = {
   absWorkingDir: root,
   bundle: true,
@@ -45,7 +56,7 @@ const COMMON = {
   external: ['koffi'],
   // jsonc-parser's `main` is UMD, which no bundler can follow; its `module` is the same as ESM.
   mainFields: ['module', 'main'],
-  plugins: [commanderWithoutChildProcess],
+  plugins: [commanderWithoutChildProcess, twoSpinners],
   metafile: true,
   write: false,
   logLevel: 'error',
@@ -67,9 +78,10 @@ const AS_COMMON_JS = {
 const SHARED = 'shared.cjs';
 /** The rest of their code. */
 const QUICK = 'quick-main.cjs';
-/** The further code of `start` that the supervisor has too, and the rest. */
-const START_SHARED = 'start-shared.cjs';
+/** The further code of `start`. */
 const START = 'start.cjs';
+/** The code of `start` and of the other commands that the supervisor has too. */
+const SUPERVISED = 'supervised.cjs';
 const STATUS_AND_STOP = ['status', 'stop'].map((name) => `src/commands/${name}.ts`);
 /** A failure must be of the same class in all bundles, and `--help` needs no more than that. */
 const ERRORS = 'errors.cjs';
@@ -83,20 +95,23 @@ const PACKAGES = ['execa', 'ps-list', 'pidtree', 'tree-kill'];
  * @returns source file → { from: the file in dist/, names: what the source file exports }
  */
 async function findPlaces() {
-  const [quick, withoutStart, supervisor, first] = await Promise.all([
+  const [quick, withoutStart, commands, supervisor, first] = await Promise.all([
     sourcesOf('src/quick-main.ts'),
     sourcesOf('src/quick.ts', 'src/output/terminal/failure.ts', ...STATUS_AND_STOP),
+    sourcesOf('src/main.ts'),
     sourcesOf('src/supervisor/main.ts'),
     eagerlyLoaded('src/main.ts'),
   ]);
   withoutStart.add('src/quick-main.ts');
-  const places = [...quick]
-    .filter((source) => !first.has(source))
-    .map((source) => {
-      const [shared, own] = withoutStart.has(source) ? [SHARED, QUICK] : [START_SHARED, START];
-      return [source, supervisor.has(source) ? shared : own];
-    });
-  const names = await exportsOf(['src/errors.ts', ...quick]);
+  const placeOf = (source) => {
+    if (withoutStart.has(source)) return supervisor.has(source) ? SHARED : QUICK;
+    return supervisor.has(source) ? SUPERVISED : START;
+  };
+  const taken = [...quick, ...commands].filter(
+    (source) => !first.has(source) && (quick.has(source) || supervisor.has(source)),
+  );
+  const places = [...new Set(taken)].map((source) => [source, placeOf(source)]);
+  const names = await exportsOf(['src/errors.ts', ...places.map(([source]) => source)]);
   return new Map(
     [...places, ['src/errors.ts', ERRORS]].map(([source, from]) => [
       source,
@@ -346,7 +361,7 @@ const bundles = await Promise.all([
   bundleModules(ERRORS, places),
   bundleModules(SHARED, places),
   bundleQuickly(places),
-  bundleModules(START_SHARED, places),
+  bundleModules(SUPERVISED, places),
   bundleModules(START, places),
   bundleCommands(places),
   bundleSupervisor(places),
