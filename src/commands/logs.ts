@@ -77,11 +77,10 @@ export async function logsCommand(names: readonly string[], options: LogsOptions
     stopped.abort();
   });
 
-  const wanted = { lines: options.grep === undefined ? count : null, sinceMs };
-  const history = services.map((service) => {
-    const lines = filtered(readerOf(service).history(wanted, !follow), matches);
-    return options.grep === undefined || count === null ? lines : lastOf(lines, count);
-  });
+  const wanted = { lines: count, sinceMs, ...(options.grep === undefined ? {} : { matches }) };
+  const history = services.map((service) =>
+    filtered(readerOf(service).history(wanted, !follow), matches),
+  );
   await print(mergeByTime(history), stopped.signal);
   if (follow && !stopped.signal.aborted) {
     const following = followLogs({
@@ -159,15 +158,6 @@ function* filtered(
   matches: (text: string) => boolean,
 ): Generator<ServiceLine> {
   for (const line of lines) if (matches(line.text)) yield line;
-}
-
-function* lastOf(lines: Iterable<ServiceLine>, count: number): Generator<ServiceLine> {
-  const last: ServiceLine[] = [];
-  for (const line of lines) {
-    last.push(line);
-    if (last.length > count) last.shift();
-  }
-  yield* last;
 }
 
 /** Explains an empty output: either nothing was written yet, or the name was wrong. */

@@ -1,22 +1,13 @@
 import { createLineCutter, type LogLine } from './line-cutter.ts';
+import { beginOf, type LogRange } from './log-range.ts';
 import { endOfLines, QUOTED_BYTES } from './quote.ts';
 import type { LogExtent, LogSource } from './source.ts';
-import { type LineTime, positionSince, timeOf } from './time-index.ts';
+import { type LineTime, timeOf } from './time-index.ts';
 
 /** A line of one service's log, with its time as far as it is known. */
 export interface ServiceLine extends LogLine {
   readonly service: string;
   readonly time: LineTime | null;
-}
-
-/** The part of a log that a caller wants. */
-export interface LogRange {
-  /** Only this many lines, from the end; null: all lines. */
-  readonly lines: number | null;
-  /** Only lines that may have been written at or after this time, since the epoch, in ms; null: of any time. */
-  readonly sinceMs: number | null;
-  /** Only lines from this position on. */
-  readonly from?: number;
 }
 
 /** Reads one log: first the lines that are there, then new ones. */
@@ -51,9 +42,6 @@ const SHOWN_EACH_MS = 2_000;
 /** Buffer for all reads, which are synchronous. */
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 const NEWLINE = 0x0a;
-/** How far back from its end a log is searched for line ends, in bytes. */
-const FARTHEST_BACK = 64 * 1024 * 1024;
-
 /** Opens a log for reading by lines. */
 export function readLog(source: LogSource): LogReader {
   return new Reader(source);
@@ -168,68 +156,9 @@ class Reader implements LogReader {
   }
 }
 
-/** Finds the position at which a part of a log begins. */
-function beginOf(source: LogSource, extent: LogExtent, range: LogRange): number {
-  return Math.max(
-    range.from ?? extent.from,
-    range.sinceMs === null ? extent.from : beginSince(source, extent, range.sinceMs),
-    range.lines === null ? extent.from : beginOfLast(source, extent, range),
-  );
-}
-
 /** Tells whether a time has passed. It has as well when the clock was set back, so that nothing waits for the clock. */
 function hasPassed(ms: number, sinceMs: number, nowMs: number): boolean {
   return nowMs < sinceMs || nowMs - sinceMs >= ms;
-}
-
-/** Finds the beginning of the first line that may have been written at or after a time. */
-function beginSince(source: LogSource, extent: LogExtent, sinceMs: number): number {
-  if (extent.modifiedMs < sinceMs) return extent.to;
-  const position = positionSince(source.timeMarks(), sinceMs);
-  if (position === null || position <= extent.from) return extent.from;
-  return behindNewline(source, extent.from, Math.min(position, extent.to), 1);
-}
-
-/** Finds the beginning of the last `range.lines` lines. */
-function beginOfLast(source: LogSource, extent: LogExtent, range: LogRange): number {
-  const { to } = extent;
-  const count = range.lines ?? 0;
-  const from = Math.max(extent.from, range.from ?? extent.from, to - FARTHEST_BACK);
-  if (count === 0 || to <= from) return to;
-  const last = source.read(to - 1, Buffer.alloc(1));
-  // The line end at the very end of the log ends the last line, and begins none.
-  return behindNewline(source, from, to, last?.bytes[0] === NEWLINE ? count + 1 : count);
-}
-
-/**
- * Finds the position behind the newline that is number `count` before `to`; `from` when there are fewer. It
- * reads from the end, so that it costs the same however long the log is.
- */
-function behindNewline(source: LogSource, from: number, to: number, count: number): number {
-  const block = Buffer.allocUnsafe(64 * 1024);
-  let left = count;
-  for (let end = to; end > from; ) {
-    const start = Math.max(from, end - block.length);
-    const bytes = readWhole(source, start, block.subarray(0, end - start));
-    for (let index = bytes.length - 1; index >= 0; index -= 1) {
-      if (bytes[index] !== NEWLINE) continue;
-      left -= 1;
-      if (left === 0) return start + index + 1;
-    }
-    end = start;
-  }
-  return from;
-}
-
-/** Fills `into` from one position on, across files. Bytes that are gone by now are read as zeros. */
-function readWhole(source: LogSource, position: number, into: Buffer): Buffer {
-  for (let filled = 0; filled < into.length; ) {
-    const read = source.read(position + filled, into.subarray(filled));
-    const skipped = read ? Math.min(read.position - position - filled, into.length - filled) : 0;
-    if (!read || skipped > 0) into.fill(0, filled, read ? filled + skipped : into.length);
-    filled = read ? filled + (skipped > 0 ? skipped : read.bytes.length) : into.length;
-  }
-  return into;
 }
 
 /**

@@ -10,6 +10,7 @@
  *   oversized        logs that nobody rotates, for `devctl doctor`
  *   source           the bytes of one log over all of its files
  *   line-cutter      cuts bytes into lines
+ *   log-range        where the wanted part of a log begins: found from its end
  *   reader           the lines of one log with their times: first the old ones, then new ones
  *   tolerant-reader  a reader that reports failures instead of throwing them
  *   follow           gives out new lines of several logs as they are written

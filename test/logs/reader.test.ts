@@ -44,6 +44,31 @@ test.each<[string, string, number, boolean, readonly string[]]>([
   expect(texts(reader(project).history({ lines, sinceMs: null }, toEnd))).toEqual(expected);
 });
 
+test('the last lines that match, wherever they are in a log of several files', async () => {
+  const lines = Array.from({ length: 60_000 }, (_, i) => `line ${i} ${'ü'.repeat(i % 60)}`);
+  const whole = Buffer.from(`${lines.join('\n')}\n`);
+  await using project = await temporaryProject();
+  // Larger than the part that is searched first, and cut in the middle of a line.
+  writeFileSync(project.file('web.log.1'), whole.subarray(0, 300_001));
+  writeFileSync(project.file('web.log'), whole.subarray(300_001));
+  for (const pattern of [
+    /^line 59999 /,
+    /^line 0 /,
+    /^line 1?0000 /,
+    /7 /,
+    /^line \d*123 /,
+    /none/,
+  ]) {
+    const matches = (text: string) => pattern.test(text);
+    for (const count of [1, 2, 50]) {
+      const found = texts(reader(project).history({ lines: count, sinceMs: null, matches }, true));
+      const expected = lines.filter(matches).slice(-count);
+      expect(found.filter(matches), `${pattern}, ${count}`).toEqual(expected);
+      expect(found[0]).toBe(expected[0]);
+    }
+  }
+});
+
 test('lines across blocks and across the files of a rotated log, as one', async () => {
   const lines = Array.from({ length: 9_000 }, (_, i) => `line ${i} ${'ü'.repeat(i % 60)}`);
   const whole = Buffer.from(`${lines.join('\n')}\n`);
