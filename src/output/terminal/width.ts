@@ -92,6 +92,7 @@ export function cleanLogText(line: string, colors: boolean): string {
  * over, with a carriage return before each time.
  */
 export function finalText(text: string): string {
+  if (!text.includes('\r')) return text;
   const parts = text.split('\r').filter((part) => part !== '');
   return parts.at(-1) ?? '';
 }
