@@ -139,11 +139,23 @@ that were started by hand inside the project (npm test, vite, tsc --watch). It s
 what builds or runs once, and editors. stop --dry-run shows each; to turn the sweep off:
 "sweep": {"scope": "off"} in the manifest.`;
 
+const INIT_READS = `It reads package.json and workspaces (npm, pnpm, yarn, bun), turbo and nx, Procfile, mprocs,
+process-compose, pm2, compose files and start scripts, and runs nothing. It never overwrites a file.`;
+
 const ATTACHED = `Keys go to the service, Ctrl-C too, and it follows the size of your terminal. Ctrl-] detaches and
 leaves the service running: exit code 0. When the service ends, attach ends with its exit code.`;
 
 /** The commands that only differ in these parts. A new command is one entry here and one file in commands/. */
 const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'init',
+    description: 'propose a manifest from what the repository says, and write it',
+    options: [['-y, --yes', 'write it without a question']],
+    json: 'print the proposal as JSON; written only with --yes',
+    more: INIT_READS,
+    examples: ['init', 'init --yes', 'init --json'],
+    load: async () => (await import('./commands/init.ts')).initCommand,
+  },
   {
     name: 'start',
     description: 'start services and wait until they are ready',

@@ -1,0 +1,252 @@
+import { existsSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DevctlError, ExitCode, errnoOf } from '../errors.ts';
+import { collectRepository } from '../init/collect.ts';
+import { type DiffLine, diffLines } from '../init/line-diff.ts';
+import { DEVCTL, oneOffCommand, toManifestText } from '../init/manifest-text.ts';
+import type { Proposal } from '../init/proposal.ts';
+import { propose } from '../init/propose.ts';
+import { examineManifest } from '../manifest/load.ts';
+import { findManifest, SMALLEST_MANIFEST } from '../manifest/locate.ts';
+import { formatProblem } from '../manifest/problem.ts';
+import { readSource } from '../manifest/source.ts';
+import { printJson } from '../output/terminal/json.ts';
+import { type Theme, themeFor } from '../output/terminal/theme.ts';
+import { printable } from '../output/terminal/width.ts';
+import { homeFolder } from '../processes/home-folder.ts';
+import { currentFolder } from '../processes/working-folder.ts';
+import { USUAL_MANIFEST } from '../project/names.ts';
+
+export interface InitOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly yes?: boolean;
+}
+
+/**
+ * Runs `devctl init`. Exits 0 when the manifest is written, or is there already and the same; 1 when a file that differs
+ * is there, or nothing to run was found; 2 when nobody could be asked.
+ */
+export async function initCommand(options: InitOptions): Promise<number> {
+  const root = folderToInit(options.config);
+  const proposal = propose(collectRepository(root));
+  if (proposal.services.length === 0) throw nothingFound(root, proposal);
+  const file = join(root, USUAL_MANIFEST);
+  if (existsSync(file)) return compareOnly(file, proposal, root, options);
+  if (options.json) return writeAsJson(file, proposal, root, options);
+
+  const theme = themeFor(process.stdout, options.color);
+  const chosen = options.yes ? proposal : await askWhich(proposal, file, root, theme);
+  if (chosen === null) {
+    process.stderr.write('nothing was written\n');
+    return ExitCode.Failed;
+  }
+  if (options.yes) show(chosen, root, theme);
+  writeManifest(file, toManifestText(chosen, schemaPath(root)));
+  return printWritten(file, root, chosen, theme);
+}
+
+/**
+ * The folder that gets a manifest: the current one, or the one that `--config` names.
+ *
+ * @throws DevctlError 'usage' where a manifest counts there already, or everything of the user is below it
+ */
+export function folderToInit(config: string | undefined): string {
+  const root = realpathSync(resolve(currentFolder(), namedFolder(config)));
+  const home = homeFolder();
+  if (root === '/' || root === home)
+    throw new DevctlError('usage', `${root} holds more than one project, so it gets no manifest`, {
+      hint: 'go to the folder of a project',
+    });
+  const above = config === undefined ? findManifest({ cwd: root }) : null;
+  if (above?.kind === 'found' && above.root !== root)
+    throw new DevctlError('usage', `${above.file} is the manifest of this folder already`, {
+      hint: `for a project of its own in this folder: ${DEVCTL} init --config .`,
+    });
+  return root;
+}
+
+function namedFolder(config: string | undefined): string {
+  if (config === undefined) return '.';
+  const named = config.endsWith(USUAL_MANIFEST) ? join(config, '..') : config;
+  if (statSync(named, { throwIfNoEntry: false })?.isDirectory()) return named;
+  throw new DevctlError('usage', `${config} is no folder`, {
+    hint: `init writes ${USUAL_MANIFEST} in a folder: name that one`,
+  });
+}
+
+function nothingFound(root: string, { notes }: Proposal): DevctlError {
+  const message = [`nothing to run was found in ${root}`, ...notes.map((note) => `  ${note}`)];
+  return new DevctlError('init-failed', message.join('\n'), {
+    hint: `write ${USUAL_MANIFEST} by hand: ${SMALLEST_MANIFEST}`,
+  });
+}
+
+/** A manifest is there already: shows how the proposal differs, and writes nothing. */
+function compareOnly(
+  file: string,
+  proposal: Proposal,
+  root: string,
+  { json, color }: InitOptions,
+): number {
+  const source = readSource(file);
+  const before = source.kind === 'text' ? source.text : source.before;
+  const text = toManifestText(proposal, schemaPath(root));
+  const isSame = before === text;
+  if (json) {
+    printJson({ ok: isSame, ...inJson(file, proposal, text), exists: true, written: false });
+    return isSame ? ExitCode.Ok : ExitCode.Failed;
+  }
+  if (isSame) {
+    process.stdout.write(`${file} is there already, and is what init would write\n`);
+    return ExitCode.Ok;
+  }
+  const theme = themeFor(process.stdout, color);
+  printDiff(diffLines(before, text), theme);
+  process.stderr.write(`✗ ${file} is there already, and init overwrites nothing\n`);
+  process.stderr.write('  → the lines with + are what init would write: take over what you want\n');
+  return ExitCode.Failed;
+}
+
+function writeAsJson(
+  file: string,
+  proposal: Proposal,
+  root: string,
+  { yes = false }: InitOptions,
+): number {
+  const text = toManifestText(proposal, schemaPath(root));
+  if (yes) writeManifest(file, text);
+  const problems = yes ? problemsOf(file, root) : [];
+  const ok = problems.length === 0;
+  printJson({ ok, ...inJson(file, proposal, text), exists: false, written: yes, problems });
+  return ok ? ExitCode.Ok : ExitCode.Usage;
+}
+
+function inJson(file: string, { services, oneOffs, notes, install }: Proposal, text: string) {
+  return {
+    file,
+    services: services.map(({ text: _text, ...service }) => service),
+    oneOffs,
+    notes,
+    install,
+    text,
+    next: `${DEVCTL} start`,
+  };
+}
+
+/**
+ * Asks which services to take, and whether to write the file.
+ *
+ * @returns null where the user does not want it
+ * @throws DevctlError 'usage' where there is no terminal to ask on
+ */
+async function askWhich(
+  proposal: Proposal,
+  file: string,
+  root: string,
+  theme: Theme,
+): Promise<Proposal | null> {
+  if (!canAsk()) {
+    show(proposal, root, theme);
+    throw new DevctlError('usage', 'nothing was written: there is no terminal to ask on', {
+      hint: `to write it without a question: ${DEVCTL} init --yes`,
+    });
+  }
+  const { confirm, isCancel, multiselect } = await import('@clack/prompts');
+  let chosen = proposal;
+  if (proposal.services.length > 1) {
+    const names = await multiselect({
+      message: 'Which of these are to be services?',
+      options: proposal.services.map(({ name, from, text }) => ({
+        value: name,
+        label: name,
+        hint: printable(`${text.split('\n')[0]}  (${from})`),
+      })),
+      initialValues: proposal.services.map(({ name }) => name),
+    });
+    if (isCancel(names)) return null;
+    chosen = withOnly(proposal, names);
+  }
+  show(chosen, root, theme);
+  const isWanted = await confirm({ message: `Write ${file}?` });
+  return isWanted === true ? chosen : null;
+}
+
+/** Tells whether questions can be asked: a person sees them, and can answer. */
+export function canAsk(): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true;
+}
+
+/** Leaves out services, and the dependencies on them. */
+function withOnly(proposal: Proposal, names: readonly string[]): Proposal {
+  const services = proposal.services
+    .filter(({ name }) => names.includes(name))
+    .map(({ dependsOn, ...service }) => {
+      const kept = Object.entries(dependsOn ?? {}).filter(([name]) => names.includes(name));
+      return kept.length === 0 ? service : { ...service, dependsOn: Object.fromEntries(kept) };
+    });
+  return { ...proposal, services };
+}
+
+/** Prints what was found and the manifest that would be written. */
+export function show(proposal: Proposal, root: string, theme: Theme): void {
+  const text = toManifestText(proposal, schemaPath(root));
+  process.stdout.write(`${theme.bold(join(root, USUAL_MANIFEST))}\n`);
+  printDiff(diffLines('', text), theme);
+}
+
+function printDiff(lines: readonly DiffLine[], theme: Theme): void {
+  const paint = { same: theme.dim, added: theme.green, removed: theme.red };
+  const mark = { same: ' ', added: '+', removed: '-' };
+  for (const { kind, text } of lines)
+    process.stdout.write(`${paint[kind](`${mark[kind]} ${printable(text)}`.trimEnd())}\n`);
+}
+
+/** Where editors find the schema: in the installed package, if the project has it. */
+function schemaPath(root: string): string | null {
+  const path = 'node_modules/devctl/schema/devctl.schema.json';
+  return existsSync(join(root, path)) ? `./${path}` : null;
+}
+
+function writeManifest(file: string, text: string): void {
+  try {
+    // Never over a file that has come meanwhile.
+    writeFileSync(file, text, { flag: 'wx' });
+  } catch (error) {
+    const why = errnoOf(error) === 'EEXIST' ? 'is there already' : `cannot be written: ${error}`;
+    throw new DevctlError('init-failed', `${file} ${why}`, { hint: 'nothing was changed' });
+  }
+}
+
+/** What `devctl check` says of the manifest that was written. */
+function problemsOf(file: string, root: string): readonly string[] {
+  return examineManifest({ file }).problems.map((found) => formatProblem(found, root));
+}
+
+function printWritten(file: string, root: string, proposal: Proposal, theme: Theme): number {
+  const { stdout, stderr } = process;
+  const { services, oneOffs, install } = proposal;
+  const problems = problemsOf(file, root);
+  stdout.write(
+    `${theme.green('✓')} ${file} is written: ${services.length} service${services.length === 1 ? '' : 's'}\n`,
+  );
+  for (const found of problems) stderr.write(`${theme.red('✗')} ${printable(found)}\n`);
+  if (problems.length > 0) {
+    stderr.write(`  → mend it: ${DEVCTL} check\n`);
+    return ExitCode.Usage;
+  }
+  const [first] = oneOffs;
+  if (first) stdout.write(`  tests: ${printable(oneOffCommand(first.command))}\n`);
+  if (!ignoresRecords(root))
+    stdout.write(`  put .pids/ into .gitignore: devctl keeps its records there\n`);
+  if (install !== null) stdout.write(`  install first: ${install}\n`);
+  stdout.write(`next: ${DEVCTL} start\n`);
+  return ExitCode.Ok;
+}
+
+function ignoresRecords(root: string): boolean {
+  const source = readSource(join(root, '.gitignore'));
+  if (source.kind !== 'text') return !existsSync(join(root, '.git'));
+  return /^\/?\.pids\/?\s*$/m.test(source.text);
+}
