@@ -33,6 +33,38 @@ const commanderWithoutChildProcess = {
   },
 };
 
+/** Nothing but the spinner that devctl shows: the others would add 6 kB to the package. */
+const oneSpinner = {
+  name: 'one-spinner',
+  setup({ onLoad }) {
+    onLoad({ filter: /cli-spinners\/spinners\.json$/ }, async ({ path: file }) => {
+      const { dots, line } = JSON.parse(await readFile(file, 'utf8'));
+      return { contents: JSON.stringify({ dots, line }), loader: 'json' };
+    });
+  },
+};
+
+/** Parts of packages that devctl never calls: writing YAML, and JSON Schema, which scripts/schema.mjs makes. */
+const UNUSED =
+  /(yaml[/]browser[/]dist[/]stringify[/]\w+|zod[/]v4[/]core[/](json-schema-processors|to-json-schema))\.js$/;
+
+/** Leaves these parts out, which saves 9 kB of the package. Their functions are made, and throw when they are called. */
+const withoutUnused = {
+  name: 'without-unused',
+  setup({ onLoad }) {
+    onLoad({ filter: UNUSED }, async ({ path: file }) => {
+      const text = await readFile(file, 'utf8');
+      const declared = [...text.matchAll(/^export (?:const|function) (\w+)/gm)];
+      const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, all]) =>
+        all.split(',').map((one) => [one, one.trim().split(/ as /).pop()]),
+      );
+      const names = [...declared, ...listed].map(([, name]) => name);
+      const none = "const none = () => () => { throw new Error('devctl has left this out'); };";
+      return { contents: `${none} export { ${names.map((name) => `none as ${name}`)} };` };
+    });
+  },
+};
+
 const COMMON = {
   absWorkingDir: root,
   bundle: true,
@@ -45,7 +77,9 @@ const COMMON = {
   external: ['koffi'],
   // jsonc-parser's `main` is UMD, which no bundler can follow; its `module` is the same as ESM.
   mainFields: ['module', 'main'],
-  plugins: [commanderWithoutChildProcess],
+  // Its ESM is for browsers by name only, and a bundler can leave out what nobody uses.
+  alias: { yaml: './node_modules/yaml/browser/dist/index.js' },
+  plugins: [commanderWithoutChildProcess, oneSpinner, withoutUnused],
   metafile: true,
   write: false,
   logLevel: 'error',
@@ -270,17 +304,29 @@ async function emitTypes() {
     const declarations = new Map();
     // The compiler writes one for each file that the code imports; most are imported by no declaration.
     const names = new Set(['index.d.ts']);
+    const index = await readFile(path.join(folder, 'index.d.ts'), 'utf8');
+    const isPublic = new Set(['index.d.ts', ...importedBy('index.d.ts', index)]);
     for (const name of names) {
-      const text = await readFile(path.join(folder, name), 'utf8');
+      const written = await readFile(path.join(folder, name), 'utf8');
+      const text = isPublic.has(name) ? written : withoutComments(written);
       declarations.set(path.join('types', name), Buffer.from(text));
-      for (const [, imported] of text.matchAll(/['"](\.[^'"]+)\.ts['"]/g)) {
-        names.add(path.join(path.dirname(name), `${imported}.d.ts`));
-      }
+      for (const imported of importedBy(name, text)) names.add(imported);
     }
     return declarations;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function importedBy(name, text) {
+  return [...text.matchAll(/['"](\.[^'"]+)\.ts['"]/g)].map(([, imported]) =>
+    path.join(path.dirname(name), `${imported}.d.ts`),
+  );
+}
+
+/** Editors show the comments of what the library exports; those of the rest would add 20 kB to the package. */
+function withoutComments(text) {
+  return text.replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, '');
 }
 
 function runTsc(args) {

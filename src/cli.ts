@@ -44,6 +44,8 @@ interface CommandEntry {
   ])[];
   /** Description of the option `--json`, which all these commands have. */
   readonly json: string;
+  /** True where the words after `--` are a command: `options.command`. */
+  readonly takesCommand?: true;
   /** What the help says before the examples. */
   readonly more?: string;
   readonly examples: readonly [string, ...string[]];
@@ -139,6 +141,9 @@ that were started by hand inside the project (npm test, vite, tsc --watch). It s
 what builds or runs once, and editors. stop --dry-run shows each; to turn the sweep off:
 "sweep": {"scope": "off"} in the manifest.`;
 
+const AD_HOC = `NAME -- COMMAND starts a service that no manifest defines: status, logs, restart and stop know it until it
+is stopped, and save writes it into a manifest.`;
+
 const INIT_READS = `It reads package.json and workspaces (npm, pnpm, yarn, bun), turbo and nx, Procfile, mprocs,
 process-compose, pm2, compose files and start scripts, and runs nothing. It never overwrites a file.`;
 
@@ -154,12 +159,19 @@ const COMMANDS: readonly CommandEntry[] = [
     json: 'print the proposal as JSON; written only with --yes',
     more: INIT_READS,
     examples: ['init', 'init --yes', 'init --json'],
-    load: async () => (await import('./commands/init.ts')).initCommand,
+    load: async () => (await import('./commands/manifests/init.ts')).initCommand,
   },
   {
     name: 'start',
     description: 'start services and wait until they are ready',
-    operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
+    operands: [
+      [
+        '[names...]',
+        'services or groups, with what they depend on (default: all); or: NAME -- COMMAND',
+      ],
+    ],
+    takesCommand: true,
+    more: AD_HOC,
     options: [
       ['--abort-on-failure', 'when one fails, stop again what this start has started'],
       [
@@ -180,6 +192,7 @@ const COMMANDS: readonly CommandEntry[] = [
       'start',
       'start web',
       'start backend --abort-on-failure',
+      'start web -- npm run dev',
       'start --ttl 2h --while-pid $$',
       'start --apply --dry-run',
     ],
@@ -191,6 +204,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups, with what they depend on (default: all)']],
     options: [
       ['--exit-code-from <name>', 'end when this service ends, with its exit code'],
+      ['-y, --yes', 'without a manifest: run what init would write, without a question'],
       ['--abort-on-exit', 'end when any service ends; a task that succeeds does not count'],
       ['-t, --timestamps', 'with the time of each line'],
       ['--no-prefix', 'without the names of the services'],
@@ -198,6 +212,14 @@ const COMMANDS: readonly CommandEntry[] = [
     json: 'print each line, change and the report as JSON documents',
     examples: ['up', 'up web', 'up --exit-code-from tests'],
     load: async () => (await import('./commands/up.ts')).upCommand,
+  },
+  {
+    name: 'save',
+    description: 'write services that were started with a command into the manifest',
+    operands: [['[names...]', 'such services (default: all)']],
+    json: 'print the result as JSON',
+    examples: ['save', 'save web'],
+    load: async () => (await import('./commands/manifests/save.ts')).saveCommand,
   },
   {
     name: 'stop',
@@ -388,10 +410,10 @@ function addCommand(
   entry: CommandEntry,
   onChosen: (action: Action) => void,
 ): void {
-  const { name, description, operands = [], options = [], json, more, examples, load } = entry;
+  const { name, description, json, more, examples, load, takesCommand = false } = entry;
   const command = program.command(name).description(description);
-  for (const operand of operands) command.argument(...operand);
-  for (const [flags, text, collectValues] of options) {
+  for (const operand of entry.operands ?? []) command.argument(...operand);
+  for (const [flags, text, collectValues] of entry.options ?? []) {
     if (collectValues) command.option(flags, text, collectValues);
     else command.option(flags, text);
   }
@@ -403,9 +425,30 @@ function addCommand(
     )
     .action((...given: unknown[]) => {
       // commander passes the operands, then the options of the command alone, then the command.
-      const args = [...given.slice(0, -2), command.optsWithGlobals()] as never[];
-      onChosen(async () => (await load())(...args));
+      const operands = given.slice(0, -2);
+      const options = command.optsWithGlobals();
+      const after = takesCommand ? wordsAfterSeparator(program) : null;
+      const args = after === null ? [...operands, options] : separated(operands, after, options);
+      onChosen(async () => (await load())(...(args as never[])));
     });
+}
+
+/** Takes the words after `--` out of the operands, and makes them an option. */
+function separated(
+  [names]: readonly unknown[],
+  after: readonly string[],
+  options: object,
+): readonly unknown[] {
+  const all = Array.isArray(names) ? names : [];
+  return [all.slice(0, all.length - after.length), { ...options, command: after }];
+}
+
+/** The words after `--`, which commander adds to the operands; null where there is no `--`. */
+function wordsAfterSeparator(program: Command): readonly string[] | null {
+  // commander declares them as private to its authors only; they are what was given to parse().
+  const { rawArgs } = program as Command & { readonly rawArgs: readonly string[] };
+  const at = rawArgs.indexOf('--');
+  return at < 0 ? null : rawArgs.slice(at + 1);
 }
 
 /** Collects the values of an option that may be given more than once. */

@@ -16,6 +16,7 @@ const BESIDE_DIST = [
   'THIRD_PARTY_LICENSES',
   'bin/devctl.js',
   'bin/package.json',
+  'docs/init.md',
   'docs/json.md',
   'docs/readiness.md',
   'docs/sweep.md',
@@ -26,6 +27,7 @@ const BESIDE_DIST = [
 
 /** Those that devctl uses itself. */
 const BUNDLED = [
+  '@clack/prompts',
   'chalk',
   'commander',
   'execa',
@@ -34,6 +36,7 @@ const BUNDLED = [
   'pidtree',
   'ps-list',
   'tree-kill',
+  'yaml',
   'zod',
 ];
 

@@ -41,6 +41,7 @@ export interface UpCommandOptions {
   readonly prefix?: boolean;
   readonly exitCodeFrom?: string;
   readonly abortOnExit?: boolean;
+  readonly yes?: boolean;
 }
 
 /**
@@ -53,7 +54,8 @@ export async function upCommand(
 ): Promise<number> {
   const query = { config: options.config };
   const project = openProject(query);
-  const manifest = loadManifest(manifestQuery(project, query));
+  const manifest = await manifestToRun(project, options);
+  if (manifest === null) return ExitCode.Failed;
   const choices = choicesOf(manifest);
   const selected = selectForStart(choices, names);
   const { exitCodeFrom } = options;
@@ -65,6 +67,18 @@ export async function upCommand(
   const named = names.length === 0 ? null : selectServices(choices, names);
   const announcement = sweepAnnouncement(project);
   return new Up({ project, manifest, selected, named, announcement }, options).run();
+}
+
+/** The manifest; where there is none, what is found in the folder. Null: the user does not want that. */
+async function manifestToRun(
+  project: OpenProject,
+  options: UpCommandOptions,
+): Promise<ResolvedManifest | null> {
+  const { outline, shownBy } = project;
+  const query = { config: options.config };
+  if (outline.kind !== 'absent' || shownBy !== undefined || options.config !== undefined)
+    return loadManifest(manifestQuery(project, query));
+  return (await import('./manifests/propose-once.ts')).proposeOnce(project, options);
 }
 
 interface UpScope {

@@ -31,10 +31,25 @@ function comment(text: string): string {
   return `// ${text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')}`;
 }
 
+/** The keys of the manifest in the order in which people write them. */
+const KEYS = [
+  'command',
+  'cwd',
+  'env',
+  'envFile',
+  'ports',
+  'ready',
+  'dependsOn',
+  'restart',
+  'stop',
+  'autostart',
+  'oneShot',
+] as const;
+
 function serviceLines(service: ProposedService): readonly string[] {
-  const { name, from, notes, text: _text, ...definition } = service;
-  const entries = Object.entries(definition).map(
-    ([key, value]) => `${JSON.stringify(key)}: ${inline(value)}`,
+  const { name, from, notes } = service;
+  const entries = KEYS.flatMap((key) =>
+    service[key] === undefined ? [] : [`${JSON.stringify(key)}: ${inline(service[key])}`],
   );
   return [
     ...[`from ${from}`, ...notes].map((line) => `    ${comment(line)}`),

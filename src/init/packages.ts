@@ -16,7 +16,7 @@ import {
 import { below, fieldsOf, nameOfFolder, type Repository, textsOf } from './repository.ts';
 import {
   callsDevctl,
-  delegatesToWorkspaces,
+  delegatesToFolders,
   type Part,
   runsCompose,
   runsManager,
@@ -57,51 +57,65 @@ export function packagesOf(repository: Repository): readonly Package[] {
   });
 }
 
-/** Reads the scripts of all packages: what is to be worked with as services, tests as one-offs. */
-export function readPackages(repository: Repository): Reading {
+/**
+ * Reads the scripts of all packages: what is to be worked with as services, tests as one-offs.
+ *
+ * @param hasProjects true where there are services below the root that are no packages: projects of nx
+ */
+export function readPackages(repository: Repository, hasProjects: boolean): Reading {
   const packages = packagesOf(repository);
   const patterns = workspacePatterns(repository.documents);
-  const hasOthers = packages.length > 1;
   const rest = packages.flatMap((one) =>
     one.folder === '.' ? [] : [readPackage(repository, one, false)],
   );
   const root = packages.find(({ folder }) => folder === '.');
   const others = joined(rest);
   if (!root) return others;
-  const own = readPackage(repository, root, hasOthers && others.services.length > 0);
+  const own = readPackage(repository, root, hasProjects || others.services.length > 0);
   const seen = patterns.map(
     ({ file, patterns: listed }) => `${file}: workspaces ${listed.join(', ')}`,
   );
   return joined([own, others, { ...NOTHING, notes: seen }]);
 }
 
-/** @param isRoot true for the root of several packages that have services of their own */
-function readPackage(repository: Repository, one: Package, isRoot: boolean): Reading {
+/** @param isAbove true for the root, where folders below it have services of their own */
+function readPackage(repository: Repository, one: Package, isAbove: boolean): Reading {
   const { scripts, path } = one;
   const notes: string[] = [];
-  const usable = (script: string): boolean => {
-    const text = wholeText(scripts, script);
-    const why = whyNotTaken(text, repository, isRoot);
-    if (why !== null) notes.push(`${path}: scripts.${script} is not taken: ${why}`);
+  const isTaken = (what: string, text: string): boolean => {
+    const why = whyNotTaken(text, repository, isAbove);
+    if (why !== null) notes.push(`${path}: ${what} is not taken: ${why}`);
     return why === null;
   };
-  const main = MAIN.find((name) => Object.hasOwn(scripts, name) && usable(name));
-  const services = main === undefined ? [] : servicesOf(repository, one, main, notes, isRoot);
+  const usable = (script: string): boolean => {
+    if (!Object.hasOwn(scripts, script)) return false;
+    // Of several commands side by side, each is judged by itself.
+    const isApart = sideBySide(scripts, scripts[script] ?? '') !== null;
+    return isApart || isTaken(`scripts.${script}`, wholeText(scripts, script));
+  };
+  const main = MAIN.find(usable);
+  const services =
+    main === undefined
+      ? []
+      : servicesOf(repository, one, main, (part) => {
+          const text = part.script === null ? part.command : wholeText(scripts, part.script);
+          return isTaken(`${part.script ?? part.command} in scripts.${main}`, text);
+        });
   const isWatched = main === undefined || !/^(?:dev|develop)/.test(main);
   const watches =
-    isWatched && Object.hasOwn(scripts, 'watch') && usable('watch')
+    isWatched && usable('watch')
       ? [toService(repository, one, 'watch', services.length > 0 ? 'watch' : null)]
       : [];
   return { services: [...services, ...watches], oneOffs: testsOf(one, repository), notes };
 }
 
-function whyNotTaken(text: string, repository: Repository, isRoot: boolean): string | null {
+function whyNotTaken(text: string, repository: Repository, isAbove: boolean): string | null {
   if (callsDevctl(text, repository.texts))
     return 'it calls devctl, and would start itself for ever';
   if (runsManager(text)) return 'it runs another manager of processes';
   if (runsCompose(text)) return 'it brings up containers';
-  if (isRoot && (delegatesToWorkspaces(text) || /\bconcurrently\b|\brun-p\b/.test(text)))
-    return 'it runs the scripts of the packages below, which are services of their own';
+  if (isAbove && delegatesToFolders(text))
+    return 'it runs what is below, which has services of its own';
   return null;
 }
 
@@ -110,19 +124,11 @@ function servicesOf(
   repository: Repository,
   one: Package,
   script: string,
-  notes: string[],
-  isRoot: boolean,
+  isTaken: (part: Part) => boolean,
 ): readonly ProposedService[] {
   const parts = sideBySide(one.scripts, one.scripts[script] ?? '');
   if (parts === null) return [toService(repository, one, script, null)];
-  const taken = parts.filter((part) => {
-    const text = part.script === null ? part.command : wholeText(one.scripts, part.script);
-    const why = whyNotTaken(text, repository, isRoot);
-    if (why !== null)
-      notes.push(`${one.path}: ${part.script ?? part.command} is not taken: ${why}`);
-    return why === null;
-  });
-  return taken.map((part) => toPart(repository, one, script, part));
+  return parts.filter(isTaken).map((part) => toPart(repository, one, script, part));
 }
 
 function toPart(repository: Repository, one: Package, script: string, part: Part): ProposedService {
@@ -130,18 +136,22 @@ function toPart(repository: Repository, one: Package, script: string, part: Part
   const name = part.name ?? suffix ?? part.command.split(/\s+/)[0] ?? script;
   if (part.script !== null)
     return { ...toService(repository, one, part.script, null), name: partName(one, name) };
-  // concurrently runs its commands with the programs of node_modules/.bin on the PATH, as a script has them.
   const { folder } = one;
-  const command = `PATH="$PWD/node_modules/.bin:$PATH" ${part.command}`;
+  // A script finds the programs of node_modules/.bin on its PATH.
+  const path = SYSTEM_PROGRAM.test(part.command) ? '' : 'PATH="$PWD/node_modules/.bin:$PATH" ';
   return {
     name: partName(one, name),
-    command: /^(?:npm|pnpm|yarn|bun|npx|node)\s/.test(part.command) ? part.command : command,
+    command: `${path}${part.command}`,
     ...(folder === '.' ? {} : { cwd: folder }),
     from: `${one.path}: scripts.${script}`,
     notes: [],
     text: part.command,
   };
 }
+
+/** Programs that are on the PATH by themselves. */
+const SYSTEM_PROGRAM =
+  /^(?:npm|pnpm|yarn|bunx?|npx|node|deno|python\d?|uv|poetry|pipenv|ruby|bundle|bin\/\w+|php|go|cargo|java|make|docker|sh|bash|\.{0,2}\/)(?:\s|(?<=\/))/;
 
 function partName({ folder }: Package, name: string): string {
   return toServiceName(folder === '.' ? name : `${folder.split('/').at(-1)}-${name}`);
@@ -173,10 +183,14 @@ function testsOf(
   // The placeholder that `npm init` writes.
   const isReal = (script: string): boolean =>
     scripts[script] !== undefined && !/no test specified/.test(scripts[script] ?? '');
+  const run = (script: string): string =>
+    script === 'test' && manager.name !== 'bun'
+      ? `${manager.name} test`
+      : runScript(manager, script);
   return TESTS.filter(isReal)
     .filter((script) => !callsDevctl(wholeText(scripts, script), repository.texts))
     .map((script) => ({
-      command: `${folder === '.' ? '' : `cd ${folder} && `}${runScript(manager, script)}`,
+      command: `${folder === '.' ? '' : `cd ${folder} && `}${run(script)}`,
       from: `${path}: scripts.${script}`,
     }));
 }

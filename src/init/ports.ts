@@ -5,8 +5,7 @@ import { below, firstText, type Repository } from './repository.ts';
 /** A port that a service will listen on, and the file or the flag that says so. */
 interface FoundPort {
   readonly port: number;
-  /** Null: nothing says it, it is what the framework takes by itself. */
-  readonly from: string | null;
+  readonly from: string;
   /** True where it may be another one by then, because the program takes the next when this one is taken. */
   readonly movesOn: boolean;
 }
@@ -20,7 +19,7 @@ export function withPorts(
   services: readonly ProposedService[],
 ): readonly ProposedService[] {
   const found = services.map((service) =>
-    service.oneShot || service.ready || service.ports ? [] : portsOf(repository, service),
+    service.oneShot || service.ready || service.ports ? [] : portsOfService(repository, service),
   );
   const counts = new Map<number, number>();
   for (const { port } of found.flat()) counts.set(port, (counts.get(port) ?? 0) + 1);
@@ -36,7 +35,7 @@ export function withPorts(
     const notes = [
       ...certain
         .filter(({ port }) => ports.includes(port))
-        .map(({ port, from }) => `port ${port}: ${from ?? 'the default of its framework'}`),
+        .map(({ port, from }) => `port ${port}: ${from}`),
       ...twice.map(
         (port) => `port ${port} is another service's, too: give one of them another port`,
       ),
@@ -63,7 +62,10 @@ function readyLineOf({ text }: ProposedService): string | null {
 }
 
 /** Finds the ports of a service: by the frameworks that it runs, else in the file that Node runs. */
-export function portsOf(repository: Repository, service: ProposedService): readonly FoundPort[] {
+export function portsOfService(
+  repository: Repository,
+  service: ProposedService,
+): readonly FoundPort[] {
   const frameworks = frameworksIn(service.text).filter(({ port }) => port !== undefined);
   const found = frameworks.map((framework) => portOf(repository, service, framework));
   if (found.includes(null)) return [];
@@ -94,7 +96,7 @@ function portOf(
   if (file && configured) return { port: Number(configured), from: file.path, movesOn: false };
   // A port that is computed: `port: Number(env.PORT)`. A preview server's is of no concern.
   if (file && /\bport\s*[:=(]/.test(withoutPreview(withoutLineComments(file.text)))) return null;
-  return { port, from: null, movesOn };
+  return { port, from: `the default of ${framework.name}`, movesOn };
 }
 
 function withoutLineComments(text: string): string {

@@ -33,7 +33,19 @@ export function readProcessCompose(repository: Repository, file: string): Readin
   const services = taken.map(([name, value]) =>
     toService(file, name, fieldsOf(value), shared, names),
   );
-  return { ...NOTHING, services, notes };
+  return { ...NOTHING, services: withTasks(services), notes };
+}
+
+/** A process for whose end another one waits is a task. */
+function withTasks(services: readonly ProposedService[]): readonly ProposedService[] {
+  const awaited = new Set(
+    services.flatMap(({ dependsOn = {} }) =>
+      Object.entries(dependsOn).flatMap(([name, condition]) =>
+        condition === 'completed' || condition === 'exited' ? [name] : [],
+      ),
+    ),
+  );
+  return services.map((one) => (awaited.has(one.name) ? { ...one, oneShot: true as const } : one));
 }
 
 function toService(

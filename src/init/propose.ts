@@ -86,7 +86,8 @@ export function propose(repository: Repository): Proposal {
 
 /** Chooses the source of the services: a file of a manager of processes, else scripts and servers that are found. */
 function readMain(repository: Repository): Reading {
-  const scripts = readPackages(repository);
+  const hasProjects = readNxProjects(repository, new Set()).services.length > 0;
+  const scripts = readPackages(repository, hasProjects);
   const ofManagers = MANAGER_FILES.flatMap(([file, read]) =>
     repository.texts.has(file) ? [{ file, reading: read(repository, file) }] : [],
   );

@@ -49,11 +49,11 @@ export function callsDevctl(text: string, files: ReadonlyMap<string, string>): b
 }
 
 const MONOREPO_TOOL =
-  /(?:^|[\s;&|])(?:turbo|nx|lerna)\s|\b(?:pnpm|bun)\s(?:[^;&|]*\s)?(?:-r|--recursive|--filter|-F)\b|\bnpm\s[^;&|]*(?:--workspaces?|-ws?)\b|\byarn\s(?:workspaces?)\b|--prefix\s|\brush\s|\bmoon\s/;
+  /(?:^|[\s;&|])(?:turbo|nx|lerna)\s|\b(?:pnpm|bun)\s(?:[^;&|]*\s)?(?:-r|--recursive|--filter|-F)\b|\bnpm\s[^;&|]*(?:--workspaces?|-ws?)\b|\byarn\s(?:workspaces?)\b|--prefix[\s=]|--cwd[\s=]|\brush\s|\bmoon\s/;
 
-/** Tells whether a script of the root only runs those of the workspaces. */
-export function delegatesToWorkspaces(text: string): boolean {
-  return MONOREPO_TOOL.test(text);
+/** Tells whether a script of the root only runs those of folders below it. */
+export function delegatesToFolders(text: string): boolean {
+  return MONOREPO_TOOL.test(text) || /(?:^|[;&|(]\s*)cd\s+[\w./-]+\s*&&/.test(text);
 }
 
 /** The programs that keep several processes, with the files that they read. */

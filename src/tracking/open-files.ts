@@ -109,7 +109,9 @@ export function openFilesReader(
 }
 
 function asDeclared(record: ServiceRecord): DeclaredService {
-  return { ...record, name: record.service };
+  const declared = { ...record, name: record.service };
+  // Nobody has said what belongs to a project without manifest, so who listens there is no evidence.
+  return record.adHoc ? { ...declared, ports: [], udpPorts: [] } : declared;
 }
 
 /**

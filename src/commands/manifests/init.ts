@@ -1,21 +1,21 @@
 import { existsSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { DevctlError, ExitCode, errnoOf } from '../errors.ts';
-import { collectRepository } from '../init/collect.ts';
-import { type DiffLine, diffLines } from '../init/line-diff.ts';
-import { DEVCTL, oneOffCommand, toManifestText } from '../init/manifest-text.ts';
-import type { Proposal } from '../init/proposal.ts';
-import { propose } from '../init/propose.ts';
-import { examineManifest } from '../manifest/load.ts';
-import { findManifest, SMALLEST_MANIFEST } from '../manifest/locate.ts';
-import { formatProblem } from '../manifest/problem.ts';
-import { readSource } from '../manifest/source.ts';
-import { printJson } from '../output/terminal/json.ts';
-import { type Theme, themeFor } from '../output/terminal/theme.ts';
-import { printable } from '../output/terminal/width.ts';
-import { homeFolder } from '../processes/home-folder.ts';
-import { currentFolder } from '../processes/working-folder.ts';
-import { USUAL_MANIFEST } from '../project/names.ts';
+import { DevctlError, ExitCode, errnoOf } from '../../errors.ts';
+import { collectRepository } from '../../init/collect.ts';
+import { type DiffLine, diffLines } from '../../init/line-diff.ts';
+import { DEVCTL, oneOffCommand, toManifestText } from '../../init/manifest-text.ts';
+import type { Proposal } from '../../init/proposal.ts';
+import { propose } from '../../init/propose.ts';
+import { examineManifest } from '../../manifest/load.ts';
+import { findManifest, SMALLEST_MANIFEST } from '../../manifest/locate.ts';
+import { formatProblem } from '../../manifest/problem.ts';
+import { readSource } from '../../manifest/source.ts';
+import { printJson } from '../../output/terminal/json.ts';
+import { type Theme, themeFor } from '../../output/terminal/theme.ts';
+import { printable } from '../../output/terminal/width.ts';
+import { homeFolder } from '../../processes/home-folder.ts';
+import { currentFolder } from '../../processes/working-folder.ts';
+import { USUAL_MANIFEST } from '../../project/names.ts';
 
 export interface InitOptions {
   readonly config?: string;
@@ -42,7 +42,7 @@ export async function initCommand(options: InitOptions): Promise<number> {
     process.stderr.write('nothing was written\n');
     return ExitCode.Failed;
   }
-  if (options.yes) show(chosen, root, theme);
+  if (options.yes) showProposal(chosen, root, theme);
   writeManifest(file, toManifestText(chosen, schemaPath(root)));
   return printWritten(file, root, chosen, theme);
 }
@@ -76,7 +76,8 @@ function namedFolder(config: string | undefined): string {
   });
 }
 
-function nothingFound(root: string, { notes }: Proposal): DevctlError {
+/** The failure where a repository has nothing to run. */
+export function nothingFound(root: string, { notes }: Proposal): DevctlError {
   const message = [`nothing to run was found in ${root}`, ...notes.map((note) => `  ${note}`)];
   return new DevctlError('init-failed', message.join('\n'), {
     hint: `write ${USUAL_MANIFEST} by hand: ${SMALLEST_MANIFEST}`,
@@ -148,29 +149,24 @@ async function askWhich(
   theme: Theme,
 ): Promise<Proposal | null> {
   if (!canAsk()) {
-    show(proposal, root, theme);
+    showProposal(proposal, root, theme);
     throw new DevctlError('usage', 'nothing was written: there is no terminal to ask on', {
       hint: `to write it without a question: ${DEVCTL} init --yes`,
     });
   }
-  const { confirm, isCancel, multiselect } = await import('@clack/prompts');
+  const { askWhether, askWhichNames } = await import('../../output/terminal/questions.ts');
   let chosen = proposal;
   if (proposal.services.length > 1) {
-    const names = await multiselect({
-      message: 'Which of these are to be services?',
-      options: proposal.services.map(({ name, from, text }) => ({
-        value: name,
-        label: name,
-        hint: printable(`${text.split('\n')[0]}  (${from})`),
-      })),
-      initialValues: proposal.services.map(({ name }) => name),
-    });
-    if (isCancel(names)) return null;
+    const choices = proposal.services.map(({ name, from, text }) => ({
+      name,
+      hint: printable(`${text.split('\n')[0]}  (${from})`),
+    }));
+    const names = await askWhichNames('Which of these are to be services?', choices);
+    if (names === null || names.length === 0) return null;
     chosen = withOnly(proposal, names);
   }
-  show(chosen, root, theme);
-  const isWanted = await confirm({ message: `Write ${file}?` });
-  return isWanted === true ? chosen : null;
+  showProposal(chosen, root, theme);
+  return (await askWhether(`Write ${file}?`)) ? chosen : null;
 }
 
 /** Tells whether questions can be asked: a person sees them, and can answer. */
@@ -190,21 +186,26 @@ function withOnly(proposal: Proposal, names: readonly string[]): Proposal {
 }
 
 /** Prints what was found and the manifest that would be written. */
-export function show(proposal: Proposal, root: string, theme: Theme): void {
+export function showProposal(proposal: Proposal, root: string, theme: Theme): void {
   const text = toManifestText(proposal, schemaPath(root));
   process.stdout.write(`${theme.bold(join(root, USUAL_MANIFEST))}\n`);
   printDiff(diffLines('', text), theme);
 }
 
-function printDiff(lines: readonly DiffLine[], theme: Theme): void {
+/** Prints a comparison, with the marks of diff(1). */
+export function printDiff(
+  lines: readonly DiffLine[],
+  theme: Theme,
+  write: (line: string) => void = (line) => void process.stdout.write(`${line}\n`),
+): void {
   const paint = { same: theme.dim, added: theme.green, removed: theme.red };
   const mark = { same: ' ', added: '+', removed: '-' };
   for (const { kind, text } of lines)
-    process.stdout.write(`${paint[kind](`${mark[kind]} ${printable(text)}`.trimEnd())}\n`);
+    write(paint[kind](`${mark[kind]} ${printable(text)}`.trimEnd()));
 }
 
 /** Where editors find the schema: in the installed package, if the project has it. */
-function schemaPath(root: string): string | null {
+export function schemaPath(root: string): string | null {
   const path = 'node_modules/devctl/schema/devctl.schema.json';
   return existsSync(join(root, path)) ? `./${path}` : null;
 }
