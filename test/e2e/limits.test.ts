@@ -62,17 +62,17 @@ test('a service beyond its limits gets a warning, an end or a restart, and its b
     restarts: 1,
     processes: 0,
     reason: expect.stringMatching(
-      /^used [\d.]+ MB, limit 150 MB; most of it below .*grower.* \(pid \d+\): 1 process, .*; given up after 1 restart within 10m$/,
+      /^used [\d.]+ MB, limit 150 MB; most of it below .*grower.* \(pid \d+\): 1 process, .*; given up after 1 restart within 10 min$/,
     ),
   });
   expect(await statusOf(project, 'short')).toMatchObject({
     state: 'failed',
     processes: 0,
-    reason: expect.stringMatching(/^ran for [\d.]+m?s, limit 1s$/),
+    reason: expect.stringMatching(/^ran for [\d.]+ m?s, limit 1 s$/),
   });
   expect(await statusOf(project, 'quiet')).toMatchObject({
     state: 'failed',
-    reason: expect.stringMatching(/^no output and no cpu for [\d.]+m?s, limit 1s$/),
+    reason: expect.stringMatching(/^no output and no cpu for [\d.]+ m?s, limit 1 s$/),
   });
   expect(await statusOf(project, 'plain')).toMatchObject({ pid: plain.pid, state: 'ready' });
   expect((await statusOf(project, 'talks')).state).toBe('running');

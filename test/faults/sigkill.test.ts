@@ -79,7 +79,7 @@ function newBystander(project: TemporaryProject): Promise<Bystander> {
   return startBystander('node tcp-server.mjs', project.root);
 }
 
-/** True where a daemon without any mark is found whichever process is killed. The README states this limit. */
+/** True where a daemon without any mark is found whichever process is killed. docs/limits.md states this limit. */
 const CAN_HOLD_BARE = hasControlGroups || hasSubreaper;
 
 type Phase = 'start' | 'stop' | 'force' | 'inside' | 'run';
