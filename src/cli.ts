@@ -145,7 +145,8 @@ const AD_HOC = `NAME -- COMMAND starts a service that no manifest defines: statu
 is stopped, and save writes it into a manifest.`;
 
 const INIT_READS = `It reads package.json and workspaces (npm, pnpm, yarn, bun), turbo and nx, Procfile, mprocs,
-process-compose, pm2, compose files and start scripts, and runs nothing. It never overwrites a file.`;
+process-compose, pm2, compose files and start scripts, and runs nothing without --probe. It never
+overwrites a file.`;
 
 const ATTACHED = `Keys go to the service, Ctrl-C too, and it follows the size of your terminal. Ctrl-] detaches and
 leaves the service running: exit code 0. When the service ends, attach ends with its exit code.`;
@@ -155,10 +156,13 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'init',
     description: 'propose a manifest from what the repository says, and write it',
-    options: [['-y, --yes', 'write it without a question']],
+    options: [
+      ['-y, --yes', 'write it without a question'],
+      ['--probe', 'run each service for up to 60 s before, and add what it shows; asks for each'],
+    ],
     json: 'print the proposal as JSON; written only with --yes',
     more: INIT_READS,
-    examples: ['init', 'init --yes', 'init --json'],
+    examples: ['init', 'init --yes', 'init --probe'],
     load: async () => (await import('./commands/manifests/init.ts')).initCommand,
   },
   {

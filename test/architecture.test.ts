@@ -29,7 +29,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** The same inside a folder: a room may import from the rooms after it. A file beside the rooms is above them. */
 const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   supervisor: [['api'], ['policies'], ['services']],
-  operations: [['up', 'wait'], ['start', 'run'], ['stop'], ['status', 'doctor', 'attach']],
+  operations: [['up', 'wait', 'probe'], ['start', 'run'], ['stop'], ['status', 'doctor', 'attach']],
   output: [['monitor', 'html'], ['text'], ['terminal']],
   services: [['probes'], ['launch'], ['lifecycle']],
 };
@@ -51,6 +51,7 @@ const PURE: readonly RegExp[] = [
   /^processes\/(identity|snapshot)\.ts$/,
   /^processes\/linux\/stat\.ts$/,
   /^operations\/attach\/(keys|modes)\.ts$/,
+  /^operations\/probe\/learn\.ts$/,
 ];
 
 /** More files than this in one folder, and nobody finds anything. */

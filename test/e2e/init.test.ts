@@ -137,3 +137,42 @@ test('up without a manifest runs what is found only when it is told to, leaves n
   expect(project.oracle.everything()).toEqual([]);
   expect(existsSync(project.file('.devctl.json'))).toBe(false);
 });
+
+test('init --probe runs what is to be a service, learns its port and its end, and leaves nothing; refused while the project runs', async () => {
+  await using project = await clone('npm-workspaces');
+  const env = { PATH: project.path };
+  project.write(
+    'apps/api/src/server.js',
+    `import { createServer } from 'node:http';
+createServer((_request, response) => response.end('[]')).listen(Number('46103'));
+createServer().listen(0);
+setTimeout(() => console.log('up'), 10);
+`,
+  );
+  expect(await devctlWith(project, { env }, 'init', '--probe')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('no terminal to ask on'),
+  });
+  const probed = await devctlWith(project, { env }, 'init', '--probe', '--yes', '--json');
+  expect({ code: probed.exitCode, stderr: probed.stderr }).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(
+      /api: npm run dev {2}\(in apps\/api\)[^]*all of the probe is stopped/,
+    ),
+  });
+  expect(JSON.parse(probed.stdout)).toMatchObject({
+    written: true,
+    services: [
+      { name: 'api', ports: [46103], ready: { http: 'http://localhost:46103/' } },
+      { name: 'web', ports: [46101], ready: { http: 'http://localhost:46101/' } },
+    ],
+  });
+  expect(project.oracle.everything()).toEqual([]);
+  expect(await devctlWith(project, { env }, 'start', 'api')).toMatchObject({ exitCode: 0 });
+  expect(await devctlWith(project, { env }, 'init', '--probe', '--yes')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('the project runs'),
+  });
+  expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
+  expect(project.oracle.everything()).toEqual([]);
+});

@@ -22,6 +22,7 @@ export interface InitOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly yes?: boolean;
+  readonly probe?: boolean;
 }
 
 /**
@@ -30,21 +31,47 @@ export interface InitOptions {
  */
 export async function initCommand(options: InitOptions): Promise<number> {
   const root = folderToInit(options.config);
-  const proposal = propose(collectRepository(root));
-  if (proposal.services.length === 0) throw nothingFound(root, proposal);
+  const found = propose(collectRepository(root));
+  if (found.services.length === 0) throw nothingFound(root, found);
+  const { yes = false, json = false, probe = false } = options;
+  if (probe && !yes && (json || !canAsk())) throw nobodyToAsk('init --probe --yes');
   const file = join(root, USUAL_MANIFEST);
-  if (existsSync(file)) return compareOnly(file, proposal, root, options);
-  if (options.json) return writeAsJson(file, proposal, root, options);
+  const isThere = existsSync(file);
+  const isAsked = !yes && !json && !isThere && canAsk();
+  const taken = isAsked ? await askWhich(found) : found;
+  const proposal = taken && probe ? await probeLazily(taken, root, options) : taken;
+  if (proposal === null) return notWritten();
+  if (isThere) return compareOnly(file, proposal, root, options);
+  if (json) return writeAsJson(file, proposal, root, options);
 
   const theme = themeFor(process.stdout, options.color);
-  const chosen = options.yes ? proposal : await askWhich(proposal, file, root, theme);
-  if (chosen === null) {
-    process.stderr.write('nothing was written\n');
-    return ExitCode.Failed;
+  showProposal(proposal, root, theme);
+  if (!yes) {
+    if (!isAsked) throw nobodyToAsk('init --yes');
+    const { askWhether } = await import('../../output/terminal/questions.ts');
+    if (!(await askWhether(`Write ${file}?`))) return notWritten();
   }
-  if (options.yes) showProposal(chosen, root, theme);
-  writeManifest(file, toManifestText(chosen, schemaPath(root)));
-  return printWritten(file, root, chosen, theme);
+  writeManifest(file, toManifestText(proposal, schemaPath(root)));
+  return printWritten(file, root, proposal, theme);
+}
+
+async function probeLazily(
+  proposal: Proposal,
+  root: string,
+  options: InitOptions,
+): Promise<Proposal | null> {
+  return (await import('./probe.ts')).probeProposal(proposal, root, options);
+}
+
+function notWritten(): number {
+  process.stderr.write('nothing was written\n');
+  return ExitCode.Failed;
+}
+
+function nobodyToAsk(command: string): DevctlError {
+  return new DevctlError('usage', 'nothing was written: there is no terminal to ask on', {
+    hint: `without a question: ${DEVCTL} ${command}`,
+  });
 }
 
 /**
@@ -136,37 +163,16 @@ function inJson(file: string, { services, oneOffs, notes, install }: Proposal, t
   };
 }
 
-/**
- * Asks which services to take, and whether to write the file.
- *
- * @returns null where the user does not want it
- * @throws DevctlError 'usage' where there is no terminal to ask on
- */
-async function askWhich(
-  proposal: Proposal,
-  file: string,
-  root: string,
-  theme: Theme,
-): Promise<Proposal | null> {
-  if (!canAsk()) {
-    showProposal(proposal, root, theme);
-    throw new DevctlError('usage', 'nothing was written: there is no terminal to ask on', {
-      hint: `to write it without a question: ${DEVCTL} init --yes`,
-    });
-  }
-  const { askWhether, askWhichNames } = await import('../../output/terminal/questions.ts');
-  let chosen = proposal;
-  if (proposal.services.length > 1) {
-    const choices = proposal.services.map(({ name, from, text }) => ({
-      name,
-      hint: printable(`${text.split('\n')[0]}  (${from})`),
-    }));
-    const names = await askWhichNames('Which of these are to be services?', choices);
-    if (names === null || names.length === 0) return null;
-    chosen = withOnly(proposal, names);
-  }
-  showProposal(chosen, root, theme);
-  return (await askWhether(`Write ${file}?`)) ? chosen : null;
+/** Asks which services to take. Null: the user has cancelled. */
+async function askWhich(proposal: Proposal): Promise<Proposal | null> {
+  if (proposal.services.length === 1) return proposal;
+  const { askWhichNames } = await import('../../output/terminal/questions.ts');
+  const choices = proposal.services.map(({ name, from, text }) => ({
+    name,
+    hint: printable(`${text.split('\n')[0]}  (${from})`),
+  }));
+  const names = await askWhichNames('Which of these are to be services?', choices);
+  return names === null || names.length === 0 ? null : withOnly(proposal, names);
 }
 
 /** Tells whether questions can be asked: a person sees them, and can answer. */
