@@ -171,7 +171,7 @@ function readJson(text: string): Parsed {
 }
 
 /** Reads YAML without tags of other languages, and with a limit for what its aliases may become. */
-export function readYaml(text: string): Parsed {
+function readYaml(text: string): Parsed {
   try {
     const document = parseDocument(text, { schema: 'core', logLevel: 'silent', merge: true });
     const [error] = document.errors;

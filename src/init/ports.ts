@@ -62,7 +62,7 @@ function readyLineOf({ text }: ProposedService): string | null {
 }
 
 /** Finds the ports of a service: by the frameworks that it runs, else in the file that Node runs. */
-export function portsOfService(
+function portsOfService(
   repository: Repository,
   service: ProposedService,
 ): readonly FoundPort[] {
@@ -210,7 +210,7 @@ interface Listening {
 }
 
 /** Reads which port a source text listens on; null where it does not, or nobody can tell. */
-export function listenedPort(source: string): Listening | null {
+function listenedPort(source: string): Listening | null {
   const call =
     /\.listen\(\s*(?:\{[^{}]*?\bport\s*(?::\s*)?)?|\bserve\(\s*\{[^{}]*?\bport\s*(?::\s*)?/.exec(
       source,

@@ -15,6 +15,7 @@
  *   compose          what a compose file has
  *   shell-script     what a start script has
  *   other-programs   servers that no script names
+ *   valid            leaves out what no manifest accepts
  *   frameworks       dev servers, by their command lines
  *   ports            the ports of services
  *   links            the dependencies that proxies show
@@ -42,6 +43,7 @@ import {
 } from './proposal.ts';
 import type { Repository } from './repository.ts';
 import { readStartScript, START_SCRIPTS } from './shell-script.ts';
+import { toValidService } from './valid.ts';
 
 type Reader = (repository: Repository, file: string) => Reading;
 
@@ -67,12 +69,13 @@ const LAST: readonly (readonly [file: string, read: Reader])[] = [['Procfile', r
 /** Proposes services for a repository. */
 export function propose(repository: Repository): Proposal {
   const main = readMain(repository);
+  const valid = main.services.flatMap((service) => toValidService(service) ?? []);
   const around = joined([
     ...COMPOSE_FILES.map((file) => readCompose(repository, file)),
     ...START_SCRIPTS.map((file) => readStartScript(repository, file)),
     { ...NOTHING, notes: repository.problems },
   ]);
-  const built = withBuilds(repository, withUniqueNames(main.services));
+  const built = withBuilds(repository, withKnownDependencies(withUniqueNames(valid)));
   const services = withProxyLinks(repository, withPorts(repository, withUniqueNames(built)));
   const sources = new Set(services.map(({ from }) => from.split(': ')[0] ?? from));
   return {
@@ -82,6 +85,15 @@ export function propose(repository: Repository): Proposal {
     sources: [...sources],
     install: missingInstall(repository),
   };
+}
+
+/** Leaves out dependencies on what is not proposed. */
+function withKnownDependencies(services: readonly ProposedService[]): readonly ProposedService[] {
+  const names = new Set(services.map(({ name }) => name));
+  return services.map(({ dependsOn = {}, ...service }) => {
+    const known = Object.entries(dependsOn).filter(([name]) => names.has(name));
+    return known.length === 0 ? service : { ...service, dependsOn: Object.fromEntries(known) };
+  });
 }
 
 /** Chooses the source of the services: a file of a manager of processes, else scripts and servers that are found. */

@@ -8,7 +8,7 @@ const CALL =
   /(?:^|[\s;&|("'])(?:npm|pnpm|yarn|bun)\s+(?:(?:run|run-script)\s+)?(?:--?[\w-]+\s+)*([\w:.-]+)/g;
 
 /** The names of the scripts of the same package that a text calls: `npm run build`, `yarn dev`, `pnpm start`. */
-export function calledScripts(scripts: Scripts, text: string): readonly string[] {
+function calledScripts(scripts: Scripts, text: string): readonly string[] {
   const names = [...text.matchAll(CALL)].map(([, name = '']) => name);
   const byShort = [...text.matchAll(/\bnpm:([\w:.-]+)/g)].map(([, name = '']) => name);
   return [...names, ...byShort].filter((name) => Object.hasOwn(scripts, name));
@@ -161,7 +161,7 @@ function matchingScripts(scripts: Scripts, pattern: string): readonly string[] {
 }
 
 /** The words of a simple command line; null where the shell would have more to say: pipes, variables, several commands. */
-export function wordsOf(text: string): readonly string[] | null {
+function wordsOf(text: string): readonly string[] | null {
   const words: string[] = [];
   const matcher = /\s*(?:"((?:[^"\\$`]|\\.)*)"|'([^']*)'|((?:[^\s"'\\;&|<>()$`]|\\.)+))/y;
   const line = text.trim();

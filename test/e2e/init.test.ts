@@ -157,7 +157,7 @@ setTimeout(() => console.log('up'), 10);
   expect({ code: probed.exitCode, stderr: probed.stderr }).toMatchObject({
     code: 0,
     stderr: expect.stringMatching(
-      /api: npm run dev {2}\(in apps\/api\)[^]*all of the probe is stopped/,
+      /api: npm run dev {2}\(in apps\/api\)[\s\S]*all of the probe is stopped/,
     ),
   });
   expect(JSON.parse(probed.stdout)).toMatchObject({

@@ -220,7 +220,7 @@ test('servers that no script names', () => {
     'old/app.py': 'from flask import Flask\napp = Flask(__name__)',
   });
   expect(byName(found)).toEqual({
-    backend: { command: '.venv/bin/python manage.py runserver', cwd: 'backend', ports: [8000] },
+    backend: { command: '.venv/bin/python manage.py runserver', cwd: 'backend' },
     ml: { command: 'uv run python -m uvicorn main:app --reload', cwd: 'ml' },
     old: { command: 'python3 -m flask --app app run --debug', cwd: 'old', ports: [5000] },
   });

@@ -79,7 +79,7 @@ function nobodyToAsk(command: string): DevctlError {
  *
  * @throws DevctlError 'usage' where a manifest counts there already, or everything of the user is below it
  */
-export function folderToInit(config: string | undefined): string {
+function folderToInit(config: string | undefined): string {
   const root = realpathSync(resolve(currentFolder(), namedFolder(config)));
   const home = homeFolder();
   if (root === '/' || root === home)
@@ -192,7 +192,7 @@ function withOnly(proposal: Proposal, names: readonly string[]): Proposal {
 }
 
 /** Prints what was found and the manifest that would be written. */
-export function showProposal(proposal: Proposal, root: string, theme: Theme): void {
+function showProposal(proposal: Proposal, root: string, theme: Theme): void {
   const text = toManifestText(proposal, schemaPath(root));
   process.stdout.write(`${theme.bold(join(root, USUAL_MANIFEST))}\n`);
   printDiff(diffLines('', text), theme);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ProposedService } from '../../src/init/proposal.ts';
-import { learn, type Observation } from '../../src/operations/probe/learn.ts';
+import type { ProposedService } from '../../../src/init/proposal.ts';
+import { learn, type Observation } from '../../../src/operations/probe/learn.ts';
 
 const web: ProposedService = {
   name: 'web',
@@ -17,7 +17,7 @@ const seen: Observation = {
   needsInterrupt: false,
 };
 
-test.each<[string, Partial<ProposedService>, Partial<Observation>, Partial<ProposedService>]>([
+test.each<[string, Partial<ProposedService>, Partial<Observation>, Record<string, unknown>]>([
   [
     'a page at a port of its own',
     {},
@@ -71,7 +71,7 @@ test.each<[string, Partial<ProposedService>, Partial<Observation>, Partial<Propo
     'no port: a line of its output, without what differs from run to run',
     {},
     { lines: ['> vite', '\u001b[32mWatching for file changes\u001b[0m in 12 s'] },
-    { ports: undefined, ready: { log: 'Watching for file changes' } },
+    { ports: undefined, ready: { log: 'Watching for file changes in' } },
   ],
   [
     'a readiness line that was given stays',
