@@ -62,10 +62,7 @@ function readyLineOf({ text }: ProposedService): string | null {
 }
 
 /** Finds the ports of a service: by the frameworks that it runs, else in the file that Node runs. */
-function portsOfService(
-  repository: Repository,
-  service: ProposedService,
-): readonly FoundPort[] {
+function portsOfService(repository: Repository, service: ProposedService): readonly FoundPort[] {
   const frameworks = frameworksIn(service.text).filter(({ port }) => port !== undefined);
   const found = frameworks.map((framework) => portOf(repository, service, framework));
   if (found.includes(null)) return [];

@@ -8,7 +8,7 @@ export interface SeenPort {
 }
 
 /** What one run of a service has shown. */
-export interface Observation {
+export interface ShownByRun {
   /** Null: it came up. Else why not. */
   readonly failure: string | null;
   readonly ports: readonly SeenPort[];
@@ -41,7 +41,7 @@ const READY_LINE =
  */
 export function learn(
   service: ProposedService,
-  seen: Observation,
+  seen: ShownByRun,
   ephemeralFrom: number,
 ): ProposedService {
   if (seen.failure !== null)
@@ -72,7 +72,7 @@ function isLasting({ port, status }: SeenPort, ephemeralFrom: number): boolean {
 
 function readyByLine(
   { ready }: ProposedService,
-  { lines }: Observation,
+  { lines }: ShownByRun,
 ): Pick<ProposedService, 'ready'> {
   if (ready !== undefined) return { ready };
   const line = lines.map(plain).find((one) => READY_LINE.test(one));
@@ -96,7 +96,7 @@ function steadyPart(line: string): string | null {
 
 function stopOf(
   { stop }: ProposedService,
-  { endedAfterMs, needsInterrupt }: Observation,
+  { endedAfterMs, needsInterrupt }: ShownByRun,
 ): NonNullable<ProposedService['stop']> | null {
   if (needsInterrupt) return { ...stop, signal: 'SIGINT' };
   if (endedAfterMs === null || endedAfterMs <= SLOW_END_MS || stop?.grace !== undefined)

@@ -19,7 +19,7 @@ import { startProject } from '../start/start.ts';
 import { listeningSockets } from '../status/listening.ts';
 import { stopOptions } from '../stop/options.ts';
 import { stopServices } from '../stop/stop.ts';
-import type { Observation, SeenPort } from './learn.ts';
+import type { SeenPort, ShownByRun } from './learn.ts';
 
 /** The time that a service has to show its ports, in ms. */
 const OBSERVED_MS = 60_000;
@@ -48,7 +48,7 @@ export interface ProbeOptions {
 
 export interface ProbeResult {
   /** By service, as far as they were tried. */
-  readonly seen: ReadonlyMap<string, Observation>;
+  readonly seen: ReadonlyMap<string, ShownByRun>;
   /** The last stop, of everything. */
   readonly stop: StopReport;
 }
@@ -99,7 +99,7 @@ class ProbeSession {
   readonly #folder: ProjectFolder;
   readonly #manifest: ResolvedManifest;
   readonly #options: ProbeOptions;
-  readonly #seen = new Map<string, Observation>();
+  readonly #seen = new Map<string, ShownByRun>();
 
   constructor(
     host: Host,
@@ -132,7 +132,7 @@ class ProbeSession {
     return { seen: this.#seen, stop };
   }
 
-  async #try(name: string): Promise<Observation> {
+  async #try(name: string): Promise<ShownByRun> {
     const failure = await this.#start(name);
     const base = { endedAfterMs: 0, needsInterrupt: false } as const;
     const service = this.#manifest.services[name];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ProposedService } from '../../../src/init/proposal.ts';
-import { learn, type Observation } from '../../../src/operations/probe/learn.ts';
+import { learn, type ShownByRun } from '../../../src/operations/probe/learn.ts';
 
 const web: ProposedService = {
   name: 'web',
@@ -9,7 +9,7 @@ const web: ProposedService = {
   notes: [],
   text: 'vite',
 };
-const seen: Observation = {
+const seen: ShownByRun = {
   failure: null,
   ports: [],
   lines: [],
@@ -17,7 +17,7 @@ const seen: Observation = {
   needsInterrupt: false,
 };
 
-test.each<[string, Partial<ProposedService>, Partial<Observation>, Record<string, unknown>]>([
+test.each<[string, Partial<ProposedService>, Partial<ShownByRun>, Record<string, unknown>]>([
   [
     'a page at a port of its own',
     {},
