@@ -1,9 +1,10 @@
+import { join } from 'node:path';
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { warningInWords } from '../limits/words.ts';
 import { followLogs, type LogFollower } from '../logs/follow.ts';
 import { readLog, type ServiceLine } from '../logs/reader.ts';
-import { logFolders, serviceLogs } from '../logs/services.ts';
+import { logFolders, type ServiceLog, serviceLogs } from '../logs/services.ts';
 import { openLogSource } from '../logs/source.ts';
 import { tolerantReader } from '../logs/tolerant-reader.ts';
 import { loadManifest } from '../manifest/load.ts';
@@ -23,6 +24,7 @@ import { colorEnabled, isSeen, themeFor } from '../output/terminal/theme.ts';
 import { printableLines } from '../output/terminal/width.ts';
 import { printStopReport } from '../output/text/stop.ts';
 import { openHost } from '../processes/real-host.ts';
+import { logsFolderOf } from '../project/folder.ts';
 import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
 import type { StopReport } from '../stopping/report.ts';
 import { failureHints } from './failure-hint.ts';
@@ -145,8 +147,8 @@ class Up {
   }
 
   #followNewLines(): LogFollower {
-    const { project, selected } = this.#scope;
-    const services = serviceLogs(project, selected);
+    const { project, manifest, selected } = this.#scope;
+    const services = logsOf(project, manifest, selected);
     const readers = services.map(({ name, log }) =>
       tolerantReader(readLog(openLogSource(project.folder, name, log)), this.#notes.warn),
     );
@@ -225,6 +227,17 @@ class Up {
     else printStopReport(report, color, process.stderr);
     return exitCode;
   }
+}
+
+/** The logs of the services. Without a manifest nothing but this session knows them. */
+function logsOf(
+  project: OpenProject,
+  manifest: ResolvedManifest,
+  selected: readonly string[],
+): readonly ServiceLog[] {
+  if (project.outline.kind !== 'absent') return serviceLogs(project, selected);
+  const folder = logsFolderOf(project.folder, manifest);
+  return selected.map((name) => ({ name, log: join(folder, `${name}.log`) }));
 }
 
 /** Prints lines of devctl's own on stderr, beside those of the services. */

@@ -49,7 +49,7 @@ test('two services in a row without a manifest: status, logs, restart, a second 
 
   const stopped = await devctl(project, 'stop', '--json');
   expect(stopped.exitCode).toBe(0);
-  expect(JSON.parse(stopped.stdout)).toMatchObject({ survivors: [], swept: null });
+  expect(JSON.parse(stopped.stdout)).toMatchObject({ survivors: [] });
   expect(project.oracle.everything()).toEqual([]);
   // What is stopped is forgotten, and the logs are left.
   expect(await devctl(project, 'restart', 'job')).toMatchObject({ exitCode: 2 });

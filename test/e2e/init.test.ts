@@ -50,7 +50,7 @@ eachMode<[string, readonly string[]]>([
       devctlWith(project, { env: { PATH: project.path } }, ...args);
     const written = await run('init', '--yes');
     expect(written).toMatchObject({ exitCode: 0 });
-    expect(written.stdout).toMatch(/next: npx --no-install devctl start\n$/);
+    expect(written.stdout).toMatch(/next: npx --no-install devctl start$/);
     expect(await run('check')).toMatchObject({ exitCode: 0 });
     const started = await run('start', '--json');
     expect({ code: started.exitCode, stderr: started.stderr }).toMatchObject({ code: 0 });
@@ -144,7 +144,7 @@ test('init --probe runs what is to be a service, learns its port and its end, an
   project.write(
     'apps/api/src/server.js',
     `import { createServer } from 'node:http';
-createServer((_request, response) => response.end('[]')).listen(Number('46103'));
+createServer((_request, response) => response.end('[]')).listen(Number('14103'));
 createServer().listen(0);
 setTimeout(() => console.log('up'), 10);
 `,
@@ -163,7 +163,7 @@ setTimeout(() => console.log('up'), 10);
   expect(JSON.parse(probed.stdout)).toMatchObject({
     written: true,
     services: [
-      { name: 'api', ports: [46103], ready: { http: 'http://localhost:46103/' } },
+      { name: 'api', ports: [14103], ready: { http: 'http://localhost:14103/' } },
       { name: 'web', ports: [46101], ready: { http: 'http://localhost:46101/' } },
     ],
   });
