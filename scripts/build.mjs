@@ -65,6 +65,28 @@ const withoutUnused = {
   },
 };
 
+/** The descriptions of manifest keys are for the JSON Schema, which has them already. */
+const withoutDescriptions = {
+  name: 'without-descriptions',
+  setup({ onLoad }) {
+    onLoad({ filter: /src[/]manifest[/](schema|fields)[\w-]*\.ts$/ }, async ({ path: file }) => {
+      const text = await readFile(file, 'utf8');
+      const literal = /\s*\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`$]*`),?\s*\)/g;
+      return { contents: text.replace(literal, ''), loader: 'ts' };
+    });
+  },
+};
+
+/** Parts of execa's output for people, which devctl has turned off: symbols, and times. */
+const withoutVerbose = {
+  name: 'without-verbose',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules[/](figures|pretty-ms)[/]index\.js$/ }, () => ({
+      contents: 'export default {};',
+    }));
+  },
+};
+
 const COMMON = {
   absWorkingDir: root,
   bundle: true,
@@ -79,7 +101,13 @@ const COMMON = {
   mainFields: ['module', 'main'],
   // Its ESM is for browsers by name only, and a bundler can leave out what nobody uses.
   alias: { yaml: './node_modules/yaml/browser/dist/index.js' },
-  plugins: [commanderWithoutChildProcess, oneSpinner, withoutUnused],
+  plugins: [
+    commanderWithoutChildProcess,
+    oneSpinner,
+    withoutUnused,
+    withoutDescriptions,
+    withoutVerbose,
+  ],
   metafile: true,
   write: false,
   logLevel: 'error',
@@ -308,7 +336,7 @@ async function emitTypes() {
     const isPublic = new Set(['index.d.ts', ...importedBy('index.d.ts', index)]);
     for (const name of names) {
       const written = await readFile(path.join(folder, name), 'utf8');
-      const text = isPublic.has(name) ? written : withoutComments(written);
+      const text = isPublic.has(name) ? written : onlyTypes(written);
       declarations.set(path.join('types', name), Buffer.from(text));
       for (const imported of importedBy(name, text)) names.add(imported);
     }
@@ -324,9 +352,23 @@ function importedBy(name, text) {
   );
 }
 
-/** Editors show the comments of what the library exports; those of the rest would add 20 kB to the package. */
-function withoutComments(text) {
-  return text.replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, '');
+/**
+ * Keeps the types of a file that the library does not export by itself, without comments: editors show those of what it
+ * exports. Functions of such a file cannot be reached. All of it would add 25 kB to the package.
+ */
+function onlyTypes(text) {
+  const types = text
+    .replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, '')
+    // A declaration ends with the semicolon after which a line begins another one.
+    .replace(
+      /^(?:export )?declare (?:function|const) [\s\S]*?;\n(?=[^\s}]|$(?![\s\S]))/gm,
+      (all) => (/\btypeof\b/.test(text) ? all : ''),
+    );
+  return types.replace(/^import (?:type )?\{([^}]*)\} from [^;]*;\n/gm, (all, names) => {
+    const rest = types.replaceAll(all, '');
+    const isUsed = (name) => new RegExp(`\\b${name}\\b`).test(rest);
+    return names.split(',').some((one) => isUsed(one.trim().split(' ').pop())) ? all : '';
+  });
 }
 
 function runTsc(args) {

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type ParseError, parse as parseJson } from 'jsonc-parser';
 import { parseDocument } from 'yaml';
+import { parseText } from '../manifest/parse.ts';
 import { readSource } from '../manifest/source.ts';
+import { toValue } from '../manifest/tree.ts';
 import { COMPOSE_FILES } from './compose.ts';
 import { FRAMEWORKS } from './frameworks.ts';
 import { isWorkspace, workspacePatterns } from './package-manager.ts';
@@ -162,12 +163,10 @@ function parse(path: string, text: string): Parsed | null {
 }
 
 function readJson(text: string): Parsed {
-  const errors: ParseError[] = [];
-  const value: unknown = parseJson(text, errors, { allowTrailingComma: true });
-  const [first] = errors;
-  if (!first) return { kind: 'value', value };
-  const line = text.slice(0, first.offset).split('\n').length;
-  return { kind: 'problem', why: `it is not JSON, see line ${line}` };
+  const { tree, problems } = parseText(text, 'json');
+  const [first] = problems;
+  if (tree !== null && !first) return { kind: 'value', value: toValue(tree) };
+  return { kind: 'problem', why: `it is not JSON, see line ${first?.at.line ?? 1}` };
 }
 
 /** Reads YAML without tags of other languages, and with a limit for what its aliases may become. */

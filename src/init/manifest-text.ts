@@ -49,7 +49,7 @@ const KEYS = [
 function serviceLines(service: ProposedService): readonly string[] {
   const { name, from, notes } = service;
   const entries = KEYS.flatMap((key) =>
-    service[key] === undefined ? [] : [`${JSON.stringify(key)}: ${inline(service[key])}`],
+    service[key] === undefined ? [] : [`${JSON.stringify(key)}: ${toInline(service[key])}`],
   );
   return [
     ...[`from ${from}`, ...notes].map((line) => `    ${comment(line)}`),
@@ -60,11 +60,11 @@ function serviceLines(service: ProposedService): readonly string[] {
 }
 
 /** A value on one line, with blanks as people write them. */
-function inline(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+export function toInline(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(toInline).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const entries = Object.entries(value).map(
-    ([key, one]) => `${JSON.stringify(key)}: ${inline(one)}`,
+    ([key, one]) => `${JSON.stringify(key)}: ${toInline(one)}`,
   );
   return `{ ${entries.join(', ')} }`;
 }

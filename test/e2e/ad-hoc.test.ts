@@ -5,7 +5,7 @@ import { devctl, devctlWith } from '../support/devctl.ts';
 import { freePort } from '../support/free-ports.ts';
 import { fixture } from '../support/paths.ts';
 import { killAtOnce, service, signalSupervisor, supervisorsOf } from '../support/services.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { temporaryProject } from '../support/temporary-project.ts';
 
 const sleeper = fixture('sleeper');
@@ -88,25 +88,28 @@ test('save writes a manifest, and later into it, with its comments; then they ar
   expect(project.oracle.everything()).toEqual([]);
 });
 
-test('a supervisor that takes over knows ad hoc services: adopt, and a start of another one', async () => {
-  await using project = await temporaryProject();
-  await devctl(project, 'start', 'web', '--', ...sleeper);
-  await signalSupervisor(project, 'SIGKILL');
-  const adopted = await devctl(project, 'adopt', '--json');
-  expect(JSON.parse(adopted.stdout).services).toMatchObject([{ name: 'web', restart: 'no' }]);
-  expect(supervisorsOf(project)).toHaveLength(1);
-  // One that has ended is started again by its name.
-  const [one] = project.oracle.processes();
-  if (!one) throw new Error('web does not run');
-  await killAtOnce(one);
-  expect(await devctl(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
-  expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
-  expect(project.oracle.everything()).toEqual([]);
-});
+fullTest(
+  'a supervisor that takes over knows ad hoc services: adopt, and a start of another one',
+  async () => {
+    await using project = await temporaryProject();
+    await devctl(project, 'start', 'web', '--', ...sleeper);
+    await signalSupervisor(project, 'SIGKILL');
+    const adopted = await devctl(project, 'adopt', '--json');
+    expect(JSON.parse(adopted.stdout).services).toMatchObject([{ name: 'web', restart: 'no' }]);
+    expect(supervisorsOf(project)).toHaveLength(1);
+    // One that has ended is started again by its name.
+    const [one] = project.oracle.processes();
+    if (!one) throw new Error('web does not run');
+    await killAtOnce(one);
+    expect(await devctl(project, 'start', 'web')).toMatchObject({ exitCode: 0 });
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);
 
 eachMode<[string, readonly string[]]>([
-  ['stop', ['stop']],
   ['stop --force', ['stop', '--force']],
+  ['stop', ['stop']],
   ['sweep', ['sweep']],
   ['stop --force without its records', ['stop', '--force']],
 ])('%s beside the dev servers of repositories harms none', async (name, command) => {

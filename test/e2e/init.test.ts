@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { devctl, devctlWith } from '../support/devctl.ts';
 import { repositoryRoot } from '../support/paths.ts';
-import { eachMode, test } from '../support/sets.ts';
+import { eachMode, fullTest, test } from '../support/sets.ts';
 import { type TemporaryProject, temporaryProject } from '../support/temporary-project.ts';
 import { until } from '../support/until.ts';
 
@@ -138,41 +138,44 @@ test('up without a manifest runs what is found only when it is told to, leaves n
   expect(existsSync(project.file('.devctl.json'))).toBe(false);
 });
 
-test('init --probe runs what is to be a service, learns its port and its end, and leaves nothing; refused while the project runs', async () => {
-  await using project = await clone('npm-workspaces');
-  const env = { PATH: project.path };
-  project.write(
-    'apps/api/src/server.js',
-    `import { createServer } from 'node:http';
+fullTest(
+  'init --probe runs what is to be a service, learns its port and its end, and leaves nothing; refused while the project runs',
+  async () => {
+    await using project = await clone('npm-workspaces');
+    const env = { PATH: project.path };
+    project.write(
+      'apps/api/src/server.js',
+      `import { createServer } from 'node:http';
 createServer((_request, response) => response.end('[]')).listen(Number('14103'));
 createServer().listen(0);
 setTimeout(() => console.log('up'), 10);
 `,
-  );
-  expect(await devctlWith(project, { env }, 'init', '--probe')).toMatchObject({
-    exitCode: 2,
-    stderr: expect.stringContaining('no terminal to ask on'),
-  });
-  const probed = await devctlWith(project, { env }, 'init', '--probe', '--yes', '--json');
-  expect({ code: probed.exitCode, stderr: probed.stderr }).toMatchObject({
-    code: 0,
-    stderr: expect.stringMatching(
-      /api: npm run dev {2}\(in apps\/api\)[\s\S]*all of the probe is stopped/,
-    ),
-  });
-  expect(JSON.parse(probed.stdout)).toMatchObject({
-    written: true,
-    services: [
-      { name: 'api', ports: [14103], ready: { http: 'http://localhost:14103/' } },
-      { name: 'web', ports: [46101], ready: { http: 'http://localhost:46101/' } },
-    ],
-  });
-  expect(project.oracle.everything()).toEqual([]);
-  expect(await devctlWith(project, { env }, 'start', 'api')).toMatchObject({ exitCode: 0 });
-  expect(await devctlWith(project, { env }, 'init', '--probe', '--yes')).toMatchObject({
-    exitCode: 2,
-    stderr: expect.stringContaining('the project runs'),
-  });
-  expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
-  expect(project.oracle.everything()).toEqual([]);
-});
+    );
+    expect(await devctlWith(project, { env }, 'init', '--probe')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('no terminal to ask on'),
+    });
+    const probed = await devctlWith(project, { env }, 'init', '--probe', '--yes', '--json');
+    expect({ code: probed.exitCode, stderr: probed.stderr }).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(
+        /api: npm run dev {2}\(in apps\/api\)[\s\S]*all of the probe is stopped/,
+      ),
+    });
+    expect(JSON.parse(probed.stdout)).toMatchObject({
+      written: true,
+      services: [
+        { name: 'api', ports: [14103], ready: { http: 'http://localhost:14103/' } },
+        { name: 'web', ports: [46101], ready: { http: 'http://localhost:46101/' } },
+      ],
+    });
+    expect(project.oracle.everything()).toEqual([]);
+    expect(await devctlWith(project, { env }, 'start', 'api')).toMatchObject({ exitCode: 0 });
+    expect(await devctlWith(project, { env }, 'init', '--probe', '--yes')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('the project runs'),
+    });
+    expect(await devctlWith(project, { env }, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(project.oracle.everything()).toEqual([]);
+  },
+);

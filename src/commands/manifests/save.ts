@@ -7,12 +7,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, relative } from 'node:path';
-import { applyEdits, modify } from 'jsonc-parser';
 import { DevctlError, ExitCode } from '../../errors.ts';
 import { diffLines } from '../../init/line-diff.ts';
-import { DEVCTL, toManifestText } from '../../init/manifest-text.ts';
+import { DEVCTL, toInline, toManifestText } from '../../init/manifest-text.ts';
 import { NOTHING, type ProposedService } from '../../init/proposal.ts';
 import { examineManifest } from '../../manifest/load.ts';
+import { withProperty } from '../../manifest/parse.ts';
 import { formatProblem } from '../../manifest/problem.ts';
 import { adHocRecords } from '../../operations/start/ad-hoc.ts';
 import { printJson } from '../../output/terminal/json.ts';
@@ -93,8 +93,7 @@ function toProposed({ service, command, cwd }: ServiceRecord, root: string): Pro
 /** Adds one service to the text of a manifest. Comments and all other lines stay as they are. */
 function withService(text: string, { name, command, cwd }: ProposedService): string {
   const value = { command, ...(cwd === undefined ? {} : { cwd }) };
-  const formattingOptions = { insertSpaces: true, tabSize: 2 };
-  return applyEdits(text, modify(text, ['services', name], value, { formattingOptions }));
+  return withProperty(text, 'services', name, toInline(value));
 }
 
 /** Writes beside and renames, so that nobody reads half of a manifest. A link stays a link. */
