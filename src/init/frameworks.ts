@@ -7,7 +7,7 @@ export interface Framework {
   readonly port?: number;
   /** Flags that name the port. */
   readonly flags?: readonly string[];
-  /** Files of its folder that may name the port, and how. */
+  /** Files of its folder that may name the port, and how: the group `port`, and `variable` where one may say another. */
   readonly config?: { readonly files: readonly string[]; readonly port: RegExp };
   /** True where the variable PORT decides. */
   readonly portVariable?: string;
@@ -28,9 +28,15 @@ function command(source: string): RegExp {
   return new RegExp(`(?:^|[\\s;&|("'/])${source}(?![\\w-])`, 'm');
 }
 
-/** A block of a configuration with a literal port in it: `server: { host: true, port: 4000 }`. */
+/**
+ * A block of a configuration with a port in it: `server: { host: true, port: 4000 }`, or with the default of a variable:
+ * `port: Number(process.env.WEB_PORT ?? 4000)`.
+ */
 function portIn(block: string): RegExp {
-  return new RegExp(`\\b${block}\\s*:\\s*\\{[^}]*?\\bport\\s*:\\s*(\\d{2,5})\\b`);
+  const variable = String.raw`(?:(?:Number|parseInt)\(\s*)?(?:process\.env|env)\.(?<variable>\w+)\s*(?:\|\||\?\?)\s*["']?`;
+  return new RegExp(
+    String.raw`\b${block}\s*:\s*\{[^}]*?\bport\s*:\s*(?:${variable})?(?<port>\d{2,5})\b`,
+  );
 }
 
 const LONG_AND_SHORT = ['--port', '-p'];
@@ -81,7 +87,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     pattern: command('ng serve'),
     port: 4200,
     flags: ['--port'],
-    config: { files: ['angular.json'], port: /"port"\s*:\s*(\d{2,5})\b/ },
+    config: { files: ['angular.json'], port: /"port"\s*:\s*(?<port>\d{2,5})\b/ },
     movesOn: true,
   },
   {
@@ -179,7 +185,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     portVariable: 'PORT',
     config: {
       files: ['config/puma.rb'],
-      port: /^\s*port\s*\(?\s*(?:ENV\.fetch\(\s*["']PORT["']\s*(?:,\s*|\)\s*\{\s*)["']?|ENV\[["']PORT["']\]\s*\|\|\s*)?(\d{2,5})\b/m,
+      port: /^\s*port\s*\(?\s*(?:ENV\.fetch\(\s*["']PORT["']\s*(?:,\s*|\)\s*\{\s*)["']?|ENV\[["']PORT["']\]\s*\|\|\s*)?(?<port>\d{2,5})\b/m,
     },
   },
   {
@@ -190,7 +196,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     portVariable: 'PORT',
     config: {
       files: ['config/puma.rb'],
-      port: /^\s*port\s*\(?\s*(?:ENV\.fetch\(\s*["']PORT["']\s*(?:,\s*|\)\s*\{\s*)["']?|ENV\[["']PORT["']\]\s*\|\|\s*)?(\d{2,5})\b/m,
+      port: /^\s*port\s*\(?\s*(?:ENV\.fetch\(\s*["']PORT["']\s*(?:,\s*|\)\s*\{\s*)["']?|ENV\[["']PORT["']\]\s*\|\|\s*)?(?<port>\d{2,5})\b/m,
     },
   },
   {

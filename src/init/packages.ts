@@ -72,10 +72,12 @@ export function readPackages(repository: Repository, hasProjects: boolean): Read
   const others = joined(rest);
   if (!root) return others;
   const own = readPackage(repository, root, hasProjects || others.services.length > 0);
+  // Those of the root run those of the packages.
+  const below = own.oneOffs.length > 0 ? { ...others, oneOffs: [] } : others;
   const seen = patterns.map(
     ({ file, patterns: listed }) => `${file}: workspaces ${listed.join(', ')}`,
   );
-  return joined([own, others, { ...NOTHING, notes: seen }]);
+  return joined([own, below, { ...NOTHING, notes: seen }]);
 }
 
 /** @param isAbove true for the root, where folders below it have services of their own */

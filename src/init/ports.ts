@@ -89,8 +89,14 @@ function portOf(
     portVariable === undefined ? null : variableOf(repository, service, portVariable);
   if (variable !== null) return { ...variable, movesOn: false };
   const file = config && firstText(repository, service.cwd ?? '.', config.files);
-  const configured = file && config.port.exec(withoutLineComments(file.text))?.[1];
-  if (file && configured) return { port: Number(configured), from: file.path, movesOn: false };
+  const configured = file && config.port.exec(withoutLineComments(file.text))?.groups;
+  if (file && configured) {
+    const name = configured.variable;
+    const given = name === undefined ? null : variableOf(repository, service, name);
+    const inFile = name === undefined ? null : portInEnvFile(repository, service.cwd ?? '.', name);
+    const byDefault = { port: Number(configured.port), from: file.path };
+    return { ...(given ?? inFile ?? byDefault), movesOn: false };
+  }
   // A port that is computed: `port: Number(env.PORT)`. A preview server's is of no concern.
   if (file && /\bport\s*[:=(]/.test(withoutPreview(withoutLineComments(file.text)))) return null;
   return { port, from: `the default of ${framework.name}`, movesOn };
@@ -135,19 +141,22 @@ function variableOf(
   if (/^\d{2,5}$/.test(env[name] ?? ''))
     return { port: Number(env[name]), from: `the variable ${name}` };
   if (!/react-scripts/.test(text)) return null;
-  return portInEnvFile(repository, cwd);
+  return portInEnvFile(repository, cwd, 'PORT');
 }
 
-/** The line PORT of the env files that dotenv reads for development. */
+/** The port that a variable has in the env files that dotenv reads for development. */
 function portInEnvFile(
   repository: Repository,
   folder: string,
+  variable: string,
 ): Pick<FoundPort, 'port' | 'from'> | null {
+  const line = new RegExp(
+    String.raw`^\s*(?:export\s+)?${variable}\s*=\s*["']?(\d{2,5})["']?\s*$`,
+    'm',
+  );
   for (const name of ['.env.development.local', '.env.local', '.env.development', '.env']) {
     const path = below(folder, name);
-    const found = /^\s*(?:export\s+)?PORT\s*=\s*["']?(\d{2,5})["']?\s*$/m.exec(
-      repository.texts.get(path) ?? '',
-    )?.[1];
+    const found = line.exec(repository.texts.get(path) ?? '')?.[1];
     if (found !== undefined) return { port: Number(found), from: path };
   }
   return null;
@@ -178,16 +187,16 @@ function portInSource(repository: Repository, service: ProposedService): FoundPo
     if (source === undefined) continue;
     const found = listenedPort(withoutLineComments(source));
     if (found === null) continue;
-    const { port } = found;
-    if (!found.byVariable && port !== null) return { port, from: path, movesOn: false };
-    const given = variableOf(repository, service, 'PORT');
+    const { port, variable } = found;
+    if (variable === null) return port === null ? null : { port, from: path, movesOn: false };
+    const given = variableOf(repository, service, variable);
     if (given) return { ...given, movesOn: false };
     // Only dotenv and Node's own flag read the file.
     const isEnvRead =
-      /dotenv|--env-file/.test(`${source}${text}`) ||
-      env.PORT !== undefined ||
+      /dotenv|--env-file|loadEnvFile/.test(`${source}${text}`) ||
+      env[variable] !== undefined ||
       /\bbun\b/.test(text);
-    const inFile = isEnvRead ? portInEnvFile(repository, cwd) : null;
+    const inFile = isEnvRead ? portInEnvFile(repository, cwd, variable) : null;
     if (inFile) return { ...inFile, movesOn: false };
     return port === null ? null : { port, from: path, movesOn: false };
   }
@@ -196,14 +205,14 @@ function portInSource(repository: Repository, service: ProposedService): FoundPo
 
 /** `process.env.PORT || 3000`, `process.env.PORT ?? '3000'`, `Number(process.env.PORT) || 3000`; or without a default. */
 const VARIABLE =
-  /(?:process\.env|Bun\.env|import\.meta\.env|\benv)(?:\.PORT\b|\[["']PORT["']\])(?:\s*\)?\s*(?:\|\||\?\?)\s*["'`]?(\d{2,5})\b)?/;
+  /(?:process\.env|Bun\.env|import\.meta\.env|\benv)(?:\.|\[["'])(\w*PORT)\b(?:["']\])?(?:\s*\)?\s*(?:\|\||\?\?)\s*["'`]?(\d{2,5})\b)?/;
 
 /** What the source of a server says of its port. */
 interface Listening {
-  /** Null: the variable PORT alone decides. */
+  /** Null: the variable alone decides. */
   readonly port: number | null;
-  /** True where the variable PORT goes before. */
-  readonly byVariable: boolean;
+  /** The variable that goes before; null: none. */
+  readonly variable: string | null;
 }
 
 /** Reads which port a source text listens on; null where it does not, or nobody can tell. */
@@ -227,9 +236,9 @@ function listenedPort(source: string): Listening | null {
 function portOfExpression(text: string): Listening | null {
   const [expression = ''] = text.split(/[,;\n]/, 1);
   const byVariable = VARIABLE.exec(expression);
-  if (byVariable) return { port: toPort(byVariable[1]), byVariable: true };
+  if (byVariable) return { port: toPort(byVariable[2]), variable: byVariable[1] ?? 'PORT' };
   const port = toPort(/^\s*["'`]?(\d{2,5})["'`]?\s*[)}]?/.exec(expression)?.[1]);
-  return port === null ? null : { port, byVariable: false };
+  return port === null ? null : { port, variable: null };
 }
 
 function toPort(digits: string | undefined): number | null {

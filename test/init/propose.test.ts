@@ -132,6 +132,29 @@ test.each([
     { 'vite.config.ts': 'export default { server: { port: Number(env.P) } }' },
     null,
   ],
+  [
+    'vite with the default of a variable',
+    'vite',
+    {
+      'vite.config.ts': 'export default { server: { port: Number(process.env.WEB_PORT ?? 4002) } }',
+    },
+    4002,
+  ],
+  [
+    'vite with a variable of its env file',
+    'vite',
+    {
+      'vite.config.ts': 'export default { server: { port: parseInt(env.WEB_PORT || "4002") } }',
+      '.env': 'WEB_PORT=4003',
+    },
+    4003,
+  ],
+  [
+    'express, a variable of another name',
+    'node server.js',
+    { 'server.js': 'const port = Number(process.env.API_PORT ?? 3306);\nserver.listen(port)' },
+    3306,
+  ],
   ['vite build', 'vite build --watch', {}, null],
   ['vitest is none', 'vitest', {}, null],
   ['next', 'next dev --turbopack', {}, 3000],

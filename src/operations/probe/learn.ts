@@ -70,6 +70,11 @@ function isLasting({ port, status }: SeenPort, ephemeralFrom: number): boolean {
   return !OF_TOOLS.has(port) && port < ephemeralFrom && status !== UPGRADE_REQUIRED;
 }
 
+/** True where a line of the output says that the service is ready. */
+export function saysReady(lines: readonly string[]): boolean {
+  return lines.some((line) => READY_LINE.test(plain(line)));
+}
+
 function readyByLine(
   { ready }: ProposedService,
   { lines }: ShownByRun,
@@ -88,7 +93,7 @@ function plain(line: string): string {
 
 /** The longest part of a line without digits, which differ from run to run, as a regular expression. */
 function steadyPart(line: string): string | null {
-  const parts = line.split(/[\d:./\\]+/).map((part) => part.trim());
+  const parts = line.split(/(?<![A-Za-z-])\d[\d:./\\]*|\bhttps?:\S+/).map((part) => part.trim());
   const ready = parts.filter((part) => READY_LINE.test(part) && part.length >= 5);
   const [best] = ready.toSorted((one, other) => other.length - one.length);
   return best === undefined ? null : best.replace(/[*+?^${}()|[\]]/g, '\\$&');

@@ -19,7 +19,7 @@ import { startProject } from '../start/start.ts';
 import { listeningSockets } from '../status/listening.ts';
 import { stopOptions } from '../stop/options.ts';
 import { stopServices } from '../stop/stop.ts';
-import type { SeenPort, ShownByRun } from './learn.ts';
+import { type SeenPort, type ShownByRun, saysReady } from './learn.ts';
 
 /** The time that a service has to show its ports, in ms. */
 const OBSERVED_MS = 60_000;
@@ -29,6 +29,9 @@ const STEADY_MS = 3_000;
 
 /** A service without a port is looked at for so long, in ms: watchers open none. */
 const PORTLESS_MS = 15_000;
+
+/** The same where its output says that it is ready, in ms. */
+const TOLD_MS = 5_000;
 
 const LOOK_MS = 250;
 
@@ -183,7 +186,9 @@ class ProbeSession {
       const nowMs = this.#host.nowMs();
       if (ports.join() !== last) sinceMs = nowMs;
       last = ports.join();
-      const isSteady = nowMs - sinceMs >= (ports.length > 0 ? STEADY_MS : PORTLESS_MS);
+      const isReady = nowMs - sinceMs >= TOLD_MS && saysReady(await this.#lines(name));
+      const isSteady =
+        nowMs - sinceMs >= (ports.length > 0 ? STEADY_MS : isReady ? TOLD_MS : PORTLESS_MS);
       const isOver = isSteady || nowMs - beganAtMs >= OBSERVED_MS;
       if (isOver || this.#options.interrupted()) return ports;
       await this.#host.delay(LOOK_MS);
