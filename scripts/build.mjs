@@ -46,7 +46,7 @@ const oneSpinner = {
 
 /** Parts of packages that devctl never calls: writing YAML and its older types, and JSON Schema, which scripts/schema.mjs makes. */
 const UNUSED =
-  /(yaml[/]browser[/]dist[/](stringify[/]\w+|schema[/]yaml-1[.]1[/](timestamp|set|pairs|omap|binary|bool|int|float))|zod[/]v4[/]core[/](json-schema-processors|to-json-schema))\.js$/;
+  /(yaml[/]browser[/]dist[/](stringify[/]\w+|doc[/](createNode|applyReviver)|parse[/]cst-\w+|schema[/]yaml-1[.]1[/](timestamp|set|pairs|omap|binary|bool|int|float))|zod[/]v4[/]core[/](json-schema-processors|to-json-schema))\.js$/;
 
 /** Leaves these parts out, which saves 12 kB of the package. Their functions are made, and throw when they are called. */
 const withoutUnused = {
