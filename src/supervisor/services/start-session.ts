@@ -166,18 +166,21 @@ class Session implements StartSession {
 
   async #ask(): Promise<void> {
     const services = this.#services;
+    const { services: wanted, running = [] } = this.#request;
     for (const { name, state, service } of services.entries.values()) {
       if (state.kind !== 'unhealthy') continue;
-      const longestMs = service?.ready?.timeoutMs ?? LONGEST_RECOVERY_MS;
+      // An adopted service has its definition from this request.
+      const defined = service ?? [...wanted, ...running].find((one) => one.name === name);
+      const longestMs = defined?.ready?.timeoutMs ?? LONGEST_RECOVERY_MS;
       this.#recoversUntilMs.set(name, monotonicMs() + longestMs);
       this.#lookAfter(longestMs);
     }
-    for (const service of this.#request.services) {
+    for (const service of wanted) {
       const entry = services.entry(service.name);
       entry.unwanted = false;
       this.#define(entry, service);
     }
-    for (const service of this.#request.running ?? []) {
+    for (const service of running) {
       const entry = services.entry(service.name);
       const isAdopted = entry.service === null;
       const isIll = entry.state.kind === 'unhealthy' && isAdopted;
