@@ -22,6 +22,10 @@ export interface StartSession {
    * @param why the reason, where no user asked for it
    */
   abandon(why?: string): void;
+  /**
+   * Tells whether one of these services (null: all) is to be started. The name of a one-off is that of no service.
+   */
+  concerns(names: readonly string[] | null): boolean;
   /** Call it with every change of every service. */
   onChange(change: Omit<ServiceChange, 'afterMs'>): void;
 }
@@ -110,6 +114,10 @@ class Session implements StartSession {
     }
     this.#abandonedBecause ??= why;
     this.#settle();
+  }
+
+  concerns(names: readonly string[] | null): boolean {
+    return names === null || names.some((name) => this.#names.has(name));
   }
 
   onChange(change: Omit<ServiceChange, 'afterMs'>): void {
