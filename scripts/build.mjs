@@ -33,6 +33,60 @@ const commanderWithoutChildProcess = {
   },
 };
 
+/** Nothing but the spinner that devctl shows: the others would add 6 kB to the package. */
+const oneSpinner = {
+  name: 'one-spinner',
+  setup({ onLoad }) {
+    onLoad({ filter: /cli-spinners\/spinners\.json$/ }, async ({ path: file }) => {
+      const { dots, line } = JSON.parse(await readFile(file, 'utf8'));
+      return { contents: JSON.stringify({ dots, line }), loader: 'json' };
+    });
+  },
+};
+
+/** Parts of packages that devctl never calls: writing YAML and its older types, and JSON Schema, which scripts/schema.mjs makes. */
+const UNUSED =
+  /(yaml[/]browser[/]dist[/](stringify[/]\w+|doc[/](createNode|applyReviver)|parse[/]cst-\w+|schema[/]yaml-1[.]1[/](timestamp|set|pairs|omap|binary|bool|int|float))|zod[/]v4[/]core[/](json-schema-processors|to-json-schema))\.js$/;
+
+/** Leaves these parts out, which saves 12 kB of the package. Their functions are made, and throw when they are called. */
+const withoutUnused = {
+  name: 'without-unused',
+  setup({ onLoad }) {
+    onLoad({ filter: UNUSED }, async ({ path: file }) => {
+      const text = await readFile(file, 'utf8');
+      const declared = [...text.matchAll(/^export (?:const|function) (\w+)/gm)];
+      const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, all]) =>
+        all.split(',').map((one) => [one, one.trim().split(/ as /).pop()]),
+      );
+      const names = [...declared, ...listed].map(([, name]) => name);
+      const none = "const none = () => () => { throw new Error('devctl has left this out'); };";
+      return { contents: `${none} export { ${names.map((name) => `none as ${name}`)} };` };
+    });
+  },
+};
+
+/** The descriptions of manifest keys are for the JSON Schema, which has them already. */
+const withoutDescriptions = {
+  name: 'without-descriptions',
+  setup({ onLoad }) {
+    onLoad({ filter: /src[/]manifest[/](schema|fields)[\w-]*\.ts$/ }, async ({ path: file }) => {
+      const text = await readFile(file, 'utf8');
+      const literal = /\s*\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`$]*`),?\s*\)/g;
+      return { contents: text.replace(literal, ''), loader: 'ts' };
+    });
+  },
+};
+
+/** Parts of execa's output for people, which devctl has turned off: symbols, and times. */
+const withoutVerbose = {
+  name: 'without-verbose',
+  setup({ onLoad }) {
+    onLoad({ filter: /node_modules[/](figures|pretty-ms)[/]index\.js$/ }, () => ({
+      contents: 'export default {};',
+    }));
+  },
+};
+
 const COMMON = {
   absWorkingDir: root,
   bundle: true,
@@ -45,7 +99,15 @@ const COMMON = {
   external: ['koffi'],
   // jsonc-parser's `main` is UMD, which no bundler can follow; its `module` is the same as ESM.
   mainFields: ['module', 'main'],
-  plugins: [commanderWithoutChildProcess],
+  // Its ESM is for browsers by name only, and a bundler can leave out what nobody uses.
+  alias: { yaml: './node_modules/yaml/browser/dist/index.js' },
+  plugins: [
+    commanderWithoutChildProcess,
+    oneSpinner,
+    withoutUnused,
+    withoutDescriptions,
+    withoutVerbose,
+  ],
   metafile: true,
   write: false,
   logLevel: 'error',
@@ -270,17 +332,43 @@ async function emitTypes() {
     const declarations = new Map();
     // The compiler writes one for each file that the code imports; most are imported by no declaration.
     const names = new Set(['index.d.ts']);
+    const index = await readFile(path.join(folder, 'index.d.ts'), 'utf8');
+    const isPublic = new Set(['index.d.ts', ...importedBy('index.d.ts', index)]);
     for (const name of names) {
-      const text = await readFile(path.join(folder, name), 'utf8');
+      const written = await readFile(path.join(folder, name), 'utf8');
+      const text = isPublic.has(name) ? written : onlyTypes(written);
       declarations.set(path.join('types', name), Buffer.from(text));
-      for (const [, imported] of text.matchAll(/['"](\.[^'"]+)\.ts['"]/g)) {
-        names.add(path.join(path.dirname(name), `${imported}.d.ts`));
-      }
+      for (const imported of importedBy(name, text)) names.add(imported);
     }
     return declarations;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function importedBy(name, text) {
+  return [...text.matchAll(/['"](\.[^'"]+)\.ts['"]/g)].map(([, imported]) =>
+    path.join(path.dirname(name), `${imported}.d.ts`),
+  );
+}
+
+/**
+ * Keeps the types of a file that the library does not export by itself, without comments: editors show those of what it
+ * exports. Functions of such a file cannot be reached. All of it would add 25 kB to the package.
+ */
+function onlyTypes(text) {
+  const types = text
+    .replace(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, '')
+    // A declaration ends with the semicolon after which a line begins another one.
+    .replace(
+      /^(?:export )?declare (?:function|const) [\s\S]*?;\n(?=[^\s}]|$(?![\s\S]))/gm,
+      (all) => (/\btypeof\b/.test(text) ? all : ''),
+    );
+  return types.replace(/^import (?:type )?\{([^}]*)\} from [^;]*;\n/gm, (all, names) => {
+    const rest = types.replaceAll(all, '');
+    const isUsed = (name) => new RegExp(`\\b${name}\\b`).test(rest);
+    return names.split(',').some((one) => isUsed(one.trim().split(' ').pop())) ? all : '';
+  });
 }
 
 function runTsc(args) {

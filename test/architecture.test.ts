@@ -20,7 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['services'],
   ['limits', 'leases', 'logs', 'stopping'],
   ['ownership'],
-  ['project'],
+  ['project', 'init'],
   ['manifest'],
   ['processes', 'patterns'],
   ['errors.ts', 'package-root.ts'],
@@ -29,7 +29,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** The same inside a folder: a room may import from the rooms after it. A file beside the rooms is above them. */
 const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   supervisor: [['api'], ['policies'], ['services']],
-  operations: [['up', 'wait'], ['start', 'run'], ['stop'], ['status', 'doctor', 'attach']],
+  operations: [['up', 'wait', 'probe'], ['start', 'run'], ['stop'], ['status', 'doctor', 'attach']],
   output: [['monitor', 'html'], ['text'], ['terminal']],
   services: [['probes'], ['launch'], ['lifecycle']],
 };
@@ -46,10 +46,12 @@ const PURE: readonly RegExp[] = [
   /^history\/(usage|buckets)\.ts$/,
   /^tracking\/scan-pace\.ts$/,
   /^quick\.ts$/,
+  /^init\/(?!collect)/,
   /^output\/monitor\/(?!full-screen|terminal-restorer)/,
   /^processes\/(identity|snapshot)\.ts$/,
   /^processes\/linux\/stat\.ts$/,
   /^operations\/attach\/(keys|modes)\.ts$/,
+  /^operations\/probe\/learn\.ts$/,
 ];
 
 /** More files than this in one folder, and nobody finds anything. */

@@ -20,6 +20,7 @@ const BESIDE_DIST = [
   'docs/cli.md',
   'docs/compared.md',
   'docs/how-stop-decides.md',
+  'docs/init.md',
   'docs/json.md',
   'docs/leases.md',
   'docs/library.md',
@@ -42,6 +43,7 @@ const BESIDE_DIST = [
 
 /** Those that devctl uses itself. */
 const BUNDLED = [
+  '@clack/prompts',
   'chalk',
   'commander',
   'execa',
@@ -50,6 +52,7 @@ const BUNDLED = [
   'pidtree',
   'ps-list',
   'tree-kill',
+  'yaml',
   'zod',
 ];
 

@@ -28,6 +28,8 @@ import { listenForInterrupts, stopProgress } from './stop-progress.ts';
 import { yieldLock } from './yield-lock.ts';
 
 export interface ApplyCommandOptions extends StartCommandOptions {
+  /** The words after `--`. */
+  readonly command?: readonly string[];
   readonly apply?: boolean;
   readonly dependents?: boolean;
   readonly dryRun?: boolean;
@@ -38,12 +40,24 @@ export function startOrApply(
   names: readonly string[],
   options: ApplyCommandOptions,
 ): Promise<number> {
+  if (options.command !== undefined) return startCommandLine(names, options.command, options);
   if (options.apply) return applyCommand(names, options);
   const lone = options.dependents ? '--dependents' : options.dryRun ? '--dry-run' : null;
   if (lone === null) return startCommand(names, options);
   throw new DevctlError('usage', `${lone} is an option of start --apply`, {
     hint: `devctl start --apply ${lone}`,
   });
+}
+
+async function startCommandLine(
+  names: readonly string[],
+  command: readonly string[],
+  options: ApplyCommandOptions,
+): Promise<number> {
+  const lone = options.apply ? '--apply' : options.dryRun ? '--dry-run' : null;
+  if (lone !== null)
+    throw new DevctlError('usage', `${lone} is for services of the manifest, not for a command`);
+  return (await import('./start-ad-hoc.ts')).startAdHoc(names, command, options);
 }
 
 /**

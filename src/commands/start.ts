@@ -3,10 +3,11 @@ import type { StartedService } from '../client/started-service.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
+import { DEVCTL } from '../init/manifest-text.ts';
 import { warningInWords } from '../limits/words.ts';
-import { loadManifest } from '../manifest/load.ts';
 import { choicesOf, selectForStart } from '../manifest/select.ts';
 import { definedOnly } from '../manifest/variables.ts';
+import { loadStartable, type StartableProject } from '../operations/start/ad-hoc.ts';
 import { toLease } from '../operations/start/lease.ts';
 import type { ChangedService, StartResult } from '../operations/start/result.ts';
 import { startProject } from '../operations/start/start.ts';
@@ -20,8 +21,7 @@ import { urlLines } from '../output/terminal/urls.ts';
 import { printable, printableLines } from '../output/terminal/width.ts';
 import type { Host } from '../processes/host.ts';
 import { openHost } from '../processes/real-host.ts';
-import { folderOfManifest } from '../project/folder.ts';
-import { manifestQuery, type OpenProject, openProject } from '../project/open-project.ts';
+import { type OpenProject, openProject } from '../project/open-project.ts';
 import { isUp } from '../services/lifecycle/states.ts';
 import { printHints } from './failure-hint.ts';
 import { printLastLines } from './last-lines.ts';
@@ -44,13 +44,27 @@ export async function startCommand(
   refuseAsProcessOne();
   const query = { config: options.config };
   const project = openProject(query);
-  const manifest = loadManifest(manifestQuery(project, query));
-  const selected = selectForStart(choicesOf(manifest), names);
+  const startable = loadStartable(project, query);
+  const selected = selectForStart(choicesOf(startable.manifest), names);
+  return startSelected(project, startable, selected, options);
+}
+
+/**
+ * Starts services, shows how that goes, and prints the result.
+ *
+ * @param check called with the result before it is printed. An error of it is the failure of the command
+ */
+export async function startSelected(
+  project: OpenProject,
+  { folder, manifest }: StartableProject,
+  selected: readonly string[],
+  options: StartCommandOptions,
+  check: (result: StartResult) => void = () => {},
+): Promise<number> {
   const host = openHost();
   const announcement = sweepAnnouncement(project);
   const lease = await toLease(host, leaseWish(options));
   const progress = openProgress({ color: options.color });
-  const folder = folderOfManifest(manifest);
   const beganAtMs = Date.now();
   progress.expect(selected.length, () => usualStartMs(readEvents(folder), selected, beganAtMs));
   // On a terminal the user has already seen the reason. In a script, the line with the cross must stand
@@ -81,6 +95,7 @@ export async function startCommand(
       warn: (line) => progress.note(`! ${line}`),
     });
     progress.close();
+    check(result);
     const urls = await urlsOfStart(host, project, result);
     if (options.json) printJson({ ok: allUp(result), ...result, urls });
     else {
@@ -88,6 +103,8 @@ export async function startCommand(
       printUrls(urls, options.color);
       printHints(result, manifest);
       if (announcement !== null) process.stdout.write(`${announcement}\n`);
+      if (selected.some((name) => manifest.services[name]?.adHoc))
+        process.stdout.write(`to keep it in a manifest: ${DEVCTL} save\n`);
     }
     return allUp(result) ? ExitCode.Ok : ExitCode.Failed;
   } finally {

@@ -32,12 +32,14 @@
  *   dependency-order  orders services by their dependencies
  *   json-schema       generates the JSON Schema for editors
  */
+import { join } from 'node:path';
 import { DevctlError } from '../errors.ts';
 import { findBareTimes } from './bare-times.ts';
 import { checkShape } from './check-shape.ts';
 import type { Variables } from './env-expand.ts';
 import { envProblems, readEnvFiles } from './env-file.ts';
 import { locateManifest, type ManifestPlace, type ManifestQuery, startFolder } from './locate.ts';
+import { type Parsed, parseText } from './parse.ts';
 import { formatProblem, type Problem, problem, sortProblems } from './problem.ts';
 import { readTree } from './read.ts';
 import { resolveManifest } from './resolve.ts';
@@ -112,7 +114,25 @@ export function shownFrom({ cwd }: LoadQuery): string | null {
  */
 export function examineManifest(query: LoadQuery): Examination {
   const place = locateManifest(query);
-  const { tree, problems } = readTree(place);
+  return examineParsed(place, readTree(place), query.env ?? process.env);
+}
+
+/**
+ * Does the same with the text of a manifest that no file has.
+ *
+ * @param root real path of the project folder
+ */
+export function examineText(text: string, root: string): Examination {
+  const file = join(root, '.devctl.json');
+  const place = { kind: 'found', file, root, local: null, trusted: true } as const;
+  return examineParsed(place, parseText(text, file), process.env);
+}
+
+function examineParsed(
+  place: ManifestPlace,
+  { tree, problems }: Parsed,
+  callerEnv: Variables,
+): Examination {
   if (tree === null || problems.length > 0)
     return { place, manifest: null, problems, warnings: [] };
 
@@ -142,7 +162,7 @@ export function examineManifest(query: LoadQuery): Examination {
     manifest: shape.manifest,
     tree,
     envFiles: envFiles.files,
-    callerEnv: query.env ?? process.env,
+    callerEnv,
   });
   return {
     place,

@@ -93,6 +93,32 @@ export function resolveManifest(parts: ManifestParts): ResolvedManifest {
   });
 }
 
+/** The manifest of a project that has none: no services, and no sweep, because nobody has said what belongs to the project. */
+export function bareManifest(root: string, pidsDir: string): ResolvedManifest {
+  const manifest: Manifest = { services: {}, sweep: { scope: 'off' }, pidsDir };
+  return resolveManifest({ ...withoutTree(root), manifest });
+}
+
+/** A service that the command line defines, with the defaults of the manifest. */
+export function resolveAdHoc(
+  { root, env }: Pick<ResolvedManifest, 'root' | 'env'>,
+  name: string,
+  command: ResolvedService['command'],
+  cwd: string,
+): ResolvedService {
+  const parts = { ...withoutTree(root), manifest: { services: {} } };
+  const given = typeof command === 'string' ? command : [...command];
+  const service = resolveService(parts, name, { command: given, cwd }, env);
+  return { ...service, definedAt: 'on the command line', adHoc: true };
+}
+
+function withoutTree(root: string): Omit<ManifestParts, 'manifest'> {
+  const file = resolve(root, '.devctl.json');
+  const tree: Tree = { kind: 'object', at: { file, line: 1, column: 1 }, entries: new Map() };
+  const place = { kind: 'found', file, root, local: null, trusted: true } as const;
+  return { place, tree, envFiles: new Map(), callerEnv: {} };
+}
+
 function resolveService(
   parts: ManifestParts,
   name: string,

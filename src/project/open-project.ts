@@ -9,7 +9,9 @@ import { isInside } from './inside.ts';
 import { namesSomething } from './place/places.ts';
 import { readRegistry } from './place/registry.ts';
 import { findRegistered } from './place/standing.ts';
+import { readRecords } from './records.ts';
 import { inspectFolder } from './safe-folder.ts';
+import type { ServiceRecord } from './service-record.ts';
 import { firstMarked, namesProcesses } from './without-manifest.ts';
 
 /** A project, as far as it can be known without a valid manifest. */
@@ -180,6 +182,8 @@ export function manifestQuery(project: OpenProject, { cwd, config }: ManifestQue
   const { outline, folder, shownBy, above } = project;
   if (outline.kind !== 'absent') return { cwd, file: outline.file };
   if (shownBy === undefined || config !== undefined) throw noManifest(outline, config);
+  const adHoc = readRecords(folder).records.filter((record) => record.adHoc);
+  if (adHoc.length > 0 && above === undefined) throw withoutDefinition(folder, adHoc);
   const what = shownBy === 'records' ? 'the records of services' : 'processes of services';
   const instead = above === undefined ? '' : `; the manifest ${above} is that of another project`;
   throw new DevctlError(
@@ -192,6 +196,19 @@ export function manifestQuery(project: OpenProject, { cwd, config }: ManifestQue
           : `end what is left here: devctl stop; for the other project: --config ${above}`,
     },
   );
+}
+
+/** The failure of a command that needs a manifest, where the command line has started services. */
+function withoutDefinition(
+  { root }: ProjectFolder,
+  records: readonly ServiceRecord[],
+): DevctlError {
+  const isOnce = records.some(({ once }) => once);
+  const hint = isOnce
+    ? 'write one: npx --no-install devctl init'
+    : 'write them into one: npx --no-install devctl save; or end them: devctl stop';
+  const message = `${root} has services that no manifest defines, and no .devctl.json`;
+  return new DevctlError('manifest-not-found', message, { hint });
 }
 
 /** A service as the manifest declares it, whether there is a record of it or not. */

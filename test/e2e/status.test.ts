@@ -79,6 +79,7 @@ test('status --json has the same for programs', async () => {
         wanted: true,
         oneOff: false,
         changed: [],
+        adHoc: false,
         undeclared: false,
       },
     ],

@@ -101,7 +101,10 @@ function planOf(
   { names, dependents }: Pick<ApplyOptions, 'names' | 'dependents'>,
   look: { readonly state: ProjectState; readonly snapshot: Snapshot },
 ): ApplyPlan {
-  const recorded = look.state.records.flatMap(({ oneOff, service }) => (oneOff ? [] : [service]));
+  // What the command line has started is not in the manifest, and has not been taken out of it.
+  const recorded = look.state.records.flatMap(({ oneOff, adHoc, service }) =>
+    oneOff || adHoc ? [] : [service],
+  );
   const changes = changesIn(look, folder, manifest);
   return planApply({ choices: choicesOf(manifest), names, dependents, recorded, changes });
 }

@@ -6,6 +6,7 @@
  *   adopt    makes sure that a supervisor cares for the services that run
  *   apply    brings what runs in line with the manifest
  *   take-down  ends again what a start has started
+ *   ad-hoc   services that the command line defines
  *   restart  stops services with proof, and starts them again under one lock
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
@@ -49,6 +50,7 @@ import { listStaleRecords } from '../../tracking/stale-records.ts';
 import { changesIn } from '../status/changes.ts';
 import { endLeftovers, requireNoDoubts } from '../stop/leftovers.ts';
 import type { StopContext } from '../stop/stop-runs.ts';
+import { isAdHocService, serviceOfRecord } from './ad-hoc.ts';
 import { stopIfLeaseEnded } from './lease.ts';
 import { requireFreePorts } from './ports.ts';
 import type { StartResult } from './result.ts';
@@ -125,7 +127,7 @@ export async function startLocked(
   const adopted = withInterrupted(alive, state);
   warnOfUnreadable(manifest, adopted, options);
   const request = {
-    ...startRequest(placed, options, services, adopted),
+    ...startRequest(withRecorded(placed, state.records), options, services, adopted),
     definitions: hashesOf(folder, manifest),
   };
   const result = await client.start(request, (event) => {
@@ -201,6 +203,18 @@ function withInterrupted(
   { records }: ProjectState,
 ): ReadonlySet<string> {
   return new Set([...alive, ...records.filter(isRestarting).map(({ service }) => service)]);
+}
+
+/** Adds the services that the command line has defined: a new supervisor adopts them, too. */
+function withRecorded(
+  manifest: ResolvedManifest,
+  records: ProjectState['records'],
+): ResolvedManifest {
+  const recorded = records.filter(
+    (record) => isAdHocService(record) && !Object.hasOwn(manifest.services, record.service),
+  );
+  const services = recorded.map((one) => [one.service, serviceOfRecord(manifest, one)] as const);
+  return { ...manifest, services: { ...manifest.services, ...Object.fromEntries(services) } };
 }
 
 /** @param adopted names of the services that the supervisor cares for from now on, whether they are started or not */

@@ -41,6 +41,8 @@ export interface ServiceStatus extends Required<DeclaredPorts> {
   readonly oneOff: boolean;
   /** The manifest keys that have changed since its run began. Null: that cannot be known, or nothing runs. */
   readonly changed: readonly string[] | null;
+  /** True where no manifest names it, but the command line that has started it: `devctl start web -- npm run dev`. */
+  readonly adHoc: boolean;
   /** True where it runs and the manifest names it no more. */
   readonly undeclared: boolean;
 }

@@ -81,8 +81,10 @@ export function statusOf(
         const wanted = autostart || record !== null;
         const declared = new Map(ports.map((port) => [port, planned?.portNames.get(port) ?? null]));
         const changed = changes.get(name) ?? null;
-        const isNamed = planned !== undefined || outline.kind !== 'found';
-        const facts = { record, own, snapshot, declared, wanted, listening, changed, isNamed };
+        const isDeclared = planned !== undefined;
+        const isNamed = isDeclared || outline.kind !== 'found';
+        const named = { isDeclared, isNamed };
+        const facts = { record, own, snapshot, declared, wanted, listening, changed, ...named };
         return { ...describe(name, facts), urls: readUrls && urlsNow(facts, planned, readUrls) };
       }),
   );
@@ -160,13 +162,15 @@ interface Facts {
   readonly wanted: boolean;
   readonly listening: ListeningSockets | null;
   readonly changed: readonly string[] | null;
-  /** True where the manifest names it, or where nobody can tell. */
+  /** True where the manifest names it. */
+  readonly isDeclared: boolean;
+  /** The same, or nobody can tell. */
   readonly isNamed: boolean;
 }
 
 function describe(
   name: string,
-  { record, own, snapshot, declared, wanted, listening, changed, isNamed }: Facts,
+  { record, own, snapshot, declared, wanted, listening, changed, isDeclared, isNamed }: Facts,
 ): Omit<ServiceStatus, 'urls'> {
   const leader = record && livingLeader(record, snapshot);
   const { nowTicks } = snapshot;
@@ -197,7 +201,8 @@ function describe(
     wanted,
     oneOff: (record?.oneOff ?? null) !== null,
     changed,
-    undeclared: !isNamed && own.length > 0 && record !== null && !record.oneOff,
+    adHoc: !isDeclared && record?.adHoc === true && !record.oneOff,
+    undeclared: !isNamed && own.length > 0 && record !== null && !record.oneOff && !record.adHoc,
   };
 }
 

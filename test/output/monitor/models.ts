@@ -64,6 +64,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
           changed,
           undeclared,
           oneOff: false,
+          adHoc: false,
         }),
       ),
       orphans: [],
