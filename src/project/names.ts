@@ -5,6 +5,9 @@ import { basename, resolve } from 'node:path';
 /** The name of the manifest whose project has the plain id. */
 export const USUAL_MANIFEST = '.devctl.json';
 
+/** The file in the records folder that names the containers of the project and their engine. */
+export const CONTAINERS_RECORD = 'containers.json';
+
 /** The part of an id that tells the projects of one folder apart; empty for the usual manifest. */
 export function variantOf(manifestName: string): string {
   return manifestName === USUAL_MANIFEST ? '' : `-${hash('sha256', manifestName).slice(0, 8)}`;

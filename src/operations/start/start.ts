@@ -7,6 +7,7 @@
  *   apply    brings what runs in line with the manifest
  *   take-down  ends again what a start has started
  *   restart  stops services with proof, and starts them again under one lock
+ *   containers  brings up the containers that services need, before them or alone
  *   lease    makes the lease of a start; stops everything first if the last lease has ended
  *   ports    makes sure that the ports of the services are free
  *   terminals  makes sure that the services get the terminals that they need
@@ -20,6 +21,7 @@ import {
   type StartRequest,
 } from '../../client/protocol.ts';
 import { connectToSupervisor } from '../../client/start-supervisor.ts';
+import type { ContainerChange, StartedContainer } from '../../containers/up.ts';
 import { DevctlError } from '../../errors.ts';
 import { type Lease, readLeases } from '../../leases/file.ts';
 import type { LeaseStatus } from '../../leases/lease-status.ts';
@@ -63,6 +65,11 @@ export interface StartOptions {
   /** True where a person looks at a terminal, so that services may use colours. Default: false. */
   readonly onTerminal?: boolean;
   readonly onChange: (event: ServiceChange) => void;
+  /** Which containers are brought up: all that the manifest lists, or those that the services need (default). */
+  readonly containers?: 'all' | 'needed';
+  readonly onContainer?: (change: ContainerChange) => void;
+  /** Told what compose writes. */
+  readonly onComposeLine?: (line: string) => void;
   /** Called before anything is spawned. An error of the callback ends the start. */
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
   /** Told what the user should know and the result does not say. */
@@ -117,6 +124,7 @@ export async function startLocked(
   const { idle, alive, ...cleared } = await endOldRuns(context, before, manifest, services, warn);
   await requireFreePorts(context, cleared.look, idle, warn);
 
+  const containers = await bringUpContainers(folder, manifest, options, cleared.look.snapshot);
   const client = await connect(host, manifest, before);
   await options.onConnected?.(client);
   const adopted = withInterrupted(alive, state);
@@ -140,13 +148,34 @@ export async function startLocked(
     }),
     leases: leasesOf(folder, after),
     breaches: currentBreaches(folder, after),
+    containers: containers.started,
   };
   const failed = result.services.some((service) => !hasSucceeded(service));
   // The stop that waits for our lock ends the services of an abandoned start.
   if (!failed || !options.abortOnFailure || result.abandoned) {
     return { services: result.services, aborted: [], ...found };
   }
-  return { ...(await takeDown(context, client, manifest, result.services, warn)), ...found };
+  const ended = await takeDown(context, client, manifest, result.services, warn);
+  await containers.takeDown();
+  return { ...ended, ...found, containers: [] };
+}
+
+/** The containers that a start has brought up. */
+interface ContainersUp {
+  readonly started: readonly StartedContainer[];
+  /** Takes down again what this start has brought up. */
+  takeDown(): Promise<void>;
+}
+
+async function bringUpContainers(
+  folder: ProjectFolder,
+  { containers: settings }: ResolvedManifest,
+  options: StartOptions,
+  snapshot: Snapshot,
+): Promise<ContainersUp> {
+  if (settings === null) return { started: [], takeDown: async () => {} };
+  const { startContainersLocked } = await import('./containers.ts');
+  return startContainersLocked(folder, settings, options, snapshot);
 }
 
 async function warnOfGrowingLogs(
