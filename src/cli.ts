@@ -162,6 +162,7 @@ const COMMANDS: readonly CommandEntry[] = [
         'stop everything when this process has ended; of several, the last',
         collect,
       ],
+      ['--containers', 'the containers alone; names are those of compose services'],
     ],
     json: 'print the result as JSON',
     examples: [
@@ -198,6 +199,8 @@ const COMMANDS: readonly CommandEntry[] = [
       ['--why', 'with --dry-run: also why each process is ours'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
       ['--project <folder-or-id>', 'another project, also one whose folder is gone'],
+      ['--containers', 'the containers alone; names are those of compose services'],
+      ['--volumes', 'also remove the volumes of the containers, with all that is in them'],
     ],
     json: 'print the report as JSON',
     more: STOP_SWEEPS,
@@ -211,6 +214,7 @@ const COMMANDS: readonly CommandEntry[] = [
     options: [
       ['--dependents', 'restart what depends on them as well'],
       ['--grace <duration>', 'time to end by themselves, e.g. 500ms or 3s'],
+      ['--containers', 'the containers alone; names are those of compose services'],
     ],
     json: 'print both results as JSON',
     examples: ['restart web', 'restart database --dependents', 'restart'],
@@ -229,6 +233,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups (default: all)']],
     options: [
       ['--all', 'every project of yours of which something runs, wherever you are'],
+      ['--containers', 'the containers alone'],
       ['--urls', 'only where each service can be opened, by its http probe and its own log'],
     ],
     json: 'print the table as JSON',

@@ -1,5 +1,6 @@
 import { hasSucceeded, type ServiceChange } from '../client/protocol.ts';
 import type { StartedService } from '../client/started-service.ts';
+import type { ContainerChange } from '../containers/up.ts';
 import { DevctlError, ExitCode, exitCodeOf } from '../errors.ts';
 import { readEvents } from '../history/read.ts';
 import { usualStartMs } from '../history/usual.ts';
@@ -34,6 +35,7 @@ export interface StartCommandOptions extends LeaseOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly abortOnFailure?: boolean;
+  readonly containers?: boolean;
 }
 
 /** Runs `devctl start`. Exits when every requested service is up, or with 1 when one is not. */
@@ -70,6 +72,9 @@ export async function startCommand(
     const result = await startProject(host, folder, manifest, {
       names: selected,
       abortOnFailure: options.abortOnFailure ?? false,
+      containers: names.length === 0 ? 'all' : 'needed',
+      onContainer: (change) => showContainer(progress, change),
+      onComposeLine: composeNotes(progress),
       lease,
       env: definedOnly(process.env),
       onTerminal: isSeen(process.stdout, options.color),
@@ -164,6 +169,26 @@ export function showChange(
     default:
       return;
   }
+}
+
+/** Shows what happens to a container. */
+export function showContainer(progress: Progress, { service, state, text }: ContainerChange): void {
+  const name = `container ${service}`;
+  if (state === 'ready') progress.succeeded(name, text);
+  else if (state === 'failed') progress.failed(name, `failed: ${text}`);
+  else progress.pending(name, state === 'starting' ? 'starting' : 'waiting for');
+}
+
+/** Shows what compose says of pulls and builds, which take long. Its bars, redrawn many times a second, are left out. */
+export function composeNotes(progress: Progress): (line: string) => void {
+  const shown = new Set<string>();
+  return (line) => {
+    const text = line.trim();
+    if (!/^(Pulling|Building|Step \d|Successfully)|\bPull(ing|ed)$|^ERROR|^Error/.test(text))
+      return;
+    if (!shown.has(text)) progress.note(`compose: ${text}`);
+    shown.add(text);
+  };
 }
 
 /** True when every requested service is up. */

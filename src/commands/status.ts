@@ -12,6 +12,7 @@ import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { urlLines } from '../output/terminal/urls.ts';
 import { printable } from '../output/terminal/width.ts';
+import { containersLines } from '../output/text/containers.ts';
 import { allPorts } from '../processes/ports.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
@@ -23,6 +24,7 @@ export interface StatusOptions {
   readonly config?: string;
   readonly all?: boolean;
   readonly urls?: boolean;
+  readonly containers?: boolean;
   readonly json?: boolean;
   readonly color?: boolean;
 }
@@ -33,9 +35,13 @@ export async function statusCommand(
   options: StatusOptions,
 ): Promise<number> {
   if (options.all) return (await import('./status-all.ts')).statusOfAll(names, options);
+  if (options.containers) return (await import('./containers.ts')).statusOfContainers(options);
   const project = openProject({ config: options.config });
   const report = await readStatus(openHost(), project, selectNames(project, names), options.urls);
-  requireProject(project, report.services.length + report.orphans.length > 0);
+  requireProject(
+    project,
+    report.services.length + report.orphans.length > 0 || report.containers !== null,
+  );
   if (options.json) printJson(report);
   else if (options.urls) printUrls(report, options.color);
   else {
@@ -57,6 +63,12 @@ function printUrls({ services }: StatusReport, color: boolean | undefined): void
 function printStatus(report: StatusReport, color: boolean | undefined): void {
   const theme = themeFor(process.stdout, color);
   printServices(report, theme);
+  if (report.containers) {
+    const lines = containersLines(report.containers, theme);
+    process.stdout.write(
+      `${lines.length > 0 ? '\n' : ''}${lines.map((line) => `${line}\n`).join('')}`,
+    );
+  }
   const { orphans, unattributed } = report;
   if (orphans.length > 0) {
     const count = `${orphans.length} orphan${orphans.length === 1 ? '' : 's'}`;

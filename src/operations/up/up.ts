@@ -114,6 +114,7 @@ class ForegroundSession {
     return startProject(this.#host, this.#project.folder, this.#manifest, {
       names,
       abortOnFailure: false,
+      containers: this.#options.everything ? 'all' : 'needed',
       env,
       onTerminal,
       onChange: (change) => this.#watch.onStartChange(change),

@@ -6,6 +6,7 @@ import { formatPort } from '../terminal/port.ts';
 import { renderTable, tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
+import { containersStopLines } from './containers.ts';
 import { legendOf } from './evidence.ts';
 
 /**
@@ -55,6 +56,8 @@ export function printStopReport(
     for (const { pid, command, why } of report.survivors)
       write(`  pid ${pid}: ${command}: ${printable(why)}`);
   }
+  for (const line of report.containers ? containersStopLines(report.containers, out) : [])
+    write(line);
   printNotes(report, color);
   if (report.forced && report.processes.length > 0) write(meansInWords(report.processes));
   const { services, processes } = report;
@@ -136,8 +139,13 @@ function verdict(report: StopReport, out: Theme): string {
   if (report.survivors.length > 0) {
     return `${out.red('✗')} not everything could be ended; the records are kept`;
   }
+  const { containers } = report;
+  if (containers?.left) return `${out.red('✗')} not all containers are known to be gone`;
+  const count = containers?.containers.length ?? 0;
   if (report.processes.length === 0 && report.services.length === 0) {
-    return 'nothing was running';
+    if (count === 0) return 'nothing was running';
+    const took = formatDuration(report.tookMs);
+    return `${out.green('✓')} ${count} container${count === 1 ? '' : 's'} taken down in ${took}`;
   }
   const { scans, strength, why } = report.proof;
   const complete = strength === 'complete';

@@ -74,7 +74,8 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
       capabilities: { subreaper: HELD, pidfd: HELD, cgroup: HELD },
       stale: [],
       problems: [],
-      healthy: true,
+      containers: null,
+    healthy: true,
     },
     trees,
     sample: {
