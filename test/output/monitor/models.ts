@@ -75,7 +75,7 @@ export function observation(services: readonly Shown[], atMs = 1_000, sampled = 
       stale: [],
       problems: [],
       containers: null,
-    healthy: true,
+      healthy: true,
     },
     trees,
     sample: {
