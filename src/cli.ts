@@ -326,6 +326,7 @@ const COMMANDS: readonly CommandEntry[] = [
     operands: [['[names...]', 'services or groups (default: all)']],
     options: [
       ['-f, --follow', 'go on with what comes, until Ctrl-C'],
+      ['--containers', 'those of the containers alone'],
       ['-n, --lines <count>', 'only the last lines of each service (with -f: 10; or: all)'],
       ['--since <time>', 'only what is younger: 10m, 2h, 17:05, 2026-11-23T17:05'],
       ['--grep <regex>', 'only lines that match'],

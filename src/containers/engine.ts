@@ -72,10 +72,15 @@ export class Engine {
     this.env = { ...own, ...place?.environment, LC_ALL: 'C' };
   }
 
+  /** Where it is, as far as that is known without asking; null: where the docker CLI looks by itself. */
+  get endpoint(): string | null {
+    return this.#where() || null;
+  }
+
   /** True where the engine is on another machine, so that its ports are not ours. */
   get isRemote(): boolean {
-    const endpoint = this.place?.endpoint ?? '';
-    return !/^(unix|npipe):|^tcp:\/\/(127\.|localhost\b|\[::1\])/.test(endpoint);
+    const endpoint = this.#where();
+    return endpoint !== '' && !/^(unix|npipe):|^tcp:\/\/(127\.|localhost\b|\[::1\])/.test(endpoint);
   }
 
   /** Asks who it is: the first question. */

@@ -46,7 +46,7 @@ export async function lookAtContainers(
     if (record) writeSeen(folder, { atMs: Date.now(), list });
     const missing = missingServices(record, found.value);
     return {
-      engine: engine.place?.endpoint ?? null,
+      engine: engine.endpoint,
       remote: engine.isRemote,
       ageMs: 0,
       why: missing.length > 0 ? `not there any more: ${missing.join(', ')}` : null,

@@ -21,6 +21,8 @@ export interface LimitedRun {
   readonly timeoutMs: number;
   /** Told each line of stdout and stderr as it comes. */
   readonly onLine?: (line: string) => void;
+  /** False: the output is told line by line, and not kept. Default: true. */
+  readonly keepsOutput?: boolean;
   /** Ends the program before its time. */
   readonly over?: AbortSignal;
 }
@@ -38,7 +40,7 @@ const KILL_AFTER_MS = 300;
 export async function runLimited(
   file: string,
   args: readonly string[],
-  { env, cwd, timeoutMs, onLine, over }: LimitedRun,
+  { env, cwd, timeoutMs, onLine, keepsOutput = true, over }: LimitedRun,
 ): Promise<LimitedEnd> {
   const spawnChild = await loadSpawn();
   const spawned = spawnChild(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -54,7 +56,7 @@ export async function runLimited(
   for (const name of ['stdout', 'stderr'] as const) {
     const cut = lineCutter(onLine);
     child[name]?.setEncoding('utf8').on('data', (text: string) => {
-      texts[name] += text;
+      if (keepsOutput) texts[name] += text;
       cut(text);
     });
   }
@@ -71,6 +73,7 @@ export async function runLimited(
     };
     const timer = setTimeout(expire, timeoutMs);
     over?.addEventListener('abort', expire);
+    if (over?.aborted) expire();
     const settle = (): void => {
       clearTimeout(timer);
       over?.removeEventListener('abort', expire);
@@ -100,6 +103,6 @@ function lineCutter(onLine: ((line: string) => void) | undefined): (text: string
     if (!onLine) return;
     const lines = (rest + text).split(/\r?\n|\r/);
     rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') onLine(line);
+    for (const line of lines) if (line !== '') onLine(line);
   };
 }

@@ -204,6 +204,7 @@ function printDryRun(report: StopReport, out: Theme, why: boolean): void {
       : []),
   ];
   if (last.length > 0) process.stdout.write(`then ${last.join(', ')}\n`);
+  for (const problem of report.problems) process.stdout.write(`${printable(problem)}\n`);
   const legend = why ? legendOf(processes) : [];
   if (legend.length > 0) process.stdout.write(`\nours because:\n${legend.join('\n')}\n`);
   else if (processes.length > 0) process.stdout.write(out.dim('why each is ours: --why\n'));
