@@ -24,3 +24,21 @@ export function checkCompose(
     throw error;
   }
 }
+
+/**
+ * Requires compose files that can be used, before anything is made or locked.
+ *
+ * @throws DevctlError 'manifest-invalid'
+ */
+export function requireCompose(
+  settings: ContainerSettings,
+  root: string,
+  services: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  const why = checkCompose(settings, root, services, env);
+  if (why === null) return;
+  throw new DevctlError('manifest-invalid', `${settings.definedAt}  containers: ${why}`, {
+    hint: 'devctl check looks again, and starts nothing',
+  });
+}

@@ -31,7 +31,7 @@ export interface ComposeProject {
  * @throws DevctlError 'manifest-invalid' with the file and the line
  */
 export function readComposeProject(
-  { files: named, definedAt }: ContainerSettings,
+  { files: named }: ContainerSettings,
   root: string,
   env: Readonly<Record<string, string | undefined>>,
 ): ComposeProject {
@@ -40,10 +40,7 @@ export function readComposeProject(
   if (first === undefined) {
     throw new DevctlError(
       'manifest-invalid',
-      `${definedAt}  containers: ${root} has no compose file`,
-      {
-        hint: `make ${USUAL_NAMES[0]}, or name it: "containers": {"file": "deploy/compose.yml"}`,
-      },
+      `there is no compose file in ${root}: make ${USUAL_NAMES[0]}, or name yours with "file"`,
     );
   }
   const folder = dirname(first);

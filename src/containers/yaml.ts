@@ -131,6 +131,7 @@ class YamlReader {
       this.#skipBlank();
       const line = this.#now();
       if (!line || line.indent !== indent) break;
+      if (line.text.startsWith('\t')) throw this.#fail('a tab stands in the indentation');
       const found = splitKey(line.text);
       if (!found || isItem(line.text)) break;
       this.#at += 1;
@@ -209,7 +210,7 @@ class YamlReader {
   #flow(first: string, indent: number): Yaml {
     let text = first;
     for (;;) {
-      const reading = readFlow(text);
+      const reading = readFlow(text, this.#anchors);
       if (reading.kind === 'value') return reading.value;
       const line = reading.kind === 'open' ? this.#now() : undefined;
       if (!line || (line.text !== '' && line.indent <= indent && !/^[\]}]/.test(line.text)))
@@ -302,7 +303,7 @@ type FlowReading =
   | { readonly kind: 'wrong' };
 
 /** Reads `[a, b]` or `{a: b}`, which is also JSON. */
-function readFlow(text: string): FlowReading {
+function readFlow(text: string, anchors: ReadonlyMap<string, Yaml>): FlowReading {
   const tokens = text.match(FLOW_TOKEN)?.filter((token) => !/^(\s|#)/.test(token)) ?? [];
   if (tokens.join('').length === 0) return { kind: 'open' };
   let at = 0;
@@ -313,7 +314,9 @@ function readFlow(text: string): FlowReading {
     if (token === undefined || depth > MOST_LEVELS) isOpen = true;
     else if (token === '[') return list(depth);
     else if (token === '{') return map(depth);
-    return token === undefined ? null : scalar(token);
+    if (token === undefined) return null;
+    const alias = /^\*(\S+)/.exec(token)?.[1];
+    return (alias === undefined ? undefined : anchors.get(alias)) ?? scalar(token);
   };
   const list = (depth: number): Yaml => {
     const items: Yaml[] = [];

@@ -1,3 +1,4 @@
+import { requireCompose } from '../../containers/check.ts';
 import { hasContainersRecord } from '../../containers/presence.ts';
 import type { ContainersStop } from '../../containers/report.ts';
 import type { ContainersUpOptions, StartedContainer } from '../../containers/up.ts';
@@ -70,6 +71,7 @@ export async function startContainersAlone(
   settings: ContainerSettings,
   options: Omit<ContainersUpOptions, 'names' | 'snapshot'>,
 ): Promise<readonly StartedContainer[]> {
+  requireCompose(settings, folder.root, [], options.env);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
     const snapshot = await host.snapshot();

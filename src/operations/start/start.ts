@@ -90,6 +90,7 @@ export async function startProject(
 ): Promise<StartResult> {
   requireReadableEnvFiles(manifest, options.names, options.warn);
   await requireTerminals(manifest, options.names);
+  await requireUsableCompose(manifest, options);
   await stopIfLeaseEnded(host, folder, manifest.file, options.warn);
   const lock = await takeLockToStart(host, folder, START_COMMAND, options.warn);
   try {
@@ -158,6 +159,15 @@ export async function startLocked(
   const ended = await takeDown(context, client, manifest, result.services, warn);
   await containers.takeDown();
   return { ...ended, ...found, containers: [] };
+}
+
+async function requireUsableCompose(
+  { containers, root }: ResolvedManifest,
+  { names, env }: StartOptions,
+): Promise<void> {
+  if (containers === null) return;
+  const { requireCompose } = await import('../../containers/check.ts');
+  requireCompose(containers, root, names, env);
 }
 
 /** The containers that a start has brought up. */
