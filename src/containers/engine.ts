@@ -172,8 +172,7 @@ export class Engine {
     questions: readonly (readonly string[])[],
   ): Promise<EngineAnswer<readonly string[]>> {
     const words = new Set<string>();
-    for (const question of questions) {
-      const answer = await this.act(question);
+    for (const answer of await Promise.all(questions.map((question) => this.act(question)))) {
       if (answer.kind === 'failure') return answer;
       for (const word of answer.value.split('\n')) if (word.trim() !== '') words.add(word.trim());
     }
