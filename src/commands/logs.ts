@@ -1,5 +1,4 @@
 import type { ContainerLine } from '../containers/logs.ts';
-import { hasContainersRecord } from '../containers/presence.ts';
 import { ExitCode, exitCodeOf } from '../errors.ts';
 import { followLogs } from '../logs/follow.ts';
 import { type LogReader, mergeByTime, readLog, type ServiceLine } from '../logs/reader.ts';
@@ -10,6 +9,7 @@ import { createLogPrinter } from '../output/terminal/log-printer.ts';
 import { openSlowWriter, type SlowWriter } from '../output/terminal/slow-writer.ts';
 import { colorEnabled, themeFor } from '../output/terminal/theme.ts';
 import { printable } from '../output/terminal/width.ts';
+import { hasContainersRecord } from '../project/names.ts';
 import {
   type OpenProject,
   openProject,

@@ -12,7 +12,6 @@ import { renderTable, tableWidth } from '../output/terminal/table.ts';
 import { type Theme, themeFor } from '../output/terminal/theme.ts';
 import { urlLines } from '../output/terminal/urls.ts';
 import { printable } from '../output/terminal/width.ts';
-import { containersLines } from '../output/text/containers.ts';
 import { allPorts } from '../processes/ports.ts';
 import { openHost } from '../processes/real-host.ts';
 import { openProject, requireProject } from '../project/open-project.ts';
@@ -45,7 +44,7 @@ export async function statusCommand(
   if (options.json) printJson(report);
   else if (options.urls) printUrls(report, options.color);
   else {
-    printStatus(report, options.color);
+    await printStatus(report, options.color);
     noteOtherManifest(project.folder, options.color);
   }
   return report.healthy ? ExitCode.Ok : ExitCode.NotRunning;
@@ -60,10 +59,11 @@ function printUrls({ services }: StatusReport, color: boolean | undefined): void
   if (all.length === 0) process.stderr.write('no service that runs has named a URL\n');
 }
 
-function printStatus(report: StatusReport, color: boolean | undefined): void {
+async function printStatus(report: StatusReport, color: boolean | undefined): Promise<void> {
   const theme = themeFor(process.stdout, color);
   printServices(report, theme);
   if (report.containers) {
+    const { containersLines } = await import('../output/text/containers.ts');
     const lines = containersLines(report.containers, theme);
     process.stdout.write(
       `${lines.length > 0 ? '\n' : ''}${lines.map((line) => `${line}\n`).join('')}`,

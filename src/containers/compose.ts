@@ -92,8 +92,8 @@ export function composeFolderName({ folder }: ComposeProject): string {
 /** The program words that run compose. */
 export type ComposeCommand = readonly string[];
 
-/** Longest time in which compose says its version, in ms: docker-compose 1.29 is Python. */
-const VERSION_MS = 5_000;
+/** Longest time in which compose says its version, in ms: docker-compose 1.29 is Python, which a busy machine makes slow. */
+const VERSION_MS = 30_000;
 
 /**
  * Finds the compose program: that of the manifest, else `docker compose`, else `docker-compose`.

@@ -234,7 +234,7 @@ function mapAnswer<From, To>(
 }
 
 /** Tells from the words of the docker CLI why it could not ask. */
-export function kindOf(stderr: string): EngineFailure['kind'] {
+function kindOf(stderr: string): EngineFailure['kind'] {
   if (/permission denied/i.test(stderr)) return 'refused';
   if (
     /cannot connect|connection refused|no such host|is the docker daemon running|error during connect|no such file or directory/i.test(

@@ -1,9 +1,9 @@
 /** The labels on everything that compose makes for a project of devctl. */
 export const PROJECT_LABEL = 'devctl.project';
 /** Real path of the project folder, for people and as a part of the proof where the records are gone. */
-export const ROOT_LABEL = 'devctl.root';
+const ROOT_LABEL = 'devctl.root';
 /** The folder itself: machine, device, inode, manifest. */
-export const PLACE_LABEL = 'devctl.place';
+const PLACE_LABEL = 'devctl.place';
 
 /** The labels of compose, which both of its versions set. */
 export const COMPOSE_PROJECT_LABEL = 'com.docker.compose.project';

@@ -8,10 +8,10 @@ import {
   readJsonFields,
   readJsonRecord,
 } from '../project/json-record.ts';
+import { CONTAINERS_RECORD } from '../project/names.ts';
 import { recordedProject, whyOfAnotherProject } from '../project/recorded-project.ts';
 import { folderProblem, writableFolder } from '../project/records-folder.ts';
 import type { EnginePlace } from './engine.ts';
-import { containersRecordPath } from './presence.ts';
 import type { KnownName, NameSource } from './project-name.ts';
 
 /** A container that a start has made. */
@@ -53,7 +53,7 @@ export interface ContainersRecord {
 export function readContainersRecord(folder: ProjectFolder): RecordRead<ContainersRecord> {
   const blocked = folderProblem(folder, null);
   if (blocked) return { kind: 'problem', problem: blocked };
-  return readJsonRecord(containersRecordPath(folder.pidsDir), {
+  return readJsonRecord(join(folder.pidsDir, CONTAINERS_RECORD), {
     parse: (fields) => toRecord(fields) ?? 'a field is missing or malformed',
     whyForeign: (record) => whyOfAnotherProject(folder, record),
   });
@@ -66,12 +66,15 @@ export function writeContainersRecord(
 ): void {
   writableFolder(folder, null);
   const whole = { schema: 1, ...recordedProject(folder), ...record };
-  writeFileAtomically(containersRecordPath(folder.pidsDir), `${JSON.stringify(whole, null, 2)}\n`);
+  writeFileAtomically(
+    join(folder.pidsDir, CONTAINERS_RECORD),
+    `${JSON.stringify(whole, null, 2)}\n`,
+  );
 }
 
 /** Removes the record, the override file and the last answer. @throws DevctlError 'records-unwritable' */
 export function removeContainersRecord({ pidsDir }: ProjectFolder): void {
-  for (const path of [overridePath(pidsDir), seenPath(pidsDir), containersRecordPath(pidsDir)])
+  for (const path of [overridePath(pidsDir), seenPath(pidsDir), join(pidsDir, CONTAINERS_RECORD)])
     removeIfThere(path);
 }
 

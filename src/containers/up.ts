@@ -11,7 +11,8 @@
  *   project-name       the name of the compose project
  *   plan, readiness    what is brought up, what is in the way, when it is ready
  *   inspect            answers of the engine
- *   record, presence   `.pids/containers.json`, and whether there is one
+ *   record             `.pids/containers.json`, and what is kept beside it
+ *   check              the compose files, without an engine
  *   report             what stop and status say of containers
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';

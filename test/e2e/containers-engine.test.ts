@@ -105,7 +105,8 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
     const sweep = { patterns: ['lookalike'] };
     await using project = await shop(PORTLESS, { ...MANIFEST, sweep });
     const { root } = project;
-    expect(await run(project, 'start')).toMatchObject({ exitCode: 0 });
+    const start = await run(project, 'start');
+    expect(start, start.stderr).toMatchObject({ exitCode: 0 });
     const { projectId = '' } = record(project) ?? {};
     const mark = `DEVCTL_PROJECT_ID=${projectId}`;
     const loop = ': lookalike; while :; do sleep 1; done';

@@ -1,5 +1,4 @@
 import { requireCompose } from '../../containers/check.ts';
-import { hasContainersRecord } from '../../containers/presence.ts';
 import type { ContainersStop } from '../../containers/report.ts';
 import type { ContainersUpOptions, StartedContainer } from '../../containers/up.ts';
 import { startContainers } from '../../containers/up.ts';
@@ -9,6 +8,7 @@ import type { ContainerSettings } from '../../manifest/resolved.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Snapshot } from '../../processes/snapshot.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import { hasContainersRecord } from '../../project/names.ts';
 
 /** What of the options of a start concerns its containers. */
 interface ContainersOfStart extends Omit<ContainersUpOptions, 'chosen' | 'snapshot'> {

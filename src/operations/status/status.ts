@@ -11,7 +11,7 @@
  *   observe   looks again and again, for the monitor
  *   activity  what happened, for `devctl report`
  */
-import { hasContainersRecord } from '../../containers/presence.ts';
+
 import type { ContainersStatus } from '../../containers/report.ts';
 import { leaseStatus, leasesAt } from '../../leases/status.ts';
 import { currentBreaches } from '../../limits/breach-file.ts';
@@ -23,6 +23,7 @@ import type { Host } from '../../processes/host.ts';
 import { allPorts, byProtocol, type Port, portOf } from '../../processes/ports.ts';
 import { livesIn, type ProcessInfo, type Snapshot } from '../../processes/snapshot.ts';
 import { ticksToMs } from '../../processes/ticks.ts';
+import { hasContainersRecord } from '../../project/names.ts';
 import type { OpenProject } from '../../project/open-project.ts';
 import { isDone, type ServiceRecord } from '../../project/service-record.ts';
 import { supervisorCapabilities } from '../../tracking/capabilities.ts';

@@ -1,9 +1,9 @@
-import { hasContainersRecord } from '../../containers/presence.ts';
 import type { Claim } from '../../ownership/claim.ts';
 import type { SweepRules } from '../../ownership/sweep.ts';
 import type { Host } from '../../processes/host.ts';
 import type { Identity } from '../../processes/identity.ts';
 import type { ProjectFolder } from '../../project/folder.ts';
+import { hasContainersRecord } from '../../project/names.ts';
 import type { DeclaredService } from '../../project/open-project.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
 

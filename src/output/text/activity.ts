@@ -6,7 +6,7 @@ import { sparkline } from '../terminal/sparkline.ts';
 import { tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
-import { containersStopLines } from './containers.ts';
+import { containersStopLines } from './stop.ts';
 import {
   branchSize,
   breachSentence,

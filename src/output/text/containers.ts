@@ -1,32 +1,8 @@
-import type { ContainerStatus, ContainersStatus, ContainersStop } from '../../containers/report.ts';
+import type { ContainerStatus, ContainersStatus } from '../../containers/report.ts';
 import { formatDuration } from '../terminal/durations.ts';
 import { renderTable, tableWidth } from '../terminal/table.ts';
 import type { Theme } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
-
-/** Says what a stop did with the containers. */
-export function containersStopLines(stop: ContainersStop, theme: Theme): readonly string[] {
-  const { containers, networks, volumes, unknown } = stop;
-  const good = theme.green('✓');
-  const bad = theme.red('✗');
-  const removed = (things: typeof networks, noun: string): readonly string[] =>
-    things.map(({ name, removed: isGone, why }) =>
-      isGone
-        ? `${good} ${noun} ${printable(name)}: removed`
-        : `${bad} ${noun} ${printable(name)} is left: ${printable(why ?? 'not known why')}`,
-    );
-  return [
-    ...containers.map(({ service, name, outcome, why }) => {
-      const what = `container ${printable(service)}${name === service ? '' : ` (${printable(name)})`}`;
-      if (outcome === 'removed') return `${good} ${what}: stopped and removed`;
-      if (outcome === 'kept') return `${good} ${what}: stopped, and kept: ${printable(why ?? '')}`;
-      return `${bad} ${what} is left: ${printable(why ?? 'not known why')}`;
-    }),
-    ...removed(networks, 'network'),
-    ...removed(volumes, 'volume'),
-    ...(unknown === null ? [] : [`${bad} ${printable(unknown)}`]),
-  ];
-}
 
 /** The containers of `status`, as a table with what is to be said of them. */
 export function containersLines(status: ContainersStatus, theme: Theme): readonly string[] {

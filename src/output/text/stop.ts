@@ -1,3 +1,4 @@
+import type { ContainersStop } from '../../containers/report.ts';
 import type { Evidence } from '../../ownership/evidence-kinds.ts';
 import type { Capabilities } from '../../processes/capabilities.ts';
 import type { ReportedProcess, StopReport } from '../../stopping/report.ts';
@@ -6,7 +7,6 @@ import { formatPort } from '../terminal/port.ts';
 import { renderTable, tableWidth } from '../terminal/table.ts';
 import { type Theme, themeFor } from '../terminal/theme.ts';
 import { printable } from '../terminal/width.ts';
-import { containersStopLines } from './containers.ts';
 import { legendOf } from './evidence.ts';
 
 /**
@@ -250,4 +250,28 @@ function processTable(
     rows,
     { width: tableWidth(process.stdout), ...(out ? { paintTitle: out.dim } : {}) },
   );
+}
+
+/** Says what a stop did with the containers. */
+export function containersStopLines(stop: ContainersStop, theme: Theme): readonly string[] {
+  const { containers, networks, volumes, unknown } = stop;
+  const good = theme.green('✓');
+  const bad = theme.red('✗');
+  const removed = (things: typeof networks, noun: string): readonly string[] =>
+    things.map(({ name, removed: isGone, why }) =>
+      isGone
+        ? `${good} ${noun} ${printable(name)}: removed`
+        : `${bad} ${noun} ${printable(name)} is left: ${printable(why ?? 'not known why')}`,
+    );
+  return [
+    ...containers.map(({ service, name, outcome, why }) => {
+      const what = `container ${printable(service)}${name === service ? '' : ` (${printable(name)})`}`;
+      if (outcome === 'removed') return `${good} ${what}: stopped and removed`;
+      if (outcome === 'kept') return `${good} ${what}: stopped, and kept: ${printable(why ?? '')}`;
+      return `${bad} ${what} is left: ${printable(why ?? 'not known why')}`;
+    }),
+    ...removed(networks, 'network'),
+    ...removed(volumes, 'volume'),
+    ...(unknown === null ? [] : [`${bad} ${printable(unknown)}`]),
+  ];
 }
