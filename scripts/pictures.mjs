@@ -1,4 +1,4 @@
-// npm run pictures: records the pictures of the README in docs/pictures/. Real commands on a small real project whose
+// npm run pictures: records the pictures of the README and of docs/ in docs/pictures/. Real commands on a small real project whose
 // tests run away: `devctl tree` and `devctl monitor` in tmux, `devctl report` in Debian's chromium.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';

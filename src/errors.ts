@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 
-/** Exit codes of all commands; the README documents them. `run` passes on the exit code of its command. */
+/** Exit codes of all commands; docs/cli.md documents them. `run` passes on the exit code of its command. */
 export const ExitCode = {
   Ok: 0,
   Failed: 1,

@@ -16,9 +16,26 @@ const BESIDE_DIST = [
   'THIRD_PARTY_LICENSES',
   'bin/devctl.js',
   'bin/package.json',
+  'docs/changes.md',
+  'docs/cli.md',
+  'docs/compared.md',
+  'docs/containers.md',
+  'docs/how-stop-decides.md',
   'docs/json.md',
+  'docs/leases.md',
+  'docs/library.md',
+  'docs/limits.md',
+  'docs/logs.md',
+  'docs/manifest.md',
+  'docs/monitor.md',
   'docs/readiness.md',
+  'docs/report.md',
+  'docs/resources.md',
+  'docs/restarts.md',
+  'docs/run.md',
   'docs/sweep.md',
+  'docs/terminal.md',
+  'docs/up.md',
   'docs/zoo.md',
   'package.json',
   'schema/devctl.schema.json',
@@ -63,7 +80,7 @@ test('the tarball holds what a user needs and nothing else', async () => {
   const files = stdout.split('\n').map((name) => name.replace(/^package\//, ''));
   expect(files.filter((name) => !name.startsWith('dist/')).sort()).toEqual(BESIDE_DIST);
   expect(files.filter((name) => name.startsWith('dist/') && !IN_DIST.test(name))).toEqual([]);
-  // No link of the README is dead there. Its pictures are in the repository only.
+  // No link of the README is dead there. Pictures are in the repository only.
   const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
   const links = [...readme.matchAll(/(?<!!\[[^\]]*)\]\((?!#|https?:)([^)#]+)/g)].map(
     ([, file]) => file,

@@ -44,7 +44,7 @@ export interface UpCommandOptions {
 }
 
 /**
- * Runs `devctl up`: starts services, shows their logs, and stops them at its end. The README has its exit
+ * Runs `devctl up`: starts services, shows their logs, and stops them at its end. docs/up.md has its exit
  * codes.
  */
 export async function upCommand(

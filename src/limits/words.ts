@@ -1,4 +1,4 @@
-import { durationInWords, sizeInWords } from '../manifest/units.ts';
+import { sizeInWords, timeInWords } from '../manifest/units.ts';
 import type { Breach, BreachBranch } from './breach.ts';
 
 /** Says what was exceeded: "used 1.2 GB, limit 1 GB; most of it below vitest (pid 812): 74 processes, 1.1 GB". */
@@ -28,9 +28,9 @@ function excessInWords({ limit, value, allowed, measuredAs }: Breach): string {
     case 'cpu':
       return `used ${value}% of a core, limit ${allowed}%`;
     case 'runtime':
-      return `ran for ${passedInWords(value)}, limit ${durationInWords(allowed)}`;
+      return `ran for ${passedInWords(value)}, limit ${timeInWords(allowed)}`;
     case 'idle':
-      return `no output and no cpu for ${passedInWords(value)}, limit ${durationInWords(allowed)}`;
+      return `no output and no cpu for ${passedInWords(value)}, limit ${timeInWords(allowed)}`;
   }
 }
 
@@ -52,5 +52,5 @@ function processesInWords(count: number): string {
 /** Says a measured time, which is never a round number, in whole units, rounded down. */
 function passedInWords(ms: number): string {
   const unit = [3_600_000, 60_000, 1_000].find((one) => ms >= 2 * one) ?? 100;
-  return durationInWords(Math.floor(ms / unit) * unit);
+  return timeInWords(Math.floor(ms / unit) * unit);
 }

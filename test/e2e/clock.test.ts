@@ -33,7 +33,7 @@ function moveRecords(project: TemporaryProject, byMs: number): void {
   }
 }
 
-// The portable table has start times of the wall clock: README, Limits.
+// The portable table has start times of the wall clock: docs/limits.md.
 fullTest.runIf(process.env.DEVCTL_PROCESS_TABLE !== 'portable').each([
   ['back', DAY_MS, -DAY_MS],
   ['forward', -DAY_MS, DAY_MS],

@@ -34,7 +34,7 @@ async function expectRoundTrip(project: TemporaryProject): Promise<void> {
   expect([...project.oracle.processes(), ...supervisorsOf(project)]).toEqual([]);
 }
 
-// README, Limits: `ps` shows control characters as question marks.
+// docs/limits.md: `ps` shows control characters as question marks.
 const CONTROL = process.env.DEVCTL_PROCESS_TABLE === 'portable' ? '' : '\n\t\u001b[31m';
 
 const PLACES = [

@@ -41,7 +41,7 @@ const NODE_NEEDS = 6;
 const SMALL_NODE_NEEDS = 3;
 const SMALL = '--v8-pool-size=1';
 
-/** True where each look runs `ps`, which takes one more process. The README says so. */
+/** True where each look runs `ps`, which takes one more process. docs/limits.md says so. */
 const LOOKS_BY_PS = process.env.DEVCTL_PROCESS_TABLE === 'portable';
 
 /** Prints the error of a fork, which is EAGAIN at the limit. */

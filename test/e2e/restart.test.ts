@@ -54,7 +54,7 @@ test('a failed service is started again after its old tree has ended, until it h
 
   await devctl(project, 'start', 'flap');
   expect(await inState(project, 'flap', 'failed')).toMatchObject({
-    reason: 'exited with code 3; given up after 2 restarts within 10m',
+    reason: 'exited with code 3; given up after 2 restarts within 10 min',
     restarts: 2,
   });
   // The processes of "late" and "well", and the daemon of the last of the three runs.

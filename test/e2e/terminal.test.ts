@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { devctl } from '../support/devctl.ts';
@@ -111,16 +111,18 @@ eachModeIf(!lacksTmux)<[command: string, seen: RegExp]>([
     if (command !== 'up') await devctl(project, 'start');
     await using terminal = await openTerminal(project);
     const program = join(repositoryRoot, 'bin', 'devctl.js');
-    // This shell stays until it has written the exit code. The one above it cannot without its terminal.
+    // This shell stays until it has written the exit code. The one above it cannot without its terminal. It starts no
+    // program for that, because a second SIGHUP may come and would end that program.
+    const code = project.write('code', '');
     project.write(
       'closed.sh',
-      `trap : HUP\n'${process.execPath}' '${program}' "$@"\necho $? > code.tmp\nmv code.tmp code\n`,
+      `trap : HUP\n'${process.execPath}' '${program}' "$@"\necho $? > code\n`,
     );
     await terminal.type(`sh closed.sh ${command}`);
     await until(async () => seen.test(await terminal.screen()));
     await terminal.close();
-    await until(() => existsSync(project.file('code')));
-    expect(readFileSync(project.file('code'), 'utf8').trim()).toBe('129');
+    await until(() => readFileSync(code, 'utf8').includes('\n'));
+    expect(readFileSync(code, 'utf8')).toBe('129\n');
     expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
   },
 );

@@ -57,7 +57,7 @@ describe.runIf(here.any)('the zoo', () => {
         expect(faultsOf(seen)).toEqual([]);
         expect(seen.before).toBeGreaterThan(shown.length);
         if (isHeld(mode)) return;
-        // A program that may get away says so itself, and so does the README.
+        // A program that may get away says so itself, and so does docs/limits.md.
         const words = new Map(all.map(({ name, caughtBy }) => [name, caughtBy]));
         for (const name of seen.left.keys()) expect(words.get(name), name).toMatch(/cgroup/);
       },

@@ -79,7 +79,7 @@ function newBystander(project: TemporaryProject): Promise<Bystander> {
   return startBystander('node tcp-server.mjs', project.root);
 }
 
-/** True where a daemon without any mark is found whichever process is killed. The README states this limit. */
+/** True where a daemon without any mark is found whichever process is killed. docs/limits.md states this limit. */
 const CAN_HOLD_BARE = hasControlGroups || hasSubreaper;
 
 type Phase = 'start' | 'stop' | 'force' | 'inside' | 'run';
@@ -123,7 +123,11 @@ async function recordEffects(scene: Scene): Promise<readonly Effect[]> {
     if (index === 0 || phase !== 'start') scene.faults.record(phase);
     const { exitCode, stderr } = await run(scene, phase);
     if (phase !== 'inside') expect(exitCode, stderr).toBe(0);
-    const left = (): string => `${phase}: ${ownProcesses(scene).map(describeSeen).join('\n')}`;
+    const left = (): string => {
+      const processes = ownProcesses(scene).map(describeSeen).join('\n');
+      const log = readFileSync(scene.project.file('.pids/supervisor.log'), 'utf8');
+      return `${phase} exits ${exitCode}, and leaves ${processes}\n${stderr}\nThe supervisor:\n${log}`;
+    };
     if (phase !== 'start') await until(() => ownProcesses(scene).length === 0, left);
     scene.faults.disarm();
     const leaked = scene.project.oracle

@@ -34,11 +34,11 @@ test.each<[Partial<Breach>, string]>([
   [{ limit: 'cpu', value: 250.4, allowed: 200, branch: null }, 'used 250.4% of a core, limit 200%'],
   [
     { limit: 'runtime', value: 28_800_312, allowed: 28_800_000, branch: null },
-    'ran for 8h, limit 8h',
+    'ran for 8 h, limit 8 h',
   ],
   [
     { limit: 'idle', value: 1_534, allowed: 1_500, branch: null },
-    'no output and no cpu for 1.5s, limit 1.5s',
+    'no output and no cpu for 1.5 s, limit 1.5 s',
   ],
 ])('%j', (change, words) => {
   expect(breachInWords({ ...storm, ...change })).toBe(words);

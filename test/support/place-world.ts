@@ -376,7 +376,7 @@ class World {
   }
 
   async #remove({ path }: Place): Promise<void> {
-    await this.#ground.run('rm', '-rf', path);
+    await this.#ground.remove(path);
     for (const one of this.#there()) {
       if (one.path !== path && !one.path.startsWith(`${path}/`)) continue;
       one.gone = true;

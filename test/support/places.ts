@@ -8,6 +8,7 @@ import { endProcesses, signalExactly } from './end-processes.ts';
 import { isGuard } from './oracle.ts';
 import { readProcesses, startOf, startTimeNow } from './read-processes.ts';
 import type { SeenProcess } from './seen-process.ts';
+import { removeAll } from './services.ts';
 import { temporaryProject } from './temporary-project.ts';
 import { unsettled } from './unsettled.ts';
 import { until } from './until.ts';
@@ -31,6 +32,8 @@ export interface Ground extends AsyncDisposable {
   bystander(name: string): Promise<SeenProcess>;
   /** Runs another program in the ground: `ground.run('mv', 'P', 'Q')`. */
   run(command: string, ...args: readonly string[]): Promise<string>;
+  /** Removes a folder as `rm -rf` does, also while a supervisor writes into it. */
+  remove(name: string): Promise<void>;
   /** The command of a process that `living` counts, for a manifest of a test. */
   readonly sleep: string;
   /** Every living process that services on this ground have started. */
@@ -128,6 +131,7 @@ export async function openGround(env: Readonly<Record<string, string>> = {}): Pr
     async run(command, ...args) {
       return (await execa(command, args, { cwd: base.root })).stdout;
     },
+    remove: (name) => removeAll(path(name)),
     sleep: `sleep ${seconds}`,
     living,
     residents,

@@ -43,10 +43,15 @@ export function guardsOf(project: TemporaryProject): SeenProcess[] {
   return project.oracle.everything().filter(isGuard);
 }
 
-/** Removes the records as `rm -rf .pids` does: again, where a supervisor writes into the folder meanwhile. */
-export async function removeRecords(project: TemporaryProject): Promise<void> {
+/** Removes the records as `rm -rf .pids` does. */
+export function removeRecords(project: TemporaryProject): Promise<void> {
+  return removeAll(project.file('.pids'));
+}
+
+/** Removes a folder as `rm -rf` does: again, where a supervisor writes into it meanwhile. */
+export async function removeAll(path: string): Promise<void> {
   await until(() => {
-    rmSync(project.file('.pids'), { recursive: true, force: true });
+    rmSync(path, { recursive: true, force: true });
     return true;
   });
 }

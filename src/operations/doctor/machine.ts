@@ -31,7 +31,7 @@ export async function checkMachine({ folder }: OpenProject): Promise<readonly Do
       ? find('ok', 'pidfds: no signal can hit the next owner of a number')
       : find('ok', `no pidfds, identities are checked before each signal: ${pidfd}`),
     ...(alone
-      ? [find('warning', 'with neither, every proof is best effort (README, Limits)', koffi)]
+      ? [find('warning', 'with neither, every proof is best effort (docs/limits.md)', koffi)]
       : []),
   ];
 }

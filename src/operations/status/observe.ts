@@ -124,8 +124,9 @@ class ProjectObserver implements Observing {
         continue;
       }
       const sampled = this.#takeSample(look);
+      const observation = await this.#observation(look, sampled);
       if (this.#stopping) return;
-      this.#onObservation(await this.#observation(look, sampled));
+      this.#onObservation(observation);
       const tookMs = this.#host.nowMs() - beganMs;
       const restMs = Math.min(
         LONGEST_LOOK_PAUSE_MS,

@@ -20,7 +20,7 @@ const PLAIN: Looks = { ok: '✓', bad: '✗', name: (text) => text, aside: (text
  * without it.
  */
 export function createSpinnerProgress(stream: OutputStream, color: boolean): Progress {
-  const pending = new Map<string, string>();
+  const pending = new Map<string, Work>();
   const answers = new Map<string, string>();
   const beganMs = performance.now();
   let expected = 0;
@@ -33,12 +33,13 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
 
   const refresh = (): void => {
     if (!spinner) return;
-    const elapsedMs = performance.now() - beganMs;
+    const nowMs = performance.now();
+    const elapsedMs = nowMs - beganMs;
     if (elapsedMs >= SOON_MS && askUsual) {
       usualMs = askUsual();
       askUsual = undefined;
     }
-    const state = { pending, answers, finished, expected, elapsedMs, usualMs };
+    const state = { pending, answers, finished, expected, nowMs, elapsedMs, usualMs };
     spinner.text = describePending(state, stream.columns ?? 0);
     if (pending.size === 0) spinner.stop();
     else if (!spinner.isSpinning) spinner.start();
@@ -79,7 +80,8 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
       refresh();
     },
     pending: (service, doing) => {
-      pending.set(service, doing);
+      const sinceMs = pending.get(service)?.sinceMs ?? performance.now();
+      pending.set(service, { doing, sinceMs });
       refresh();
     },
     succeeded: (service, outcome) =>
@@ -95,14 +97,21 @@ export function createSpinnerProgress(stream: OutputStream, color: boolean): Pro
   };
 }
 
+/** What is being done to a service, and since when in ms. */
+interface Work {
+  readonly doing: string;
+  readonly sinceMs: number;
+}
+
 /** What the spinner shows. */
 interface Pending {
-  /** What is being done to each service that is not done. */
-  readonly pending: ReadonlyMap<string, string>;
+  /** The services that are not done. */
+  readonly pending: ReadonlyMap<string, Work>;
   readonly answers: ReadonlyMap<string, string>;
   readonly finished: number;
   /** The number of services; 0: not known. */
   readonly expected: number;
+  readonly nowMs: number;
   readonly elapsedMs: number;
   /** How long it usually took; null: not known. */
   readonly usualMs: number | null;
@@ -110,31 +119,36 @@ interface Pending {
 
 /**
  * Describes the pending services, never wider than the terminal: `starting api, worker · waiting for web (3
- * of 6, 4 s, usually 3 s) web: http://localhost:5173 answered 404`.
+ * of 6, 4 s, usually 3 s) web: http://localhost:5173 answered 404, 3 s`.
  */
 function describePending(
-  { pending, answers, finished, expected, elapsedMs, usualMs }: Pending,
+  { pending, answers, finished, expected, nowMs, elapsedMs, usualMs }: Pending,
   columns: number,
 ): string {
   const byDoing = new Map<string, string[]>();
-  for (const [service, doing] of pending) {
+  for (const [service, { doing }] of pending) {
     byDoing.set(doing, [...(byDoing.get(doing) ?? []), service]);
   }
   const parts = [...byDoing].map(([doing, services]) => `${doing} ${services.join(', ')}`);
   const total = Math.max(expected, finished + pending.size);
-  const elapsed = elapsedMs < SOON_MS ? '' : `, ${wholeSeconds(Math.floor, elapsedMs)}`;
+  const elapsed = afterSoMuch(elapsedMs);
   const usual = usualMs === null ? '' : `, usually ${wholeSeconds(Math.ceil, usualMs)}`;
   const count = `(${finished} of ${total}${elapsed}${usual})`;
   // Room is left for the spinner's own frame, the spaces around it and the count, because wrapped lines
   // would flicker.
   const room = columns - count.length - SPINNER_COLUMNS;
   const doing = truncate(parts.join(' · '), room);
-  const answer = [...answers]
-    .map(([service, said]) => `${service}: ${printableLines(said)}`)
-    .at(-1);
+  const [last] = [...answers].slice(-1).map(([service, said]) => {
+    const waitedMs = nowMs - (pending.get(service)?.sinceMs ?? nowMs);
+    return `${service}: ${printableLines(said)}${afterSoMuch(waitedMs)}`;
+  });
   const left = room - doing.length - 1;
-  const aside = answer === undefined || left < SHORTEST_ANSWER ? '' : ` ${truncate(answer, left)}`;
+  const aside = last === undefined || left < SHORTEST_ANSWER ? '' : ` ${truncate(last, left)}`;
   return `${doing} ${count}${aside}`;
+}
+
+function afterSoMuch(ms: number): string {
+  return ms < SOON_MS ? '' : `, ${wholeSeconds(Math.floor, ms)}`;
 }
 
 function wholeSeconds(round: (value: number) => number, ms: number): string {

@@ -1,5 +1,5 @@
 import type { RestartPolicy } from '../../manifest/resolved.ts';
-import { durationInWords } from '../../manifest/units.ts';
+import { timeInWords } from '../../manifest/units.ts';
 
 /** The restarts of a service since somebody asked for it. */
 export interface RestartHistory {
@@ -56,7 +56,7 @@ export function decideRestart(
   }
   const recent = history.timesMs.filter((at) => nowMs - at < policy.windowMs);
   if (recent.length >= policy.maxRestarts) {
-    const within = `${recent.length} restart${recent.length === 1 ? '' : 's'} within ${durationInWords(policy.windowMs)}`;
+    const within = `${recent.length} restart${recent.length === 1 ? '' : 's'} within ${timeInWords(policy.windowMs)}`;
     return { kind: 'no-restart', note: `given up after ${within}` };
   }
   const streak = (end.wellMs ?? -1) >= policy.resetAfterMs ? 0 : history.streak;
@@ -67,7 +67,7 @@ export function decideRestart(
     kind: 'restart',
     pauseMs,
     history: { total, timesMs: [...recent, nowMs], streak: streak + 1 },
-    note: `restart ${total} after a pause of ${durationInWords(pauseMs)}`,
+    note: `restart ${total} after a pause of ${timeInWords(pauseMs)}`,
   };
 }
 

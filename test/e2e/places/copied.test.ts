@@ -143,7 +143,7 @@ fullTest(
     await using ground = await openGround();
     const original = await ground.start('P');
     await ground.run('cp', '-a', 'P', 'Q');
-    await ground.run('rm', '-rf', 'P');
+    await ground.remove('P');
     // The supervisor of the original ends it in any case.
     expect(await ground.devctl('Q', 'stop')).toMatchObject({ exitCode: 0 });
     await until(() => original.living().length === 0);

@@ -82,7 +82,7 @@ test('a copy on the same device whose original was removed is the project, as it
   const web = await startAbandoned(ground, 'P', { manifest, processes: 1 });
   // As mv does between two mounts of one device.
   await ground.run('cp', '-a', 'P', 'Q');
-  await ground.run('rm', '-rf', 'P');
+  await ground.remove('P');
   await expectToEndAll(ground, 'Q', web);
 });
 
@@ -183,7 +183,7 @@ eachMode([...BOTH_STOPS].reverse())(
     await ground.run('mv', 'P', 'R');
     ground.write('P');
     await expectToSpare(ground, 'P', [early], { flags, exitCode: 4 });
-    await ground.run('rm', '-rf', 'P');
+    await ground.remove('P');
     await ground.run('mv', 'R', 'P');
     await expectToEndAll(ground, 'P', [early], flags);
   },

@@ -185,7 +185,7 @@ fullTest('the stop of a supervisor follows its folder', async () => {
 fullTest('a stop goes on where its folder was removed', async () => {
   await using ground = await openGround();
   await startSlow(ground);
-  const result = await whileAtWork(ground, ['stop'], () => ground.run('rm', '-rf', 'P'));
+  const result = await whileAtWork(ground, ['stop'], () => ground.remove('P'));
   expect(result.exitCode, result.stderr).toBe(0);
   expect(existsSync(ground.path('P'))).toBe(false);
 });

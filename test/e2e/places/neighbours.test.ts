@@ -56,7 +56,7 @@ test.runIf(hasSubreaper)(
     const old = await ground.start('P');
     await killResidents(ground);
     const id: string = JSON.parse(readFileSync(join(old.path, '.pids/project.json'), 'utf8')).id;
-    await ground.run('rm', '-rf', 'P');
+    await ground.remove('P');
     // A start at the path would end what was left there. So the new project is one that was moved to the path.
     const fresh = await ground.start('new');
     await ground.run('mv', 'new', 'P');

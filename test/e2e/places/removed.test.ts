@@ -50,7 +50,7 @@ eachMode<[string, (ground: Ground) => Promise<Run>]>([
     'rm -rf',
     async (ground) => {
       const run = await ground.start('P');
-      await ground.run('rm', '-rf', 'P');
+      await ground.remove('P');
       return run;
     },
   ],
@@ -66,7 +66,7 @@ eachMode<[string, (ground: Ground) => Promise<Run>]>([
     'rm -rf of the folder above it',
     async (ground) => {
       const run = await ground.start('above/P');
-      await ground.run('rm', '-rf', 'above');
+      await ground.remove('above');
       return run;
     },
   ],

@@ -77,7 +77,7 @@ fullTest(
     const before = await startAbandoned(ground, 'P', { manifest: atRoot(ground), processes: 1 });
     for (const one of before) await killAtOnce(one);
     const { id } = JSON.parse(await ground.run('cat', 'P/.pids/project.json'));
-    await ground.run('rm', '-rf', 'P');
+    await ground.remove('P');
     const web = await startAbandoned(ground, 'P', { manifest: atRoot(ground), processes: 1 });
     expect(await ground.devctl('.', 'stop', '--project', id)).toMatchObject({ exitCode: 0 });
     await ground.run('mv', 'P', 'R');

@@ -63,7 +63,7 @@ describe('on a terminal', () => {
     progress.pending('web', 'waiting for');
     progress.answered('web', 'http://localhost:5173 answered 404');
     const shown =
-      /waiting for web \(0 of 3, \d s, usually 3 s\) web: http:\/\/localhost:5173 answered 404/;
+      /waiting for web \(0 of 3, \d s, usually 3 s\) web: http:\/\/localhost:5173 answered 404, \d s/;
     await until(() => shown.test(terminal.text()));
     progress.close();
   });

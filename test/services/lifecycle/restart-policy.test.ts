@@ -70,7 +70,7 @@ test('restarts within the window are remembered, older ones are not', () => {
     kind: 'restart',
     pauseMs: 1_500,
     history: { total: 8, timesMs: [50_000, 60_010], streak: 4 },
-    note: 'restart 8 after a pause of 1.5s',
+    note: 'restart 8 after a pause of 1.5 s',
   });
 });
 
@@ -78,6 +78,6 @@ test('a maximum of 0 never starts anything again, and says so', () => {
   const none = { ...policy, maxRestarts: 0, windowMs: 90_000 };
   expect(decideRestart(none, NO_RESTARTS, crash, 0, 0)).toEqual({
     kind: 'no-restart',
-    note: 'given up after 0 restarts within 90s',
+    note: 'given up after 0 restarts within 90 s',
   });
 });

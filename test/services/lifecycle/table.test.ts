@@ -519,7 +519,7 @@ describe('a restart', () => {
       restarts: { total: 2, timesMs: [99], streak: 1 },
       leader: null,
       exit: crash,
-      reason: 'exited with code 3; restart 2 after a pause of 500ms',
+      reason: 'exited with code 3; restart 2 after a pause of 500 ms',
       dueMs: 599,
       wanted: false,
     });
@@ -527,10 +527,10 @@ describe('a restart', () => {
   });
 
   test.each([
-    ['starting', 'exited with code 3 before it was ready; restart 1 after a pause of 500ms'],
-    ['running', 'exited with code 3; restart 1 after a pause of 500ms'],
-    ['ready', 'exited with code 3; restart 1 after a pause of 500ms'],
-    ['unhealthy', 'exited with code 3 before it was ready; restart 1 after a pause of 500ms'],
+    ['starting', 'exited with code 3 before it was ready; restart 1 after a pause of 500 ms'],
+    ['running', 'exited with code 3; restart 1 after a pause of 500 ms'],
+    ['ready', 'exited with code 3; restart 1 after a pause of 500 ms'],
+    ['unhealthy', 'exited with code 3 before it was ready; restart 1 after a pause of 500 ms'],
   ] as const)('after the end of one that was %s', (name, reason) => {
     const { state, effects } = lifecycle(STATES[name], EVENTS.exited, under(onFailure));
     expect(state).toEqual({
@@ -550,8 +550,8 @@ describe('a restart', () => {
   });
 
   test.each([
-    ['running', EVENTS.healthLost, 'sick; restart 1 after a pause of 500ms'],
-    ['starting', EVENTS.probeTimedOut, 'connection refused; restart 1 after a pause of 500ms'],
+    ['running', EVENTS.healthLost, 'sick; restart 1 after a pause of 500 ms'],
+    ['starting', EVENTS.probeTimedOut, 'connection refused; restart 1 after a pause of 500 ms'],
   ] as const)('of one that is alive (%s) begins with its stop command', (name, event, reason) => {
     const { state, effects } = lifecycle(STATES[name], event, under(onFailure));
     expect(state).toMatchObject({ kind: 'clearing', leader, exit: null, reason });
@@ -583,7 +583,7 @@ describe('a restart', () => {
     const again = { ...STATES.spawning, restarts: after };
     expect(lifecycle(again, EVENTS.spawnFailed, under(always)).state).toMatchObject({
       kind: 'clearing',
-      reason: 'no such command; restart 2 after a pause of 1s',
+      reason: 'no such command; restart 2 after a pause of 1 s',
     });
   });
 
@@ -607,18 +607,18 @@ describe('a restart', () => {
     const ended = lifecycle({ ...STATES.running, restarts: often }, EVENTS.exited, under(always));
     expect(ended.state).toMatchObject({
       kind: 'failed',
-      reason: 'exited with code 3; given up after 2 restarts within 1m',
+      reason: 'exited with code 3; given up after 2 restarts within 1 min',
     });
     const sick = { ...STATES.ready, restarts: often };
     const { state } = lifecycle(sick, EVENTS.healthLost, under(always));
     expect(state).toMatchObject({
       kind: 'unhealthy',
       was: 'ready',
-      reason: 'sick; given up after 2 restarts within 1m',
+      reason: 'sick; given up after 2 restarts within 1 min',
     });
     expect(lifecycle(state, EVENTS.healthRegained, now).state).toMatchObject({ kind: 'ready' });
     expect(lifecycle(state, EVENTS.exited, now).state).toMatchObject({
-      reason: 'exited with code 3; before that: sick; given up after 2 restarts within 1m',
+      reason: 'exited with code 3; before that: sick; given up after 2 restarts within 1 min',
     });
   });
 
@@ -676,7 +676,7 @@ describe('beyond a limit', () => {
   test('a service is started again when its limit says so, whatever its policy', () => {
     for (const policy of [never, onFailure, always]) {
       const { state, effects } = lifecycle(STATES.running, restarts, under(policy));
-      const reason = 'used 2 GB; restart 1 after a pause of 500ms';
+      const reason = 'used 2 GB; restart 1 after a pause of 500 ms';
       expect(state).toMatchObject({ kind: 'clearing', leader, exit: null, reason });
       expect(effects).toContainEqual({ kind: 'stopTree', run: 4, command: true });
     }
@@ -687,7 +687,7 @@ describe('beyond a limit', () => {
     const { state } = lifecycle(often, restarts, now);
     expect(state).toMatchObject({
       kind: 'stopping',
-      reason: 'used 2 GB; given up after 2 restarts within 1m',
+      reason: 'used 2 GB; given up after 2 restarts within 1 min',
     });
     expect(lifecycle(state, EVENTS.stopped, now).state.kind).toBe('failed');
   });

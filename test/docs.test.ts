@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { repositoryRoot } from './support/paths.ts';
+
+const pages = [
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
+  ...readdirSync(join(repositoryRoot, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+const read = (page: string): string => readFileSync(join(repositoryRoot, page), 'utf8');
+
+/** A page without its code, in which a bracket is no link and a # no heading. */
+function prose(page: string): string {
+  return read(page)
+    .replaceAll(/^```[\s\S]*?^```/gm, '')
+    .replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll(/[[\]()#]/g, ''));
+}
+
+/** The anchors of a page, as GitHub makes them of its headings. */
+function anchors(page: string): readonly string[] {
+  return [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every link of a page leads to a file, and to a heading of it', () => {
+  const dead = pages.flatMap((page) =>
+    [...prose(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].flatMap(
+      ([link, file = '', heading]) => {
+        const target = file === '' ? page : join(dirname(page), file);
+        const isThere = existsSync(join(repositoryRoot, target));
+        const isFound =
+          isThere &&
+          (heading === undefined || (target.endsWith('.md') && anchors(target).includes(heading)));
+        return isFound ? [] : [`${page}: ${link}`];
+      },
+    ),
+  );
+  expect(dead).toEqual([]);
+});
+
+test('the README stays short, and leads to every page', () => {
+  const readme = read('README.md');
+  expect(readme.length).toBeLessThan(12_000);
+  expect(readme.split('\n').length).toBeLessThan(250);
+  const inside = pages.filter((page) => page.startsWith('docs/') && !page.includes('architecture'));
+  expect(inside.filter((page) => !readme.includes(`(${page}`))).toEqual([]);
+});
