@@ -10,7 +10,7 @@
  *   package-root     the folder of the installed package, and its version
  *
  *   commands/NAME    one command: reads its options, calls one operation, prints the result, returns the exit code
- *   containers       `--containers` of start and restart; containers-down: of stop and status
+ *   containers/      `--containers` of start, restart, stop and status
  *   candidates       finds the words that may complete a command line
  *   duration-option  parses options that are durations
  *   lease-options    reads `--ttl` and `--while-pid`, and describes leases

@@ -39,7 +39,7 @@ async function startContainersOnly(
   names: readonly string[],
   options: ApplyCommandOptions,
 ): Promise<number> {
-  return (await import('./containers.ts')).startContainersOnly(names, options);
+  return (await import('./containers/up.ts')).startContainersOnly(names, options);
 }
 
 /** Runs `devctl start`, with `--apply` or without. */

@@ -33,7 +33,7 @@ export async function restartCommand(
   options: RestartCommandOptions,
 ): Promise<number> {
   if (options.containers)
-    return (await import('./containers.ts')).restartContainersOnly(names, options);
+    return (await import('./containers/up.ts')).restartContainersOnly(names, options);
   const query = { config: options.config };
   const project = openProject(query);
   // Loaded before the stop, so that a mistake in the manifest is reported while everything still runs.

@@ -34,7 +34,7 @@ export async function statusCommand(
   options: StatusOptions,
 ): Promise<number> {
   if (options.all) return (await import('./status-all.ts')).statusOfAll(names, options);
-  if (options.containers) return (await import('./containers-down.ts')).statusOfContainers(options);
+  if (options.containers) return (await import('./containers/down.ts')).statusOfContainers(options);
   const project = openProject({ config: options.config });
   const report = await readStatus(openHost(), project, selectNames(project, names), options.urls);
   requireProject(

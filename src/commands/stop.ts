@@ -43,7 +43,7 @@ export async function stopCommand(
   options: StopCommandOptions,
 ): Promise<number> {
   if (options.containers)
-    return (await import('./containers-down.ts')).stopContainersOnly(names, options);
+    return (await import('./containers/down.ts')).stopContainersOnly(names, options);
   const host = openHost();
   const named = await nameProject(host, options);
   const project = named?.project ?? openProject({ config: options.config });

@@ -1,20 +1,16 @@
-import type { StartedContainer } from '../containers/up.ts';
-import { DevctlError, ExitCode } from '../errors.ts';
-import { loadManifest } from '../manifest/load.ts';
-import type { ContainerSettings } from '../manifest/resolved.ts';
-import { startContainersAlone } from '../operations/start/containers.ts';
-import { printJson } from '../output/terminal/json.ts';
-import { openProgress } from '../output/terminal/open-progress.ts';
-import { openHost } from '../processes/real-host.ts';
-import { folderOfManifest, type ProjectFolder } from '../project/folder.ts';
-import { manifestQuery, openProject } from '../project/open-project.ts';
-import {
-  type ContainersOptions,
-  printContainersStop,
-  takeDownContainers,
-} from './containers-down.ts';
-import { composeNotes, showContainer } from './start.ts';
-import { yieldLock } from './yield-lock.ts';
+import type { StartedContainer } from '../../containers/up.ts';
+import { DevctlError, ExitCode } from '../../errors.ts';
+import { loadManifest } from '../../manifest/load.ts';
+import type { ContainerSettings } from '../../manifest/resolved.ts';
+import { startContainersAlone } from '../../operations/start/containers.ts';
+import { printJson } from '../../output/terminal/json.ts';
+import { openProgress } from '../../output/terminal/open-progress.ts';
+import { openHost } from '../../processes/real-host.ts';
+import { folderOfManifest, type ProjectFolder } from '../../project/folder.ts';
+import { manifestQuery, openProject } from '../../project/open-project.ts';
+import { composeNotes, showContainer } from '../start.ts';
+import { yieldLock } from '../yield-lock.ts';
+import { type ContainersOptions, printContainersStop, takeDownContainers } from './down.ts';
 
 /**
  * Runs `devctl start --containers`. Exits 0 when they are up.

@@ -1,18 +1,18 @@
-import type { ContainersStop } from '../containers/report.ts';
-import { DevctlError, ExitCode } from '../errors.ts';
-import { readContainers } from '../operations/status/status.ts';
-import { stopContainersAlone } from '../operations/stop/containers.ts';
-import { printJson } from '../output/terminal/json.ts';
-import { themeFor } from '../output/terminal/theme.ts';
-import { printable } from '../output/terminal/width.ts';
-import { containersLines } from '../output/text/containers.ts';
-import { containersStopLines } from '../output/text/stop.ts';
-import { openHost } from '../processes/real-host.ts';
-import type { ProjectFolder } from '../project/folder.ts';
-import { openProject } from '../project/open-project.ts';
-import { durationOption } from './options/duration-option.ts';
-import { listenForInterrupts } from './stop-progress.ts';
-import { yieldLock } from './yield-lock.ts';
+import type { ContainersStop } from '../../containers/report.ts';
+import { DevctlError, ExitCode } from '../../errors.ts';
+import { readContainers } from '../../operations/status/status.ts';
+import { stopContainersAlone } from '../../operations/stop/containers.ts';
+import { printJson } from '../../output/terminal/json.ts';
+import { themeFor } from '../../output/terminal/theme.ts';
+import { printable } from '../../output/terminal/width.ts';
+import { containersLines } from '../../output/text/containers.ts';
+import { containersStopLines } from '../../output/text/stop.ts';
+import { openHost } from '../../processes/real-host.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
+import { openProject } from '../../project/open-project.ts';
+import { durationOption } from '../options/duration-option.ts';
+import { listenForInterrupts } from '../stop-progress.ts';
+import { yieldLock } from '../yield-lock.ts';
 
 /** Options of the commands that concern containers alone. */
 export interface ContainersOptions {
