@@ -128,6 +128,7 @@ export interface ComposeUp {
   readonly env: NodeJS.ProcessEnv;
   readonly timeoutMs: number;
   readonly onLine: (line: string) => void;
+  readonly over: AbortSignal | undefined;
 }
 
 /**
@@ -135,7 +136,7 @@ export interface ComposeUp {
  * know, so the caller asks the engine what is up.
  */
 export async function composeUp(up: ComposeUp): Promise<{ readonly why: string | null }> {
-  const { command, project, override, name, profiles, services, env, timeoutMs, onLine } = up;
+  const { command, project, override, name, profiles, services, env, timeoutMs, onLine, over } = up;
   const [file = '', ...words] = command;
   const args = [
     ...words,
@@ -145,7 +146,13 @@ export async function composeUp(up: ComposeUp): Promise<{ readonly why: string |
     ...['up', '-d'],
     ...services,
   ];
-  const end = await runLimited(file, args, { env, cwd: project.folder, timeoutMs, onLine });
+  const end = await runLimited(file, args, {
+    env,
+    cwd: project.folder,
+    timeoutMs,
+    onLine,
+    ...(over && { over }),
+  });
   return { why: whyUpFailed(end, file, timeoutMs) };
 }
 

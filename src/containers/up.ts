@@ -85,6 +85,8 @@ export interface ContainersUpOptions {
   readonly onContainer?: (change: ContainerChange) => void;
   /** Told what compose writes: pulls and builds take long. */
   readonly onComposeLine?: (line: string) => void;
+  /** Gives up when it is aborted. */
+  readonly over?: AbortSignal;
 }
 
 /** One compose service that a start brought up, or found up. */
@@ -380,7 +382,9 @@ class ContainersUp {
       env: this.#engine.env,
       timeoutMs: Math.max(1, this.#deadlineMs - monotonicMs()),
       onLine: (line) => this.#options.onComposeLine?.(line),
+      over: this.#options.over,
     });
+    if (this.#options.over?.aborted) throw interrupted();
     if (why === null) return;
     throw new DevctlError('start-failed', `compose could not start the containers: ${why}`, {
       hint: 'devctl stop removes what came up; docker compose config checks the compose file',
@@ -405,6 +409,7 @@ class ContainersUp {
         }
       }
       if (open.length === 0) return ours;
+      if (this.#options.over?.aborted) throw interrupted();
       if (monotonicMs() > this.#deadlineMs) {
         const seconds = Math.round(this.#settings.timeoutMs / 1000);
         throw this.#failed(open.join(', '), `not ready after ${seconds} s`, undefined);
@@ -469,6 +474,12 @@ function toPort(text: string): Port | null {
 
 function cannotStart({ why, hint }: EngineFailure): DevctlError {
   return new DevctlError('start-failed', `the containers cannot be started: ${why}`, { hint });
+}
+
+function interrupted(): DevctlError {
+  return new DevctlError('start-failed', 'it was interrupted before the containers were up', {
+    hint: 'devctl stop takes down what came up',
+  });
 }
 
 function anotherEngine({ engine, containers }: ContainersRecord): DevctlError {

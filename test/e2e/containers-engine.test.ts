@@ -49,7 +49,7 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
   });
 
   const shop = (compose = COMPOSE, manifest: object = MANIFEST) =>
-    temporaryProject(manifest, { 'compose.yaml': compose });
+    temporaryProject(manifest, { 'compose.yaml': compose }, 'shop');
   const run = (project: TemporaryProject, ...args: readonly string[]) =>
     devctlWith(project, { env: engine.env }, ...args);
   const networks = () =>
@@ -204,6 +204,10 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
         devctlWith(there, { env: engine.env, cwd: copy }, ...args);
       const second = await inCopy('start');
       expect(second, second.stderr).toMatchObject({ exitCode: 0 });
+      // Compose would call both of them "shop".
+      expect(second.stderr).toMatch(
+        /the compose project is shop-[0-9a-f]{6}, .* its volumes are new/,
+      );
       expect(engine.containers()).toHaveLength(4);
       expect(await inCopy('stop')).toMatchObject({ exitCode: 0 });
       expect(engine.containers()).toHaveLength(2);

@@ -29,8 +29,9 @@ export async function startContainersLocked(
     const stop = await stopAllContainers(folder, env);
     if (stop?.left) warn('not all containers could be taken down again; see: devctl status');
   };
-  const { onContainer, onComposeLine } = tell;
+  const { onContainer, onComposeLine, over } = tell;
   const callbacks = {
+    ...(over && { over }),
     ...(onContainer && { onContainer }),
     ...(onComposeLine && { onComposeLine }),
   };

@@ -70,6 +70,8 @@ export interface StartOptions {
   readonly onContainer?: (change: ContainerChange) => void;
   /** Told what compose writes. */
   readonly onComposeLine?: (line: string) => void;
+  /** Gives up the containers that are not up yet when it is aborted. */
+  readonly over?: AbortSignal;
   /** Called before anything is spawned. An error of the callback ends the start. */
   readonly onConnected?: (client: SupervisorClient) => Promise<void>;
   /** Told what the user should know and the result does not say. */
