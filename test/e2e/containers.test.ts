@@ -53,7 +53,7 @@ describe('containers, with a docker that is a stand-in', () => {
       return seen.exitCode === 0 ? seen : null;
     });
     expect(status.stdout).toMatch(/CONTAINER .*\n(db|cache) +running/);
-    expect((await run('logs', 'db')).stdout).toBe('hello');
+    expect((await run('logs', 'db')).stdout).toBe('db | hello');
     expect((await run('tree')).stdout).toContain('container db: ');
     const dry = await run('stop', '--dry-run');
     expect(dry.stdout).toContain('containers that would be stopped and removed: db, cache');
