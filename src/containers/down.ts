@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { DevctlError } from '../errors.ts';
 import { stopWaves } from '../manifest/dependency-order.ts';
 import { projectCookie } from '../ownership/cookie.ts';
 import { monotonicMs } from '../processes/clock.ts';
 import { listeners, parsePort, portOf } from '../processes/ports.ts';
 import type { ProjectFolder } from '../project/folder.ts';
+import type { RecordRead } from '../project/json-record.ts';
 import { Engine, type EngineFailure, FIRST_QUESTION_MS } from './engine.ts';
 import type { EngineContainer, EngineThing } from './inspect.ts';
 import type { ContainerMarks } from './labels.ts';
@@ -66,8 +68,7 @@ export async function stopContainers(
 ): Promise<ContainersStop | null> {
   const beganMs = monotonicMs();
   const read = readContainersRecord(folder);
-  const record = read.kind === 'record' ? read.record : null;
-  const stop = await new ContainersDown(folder, options, record).run();
+  const stop = await new ContainersDown(folder, options, read).run();
   const tookMs = Math.round(monotonicMs() - beganMs);
   return stop && { ...stop, left: isSomethingLeft(stop), tookMs };
 }
@@ -79,6 +80,8 @@ class ContainersDown {
   readonly #folder: ProjectFolder;
   readonly #options: ContainersDownOptions;
   readonly #record: ContainersRecord | null;
+  /** True where a record of ours cannot be read: it says that there were containers. */
+  readonly #isDamaged: boolean;
   readonly #marks: ContainerMarks;
   readonly #engine: Engine;
   /** What became of each container that a look has found. */
@@ -88,11 +91,13 @@ class ContainersDown {
   constructor(
     folder: ProjectFolder,
     options: ContainersDownOptions,
-    record: ContainersRecord | null,
+    read: RecordRead<ContainersRecord>,
   ) {
+    const record = read.kind === 'record' ? read.record : null;
     this.#folder = folder;
     this.#options = options;
     this.#record = record;
+    this.#isDamaged = read.kind === 'problem' && read.problem.kind !== 'foreign';
     this.#marks = marksOf(folder);
     this.#engine = new Engine({
       env: options.env,
@@ -252,7 +257,7 @@ class ContainersDown {
       ports: this.#engine.isRemote ? [] : [...this.#ports],
       unknown: null,
     };
-    this.#keepRecord(after.value, isSomethingLeft(stop));
+    this.#keepRecordQuietly(after.value, isSomethingLeft(stop));
     const isNothing = containers.length + networks.length + volumes.length === 0;
     return isNothing && this.#record === null ? null : stop;
   }
@@ -303,9 +308,21 @@ class ContainersDown {
     }
   }
 
+  /** A record that cannot be written or removed names what is gone: the next stop asks again, and removes it. */
+  #keepRecordQuietly(after: readonly EngineContainer[], isLeft: boolean): void {
+    try {
+      this.#keepRecord(after, isLeft);
+    } catch (error) {
+      if (!(error instanceof DevctlError)) throw error;
+    }
+  }
+
   #keepRecord(after: readonly EngineContainer[], isLeft: boolean): void {
-    if (after.length === 0 && !isLeft) removeContainersRecord(this.#folder);
-    else if (this.#record) {
+    // The record of another manifest of the folder is not ours to remove.
+    const isOurs = this.#record !== null || this.#isDamaged;
+    if (after.length === 0 && !isLeft) {
+      if (isOurs) removeContainersRecord(this.#folder);
+    } else if (this.#record) {
       const containers = after.map(({ id, name, service }) => ({
         id,
         name,
@@ -319,7 +336,7 @@ class ContainersDown {
 
   /** Without a record nothing was ever started, unless the records are gone with it. */
   #unknown(failure: EngineFailure): Stopped | null {
-    const isForgotten = this.#folder.id === null && failure.kind !== 'missing';
+    const isForgotten = this.#isDamaged || (this.#folder.id === null && failure.kind !== 'missing');
     if (this.#record === null && !isForgotten) return null;
     const known = this.#record?.containers.length ?? 0;
     const count = known === 0 ? 'containers' : `${known} container${known === 1 ? '' : 's'}`;

@@ -166,6 +166,8 @@ function toEngine(fields: JsonFields | null): ContainersRecord['engine'] | null 
   const { id, endpoint, environment } = fields ?? {};
   const variables = Object.entries(asObject(environment) ?? {});
   if (!isText(id) || !isText(endpoint)) return null;
-  const texts = variables.filter((entry): entry is [string, string] => isText(entry[1]));
+  const texts = variables.filter(
+    (entry): entry is [string, string] => /^DOCKER_[A-Z_]+$/.test(entry[0]) && isText(entry[1]),
+  );
   return { id, endpoint, environment: Object.fromEntries(texts) };
 }

@@ -167,6 +167,7 @@ class ContainersUp {
   }
 
   async run(): Promise<readonly StartedContainer[]> {
+    refuseForeignRecord(readContainersRecord(this.#folder));
     const engineId = this.#require(await this.#engine.identify());
     const record = this.#record();
     if (record && record.engine.id !== engineId) throw anotherEngine(record);
@@ -192,7 +193,7 @@ class ContainersUp {
 
   #recordedPlace(): ContainersRecord['engine'] | null {
     const record = this.#record();
-    return record && record.containers.length > 0 ? record.engine : null;
+    return record?.engine ?? null;
   }
 
   #require<Value>(answer: EngineAnswer<Value>): Value {
@@ -479,6 +480,15 @@ function cannotStart({ why, hint }: EngineFailure): DevctlError {
 function interrupted(): DevctlError {
   return new DevctlError('start-failed', 'it was interrupted before the containers were up', {
     hint: 'devctl stop takes down what came up',
+  });
+}
+
+/** Another manifest of the folder, or another project in the same records folder, has containers: its record must stay. */
+function refuseForeignRecord(read: ReturnType<typeof readContainersRecord>): void {
+  if (read.kind !== 'problem' || read.problem.kind === 'corrupt') return;
+  const { path, reason } = read.problem;
+  throw new DevctlError('start-failed', `the containers cannot be started: ${path}: ${reason}`, {
+    hint: 'stop those containers first: devctl stop --config MANIFEST',
   });
 }
 

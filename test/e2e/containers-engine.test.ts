@@ -68,6 +68,7 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
       const start = await run(project, 'start');
       expect(start, start.stderr).toMatchObject({ exitCode: 0 });
       expect(engine.containers()).toHaveLength(2);
+      await until(async () => (await run(project, 'status')).exitCode === 0);
       const stop = await run(project, 'stop');
       expect(stop, stop.stdout + stop.stderr).toMatchObject({ exitCode: 0 });
       expect([engine.containers(), networks()]).toEqual([[], []]);

@@ -141,11 +141,10 @@ function verdict(report: StopReport, out: Theme): string {
   }
   const { containers } = report;
   if (containers?.left) return `${out.red('✗')} not all containers are known to be gone`;
-  const count = containers?.containers.length ?? 0;
   if (report.processes.length === 0 && report.services.length === 0) {
-    if (count === 0) return 'nothing was running';
-    const took = formatDuration(report.tookMs);
-    return `${out.green('✓')} ${count} container${count === 1 ? '' : 's'} taken down in ${took}`;
+    const all = containers ? [containers.containers, containers.networks, containers.volumes] : [];
+    if (all.flat().length === 0) return 'nothing was running';
+    return `${out.green('✓')} taken down in ${formatDuration(report.tookMs)}`;
   }
   const { scans, strength, why } = report.proof;
   const complete = strength === 'complete';
