@@ -137,7 +137,6 @@ describe.runIf(why === null)('containers of a real Docker engine', () => {
       expect(engine.docker('inspect', '-f', '{{.State.Pid}}', id)).toBe(pid);
     }
     expect(engine.containers()).toEqual([id]);
-    // The same command line outside of a container is swept.
     engine.docker('rm', '-f', id);
   });
 

@@ -84,6 +84,11 @@ export async function startEngine(): Promise<DockerEngine> {
     async kill() {
       daemon?.kill('SIGKILL');
       await ended(daemon);
+      // It dies with dockerd. A number that waits to be reaped would keep the next dockerd waiting for it.
+      const pidFile = join(folder, 'exec/containerd/containerd.pid');
+      const pid = existsSync(pidFile) ? readFileSync(pidFile, 'utf8').trim() : '';
+      await until(() => isDead(pid));
+      rmSync(pidFile, { force: true });
     },
     start,
     async [Symbol.asyncDispose]() {
@@ -124,6 +129,14 @@ function removeGroups(group: string | null): void {
     if (existsSync(folder)) removeTree(folder);
     const run = join(folder, '..');
     if (name !== 'unified' && existsSync(run)) removeTree(run);
+  }
+}
+
+function isDead(pid: string): boolean {
+  try {
+    return pid === '' || /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
   }
 }
 
