@@ -78,7 +78,7 @@ async function lockHeld(
     const patienceMs = patienceWith(holder && (await host.read(holder.identity.pid)), waitMs);
     lock = await acquireLock(folder, { ...request, waitMs: patienceMs });
   }
-  if (lock.kind === 'busy') throw lockedBy(lock.holder);
+  if (lock.kind === 'busy') throw lockedBy(folder, lock.holder);
   const { release } = lock;
   try {
     const settled = settleProject(asItIsNow(folder));
@@ -109,7 +109,7 @@ async function letOthersFinish(
     const holder = await holderBeside(host, folder, self);
     if (!holder) return;
     const isFirst = isOlder(holder.identity, self) && holder.command !== STOP_COMMAND;
-    if (isFirst || host.nowMs() >= deadline) throw lockedBy(holder);
+    if (isFirst || host.nowMs() >= deadline) throw lockedBy(folder, holder);
     await host.delay(POLL_MS);
   }
 }

@@ -21,6 +21,7 @@ import {
 } from './holder.ts';
 import { acquireLock, type LockOutcome } from './lock.ts';
 import type { LockHolder } from './ticket.ts';
+import { projectNameOf, worksFor } from './whose.ts';
 
 /** The time that another devctl command has to release the lock before a stop gives up, in ms. */
 const HOLDER_MS = 2_000;
@@ -62,7 +63,8 @@ export interface StopLockRequest {
  *
  * A start that holds the lock gives way. The stop ends a start that cannot give way, because it is suspended or
  * because its supervisor does not answer. With force, the stop ends any holder, and goes on without the lock where
- * the folder cannot be written.
+ * the folder cannot be written. A holder that works for another project, whose records lie in the same folder, is never
+ * ended: the stop waits for it, and with force goes on without the lock.
  *
  * @returns null: the stop goes on without the lock
  * @throws DevctlError 'locked' when another command keeps the lock, 'unsafe'
@@ -94,7 +96,7 @@ async function takeByForce(request: StopLockRequest): Promise<{ release(): void 
 
 /** @throws DevctlError 'locked' when another command keeps the lock */
 async function takePatiently(request: StopLockRequest): Promise<{ release(): void }> {
-  const { host } = request;
+  const { host, folder } = request;
   const beganMs = host.nowMs();
   const isPatientWith = (holder: LockHolder | null): boolean => {
     const waitMs = holder?.command === RUN_COMMAND ? ONE_OFF_HOLDER_MS : HOLDER_MS;
@@ -107,11 +109,12 @@ async function takePatiently(request: StopLockRequest): Promise<{ release(): voi
   while (lock.kind === 'busy' && isPatientWith(lock.holder)) {
     const { holder } = lock;
     const suspended = holder !== null && isSuspended(holder.identity, await host.snapshot());
-    if (!suspended && holder?.command !== RUN_COMMAND) await abortStarts(request);
+    const isOurs = holder === null || worksFor(folder, holder);
+    if (isOurs && !suspended && holder?.command !== RUN_COMMAND) await abortStarts(request);
     lock = await attempt(request, suspended ? 0 : ABORT_AGAIN_MS);
     if (lock.kind === 'held') break;
-    const isStart = lock.holder?.command === START_COMMAND;
-    if (suspended && !isStart) throw lockedBy(lock.holder, suspended);
+    const isStart = isOwnStart(folder, lock.holder);
+    if (suspended && !isStart) throw lockedBy(folder, lock.holder, suspended);
     if (isStart && (suspended || host.nowMs() - beganMs >= START_HOLDER_MS)) {
       hasTakenOver = true;
       lock = await takeOver(request, lock);
@@ -119,10 +122,14 @@ async function takePatiently(request: StopLockRequest): Promise<{ release(): voi
   }
   // A single snapshot can take longer than the whole wait (`ps` on a busy machine).
   if (lock.kind === 'busy' && !hasTakenOver) {
-    if (lock.holder?.command === START_COMMAND) lock = await takeOver(request, lock);
+    if (isOwnStart(folder, lock.holder)) lock = await takeOver(request, lock);
   }
   if (lock.kind === 'held') return lock;
-  throw lockedBy(lock.holder);
+  throw lockedBy(folder, lock.holder);
+}
+
+function isOwnStart(folder: ProjectFolder, holder: LockHolder | null): boolean {
+  return holder?.command === START_COMMAND && worksFor(folder, holder);
 }
 
 /** Asks the supervisor to drop the services that a start in progress has not spawned yet. */
@@ -205,13 +212,17 @@ function attempt(
 
 /**
  * Why the holder must not be ended; null: it may be. A lock file can be edited, so only a process that runs devctl
- * and is no ancestor of this command is ended.
+ * and is no ancestor of this command is ended, and only where it says that it works for our project.
  */
 async function whyNotEnd(
-  { host, self }: StopLockRequest,
+  { host, folder, self }: StopLockRequest,
   holder: LockHolder | null,
 ): Promise<string | null> {
   if (holder === null) return 'it cannot be read';
+  if (!worksFor(folder, holder)) {
+    const other = projectNameOf(holder) ?? 'a project that it does not name';
+    return `its holder, devctl ${holder.command} (pid ${holder.identity.pid}), works for ${other}`;
+  }
   // A new snapshot, because time has passed while we waited.
   const snapshot = await host.snapshot();
   const { identity } = holder;

@@ -2,6 +2,8 @@ import { DevctlError } from '../errors.ts';
 import type { Host } from '../processes/host.ts';
 import { type Identity, sameIdentity } from '../processes/identity.ts';
 import { isGone } from '../processes/snapshot.ts';
+import type { LockHolder } from './ticket.ts';
+import { type LockProject, projectNameOf, worksFor } from './whose.ts';
 
 /** The name of `devctl start` in the lock file. */
 export const START_COMMAND = 'start';
@@ -29,14 +31,26 @@ export async function isAlive(host: Host, identity: Identity): Promise<boolean> 
   return found !== null && sameIdentity(found.identity, identity) && !isGone(found);
 }
 
-/** The error of a command that cannot have the lock: it names the holder and says what to do. */
+/**
+ * The error of a command that cannot have the lock: it names the holder, with its project where it is another one, and
+ * says what to do.
+ */
 export function lockedBy(
-  holder: { readonly identity: Identity; readonly command: string } | null,
+  project: LockProject,
+  holder: LockHolder | null,
   suspended = false,
 ): DevctlError {
   const name = holder ? `devctl ${holder.command} (pid ${holder.identity.pid})` : 'another devctl';
   const what = suspended ? 'was suspended while at work' : 'is at work';
   const wait = suspended ? `let it go on (kill -CONT ${holder?.identity.pid})` : 'wait for it';
+  const other = holder && !worksFor(project, holder) ? projectNameOf(holder) : null;
+  if (other !== null) {
+    const place = holder?.folder?.pidsDir;
+    const lock = place === undefined ? '' : `, and holds the lock of ${place}`;
+    return new DevctlError('locked', `${name} of another project, ${other}, ${what}${lock}`, {
+      hint: `${wait}, or stop that project: devctl stop --config ${other}`,
+    });
+  }
   return new DevctlError('locked', `${name} ${what} in this project`, {
     hint: `${wait}, or end it and everything else with: devctl stop --force`,
   });

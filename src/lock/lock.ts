@@ -4,6 +4,7 @@
  *   lock         takes `.pids/lock`, waits for a living holder, breaks the lock of a dead one
  *   ticket       the lock file: its content, how it is placed, and how it is read
  *   break        removes the lock of a dead holder, and never a fresh one
+ *   whose        which project a holder works for
  *   holder       the names of holders, and the error that names a holder
  *   for-start    takes the lock for a command that starts something
  *   for-stop     takes the lock for a stop: a start gives way or is ended
@@ -34,6 +35,7 @@ import {
   placeTicket,
   type TicketFolder,
 } from './ticket.ts';
+import { ticketFolder } from './whose.ts';
 
 export interface LockRequest {
   /** The process that wants the lock. When that process is dead, the lock is stale. */
@@ -82,7 +84,8 @@ export async function acquireLock(
   const { nowMs = monotonicMs, longestPauseMs = 100 } = request;
   const wait = request.delay ?? delay;
   const path = join(folder.pidsDir, 'lock');
-  const ticket = newTicket({ ...request, at: isoTime(), ...ticketFolder(folder) });
+  const named = ticketFolder(folder);
+  const ticket = newTicket({ ...request, at: isoTime(), ...(named && { folder: named }) });
   const problems: RecordProblem[] = [];
   const deadline = nowMs() + request.waitMs;
   for (let turn = 0, pauseMs = 5; ; turn += 1) {
@@ -145,13 +148,6 @@ async function tryOnce(
   }
 }
 
-function ticketFolder({ root, pidsDir }: ProjectFolder): Pick<LockHolder, 'folder'> {
-  const here = readFolderPlace(root, readPlace());
-  if (!here) return {};
-  const { path, device, inode } = here;
-  return { folder: { path, device, inode, pidsDir: realPath(pidsDir) } };
-}
-
 /**
  * Tells whether a lock came here with a copy of its folder. Its holder works in the original, so it holds nothing here,
  * and a stop here must not end it. A folder that was moved keeps its inode, or its old path is gone. A lock that was
@@ -200,6 +196,6 @@ function openFolder(path: string): number | null {
   }
 }
 
-function withoutToken({ identity, command, at }: LockHolder): LockHolder {
-  return { identity, command, at };
+function withoutToken({ identity, command, at, folder }: LockHolder): LockHolder {
+  return { identity, command, at, ...(folder && { folder }) };
 }

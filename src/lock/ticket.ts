@@ -17,13 +17,15 @@ export interface LockHolder {
   readonly folder?: TicketFolder;
 }
 
-/** A folder, with its device and inode number in decimal digits (stat(2)). */
+/** A project folder, with its device and inode number in decimal digits (stat(2)). */
 export interface TicketFolder {
   readonly path: string;
   readonly device: string;
   readonly inode: string;
   /** Real path of its records folder. Missing in locks of early versions. */
   readonly pidsDir?: string;
+  /** File name of the manifest. Missing in locks of early versions. */
+  readonly manifest?: string;
 }
 
 /** The content of one lock file. Its token identifies it: no other lock ever has the same token. */
@@ -164,7 +166,8 @@ function toTicket(value: unknown): LockTicket | null {
 }
 
 function toFolder(value: unknown): TicketFolder | null {
-  const { path, device, inode, pidsDir } = asObject(value) ?? {};
+  const { path, device, inode, pidsDir, manifest } = asObject(value) ?? {};
   if (!isText(path) || !isText(device) || !isText(inode)) return null;
-  return { path, device, inode, ...(isText(pidsDir) && { pidsDir }) };
+  const later = { ...(isText(pidsDir) && { pidsDir }), ...(isText(manifest) && { manifest }) };
+  return { path, device, inode, ...later };
 }

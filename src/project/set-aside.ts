@@ -1,4 +1,4 @@
-import { lstatSync, renameSync } from 'node:fs';
+import { lstatSync, renameSync, type Stats } from 'node:fs';
 import { basename, dirname, relative } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { unwritable } from './atomic-file.ts';
@@ -40,11 +40,21 @@ export function setAside(
 export function mustSetAside(folder: ProjectFolder, { kind, path }: RecordProblem): boolean {
   if (kind === 'corrupt') return true;
   if (kind !== 'refused' || !isFileOfRecords(folder, path)) return false;
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = statOf(path);
   if (!found) return false;
   // A ledger that is too large stays, because its end is read.
   const tooLarge = found.size > MAX_FILE_BYTES && basename(dirname(path)) !== 'ledger';
   return !found.isFile() || otherOwner(found.uid) !== null || tooLarge;
+}
+
+/** @returns undefined for a file that is missing, or that cannot be looked at because its folder is another user's */
+function statOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') return undefined;
+    throw error;
+  }
 }
 
 /** True for a path inside the records folder, except the folders of the layout. */

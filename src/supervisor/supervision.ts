@@ -167,7 +167,8 @@ class Supervisor implements Supervision {
 
   #createRoutes(): Readonly<Record<string, Route>> {
     const { folder, self, version, capabilities, log } = this.#context;
-    const { services, witness, sampler, starts, listeners, limits, children } = this.#watched;
+    const { services, witness, sampler, starts, listeners, limits, children, readyWatch } =
+      this.#watched;
     return supervisorRoutes({
       hello: { version, pid: self.pid, projectId: folder.mark, capabilities },
       services,
@@ -182,6 +183,7 @@ class Supervisor implements Supervision {
       }),
       leases: this.#leases,
       limits,
+      readyWatch,
       resumeRestarts: (request) => resumeRestarts(services, folder, self, request),
       ...children,
       ...this.#stops,

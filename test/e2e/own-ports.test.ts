@@ -273,3 +273,29 @@ fullTest(
     expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
   },
 );
+
+eachMode([false, true])(
+  'a service whose port is closed is not called up by the next start (supervisor killed: %s)',
+  async (killed) => {
+    const [port = 0] = await freePorts(1);
+    const web = `until [ -e broken ]; do ${server(port).join(' ')}; done; exec sleep 1000`;
+    await using project = await temporaryProject({
+      services: {
+        web: { command: web, ready: { tcp: port, timeout: '3s' } },
+        dependent: { command: 'exec sleep 1000', dependsOn: ['web'], autostart: false },
+      },
+    });
+    const listener = () => project.oracle.processes().find(({ argv }) => argv.includes(`${port}`));
+    expect(await devctl(project, 'start')).toMatchObject({ exitCode: 0 });
+    project.write('broken', '');
+    const first = listener();
+    if (first) await killAtOnce(first);
+    if (killed) await signalSupervisor(project, 'SIGKILL');
+    const { exitCode, stderr } = await devctl(project, 'start', 'dependent');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`port ${port} is not listened on`);
+    const states = (await statusReport(project)).report.services.map(({ state }) => state);
+    expect(states).toEqual(['unhealthy', 'failed']);
+    expect(await devctl(project, 'stop')).toMatchObject({ exitCode: 0 });
+  },
+);

@@ -143,6 +143,21 @@ test.runIf(canBeTwo)(
 );
 
 test.runIf(canBeTwo)(
+  'stop --force as another user, who sees neither records nor marks, does not say that nothing runs',
+  async () => {
+    await using project = await started();
+    const forced = await devctlAs(EVE, project, 'stop', '--force');
+    expect(forced.stderr).toMatch(
+      /the records in .*\.pids were not read \(owned by user 65534, .*although some may run\n.*run devctl as that user/,
+    );
+    expect(forced.exitCode, forced.stderr).toBe(1);
+    expect(servicesOf(project).length).toBe(2);
+    expect(await devctlAs(OWNER, project, 'stop')).toMatchObject({ exitCode: 0 });
+    expect(servicesOf(project)).toEqual([]);
+  },
+);
+
+test.runIf(canBeTwo)(
   'a user without HOME and without an entry in the user database has all commands',
   async () => {
     const nobody = 54_321;

@@ -101,7 +101,7 @@ export async function finishStop(
     spared,
     stale: listStaleRecords(state, first.stale),
     ports: reportPorts(ports, holders, snapshot),
-    problems,
+    problems: [...new Set(problems)],
     capabilities: stopCapabilities(state, supervisor, first.guards, records, await loadNative()),
     supervisor: supervisor && { pid: supervisor.pid, ended: isSupervisorGone },
     guards: guards.map(({ identity }) => identity.pid),

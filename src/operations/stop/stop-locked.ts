@@ -1,7 +1,7 @@
 import { findSupervisor } from '../../client/connect.ts';
 import { endSupervisors } from '../../client/end-supervisor.ts';
 import type { ContainersStop } from '../../containers/report.ts';
-import { inWords } from '../../errors.ts';
+import { DevctlError, inWords } from '../../errors.ts';
 import { takeLockToStop } from '../../lock/for-stop.ts';
 import { definedOnly } from '../../manifest/variables.ts';
 import type { OneOffParent } from '../../ownership/claim.ts';
@@ -10,6 +10,8 @@ import { type Identity, sameIdentity } from '../../processes/identity.ts';
 import { settledSnapshot } from '../../processes/settled-snapshot.ts';
 import type { ProcessInfo } from '../../processes/snapshot.ts';
 import { patienceWith } from '../../processes/starvation.ts';
+import type { ProjectFolder } from '../../project/folder.ts';
+import { inspectFolder } from '../../project/safe-folder.ts';
 import type { RunContained } from '../../services/launch/stop-command.ts';
 import type { StopReport } from '../../stopping/report.ts';
 import { readProjectState, UNATTRIBUTED } from '../../tracking/project-state.ts';
@@ -38,7 +40,8 @@ const FORCED_GRACE_MS = 500;
 /**
  * Carries out a stop: takes the lock, has the supervisor stand down, ends the processes, verifies, and reports.
  *
- * @throws DevctlError 'locked' when another command keeps the lock and this stop may not take it by force
+ * @throws DevctlError 'locked' when another command keeps the lock and this stop may not take it by force; 'unsafe' where the
+ *   records are another user's, and nothing was found without them
  */
 export async function lockAndStop(host: Host, header: StopHeader): Promise<StopReport> {
   const { folder, options, self } = header;
@@ -51,10 +54,28 @@ export async function lockAndStop(host: Host, header: StopHeader): Promise<StopR
     warn: (problem) => problems.push(problem),
   });
   try {
-    return await stopLocked(host, header, problems);
+    const report = await stopLocked(host, header, problems);
+    requireKnowledge(folder, report);
+    return report;
   } finally {
     lock?.release();
   }
+}
+
+/**
+ * Refuses to say that nothing runs where only the records of another user could tell it.
+ *
+ * @throws DevctlError 'unsafe'
+ */
+function requireKnowledge({ pidsDir }: ProjectFolder, report: StopReport): void {
+  if (report.processes.length > 0 || report.survivors.length > 0) return;
+  const seen = inspectFolder(pidsDir);
+  if (seen.kind !== 'refused' || !seen.isOthers) return;
+  throw new DevctlError(
+    'unsafe',
+    `the records in ${pidsDir} were not read (${seen.reason}), and without them no process of the project was found, although some may run`,
+    { hint: 'run devctl as that user' },
+  );
 }
 
 /**

@@ -15,7 +15,8 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { linuxBootId } from '../boot-id.ts';
 import { monotonicMs } from '../clock.ts';
-import { listProcFolder, readProcFile, readProcLine, readProcLink } from '../proc-file.ts';
+import { readPidNamespace } from '../pid-namespace.ts';
+import { listProcFolder, readProcFile, readProcLine } from '../proc-file.ts';
 import {
   indexSnapshot,
   isGone,
@@ -31,7 +32,7 @@ import { parseStat } from './stat.ts';
 /** Opens the process table of Linux, which is read from /proc without spawning anything. */
 export function openProcTable(): ProcessTable {
   const bootId = linuxBootId();
-  const pidNamespace = readProcLink('/proc/self/ns/pid') ?? 'unknown';
+  const pidNamespace = readPidNamespace();
   const pageBytes = readPageBytes();
   const environs: EnvironMemo = { byPid: new Map(), blocks: new Map() };
   const ownStartTicks = parseStat(readProcLine('/proc/self/stat') ?? '')?.startTicks ?? 0;

@@ -18,6 +18,7 @@ import type { Sample } from '../../history/samples.ts';
 import type { Witness } from '../../tracking/witness.ts';
 import type { LeaseKeeper } from '../policies/lease-keeper.ts';
 import type { LimitEnforcer } from '../policies/limit-enforcer.ts';
+import type { ReadyWatch } from '../policies/ready-watch.ts';
 import type { Stops } from '../policies/stops.ts';
 import type { Children } from '../services/children.ts';
 import type { ServiceTable } from '../services/entry.ts';
@@ -48,6 +49,7 @@ export interface SupervisorWork extends Pick<Children, 'hasChildren' | 'runConta
   readonly holds: ForegroundHolds;
   readonly leases: Pick<LeaseKeeper, 'take'>;
   readonly limits: Pick<LimitEnforcer, 'setProject'>;
+  readonly readyWatch: Pick<ReadyWatch, 'lookNow'>;
   /** Resumes the restarts that an earlier supervisor did not live to finish. */
   resumeRestarts(request: StartRequest): void;
   /** Looks where the project is, for a caller that holds the project lock there. */
@@ -112,6 +114,7 @@ async function start(work: SupervisorWork, body: unknown, stream: Stream): Promi
   if (request.lease) await work.leases.take(request.lease.lease, request.lease.manifest);
   work.resumeRestarts(request);
   work.limits.setProject(request.limits);
+  await work.readyWatch.lookNow();
   const session = beginStart(work.services, request, (change) => stream.write(change));
   work.starts.add(session);
   void stream.closed.then(() => session.abandon());

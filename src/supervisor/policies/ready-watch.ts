@@ -31,7 +31,7 @@ export class ReadyWatch {
   readonly #context: ReadyWatchContext;
   /** Number of looks in a row that have missed a socket, by service. */
   readonly #misses = new Map<string, { readonly run: number; readonly count: number }>();
-  #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #dueMs = 0;
   #closed = false;
 
@@ -45,7 +45,15 @@ export class ReadyWatch {
     clearTimeout(this.#timer);
   }
 
+  /** Looks at once, for a start that is about to call services up: one miss is enough then. */
+  async lookNow(): Promise<void> {
+    if (![...this.#context.services.entries.values()].some(isWatched)) return;
+    await this.#look(false, 1);
+    if (this.#misses.size > 0 && !this.#closed) this.#timer = this.#schedule();
+  }
+
   #schedule(): NodeJS.Timeout {
+    clearTimeout(this.#timer);
     const restMs = this.#context.isSlow ? SLOW_LOOK_MS : LOOK_MS;
     const pauseMs = this.#misses.size > 0 && !this.#context.isSlow ? MISSED_MS : restMs;
     this.#dueMs = monotonicMs() + pauseMs;
@@ -54,14 +62,14 @@ export class ReadyWatch {
 
   async #lookAndGoOn(): Promise<void> {
     try {
-      await this.#look(monotonicMs() - this.#dueMs > LATE_MS);
+      await this.#look(monotonicMs() - this.#dueMs > LATE_MS, MOST_MISSES);
     } catch (error) {
       this.#context.log(`looking at the sockets of services: ${error}`);
     }
     if (!this.#closed) this.#timer = this.#schedule();
   }
 
-  async #look(isLate: boolean): Promise<void> {
+  async #look(isLate: boolean, mostMisses: number): Promise<void> {
     const { services, sockets, log } = this.#context;
     const watched = [...services.entries.values()].filter(isWatched);
     for (const name of this.#misses.keys()) {
@@ -75,7 +83,7 @@ export class ReadyWatch {
       const terms = { service: entry.name, scope, before: entry.listenedBefore } as const;
       const why = whyNotListening(entry.reliedPorts, held, terms);
       if (why === null) this.#found(entry);
-      else if (!isLate) this.#missed(entry, why);
+      else if (!isLate) this.#missed(entry, why, mostMisses);
       else log(`${entry.name}: ${why}, but this look came too late to count`);
     }
   }
@@ -86,13 +94,13 @@ export class ReadyWatch {
     reportWell(entry, { ill: 'sockets', run: entry.state.run }, this.#context.services.dispatch);
   }
 
-  #missed(entry: ServiceEntry, why: string): void {
+  #missed(entry: ServiceEntry, why: string, mostMisses: number): void {
     const { name, state } = entry;
     const { run } = state;
     const before = this.#misses.get(name);
     const count = (before?.run === run ? before.count : 0) + 1;
     this.#misses.set(name, { run, count });
-    if (count < MOST_MISSES || entry.ills.has('sockets')) return;
+    if (count < mostMisses || entry.ills.has('sockets')) return;
     const reason = `${why} any more`;
     reportIll(entry, { ill: 'sockets', run, reason }, this.#context.services.dispatch);
   }

@@ -27,7 +27,7 @@ import type { StartSession } from '../services/start-session.ts';
 export interface Stops {
   /**
    * Does some work, and meanwhile leaves these services (null: all) alone. Looks after them again
-   * afterwards, whatever becomes of the work.
+   * afterwards, whatever becomes of the work. A start of one of them that is under way is abandoned.
    *
    * @param why the reason that a start which is under way names, where no user asked for the stop
    */
@@ -64,7 +64,7 @@ export function createStops(context: StopsContext): Stops {
     standingDown += 1;
     try {
       await resuming;
-      for (const session of starts) session.abandon(why);
+      for (const session of starts) if (session.concerns(names)) session.abandon(why);
       await standDownServices(services, names);
       await witness.setStoodDown(true);
       return await work();

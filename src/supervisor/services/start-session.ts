@@ -22,6 +22,10 @@ export interface StartSession {
    * @param why the reason, where no user asked for it
    */
   abandon(why?: string): void;
+  /**
+   * Tells whether one of these services (null: all) is to be started. The name of a one-off is that of no service.
+   */
+  concerns(names: readonly string[] | null): boolean;
   /** Call it with every change of every service. */
   onChange(change: Omit<ServiceChange, 'afterMs'>): void;
 }
@@ -112,6 +116,10 @@ class Session implements StartSession {
     this.#settle();
   }
 
+  concerns(names: readonly string[] | null): boolean {
+    return names === null || names.some((name) => this.#names.has(name));
+  }
+
   onChange(change: Omit<ServiceChange, 'afterMs'>): void {
     const { service: name, to } = change;
     this.#settledAtMs.delete(name);
@@ -166,18 +174,21 @@ class Session implements StartSession {
 
   async #ask(): Promise<void> {
     const services = this.#services;
+    const { services: wanted, running = [] } = this.#request;
     for (const { name, state, service } of services.entries.values()) {
       if (state.kind !== 'unhealthy') continue;
-      const longestMs = service?.ready?.timeoutMs ?? LONGEST_RECOVERY_MS;
+      // An adopted service has its definition from this request.
+      const defined = service ?? [...wanted, ...running].find((one) => one.name === name);
+      const longestMs = defined?.ready?.timeoutMs ?? LONGEST_RECOVERY_MS;
       this.#recoversUntilMs.set(name, monotonicMs() + longestMs);
       this.#lookAfter(longestMs);
     }
-    for (const service of this.#request.services) {
+    for (const service of wanted) {
       const entry = services.entry(service.name);
       entry.unwanted = false;
       this.#define(entry, service);
     }
-    for (const service of this.#request.running ?? []) {
+    for (const service of running) {
       const entry = services.entry(service.name);
       const isAdopted = entry.service === null;
       const isIll = entry.state.kind === 'unhealthy' && isAdopted;

@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
@@ -193,6 +201,51 @@ test('a start throws the lock of another project in its records folder not away'
   await ground.devctl('P', 'stop', '--force');
   await first;
 });
+
+type Words = readonly [folder: string, ...words: string[]];
+
+eachMode<[string, Words, Words, number]>([
+  ['a start of another project, a stop', ['P', 'start'], ['Q', 'stop'], 6],
+  ['a restart of another project, stop --force', ['P', 'restart'], ['Q', 'stop', '--force'], 0],
+  [
+    'a start of another manifest, a stop',
+    ['P', 'start', '--config', 'b.json'],
+    ['P', 'stop', '--config', 'a.json'],
+    6,
+  ],
+  [
+    'a restart of another manifest, stop --force',
+    ['P', 'restart', '--config', 'b.json'],
+    ['P', 'stop', '--force', '--config', 'a.json'],
+    0,
+  ],
+])(
+  'a command of others that holds the lock of a shared records folder is not ended: %s',
+  async (_title, [holder, ...held], [other, ...stop], code) => {
+    await using ground = await openGround();
+    writeShared(ground, { command: ground.sleep, ready: { log: '^never$', timeout: '10m' } });
+    for (const name of ['a.json', 'b.json']) {
+      copyFileSync(ground.path('P/.devctl.json'), ground.path(`P/${name}`));
+    }
+    const first = ground.devctl(holder, ...held);
+    await until(() => ground.living().length === 1);
+    const lock = readFileSync(ground.path('shared/lock'), 'utf8');
+    const { pid } = JSON.parse(lock).identity;
+    const stopped = await ground.devctl(other, ...stop);
+    const said = stopped.stdout + stopped.stderr;
+    expect(stopped.exitCode, said).toBe(code);
+    const named = ground.path(held[2] === undefined ? 'P' : `P/${held[2]}`);
+    if (code === 6) expect(said).toContain(`(pid ${pid}) of another project, ${named},`);
+    else expect(said).toMatch(`the lock was ignored: its holder, devctl restart (pid ${pid}),`);
+    expect(said).toContain(named);
+    expect(readFileSync(ground.path('shared/lock'), 'utf8')).toBe(lock);
+    expect(ground.living().length).toBe(1);
+    const ended = await ground.devctl(holder, 'stop', ...held.slice(1));
+    expect(ended.exitCode, ended.stdout + ended.stderr).toBe(0);
+    // It waited until now, and its own stop ended it.
+    expect((await first).stderr).toMatch(/a stop came first|a devctl stop has taken over/);
+  },
+);
 
 fullTest('of two projects that start at once in one records folder only one runs', async () => {
   await using ground = await openGround();
